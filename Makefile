@@ -9,13 +9,14 @@ ARGS ?=
 WORKERS ?= 2
 PYTEST ?= pytest
 TAG ?=
+STAGE ?= data
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements.lock .ci/neighbours.lock pyproject.toml | cksum | cut -d ' ' -f 1)
 QUICK := quick or not (slow or whole or postgres or gpu)
 # Left out by `make light`: tests of the repository, and what does not depend on the installation.
-ELSEWHERE := bench ci doors test_architecture.py test_docs.py test_light_install.py test_makefile.py test_mirror.py \
-  test_project.py
+ELSEWHERE := bench ci doors mutants test_architecture.py test_docs.py test_light_install.py test_makefile.py \
+  test_mirror.py test_project.py
 LIGHT := .venv-light
 
 # Processes that share the cores: threads of each would wait for those of the others, and take up to 20 times as long.
@@ -24,7 +25,7 @@ SINGLE := OMP_NUM_THREADS=1
 COMPILE = UV_FIND_LINKS="$$PIP_FIND_LINKS" uv pip compile --quiet --python-version 3.11 \
   --python-platform x86_64-manylinux_2_28 --no-header --no-annotate --no-emit-find-links --no-emit-index-url
 
-.PHONY: help gate test check lint types layers light bench dist lock clean
+.PHONY: help gate test check lint types layers light bench mutants dist lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -35,6 +36,7 @@ help:  ## list these commands
 	@echo "  PYTHON=python3.12            the Python that .venv is made of"
 	@echo "  CANDIDATE=… BASELINE=…       versions to weigh, from pyproject.toml ($(CANDIDATE), $(BASELINE))"
 	@echo "  ARGS='-k capitals'           passed on to pytest"
+	@echo "  STAGE=data                   the stage of \`make mutants\`"
 	@echo "  WORKERS=2                    processes that tests run in"
 	@echo "  PYTEST=pytest==9.0.0         the pytest that \`make light\` installs"
 
@@ -87,6 +89,9 @@ dist:  ## build sdist and wheel into dist/, and try the wheel in an environment 
 
 bench: $(STAMP)  ## measure speed and memory; writes reports/benchmarks/
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+mutants: $(STAMP)  ## put faults into a stage, and see which evaluations turn red; writes reports/benchmarks/
+	@$(SINGLE) $(BIN)/python -m tests.mutants $(STAGE) --workers $(WORKERS) $(ARGS)
 
 # Plain pip does not resolve these within ten minutes; uv does in seconds. Pins that still hold are kept: delete
 # requirements.lock first to renew them all. torch and torchvision are ranges, so that a CPU build and a CUDA build both

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from harness.scoring.judging.sync_judge import SyncJudge
     from harness.stages.data.ablation.ablation import Ablation, SyncAblation
     from harness.stages.data.ablation.results import TrainedModel
+    from harness.stages.data.corpus import Corpus, CorpusDocument, Explanation
     from harness.stages.foundation.reference import Reference, SyncReference
     from harness.stages.foundation.weights import Weights
     from harness.stages.inference.blocks.measured import Load
@@ -55,7 +56,10 @@ __all__ = [
     "CapabilityError",
     "Case",
     "CheckError",
+    "Corpus",
+    "CorpusDocument",
     "EngineError",
+    "Explanation",
     "InvalidBlockError",
     "Judge",
     "JudgeError",
@@ -116,6 +120,7 @@ _NAMES = {
     "harness.scoring.judging.sync_judge": "SyncJudge",
     "harness.stages.data.ablation.ablation": "Ablation SyncAblation",
     "harness.stages.data.ablation.results": "TrainedModel",
+    "harness.stages.data.corpus": "Corpus CorpusDocument Explanation",
     "harness.stages.foundation.reference": "Reference SyncReference",
     "harness.stages.foundation.weights": "Weights",
     "harness.stages.inference.blocks.measured": "Load",

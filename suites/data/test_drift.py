@@ -28,12 +28,12 @@ def test_length(corpus, case):
     return drift(corpus, "length", case)
 
 
-@drifts(0.05)
+@drifts(0.01)
 def test_language(corpus, case):
     return drift(corpus, "language", case)
 
 
-@drifts(0.05)
+@drifts(0.01)
 def test_source(corpus, case):
     return drift(corpus, "source", case)
 

@@ -34,7 +34,7 @@ _WORDS = {
         "number": " ".join(map(str, range(14, 97))),
     }.items()
 }
-_SLOTS = {
+SLOTS = {
     "name2": "name",
     "n": "number",
     "n2": "number",
@@ -142,7 +142,7 @@ def make_leaks(seed: int = SEED) -> Leaks:
 def _stories(random: Random) -> Iterator[Story]:
     number = 0
     while True:
-        words = {slot: random.choice(_WORDS[kind]) for slot, kind in _SLOTS.items()}
+        words = {slot: random.choice(_WORDS[kind]) for slot, kind in SLOTS.items()}
         while words["name2"] == words["name"]:
             words["name2"] = random.choice(_WORDS["name"])
         template = STORIES[number % len(STORIES)]
@@ -151,7 +151,7 @@ def _stories(random: Random) -> Iterator[Story]:
 
 
 def _filler(random: Random, n: int) -> str:
-    words = {slot: random.choice(_WORDS[kind]) for slot, kind in _SLOTS.items()}
+    words = {slot: random.choice(_WORDS[kind]) for slot, kind in SLOTS.items()}
     return " ".join(sentence.format(**words) for sentence in random.sample(_FILLER, n))
 
 

@@ -13,6 +13,7 @@ from harness.stages.data.corpus import CorpusDocument
 from harness.stages.data.overlap.contamination import find_contamination
 from tests.corpora.leaks import EACH, NOTICES, STORIES, make_leaks, write_leaks
 
+KINDS = ("exact", "lines", "answer", "short", "partly", "reworded", "boilerplate", "near", "unanswered", "nothing")
 FOLDER = Path(__file__).parents[2] / "evals" / "data" / "contamination"
 
 
@@ -31,7 +32,10 @@ def test_files_are_those_of_the_generator(tmp_path):
 def test_there_are_as_many_of_each_kind_and_no_story_twice():
     cases = filed_cases(FOLDER, ())
     assert Counter(each.case.kind for each in cases) == Counter(
-        dict.fromkeys("exact lines answer short partly reworded boilerplate near unanswered nothing".split(), EACH)
+        dict.fromkeys(
+            KINDS,
+            EACH,
+        )
     )
     told = [json.dumps({name: each.case[name] for name in each.case if name not in ("id", "kind")}) for each in cases]
     assert len(set(told)) == len(cases)
@@ -71,9 +75,7 @@ def test_another_seed_makes_others_that_are_found_as_well(seed):
 
 def test_a_rewording_has_no_eight_words_of_its_story():
     """Filled with the same words, so that only the wording differs."""
-    words = {
-        name: f"<{name}>" for name in "name name2 trade town animals colour goods object day month n n2 n3".split()
-    }
+    words = {name: f"<{name}>" for name in SLOTS}
     for story in STORIES:
         one, other = (text.format(**words).split() for text in (story.text, story.reworded))
         grams = [{tuple(text[i : i + 8]) for i in range(len(text) - 7)} for text in (one, other)]

@@ -36,15 +36,14 @@ def main() -> int:
         outcomes = []
         for outcome in pool.map(lambda each: stage.try_mutant(project, each), mutants):
             outcomes.append(outcome)
-            print(
-                f"{outcome.mutant.name:20} {'found' if outcome.is_found else 'MISSED':7} {_told(outcome.weighed)}",
-                flush=True,
-            )
+            found = "found" if outcome.is_found else "MISSED"
+            print(f"{outcome.mutant.name:20} {found:7} {_told(outcome.weighed)}", flush=True)
         if arguments.names:
             return 0 if all(each.is_found for each in outcomes) else 1
-        same = list(
-            pool.map(lambda seed: stage.try_same(folder / f"same-{seed}", f"same-{seed}"), range(arguments.seeds))
-        )
+        same = []
+        for weighed in pool.map(lambda seed: stage.try_same(folder / f"same-{seed}", seed), range(arguments.seeds)):
+            same.append(weighed)
+            print(f"{'the same again':20} {_told(weighed)}", flush=True)
     figures = _figures(arguments.stage, outcomes, same)
     _keep(arguments.stage, figures, outcomes, same)
     for figure in figures:
@@ -115,9 +114,11 @@ def _page(stage: str, document: dict[str, Any]) -> str:
     lines = [
         f"# Mutants of the stage {stage}",
         "",
-        f"Made by `{document['command']}` on {document['date']} ({document['machine']}). Each is a version with one fault,",
-        "weighed against the version without it. The evaluation that names the fault must be red; others may be.",
-        f"Of {len(document['same'])} gates of the version against itself, on documents of as many other seeds, {red} were red.",
+        f"Made by `{document['command']}` on {document['date']} ({document['machine']}).",
+        "Each is a version with one fault, weighed against the version without it. The evaluation that names the fault",
+        "must be red; others may be.",
+        "",
+        f"The version against itself, on documents of {len(document['same'])} other seeds: {red} red gates.",
         "",
         "| mutant | fault | must be red | was it | others that were red |",
         "|---|---|---|---|---|",

@@ -24,7 +24,7 @@ def weigh(folder: Path, modules: Sequence[str], candidate: str, baseline: str, p
         patch: a change of the code that the gate runs on. What other code built is not used then.
 
     Raises:
-        RuntimeError: the gate came to no report; the message holds what it said.
+        RuntimeError: the patch fits no place in the code, or several.
     """
     began = time.perf_counter()
     out = folder / "gates" / candidate
@@ -44,9 +44,8 @@ def weigh(folder: Path, modules: Sequence[str], candidate: str, baseline: str, p
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     report = out / "report" / "report.json"
     if not report.is_file():
-        raise RuntimeError(
-            f"{candidate}: pytest ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-1500:]}"
-        )
+        print(f"{candidate}: pytest ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr}", file=sys.stderr)
+        return Weighed((), ("no report",), 0, time.perf_counter() - began)
     evaluations = json.loads(report.read_text(encoding="utf-8"))["evaluations"]
     shutil.rmtree(out)
     return Weighed(

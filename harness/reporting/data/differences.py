@@ -15,6 +15,7 @@ from harness.stages.data.drift.differences import AloneDocument, DocumentDiffere
 
 if TYPE_CHECKING:
     from harness.stages.data.drift.drift import Drift, DriftTable
+    from harness.stages.data.drift.effects import Move
 
 _MOST_SHOWN = 5
 _ABSENT = "never came into"
@@ -116,13 +117,18 @@ def _drift(drift: DriftTable, layout: Layout) -> list[str]:
     lines = [f"  {line}" for line in columns([head, *rows])]
     if max(map(len, lines)) > layout.width:
         lines = [line for row in rows for line in _indented([" ".join(row)], layout)]
-    said = [f"{each.column}: {each.unit}, {each.meaning}" for each in drift.columns]
+    moved = [f"{each.column}: {'; '.join(map(_move, each.moves))}" for each in drift.columns if each.moves]
+    said = [*moved, *(f"{each.column}: {each.unit}, {each.meaning}" for each in drift.columns)]
     level = f"{100 * drift.confidence_level:g}"
     note = (
         f"Intervals hold with {level} % each; what is called drift is so with {level} % for all together (Holm). "
         "Documents that both versions have are no evidence of a drift, nor against it."
     )
     return [*lines, "", *_indented([*said, note], layout)]
+
+
+def _move(move: Move) -> str:
+    return f"{move.value} {100 * move.first:.1f} % -> {100 * move.second:.1f} %"
 
 
 def _figures(drift: Drift) -> tuple[str, str, str]:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _MODULE = "harness.stages.data.build.process"
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "PYTHONHASHSEED": "0"}
 _LAST_LINES = 5
-_SETTLED_S = 1.0
 
 
 def build_corpus(

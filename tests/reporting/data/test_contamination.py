@@ -10,11 +10,11 @@ from harness.gate.history.leaked_scores import LeakedScores
 from harness.reporting.data.contamination import contamination_document, contamination_lines
 from harness.reporting.terminal.report import Layout
 from harness.stages.data.overlap.case_texts import RULE
-from harness.stages.data.overlap.contamination import CaseOverlap, Contamination, Place
+from harness.stages.data.overlap.contamination import CaseOverlap, Contamination, FoundPlace
 from harness.statistics import DifferenceEstimate
 
 PLACES = tuple(
-    Place("prompt", f"d{n}", 40 + n, "What is the\ncapital of Peru?", 6, with_answer=n == 0) for n in range(5)
+    FoundPlace("prompt", f"d{n}", 40 + n, "What is the\ncapital of Peru?", 6, with_answer=n == 0) for n in range(5)
 )
 CASES = (
     CaseOverlap("foundation/capitals/peru", "foundation/capitals/cases.jsonl", "contaminated", PLACES),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from harness.stages.data.drift.differences import (
     RecipeDifference,
 )
 from harness.stages.data.drift.drift import Drift, DriftTable
+from harness.stages.data.drift.effects import Move
 
 RECIPES = RecipeDifference(
     False, ("pii",), ("url", "c4"), (ChangedOption("minhash", "buckets", 14, 20),), ("exact",), True
@@ -38,8 +40,12 @@ def drift(column, value, low, high, p_value):
     )
 
 
+MOVED = replace(drift("embedding", 0.0015, 0.0, 0.0032, 0.83), moves=(Move("de", 0.1, 0.021),))
 TABLE = DriftTable(
-    (drift("length", -0.0753, -0.112, -0.039, 0.0002), drift("embedding", 0.0015, 0.0, 0.0032, 0.83)),
+    (
+        drift("length", -0.0753, -0.112, -0.039, 0.0002),
+        MOVED,
+    ),
     frozenset({"length"}),
     0.95,
 )
@@ -66,6 +72,7 @@ def test_recipes_documents_and_drift_are_told():
         "drift of clean from raw",
         "  length     -0.075  [-0.112, -0.039]  < 0.001  drift",
         "  embedding  0.0015  [0.0000, 0.0032]    0.830",
+        "embedding: de 10.0 % -> 2.1 %",
     ):
         assert part in text, part
 

@@ -16,7 +16,7 @@ from harness.errors import UsageError, choices
 from harness.stages.data.overlap.words import word_of
 from harness.statistics.arrays import FloatArray, IntArray
 
-BLOCKS = 60
+BLOCKS = 30
 """Blocks that documents fall into by their ids: a document that both versions have is in one block of both."""
 _PAIR_BITS = 12
 _WORD_BITS = 8
@@ -83,7 +83,7 @@ def block_of(document_id: str) -> int:
     """The block of a document, by its id alone: as good as drawn, and the same in each version.
 
     >>> block_of("a"), block_of("b")
-    (22, 58)
+    (22, 28)
     """
     digest = hashlib.blake2b(document_id.encode("utf-8", "surrogatepass"), digest_size=8, person=b"drift")
     return int.from_bytes(digest.digest(), "big") % BLOCKS
@@ -204,13 +204,3 @@ COLUMNS: Mapping[str, Callable[[Iterable[DriftingDocument]], ColumnSums]] = {
     "embedding": _embedding,
 }
 """What may drift, each with what adds it up."""
-
-
-def halves(sums: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Every other block, and those between."""
-    return sums[0::2], sums[1::2]
-
-
-def paired_blocks(sums: FloatArray) -> FloatArray:
-    """Blocks by twos."""
-    return sums[0::2] + sums[1::2]

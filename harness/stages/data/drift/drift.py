@@ -10,12 +10,13 @@ import numpy as np
 from harness.errors import CorpusError
 from harness.records import Measure
 from harness.stages.data.drift.columns import BLOCKS, COLUMNS, ColumnSums, DriftingDocument, add_up
-from harness.stages.data.drift.effects import EFFECTS
+from harness.stages.data.drift.effects import EFFECTS, Move, largest_moves
 from harness.statistics.intervals.differences import paired_difference
 from harness.statistics.multiplicity import holm
 
-FEWEST = 2 * BLOCKS
+FEWEST = 4 * BLOCKS
 """Documents that a version must have: fewer leave blocks empty."""
+_NAMED = ("language", "source")
 Documents = Callable[[], Iterable[DriftingDocument]]
 """Gives the documents of a version, from the first, as often as it is called."""
 
@@ -35,6 +36,7 @@ class Drift:
         p_value: two-sided, for no drift.
         parts: of the blocks, whose mean is the figure; that of a distance may be less than 0, as bias is taken off it,
             and the figure is then 0.
+        moves: of a column whose values are names, those whose shares differ most.
     """
 
     column: str
@@ -46,6 +48,7 @@ class Drift:
     high: float
     p_value: float
     parts: tuple[float, ...]
+    moves: tuple[Move, ...] = ()
 
     def block(self, number: int) -> Measure:
         """The part of one block, which is what an evaluation weighs: 0 is no drift, and neither way is better."""
@@ -68,11 +71,12 @@ def find_drift(baseline: ColumnSums, candidate: ColumnSums, column: str, confide
     told = (column, effect.unit, effect.meaning)
     if not parts.any():  # the same documents
         return Drift(*told, 0.0, 0.0, 0.0, 0.0, 1.0, tuple(parts.tolist()))
+    moves = largest_moves(baseline, candidate) if column in _NAMED else ()
     found = paired_difference(parts, np.zeros(len(parts)), confidence_level=confidence_level, bounded=False)
     ends, p_value = (found.value, found.low, found.high), found.p_value
     if effect.is_distance:
         ends, p_value = (max(0.0, ends[0]), max(0.0, ends[1]), max(0.0, ends[2])), p_value if ends[0] > 0 else 1.0
-    return Drift(*told, ends[0], found.standard_error, ends[1], ends[2], p_value, tuple(parts.tolist()))
+    return Drift(*told, ends[0], found.standard_error, ends[1], ends[2], p_value, tuple(parts.tolist()), moves)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.stages.data.drift.columns import ColumnSums, aligned, halves, paired_blocks
+from harness.stages.data.drift.columns import ColumnSums, aligned
 from harness.statistics.arrays import FloatArray
 from harness.statistics.effects import histogram_delta, pseudo_values
 
@@ -31,6 +31,15 @@ class Effect:
     parts: Callable[[ColumnSums, ColumnSums], FloatArray]
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A value of a column, with the share of the documents of each version that have it."""
+
+    value: str
+    first: float
+    second: float
+
+
 def _jackknifed(effect: Callable[[FloatArray, FloatArray], float], first: FloatArray, second: FloatArray) -> FloatArray:
     """Parts of an effect of the sums over all blocks: one block left out at a time.
 
@@ -44,20 +53,7 @@ def _jackknifed(effect: Callable[[FloatArray, FloatArray], float], first: FloatA
 
 def _delta(baseline: ColumnSums, candidate: ColumnSums) -> FloatArray:
     first, second, _ = aligned(candidate, baseline)
-    return _jackknifed(histogram_delta, paired_blocks(first), paired_blocks(second))
-
-
-def _moved(baseline: ColumnSums, candidate: ColumnSums) -> FloatArray:
-    """The share of documents that has moved to other values: which values rose is seen in one half of the blocks, by
-    how much in the other, so that chance alone moves nothing on average."""
-    first, second, _ = aligned(baseline, candidate)
-    (seen, measured), (seen_other, measured_other) = halves(first), halves(second)
-    rose = _shares(seen_other.sum(axis=0)) > _shares(seen.sum(axis=0))
-
-    def effect(one: FloatArray, other: FloatArray) -> float:
-        return float(_shares(other)[rose].sum() - _shares(one)[rose].sum())
-
-    return _jackknifed(effect, measured, measured_other)
+    return _jackknifed(histogram_delta, first, second)
 
 
 def _divergence(baseline: ColumnSums, candidate: ColumnSums) -> FloatArray:
@@ -74,7 +70,7 @@ def _divergence(baseline: ColumnSums, candidate: ColumnSums) -> FloatArray:
         middle = (p + q) / 2
         return float((rel_entr(p, middle) + rel_entr(q, middle)).sum() / (2 * np.log(2)))
 
-    return _jackknifed(effect, paired_blocks(first), paired_blocks(second))
+    return _jackknifed(effect, first, second)
 
 
 def _explained(baseline: ColumnSums, candidate: ColumnSums) -> FloatArray:
@@ -84,9 +80,7 @@ def _explained(baseline: ColumnSums, candidate: ColumnSums) -> FloatArray:
     maximum mean discrepancy, is four times the part between (A. Gretton et al., 2012, A kernel two-sample test, Journal
     of Machine Learning Research 13:723-773).
     """
-    both = [
-        np.column_stack([paired_blocks(each.sums), paired_blocks(each.documents)]) for each in (baseline, candidate)
-    ]
+    both = [np.column_stack([each.sums, each.documents]) for each in (baseline, candidate)]
 
     def effect(one: FloatArray, other: FloatArray) -> float:
         first, second = one[:-1] / one[-1], other[:-1] / other[-1]
@@ -101,13 +95,24 @@ def _shares(counts: FloatArray) -> FloatArray:
     return np.asarray(counts / counts.sum(), dtype=np.float64)
 
 
+_BITS = "bits"
+
 EFFECTS = {
     "length": Effect("Cliff's delta", "how much oftener a document is the longer one than the shorter", False, _delta),
-    "language": Effect("share moved", "the share of documents that went to other languages", True, _moved),
-    "source": Effect("share moved", "the share of documents that went to other sources", True, _moved),
-    "ngrams": Effect("bits", "what a pair of words tells of its version (Jensen-Shannon)", True, _divergence),
+    "language": Effect(_BITS, "what the language of a document tells of its version", True, _divergence),
+    "source": Effect(_BITS, "what the source of a document tells of its version", True, _divergence),
+    "ngrams": Effect(_BITS, "what a pair of words tells of its version", True, _divergence),
     "embedding": Effect(
-        "share explained", "the share of the texts' spread that their version explains", True, _explained
+        "share explained", "the share of the spread of texts that is between versions", True, _explained
     ),
 }
 """By column."""
+
+
+def largest_moves(baseline: ColumnSums, candidate: ColumnSums, most: int = 3) -> tuple[Move, ...]:
+    """The values whose shares of the documents differ most, the largest difference first."""
+    first, second, names = aligned(baseline, candidate)
+    shares = _shares(first.sum(axis=0)), _shares(second.sum(axis=0))
+    ranked = np.argsort(-np.abs(shares[1] - shares[0]).round(12), kind="stable")
+    found = [Move(str(names[i]), float(shares[0][i]), float(shares[1][i])) for i in ranked[:most]]
+    return tuple(each for each in found if each.first != each.second)

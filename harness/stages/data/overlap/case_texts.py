@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.stages.case_files import FiledCase
-from harness.stages.data.overlap.words import Vocabulary, words_of
+from harness.stages.data.overlap.words import WordNumbers, words_of
 
 QUESTIONS = ("prompt", "question", "query", "input")
 ANSWERS = ("expected", "answer", "answers", "target", "targets")
@@ -73,7 +73,7 @@ class CaseTexts:
     """
 
     def __init__(self, cases: Sequence[FiledCase], rule: OverlapRule) -> None:
-        self.vocabulary = Vocabulary()
+        self.vocabulary = WordNumbers()
         self.answers: list[tuple[Gram, ...]] = []
         found: dict[Gram, list[Occurrence]] = defaultdict(list)
         files: dict[tuple[str, Gram], set[str]] = defaultdict(set)

@@ -38,7 +38,7 @@ _SHOWN = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FoundPlace:
     """Where a document holds words of a case.
 
     Attributes:
@@ -77,7 +77,7 @@ class CaseOverlap:
     id: str
     file: str
     state: State
-    places: tuple[Place, ...] = ()
+    places: tuple[FoundPlace, ...] = ()
     n_boilerplate: int = 0
 
     @property
@@ -239,7 +239,7 @@ class _Search:
                 return True
         return False
 
-    def places(self) -> dict[int, list[Place]]:
+    def places(self) -> dict[int, list[FoundPlace]]:
         """The places that count, by the number of the case: what one document has of a field is one place."""
         together: dict[tuple[int, str, str], list[tuple[_Hit, int]]] = defaultdict(list)
         for gram, hits in self._hits.items():
@@ -247,15 +247,15 @@ class _Search:
                 for each in self.texts.occurrences[gram]:
                     for hit in hits if not each.needs_answer else ():
                         together[each.case, each.field, hit.document].append((hit, len(gram)))
-        found: dict[int, list[Place]] = defaultdict(list)
+        found: dict[int, list[FoundPlace]] = defaultdict(list)
         for (case, name, document), parts in together.items():
             first = min(hit for hit, _ in parts)
             words = {hit.word + i for hit, size in parts for i in range(size)}
-            found[case].append(Place(name, document, first.offset, first.text, len(words)))
+            found[case].append(FoundPlace(name, document, first.offset, first.text, len(words)))
         for (case, name), hit in self._answered.items():
             if all((each.field, each.document) != (name, hit.document) for each in found[case]):
                 words_found = len(words_of(hit.text))
-                found[case].append(Place(name, hit.document, hit.offset, hit.text, words_found, with_answer=True))
+                found[case].append(FoundPlace(name, hit.document, hit.offset, hit.text, words_found, with_answer=True))
         return {case: sorted(own, key=lambda each: (each.document, each.offset)) for case, own in found.items()}
 
     def n_boilerplate(self) -> Counter[int]:

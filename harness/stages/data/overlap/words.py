@@ -52,10 +52,10 @@ def _pieces(text: str) -> list[str]:
     return text.split()
 
 
-class Vocabulary:
+class WordNumbers:
     """Words by number. What is asked for the first time gets the next number while it is open; later it is 0.
 
-    >>> known = Vocabulary()
+    >>> known = WordNumbers()
     >>> known.numbers("the capital of Peru"), known.close()
     (array([1, 2, 3, 4]), None)
     >>> known.numbers("The -- capital, of Chad.")

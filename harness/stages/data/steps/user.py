@@ -89,7 +89,8 @@ class UserStep:
         try:
             answer = self._function(given, **self._options)
         except Exception as error:  # noqa: BLE001 - the user's code, which may raise anything
-            told = "".join(traceback.format_exception(error)).rstrip()
+            own = error.__traceback__ and (error.__traceback__.tb_next or error.__traceback__)
+            told = "".join(traceback.format_exception(type(error), error, own)).rstrip()
             raise CorpusError(
                 f"The step {self._target!r} raises {type(error).__name__} on document {document.id!r}: {error}\n{told}"
             ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.stages.data.overlap.words import Vocabulary, places_of, word_of, words_of
+from harness.stages.data.overlap.words import WordNumbers, places_of, word_of, words_of
 
 TEXTS = st.text(st.sampled_from("aB1é-\u00ad\n\r >.,_ \u00a0ﬁ中"), max_size=60)
 
@@ -17,7 +17,7 @@ def test_each_word_is_at_its_place(text: str) -> None:
 
 @given(TEXTS)
 def test_numbers_are_those_of_the_words(text: str) -> None:
-    vocabulary = Vocabulary()
+    vocabulary = WordNumbers()
     numbers = vocabulary.numbers(text).tolist()
     words = words_of(text)
     assert len(numbers) == len(words)
@@ -45,7 +45,7 @@ def test_a_word_that_is_divided_is_one_only_at_the_end_of_a_line() -> None:
 
 
 def test_a_closed_vocabulary_knows_no_new_word() -> None:
-    vocabulary = Vocabulary()
+    vocabulary = WordNumbers()
     vocabulary.numbers("Lima is the capital")
     vocabulary.close()
     assert vocabulary.numbers("LIMA was, the; capital").tolist() == [1, 0, 3, 4]

@@ -100,6 +100,7 @@ def test_what_it_raises_is_told_with_the_step_the_document_and_where(root: Path)
     assert message.startswith("The step 'filters:broken' raises ZeroDivisionError on document 'd': division by zero\n")
     assert f'File "{root / "filters.py"}", line' in message
     assert "return 1 / len(document.text)" in message
+    assert "steps/user.py" not in message, "where it was called from is nobody's business"
     assert str(pickle.loads(pickle.dumps(caught.value))) == message, "it comes out of a worker process"
 
 

@@ -1,0 +1,60 @@
+"""Mutants of the stages are found, by the evaluation that names their fault."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.mutants import data
+from tests.mutants.gates import ROOT
+from tests.mutants.mutant import Mutant, Outcome, Weighed
+
+BY_NAME = {mutant.name: mutant for mutant in data.MUTANTS}
+TRIED = ("no-exact", "repeated-lines", "any-ip")
+"""Those that a test runs; `make mutants STAGE=data` runs all."""
+
+
+def functions() -> Iterator[str]:
+    for path in (ROOT / "suites" / "data").glob("test_*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                yield node.name
+
+
+def test_there_are_enough_and_each_step_is_left_out() -> None:
+    assert len(BY_NAME) == len(data.MUTANTS) >= 14
+    left_out = [set(data.STEPS) - set(each.settings["steps"]) for each in data.MUTANTS if "steps" in each.settings]
+    assert set().union(*left_out) == set(data.STEPS)
+
+
+@pytest.mark.parametrize("mutant", data.MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_has_one_fault_and_names_an_evaluation(mutant: Mutant) -> None:
+    assert mutant.red.partition("[")[0] in set(functions())
+    assert (mutant.patch is None) != (mutant.settings == {})
+    if mutant.patch is not None:
+        assert (ROOT / mutant.patch.path).read_text(encoding="utf-8").count(mutant.patch.old) == 1
+
+
+def test_what_turned_red_is_told_apart() -> None:
+    outcome = Outcome(BY_NAME["no-url"], Weighed(("test_planted[url]", "test_retention"), (), 2, 1.0))
+    assert outcome.is_found
+    assert outcome.others == ("test_retention",)
+    assert not Outcome(BY_NAME["no-url"], Weighed(("test_retention",), ("test_planted[url]",), 2, 1.0)).is_found
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    mutants = [BY_NAME[name] for name in TRIED]
+    return data.new_project(tmp_path_factory.mktemp("mutants"), "test", mutants, replace(data.SIZES, pairs=4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRIED)
+def test_a_fault_turns_the_evaluation_red_that_names_it(name: str, project: Path) -> None:
+    outcome = data.try_mutant(project, BY_NAME[name])
+    assert outcome.is_found, outcome
+    assert outcome.weighed.errors == ()
