@@ -4,14 +4,18 @@ from harness import Score
 
 LEAKS = "evals/data/contamination"
 DOCUMENTS = f"{LEAKS}/documents.jsonl"
+HELD_OUT = "evals/data/ablation/held_out.jsonl"
+CLOZE = "evals/data/ablation/cloze.jsonl"
 
 
 @pytest.mark.evaluation(
     cases="evals",
     samples=1,
+    design="fixed",
     cluster=False,
     threshold=1.0,
     margin=0.00001,
+    max_samples=20_000,
     requirement="Non-functional: no case of an evaluation is in what a model is trained on.",
 )
 def test_contamination(corpus, case):
@@ -23,9 +27,35 @@ def test_contamination(corpus, case):
     return Score(float(not found.is_contaminated), str(found))
 
 
+def apart(cases):
+    """An evaluation of what an ablation asks, which no corpus may hold, either."""
+    return pytest.mark.evaluation(
+        cases=cases,
+        samples=1,
+        design="fixed",
+        cluster=False,
+        threshold=1.0,
+        margin=0.00001,
+        requirement="Non-functional: what tells whether a corpus makes a better model is not in the corpus.",
+    )
+
+
+@apart(HELD_OUT)
+def test_held_out_texts(corpus, case):
+    found = corpus.contamination(HELD_OUT)[case.id]
+    return Score(float(not found.is_contaminated), str(found))
+
+
+@apart(CLOZE)
+def test_cloze(corpus, case):
+    found = corpus.contamination(CLOZE)[case.id]
+    return Score(float(not found.is_contaminated), str(found))
+
+
 @pytest.mark.evaluation(
     cases=f"{LEAKS}/leaked",
     samples=1,
+    design="fixed",
     cluster=False,
     threshold=0.98,
     margin=0.01,
@@ -39,6 +69,7 @@ def test_leaks_are_found(corpus, case):
 @pytest.mark.evaluation(
     cases=f"{LEAKS}/clean",
     samples=1,
+    design="fixed",
     cluster=False,
     threshold=0.98,
     margin=0.01,
@@ -52,6 +83,7 @@ def test_clean_cases_are_let_be(corpus, case):
 @pytest.mark.evaluation(
     cases=f"{LEAKS}/reworded",
     samples=1,
+    design="fixed",
     cluster=False,
     requirement="Non-functional: how many rewordings are found is known. By words in a row it is none.",
 )

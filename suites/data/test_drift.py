@@ -9,6 +9,7 @@ def drifts(margin, requirement=REQUIREMENT):
     return pytest.mark.evaluation(
         cases=BLOCKS,
         samples=1,
+        design="fixed",
         cluster=False,
         about="population",
         aim="same",
@@ -51,6 +52,7 @@ def test_embedding(corpus, case):
 @pytest.mark.evaluation(
     cases=BLOCKS,
     samples=1,
+    design="fixed",
     cluster=False,
     about="population",
     aim="same",

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.bench import (
+    bench_ablation,
     bench_attack,
     bench_blocks,
     bench_checks,
@@ -65,6 +66,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "decisions": bench_decisions.decisions,
         "plugins": bench_plugins.plugins,
         "practice": bench_practice.practice,
+        "ablation": bench_ablation.ablation,
         "attack": bench_attack.attack,
         "blocks": bench_blocks.blocks,
         "checks": bench_checks.costs,

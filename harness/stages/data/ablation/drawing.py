@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import CorpusError
 from harness.stages.data.ablation.plan import END, AblationPlan
-from harness.stages.data.ablation.vocabulary import Vocabulary
+from harness.stages.data.ablation.vocabulary import BytePairVocabulary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +39,7 @@ class DrawnTokens:
 
 
 def draw_tokens(
-    texts: Iterable[Text], seed: int, plan: AblationPlan, vocabulary: Vocabulary, corpus: str
+    texts: Iterable[Text], seed: int, plan: AblationPlan, vocabulary: BytePairVocabulary, corpus: str
 ) -> DrawnTokens:
     """As many tokens as a plan trains on, of documents in the order of a seed.
 
@@ -91,7 +91,7 @@ def _first_documents(texts: Iterable[Text], seed: int, enough: int) -> tuple[lis
 
 
 def _rounds(
-    documents: Sequence[Text], seed: int, vocabulary: Vocabulary
+    documents: Sequence[Text], seed: int, vocabulary: BytePairVocabulary
 ) -> Iterator[tuple[int, tuple[str, list[int]]]]:
     """The documents with their tokens, in another order each time; without an end."""
     epoch = 0

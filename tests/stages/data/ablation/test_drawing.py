@@ -9,11 +9,11 @@ import pytest
 from harness.errors import CorpusError
 from harness.stages.data.ablation.drawing import DrawnTokens, draw_tokens, refuse_held_out, text_key
 from harness.stages.data.ablation.plan import END, AblationPlan
-from harness.stages.data.ablation.vocabulary import Vocabulary
+from harness.stages.data.ablation.vocabulary import BytePairVocabulary
 from tests.stages.data.ablation.conftest import articles
 
 TEXTS = articles(60)
-VOCABULARY = Vocabulary([text for _, text in TEXTS[:5]], 400)
+VOCABULARY = BytePairVocabulary([text for _, text in TEXTS[:5]], 400)
 
 
 def drawn(texts: list[tuple[str, str]], seed: int = 0, tokens: int = 4096, **options: float) -> DrawnTokens:

@@ -63,8 +63,16 @@ def builders(root: Path) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("victim", ["who wants it", "who builds it", "a worker"])
-def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, victim: str) -> None:
+@pytest.mark.parametrize(
+    ("victim", "how"),
+    [
+        ("who wants it", signal.SIGKILL),
+        ("who wants it", signal.SIGINT),
+        ("who builds it", signal.SIGKILL),
+        ("a worker", signal.SIGKILL),
+    ],
+)
+def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, victim: str, how: int) -> None:
     rows = some_rows(1000)
     for row in rows:
         row["text"] += " more" * 600
@@ -77,7 +85,7 @@ def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, victim: str) ->
     completed = {path.name for path in done.iterdir()}
     building = min(builders(tmp_path))
     worker = max(builders(tmp_path))
-    os.kill({"who wants it": process.pid, "who builds it": building, "a worker": worker}[victim], signal.SIGKILL)
+    os.kill({"who wants it": process.pid, "who builds it": building, "a worker": worker}[victim], how)
     process.wait(timeout=60)
     wait_until(lambda: not builders(tmp_path), 10)
     assert process.stdout is not None

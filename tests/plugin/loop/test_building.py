@@ -1,0 +1,52 @@
+"""What a session shows of what is built for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.plugin.loop.building import shown_builds
+from harness.stages.build_state import BuildState, unseen
+from tests.plugin.projects import Project
+
+
+@pytest.fixture
+def building(project: Project) -> Project:
+    """A project whose conftest.py says that something is built, for as long as it takes to be shown."""
+    project.write(
+        "conftest.py",
+        """
+        import time
+
+        from harness.plugin.loop.building import shown_builds
+        from harness.stages.build_state import BuildState
+
+        def pytest_collection_finish(session):
+            with shown_builds(session.config) as progress:
+                for done in range(7):
+                    progress(BuildState("clean", "c4", 100 * done, 600))
+                    time.sleep(0.1)
+        """,
+    )
+    project.body("return True", arguments="")
+    return project
+
+
+def test_a_line_says_what_was_built_and_how_long_it_took(building: Project) -> None:
+    result = building.run()
+    result.stdout.re_match_lines([r"steelyard: built clean in 0\.\d s"])
+
+
+def test_a_terminal_shows_how_far_it_is_meanwhile(building: Project) -> None:
+    result = building.run("--color=yes")
+    assert "building clean: c4  500 of 600 documents (83%)" in result.stdout.str()
+
+
+def test_a_quiet_session_shows_nothing(building: Project) -> None:
+    assert "clean" not in building.run("-q").stdout.str()
+
+
+def test_a_worker_shows_nothing(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pytestconfig, "workerinput", {}, raising=False)
+    with shown_builds(pytestconfig) as progress:
+        assert progress is unseen
+        progress(BuildState("clean", "c4"))
