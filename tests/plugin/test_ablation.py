@@ -16,7 +16,7 @@ LOSS = """
     SEEDS = [{"id": f"seed-{n}", "seed": n} for n in (1, 2, 3, 4)]
     QUESTIONS = {"held_out": "held_out.jsonl", "cloze": "cloze.jsonl", "tokens": 20_480}
 
-    @pytest.mark.evaluation(cases=SEEDS, margin=0.02)
+    @pytest.mark.evaluation(cases=SEEDS, margin=0.05)
     def test_loss(ablation, case) -> harness.Measure:
         return harness.Measure(ablation.train(case.seed, **QUESTIONS).loss, "nats/byte", higher_is_better=False)
 
@@ -67,12 +67,13 @@ def test_the_same_corpus_in_another_order_is_green(gate: Project) -> None:
 
 
 def test_offline_trains_nothing(gate: Project) -> None:
-    gate.module(LOSS)
-    gate.run("--candidate", "good", "-k", "none_of_them")
-    from harness.config.settings import load_settings
-    from harness.stages.data.corpus_build import build_corpus
-
-    build_corpus(load_settings(gate.path), "bad")
+    gate.module("""
+    @pytest.mark.evaluation(cases=[{"id": "d001"}])
+    def test_built(corpus, case):
+        assert corpus[case.id].kept
+    """)
+    assert gate.run("--candidate", "bad").ret == 0
+    gate.module(LOSS.replace("20_480", "512"))
     result = gate.run("--candidate", "bad", "--offline")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*No model was trained on bad with seed * before, and --offline trains none*"])
+    result.stdout.fnmatch_lines(["*No model was trained on bad with seed * before*"])
