@@ -315,10 +315,15 @@ class Evaluation:
         return self.weighs_judge or bool(self.wants & {"model", "baseline"})
 
     @property
+    def taken(self) -> frozenset[str]:
+        """What it takes of the version under test: what the body wants, and what weighing it needs beside that."""
+        beside = {"server"} if self.plan.blocks is not None else {"model"} if self.weighs_judge else frozenset()
+        return self.wants | beside
+
+    @property
     def stages(self) -> tuple[str, ...]:
         """The stage fixtures that the body takes, in the order of their table."""
-        taken = self.wants | ({"server"} if self.plan.blocks is not None else frozenset())
-        return tuple(name for name in STAGE_FIXTURES if name in taken)
+        return tuple(name for name in STAGE_FIXTURES if name in self.taken)
 
     @property
     def is_exact(self) -> bool:

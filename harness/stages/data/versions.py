@@ -59,8 +59,7 @@ def load_corpus(version: Version, context: StageContext) -> Corpus:
 
     folder = version.settings.engine_options.get(FOLDER)
     if folder is None or version.name not in context.settings.corpora:
-        example = f"[{context.settings.prefix}corpora.NAME]"
-        raise NotInLineageError(version.name, "corpus", f"one, or name one as the candidate: {example}")
+        raise NotInLineageError(version.name, "corpus")
     corpus = open_corpus(Path(folder), version.name)
     corpus.root = context.settings.root
     other = context.baseline
