@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.plugin.projects import Project
+from tests.reporting.html import pages
 from tests.stages.inference.blocks.conftest import Serve, serve
 
 __all__ = ["serve"]
@@ -130,6 +131,8 @@ def test_pairs_before_one_that_can_not_be_trusted_are_shown_and_decide_nothing(g
     (error,) = entry["errors"]
     assert error.startswith(f"case 'pair-{shown}': block {shown + 1} of ours can't be trusted: ")
     assert "bodies ended so" not in error
+    (shown_there,) = pages.data(gate.path / "reports" / "latest" / "index.html")["evaluations"]
+    assert shown_there["untrusted"][f"pair-{shown}"].startswith(f"block {shown + 1} of ours can't be trusted")
 
 
 def test_one_pair_is_measured_alone_shown_and_kept(gate: Project) -> None:

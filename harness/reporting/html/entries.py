@@ -87,6 +87,8 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDet
         "traceback": list(map(short, entry.traceback)),
         "facts": _facts(entry, [path.against for path in found.paths.get(key, ())]),
         "cases": cases.columns(entry),
+        "in_blocks": entry.in_blocks,
+        "untrusted": {case: why for (of, case), why in found.details.untrusted.items() if of == entry.id},
         "history": _history(found.history.get(key, ()), entry),
         "paths": [_thinned(path) for path in _in_order(found.paths.get(key, ()), entry)],
     }
@@ -95,6 +97,8 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDet
 def _measured(entry: Verdict) -> str:
     """What the figures rest on, in words."""
     parts = [plural(entry.n_cases, "case"), plural(entry.n_samples, "sample") + " of the candidate"]
+    if entry.in_blocks:
+        parts = [f"{plural(entry.n_cases, 'pair')} of blocks" if entry.baseline else plural(entry.n_cases, "block")]
     if entry.n_skipped:
         parts.append(f"{plural(entry.n_skipped, 'case')} skipped")
     if entry.n_truncated:
