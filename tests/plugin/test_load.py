@@ -51,6 +51,7 @@ def test_a_slower_version_is_found_and_a_gate_that_is_run_again_decides_by_the_s
     assert gate.run(*PAIR).ret == 1
     again = gate.report()
     assert (again["usage"]["model_calls"], again["usage"]["stored_samples"]) == (0, 10)
+    assert (again["usage"]["measured_blocks"], again["usage"]["stored_blocks"]) == (0, 10)
     assert gate.evaluation()["difference"] == entry["difference"]
     gate.run(*PAIR, "--fresh")
     assert gate.report()["usage"]["model_calls"] == 10
@@ -86,7 +87,10 @@ def test_evaluations_of_one_plan_share_their_blocks_and_others_come_first(gate: 
     result = gate.run(*PAIR)
     assert "test_order" not in "\n".join(line for line in result.outlines if line.startswith("FAILED"))
     assert result.parseoutcomes()["passed"] == 2
-    assert gate.report()["usage"]["model_calls"] == 10 + 4
+    usage = gate.report()["usage"]
+    assert (usage["model_calls"], usage["measured_blocks"], usage["stored_blocks"]) == (10 + 4, 10, 0)
+    told = " ".join(result.stdout.str().split())
+    assert "4 samples asked for, all drawn now 10 blocks asked for, all measured now" in told
 
 
 def test_a_candidate_alone_is_held_to_its_threshold(gate: Project) -> None:

@@ -132,6 +132,7 @@ class BlockRoom:
                 return None
             found[role] = block_from(sample.text)
         self._sampler.stored_samples += len(found)
+        self._sampler.stored_blocks += len(found)
         return found
 
     async def _measure(self, plan: BlockPlan, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock]:
@@ -147,6 +148,7 @@ class BlockRoom:
             tokens = (block.load[name] or 0 for name in ("prompt_tokens", "completion_tokens", "completed"))
             self._sampler.spending.measured(sides[role].source.version, *tokens)
             self._sampler.model_calls += 1
+            self._sampler.measured_blocks += 1
         return blocks
 
     def _tell(self, phase: str) -> None:

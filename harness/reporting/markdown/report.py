@@ -143,7 +143,7 @@ def _versions(report: Report) -> list[str]:
         told.append(f"against {code(report.baseline.name, 60)}")
     if report.judges:
         told.append(f"judged by {', '.join(code(judge.name, 60) for judge in report.judges[:5])}")
-    facts = [plural(len(report.evaluations), "evaluation"), samples_in_words(report)]
+    facts = [plural(len(report.evaluations), "evaluation"), *samples_in_words(report)]
     facts += [duration(report.usage.wall_s), f"confidence {report.confidence_level:g}"]
     facts += [cost(report.usage.cost)] if report.usage.cost is not None else []
     facts += flops_in_words(report.usage)

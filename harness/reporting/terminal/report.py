@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.decisions.reasons import percent
@@ -230,7 +230,7 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
         versions.append(f"judged by {judges}")
     versions.append(f"confidence {report.confidence_level:g}")
     usage = report.usage
-    facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), samples_in_words(report)]
+    facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), *samples_in_words(report)]
     facts += [cost(usage.cost)] if usage.cost is not None else []
     facts += flops_in_words(usage)
     dot = symbol("·", encoding)
@@ -243,27 +243,32 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
     return start + [" " * indent + line for line in second]
 
 
-def samples_in_words(report: Report) -> str:
-    """What the bodies asked for, and where it came from, so that the parts add up to the whole.
+def samples_in_words(report: Report) -> list[str]:
+    """What the bodies asked for, and where it came from, so that the parts add up to the whole: samples, then blocks.
 
-    A verdict that was decided before all of it was there says on how many samples it rests. A run that measured blocks
-    alone says how many, of both versions.
+    A verdict that was decided before all of it was there says on how many samples it rests. Blocks are of both
+    versions.
     """
     usage = report.usage
-    in_blocks = [verdict.in_blocks for verdict in report.evaluations]
-    only_blocks = bool(in_blocks) and all(in_blocks)
-    parts = {
-        "measured now" if only_blocks else "drawn now": usage.model_calls,
-        "from the store": usage.stored_samples,
+    samples = {
+        "drawn now": usage.model_calls - usage.measured_blocks,
+        "from the store": usage.stored_samples - usage.stored_blocks,
         "shared by equal questions": usage.shared_samples,
     }
+    blocks = {"measured now": usage.measured_blocks, "from the store": usage.stored_blocks}
+    told = [*_asked_for("sample", samples), *_asked_for("block", blocks)]
+    return told or ["no model asked"]
+
+
+def _asked_for(what: str, parts: Mapping[str, int]) -> list[str]:
+    """How many there were and where each part of them came from; nothing of none."""
     told = [(number, origin) for origin, number in parts.items() if number]
     if not told:
-        return "no model asked"
-    total = f"{plural(sum(parts.values()), 'block' if only_blocks else 'sample')} asked for"
+        return []
+    total = f"{plural(sum(parts.values()), what)} asked for"
     if len(told) == 1:
-        return f"{total}, all {told[0][1]}"
-    return f"{total} ({', '.join(f'{count(number)} {origin}' for number, origin in told)})"
+        return [f"{total}, all {told[0][1]}"]
+    return [f"{total} ({', '.join(f'{count(number)} {origin}' for number, origin in told)})"]
 
 
 def ranges(shown: Sequence[TableRow], confidence_level: float) -> list[str]:
