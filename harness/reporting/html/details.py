@@ -36,7 +36,7 @@ class DetailFiles:
     Attributes:
         places: the number of the file that a case is in, by evaluation and case.
         outcomes: "skipped" or "error" of the cases that have a body which ended so.
-        untrusted: why a case of an evaluation in blocks, a pair of them, can't be trusted.
+        broken: the reason of the first body of a case that ended in an error.
         labelled: those that people said something of.
         questions: what the cases to look at were asked first.
         n_files: they are numbered from 1.
@@ -46,7 +46,7 @@ class DetailFiles:
 
     places: dict[tuple[str, str], int] = field(default_factory=dict)
     outcomes: dict[tuple[str, str], str] = field(default_factory=dict)
-    untrusted: dict[tuple[str, str], str] = field(default_factory=dict)
+    broken: dict[tuple[str, str], str] = field(default_factory=dict)
     labelled: set[tuple[str, str]] = field(default_factory=set)
     questions: dict[tuple[str, str], Question] = field(default_factory=dict)
     n_files: int = 0
@@ -77,11 +77,9 @@ def write_details(
     for label in labels:
         labelled.setdefault((label.evaluation_id, label.case_id), []).append(label)
     judges = {judge.fingerprint: judge.name for judge in report.judges}
-    in_blocks = {entry.id for entry in report.evaluations if entry.in_blocks}
     looked_at = {(change.evaluation_id, change.case_id) for change in report.changes}
-    written = DetailFiles()
+    written, size = DetailFiles(), 0
     waiting: list[str] = []
-    size = 0
     for key, group in itertools.groupby(answers, key=lambda each: (each.evaluation_id, each.case_id)):
         if written.n_bodies >= most_bodies:
             written.is_cut = True
@@ -96,11 +94,10 @@ def write_details(
         written.places[key] = written.n_files + 1
         if key in labelled:
             written.labelled.add(key)
-        outcome = _outcome(bodies)
-        if outcome is not None:
+        if (outcome := _outcome(bodies)) is not None:
             written.outcomes[key] = outcome
-        if outcome == "error" and key[0] in in_blocks:
-            written.untrusted[key] = _why_broken(bodies)[:_MOST_OF_A_REASON]
+        if outcome == "error":
+            written.broken[key] = _why_broken(bodies)
         if size >= _CHARACTERS_OF_A_FILE:
             _write(waiting, stamp, folder, written)
             waiting, size = [], 0
@@ -118,7 +115,7 @@ def _outcome(bodies: Iterable[StoredAnswer]) -> str | None:
 def _why_broken(bodies: Iterable[StoredAnswer]) -> str:
     """Give the reason of the first body that ended in an error."""
     rows = (row for body in bodies for row in body.rows.values())
-    return next((row.reason for row in rows if row.outcome == "error" and row.reason), "")
+    return next((row.reason for row in rows if row.outcome == "error" and row.reason), "")[:_MOST_OF_A_REASON]
 
 
 def _write(cases: list[str], stamp: str, folder: Path, written: DetailFiles) -> None:

@@ -88,7 +88,7 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDet
         "facts": _facts(entry, [path.against for path in found.paths.get(key, ())]),
         "cases": cases.columns(entry),
         "in_blocks": entry.in_blocks,
-        "untrusted": {case: why for (of, case), why in found.details.untrusted.items() if of == entry.id},
+        "untrusted": _untrusted(entry, found.details),
         "history": _history(found.history.get(key, ()), entry),
         "paths": [_thinned(path) for path in _in_order(found.paths.get(key, ()), entry)],
     }
@@ -104,6 +104,11 @@ def _measured(entry: Verdict) -> str:
     if entry.n_truncated:
         parts.append(f"{plural(entry.n_truncated, 'answer')} cut at max_tokens")
     return ", ".join(parts)
+
+
+def _untrusted(entry: Verdict, details: DetailFiles) -> dict[str, str]:
+    """The pairs of blocks that can't be trusted, each with the reason."""
+    return {case: why for (of, case), why in details.broken.items() if entry.in_blocks and of == entry.id}
 
 
 def _facts(entry: Verdict, paths: Sequence[str]) -> list[str]:
