@@ -25,7 +25,7 @@ _MOST_OF_AN_ANSWER = 20_000
 _MOST_OF_A_QUESTION = 20_000
 _MOST_OF_A_REASON = 4_000
 MOST_BODIES = 100_000
-"""How many bodies have details: beyond, writing them would take longer than deciding them."""
+"""The most bodies that have details: writing more would take longer than deciding them."""
 _NAME = re.compile(r"\d+\.js")
 
 

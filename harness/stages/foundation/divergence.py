@@ -1,4 +1,4 @@
-"""How a version foresees texts beside its reference, position by position."""
+"""The divergence of a version from its reference on texts, position by position."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class TextDivergence:
 
 
 def read_positions(answer: Mapping[str, Any]) -> TextDivergence:
-    """What the reference's process found of a text."""
+    """The divergence on a text, as the reference's process tells it."""
     return TextDivergence(
         tuple(PositionDivergence(*row) for row in answer["positions"]), bool(answer["is_lower_bound"])
     )

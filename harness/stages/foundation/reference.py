@@ -44,7 +44,7 @@ class Reference:
         self._lock = threading.Lock()
 
     def compare(self, sample: Sample) -> Coroutine[Any, Any, TextDivergence]:
-        """How far what a version foresees of a text is from the reference, at each position.
+        """The divergence of what a version foresees of a text from the reference, at each position.
 
         In a `def` body the result is given directly.
 
@@ -106,7 +106,7 @@ class SyncReference(Protocol):
 
 
 def sampled_message(sample: Sample) -> dict[str, Any]:
-    """What the reference's process needs of a sample of `model.prompt_logprobs`.
+    """The message for the reference's process, of a sample of `model.prompt_logprobs`.
 
     Raises:
         EngineError: the sample has no log probabilities, no alternatives, or is of a text longer than a window.
