@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StageFixture:
-    """What makes a stage fixture.
+    """The maker of a stage fixture.
 
     Attributes:
         maker: `module:function`, called as `function(version, context)`. It may be slow, for it runs in a thread. It

@@ -34,6 +34,7 @@ from tests.bench import (
     bench_report,
     bench_reruns,
     bench_review,
+    bench_weights,
     sampling,
 )
 from tests.bench.sampling import ROOT, Figure
@@ -82,6 +83,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "reruns": bench_reruns.reruns,
         "review": bench_review.review,
         "vllm": vllm,
+        "weights": lambda folder: bench_weights.weights(folder, repeats),
     }
 
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,8 +156,7 @@ def test_a_process_that_was_killed_is_said_to_be(tiny_llama: Path) -> None:
     found.ask(message)
     process = found._process
     assert process is not None
-    process.kill()
-    process.wait()
+    os.kill(process.pid, signal.SIGKILL)
     with pytest.raises(EngineError, match=r"ended \(exit code -9\)"):
         found.ask(message)
     found.close()
