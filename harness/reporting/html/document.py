@@ -13,10 +13,8 @@ from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.entries import EvaluationDetails, Key, evaluation, short
 from harness.reporting.html.requirements import requirements
 from harness.reporting.shared.cases import look_up, score_in_words
-from harness.reporting.shared.figures import chosen, count, duration
-from harness.reporting.shared.names import kind_in_words, row_names
 from harness.reporting.shared.figures import chosen, count, duration, plural
-from harness.reporting.shared.names import row_names
+from harness.reporting.shared.names import kind_in_words, row_names
 from harness.reporting.terminal.report import headline, next_steps, notes
 from harness.reporting.wording.operations import flops_in_words
 from harness.reporting.wording.waiting import review_step

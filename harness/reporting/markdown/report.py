@@ -136,10 +136,8 @@ def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list
 
 
 def _versions(report: Report) -> list[str]:
-    """What was weighed against what, and on how much."""
-    told = [f"candidate {code(report.candidate.name, 60)}{kind_in_words(report.candidate)}"]
     """The versions that were weighed, and on how much."""
-    told = [f"candidate {code(report.candidate.name, 60)}"]
+    told = [f"candidate {code(report.candidate.name, 60)}{kind_in_words(report.candidate)}"]
     told += [f"({chosen(report.best_of)})"] if report.best_of > 1 else []
     if report.baseline:
         told.append(f"against {code(report.baseline.name, 60)}{kind_in_words(report.baseline)}")

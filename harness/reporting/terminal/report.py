@@ -247,8 +247,6 @@ def _version(version: VersionRef, encoding: str) -> str:
     return printable(version.name, 60, encoding=encoding) + kind_in_words(version)
 
 
-def samples_in_words(report: Report) -> str:
-    """What the bodies asked for, and where it came from, so that the parts add up to the whole.
 def samples_in_words(report: Report) -> list[str]:
     """The samples and blocks that bodies asked for, and where they came from, so that the parts add up to the whole.
 
