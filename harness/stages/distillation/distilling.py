@@ -9,20 +9,23 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import DistilledSettings, Step
+from harness.config.customization import METHODS, DistilledSettings, Step
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
 from harness.models.corpus.spec import CONTENT, FOLDER
+from harness.models.version import load_version
 from harness.models.weights.layers import drop_layers, layer_count
 from harness.models.weights.weights import materialize, weights_digest
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, with_step
+from harness.stages.distillation.answers import ANSWERS, check_prompts, write_answers
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
-from harness.stages.training.texts import TrainingData, find_data
+from harness.stages.training.texts import TrainingData, find_data, read_texts
 
 KIND = "distilled"
+SOFT_TARGETS = METHODS[0]
 TARGETS = "teachers"
 _PACKAGES = ("torch", "transformers")
 _RECIPE = 1
@@ -54,13 +57,14 @@ def build_version(
 
     def build(folder: Path) -> None:
         start = parts.start_folder(folder)
+        is_soft = parts.distilled.method == SOFT_TARGETS
         request = TrainingRequest(
             version=version.name,
             settings=parts.distilled,
-            data=parts.data,
+            data=parts.data if is_soft else parts.answers(folder, progress),
             start=start,
-            teacher=materialize(parts.teacher.engine_options, settings.root),
-            targets=place_of(TARGETS, parts.teacher_recipe),
+            teacher=materialize(parts.teacher.engine_options, settings.root) if is_soft else None,
+            targets=place_of(TARGETS, parts.teacher_recipe) if is_soft else None,
             folder=folder,
             threads=free_threads(),
         )
@@ -91,8 +95,16 @@ class _Parts:
         if name == version.name:
             raise UsageError(f"{self.where}: {name} can't be its own teacher.")
         self.teacher = built(settings, name, progress=progress)
-        if "weights" not in self.teacher.engine_options:
-            raise UsageError(f"{self.where}: teacher {name!r} has no weights, so that its logits can't be known.")
+        if self.distilled.method == SOFT_TARGETS and "weights" not in self.teacher.engine_options:
+            raise UsageError(
+                f"{self.where}: teacher {name!r} has no weights, so that its logits can't be known. method = "
+                '"sequence" teaches by its answers.'
+            )
+        if self.distilled.layers is not None and "weights" not in self.teacher.engine_options:
+            raise UsageError(
+                f"{self.where}: teacher {name!r} has no weights of which layers could be left out; give the student "
+                "weights of its own."
+            )
         self.data = self._data(progress)
 
     def _data(self, progress: BuildProgress) -> TrainingData:
@@ -102,14 +114,30 @@ class _Parts:
         options = built(self.settings, name, progress=progress).engine_options
         return find_data(self.settings, name, Path(options[FOLDER]), options[CONTENT])
 
+    def answers(self, folder: Path, progress: BuildProgress) -> TrainingData:
+        """The teacher's answers to the prompts, in the folder of the student.
+
+        Raises:
+            UsageError: a text is no prompt, or the teacher can't be asked.
+        """
+        texts = list(read_texts(self.data))
+        check_prompts(texts, self.data.name)
+        path = folder / ANSWERS
+        teacher = load_version(self.teacher, self.settings.root)
+        write_answers(self.settings, teacher, self.distilled, texts, path, (self.version.name, progress))
+        return TrainingData(self.data.name, path, self.data.digest, is_corpus=False)
+
     @property
     def teacher_recipe(self) -> Mapping[str, Any]:
-        """What the teacher's logits depend on."""
+        """What the teacher's logits depend on; or its answers, where these are what it teaches by."""
+        packages = {name: version_of(name) for name in _PACKAGES}
+        if self.distilled.method != SOFT_TARGETS:
+            return {"teacher": load_version(self.teacher, self.settings.root).fingerprint, "packages": packages}
         return {
             "teacher": weights_digest(self.teacher.engine_options, self.settings.root),
             "top_k": self.distilled.top_k,
             "temperature": self.distilled.temperature,
-            "packages": {name: version_of(name) for name in _PACKAGES},
+            "packages": packages,
         }
 
     @property
