@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from harness.stages.data.ablation.ablation import Ablation, SyncAblation
     from harness.stages.data.ablation.results import TrainedModel
     from harness.stages.data.corpus import Corpus, CorpusDocument, Explanation
+    from harness.stages.distillation.distillation import Distillation, Lesson, SyncDistillation
     from harness.stages.foundation.reference import Reference, SyncReference
     from harness.stages.foundation.weights import Weights
     from harness.stages.inference.blocks.measured import Load
@@ -59,12 +60,14 @@ __all__ = [
     "CheckError",
     "Corpus",
     "CorpusDocument",
+    "Distillation",
     "EngineError",
     "Explanation",
     "Find",
     "InvalidBlockError",
     "Judge",
     "JudgeError",
+    "Lesson",
     "Load",
     "Measure",
     "Model",
@@ -85,6 +88,7 @@ __all__ = [
     "Store",
     "StoreError",
     "SyncAblation",
+    "SyncDistillation",
     "SyncJudge",
     "SyncModel",
     "SyncReference",
@@ -125,6 +129,7 @@ _NAMES = {
     "harness.stages.data.ablation.ablation": "Ablation SyncAblation",
     "harness.stages.data.ablation.results": "TrainedModel",
     "harness.stages.data.corpus": "Corpus CorpusDocument Explanation",
+    "harness.stages.distillation.distillation": "Distillation Lesson SyncDistillation",
     "harness.stages.foundation.reference": "Reference SyncReference",
     "harness.stages.foundation.weights": "Weights",
     "harness.stages.inference.blocks.measured": "Load",

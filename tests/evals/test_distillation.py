@@ -54,3 +54,13 @@ def test_no_case_of_an_evaluation_is_in_a_lesson() -> None:
 def test_no_lesson_has_the_subject_of_a_held_out_text() -> None:
     held_out = {each["id"] for each in lines(EVALS / "foundation" / "prose" / "documents.jsonl")}
     assert not held_out & {each["id"] for each in lines(LESSONS / "lessons.jsonl")}
+
+
+def test_the_page_of_all_evaluations_counts_the_cases() -> None:
+    page = (EVALS / "README.md").read_text(encoding="utf-8")
+    for name in ("form", "costs", "quality", "prompts"):
+        row = rf"^\| \[distillation/{name}\]\(distillation/{name}/README\.md\) \| (\d+) \|"
+        found = re.search(row, page, re.MULTILINE)
+        assert found is not None, name
+        assert int(found[1]) == len(lines(EVALS / "distillation" / name / "cases.jsonl"))
+        assert (EVALS / "distillation" / name / "README.md").is_file()

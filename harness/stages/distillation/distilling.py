@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
 from harness.models.corpus.spec import CONTENT, FOLDER
 from harness.models.version import load_version
-from harness.models.weights.layers import drop_layers, layer_count
+from harness.models.weights.layers import layer_count
 from harness.models.weights.weights import materialize, weights_digest
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, with_step
@@ -56,7 +55,7 @@ def build_version(
     parts = _Parts(settings, version, step, progress)
 
     def build(folder: Path) -> None:
-        start = parts.start_folder(folder)
+        start = materialize(parts.start_with_layers(), settings.root)
         is_soft = parts.distilled.method == SOFT_TARGETS
         request = TrainingRequest(
             version=version.name,
@@ -69,16 +68,12 @@ def build_version(
             threads=free_threads(),
         )
         train(request, progress)
-        shutil.rmtree(folder / _START, ignore_errors=True)
 
     try:
         made = make(KIND, parts.recipe, build, keeps_draft=True)
     except UsageError as error:
         raise UsageError(f"{settings.table(step.version)} distilled: {error}") from error
     return _with(version, step, made)
-
-
-_START = "start"
 
 
 class _Parts:
@@ -149,12 +144,12 @@ class _Parts:
             "recipe": _RECIPE,
             "teacher": self.teacher_recipe,
             "data": self.data.digest,
-            "start": None if self.distilled.layers is not None else weights_digest(self._start, self.settings.root),
+            "start": None if self.distilled.layers is not None else weights_digest(self.start, self.settings.root),
         }
 
     @property
-    def _start(self) -> dict[str, Any]:
-        """The options of the weights that the student starts from."""
+    def start(self) -> dict[str, Any]:
+        """The options of the weights that the student starts from; of the teacher's where it has fewer layers."""
         if self.distilled.weights is not None:
             return {**_bare(self.version.engine_options), "weights": self.distilled.weights}
         if self.distilled.layers is not None:
@@ -168,26 +163,33 @@ class _Parts:
             )
         return dict(self.version.engine_options)
 
-    def start_folder(self, folder: Path) -> Path:
-        """The folder of the weights that the student starts from; made in `folder` where layers are left out."""
-        source = materialize(self._start, self.settings.root)
+    def start_with_layers(self) -> dict[str, Any]:
+        """The options of the weights that the student starts from, with the layers that it has."""
         if self.distilled.layers is None:
-            return source
-        start = folder / _START
-        if start.is_dir():
-            return start
+            return self.start
+        source = materialize(self.start, self.settings.root)
         count = layer_count(source)
         if count is None or not 1 <= self.distilled.layers < count:
             raise UsageError(f"student = {{ layers = {self.distilled.layers} }}: the teacher has {count}; take fewer.")
         kept = {
             round(place * (count - 1) / max(1, self.distilled.layers - 1)) for place in range(self.distilled.layers)
         }
-        draft = folder / f"{_START}.draft"
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
-        drop_layers(source, draft, [layer for layer in range(count) if layer not in kept])
-        draft.replace(start)
-        return start
+        return {"weights": str(source), "drop_layers": [layer for layer in range(count) if layer not in kept]}
+
+
+def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tuple[dict[str, Any], TrainingData]:
+    """What a student was made of: the options of the weights that it started from, and the data.
+
+    Args:
+        step: of the version, by which it was made.
+
+    Raises:
+        UsageError: they are not there.
+    """
+    base = settings.version(step.version).base
+    own = version if base is None else built(settings, base, offline=True)
+    parts = _Parts(settings, own, step)
+    return parts.start_with_layers(), parts.data
 
 
 def _bare(options: Mapping[str, Any]) -> dict[str, Any]:

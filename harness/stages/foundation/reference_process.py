@@ -16,7 +16,7 @@ from harness.errors import SettingsError, SteelyardError
 from harness.models.processes.frames import encode_frame, read_frame
 from harness.models.weighing import prefix_token
 from harness.models.weights.weights import materialize, tokenizer_path
-from harness.statistics import kl_divergence
+from harness.statistics import js_divergence, kl_divergence
 
 _AT_ONCE = 128
 """Positions whose whole distributions are compared together: 200 MB for a vocabulary of 50,000."""
@@ -128,7 +128,8 @@ def _compare_whole(reference: Any, other: Any, tokens: list[int]) -> list[list[A
         same = (p.argmax(-1) == q.argmax(-1)).tolist()
         own = tokens[part]
         likely = [(float(logs_q[row, token]), float(logs_p[row, token])) for row, token in enumerate(own)]
-        rows += _rows(forward, reverse, same, likely)
+        middle = js_divergence(logs_p, logs_q)
+        rows += [[*row, float(each)] for row, each in zip(_rows(forward, reverse, same, likely), middle, strict=True)]
     return rows
 
 

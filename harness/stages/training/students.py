@@ -9,6 +9,7 @@ from typing import Any, cast
 from harness.config.customization import DistilledSettings
 from harness.errors import UsageError
 from harness.models.saving import save_like
+from harness.stages.distillation.vocabularies import load_both, other_tokens, template_of
 from harness.stages.training.process import Told
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence, drawn, make_sequences
@@ -123,23 +124,23 @@ def shuffled(targets: Sequence[tuple[Any, Any]], seed: int) -> list[tuple[Any, A
 
 
 def check_vocabularies(teacher: Path, student: Path) -> None:
-    """See that a token means the same to both, by the content of their vocabularies.
+    """See that a token means the same to both, and that both write a chat alike, by the content of their files.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it does not, or they don't.
     """
-    from harness.models.tokenization.version_tokenizer import load_tokenizer
-
-    theirs, ours = (load_tokenizer({"weights": str(folder)}, folder) for folder in (teacher, student))
+    theirs, ours = load_both(teacher, student)
+    other = 'method = "sequence" teaches by texts, whatever the vocabulary.'
     if theirs.n_tokens != ours.n_tokens:
         raise UsageError(
             f"The teacher has {theirs.n_tokens:,} tokens and the student {ours.n_tokens:,}: soft targets need one "
-            'vocabulary. method = "sequence" teaches by texts, whatever the vocabulary.'
+            f"vocabulary. {other}"
         )
-    for number in range(theirs.n_tokens):
-        if theirs.piece_of(number) != ours.piece_of(number):
-            raise UsageError(
-                f"Token {number:,} is {theirs.piece_of(number)!r} to the teacher and {ours.piece_of(number)!r} to the "
-                'student: soft targets need one vocabulary. method = "sequence" teaches by texts, whatever the '
-                "vocabulary."
-            )
+    different = next(other_tokens(theirs, ours), None)
+    if different is not None:
+        raise UsageError(f"{str(different).capitalize()}: soft targets need one vocabulary. {other}")
+    if template_of(theirs) != template_of(ours):
+        raise UsageError(
+            "The chat templates of teacher and student differ, so that a chat is other tokens to each: give the "
+            f"student the teacher's template. {other}"
+        )
