@@ -12,7 +12,7 @@ from harness.config import Settings, VersionSettings
 from harness.config.customization import DistilledSettings, Step
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
-from harness.models.corpus.spec import CONTENT, FOLDER
+from harness.models.adapters.merging import plain_options
 from harness.models.weights.layers import drop_layers, layer_count
 from harness.models.weights.weights import materialize, weights_digest
 from harness.stages.build_state import BuildProgress, unseen
@@ -20,14 +20,14 @@ from harness.stages.building import built, with_step
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
-from harness.stages.training.texts import TrainingData, find_data
+from harness.stages.training.texts import training_data
 
 KIND = "distilled"
 TARGETS = "teachers"
 _PACKAGES = ("torch", "transformers")
 _RECIPE = 1
 """Raised with anything that changes what training gives."""
-_CHANGED = ("drop_layers", "quantized")
+_CHANGED = ("drop_layers", "merged", "adapter", "quantized")
 
 
 def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
@@ -59,7 +59,7 @@ def build_version(
             settings=parts.distilled,
             data=parts.data,
             start=start,
-            teacher=materialize(parts.teacher.engine_options, settings.root),
+            teacher=materialize(plain_options(parts.teacher.engine_options), settings.root),
             targets=place_of(TARGETS, parts.teacher_recipe),
             folder=folder,
             threads=free_threads(),
@@ -93,20 +93,13 @@ class _Parts:
         self.teacher = built(settings, name, progress=progress)
         if "weights" not in self.teacher.engine_options:
             raise UsageError(f"{self.where}: teacher {name!r} has no weights, so that its logits can't be known.")
-        self.data = self._data(progress)
-
-    def _data(self, progress: BuildProgress) -> TrainingData:
-        name = self.distilled.data
-        if name not in self.settings.corpora:
-            return find_data(self.settings, name, None, None)
-        options = built(self.settings, name, progress=progress).engine_options
-        return find_data(self.settings, name, Path(options[FOLDER]), options[CONTENT])
+        self.data = training_data(settings, self.distilled.data, progress)
 
     @property
     def teacher_recipe(self) -> Mapping[str, Any]:
         """What the teacher's logits depend on."""
         return {
-            "teacher": weights_digest(self.teacher.engine_options, self.settings.root),
+            "teacher": weights_digest(plain_options(self.teacher.engine_options), self.settings.root),
             "top_k": self.distilled.top_k,
             "temperature": self.distilled.temperature,
             "packages": {name: version_of(name) for name in _PACKAGES},
@@ -130,7 +123,8 @@ class _Parts:
         if self.distilled.weights is not None:
             return {**_bare(self.version.engine_options), "weights": self.distilled.weights}
         if self.distilled.layers is not None:
-            return _bare(self.teacher.engine_options)
+            plain = plain_options(self.teacher.engine_options)
+            return {name: value for name, value in plain.items() if name != "quantized"}
         if "quantized" in self.version.engine_options:
             raise UsageError(f"{self.where}: the student's weights are rounded, and can't be trained.")
         if str(self.version.engine_options.get("weights", "")).startswith("built:"):
