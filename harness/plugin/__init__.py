@@ -10,6 +10,7 @@ import pytest
 
 from harness.plugin.fixtures import (
     ablation,
+    base,
     baseline,
     case,
     corpus,
@@ -20,6 +21,7 @@ from harness.plugin.fixtures import (
     repeats,
     retriever,
     server,
+    teacher,
     weights,
 )
 from harness.plugin.options import add_options
@@ -27,6 +29,7 @@ from harness.plugin.quiet import pytest_load_initial_conftests
 
 __all__ = [
     "ablation",
+    "base",
     "baseline",
     "case",
     "corpus",
@@ -42,6 +45,7 @@ __all__ = [
     "repeats",
     "retriever",
     "server",
+    "teacher",
     "weights",
 ]
 

@@ -94,6 +94,18 @@ def repeats(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
+def teacher(request: pytest.FixtureRequest) -> object:
+    """The version that the one under test was distilled from; its methods are those of `model`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
+def base(request: pytest.FixtureRequest) -> object:
+    """The version under test without its last customization; its methods are those of `model`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
 def retriever(request: pytest.FixtureRequest) -> object:
     """The retriever of the version under test: `search(query, k)`, `passages`."""
     return _placeholder(request)

@@ -38,6 +38,8 @@ STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "ablation": StageFixture("harness.stages.data.ablation.ablation:load_ablation", is_exact=True, of_model=False),
     "weights": StageFixture("harness.stages.foundation.weights:load_weights", is_exact=True),
     "reference": StageFixture("harness.stages.foundation.reference:load_reference"),
+    "teacher": StageFixture("harness.stages.other_versions:load_teacher"),
+    "base": StageFixture("harness.stages.other_versions:load_base"),
     "retriever": StageFixture("harness.stages.customization.passages:load_retriever", is_exact=True),
     "repeats": StageFixture("harness.stages.inference.repeats:load_repeats"),
     "server": StageFixture("harness.stages.inference.serving:start_server"),

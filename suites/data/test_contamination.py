@@ -4,6 +4,8 @@ from harness import Score
 
 LEAKS = "evals/data/contamination"
 DOCUMENTS = f"{LEAKS}/documents.jsonl"
+HELD_OUT = "evals/data/ablation/held_out.jsonl"
+CLOZE = "evals/data/ablation/cloze.jsonl"
 
 
 @pytest.mark.evaluation(
@@ -12,6 +14,7 @@ DOCUMENTS = f"{LEAKS}/documents.jsonl"
     cluster=False,
     threshold=1.0,
     margin=0.00001,
+    max_samples=20_000,
     requirement="Non-functional: no case of an evaluation is in what a model is trained on.",
 )
 def test_contamination(corpus, case):
@@ -20,6 +23,30 @@ def test_contamination(corpus, case):
     found = corpus.contamination("evals")[case.id]
     if found.state == "too short":
         pytest.skip("has too few words to be known again")
+    return Score(float(not found.is_contaminated), str(found))
+
+
+def apart(cases):
+    """An evaluation of what an ablation asks, which no corpus may hold, either."""
+    return pytest.mark.evaluation(
+        cases=cases,
+        samples=1,
+        cluster=False,
+        threshold=1.0,
+        margin=0.00001,
+        requirement="Non-functional: what tells whether a corpus makes a better model is not in the corpus.",
+    )
+
+
+@apart(HELD_OUT)
+def test_held_out_texts(corpus, case):
+    found = corpus.contamination(HELD_OUT)[case.id]
+    return Score(float(not found.is_contaminated), str(found))
+
+
+@apart(CLOZE)
+def test_cloze(corpus, case):
+    found = corpus.contamination(CLOZE)[case.id]
     return Score(float(not found.is_contaminated), str(found))
 
 

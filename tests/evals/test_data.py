@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from harness.records import Case
+from harness.stages.data.corpus import Explanation
 from tests.corpora.generate import DATA, DOCUMENTS, planted, write
 from tests.corpora.pairs import SIMILARITIES, jaccard, near_pair
 from tests.corpora.personal import card, iban
@@ -151,3 +154,41 @@ def test_documents_of_another_seed_are_others() -> None:
 
     one, other = ([each.text for each in planted(seed, SIZES) if each.source == "generated"] for seed in ("1", "2"))
     assert len(set(one) & set(other)) / len(one) < 0.1
+
+
+@pytest.fixture
+def fates() -> dict[str, Explanation]:
+    """What became of some documents, as a corpus tells it."""
+    removed = Explanation("a", False, "c4", "too_few_sentences", None, "Some text.", None)
+    copy = Explanation("b", False, "exact", "duplicate", "a", "Some text.", None)
+    kept = Explanation("c", True, None, None, None, "Write to ann@example.com.", "Write to ann@example.com.")
+    return {each.id: each for each in (removed, copy, kept)}
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "case", "more", "message"),
+    [
+        ("test_filters", "test_planted", {"id": "a", "planted": "list_ratio"}, {"step": "fineweb"},
+         "'a' was removed by c4: too_few_sentences; fineweb must remove it, for it holds list_ratio"),
+        ("test_filters", "test_spared", {"id": "a", "near": "curly_bracket"}, {"step": "c4"},
+         "'a' was removed by c4: too_few_sentences; it comes near a rule of c4"),
+        ("test_languages", "test_other_languages", {"id": "c", "language": "de"}, {},
+         "'c' was kept; language must remove it, for it is in 'de'"),
+        ("test_pages", "test_pages", {"id": "b", "holds": [], "lacks": []}, {},
+         "'b' was removed by exact: a duplicate of 'a'"),
+        ("test_duplicates", "test_copies", {"id": "c", "copies": ["b"], "kind": "case"}, {"step": "exact"},
+         "'b' was removed by exact: a duplicate of 'a'; the first of its cluster is 'c'"),
+    ],
+)  # fmt: skip
+def test_a_failure_names_the_document_and_what_became_of_it(
+    module: str, function: str, case: dict[str, Any], more: dict[str, str], message: str, fates: dict[str, Explanation]
+) -> None:
+    body = runpy.run_path(str(ROOT / "suites" / "data" / f"{module}.py"))[function]
+    with pytest.raises(AssertionError, match=re.escape(message)):
+        body(corpus=fates, case=Case(case), **more)
+
+
+def test_what_was_missed_is_told(fates: dict[str, Explanation]) -> None:
+    recall = runpy.run_path(str(ROOT / "suites" / "data" / "test_personal_data.py"))["test_recall"]
+    score = recall(corpus=fates, case=Case({"id": "c", "items": ["ann@example.com", "1.2.3.4"]}), kind="email")
+    assert (score.value, score.reason) == (0.5, "'c' was kept with 'ann@example.com'")

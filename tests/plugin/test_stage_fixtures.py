@@ -222,3 +222,42 @@ def test_with_xdist(gate: Project) -> None:
     assert gate.verdicts() == {"test_it": "passed"}
     assert gate.run_apart("--candidate", "table", "--baseline", "none", "-n", "2", "-p", "xdist").ret == 5
     assert [each["reason"] for each in gate.report()["skipped"]] == [REASON]
+
+
+@pytest.fixture
+def library(project: Project) -> Project:
+    """A version that finds passages, and the one that it is based on."""
+    pytest.importorskip("bm25s")
+    passages = [
+        {"id": "hours", "text": "Open from nine to six."},
+        {"id": "cards", "text": "A card costs twelve euros."},
+    ]
+    (project.path / "p.jsonl").write_text("".join(json.dumps(each) + "\n" for each in passages), "utf-8")
+    project.versions = {
+        "plain": {"engine": "scripted", "answers": {"When?": "I can't tell"}, "default": "Open from nine"},
+        "rag": {"base": "plain", "retrieval": {"passages": "p.jsonl", "k": 1}},
+    }
+    return project
+
+
+@pytest.mark.quick
+def test_the_base_is_asked_beside_the_version_that_was_customised(library: Project) -> None:
+    code = 'return "nine" in model.ask("When?") and "tell" in base.ask("When?")'
+    library.body(code, arguments="model, base, case", threshold=0.9)
+    for against in ("none", "plain"):
+        library.run("--candidate", "rag", "--baseline", against)
+        entry = library.evaluation()
+        assert entry["candidate"]["value"] == 1.0
+
+
+def test_a_retriever_is_searched_and_the_version_without_skips(library: Project) -> None:
+    code = """
+    from harness import checks
+    return checks.recall_at([find.id for find in retriever.search("a card")], {"cards"}, 1)
+    """
+    library.body(code, arguments="retriever, case", threshold=0.9, margin=0.1, asks="model")
+    library.run("--candidate", "rag", "--baseline", "none")
+    assert library.verdicts() == {"test_it": "passed"}
+    result = library.run("--candidate", "plain", "--baseline", "none")
+    assert result.ret == 5
+    result.stdout.fnmatch_lines(["*plain has no retriever: give it retrieval*"])

@@ -11,6 +11,7 @@ _COMMANDS = {
     "stats": ("harness.cli.data.stats", "stats"),
     "explain": ("harness.cli.data.explain", "explain"),
     "diff": ("harness.cli.data.diff", "diff"),
+    "ablation": ("harness.cli.data.ablation", "ablation"),
     "contamination": ("harness.cli.data.contamination", "contamination"),
 }
 
@@ -42,5 +43,6 @@ def corpus() -> None:
       steelyard corpus stats clean
       steelyard corpus explain clean --removed --step minhash
       steelyard corpus diff raw clean
+      steelyard corpus ablation clean raw
       steelyard corpus contamination clean
     """

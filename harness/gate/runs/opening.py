@@ -246,7 +246,8 @@ def _lineages(
 ) -> Lineages:
     """What makes the stage fixtures of both versions."""
     candidate, baseline = sources
-    shared = StageContext(settings, sampler=sampler, store=store, is_offline=is_offline)
+    known = tuple(source for source in sources if source is not None)
+    shared = StageContext(settings, sources=known, sampler=sampler, store=store, is_offline=is_offline)
     contexts = {}
     if baseline is not None:
         own = replace(shared, engine=baseline.engine, source=baseline, baseline=baseline.version)

@@ -19,6 +19,7 @@ from harness.models.engine import Engine
 from harness.records import Role
 from harness.requests import Model, Sampler, SampleSource, Trace
 from harness.scoring.judging import Judge
+from harness.stages.other_versions import OtherVersion
 
 _LIVE_BODIES_PER_REQUEST = 32
 _LATE_S = 0.5
@@ -187,7 +188,11 @@ class Feeder:
         if sample >= collector.order.n_samples:
             source = replace(source, only_stored=True)
         offered = self._offered(evaluation, source, number, sample, trace)
-        made = {name: each for name, each in collector.of_stages.get(role, {}).items() if name in evaluation.wants}
+        made = {
+            name: self._model(each, sample, trace) if isinstance(each, OtherVersion) else each
+            for name, each in collector.of_stages.get(role, {}).items()
+            if name in evaluation.wants
+        }
         arguments = {**evaluation.arguments, **offered, **made}
         if "load" in evaluation.wants:
             load = collector.loads.get((role, evaluation.cases[number].id))
@@ -208,6 +213,9 @@ class Feeder:
             collector.cut(outcome.error.limit)
         else:
             collector.add(role, number, sample, outcome, trace)
+
+    def _model(self, other: OtherVersion, sample: int, trace: Trace) -> Model:
+        return Model(self._sampler, other.source, sample, trace, is_other=True)
 
     def _is_left(self, collector: Collector) -> bool:
         """Whether nobody waits for a body of an evaluation any more, so that what it comes to counts for nothing."""

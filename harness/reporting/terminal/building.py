@@ -8,9 +8,14 @@ from typing import TextIO
 
 from harness.reporting.shared.figures import count, duration
 from harness.reporting.shared.live_line import LiveLine, Rate, time_left
+from harness.reporting.shared.text import printable
 from harness.stages.build_state import BuildState
 
 _NARROW = 60
+_PHASE = 28
+"""Cells of a phase at most: one of several steps of a user's own is named by all of them."""
+_TELLING = 0.02
+"""The share of the work that tells how long the rest takes: what comes first also loads what all need."""
 
 
 class BuildLine:
@@ -55,7 +60,7 @@ class BuildLine:
 
 def _pieces(state: BuildState, rate: Rate, elapsed_s: float, *, short: bool) -> list[str]:
     """List what to say, the most important first."""
-    pieces = [f"building {state.version}: {state.phase}"]
+    pieces = [f"building {state.version}: {printable(state.phase, _PHASE, cut='middle')}"]
     if state.total:
         share = f" ({100 * state.done // state.total}%)"
         of = f"{count(state.done)}/{count(state.total)}" if short else f"{count(state.done)} of {count(state.total)}"
@@ -65,7 +70,8 @@ def _pieces(state: BuildState, rate: Rate, elapsed_s: float, *, short: bool) -> 
     per_second = rate.per_second
     if per_second:
         shown = count(round(per_second)) if per_second >= 10 else f"{per_second:.1f}"
-        left = [time_left((state.total - state.done) / per_second)] if state.total else []
+        knows = state.total is not None and state.done >= _TELLING * state.total
+        left = [time_left((state.total - state.done) / per_second)] if knows and state.total else []
         pieces += [*left, f"{shown} {state.unit}/s"]
     if state.note:
         pieces.append(state.note)

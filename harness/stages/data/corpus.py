@@ -83,7 +83,7 @@ class CorpusStatistics:
 
     Attributes:
         token_unit: "words", or the version whose tokens are counted.
-        seconds: that the build took; those of the steps are summed over the workers.
+        seconds: of the run that ended the build; those of the steps are summed over all runs and workers.
     """
 
     name: str

@@ -82,3 +82,16 @@ def test_the_end_leaves_an_empty_line() -> None:
     with build.line:
         shown = build.at(1, done=10)
     assert build.stream.take() == "\r" + " " * cells(shown.strip("\r")) + "\r"
+
+
+def test_the_first_few_say_nothing_of_the_time_that_is_left() -> None:
+    build = Build(is_terminal=True)
+    build.at(0, done=0)
+    assert "left" not in build.at(20, done=50)
+    assert "left" in build.at(40, done=100)
+
+
+def test_a_long_phase_leaves_room_for_how_far_it_is() -> None:
+    build = Build(is_terminal=True, width=80)
+    shown = build.at(1, "suites.data.licences:is_open to fineweb", done=500)
+    assert "500 of 5,000 documents (10%)" in shown

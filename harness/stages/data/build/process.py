@@ -158,12 +158,10 @@ def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> No
     teller.begin("waiting for another build", None, None)
     with request.folder.with_name(f"{request.folder.name}.lock").open("w") as lock:
         fcntl.lockf(lock, fcntl.LOCK_EX)  # which no process that is forked from this one inherits
-        if request.folder.exists():
-            return
-        request.work.mkdir(parents=True, exist_ok=True)
-        request.work.touch()
-        result = _build(request, teller, executor)
-        result.rename(request.folder)
+        if not request.folder.exists():
+            request.work.mkdir(parents=True, exist_ok=True)
+            request.work.touch()
+            _build(request, teller, executor).rename(request.folder)
         shutil.rmtree(request.work, ignore_errors=True)
 
 

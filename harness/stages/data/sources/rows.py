@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
@@ -49,7 +50,9 @@ def read_json_lines(path: Path, name: str) -> Iterator[SourceDocument]:
 
     with opened(path, name) as file:
         for number, line in enumerate(file, 1):
-            if line.isspace():
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
+            if not line.strip():
                 continue
             try:
                 row = orjson.loads(line)

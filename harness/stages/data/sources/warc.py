@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ def read_warc(path: Path, name: str) -> Iterator[SourceDocument]:
                 document = _document(record, name, number)
                 if document is not None:
                     yield document
-    except (ArchiveLoadFailed, EOFError, ValueError) as error:
+    except (ArchiveLoadFailed, EOFError, ValueError, zlib.error) as error:
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise CorpusError(f"{name}, after record {number}: it can't be read as WARC: {said}. {_AGAIN}") from None
     except OSError as error:

@@ -6,9 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from scipy import stats
 
 from harness.config import Settings
 from harness.config.versions import VersionSettings
@@ -31,11 +29,9 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 def test_the_worse_corpus_makes_the_worse_model(train: Trained, good: Corpus, bad: Corpus) -> None:
-    better, worse = train(good, 1, 2, 3), train(bad, 1, 2, 3)
-    losses = np.array([[each.loss for each in found] for found in (better, worse)])
-    assert (losses[0] < losses[1]).all()
-    assert stats.ttest_rel(losses[1], losses[0], alternative="greater").pvalue < 0.01
-    assert {each.tokens for each in better + worse} == {10_240}
+    better, worse = (train(each, 1, 2, 3, tokens=20_480) for each in (good, bad))
+    assert all(one.loss < other.loss - 0.03 for one, other in zip(better, worse, strict=True))
+    assert {each.tokens for each in better + worse} == {20_480}
 
 
 def test_trained_apart_is_trained_at_once(
@@ -105,7 +101,7 @@ def test_what_can_t_be_trained_says_why(train: Trained, good: Corpus, tmp_path: 
 def test_a_process_that_was_killed_is_an_error_of_its_own(good: Corpus, questions: Path) -> None:
     async def killed() -> None:
         ablation = Ablation(good, questions)
-        task = asyncio.ensure_future(ablation.train(1, held_out="held_out.jsonl", tokens=10**7 - 1, most_epochs=10**5))
+        task = asyncio.ensure_future(ablation.train(1, held_out="held_out.jsonl", tokens=10**6, most_epochs=10**5))
         try:
             while ablation.pid is None:
                 await asyncio.sleep(0.05)

@@ -104,7 +104,7 @@ def test_it_answers_one_message_after_the_other(process: Any, good: Corpus, ques
 
 
 def test_it_ends_with_its_parent_in_the_middle_of_a_training(process: Any, good: Corpus, questions: Path) -> None:
-    long = message(good, questions, tokens=10**7, most_epochs=10**4)
+    long = message(good, questions, tokens=10**6, most_epochs=10**4)
     for sent in ({}, {"id": 0, **long}):
         process.stdin.write(encode_frame(sent))
     process.stdin.flush()

@@ -22,6 +22,11 @@ def test_a_line_is_a_document_and_empty_ones_are_passed_over(tmp_path: Path, nam
     assert [document.id for document in read_json_lines(path, name)] == ["d0", "d1", "d2"]
 
 
+def test_a_mark_of_order_before_the_first_line_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('\ufeff{"text": "a"}\n{"text": "b"}', encoding="utf-8")
+    assert [document.text for document in read_json_lines(tmp_path / "a.jsonl", "a.jsonl")] == ["a", "b"]
+
+
 def test_a_line_that_is_no_json_is_named_by_its_number(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "a"}\n\n{"text": "b"\n', encoding="utf-8")
