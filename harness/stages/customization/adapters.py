@@ -66,6 +66,19 @@ def build_version(
     return whole
 
 
+def options_before(version: VersionSettings, step: Step) -> dict[str, Any]:
+    """The options of the weights that a version's adapter was put on, for a version that is built.
+
+    Args:
+        step: the adapter's.
+    """
+    options = {name: value for name, value in version.engine_options.items() if name not in ("quantized", "adapter")}
+    merged = list(options.pop("merged", ()))
+    if step.folder in merged:
+        merged = merged[: merged.index(step.folder)]
+    return {**options, "merged": merged} if merged else options
+
+
 class _Parts:
     """What an adapter is made of.
 
