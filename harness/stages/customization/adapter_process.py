@@ -97,7 +97,10 @@ class AdapterProber:
             raise ValueError(f"the text has {len(tokens)} tokens; the weights read 1 to {window} at once")
         base = self._logits(self._base, tokens)
         own = self._with(_OWN, tokens)
-        found = {"untrained": _apart(self._with(_NEW, tokens), base), "reloaded": _apart(self._with(_AGAIN, tokens), own)}
+        found = {
+            "untrained": _apart(self._with(_NEW, tokens), base),
+            "reloaded": _apart(self._with(_AGAIN, tokens), own),
+        }
         self._model.set_adapter(_OWN)
         with self._model.disable_adapter():
             found["disabled"] = _apart(self._logits(self._model, tokens), base)

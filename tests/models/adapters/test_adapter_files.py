@@ -68,7 +68,10 @@ def test_another_width_is_refused(made: Path, tmp_path: Path) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 
-    save_file({f"{each}.weight": np.zeros((8, 16), np.float32) for each in read_adapter(made).shapes}, tmp_path / "w.safetensors")
+    save_file(
+        {f"{each}.weight": np.zeros((8, 16), np.float32) for each in read_adapter(made).shapes},
+        tmp_path / "w.safetensors",
+    )
     with pytest.raises(SettingsError, match=rf"matrix of {HIDDEN} × {HIDDEN}, and theirs has 8 × 16"):
         check_fits(read_adapter(made), tmp_path, "d", "narrow")
 

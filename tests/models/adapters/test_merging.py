@@ -68,7 +68,9 @@ def test_the_weights_are_saved_in_their_own_type(
     assert json.loads((folder / "config.json").read_text("utf-8"))["dtype"] == "bfloat16"
 
 
-def test_what_was_merged_is_part_of_what_identifies_the_weights(adapter: Path, tiny_llama: Path, tmp_path: Path) -> None:
+def test_what_was_merged_is_part_of_what_identifies_the_weights(
+    adapter: Path, tiny_llama: Path, tmp_path: Path
+) -> None:
     bare = {"weights": str(tiny_llama)}
     assert weights_digest(plain_options(bare), tmp_path) == weights_digest(bare, tmp_path)
     merged = plain_options({**bare, "adapter": str(adapter)})

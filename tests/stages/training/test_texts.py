@@ -8,7 +8,7 @@ import pytest
 
 from harness.config import Settings
 from harness.errors import UsageError
-from harness.stages.training.texts import TrainingText, training_data, read_texts
+from harness.stages.training.texts import TrainingText, read_texts, training_data
 
 
 def written(folder: Path, text: str) -> list[TrainingText]:
