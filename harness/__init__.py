@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from harness.scoring.deepeval import the_judge
     from harness.scoring.judging import Judge
     from harness.scoring.judging.sync_judge import SyncJudge
+    from harness.stages.customization.adapter import Adapter, AdapterEffect
     from harness.stages.data.ablation.ablation import Ablation, SyncAblation
     from harness.stages.data.ablation.results import TrainedModel
     from harness.stages.data.corpus import Corpus, CorpusDocument, Explanation
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ablation",
+    "Adapter",
+    "AdapterEffect",
     "CapabilityError",
     "Case",
     "CheckError",
@@ -126,6 +129,7 @@ _NAMES = {
     "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",
     "harness.scoring.judging.sync_judge": "SyncJudge",
+    "harness.stages.customization.adapter": "Adapter AdapterEffect",
     "harness.stages.data.ablation.ablation": "Ablation SyncAblation",
     "harness.stages.data.ablation.results": "TrainedModel",
     "harness.stages.data.corpus": "Corpus CorpusDocument Explanation",

@@ -230,6 +230,7 @@ _ADAPTER: dict[str, Any] = {
     "merge": setting_checks.boolean,
     **_TRAINING,
 }
+_READY_ADAPTER: dict[str, Any] = {"folder": setting_checks.path, "merge": setting_checks.boolean}
 _RETRIEVAL: dict[str, Any] = {
     "passages": setting_checks.path,
     "method": _searching,
@@ -297,6 +298,8 @@ def _read_adapter(value: Any, where: str) -> AdapterSettings:
         return AdapterSettings(folder=setting_checks.path(value, "adapter", where=where))
     if not isinstance(value, Mapping):
         raise SettingsError(f'{where} = {value!r}: give a folder, or {{ data = "train.jsonl", rank = 8 }}.')
+    if "folder" in value:
+        return AdapterSettings(**_checked(value, _READY_ADAPTER, (), where))
     return AdapterSettings(**_checked(value, _ADAPTER, ("data",), where))
 
 

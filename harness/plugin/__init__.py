@@ -10,6 +10,7 @@ import pytest
 
 from harness.plugin.fixtures import (
     ablation,
+    adapter,
     base,
     baseline,
     case,
@@ -30,6 +31,7 @@ from harness.plugin.quiet import pytest_load_initial_conftests
 
 __all__ = [
     "ablation",
+    "adapter",
     "base",
     "baseline",
     "case",

@@ -112,6 +112,12 @@ def base(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
+def adapter(request: pytest.FixtureRequest) -> object:
+    """The adapter of the version under test: `effect(text)`, `contamination(cases)`, `trained_ids`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
 def retriever(request: pytest.FixtureRequest) -> object:
     """The retriever of the version under test: `search(query, k)`, `passages`."""
     return _placeholder(request)

@@ -11,7 +11,7 @@ from harness.config import Settings, VersionSettings
 from harness.config.customization import METHODS, DistilledSettings, Step
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
-from harness.models.corpus.spec import CONTENT, FOLDER
+from harness.models.adapters.merging import plain_options
 from harness.models.version import load_version
 from harness.models.weights.layers import layer_count
 from harness.models.weights.weights import materialize, weights_digest
@@ -21,7 +21,7 @@ from harness.stages.distillation.answers import ANSWERS, check_prompts, write_an
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
-from harness.stages.training.texts import TrainingData, find_data, read_texts
+from harness.stages.training.texts import TrainingData, read_texts, training_data
 
 KIND = "distilled"
 SOFT_TARGETS = METHODS[0]
@@ -29,7 +29,7 @@ TARGETS = "teachers"
 _PACKAGES = ("torch", "transformers")
 _RECIPE = 1
 """Raised with anything that changes what training gives."""
-_CHANGED = ("drop_layers", "quantized")
+_CHANGED = ("drop_layers", "merged", "adapter", "quantized")
 
 
 def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
@@ -62,7 +62,7 @@ def build_version(
             settings=parts.distilled,
             data=parts.data if is_soft else parts.answers(folder, progress),
             start=start,
-            teacher=materialize(parts.teacher.engine_options, settings.root) if is_soft else None,
+            teacher=materialize(plain_options(parts.teacher.engine_options), settings.root) if is_soft else None,
             targets=place_of(TARGETS, parts.teacher_recipe) if is_soft else None,
             folder=folder,
             threads=free_threads(),
@@ -100,14 +100,7 @@ class _Parts:
                 f"{self.where}: teacher {name!r} has no weights of which layers could be left out; give the student "
                 "weights of its own."
             )
-        self.data = self._data(progress)
-
-    def _data(self, progress: BuildProgress) -> TrainingData:
-        name = self.distilled.data
-        if name not in self.settings.corpora:
-            return find_data(self.settings, name, None, None)
-        options = built(self.settings, name, progress=progress).engine_options
-        return find_data(self.settings, name, Path(options[FOLDER]), options[CONTENT])
+        self.data = training_data(settings, self.distilled.data, progress)
 
     def answers(self, folder: Path, progress: BuildProgress) -> TrainingData:
         """The teacher's answers to the prompts, in the folder of the student.
@@ -129,7 +122,7 @@ class _Parts:
         if self.distilled.method != SOFT_TARGETS:
             return {"teacher": load_version(self.teacher, self.settings.root).fingerprint, "packages": packages}
         return {
-            "teacher": weights_digest(self.teacher.engine_options, self.settings.root),
+            "teacher": weights_digest(plain_options(self.teacher.engine_options), self.settings.root),
             "top_k": self.distilled.top_k,
             "temperature": self.distilled.temperature,
             "packages": packages,
@@ -153,7 +146,8 @@ class _Parts:
         if self.distilled.weights is not None:
             return {**_bare(self.version.engine_options), "weights": self.distilled.weights}
         if self.distilled.layers is not None:
-            return _bare(self.teacher.engine_options)
+            plain = plain_options(self.teacher.engine_options)
+            return {name: value for name, value in plain.items() if name != "quantized"}
         if "quantized" in self.version.engine_options:
             raise UsageError(f"{self.where}: the student's weights are rounded, and can't be trained.")
         if str(self.version.engine_options.get("weights", "")).startswith("built:"):
