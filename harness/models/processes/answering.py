@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, cast
 
 from harness.config import child_environment
-from harness.errors import EngineError, SteelyardError
+from harness.errors import EngineError, SettingsError, SteelyardError
 from harness.models.processes.frames import encode_frame, read_frame
 
 _ALONE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "VLLM_NO_USAGE_STATS": "1"}
@@ -80,6 +80,61 @@ class AnsweringProcess:
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 cast(BinaryIO, pipe).close()
+
+
+class AskedProcess:
+    """An `AnsweringProcess` that starts when it is first asked, and gives answers alone.
+
+    Args:
+        name, module: as of an `AnsweringProcess`.
+        start: its first message.
+    """
+
+    def __init__(self, name: str, module: str, start: Mapping[str, Any]) -> None:
+        self._name = name
+        self._module = module
+        self._start = start
+        self._process: AnsweringProcess | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """Its id; None where it is not started."""
+        return None if self._process is None else self._process.pid
+
+    def ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a message and wait for its answer; the process is started first if it was not.
+
+        Raises:
+            SettingsError: it could not start.
+            EngineError: there is no answer, with the reason, or the process has ended.
+        """
+        with self._lock:
+            if self._process is None:
+                self._process = self._started()
+        reply = self._process.ask(message)
+        if "error" in reply:
+            raise EngineError(reply["error"])
+        answer: dict[str, Any] = reply["answer"]
+        return answer
+
+    def _started(self) -> AnsweringProcess:
+        process = AnsweringProcess(self._name, self._module)
+        try:
+            ready = process.ask(self._start)
+        except EngineError:
+            process.close()
+            raise
+        if "error" in ready:
+            process.close()
+            raise SettingsError(f"{self._name} could not start: {ready['error']}")
+        return process
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
 
 
 def answer_messages(load: Callable[[dict[str, Any]], tuple[Any, Answering]]) -> None:

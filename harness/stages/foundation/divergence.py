@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.errors import EngineError
 from harness.records import Measure
 from harness.statistics import clustered_mean
 from harness.statistics.quantiles.support import values_needed
@@ -26,6 +27,7 @@ class PositionDivergence:
         same_top: whether both have the same most probable token here.
         change: the probability of the text's own token under the version, less that under the reference.
         log_likelihood, reference_log_likelihood: of the text's own token, in nats.
+        js: the Jensen-Shannon divergence of both, in nats; None where not all of both distributions is known.
     """
 
     kl: float
@@ -34,6 +36,7 @@ class PositionDivergence:
     change: float
     log_likelihood: float
     reference_log_likelihood: float
+    js: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,30 @@ class TextDivergence:
     def kl_reverse(self) -> Measure:
         """The mean of KL(version || reference) over the positions, in nats a token."""
         return self._measure([each.kl_reverse for each in self.positions])
+
+    @property
+    def js(self) -> Measure:
+        """The mean Jensen-Shannon divergence over the positions, in nats a token.
+
+        Raises:
+            EngineError: not all of both distributions is known.
+        """
+        values = [each.js for each in self.positions if each.js is not None]
+        if len(values) < len(self.positions):
+            raise EngineError(
+                "The Jensen-Shannon divergence needs both distributions whole, and a part of one is known."
+            )
+        return self._measure(values)
+
+    @property
+    def log_likelihood(self) -> float:
+        """The mean log likelihood of the text's own tokens under the version, in nats."""
+        return math.fsum(each.log_likelihood for each in self.positions) / len(self.positions)
+
+    @property
+    def reference_log_likelihood(self) -> float:
+        """The same under the reference."""
+        return math.fsum(each.reference_log_likelihood for each in self.positions) / len(self.positions)
 
     @property
     def same_top(self) -> float:

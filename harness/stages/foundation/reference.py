@@ -7,12 +7,11 @@ starts when it is first asked.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Coroutine, Mapping
 from typing import Any, Protocol
 
-from harness.errors import EngineError, SettingsError
-from harness.models.processes.answering import AnsweringProcess
+from harness.errors import EngineError
+from harness.models.processes.answering import AskedProcess
 from harness.models.version import Version
 from harness.records import Sample
 from harness.requests.bridge import settle
@@ -39,9 +38,8 @@ class Reference:
         self, version: str, options: Mapping[str, Any], root: str, other: Mapping[str, Any] | None = None
     ) -> None:
         self.version = version
-        self._start = {"options": dict(options), "other": None if other is None else dict(other), "root": root}
-        self._process: AnsweringProcess | None = None
-        self._lock = threading.Lock()
+        start = {"options": dict(options), "other": None if other is None else dict(other), "root": root}
+        self._process = AskedProcess(f"The reference of {version}", _MODULE, start)
 
     def compare(self, sample: Sample) -> Coroutine[Any, Any, TextDivergence]:
         """The divergence of what a version foresees of a text from the reference, at each position.
@@ -68,32 +66,11 @@ class Reference:
             SettingsError: it could not start.
             EngineError: it could not compare the text, with its reason, or has ended.
         """
-        with self._lock:
-            if self._process is None:
-                self._process = self._started()
-        reply = self._process.ask(message)
-        if "error" in reply:
-            raise EngineError(reply["error"])
-        answer: dict[str, Any] = reply["answer"]
-        return answer
-
-    def _started(self) -> AnsweringProcess:
-        process = AnsweringProcess(f"The process of the reference of {self.version}", _MODULE)
-        try:
-            ready = process.ask(self._start)
-        except EngineError:
-            process.close()
-            raise
-        if "error" in ready:
-            process.close()
-            raise SettingsError(f"The reference of {self.version} could not start: {ready['error']}")
-        return process
+        return self._process.ask(message)
 
     def close(self) -> None:
         """End the process."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.close()
+        self._process.close()
 
 
 class SyncReference(Protocol):

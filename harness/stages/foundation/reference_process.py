@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import EngineError, SettingsError
+from harness.models.adapters.merging import adapted
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token
 from harness.models.weights.weights import materialize, tokenizer_path
-from harness.statistics import kl_divergence
+from harness.statistics import js_divergence, kl_divergence
 
 _AT_ONCE = 128
 """Positions whose whole distributions are compared together: 200 MB for a vocabulary of 50,000."""
@@ -43,11 +44,11 @@ class Comparer:
         self._tokenizer = AutoTokenizer.from_pretrained(
             str(tokenizer_path(options, root) or folder), clean_up_tokenization_spaces=False
         )
-        self._model = _load(folder)
+        self._model = _load(folder, options)
         self._window = self._model.config.max_position_embeddings
         self._other = None
         if start["other"] is not None:
-            self._other = _load(materialize(start["other"], root))
+            self._other = _load(materialize(start["other"], root), start["other"])
             sizes = [each.config.vocab_size for each in (self._model, self._other)]
             if sizes[0] != sizes[1]:
                 raise SettingsError(f"the vocabularies have {sizes[0]:,} and {sizes[1]:,} tokens; compare equal ones")
@@ -91,12 +92,13 @@ class Comparer:
         return list(ids)
 
 
-def _load(folder: Path) -> Any:
-    """A model that computes in 32 bits, whatever its weights are kept in."""
+def _load(folder: Path, options: Mapping[str, Any]) -> Any:
+    """A model that computes in 32 bits, whatever its weights are kept in, with its adapter beside them, if any."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval()
+    return model if "adapter" not in options else adapted(model, Path(options["adapter"])).get_base_model()
 
 
 def _compare_whole(reference: Any, other: Any, tokens: list[int]) -> list[list[Any]]:
@@ -110,7 +112,8 @@ def _compare_whole(reference: Any, other: Any, tokens: list[int]) -> list[list[A
         same = (p.argmax(-1) == q.argmax(-1)).tolist()
         own = tokens[part]
         likely = [(float(logs_q[row, token]), float(logs_p[row, token])) for row, token in enumerate(own)]
-        rows += _rows(forward, reverse, same, likely)
+        middle = js_divergence(logs_p, logs_q)
+        rows += [[*row, float(each)] for row, each in zip(_rows(forward, reverse, same, likely), middle, strict=True)]
     return rows
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness.errors import EngineError, SettingsError
-from harness.models.processes.answering import Answering, AnsweringProcess, answer_messages
+from harness.models.processes.answering import Answering, AnsweringProcess, AskedProcess, answer_messages
 
 CHILD = __name__
 
@@ -92,3 +92,26 @@ def test_one_that_is_busy_is_ended_at_once(process: AnsweringProcess) -> None:
 
 if __name__ == "__main__":
     answer_messages(load)
+
+
+def test_one_that_is_started_by_the_first_question(tiny_llama: Path) -> None:
+    start = {"engine": "transformers", "options": {"weights": str(tiny_llama)}, "root": "."}
+    process = AskedProcess("The tokenizer", "harness.models.tokenization.loading", start)
+    assert process.pid is None
+    first = process.ask({"ask": "encode", "text": "abc"})
+    pid = process.pid
+    assert pid is not None
+    assert process.ask({"ask": "encode", "text": "abc"}) == first
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(EngineError, match=r"The tokenizer ended \(exit code -9\)"):
+        process.ask({"ask": "encode", "text": "abc"})
+    process.close()
+    assert process.pid is None
+    process.close()
+
+
+def test_one_that_could_not_start_says_why() -> None:
+    start = {"options": {"weights": "none"}, "adapter": "none", "root": "/none"}
+    process = AskedProcess("The adapter of x", "harness.stages.customization.adapter_process", start)
+    with pytest.raises(SettingsError, match="The adapter of x could not start: weights = 'none'"):
+        process.ask({"text": "abc"})

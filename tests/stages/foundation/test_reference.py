@@ -154,9 +154,8 @@ def test_a_process_that_was_killed_is_said_to_be(tiny_llama: Path) -> None:
     found = Reference("tiny", {"weights": str(tiny_llama)}, str(tiny_llama))
     message = sampled_message(foreseen(tiny_llama))
     found.ask(message)
-    process = found._process
-    assert process is not None
-    os.kill(process.pid, signal.SIGKILL)
+    assert found._process.pid is not None
+    os.kill(found._process.pid, signal.SIGKILL)
     with pytest.raises(EngineError, match=r"ended \(exit code -9\)"):
         found.ask(message)
     found.close()
