@@ -114,7 +114,7 @@ class Adapter:
             answer = self._process.ask({"text": text})
         except EngineError as error:
             raise EngineError(f"The adapter of {self.version}: {error}") from error
-        lists = {name: tuple(answer.pop(name)) for name in ("idle", "modules", "left_out")}
+        lists: dict[str, Any] = {name: tuple(answer.pop(name)) for name in ("idle", "modules", "left_out")}
         return AdapterEffect(**answer, **lists)
 
     def contamination(self, cases: str) -> Contamination:
