@@ -9,7 +9,7 @@ from harness.config import load_settings
 from harness.stages.data.corpus_build import build_corpus
 
 ROOT = Path(__file__).parents[2]
-PART = ("exact-", "minhash-signs", "text-", "pii-", "clean-00")
+PART = ("exact-", "minhash-signs", "minhash-70-0", "text-", "pii-", "clean-00")
 ARRANGED = {
     "reversed": lambda lines: {"a.jsonl": lines[::-1]},
     "in three files": lambda lines: {f"{3 - number}.jsonl": lines[number::3] for number in range(3)},

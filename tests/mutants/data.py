@@ -78,10 +78,6 @@ KEEP_THE_LAST = """    names = {
         if place != last[first]
     }
 """
-IN_TURN = """        turns = _replaced.__dict__
-        turns["next"] = not turns.get("next", False)
-        pieces += (text[end:start], kind.placeholder if turns["next"] else kind.placeholder.upper())
-"""
 _STEPS = "harness/stages/data/steps"
 
 
@@ -199,10 +195,12 @@ MUTANTS = (
         patch=Patch(f"{_STEPS}/pii.py", " and luhn.is_valid(digits)", ""),
     ),
     Mutant(
-        "placeholders-in-turn",
-        "placeholders take turns, as datatrove's do, so that a text depends on those before it",
+        "hashes-drawn-anew",
+        "minhash draws its hashes anew in each build",
         "test_built_again",
-        patch=Patch(f"{_STEPS}/pii.py", "        pieces += (text[end:start], kind.placeholder)\n", IN_TURN),
+        patch=Patch(
+            f"{_STEPS}/minhash.py", "seed=self.seed,", 'seed=int.from_bytes(__import__("os").urandom(4), "little"),'
+        ),
         modules=REBUILT,
     ),
 )
