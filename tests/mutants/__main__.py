@@ -7,7 +7,7 @@ import importlib
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,13 @@ def main() -> int:
             print(f"{outcome.mutant.name:20} {found:7} {_told(outcome.weighed)}", flush=True)
         if arguments.names:
             return 0 if all(each.is_found for each in outcomes) else 1
+        seeds = range(stage.FIRST_SEED, stage.FIRST_SEED + arguments.seeds)
         same = []
-        for weighed in pool.map(lambda seed: stage.try_same(folder / f"same-{seed}", seed), range(arguments.seeds)):
+        for weighed in pool.map(lambda seed: stage.try_same(folder / f"same-{seed}", seed), seeds):
             same.append(weighed)
             print(f"{'the same again':20} {_told(weighed)}", flush=True)
-    figures = _figures(arguments.stage, outcomes, same)
-    _keep(arguments.stage, figures, outcomes, same)
+    figures = _figures(arguments.stage, outcomes, dict(zip(seeds, same, strict=True)))
+    _keep(arguments.stage, figures, outcomes, dict(zip(seeds, same, strict=True)))
     for figure in figures:
         print(line(figure))
     return 0 if all(figure.met for figure in figures) else 1
@@ -57,11 +58,11 @@ def _told(weighed: Weighed) -> str:
     return f"{weighed.seconds:5.0f} s  {red}{errors}"
 
 
-def _figures(stage: str, outcomes: Sequence[Outcome], same: Sequence[Weighed]) -> list[Figure]:
+def _figures(stage: str, outcomes: Sequence[Outcome], same: Mapping[int, Weighed]) -> list[Figure]:
     found = sum(each.is_found for each in outcomes)
     missed = ", ".join(each.mutant.name for each in outcomes if not each.is_found)
     red = [
-        f"seed {seed}: {', '.join(each.red + each.errors)}" for seed, each in enumerate(same) if each.red or each.errors
+        f"seed {seed}: {', '.join(each.red + each.errors)}" for seed, each in same.items() if each.red or each.errors
     ]
     seconds = max(each.weighed.seconds for each in outcomes)
     return [
@@ -79,13 +80,14 @@ def _figures(stage: str, outcomes: Sequence[Outcome], same: Sequence[Weighed]) -
             f"of {len(same)}",
             "0",
             not red,
-            "; ".join(red) or f"{same[0].n_verdicts if same else 0} verdicts each, on documents of other seeds",
+            "; ".join(red)
+            or f"{max((each.n_verdicts for each in same.values()), default=0)} verdicts each, on documents of other seeds",
         ),
         Figure(f"Mutants of the stage {stage}: longest gate, building included", seconds, "s", "", True),
     ]
 
 
-def _keep(stage: str, figures: list[Figure], outcomes: Sequence[Outcome], same: Sequence[Weighed]) -> None:
+def _keep(stage: str, figures: list[Figure], outcomes: Sequence[Outcome], same: Mapping[int, Weighed]) -> None:
     """Write figures and table, and the page that lists what was measured."""
     name = f"mutants-{stage}"
     write(name, figures)
@@ -103,7 +105,7 @@ def _keep(stage: str, figures: list[Figure], outcomes: Sequence[Outcome], same: 
         }
         for each in outcomes
     ]
-    document["same"] = [{"seed": seed, "red": list(each.red)} for seed, each in enumerate(same)]
+    document["same"] = [{"seed": seed, "red": list(each.red)} for seed, each in same.items()]
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (REPORTS / f"{name}.md").write_text(_page(stage, document), encoding="utf-8")
     summarise()
