@@ -11,8 +11,8 @@ from harness.config import Settings, VersionSettings
 from harness.config.customization import METHODS, DistilledSettings, Step
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
-from harness.models.adapters.merging import plain_options
 from harness.models.version import load_version
+from harness.models.weights.adapters.merging import plain_options
 from harness.models.weights.layers import layer_count
 from harness.models.weights.weights import materialize, weights_digest
 from harness.stages.build_state import BuildProgress, unseen

@@ -10,7 +10,7 @@ from harness.config.customization import DistilledSettings
 from harness.errors import UsageError
 from harness.models.saving import save_like
 from harness.stages.distillation.vocabularies import load_both, other_tokens, template_of
-from harness.stages.training.process import Told
+from harness.stages.training.progress import Told
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence, drawn, make_sequences
 from harness.stages.training.soft_targets import distillation_loss

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.stages.training.process import Teller, Told, checkpoint_of
+from harness.stages.training.progress import Teller, Told
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence
 
@@ -103,6 +103,12 @@ def collated(items: Sequence[TokenSequence]) -> dict[str, Any]:
         # Nothing foretells the first token; counted among the places of the loss, it would make the mean too small.
         batch["labels"].append([IGNORED, *item.labels[1:], *[IGNORED] * lacking])
     return {name: torch.tensor(rows) for name, rows in batch.items()}
+
+
+def checkpoint_of(folder: Path) -> str | None:
+    """The newest checkpoint in a folder that is whole; None where there is none."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    return next((str(path) for path in reversed(found) if (path / "trainer_state.json").is_file()), None)
 
 
 def remove_checkpoints(folder: Path) -> None:

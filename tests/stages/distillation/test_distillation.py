@@ -82,7 +82,11 @@ def test_a_student_that_was_taught_by_answers_has_these_as_lessons(settings: Set
         "".join(json.dumps({"id": f"p{n}", "prompt": f"{n} ships?"}) + "\n" for n in range(4)), "utf-8"
     )
     text = STUDENT.replace('data = "texts.jsonl"', 'data = "prompts.jsonl"\nmethod = "sequence"')
-    text = text.replace('teacher = "teacher"', 'teacher = "wise"').replace("{ layers = 2 }", '"teacher"').replace("= 24", "= 60")
+    text = (
+        text.replace('teacher = "teacher"', 'teacher = "wise"')
+        .replace("{ layers = 2 }", '"teacher"')
+        .replace("= 24", "= 60")
+    )
     text += '[models.wise]\nengine = "scripted"\ndefault = "Aye, aye."\n'
     changed = load(tmp_path, text)
     version = built(changed, "student")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.models.adapters.merging import adapted, plain_options
+from harness.models.weights.adapters.merging import adapted, plain_options
 from harness.models.weights.weights import made_folder, materialize, weights_digest
-from tests.models.adapters.adapters import write_adapter
+from tests.models.weights.adapters.adapters import write_adapter
 
 pytest.importorskip("peft")
 pytestmark = pytest.mark.slow
