@@ -125,7 +125,7 @@ class Adapter:
 
         Raises:
             NotInLineageError: it was not trained here, so that nobody knows what on.
-            CaseError: there are no such cases.
+            UsageError: there are no such cases.
         """
         if self._step.data is None:
             needed = 'adapter = { data = "train.jsonl" }'
