@@ -120,9 +120,7 @@ def test_a_quantizer_is_named(tiny_llama: Path, tmp_path: Path) -> None:
     assert "compressed-tensors, int-quantized" in lineage(settings(tmp_path, own), "whole")[0].by
 
 
-def test_what_was_built_for_a_version_is_a_step_of_its_own(
-    tiny_llama: Path, tmp_path: Path
-) -> None:
+def test_what_was_built_for_a_version_is_a_step_of_its_own(tiny_llama: Path, tmp_path: Path) -> None:
     found = settings(tmp_path, tiny_llama, '[models.student]\nbase = "pruned"\n[models.rag]\nbase = "student"')
     folder = copy_of(tiny_llama, tmp_path / "built")
     taught = Step("distilled", "student", DistilledSettings("whole", "texts.jsonl", steps=30), str(folder), "c0ffee")

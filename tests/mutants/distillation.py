@@ -22,6 +22,7 @@ _TRAINING = "harness/stages/training"
 SOFT_TARGETS = f"{_TRAINING}/soft_targets.py"
 SEQUENCES = f"{_TRAINING}/sequences.py"
 STUDENTS = f"{_TRAINING}/students.py"
+ANSWERS = "harness/stages/distillation/answers.py"
 MODULES = (
     "tests/stages/training/test_soft_targets.py",
     "tests/stages/training/test_sequences.py",
@@ -91,7 +92,7 @@ MUTANTS = (
         patch=Patch(
             STUDENTS,
             "read = [cache.read(item.tokens) for item in items]",
-            "read = [(ids[:1].repeat(len(ids), 0), logprobs[:1].repeat(len(ids), 0)) for ids, logprobs in (cache.read(item.tokens) for item in items)]",
+            "read = [tuple(each[:1].repeat(len(each), 0) for each in cache.read(item.tokens)) for item in items]",
         ),
     ),
     Mutant(
