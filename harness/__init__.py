@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.errors import (
         CapabilityError,
         CheckError,
+        CorpusError,
         EngineError,
         InvalidBlockError,
         JudgeError,
@@ -63,6 +64,7 @@ __all__ = [
     "CheckError",
     "Corpus",
     "CorpusDocument",
+    "CorpusError",
     "Distillation",
     "EngineError",
     "Explanation",
@@ -118,8 +120,8 @@ _MODULES = {
     "sync_checks": "harness.scoring.checks.sync",
 }
 _NAMES = {
-    "harness.errors": "CapabilityError CheckError EngineError InvalidBlockError JudgeError NotInLineageError "
-    "RubricError ScoreError SettingsError SteelyardError StoreError UnreachableError UsageError",
+    "harness.errors": "CapabilityError CheckError CorpusError EngineError InvalidBlockError JudgeError "
+    "NotInLineageError RubricError ScoreError SettingsError SteelyardError StoreError UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.models.retrieval.index": "Find Retriever",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",

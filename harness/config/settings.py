@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -300,15 +301,17 @@ def _settings(table: Any, source: Path, prefix: str = "tool.steelyard.") -> Sett
     )
     corpora = read_corpora(of_corpora, models, where=where, prefix=prefix)
     values["corpora"] = corpora
-    values["versions"] = WhenAsked(
-        [*models, *corpora], lambda name: corpora[name].version if name in corpora else models[name]
-    )
+    values["versions"] = WhenAsked([*models, *corpora], partial(_either, models, corpora))
     settings = Settings(**values)
     named = [("candidate", settings.candidate), *(("judge", name) for name in settings.judge)]
     for role, name in named:
         if name is not None and name not in settings.versions:
             raise SettingsError(f"{where}: {role}: {choices('version', name, settings.versions)}")
     return settings
+
+
+def _either(models: Mapping[str, VersionSettings], corpora: Mapping[str, CorpusSettings], name: str) -> VersionSettings:
+    return corpora[name].version if name in corpora else models[name]
 
 
 def setting_names() -> list[str]:

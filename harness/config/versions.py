@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, cast
 
 from harness import doors
@@ -121,11 +122,11 @@ def read_versions(tables: Any, *, where: str, corpora: Iterable[str] = ()) -> Wh
     """
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise SettingsError(f"{where}: models is not a table of tables; write [tool.steelyard.models.NAME].")
+    return WhenAsked(tables, partial(_read, tables, where, tuple(corpora)))
 
-    def read(name: str) -> VersionSettings:
-        return _version(name, _with_base(name, tables, where, corpora), where, base=tables[name].get("base"))
 
-    return WhenAsked(tables, read)
+def _read(tables: Mapping[str, Mapping[str, Any]], where: str, corpora: Iterable[str], name: str) -> VersionSettings:
+    return _version(name, _with_base(name, tables, where, corpora), where, base=tables[name].get("base"))
 
 
 def _with_base(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 from harness.config.customization import ContextSettings, RetrievalSettings
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError
-from harness.models.retrieval.index import Retriever
+from harness.models.retrieval.index import Retriever, put, told
 
 if TYPE_CHECKING:
     from harness.models.tokenization.version_tokenizer import VersionTokenizer
 
-_FIELD = re.compile(r"\{(passages|prompt)\}")
 CUT = " … "
 """Stands where the middle of a text was cut out."""
 
@@ -73,10 +71,8 @@ class Enrichment:
         """
         if self._retrieval is None:
             return self._within(question)
-        found = self.retriever.search(question)
-        passages = "\n\n".join(f"[{find.id}] {find.text}" for find in found)
-        parts = {"passages": self._within(passages), "prompt": question}
-        return _FIELD.sub(lambda field: parts[field[1]], self._retrieval.prompt)
+        passages = self._within(told(self.retriever.search(question)))
+        return put(self._retrieval.prompt, passages, question)
 
     def of_messages(self, messages: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
         """The messages, the last text of the user's put as `of` has it."""

@@ -144,8 +144,8 @@ def _subject(item: pytest.Function, folders: tuple[Path, ...], plugins: list[Pat
 
 
 def _found(name: str | Path, folders: tuple[Path, ...]) -> list[Path]:
-    """The file of this name in the first folder that has it."""
-    return next(([folder / name] for folder in folders if (folder / name).is_file()), [])
+    """The file, or folder, of this name in the first folder that has it."""
+    return next(([folder / name] for folder in folders if (folder / name).exists()), [])
 
 
 def _of_task(task: str, folders: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:

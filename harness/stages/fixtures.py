@@ -10,13 +10,13 @@ public names of `harness`. Nothing is imported here, for the plugin reads the na
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class StageFixture:
-    """What makes a stage fixture.
+    """The maker of a stage fixture.
 
     Attributes:
         maker: `module:function`, called as `function(version, context)`. It may be slow, for it runs in a thread. It
@@ -47,3 +47,17 @@ STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "server": StageFixture("harness.stages.inference.serving:start_server"),
 }
 """By the name under which a body takes them."""
+
+
+def fits(taken: Iterable[str], *, is_corpus: bool) -> bool:
+    """Tell whether a corpus, or a model, can have what a body takes of a version.
+
+    >>> fits({"case", "corpus"}, is_corpus=True), fits({"case", "corpus"}, is_corpus=False)
+    (True, False)
+    >>> fits({"case", "model"}, is_corpus=True), fits({"weights", "judge"}, is_corpus=False)
+    (False, True)
+    """
+    of_models = [STAGE_FIXTURES[name].of_model for name in taken if name in STAGE_FIXTURES]
+    if is_corpus:
+        return not any(of_models) and not {"model", "baseline", "load"} & set(taken)
+    return all(of_models)

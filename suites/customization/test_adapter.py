@@ -31,7 +31,7 @@ def test_no_op(adapter: harness.Adapter, weights: harness.Weights, case: harness
     cluster=False,
     threshold=1.0,
     margin=EXACT,
-    requirement="Non-functional: an adapter is the same beside the weights, added into them, taken out, saved and loaded.",
+    requirement="Non-functional: an adapter is the same beside the weights, in them, taken out, and saved and loaded.",
 )
 def test_same_however_loaded(
     adapter: harness.Adapter, weights: harness.Weights, case: harness.Case
@@ -50,7 +50,7 @@ def test_same_however_loaded(
     cluster=False,
     threshold=1.0,
     margin=EXACT,
-    requirement="Non-functional: no case that gates an adapter is in what it was trained on, by id or in words in a row.",
+    requirement="Non-functional: no case that gates an adapter is in what it was trained on, by id or by words.",
 )
 def test_held_out(adapter: harness.Adapter, case: harness.Case) -> harness.Score:
     found = adapter.contamination(CASES)[case.id]

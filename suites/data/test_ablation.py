@@ -5,13 +5,15 @@ import pytest
 import harness
 
 SEEDS = "evals/data/ablation/seeds.jsonl"
+# Margins: cleaning is worth 0.07 to 0.11 nats a byte and a tenth of the questions here. Five seeds show no less than
+# 0.04 and 0.05 of two corpora that make the very same models, for they can't tell what other seeds would do.
 QUESTIONS = {"held_out": "evals/data/ablation/held_out.jsonl", "cloze": "evals/data/ablation/cloze.jsonl"}
 
 
 @pytest.mark.evaluation(
     cases=SEEDS,
     aim="lower",
-    margin=0.02,
+    margin=0.05,
     requirement="Business: what is done to the documents makes the model better, or no worse.",
 )
 def test_held_out_loss(ablation: harness.SyncAblation, case: harness.Case) -> harness.Measure:
@@ -21,7 +23,7 @@ def test_held_out_loss(ablation: harness.SyncAblation, case: harness.Case) -> ha
 
 @pytest.mark.evaluation(
     cases=SEEDS,
-    margin=0.05,
+    margin=0.1,
     requirement="Business: what is done to the documents makes the model better, or no worse.",
 )
 def test_cloze(ablation: harness.SyncAblation, case: harness.Case) -> harness.Measure:

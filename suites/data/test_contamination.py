@@ -11,6 +11,7 @@ CLOZE = "evals/data/ablation/cloze.jsonl"
 @pytest.mark.evaluation(
     cases="evals",
     samples=1,
+    design="fixed",
     cluster=False,
     threshold=1.0,
     margin=0.00001,
@@ -31,6 +32,7 @@ def apart(cases):
     return pytest.mark.evaluation(
         cases=cases,
         samples=1,
+        design="fixed",
         cluster=False,
         threshold=1.0,
         margin=0.00001,
@@ -53,6 +55,7 @@ def test_cloze(corpus, case):
 @pytest.mark.evaluation(
     cases=f"{LEAKS}/leaked",
     samples=1,
+    design="fixed",
     cluster=False,
     threshold=0.98,
     margin=0.01,
@@ -66,6 +69,7 @@ def test_leaks_are_found(corpus, case):
 @pytest.mark.evaluation(
     cases=f"{LEAKS}/clean",
     samples=1,
+    design="fixed",
     cluster=False,
     threshold=0.98,
     margin=0.01,
@@ -79,6 +83,7 @@ def test_clean_cases_are_let_be(corpus, case):
 @pytest.mark.evaluation(
     cases=f"{LEAKS}/reworded",
     samples=1,
+    design="fixed",
     cluster=False,
     requirement="Non-functional: how many rewordings are found is known. By words in a row it is none.",
 )

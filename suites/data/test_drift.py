@@ -9,6 +9,7 @@ def drifts(margin, requirement=REQUIREMENT):
     return pytest.mark.evaluation(
         cases=BLOCKS,
         samples=1,
+        design="fixed",
         cluster=False,
         about="population",
         aim="same",
@@ -51,11 +52,12 @@ def test_embedding(corpus, case):
 @pytest.mark.evaluation(
     cases=BLOCKS,
     samples=1,
+    design="fixed",
     cluster=False,
     about="population",
     aim="same",
     threshold=0.0,
-    margin=0.1,
+    margin=0.2,
     requirement="Non-functional: what tells of drifts is silent where there is none: one half against the other.",
 )
 def test_halves(corpus, case):

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.bench import (
+    bench_ablation,
     bench_attack,
     bench_blocks,
     bench_checks,
@@ -23,6 +24,7 @@ from tests.bench import (
     bench_decisions,
     bench_deepeval,
     bench_distillation,
+    bench_documentation,
     bench_judge,
     bench_labels,
     bench_lm_eval,
@@ -33,6 +35,7 @@ from tests.bench import (
     bench_report,
     bench_reruns,
     bench_review,
+    bench_weights,
     sampling,
 )
 from tests.bench.sampling import ROOT, Figure
@@ -66,10 +69,12 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "decisions": bench_decisions.decisions,
         "plugins": bench_plugins.plugins,
         "practice": bench_practice.practice,
+        "ablation": bench_ablation.ablation,
         "attack": bench_attack.attack,
         "blocks": bench_blocks.blocks,
         "checks": bench_checks.costs,
         "judge": lambda folder: bench_judge.judge(folder, repeats),
+        "documentation": bench_documentation.documentation,
         "deepeval": lambda folder: bench_deepeval.deepeval(folder, repeats),
         "distillation": bench_distillation.distillation,
         "labels": bench_labels.labels,
@@ -80,6 +85,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "reruns": bench_reruns.reruns,
         "review": bench_review.review,
         "vllm": vllm,
+        "weights": lambda folder: bench_weights.weights(folder, repeats),
     }
 
 

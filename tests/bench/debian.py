@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +49,9 @@ def missing() -> bool:
     return not wanted <= found or not Path("/usr/bin/mandoc").exists()
 
 
-def write(folder: Path) -> Path:
+def write(folder: Path, found: Sequence[Page]) -> Path:
     """The pages as documents: `documents.jsonl.gz` with id, html, language and package of each."""
     path = folder / "documents.jsonl.gz"
-    found = pages()
     with ThreadPoolExecutor(2) as pool, gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as file:
         for page, html in zip(found, pool.map(_html, found), strict=True):
             document = {"id": page.id, "html": html, "language": page.language, "package": page.package}

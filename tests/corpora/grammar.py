@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from random import Random
 
+from tests.corpora.repeats import varied
 from tests.corpora.vocabulary import WORDS
 
 SENTENCES = """
@@ -140,7 +141,11 @@ def paragraph(text: list[Sentence]) -> str:
 
 
 def article(random: Random, least: int = 7, most: int = 22) -> str:
-    """A text of several paragraphs, one to a line, of so many sentences."""
+    """A text of several paragraphs, one to a line, of so many sentences; it does not repeat itself."""
+    return varied(partial(_article, least, most))(random)
+
+
+def _article(least: int, most: int, random: Random) -> str:
     left = random.randint(least, most)
     paragraphs = []
     while left > 0:

@@ -8,6 +8,7 @@ from random import Random
 
 from tests.corpora.grammar import paragraph, sentences
 from tests.corpora.planting import Planted
+from tests.corpora.repeats import varied
 from tests.corpora.vocabulary import WORDS
 
 SCRIPT = "window.dataLayer = window.dataLayer || []; function track(name) { dataLayer.push({event: name}); }"
@@ -72,13 +73,17 @@ FORMS: Mapping[str, Callable[[str, list[str], Random], str]] = {
 }
 
 
+def _paragraphs(random: Random) -> str:
+    return "\n".join([paragraph(sentences(random, random.randint(2, 4))) for _ in range(random.randint(4, 7))])
+
+
 def pages(seed: str, count: int) -> Iterator[Planted]:
     """Pages of each form, so many; and a quarter as many that say nothing."""
     for form, make in FORMS.items():
         for number in range(count):
             name = f"text-{form}-{number:03}"
             random = Random(f"{seed}:{name}")
-            said = [paragraph(sentences(random, random.randint(2, 4))) for _ in range(random.randint(4, 7))]
+            said = varied(_paragraphs)(random).split("\n")
             noise = [FOOTER, "dataLayer", *([COOKIES, COMMENT] if form == "crowded" else [])]
             told = {"holds": said, "lacks": noise}
             yield Planted(name, make(_label(random), said, random), is_html=True, file=f"text/{form}", told=told)

@@ -7,10 +7,12 @@ public resolvers, domains are those that are reserved for examples, and cards an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from random import Random
 
 from tests.corpora.grammar import paragraph, sentences
 from tests.corpora.planting import Planted
+from tests.corpora.repeats import varied
 from tests.corpora.vocabulary import WORDS, listed
 
 Item = Callable[[Random], str]
@@ -37,6 +39,13 @@ LETTERED = {"NL": "ABNA", "GB": "WEST"}
 
 def _digits(random: Random, count: int) -> str:
     return "".join(str(random.randrange(10)) for _ in range(count))
+
+
+def _international(random: Random) -> str:
+    """A phone, but for the one that the step has for its placeholder."""
+    while (digits := _digits(random, 2)) == "00":
+        pass
+    return f"+1 202-555-01{digits}"
 
 
 def _person(random: Random) -> str:
@@ -96,7 +105,7 @@ PERSONAL: Mapping[str, Mapping[str, Item]] = {
         "version_6": lambda random: f"2620:fe::{random.randrange(16, 9999):x}",
     },
     "phone": {
-        "international": lambda random: f"+1 202-555-01{_digits(random, 2)}",
+        "international": _international,
         "brackets": lambda random: f"(202) 555-01{_digits(random, 2)}",
         "dashes": lambda random: f"202-555-01{_digits(random, 2)}",
         "dots": lambda random: f"202.555.01{_digits(random, 2)}",
@@ -168,10 +177,15 @@ def personal(seed: str, counts: tuple[int, int]) -> Iterator[Planted]:
                     yield _document(f"pii-{file}_{kind}_{form}-{number:03}", kind, form, file, item, seed)
 
 
-def _document(name: str, kind: str, form: str, file: str, item: Item, seed: str) -> Planted:
-    random = Random(f"{seed}:{name}")
-    items = [item(random) for _ in range(2)]
+def _naming(items: list[str], random: Random) -> str:
     made = [paragraph(sentences(random, 3)) for _ in range(4)]
     for place, carrier, said in zip((1, 3), random.sample(CARRIERS, 2), items, strict=True):
         made.insert(place, carrier.format(said))
-    return Planted(name, "\n".join(made), file=f"pii/{file}_{kind}", told={"form": form, "items": items})
+    return "\n".join(made)
+
+
+def _document(name: str, kind: str, form: str, file: str, item: Item, seed: str) -> Planted:
+    random = Random(f"{seed}:{name}")
+    items = [item(random) for _ in range(2)]
+    text = varied(partial(_naming, items))(random)
+    return Planted(name, text, file=f"pii/{file}_{kind}", told={"form": form, "items": items})

@@ -8,6 +8,7 @@ from random import Random
 
 from tests.corpora.grammar import article, filled, paragraph, sentences, written
 from tests.corpora.planting import Maker, Planted, both, removed
+from tests.corpora.repeats import varied
 from tests.corpora.vocabulary import WORDS, listed
 
 SHORT_WORDS = (
@@ -229,10 +230,11 @@ POLICY = (
 
 def qualities(seed: str, counts: tuple[int, int]) -> Iterable[Planted]:
     """Documents for each rule of the three filters: so many that break it, and so many that come near."""
-    yield from both("gopher_quality", GOPHER_QUALITY, seed, counts)
-    yield from both("c4", C4, seed, counts)
-    yield from both("fineweb", FINEWEB, seed, counts)
-    yield from removed("fineweb", "char_dup_ratio", partial(repeated_line, 0.13), seed, counts[0], name="severe_dup")
+    for step, rules in (("gopher_quality", GOPHER_QUALITY), ("c4", C4), ("fineweb", FINEWEB)):
+        yield from both(step, {rule: (varied(one), varied(near)) for rule, (one, near) in rules.items()}, seed, counts)
+    yield from removed(
+        "fineweb", "char_dup_ratio", varied(partial(repeated_line, 0.13)), seed, counts[0], name="severe_dup"
+    )
     yield from _lines(seed, counts[0])
 
 

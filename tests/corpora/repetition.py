@@ -8,11 +8,10 @@ from random import Random
 
 from tests.corpora.grammar import Sentence, paragraph, sentences, written
 from tests.corpora.planting import Maker, Planted, both
+from tests.corpora.repeats import DUPLICATED, repeated
 
 TOP = {2: 0.2, 3: 0.18, 4: 0.16}
 """The largest share of characters in the n-gram that comes most often, by its length in words."""
-DUPLICATED = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
-"""The largest share of characters in n-grams that were there before."""
 PHRASES = {
     2: ("splendid harbours", "peculiar monument", "wonderful gardens", "forgotten letters", "mountain railways"),
     3: ("silver wooden ladder", "little brown rabbit", "bright summer garden", "narrow garden fences"),
@@ -70,37 +69,25 @@ def passages(length: int, share: float, random: Random) -> str:
         text = _with_passages(length, share, random)
         words = text.replace(".", " .").split()
         is_over = share > DUPLICATED[length]
-        over = [n for n, most in DUPLICATED.items() if _repeated(words, n) / len(text) > most - 0.005]
-        if over[:1] == ([length] if is_over else []) and (_repeated(words, length) / len(text) > share - 0.01):
+        over = [n for n, most in DUPLICATED.items() if repeated(words, n) / len(text) > most - 0.005]
+        if over[:1] == ([length] if is_over else []) and (repeated(words, length) / len(text) > share - 0.01):
             return text
 
 
 def _with_passages(length: int, share: float, random: Random) -> str:
     made: list[list[str]] = []
-    repeated = size = 0
-    while len(made) < 24 or repeated < share * size:
-        if repeated < share * size or not made:
+    n_repeated = size = 0
+    while len(made) < 24 or n_repeated < share * size:
+        if n_repeated < share * size or not made:
             said = _passage(random, length)
             more = [_framed(said, random), _framed(said, random)]
-            repeated += len("".join(said))
+            n_repeated += len("".join(said))
         else:
             more = [_plain(sentences(random, 1)[0])]
         made += more
         size += sum(len(" ".join(words)) + 2 for words in more)
     random.shuffle(made)
     return " ".join(" ".join(words).capitalize() + "." for words in made)
-
-
-def _repeated(words: list[str], n: int) -> int:
-    """The characters of the n-grams that were there before; none is counted into two of them."""
-    seen: set[str] = set()
-    place = count = 0
-    while place <= len(words) - n:
-        said = "".join(words[place : place + n])
-        count += len(said) if said in seen else 0
-        place += n if said in seen else 1
-        seen.add(said)
-    return count
 
 
 def _plain(each: Sentence) -> list[str]:

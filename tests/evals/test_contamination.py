@@ -11,7 +11,7 @@ import pytest
 from harness.stages.case_files import filed_cases
 from harness.stages.data.corpus import CorpusDocument
 from harness.stages.data.overlap.contamination import find_contamination
-from tests.corpora.leaks import EACH, NOTICES, STORIES, make_leaks, write_leaks
+from tests.corpora.leaks import EACH, NOTICES, SLOTS, STORIES, make_leaks, write_leaks
 
 KINDS = ("exact", "lines", "answer", "short", "partly", "reworded", "boilerplate", "near", "unanswered", "nothing")
 FOLDER = Path(__file__).parents[2] / "evals" / "data" / "contamination"

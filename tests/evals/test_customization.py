@@ -47,13 +47,9 @@ def test_cases_are_held_out_by_id_and_by_words_in_a_row() -> None:
 
 def test_no_case_of_another_evaluation_is_taught() -> None:
     asked = lines(SUPPORT / "train.jsonl")
-    known = {run: line["id"] for line in asked if isinstance(line["prompt"], str) for run in runs(line["prompt"])}
-    known |= {
-        run: line["id"]
-        for line in asked
-        if isinstance(line["prompt"], list)
-        for run in runs(line["prompt"][-1]["content"])
-    }
+    prompts = {line["id"]: line["prompt"] for line in asked}
+    questions = {name: each if isinstance(each, str) else each[-1]["content"] for name, each in prompts.items()}
+    known = {run: name for name, question in questions.items() for run in runs(question)}
     for path in sorted(EVALS.glob("foundation/*/*.jsonl")):
         for case in lines(path):
             texts = [str(case[name]) for name in ("prompt", "question", "text") if case.get(name)]

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,9 +28,7 @@ def weigh(folder: Path, modules: Sequence[str], candidate: str, baseline: str, p
         RuntimeError: the patch fits no place in the code, or several.
     """
     began = time.perf_counter()
-    out = folder / "gates" / candidate
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    out = Path(tempfile.mkdtemp(prefix=f"gate-{candidate}-", dir=folder))
     code = ROOT if patch is None else patched(patch, out)
     cache = folder / "cache" if patch is None else out / "cache"
     environment = {**os.environ, "PYTHONPATH": str(code), "STEELYARD_CACHE": str(cache)}

@@ -64,6 +64,21 @@ def chosen(project: Project) -> list[str]:
     return ids
 
 
+def test_a_folder_of_cases_is_concerned_by_any_file_in_it(suite: Project) -> None:
+    suite.write("evals/more/a/cases.jsonl", CASES)
+    suite.write("evals/more/b/cases.jsonl", CASES)
+    mark = '@pytest.mark.evaluation(cases="evals/more")'
+    whole = f'{mark}\ndef test_whole(model, case):\n    return model.ask("q") == "yes"\n'
+    suite.write("suites/c/test_whole.py", whole)
+    commit_all(suite.path)
+    suite.run("--changed-since", "HEAD")
+    assert chosen(suite) == []
+    suite.write("evals/more/b/cases.jsonl", CASES.replace('"r"', '"s"'))
+    suite.run("--changed-since", "HEAD")
+    assert chosen(suite) == ["test_whole"]
+    assert [case["id"] for case in suite.report()["evaluations"][0]["cases"]] == ["a/a", "a/b", "b/a", "b/b"]
+
+
 def test_only_what_a_change_concerns_runs_and_the_others_are_counted(suite: Project) -> None:
     suite.write("evals/two.jsonl", CASES.replace('"r"', '"s"'))
     result = suite.run("--changed-since", "HEAD")

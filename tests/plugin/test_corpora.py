@@ -217,3 +217,26 @@ def test_a_corpus_is_a_baseline_that_can_be_recorded(gate: Project) -> None:
     result = gate.run("--candidate", "clean", "--baseline", "raw.json")
     assert result.ret == 1
     assert gate.verdicts()["test_kept"] == "regressed"
+
+
+def test_what_can_never_be_run_takes_no_share_of_the_error_rate(gate: Project) -> None:
+    """Red is corrected over the evaluations that a candidate of that kind can have, chosen by -k or not."""
+    gate.module("""
+        IDS = [{"id": f"d{n}"} for n in range(10)]
+
+        @pytest.mark.evaluation(cases=IDS, threshold=0.5, margin=0.1)
+        def test_kept(corpus, case):
+            return corpus[case.id].kept
+
+        @pytest.mark.evaluation(cases=IDS, threshold=0.5, margin=0.1)
+        def test_answers(model, case):
+            return model.ask(case.id) == "yes"
+
+        @pytest.mark.evaluation(cases=IDS, threshold=0.5, margin=0.1)
+        def test_again(model, case):
+            return model.ask(case.id) == "yes"
+    """)
+    gate.run("--candidate", "clean", "--baseline", "none")
+    assert gate.evaluation("test_kept")["look"]["weight"] == 1
+    gate.run("--candidate", "only", "--baseline", "none", "-k", "answers")
+    assert gate.evaluation("test_answers")["look"]["weight"] == 0.5

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from harness.config import VersionSettings
+from harness.config import Settings, VersionSettings
 from harness.errors import AnswersNothingError, NotInLineageError
 from harness.stages.fixtures import StageFixture
-from harness.stages.lineage import Lineages
+from harness.stages.lineage import Lineages, StageContext
 
+CONTEXT = StageContext(Settings(Path("project")))
 MAKER = "tests.stages.test_lineage:make"
 MADE: list[str] = []
 CLOSED: list[str] = []
@@ -28,7 +31,7 @@ class Thing:
 
 def make(version: Any, context: Any) -> Thing:
     MADE.append(version.name)
-    if context is None:
+    if context.is_offline:
         raise NotInLineageError(version.name, "thing")
     return Thing(version.name)
 
@@ -37,7 +40,7 @@ def make(version: Any, context: Any) -> Thing:
 def lineages() -> Lineages:
     MADE.clear()
     CLOSED.clear()
-    contexts: Any = {"one": "context", "two": "context", "bare": None}
+    contexts = {"one": CONTEXT, "two": CONTEXT, "bare": replace(CONTEXT, is_offline=True)}
     return Lineages(contexts, {"thing": StageFixture(MAKER)})
 
 
@@ -87,5 +90,5 @@ def test_a_corpus_has_nothing_of_a_model_and_nothing_is_made_to_see_that(lineage
 
 def test_what_is_of_no_model_a_corpus_may_have() -> None:
     MADE.clear()
-    of_corpora = Lineages({"one": "context"}, {"thing": StageFixture(MAKER, of_model=False)})  # type: ignore[dict-item]
+    of_corpora = Lineages({"one": CONTEXT}, {"thing": StageFixture(MAKER, of_model=False)})
     assert asyncio.run(of_corpora.take(["thing"], version("one", "corpus")))["thing"].name == "one"

@@ -6,13 +6,20 @@ import asyncio
 import json
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.data.built import opened_corpus
 from harness.cli.shared.layout import terminal_layout
 from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.stages.data.ablation.comparison import SeedPair
+    from harness.stages.data.ablation.plan import AblationPlan
+    from harness.stages.data.corpus import Corpus
 
 _FOLDER = "evals/data/ablation"
 _TOKENS = 600_000
@@ -27,7 +34,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--tokens", metavar="N", type=int, default=_TOKENS, show_default=True, help="That each model is trained on."
 )
 @click.option(
-    "--epochs", metavar="N", type=float, default=4, show_default=True, help="A corpus is read at most so often."
+    "--epochs", metavar="N", type=float, default=4, show_default=True, help="As often as a corpus may be read."
 )
 @click.option(
     "--held-out",
@@ -38,15 +45,10 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="Texts that are in neither.",
 )
 @click.option(
-    "--cloze",
-    metavar="FILE",
-    type=_FILE,
-    help=f"Sentences with a gap.  [default: {_FOLDER}/cloze.jsonl, if it is there]",
+    "--cloze", metavar="FILE", type=_FILE, help="Questions.  [default: cloze.jsonl beside the held-out texts]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def ablation(
-    first: str, second: str, seeds: int, tokens: int, epochs: float, held_out: Path, cloze: Path | None, as_json: bool
-) -> None:
+def ablation(first: str, second: str, as_json: bool, **options: Any) -> None:
     """Train the same tiny models on the corpora called A and B, and tell which makes the better ones.
 
     Each seed has a model on either corpus, with the same first weights, on as many tokens, in the same order as far as
@@ -59,20 +61,33 @@ def ablation(
       steelyard corpus ablation clean raw --seeds 8 --tokens 200000 --json
     """
     from harness.reporting.data.ablation import ablation_document, ablation_lines
-    from harness.reporting.shared.live_line import LiveLine
-    from harness.stages.data.ablation.ablation import Ablation
-    from harness.stages.data.ablation.comparison import train_pairs
     from harness.stages.data.ablation.plan import AblationPlan
     from harness.stages.data.ablation.power import seed_power
 
+    seeds, held_out = options["seeds"], options["held_out"]
     if seeds < 2:
         raise UsageError(f"--seeds {seeds} can show nothing: a single pair has no spread. Train 5 or more.")
-    plan = AblationPlan(tokens=tokens, most_epochs=epochs)
+    plan = AblationPlan(tokens=options["tokens"], most_epochs=options["epochs"])
     beside = held_out.with_name("cloze.jsonl")
-    questions = cloze or (beside if beside.is_file() else None)
+    cloze = options["cloze"] or (beside if beside.is_file() else None)
     corpora = opened_corpus(first), opened_corpus(second)
     power = seed_power(seeds)
     click.echo(power.in_words(), err=as_json)
+    pairs = _trained(corpora, seeds, plan, (held_out, cloze))
+    if as_json:
+        click.echo(json.dumps(ablation_document((first, second), power, pairs)))
+    else:
+        click.echo("\n".join(["", *ablation_lines((first, second), pairs, terminal_layout())]))
+
+
+def _trained(
+    corpora: tuple[Corpus, Corpus], seeds: int, plan: AblationPlan, questions: tuple[Path, Path | None]
+) -> tuple[SeedPair, ...]:
+    """The models of all seeds, with how far they are on the standard error."""
+    from harness.reporting.shared.live_line import LiveLine
+    from harness.stages.data.ablation.ablation import Ablation
+    from harness.stages.data.ablation.comparison import train_pairs
+
     line = LiveLine(sys.stderr, sys.stderr.isatty(), shutil.get_terminal_size().columns)
     going = ["", ""]
 
@@ -81,15 +96,8 @@ def ablation(
         if line.is_due:
             line.write([each for each in going if each])
 
-    sides = (
-        Ablation(corpora[0], Path(), lambda text: told(0, text)),
-        Ablation(corpora[1], Path(), lambda text: told(1, text)),
-    )
+    sides = Ablation(corpora[0], Path(), partial(told, 0)), Ablation(corpora[1], Path(), partial(told, 1))
     try:
-        pairs = asyncio.run(train_pairs(sides, range(1, seeds + 1), plan, held_out, questions))
+        return asyncio.run(train_pairs(sides, range(1, seeds + 1), plan, *questions))
     finally:
         line.clear()
-    if as_json:
-        click.echo(json.dumps(ablation_document((first, second), power, pairs)))
-    else:
-        click.echo("\n".join(["", *ablation_lines((first, second), pairs, terminal_layout())]))

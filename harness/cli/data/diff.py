@@ -55,6 +55,6 @@ def _drift(one: Corpus, other: Corpus) -> DriftTable | str:
     from harness.stages.data.drift.drift import drift_table
 
     try:
-        return drift_table(one.documents, other.documents)
+        return drift_table(one.column_sums, other.column_sums)
     except CorpusError as error:
         return str(error)

@@ -31,6 +31,7 @@ from harness.records import Role, Selection
 from harness.requests import Sampler, SampleSource, Spending
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built
+from harness.stages.fixtures import fits
 from harness.stages.lineage import Lineages, StageContext
 from harness.store import Store, new_run_id, store_url
 
@@ -56,7 +57,7 @@ class RunOptions:
         elapsed_s: seconds that the session is old, for a deadline.
         selection: which evaluations were chosen by what changed; None where all run.
         evaluations: all that may run, each of which the ledger gets a look at.
-        family: the ids of all that there are, run or not: red is corrected over them.
+        family: the ids of all that could be run for the candidate, run or not: red is corrected over them.
     """
 
     offline: bool = False
@@ -295,7 +296,8 @@ def _enter(
     if recording is not None:
         against = recording.version.fingerprint
     required = (each for each in options.evaluations if each.plan.threshold is not None or against)
-    asked = [each for each in required if not each.is_part]
+    is_corpus = not answers(candidate.version.settings)
+    asked = [each for each in required if not each.is_part and fits(each.taken, is_corpus=is_corpus)]
     if not asked:
         return {}
     ages = [each.version.settings.max_age_s for each in sources if each is not None]

@@ -7,6 +7,7 @@ a query is no find of `bm25`, so that fewer than k may be found.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from harness.models.retrieval.passages import Passage, read_passages
 RANK_CONSTANT = 60
 """Of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
 _DEPTH = 100
+_FIELD = re.compile(r"\{(passages|prompt)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,17 @@ class Find:
     id: str
     score: float
     text: str
+
+
+def told(finds: Sequence[Find]) -> str:
+    """The text of passages, each under its id, as a model is given them."""
+    return "\n\n".join(f"[{find.id}] {find.text}" for find in finds)
+
+
+def put(prompt: str, passages: str, question: str) -> str:
+    """A version's `prompt` with the passages and the question in it; braces in either are text."""
+    parts = {"passages": passages, "prompt": question}
+    return _FIELD.sub(lambda field: parts[field[1]], prompt)
 
 
 def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
@@ -76,6 +89,7 @@ class Retriever:
 
     def __init__(self, settings: RetrievalSettings, folder: Path, root: Path) -> None:
         self.settings = settings
+        self.folder = folder
         lines = (folder / "passages.jsonl").read_text("utf-8").splitlines()
         self.passages: tuple[Passage, ...] = tuple(Passage(**json.loads(line)) for line in lines)
         self._root = root
@@ -108,6 +122,15 @@ class Retriever:
             Find(rank, self.passages[place].id, float(score), self.passages[place].text)
             for rank, (place, score) in enumerate(zip(places, scores, strict=True), 1)
         ]
+
+    def prompt(self, question: str, finds: Sequence[Find]) -> str:
+        """The user's message that puts a question with passages, as the version's own does with those that it finds.
+
+        Args:
+            question: as it would be asked without passages.
+            finds: what `search` gave, all of it or changed.
+        """
+        return put(self.settings.prompt, told(finds), question)
 
     def _best(self, query: str, k: int) -> tuple[Sequence[int], Sequence[float]]:
         if self.settings.method == "bm25":

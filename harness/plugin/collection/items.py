@@ -94,9 +94,20 @@ class Collection:
             noted=self._noted(),
             selection=self.selection,
             evaluations=tuple(self.evaluations.values()),
-            family=tuple(dict.fromkeys(map(self._id, self._collected))),
+            family=tuple(dict.fromkeys(map(self._id, filter(self._may_run, self._collected)))),
         )
         return run_options(self._config, known)
+
+    def _may_run(self, item: pytest.Function) -> bool:
+        """Whether an evaluation can be run for what is under test, a model or a corpus."""
+        from harness.config.roles import candidate_name
+        from harness.stages.fixtures import fits
+
+        mark = item.get_closest_marker("evaluation")
+        keywords = {} if mark is None else mark.kwargs
+        asks = "task" in keywords or keywords.get("weighs") == "judge"
+        taken = _wanted(item) | (frozenset({"model"}) if asks else frozenset())
+        return fits(taken, is_corpus=candidate_name(self.settings) in self.settings.corpora)
 
     def _noted(self) -> dict[str, Any]:
         """What the store keeps of cases and choice."""

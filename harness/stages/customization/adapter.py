@@ -10,7 +10,7 @@ from typing import Any, cast
 from harness.config.customization import AdapterSettings, Step
 from harness.errors import EngineError, NotInLineageError
 from harness.models.adapters.adapter_files import AdapterFiles, read_adapter
-from harness.models.processes.asked_process import AskedProcess
+from harness.models.processes.answering import AskedProcess
 from harness.models.version import Version
 from harness.models.weights.weights import check_weights
 from harness.stages.case_files import filed_cases
@@ -97,7 +97,7 @@ class Adapter:
             "root": str(context.settings.root),
         }
         module = "harness.stages.customization.adapter_process"
-        self._process = AskedProcess(module, start, f"The adapter of {version.name}")
+        self._process = AskedProcess(f"The adapter of {version.name}", module, start)
 
     @staticmethod
     def _files(step: Step) -> AdapterFiles:
@@ -110,10 +110,11 @@ class Adapter:
         Raises:
             EngineError: the text can't be read, or is longer than a window.
         """
-        answer = self._process.ask({"text": text})
-        if "error" in answer:
-            raise EngineError(f"The adapter of {self.version}: {answer['error']}")
-        lists = {name: tuple(answer.pop(name)) for name in ("idle", "modules", "left_out")}
+        try:
+            answer = self._process.ask({"text": text})
+        except EngineError as error:
+            raise EngineError(f"The adapter of {self.version}: {error}") from error
+        lists: dict[str, Any] = {name: tuple(answer.pop(name)) for name in ("idle", "modules", "left_out")}
         return AdapterEffect(**answer, **lists)
 
     def contamination(self, cases: str) -> Contamination:

@@ -1,22 +1,15 @@
-"""The process that computes what an adapter does: `python -m harness.stages.customization.adapter_process`.
-
-Messages come in on the standard input and answers leave on what was the standard output, as frames. It ends when its
-input does.
-"""
+"""The process that computes what an adapter does: `python -m harness.stages.customization.adapter_process`."""
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import SteelyardError
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.adapters.merging import adapted
-from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token
 from harness.models.weights.weights import materialize, tokenizer_path
 
@@ -24,25 +17,14 @@ _OWN, _NEW, _AGAIN = "default", "untrained", "reloaded"
 
 
 def main() -> None:
-    """Load the weights and the adapter that the first message names, then answer until the input ends."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    start = read_frame(sys.stdin.buffer)
-    if start is None:
-        return
-    try:
-        prober = AdapterProber(start["options"], Path(start["adapter"]), Path(start["root"]))
-    except Exception as error:  # noqa: BLE001  whatever a model's code raises must reach the parent
-        reason = str(error) if isinstance(error, SteelyardError) else f"{type(error).__name__}: {error}"
-        answers.write(encode_frame({"failed": reason}))
-        return
-    answers.write(encode_frame({"ready": True}))
-    while (message := read_frame(sys.stdin.buffer)) is not None:
-        try:
-            answer = prober.probe(message["text"])
-        except (SteelyardError, ValueError, RuntimeError) as error:
-            answer = {"error": str(error)}
-        answers.write(encode_frame(answer))
+    """Load the weights and the adapter that the first message names, and answer."""
+    answer_messages(_loaded)
+
+
+def _loaded(start: dict[str, Any]) -> tuple[bool, Answering]:
+    """That it is ready, and what computes."""
+    prober = AdapterProber(start["options"], Path(start["adapter"]), Path(start["root"]))
+    return True, lambda message: prober.probe(message["text"])
 
 
 class AdapterProber:

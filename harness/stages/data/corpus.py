@@ -7,7 +7,7 @@ import difflib
 import functools
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -118,6 +118,7 @@ class Corpus:
         baseline: the corpus that it is weighed against, which is itself where it is the baseline; None where there is
             none.
         root: where relative paths of cases begin.
+        builder: builds it again, for `rebuild`; None where it was opened without its recipe.
     """
 
     def __init__(self, folder: Path, statistics: CorpusStatistics, parts: list[list[tuple[str, int]]]) -> None:
@@ -126,10 +127,10 @@ class Corpus:
         self.statistics = statistics
         self.baseline: Corpus | None = None
         self.root = Path()
+        self.builder: Callable[[Path, int], Corpus] | None = None
         self._keys = [[key for key, _ in shard] for shard in parts]
         self._places = [[place for _, place in shard] for shard in parts]
         self._contaminations: dict[tuple[str, str], Contamination] = {}
-        self._sums: dict[str, ColumnSums] = {}
         self._drifts: dict[tuple[str, str], Drift] = {}
         self._read: OrderedDict[tuple[int, int], dict[str, Explanation]] = OrderedDict()
         self._size = 0
@@ -138,6 +139,20 @@ class Corpus:
     def fingerprint(self) -> str:
         """The digest of its documents, whatever recipe gave them."""
         return self.statistics.fingerprint
+
+    def rebuild(self, documents: Path, *, workers: int = 1) -> Corpus:
+        """The corpus that the same recipe makes of other documents.
+
+        Args:
+            documents: a file or a folder of files, as the settings have them.
+            workers: how many processes build it.
+
+        Raises:
+            UsageError: it can't be built of them.
+        """
+        if self.builder is None:
+            raise CorpusError(f"{self.name} was opened without its recipe, and can't be built again.")
+        return self.builder(documents, workers)
 
     def __len__(self) -> int:
         """How many documents were kept."""
@@ -197,7 +212,7 @@ class Corpus:
             planted: a file of documents that are looked in, too, to see that what they hold is found among the others.
 
         Raises:
-            CaseError: there are none, or one can't be read.
+            UsageError: there are none, or one can't be read.
         """
         from harness.stages.data.documents import read_documents
         from harness.stages.data.overlap.contamination import find_contamination
@@ -218,32 +233,25 @@ class Corpus:
 
         Raises:
             NotInLineageError: it is weighed against nothing.
-            UsageError: there is no such column.
-            CorpusError: too few documents.
+            UsageError: there is no such column, or there are too few documents.
         """
-        from harness.stages.data.drift.drift import find_drift
-        from harness.stages.data.drift.halves import halves_drift
+        from harness.stages.data.drift.drift import check_column, find_drift
 
+        check_column(column)
         key = (column, against)
         if key not in self._drifts and against == "half":
-            self._drifts[key] = halves_drift(self.documents, column)
+            self._drifts[key] = find_drift(*self.column_sums[column].halves(), column)
         elif key not in self._drifts:
             if self.baseline is None:
                 raise NotInLineageError(self.name, "baseline with a corpus", "--baseline NAME, which names one")
-            self._drifts[key] = find_drift(self.baseline.column_sums(column), self.column_sums(column), column)
+            own, other = (each.column_sums[column].together() for each in (self, self.baseline))
+            self._drifts[key] = find_drift(other, own, column)
         return self._drifts[key]
 
-    def column_sums(self, column: str) -> ColumnSums:
-        """A column that may drift, added up by blocks of documents; once.
-
-        Raises:
-            UsageError: there is no such column.
-        """
-        from harness.stages.data.drift.columns import add_up
-
-        if column not in self._sums:
-            self._sums[column] = add_up(self.documents(), column)
-        return self._sums[column]
+    @property
+    def column_sums(self) -> Mapping[str, ColumnSums]:
+        """The columns that may drift, added up by blocks of documents: once for all that lies in its folder."""
+        return _column_sums(self.folder)
 
     def explain(self, ids: Iterable[str] = ()) -> Iterator[Explanation]:
         """What became of these documents, or of every one where none is named.
@@ -329,6 +337,14 @@ def open_corpus(folder: Path, name: str | None = None) -> Corpus:
     except (OSError, ValueError) as error:
         raise CorpusError(f"{folder} holds no corpus that can be read ({error}); remove it and build again.") from None
     return Corpus(folder, _read_statistics({**statistics, "name": name or statistics["name"]}), parts)
+
+
+@functools.lru_cache(maxsize=4)
+def _column_sums(folder: Path) -> Mapping[str, ColumnSums]:
+    """The columns of a corpus. What lies in a folder stays what it is; candidate and baseline both ask for one's."""
+    from harness.stages.data.drift.columns import add_up
+
+    return add_up(open_corpus(folder).documents())
 
 
 def _read_statistics(table: Mapping[str, Any]) -> CorpusStatistics:

@@ -1,4 +1,4 @@
-"""How a version foresees texts beside its reference, position by position."""
+"""The divergence of a version from its reference on texts, position by position."""
 
 from __future__ import annotations
 
@@ -98,13 +98,7 @@ class TextDivergence:
 
 
 def read_positions(answer: Mapping[str, Any]) -> TextDivergence:
-    """What the reference's process found of a text.
-
-    Raises:
-        EngineError: it could not compare the text; with its reason.
-    """
-    if "error" in answer:
-        raise EngineError(str(answer["error"]))
+    """The divergence on a text, as the reference's process tells it."""
     return TextDivergence(
         tuple(PositionDivergence(*row) for row in answer["positions"]), bool(answer["is_lower_bound"])
     )

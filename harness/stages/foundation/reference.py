@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, Protocol
 
 from harness.errors import EngineError
-from harness.models.processes.asked_process import AskedProcess
+from harness.models.processes.answering import AskedProcess
 from harness.models.version import Version
 from harness.records import Sample
 from harness.requests.bridge import settle
@@ -21,6 +21,7 @@ from harness.stages.lineage import StageContext
 
 _CHANGES = ("quantized", "dtype", "max_model_len")
 """Settings that say how weights are computed, and not which they are."""
+_MODULE = "harness.stages.foundation.reference_process"
 
 
 class Reference:
@@ -38,12 +39,10 @@ class Reference:
     ) -> None:
         self.version = version
         start = {"options": dict(options), "other": None if other is None else dict(other), "root": root}
-        self._process = AskedProcess(
-            "harness.stages.foundation.reference_process", start, f"The reference of {version}"
-        )
+        self._process = AskedProcess(f"The reference of {version}", _MODULE, start)
 
     def compare(self, sample: Sample) -> Coroutine[Any, Any, TextDivergence]:
-        """How far what a version foresees of a text is from the reference, at each position.
+        """The divergence of what a version foresees of a text from the reference, at each position.
 
         In a `def` body the result is given directly.
 
@@ -64,12 +63,13 @@ class Reference:
         """Send one message to the process and wait for its answer; the process is started first if it was not.
 
         Raises:
-            SettingsError, EngineError: it could not start, or has ended.
+            SettingsError: it could not start.
+            EngineError: it could not compare the text, with its reason, or has ended.
         """
         return self._process.ask(message)
 
     def close(self) -> None:
-        """End the process: kindly, and after some seconds by force."""
+        """End the process."""
         self._process.close()
 
 
@@ -83,7 +83,7 @@ class SyncReference(Protocol):
 
 
 def sampled_message(sample: Sample) -> dict[str, Any]:
-    """What the reference's process needs of a sample of `model.prompt_logprobs`.
+    """The message for the reference's process, of a sample of `model.prompt_logprobs`.
 
     Raises:
         EngineError: the sample has no log probabilities, no alternatives, or is of a text longer than a window.

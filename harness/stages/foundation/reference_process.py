@@ -1,20 +1,14 @@
-"""The process of a reference: `python -m harness.stages.foundation.reference_process`.
-
-Messages come in on the standard input and answers leave on what was the standard output, as frames. It ends when its
-input does.
-"""
+"""The process of a reference: `python -m harness.stages.foundation.reference_process`."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import SettingsError, SteelyardError
+from harness.errors import EngineError, SettingsError
 from harness.models.adapters.merging import adapted
-from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.statistics import js_divergence, kl_divergence
@@ -24,25 +18,13 @@ _AT_ONCE = 128
 
 
 def main() -> None:
-    """Load the weights that the first message names, then answer until the input ends."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    start = read_frame(sys.stdin.buffer)
-    if start is None:
-        return
-    try:
-        comparer = Comparer(start)
-    except Exception as error:  # noqa: BLE001  whatever a model's code raises must reach the parent
-        reason = str(error) if isinstance(error, SteelyardError) else f"{type(error).__name__}: {error}"
-        answers.write(encode_frame({"failed": reason}))
-        return
-    answers.write(encode_frame({"ready": True}))
-    while (message := read_frame(sys.stdin.buffer)) is not None:
-        try:
-            answer = comparer.answer(message)
-        except (SteelyardError, ValueError, RuntimeError) as error:
-            answer = {"error": str(error)}
-        answers.write(encode_frame(answer))
+    """Load the weights that the first message names, and answer."""
+    answer_messages(_loaded)
+
+
+def _loaded(start: dict[str, Any]) -> tuple[bool, Answering]:
+    """That it is ready, and what compares."""
+    return True, Comparer(start).answer
 
 
 class Comparer:
@@ -75,16 +57,16 @@ class Comparer:
         """Compare one text: a `text` with both weights in full, or `tokens` with what an engine foresees of them.
 
         Raises:
-            ValueError: tokens that the reference does not have, or more than go into its window.
+            EngineError: tokens that the reference does not have, or more than go into its window.
         """
         if "text" in message:
             tokens = self._tokenizer.encode(message["text"], add_special_tokens=False)
         else:
             tokens = self._ids(message["tokens"])
         if not tokens:
-            raise ValueError("a text without tokens has nothing to compare")
+            raise EngineError("a text without tokens has nothing to compare")
         if len(tokens) > self._window:
-            raise ValueError(f"the text has {len(tokens)} tokens, and the weights read {self._window} at once")
+            raise EngineError(f"the text has {len(tokens)} tokens, and the weights read {self._window} at once")
         logits = self._logits(self._model, tokens)
         if "text" in message:
             positions = _compare_whole(logits, self._logits(self._other, tokens), tokens)
@@ -106,7 +88,7 @@ class Comparer:
         named = [None if number is None else self._tokenizer.convert_ids_to_tokens(number) for number in ids]
         unknown = next((piece for piece, same in zip(pieces, named, strict=True) if piece != same), None)
         if unknown is not None:
-            raise ValueError(f"the reference's vocabulary has no token {unknown!r}: the engine has another tokenizer")
+            raise EngineError(f"the reference's vocabulary has no token {unknown!r}: the engine has another tokenizer")
         return list(ids)
 
 

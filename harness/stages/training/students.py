@@ -9,14 +9,14 @@ from typing import Any, cast
 from harness.config.customization import DistilledSettings
 from harness.errors import UsageError
 from harness.models.saving import save_like
-from harness.stages.distillation.vocabularies import load_both, other_tokens, template_of
-from harness.stages.training.process import Told
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence, drawn, make_sequences
 from harness.stages.training.soft_targets import distillation_loss
 from harness.stages.training.teacher_cache import TeacherCache
+from harness.stages.training.telling import Told
 from harness.stages.training.texts import read_texts
 from harness.stages.training.trainers import collated, remove_checkpoints, run_trainer
+from harness.stages.training.vocabularies import load_both, other_tokens, template_of
 
 
 def train_student(request: TrainingRequest, told: Told) -> None:

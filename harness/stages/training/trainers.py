@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.stages.training.process import Teller, Told, checkpoint_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence
+from harness.stages.training.telling import Teller, Told, checkpoint_of
 
 Collate = Callable[[Sequence[TokenSequence]], dict[str, Any]]
 PLACES_AT_ONCE = 4096

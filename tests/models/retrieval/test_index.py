@@ -8,6 +8,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 
 from harness.config.customization import RetrievalSettings
 from harness.errors import UsageError
-from harness.models.retrieval.index import Retriever, build_index
+from harness.models.retrieval.index import Find, Retriever, build_index
 
 pytest.importorskip("bm25s")
 ROOT = Path(__file__).parents[3]
@@ -91,6 +92,13 @@ def test_an_index_is_the_same_in_every_process_and_after_a_reload(tmp_path: Path
         again = Retriever(retriever.settings, to, tmp_path)
         assert [retriever.search(query) for query in queries] == [again.search(query) for query in queries]
     assert len(set(digests)) == 1
+
+
+def test_a_question_is_put_with_passages_that_were_changed(tmp_path: Path) -> None:
+    retriever = index_of(tmp_path, TEXTS, k=1, prompt="{passages}\n{prompt}")
+    (pets,) = retriever.search("dogs")
+    changed = [replace(pets, text="Dogs may {prompt}."), Find(2, "note", 0.0, "Cats too.")]
+    assert retriever.prompt("Dogs?", changed) == "[pets] Dogs may {prompt}.\n\n[note] Cats too.\nDogs?"
 
 
 @SHIPS

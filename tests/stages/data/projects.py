@@ -65,7 +65,9 @@ def project(
     Args:
         tables: of steps; `long_enough={…}` is for "steps:long_enough".
     """
-    (root / "steps.py").write_text(STEPS, encoding="utf-8")
+    own_steps = root / "steps.py"
+    if not own_steps.exists() or own_steps.read_text(encoding="utf-8") != STEPS:
+        own_steps.write_text(STEPS, encoding="utf-8")
     own = {f"steps:{name}" if f"steps:{name}" in steps else name: table for name, table in tables.items()}
     corpus = CorpusSettings(
         "clean", documents, steps=tuple(steps), tables=own, tokenizer=tokenizer, table="[corpora.clean]"

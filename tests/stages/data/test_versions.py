@@ -42,6 +42,19 @@ def test_what_was_built_is_named_by_the_version_and_found_by_its_recipe(settings
     assert find_version(settings, version) is None
 
 
+def test_a_corpus_knows_its_baseline_and_the_project(settings: Settings) -> None:
+    version = load_version(build_version(settings, settings.version("clean"), unseen), settings.root)
+    model = Version("small", VersionSettings("small", "scripted"), "0f")
+    alone, weighed, against_a_model = (
+        load_corpus(version, StageContext(settings, baseline=other)) for other in (None, version, model)
+    )
+    assert alone.root == settings.root
+    assert alone.baseline is None
+    assert weighed.baseline is not None
+    assert weighed.baseline.fingerprint == weighed.fingerprint
+    assert against_a_model.baseline is None
+
+
 def test_documents_that_are_not_there_are_told_before_anything_is_built(settings: Settings) -> None:
     (settings.root / "web.jsonl").unlink()
     with pytest.raises(CorpusError, match=r"documents = 'web\.jsonl': there is no "):
@@ -52,4 +65,4 @@ def test_a_model_has_no_corpus(settings: Settings) -> None:
     model = Version("small", VersionSettings("small", "scripted"), "0f")
     with pytest.raises(NotInLineageError, match=r"^small has no corpus$") as raised:
         load_corpus(model, StageContext(settings))
-    assert "name one as the candidate: [corpora.NAME]" in raised.value.advice
+    assert raised.value.advice == "small has no corpus"

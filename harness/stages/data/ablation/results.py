@@ -12,7 +12,7 @@ from typing import Any
 from harness.config import cache_dir
 from harness.config.environment import version_of
 from harness.config.files import replacing
-from harness.models.weights.content_hash import file_hash, text_hash
+from harness.models.files.content_hash import file_hash, text_hash
 from harness.stages.data.ablation.plan import AblationPlan
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy")
@@ -29,7 +29,7 @@ class TrainedModel:
         loss: nats that a byte of the held-out texts costs it.
         cloze: the share of cloze items that it gets right; None without any.
         tokens: that it was trained on.
-        n_documents: that these are of.
+        n_documents: that these are of, or parts of long ones.
         n_bytes: of their text.
         epochs: how often the corpus was read; less than 1 where it has more.
         curve: the held-out loss after so many tokens, in the order of the training.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.stages.data.ablation.drawing import n_bytes_of
 from harness.stages.data.ablation.plan import END, AblationPlan
 from harness.stages.data.ablation.questions import ClozeItem
-from harness.stages.data.ablation.vocabulary import Vocabulary
+from harness.stages.data.ablation.vocabulary import BytePairVocabulary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,13 +80,15 @@ def train(
         each_step(step + 1)
 
 
-def held_out_loss(model: Any, texts: Sequence[str], plan: AblationPlan, vocabulary: Vocabulary) -> float:
+def held_out_loss(model: Any, texts: Sequence[str], plan: AblationPlan, vocabulary: BytePairVocabulary) -> float:
     """Nats that a byte of these texts costs the model on average: the sum over all tokens by the number of bytes."""
     rows = [piece for encoded in vocabulary.encode(texts) for piece in _pieces(encoded, plan.context)]
     return -sum(_log_likelihoods(model, rows)) / sum(map(n_bytes_of, texts))
 
 
-def cloze_scores(model: Any, items: Sequence[ClozeItem], plan: AblationPlan, vocabulary: Vocabulary) -> list[float]:
+def cloze_scores(
+    model: Any, items: Sequence[ClozeItem], plan: AblationPlan, vocabulary: BytePairVocabulary
+) -> list[float]:
     """Of each item 1 where the model finds the right continuation likeliest, byte by byte on average, and else 0.
 
     Continuations that are equally likely share what there is.

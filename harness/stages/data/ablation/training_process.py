@@ -23,7 +23,7 @@ from harness.stages.data.ablation.drawing import draw_tokens, refuse_held_out, t
 from harness.stages.data.ablation.plan import AblationPlan
 from harness.stages.data.ablation.questions import read_cloze, read_held_out
 from harness.stages.data.ablation.results import TrainedModel
-from harness.stages.data.ablation.vocabulary import Vocabulary
+from harness.stages.data.ablation.vocabulary import BytePairVocabulary
 from harness.stages.data.corpus import open_corpus
 
 _POINTS = 5
@@ -121,9 +121,9 @@ def train_model(message: Mapping[str, Any], told: Callable[[str], object]) -> Tr
 
 
 @functools.cache
-def _held_out(path: str, size: int) -> tuple[tuple[str, ...], Vocabulary]:
+def _held_out(path: str, size: int) -> tuple[tuple[str, ...], BytePairVocabulary]:
     texts = tuple(read_held_out(Path(path)).values())
-    return texts, Vocabulary(texts, size)
+    return texts, BytePairVocabulary(texts, size)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from harness.stages.data.ablation.plan import END
 
 
-class Vocabulary:
+class BytePairVocabulary:
     """Tokens of bytes that are often seen together (BPE), learned from texts.
 
     The texts are those that models are measured by, for these are in none of the corpora that are weighed against each

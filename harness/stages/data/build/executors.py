@@ -24,7 +24,7 @@ class BuildExecutor:
     Attributes:
         name: "local", "ray" or "slurm".
         workers: tasks at a time; None for as many as there are cores, or as the cluster has room for.
-        options: passed on to datatrove's executor as they are.
+        options: passed on to datatrove's executor as they are; `address` names a Ray cluster that runs already.
         pool: entered while processes of this machine work.
     """
 
@@ -43,37 +43,29 @@ class BuildExecutor:
             CorpusError: an option that datatrove does not know, or a program that is missing.
             Exception: whatever a task raises.
         """
-        runs = {"local": self._local, "ray": self._ray, "slurm": self._slurm}
-        try:
-            runs[self.name](list(pipeline), tasks, work)
-        except TypeError as error:
-            if "unexpected keyword argument" in str(error) or "required positional argument" in str(error):
-                raise CorpusError(f"executor = {self.name!r}: datatrove's executor refuses it: {error}.") from None
-            raise
+        given = {"pipeline": list(pipeline), "tasks": tasks, "logging_dir": str(work)}
+        {"local": self._local, "ray": self._ray, "slurm": self._slurm}[self.name](given)
 
-    def _local(self, pipeline: list[Any], tasks: int, work: Path) -> None:
+    def _local(self, given: dict[str, Any]) -> None:
         from datatrove.executor import LocalPipelineExecutor
 
-        workers = min(tasks, self.workers or len(os.sched_getaffinity(0)))
-        executor = LocalPipelineExecutor(
-            pipeline, tasks=tasks, workers=workers, logging_dir=str(work), start_method="fork", **self.options
-        )
+        workers = min(given["tasks"], self.workers or _cores())
+        executor = self._made(LocalPipelineExecutor, {**given, "workers": workers, "start_method": "fork"})
         with self.pool():
             executor.run()
 
-    def _ray(self, pipeline: list[Any], tasks: int, work: Path) -> None:
+    def _ray(self, given: dict[str, Any]) -> None:
         import ray
         from datatrove.executor import RayPipelineExecutor
 
-        options = dict(self.options)
-        address = options.pop("address", None)
+        address = self.options.get("address")
+        executor = self._made(RayPipelineExecutor, {**given, "workers": self.workers or -1})
         if not ray.is_initialized():
-            cores = self.workers or len(os.sched_getaffinity(0))
-            here = {} if address else {"num_cpus": cores, "include_dashboard": False}
+            here = {} if address else {"num_cpus": self.workers or _cores(), "include_dashboard": False}
             ray.init(address=address, log_to_driver=False, **here)
-        RayPipelineExecutor(pipeline, tasks=tasks, workers=self.workers or -1, logging_dir=str(work), **options).run()
+        executor.run()
 
-    def _slurm(self, pipeline: list[Any], tasks: int, work: Path) -> None:
+    def _slurm(self, given: dict[str, Any]) -> None:
         from datatrove.executor import SlurmPipelineExecutor
 
         if shutil.which("sbatch") is None:
@@ -81,12 +73,23 @@ class BuildExecutor:
                 "executor = 'slurm': there is no program sbatch here. Build where jobs can be submitted to Slurm, "
                 'or with executor = "local".'
             )
-        executor = SlurmPipelineExecutor(
-            pipeline, tasks=tasks, workers=self.workers or -1, logging_dir=str(work), **self.options
-        )
+        executor = self._made(SlurmPipelineExecutor, {**given, "workers": self.workers or -1})
         executor.run()
-        while executor.get_incomplete_ranks() and not any((work / "errors").glob("*")):
+        errors = Path(given["logging_dir"]) / "errors"
+        while executor.get_incomplete_ranks() and not any(errors.glob("*")):
             time.sleep(_POLLED_EVERY_S)
+
+    def _made(self, kind: Any, given: dict[str, Any]) -> Any:
+        """datatrove's executor, given the options of the settings as well."""
+        options = {name: value for name, value in self.options.items() if name != "address"}
+        try:
+            return kind(**given, **options)
+        except TypeError as error:
+            raise CorpusError(f"executor = {self.name!r}: datatrove's executor refuses it: {error}.") from None
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def build_executor(

@@ -25,7 +25,13 @@ from harness.stages.data.steps.catalogue import find_step
 from harness.stages.data.steps.step import URL, DocumentStep, ShardedCorpus
 
 _TOLD_EVERY_S = 0.5
-_ANY_TEXT = "The text of a page that nobody wrote, which is read once and then forgotten by all.\n" * 5
+_ANY_TEXT = """The ferry leaves at seven, and the people who live on the other side of the lake come to work with it.
+In winter the water is cold and dark, so that nobody would think of going there to swim for the pleasure of it.
+A school was built on the hill above the harbour, because the old one had become too small for all of its pupils.
+When the bell rings, you can hear it from the market square, where farmers have sold their apples for many years.
+Some say that the town was larger once, with a wall around it and a mill at each of the four gates to the country.
+"""
+"""Prose that no filter removes before it has looked at all of it."""
 
 
 @dataclass

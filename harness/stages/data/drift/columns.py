@@ -11,10 +11,14 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import numpy as np
+import numpy.typing as npt
 
-from harness.errors import UsageError, choices
 from harness.stages.data.overlap.words import word_of
-from harness.statistics.arrays import FloatArray, IntArray
+from harness.statistics.arrays import FloatArray
+
+HashArray = npt.NDArray[np.uint64]
+COLUMNS = ("length", "language", "source", "ngrams", "embedding")
+"""What may drift."""
 
 BLOCKS = 30
 """Blocks that documents fall into by their ids: a document that both versions have is in one block of both."""
@@ -54,8 +58,8 @@ class ColumnSums:
     """One column of one version, added up by blocks.
 
     Attributes:
-        documents: (BLOCKS,) how many each block has.
-        sums: (BLOCKS, n_names) of what `names` stand for: documents of a value, pairs of words, coordinates.
+        documents: (n_blocks,) how many each block has.
+        sums: (n_blocks, n_names) of what `names` stand for: documents of a value, pairs of words, coordinates.
         names: of the sums, in their order.
     """
 
@@ -63,20 +67,40 @@ class ColumnSums:
     sums: FloatArray
     names: tuple[Any, ...]
 
+    def halves(self) -> tuple[ColumnSums, ColumnSums]:
+        """The first half of the rows, and the second."""
+        middle = len(self.documents) // 2
+        return (
+            ColumnSums(self.documents[:middle], self.sums[:middle], self.names),
+            ColumnSums(self.documents[middle:], self.sums[middle:], self.names),
+        )
 
-def add_up(documents: Iterable[DriftingDocument], column: str) -> ColumnSums:
-    """A column of a version, by blocks.
+    def together(self) -> ColumnSums:
+        """Both halves of the rows as one."""
+        first, second = self.halves()
+        return ColumnSums(first.documents + second.documents, first.sums + second.sums, self.names)
+
+
+def add_up(documents: Iterable[DriftingDocument]) -> Mapping[str, ColumnSums]:
+    """All columns of a version, in one pass: by the blocks of one half of the documents, and those of the other.
 
     Args:
         documents: of the version, each with an id of its own.
-        column: one of `COLUMNS`.
-
-    Raises:
-        UsageError: there is no such column.
     """
-    if column not in COLUMNS:
-        raise UsageError(choices("column", column, COLUMNS))
-    return COLUMNS[column](documents)
+    columns: Mapping[str, _Column] = {
+        "length": _Values(_length),
+        "language": _Values(_language),
+        "source": _Values(_source),
+        "ngrams": _Pairs(),
+        "embedding": _Embedding(),
+    }
+    n_documents, numbers = np.zeros(2 * BLOCKS), _Numbers()
+    for document in documents:
+        row, words = _row_of(document.id), numbers.of(document.text)
+        n_documents[row] += 1
+        for column in columns.values():
+            column.add(row, document, words)
+    return {name: ColumnSums(n_documents, *column.sums()) for name, column in columns.items()}
 
 
 def block_of(document_id: str) -> int:
@@ -85,8 +109,14 @@ def block_of(document_id: str) -> int:
     >>> block_of("a"), block_of("b")
     (22, 28)
     """
-    digest = hashlib.blake2b(document_id.encode("utf-8", "surrogatepass"), digest_size=8, person=b"drift")
-    return int.from_bytes(digest.digest(), "big") % BLOCKS
+    return _row_of(document_id) % BLOCKS
+
+
+def _row_of(document_id: str) -> int:
+    """The block of a document, or, for one of the second half, as many further as there are blocks."""
+    digest = hashlib.blake2b(document_id.encode("utf-8", "surrogatepass"), digest_size=8, person=b"drift").digest()
+    number = int.from_bytes(digest, "big")
+    return number % BLOCKS + BLOCKS * (number >> 63)
 
 
 def aligned(first: ColumnSums, second: ColumnSums) -> tuple[FloatArray, FloatArray, tuple[Any, ...]]:
@@ -97,24 +127,36 @@ def aligned(first: ColumnSums, second: ColumnSums) -> tuple[FloatArray, FloatArr
     place = {name: number for number, name in enumerate(names)}
     found = []
     for each in (first, second):
-        sums = np.zeros((BLOCKS, len(names)))
+        sums = np.zeros((len(each.sums), len(names)))
         sums[:, [place[name] for name in each.names]] = each.sums
         found.append(sums)
     return found[0], found[1], names
 
 
-def _of_values(value: Callable[[DriftingDocument], Any]) -> Callable[[Iterable[DriftingDocument]], ColumnSums]:
+class _Column(Protocol):
+    """Adds up a column."""
+
+    def add(self, row: int, document: DriftingDocument, words: HashArray) -> None:
+        """Add what a document has; its words are numbers."""
+
+    def sums(self) -> tuple[FloatArray, tuple[Any, ...]]:
+        """What was added to each row, by name."""
+
+
+class _Values:
     """A column of which each document has one value."""
 
-    def count(documents: Iterable[DriftingDocument]) -> ColumnSums:
-        counts: list[Counter[Any]] = [Counter() for _ in range(BLOCKS)]
-        for document in documents:
-            counts[block_of(document.id)][value(document)] += 1
-        names = tuple(sorted(set().union(*counts)))
-        sums = np.array([[block[name] for name in names] for block in counts], dtype=np.float64).reshape(BLOCKS, -1)
-        return ColumnSums(sums.sum(axis=1), sums, names)
+    def __init__(self, value: Callable[[DriftingDocument], Any]) -> None:
+        self._value = value
+        self._counts: list[Counter[Any]] = [Counter() for _ in range(2 * BLOCKS)]
 
-    return count
+    def add(self, row: int, document: DriftingDocument, words: HashArray) -> None:  # noqa: ARG002
+        self._counts[row][self._value(document)] += 1
+
+    def sums(self) -> tuple[FloatArray, tuple[Any, ...]]:
+        names = tuple(sorted(set().union(*self._counts)))
+        rows = [[counts[name] for name in names] for counts in self._counts]
+        return np.array(rows, dtype=np.float64).reshape(2 * BLOCKS, -1), names
 
 
 def _length(document: DriftingDocument) -> int:
@@ -135,20 +177,23 @@ def _source(document: DriftingDocument) -> str:
     return str(given) if given is not None else urlsplit(document.url or "").hostname or "unknown"
 
 
-def _pairs(documents: Iterable[DriftingDocument]) -> ColumnSums:
+class _Pairs:
     """Pairs of neighbouring words, in 4,096 groups by a hash: what groups tell of a drift is never more than it is."""
-    sums, n_documents, numbers = np.zeros((BLOCKS, 1 << _PAIR_BITS)), np.zeros(BLOCKS), _Numbers()
-    for document in documents:
-        block, words = block_of(document.id), numbers.of(document.text)
-        n_documents[block] += 1
+
+    def __init__(self) -> None:
+        self._sums = np.zeros((2 * BLOCKS, 1 << _PAIR_BITS))
+
+    def add(self, row: int, document: DriftingDocument, words: HashArray) -> None:  # noqa: ARG002
         if len(words) > 1:
             mixed = (words[:-1] * _MIXED + words[1:]) * _MIXED
             groups = (mixed >> np.uint64(64 - _PAIR_BITS)).astype(np.int64)
-            sums[block] += np.bincount(groups, minlength=1 << _PAIR_BITS)
-    return ColumnSums(n_documents, sums, tuple(range(1 << _PAIR_BITS)))
+            self._sums[row] += np.bincount(groups, minlength=1 << _PAIR_BITS)
+
+    def sums(self) -> tuple[FloatArray, tuple[Any, ...]]:
+        return self._sums, tuple(range(1 << _PAIR_BITS))
 
 
-def _embedding(documents: Iterable[DriftingDocument]) -> ColumnSums:
+class _Embedding:
     """Where texts lie, by features of a kernel: the mean of these is the same where the distribution of places is.
     The last sum is that of their squares.
 
@@ -156,20 +201,23 @@ def _embedding(documents: Iterable[DriftingDocument]) -> ColumnSums:
     Feature hashing for large scale multitask learning). Its features are random Fourier features of a Gaussian kernel
     of width 1 (A. Rahimi, B. Recht, 2007, Random features for large-scale kernel machines).
     """
-    generator = np.random.default_rng(_SEED)
-    directions = generator.standard_normal((1 << _WORD_BITS, _FEATURES))
-    phases = generator.uniform(0.0, 2 * np.pi, _FEATURES)
-    sums, n_documents, numbers = np.zeros((BLOCKS, _FEATURES + 1)), np.zeros(BLOCKS), _Numbers()
-    for document in documents:
-        block = block_of(document.id)
-        n_documents[block] += 1
-        vector = _vector(numbers.of(document.text))
-        features = np.sqrt(2 / _FEATURES) * np.cos(vector @ directions + phases)
-        sums[block] += np.append(features, features @ features)
-    return ColumnSums(n_documents, sums, (*range(_FEATURES), SQUARES))
+
+    def __init__(self) -> None:
+        generator = np.random.default_rng(_SEED)
+        self._directions = generator.standard_normal((1 << _WORD_BITS, _FEATURES))
+        self._phases = generator.uniform(0.0, 2 * np.pi, _FEATURES)
+        self._sums = np.zeros((2 * BLOCKS, _FEATURES + 1))
+
+    def add(self, row: int, document: DriftingDocument, words: HashArray) -> None:  # noqa: ARG002
+        features = np.sqrt(2 / _FEATURES) * np.cos(_vector(words) @ self._directions + self._phases)
+        self._sums[row, :-1] += features
+        self._sums[row, -1] += features @ features
+
+    def sums(self) -> tuple[FloatArray, tuple[Any, ...]]:
+        return self._sums, (*range(_FEATURES), SQUARES)
 
 
-def _vector(words: IntArray) -> FloatArray:
+def _vector(words: HashArray) -> FloatArray:
     """A text as a vector of length 1; one without words is 0."""
     found, counts = np.unique(words * _MIXED, return_counts=True)
     groups = (found >> np.uint64(64 - _WORD_BITS)).astype(np.int64)
@@ -182,7 +230,7 @@ def _vector(words: IntArray) -> FloatArray:
 class _Numbers(dict[str, int]):
     """Words as numbers that are the same in every process."""
 
-    def of(self, text: str) -> Any:
+    def of(self, text: str) -> HashArray:
         """The numbers of a text's words."""
         pieces = text.split()
         found = np.fromiter(map(self.__getitem__, pieces), dtype=np.uint64, count=len(pieces))
@@ -194,13 +242,3 @@ class _Numbers(dict[str, int]):
         word = word_of(piece)
         found = self[piece] = zlib.crc32(word.encode("utf-8", "surrogatepass")) + 1 if word else 0
         return found
-
-
-COLUMNS: Mapping[str, Callable[[Iterable[DriftingDocument]], ColumnSums]] = {
-    "length": _of_values(_length),
-    "language": _of_values(_language),
-    "source": _of_values(_source),
-    "ngrams": _pairs,
-    "embedding": _embedding,
-}
-"""What may drift, each with what adds it up."""

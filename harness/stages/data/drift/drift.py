@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.errors import CorpusError
+from harness.errors import CorpusError, UsageError, choices
 from harness.records import Measure
-from harness.stages.data.drift.columns import BLOCKS, COLUMNS, ColumnSums, DriftingDocument, add_up
+from harness.stages.data.drift.columns import BLOCKS, COLUMNS, ColumnSums
 from harness.stages.data.drift.effects import EFFECTS, Move, largest_moves
 from harness.statistics.intervals.differences import paired_difference
 from harness.statistics.multiplicity import holm
@@ -17,8 +17,6 @@ from harness.statistics.multiplicity import holm
 FEWEST = 4 * BLOCKS
 """Documents that a version must have: fewer leave blocks empty."""
 _NAMED = ("language", "source")
-Documents = Callable[[], Iterable[DriftingDocument]]
-"""Gives the documents of a version, from the first, as often as it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +57,10 @@ def find_drift(baseline: ColumnSums, candidate: ColumnSums, column: str, confide
     """The drift of a column from one version to another.
 
     Raises:
+        UsageError: there is no such column.
         CorpusError: a version has too few documents.
     """
+    check_column(column)
     for name, version in (("baseline", baseline), ("candidate", candidate)):
         if version.documents.sum() < FEWEST:
             raise CorpusError(
@@ -79,6 +79,16 @@ def find_drift(baseline: ColumnSums, candidate: ColumnSums, column: str, confide
     return Drift(*told, ends[0], found.standard_error, ends[1], ends[2], p_value, tuple(parts.tolist()), moves)
 
 
+def check_column(column: str) -> None:
+    """Refuse what is no column.
+
+    Raises:
+        UsageError: naming those that there are.
+    """
+    if column not in COLUMNS:
+        raise UsageError(choices("column", column, COLUMNS))
+
+
 @dataclass(frozen=True, slots=True)
 class DriftTable:
     """The drift in several columns.
@@ -93,16 +103,16 @@ class DriftTable:
 
 
 def drift_table(
-    baseline: Documents, candidate: Documents, columns: Sequence[str] = tuple(COLUMNS), confidence_level: float = 0.95
+    baseline: Mapping[str, ColumnSums], candidate: Mapping[str, ColumnSums], confidence_level: float = 0.95
 ) -> DriftTable:
-    """The drift from one version to another in these columns.
+    """The drift from one version to another in all columns, as `add_up` gives them.
 
     Raises:
-        UsageError, CorpusError: as `add_up` and `find_drift`.
+        CorpusError: a version has too few documents.
     """
     found = tuple(
-        find_drift(add_up(baseline(), column), add_up(candidate(), column), column, confidence_level)
-        for column in columns
+        find_drift(baseline[column].together(), candidate[column].together(), column, confidence_level)
+        for column in COLUMNS
     )
     rejected = holm([each.p_value for each in found], 1 - confidence_level)
     shown = frozenset(each.column for each, is_shown in zip(found, rejected, strict=True) if is_shown)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.stages.case_files import FiledCase
-from harness.stages.data.overlap.words import WordNumbers, words_of
+from harness.stages.data.overlap.words import WordNumbers
 
 QUESTIONS = ("prompt", "question", "query", "input")
 ANSWERS = ("expected", "answer", "answers", "target", "targets")
@@ -76,14 +76,15 @@ class CaseTexts:
         self.vocabulary = WordNumbers()
         self.answers: list[tuple[Gram, ...]] = []
         found: dict[Gram, list[Occurrence]] = defaultdict(list)
-        files: dict[tuple[str, Gram], set[str]] = defaultdict(set)
+        files: dict[tuple[str, Gram], set[Gram]] = defaultdict(set)
         for number, case in enumerate(cases):
             fields = case.case.fields
             self.answers.append(tuple(filter(None, map(self._gram, answers_of(fields)))))
             for field, text in texts_of(fields):
-                for gram, occurrence in self._grams(number, field, text, rule):
+                whole = self._gram(text)
+                for gram, occurrence in self._grams(number, field, whole, rule):
                     found[gram].append(occurrence)
-                    files[case.file, gram].add(" ".join(words_of(text)))
+                    files[case.file, gram].add(whole)
         self.vocabulary.close()
         template = {(file, gram) for (file, gram), texts in files.items() if len(texts) > rule.most_texts}
         self.occurrences: dict[Gram, tuple[Occurrence, ...]] = {}
@@ -96,9 +97,8 @@ class CaseTexts:
     def _gram(self, text: str) -> Gram:
         return tuple(self.vocabulary.numbers(text).tolist())
 
-    def _grams(self, case: int, field: str, text: str, rule: OverlapRule) -> Iterator[tuple[Gram, Occurrence]]:
+    def _grams(self, case: int, field: str, gram: Gram, rule: OverlapRule) -> Iterator[tuple[Gram, Occurrence]]:
         """What of a text must be found: its grams; the whole of a short text; of one that is shorter, a question."""
-        gram = self._gram(text)
         if len(gram) >= rule.words:
             for start in range(len(gram) - rule.words + 1):
                 yield gram[start : start + rule.words], Occurrence(case, field)

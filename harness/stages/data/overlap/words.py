@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from harness.statistics.arrays import IntArray
 
 _HYPHENS = "-\u00ad\u2010"
-_PIECE = re.compile(rf"\S+(?:(?<=\w[{_HYPHENS}])[^\S\n]*\n[\s>]*\S+)*")
+_PIECE = re.compile(rf"\S+(?:(?<=\w[{_HYPHENS}])\r?\n[\s>]*\S+)*")
 _LINE_ENDS = tuple(f"{hyphen}{end}" for hyphen in _HYPHENS for end in ("\n", "\r\n"))
 _SIGNS = re.compile(r"[^\w]|_")
 _MOST_KEPT = 1_000_000

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from harness.errors import CorpusError
-from harness.stages.data.ablation.drawing import DrawnTokens, draw_tokens, refuse_held_out, text_key
+from harness.stages.data.ablation.drawing import DrawnTokens, _in_parts, draw_tokens, refuse_held_out, text_key
 from harness.stages.data.ablation.plan import END, AblationPlan
-from harness.stages.data.ablation.vocabulary import Vocabulary
+from harness.stages.data.ablation.vocabulary import BytePairVocabulary
 from tests.stages.data.ablation.conftest import articles
 
 TEXTS = articles(60)
-VOCABULARY = Vocabulary([text for _, text in TEXTS[:5]], 400)
+VOCABULARY = BytePairVocabulary([text for _, text in TEXTS[:5]], 400)
 
 
 def drawn(texts: list[tuple[str, str]], seed: int = 0, tokens: int = 4096, **options: float) -> DrawnTokens:
@@ -69,6 +69,26 @@ def test_too_small_a_corpus_is_refused_with_a_way_out() -> None:
     allowed = int(str(failed.value).split("tokens = ")[1].split(" ")[0].replace(",", ""))
     assert drawn(TEXTS[:4], tokens=allowed).epochs <= 4.2
     assert drawn(TEXTS[:4], tokens=40_960, most_epochs=100).epochs > 4
+
+
+def test_a_long_document_is_drawn_in_parts_here_and_there() -> None:
+    """As one it would be all that a model reads last, and forgets the others for."""
+    long = ("long", " ".join(f"zz{n}" for n in range(9000)))
+    found = documents(drawn([*TEXTS, long], tokens=20_480))
+    parts = [place for place, text in enumerate(found) if "zz" in text]
+    assert len(parts) > 3
+    assert max(len(found[place]) for place in parts) < 8200
+    assert any(later - place > 1 for place, later in pairwise(parts)), "others between them"
+    shared = [text for text in found[:-1] if "zz" not in text]
+    assert shared == documents(drawn(TEXTS, tokens=20_480))[: len(shared)], "and the others are where they were"
+
+
+@pytest.mark.parametrize("text", ["x" * 10_000, "word " * 3000, "東" * 9000])
+def test_parts_are_the_whole_text(text: str) -> None:
+    parts = list(_in_parts([("a", text)]))
+    assert "".join(part for _, part in parts) == text
+    assert [identity for identity, _ in parts][:2] == ["a", "a\n1"]
+    assert len(parts) >= 2
 
 
 @pytest.mark.parametrize("texts", [[], [("a", ""), ("b", "")]])

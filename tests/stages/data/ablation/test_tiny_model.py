@@ -11,12 +11,12 @@ from harness.stages.data.ablation.drawing import draw_tokens
 from harness.stages.data.ablation.plan import END, AblationPlan
 from harness.stages.data.ablation.questions import ClozeItem
 from harness.stages.data.ablation.tiny_model import cloze_scores, credit, held_out_loss, make_model, train
-from harness.stages.data.ablation.vocabulary import Vocabulary
+from harness.stages.data.ablation.vocabulary import BytePairVocabulary
 from tests.stages.data.ablation.conftest import articles
 
 PLAN = AblationPlan(tokens=4096, hidden=32, intermediate=64, layers=1, context=32, batch=2)
 TEXTS = articles(20)
-VOCABULARY = Vocabulary([text for _, text in TEXTS], 400)
+VOCABULARY = BytePairVocabulary([text for _, text in TEXTS], 400)
 
 
 def weights(model: Any) -> list[float]:
@@ -107,4 +107,4 @@ def test_equally_likely_answers_share() -> None:
     model = model_of()
     for each in model.parameters():
         torch.nn.init.zeros_(each)
-    assert cloze_scores(model, [ClozeItem("x", (" ab", " cd"), 1)], PLAN, Vocabulary(["x"], 257)) == [0.5]
+    assert cloze_scores(model, [ClozeItem("x", (" ab", " cd"), 1)], PLAN, BytePairVocabulary(["x"], 257)) == [0.5]

@@ -95,6 +95,10 @@ def test_slurm_without_its_programs_is_refused(tmp_path: Path, monkeypatch: pyte
     ("table", "said"),
     [
         ({"name": "local", "partition": "cpu"}, "executor = 'local': datatrove's executor refuses it: .*'partition'"),
+        (
+            {"name": "local", "address": "auto", "tasks": 3},
+            "refuses it: .*multiple values for keyword argument 'tasks'",
+        ),
         ({"name": "slrum"}, "executor = 'slrum' is none of: .*Did you mean 'slurm'"),
     ],
 )

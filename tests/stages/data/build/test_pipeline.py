@@ -11,7 +11,8 @@ from datatrove.data import Document
 from datatrove.executor import LocalPipelineExecutor
 
 from harness.errors import CorpusError
-from harness.stages.data.build.pipeline import ReadShard, RunStep, WriteShard, made_step, warm
+from harness.stages.data.build.pipeline import _ANY_TEXT, ReadShard, RunStep, WriteShard, made_step, warm
+from harness.stages.data.steps.catalogue import find_step, step_options
 from harness.stages.data.steps.step import ShardedCorpus
 from tests.stages.data.projects import project
 
@@ -59,3 +60,11 @@ def test_a_step_is_made_once_in_a_process_and_warmed_without_a_trace(tmp_path: P
     log = tmp_path / "seen"
     warm("steps:logged", json.dumps({"log": str(log), "seconds": 0}), tmp_path)
     assert not log.exists()
+
+
+@pytest.mark.parametrize("name", ["language", "gopher_repetition", "gopher_quality", "c4", "fineweb", "pii"])
+def test_what_steps_are_warmed_by_is_read_to_its_end(name: str, tmp_path: Path) -> None:
+    spec = find_step(name, tmp_path)
+    step = spec.make(step_options(spec, {}, where="test"))
+    assert callable(step)
+    assert step(Document(_ANY_TEXT, "any", metadata={})) is None

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from tests.stages.data.projects import project, some_rows, write_lines
 from tests.stages.data.test_corpus_build import contents
 
 pytestmark = pytest.mark.slow
+Start = Callable[[], subprocess.Popen[str]]
 _BUILD = """
 import sys
 from pathlib import Path
@@ -39,8 +40,22 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
 
 
-def start(root: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", _BUILD, str(root)], stdout=subprocess.PIPE, text=True)
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a process that wants the corpus; none outlives its test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", _BUILD, str(tmp_path)]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
@@ -72,7 +87,7 @@ def builders(root: Path) -> list[int]:
         ("a worker", signal.SIGKILL),
     ],
 )
-def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, victim: str, how: int) -> None:
+def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, start: Start, victim: str, how: int) -> None:
     rows = some_rows(1000)
     for row in rows:
         row["text"] += " more" * 600
@@ -80,7 +95,7 @@ def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, victim: str, ho
     settings = logging_project(tmp_path)
     folder = corpus_folder(corpus_recipe(settings, "clean"))
     done = folder.with_name(f"{folder.name}.work") / "00" / "completions"
-    process = start(tmp_path)
+    process = start()
     wait_until(lambda: done.is_dir() and len(list(done.iterdir())) >= 2)
     completed = {path.name for path in done.iterdir()}
     building = min(builders(tmp_path))
@@ -88,8 +103,6 @@ def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, victim: str, ho
     os.kill({"who wants it": process.pid, "who builds it": building, "a worker": worker}[victim], how)
     process.wait(timeout=60)
     wait_until(lambda: not builders(tmp_path), 10)
-    assert process.stdout is not None
-    process.stdout.close()
     assert not folder.exists()
     seen = (tmp_path / "seen").read_text().split()
     corpus = build_corpus(settings, "clean")
@@ -102,23 +115,23 @@ def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, victim: str, ho
     assert [path.name for path in folder.parent.iterdir() if path.suffix == ".work"] == []
 
 
-def test_two_builds_of_one_recipe_at_once_do_the_work_once(tmp_path: Path) -> None:
+def test_two_builds_of_one_recipe_at_once_do_the_work_once(tmp_path: Path, start: Start) -> None:
     write_lines(tmp_path / "d.jsonl", some_rows(200))
     logging_project(tmp_path)
-    processes = [start(tmp_path) for _ in range(2)]
+    processes = [start() for _ in range(2)]
     said = [process.communicate(timeout=120)[0].strip() for process in processes]
     assert said[0] == said[1] != ""
     assert set(Counter((tmp_path / "seen").read_text().split()).values()) == {1}
 
 
-def test_the_bytes_of_a_build_that_was_killed_are_those_of_one_that_was_not(tmp_path: Path) -> None:
+def test_the_bytes_of_a_build_that_was_killed_are_those_of_one_that_was_not(tmp_path: Path, start: Start) -> None:
     write_lines(tmp_path / "d.jsonl", some_rows(400))
     settings = logging_project(tmp_path)
     expected = contents(build_corpus(settings, "clean"))
     folder = corpus_folder(corpus_recipe(settings, "clean"))
     folder.rename(tmp_path / "first")
     (tmp_path / "seen").unlink()
-    process = start(tmp_path)
+    process = start()
     wait_until(lambda: (tmp_path / "seen").exists())
     process.kill()
     process.communicate()

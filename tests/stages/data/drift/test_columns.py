@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from harness.errors import UsageError
 from harness.stages.data.corpus import CorpusDocument
 from harness.stages.data.drift.columns import BLOCKS, COLUMNS, add_up, aligned, block_of
 
@@ -21,39 +20,39 @@ def test_ids_fall_into_all_blocks_alike():
 @pytest.mark.parametrize("column", COLUMNS)
 def test_sums_do_not_depend_on_the_order_of_documents(column):
     documents = [document(i, "the sea is wide and deep " * (i % 4 + 1), f"https://h{i % 3}.org/x") for i in range(50)]
-    one, other = add_up(documents, column), add_up(documents[::-1], column)
+    one, other = add_up(documents)[column], add_up(documents[::-1])[column]
     assert one.names == other.names
     assert one.sums == pytest.approx(other.sums, abs=1e-12)
     assert one.documents.sum() == 50
 
 
 def test_lengths_are_words():
-    found = add_up([document(0, "a b c"), document(1, "a\n b"), document(2, "")], "length")
+    found = add_up([document(0, "a b c"), document(1, "a\n b"), document(2, "")])["length"]
     assert found.names == (0, 2, 3)
     assert found.sums.sum(axis=0).tolist() == [1, 1, 1]
 
 
 def test_source_is_what_the_document_says_else_its_host():
     documents = [document(0, source="books", url="https://a.org/1"), document(1, url="https://A.org/1"), document(2)]
-    assert add_up(documents, "source").names == ("a.org", "books", "unknown")
+    assert add_up(documents)["source"].names == ("a.org", "books", "unknown")
 
 
 def test_language_is_told_by_one_model_whatever_was_noted():
     german = "Die Fähre verlässt den Hafen am frühen Morgen, und niemand sagt ein Wort."
-    assert add_up([document(0, german, language="en"), document(1, "")], "language").names == ("de", "unknown")
+    assert add_up([document(0, german, language="en"), document(1, "")])["language"].names == ("de", "unknown")
 
 
 def test_pairs_of_words_are_counted_without_case_and_signs():
-    one = add_up([document(0, "The sea, the SEA.")], "ngrams").sums
-    other = add_up([document(0, "the sea -- the sea")], "ngrams").sums
+    one = add_up([document(0, "The sea, the SEA.")])["ngrams"].sums
+    other = add_up([document(0, "the sea -- the sea")])["ngrams"].sums
     assert one.sum() == 3
     assert (one == other).all()
-    assert add_up([document(0, "alone")], "ngrams").sums.sum() == 0
+    assert add_up([document(0, "alone")])["ngrams"].sums.sum() == 0
 
 
 def test_embedding_is_the_kernels_to_a_few_hundredths():
     texts = ["the sea is wide", "the sea is deep and wide", "a house of stone on a hill", "les chats dorment"]
-    features = [add_up([document(0, text)], "embedding").sums.sum(axis=0)[:-1] for text in texts]
+    features = [add_up([document(0, text)])["embedding"].sums.sum(axis=0)[:-1] for text in texts]
     near, far = features[0] @ features[1], features[0] @ features[3]
     assert features[0] @ features[0] == pytest.approx(1, abs=0.15)
     assert near > far
@@ -61,13 +60,18 @@ def test_embedding_is_the_kernels_to_a_few_hundredths():
 
 
 def test_values_that_one_version_has_alone_are_0_in_the_other():
-    first = add_up([document(0, "a"), document(1, "a b")], "length")
-    second = add_up([document(1, "a b"), document(2, "a b c")], "length")
+    first = add_up([document(0, "a"), document(1, "a b")])["length"]
+    second = add_up([document(1, "a b"), document(2, "a b c")])["length"]
     one, other, names = aligned(first, second)
     assert names == (1, 2, 3)
     assert (one.sum(axis=0).tolist(), other.sum(axis=0).tolist()) == ([1, 1, 0], [0, 1, 1])
 
 
-def test_unknown_column_is_named_with_the_nearest():
-    with pytest.raises(UsageError, match="Did you mean 'length'"):
-        add_up([], "lenght")
+def test_halves_and_blocks_hold_every_document_once():
+    found = add_up([document(number) for number in range(500)])["length"]
+    first, second = found.halves()
+    assert len(first.documents) == len(second.documents) == len(found.together().documents) == BLOCKS
+    assert 150 < first.documents.sum() < 350
+    assert (found.together().sums == first.sums + second.sums).all()
+    assert found.together().documents[block_of("d7")] > 0
+    assert found.together().documents.sum() == 500

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.errors import CorpusError
+from harness.errors import CorpusError, UsageError
 from harness.stages.data.corpus import CorpusDocument
-from harness.stages.data.drift.columns import BLOCKS, COLUMNS, ColumnSums
+from harness.stages.data.drift.columns import BLOCKS, COLUMNS, ColumnSums, add_up
 from harness.stages.data.drift.drift import drift_table, find_drift
 from harness.statistics import holm
 
@@ -32,8 +32,12 @@ def documents(rng, n, first=0, *, length=60.0, german=0.1, hosts=(0.5, 0.3, 0.2)
     return found
 
 
-def table(first, second, columns=tuple(COLUMNS)):
-    return drift_table(lambda: first, lambda: second, columns)
+def table(first, second):
+    return drift_table(add_up(first), add_up(second))
+
+
+def column(name, first, second):
+    return find_drift(add_up(first)[name].together(), add_up(second)[name].together(), name)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +68,7 @@ def test_a_planted_drift_is_found_in_its_columns_and_in_no_other(base, planted, 
 def test_the_effect_is_what_was_planted(base):
     """A fifth of the documents moved from a host of half of them to one of a fifth: 0.0427 bits, by hand."""
     hosts = documents(np.random.default_rng(2), 4000, 900, hosts=(0.3, 0.3, 0.4))
-    (source,) = table(documents(np.random.default_rng(3), 4000, 9000), hosts, ["source"]).columns
+    source = column("source", documents(np.random.default_rng(3), 4000, 9000), hosts)
     assert source.low < 0.042738 < source.high
     assert source.unit == "bits"
     assert {each.value for each in source.moves[:2]} == {"a.org", "c.org"}
@@ -79,29 +83,41 @@ def test_what_a_step_removed_is_a_drift_though_all_else_is_shared(base):
 
 def test_a_longer_text_of_the_same_documents_is_a_drift(base):
     changed = [replace(each, text=f"{each.text} {each.text}") for each in base]
-    assert table(base, changed, ["length", "source", "language"]).shown == {"length"}
+    assert table(base, changed).shown & {"length", "source", "language"} == {"length"}
 
 
 def test_shared_documents_make_the_interval_narrower(base):
     rng = np.random.default_rng(4)
     shared = [each for each in base if rng.random() < 0.9]
-    (alone,) = table(base, documents(rng, 900, 900), ["length"]).columns
-    (paired,) = table(base, shared, ["length"]).columns
+    alone = column("length", base, documents(rng, 900, 900))
+    paired = column("length", base, shared)
     assert paired.standard_error < alone.standard_error / 2
 
 
 def test_the_parts_of_blocks_have_the_figure_as_their_mean(base):
     other = documents(np.random.default_rng(2), 900, 900, length=70.0)
-    (found,) = table(base, other, ["length"]).columns
+    found = column("length", base, other)
     assert len(found.parts) == BLOCKS
     assert np.mean(found.parts) == pytest.approx(found.value)
     assert found.block(3).value == found.parts[3]
     assert found.block(3).unit == "Cliff's delta"
 
 
+def test_halves_of_a_corpus_are_an_a_a(base):
+    sums = add_up(base)
+    found = [find_drift(*sums[name].halves(), name) for name in COLUMNS]
+    assert found[0].value != 0
+    assert not holm([each.p_value for each in found], 0.05).any()
+
+
+def test_unknown_column_is_named_with_the_nearest(base):
+    with pytest.raises(UsageError, match="Did you mean 'length'"):
+        find_drift(add_up(base)["length"], add_up(base)["length"], "lenght")
+
+
 def test_few_documents_tell_nothing(base):
     with pytest.raises(CorpusError, match="The candidate has 119 documents: drift is told of 120 or more"):
-        table(base, base[:119], ["length"])
+        table(base, base[:119])
 
 
 def drawn(rng, n, shift=0.0):
