@@ -27,7 +27,7 @@ MODULES = (
     "tests/stages/training/test_soft_targets.py",
     "tests/stages/training/test_sequences.py",
     "tests/stages/training/test_students.py",
-    "tests/stages/distillation/test_vocabularies.py",
+    "tests/stages/training/test_vocabularies.py",
     "tests/stages/distillation/test_answers.py",
 )
 MUTANTS = (

@@ -64,7 +64,7 @@ def run(request: TrainingRequest, told: Told) -> None:
     torch.set_num_threads(request.threads)
     torch.use_deterministic_algorithms(True)
     if isinstance(request.settings, DistilledSettings) and request.settings.method == "on_policy":
-        from harness.stages.training.on_policy import train_on_policy
+        from harness.stages.training.students import train_on_policy
 
         train_on_policy(request, told)
     elif isinstance(request.settings, DistilledSettings):
