@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import EngineError, SteelyardError
+from harness.models.adapters.adapter_files import read_adapter
 from harness.models.engine import Capability
 from harness.models.processes.process import ChildProcess
-from harness.models.weights.adapters.adapter_files import read_adapter
 from harness.records import Request, Sample, TokenLogprob
 
 _MAX_CHOICES = 128

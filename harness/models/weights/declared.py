@@ -48,7 +48,7 @@ def identity(options: Mapping[str, Any], root: Path, packages: Iterable[str]) ->
     Raises:
         UsageError: weights that are not there.
     """
-    from harness.models.weights.adapters.adapter_files import read_adapter
+    from harness.models.adapters.adapter_files import read_adapter
     from harness.models.weights.weights import weights_digest
 
     beside = {"adapter": read_adapter(Path(options["adapter"])).digest} if "adapter" in options else {}

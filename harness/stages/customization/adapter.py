@@ -9,9 +9,9 @@ from typing import Any, cast
 
 from harness.config.customization import AdapterSettings, Step
 from harness.errors import EngineError, NotInLineageError
+from harness.models.adapters.adapter_files import AdapterFiles, read_adapter
 from harness.models.processes.answering import AskedProcess
 from harness.models.version import Version
-from harness.models.weights.adapters.adapter_files import AdapterFiles, read_adapter
 from harness.models.weights.weights import check_weights
 from harness.stages.case_files import filed_cases
 from harness.stages.customization.adapters import options_before
@@ -114,8 +114,8 @@ class Adapter:
             answer = self._process.ask({"text": text})
         except EngineError as error:
             raise EngineError(f"The adapter of {self.version}: {error}") from error
-        lists = {name: tuple(answer[name]) for name in ("idle", "modules", "left_out")}
-        return AdapterEffect(**{**answer, **lists})
+        lists: dict[str, Any] = {name: tuple(answer.pop(name)) for name in ("idle", "modules", "left_out")}
+        return AdapterEffect(**answer, **lists)
 
     def contamination(self, cases: str) -> Contamination:
         """What the texts that it was trained on hold of cases, by n-grams.

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.models.adapters.adapter_files import read_adapter
+from harness.models.adapters.merging import adapted
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token
-from harness.models.weights.adapters.adapter_files import read_adapter
-from harness.models.weights.adapters.merging import adapted
 from harness.models.weights.weights import materialize, tokenizer_path
 
 _OWN, _NEW, _AGAIN = "default", "untrained", "reloaded"

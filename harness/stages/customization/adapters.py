@@ -11,9 +11,9 @@ from harness.config import Settings, VersionSettings
 from harness.config.customization import AdapterSettings, Step
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
+from harness.models.adapters.adapter_files import AdapterFiles, check_fits, check_modules, read_adapter
+from harness.models.adapters.merging import plain_options
 from harness.models.spec import engine_spec
-from harness.models.weights.adapters.adapter_files import AdapterFiles, check_fits, check_modules, read_adapter
-from harness.models.weights.adapters.merging import plain_options
 from harness.models.weights.weights import made_folder, materialize, weights_digest
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import with_step

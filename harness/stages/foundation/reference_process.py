@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import EngineError, SettingsError
+from harness.models.adapters.merging import adapted
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token
-from harness.models.weights.adapters.merging import adapted
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.statistics import js_divergence, kl_divergence
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config.customization import AdapterSettings
-from harness.models.weights.adapters.adapter_files import CONFIG, TRAINED_ON
-from harness.stages.training.progress import Told
+from harness.models.adapters.adapter_files import CONFIG, TRAINED_ON
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import drawn, make_sequences
+from harness.stages.training.telling import Told
 from harness.stages.training.texts import read_texts
 from harness.stages.training.trainers import remove_checkpoints, run_trainer
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from harness.errors import CapabilityError, EngineError
+from harness.models.adapters.merging import merge_adapters
 from harness.models.transformers.engine import TransformersEngine
-from harness.models.weights.adapters.merging import merge_adapters
 from harness.records import Request
+from tests.models.adapters.adapters import write_adapter
 from tests.models.asking import Loop, chat
-from tests.models.weights.adapters.adapters import write_adapter
 
 pytestmark = pytest.mark.slow
 

@@ -22,11 +22,11 @@ from harness.models.transformers.engine import TransformersEngine
 from harness.models.vllm.engine import VllmEngine, engine_arguments, engine_environment
 from harness.models.weights.weights import materialize
 from harness.records import Request, Sample
+from tests.models.adapters.adapters import write_adapter, write_adapter_head
 from tests.models.asking import Loop, chat
 from tests.models.conftest import HIDDEN, LAYERS
 from tests.models.lm_eval_model import Oracle
 from tests.models.transformers.test_model import PAIRS, TEXTS, assert_same
-from tests.models.weights.adapters.adapters import write_adapter, write_adapter_head
 
 
 @pytest.fixture(scope="module")

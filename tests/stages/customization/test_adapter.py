@@ -14,8 +14,8 @@ from harness.stages.building import built
 from harness.stages.customization.adapter import PARITY, SAME, Adapter, AdapterEffect, load_adapter
 from harness.stages.lineage import StageContext
 from tests.config.settings_files import load
+from tests.models.adapters.adapters import write_adapter
 from tests.models.conftest import write_tiny_llama
-from tests.models.weights.adapters.adapters import write_adapter
 
 pytest.importorskip("peft")
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.models.weights.adapters.adapters import change_config, write_adapter
+from tests.models.adapters.adapters import change_config, write_adapter
 
 pytest.importorskip("peft")
 pytestmark = pytest.mark.slow

@@ -15,8 +15,8 @@ from harness.models.weights.weights import materialize
 from harness.stages.build_state import BuildState
 from harness.stages.building import built, found
 from tests.config.settings_files import load
+from tests.models.adapters.adapters import change_config, write_adapter
 from tests.models.conftest import write_tiny_llama
-from tests.models.weights.adapters.adapters import change_config, write_adapter
 
 pytest.importorskip("peft")
 pytestmark = pytest.mark.slow

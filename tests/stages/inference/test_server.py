@@ -28,8 +28,8 @@ from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.run import run_load
 from harness.stages.inference.server import serve, server_command
 from tests.loopback.law import law_server
+from tests.models.adapters.adapters import write_adapter_head
 from tests.models.conftest import write_tiny_llama
-from tests.models.weights.adapters.adapters import write_adapter_head
 from tests.stages.inference.load.addresses import address_at
 
 ROOT = Path(__file__).parents[3]

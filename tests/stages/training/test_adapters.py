@@ -11,7 +11,7 @@ import pytest
 
 from harness.config import Settings
 from harness.config.customization import AdapterSettings
-from harness.models.weights.adapters.adapter_files import read_adapter
+from harness.models.adapters.adapter_files import read_adapter
 from harness.stages.training.adapters import new_adapter, train_adapter
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import IGNORED, make_sequences

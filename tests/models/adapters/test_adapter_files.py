@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SettingsError
-from harness.models.weights.adapters.adapter_files import (
+from harness.models.adapters.adapter_files import (
     TRAINED_ON,
     check_fits,
     check_modules,
     matrix_shapes,
     read_adapter,
 )
+from tests.models.adapters.adapters import change_config, write_adapter
 from tests.models.conftest import HIDDEN, LAYERS, write_tiny_llama
-from tests.models.weights.adapters.adapters import change_config, write_adapter
 
 pytest.importorskip("peft")
 pytestmark = pytest.mark.slow

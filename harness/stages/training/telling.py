@@ -1,12 +1,14 @@
-"""How far training is, as it is told."""
+"""What is told of a training while it goes on, and where one that was killed goes on."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Told = Callable[[dict[str, Any]], None]
+"""Called with each message for the process that waits."""
 
 
 class Teller:
@@ -36,3 +38,9 @@ class Teller:
             left_s = seconds / (done - self._first) * (self._total - done)
             note += f", {self._tokens / seconds:,.0f} tokens/s, {left_s:,.0f} s left"
         self._told({"phase": "training", "done": done, "total": self._total, "unit": "steps", "note": note})
+
+
+def checkpoint_of(folder: Path) -> str | None:
+    """The newest checkpoint in a folder that is whole; None where there is none."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    return next((str(path) for path in reversed(found) if (path / "trainer_state.json").is_file()), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.stages.training.progress import Teller
+from harness.stages.training.telling import Teller
 
 
 def test_after_the_first_step_the_speed_and_what_is_left_are_told() -> None:
