@@ -1,19 +1,29 @@
-"""How far training is, in the words of a build."""
+"""What is told of a training, and where it goes on."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from harness.stages.training.telling import Teller
+from harness.stages.training.telling import Teller, checkpoint_of
 
 
-def test_after_the_first_step_the_speed_and_what_is_left_are_told() -> None:
+def test_steps_are_told_with_loss_speed_and_time_left() -> None:
     told: list[dict[str, Any]] = []
-    teller = Teller(told.append, 10)
-    teller.step(4, 2.5, 100)
-    teller.step(5, 2.25, 100)
-    assert told[0] == {"phase": "training", "done": 4, "total": 10, "unit": "steps", "note": "loss 2.500"}
-    assert (told[1]["done"], told[1]["total"]) == (5, 10)
-    assert told[1]["note"].startswith("loss 2.250, ")
-    assert "tokens/s, " in told[1]["note"]
-    assert told[1]["note"].endswith(" s left")
+    teller = Teller(told.append, 4)
+    for step in (1, 2):
+        teller.step(step, 2.5, 100)
+    assert [(each["done"], each["total"], each["unit"]) for each in told] == [(1, 4, "steps"), (2, 4, "steps")]
+    assert told[0]["note"] == "loss 2.500"
+    assert "tokens/s" in told[1]["note"]
+    assert told[1]["note"].endswith("s left")
+
+
+def test_training_goes_on_from_the_newest_checkpoint_that_is_whole(tmp_path: Path) -> None:
+    assert checkpoint_of(tmp_path) is None
+    for number, whole in ((9, True), (10, True), (11, False)):
+        folder = tmp_path / f"checkpoint-{number}"
+        folder.mkdir()
+        if whole:
+            (folder / "trainer_state.json").write_text("{}", "utf-8")
+    assert checkpoint_of(tmp_path) == str(tmp_path / "checkpoint-10")
