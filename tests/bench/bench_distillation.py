@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from harness.statistics import holm
@@ -9,12 +12,15 @@ from tests.bench.sampling import Figure
 from tests.bench.students import SOFT, Sizes, comparisons, divergences
 
 _LEVEL = 0.05
+_WORKERS, _NICENESS = 2, 5
 
 
 def distillation(folder: Path) -> list[Figure]:
     """Held-out divergence from the teacher, pairs of the same seed, the same start and as many tokens."""
     sizes = Sizes()
-    found = divergences(folder, sizes)
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(_WORKERS, spawned, initializer=os.nice, initargs=(_NICENESS,)) as workers:
+        found = divergences(folder, sizes, workers)
     compared = list(comparisons(found))
     shown = holm([p_value for _, _, p_value in compared], _LEVEL)
     means = {name: sum(values) / len(values) for name, values in found.items()}

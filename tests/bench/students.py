@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,34 +41,39 @@ class Sizes:
         held_out: texts on which the divergence is measured.
     """
 
-    seeds: int = 8
-    taught: int = 500
-    steps: int = 100
-    held_out: int = 16
+    seeds: int = 6
+    taught: int = 300
+    steps: int = 60
+    held_out: int = 8
 
 
-def divergences(folder: Path, sizes: Sizes) -> dict[str, list[float]]:
-    """KL(teacher || student) on held-out text in nats a token, of each way to be taught, one for each seed.
+def divergences(folder: Path, sizes: Sizes, workers: Executor | None = None) -> dict[str, list[float]]:
+    """KL(teacher || student) on held-out text in nats a token, of each way to be taught, one for each seed."""
+    one = partial(divergences_of_seed, folder, sizes)
+    seeds = range(sizes.seeds)
+    found = list(map(one, seeds) if workers is None else workers.map(one, seeds))
+    return {name: [each[name] for each in found] for name in found[0]}
 
-    Each seed has a teacher of its own. Its students start as the teacher without one of its layers, and see the same
-    texts in the same order.
+
+def divergences_of_seed(folder: Path, sizes: Sizes, seed: int) -> dict[str, float]:
+    """Those of one seed, which has a teacher of its own.
+
+    Its students start as the teacher without one of its layers, and see the same texts in the same order.
     """
-    data = prose(folder)
+    here = folder / str(seed)
+    data = prose(here)
     texts = [json.loads(line)["text"] for line in HELD_OUT.read_text(encoding="utf-8").splitlines()[: sizes.held_out]]
-    found: dict[str, list[float]] = {name: [] for name in (SOFT, NOTHING, *CONTROLS)}
-    for seed in range(sizes.seeds):
-        here = folder / str(seed)
-        blank = new_model(here / "blank", seed)
-        teacher, start = here / "teacher", here / "start"
-        _train(blank, teacher, data, DistilledSettings("", "", hard_weight=1.0, **_how(sizes.taught, seed, _RATE)))
-        start.mkdir()
-        drop_layers(teacher, start, [_DROPPED])
-        found[NOTHING].append(divergence(teacher, start, texts))
-        for name, settings in ((SOFT, {}), *CONTROLS.items()):
-            student = here / name.replace(" ", "-")
-            how: dict[str, Any] = {**_how(sizes.steps, 100 + seed, _RATE / 3), **settings}
-            _train(start, student, data, DistilledSettings("teacher", "", **how), teacher)
-            found[name].append(divergence(teacher, student, texts))
+    blank = new_model(here / "blank", seed)
+    teacher, start = here / "teacher", here / "start"
+    _train(blank, teacher, data, DistilledSettings("", "", hard_weight=1.0, **_how(sizes.taught, seed, _RATE)))
+    start.mkdir()
+    drop_layers(teacher, start, [_DROPPED])
+    found = {NOTHING: divergence(teacher, start, texts)}
+    for name, settings in ((SOFT, {}), *CONTROLS.items()):
+        student = here / name.replace(" ", "-")
+        how: dict[str, Any] = {**_how(sizes.steps, 100 + seed, _RATE / 3), **settings}
+        _train(start, student, data, DistilledSettings("teacher", "", **how), teacher)
+        found[name] = divergence(teacher, student, texts)
     return found
 
 

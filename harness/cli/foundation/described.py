@@ -26,11 +26,16 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     from harness.models.lineage import read_lineage
     from harness.models.version import load_version
     from harness.reporting.weights.document import DescribedVersion
+    from harness.stages.building import found
 
-    asked = asked_version(settings, name)
-    version = load_version(asked, settings.root)
+    asked_version(settings, name)
+    chain = [name]
+    while (base := settings.version(chain[-1]).base) is not None:
+        chain.append(base)
+    versions = {each: found(settings, each) for each in chain}
+    version = load_version(versions[name], settings.root)
     weights = describe_weights(version.settings.engine_options, settings.root)
-    return DescribedVersion(name, version.fingerprint, weights, read_lineage(settings.versions, name, weights))
+    return DescribedVersion(name, version.fingerprint, weights, read_lineage(versions, name, weights))
 
 
 def asked_version(settings: Settings, name: str) -> VersionSettings:

@@ -63,7 +63,11 @@ def run(request: TrainingRequest, told: Told) -> None:
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(request.threads)
     torch.use_deterministic_algorithms(True)
-    if isinstance(request.settings, DistilledSettings):
+    if isinstance(request.settings, DistilledSettings) and request.settings.method == "on_policy":
+        from harness.stages.training.students import train_on_policy
+
+        train_on_policy(request, told)
+    elif isinstance(request.settings, DistilledSettings):
         from harness.stages.training.students import train_student
 
         train_student(request, told)
