@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,8 @@ def _steps_of(
     shared = list(takewhile(lambda pair: pair[0] == pair[1], zip(files, before, strict=False)))
     own = list(files[len(shared) :])
     of = tuple(step.made for step in files[-1:])
-    given: Mapping[str, Any] = {"engine": version.engine, "weights": version.engine_options.get("weights")}
+    weights = version.engine_options.get("weights")
+    given: Mapping[str, Any] = {"engine": version.engine, "weights": weights, **_of_steps(version)}
     if base is not None:
         given = differences(version, base)
         goes_on = bool(before) and len(shared) == len(before)
@@ -99,7 +100,20 @@ def differences(version: VersionSettings, base: VersionSettings) -> dict[str, An
     """Setting → value, of what sets a version apart from its base; nested tables as `sampling.top_k`."""
     own = _flat(version)
     others = _flat(base)
-    return {key: value for key, value in own.items() if others.get(key) != value}
+    return {key: value for key, value in own.items() if others.get(key) != value} | _of_steps(version, base)
+
+
+def _of_steps(version: VersionSettings, base: VersionSettings | None = None) -> dict[str, Any]:
+    """What the version's own steps were asked to do, but for what they do anyway; a base's step is set anew."""
+    before = {} if base is None else {step.kind: step.settings for step in base.steps}
+    found: dict[str, Any] = {}
+    for kind, settings in {step.kind: step.settings for step in version.steps}.items():
+        for each in fields(settings):
+            value = getattr(settings, each.name)
+            usual = getattr(before[kind], each.name) if kind in before else each.default
+            if value != usual:
+                found[f"{kind}.{each.name}"] = value
+    return found
 
 
 def _flat(version: VersionSettings) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from tests.bench import (
     bench_practice,
     bench_report,
     bench_reruns,
+    bench_retrieval,
     bench_review,
     sampling,
 )
@@ -80,6 +81,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "mlflow": lambda folder: bench_mlflow.mlflow(folder, repeats),
         "report": lambda folder: bench_report.report(folder, repeats),
         "reruns": bench_reruns.reruns,
+        "retrieval": bench_retrieval.retrieval,
         "review": bench_review.review,
         "vllm": vllm,
     }

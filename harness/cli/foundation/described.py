@@ -24,13 +24,18 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     """
     from harness.models.description.description import describe_weights
     from harness.models.lineage import read_lineage
-    from harness.models.version import load_version
+    from harness.models.version import is_built, load_version
     from harness.reporting.weights.document import DescribedVersion
+    from harness.stages.building import found
 
-    asked = asked_version(settings, name)
-    version = load_version(asked, settings.root)
-    weights = describe_weights(version.settings.engine_options, settings.root)
-    return DescribedVersion(name, version.fingerprint, weights, read_lineage(settings.versions, name, weights))
+    asked_version(settings, name)
+    made = found(settings, name)
+    fingerprint = None
+    if is_built(made):
+        version = load_version(made, settings.root)
+        made, fingerprint = version.settings, version.fingerprint
+    weights = describe_weights(made.engine_options, settings.root)
+    return DescribedVersion(name, fingerprint, weights, read_lineage(settings.versions, name, weights))
 
 
 def asked_version(settings: Settings, name: str) -> VersionSettings:
