@@ -43,9 +43,11 @@ if TYPE_CHECKING:
     from harness.scoring.deepeval import the_judge
     from harness.scoring.judging import Judge
     from harness.scoring.judging.sync_judge import SyncJudge
+    from harness.stages.customization.adapter import Adapter, AdapterEffect
     from harness.stages.data.ablation.ablation import Ablation, SyncAblation
     from harness.stages.data.ablation.results import TrainedModel
     from harness.stages.data.corpus import Corpus, CorpusDocument, Explanation
+    from harness.stages.distillation.distillation import Distillation, Lesson, SyncDistillation
     from harness.stages.foundation.reference import Reference, SyncReference
     from harness.stages.foundation.weights import Weights
     from harness.stages.inference.blocks.measured import Load
@@ -55,18 +57,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ablation",
+    "Adapter",
+    "AdapterEffect",
     "CapabilityError",
     "Case",
     "CheckError",
     "Corpus",
     "CorpusDocument",
     "CorpusError",
+    "Distillation",
     "EngineError",
     "Explanation",
     "Find",
     "InvalidBlockError",
     "Judge",
     "JudgeError",
+    "Lesson",
     "Load",
     "Measure",
     "Model",
@@ -87,6 +93,7 @@ __all__ = [
     "Store",
     "StoreError",
     "SyncAblation",
+    "SyncDistillation",
     "SyncJudge",
     "SyncModel",
     "SyncReference",
@@ -124,9 +131,11 @@ _NAMES = {
     "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",
     "harness.scoring.judging.sync_judge": "SyncJudge",
+    "harness.stages.customization.adapter": "Adapter AdapterEffect",
     "harness.stages.data.ablation.ablation": "Ablation SyncAblation",
     "harness.stages.data.ablation.results": "TrainedModel",
     "harness.stages.data.corpus": "Corpus CorpusDocument Explanation",
+    "harness.stages.distillation.distillation": "Distillation Lesson SyncDistillation",
     "harness.stages.foundation.reference": "Reference SyncReference",
     "harness.stages.foundation.weights": "Weights",
     "harness.stages.inference.blocks.measured": "Load",

@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +50,48 @@ class Block:
         return first[2:].strip() if first.startswith("# ") else ""
 
 
-def blocks(chapter: Path) -> list[Block]:
-    return [Block(*match.groups()) for match in _BLOCK.finditer(chapter.read_text(encoding="utf-8"))]
+_LISTENS = re.compile(r'start_server\(\w+, "127\.0\.0\.1", (\d+)\)')
+
+
+def blocks(text: str) -> list[Block]:
+    return [Block(*match.groups()) for match in _BLOCK.finditer(text)]
+
+
+def with_free_ports(text: str) -> tuple[str, list[int]]:
+    """A chapter whose servers listen where nothing does yet, and these ports."""
+    ports = {}
+    for port in dict.fromkeys(_LISTENS.findall(text)):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            ports[port] = str(probe.getsockname()[1])
+        text = re.sub(rf"\b{port}\b", ports[port], text)
+    return text, [int(port) for port in ports.values()]
+
+
+@contextmanager
+def in_background(command: str, folder: Path, environment: dict[str, str], ports: list[int]) -> Iterator[None]:
+    """A command that a shell would leave running, ended with the chapter; begins once its ports are open."""
+    started = subprocess.Popen(command, shell=True, cwd=folder, env=environment, start_new_session=True)
+    try:
+        for port in ports:
+            wait_for(port, started)
+        yield
+    finally:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes], most_s: float = 60.0) -> None:
+    """Wait until somebody listens at a port."""
+    until_s = time.monotonic() + most_s
+    while True:
+        assert process.poll() is None, f"{process.args!r} ended with {process.returncode}"
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+            return
+        except OSError:
+            assert time.monotonic() < until_s, f"nothing listens at {port}"
+            time.sleep(0.02)
 
 
 def commands(text: str) -> list[tuple[str, list[str], str]]:
@@ -93,23 +138,31 @@ def done(command: str, folder: Path, environment: dict[str, str]) -> subprocess.
 def test_every_block_of_the_guide_runs(chapter: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "80"}
     environment["PYTEST_ADDOPTS"] = "-p no:deepeval -p no:asyncio"
-    assert blocks(chapter)
-    for block in blocks(chapter):
-        if block.title.startswith("shown"):
-            assert_shown_is_real(block, tmp_path)
-        elif block.language == "console":
-            for command, expected, code in commands(block.text):
-                run = done(command, tmp_path, environment)
-                output = run.stdout + run.stderr
-                assert code in ("any", str(run.returncode)), f"{command}: {run.returncode}\n{output}"
-                for line in expected:
-                    assert squeeze(line) in squeeze(output), f"{command}: no {line!r} in\n{output}"
-        else:
-            assert block.title, f"{chapter.name}: a {block.language} block without a file name in its first line"
-            path = tmp_path / block.title
-            path.parent.mkdir(parents=True, exist_ok=True)
-            text = block.text.partition("\n")[2] if block.language == "jsonl" else block.text
-            path.write_text(text, encoding="utf-8")
+    text, ports = with_free_ports(chapter.read_text(encoding="utf-8"))
+    assert blocks(text)
+    with ExitStack() as running:
+        for block in blocks(text):
+            if block.title.startswith("shown"):
+                assert_shown_is_real(block, tmp_path)
+            elif block.language == "console":
+                for command, expected, code in commands(block.text):
+                    if command.endswith("&"):
+                        running.enter_context(in_background(command.rstrip(" &"), tmp_path, environment, ports))
+                    else:
+                        assert_it_prints(command, expected, code, done(command, tmp_path, environment))
+            else:
+                assert block.title, f"{chapter.name}: a {block.language} block without a file name in its first line"
+                path = tmp_path / block.title
+                path.parent.mkdir(parents=True, exist_ok=True)
+                content = block.text.partition("\n")[2] if block.language == "jsonl" else block.text
+                path.write_text(content, encoding="utf-8")
+
+
+def assert_it_prints(command: str, expected: list[str], code: str, run: subprocess.CompletedProcess[str]) -> None:
+    output = run.stdout + run.stderr
+    assert code in ("any", str(run.returncode)), f"{command}: {run.returncode}\n{output}"
+    for line in expected:
+        assert squeeze(line) in squeeze(output), f"{command}: no {line!r} in\n{output}"
 
 
 def assert_shown_is_real(block: Block, folder: Path) -> None:
@@ -123,7 +176,7 @@ def assert_shown_is_real(block: Block, folder: Path) -> None:
     place = folder / "shown"
     place.mkdir(exist_ok=True)
     (place / "steelyard.toml").write_text(text, encoding="utf-8")
-    assert load_settings(place).versions
+    assert dict(load_settings(place).versions), "each is read"
 
 
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")

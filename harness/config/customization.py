@@ -42,9 +42,11 @@ class DistilledSettings:
         weights: that the student starts from, as a version's `weights`. None where it starts from the teacher with
             fewer `layers`, or, without these, from what the version is without this step.
         method: "soft_targets", "sequence" or "on_policy".
-        temperature: of both distributions for soft targets; of the teacher's draws for the others.
+        temperature: of both distributions for soft targets; of the teacher's draws for the others, None for its own.
         hard_weight: the share of the loss on the text itself, in [0, 1], for soft targets.
         top_k: how many of the teacher's logits are kept at each place.
+        shuffled: whether the teacher's logits are dealt to other places: a control, from which nothing is to be learned
+            but what tokens there are.
         steps: of the optimiser.
         batch: sequences in a step.
         length: tokens in a sequence at most.
@@ -57,9 +59,10 @@ class DistilledSettings:
     layers: int | None = None
     weights: str | None = None
     method: str = "soft_targets"
-    temperature: float = 2.0
+    temperature: float | None = 2.0
     hard_weight: float = 0.1
     top_k: int = 64
+    shuffled: bool = False
     steps: int = 400
     batch: int = 8
     length: int = 128
@@ -214,8 +217,10 @@ _DISTILLED: dict[str, Any] = {
     "temperature": _positive,
     "hard_weight": _fraction,
     "top_k": setting_checks.integer,
+    "shuffled": setting_checks.boolean,
     **_TRAINING,
 }
+_OF_SOFT_TARGETS = ("hard_weight", "top_k", "shuffled")
 _ADAPTER: dict[str, Any] = {
     "data": setting_checks.path,
     "rank": setting_checks.integer,
@@ -225,6 +230,7 @@ _ADAPTER: dict[str, Any] = {
     "merge": setting_checks.boolean,
     **_TRAINING,
 }
+_READY_ADAPTER: dict[str, Any] = {"folder": setting_checks.path, "merge": setting_checks.boolean}
 _RETRIEVAL: dict[str, Any] = {
     "passages": setting_checks.path,
     "method": _searching,
@@ -263,7 +269,16 @@ def _checked(value: Any, checks: Mapping[str, Any], needed: tuple[str, ...], whe
 def _read_distilled(value: Any, where: str) -> DistilledSettings:
     table = dict(setting_checks.table(value, "distilled", where=where.rpartition(", ")[0]))
     student = {} if "student" not in table else _read_student(table.pop("student"), f"{where}, student")
-    return DistilledSettings(**_checked(table, _DISTILLED, ("teacher", "data"), where), **student)
+    read = _checked(table, _DISTILLED, ("teacher", "data"), where)
+    method = read.get("method", METHODS[0])
+    if method != METHODS[0]:
+        unused = [name for name in _OF_SOFT_TARGETS if name in read]
+        if unused:
+            raise SettingsError(
+                f"{where}: {unused[0]} is of method = {METHODS[0]!r} alone, and this is {method!r}; leave it out."
+            )
+        read.setdefault("temperature", None)
+    return DistilledSettings(**read, **student)
 
 
 def _read_student(value: Any, where: str) -> dict[str, Any]:
@@ -283,6 +298,8 @@ def _read_adapter(value: Any, where: str) -> AdapterSettings:
         return AdapterSettings(folder=setting_checks.path(value, "adapter", where=where))
     if not isinstance(value, Mapping):
         raise SettingsError(f'{where} = {value!r}: give a folder, or {{ data = "train.jsonl", rank = 8 }}.')
+    if "folder" in value:
+        return AdapterSettings(**_checked(value, _READY_ADAPTER, (), where))
     return AdapterSettings(**_checked(value, _ADAPTER, ("data",), where))
 
 

@@ -63,31 +63,52 @@ def decide(
     level = 1 - check_confidence(confidence_level)
     if not 0 < share <= 1:
         raise ValueError(f"share = {share!r} is not above 0 and at most 1.")
-    evaluations: dict[str, list[Observations]] = {}
-    for each in observed:
-        evaluations.setdefault(each.id, []).append(each)
+    evaluations = _by_evaluation(observed)
     known = single_looks(evaluations, share) if looks is None else looks
-    passing = {name: level * known[name].passing for name in evaluations}
-    reds = {name: level * known[name].red for name in evaluations}
-    ends = {name: decided_after(group, passing[name], reds[name]) for name, group in evaluations.items()}
+    levels = {name: _own_levels(group, level, known[name]) for name, group in evaluations.items()}
+    ends = {name: decided_after(group, levels[name][0], level * known[name].red) for name, group in evaluations.items()}
     used = [each.as_shown() if (end := ends[each.id]) is None else each.first(end) for each in observed]
-    settling = {name: settling_level(group, reds[name]) for name, group in evaluations.items()}
-    asked = [() if each.errors else hypotheses(each, (passing[each.id], settling[each.id])) for each in used]
-    tested = [each for group in asked for each in group if each.contrast is not None or each.observed.stopped_at]
-    levels = red_levels(tested, [settling[each.observed.id] for each in tested], known)
-    by_identity = dict(zip(map(id, tested), levels, strict=True))
-    together = Counter(known[each.observed.id].batch for each in tested)
     verdicts = []
-    for each, group in zip(used, asked, strict=True):
-        m = together[known[each.id].batch]
-        following = next_share(known[each.id])
-        checks = tuple(check(one, passing[each.id], by_identity.get(id(one), 0.0), m, following) for one in group)
-        claims = None
-        if tells_claims or each.max_lost is not None:
-            claims = claims_of(each, checks, (passing[each.id], settling[each.id]))
+    for each, checks in zip(used, _all_checks(used, levels, known), strict=True):
+        claims = claims_of(each, checks, levels[each.id]) if tells_claims or each.max_lost is not None else None
         verdict = _verdict(each, checks, level, claims, known[each.id])
         verdicts.append(_completed(verdict, each, confidence_level, tells_share=tells_claims))
     return tuple(verdicts)
+
+
+def _by_evaluation(observed: Iterable[Observations]) -> dict[str, list[Observations]]:
+    """The metrics of each evaluation, by its id."""
+    evaluations: dict[str, list[Observations]] = {}
+    for each in observed:
+        evaluations.setdefault(each.id, []).append(each)
+    return evaluations
+
+
+def _own_levels(observed: Sequence[Observations], level: float, look: Look) -> tuple[float, float]:
+    """At which an evaluation passes, and at which one of its comparisons is red by itself."""
+    return level * look.passing, settling_level(observed, level * look.red)
+
+
+def _all_checks(
+    used: Sequence[Observations], levels: Mapping[str, tuple[float, float]], looks: Mapping[str, Look]
+) -> list[tuple[Check, ...]]:
+    """The comparisons of each metric, judged among those of all evaluations.
+
+    Args:
+        used: what of each is decided by.
+        levels: by evaluation, as `_own_levels` gives them.
+    """
+    asked = [() if each.errors else hypotheses(each, levels[each.id]) for each in used]
+    tested = [each for group in asked for each in group if each.contrast is not None or each.observed.stopped_at]
+    reds = red_levels(tested, [levels[each.observed.id][1] for each in tested], looks)
+    by_identity = dict(zip(map(id, tested), reds, strict=True))
+    together = Counter(looks[each.observed.id].batch for each in tested)
+    found = []
+    for each, group in zip(used, asked, strict=True):
+        m, following = together[looks[each.id].batch], next_share(looks[each.id])
+        passing = levels[each.id][0]
+        found.append(tuple(check(one, passing, by_identity.get(id(one), 0.0), m, following) for one in group))
+    return found
 
 
 def worst(kinds: Iterable[VerdictKind]) -> VerdictKind:

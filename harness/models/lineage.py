@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from harness.config.customization import Step
 from harness.config.environment import version_of
 from harness.config.versions import VersionSettings
 from harness.models.weights import conversion, layers
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from harness.models.description.description import WeightsDescription
 
 _OWN = ("system", "template", "revision", "max_age_s")
+_OF_WEIGHTS = ("distilled", "adapter")
+"""Kinds of steps that change weights."""
+_TAKEN = ("teacher", "data", "folder", "weights", "passages")
+"""Settings of a step that name what it is made of, beside the base."""
+_PACKAGES = {
+    "distilled": ("torch", "transformers"),
+    "adapter": ("torch", "transformers", "peft"),
+    "retrieval": ("bm25s",),
+}
 _UNQUANTIZED = ("all F32", "F16", "BF16", "F64")
 
 
@@ -27,11 +37,16 @@ class LineageStep:
         made: what came out: a model, a file, a version of the settings.
         of: what it was made of; () for the first.
         by: who or what made it, as far as it is known.
+        step: the kind of a step that is built or added, such as "distilled"; "settings" for a version, "weights" for
+            what lies in files.
+        fingerprint: of what was built; None where nothing was.
     """
 
     made: str
     of: tuple[str, ...]
     by: str
+    step: str = "weights"
+    fingerprint: str | None = None
 
 
 def read_lineage(
@@ -42,7 +57,7 @@ def read_lineage(
     What is made of the files is a step of the version whose own table asks for it.
 
     Args:
-        versions: as the settings define them.
+        versions: as the settings define them, with what was built for them.
         description: of the version's weights.
     """
     chain = [versions[name]]
@@ -63,8 +78,19 @@ def read_lineage(
 
 def _files(version: VersionSettings, description: WeightsDescription) -> tuple[LineageStep, ...]:
     """The steps from the first maker of the files to what an engine loads of them."""
-    told = tuple(_of_the_file(description))
+    trained = tuple(_of_step(each) for each in version.steps if each.kind in _OF_WEIGHTS and each.content is not None)
+    told = trained or tuple(_of_the_file(description))
     return (*told, *_by_the_settings(version, description, told[-1].made))
+
+
+def _of_step(step: Step) -> LineageStep:
+    """What a step of a version made: of its base and what else it took, by its method and its settings."""
+    settings = {key: value for key, value in asdict(step.settings).items() if value is not None}
+    of = [f"{key} {settings.pop(key)}" for key in _TAKEN if key in settings]
+    words = ", ".join(f"{key} = {value!r}" for key, value in settings.items())
+    packages = ", ".join(f"{name} {version_of(name) or 'absent'}" for name in _PACKAGES.get(step.kind, ()))
+    by = f"{step.kind}: {words}{'; ' if packages else ''}{packages}"
+    return LineageStep(f"{step.version}, {step.kind}", tuple(of), by, step.kind, step.content)
 
 
 def _steps_of(
@@ -82,31 +108,36 @@ def _steps_of(
     shared = list(takewhile(lambda pair: pair[0] == pair[1], zip(files, before, strict=False)))
     own = list(files[len(shared) :])
     of = tuple(step.made for step in files[-1:])
-    weights = version.engine_options.get("weights")
-    given: Mapping[str, Any] = {"engine": version.engine, "weights": weights, **_of_steps(version)}
+    built = [each for each in version.steps if each.version == version.name]
+    given: Mapping[str, Any] = {"engine": version.engine, "weights": version.engine_options.get("weights")}
     if base is not None:
-        given = differences(version, base)
+        given = _set_otherwise(version, base)
+        if built:
+            given.pop("weights", None)
         goes_on = bool(before) and len(shared) == len(before)
         if goes_on and own:
             own[0] = replace(own[0], of=(base.name, *own[0].of[1:]))
+        elif own and own[0].step != "weights":
+            own[0] = replace(own[0], of=(base.name, *own[0].of))
         else:
             of = (base.name,) if goes_on else (base.name, *of)
     yield from own
+    for step in built:
+        if step.kind not in _OF_WEIGHTS:
+            added = replace(_of_step(step), of=(*of, *_of_step(step).of))
+            of = (added.made,)
+            yield added
     words = ", ".join(f"{key} = {value!r}" for key, value in given.items())
-    yield LineageStep(version.name, of, f"the settings: {words or 'no difference'}")
+    yield LineageStep(version.name, of, f"the settings: {words or 'no difference'}", "settings")
 
 
 def differences(version: VersionSettings, base: VersionSettings) -> dict[str, Any]:
-    """Setting → value, of what sets a version apart from its base; nested tables as `sampling.top_k`."""
-    own = _flat(version)
-    others = _flat(base)
-    return {key: value for key, value in own.items() if others.get(key) != value} | _of_steps(version, base)
+    """Setting → value, of what sets a version apart from its base; nested tables as `sampling.top_k`.
 
-
-def _of_steps(version: VersionSettings, base: VersionSettings | None = None) -> dict[str, Any]:
-    """What the version's own steps were asked to do, but for what they do anyway; a base's step is set anew."""
-    before = {} if base is None else {step.kind: step.settings for step in base.steps}
-    found: dict[str, Any] = {}
+    Of a step that the base has not, only what it would not do anyway.
+    """
+    before = {step.kind: step.settings for step in base.steps}
+    found = _set_otherwise(version, base)
     for kind, settings in {step.kind: step.settings for step in version.steps}.items():
         for each in fields(settings):
             value = getattr(settings, each.name)
@@ -114,6 +145,11 @@ def _of_steps(version: VersionSettings, base: VersionSettings | None = None) -> 
             if value != usual:
                 found[f"{kind}.{each.name}"] = value
     return found
+
+
+def _set_otherwise(version: VersionSettings, base: VersionSettings) -> dict[str, Any]:
+    own, others = _flat(version), _flat(base)
+    return {key: value for key, value in own.items() if others.get(key) != value}
 
 
 def _flat(version: VersionSettings) -> dict[str, Any]:

@@ -10,10 +10,12 @@ import pytest
 
 from harness.plugin.fixtures import (
     ablation,
+    adapter,
     base,
     baseline,
     case,
     corpus,
+    distillation,
     judge,
     load,
     model,
@@ -29,10 +31,12 @@ from harness.plugin.quiet import pytest_load_initial_conftests
 
 __all__ = [
     "ablation",
+    "adapter",
     "base",
     "baseline",
     "case",
     "corpus",
+    "distillation",
     "judge",
     "load",
     "model",

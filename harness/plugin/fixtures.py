@@ -100,8 +100,20 @@ def teacher(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
+def distillation(request: pytest.FixtureRequest) -> object:
+    """The version under test beside the teacher of its weights: `compare`, `other_tokens`, `ratios`, `lessons`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
 def base(request: pytest.FixtureRequest) -> object:
     """The version under test without its last customization; its methods are those of `model`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
+def adapter(request: pytest.FixtureRequest) -> object:
+    """The adapter of the version under test: `effect(text)`, `contamination(cases)`, `trained_ids`."""
     return _placeholder(request)
 
 

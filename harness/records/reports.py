@@ -34,7 +34,8 @@ class Usage:
     `shared_samples` those that one of either had already answered in this run, because another body asked the same:
     together, all that bodies asked for. `http_requests` are those sent over a wire. `cost` is that of the tokens drawn
     in this run, in the currency of the settings; None where a version that was asked has no price. `flops` are the
-    operations of each version's forward passes in this run; None where they can't be told.
+    operations of each version's forward passes in this run; None where they can't be told. `measured_blocks` and
+    `stored_blocks` are how many of `model_calls` and `stored_samples` are blocks of time under load.
     """
 
     model_calls: int = 0
@@ -46,6 +47,8 @@ class Usage:
     shared_samples: int = 0
     cost: float | None = None
     flops: Mapping[str, float | None] = field(default_factory=dict)
+    measured_blocks: int = 0
+    stored_blocks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class ReportFormat:
 
 
 OF_A_GATE = ("json", "html", "markdown")
-"""What a gate writes into its report folder."""
+"""The formats that a gate writes into its report folder."""
 
 
 def formats() -> dict[str, ReportFormat]:

@@ -66,6 +66,8 @@ class Sampler:
         self.model_calls = 0
         self.stored_samples = 0
         self.shared_samples = 0
+        self.measured_blocks = 0
+        self.stored_blocks = 0
         self._asked: dict[int, dict[bytes, int]] = {}
         self.is_halted = False
 

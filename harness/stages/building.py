@@ -44,6 +44,7 @@ CORPUS = "documents"
 BUILDERS: Mapping[str, str] = {
     CORPUS: "harness.stages.data.versions",
     "distilled": "harness.stages.distillation.distilling",
+    "adapter": "harness.stages.customization.adapters",
     "retrieval": "harness.stages.customization.passages",
 }
 """The module that builds a step, by the step's kind; and a corpus, by the setting that each has."""

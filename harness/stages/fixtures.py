@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StageFixture:
-    """What makes a stage fixture.
+    """The maker of a stage fixture.
 
     Attributes:
         maker: `module:function`, called as `function(version, context)`. It may be slow, for it runs in a thread. It
@@ -40,6 +40,8 @@ STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "reference": StageFixture("harness.stages.foundation.reference:load_reference"),
     "teacher": StageFixture("harness.stages.other_versions:load_teacher"),
     "base": StageFixture("harness.stages.other_versions:load_base"),
+    "distillation": StageFixture("harness.stages.distillation.distillation:load_distillation", is_exact=True),
+    "adapter": StageFixture("harness.stages.customization.adapter:load_adapter", is_exact=True),
     "retriever": StageFixture("harness.stages.customization.passages:load_retriever", is_exact=True),
     "repeats": StageFixture("harness.stages.inference.repeats:load_repeats"),
     "server": StageFixture("harness.stages.inference.serving:start_server"),

@@ -1,4 +1,4 @@
-"""What a run has made of its versions' lineages: each stage fixture once for each version."""
+"""The things that a run has made of its versions' lineages: each stage fixture once for each version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.stages.fixtures import STAGE_FIXTURES, StageFixture
 
 @dataclass(frozen=True, slots=True)
 class StageContext:
-    """What a maker may use beside the version.
+    """The things that a maker may use beside the version.
 
     Attributes:
         settings: the project's, with its other versions and its folder (`settings.root`).
@@ -51,7 +51,7 @@ class StageContext:
 
 
 class Lineages:
-    """What has been made of the versions of a run.
+    """The stage fixtures of a run's versions, as far as they are made.
 
     Args:
         contexts: what makers may use, by the name of the version.

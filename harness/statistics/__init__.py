@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.statistics.betting.betting import ConfidenceSequence, EProcess, betting_e_process, confidence_sequence
     from harness.statistics.betting.e_values import log_e_value
-    from harness.statistics.divergence import kl_divergence
+    from harness.statistics.divergence import js_divergence, kl_divergence
     from harness.statistics.effects import cliffs_delta, pseudo_values
     from harness.statistics.intervals.contrasts import Contrast
     from harness.statistics.intervals.differences import DifferenceEstimate, paired_contrast, paired_difference
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "betting.betting": "ConfidenceSequence EProcess betting_e_process confidence_sequence",
     "betting.e_values": "log_e_value",
-    "divergence": "kl_divergence",
+    "divergence": "js_divergence kl_divergence",
     "effects": "cliffs_delta pseudo_values",
     "intervals.contrasts": "Contrast",
     "intervals.differences": "DifferenceEstimate paired_contrast paired_difference",
@@ -122,6 +122,7 @@ __all__ = [
     "holm_levels",
     "independent_contrast",
     "independent_difference",
+    "js_divergence",
     "kl_divergence",
     "krippendorff_alpha",
     "log_e_value",

@@ -57,6 +57,44 @@ def kl_divergence(log_p: npt.ArrayLike, log_q: npt.ArrayLike, *, listed: bool = 
     return np.asarray(np.maximum(0.0, total), dtype=np.float64)
 
 
+def js_divergence(log_p: npt.ArrayLike, log_q: npt.ArrayLike) -> FloatArray:
+    """The Jensen-Shannon divergence of each distribution of `log_p` and that of `log_q`, in nats.
+
+    It is the mean of the divergences of both from their mixture: symmetric, and at most ln 2.
+
+    Parameters
+    ----------
+    log_p, log_q : (..., n_outcomes)
+        As of `kl_divergence`: of all outcomes that there are.
+
+    Returns
+    -------
+    (...,) floats
+        From 0 to ln 2.
+
+    Raises
+    ------
+    ValueError
+        As `kl_divergence` has it.
+
+    References
+    ----------
+    J. Lin (1991), Divergence measures based on the Shannon entropy, IEEE Transactions on Information Theory
+    37:145-151, equation 4.1 with equal weights.
+
+    Examples
+    --------
+    >>> round(float(js_divergence(np.log([0.5, 0.5]), np.log([0.75, 0.25]))), 4)
+    0.0338
+    """
+    first, second = as_floats(log_p, "log_p"), as_floats(log_q, "log_q")
+    if first.shape != second.shape:
+        raise ValueError(f"log_p has the shape {first.shape}, log_q {second.shape}; give the same outcomes of both.")
+    mixture = np.logaddexp(first, second) - np.log(2)
+    half = (kl_divergence(first, mixture) + kl_divergence(second, mixture)) / 2
+    return np.asarray(np.minimum(half, np.log(2)), dtype=np.float64)
+
+
 _LEFT_OVER = 1e-6
 _ROUNDING = 1e-3
 """By how much the sum of probabilities may miss 1: log probabilities of 50,000 tokens are kept in 32 bits."""

@@ -5,8 +5,8 @@ import pytest
 import harness
 
 SEEDS = "evals/data/ablation/seeds.jsonl"
-# Margins: cleaning is worth 0.11 nats a byte and 0.14 of the questions here. Five seeds show no less than 0.04 and 0.05
-# of two corpora that make the very same models, for they can't tell what other seeds would do.
+# Margins: cleaning is worth 0.07 to 0.11 nats a byte and a tenth of the questions here. Five seeds show no less than
+# 0.04 and 0.05 of two corpora that make the very same models, for they can't tell what other seeds would do.
 QUESTIONS = {"held_out": "evals/data/ablation/held_out.jsonl", "cloze": "evals/data/ablation/cloze.jsonl"}
 
 

@@ -1,14 +1,11 @@
 import gzip
 import json
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 
-from harness.config import load_settings
-from harness.stages.data.corpus_build import build_corpus
-
-ROOT = Path(__file__).parents[2]
+DOCUMENTS = Path(__file__).parents[2] / "evals/data/web/documents.jsonl.gz"
 PART = ("exact-", "minhash-signs", "text-", "pii-", "clean-00")
 ARRANGED = {
     "reversed": lambda lines: {"a.jsonl": lines[::-1]},
@@ -19,21 +16,16 @@ ARRANGED = {
 @pytest.fixture(scope="module")
 def rebuilt(tmp_path_factory):
     """Builds a corpus again from a part of its documents, which are arranged in files."""
-    settings = load_settings(ROOT)
+    with gzip.open(DOCUMENTS, "rt", encoding="utf-8") as file:
+        lines = [line for line in file if json.loads(line)["id"].startswith(PART)]
 
-    def build(name, files, workers):
+    def build(corpus, arrange, workers):
         folder = tmp_path_factory.mktemp("documents")
-        for file, lines in files.items():
-            (folder / file).write_text("".join(lines), encoding="utf-8")
-        made = replace(settings.corpora[name], documents=str(folder))
-        again = replace(settings, corpora={**settings.corpora, name: made})
-        return build_corpus(again, name, executor={"name": "local", "workers": workers})
+        for name, part in arrange(lines).items():
+            (folder / name).write_text("".join(part), encoding="utf-8")
+        return corpus.rebuild(folder, workers=workers)
 
-    def lines(name):
-        with gzip.open(ROOT / settings.corpora[name].documents, "rt", encoding="utf-8") as file:
-            return [line for line in file if json.loads(line)["id"].startswith(PART)]
-
-    return lambda name, arranged, workers: build(name, arranged(lines(name)), workers)
+    return build
 
 
 @pytest.mark.evaluation(
@@ -44,8 +36,8 @@ def rebuilt(tmp_path_factory):
     requirement="Non-functional: a corpus can be built again: neither files, their order nor the workers change it.",
 )
 def test_built_again(corpus, case, rebuilt):
-    once = rebuilt(corpus.name, lambda lines: {"documents.jsonl": lines}, 1)
-    again = rebuilt(corpus.name, ARRANGED[case.id], 2)
+    once = rebuilt(corpus, lambda lines: {"documents.jsonl": lines}, 1)
+    again = rebuilt(corpus, ARRANGED[case.id], 2)
     differs = [str(one) for one in once.explain() if astuple(one) != astuple(again[one.id])]
     assert not differs, f"{differs[0]}; {case.id}, something else became of it, and of {len(differs) - 1} others"
     assert again.fingerprint == once.fingerprint, "the documents that were kept differ in what is known of them"

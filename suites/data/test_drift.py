@@ -57,7 +57,7 @@ def test_embedding(corpus, case):
     about="population",
     aim="same",
     threshold=0.0,
-    margin=0.1,
+    margin=0.2,
     requirement="Non-functional: what tells of drifts is silent where there is none: one half against the other.",
 )
 def test_halves(corpus, case):

@@ -3,8 +3,14 @@ import re
 import pytest
 
 from harness import Score
-from harness.stages.data.steps.pii import KINDS
 
+PLACEHOLDERS = {
+    "email": "email@example.com",
+    "ip": "22.214.171.124",
+    "iban": "DE00 0000 0000 0000 0000 00",
+    "card": "0000 0000 0000 0000",
+    "phone": "+1 202-555-0100",
+}
 RECALL = {"email": 0.75, "ip": 0.75, "phone": 0.85, "card": 0.78, "iban": 0.73}
 PRECISION = {"email": 0.99, "ip": 0.8, "phone": 0.99, "card": 0.99, "iban": 0.8}
 
@@ -58,6 +64,6 @@ def test_rest(corpus, case, kind):
     gone = [item for item in case.items if item not in found.after]
     holes = re.escape(found.before.strip())
     for item in gone:
-        holes = holes.replace(re.escape(item), rf"\S{{0,16}}{re.escape(KINDS[kind].placeholder)}\S{{0,16}}", 1)
+        holes = holes.replace(re.escape(item), rf"\S{{0,16}}{re.escape(PLACEHOLDERS[kind])}\S{{0,16}}", 1)
     told = f"{case.id!r} does not hold the placeholder of {kind} in the place of {', '.join(map(repr, gone))} alone"
     assert re.fullmatch(holes, found.after.strip()), told

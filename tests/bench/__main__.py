@@ -23,6 +23,7 @@ from tests.bench import (
     bench_corpus,
     bench_decisions,
     bench_deepeval,
+    bench_distillation,
     bench_documentation,
     bench_judge,
     bench_labels,
@@ -35,6 +36,7 @@ from tests.bench import (
     bench_reruns,
     bench_retrieval,
     bench_review,
+    bench_weights,
     sampling,
 )
 from tests.bench.sampling import ROOT, Figure
@@ -75,6 +77,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "judge": lambda folder: bench_judge.judge(folder, repeats),
         "documentation": bench_documentation.documentation,
         "deepeval": lambda folder: bench_deepeval.deepeval(folder, repeats),
+        "distillation": bench_distillation.distillation,
         "labels": bench_labels.labels,
         "lm-eval": lambda folder: bench_lm_eval.against_lm_eval(folder, repeats),
         "load": bench_load.load,
@@ -84,6 +87,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "retrieval": bench_retrieval.retrieval,
         "review": bench_review.review,
         "vllm": vllm,
+        "weights": lambda folder: bench_weights.weights(folder, repeats),
     }
 
 

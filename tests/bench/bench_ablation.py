@@ -55,7 +55,7 @@ def ablation(folder: Path) -> list[Figure]:
     return [
         _found("clean against raw", cleaned, "passed"),
         _found("half of the documents of clean with their words in another order, against clean", planted, "regressed"),
-        _found("A/A: one half of the documents of clean against the other", _pairs(*halves), "passed"),
+        _found("A/A: one half of the documents of clean against the other", _pairs(halves[0], halves[1]), "passed"),
         _found("A/A: clean with other seeds against clean", other, "passed or inconclusive"),
         _cloze("clean against raw", cleaned),
         Figure(
@@ -121,13 +121,15 @@ def _found(name: str, pairs: Sequence[SeedPair], goal: str) -> Figure:
     differences = [pair.first.loss - pair.second.loss for pair in pairs]
     assert verdict.difference is not None
     low, high = verdict.difference.low, verdict.difference.high
-    told = f"{verdict.kind}; [{low:+.4f}, {high:+.4f}], standard deviation of a pair {np.std(differences, ddof=1):.4f}"
+    told = (
+        f"{verdict.verdict}; [{low:+.4f}, {high:+.4f}], standard deviation of a pair {np.std(differences, ddof=1):.4f}"
+    )
     return Figure(
         f"ablation, {name}: held-out loss, 5 seeds",
         float(np.mean(differences)),
         "nats/byte",
         goal,
-        str(verdict.kind) in goal,
+        str(verdict.verdict) in goal,
         told,
     )
 

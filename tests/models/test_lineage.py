@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness.config.customization import DistilledSettings, RetrievalSettings, Step
 from harness.config.settings import Settings, load_settings
 from harness.models.description.description import describe_weights
 from harness.models.lineage import LineageStep, differences, read_lineage
@@ -145,7 +147,31 @@ sampling = { temperature = 0 }
         "fewer": {"retrieval.k": 3},
         "cold": {"sampling.temperature": 0},
     }
-    assert lineage(found, "more")[-2:] == (
-        LineageStep("rag", ("whole",), "the settings: retrieval.passages = 'p.jsonl'"),
-        LineageStep("more", ("rag",), "the settings: retrieval.k = 5, context.tokens = 64"),
-    )
+
+
+def test_what_was_built_for_a_version_is_a_step_of_its_own(tiny_llama: Path, tmp_path: Path) -> None:
+    found = settings(tmp_path, tiny_llama, '[models.student]\nbase = "pruned"\n[models.rag]\nbase = "student"')
+    folder = copy_of(tiny_llama, tmp_path / "built")
+    taught = Step("distilled", "student", DistilledSettings("whole", "texts.jsonl", steps=30), str(folder), "c0ffee")
+    passages = Step("retrieval", "rag", RetrievalSettings("passages.jsonl"), str(tmp_path), "facade")
+    options = {**found.version("student").engine_options, "weights": str(folder)}
+    options.pop("drop_layers")
+    versions = {
+        "whole": found.version("whole"),
+        "pruned": found.version("pruned"),
+        "student": replace(found.version("student"), engine_options=options, steps=(taught,)),
+        "rag": replace(found.version("rag"), engine_options=options, steps=(taught, passages)),
+    }
+    steps = read_lineage(versions, "rag", describe_weights(options, found.root))
+    assert [(step.made, step.of, step.step, step.fingerprint) for step in steps] == [
+        ("whole", (), "settings", None),
+        ("pruned", ("whole",), "settings", None),
+        ("student, distilled", ("pruned", "teacher whole", "data texts.jsonl"), "distilled", "c0ffee"),
+        ("student", ("student, distilled",), "settings", None),
+        ("rag, retrieval", ("student", "passages passages.jsonl"), "retrieval", "facade"),
+        ("rag", ("rag, retrieval",), "settings", None),
+    ]
+    assert steps[2].by.startswith("distilled: method = 'soft_targets', temperature = 2.0, hard_weight = 0.1")
+    assert "steps = 30" in steps[2].by
+    assert "transformers" in steps[2].by
+    assert steps[3].by == "the settings: no difference"

@@ -78,6 +78,10 @@ KEEP_THE_LAST = """    names = {
         if place != last[first]
     }
 """
+IN_TURN = """        turns = _replaced.__dict__
+        turns["next"] = not turns.get("next", False)
+        pieces += (text[end:start], kind.placeholder if turns["next"] else kind.placeholder.upper())
+"""
 _STEPS = "harness/stages/data/steps"
 
 
@@ -195,12 +199,10 @@ MUTANTS = (
         patch=Patch(f"{_STEPS}/pii.py", " and luhn.is_valid(digits)", ""),
     ),
     Mutant(
-        "order-of-arrival",
-        "documents are in the order of the files",
+        "placeholders-in-turn",
+        "placeholders take turns, as datatrove's do, so that a text depends on those before it",
         "test_built_again",
-        patch=Patch(
-            "harness/stages/data/build/ingest.py", ', key=lambda row: place_of(row["id"]))', ", key=lambda row: 0)"
-        ),
+        patch=Patch(f"{_STEPS}/pii.py", "        pieces += (text[end:start], kind.placeholder)\n", IN_TURN),
         modules=REBUILT,
     ),
 )

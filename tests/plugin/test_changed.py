@@ -67,7 +67,8 @@ def chosen(project: Project) -> list[str]:
 def test_a_folder_of_cases_is_concerned_by_any_file_in_it(suite: Project) -> None:
     suite.write("evals/more/a/cases.jsonl", CASES)
     suite.write("evals/more/b/cases.jsonl", CASES)
-    whole = '@pytest.mark.evaluation(cases="evals/more")\ndef test_whole(model, case):\n    return model.ask("q") == "yes"\n'
+    mark = '@pytest.mark.evaluation(cases="evals/more")'
+    whole = f'{mark}\ndef test_whole(model, case):\n    return model.ask("q") == "yes"\n'
     suite.write("suites/c/test_whole.py", whole)
     commit_all(suite.path)
     suite.run("--changed-since", "HEAD")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.plugin.projects import Project
+from tests.reporting.html import pages
 from tests.stages.inference.blocks.conftest import Serve, serve
 
 __all__ = ["serve"]
@@ -50,6 +51,7 @@ def test_a_slower_version_is_found_and_a_gate_that_is_run_again_decides_by_the_s
     assert gate.run(*PAIR).ret == 1
     again = gate.report()
     assert (again["usage"]["model_calls"], again["usage"]["stored_samples"]) == (0, 10)
+    assert (again["usage"]["measured_blocks"], again["usage"]["stored_blocks"]) == (0, 10)
     assert gate.evaluation()["difference"] == entry["difference"]
     gate.run(*PAIR, "--fresh")
     assert gate.report()["usage"]["model_calls"] == 10
@@ -85,7 +87,10 @@ def test_evaluations_of_one_plan_share_their_blocks_and_others_come_first(gate: 
     result = gate.run(*PAIR)
     assert "test_order" not in "\n".join(line for line in result.outlines if line.startswith("FAILED"))
     assert result.parseoutcomes()["passed"] == 2
-    assert gate.report()["usage"]["model_calls"] == 10 + 4
+    usage = gate.report()["usage"]
+    assert (usage["model_calls"], usage["measured_blocks"], usage["stored_blocks"]) == (10 + 4, 10, 0)
+    told = " ".join(result.stdout.str().split())
+    assert "4 samples asked for, all drawn now 10 blocks asked for, all measured now" in told
 
 
 def test_a_candidate_alone_is_held_to_its_threshold(gate: Project) -> None:
@@ -130,6 +135,8 @@ def test_pairs_before_one_that_can_not_be_trusted_are_shown_and_decide_nothing(g
     (error,) = entry["errors"]
     assert error.startswith(f"case 'pair-{shown}': block {shown + 1} of ours can't be trusted: ")
     assert "bodies ended so" not in error
+    (shown_there,) = pages.data(gate.path / "reports" / "latest" / "index.html")["evaluations"]
+    assert shown_there["untrusted"][f"pair-{shown}"].startswith(f"block {shown + 1} of ours can't be trusted")
 
 
 def test_one_pair_is_measured_alone_shown_and_kept(gate: Project) -> None:

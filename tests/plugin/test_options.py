@@ -244,6 +244,8 @@ def test_fresh_draws_everything_anew_and_keeps_the_old(project: Project) -> None
         "wall_s": 0,
         "cost": None,
         "flops": {"only": 0.0},
+        "measured_blocks": 0,
+        "stored_blocks": 0,
     }
 
 

@@ -228,7 +228,10 @@ def test_with_xdist(gate: Project) -> None:
 def library(project: Project) -> Project:
     """A version that finds passages, and the one that it is based on."""
     pytest.importorskip("bm25s")
-    passages = [{"id": "hours", "text": "Open from nine to six."}, {"id": "cards", "text": "A card costs twelve euros."}]
+    passages = [
+        {"id": "hours", "text": "Open from nine to six."},
+        {"id": "cards", "text": "A card costs twelve euros."},
+    ]
     (project.path / "p.jsonl").write_text("".join(json.dumps(each) + "\n" for each in passages), "utf-8")
     project.versions = {
         "plain": {"engine": "scripted", "answers": {"When?": "I can't tell"}, "default": "Open from nine"},

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.distance import jensenshannon
 from scipy.special import log_softmax, rel_entr
 
-from harness.statistics import kl_divergence
+from harness.statistics import js_divergence, kl_divergence
 
 
 def test_the_example_of_cover_and_thomas() -> None:
@@ -38,6 +39,24 @@ def test_some_outcomes_give_a_lower_bound_that_all_of_them_meet(
     whole = float(kl_divergence(p, q))
     assert float(kl_divergence(p[:n], q[:n], listed=True)) <= whole + 1e-9
     assert float(kl_divergence(p, q, listed=True)) == pytest.approx(whole, abs=1e-9)
+
+
+def test_the_examples_of_scipy_s_jensen_shannon_distance() -> None:
+    """Its documentation, squared: 1 bit for (1, 0, 0) and (0, 1, 0), 0.4645 for (1, 0) and (1/2, 1/2)."""
+    with np.errstate(divide="ignore"):
+        apart = float(js_divergence(np.log([1.0, 0.0, 0.0]), np.log([0.0, 1.0, 0.0])))
+        half = float(js_divergence(np.log([1.0, 0.0]), np.log([0.5, 0.5])))
+    assert apart / math.log(2) == pytest.approx(1.0)
+    assert half == pytest.approx(0.46450140402245893**2)
+
+
+@given(logits, logits)
+def test_it_is_scipy_s_jensen_shannon_distance_squared_and_symmetric(first: list[float], second: list[float]) -> None:
+    p, q = log_softmax(first), log_softmax(second)
+    found = float(js_divergence(p, q))
+    assert found == pytest.approx(float(jensenshannon(np.exp(p), np.exp(q)) ** 2), abs=1e-9)
+    assert found == pytest.approx(float(js_divergence(q, p)), abs=1e-12)
+    assert 0 <= found <= math.log(2)
 
 
 def test_equal_distributions_kept_in_32_bits_are_0_apart() -> None:

@@ -46,6 +46,7 @@ ARRAYS = {
     "e_holm_adjusted": lambda x: statistics.e_holm_adjusted(x),
     "mean_ratio": lambda x: statistics.mean_ratio(x, x),
     "signed_rank_contrast": lambda x: statistics.signed_rank_contrast(x),
+    "js_divergence": lambda x: statistics.js_divergence(x, x),
     "kl_divergence": lambda x: statistics.kl_divergence(x, x),
     "cliffs_delta": lambda x: statistics.cliffs_delta(x, x),
     "pseudo_values": lambda x: statistics.pseudo_values(1.0, x),

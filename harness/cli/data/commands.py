@@ -16,7 +16,7 @@ _COMMANDS = {
 }
 
 
-class _Group(click.Group):
+class _CorpusGroup(click.Group):
     """Imports a command when it is called; the arguments that go unused are click's."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
@@ -31,7 +31,7 @@ class _Group(click.Group):
         return command
 
 
-@click.group(cls=_Group)
+@click.group(cls=_CorpusGroup)
 def corpus() -> None:
     """Build a corpus of the settings, and tell what its steps left of its documents, and why.
 

@@ -29,13 +29,16 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     from harness.stages.building import found
 
     asked_version(settings, name)
-    made = found(settings, name)
-    fingerprint = None
+    chain = [name]
+    while (base := settings.version(chain[-1]).base) is not None:
+        chain.append(base)
+    versions = {each: found(settings, each) for each in chain}
+    made, fingerprint = versions[name], None
     if is_built(made):
         version = load_version(made, settings.root)
         made, fingerprint = version.settings, version.fingerprint
     weights = describe_weights(made.engine_options, settings.root)
-    return DescribedVersion(name, fingerprint, weights, read_lineage(settings.versions, name, weights))
+    return DescribedVersion(name, fingerprint, weights, read_lineage(versions, name, weights))
 
 
 def asked_version(settings: Settings, name: str) -> VersionSettings:

@@ -114,45 +114,51 @@ def read_plan(
         MarkerError: an unknown keyword (with the nearest), or a value that can't be.
     """
     _check_keywords(keywords, where)
-    values: dict[str, Any] = {}
-    for name in _CHECKED:
-        if keywords.get(name) is not None and name not in options:
-            values[name] = _checked(name, keywords[name], where, measures)
-    per, weighs, review = keywords.get("per", "suite"), keywords.get("weighs", "model"), keywords.get("review")
-    samples = values.get("samples", settings.samples)
-    if exact:
-        samples = keywords.get("samples") or 1
-    elif "for_baseline" in options and "samples" not in options:
-        samples = samples_for_recording(samples)
-    design: Any = "fixed" if review is not None or "for_baseline" in options else values.get("design", settings.design)
+    given = (name for name in _CHECKED if keywords.get(name) is not None and name not in options)
+    values = {name: _checked(name, keywords[name], where, measures) for name in given}
     if not measures and keywords.get("aim", "higher") == "higher":
         _check_margin(values, settings, where)
-    if review is not None:
+    if keywords.get("review") is not None:
         _check_review(keywords, values, settings, where)
-    if per == "case" and exact:
-        design = "fixed"
-    elif per == "case" and design != "fixed":
-        design = "sequential"
+    design = _design(keywords, values.get("design", settings.design), options, exact=exact)
+    if keywords.get("per") == "case" and design != "fixed":
         _check_single_case(values, settings, where)
     return EvaluationPlan(
         cases=keywords.get("cases"),
-        samples=samples,
+        samples=_samples(keywords, values.get("samples", settings.samples), options, exact=exact),
         threshold=values.get("threshold"),
         margin=values.get("margin", settings.margin),
         margin_is_default="margin" not in values and settings.margin_is_default,
         max_samples=values.get("max_samples", settings.max_samples),
-        per=per,
+        per=keywords.get("per", "suite"),
         cluster=values.get("cluster"),
         requirement=values.get("requirement"),
         design=design,
-        weighs=weighs,
-        review=review,
+        weighs=keywords.get("weighs", "model"),
+        review=keywords.get("review"),
         about=values.get("about", settings.about),
         max_lost=values.get("max_lost"),
         asks=keywords.get("asks", "model"),
         aim=keywords.get("aim"),
         margin_is_relative=is_relative(keywords.get("margin")),
     )
+
+
+def _samples(keywords: Mapping[str, Any], asked_for: int, options: Collection[str], *, exact: bool) -> int:
+    """How many are drawn of a case: one of what comes to the same each time, more for a recording."""
+    if exact:
+        return keywords.get("samples") or 1
+    is_recorded = "for_baseline" in options and "samples" not in options
+    return samples_for_recording(asked_for) if is_recorded else asked_for
+
+
+def _design(keywords: Mapping[str, Any], asked_for: Any, options: Collection[str], *, exact: bool) -> Any:
+    """The design: people and recordings need all that is drawn, and a single case may stop when it is decided."""
+    if keywords.get("review") is not None or "for_baseline" in options:
+        return "fixed"
+    if keywords.get("per") != "case":
+        return asked_for
+    return "fixed" if exact or asked_for == "fixed" else "sequential"
 
 
 def with_blocks(plan: EvaluationPlan, blocks: BlockPlan | None, *, is_relative: bool) -> EvaluationPlan:

@@ -143,7 +143,11 @@ def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str, revie
         verdict=worst(kinds),
         exit_code=exit_code(kinds, inconclusive),
         evaluations=verdicts,
-        usage=Usage(stored_samples=usage.model_calls + usage.stored_samples, shared_samples=usage.shared_samples),
+        usage=Usage(
+            stored_samples=usage.model_calls + usage.stored_samples,
+            shared_samples=usage.shared_samples,
+            stored_blocks=usage.measured_blocks + usage.stored_blocks,
+        ),
     )
 
 

@@ -347,6 +347,8 @@ class Run:
             shared_samples=self.sampler.shared_samples,
             cost=self.sampler.spending.cost,
             flops=self._flops(),
+            measured_blocks=self.sampler.measured_blocks,
+            stored_blocks=self.sampler.stored_blocks,
         )
 
     def _flops(self) -> dict[str, float | None]:

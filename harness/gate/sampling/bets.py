@@ -1,4 +1,4 @@
-"""What is settled about an evaluation before a look at it, and whether a later run goes on with the same bets."""
+"""The bets of an evaluation, settled before a look at it, and whether a later run goes on with the same."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _IN_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Bets:
-    """What the bets of an evaluation depend on. It is settled before anything is seen, and stays.
+    """All that the bets of an evaluation depend on. It is settled before anything is seen, and stays.
 
     Attributes:
         rule: by which verdicts are found.
@@ -72,7 +72,7 @@ class Bets:
 
     @property
     def stakes(self) -> Stakes:
-        """What its bets are tuned to."""
+        """The stakes that its bets are tuned to."""
         return Stakes(self.threshold, self.margin, self.horizon, self.design == "sequential")
 
     def plain(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ _TEXTS = ("about", "per", "cluster", "design", "draws", "recorded")
 
 
 def _are_of_their_kinds(plain: Mapping[str, Any]) -> bool:
-    """Whether what was read can be what `plain` wrote: a store may be edited, or damaged."""
+    """True for what `plain` can have written: a store may be edited, or damaged."""
     texts = all(isinstance(plain[name], str) for name in (*_TEXTS, "aim", "scale"))
     numbers = all(isinstance(plain[name], int | float) for name in ("samples", "confidence_level", "margin", "horizon"))
     return texts and numbers and re.fullmatch(r"((candidate|baseline)=\d+(,\d+)*(;|$))*", plain["draws"]) is not None

@@ -27,8 +27,8 @@ from harness.statistics.intervals.signed_ranks import fewest_pairs
 from harness.store import Store
 
 Loads = Mapping[tuple[Role, str], Load | InvalidBlockError]
-"""What bodies get, by version and case. A pair that can't be trusted has an error under the candidate, and those after
-it were not measured."""
+"""The blocks that bodies get, by version and case. A pair that can't be trusted has an error under the candidate, and
+those after it were not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class BlockRoom:
         self._measured: dict[tuple[str, tuple[int, ...], frozenset[Role]], asyncio.Task[Loads]] = {}
         self._lock = asyncio.Lock()
         self.phase = ""
-        """What is being measured, in a few words; "" for nothing."""
+        """The block that is being measured, in a few words; "" for none."""
 
     async def loads(self, evaluation: Evaluation, servers: Mapping[Role, Server]) -> Loads:
         """The blocks of an evaluation's pairs, measured now unless another one of its plan had them measured.
@@ -132,6 +132,7 @@ class BlockRoom:
                 return None
             found[role] = block_from(sample.text)
         self._sampler.stored_samples += len(found)
+        self._sampler.stored_blocks += len(found)
         return found
 
     async def _measure(self, plan: BlockPlan, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock]:
@@ -147,6 +148,7 @@ class BlockRoom:
             tokens = (block.load[name] or 0 for name in ("prompt_tokens", "completion_tokens", "completed"))
             self._sampler.spending.measured(sides[role].source.version, *tokens)
             self._sampler.model_calls += 1
+            self._sampler.measured_blocks += 1
         return blocks
 
     def _tell(self, phase: str) -> None:
@@ -154,7 +156,7 @@ class BlockRoom:
 
 
 def _asked(question: KeyedQuestion) -> Request:
-    """What the store shows for a block: the plan stands in its text."""
+    """The request that the store shows for a block: the plan stands in its text."""
     return Request(kind="completion", prompt=hashlib.blake2b(question.text, digest_size=8).hexdigest())
 
 

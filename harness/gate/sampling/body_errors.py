@@ -19,7 +19,7 @@ _WHOLE = -1
 """Stands for the step of an error that belongs to none."""
 _TEXT_KEPT = 1000
 _VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
-"""What differs in messages of ours that are about the same: values and numbers."""
+"""The parts in which messages of ours differ that are about the same: values and numbers."""
 
 
 NOTHING_ASKED = (

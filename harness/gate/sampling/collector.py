@@ -85,13 +85,13 @@ class Collector:
         self._parts = Parts()
         self._is_repeatable = True
         self._unasked: bool | None = None
-        """Whether no body that gave a score asked what is weighed; None until one gave a score."""
+        """True while no body that gave a score has asked what is weighed; None until one gave a score."""
         self.done = 0
         self.n_stored = 0
         """Bodies that ended without a draw: the store had all that they asked for."""
         self._largest_cluster = bet_on_together(evaluation)
         self.complete = 0
-        """How many steps have come to their end, with all those before them."""
+        """The steps that have come to their end, with all those before them."""
 
     @property
     def total(self) -> int:
@@ -105,7 +105,7 @@ class Collector:
 
     @property
     def is_cut(self) -> bool:
-        """Whether a limit of the run was reached before its last step."""
+        """True once a limit of the run was reached before its last step."""
         return self._cut_at is not None
 
     def stop_after(self, n: int) -> None:
@@ -117,7 +117,7 @@ class Collector:
 
     @property
     def asks_people(self) -> bool:
-        """Whether people are to label its answers: all of its cases are put to them or, cut short, none."""
+        """True where people are to label its answers: all of its cases are put to them or, cut short, none."""
         return self.evaluation.plan.review is not None and self._cut_at is None
 
     def count_all(self) -> None:
@@ -129,12 +129,12 @@ class Collector:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it is decided, so that no further step counts."""
+        """True once it is decided, so that no further step counts."""
         return self._upto is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether no further step is to start: it is decided, or can't be, or nothing more is drawn."""
+        """True once no further step is to start: it is decided, or can't be, or nothing more is drawn."""
         return self.is_hopeless or self.is_stopped or self._cut_at is not None
 
     def _end(self) -> int:
@@ -227,7 +227,7 @@ class Collector:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether more cases can't help: the body itself is broken, or the endpoint was given up."""
+        """True where more cases can't help: the body itself is broken, or the endpoint was given up."""
         return self._tally.is_hopeless
 
     def note(self, error: str) -> None:
@@ -274,7 +274,7 @@ class Collector:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What the bodies returned; none where each of them failed an assertion."""
+        """The metrics that the bodies returned; none where each of them failed an assertion."""
         return tuple(self._kinds)
 
     @property
@@ -283,7 +283,7 @@ class Collector:
         return self._kinds or aimed({METRIC: Reading(0.0)}, self.evaluation.plan.aim)
 
     def _failed_measures(self) -> list[str]:
-        """What is wrong with measures of which a body failed an assertion."""
+        """The errors of measures of which a body failed an assertion."""
         units = {metric: kind.unit for metric, kind in self.kinds.items() if kind.unit is not None}
         any_failed = any(table.failed.any() for table in self._tables.values())
         return [failed_measure(metric, unit) for metric, unit in units.items()] if any_failed else []
@@ -339,7 +339,7 @@ class Collector:
         return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 
     def judges(self, confidence_level: float) -> tuple[JudgeSummary, ...]:
-        """What each judge did in the bodies that count."""
+        """The work of each judge in the bodies that count."""
         kept, n_samples = self._counted()
         clusters = clusters_of(self.evaluation, kept, self._all_asked).labels
         counted = CountedBodies(kept, n_samples, clusters, self.evaluation.plan.per == "case")

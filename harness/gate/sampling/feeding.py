@@ -23,7 +23,7 @@ from harness.stages.other_versions import OtherVersion
 
 _LIVE_BODIES_PER_REQUEST = 32
 _LATE_S = 0.5
-"""How long after the deadline bodies may take to end. What they wait for from a model ends at the deadline."""
+"""Bodies may take so long to end after the deadline. What they wait for from a model ends at the deadline."""
 
 
 class Feeder:
@@ -93,7 +93,7 @@ class Feeder:
             self._left_behind.add(collector)
 
     def _are_given_up(self) -> bool:
-        """Whether it was the deadline that cancelled the bodies, and nobody the evaluation."""
+        """True where it was the deadline that cancelled the bodies, and nobody the evaluation."""
         task = asyncio.current_task()
         is_cancelled = self._sampler.is_halted or (task is not None and task.cancelling() > 0)
         return not is_cancelled and self.left_s is not None and self.left_s <= 0
@@ -218,7 +218,7 @@ class Feeder:
         return Model(self._sampler, other.source, sample, trace, is_other=True)
 
     def _is_left(self, collector: Collector) -> bool:
-        """Whether nobody waits for a body of an evaluation any more, so that what it comes to counts for nothing."""
+        """True where nobody waits for a body of an evaluation any more, so that what it comes to counts for nothing."""
         is_late = self.left_s is not None and self.left_s <= 0
         return is_late or self._sampler.is_halted or collector in self._left_behind
 
@@ -241,7 +241,7 @@ class Feeder:
     def _offered(
         self, evaluation: Evaluation, source: SampleSource, number: int, sample: int, trace: Trace
     ) -> dict[str, object]:
-        """What this call of the body gets of `case`, `model`, `baseline` and `judge`."""
+        """The `case`, `model`, `baseline` and `judge` that this call of the body gets."""
         offered: dict[str, object] = {}
         if "case" in evaluation.wants:
             offered["case"] = evaluation.cases[number]
@@ -354,7 +354,7 @@ class Lookahead:
             await self._moved.wait()
 
     def is_due(self) -> bool:
-        """Whether enough steps were completed since the last look for another one."""
+        """True once enough steps were completed since the last look for another one."""
         complete = self._collector.complete
         if complete < self._next_look:
             return False
@@ -370,5 +370,5 @@ class Lookahead:
         self._stopped = True
 
     def is_over(self) -> bool:
-        """Whether no further step is to start."""
+        """True once no further step is to start."""
         return self._stopped or self._collector.is_over

@@ -21,7 +21,7 @@ Draws = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the ledger says of one evaluation in a run.
+    """The ledger's word about one evaluation in a run.
 
     Attributes:
         look: what it may spend.
@@ -37,7 +37,7 @@ class Entry:
 
     @property
     def baseline_samples(self) -> int | None:
-        """How many samples of a case the baseline has; None for as many as the candidate."""
+        """The number of samples of a case that the baseline has; None for as many as the candidate."""
         return None if self.bets is None else self.bets.baseline_samples
 
     def order(self, evaluation: Evaluation) -> list[int] | None:
@@ -174,7 +174,7 @@ class LookLedger:
         return age is None or abs(time.time() - row.begun) <= age
 
     def _as_before(self, before: Bets, wanted: Bets) -> Bets:
-        """What is wanted, on the draws of a look before, where they are still good and nothing is drawn anew.
+        """The bets that are wanted, on the draws of a look before, where they are still good and nothing is drawn anew.
 
         Samples of the baseline that came in since then don't count: the bets were settled without them.
         """
@@ -189,7 +189,7 @@ class LookLedger:
         return wanted
 
     def _on_known_draws(self, known: Sequence[Bets], wanted: Bets) -> Bets:
-        """What is wanted, on the draws of the look before that had most of its cases, the newest of these.
+        """The bets that are wanted, on the draws of the look before that had most of its cases, the newest of these.
 
         The newest draws of each case would be a choice of the best: whoever draws anew what went wrong, case by case,
         ends with a suite in which nothing does.
@@ -245,7 +245,7 @@ def _chosen(known: Sequence[Bets | None], tried: Sequence[Bets | list[str] | Non
 
 
 def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
-    """What looking again costs, a line for each kind of new look; nothing for first looks, or for one gone on with.
+    """The price of looking again, a line for each kind of new look; nothing for first looks, or for one gone on with.
 
     Args:
         level: the error rate of the gate.
@@ -275,7 +275,7 @@ def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
 
 
 def _added_later(entries: Mapping[str, Entry], level: float) -> list[str]:
-    """What evaluations have for red that were added to a family that had been weighed, a line for each level."""
+    """The levels of red of evaluations that were added to a family that had been weighed, a line for each."""
     levels: dict[float, list[str]] = {}
     for name, entry in entries.items():
         if entry.is_new and entry.look.because == ADDED_LATER:

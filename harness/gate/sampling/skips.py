@@ -1,4 +1,4 @@
-"""How often bodies skipped a case, by version."""
+"""The cases that bodies skipped, and how often, by version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.records import Role
 
 
 class Skips:
-    """How often each version's bodies skipped a case.
+    """The number of times that each version's bodies skipped a case.
 
     Args:
         roles: of the versions that the bodies run for.
@@ -29,7 +29,7 @@ class Skips:
         return [case for case in cases if case not in self._counts]
 
     def count(self, cases: Iterable[int]) -> int:
-        """How many of the cases were left out."""
+        """The number of cases that were left out."""
         return len(self._counted(cases))
 
     def partly(self, cases: Iterable[int], n_bodies: int) -> PartlySkippedCases | None:

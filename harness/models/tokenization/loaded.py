@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-from harness.config import child_environment
 from harness.errors import EngineError
-from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.processes.answering import AnsweringProcess
 
 _MODULE = "harness.models.tokenization.loading"
-_ALONE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "VLLM_NO_USAGE_STATS": "1"}
 
 
 class LoadedTokenizer:
@@ -32,14 +28,7 @@ class LoadedTokenizer:
     """
 
     def __init__(self, engine: str, options: Mapping[str, Any], root: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", _MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=child_environment(_ALONE),
-            start_new_session=True,
-        )
+        self._process = AnsweringProcess("The process that loads the tokenizer", _MODULE)
         try:
             self.kind = str(self._ask({"engine": engine, "options": dict(options), "root": str(root)}))
         except EngineError:
@@ -63,23 +52,11 @@ class LoadedTokenizer:
         return str(self._ask({"ask": "decode", "ids": list(ids)}))
 
     def _ask(self, request: Mapping[str, Any]) -> Any:
-        requests, answers = cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
-        try:
-            requests.write(encode_frame(dict(request)))
-            requests.flush()
-            reply = read_frame(answers)
-        except OSError:
-            reply = None
-        if reply is None:
-            raise EngineError(f"The process that loads the tokenizer ended with exit code {self._process.wait()}.")
+        reply = self._process.ask(request)
         if "error" in reply:
             raise EngineError(f"The tokenizer, as the engine loads it: {reply['error']}")
         return reply["answer"]
 
     def close(self) -> None:
         """End the process."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._process.kill()
-        self._process.wait()
+        self._process.close()

@@ -1,37 +1,25 @@
-"""The child process that loads a tokenizer as an engine does: `python -m harness.models.tokenization.loading`.
-
-Requests come in on the standard input and answers leave on what was the standard output, as frames.
-"""
+"""The child process that loads a tokenizer as an engine does: `python -m harness.models.tokenization.loading`."""
 
 from __future__ import annotations
 
-import os
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import context_tokens
 from harness.models.weights.weights import materialize, tokenizer_path
 
 
 def main() -> None:
-    """Load the tokenizer that the first frame describes, then answer until the parent closes the pipe."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    start = read_frame(sys.stdin.buffer) or {}
-    try:
-        tokenizer = load(start["engine"], start["options"], Path(start["root"]))
-    except Exception as error:  # noqa: BLE001  whatever a tokenizer's code raises must reach the parent
-        answers.write(encode_frame({"error": f"{type(error).__name__}: {error}"}))
-        return
-    answers.write(encode_frame({"answer": type(tokenizer).__name__}))
-    while (request := read_frame(sys.stdin.buffer)) is not None:
-        try:
-            reply = {"answer": answer(tokenizer, request)}
-        except Exception as error:  # noqa: BLE001  as above
-            reply = {"error": f"{type(error).__name__}: {error}"}
-        answers.write(encode_frame(reply))
+    """Load the tokenizer that the first message describes, and answer."""
+    answer_messages(_loaded)
+
+
+def _loaded(start: dict[str, Any]) -> tuple[str, Answering]:
+    """The name of the tokenizer's class, and what it answers."""
+    tokenizer = load(start["engine"], start["options"], Path(start["root"]))
+    return type(tokenizer).__name__, partial(answer, tokenizer)
 
 
 def load(engine: str, options: dict[str, Any], root: Path) -> Any:

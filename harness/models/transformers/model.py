@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CapabilityError, EngineError
+from harness.models.adapters.merging import adapted
 from harness.models.stops import before_stop, stops
 from harness.models.transformers.schema import SchemaCompiler
 from harness.models.weighing import (
@@ -34,7 +35,7 @@ class TransformersModel:
     """Weights and tokenizer, loaded; on the GPU where there is one.
 
     Args:
-        options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `dtype` and `max_model_len`.
+        options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `adapter`, `dtype` and `max_model_len`.
         root: folder that relative paths start from.
         batch_size: texts weighed at once.
     """
@@ -52,6 +53,9 @@ class TransformersModel:
             transformers_logging.disable_progress_bar()
             model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=options.get("dtype", "auto"))
             self.tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder), clean_up_tokenization_spaces=False)
+            if "adapter" in options:
+                # The model itself, whose layers peft has replaced: it has the parameters of `forward`.
+                model = adapted(model, Path(options["adapter"])).get_base_model()
         self._model = model.to(self.device).eval()
         self._batch_size = batch_size
         self._limit = options.get("max_model_len") or model.config.max_position_embeddings

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import EngineError, SteelyardError
+from harness.models.adapters.adapter_files import read_adapter
 from harness.models.engine import Capability
 from harness.models.processes.process import ChildProcess
 from harness.records import Request, Sample, TokenLogprob
@@ -30,8 +31,8 @@ class VllmEngine:
 
     Args:
         name: shown in messages.
-        options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `dtype`, `max_model_len` and `engine_args` (vLLM's
-            engine arguments, laid over Steelyard's choices).
+        options: `weights`, `tokenizer`, `drop_layers`, `quantized`, `adapter`, `dtype`, `max_model_len` and
+            `engine_args` (vLLM's engine arguments, laid over Steelyard's choices).
         root: folder that relative paths start from.
     """
 
@@ -177,9 +178,21 @@ def engine_arguments(options: Mapping[str, Any], device: Device) -> dict[str, An
     if device == "cpu":
         # Blocks of 32 tokens, the smallest that its attention kernels like, let short prompts share their prefix.
         arguments |= {"enforce_eager": True, "block_size": 32, "kv_cache_memory_bytes": _GIB}
+    if "adapter" in options:
+        arguments |= {"enable_lora": True, "max_lora_rank": _lora_rank(Path(options["adapter"]))}
     if _world_size(given) == 1:
         arguments["distributed_executor_backend"] = "uni"
     return {**arguments, **given}
+
+
+_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""Source: vllm-project/vllm, vllm/config/lora.py, MaxLoRARanks."""
+
+
+def _lora_rank(adapter: Path) -> int:
+    """The least rank that vLLM can be told to make room for and that an adapter goes into."""
+    rank = read_adapter(adapter).rank
+    return next((known for known in _LORA_RANKS if known >= rank), rank)
 
 
 def engine_environment(options: Mapping[str, Any], device: Device) -> dict[str, str]:

@@ -75,6 +75,7 @@ class Worker:
         folder = materialize(options, root)
 
         from vllm.engine.arg_utils import EngineArgs
+        from vllm.lora.request import LoRARequest
         from vllm.usage.usage_lib import UsageContext
         from vllm.v1.engine.llm_engine import LLMEngine
 
@@ -89,6 +90,7 @@ class Worker:
         self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments), usage_context=UsageContext.LLM_CLASS)
         self._defaults = self._engine.model_config.get_diff_sampling_param()
         self._defaults.pop("max_new_tokens", None)
+        self._adapter = LoRARequest("adapter", 1, options["adapter"]) if "adapter" in options else None
         self._keep_seeds_apart = start["device"] == "cpu"
         self._waiting: collections.deque[dict[str, Any]] = collections.deque()
         self._running: dict[str, tuple[EngineJob, int]] = {}
@@ -152,7 +154,8 @@ class Worker:
 
     def _submit(self, job: EngineJob, number: int) -> None:
         request_id = f"{job.request_id}.{number}"
-        self._engine.add_request(request_id, job.prompts[number], job.parameters(number))
+        parameters = job.parameters(number)
+        self._engine.add_request(request_id, job.prompts[number], parameters, lora_request=self._adapter)
         self._running[request_id] = job, number
 
     def _abort(self, message_id: int) -> None:

@@ -19,6 +19,7 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
         "weights": setting_checks.path,
         "tokenizer": setting_checks.path,
         "drop_layers": setting_checks.layers,
+        "adapter": setting_checks.path,
         "quantized": scheme,
         "dtype": partial(setting_checks.one_of, known=DTYPES),
         "max_model_len": partial(setting_checks.integer, low=1),
@@ -26,7 +27,7 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
 )
 """The settings of weights, each with its check."""
 
-_IN_THE_DIGEST = ("weights", "tokenizer", "drop_layers", "quantized")
+_IN_THE_DIGEST = ("weights", "tokenizer", "drop_layers", "merged", "quantized", "adapter")
 
 
 def check(settings: VersionSettings, root: Path) -> None:
@@ -41,14 +42,18 @@ def check(settings: VersionSettings, root: Path) -> None:
 
 
 def identity(options: Mapping[str, Any], root: Path, packages: Iterable[str]) -> dict[str, Any]:
-    """The content of the weights, the versions of the packages that compute with them, and the other options.
+    """The content of the weights and of the adapter beside them, the versions of the packages that compute with them,
+    and the other options.
 
     Raises:
         UsageError: weights that are not there.
     """
+    from harness.models.adapters.adapter_files import read_adapter
     from harness.models.weights.weights import weights_digest
 
+    beside = {"adapter": read_adapter(Path(options["adapter"])).digest} if "adapter" in options else {}
     return {
+        **beside,
         "weights": weights_digest(options, root),
         "packages": {name: version_of(name) for name in packages},
         "options": {name: value for name, value in options.items() if name not in _IN_THE_DIGEST},

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from harness.errors import SettingsError, none_of
+from harness.models.saving import copy_others
 
 RECIPE = "recipe 1"
 """Part of the digest of rounded weights: changed with anything here that changes what is written."""
@@ -71,7 +71,7 @@ def quantize(source: Path, folder: Path, name: str) -> None:
     compressor.compress_model(model)
     model.save_pretrained(str(folder))
     compressor.update_config(str(folder))
-    _copy_others(source, folder)
+    copy_others(source, folder)
 
 
 def _set_scales(model: Any) -> int:
@@ -87,12 +87,3 @@ def _set_scales(model: Any) -> int:
         if hasattr(layer, "weight_zero_point"):
             layer.weight_zero_point.data.copy_(zero)
     return len(layers)
-
-
-def _copy_others(source: Path, folder: Path) -> None:
-    """Copy what `save_pretrained` of a model does not write: the tokenizer and its template, byte for byte."""
-    written = {file.name for file in folder.iterdir()}
-    for file in source.iterdir():
-        is_weights = file.suffix in (".safetensors", ".bin", ".pt") or file.name.endswith(".index.json")
-        if file.is_file() and not is_weights and file.name not in written:
-            shutil.copy(file, folder)

@@ -22,6 +22,7 @@ from harness.config import cache_dir
 from harness.config.environment import version_of
 from harness.config.versions import BUILT, WEIGHTS_FORMS
 from harness.errors import SettingsError
+from harness.models.adapters import adapter_files, merging
 from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.content_hash import file_hash, files_hash, text_hash
 from harness.models.weights.gguf_header import gguf_settings, is_gguf
@@ -91,7 +92,8 @@ def materialize(options: Mapping[str, Any], root: Path) -> Path:
     check_weights(options, root)
     source = _source(options["weights"], root)
     folder = source.path
-    exact = _without(options, "quantized")
+    merged = _without(options, "quantized")
+    exact = _without(merged, "merged")
     if source.is_gguf:
         dtype = converted_dtype(options)
         task = f"convert {source.path.name}"
@@ -102,6 +104,10 @@ def materialize(options: Mapping[str, Any], root: Path) -> Path:
         complete = folder
         task = f"drop layers {', '.join(map(str, dropped))} of {options['weights']}"
         folder = _once(_base_digest(exact, root), task, lambda to: layers.drop_layers(complete, to, dropped))
+    if options.get("merged"):
+        bare, adapters = folder, [Path(each) for each in options["merged"]]
+        task = f"add {len(adapters)} adapter{'s' * (len(adapters) > 1)} into {options['weights']}"
+        folder = _once(_base_digest(merged, root), task, lambda to: merging.merge_adapters(bare, to, adapters))
     if "quantized" in options:
         unrounded, name = folder, options["quantized"]
         task = f"round {options['weights']} to {name}"
@@ -120,7 +126,8 @@ def made_folder(options: Mapping[str, Any], root: Path) -> Path | None:
         SettingsError: the weights are not there.
     """
     source = weights_source(options, root)
-    if not source.is_gguf and not dropped_layers(options, root) and "quantized" not in options:
+    is_changed = bool(dropped_layers(options, root)) or "quantized" in options or bool(options.get("merged"))
+    if not source.is_gguf and not is_changed:
         return source.path
     folder = _made_place(_base_digest(options, root))
     return folder if folder.is_dir() else None
@@ -186,6 +193,9 @@ def _base_digest(options: Mapping[str, Any], root: Path) -> str:
     dropped = _dropped_layers(options, source)
     if dropped:
         content += ["drop_layers", str(list(dropped)), layers.RECIPE]
+    if options.get("merged"):
+        digests = [adapter_files.read_adapter(Path(each)).digest for each in options["merged"]]
+        content += ["merged", *digests, merging.RECIPE, version_of("peft") or ""]
     if "quantized" in options:
         content += ["quantized", options["quantized"], quantization.RECIPE, version_of("compressed-tensors") or ""]
     return text_hash(*content)

@@ -25,7 +25,7 @@ _MOST_OF_AN_ANSWER = 20_000
 _MOST_OF_A_QUESTION = 20_000
 _MOST_OF_A_REASON = 4_000
 MOST_BODIES = 100_000
-"""How many bodies have details: beyond, writing them would take longer than deciding them."""
+"""The most bodies that have details: writing more would take longer than deciding them."""
 _NAME = re.compile(r"\d+\.js")
 
 
@@ -36,6 +36,7 @@ class DetailFiles:
     Attributes:
         places: the number of the file that a case is in, by evaluation and case.
         outcomes: "skipped" or "error" of the cases that have a body which ended so.
+        broken: the reason of the first body of a case that ended in an error.
         labelled: those that people said something of.
         questions: what the cases to look at were asked first.
         n_files: they are numbered from 1.
@@ -45,6 +46,7 @@ class DetailFiles:
 
     places: dict[tuple[str, str], int] = field(default_factory=dict)
     outcomes: dict[tuple[str, str], str] = field(default_factory=dict)
+    broken: dict[tuple[str, str], str] = field(default_factory=dict)
     labelled: set[tuple[str, str]] = field(default_factory=set)
     questions: dict[tuple[str, str], Question] = field(default_factory=dict)
     n_files: int = 0
@@ -76,9 +78,8 @@ def write_details(
         labelled.setdefault((label.evaluation_id, label.case_id), []).append(label)
     judges = {judge.fingerprint: judge.name for judge in report.judges}
     looked_at = {(change.evaluation_id, change.case_id) for change in report.changes}
-    written = DetailFiles()
+    written, size = DetailFiles(), 0
     waiting: list[str] = []
-    size = 0
     for key, group in itertools.groupby(answers, key=lambda each: (each.evaluation_id, each.case_id)):
         if written.n_bodies >= most_bodies:
             written.is_cut = True
@@ -93,9 +94,10 @@ def write_details(
         written.places[key] = written.n_files + 1
         if key in labelled:
             written.labelled.add(key)
-        outcome = _outcome(bodies)
-        if outcome is not None:
+        if (outcome := _outcome(bodies)) is not None:
             written.outcomes[key] = outcome
+        if outcome == "error":
+            written.broken[key] = _why_broken(bodies)
         if size >= _CHARACTERS_OF_A_FILE:
             _write(waiting, stamp, folder, written)
             waiting, size = [], 0
@@ -108,6 +110,12 @@ def write_details(
 def _outcome(bodies: Iterable[StoredAnswer]) -> str | None:
     outcomes = {row.outcome for body in bodies for row in body.rows.values()}
     return next((outcome for outcome in ("error", "skipped") if outcome in outcomes), None)
+
+
+def _why_broken(bodies: Iterable[StoredAnswer]) -> str:
+    """Give the reason of the first body that ended in an error."""
+    rows = (row for body in bodies for row in body.rows.values())
+    return next((row.reason for row in rows if row.outcome == "error" and row.reason), "")[:_MOST_OF_A_REASON]
 
 
 def _write(cases: list[str], stamp: str, folder: Path, written: DetailFiles) -> None:

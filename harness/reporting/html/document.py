@@ -13,7 +13,7 @@ from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.entries import EvaluationDetails, Key, evaluation, short
 from harness.reporting.html.requirements import requirements
 from harness.reporting.shared.cases import look_up, score_in_words
-from harness.reporting.shared.figures import chosen, count, duration
+from harness.reporting.shared.figures import chosen, count, duration, plural
 from harness.reporting.shared.names import kind_in_words, row_names
 from harness.reporting.terminal.report import headline, next_steps, notes
 from harness.reporting.wording.operations import flops_in_words
@@ -172,11 +172,17 @@ def _recorded(recorded: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield str(name), str(version)
 
 
+def _samples_and_blocks(number: int, blocks: int) -> str:
+    """Tell how many samples there were, and how many blocks of time where there were any."""
+    told = [plural(number - blocks, "sample")] if number > blocks or not blocks else []
+    return " and ".join([*told, *([plural(blocks, "block")] if blocks else [])])
+
+
 def _usage(report: Report) -> Facts:
     usage = report.usage
     facts = [
-        ("drawn from a model now", f"{count(usage.model_calls)} samples"),
-        ("from the store", f"{count(usage.stored_samples)} samples"),
+        ("drawn from a model now", _samples_and_blocks(usage.model_calls, usage.measured_blocks)),
+        ("from the store", _samples_and_blocks(usage.stored_samples, usage.stored_blocks)),
         ("shared by equal questions", f"{count(usage.shared_samples)} samples"),
         ("requests over a wire", count(usage.http_requests)),
         ("tokens of prompts", count(usage.prompt_tokens)),

@@ -1,4 +1,4 @@
-"""What the page shows of one evaluation: figures and words as the other reports have them, numbers for its plots."""
+"""One evaluation as the page shows it: figures and words as the other reports have them, numbers for its plots."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MOST_OF_A_TEXT = 2000
 
 @dataclass(frozen=True, slots=True)
 class EvaluationDetails:
-    """What the store tells beyond the report.
+    """The facts that the store has beyond the report.
 
     Attributes:
         details: where the details of each case are.
@@ -87,14 +87,18 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDet
         "traceback": list(map(short, entry.traceback)),
         "facts": _facts(entry, [path.against for path in found.paths.get(key, ())]),
         "cases": cases.columns(entry),
+        "in_blocks": entry.in_blocks,
+        "untrusted": _untrusted(entry, found.details),
         "history": _history(found.history.get(key, ()), entry),
         "paths": [_thinned(path) for path in _in_order(found.paths.get(key, ()), entry)],
     }
 
 
 def _measured(entry: Verdict) -> str:
-    """What the figures rest on, in words."""
+    """The cases and samples that the figures rest on, in words."""
     parts = [plural(entry.n_cases, "case"), plural(entry.n_samples, "sample") + " of the candidate"]
+    if entry.in_blocks:
+        parts = [f"{plural(entry.n_cases, 'pair')} of blocks" if entry.baseline else plural(entry.n_cases, "block")]
     if entry.n_skipped:
         parts.append(f"{plural(entry.n_skipped, 'case')} skipped")
     if entry.n_truncated:
@@ -102,8 +106,13 @@ def _measured(entry: Verdict) -> str:
     return ", ".join(parts)
 
 
+def _untrusted(entry: Verdict, details: DetailFiles) -> dict[str, str]:
+    """The pairs of blocks that can't be trusted, each with the reason."""
+    return {case: why for (of, case), why in details.broken.items() if entry.in_blocks and of == entry.id}
+
+
 def _facts(entry: Verdict, paths: Sequence[str]) -> list[str]:
-    """What else is to be known of an evaluation.
+    """Facts of an evaluation beside its figures.
 
     Args:
         paths: the comparisons of which it is shown how they stopped.

@@ -10,7 +10,7 @@ from harness.records import Report
 from harness.store import RunInfo, Store
 
 MOST_RUNS = 20
-"""How many earlier runs are read: each report may hold thousands of cases."""
+"""The most earlier runs that are read: each report may hold thousands of cases."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ _SCRIPTS = (
     "charts",
     "scatter",
     "claims",
+    "pairs",
     "evaluations",
     "overview",
     "cases",

@@ -1,1 +1,1 @@
-"""What a server did under load, as a person reads it."""
+"""A server under load, as a person reads of it."""

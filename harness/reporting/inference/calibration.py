@@ -1,4 +1,4 @@
-"""What `steelyard load --calibrate` prints."""
+"""The output of `steelyard load --calibrate`."""
 
 from __future__ import annotations
 

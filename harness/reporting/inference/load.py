@@ -44,7 +44,7 @@ def render_load(name: str, plan: LoadPlan, result: LoadResult, encoding: str = "
 
 
 def _loop(plan: LoadPlan) -> str:
-    """How requests arrive, in a few words."""
+    """The arrivals of requests, in a few words."""
     if plan.trace:
         return f"trace of {plural(len(plan.trace), 'request')}"
     if plan.concurrency is not None:
@@ -98,7 +98,7 @@ def _steps(encoding: str) -> str:
 
 
 def _told(plan: LoadPlan, result: LoadResult) -> Iterator[tuple[str, str]]:
-    """What is said below the table, each with its label."""
+    """The notes below the table, each with its label."""
     yield "requests", _requests(result)
     if result.errors:
         yield "errors", ", ".join(f"{kind} {count(number)}" for kind, number in result.errors.items())
@@ -124,7 +124,7 @@ def _told(plan: LoadPlan, result: LoadResult) -> Iterator[tuple[str, str]]:
 
 
 def _valid(plan: LoadPlan) -> str:
-    """What there is no doubt about, and which doubts the plan accepts."""
+    """The things that there is no doubt about, and the doubts that the plan accepts."""
     accepted = [name for name in DOUBTS if name in plan.accept]
     others = ", ".join(name for name in DOUBTS if name not in plan.accept)
     if not accepted:

@@ -46,7 +46,7 @@ _LONGEST_TYPED = 200
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """How much of a report is told: rows of what did not pass and of what passed, cases, their answers' cells."""
+    """The room that a report has: rows of what did not pass and of what passed, cases, their answers' cells."""
 
     rows: int
     greens: int
@@ -89,7 +89,7 @@ def markdown(report: Report, name: str = COMMENT_NAME, link: str | None = None) 
 
 
 def without_report(name: str = COMMENT_NAME, link: str | None = None) -> str:
-    """What a comment says of a gate that came to no report, so that the one of the run before does not stand.
+    """The comment for a gate that came to no report, so that the one of the run before does not stand.
 
     Raises:
         SettingsError: the name or the address can't be.
@@ -136,14 +136,14 @@ def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list
 
 
 def _versions(report: Report) -> list[str]:
-    """What was weighed against what, and on how much."""
+    """The versions that were weighed, and on how much."""
     told = [f"candidate {code(report.candidate.name, 60)}{kind_in_words(report.candidate)}"]
     told += [f"({chosen(report.best_of)})"] if report.best_of > 1 else []
     if report.baseline:
         told.append(f"against {code(report.baseline.name, 60)}{kind_in_words(report.baseline)}")
     if report.judges:
         told.append(f"judged by {', '.join(code(judge.name, 60) for judge in report.judges[:5])}")
-    facts = [plural(len(report.evaluations), "evaluation"), samples_in_words(report)]
+    facts = [plural(len(report.evaluations), "evaluation"), *samples_in_words(report)]
     facts += [duration(report.usage.wall_s), f"confidence {report.confidence_level:g}"]
     facts += [cost(report.usage.cost)] if report.usage.cost is not None else []
     facts += flops_in_words(report.usage)
@@ -173,8 +173,8 @@ def _figures(text: str) -> str:
 
 
 def _name_and_reason(row: TableRow) -> str:
-    """What an evaluation is called, and below it what is required, the reason of its verdict, the share of the
-    baseline's score that it keeps, or its first error.
+    """The name of an evaluation, and below it what is required, the reason of its verdict, the share of the baseline's
+    score that it keeps, and its first error.
     """
     required = f"required {row.required}" if row.required else ""
     told = "; ".join(text for text in (required, row.why) if text)
@@ -222,8 +222,8 @@ def _note(text: str) -> str:
 
 
 def _steps(report: Report) -> list[str]:
-    """What to do. Who reads a comment has another store and another last failure than the machine that wrote it: what
-    is red is run again by its name.
+    """The things to do. Who reads a comment has another store and another last failure than the machine that wrote it:
+    what is red is run again by its name.
     """
     steps = [step for step in next_steps(report) if not step.startswith("pytest --lf")]
     told = []
@@ -246,7 +246,7 @@ def _again(report: Report) -> list[str]:
 
 
 def _baseline(report: Report) -> str:
-    """What `--baseline` takes for the one of a report; a recorded one is called otherwise there than it is shown."""
+    """The value of `--baseline` for the one of a report; a recorded one is called otherwise there than it is shown."""
     records = (verdict.baseline_record for verdict in report.evaluations)
     recorded = next((record.name for record in records if record is not None), None)
     return recorded or (report.baseline.name if report.baseline else "none")

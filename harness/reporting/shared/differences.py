@@ -59,5 +59,5 @@ def margin_in_words(verdict: Verdict, against: Against | None = None) -> str:
 
 
 def _is_ratio(verdict: Verdict, against: Against | None) -> bool:
-    """Whether a comparison is of a ratio."""
+    """True for a comparison of a ratio."""
     return verdict.margin_is_relative and (against == "baseline" or (against is None and verdict.baseline is not None))

@@ -65,4 +65,4 @@ def _with_module(identity: str) -> str:
 
 
 COMMENT_NAME = "gate"
-"""What the comment of a pull request is called where nobody says otherwise."""
+"""The name of a pull request's comment where nobody says otherwise."""

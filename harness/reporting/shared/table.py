@@ -172,7 +172,7 @@ def greens(report: Report, hidden: Sequence[TableRow], width: int) -> list[str]:
 
 
 def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
-    """How many evaluations passed, the name of a single one, and what is to be known of them."""
+    """The number of evaluations that passed, the name of a single one, and what is to be known of them."""
     notes = []
     for word, is_same in (("worse", False), ("different", True)):
         if found := sum(_within_margin(row.verdict) for row in hidden if (row.verdict.aim == "same") == is_same):
@@ -195,7 +195,7 @@ def _widest_gap(whys: Sequence[int], sizes: Sequence[int], width: int) -> int | 
 
 
 def _room(sizes: Sequence[int], gap: int, width: int) -> int:
-    """What the columns leave of a line."""
+    """The cells of a line that its columns leave."""
     return width - INDENT - sum(size + gap for size in sizes)
 
 
@@ -221,7 +221,7 @@ def _difference(difference: Difference, places: int, verdict: Verdict) -> str:
 
 
 def _has_no_bounds(verdict: Verdict, of: Estimate | Difference) -> bool:
-    """Whether none are shown: nothing is left to chance, or nothing is proven (a measure that was cut short)."""
+    """True where none are shown: nothing is left to chance, or nothing is proven (a measure that was cut short)."""
     if verdict.is_certain:
         return True
     told = verdict.stopped_at is None and verdict.statistic is None
@@ -229,13 +229,13 @@ def _has_no_bounds(verdict: Verdict, of: Estimate | Difference) -> bool:
 
 
 def _is_unlabelled(verdict: Verdict) -> bool:
-    """Whether people decide it and none of their labels counts yet."""
+    """True where people decide it and none of their labels counts yet."""
     difference = shown_difference(verdict)
     return verdict.review is not None and difference is not None and math.isnan(difference.value)
 
 
 def _within_margin(verdict: Verdict) -> bool:
-    """Whether it is proven to be worse (or different, where that is what counts), though by less than the margin."""
+    """True where it is proven to be worse (or different, where that counts), though by less than the margin."""
     differences = [check.difference for check in verdict.checks]
     if verdict.aim == "same":
         return any(each.high < 0 or each.low > 0 for each in differences)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.decisions.reasons import percent
@@ -47,7 +47,7 @@ _ROW_COLOURS = {"x regressed": "31", "x failed": "31", "! error": "31", "? incon
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a report is written for one stream.
+    """The layout of a report for one stream.
 
     Attributes:
         width: columns of the terminal.
@@ -133,7 +133,7 @@ def render_stored(
 
 
 def next_steps(report: Report) -> list[str]:
-    """What the reader can do about this report, one text for each way."""
+    """The next steps of who reads this report, one text for each way."""
     steps = []
     kinds = Counter(verdict.verdict for verdict in report.evaluations)
     if interrupted(report):
@@ -151,7 +151,7 @@ def next_steps(report: Report) -> list[str]:
 
 
 def _more_samples(report: Report) -> list[str]:
-    """How to draw what would decide it: a single case is drawn until it is decided, or up to `max_samples`."""
+    """The ways to draw what would decide it: a single case is drawn until it is decided, or up to `max_samples`."""
     wanting = [each for each in report.evaluations if each.samples_needed and each.stopped_at is None]
     alone = [verdict for verdict in wanting if verdict.design == "sequential" and len(verdict.cases) == 1]
     steps = []
@@ -189,7 +189,7 @@ _WAYS_ON = {
 
 
 def _way_on(verdict: Verdict) -> str:
-    """What would help an open verdict most, of `_WAYS_ON`."""
+    """The key in `_WAYS_ON` of what would help an open verdict most."""
     if verdict.in_blocks:
         return "blocks"
     if verdict.about == "population":
@@ -230,7 +230,7 @@ def _header(report: Report, width: int, encoding: str) -> list[str]:
         versions.append(f"judged by {judges}")
     versions.append(f"confidence {report.confidence_level:g}")
     usage = report.usage
-    facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), samples_in_words(report)]
+    facts = [plural(len(report.evaluations), "evaluation"), duration(usage.wall_s), *samples_in_words(report)]
     facts += [cost(usage.cost)] if usage.cost is not None else []
     facts += flops_in_words(usage)
     dot = symbol("·", encoding)
@@ -247,31 +247,36 @@ def _version(version: VersionRef, encoding: str) -> str:
     return printable(version.name, 60, encoding=encoding) + kind_in_words(version)
 
 
-def samples_in_words(report: Report) -> str:
-    """What the bodies asked for, and where it came from, so that the parts add up to the whole.
+def samples_in_words(report: Report) -> list[str]:
+    """The samples and blocks that bodies asked for, and where they came from, so that the parts add up to the whole.
 
-    A verdict that was decided before all of it was there says on how many samples it rests. A run that measured blocks
-    alone says how many, of both versions.
+    A verdict that was decided before all of it was there says on how many samples it rests. Blocks are of both
+    versions.
     """
     usage = report.usage
-    in_blocks = [verdict.in_blocks for verdict in report.evaluations]
-    only_blocks = bool(in_blocks) and all(in_blocks)
-    parts = {
-        "measured now" if only_blocks else "drawn now": usage.model_calls,
-        "from the store": usage.stored_samples,
+    samples = {
+        "drawn now": usage.model_calls - usage.measured_blocks,
+        "from the store": usage.stored_samples - usage.stored_blocks,
         "shared by equal questions": usage.shared_samples,
     }
+    blocks = {"measured now": usage.measured_blocks, "from the store": usage.stored_blocks}
+    told = [*_asked_for("sample", samples), *_asked_for("block", blocks)]
+    return told or ["no model asked"]
+
+
+def _asked_for(what: str, parts: Mapping[str, int]) -> list[str]:
+    """The number of them, and where each part of it came from; nothing of none."""
     told = [(number, origin) for origin, number in parts.items() if number]
     if not told:
-        return "no model asked"
-    total = f"{plural(sum(parts.values()), 'block' if only_blocks else 'sample')} asked for"
+        return []
+    total = f"{plural(sum(parts.values()), what)} asked for"
     if len(told) == 1:
-        return f"{total}, all {told[0][1]}"
-    return f"{total} ({', '.join(f'{count(number)} {origin}' for number, origin in told)})"
+        return [f"{total}, all {told[0][1]}"]
+    return [f"{total} ({', '.join(f'{count(number)} {origin}' for number, origin in told)})"]
 
 
 def ranges(shown: Sequence[TableRow], confidence_level: float) -> list[str]:
-    """What the brackets of the table mean, where it has any."""
+    """The meaning of the table's brackets, where it has any."""
     shown = [row for row in shown if row.candidate and not row.verdict.is_certain]
     if not shown:
         return []
@@ -285,8 +290,8 @@ def ranges(shown: Sequence[TableRow], confidence_level: float) -> list[str]:
 
 
 def notes(report: Report, encoding: str) -> list[str]:
-    """What a reader must know before trusting the figures, what was spent first where the run had a budget; of a report
-    that folds what passed.
+    """The facts that a reader must know before trusting the figures, what was spent first where the run had a budget;
+    of a report that folds what passed.
     """
     return [*budget_notes(report), *_notes(report, encoding, folded=True)]
 

@@ -28,7 +28,7 @@ def failure_text(
     changes: Sequence[Change] = (),
     name: str | None = None,
 ) -> str:
-    """What happened, by how much and in which cases, in at most 80 columns.
+    """The failure of an evaluation: what happened, by how much and in which cases, in at most 80 columns.
 
     Args:
         verdict: one that did not pass.

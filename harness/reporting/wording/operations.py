@@ -9,7 +9,7 @@ _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
 def flops_in_words(usage: Usage) -> list[str]:
-    """How many operations each version spent in this run, a text each; of those for which they are known.
+    """The operations that each version spent in this run, a text each; of those for which they are known.
 
     >>> flops_in_words(Usage(flops={"smollm2": 1.234e13, "served": None}))
     ['12.3 TFLOP by smollm2']

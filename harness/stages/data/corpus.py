@@ -7,7 +7,7 @@ import difflib
 import functools
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -118,6 +118,7 @@ class Corpus:
         baseline: the corpus that it is weighed against, which is itself where it is the baseline; None where there is
             none.
         root: where relative paths of cases begin.
+        builder: builds it again, for `rebuild`; None where it was opened without its recipe.
     """
 
     def __init__(self, folder: Path, statistics: CorpusStatistics, parts: list[list[tuple[str, int]]]) -> None:
@@ -126,6 +127,7 @@ class Corpus:
         self.statistics = statistics
         self.baseline: Corpus | None = None
         self.root = Path()
+        self.builder: Callable[[Path, int], Corpus] | None = None
         self._keys = [[key for key, _ in shard] for shard in parts]
         self._places = [[place for _, place in shard] for shard in parts]
         self._contaminations: dict[tuple[str, str], Contamination] = {}
@@ -137,6 +139,20 @@ class Corpus:
     def fingerprint(self) -> str:
         """The digest of its documents, whatever recipe gave them."""
         return self.statistics.fingerprint
+
+    def rebuild(self, documents: Path, *, workers: int = 1) -> Corpus:
+        """The corpus that the same recipe makes of other documents.
+
+        Args:
+            documents: a file or a folder of files, as the settings have them.
+            workers: how many processes build it.
+
+        Raises:
+            UsageError: it can't be built of them.
+        """
+        if self.builder is None:
+            raise CorpusError(f"{self.name} was opened without its recipe, and can't be built again.")
+        return self.builder(documents, workers)
 
     def __len__(self) -> int:
         """How many documents were kept."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,13 @@ def _of(version: VersionSettings, corpus: Corpus) -> VersionSettings:
     return replace(version, engine_options={**version.engine_options, **made})
 
 
+def _rebuild(settings: Settings, name: str, documents: Path, workers: int) -> Corpus:
+    from harness.stages.data.corpus_build import build_corpus
+
+    corpora = {**settings.corpora, name: replace(settings.corpora[name], documents=str(documents))}
+    return build_corpus(replace(settings, corpora=corpora), name, executor={"name": "local", "workers": workers})
+
+
 def load_corpus(version: Version, context: StageContext) -> Corpus:
     """The corpus that a version is.
 
@@ -65,6 +73,7 @@ def load_corpus(version: Version, context: StageContext) -> Corpus:
         raise NotInLineageError(version.name, "corpus")
     corpus = open_corpus(Path(folder), version.name)
     corpus.root = context.settings.root
+    corpus.builder = partial(_rebuild, context.settings, version.name)
     other = context.baseline
     if other is not None and FOLDER in other.settings.engine_options:
         corpus.baseline = open_corpus(Path(other.settings.engine_options[FOLDER]), other.name)

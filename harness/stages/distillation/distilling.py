@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import DistilledSettings, Step
+from harness.config.customization import METHODS, DistilledSettings, Step
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
-from harness.models.corpus.spec import CONTENT, FOLDER
-from harness.models.weights.layers import drop_layers, layer_count
+from harness.models.adapters.merging import plain_options
+from harness.models.version import load_version
+from harness.models.weights.layers import layer_count
 from harness.models.weights.weights import materialize, weights_digest
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, with_step
+from harness.stages.distillation.answers import ANSWERS, check_prompts, write_answers
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
-from harness.stages.training.texts import TrainingData, find_data
+from harness.stages.training.texts import TrainingData, read_texts, training_data
 
 KIND = "distilled"
+SOFT_TARGETS = METHODS[0]
 TARGETS = "teachers"
 _PACKAGES = ("torch", "transformers")
 _RECIPE = 1
 """Raised with anything that changes what training gives."""
-_CHANGED = ("drop_layers", "quantized")
+_CHANGED = ("drop_layers", "merged", "adapter", "quantized")
 
 
 def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
@@ -53,28 +55,25 @@ def build_version(
     parts = _Parts(settings, version, step, progress)
 
     def build(folder: Path) -> None:
-        start = parts.start_folder(folder)
+        start = materialize(parts.start_with_layers(), settings.root)
+        is_soft = parts.distilled.method == SOFT_TARGETS
         request = TrainingRequest(
             version=version.name,
             settings=parts.distilled,
-            data=parts.data,
+            data=parts.data if is_soft else parts.answers(folder, progress),
             start=start,
-            teacher=materialize(parts.teacher.engine_options, settings.root),
-            targets=place_of(TARGETS, parts.teacher_recipe),
+            teacher=materialize(plain_options(parts.teacher.engine_options), settings.root) if is_soft else None,
+            targets=place_of(TARGETS, parts.teacher_recipe) if is_soft else None,
             folder=folder,
             threads=free_threads(),
         )
         train(request, progress)
-        shutil.rmtree(folder / _START, ignore_errors=True)
 
     try:
         made = make(KIND, parts.recipe, build, keeps_draft=True)
     except UsageError as error:
         raise UsageError(f"{settings.table(step.version)} distilled: {error}") from error
     return _with(version, step, made)
-
-
-_START = "start"
 
 
 class _Parts:
@@ -91,25 +90,42 @@ class _Parts:
         if name == version.name:
             raise UsageError(f"{self.where}: {name} can't be its own teacher.")
         self.teacher = built(settings, name, progress=progress)
-        if "weights" not in self.teacher.engine_options:
-            raise UsageError(f"{self.where}: teacher {name!r} has no weights, so that its logits can't be known.")
-        self.data = self._data(progress)
+        if self.distilled.method == SOFT_TARGETS and "weights" not in self.teacher.engine_options:
+            raise UsageError(
+                f"{self.where}: teacher {name!r} has no weights, so that its logits can't be known. method = "
+                '"sequence" teaches by its answers.'
+            )
+        if self.distilled.layers is not None and "weights" not in self.teacher.engine_options:
+            raise UsageError(
+                f"{self.where}: teacher {name!r} has no weights of which layers could be left out; give the student "
+                "weights of its own."
+            )
+        self.data = training_data(settings, self.distilled.data, progress)
 
-    def _data(self, progress: BuildProgress) -> TrainingData:
-        name = self.distilled.data
-        if name not in self.settings.corpora:
-            return find_data(self.settings, name, None, None)
-        options = built(self.settings, name, progress=progress).engine_options
-        return find_data(self.settings, name, Path(options[FOLDER]), options[CONTENT])
+    def answers(self, folder: Path, progress: BuildProgress) -> TrainingData:
+        """The teacher's answers to the prompts, in the folder of the student.
+
+        Raises:
+            UsageError: a text is no prompt, or the teacher can't be asked.
+        """
+        texts = list(read_texts(self.data))
+        check_prompts(texts, self.data.name)
+        path = folder / ANSWERS
+        teacher = load_version(self.teacher, self.settings.root)
+        write_answers(self.settings, teacher, self.distilled, texts, path, (self.version.name, progress))
+        return TrainingData(self.data.name, path, self.data.digest, is_corpus=False)
 
     @property
     def teacher_recipe(self) -> Mapping[str, Any]:
-        """What the teacher's logits depend on."""
+        """What the teacher's logits depend on; or its answers, where these are what it teaches by."""
+        packages = {name: version_of(name) for name in _PACKAGES}
+        if self.distilled.method != SOFT_TARGETS:
+            return {"teacher": load_version(self.teacher, self.settings.root).fingerprint, "packages": packages}
         return {
-            "teacher": weights_digest(self.teacher.engine_options, self.settings.root),
+            "teacher": weights_digest(plain_options(self.teacher.engine_options), self.settings.root),
             "top_k": self.distilled.top_k,
             "temperature": self.distilled.temperature,
-            "packages": {name: version_of(name) for name in _PACKAGES},
+            "packages": packages,
         }
 
     @property
@@ -121,16 +137,17 @@ class _Parts:
             "recipe": _RECIPE,
             "teacher": self.teacher_recipe,
             "data": self.data.digest,
-            "start": None if self.distilled.layers is not None else weights_digest(self._start, self.settings.root),
+            "start": None if self.distilled.layers is not None else weights_digest(self.start, self.settings.root),
         }
 
     @property
-    def _start(self) -> dict[str, Any]:
-        """The options of the weights that the student starts from."""
+    def start(self) -> dict[str, Any]:
+        """The options of the weights that the student starts from; of the teacher's where it has fewer layers."""
         if self.distilled.weights is not None:
             return {**_bare(self.version.engine_options), "weights": self.distilled.weights}
         if self.distilled.layers is not None:
-            return _bare(self.teacher.engine_options)
+            plain = plain_options(self.teacher.engine_options)
+            return {name: value for name, value in plain.items() if name != "quantized"}
         if "quantized" in self.version.engine_options:
             raise UsageError(f"{self.where}: the student's weights are rounded, and can't be trained.")
         if str(self.version.engine_options.get("weights", "")).startswith("built:"):
@@ -140,26 +157,33 @@ class _Parts:
             )
         return dict(self.version.engine_options)
 
-    def start_folder(self, folder: Path) -> Path:
-        """The folder of the weights that the student starts from; made in `folder` where layers are left out."""
-        source = materialize(self._start, self.settings.root)
+    def start_with_layers(self) -> dict[str, Any]:
+        """The options of the weights that the student starts from, with the layers that it has."""
         if self.distilled.layers is None:
-            return source
-        start = folder / _START
-        if start.is_dir():
-            return start
+            return self.start
+        source = materialize(self.start, self.settings.root)
         count = layer_count(source)
         if count is None or not 1 <= self.distilled.layers < count:
             raise UsageError(f"student = {{ layers = {self.distilled.layers} }}: the teacher has {count}; take fewer.")
         kept = {
             round(place * (count - 1) / max(1, self.distilled.layers - 1)) for place in range(self.distilled.layers)
         }
-        draft = folder / f"{_START}.draft"
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
-        drop_layers(source, draft, [layer for layer in range(count) if layer not in kept])
-        draft.replace(start)
-        return start
+        return {"weights": str(source), "drop_layers": [layer for layer in range(count) if layer not in kept]}
+
+
+def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tuple[dict[str, Any], TrainingData]:
+    """What a student was made of: the options of the weights that it started from, and the data.
+
+    Args:
+        step: of the version, by which it was made.
+
+    Raises:
+        UsageError: they are not there.
+    """
+    base = settings.version(step.version).base
+    own = version if base is None else built(settings, base, offline=True)
+    parts = _Parts(settings, own, step)
+    return parts.start_with_layers(), parts.data
 
 
 def _bare(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How a version foresees texts beside its reference, position by position."""
+"""The divergence of a version from its reference on texts, position by position."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class PositionDivergence:
         same_top: whether both have the same most probable token here.
         change: the probability of the text's own token under the version, less that under the reference.
         log_likelihood, reference_log_likelihood: of the text's own token, in nats.
+        js: the Jensen-Shannon divergence of both, in nats; None where not all of both distributions is known.
     """
 
     kl: float
@@ -35,6 +36,7 @@ class PositionDivergence:
     change: float
     log_likelihood: float
     reference_log_likelihood: float
+    js: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,30 @@ class TextDivergence:
         return self._measure([each.kl_reverse for each in self.positions])
 
     @property
+    def js(self) -> Measure:
+        """The mean Jensen-Shannon divergence over the positions, in nats a token.
+
+        Raises:
+            EngineError: not all of both distributions is known.
+        """
+        values = [each.js for each in self.positions if each.js is not None]
+        if len(values) < len(self.positions):
+            raise EngineError(
+                "The Jensen-Shannon divergence needs both distributions whole, and a part of one is known."
+            )
+        return self._measure(values)
+
+    @property
+    def log_likelihood(self) -> float:
+        """The mean log likelihood of the text's own tokens under the version, in nats."""
+        return math.fsum(each.log_likelihood for each in self.positions) / len(self.positions)
+
+    @property
+    def reference_log_likelihood(self) -> float:
+        """The same under the reference."""
+        return math.fsum(each.reference_log_likelihood for each in self.positions) / len(self.positions)
+
+    @property
     def same_top(self) -> float:
         """The share of positions at which both have the same most probable token."""
         return sum(each.same_top for each in self.positions) / len(self.positions)
@@ -72,13 +98,7 @@ class TextDivergence:
 
 
 def read_positions(answer: Mapping[str, Any]) -> TextDivergence:
-    """What the reference's process found of a text.
-
-    Raises:
-        EngineError: it could not compare the text; with its reason.
-    """
-    if "error" in answer:
-        raise EngineError(str(answer["error"]))
+    """The divergence on a text, as the reference's process tells it."""
     return TextDivergence(
         tuple(PositionDivergence(*row) for row in answer["positions"]), bool(answer["is_lower_bound"])
     )

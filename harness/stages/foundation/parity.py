@@ -53,7 +53,7 @@ def _text(line: str, number: int, path: Path) -> str:
 def compare_served(
     settings: Settings, name: str, against: str, texts: Sequence[str], top: int, step: Callable[[], None]
 ) -> list[TextDivergence]:
-    """What the engine of a version foresees of each text, beside the weights of a version in 32 bits.
+    """The divergence of a version's engine from a version's weights in 32 bits, on each text.
 
     Args:
         name: the version whose engine is asked.

@@ -7,18 +7,11 @@ starts when it is first asked.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Coroutine, Mapping
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, Protocol
 
-from harness.config import child_environment
-from harness.errors import EngineError, SettingsError
-from harness.models.processes.frames import encode_frame, read_frame
+from harness.errors import EngineError
+from harness.models.processes.answering import AskedProcess
 from harness.models.version import Version
 from harness.records import Sample
 from harness.requests.bridge import settle
@@ -28,7 +21,7 @@ from harness.stages.lineage import StageContext
 
 _CHANGES = ("quantized", "dtype", "max_model_len")
 """Settings that say how weights are computed, and not which they are."""
-_GRACE_S = 5.0
+_MODULE = "harness.stages.foundation.reference_process"
 
 
 class Reference:
@@ -45,12 +38,11 @@ class Reference:
         self, version: str, options: Mapping[str, Any], root: str, other: Mapping[str, Any] | None = None
     ) -> None:
         self.version = version
-        self._start = {"options": dict(options), "other": None if other is None else dict(other), "root": root}
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lock = threading.Lock()
+        start = {"options": dict(options), "other": None if other is None else dict(other), "root": root}
+        self._process = AskedProcess(f"The reference of {version}", _MODULE, start)
 
     def compare(self, sample: Sample) -> Coroutine[Any, Any, TextDivergence]:
-        """How far what a version foresees of a text is from the reference, at each position.
+        """The divergence of what a version foresees of a text from the reference, at each position.
 
         In a `def` body the result is given directly.
 
@@ -71,63 +63,14 @@ class Reference:
         """Send one message to the process and wait for its answer; the process is started first if it was not.
 
         Raises:
-            SettingsError, EngineError: it could not start, or has ended.
+            SettingsError: it could not start.
+            EngineError: it could not compare the text, with its reason, or has ended.
         """
-        with self._lock:
-            if self._process is None:
-                self._process = self._started()
-            return self._exchange(self._process, dict(message))
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "harness.stages.foundation.reference_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=child_environment({"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}),
-            start_new_session=True,
-        )
-        ready = self._exchange(process, self._start)
-        if "failed" in ready:
-            _end(process)
-            raise SettingsError(f"The reference of {self.version} could not start: {ready['failed']}")
-        return process
-
-    def _exchange(self, process: subprocess.Popen[bytes], message: dict[str, Any]) -> dict[str, Any]:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            process.stdin.write(encode_frame(message))
-            process.stdin.flush()
-            answer = read_frame(cast("BinaryIO", process.stdout))
-        except (BrokenPipeError, ValueError):
-            answer = None
-        if answer is None:
-            raise EngineError(
-                f"The process of the reference of {self.version} ended (exit code {process.wait()}); the system ends "
-                "processes when memory runs out."
-            )
-        return answer
+        return self._process.ask(message)
 
     def close(self) -> None:
-        """End the process: kindly, and after some seconds by force."""
-        process, self._process = self._process, None
-        if process is not None:
-            _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(OSError):
-        if process.stdin is not None:
-            process.stdin.close()
-    try:
-        process.wait(_GRACE_S)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+        """End the process."""
+        self._process.close()
 
 
 class SyncReference(Protocol):
@@ -140,7 +83,7 @@ class SyncReference(Protocol):
 
 
 def sampled_message(sample: Sample) -> dict[str, Any]:
-    """What the reference's process needs of a sample of `model.prompt_logprobs`.
+    """The message for the reference's process, of a sample of `model.prompt_logprobs`.
 
     Raises:
         EngineError: the sample has no log probabilities, no alternatives, or is of a text longer than a window.

@@ -1,47 +1,30 @@
-"""The process of a reference: `python -m harness.stages.foundation.reference_process`.
-
-Messages come in on the standard input and answers leave on what was the standard output, as frames. It ends when its
-input does.
-"""
+"""The process of a reference: `python -m harness.stages.foundation.reference_process`."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import SettingsError, SteelyardError
-from harness.models.processes.frames import encode_frame, read_frame
+from harness.errors import EngineError, SettingsError
+from harness.models.adapters.merging import adapted
+from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token
 from harness.models.weights.weights import materialize, tokenizer_path
-from harness.statistics import kl_divergence
+from harness.statistics import js_divergence, kl_divergence
 
 _AT_ONCE = 128
 """Positions whose whole distributions are compared together: 200 MB for a vocabulary of 50,000."""
 
 
 def main() -> None:
-    """Load the weights that the first message names, then answer until the input ends."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    start = read_frame(sys.stdin.buffer)
-    if start is None:
-        return
-    try:
-        comparer = Comparer(start)
-    except Exception as error:  # noqa: BLE001  whatever a model's code raises must reach the parent
-        reason = str(error) if isinstance(error, SteelyardError) else f"{type(error).__name__}: {error}"
-        answers.write(encode_frame({"failed": reason}))
-        return
-    answers.write(encode_frame({"ready": True}))
-    while (message := read_frame(sys.stdin.buffer)) is not None:
-        try:
-            answer = comparer.answer(message)
-        except (SteelyardError, ValueError, RuntimeError) as error:
-            answer = {"error": str(error)}
-        answers.write(encode_frame(answer))
+    """Load the weights that the first message names, and answer."""
+    answer_messages(_loaded)
+
+
+def _loaded(start: dict[str, Any]) -> tuple[bool, Answering]:
+    """That it is ready, and what compares."""
+    return True, Comparer(start).answer
 
 
 class Comparer:
@@ -61,11 +44,11 @@ class Comparer:
         self._tokenizer = AutoTokenizer.from_pretrained(
             str(tokenizer_path(options, root) or folder), clean_up_tokenization_spaces=False
         )
-        self._model = _load(folder)
+        self._model = _load(folder, options)
         self._window = self._model.config.max_position_embeddings
         self._other = None
         if start["other"] is not None:
-            self._other = _load(materialize(start["other"], root))
+            self._other = _load(materialize(start["other"], root), start["other"])
             sizes = [each.config.vocab_size for each in (self._model, self._other)]
             if sizes[0] != sizes[1]:
                 raise SettingsError(f"the vocabularies have {sizes[0]:,} and {sizes[1]:,} tokens; compare equal ones")
@@ -74,16 +57,16 @@ class Comparer:
         """Compare one text: a `text` with both weights in full, or `tokens` with what an engine foresees of them.
 
         Raises:
-            ValueError: tokens that the reference does not have, or more than go into its window.
+            EngineError: tokens that the reference does not have, or more than go into its window.
         """
         if "text" in message:
             tokens = self._tokenizer.encode(message["text"], add_special_tokens=False)
         else:
             tokens = self._ids(message["tokens"])
         if not tokens:
-            raise ValueError("a text without tokens has nothing to compare")
+            raise EngineError("a text without tokens has nothing to compare")
         if len(tokens) > self._window:
-            raise ValueError(f"the text has {len(tokens)} tokens, and the weights read {self._window} at once")
+            raise EngineError(f"the text has {len(tokens)} tokens, and the weights read {self._window} at once")
         logits = self._logits(self._model, tokens)
         if "text" in message:
             positions = _compare_whole(logits, self._logits(self._other, tokens), tokens)
@@ -105,16 +88,17 @@ class Comparer:
         named = [None if number is None else self._tokenizer.convert_ids_to_tokens(number) for number in ids]
         unknown = next((piece for piece, same in zip(pieces, named, strict=True) if piece != same), None)
         if unknown is not None:
-            raise ValueError(f"the reference's vocabulary has no token {unknown!r}: the engine has another tokenizer")
+            raise EngineError(f"the reference's vocabulary has no token {unknown!r}: the engine has another tokenizer")
         return list(ids)
 
 
-def _load(folder: Path) -> Any:
-    """A model that computes in 32 bits, whatever its weights are kept in."""
+def _load(folder: Path, options: Mapping[str, Any]) -> Any:
+    """A model that computes in 32 bits, whatever its weights are kept in, with its adapter beside them, if any."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval()
+    return model if "adapter" not in options else adapted(model, Path(options["adapter"])).get_base_model()
 
 
 def _compare_whole(reference: Any, other: Any, tokens: list[int]) -> list[list[Any]]:
@@ -128,7 +112,8 @@ def _compare_whole(reference: Any, other: Any, tokens: list[int]) -> list[list[A
         same = (p.argmax(-1) == q.argmax(-1)).tolist()
         own = tokens[part]
         likely = [(float(logs_q[row, token]), float(logs_p[row, token])) for row, token in enumerate(own)]
-        rows += _rows(forward, reverse, same, likely)
+        middle = js_divergence(logs_p, logs_q)
+        rows += [[*row, float(each)] for row, each in zip(_rows(forward, reverse, same, likely), middle, strict=True)]
     return rows
 
 

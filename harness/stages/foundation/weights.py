@@ -30,7 +30,7 @@ class Weights:
 
     @functools.cached_property
     def description(self) -> WeightsDescription:
-        """What the heads of the files tell: what `steelyard describe` shows."""
+        """The weights as the heads of their files describe them, and as `steelyard describe` shows them."""
         return describe_weights(self._options, self._root)
 
     @functools.cached_property

@@ -34,7 +34,7 @@ class ServerAddress:
 
 
 def has_address(version: Version) -> bool:
-    """Whether a server answers for a version already; else it must be served first."""
+    """True where a server answers for a version already; else it must be served first."""
     return engine_spec(version.settings.engine).is_endpoint(version.settings.engine_options)
 
 
@@ -59,5 +59,5 @@ def address_of(version: Version) -> ServerAddress:
 
 
 def is_servable(version: Version) -> bool:
-    """Whether vLLM can serve a version here: it has weights, and vLLM for its engine."""
+    """True where vLLM can serve a version here: it has weights, and vLLM for its engine."""
     return version.settings.engine == "vllm" and "weights" in version.settings.engine_options

@@ -48,7 +48,8 @@ class Repeated:
 
     @property
     def same(self) -> dict[str, bool]:
-        """Whether the answer was the same: `alone_again`, `beside_others`, `other_order`, `after_restart`.
+        """True where the answer was the same, by the way of asking: `alone_again`, `beside_others`, `other_order`,
+        `after_restart`.
 
         A version behind an address can't be restarted, and has no `after_restart`.
         """
@@ -84,7 +85,7 @@ class Repeats:
         self._rounds: asyncio.Task[None] | None = None
 
     def of(self, prompt: str | Sequence[Mapping[str, Any]], **sampling: Any) -> Coroutine[Any, Any, Repeated]:
-        """What becomes of a prompt that is asked again; awaited in an `async def` body.
+        """The answers to a prompt that is asked again; awaited in an `async def` body.
 
         Args:
             prompt: the user's message, or chat messages, as `model.chat` takes them.
@@ -119,7 +120,7 @@ class Repeats:
         return await future
 
     def _stored(self, source: SampleSource, question: KeyedQuestion) -> Repeated | None:
-        """What an earlier run found, of the newest generation that has it."""
+        """The answers of an earlier run, of the newest generation that has them."""
         assert self._context.store is not None
         keys = [question.key(generation) for generation in (source.generation, *source.older)]
         kept = self._context.store.find(keys)
@@ -214,7 +215,7 @@ class Repeats:
     def _keep(
         self, asked: Sequence[tuple[Request, KeyedQuestion, asyncio.Future[Repeated]]], found: Sequence[Repeated]
     ) -> list[Repeated]:
-        """What a round found, as the store has it: another run may have been first."""
+        """The answers of a round, as the store has them: another run may have been first."""
         source, store = self._context.source, self._context.store
         assert source is not None
         assert store is not None
@@ -282,6 +283,6 @@ def _parts(first: Sample, second: Sample) -> tuple[list[str], list[str], str]:
 
 
 def _common(first: Sequence[str], second: Sequence[str]) -> int:
-    """How many parts are the same from the beginning."""
+    """The number of parts that are the same from the beginning."""
     shorter = min(len(first), len(second))
     return next((place for place in range(shorter) if first[place] != second[place]), shorter)

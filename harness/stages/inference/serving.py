@@ -52,11 +52,11 @@ class Server:
 
     @property
     def is_ours(self) -> bool:
-        """Whether this run started it, and may stop it."""
+        """True for one that this run started, and may stop."""
         return self.target.pid is not None
 
     def metrics(self) -> str:
-        """What the server counts, as its /metrics says it (Prometheus).
+        """The server's counters, as its /metrics has them (Prometheus).
 
         Raises:
             EngineError: there is none, or nobody answers.

@@ -22,6 +22,8 @@ class TrainingRequest:
         targets: the folder in which the teacher's logits are kept for the next student; None without a teacher.
         folder: where the result goes, and until then what training goes on from after it was killed.
         threads: of the processor that training may take.
+        start_digest: what identifies the weights that it starts from.
+        places_at_once: tokens computed at once; None for as many as is usual.
     """
 
     version: str
@@ -32,3 +34,5 @@ class TrainingRequest:
     targets: Path | None
     folder: Path
     threads: int
+    start_digest: str = ""
+    places_at_once: int | None = None

@@ -9,8 +9,11 @@ from pathlib import Path
 
 from harness.config import Settings
 from harness.errors import UsageError
+from harness.models.corpus.spec import CONTENT, FOLDER
 from harness.models.weights.content_hash import file_hash
 from harness.records import Messages
+from harness.stages.build_state import BuildProgress, unseen
+from harness.stages.building import built
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +48,15 @@ class TrainingData:
     is_corpus: bool
 
 
-def find_data(settings: Settings, name: str, corpus_folder: Path | None, corpus_content: str | None) -> TrainingData:
-    """What the setting `data` names.
-
-    Args:
-        corpus_folder, corpus_content: of the corpus of this name, where it is one.
+def training_data(settings: Settings, name: str, progress: BuildProgress = unseen) -> TrainingData:
+    """What the setting `data` names; a corpus is built first.
 
     Raises:
-        UsageError: it is neither a corpus nor a file.
+        UsageError: it is neither a corpus nor a file, or the corpus can't be built.
     """
-    if corpus_folder is not None and corpus_content is not None:
-        return TrainingData(name, corpus_folder, corpus_content, is_corpus=True)
+    if name in settings.corpora:
+        options = built(settings, name, progress=progress).engine_options
+        return TrainingData(name, Path(options[FOLDER]), options[CONTENT], is_corpus=True)
     path = settings.root / name
     if not path.is_file():
         corpora = ", ".join(settings.corpora) or "none"

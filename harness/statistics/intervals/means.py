@@ -134,25 +134,27 @@ def clustered_mean(
     level = 0.5 + check_confidence(confidence_level) / 2
     suite = summarise(scores, clusters, bounded)
     mean = suite.mean
-    n_effective = effective_n(mean, suite.n_scores) if suite.bounded else math.nan
     quantile = t_quantile(level, mean.degrees)
     if suite.bounded:
-        low = wilson_bound(mean.value, n_effective, -quantile)
-        high = wilson_bound(mean.value, n_effective, quantile)
-        error = mean.standard_error if mean.degrees else 0.5
-        if suite.binary:
-            return MeanEstimate(mean.value, error, low, high, n_effective, _wilson_name(n_effective, mean))
-        half = quantile * mean.standard_error
-        if is_thin(mean) or mean.degrees < 1 or mean.variance == 0:
-            low, high = min(low, mean.value - half), max(high, mean.value + half)
-            return MeanEstimate(mean.value, error, max(low, 0.0), min(high, 1.0), n_effective, _thin_name(mean))
-        low, high = max(0.0, mean.value - half), min(1.0, mean.value + half)
-        return MeanEstimate(mean.value, error, low, high, n_effective, _student_name(mean))
+        return _bounded_mean(mean, effective_n(mean, suite.n_scores), quantile, binary=suite.binary)
     if mean.degrees < 1 or mean.variance == 0:
         return MeanEstimate(mean.value, math.inf, -math.inf, math.inf, math.nan, UnknownContrast(0.0).method)
+    low, high = (mean.value + sign * quantile * mean.standard_error for sign in (-1, 1))
+    return MeanEstimate(mean.value, mean.standard_error, low, high, math.nan, _student_name(mean))
+
+
+def _bounded_mean(mean: MeanSpread, n_effective: float, quantile: float, *, binary: bool) -> MeanEstimate:
+    """The estimate of scores in [0, 1], as `clustered_mean` tells it."""
+    low, high = (wilson_bound(mean.value, n_effective, each) for each in (-quantile, quantile))
+    error = mean.standard_error if mean.degrees else 0.5
+    if binary:
+        return MeanEstimate(mean.value, error, low, high, n_effective, _wilson_name(n_effective, mean))
     half = quantile * mean.standard_error
-    error = mean.standard_error
-    return MeanEstimate(mean.value, error, mean.value - half, mean.value + half, math.nan, _student_name(mean))
+    if is_thin(mean) or mean.degrees < 1 or mean.variance == 0:
+        low, high = min(low, mean.value - half), max(high, mean.value + half)
+        return MeanEstimate(mean.value, error, max(low, 0.0), min(high, 1.0), n_effective, _thin_name(mean))
+    low, high = max(0.0, mean.value - half), min(1.0, mean.value + half)
+    return MeanEstimate(mean.value, error, low, high, n_effective, _student_name(mean))
 
 
 def threshold_contrast(

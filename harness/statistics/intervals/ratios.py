@@ -142,20 +142,8 @@ def mean_ratio(
     (0.882, 0.706, 1.033)
     """
     level = 0.5 + check_confidence(confidence_level) / 2
-    own, other = (
-        case_means(as_scores(each, name)) for each, name in ((candidate, "candidate"), (baseline, "baseline"))
-    )
-    if own.shape != other.shape:
-        raise ValueError(f"candidate has {len(own)} cases, baseline {len(other)}; give the same cases of both.")
-    both = ~np.isnan(own) & ~np.isnan(other)
-    groups = group_indices(clusters, len(own))
-    pairs = np.stack([own, other], axis=1)[both]
-    if groups is not None:
-        numbers = np.unique(groups[both], return_inverse=True)[1]
-        pairs = summed(pairs, numbers, int(numbers.max(initial=-1)) + 1)
+    pairs = _independent_pairs(candidate, baseline, clusters)
     n = len(pairs)
-    if n < 2:
-        raise ValueError(f"{n} independent pairs of scores tell nothing of their spread; give 2 or more.")
     mean, other_mean = pairs.mean(axis=0).tolist()
     if other_mean == 0:
         raise ValueError("The baseline's mean is 0, of which nothing is a multiple.")
@@ -167,3 +155,23 @@ def mean_ratio(
         return RatioEstimate(value, -math.inf, math.inf)
     half = math.sqrt(max(0.0, b * b - a * c))
     return RatioEstimate(value, (b - half) / a, (b + half) / a)
+
+
+def _independent_pairs(
+    candidate: npt.ArrayLike, baseline: npt.ArrayLike, clusters: Sequence[Any] | npt.NDArray[Any] | None
+) -> FloatArray:
+    """Means of the cases that both have, (n, 2); those of a cluster are one pair, of their sums."""
+    own, other = (
+        case_means(as_scores(each, name)) for each, name in ((candidate, "candidate"), (baseline, "baseline"))
+    )
+    if own.shape != other.shape:
+        raise ValueError(f"candidate has {len(own)} cases, baseline {len(other)}; give the same cases of both.")
+    both = ~np.isnan(own) & ~np.isnan(other)
+    groups = group_indices(clusters, len(own))
+    pairs: FloatArray = np.stack([own, other], axis=1)[both]
+    if groups is not None:
+        numbers = np.unique(groups[both], return_inverse=True)[1]
+        pairs = summed(pairs, numbers, int(numbers.max(initial=-1)) + 1)
+    if len(pairs) < 2:
+        raise ValueError(f"{len(pairs)} independent pairs of scores tell nothing of their spread; give 2 or more.")
+    return pairs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,10 @@ from harness.statistics.spread import t_quantile
 @dataclass(frozen=True, slots=True)
 class PredictionPoweredMean:
     """The mean of what people would have said, with its interval.
+
+    The interval is t's with labels less one degrees of freedom; of labels in [0, 1] the mean and its bounds stay there.
+    Where the estimate shows no spread at all, or all of its interval lies outside, it is that of the labels alone by
+    `clustered_mean`, which always has width for scores in [0, 1].
 
     `weight` is how far the judge was trusted: 0 leaves the labels alone. One-sided alternatives leave the other side of
     the interval infinite.
@@ -59,14 +63,8 @@ def ppi_mean(
     Returns
     -------
     PredictionPoweredMean
-        t with labels less one degrees of freedom; of labels in [0, 1] the mean and its bounds stay there. Where the
-        estimate shows no spread at all, or all of its interval lies outside, the labels alone by `clustered_mean`,
-        whose interval always has width for scores in [0, 1].
-
-    Notes
-    -----
-    Where the judge was wrong on fewer than about 5 of the labelled items, its error rate is hardly known and the
-    interval too narrow: use `weight=0` there.
+        Where the judge was wrong on fewer than about 5 of the labelled items, its error rate is hardly known and the
+        interval too narrow: use `weight=0` there.
 
     References
     ----------
@@ -82,17 +80,41 @@ def ppi_mean(
     """
     level = check_confidence(confidence_level)
     check_alternative(alternative)
-    human, judged = _scores(labels, "labels"), _scores(judge_on_labelled, "judge_on_labelled")
+    human, judged = _labelled(labels, judge_on_labelled)
     rest = _scores(judge_on_unlabelled, "judge_on_unlabelled")
+    chances = None if inclusion_probabilities is None else _probabilities(inclusion_probabilities, len(human))
+    found = _two_sided(human, judged, rest, chances, weight, 0.5 + level / 2 if alternative == "two-sided" else level)
+    return _one_sided(found, alternative)
+
+
+def _one_sided(found: PredictionPoweredMean, alternative: Alternative) -> PredictionPoweredMean:
+    """The estimate without the bound that is not asked for."""
+    low = -math.inf if alternative == "less" else found.low
+    return replace(found, low=low, high=math.inf if alternative == "greater" else found.high)
+
+
+def _labelled(labels: npt.ArrayLike, judge_on_labelled: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """What people and the judge say of the same items, two or more."""
+    human, judged = _scores(labels, "labels"), _scores(judge_on_labelled, "judge_on_labelled")
     if len(human) != len(judged):
         raise ValueError(f"{len(human)} labels for {len(judged)} judged items; give both for the same items.")
     if len(human) < 2:
         raise ValueError(f"{len(human)} labels show no spread; at least 2 are needed.")
-    level = 0.5 + level / 2 if alternative == "two-sided" else level
-    if inclusion_probabilities is None:
+    return human, judged
+
+
+def _two_sided(
+    human: FloatArray,
+    judged: FloatArray,
+    rest: FloatArray,
+    chances: FloatArray | None,
+    weight: Literal["optimal"] | float,
+    level: float,
+) -> PredictionPoweredMean:
+    """The estimate with both bounds, each one-sided at a level; by the labels alone where these leave no width."""
+    if chances is None:
         chosen, value, error = _simple(human, judged, rest, weight)
     else:
-        chances = _probabilities(inclusion_probabilities, len(human))
         chosen, value, error = _weighted(human, judged, rest, chances, weight)
     half = t_quantile(level, len(human) - 1) * error
     low, high = value - half, value + half
@@ -100,19 +122,10 @@ def ppi_mean(
         value, low, high = (min(1.0, max(0.0, each)) for each in (value, low, high))
     if low < high:
         name = "labels alone" if chosen == 0 else f"prediction-powered, weight {chosen:.2f}"
-        method = f"{name}, t with {len(human) - 1} df"
-    else:
-        alone = clustered_mean(human, None, 2 * level - 1)
-        value, error, low, high = alone.value, alone.standard_error, alone.low, alone.high
-        chosen, method = 0.0, f"labels alone: {alone.method}"
-    return PredictionPoweredMean(
-        value=value,
-        standard_error=error,
-        low=-math.inf if alternative == "less" else low,
-        high=math.inf if alternative == "greater" else high,
-        weight=chosen,
-        method=method,
-    )
+        return PredictionPoweredMean(value, error, low, high, chosen, f"{name}, t with {len(human) - 1} df")
+    alone = clustered_mean(human, None, 2 * level - 1)
+    method = f"labels alone: {alone.method}"
+    return PredictionPoweredMean(alone.value, alone.standard_error, alone.low, alone.high, 0.0, method)
 
 
 def _simple(human: FloatArray, judged: FloatArray, rest: FloatArray, weight: str | float) -> tuple[float, float, float]:

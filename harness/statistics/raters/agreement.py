@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -54,43 +54,66 @@ def cohen_kappa(
     >>> round(cohen_kappa(["yes"] * 25 + ["no"] * 25, ["yes"] * 20 + ["no"] * 5 + ["yes"] * 10 + ["no"] * 15).value, 3)
     0.4
     """
+    if weights not in (None, "linear", "quadratic"):
+        raise ValueError(f"weights = {weights!r} is not one of None, 'linear', 'quadratic'.")
+    rows, columns, k = _numbered(*_pair_of_ratings(first, second))
+    kappa, table = _kappa_of(_costs(k, weights)), np.zeros((k, k))
+    np.add.at(table, (rows, columns), 1.0)
+    left_out = _left_out(kappa, table, list(zip(rows.tolist(), columns.tolist(), strict=True)))
+    value, all_agree = kappa(table), bool((rows == columns).all())
+    if np.ptp(left_out) < 1e-12 and not all_agree:
+        return posterior(table, kappa, value, confidence_level)
+    return jackknifed(value, left_out, confidence_level, "Cohen's kappa")
+
+
+def _pair_of_ratings(first: npt.ArrayLike, second: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The ratings of both, one of each for each unit."""
     one, other = _categories(first), _categories(second)
     if one.ndim != 1 or one.shape != other.shape:
         raise ValueError(f"Ratings of shapes {one.shape} and {other.shape}; give one of each rater for each unit.")
     if _missing(one) or _missing(other):
         raise ValueError("A rating is missing; leave out units that one rater did not see.")
-    if weights not in (None, "linear", "quadratic"):
-        raise ValueError(f"weights = {weights!r} is not one of None, 'linear', 'quadratic'.")
-    try:
-        categories, codes = np.unique(np.concatenate([one, other]), return_inverse=True)
-    except TypeError:
-        raise ValueError("Ratings are of several kinds; give numbers or texts.") from None
-    _check_units(len(one), len(categories))
-    k = len(categories)
-    distance = np.abs(np.subtract.outer(np.arange(k), np.arange(k))).astype(np.float64)
-    costs: FloatArray = (distance > 0).astype(np.float64) if weights is None else distance
-    if weights == "quadratic":
-        costs = distance**2
-    rows, columns = codes[: len(one)], codes[len(one) :]
-    table = np.zeros((k, k))
-    np.add.at(table, (rows, columns), 1.0)
+    return one, other
 
-    def kappa(counts: FloatArray) -> float:
-        expected = float((np.outer(counts.sum(axis=1), counts.sum(axis=0)) * costs).sum() / counts.sum())
-        return 1 - float((counts * costs).sum()) / expected if expected > 0 else 1.0
+
+def _left_out(kappa: Callable[[FloatArray], float], table: FloatArray, cells: Sequence[tuple[int, int]]) -> FloatArray:
+    """Kappa without each unit; units of one cell of the table leave the same."""
 
     def without(cell: tuple[int, int]) -> float:
         fewer = table.copy()
         fewer[cell] -= 1
         return kappa(fewer)
 
-    cells = list(zip(rows.tolist(), columns.tolist(), strict=True))
     replicates = {cell: without(cell) for cell in set(cells)}
-    left_out = np.array([replicates[cell] for cell in cells])
-    value, all_agree = kappa(table), bool((rows == columns).all())
-    if np.ptp(left_out) < 1e-12 and not all_agree:
-        return posterior(table, kappa, value, confidence_level)
-    return jackknifed(value, left_out, confidence_level, "Cohen's kappa")
+    return np.array([replicates[cell] for cell in cells])
+
+
+def _numbered(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any], int]:
+    """The ratings as numbers of the categories used, in order, and how many there are."""
+    try:
+        categories, codes = np.unique(np.concatenate([one, other]), return_inverse=True)
+    except TypeError:
+        raise ValueError("Ratings are of several kinds; give numbers or texts.") from None
+    _check_units(len(one), len(categories))
+    return codes[: len(one)], codes[len(one) :], len(categories)
+
+
+def _costs(k: int, weights: Literal["linear", "quadratic"] | None) -> FloatArray:
+    """The cost of each disagreement of two raters, (k, k)."""
+    distance: FloatArray = np.abs(np.subtract.outer(np.arange(k), np.arange(k))).astype(np.float64)
+    if weights is None:
+        return (distance > 0).astype(np.float64)
+    return distance**2 if weights == "quadratic" else distance
+
+
+def _kappa_of(costs: FloatArray) -> Callable[[FloatArray], float]:
+    """Kappa as a function of how often each pair of categories was given."""
+
+    def kappa(counts: FloatArray) -> float:
+        expected = float((np.outer(counts.sum(axis=1), counts.sum(axis=0)) * costs).sum() / counts.sum())
+        return 1 - float((counts * costs).sum()) / expected if expected > 0 else 1.0
+
+    return kappa
 
 
 def fleiss_kappa(counts: npt.ArrayLike, confidence_level: float = 0.95) -> Agreement:
@@ -182,26 +205,40 @@ def krippendorff_alpha(
     check_confidence(confidence_level)
     table = _paired_ratings(ratings, level)
     as_count(resamples, "resamples", 100)
+    counts, values = _counted(table)
+    alpha = _alpha_of(counts, values, level)
+    value = alpha(np.ones(len(counts)))
+    drawn = _resampled(alpha, len(counts), resamples, generator or np.random.default_rng(0))
+    low, high, error = _percentiles(drawn, value, (1 - confidence_level) / 2, len(counts))
+    method = f"Krippendorff's alpha ({level}), bootstrap over {len(counts)} units"
+    return Agreement(value, error, min(low, value), max(high, value), len(counts), method)
+
+
+def _counted(table: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """How often each unit was given each value, (n_units, n_values), and the values."""
     values, codes = np.unique(table[~np.isnan(table)], return_inverse=True)
     _check_units(table.shape[1], len(values))
     counts = np.zeros((table.shape[1], len(values)))
     np.add.at(counts, (np.nonzero(~np.isnan(table))[1], codes), 1.0)
-    alpha = _alpha_of(counts, values, level)
-    value = alpha(np.ones(len(counts)))
-    draws = (generator or np.random.default_rng(0)).multinomial(
-        len(counts), np.full(len(counts), 1 / len(counts)), resamples
-    )
+    return counts, values
+
+
+def _resampled(
+    alpha: Callable[[FloatArray], float], n_units: int, resamples: int, generator: np.random.Generator
+) -> FloatArray:
+    """Alpha of whole units drawn anew, without the draws that have none."""
+    draws = generator.multinomial(n_units, np.full(n_units, 1 / n_units), resamples)
     drawn = np.array([alpha(weights.astype(np.float64)) for weights in draws])
-    drawn = drawn[~np.isnan(drawn)]
-    tail = (1 - confidence_level) / 2
+    kept: FloatArray = drawn[~np.isnan(drawn)]
+    return kept
+
+
+def _percentiles(drawn: FloatArray, value: float, tail: float, n_units: int) -> tuple[float, float, float]:
+    """Both bounds and the standard error of what was drawn anew; where that has no spread, those of so many units."""
     if not len(drawn) or np.ptp(drawn) < 1e-12:
-        low, high = without_spread(value, tail, len(counts))
-        error = 0.0
-    else:
-        low, high = (float(bound) for bound in np.quantile(drawn, [tail, 1 - tail]))
-        error = float(drawn.std(ddof=1))
-    method = f"Krippendorff's alpha ({level}), bootstrap over {len(counts)} units"
-    return Agreement(value, error, min(low, value), max(high, value), len(counts), method)
+        return *without_spread(value, tail, n_units), 0.0
+    low, high = np.quantile(drawn, [tail, 1 - tail]).tolist()
+    return low, high, float(drawn.std(ddof=1))
 
 
 def _alpha_of(counts: FloatArray, values: FloatArray, level: Level) -> Callable[[FloatArray], float]:

@@ -79,13 +79,22 @@ def lost_cases(
     if len(first) != len(second):
         raise ValueError(f"candidate has {len(first)} cases, baseline {len(second)}; pair them case by case.")
     check_level(level)
-    groups = group_indices(clusters, len(first))
-    draws = np.stack([(~np.isnan(first)).sum(axis=1), (~np.isnan(second)).sum(axis=1)])
-    kept = draws.min(axis=0) > 0
-    tested = _fisher if is_binary(first) and is_binary(second) else _rank_sum
-    p_values, least = np.full(len(first), np.nan), np.ones(len(first))
-    p_values[kept], least[kept] = tested(first[kept], second[kept], draws[:, kept])
-    index = np.arange(len(first)) if groups is None else groups
+    p_values, least = _case_tests(first, second)
+    index = np.arange(len(first)) if (groups := group_indices(clusters, len(first))) is None else groups
+    found, n_tested = _found(p_values, least, index, level)
+    return LostCases(found[np.argsort(p_values[found], kind="stable")], p_values, n_tested)
+
+
+def _found(
+    p_values: FloatArray, least: FloatArray, index: npt.NDArray[np.intp], level: float
+) -> tuple[npt.NDArray[np.intp], int]:
+    """The cases of the units that are found, and how many units could have been.
+
+    Args:
+        p_values, least: of the cases, as `_case_tests` gives them.
+        index: the unit of each case: itself, or its cluster.
+    """
+    kept = ~np.isnan(p_values)
     times = np.bincount(index[kept], minlength=int(index.max()) + 1).astype(np.float64)[index]
     corrected = np.where(kept, np.minimum(1.0, p_values * times), 1.0)
     units, possible = np.ones((2, int(index.max()) + 1))
@@ -93,8 +102,17 @@ def lost_cases(
     np.minimum.at(possible, index, least * times)
     findable = possible <= level
     limit = _benjamini_hochberg_limit(units[findable], level)
-    found = np.flatnonzero(findable[index] & (corrected <= limit))
-    return LostCases(found[np.argsort(p_values[found], kind="stable")], p_values, int(findable.sum()))
+    return np.flatnonzero(findable[index] & (corrected <= limit)), int(findable.sum())
+
+
+def _case_tests(first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The p-value of each case, NaN where a version has no score of it, and the least that it could have had."""
+    draws = np.stack([(~np.isnan(first)).sum(axis=1), (~np.isnan(second)).sum(axis=1)])
+    kept = draws.min(axis=0) > 0
+    tested = _fisher if is_binary(first) and is_binary(second) else _rank_sum
+    p_values, least = np.full(len(first), np.nan), np.ones(len(first))
+    p_values[kept], least[kept] = tested(first[kept], second[kept], draws[:, kept])
+    return p_values, least
 
 
 def _benjamini_hochberg_limit(p_values: FloatArray, level: float) -> float:

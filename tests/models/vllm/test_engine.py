@@ -22,6 +22,7 @@ from harness.models.transformers.engine import TransformersEngine
 from harness.models.vllm.engine import VllmEngine, engine_arguments, engine_environment
 from harness.models.weights.weights import materialize
 from harness.records import Request, Sample
+from tests.models.adapters.adapters import write_adapter, write_adapter_head
 from tests.models.asking import Loop, chat
 from tests.models.conftest import HIDDEN, LAYERS
 from tests.models.lm_eval_model import Oracle
@@ -438,3 +439,33 @@ def test_two_engines_fit_on_one_gpu(run: Loop, engine: VllmEngine, tiny_llama: P
         assert len(run(engine.sample(chat(), [0, 1]))) == 2
     finally:
         run(second.close())
+
+
+def test_an_adapter_is_made_room_for(tmp_path: Path) -> None:
+    options = {"adapter": str(write_adapter_head(tmp_path, rank=12))}
+    arguments = engine_arguments(options, "cpu")
+    assert (arguments["enable_lora"], arguments["max_lora_rank"]) == (True, 16)
+    assert engine_arguments({**options, "engine_args": {"max_lora_rank": 64}}, "cpu")["max_lora_rank"] == 64
+    assert "enable_lora" not in engine_arguments({}, "cpu")
+
+
+@pytest.mark.slow
+def test_an_adapter_is_served_as_peft_computes_it(run: Loop, tiny_llama: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    options = {"weights": str(tiny_llama), "dtype": "float32"}
+    adapted = {**options, "adapter": str(write_adapter(tiny_llama, tmp_path / "adapter"))}
+    text = Request(kind="rolling", prompt="The quick brown fox.", logprobs=1)
+    engines = [
+        VllmEngine("vllm (adapted)", adapted, tiny_llama),
+        TransformersEngine("transformers (adapted)", adapted, tiny_llama),
+        TransformersEngine("transformers (plain)", options, tiny_llama),
+    ]
+    served, computed, plain = [], [], []
+    for engine, found in zip(engines, (served, computed, plain), strict=True):
+        run(engine.start())
+        (sample,) = run(engine.sample(text, [0]))
+        assert sample.logprobs is not None
+        found.extend(entry.logprob for entry in sample.logprobs)
+        run(engine.close())
+    assert served == pytest.approx(computed, abs=1e-3)
+    assert max(abs(one - other) for one, other in zip(plain, computed, strict=True)) > 0.05

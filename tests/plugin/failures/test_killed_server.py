@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 
+from harness.config import VersionSettings, child_environment
 from harness.errors import StoreError
+from harness.models.version import load_version
 from tests import warm
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
@@ -173,6 +175,96 @@ def test_a_run_whose_engine_is_killed_says_so_and_the_next_goes_on(project: Proj
     assert found["verdict"] != "error"
     project.run("--store", str(project.path / "other.db"))
     assert project.evaluation() == found, "as if nobody had killed it"
+
+
+class VllmServer:
+    """vLLM's own server of a tiny Llama in a process group of its own, always at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        from harness.models.vllm.engine import engine_environment, find_device
+        from harness.stages.inference.server import server_command
+
+        options = {"weights": str(write_tiny_llama(folder / "tiny")), "max_model_len": 256}
+        version = load_version(VersionSettings("tiny", "vllm", engine_options=options), folder)
+        self._command, self._port = server_command(version, folder)
+        own = engine_environment(options, find_device())
+        own.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
+        self._environment, self._log = child_environment(own), folder / "vllm.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, env=self._environment, start_new_session=True
+            )
+        until = time.monotonic() + 300
+        while not self._is_ready():
+            assert self._process.poll() is None, self._log.read_text(errors="replace")[-3000:]
+            assert time.monotonic() < until
+            time.sleep(0.2)
+
+    def _is_ready(self) -> bool:
+        with suppress(OSError):
+            return bool(urllib.request.urlopen(self.base_url.removesuffix("/v1") + "/health", timeout=5).status == 200)
+        return False
+
+    def kill(self) -> None:
+        """Kill the server and its engine at once."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+@pytest.fixture
+def vllm_server(tmp_path: Path) -> Iterator[VllmServer]:
+    pytest.importorskip("vllm")
+    found = VllmServer(tmp_path)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.kill()
+
+
+@pytest.mark.slow
+def test_a_vllm_server_that_is_killed_under_load_and_comes_back_costs_no_sample(
+    project: Project, vllm_server: VllmServer
+) -> None:
+    """A restart that takes longer than requests are tried makes an error, and then the next run goes on."""
+    sampling = {"temperature": 1.0, "max_tokens": 24, "seed": 1}
+    address = {"base_url": vllm_server.base_url, "model": "tiny", "sampling": sampling}
+    project.versions["only"] = {"engine": "openai", **address}
+    project.settings |= {"samples": N_SAMPLES, "concurrency": 4}
+    body = "answer = model.ask(case.prompt); return answer > 'A'"
+    project.body(body, cases=N_CASES, threshold=0.1, margin=0.05, design="fixed")
+    project.configure()
+    process = start(project)
+    until = time.monotonic() + 120
+    while not stored(project):
+        assert time.monotonic() < until
+        assert process.poll() is None
+        time.sleep(0.02)
+    vllm_server.kill()
+    time.sleep(0.5)
+    kept = project.stored()
+    assert 0 < kept < N_DRAWS
+    vllm_server.start()
+    code = process.wait(timeout=120)
+    drawn = [project.report()["usage"]["model_calls"]]
+    if code:
+        assert "no connection" in project.evaluation()["reason"]
+        assert project.run().ret == 0
+        drawn.append(project.report()["usage"]["model_calls"])
+    assert sum(drawn) == project.stored() == N_DRAWS, "each sample once"
+    found = project.evaluation()
+    assert (found["verdict"], found["n_samples"], found["errors"]) == ("passed", N_DRAWS, [])
+    project.run("--store", str(project.path / "other.db"))
+    undisturbed = project.evaluation()
+    assert (found["verdict"], found["n_samples"]) == (undisturbed["verdict"], undisturbed["n_samples"])
 
 
 def stored(project: Project) -> int:

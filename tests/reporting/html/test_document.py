@@ -62,7 +62,7 @@ def test_a_recorded_baseline_is_named_with_what_it_could_be_paired_with(store: S
     told = (
         "baseline released: scores of 7 cases, recorded in run r0 of 2026-11-20T08:00:00Z; of others 1 changed, 2 gone"
     )
-    assert content["evaluations"][0]["facts"] == [told]
+    assert content["evaluations"][0]["facts"] == [told, "keeps 100.0% of the baseline's score"]
     assert ["baseline recorded", "released, run r0 of 2026-11-20T08:00:00Z"] in content["about"][0]["facts"]
 
 

@@ -142,6 +142,7 @@ def test_of_a_gain_the_right_words_are_green_and_of_a_drop_too(
     green, red = background(page, "#changes .right"), background(page, "#changes .wrong")
     assert green != red
     page.locator(".case").click()
+    expect(page.locator("#sheet .sample")).to_have_count(3)
     for sample in (0, 1):
         where = f"#sheet .sample >> nth={sample} >> "
         assert pieces(page, f"{where} ", "right") == ["Lima"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.records import Difference, ReviewSummary, VerdictKind
+from harness.records import Difference, ReviewSummary, Usage, VerdictKind
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.report import Layout, headline, next_steps, render
 from tests.reporting import example_reports as examples
@@ -324,6 +324,16 @@ def test_the_samples_of_this_run_and_of_the_store_are_counted():
     shared = examples.report(*examples.passed(1), usage=replace(examples.red().usage, shared_samples=600))
     expected = "13,000 samples asked for (3,300 drawn now, 9,100 from the store, 600 shared by equal questions)"
     assert expected in text(shared, width=140)
+
+
+def test_the_header_tells_samples_and_blocks_apart():
+    usage = replace(examples.red().usage, measured_blocks=20, stored_samples=9_104, stored_blocks=4)
+    told = text(examples.report(*examples.passed(1), usage=usage))
+    assert "12,380 samples asked for (3,280 drawn now, 9,100 from the store)" in told
+    assert "24 blocks asked for (20 measured now, 4 from the store)" in told
+    alone = text(examples.report(*examples.passed(1), usage=Usage(model_calls=24, measured_blocks=24)))
+    assert "24 blocks asked for, all measured now" in alone
+    assert "samples" not in alone.splitlines()[1]
 
 
 def test_brackets_are_explained_once_and_only_where_there_are_any():

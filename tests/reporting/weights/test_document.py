@@ -49,7 +49,8 @@ def test_the_model_that_ships_has_every_key_with_its_value() -> None:
     assert expected == {key: document[key] for key in expected}
     assert document["special_tokens"]["BOS"] == {"id": 1, "piece": "<|im_start|>"}
     assert [token["id"] for token in document["special_tokens"]["EOG"]] == [0, 2, 4]
-    assert document["lineage"][:1] == [{"made": "first", "of": [], "by": "somebody"}]
+    first = {"made": "first", "of": [], "by": "somebody", "step": "weights", "fingerprint": None}
+    assert document["lineage"][:1] == [first]
     assert document["chat_template"].startswith("{% for message in messages %}")
 
 

@@ -57,8 +57,14 @@ def test_a_text_s_measure_says_what_it_is() -> None:
     assert measure.reason == "at most 0.3 nats; another most probable token at 2 of 2 positions; a lower bound"
 
 
-def test_an_answer_of_the_process_is_read_or_raised() -> None:
+def test_what_is_known_in_part_has_no_jensen_shannon_divergence() -> None:
+    whole = TextDivergence((PositionDivergence(0.1, 0.2, True, 0.0, -1.0, -3.0, 0.04),) * 2, False)
+    assert whole.js.value == pytest.approx(0.04)
+    assert (whole.log_likelihood, whole.reference_log_likelihood) == (-1.0, -3.0)
+    with pytest.raises(EngineError, match="needs both distributions whole"):
+        _ = text(0.1, 0.2).js
+
+
+def test_an_answer_of_the_process_is_read() -> None:
     found = read_positions({"positions": [[0.1, 0.2, True, 0.0, -1.0, -1.0]], "is_lower_bound": False})
     assert found == TextDivergence((PositionDivergence(0.1, 0.2, True, 0.0, -1.0, -1.0),), False)
-    with pytest.raises(EngineError, match="no token"):
-        read_positions({"error": "no token"})

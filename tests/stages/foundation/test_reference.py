@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -152,10 +154,8 @@ def test_a_process_that_was_killed_is_said_to_be(tiny_llama: Path) -> None:
     found = Reference("tiny", {"weights": str(tiny_llama)}, str(tiny_llama))
     message = sampled_message(foreseen(tiny_llama))
     found.ask(message)
-    process = found._process
-    assert process is not None
-    process.kill()
-    process.wait()
+    assert found._process.pid is not None
+    os.kill(found._process.pid, signal.SIGKILL)
     with pytest.raises(EngineError, match=r"ended \(exit code -9\)"):
         found.ask(message)
     found.close()

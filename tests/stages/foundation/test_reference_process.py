@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import EngineError
 from harness.stages.foundation.reference_process import Comparer
 
 
@@ -30,5 +31,5 @@ def test_more_positions_than_are_compared_at_once_are_all_compared(comparer: Com
     ("text", "message"), [("", "without tokens"), ("x" * 513, "has 513 tokens, and the weights read 512 at once")]
 )
 def test_what_can_t_be_read_at_once_is_refused(comparer: Comparer, text: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(EngineError, match=message):
         comparer.answer({"text": text})

@@ -37,7 +37,7 @@ def test_the_loaded_tokenizer_ends_with_the_run(tmp_path: Path) -> None:
     write_tiny_llama(tmp_path / "tiny")
     weights = load_weights(version(weights="tiny"), context(tmp_path))
     assert weights.loaded.encode("ab") == weights.tokenizer.encode("ab")
-    process = weights.loaded._process
+    process = weights.loaded._process._process
     weights.close()
     assert process.poll() is not None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.run import run_load
 from harness.stages.inference.server import serve, server_command
 from tests.loopback.law import law_server
+from tests.models.adapters.adapters import write_adapter_head
 from tests.models.conftest import write_tiny_llama
 from tests.stages.inference.load.addresses import address_at
 
@@ -72,6 +74,17 @@ def test_a_version_with_neither_is_refused() -> None:
     settings = VersionSettings("plain", "scripted", engine_options={"answers": {"a": "b"}})
     with pytest.raises(UsageError, match="no address"), serve(load_version(settings, ROOT), ROOT):
         pass
+
+
+@needs_vllm
+@pytest.mark.slow
+def test_a_request_that_names_the_version_is_answered_with_its_adapter(tmp_path: Path) -> None:
+    folder = str(write_adapter_head(tmp_path, rank=4))
+    command, _ = server_command(version(weights=str(write_tiny_llama(tmp_path / "w")), adapter=folder), ROOT)
+    assert command[command.index("--max-lora-rank") + 1] == "8"
+    assert "--enable-lora" in command
+    assert json.loads(command[command.index("--lora-modules") + 1]) == {"name": "smollm2", "path": folder}
+    assert command[command.index("--served-model-name") + 1] != "smollm2"
 
 
 @needs_vllm

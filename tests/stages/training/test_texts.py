@@ -8,12 +8,12 @@ import pytest
 
 from harness.config import Settings
 from harness.errors import UsageError
-from harness.stages.training.texts import TrainingText, find_data, read_texts
+from harness.stages.training.texts import TrainingText, read_texts, training_data
 
 
 def written(folder: Path, text: str) -> list[TrainingText]:
     (folder / "d.jsonl").write_text(text, "utf-8")
-    return list(read_texts(find_data(Settings(root=folder), "d.jsonl", None, None)))
+    return list(read_texts(training_data(Settings(root=folder), "d.jsonl")))
 
 
 def test_a_line_is_a_text_or_a_prompt_with_its_answer(tmp_path: Path) -> None:
@@ -45,4 +45,4 @@ def test_what_is_no_text_is_named_with_its_line(tmp_path: Path, text: str, messa
 
 def test_what_is_neither_a_corpus_nor_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"data = 'clean' is neither a corpus \(there are: none\) nor a file"):
-        find_data(Settings(root=tmp_path), "clean", None, None)
+        training_data(Settings(root=tmp_path), "clean")

@@ -89,6 +89,7 @@ function panelOf(entry, number) {
       ),
       element("div", {}, ...(paths.length ? paths : [byCase])),
     ),
+    pairs(entry, number) ?? "",
     (paths.length ? past(entry) : null) ?? "",
     element(
       "p",

@@ -1,4 +1,4 @@
-"""What was measured in one block of time."""
+"""The figures of one block of time."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def blocks_of(keywords: Mapping[str, Any], settings: Settings, *, where: str, lo
 
 
 def _plan(keywords: Mapping[str, Any], root: Path, seed: int, where: str) -> BlockPlan:
-    """What a marker says is measured in blocks; others of its words are left aside."""
+    """The plan that a marker's words make; others of its words are left aside."""
     given = {name: keywords[name] for name in LOAD_KEYWORDS if keywords.get(name) is not None}
     values: dict[str, Any] = {"warm_up": WARM_UP}
     for name in (name for name in given if name in _WHOLE):

@@ -92,7 +92,7 @@ class Load:
 
     @property
     def cost(self) -> Measure:
-        """What a million written tokens cost, in the currency of the settings: from `price_per_hour`, or `price`."""
+        """The cost of a million written tokens, in the currency of the settings: from `price_per_hour`, or `price`."""
         settings = self._server.served.settings
         load = self._block.load
         written = self._known(load["completion_tokens"], "completion_tokens")

@@ -18,9 +18,9 @@ from harness.stages.inference.pausing import pausing
 from harness.stages.inference.serving import Server
 
 ACCEPTED = frozenset({"machine", "schedule"})
-"""What is told of a block and does not make it invalid by itself: other work on the machine hits both blocks of a pair
-alike, in an order that chance has drawn, which is what pairs are for. A block has a rule of its own for lateness. Time
-that the machine's host takes (steal) is not among them: nobody here sees when it comes and goes."""
+"""Doubts that are told of a block and do not make it invalid by themselves: other work on the machine hits both blocks
+of a pair alike, in an order that chance has drawn, which is what pairs are for. A block has a rule of its own for
+lateness. Time that the machine's host takes (steal) is not among them: nobody here sees when it comes and goes."""
 MOST_LATE = 0.25
 """The share of a block's requests that may be begun too late: the other block of its pair meets the same client."""
 
@@ -68,7 +68,7 @@ def _measure(server: Server, load: LoadPlan) -> LoadBlock:
 def block_of(
     result: LoadResult, load: LoadPlan, *, energy_j: float | None = None, memory: int | None = None
 ) -> LoadBlock:
-    """What is kept of a load."""
+    """The part of a load that is kept."""
     answered_s = sum(record.e2e_s or 0.0 for record in result.records)
     plain = result.as_json()
     late = sum(record.delay_s > MOST_DELAY_S for record in result.records)

@@ -1,4 +1,4 @@
-"""What a block takes of the machine beside time: memory and energy, by the counters that there are."""
+"""Meters of what a block takes beside time: memory and energy, by the counters that there are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MICRO, _MILLI, _KILO = 1e-6, 1e-3, 1024
 
 
 def memory_bytes(pids: Iterable[int]) -> int | None:
-    """What processes and their descendants hold of the memory, shared parts divided; None where unknown."""
+    """The memory that processes and their descendants hold, shared parts divided; None where unknown."""
     found = [held for pid in descendants(pids) if (held := _held(_PROC / str(pid) / "smaps_rollup")) is not None]
     return sum(found) if found else None
 

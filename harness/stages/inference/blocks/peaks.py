@@ -1,4 +1,4 @@
-"""What this machine can do at most, measured: operations a second, and bytes a second."""
+"""The most that this machine can do, measured: operations a second, and bytes a second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured in blocks, and in which order: drawn from a seed before the first of them."""
+"""The plan of what is measured in blocks, and in which order: drawn from a seed before the first of them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class BlockPlan:
         return json.dumps(self, sort_keys=True, default=_plain)
 
     def load_of(self, pair: int) -> LoadPlan:
-        """What is sent in both blocks of a pair: prompts and arrivals of its own, as no pair before it had."""
+        """The load of both blocks of a pair: prompts and arrivals of its own, as no pair before it had."""
         return replace(self.load, seed=self._draw("load", pair))
 
     def order_of(self, pair: int) -> tuple[Role, Role]:
@@ -69,7 +69,7 @@ class BlockPlan:
 
 
 def _plain(value: object) -> object:
-    """What JSON has no form for."""
+    """Values that JSON has no form for, as ones that it has."""
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, frozenset):

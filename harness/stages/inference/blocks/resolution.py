@@ -1,4 +1,4 @@
-"""What a machine can show in blocks: the smallest slow-down, from how much pairs of one and the same version differ."""
+"""The resolution of a machine in blocks: the smallest slow-down, from how much pairs of one version differ."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from harness.statistics.intervals.signed_ranks import fewest_pairs, most_rank_su
 
 FIGURES = ("ttft", "itl", "throughput")
 EFFICIENCY = math.pi / 3
-"""How many times the pairs of t signed ranks need where differences are normal."""
+"""Signed ranks need so many times the pairs of t where differences are normal."""
 RED_LEVEL = 0.05 * look_at(1, 1, 1).red
-"""What red has at the first look of a gate with one evaluation, at a confidence of 0.95."""
+"""The level of red at the first look of a gate with one evaluation, at a confidence of 0.95."""
 _SIZES = (0.02, 0.05, 0.1)
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """How small a slow-down can be shown of one figure.
+    """The smallest slow-down that can be shown of one figure.
 
     Attributes:
         figure: "ttft", "itl" or "throughput".
@@ -64,7 +64,7 @@ def calibrate(server: Server, plan: BlockPlan, told: Callable[[str], None] = lam
 
 
 def resolution(figure: str, logs: Sequence[float], *, level: float = RED_LEVEL, power: float = 0.9) -> Resolution:
-    """What pairs whose logarithms of ratios are these can show.
+    """The resolution of pairs whose logarithms of ratios are these.
 
     Args:
         level: of a false red.

@@ -1,4 +1,4 @@
-"""What became of each request, read from the packets after the run: an error, or latencies and counts of tokens."""
+"""The end of each request, read from the packets after the run: an error, or latencies and counts of tokens."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _TokenArrival:
 
 @dataclass(slots=True)
 class _StreamTokens:
-    """What an event stream brought, and when.
+    """The events of a stream, with their times.
 
     Attributes:
         arrivals: packets with tokens.
@@ -245,7 +245,7 @@ def _events(packets: Sequence[tuple[float, bytes]]) -> Iterator[tuple[float, byt
 
 
 def _message(exchange: Exchange) -> str:
-    """What the server says to a refusal."""
+    """The server's words to a refusal."""
     body = b"".join(part for _, part in exchange.packets).decode("utf-8", "replace").strip()
     try:
         return _in_words(json.loads(body))

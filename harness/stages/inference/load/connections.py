@@ -219,7 +219,7 @@ class HttpConnection(asyncio.Protocol):
 
     @property
     def can_carry_more(self) -> bool:
-        """Whether another exchange may be sent over it."""
+        """True where another exchange may be sent over it."""
         return self._transport is not None and not self._transport.is_closing()
 
 

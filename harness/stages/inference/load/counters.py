@@ -1,4 +1,4 @@
-"""What a server tells of itself: the model that it serves, and its own counters in the format of Prometheus."""
+"""A server's word about itself: the model that it serves, and its own counters in the format of Prometheus."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TOTALS = {
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """What a server says of the model that is asked for.
+    """The model that is asked for, as its server describes it.
 
     Attributes:
         is_vllm: whether the server is vLLM, and takes what only vLLM takes.
@@ -48,7 +48,7 @@ class ServedModel:
 
 
 def served_model(address: ServerAddress) -> ServedModel:
-    """What the server says of the model; of a server without /models nothing is known.
+    """The model as the server describes it; of a server without /models nothing is known.
 
     Raises:
         EngineError: it can't be reached, refuses the key, or serves other models only.
@@ -88,7 +88,7 @@ def _of_model(address: ServerAddress, models: list[Mapping[str, Any]]) -> Served
 
 
 def tokenized_size(address: ServerAddress, body: Mapping[str, Any]) -> int | None:
-    """How many tokens vLLM makes of the prompt of a request; None where it does not tell."""
+    """The number of tokens that vLLM makes of a request's prompt; None where it does not tell."""
     wanted = {"model": address.model, "messages": body["messages"]}
     try:
         size = json.loads(_get(address, f"{address.root_url}/tokenize", wanted))["count"]
@@ -110,7 +110,7 @@ def read_counters(address: ServerAddress) -> dict[str, float]:
 
 
 def difference(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """What was counted between two readings, with the means of the histograms."""
+    """The counts between two readings, with the means of the histograms."""
     found = {name: after[name] - before.get(name, 0.0) for name in after}
     for name in ("ttft", "itl"):
         total, number = found.pop(f"{name}_sum_s", None), found.pop(f"{name}_count", None)
@@ -120,7 +120,7 @@ def difference(before: Mapping[str, float], after: Mapping[str, float]) -> dict[
 
 
 def is_reachable(address: ServerAddress) -> bool:
-    """Whether anything still answers there."""
+    """True where anything still answers there."""
     try:
         _get(address, f"{address.base_url}/models")
     except urllib.error.HTTPError:
@@ -131,7 +131,7 @@ def is_reachable(address: ServerAddress) -> bool:
 
 
 def _get(address: ServerAddress, url: str, body: Mapping[str, Any] | None = None) -> bytes:
-    """What the server answers, asked without a proxy."""
+    """The server's answer, asked without a proxy."""
     headers = {"Content-Type": "application/json"}
     if address.api_key is not None:
         headers["Authorization"] = f"Bearer {address.api_key}"

@@ -81,8 +81,8 @@ def figures(records: Sequence[RequestRecord], plan: LoadPlan) -> dict[str, Any]:
 
 
 def is_good(record: RequestRecord, objective: Mapping[str, float]) -> bool:
-    """Whether a request keeps every objective. One that is an error keeps none; of an answer of a single token there is
-    no time between tokens, and so none that is too long.
+    """True for a request that keeps every objective. One that is an error keeps none; of an answer of a single token
+    there is no time between tokens, and so none that is too long.
     """
     if record.error is not None:
         return False

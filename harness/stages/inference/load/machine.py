@@ -1,4 +1,4 @@
-"""What this machine does meanwhile: how much of it its host takes, and how much other processes use."""
+"""The machine meanwhile: how much of it its host takes, and how much other processes use."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MachineTimes:
 
 @dataclass(frozen=True, slots=True)
 class MachineUse:
-    """What else the machine did between two readings.
+    """The machine's other work between two readings.
 
     Attributes:
         steal: share of the time that the host took.
@@ -66,7 +66,7 @@ def read_times(server_pids: Collection[int] | None) -> MachineTimes | None:
 
 
 def use_between(before: MachineTimes | None, after: MachineTimes | None) -> MachineUse | None:
-    """What the machine did between two readings; None where one is missing or no time has passed."""
+    """The machine's work between two readings; None where one is missing or no time has passed."""
     if before is None or after is None or after.total <= before.total:
         return None
     cores = os.cpu_count() or 1
@@ -92,7 +92,7 @@ def server_pids(base_url: str) -> frozenset[int] | None:
 
 
 def _is_here(host: str) -> bool:
-    """Whether an address is this machine's: one can listen at it."""
+    """True for an address of this machine: one can listen at it."""
     try:
         places = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:

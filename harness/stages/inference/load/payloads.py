@@ -23,7 +23,7 @@ _REFUSED_FORM = ("http_400", "http_422")
 
 @dataclass(frozen=True, slots=True)
 class RequestForm:
-    """How a server wants its requests written, as far as servers differ.
+    """The form in which a server wants its requests, as far as servers differ.
 
     Attributes:
         model: what it says of itself.
@@ -78,12 +78,12 @@ def body_of(
 
 
 def asked_tokens(body: Mapping[str, Any]) -> int | None:
-    """How many tokens the answer to a request must have; None where the model may end it before."""
+    """The number of tokens that an answer must have; None where the model may end it before."""
     return longest_answer(body) if body.get("ignore_eos") else None
 
 
 def longest_answer(body: Mapping[str, Any]) -> int:
-    """How many tokens the answer to a request has at most."""
+    """The most tokens that an answer may have."""
     return int(body.get("max_tokens") or body["max_completion_tokens"])
 
 
@@ -142,6 +142,6 @@ def _too_long(prompt: str, answer: int, address: ServerAddress, limit: int) -> U
 
 
 def _fewest_tokens(body: Mapping[str, Any]) -> int:
-    """How many tokens a prompt has at least: no token spans words, and none is as long as a hostile run of letters."""
+    """The fewest tokens of a prompt: no token spans words, and none is as long as a hostile run of letters."""
     words = [word for turn in body["messages"] for word in str(turn.get("content")).split()]
     return max(len(words), sum(map(len, words)) // _LONGEST_TOKEN)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 OBJECTIVES = ("ttft", "ttft_scheduled", "itl", "tpot", "e2e")
-"""What an objective can be set for, in seconds; each is of one request."""
+"""The figures that an objective can be set for, in seconds; each is of one request."""
 
 DOUBTS = ("client", "schedule", "cache", "preemptions", "tokens", "machine", "steal")
 """Why a run can't be trusted; a plan may accept them by these names."""
@@ -28,7 +28,7 @@ _BLOCK = 1024
 
 @dataclass(frozen=True, slots=True)
 class PlannedPrompt:
-    """What one request asks.
+    """The content of one request.
 
     Attributes:
         text: the prompt, or None for chat messages.
@@ -59,7 +59,7 @@ class TracedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """What is sent, and when. Exactly one of `rate`, `concurrency` and `trace` says how requests arrive.
+    """The requests of a load and their times. Exactly one of `rate`, `concurrency` and `trace` says how they arrive.
 
     Two plans that are equal send the same prompts at the same times, so that two servers can be compared in pairs.
 
@@ -130,7 +130,7 @@ class LoadPlan:
         return 0 if self.prompts else max(made, default=0)
 
     def most_requests(self) -> int:
-        """How many requests are begun at most; those of a closed loop with a time limit are an ample guess."""
+        """The most requests that are begun; of a closed loop with a time limit it is an ample guess."""
         if self.requests is not None:
             return self.requests
         if self.concurrency is not None and self.seconds is not None:

@@ -1,4 +1,4 @@
-"""What is asked: random words, a file of prompts, or a trace of requests as they were once."""
+"""The prompts of a load: random words, a file of prompts, or a trace of requests as they were once."""
 
 from __future__ import annotations
 

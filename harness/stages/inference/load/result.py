@@ -1,4 +1,4 @@
-"""What came of a load: each request's end, and the figures of all of them."""
+"""The outcome of a load: each request's end, and the figures of all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONFIDENCE_LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """How one request went. It is an error or has latencies, never both.
+    """The course of one request. It is an error or has latencies, never both.
 
     Attributes:
         index: its place in the plan, from 0.
@@ -44,7 +44,7 @@ class RequestRecord:
 
     @property
     def delay_s(self) -> float:
-        """How much later than planned it was begun."""
+        """Seconds from when it was planned to when it was begun."""
         return self.sent_s - self.scheduled_s
 
     @property
@@ -93,7 +93,7 @@ class LatencyFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadResult:
-    """What came of a load, under the names that `steelyard load --json` writes.
+    """The outcome of a load, under the names that `steelyard load --json` writes.
 
     Times are in seconds, sizes in tokens. `requests` is `completed` plus all `errors`.
 

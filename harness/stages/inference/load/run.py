@@ -35,7 +35,7 @@ _INTERRUPTED = "The run was ended before all was measured (Ctrl-C): the figures 
 
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
-    """How far a load is.
+    """The progress of a load.
 
     Attributes:
         phase: "warming up" or "measuring".
@@ -96,7 +96,7 @@ class _RefusedError(EngineError):
 
 
 def _guess(record: RequestRecord, address: ServerAddress) -> str:
-    """What an address lacks that there is nothing at, as far as one can guess."""
+    """A guess at what an address lacks that there is nothing at."""
     if record.error != "http_404" or "/v1" in address.base_url:
         return ""
     return f"base_url {address.base_url} probably lacks /v1, as in {address.base_url.rstrip('/')}/v1. "
@@ -119,11 +119,11 @@ class _Requests:
 
     @property
     def planned(self) -> int | None:
-        """How many there will be, where that is known."""
+        """The number that there will be, where that is known."""
         return len(self.wire) if self.times is not None else None
 
     def sending(self, plan: LoadPlan, address: ServerAddress, folder: str) -> Sending:
-        """What the generator is told."""
+        """The message to the generator."""
         is_open = self.times is not None
         return Sending(
             target=payloads.target_of(address),
@@ -163,7 +163,7 @@ def _prepare(plan: LoadPlan, address: ServerAddress, form: payloads.RequestForm)
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """What the generator and the readings around it gave.
+    """The generator's report and the readings around it.
 
     Attributes:
         ending: what the generator said last.
@@ -238,7 +238,7 @@ def _generator(sending: Sending) -> Iterator[subprocess.Popen[bytes]]:
 
 
 class _Lines:
-    """What the generator says, handed on as progress.
+    """Hands on as progress what the generator says.
 
     Attributes:
         is_interrupted: whether Ctrl-C came; the generator was then told to come to its end.
@@ -312,7 +312,7 @@ def _check_warm_up(spool: Path, number: int, address: ServerAddress) -> None:
 
 
 def _settled(address: ServerAddress, before: Mapping[str, float], answered: int) -> dict[str, float]:
-    """What the server counted since; its counters may follow the last answer by a moment."""
+    """The server's counts since; they may follow the last answer by a moment."""
     deadline = time.monotonic() + _SETTLES_S
     while True:
         after = counters.read_counters(address)
@@ -355,7 +355,7 @@ def _result(plan: LoadPlan, requests: _Requests, measured: _Measured) -> LoadRes
 
 
 def _notes(requests: _Requests, found: Mapping[str, Any], records: Sequence[RequestRecord]) -> list[str]:
-    """What else a reader must know."""
+    """Notes that a reader must know."""
     notes = []
     failed = found["requests"] - found["completed"]
     if failed and found["completed"]:

@@ -1,4 +1,4 @@
-"""Whether a load's figures can be trusted, and why not: with figures, and the way out."""
+"""Doubts about a load's figures, each with its own figures and the way out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.stages.inference.load.result import LatencyFigures, RequestRecord
 MOST_CLIENT_CPU = 0.8
 """Share of a core beyond which packets wait for the generator, and not only for the server."""
 MOST_DELAY_S = 0.010
-"""How late the 99th of 100 requests may be begun: a frame of the eye, and less than a step of most engines."""
+"""The 99th of 100 requests may be begun so late: a frame of the eye, and less than a step of most engines."""
 MOST_CACHED = 0.01
 """Share of the prompts' tokens that a cache may answer though it was not meant to."""
 MOST_STEAL = 0.02
@@ -31,7 +31,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class LoadEvidence:
-    """What doubts are told from.
+    """The facts that doubts are told from.
 
     Attributes:
         found: the figures of the run, by their names in the result.

@@ -1,0 +1,177 @@
+"""Reads an adapter as peft saves it, from the heads of its files, and tells whether it was made for given weights."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import SettingsError, choices
+from harness.models.weights.content_hash import files_hash
+from harness.models.weights.safetensors_file import read_safetensors
+
+CONFIG = "adapter_config.json"
+TENSORS = "adapter_model.safetensors"
+TRAINED_ON = "steelyard:"
+"""Begins what a trained adapter says of the weights it was trained on; their digest follows."""
+_PREFIX = "base_model.model."
+_INNER = (".lora_A.weight", ".lora_embedding_A")
+_OUTER = (".lora_B.weight", ".lora_embedding_B")
+_TIED = ("lm_head", "model.embed_tokens")
+_SHOWN = 12
+
+Shape = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFiles:
+    """An adapter as its files have it.
+
+    Attributes:
+        path: of the folder.
+        config: of peft.
+        shapes: of the change that each module's matrices come to, by the module's name.
+    """
+
+    path: Path
+    config: Mapping[str, Any]
+    shapes: Mapping[str, Shape]
+
+    @property
+    def rank(self) -> int:
+        """The largest rank of its matrices."""
+        return max(int(self.config["r"]), *map(int, (self.config.get("rank_pattern") or {"": 1}).values()))
+
+    @property
+    def digest(self) -> str:
+        """What identifies it: the content of both files."""
+        return files_hash(self.path, (CONFIG, TENSORS))
+
+    @property
+    def unplaced(self) -> tuple[str, ...]:
+        """Modules that it has matrices of, and that its own config does not name: peft leaves these out unsaid."""
+        targets = self.config.get("target_modules")
+        if targets == "all-linear":
+            return ()
+        if isinstance(targets, str):
+            return tuple(module for module in self.shapes if not re.fullmatch(targets, module))
+        ends = tuple(f".{name}" for name in targets or ())
+        return tuple(module for module in self.shapes if not f".{module}".endswith(ends))
+
+    @property
+    def not_plain(self) -> tuple[str, ...]:
+        """What it has beside pairs of matrices, which vLLM can't serve: settings of its config, with their values."""
+        found = {name: self.config.get(name) for name in ("modules_to_save", "use_dora", "trainable_token_indices")}
+        found["bias"] = None if self.config.get("bias") == "none" else self.config.get("bias")
+        return tuple(f"{name} = {value!r}" for name, value in found.items() if value)
+
+
+def read_adapter(folder: Path) -> AdapterFiles:
+    """The adapter in a folder.
+
+    Raises:
+        SettingsError: there is none, it is damaged, or it is no LoRA.
+    """
+    for name in (CONFIG, TENSORS):
+        if not (folder / name).is_file():
+            raise SettingsError(
+                f"There is no {folder / name}. An adapter is a folder with {CONFIG} and {TENSORS}, as peft's "
+                "save_pretrained writes it."
+            )
+    try:
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+    except ValueError as error:
+        raise SettingsError(f"{folder / CONFIG} is no JSON: {error}.") from None
+    if config.get("peft_type") != "LORA" or not isinstance(config.get("r"), int):
+        raise SettingsError(
+            f"The adapter in {folder} is {config.get('peft_type')!r}, and engines serve LORA alone. Merge it into its "
+            "weights by peft's merge_and_unload, and give these as weights."
+        )
+    return AdapterFiles(folder, config, _shapes(folder / TENSORS))
+
+
+def _shapes(path: Path) -> dict[str, Shape]:
+    inner: dict[str, int] = {}
+    outer: dict[str, int] = {}
+    for tensor in read_safetensors(path).tensors:
+        name = tensor.name.removeprefix(_PREFIX)
+        for found, ends, side in ((inner, _INNER, 1), (outer, _OUTER, 0)):
+            end = next((end for end in ends if name.endswith(end)), None)
+            if end is not None and len(tensor.shape) == 2:
+                found[name.removesuffix(end)] = tensor.shape[side]
+    if not inner or inner.keys() != outer.keys():
+        raise SettingsError(f"{path} holds no whole pairs of matrices lora_A and lora_B, so that it is no LoRA.")
+    return {name: (outer[name], inner[name]) for name in inner}
+
+
+def matrix_shapes(weights: Path) -> dict[str, Shape]:
+    """The shape of each module's matrix in a folder of weights; {} where they are not saved as safetensors."""
+    shapes: dict[str, Shape] = {}
+    for file in sorted(weights.glob("*.safetensors")):
+        for tensor in read_safetensors(file).tensors:
+            if tensor.name.endswith(".weight") and len(tensor.shape) == 2:
+                shapes[tensor.name.removesuffix(".weight")] = (tensor.shape[0], tensor.shape[1])
+    head, embedding = _TIED
+    if embedding in shapes:
+        shapes.setdefault(head, shapes[embedding])
+    return shapes
+
+
+def check_fits(adapter: AdapterFiles, weights: Path, digest: str, name: str) -> None:
+    """Refuse an adapter that was made for other weights.
+
+    Args:
+        weights: the folder that it is to be put on.
+        digest: that identifies them.
+        name: of the weights, for the message.
+
+    Raises:
+        SettingsError: naming both, and what of one the other has not.
+    """
+    said = str(adapter.config.get("base_model_name_or_path") or "")
+    who = f"The adapter in {adapter.path} was made for other weights than {name}"
+    if said and not said.startswith(TRAINED_ON):
+        who += f" (for {said}, as it says)"
+    unplaced = adapter.unplaced
+    if unplaced:
+        raise SettingsError(
+            f"The adapter in {adapter.path} does nothing where it says so: it has matrices of {unplaced[0]}, and its "
+            f"target_modules, {adapter.config.get('target_modules')!r}, do not name that, so that peft leaves them out."
+        )
+    shapes = matrix_shapes(weights)
+    for module, shape in adapter.shapes.items() if shapes else ():
+        own = shapes.get(module) or shapes.get(module.partition(".")[2])
+        if own is None:
+            raise SettingsError(f"{who}: it changes {module}, which they have not. {_there_are(shapes)}")
+        if shape != own and shape[::-1] != own:
+            raise SettingsError(
+                f"{who}: it changes {module} as a matrix of {shape[0]} × {shape[1]}, and theirs has {own[0]} × "
+                f"{own[1]}."
+            )
+    if said.startswith(TRAINED_ON) and said != TRAINED_ON + digest:
+        raise SettingsError(
+            f"{who}: it was trained on weights with the digest {said.removeprefix(TRAINED_ON)[:12]}, and theirs is "
+            f"{digest[:12]}."
+        )
+
+
+def check_modules(wanted: Sequence[str], weights: Path) -> None:
+    """Refuse names of modules that no module of the weights has, before anything is trained.
+
+    Raises:
+        SettingsError: naming those that there are.
+    """
+    shapes = matrix_shapes(weights)
+    known = sorted({module.rpartition(".")[2] for module in shapes})
+    for name in wanted if shapes else ():
+        if not any(module == name or module.endswith(f".{name}") for module in shapes):
+            raise SettingsError(f"modules: {choices('module', name, known)}")
+
+
+def _there_are(shapes: Mapping[str, Shape]) -> str:
+    names = sorted({module.rpartition(".")[2] for module in shapes})
+    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"There are: {', '.join(names[:_SHOWN])}{more}."

@@ -1,0 +1,54 @@
+"""Adds adapters into the weights that they were made for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import SettingsError
+from harness.models.saving import save_like
+
+RECIPE = "recipe 1"
+"""Part of the digest of merged weights: changed with anything here that changes what is written."""
+
+
+def merge_adapters(source: Path, folder: Path, adapters: Sequence[Path]) -> None:
+    """Write the model of `source` with adapters added into its weights into `folder`, one after the other.
+
+    They are added in 32 bits and saved in the type of the source, for in 16 bits what is added is often rounded away.
+
+    Raises:
+        SettingsError: peft is not installed.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(str(source), dtype=torch.float32)
+    for adapter in adapters:
+        model = adapted(model, adapter).merge_and_unload(safe_merge=True)
+    save_like(model, source, folder)
+
+
+def adapted(model: Any, adapter: Path) -> Any:
+    """The model with an adapter beside its weights, as peft has it.
+
+    Raises:
+        SettingsError: peft is not installed.
+    """
+    try:
+        from peft import PeftModel
+    except ImportError as error:
+        raise SettingsError(
+            f"An adapter needs a package that is not installed: {error}. Install it: pip install "
+            '"steelyard[customization]"'
+        ) from error
+    return PeftModel.from_pretrained(model, str(adapter)).eval()
+
+
+def plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the same weights with the adapter added into them, for what can't load one beside them."""
+    if "adapter" not in options:
+        return dict(options)
+    others = {name: value for name, value in options.items() if name != "adapter"}
+    return {**others, "merged": [*options.get("merged", ()), options["adapter"]]}

@@ -1,0 +1,31 @@
+"""Saves a model as the one that it was made of is saved."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+
+def save_like(model: Any, source: Path, folder: Path) -> None:
+    """Save a model of transformers in the type of the weights in `source`, with the other files that lie there.
+
+    Args:
+        source: the folder of the model that it was made of.
+    """
+    import torch
+
+    config = json.loads((source / "config.json").read_text("utf-8"))
+    name = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+    model.to(getattr(torch, name)).save_pretrained(str(folder))
+    copy_others(source, folder)
+
+
+def copy_others(source: Path, folder: Path) -> None:
+    """Copy what `save_pretrained` of a model does not write: the tokenizer and its template, byte for byte."""
+    written = {file.name for file in folder.iterdir()}
+    for file in source.iterdir():
+        is_weights = file.suffix in (".safetensors", ".bin", ".pt") or file.name.endswith(".index.json")
+        if file.is_file() and not is_weights and file.name not in written:
+            shutil.copyfile(file, folder / file.name)

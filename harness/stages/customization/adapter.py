@@ -1,0 +1,181 @@
+"""The fixture `adapter`: what a version's adapter does to its weights, and that it does so however it is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from harness.config.customization import AdapterSettings, Step
+from harness.errors import EngineError, NotInLineageError
+from harness.models.adapters.adapter_files import AdapterFiles, read_adapter
+from harness.models.processes.answering import AskedProcess
+from harness.models.version import Version
+from harness.models.weights.weights import check_weights
+from harness.stages.case_files import filed_cases
+from harness.stages.customization.adapters import options_before
+from harness.stages.data.overlap.contamination import Contamination, find_contamination
+from harness.stages.lineage import StageContext
+from harness.stages.training.texts import TrainingText, read_texts, training_data
+
+PARITY = 1e-4
+"""How far apart logits of 32 bits may be that should be equal, as numpy's allclose has it, relative and absolute."""
+SAME = 1e-6
+"""The same, where nothing was computed otherwise. Source of both: huggingface/peft, tests/testing_common.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterEffect:
+    """What an adapter does to what is foreseen of one text, all computed by transformers and peft in 32 bits.
+
+    Differences are the largest of |a − b| / (1 + |b|) over all logits of the text.
+
+    Attributes:
+        effect: of the logits with the adapter from those of the base.
+        kl: nats that the base is from the version with its adapter, the mean over the text's tokens.
+        untrained: the difference of a new adapter of the same settings from the base.
+        disabled: of the adapter switched off from the base.
+        merged: of the adapter added into the weights from the adapter beside them.
+        unmerged: of the adapter taken out of the weights again, from the adapter beside them.
+        reloaded: of the adapter saved and loaded again.
+        idle: modules whose matrices come to 0.
+        modules: all that peft put matrices on.
+        left_out: modules that the files have matrices of, and peft put none on.
+    """
+
+    effect: float
+    kl: float
+    untrained: float
+    disabled: float
+    merged: float
+    unmerged: float
+    reloaded: float
+    idle: tuple[str, ...]
+    modules: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def is_noop(self) -> bool:
+        """Whether the adapter changes nothing of the text."""
+        return self.effect <= SAME
+
+    def __str__(self) -> str:
+        if not self.is_noop:
+            return f"The adapter moves the logits by up to {self.effect:.2g} and is {self.kl:.2g} nats from its base."
+        if not self.modules or self.left_out:
+            names = ", ".join(self.left_out[:3])
+            return f"A no-op: peft put its matrices on no module that its files name ({names}, …)."
+        if len(self.idle) == len(self.modules):
+            return (
+                f"A no-op: the matrices of all {len(self.modules)} modules come to 0, as those of an adapter do that "
+                "was never trained."
+            )
+        return f"A no-op: its matrices are not 0, and the logits are those of the base within {SAME:g}."
+
+
+class Adapter:
+    """The adapter of a version.
+
+    Attributes:
+        version: its name.
+        rank: of its matrices.
+        modules: that it changes.
+    """
+
+    def __init__(self, version: Version, step: Step, context: StageContext) -> None:
+        self.version = version.name
+        files = self._files(step)
+        self.rank = files.rank
+        self.modules = tuple(files.shapes)
+        self._settings = context.settings
+        self._step = cast("AdapterSettings", step.settings)
+        self._cases: dict[str, Contamination] = {}
+        start = {
+            "options": options_before(version.settings, step),
+            "adapter": str(files.path),
+            "root": str(context.settings.root),
+        }
+        module = "harness.stages.customization.adapter_process"
+        self._process = AskedProcess(f"The adapter of {version.name}", module, start)
+
+    @staticmethod
+    def _files(step: Step) -> AdapterFiles:
+        assert step.folder is not None
+        return read_adapter(Path(step.folder))
+
+    def effect(self, text: str) -> AdapterEffect:
+        """What the adapter does to a text, and how equal that is however it is loaded.
+
+        Raises:
+            EngineError: the text can't be read, or is longer than a window.
+        """
+        try:
+            answer = self._process.ask({"text": text})
+        except EngineError as error:
+            raise EngineError(f"The adapter of {self.version}: {error}") from error
+        lists = {name: tuple(answer.pop(name)) for name in ("idle", "modules", "left_out")}
+        return AdapterEffect(**answer, **lists)
+
+    def contamination(self, cases: str) -> Contamination:
+        """What the texts that it was trained on hold of cases, by n-grams; a case whose id is a line's counts as well.
+
+        Args:
+            cases: a file, or a folder of evaluations.
+
+        Raises:
+            NotInLineageError: it was not trained here, so that nobody knows what on.
+            CaseError: there are no such cases.
+        """
+        if self._step.data is None:
+            needed = 'adapter = { data = "train.jsonl" }'
+            raise NotInLineageError(self.version, "training file", f"a trained adapter: {needed}")
+        if cases not in self._cases:
+            data = training_data(self._settings, self._step.data)
+            filed = filed_cases(cases, (self._settings.root,))
+            self._cases[cases] = find_contamination(map(_told, read_texts(data)), filed)
+        return self._cases[cases]
+
+    @property
+    def trained_ids(self) -> frozenset[str]:
+        """The ids of the lines that it was trained on; empty where it was not trained here."""
+        if self._step.data is None:
+            return frozenset()
+        return frozenset(text.id for text in read_texts(training_data(self._settings, self._step.data)))
+
+    def close(self) -> None:
+        """End the process that computes."""
+        self._process.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A text to look in: prompt and answer as one."""
+
+    id: str
+    text: str
+
+
+def _told(text: TrainingText) -> _Told:
+    return _Told(text.id, "\n".join([*_contents(text.prompt), text.text]))
+
+
+def _contents(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    return (str(message.get("content", "")) for message in messages)
+
+
+def load_adapter(version: Version, context: StageContext) -> Adapter:
+    """The adapter of a version: its last.
+
+    Raises:
+        NotInLineageError: it has none.
+    """
+    steps = version.settings.steps
+    # What was trained anew after it was adapted has no adapter of its own.
+    last = max((place for place, step in enumerate(steps) if step.kind == "distilled"), default=0)
+    found = next((step for step in reversed(steps[last:]) if step.kind == "adapter"), None)
+    if found is None or found.folder is None:
+        needed = f"one: adapter = {{ data = … }} in {context.settings.table(version.name)}"
+        raise NotInLineageError(version.name, "adapter", needed)
+    check_weights(version.settings.engine_options, context.settings.root)
+    return Adapter(version, found, context)

@@ -1,0 +1,190 @@
+"""Builds the adapter of a version: trains it or takes a ready one, and adds it into the weights where that is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, cast
+
+from harness.config import Settings, VersionSettings
+from harness.config.customization import AdapterSettings, Step
+from harness.config.environment import free_threads, version_of
+from harness.errors import UsageError
+from harness.models.adapters.adapter_files import AdapterFiles, check_fits, check_modules, read_adapter
+from harness.models.adapters.merging import plain_options
+from harness.models.spec import engine_spec
+from harness.models.weights.weights import made_folder, materialize, weights_digest
+from harness.stages.build_state import BuildProgress, BuildState, unseen
+from harness.stages.building import with_step
+from harness.stages.made_folders import find_made, make
+from harness.stages.training.request import TrainingRequest
+from harness.stages.training.running import train
+from harness.stages.training.texts import TrainingData, training_data
+
+KIND = "adapter"
+_PACKAGES = ("torch", "transformers", "peft")
+_RECIPE = 1
+"""Raised with anything that changes what training gives."""
+_NOT_TRAINED_BY = ("folder", "data", "merge")
+_NEED_PLAIN = ("adapter", "distilled")
+"""Steps that start from weights alone."""
+
+
+def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
+    """The version with the ready adapter, or with the one that was trained before by the same recipe; None where none
+    was, or the weights that a ready one must fit are not made yet.
+
+    Raises:
+        UsageError: what it is made of is not there or does not fit.
+    """
+    assert step is not None
+    parts = _Parts(settings, version, step)
+    if parts.ready is not None:
+        weights = made_folder(parts.options, settings.root)
+        return None if weights is None else parts.with_adapter(parts.checked(parts.ready, weights))
+    made = find_made(KIND, parts.recipe)
+    return None if made is None else parts.with_adapter(read_adapter(made.path))
+
+
+def build_version(
+    settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
+) -> VersionSettings:
+    """The version with its adapter, trained now; training that was killed goes on.
+
+    Raises:
+        UsageError: what it is made of is not there or does not fit.
+    """
+    assert step is not None
+    parts = _Parts(settings, version, step, progress)
+    weights = materialize(parts.options, settings.root)
+    adapter = parts.trained(weights, progress) if parts.ready is None else parts.checked(parts.ready, weights)
+    whole = parts.with_adapter(adapter)
+    if parts.is_merged:
+        progress(BuildState(version.name, "merging", unit="weights"))
+        materialize(whole.engine_options, settings.root)
+    return whole
+
+
+def options_before(version: VersionSettings, step: Step) -> dict[str, Any]:
+    """The options of the weights that a version's adapter was put on, for a version that is built.
+
+    Args:
+        step: the adapter's.
+    """
+    options = {name: value for name, value in version.engine_options.items() if name not in ("quantized", "adapter")}
+    merged = list(options.pop("merged", ()))
+    if step.folder in merged:
+        merged = merged[: merged.index(step.folder)]
+    return {**options, "merged": merged} if merged else options
+
+
+class _Parts:
+    """What an adapter is made of.
+
+    Attributes:
+        options: of the weights that it is put on.
+        ready: the folder of a ready one; None where it is trained.
+        is_merged: whether it is added into them.
+    """
+
+    def __init__(
+        self, settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress = unseen
+    ) -> None:
+        self._settings = settings
+        self._version = version
+        self._step = step
+        self._where = f"{settings.table(step.version)} adapter"
+        self._adapter = cast("AdapterSettings", step.settings)
+        options = version.engine_options
+        if "adapter" not in engine_spec(version.engine).settings or "weights" not in options:
+            raise UsageError(
+                f"{self._where}: the engine {version.engine!r} of {version.name} puts no adapter on weights. Take the "
+                'engine "vllm" or "transformers", with weights.'
+            )
+        self.options = {name: value for name, value in options.items() if name != "quantized"}
+        later = version.steps[version.steps.index(step) + 1 :]
+        self.is_merged = (
+            self._adapter.merge or "quantized" in options or any(each.kind in _NEED_PLAIN for each in later)
+        )
+        self.ready = None if self._adapter.folder is None else self._ready(settings.root / self._adapter.folder)
+        self._data: TrainingData | None = None
+        if self.ready is None:
+            self._data = training_data(settings, str(self._adapter.data), progress)
+
+    def _ready(self, folder: Path) -> Path:
+        if not folder.is_dir():
+            raise UsageError(f"{self._where} = {self._adapter.folder!r}: there is no folder {folder}.")
+        return folder.resolve()
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """All that decides what is trained."""
+        assert self._data is not None
+        how = {name: value for name, value in asdict(self._adapter).items() if name not in _NOT_TRAINED_BY}
+        return {
+            **how,
+            "recipe": _RECIPE,
+            "data": self._data.digest,
+            "start": weights_digest(self.options, self._settings.root),
+            "packages": {name: version_of(name) for name in _PACKAGES},
+        }
+
+    def checked(self, folder: Path, weights: Path) -> AdapterFiles:
+        """A ready adapter that fits the weights.
+
+        Raises:
+            UsageError: it does not.
+        """
+        try:
+            adapter = read_adapter(folder)
+            digest = weights_digest(self.options, self._settings.root)
+            check_fits(adapter, weights, digest, f"{self.options['weights']!r} of {self._version.name}")
+            if self._version.engine == "vllm" and not self.is_merged and adapter.not_plain:
+                raise UsageError(
+                    f"{folder} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights. Add it "
+                    f"into them: adapter = {{ folder = {self._adapter.folder!r}, merge = true }}."
+                )
+        except UsageError as error:
+            raise UsageError(f"{self._where}: {error}") from error
+        return adapter
+
+    def trained(self, weights: Path, progress: BuildProgress) -> AdapterFiles:
+        """The adapter, trained on the weights.
+
+        Raises:
+            UsageError: the texts or the settings can't be trained with.
+        """
+        assert self._data is not None
+        data = self._data
+
+        def build(folder: Path) -> None:
+            request = TrainingRequest(
+                version=self._version.name,
+                settings=self._adapter,
+                data=data,
+                start=weights,
+                teacher=None,
+                targets=None,
+                folder=folder,
+                threads=free_threads(),
+                start_digest=weights_digest(self.options, self._settings.root),
+            )
+            train(request, progress)
+
+        try:
+            if version_of("peft") is None:
+                raise UsageError(
+                    'peft, which trains adapters, is not installed. Install it: pip install "steelyard[customization]"'
+                )
+            check_modules(self._adapter.modules, weights)
+            return read_adapter(make(KIND, self.recipe, build, keeps_draft=True).path)
+        except UsageError as error:
+            raise UsageError(f"{self._where}: {error}") from error
+
+    def with_adapter(self, adapter: AdapterFiles) -> VersionSettings:
+        """The version with the adapter beside its weights, or added into them."""
+        beside = {**self._version.engine_options, "adapter": str(adapter.path)}
+        options = plain_options(beside) if self.is_merged else beside
+        made = replace(self._step, folder=str(adapter.path), content=adapter.digest)
+        return with_step(replace(self._version, engine_options=options), self._step, made)

@@ -1,0 +1,120 @@
+"""The answers of a teacher to the prompts that its student is taught on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.config import Settings
+from harness.config.customization import DistilledSettings
+from harness.errors import SteelyardError, UsageError
+from harness.models.engine_creation import check_version, create_engine
+from harness.models.version import Version
+from harness.records import Sample
+from harness.records.keys import KeyedQuestion, request_text
+from harness.requests.pending import SampleSource
+from harness.requests.sampler import Sampler
+from harness.requests.spending import Spending
+from harness.stages.build_state import BuildProgress, BuildState
+from harness.stages.training.texts import TrainingText
+from harness.store import Store
+from harness.store.location import store_url
+
+ANSWERS = "answers.jsonl"
+"""The file of a built student in which they are."""
+
+
+def answer_sampling(distilled: DistilledSettings) -> dict[str, Any]:
+    """What is laid over the teacher's own sampling: an answer longer than a sequence would be learned in part."""
+    heat = {} if distilled.temperature is None else {"temperature": distilled.temperature}
+    return {"max_tokens": distilled.length, **heat}
+
+
+def check_prompts(texts: Sequence[TrainingText], name: str) -> None:
+    """See that a teacher can answer each of some texts.
+
+    Raises:
+        UsageError: one is no prompt.
+    """
+    lacking = next((text.id for text in texts if not text.prompt), None)
+    if lacking is not None:
+        raise UsageError(
+            f"data = {name!r}: the text {lacking!r} has no prompt that the teacher could answer. Give each line a "
+            '"prompt", or take method = "soft_targets", which teaches on texts.'
+        )
+
+
+def write_answers(
+    settings: Settings,
+    teacher: Version,
+    distilled: DistilledSettings,
+    texts: Sequence[TrainingText],
+    path: Path,
+    told: tuple[str, BuildProgress],
+) -> None:
+    """Ask the teacher every prompt once, and write a line for each answer that is one.
+
+    Samples are drawn as a gate draws them: what is in the store is not drawn again, what is drawn is stored at once,
+    and the budget of the settings bounds it.
+
+    Args:
+        path: of the file; what is there already is taken as it is.
+        told: the version that is built, and who is told how far it is.
+
+    Raises:
+        UsageError: the teacher can't be asked, or answers nothing.
+    """
+    if path.exists():
+        return
+    check_version(teacher.settings, settings.root)
+    samples = asyncio.run(_drawn(settings, teacher, distilled, texts, told))
+    rows = [
+        {"id": text.id, "prompt": list(text.prompt), "answer": sample.text, "finish_reason": sample.finish_reason}
+        for text, sample in zip(texts, samples, strict=True)
+        if sample.lack is None and sample.text.strip()
+    ]
+    if not rows:
+        raise UsageError(f"The teacher {teacher.name} answers none of the {len(texts)} prompts.")
+    draft = path.with_suffix(".draft")
+    draft.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    draft.replace(path)
+
+
+async def _drawn(
+    settings: Settings,
+    teacher: Version,
+    distilled: DistilledSettings,
+    texts: Sequence[TrainingText],
+    told: tuple[str, BuildProgress],
+) -> list[Sample]:
+    name, progress = told
+    done = Counter[str]()
+    with Store.open(store_url(settings)) as store:
+        newest, *older = store.generations(teacher.fingerprint, max_age_s=teacher.settings.max_age_s)
+        source = SampleSource(teacher, create_engine(teacher, settings.root), newest, older=tuple(older))
+        spending = Spending(settings.limits, {teacher.name: teacher.settings.price})
+        sampler = Sampler(store, window=settings.concurrency, spending=spending)
+
+        async def answered(text: TrainingText) -> Sample:
+            request = teacher.chat(text.prompt, sampling=answer_sampling(distilled))
+            question = KeyedQuestion(request_text(teacher.fingerprint, request), 0)
+            try:
+                _, sample = await sampler.draw(source, request, question, 0)
+            except SteelyardError as error:
+                said = str(error).rstrip(".")
+                raise UsageError(
+                    f"The teacher {teacher.name} gave no answer to {text.id!r}: {said}. What was drawn is stored: "
+                    "another build goes on there."
+                ) from error
+            done["prompts"] += 1
+            progress(BuildState(name, "asking the teacher", done["prompts"], len(texts), "prompts"))
+            return sample
+
+        try:
+            return list(await asyncio.gather(*map(answered, texts)))
+        finally:
+            await sampler.close()

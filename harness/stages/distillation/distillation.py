@@ -1,0 +1,227 @@
+"""The fixture `distillation`: a student beside its teacher, and beside what it was before it learned."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.config.customization import DistilledSettings, Step
+from harness.errors import NotInLineageError, SettingsError
+from harness.models.description.description import describe_weights
+from harness.models.version import Version
+from harness.models.weights.weights import materialize
+from harness.requests.bridge import settle
+from harness.stages.building import built
+from harness.stages.case_files import filed_cases
+from harness.stages.data.overlap.contamination import Contamination, find_contamination
+from harness.stages.data.overlap.words import words_of
+from harness.stages.distillation.answers import ANSWERS
+from harness.stages.distillation.distilling import sources_of
+from harness.stages.distillation.vocabularies import load_both, other_tokens, template_of
+from harness.stages.foundation.divergence import TextDivergence, read_positions
+from harness.stages.foundation.reference import Reference, reference_options
+from harness.stages.lineage import StageContext
+from harness.stages.training.texts import TrainingData, read_texts
+
+_RUN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A text that a student was taught on.
+
+    Attributes:
+        id: of the text, or of the prompt that it answers.
+        prompt: the messages that it answers; () for a text that answers none.
+        answer: the text, or the answer: the teacher's, where it taught by answers.
+        is_ended: whether whoever wrote it ended it, and not a limit of tokens.
+    """
+
+    id: str
+    prompt: tuple[Mapping[str, Any], ...]
+    answer: str
+    is_ended: bool = True
+
+    @property
+    def text(self) -> str:
+        """All of it: what was asked, and the answer."""
+        return "\n".join([*(str(message["content"]) for message in self.prompt), self.answer])
+
+
+class Distillation:
+    """A student, its teacher, and what the student was before: their weights, in 32 bits.
+
+    Args:
+        version: the student's name.
+        made: the step that it was made by, and what it was taught on.
+        options: of the weights of student, teacher and start, by these names.
+        root: folder that relative paths start from.
+
+    Attributes:
+        version: the student's name.
+        teacher: the teacher's.
+    """
+
+    def __init__(
+        self, version: str, made: tuple[Step, TrainingData], options: Mapping[str, Mapping[str, Any]], root: Path
+    ) -> None:
+        step, self._data = made
+        assert isinstance(step.settings, DistilledSettings)
+        self.version = version
+        self.teacher = step.settings.teacher
+        self._folder = Path(step.folder or "")
+        self._options = options
+        self._root = root
+        self._pairs: dict[str, Reference] = {}
+        self._contaminations: dict[str, Contamination] = {}
+
+    def compare(self, text: str) -> Coroutine[Any, Any, TextDivergence]:
+        """How far the student is from its teacher at each place of a text, from whole distributions.
+
+        In a `def` body the result is given directly.
+        """
+        settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared("student", text))
+        return settled
+
+    def compare_start(self, text: str) -> Coroutine[Any, Any, TextDivergence]:
+        """The same of what the student was before it learned.
+
+        In a `def` body the result is given directly.
+        """
+        settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared("start", text))
+        return settled
+
+    async def _compared(self, who: str, text: str) -> TextDivergence:
+        if who not in self._pairs:
+            teacher = reference_options(self._options["teacher"])
+            self._pairs[who] = Reference(self.teacher, teacher, str(self._root), self._options[who])
+        return read_positions(await asyncio.to_thread(self._pairs[who].ask, {"text": text}))
+
+    @functools.cached_property
+    def other_tokens(self) -> tuple[str, ...]:
+        """The tokens that mean something else to the student, in words; () where the vocabularies are the same."""
+        return tuple(map(str, other_tokens(*self._tokenizers)))
+
+    @functools.cached_property
+    def same_template(self) -> bool:
+        """Whether both have the same chat template, to the letter."""
+        theirs, ours = map(template_of, self._tokenizers)
+        return theirs == ours
+
+    @functools.cached_property
+    def _tokenizers(self) -> tuple[Any, Any]:
+        teacher, student = (materialize(self._options[who], self._root) for who in ("teacher", "student"))
+        return load_both(teacher, student)
+
+    @functools.cached_property
+    def ratios(self) -> Mapping[str, float]:
+        """What the student has of the teacher's `parameters`, and of the `flops` that a token takes."""
+        student, teacher = (describe_weights(self._options[who], self._root) for who in ("student", "teacher"))
+        flops = [each.flops_per_token for each in (student, teacher)]
+        ratios = {"parameters": student.n_parameters / teacher.n_parameters}
+        if flops[0] is not None and flops[1]:
+            ratios["flops"] = flops[0] / flops[1]
+        return ratios
+
+    @functools.cached_property
+    def lessons(self) -> tuple[Lesson, ...]:
+        """All that the student was taught on: the texts of its data, or the teacher's answers.
+
+        Raises:
+            UsageError: they are gone.
+        """
+        path = self._folder / ANSWERS
+        if not path.is_file():
+            return tuple(Lesson(each.id, each.prompt, each.text) for each in read_texts(self._data))
+        rows = map(json.loads, path.read_text("utf-8").splitlines())
+        return tuple(
+            Lesson(row["id"], tuple(row["prompt"]), row["answer"], row["finish_reason"] == "stop") for row in rows
+        )
+
+    @functools.cached_property
+    def quality(self) -> Mapping[str, float]:
+        """Shares: `valid` (lessons that end, and hold words), `distinct` (whose words no other has), and `diversity`
+        (runs of four words that no run before equals).
+
+        Source of the last: Li et al. (2016), A Diversity-Promoting Objective Function for Neural Conversation Models,
+        distinct-n.
+        """
+        words = [words_of(each.answer) for each in self.lessons]
+        runs = [tuple(each[place : place + _RUN]) for each in words for place in range(len(each) - _RUN + 1)]
+        count = len(self.lessons)
+        return {
+            "valid": sum(each.is_ended and bool(own) for each, own in zip(self.lessons, words, strict=True)) / count,
+            "distinct": len(set(map(tuple, words))) / count,
+            "diversity": len(set(runs)) / len(runs) if runs else 0.0,
+        }
+
+    def contamination(self, cases: str | Path = "evals") -> Contamination:
+        """What the lessons hold of the cases of evaluations, by the ids of the cases; looked for once.
+
+        Args:
+            cases: a file of cases, or a folder, as of `corpus.contamination`.
+
+        Raises:
+            CaseError: there are none, or one can't be read.
+        """
+        key = str(cases)
+        if key not in self._contaminations:
+            self._contaminations[key] = find_contamination(self.lessons, filed_cases(cases, (self._root,)))
+        return self._contaminations[key]
+
+    def close(self) -> None:
+        """End the processes that hold the weights."""
+        for pair in self._pairs.values():
+            pair.close()
+
+
+class SyncDistillation(Protocol):
+    """A distillation as a `def` body sees it; only the types differ from `Distillation`."""
+
+    version: str
+    teacher: str
+    other_tokens: Sequence[str]
+    same_template: bool
+    ratios: Mapping[str, float]
+    lessons: Sequence[Lesson]
+    quality: Mapping[str, float]
+
+    def compare(self, text: str) -> TextDivergence:
+        """As `Distillation.compare`: how far the student is from its teacher."""
+
+    def compare_start(self, text: str) -> TextDivergence:
+        """As `Distillation.compare_start`: how far it was before it learned."""
+
+    def contamination(self, cases: str | Path = "evals") -> Contamination:
+        """As `Distillation.contamination`: what the lessons hold of the cases of evaluations."""
+
+
+def load_distillation(version: Version, context: StageContext) -> Distillation:
+    """The distillation that a version came from.
+
+    Raises:
+        NotInLineageError: it was distilled from nothing.
+        SettingsError: it is not built, or what it was made of is gone.
+    """
+    step = next((each for each in reversed(version.settings.steps) if each.kind == "distilled"), None)
+    if step is None:
+        table = context.settings.table(version.name)
+        raise NotInLineageError(version.name, "distillation", f"one: distilled = {{ teacher = … }} in {table}")
+    assert isinstance(step.settings, DistilledSettings)
+    if step.folder is None:
+        raise SettingsError(f"{version.name} is not built here: `steelyard build {version.name}` does that.")
+    teacher = built(context.settings, step.settings.teacher, offline=context.is_offline)
+    if "weights" not in teacher.engine_options:
+        raise NotInLineageError(version.name, "distillation", "a teacher with weights")
+    start, data = sources_of(context.settings, version.settings, step)
+    options = {
+        "student": {"weights": step.folder},
+        "teacher": teacher.engine_options,
+        "start": start,
+    }
+    return Distillation(version.name, (step, data), options, context.settings.root)

@@ -1,0 +1,46 @@
+"""Whether two models mean the same by a token, and write a chat alike: by content, not by size or name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class OtherToken:
+    """A token that means something else to the student.
+
+    Attributes:
+        id: its number.
+        theirs: what it is to the teacher; None where it has no such token.
+        ours: what it is to the student.
+    """
+
+    id: int
+    theirs: str | None
+    ours: str | None
+
+    def __str__(self) -> str:
+        return f"token {self.id:,} is {self.theirs!r} to the teacher and {self.ours!r} to the student"
+
+
+def other_tokens(teacher: VersionTokenizer, student: VersionTokenizer) -> Iterator[OtherToken]:
+    """All tokens that are not the same to both, in the order of their numbers."""
+    for number in range(max(teacher.n_tokens, student.n_tokens)):
+        theirs, ours = (each.piece_of(number) if number < each.n_tokens else None for each in (teacher, student))
+        if theirs != ours:
+            yield OtherToken(number, theirs, ours)
+
+
+def template_of(tokenizer: VersionTokenizer) -> str | None:
+    """The chat template that counts; None where there is none."""
+    return next(iter(tokenizer.templates.values()), None)
+
+
+def load_both(teacher: Path, student: Path) -> tuple[VersionTokenizer, VersionTokenizer]:
+    """The tokenizers of two folders of weights."""
+    theirs, ours = (load_tokenizer({"weights": str(folder)}, folder) for folder in (teacher, student))
+    return theirs, ours

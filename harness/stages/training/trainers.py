@@ -1,0 +1,111 @@
+"""Runs the trainer of transformers: what all trainings have in common."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.stages.training.process import Teller, Told, checkpoint_of
+from harness.stages.training.request import TrainingRequest
+from harness.stages.training.sequences import IGNORED, TokenSequence
+
+Collate = Callable[[Sequence[TokenSequence]], dict[str, Any]]
+PLACES_AT_ONCE = 4096
+"""Tokens computed at once: what is more in a step is computed in turns, whose gradients are added up."""
+
+_WARM_UP = 0.05
+_SAVES = 10
+
+
+def run_trainer(
+    model: Any,
+    chosen: Sequence[TokenSequence],
+    request: TrainingRequest,
+    told: Told,
+    *,
+    trainer_class: Callable[..., Any] | None = None,
+    collate: Collate | None = None,
+) -> Any:
+    """The model, trained on sequences in their order; training that was killed goes on from its newest checkpoint.
+
+    Args:
+        chosen: the sequences of all steps.
+        trainer_class: of transformers; None for the trainer whose loss is the model's own.
+        collate: makes a batch; None for that of `collated`.
+    """
+    from transformers import Trainer, TrainerCallback
+
+    settings = request.settings
+    teller = Teller(told, settings.steps)
+
+    class Telling(TrainerCallback):  # type: ignore[misc]
+        """Tells of each step."""
+
+        def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
+            if logs and "loss" in logs:
+                step = chosen[(state.global_step - 1) * settings.batch : state.global_step * settings.batch]
+                teller.step(state.global_step, logs["loss"], sum(len(each.tokens) for each in step))
+
+    trainer = (trainer_class or Trainer)(
+        model=model,
+        args=_arguments(request),
+        train_dataset=list(chosen),
+        data_collator=collate or collated,
+        callbacks=[Telling()],
+    )
+    trainer.train(resume_from_checkpoint=checkpoint_of(request.folder))
+    return trainer.model
+
+
+def _arguments(request: TrainingRequest) -> Any:
+    from transformers import TrainingArguments
+
+    settings = request.settings
+    turns = turns_of(settings.batch, settings.length, request.places_at_once or PLACES_AT_ONCE)
+    return TrainingArguments(
+        output_dir=str(request.folder),
+        max_steps=settings.steps,
+        per_device_train_batch_size=settings.batch // turns,
+        gradient_accumulation_steps=turns,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=max(1, round(_WARM_UP * settings.steps)),
+        train_sampling_strategy="sequential",
+        save_steps=max(1, settings.steps // _SAVES),
+        save_total_limit=1,
+        logging_steps=1,
+        seed=settings.seed,
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+    )
+
+
+def turns_of(batch: int, length: int, places_at_once: int) -> int:
+    """In how many turns of equal size a step is computed, so that each has few enough tokens where that can be."""
+    wanted = -(-batch * length // places_at_once)
+    return next((turns for turns in range(1, batch) if batch % turns == 0 and turns >= wanted), batch)
+
+
+def collated(items: Sequence[TokenSequence]) -> dict[str, Any]:
+    """A batch of sequences, padded at their ends with what is not looked at and carries no loss."""
+    import torch
+
+    longest = max(len(item.tokens) for item in items)
+    batch: dict[str, list[list[int]]] = {"input_ids": [], "attention_mask": [], "labels": []}
+    for item in items:
+        lacking = longest - len(item.tokens)
+        batch["input_ids"].append([*item.tokens, *[0] * lacking])
+        batch["attention_mask"].append([1] * len(item.tokens) + [0] * lacking)
+        # Nothing foretells the first token; counted among the places of the loss, it would make the mean too small.
+        batch["labels"].append([IGNORED, *item.labels[1:], *[IGNORED] * lacking])
+    return {name: torch.tensor(rows) for name, rows in batch.items()}
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove what training would go on from."""
+    for checkpoint in folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)

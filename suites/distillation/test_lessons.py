@@ -1,0 +1,45 @@
+"""What a student was taught on, and whether its teacher knows what it teaches."""
+
+import pytest
+
+from harness import Measure, Score, checks
+
+
+@pytest.mark.evaluation(
+    cases="evals/distillation/quality/cases.jsonl",
+    per="case",
+    samples=1,
+    threshold=0.9,
+    margin=0.05,
+    requirement="Non-functional: lessons are whole, differ, and do not repeat one another.",
+)
+def test_quality(distillation, case):
+    return Measure(distillation.quality[case.of], "of the lessons", at_most=1.0)
+
+
+@pytest.mark.evaluation(
+    cases="evals/foundation",
+    samples=1,
+    cluster=False,
+    threshold=1.0,
+    margin=0.00001,
+    max_samples=20_000,
+    requirement="Non-functional: no case of an evaluation is in what a student is taught on.",
+)
+def test_contamination(distillation, case):
+    found = distillation.contamination("evals/foundation")[case.id]
+    if found.state == "too short":
+        pytest.skip("has too few words to be known again")
+    return Score(float(not found.is_contaminated), str(found))
+
+
+@pytest.mark.evaluation(
+    cases="evals/distillation/prompts/cases.jsonl",
+    samples=4,
+    threshold=0.7,
+    margin=0.1,
+    requirement="Business: a teacher that answers its own prompts wrongly teaches what is wrong.",
+)
+async def test_teacher_passes(teacher, case):
+    answer = await teacher.chat(case.prompt, max_tokens=48)
+    return checks.contains(answer.text, case.expected)

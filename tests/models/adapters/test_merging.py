@@ -1,0 +1,80 @@
+"""Adapters are added into weights once, exactly, and in the type of the weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.models.adapters.merging import adapted, plain_options
+from harness.models.weights.weights import made_folder, materialize, weights_digest
+from tests.models.adapters.adapters import write_adapter
+
+pytest.importorskip("peft")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def adapter(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_adapter(tiny_llama, tmp_path_factory.mktemp("adapter"))
+
+
+def logits(model: object) -> object:
+    import torch
+
+    with torch.inference_mode():
+        return model(torch.tensor([[1, 5, 9, 13, 40]])).logits  # type: ignore[operator]
+
+
+def test_merged_weights_compute_what_the_adapter_does(
+    adapter: Path, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path))
+    beside = {"weights": str(tiny_llama), "adapter": str(adapter)}
+    options = plain_options(beside)
+    assert options == {"weights": str(tiny_llama), "merged": [str(adapter)]}
+    assert made_folder(options, tmp_path) is None
+    folder = materialize(options, tmp_path)
+    assert folder == materialize(options, tmp_path) == made_folder(options, tmp_path)
+    assert {path.name for path in tiny_llama.iterdir()} <= {path.name for path in folder.iterdir()}
+
+    def loaded(path: Path) -> object:
+        return AutoModelForCausalLM.from_pretrained(str(path), dtype="float32").eval()
+
+    wanted = logits(adapted(loaded(tiny_llama), adapter))
+    base = logits(loaded(tiny_llama))
+    torch.testing.assert_close(logits(loaded(folder)), wanted, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(base, wanted, rtol=1e-2, atol=1e-2)  # type: ignore[arg-type]
+    twice = materialize({**options, "merged": [str(adapter)] * 2}, tmp_path)
+    assert twice != folder
+    assert not torch.allclose(logits(loaded(twice)), wanted, rtol=1e-3, atol=1e-3)  # type: ignore[arg-type]
+
+
+def test_the_weights_are_saved_in_their_own_type(
+    adapter: Path, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    from harness.models.weights.safetensors_file import read_safetensors
+
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    AutoModelForCausalLM.from_pretrained(str(tiny_llama), dtype="bfloat16").save_pretrained(str(tmp_path / "half"))
+    folder = materialize({"weights": "half", "merged": [str(adapter)]}, tmp_path)
+    assert {each.dtype for each in read_safetensors(folder / "model.safetensors").tensors} == {"BF16"}
+    assert json.loads((folder / "config.json").read_text("utf-8"))["dtype"] == "bfloat16"
+
+
+def test_what_was_merged_is_part_of_what_identifies_the_weights(
+    adapter: Path, tiny_llama: Path, tmp_path: Path
+) -> None:
+    bare = {"weights": str(tiny_llama)}
+    assert weights_digest(plain_options(bare), tmp_path) == weights_digest(bare, tmp_path)
+    merged = plain_options({**bare, "adapter": str(adapter)})
+    other = plain_options({**bare, "adapter": str(write_adapter(tiny_llama, tmp_path / "other", scale=0.1))})
+    both = plain_options({**merged, "adapter": str(adapter)})
+    digests = {weights_digest(options, tmp_path) for options in (bare, merged, other, both)}
+    assert len(digests) == 4

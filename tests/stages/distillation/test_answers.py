@@ -1,0 +1,87 @@
+"""The answers of a teacher to the prompts of its student."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.config.customization import DistilledSettings
+from harness.errors import SettingsError, UsageError
+from harness.models.version import load_version
+from harness.stages.build_state import BuildState
+from harness.stages.distillation.answers import answer_sampling, check_prompts, write_answers
+from harness.stages.training.texts import TrainingText
+from tests.config.settings_files import load
+
+TEACHER = """
+store = "samples.db"
+[models.wise]
+engine = "scripted"
+default = "Aye."
+answers = { "Say nothing." = " " }
+"""
+
+
+def prompt(name: str, text: str) -> TrainingText:
+    return TrainingText(name, "", ({"role": "user", "content": text},))
+
+
+def test_each_prompt_is_asked_once_and_an_empty_answer_teaches_nothing(tmp_path: Path) -> None:
+    settings = load(tmp_path, TEACHER)
+    teacher = load_version(settings.version("wise"), settings.root)
+    texts = [prompt("a", "Ready?"), prompt("b", "Say nothing."), prompt("c", "Now?")]
+    told: list[BuildState] = []
+    path = tmp_path / "answers.jsonl"
+    write_answers(settings, teacher, DistilledSettings("wise", "p"), texts, path, ("student", told.append))
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert [(row["id"], row["answer"], row["finish_reason"]) for row in rows] == [
+        ("a", "Aye.", "stop"),
+        ("c", "Aye.", "stop"),
+    ]
+    assert rows[0]["prompt"] == [{"role": "user", "content": "Ready?"}]
+    assert [(state.phase, state.done, state.total, state.unit) for state in told][-1] == (
+        "asking the teacher",
+        3,
+        3,
+        "prompts",
+    )
+
+
+def test_a_teacher_that_answers_nothing_is_refused(tmp_path: Path) -> None:
+    settings = load(tmp_path, TEACHER)
+    teacher = load_version(settings.version("wise"), settings.root)
+    path = tmp_path / "answers.jsonl"
+    with pytest.raises(UsageError, match="The teacher wise answers none of the 1 prompts"):
+        write_answers(
+            settings,
+            teacher,
+            DistilledSettings("wise", "p"),
+            [prompt("b", "Say nothing.")],
+            path,
+            ("student", lambda _: None),
+        )
+    assert not path.exists()
+
+
+def test_an_answer_is_no_longer_than_a_sequence_and_as_warm_as_the_settings_say() -> None:
+    assert answer_sampling(DistilledSettings("t", "d", length=64, temperature=None)) == {"max_tokens": 64}
+    assert answer_sampling(DistilledSettings("t", "d", length=64, temperature=0.3)) == {
+        "max_tokens": 64,
+        "temperature": 0.3,
+    }
+
+
+def test_a_text_that_is_no_prompt_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"'d\.jsonl': the text 'b' has no prompt .* method = \"soft_targets\""):
+        check_prompts([prompt("a", "Ready?"), TrainingText("b", "A text.")], "d.jsonl")
+
+
+def test_settings_of_soft_targets_are_refused_with_another_method(tmp_path: Path) -> None:
+    student = '[models.s]\nengine = "transformers"\ndistilled = { teacher = "wise", data = "p", method = "sequence"'
+    with pytest.raises(SettingsError, match="hard_weight is of method = 'soft_targets' alone"):
+        load(tmp_path, f"{TEACHER}\n{student}, hard_weight = 0.5 }}").version("s")
+    read = load(tmp_path, f"{TEACHER}\n{student} }}").version("s").steps[0].settings
+    assert isinstance(read, DistilledSettings)
+    assert read.temperature is None

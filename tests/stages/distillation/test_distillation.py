@@ -1,0 +1,93 @@
+"""A student beside its teacher."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.config import Settings
+from harness.errors import NotInLineageError, SettingsError
+from harness.models.version import load_version
+from harness.stages.building import built
+from harness.stages.distillation.distillation import Lesson, load_distillation
+from harness.stages.lineage import StageContext
+from tests.config.settings_files import load
+from tests.stages.distillation.conftest import STUDENT
+
+pytest.importorskip("torch")
+pytestmark = pytest.mark.slow
+
+
+def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: Settings, tmp_path: Path) -> None:
+    version = load_version(built(settings, "student"), settings.root)
+    found = load_distillation(version, StageContext(settings))
+    try:
+        divergence = asyncio.run(found.compare("The ships left."))
+        start = asyncio.run(found.compare_start("The ships left."))
+    finally:
+        found.close()
+    assert divergence.kl.value > 0
+    assert 0 < divergence.js.value < divergence.kl.value
+    assert 0 <= divergence.same_top <= 1
+    assert start.log_likelihood != divergence.log_likelihood
+    assert start.reference_log_likelihood == divergence.reference_log_likelihood
+    assert found.other_tokens == ()
+    assert found.same_template
+    assert set(found.ratios) == {"parameters", "flops"}
+    assert 0 < found.ratios["parameters"] < 1
+    assert 0 < found.ratios["flops"] < 1
+    assert found.lessons[1] == Lesson("t1", (), "The 1 ships of 7 left harbour. " * 3)
+    assert found.quality["valid"] == found.quality["distinct"] == 1.0
+    assert found.quality["diversity"] < 0.7, "each sentence is there three times"
+    (tmp_path / "cases.jsonl").write_text(
+        json.dumps({"id": "a", "prompt": "The 3 ships of 21 left harbour. The 3 ships of 21 left harbour."})
+        + "\n"
+        + json.dumps({"id": "b", "prompt": "Which of the many boats in the bay came home before the storm broke out?"}),
+        "utf-8",
+    )
+    leaks = found.contamination("cases.jsonl")
+    assert (leaks["a"].is_contaminated, leaks["b"].is_contaminated) == (True, False)
+
+
+def test_other_files_of_a_student_are_found_out(settings: Settings) -> None:
+    made = built(settings, "student")
+    folder = Path(made.steps[0].folder or "")
+    config = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    config["chat_template"] += " "
+    (folder / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
+    tokens = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    vocabulary = tokens["model"]["vocab"]
+    vocabulary["x"], vocabulary["y"] = vocabulary["y"], vocabulary["x"]
+    (folder / "tokenizer.json").write_text(json.dumps(tokens), "utf-8")
+    found = load_distillation(load_version(made, settings.root), StageContext(settings))
+    assert not found.same_template
+    assert len(found.other_tokens) == 2
+    assert "is 'x' to the teacher and 'y' to the student" in "".join(found.other_tokens)
+
+
+def test_what_was_not_distilled_or_not_built_has_none(settings: Settings) -> None:
+    teacher = load_version(built(settings, "teacher"), settings.root)
+    with pytest.raises(NotInLineageError, match="teacher has no distillation"):
+        load_distillation(teacher, StageContext(settings))
+    unbuilt = type(teacher)("student", settings.version("student"), "0" * 32)
+    with pytest.raises(SettingsError, match="steelyard build student"):
+        load_distillation(unbuilt, StageContext(settings))
+
+
+def test_a_student_that_was_taught_by_answers_has_these_as_lessons(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "prompts.jsonl").write_text(
+        "".join(json.dumps({"id": f"p{n}", "prompt": f"{n} ships?"}) + "\n" for n in range(4)), "utf-8"
+    )
+    text = STUDENT.replace('data = "texts.jsonl"', 'data = "prompts.jsonl"\nmethod = "sequence"')
+    text = text.replace('teacher = "teacher"', 'teacher = "wise"').replace("{ layers = 2 }", '"teacher"').replace("= 24", "= 60")
+    text += '[models.wise]\nengine = "scripted"\ndefault = "Aye, aye."\n'
+    changed = load(tmp_path, text)
+    version = built(changed, "student")
+    folder = Path(version.steps[0].folder or "")
+    rows = [json.loads(line) for line in (folder / "answers.jsonl").read_text("utf-8").splitlines()]
+    assert [row["id"] for row in rows] == ["p0", "p1", "p2", "p3"]
+    assert {row["answer"] for row in rows} == {"Aye, aye."}
+    assert built(changed, "student").steps == version.steps

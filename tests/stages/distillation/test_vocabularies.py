@@ -1,0 +1,56 @@
+"""Vocabularies and templates are compared by content."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.stages.distillation.vocabularies import load_both, other_tokens, template_of
+from harness.stages.training.students import check_vocabularies
+
+
+@pytest.fixture
+def student(tiny_llama: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_llama, tmp_path / "student"))
+
+
+def change(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **changes}), "utf-8")
+
+
+def test_equal_ones_have_no_other_token(tiny_llama: Path, student: Path) -> None:
+    teacher, own = load_both(tiny_llama, student)
+    assert list(other_tokens(teacher, own)) == []
+    assert template_of(teacher) == template_of(own) is not None
+    check_vocabularies(tiny_llama, student)
+
+
+def test_a_permuted_vocabulary_of_equal_size_is_refused(tiny_llama: Path, student: Path) -> None:
+    model = json.loads((student / "tokenizer.json").read_text("utf-8"))["model"]
+    vocabulary = dict(model["vocab"])
+    vocabulary["x"], vocabulary["y"] = vocabulary["y"], vocabulary["x"]
+    change(student / "tokenizer.json", model={**model, "vocab": vocabulary})
+    found = list(other_tokens(*load_both(tiny_llama, student)))
+    assert {(each.theirs, each.ours) for each in found} == {("x", "y"), ("y", "x")}
+    with pytest.raises(UsageError, match=r"Token \d+ is .* to the teacher and .*: soft targets need one vocabulary"):
+        check_vocabularies(tiny_llama, student)
+
+
+def test_a_smaller_vocabulary_is_refused(tiny_llama: Path, student: Path) -> None:
+    content = json.loads((student / "tokenizer.json").read_text("utf-8"))
+    model = content["model"]
+    vocabulary = {piece: number for piece, number in model["vocab"].items() if piece != "bc"}
+    change(student / "tokenizer.json", model={**model, "vocab": vocabulary, "merges": model["merges"][:1]})
+    with pytest.raises(UsageError, match=r'tokens and the student .*method = "sequence" teaches by texts'):
+        check_vocabularies(tiny_llama, student)
+
+
+def test_another_template_is_refused(tiny_llama: Path, student: Path) -> None:
+    path = student / "tokenizer_config.json"
+    change(path, chat_template=json.loads(path.read_text("utf-8"))["chat_template"] + " ")
+    with pytest.raises(UsageError, match="The chat templates of teacher and student differ"):
+        check_vocabularies(tiny_llama, student)
