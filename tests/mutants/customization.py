@@ -1,6 +1,6 @@
 """The stage `customization`: retrievers whose settings or passages have one fault, or that code with one finds by.
 
-They are weighed by suites/customization/test_retrieval.py on the handbook of evals/, whose passages stand in another order.
+suites/customization/test_retrieval.py weighs them on the handbook of evals/, whose passages stand in another order.
 """
 
 from __future__ import annotations
