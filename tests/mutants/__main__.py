@@ -17,6 +17,7 @@ from tests.bench.sampling import Figure
 from tests.mutants.mutant import Outcome, Weighed
 
 STAGES = ("data", "distillation")
+STAGES = ("data", "customization")
 
 
 def main() -> int:
@@ -72,7 +73,7 @@ def _figures(stage: str, outcomes: Sequence[Outcome], same: Mapping[int, Weighed
             f"of {len(outcomes)}",
             "all",
             found == len(outcomes),
-            f"missed: {missed}" if missed else "the table: mutants-data.md",
+            f"missed: {missed}" if missed else f"the table: mutants-{stage}.md",
         ),
         Figure(
             f"The stage {stage}, a version against itself: red gates",
@@ -82,6 +83,7 @@ def _figures(stage: str, outcomes: Sequence[Outcome], same: Mapping[int, Weighed
             not red,
             "; ".join(red)
             or f"{max((each.n_verdicts for each in same.values()), default=0)} verdicts each, on documents of other seeds",
+            "; ".join(red) or f"{same[0].n_verdicts if same else 0} verdicts each, on what other seeds give",
         ),
         Figure(f"Mutants of the stage {stage}: longest gate, building included", seconds, "s", "", True),
     ]
@@ -120,7 +122,7 @@ def _page(stage: str, document: dict[str, Any]) -> str:
         "Each is a version with one fault, weighed against the version without it. The evaluation that names the fault",
         "must be red; others may be.",
         "",
-        f"The version against itself, on documents of {len(document['same'])} other seeds: {red} red gates.",
+        f"The version against itself, on what {len(document['same'])} other seeds give: {red} red gates.",
         "",
         "| mutant | fault | must be red | was it | others that were red |",
         "|---|---|---|---|---|",
