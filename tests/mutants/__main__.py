@@ -16,8 +16,7 @@ from tests.bench.__main__ import REPORTS, line, summarise, write
 from tests.bench.sampling import Figure
 from tests.mutants.mutant import Outcome, Weighed
 
-STAGES = ("data", "distillation")
-STAGES = ("data", "customization")
+STAGES = ("data", "distillation", "customization")
 
 
 def main() -> int:
@@ -66,6 +65,7 @@ def _figures(stage: str, outcomes: Sequence[Outcome], same: Mapping[int, Weighed
         f"seed {seed}: {', '.join(each.red + each.errors)}" for seed, each in same.items() if each.red or each.errors
     ]
     seconds = max(each.weighed.seconds for each in outcomes)
+    most = max((each.n_verdicts for each in same.values()), default=0)
     return [
         Figure(
             f"Mutants of the stage {stage}: turn the evaluation red that names their fault",
@@ -81,9 +81,7 @@ def _figures(stage: str, outcomes: Sequence[Outcome], same: Mapping[int, Weighed
             f"of {len(same)}",
             "0",
             not red,
-            "; ".join(red)
-            or f"{max((each.n_verdicts for each in same.values()), default=0)} verdicts each, on documents of other seeds",
-            "; ".join(red) or f"{same[0].n_verdicts if same else 0} verdicts each, on what other seeds give",
+            "; ".join(red) or f"{most} verdicts each, on what other seeds give",
         ),
         Figure(f"Mutants of the stage {stage}: longest gate, building included", seconds, "s", "", True),
     ]
