@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness.models.weights.content_hash import file_hash
 
 from harness.config.customization import DistilledSettings
+from harness.models.files.content_hash import file_hash
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.students import shuffled, train_student
 from harness.stages.training.texts import TrainingData
