@@ -64,6 +64,7 @@ def _figures(stage: str, outcomes: Sequence[Outcome], same: Mapping[int, Weighed
     red = [
         f"seed {seed}: {', '.join(each.red + each.errors)}" for seed, each in same.items() if each.red or each.errors
     ]
+    n_verdicts = max((each.n_verdicts for each in same.values()), default=0)
     seconds = max(each.weighed.seconds for each in outcomes)
     most = max((each.n_verdicts for each in same.values()), default=0)
     return [
@@ -82,6 +83,7 @@ def _figures(stage: str, outcomes: Sequence[Outcome], same: Mapping[int, Weighed
             "0",
             not red,
             "; ".join(red) or f"{most} verdicts each, on what other seeds give",
+            "; ".join(red) or f"{n_verdicts} verdicts each, on documents of other seeds",
         ),
         Figure(f"Mutants of the stage {stage}: longest gate, building included", seconds, "s", "", True),
     ]
