@@ -68,6 +68,7 @@ def test_a_ready_adapter_lies_beside_the_weights_and_identifies_the_version(sett
     assert engine_key(own) != engine_key(plain), "an engine serves one adapter, and computes otherwise with it"
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
 def test_what_needs_weights_alone_has_the_adapter_added_into_them(settings: Settings, project: Path) -> None:
     merged, twice, rounded = (built(settings, name).engine_options for name in ("merged", "twice", "int8"))
     folder = str(project / "adapter")
