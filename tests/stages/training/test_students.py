@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.config.customization import DistilledSettings
-from harness.models.content_hash import file_hash
+from harness.models.files.content_hash import file_hash
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.students import shuffled, train_student
 from harness.stages.training.texts import TrainingData
