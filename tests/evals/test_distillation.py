@@ -8,6 +8,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from harness.stages.case_files import filed_cases
+from harness.stages.data.overlap.contamination import find_contamination
+from harness.stages.distillation.distillation import Lesson
+
 ROOT = Path(__file__).parents[2]
 EVALS = ROOT / "evals"
 LESSONS = EVALS / "distillation" / "lessons"
@@ -64,3 +68,19 @@ def test_the_page_of_all_evaluations_counts_the_cases() -> None:
         assert found is not None, name
         assert int(found[1]) == len(lines(EVALS / "distillation" / name / "cases.jsonl"))
         assert (EVALS / "distillation" / name / "README.md").is_file()
+
+
+def test_no_lesson_gives_a_short_question_away_with_its_answer() -> None:
+    """By the rule of `distillation.contamination`, which also finds questions of few words whose answer follows."""
+    lessons = [
+        Lesson(each["id"], (), each["text"] if "text" in each else written(each))
+        for each in lines(LESSONS / "lessons.jsonl")
+    ]
+    found = find_contamination(lessons, filed_cases("evals/foundation", (ROOT,)))
+    assert [str(each) for each in found.contaminated] == []
+
+
+def written(lesson: dict[str, Any]) -> str:
+    prompt = lesson["prompt"]
+    asked = [prompt] if isinstance(prompt, str) else [message["content"] for message in prompt]
+    return "\n".join([*asked, lesson["answer"]])

@@ -134,7 +134,12 @@ def try_mutant(folder: Path, mutant: Mutant) -> Outcome:
     """Hold code with a fault to the invariants."""
     assert mutant.patch is not None
     out = folder / mutant.name
-    weighed = _held(patched(mutant.patch, out), mutant.red)
+    code = patched(mutant.patch, out)
+    # pytest puts the folder of the tests before all others, so they stand beside the code that they are to try.
+    shutil.copytree(ROOT / "tests", code / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "conftest.py"):
+        shutil.copyfile(ROOT / name, code / name)
+    weighed = _held(code, mutant.red)
     shutil.rmtree(out)
     return Outcome(mutant, weighed)
 
@@ -160,7 +165,7 @@ def _held(code: Path, name: str, seed: str = "0") -> Weighed:
     }
     environment.pop("PYTEST_ADDOPTS", None)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfE", *MODULES, "-k", name]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=code, env=environment, capture_output=True, text=True)
     found = {kind: re.findall(rf"^{kind} \S+::(\w+)", done.stdout, re.MULTILINE) for kind in ("FAILED", "ERROR")}
     if not re.search(r"^\d+ (passed|failed)", done.stdout.splitlines()[-1]):
         found["ERROR"].append(done.stdout[-500:] + done.stderr[-500:])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import data
+from tests.mutants import data, distillation
 from tests.mutants.gates import ROOT
 from tests.mutants.mutant import Mutant, Outcome, Weighed
 
@@ -56,5 +56,32 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", TRIED)
 def test_a_fault_turns_the_evaluation_red_that_names_it(name: str, project: Path) -> None:
     outcome = data.try_mutant(project, BY_NAME[name])
+    assert outcome.is_found, outcome
+    assert outcome.weighed.errors == ()
+
+
+def test_there_are_enough_of_distillation_and_each_names_a_test() -> None:
+    named = {
+        node.name
+        for module in distillation.MODULES
+        for node in ast.parse((ROOT / module).read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert len({each.name for each in distillation.MUTANTS}) == len(distillation.MUTANTS) >= 12
+    assert {each.red for each in distillation.MUTANTS} <= named
+
+
+@pytest.mark.parametrize("mutant", distillation.MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_fault_of_distillation_fits_one_place(mutant: Mutant) -> None:
+    assert mutant.patch is not None
+    assert (ROOT / mutant.patch.path).read_text(encoding="utf-8").count(mutant.patch.old) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["kl-turned-round", "prompt-unmasked", "vocabulary-by-size"])
+def test_a_fault_of_distillation_turns_the_invariant_red(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    mutant = next(each for each in distillation.MUTANTS if each.name == name)
+    outcome = distillation.try_mutant(tmp_path, mutant)
     assert outcome.is_found, outcome
     assert outcome.weighed.errors == ()

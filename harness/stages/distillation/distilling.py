@@ -186,7 +186,7 @@ def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tupl
         UsageError: they are not there.
     """
     base = settings.version(step.version).base
-    own = version if base is None else built(settings, base, offline=True)
+    own = version if base is None else replace(built(settings, base, offline=True), name=version.name)
     parts = _Parts(settings, own, step)
     return parts.start_with_layers(), parts.data
 

@@ -68,6 +68,14 @@ def test_other_files_of_a_student_are_found_out(settings: Settings) -> None:
     assert "is 'x' to the teacher and 'y' to the student" in "".join(found.other_tokens)
 
 
+def test_a_student_may_be_based_on_its_teacher(settings: Settings, tmp_path: Path) -> None:
+    text = STUDENT.replace('[models.student]\nengine = "transformers"', '[models.student]\nbase = "teacher"')
+    based = load(tmp_path, text)
+    found = load_distillation(load_version(built(based, "student"), based.root), StageContext(based))
+    assert found.teacher == "teacher"
+    assert found.ratios["parameters"] < 1
+
+
 def test_what_was_not_distilled_or_not_built_has_none(settings: Settings) -> None:
     teacher = load_version(built(settings, "teacher"), settings.root)
     with pytest.raises(NotInLineageError, match="teacher has no distillation"):

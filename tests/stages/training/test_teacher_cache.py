@@ -1,4 +1,5 @@
 """What a teacher foretells is kept, and asked for once."""
+"""What a teacher foretells is kept on disk."""
 
 from __future__ import annotations
 
@@ -50,3 +51,30 @@ def test_what_is_there_costs_no_teacher(tmp_path: Path) -> None:
     assert TeacherCache(tmp_path, 3, 2.0).fill([LONG, LONG], refuse, lambda *_: None) == 0
     with pytest.raises(FileNotFoundError):
         TeacherCache(tmp_path, 3, 2.0).read(SHORT.tokens)
+import numpy as np
+from harness.stages.training.soft_targets import teacher_targets
+    """Foretells by a table: whatever came before, what follows a token is always the same."""
+        self.table = 3 * torch.randn(9, 9, generator=torch.Generator().manual_seed(0))
+        self.asked = 0
+        assert input_ids.shape == attention_mask.shape
+        self.asked += len(input_ids)
+        return SimpleNamespace(logits=self.table[input_ids])
+def sequence(*tokens: int) -> TokenSequence:
+    return TokenSequence(tokens, tokens)
+def test_a_teacher_is_asked_once_for_a_sequence_and_padding_changes_nothing(tmp_path: Path) -> None:
+    teacher, cache = Teacher(), TeacherCache(tmp_path / "targets", top_k=4, temperature=2.0)
+    told: list[tuple[int, int]] = []
+    sequences = [sequence(1, 2, 3), sequence(4, 5), sequence(1, 2, 3)]
+    assert cache.fill(sequences, lambda: teacher, lambda *each: told.append(each)) == 2
+    assert (teacher.asked, told) == (2, [(2, 2)])
+    for tokens in ((1, 2, 3), (4, 5)):
+        ids, logprobs = cache.read(tokens)
+        expected = teacher_targets(teacher.table[list(tokens)], 4, 2.0)
+        assert np.array_equal(ids, expected[0].numpy())
+        assert np.allclose(logprobs, expected[1].numpy())
+def test_a_second_student_costs_no_teacher(tmp_path: Path) -> None:
+    teacher = Teacher()
+    TeacherCache(tmp_path, 4, 2.0).fill([sequence(1, 2)], lambda: teacher, lambda *_: None)
+    def never() -> Any:
+    assert TeacherCache(tmp_path, 4, 2.0).fill([sequence(1, 2)], never, lambda *_: None) == 0
+    assert TeacherCache(tmp_path, 4, 2.0).fill([sequence(1, 2), sequence(3)], lambda: teacher, lambda *_: None) == 1
