@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.config.customization import EMBEDDING_MODEL
 from harness.errors import UsageError
-from harness.models.weights.content_hash import file_hash
+from harness.models.files.content_hash import file_hash
 
 _POOLED_BY = {
     "pooling_mode_mean_tokens": "mean",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import cache_dir
-from harness.models.weights.content_hash import files_hash, text_hash
+from harness.models.files.content_hash import files_hash, text_hash
 
 _DIGITS = 32
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.customization import DistilledSettings
-from harness.models.weights.content_hash import file_hash
+from harness.models.files.content_hash import file_hash
 from harness.models.weights.layers import drop_layers
 from harness.stages.foundation.reference_process import Comparer
 from harness.stages.training.request import TrainingRequest

@@ -16,7 +16,7 @@ from tests.bench.__main__ import REPORTS, line, summarise, write
 from tests.bench.sampling import Figure
 from tests.mutants.mutant import Outcome, Weighed
 
-STAGES = ("data", "customization")
+STAGES = ("data", "distillation", "customization")
 
 
 def main() -> int:

@@ -36,7 +36,7 @@ def weigh(
     """
     began = time.perf_counter()
     out = Path(tempfile.mkdtemp(prefix=f"gate-{candidate}-", dir=folder))
-    code = ROOT if patch is None else _patched(patch, out)
+    code = ROOT if patch is None else patched(patch, out)
     cache = folder / "cache" if patch is None else out / "cache"
     environment = {**os.environ, "PYTHONPATH": str(code), "STEELYARD_CACHE": str(cache)}
     environment.pop("PYTEST_ADDOPTS", None)
@@ -68,7 +68,7 @@ def _named(evaluations: Sequence[dict[str, str]], *verdicts: str) -> tuple[str, 
     return tuple(dict.fromkeys(found))
 
 
-def _patched(patch: Patch, folder: Path) -> Path:
+def patched(patch: Patch, folder: Path) -> Path:
     """A copy of the product with a change."""
     code = folder / "code"
     shutil.copytree(ROOT / "harness", code / "harness", ignore=shutil.ignore_patterns("__pycache__"))

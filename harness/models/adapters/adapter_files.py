@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError, choices
-from harness.models.weights.content_hash import files_hash
-from harness.models.weights.safetensors_file import read_safetensors
+from harness.models.files.content_hash import files_hash
+from harness.models.files.safetensors_file import read_safetensors
 
 CONFIG = "adapter_config.json"
 TENSORS = "adapter_model.safetensors"

@@ -11,7 +11,7 @@ from harness.errors import SettingsError
 from harness.models.description.config_settings import config_settings, language_config
 from harness.models.description.contents import Tensor, WeightsFile, without_none
 from harness.models.description.tokenizer_settings import read_json, read_tokenizer
-from harness.models.weights.safetensors_file import StoredTensor, read_safetensors
+from harness.models.files.safetensors_file import StoredTensor, read_safetensors
 
 INDEX = "model.safetensors.index.json"
 _ONE = "model.safetensors"

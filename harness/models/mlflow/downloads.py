@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import SettingsError
+from harness.models.files.content_hash import files_hash, text_hash
 from harness.models.mlflow.child import Login, serve
-from harness.models.weights.content_hash import files_hash, text_hash
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

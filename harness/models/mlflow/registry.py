@@ -18,8 +18,8 @@ from harness.config import VersionSettings, cache_dir
 from harness.config.addresses import without_credentials
 from harness.config.files import replacing
 from harness.errors import MlflowError, SettingsError
+from harness.models.files.content_hash import text_hash
 from harness.models.mlflow.process import MlflowProcess, require_mlflow
-from harness.models.weights.content_hash import text_hash
 
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@:]+)(?:/(?P<version>[1-9]\d*)|@(?P<alias>[\w-]+))")
 _CHILD = "harness.models.mlflow.downloads"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.weights.safetensors_file import StoredTensor, read_safetensors
+from harness.models.files.safetensors_file import StoredTensor, read_safetensors
 
 RECIPE = "recipe 1"
 """Part of the digest of weights that lack layers: changed with anything here that changes what is written."""

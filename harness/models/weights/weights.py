@@ -23,8 +23,8 @@ from harness.config.environment import version_of
 from harness.config.versions import BUILT, WEIGHTS_FORMS
 from harness.errors import SettingsError
 from harness.models.adapters import adapter_files, merging
+from harness.models.files.content_hash import file_hash, files_hash, text_hash
 from harness.models.weights import conversion, layers, quantization
-from harness.models.weights.content_hash import file_hash, files_hash, text_hash
 from harness.models.weights.gguf_header import gguf_settings, is_gguf
 from harness.models.weights.turns import loading_turn
 

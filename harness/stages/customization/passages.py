@@ -11,9 +11,9 @@ from harness.config import Settings, VersionSettings
 from harness.config.customization import RetrievalSettings, Step
 from harness.config.environment import version_of
 from harness.errors import NotInLineageError, UsageError
+from harness.models.files.content_hash import file_hash
 from harness.models.retrieval.index import Retriever, build_index
 from harness.models.version import Version
-from harness.models.weights.content_hash import file_hash
 from harness.stages.build_state import BuildProgress, BuildState
 from harness.stages.building import with_step
 from harness.stages.lineage import StageContext

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from harness.errors import CorpusError, some
-from harness.models.weights.content_hash import file_hash, text_hash
+from harness.models.files.content_hash import file_hash, text_hash
 from harness.stages.data.sources import pages, rows, tables, warc
 from harness.stages.data.sources.document import SourceDocument
 

@@ -10,7 +10,7 @@ from typing import Any
 from harness.config import Settings
 from harness.config.corpora import no_corpus
 from harness.errors import CorpusError, SettingsError, choices
-from harness.models.weights.content_hash import text_hash
+from harness.models.files.content_hash import text_hash
 from harness.models.weights.weights import weights_digest
 from harness.stages.data.documents import source_fingerprint
 from harness.stages.data.steps.catalogue import find_step, step_identity, step_options

@@ -22,11 +22,11 @@ from harness.stages.data.overlap.contamination import Contamination, find_contam
 from harness.stages.data.overlap.words import words_of
 from harness.stages.distillation.answers import ANSWERS
 from harness.stages.distillation.distilling import sources_of
-from harness.stages.distillation.vocabularies import load_both, other_tokens, template_of
 from harness.stages.foundation.divergence import TextDivergence, read_positions
 from harness.stages.foundation.reference import Reference, reference_options
 from harness.stages.lineage import StageContext
 from harness.stages.training.texts import TrainingData, read_texts
+from harness.stages.training.vocabularies import load_both, other_tokens, template_of
 
 _RUN = 4
 

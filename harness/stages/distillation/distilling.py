@@ -24,9 +24,10 @@ from harness.stages.training.running import train
 from harness.stages.training.texts import TrainingData, read_texts, training_data
 
 KIND = "distilled"
-SOFT_TARGETS = METHODS[0]
+SOFT_TARGETS, SEQUENCE, ON_POLICY = METHODS
 TARGETS = "teachers"
 _PACKAGES = ("torch", "transformers")
+_ON_POLICY_PACKAGES = (*_PACKAGES, "trl")
 _RECIPE = 1
 """Raised with anything that changes what training gives."""
 _CHANGED = ("drop_layers", "merged", "adapter", "quantized")
@@ -56,14 +57,17 @@ def build_version(
 
     def build(folder: Path) -> None:
         start = materialize(parts.start_with_layers(), settings.root)
-        is_soft = parts.distilled.method == SOFT_TARGETS
+        if parts.distilled.method == ON_POLICY:
+            check_prompts(list(read_texts(parts.data)), parts.data.name)
         request = TrainingRequest(
             version=version.name,
             settings=parts.distilled,
-            data=parts.data if is_soft else parts.answers(folder, progress),
+            data=parts.answers(folder, progress) if parts.distilled.method == SEQUENCE else parts.data,
             start=start,
-            teacher=materialize(plain_options(parts.teacher.engine_options), settings.root) if is_soft else None,
-            targets=place_of(TARGETS, parts.teacher_recipe) if is_soft else None,
+            teacher=None
+            if parts.distilled.method == SEQUENCE
+            else materialize(plain_options(parts.teacher.engine_options), settings.root),
+            targets=place_of(TARGETS, parts.teacher_recipe) if parts.distilled.method == SOFT_TARGETS else None,
             folder=folder,
             threads=free_threads(),
         )
@@ -90,7 +94,7 @@ class _Parts:
         if name == version.name:
             raise UsageError(f"{self.where}: {name} can't be its own teacher.")
         self.teacher = built(settings, name, progress=progress)
-        if self.distilled.method == SOFT_TARGETS and "weights" not in self.teacher.engine_options:
+        if self.distilled.method != SEQUENCE and "weights" not in self.teacher.engine_options:
             raise UsageError(
                 f"{self.where}: teacher {name!r} has no weights, so that its logits can't be known. method = "
                 '"sequence" teaches by its answers.'
@@ -118,8 +122,9 @@ class _Parts:
     @property
     def teacher_recipe(self) -> Mapping[str, Any]:
         """What the teacher's logits depend on; or its answers, where these are what it teaches by."""
-        packages = {name: version_of(name) for name in _PACKAGES}
-        if self.distilled.method != SOFT_TARGETS:
+        names = _ON_POLICY_PACKAGES if self.distilled.method == ON_POLICY else _PACKAGES
+        packages = {name: version_of(name) for name in names}
+        if self.distilled.method == SEQUENCE:
             return {"teacher": load_version(self.teacher, self.settings.root).fingerprint, "packages": packages}
         return {
             "teacher": weights_digest(plain_options(self.teacher.engine_options), self.settings.root),

@@ -10,17 +10,13 @@ import os
 import pickle
 import sys
 import threading
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from harness.config.customization import DistilledSettings
 from harness.errors import SteelyardError
 from harness.models.processes.frames import encode_frame
 from harness.stages.training.request import TrainingRequest
-
-Told = Callable[[dict[str, Any]], None]
+from harness.stages.training.telling import Told
 
 
 def main() -> None:
@@ -67,7 +63,11 @@ def run(request: TrainingRequest, told: Told) -> None:
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(request.threads)
     torch.use_deterministic_algorithms(True)
-    if isinstance(request.settings, DistilledSettings):
+    if isinstance(request.settings, DistilledSettings) and request.settings.method == "on_policy":
+        from harness.stages.training.students import train_on_policy
+
+        train_on_policy(request, told)
+    elif isinstance(request.settings, DistilledSettings):
         from harness.stages.training.students import train_student
 
         train_student(request, told)
@@ -75,41 +75,6 @@ def run(request: TrainingRequest, told: Told) -> None:
         from harness.stages.training.adapters import train_adapter
 
         train_adapter(request, told)
-
-
-class Teller:
-    """Tells how far training is: the step, the loss, tokens a second and the time that is left.
-
-    Args:
-        told: called with each message.
-        total: steps in all.
-    """
-
-    def __init__(self, told: Told, total: int) -> None:
-        self._told = told
-        self._total = total
-        self._began_s: float | None = None
-        self._first = 0
-        self._tokens = 0
-
-    def step(self, done: int, loss: float, tokens: int) -> None:
-        """A step is done, of so many tokens."""
-        now_s = time.monotonic()
-        note = f"loss {loss:.3f}"
-        if self._began_s is None:
-            self._began_s, self._first = now_s, done
-        else:
-            self._tokens += tokens
-            seconds = max(now_s - self._began_s, 1e-9)
-            left_s = seconds / (done - self._first) * (self._total - done)
-            note += f", {self._tokens / seconds:,.0f} tokens/s, {left_s:,.0f} s left"
-        self._told({"phase": "training", "done": done, "total": self._total, "unit": "steps", "note": note})
-
-
-def checkpoint_of(folder: Path) -> str | None:
-    """The newest checkpoint in a folder that is whole; None where there is none."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    return next((str(path) for path in reversed(found) if (path / "trainer_state.json").is_file()), None)
 
 
 if __name__ == "__main__":

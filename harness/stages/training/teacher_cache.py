@@ -70,6 +70,6 @@ class TeacherCache:
             return found["ids"], found["logprobs"]
 
     def _path(self, tokens: tuple[int, ...]) -> Path:
-        from harness.models.weights.content_hash import text_hash
+        from harness.models.files.content_hash import text_hash
 
         return self._folder / f"{text_hash(json.dumps(tokens))[:32]}.npz"

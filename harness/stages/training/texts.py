@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.config import Settings
 from harness.errors import UsageError
 from harness.models.corpus.spec import CONTENT, FOLDER
-from harness.models.weights.content_hash import file_hash
+from harness.models.files.content_hash import file_hash
 from harness.records import Messages
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built

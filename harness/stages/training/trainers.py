@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.stages.training.process import Teller, Told, checkpoint_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence
+from harness.stages.training.telling import Teller, Told, checkpoint_of
 
 Collate = Callable[[Sequence[TokenSequence]], dict[str, Any]]
 PLACES_AT_ONCE = 4096
@@ -35,28 +35,43 @@ def run_trainer(
         trainer_class: of transformers; None for the trainer whose loss is the model's own.
         collate: makes a batch; None for that of `collated`.
     """
-    from transformers import Trainer, TrainerCallback
+    from transformers import Trainer
 
-    settings = request.settings
-    teller = Teller(told, settings.steps)
+    batch = request.settings.batch
 
-    class Telling(TrainerCallback):  # type: ignore[misc]
-        """Tells of each step."""
-
-        def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
-            if logs and "loss" in logs:
-                step = chosen[(state.global_step - 1) * settings.batch : state.global_step * settings.batch]
-                teller.step(state.global_step, logs["loss"], sum(len(each.tokens) for each in step))
+    def tokens_of(step: int) -> int:
+        return sum(len(each.tokens) for each in chosen[(step - 1) * batch : step * batch])
 
     trainer = (trainer_class or Trainer)(
         model=model,
         args=_arguments(request),
         train_dataset=list(chosen),
         data_collator=collate or collated,
-        callbacks=[Telling()],
+        callbacks=[telling(told, request.settings.steps, tokens_of)],
     )
     trainer.train(resume_from_checkpoint=checkpoint_of(request.folder))
     return trainer.model
+
+
+def telling(told: Told, steps: int, tokens_of: Callable[[int], int]) -> Any:
+    """What a trainer calls after each step, and that tells how far training is.
+
+    Args:
+        steps: in all.
+        tokens_of: how many tokens a step saw, by its number from 1 on.
+    """
+    from transformers import TrainerCallback
+
+    teller = Teller(told, steps)
+
+    class Telling(TrainerCallback):  # type: ignore[misc]
+        """Tells of each step."""
+
+        def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
+            if logs and "loss" in logs:
+                teller.step(state.global_step, float(logs["loss"]), tokens_of(state.global_step))
+
+    return Telling()
 
 
 def _arguments(request: TrainingRequest) -> Any:
@@ -65,23 +80,31 @@ def _arguments(request: TrainingRequest) -> Any:
     settings = request.settings
     turns = turns_of(settings.batch, settings.length, request.places_at_once or PLACES_AT_ONCE)
     return TrainingArguments(
-        output_dir=str(request.folder),
-        max_steps=settings.steps,
+        **common_arguments(request),
         per_device_train_batch_size=settings.batch // turns,
         gradient_accumulation_steps=turns,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=max(1, round(_WARM_UP * settings.steps)),
         train_sampling_strategy="sequential",
-        save_steps=max(1, settings.steps // _SAVES),
-        save_total_limit=1,
-        logging_steps=1,
-        seed=settings.seed,
-        report_to=[],
-        disable_tqdm=True,
         remove_unused_columns=False,
-        dataloader_pin_memory=False,
     )
+
+
+def common_arguments(request: TrainingRequest) -> dict[str, Any]:
+    """What every trainer is told alike: how long, how fast, from which seed, and where it goes on from."""
+    settings = request.settings
+    return {
+        "output_dir": str(request.folder),
+        "max_steps": settings.steps,
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": max(1, round(_WARM_UP * settings.steps)),
+        "save_steps": max(1, settings.steps // _SAVES),
+        "save_total_limit": 1,
+        "logging_steps": 1,
+        "seed": settings.seed,
+        "report_to": [],
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+    }
 
 
 def turns_of(batch: int, length: int, places_at_once: int) -> int:

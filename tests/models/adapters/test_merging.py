@@ -59,7 +59,7 @@ def test_the_weights_are_saved_in_their_own_type(
 ) -> None:
     from transformers import AutoModelForCausalLM
 
-    from harness.models.weights.safetensors_file import read_safetensors
+    from harness.models.files.safetensors_file import read_safetensors
 
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
     AutoModelForCausalLM.from_pretrained(str(tiny_llama), dtype="bfloat16").save_pretrained(str(tmp_path / "half"))

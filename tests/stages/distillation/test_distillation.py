@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.config import Settings
-from harness.errors import NotInLineageError, SettingsError
+from harness.errors import NotInLineageError, SettingsError, UsageError
 from harness.models.version import load_version
 from harness.stages.building import built
 from harness.stages.distillation.distillation import Lesson, load_distillation
@@ -82,7 +82,11 @@ def test_a_student_that_was_taught_by_answers_has_these_as_lessons(settings: Set
         "".join(json.dumps({"id": f"p{n}", "prompt": f"{n} ships?"}) + "\n" for n in range(4)), "utf-8"
     )
     text = STUDENT.replace('data = "texts.jsonl"', 'data = "prompts.jsonl"\nmethod = "sequence"')
-    text = text.replace('teacher = "teacher"', 'teacher = "wise"').replace("{ layers = 2 }", '"teacher"').replace("= 24", "= 60")
+    text = (
+        text.replace('teacher = "teacher"', 'teacher = "wise"')
+        .replace("{ layers = 2 }", '"teacher"')
+        .replace("= 24", "= 60")
+    )
     text += '[models.wise]\nengine = "scripted"\ndefault = "Aye, aye."\n'
     changed = load(tmp_path, text)
     version = built(changed, "student")
@@ -91,3 +95,26 @@ def test_a_student_that_was_taught_by_answers_has_these_as_lessons(settings: Set
     assert [row["id"] for row in rows] == ["p0", "p1", "p2", "p3"]
     assert {row["answer"] for row in rows} == {"Aye, aye."}
     assert built(changed, "student").steps == version.steps
+
+
+def test_a_student_learns_on_its_own_answers_by_trl_and_the_same_seed_gives_the_same(
+    settings: Settings, tmp_path: Path
+) -> None:
+    pytest.importorskip("trl")
+    (tmp_path / "prompts.jsonl").write_text(
+        "".join(json.dumps({"id": f"p{n}", "prompt": f"{n} ships?"}) + "\n" for n in range(4)), "utf-8"
+    )
+    text = STUDENT.replace('data = "texts.jsonl"', 'data = "prompts.jsonl"\nmethod = "on_policy"')
+    text = text.replace("= 24", "= 8")
+    first = built(load(tmp_path, text), "student").steps[0]
+    assert first.content is not None
+    Path(first.folder or "").rename(tmp_path / "moved")
+    assert built(load(tmp_path, text), "student").steps[0].content == first.content
+
+
+@pytest.mark.parametrize("method", ["sequence", "on_policy"])
+def test_texts_without_a_prompt_are_refused(method: str, settings: Settings, tmp_path: Path) -> None:
+    changed = load(tmp_path, STUDENT.replace('data = "texts.jsonl"', f'data = "texts.jsonl"\nmethod = "{method}"'))
+    with pytest.raises(UsageError, match=r"the text 't0' has no prompt that the teacher could answer"):
+        built(changed, "student")
+    assert not list((tmp_path / "cache" / "distilled").glob("*/model.safetensors"))

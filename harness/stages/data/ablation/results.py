@@ -12,7 +12,7 @@ from typing import Any
 from harness.config import cache_dir
 from harness.config.environment import version_of
 from harness.config.files import replacing
-from harness.models.weights.content_hash import file_hash, text_hash
+from harness.models.files.content_hash import file_hash, text_hash
 from harness.stages.data.ablation.plan import AblationPlan
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy")

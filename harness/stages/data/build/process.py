@@ -27,8 +27,8 @@ from typing import Any, BinaryIO
 
 from harness.config import Settings
 from harness.errors import CorpusError, SteelyardError
+from harness.models.files.content_hash import text_hash
 from harness.models.processes.frames import encode_frame
-from harness.models.weights.content_hash import text_hash
 from harness.stages.data.build.executors import BuildExecutor, build_executor
 from harness.stages.data.build.ingest import ingest
 from harness.stages.data.build.workers import WorkerWatch

@@ -16,8 +16,8 @@ from harness.config import Settings, setting_checks
 from harness.config.versions import check_sampling
 from harness.errors import CorpusError, SettingsError, SteelyardError
 from harness.models.engine_creation import check_version, create_engine
+from harness.models.files.content_hash import file_hash
 from harness.models.version import Version, load_version
-from harness.models.weights.content_hash import file_hash
 from harness.records import Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests.pending import SampleSource

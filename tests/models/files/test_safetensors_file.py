@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.errors import SettingsError
-from harness.models.weights.safetensors_file import read_safetensors
+from harness.models.files.safetensors_file import read_safetensors
 
 
 def test_tensors_are_told_in_the_order_of_their_data_with_their_sizes(tmp_path: Path) -> None:

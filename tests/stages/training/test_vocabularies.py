@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.stages.distillation.vocabularies import load_both, other_tokens, template_of
 from harness.stages.training.students import check_vocabularies
+from harness.stages.training.vocabularies import load_both, other_tokens, template_of
 
 
 @pytest.fixture

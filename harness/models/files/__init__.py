@@ -1,0 +1,1 @@
+"""Files that models are made of, known by their content."""

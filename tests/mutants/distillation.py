@@ -1,0 +1,173 @@
+"""The stage `distillation`: code that teaches wrongly, held to the invariants of training on tiny models.
+
+A fault turns the test red whose name says what must hold. The tests of the faultless code are the A/A: run again and
+again with other hash seeds, none may be red.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.mutants.gates import ROOT, patched
+from tests.mutants.mutant import Mutant, Outcome, Patch, Weighed
+
+_TRAINING = "harness/stages/training"
+SOFT_TARGETS = f"{_TRAINING}/soft_targets.py"
+SEQUENCES = f"{_TRAINING}/sequences.py"
+STUDENTS = f"{_TRAINING}/students.py"
+ANSWERS = "harness/stages/distillation/answers.py"
+MODULES = (
+    "tests/stages/training/test_soft_targets.py",
+    "tests/stages/training/test_sequences.py",
+    "tests/stages/training/test_students.py",
+    "tests/stages/training/test_vocabularies.py",
+    "tests/stages/distillation/test_answers.py",
+)
+MUTANTS = (
+    Mutant(
+        "kl-turned-round",
+        "the divergence is of the teacher from the student",
+        "test_it_is_of_the_teacher_and_not_of_the_student",
+        patch=Patch(SOFT_TARGETS, "(logprobs.exp() * (logprobs - student))", "(student.exp() * (student - logprobs))"),
+    ),
+    Mutant(
+        "t-squared-lost",
+        "the soft loss is not scaled back",
+        "test_its_gradient_does_not_shrink_with_the_temperature",
+        patch=Patch(SOFT_TARGETS, "return temperature**2 * torch", "return torch"),
+    ),
+    Mutant(
+        "t-of-one-side",
+        "the student's distribution is at temperature 1",
+        "test_with_every_token_it_is_t_squared_times_the_divergence",
+        patch=Patch(SOFT_TARGETS, "scaled = student_logits.float() / temperature", "scaled = student_logits.float()"),
+    ),
+    Mutant(
+        "logits-not-shifted",
+        "a place foretells itself",
+        "test_logits_foretell_the_next_token_and_ignored_places_carry_no_loss",
+        patch=Patch(SOFT_TARGETS, "logits = student_logits[:, :-1][counts]", "logits = student_logits[:, 1:][counts]"),
+    ),
+    Mutant(
+        "targets-not-shifted",
+        "the teacher is asked of the place after",
+        "test_logits_foretell_the_next_token_and_ignored_places_carry_no_loss",
+        patch=Patch(
+            SOFT_TARGETS, "ids[:, :-1][counts], logprobs[:, :-1][counts]", "ids[:, 1:][counts], logprobs[:, 1:][counts]"
+        ),
+    ),
+    Mutant(
+        "weights-exchanged",
+        "hard and soft loss change places",
+        "test_logits_foretell_the_next_token_and_ignored_places_carry_no_loss",
+        patch=Patch(
+            SOFT_TARGETS,
+            "hard_weight * hard + (1 - hard_weight) * soft",
+            "hard_weight * soft + (1 - hard_weight) * hard",
+        ),
+    ),
+    Mutant(
+        "rest-forgotten",
+        "tokens beyond the teacher's likeliest count for nothing",
+        "test_with_some_tokens_it_is_a_lower_bound",
+        patch=Patch(SOFT_TARGETS, "divergence = divergence + theirs.exp()", "divergence = divergence - theirs.exp()"),
+    ),
+    Mutant(
+        "prompt-unmasked",
+        "the tokens of a prompt carry loss",
+        "test_the_tokens_of_a_prompt_carry_no_loss",
+        patch=Patch(SEQUENCES, "(*[IGNORED] * len(prompt), *tokens[len(prompt) :])", "tokens"),
+    ),
+    Mutant(
+        "teacher-unigram",
+        "the teacher says the same at every place",
+        "test_a_student_comes_nearer_to_its_teacher",
+        patch=Patch(
+            STUDENTS,
+            "read = [cache.read(item.tokens) for item in items]",
+            "read = [tuple(each[:1].repeat(len(each), 0) for each in cache.read(item.tokens)) for item in items]",
+        ),
+    ),
+    Mutant(
+        "teacher-shuffled",
+        "what the teacher says is of another place",
+        "test_a_student_comes_nearer_to_its_teacher",
+        patch=Patch(STUDENTS, "if settings.shuffled:", "if True:"),
+    ),
+    Mutant(
+        "vocabulary-by-size",
+        "vocabularies of equal size pass",
+        "test_a_permuted_vocabulary_of_equal_size_is_refused",
+        patch=Patch(STUDENTS, "different = next(other_tokens(theirs, ours), None)", "different = None"),
+    ),
+    Mutant(
+        "template-unread",
+        "any template passes",
+        "test_another_template_is_refused",
+        patch=Patch(STUDENTS, "if template_of(theirs) != template_of(ours):", "if False:"),
+    ),
+    Mutant(
+        "answers-cut",
+        "answers are as long as the teacher's own sampling lets them",
+        "test_an_answer_is_no_longer_than_a_sequence_and_as_warm_as_the_settings_say",
+        patch=Patch(
+            "harness/stages/distillation/answers.py", 'return {"max_tokens": distilled.length, **heat}', "return heat"
+        ),
+    ),
+)
+
+
+def new_project(folder: Path, _seed: str, _mutants: Sequence[Mutant] = ()) -> Path:
+    """A folder for the copies of the code; the tests make their own models."""
+    folder.mkdir(parents=True)
+    return folder
+
+
+def try_mutant(folder: Path, mutant: Mutant) -> Outcome:
+    """Hold code with a fault to the invariants."""
+    assert mutant.patch is not None
+    out = folder / mutant.name
+    weighed = _held(patched(mutant.patch, out), mutant.red)
+    shutil.rmtree(out)
+    return Outcome(mutant, weighed)
+
+
+def try_same(_folder: Path, seed: int) -> Weighed:
+    """Hold the code without a fault to the invariants."""
+    return _held(ROOT, "", str(seed))
+
+
+def try_sound(_folder: Path) -> Weighed:
+    """The same, once, before any mutant."""
+    return _held(ROOT, "")
+
+
+def _held(code: Path, name: str, seed: str = "0") -> Weighed:
+    """What the tests say of some code; of one name, or of all for ""."""
+    began = time.perf_counter()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{code}{os.pathsep}{ROOT}",
+        "PYTHONHASHSEED": seed,
+        "OMP_NUM_THREADS": "1",
+    }
+    environment.pop("PYTEST_ADDOPTS", None)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfE", *MODULES, "-k", name]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    found = {kind: re.findall(rf"^{kind} \S+::(\w+)", done.stdout, re.MULTILINE) for kind in ("FAILED", "ERROR")}
+    if not re.search(r"^\d+ (passed|failed)", done.stdout.splitlines()[-1]):
+        found["ERROR"].append(done.stdout[-500:] + done.stderr[-500:])
+    ran = re.findall(r"(\d+) (?:passed|failed)", done.stdout.splitlines()[-1])
+    return Weighed(
+        tuple(dict.fromkeys(found["FAILED"])),
+        tuple(found["ERROR"]),
+        sum(map(int, ran)),
+        time.perf_counter() - began,
+    )

@@ -1,0 +1,102 @@
+"""A tiny student learns what its teacher says, and not only which texts it was taught on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.config.customization import DistilledSettings
+from harness.models.files.content_hash import file_hash
+from harness.stages.training.request import TrainingRequest
+from harness.stages.training.students import shuffled, train_student
+from harness.stages.training.texts import TrainingData
+from tests.models.conftest import write_tiny_llama
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+TEXTS = ("the gulls follow the boat", "a boat follows the gulls", "the harbour sleeps at night")
+
+
+def other_start(folder: Path) -> Path:
+    """Weights that know something else than the teacher's."""
+    write_tiny_llama(folder)
+    model = transformers.AutoModelForCausalLM.from_pretrained(str(folder), dtype="float32")
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    model.save_pretrained(str(folder))
+    return folder
+
+
+def mean_divergence(teacher: Path, student: Path) -> float:
+    """KL(teacher || student) over the places of the texts."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(teacher))
+    theirs, ours = (
+        transformers.AutoModelForCausalLM.from_pretrained(str(each), dtype="float32").eval()
+        for each in (teacher, student)
+    )
+    found = []
+    for text in TEXTS:
+        ids = torch.tensor([tokenizer(text)["input_ids"]])
+        with torch.inference_mode():
+            p, q = (each(input_ids=ids).logits.log_softmax(-1) for each in (theirs, ours))
+        found.append((p.exp() * (p - q)).sum(-1).mean().item())
+    return sum(found) / len(found)
+
+
+def trained(folder: Path, **settings: float) -> tuple[Path, Path, Path]:
+    """Teacher, start and student."""
+    torch.set_num_threads(1)
+    teacher, start = write_tiny_llama(folder / "teacher"), other_start(folder / "start")
+    path, student = folder / "texts.jsonl", folder / "student"
+    path.write_text("".join(f'{{"text": "{text}"}}\n' for text in TEXTS * 4), "utf-8")
+    student.mkdir()
+    how: dict[str, float] = {
+        "steps": 30,
+        "batch": 4,
+        "length": 16,
+        "learning_rate": 3e-3,
+        "hard_weight": 0.0,
+        **settings,
+    }
+    request = TrainingRequest(
+        version="student",
+        settings=DistilledSettings("teacher", "texts.jsonl", **how),  # type: ignore[arg-type]
+        data=TrainingData("texts.jsonl", path, file_hash(path), is_corpus=False),
+        start=start,
+        teacher=teacher,
+        targets=folder / "targets",
+        folder=student,
+        threads=1,
+    )
+    train_student(request, lambda _: None)
+    return teacher, start, student
+
+
+def test_a_student_comes_nearer_to_its_teacher(tmp_path: Path) -> None:
+    teacher, start, student = trained(tmp_path)
+    assert mean_divergence(teacher, student) < 0.5 * mean_divergence(teacher, start)
+
+
+def test_hard_labels_ask_no_teacher(tmp_path: Path) -> None:
+    trained(tmp_path, hard_weight=1.0, steps=2)
+    assert not (tmp_path / "targets").exists()
+
+
+def test_shuffled_targets_are_the_same_at_other_places() -> None:
+    generator = np.random.default_rng(0)
+    targets = [(generator.integers(0, 99, (length, 3)), generator.normal(size=(length, 3))) for length in (4, 7)]
+    found = shuffled(targets, seed=1)
+    assert [ids.shape for ids, _ in found] == [(4, 3), (7, 3)]
+    before, after = (
+        sorted((*ids.tolist(), *logs.tolist()) for pair in each for ids, logs in zip(*pair, strict=True))
+        for each in (targets, found)
+    )
+    assert before == after, "each id keeps its log probability"
+    assert any((one[0] != other[0]).any() for one, other in zip(targets, found, strict=True))
+    again = shuffled(targets, seed=1)
+    assert all((one[0] == other[0]).all() for one, other in zip(found, again, strict=True))
