@@ -28,12 +28,12 @@ def found_with_gold(retriever, case):
 @pytest.mark.evaluation(
     cases=QUERIES,
     samples=2,
-    threshold=0.6,
+    threshold=0.7,
     margin=0.1,
     requirement="Business: a reader who asks is told what the handbook says, which the model alone does not know.",
 )
 async def test_with_against_without(model, base, case):
-    """Above 0.5 where passages help, on the same questions; 0.6 is right in a fifth more of the answers."""
+    """Above 0.5 where passages help, on the same questions; 0.7 is right in two fifths more of the answers."""
     ours = checks.contains(await model.ask(case.prompt, max_tokens=LENGTH), case.expected)
     theirs = checks.contains(await base.ask(case.prompt, max_tokens=LENGTH), case.expected)
     return Score(0.5 + (ours.value - theirs.value) / 2, f"with passages {ours.value:g}, without {theirs.value:g}")
@@ -57,8 +57,8 @@ async def test_gold_removed(base, retriever, case):
 @pytest.mark.evaluation(
     cases=QUERIES,
     samples=2,
-    threshold=0.6,
-    margin=0.1,
+    threshold=0.5,
+    margin=0.15,
     requirement="Business: an answer follows the handbook as it is now, not as it was or as the model would have it.",
 )
 async def test_gold_contradicted(base, retriever, case):
