@@ -66,7 +66,6 @@ def _figures(stage: str, outcomes: Sequence[Outcome], same: Mapping[int, Weighed
     ]
     n_verdicts = max((each.n_verdicts for each in same.values()), default=0)
     seconds = max(each.weighed.seconds for each in outcomes)
-    most = max((each.n_verdicts for each in same.values()), default=0)
     return [
         Figure(
             f"Mutants of the stage {stage}: turn the evaluation red that names their fault",
@@ -82,8 +81,7 @@ def _figures(stage: str, outcomes: Sequence[Outcome], same: Mapping[int, Weighed
             f"of {len(same)}",
             "0",
             not red,
-            "; ".join(red) or f"{most} verdicts each, on what other seeds give",
-            "; ".join(red) or f"{n_verdicts} verdicts each, on documents of other seeds",
+            "; ".join(red) or f"{n_verdicts} verdicts each, on what other seeds give",
         ),
         Figure(f"Mutants of the stage {stage}: longest gate, building included", seconds, "s", "", True),
     ]
