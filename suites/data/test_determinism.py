@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 DOCUMENTS = Path(__file__).parents[2] / "evals/data/web/documents.jsonl.gz"
-PART = ("exact-", "minhash-signs", "text-", "pii-", "clean-00")
+PART = ("exact-", "minhash-signs", "minhash-70-0", "text-", "pii-", "clean-00")
 ARRANGED = {
     "reversed": lambda lines: {"a.jsonl": lines[::-1]},
     "in three files": lambda lines: {f"{3 - number}.jsonl": lines[number::3] for number in range(3)},

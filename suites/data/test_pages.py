@@ -3,20 +3,25 @@ import pytest
 from harness import Score
 
 
-def pages(form, threshold):
+def pages(form, threshold, **about):
     return pytest.param(
         id=form,
         marks=pytest.mark.evaluation(
             cases=f"evals/data/text/{form}.jsonl",
             cluster=False,
             threshold=threshold,
-            margin=0.02,
+            margin=0.1 if about else 0.02,
+            **about,
             requirement="Non-functional: of a page its text is learnt, whole and without menus, notices and scripts.",
         ),
     )
 
 
-@pytest.mark.parametrize((), [pages("well_formed", 0.98), pages("crowded", 0.98), pages("broken", 0.5)])
+# What is lost of a broken page depends on where it is broken: the claim is about pages like these.
+FORMS = [pages("well_formed", 0.98), pages("crowded", 0.98), pages("broken", 0.6, about="population")]
+
+
+@pytest.mark.parametrize((), FORMS)
 def test_pages(corpus, case):
     found = corpus[case.id]
     assert found.kept, str(found)

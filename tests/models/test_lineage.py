@@ -10,7 +10,7 @@ import pytest
 from harness.config.customization import DistilledSettings, RetrievalSettings, Step
 from harness.config.settings import Settings, load_settings
 from harness.models.description.description import describe_weights
-from harness.models.lineage import LineageStep, read_lineage
+from harness.models.lineage import LineageStep, differences, read_lineage
 from tests.models.description.made import copy_of, set_config, write_gguf
 
 SETTINGS = """
@@ -26,6 +26,9 @@ sampling = {{ temperature = 0.2 }}
 [models.same]
 base = "whole"
 """
+
+
+PAIRS = {"rag": "whole", "more": "rag", "fewer": "more", "cold": "rag"}
 
 
 def settings(folder: Path, weights: Path, more: str = "") -> Settings:
@@ -118,6 +121,32 @@ def test_a_quantizer_is_named(tiny_llama: Path, tmp_path: Path) -> None:
     own = copy_of(tiny_llama, tmp_path / "own")
     set_config(own, quantization_config={"quant_method": "compressed-tensors", "format": "int-quantized"})
     assert "compressed-tensors, int-quantized" in lineage(settings(tmp_path, own), "whole")[0].by
+
+
+def test_what_a_version_is_given_beside_its_weights_is_a_difference(tiny_llama: Path, tmp_path: Path) -> None:
+    more = """
+[models.rag]
+base = "whole"
+retrieval = { passages = "p.jsonl", k = 3 }
+[models.more]
+base = "rag"
+retrieval = { passages = "p.jsonl", k = 5 }
+context = { tokens = 64 }
+[models.fewer]
+base = "more"
+retrieval = { passages = "p.jsonl" }
+[models.cold]
+base = "rag"
+sampling = { temperature = 0 }
+"""
+    found = settings(tmp_path, tiny_llama, more)
+    own = {name: differences(found.version(name), found.version(base)) for name, base in PAIRS.items()}
+    assert own == {
+        "rag": {"retrieval.passages": "p.jsonl"},
+        "more": {"retrieval.k": 5, "context.tokens": 64},
+        "fewer": {"retrieval.k": 3},
+        "cold": {"sampling.temperature": 0},
+    }
 
 
 def test_what_was_built_for_a_version_is_a_step_of_its_own(tiny_llama: Path, tmp_path: Path) -> None:

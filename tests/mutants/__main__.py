@@ -7,7 +7,7 @@ import importlib
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from tests.bench.__main__ import REPORTS, line, summarise, write
 from tests.bench.sampling import Figure
 from tests.mutants.mutant import Outcome, Weighed
 
-STAGES = ("data", "distillation")
+STAGES = ("data", "distillation", "customization")
 
 
 def main() -> int:
@@ -40,12 +40,13 @@ def main() -> int:
             print(f"{outcome.mutant.name:20} {found:7} {_told(outcome.weighed)}", flush=True)
         if arguments.names:
             return 0 if all(each.is_found for each in outcomes) else 1
+        seeds = range(stage.FIRST_SEED, stage.FIRST_SEED + arguments.seeds)
         same = []
-        for weighed in pool.map(lambda seed: stage.try_same(folder / f"same-{seed}", seed), range(arguments.seeds)):
+        for weighed in pool.map(lambda seed: stage.try_same(folder / f"same-{seed}", seed), seeds):
             same.append(weighed)
             print(f"{'the same again':20} {_told(weighed)}", flush=True)
-    figures = _figures(arguments.stage, outcomes, same)
-    _keep(arguments.stage, figures, outcomes, same)
+    figures = _figures(arguments.stage, outcomes, dict(zip(seeds, same, strict=True)))
+    _keep(arguments.stage, figures, outcomes, dict(zip(seeds, same, strict=True)))
     for figure in figures:
         print(line(figure))
     return 0 if all(figure.met for figure in figures) else 1
@@ -57,13 +58,14 @@ def _told(weighed: Weighed) -> str:
     return f"{weighed.seconds:5.0f} s  {red}{errors}"
 
 
-def _figures(stage: str, outcomes: Sequence[Outcome], same: Sequence[Weighed]) -> list[Figure]:
+def _figures(stage: str, outcomes: Sequence[Outcome], same: Mapping[int, Weighed]) -> list[Figure]:
     found = sum(each.is_found for each in outcomes)
     missed = ", ".join(each.mutant.name for each in outcomes if not each.is_found)
     red = [
-        f"seed {seed}: {', '.join(each.red + each.errors)}" for seed, each in enumerate(same) if each.red or each.errors
+        f"seed {seed}: {', '.join(each.red + each.errors)}" for seed, each in same.items() if each.red or each.errors
     ]
     seconds = max(each.weighed.seconds for each in outcomes)
+    most = max((each.n_verdicts for each in same.values()), default=0)
     return [
         Figure(
             f"Mutants of the stage {stage}: turn the evaluation red that names their fault",
@@ -71,7 +73,7 @@ def _figures(stage: str, outcomes: Sequence[Outcome], same: Sequence[Weighed]) -
             f"of {len(outcomes)}",
             "all",
             found == len(outcomes),
-            f"missed: {missed}" if missed else "the table: mutants-data.md",
+            f"missed: {missed}" if missed else f"the table: mutants-{stage}.md",
         ),
         Figure(
             f"The stage {stage}, a version against itself: red gates",
@@ -79,13 +81,13 @@ def _figures(stage: str, outcomes: Sequence[Outcome], same: Sequence[Weighed]) -
             f"of {len(same)}",
             "0",
             not red,
-            "; ".join(red) or f"{same[0].n_verdicts if same else 0} verdicts each, on documents of other seeds",
+            "; ".join(red) or f"{most} verdicts each, on what other seeds give",
         ),
         Figure(f"Mutants of the stage {stage}: longest gate, building included", seconds, "s", "", True),
     ]
 
 
-def _keep(stage: str, figures: list[Figure], outcomes: Sequence[Outcome], same: Sequence[Weighed]) -> None:
+def _keep(stage: str, figures: list[Figure], outcomes: Sequence[Outcome], same: Mapping[int, Weighed]) -> None:
     """Write figures and table, and the page that lists what was measured."""
     name = f"mutants-{stage}"
     write(name, figures)
@@ -103,7 +105,7 @@ def _keep(stage: str, figures: list[Figure], outcomes: Sequence[Outcome], same: 
         }
         for each in outcomes
     ]
-    document["same"] = [{"seed": seed, "red": list(each.red)} for seed, each in enumerate(same)]
+    document["same"] = [{"seed": seed, "red": list(each.red)} for seed, each in same.items()]
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (REPORTS / f"{name}.md").write_text(_page(stage, document), encoding="utf-8")
     summarise()
@@ -118,7 +120,7 @@ def _page(stage: str, document: dict[str, Any]) -> str:
         "Each is a version with one fault, weighed against the version without it. The evaluation that names the fault",
         "must be red; others may be.",
         "",
-        f"The version against itself, on documents of {len(document['same'])} other seeds: {red} red gates.",
+        f"The version against itself, on what {len(document['same'])} other seeds give: {red} red gates.",
         "",
         "| mutant | fault | must be red | was it | others that were red |",
         "|---|---|---|---|---|",

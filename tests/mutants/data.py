@@ -82,6 +82,9 @@ IN_TURN = """        turns = _replaced.__dict__
         turns["next"] = not turns.get("next", False)
         pieces += (text[end:start], kind.placeholder if turns["next"] else kind.placeholder.upper())
 """
+FIRST_SEED = 20
+"""Of the gates of a version against itself. The seeds before it were used while generator and evaluations were written:
+1, 17 and 19 of them were red at first, so that what these say now proves nothing."""
 _STEPS = "harness/stages/data/steps"
 
 
@@ -199,9 +202,20 @@ MUTANTS = (
         patch=Patch(f"{_STEPS}/pii.py", " and luhn.is_valid(digits)", ""),
     ),
     Mutant(
-        "placeholders-in-turn",
-        "placeholders take turns, as datatrove's do, so that a text depends on those before it",
+        "hashes-drawn-anew",
+        "minhash draws its hashes anew in each build",
         "test_built_again",
+        patch=Patch(
+            f"{_STEPS}/minhash.py", "seed=self.seed,", 'seed=int.from_bytes(__import__("os").urandom(4), "little"),'
+        ),
+        modules=REBUILT,
+    ),
+    # Meant for test_built_again, which stayed green: documents come in one order whatever the files and workers, so
+    # that even a step with a memory gives the same. What it writes is still wrong, and another evaluation says so.
+    Mutant(
+        "placeholders-in-turn",
+        "placeholders take turns, as datatrove's do",
+        "test_rest[email]",
         patch=Patch(f"{_STEPS}/pii.py", "        pieces += (text[end:start], kind.placeholder)\n", IN_TURN),
         modules=REBUILT,
     ),

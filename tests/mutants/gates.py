@@ -18,7 +18,14 @@ ROOT = Path(__file__).parents[2]
 _OTHERS = ("xdist", "rerunfailures", "repeat", "hypothesispytest", "asyncio", "anyio")
 
 
-def weigh(folder: Path, modules: Sequence[str], candidate: str, baseline: str, patch: Patch | None = None) -> Weighed:
+def weigh(
+    folder: Path,
+    modules: Sequence[str],
+    candidate: str,
+    baseline: str,
+    patch: Patch | None = None,
+    suite: str = "suites/data",
+) -> Weighed:
     """What the evaluations of some modules say of a version of the project in `folder`.
 
     Args:
@@ -36,7 +43,7 @@ def weigh(folder: Path, modules: Sequence[str], candidate: str, baseline: str, p
     command = [
         *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:deepeval"),
         *(part for name in _OTHERS for part in ("-p", f"no:{name}")),
-        *(f"suites/data/{module}.py" for module in modules),
+        *(f"{suite}/{module}.py" for module in modules),
         *("--candidate", candidate, "--baseline", baseline),
         *("--store", f"sqlite:///{out / 'store.db'}", "--report-dir", str(out / "report")),
     ]

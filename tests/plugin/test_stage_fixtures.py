@@ -261,3 +261,10 @@ def test_a_retriever_is_searched_and_the_version_without_skips(library: Project)
     result = library.run("--candidate", "plain", "--baseline", "none")
     assert result.ret == 5
     result.stdout.fnmatch_lines(["*plain has no retriever: give it retrieval*"])
+
+
+def test_a_version_without_an_adapter_skips_what_takes_one(library: Project) -> None:
+    library.body("return adapter.rank > 0", arguments="adapter, case", threshold=0.9, margin=0.1, asks="model")
+    result = library.run("--candidate", "plain", "--baseline", "none")
+    assert result.ret == 5
+    result.stdout.fnmatch_lines(["*plain has no adapter: give it one: adapter*"])

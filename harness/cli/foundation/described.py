@@ -24,7 +24,7 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     """
     from harness.models.description.description import describe_weights
     from harness.models.lineage import read_lineage
-    from harness.models.version import load_version
+    from harness.models.version import is_built, load_version
     from harness.reporting.weights.document import DescribedVersion
     from harness.stages.building import found
 
@@ -33,9 +33,12 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     while (base := settings.version(chain[-1]).base) is not None:
         chain.append(base)
     versions = {each: found(settings, each) for each in chain}
-    version = load_version(versions[name], settings.root)
-    weights = describe_weights(version.settings.engine_options, settings.root)
-    return DescribedVersion(name, version.fingerprint, weights, read_lineage(versions, name, weights))
+    made, fingerprint = versions[name], None
+    if is_built(made):
+        version = load_version(made, settings.root)
+        made, fingerprint = version.settings, version.fingerprint
+    weights = describe_weights(made.engine_options, settings.root)
+    return DescribedVersion(name, fingerprint, weights, read_lineage(versions, name, weights))
 
 
 def asked_version(settings: Settings, name: str) -> VersionSettings:

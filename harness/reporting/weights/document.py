@@ -17,11 +17,11 @@ class DescribedVersion:
     """A version of the settings with its weights.
 
     Attributes:
-        fingerprint: of the version, as `steelyard models` has it.
+        fingerprint: of the version, as `steelyard models` has it; None for one of which something is to be built.
     """
 
     name: str
-    fingerprint: str
+    fingerprint: str | None
     weights: WeightsDescription
     lineage: tuple[LineageStep, ...]
 

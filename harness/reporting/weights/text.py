@@ -174,7 +174,7 @@ def _more(version: DescribedVersion) -> Iterator[tuple[str, str]]:
         yield "KV cache", f"{weights.kv_bytes_per_token:,} bytes a token in {weights.kv_dtype}"
         yield "FLOPs a token", flops_note(weights)
         yield "embedding", "is the head as well (tied)" if weights.architecture.is_tied else "and head are two matrices"
-    yield "fingerprint", version.fingerprint
+    yield "fingerprint", version.fingerprint or "none before it is built"
 
 
 def flops_note(weights: WeightsDescription) -> str:

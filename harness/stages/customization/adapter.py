@@ -118,14 +118,14 @@ class Adapter:
         return AdapterEffect(**answer, **lists)
 
     def contamination(self, cases: str) -> Contamination:
-        """What the texts that it was trained on hold of cases, by n-grams; a case whose id is a line's counts as well.
+        """What the texts that it was trained on hold of cases, by n-grams.
 
         Args:
             cases: a file, or a folder of evaluations.
 
         Raises:
             NotInLineageError: it was not trained here, so that nobody knows what on.
-            CaseError: there are no such cases.
+            UsageError: there are no such cases.
         """
         if self._step.data is None:
             needed = 'adapter = { data = "train.jsonl" }'

@@ -39,7 +39,7 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
         UsageError: what it is made of is not there or does not fit.
     """
     assert step is not None
-    parts = _Parts(settings, version, step)
+    parts = _AdapterParts(settings, version, step)
     if parts.ready is not None:
         weights = made_folder(parts.options, settings.root)
         return None if weights is None else parts.with_adapter(parts.checked(parts.ready, weights))
@@ -56,7 +56,7 @@ def build_version(
         UsageError: what it is made of is not there or does not fit.
     """
     assert step is not None
-    parts = _Parts(settings, version, step, progress)
+    parts = _AdapterParts(settings, version, step, progress)
     weights = materialize(parts.options, settings.root)
     adapter = parts.trained(weights, progress) if parts.ready is None else parts.checked(parts.ready, weights)
     whole = parts.with_adapter(adapter)
@@ -79,7 +79,7 @@ def options_before(version: VersionSettings, step: Step) -> dict[str, Any]:
     return {**options, "merged": merged} if merged else options
 
 
-class _Parts:
+class _AdapterParts:
     """What an adapter is made of.
 
     Attributes:

@@ -13,6 +13,7 @@ from harness.errors import CaseError
 from harness.models.engine_creation import check_version, create_engine
 from harness.models.version import Version, load_version
 from harness.requests.window import check_capabilities
+from harness.stages.building import built
 from harness.stages.foundation.divergence import TextDivergence, read_positions
 from harness.stages.foundation.reference import Reference, reference_options
 
@@ -115,9 +116,8 @@ def compare_weights(
 
 
 def _load(settings: Settings, name: str) -> Version:
-    version = settings.version(name)
-    check_version(version, settings.root)
-    return load_version(version, settings.root)
+    check_version(settings.version(name), settings.root)
+    return load_version(built(settings, name), settings.root)
 
 
 def _reference(settings: Settings, name: str, other: Mapping[str, Any] | None = None) -> Reference:

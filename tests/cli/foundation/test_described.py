@@ -37,6 +37,25 @@ def test_a_version_has_its_fingerprint_its_weights_and_its_lineage(settings: Set
     assert (found.name, found.weights.n_tensors, found.lineage[-1].made) == ("tiny", 39, "tiny")
 
 
+def test_a_version_with_passages_has_a_fingerprint_when_they_are_indexed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.models.version import load_version
+    from harness.stages.building import built
+
+    pytest.importorskip("bm25s")
+    monkeypatch.setenv("STEELYARD_CACHE", str(settings.root / "cache"))
+    path = settings.root / "steelyard.toml"
+    more = '[models.rag]\nbase = "tiny"\nretrieval = { passages = "p.jsonl", k = 1 }\n'
+    path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
+    (settings.root / "p.jsonl").write_text('{"id": "hours", "text": "Open from nine to six."}\n', encoding="utf-8")
+    found = load_settings(settings.root)
+    assert described_version(found, "rag").fingerprint is None
+    fingerprint = load_version(built(found, "rag"), found.root).fingerprint
+    assert described_version(found, "rag").fingerprint == fingerprint
+    assert described_version(found, "rag").lineage[-1].made == "rag"
+
+
 @pytest.mark.parametrize("name", ["served", "table"])
 def test_a_version_without_weights_is_refused_with_those_that_have_some(settings: Settings, name: str) -> None:
     made = rf"\[models.{name}-weights\] with .*weights = "

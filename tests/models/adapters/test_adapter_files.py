@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SettingsError
-from harness.models.adapters.adapter_files import TRAINED_ON, check_fits, check_modules, matrix_shapes, read_adapter
+from harness.models.adapters.adapter_files import (
+    TRAINED_ON,
+    check_fits,
+    check_modules,
+    matrix_shapes,
+    read_adapter,
+)
 from tests.models.adapters.adapters import change_config, write_adapter
 from tests.models.conftest import HIDDEN, LAYERS, write_tiny_llama
 

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from harness.errors import CapabilityError, EngineError
+from harness.models.adapters.merging import merge_adapters
 from harness.models.transformers.engine import TransformersEngine
 from harness.records import Request
+from tests.models.adapters.adapters import write_adapter
 from tests.models.asking import Loop, chat
 
 pytestmark = pytest.mark.slow
@@ -188,3 +190,21 @@ def test_damaged_weights_are_an_engine_error(run: Loop, tiny_llama: Path, tmp_pa
     with pytest.raises(EngineError, match="could not start"):
         run(engine.start())
     run(engine.close())
+
+
+def test_an_adapter_beside_the_weights_gives_what_it_gives_in_them(run: Loop, tiny_llama: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    adapter = write_adapter(tiny_llama, tmp_path / "adapter")
+    merged = tmp_path / "merged"
+    merged.mkdir()
+    merge_adapters(tiny_llama, merged, [adapter])
+    weighed = Request(kind="rolling", prompt="The quick brown fox.")
+    found = []
+    for options in ({"adapter": str(adapter)}, {"weights": str(merged)}, {}):
+        engine = TransformersEngine("transformers (x)", {"weights": str(tiny_llama), **options}, tiny_llama)
+        run(engine.start())
+        found.append(run(engine.sample(weighed, [0]))[0].loglikelihood)
+        run(engine.close())
+    beside, inside, without = found
+    assert beside == pytest.approx(inside, rel=1e-4)
+    assert beside != pytest.approx(without, rel=1e-2)

@@ -76,7 +76,7 @@ def test_one_that_was_never_trained_is_called_a_no_op(settings: Settings) -> Non
     adapter = adapter_of(settings, "new")
     try:
         effect = adapter.effect("abc abc")
-        with pytest.raises(EngineError, match="The adapter of new: the text has 0 tokens"):
+        with pytest.raises(EngineError, match=r"The adapter of new: .*the text has 0 tokens"):
             adapter.effect("")
     finally:
         adapter.close()

@@ -1,0 +1,56 @@
+"""The handbook and its questions keep what their page says."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EVALS = Path(__file__).parents[2] / "evals"
+HANDBOOK = EVALS / "customization" / "handbook"
+
+
+def lines(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (HANDBOOK / name).read_text(encoding="utf-8").splitlines()]
+
+
+def test_there_are_as_many_as_the_page_says() -> None:
+    page = (HANDBOOK / "README.md").read_text(encoding="utf-8")
+    counts = [len(lines(name)) for name in ("passages.jsonl", "queries.jsonl", "inflected.jsonl")]
+    assert counts == [80, 75, 16]
+    assert "80 passages" in page
+    assert "91 questions" in page
+    assert len({line["id"] for line in lines("passages.jsonl")}) == 80
+
+
+@pytest.mark.parametrize("name", ["queries.jsonl", "inflected.jsonl"])
+def test_the_passage_that_answers_holds_the_answer_and_not_the_other(name: str) -> None:
+    texts = {line["id"]: line["text"] for line in lines("passages.jsonl")}
+    for query in lines(name):
+        assert set(query["relevant"]) <= set(texts)
+        (gold,) = (texts[each] for each, grade in query["relevant"].items() if grade == 2)
+        assert query["expected"] in gold, query["id"]
+        assert query["other"] not in gold, query["id"]
+        assert query["expected"].lower() not in query["prompt"].lower(), "the question does not give its answer away"
+
+
+def test_the_measures_of_rankings_are_those_of_trec_eval() -> None:
+    ir_measures = pytest.importorskip("ir_measures")
+    names = {"reciprocal_rank": "RR", "average_precision": "AP", "recall": "R@{k}", "ndcg": "nDCG@{k}"}
+    for line in (EVALS / "customization" / "rankings" / "cases.jsonl").read_text(encoding="utf-8").splitlines():
+        case = json.loads(line)
+        run = {"q": {name: float(-place) for place, name in enumerate(case["ranking"])}}
+        for name, measure in names.items():
+            parsed = ir_measures.parse_measure(measure.format(k=case["k"]))
+            theirs = ir_measures.calc_aggregate([parsed], {"q": case["relevant"]}, run)[parsed]
+            assert case["expected"][name] == pytest.approx(theirs, abs=1e-6), case["id"]
+
+
+def test_the_list_of_evaluations_has_both() -> None:
+    page = (EVALS / "README.md").read_text(encoding="utf-8")
+    for name, count in (("handbook", 91), ("rankings", 20)):
+        row = rf"^\| \[customization/{name}\]\(customization/{name}/README\.md\) \| {count} \|"
+        assert re.search(row, page, re.MULTILINE)
