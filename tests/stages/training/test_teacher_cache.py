@@ -1,4 +1,5 @@
 """What a teacher foretells is kept on disk."""
+"""What a teacher foretells is kept, and asked for once."""
 
 from __future__ import annotations
 
@@ -55,3 +56,27 @@ def test_a_second_student_costs_no_teacher(tmp_path: Path) -> None:
 
     assert TeacherCache(tmp_path, 4, 2.0).fill([sequence(1, 2)], never, lambda *_: None) == 0
     assert TeacherCache(tmp_path, 4, 2.0).fill([sequence(1, 2), sequence(3)], lambda: teacher, lambda *_: None) == 1
+LONG, SHORT = (TokenSequence(tokens, tokens) for tokens in ((1, 2, 3, 4), (5, 6)))
+    """Foretells a token by the one before it; the rest of a batch is of no account."""
+        self.asked: list[Any] = []
+        self.asked.append((input_ids, attention_mask))
+        logits = torch.arange(10.0) - input_ids[..., None].float()
+        return SimpleNamespace(logits=logits.abs())
+def test_a_sequence_is_asked_for_once_whatever_stands_beside_it(tmp_path: Path) -> None:
+    teacher, told = Teacher(), []
+    cache = TeacherCache(tmp_path / "kept", 3, 2.0)
+    assert cache.fill([LONG, SHORT, LONG], lambda: teacher, lambda done, total: told.append((done, total))) == 2
+    assert told == [(2, 2)]
+    ((_, mask),) = teacher.asked
+    assert mask.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
+    alone = TeacherCache(tmp_path / "alone", 3, 2.0)
+    alone.fill([SHORT], Teacher, lambda *_: None)
+    for one, other in zip(cache.read(SHORT.tokens), alone.read(SHORT.tokens), strict=True):
+        assert one.shape == (2, 3)
+        assert (one == other).all()
+def test_what_is_there_costs_no_teacher(tmp_path: Path) -> None:
+    TeacherCache(tmp_path, 3, 2.0).fill([LONG], Teacher, lambda *_: None)
+    def refuse() -> Any:
+    assert TeacherCache(tmp_path, 3, 2.0).fill([LONG, LONG], refuse, lambda *_: None) == 0
+    with pytest.raises(FileNotFoundError):
+        TeacherCache(tmp_path, 3, 2.0).read(SHORT.tokens)
