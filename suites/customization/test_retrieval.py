@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import checks
-from harness.models.retrieval.index import Retriever
+from harness import Retriever, checks
 
 ROOT = Path(__file__).parents[2]
 HANDBOOK = "evals/customization/handbook"

@@ -1,0 +1,27 @@
+"""A request for a training that takes a moment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.config.customization import DistilledSettings
+from harness.stages.training.request import TrainingRequest
+from harness.stages.training.texts import TrainingData
+from tests.models.conftest import write_tiny_llama
+
+
+def request_of(folder: Path, text: str) -> TrainingRequest:
+    """A student of two steps, of a teacher that it is equal to."""
+    (folder / "d.jsonl").write_text(text, "utf-8")
+    write_tiny_llama(folder / "tiny")
+    (folder / "to").mkdir()
+    return TrainingRequest(
+        version="student",
+        settings=DistilledSettings("teacher", "d.jsonl", steps=2, batch=1, length=8),
+        data=TrainingData("d.jsonl", folder / "d.jsonl", "digest", is_corpus=False),
+        start=folder / "tiny",
+        teacher=folder / "tiny",
+        targets=folder / "targets",
+        folder=folder / "to",
+        threads=1,
+    )

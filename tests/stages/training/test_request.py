@@ -1,0 +1,13 @@
+"""What a process of training is handed."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+from tests.stages.training.requests import request_of
+
+
+def test_a_request_is_what_a_process_is_handed(tmp_path: Path) -> None:
+    asked = request_of(tmp_path, "")
+    assert pickle.loads(pickle.dumps(asked)) == asked
