@@ -167,7 +167,7 @@ class Distillation:
             cases: a file of cases, or a folder, as of `corpus.contamination`.
 
         Raises:
-            CaseError: there are none, or one can't be read.
+            UsageError: there are none, or one can't be read.
         """
         key = str(cases)
         if key not in self._contaminations:
