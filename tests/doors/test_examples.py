@@ -63,7 +63,7 @@ def test_its_settings_are_checked_and_it_is_listed(installed: Path, folder: Path
     assert "repeats its prompt" in listed.stdout
     with (folder / "steelyard.toml").open("a") as stream:
         stream.write('[models.hoarse]\nbase = "quiet"\nvoice = "hoarse"\n')
-    refused = run(*GATE, "--candidate", "loud", folder=folder, installed=installed)
+    refused = run(*GATE, "--candidate", "hoarse", folder=folder, installed=installed)
     assert refused.returncode == 4
     assert "version 'hoarse': voice = 'hoarse' is none of: loud, quiet." in refused.stderr
 
