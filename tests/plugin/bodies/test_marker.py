@@ -171,10 +171,10 @@ def test_missing_case_file_names_those_beside_it(project: Project) -> None:
     assert f"{project.path / 'evals'} has: a.jsonl." in refused(project)
 
 
-def test_folder_as_cases_is_refused(project: Project) -> None:
+def test_a_folder_without_case_files_is_refused(project: Project) -> None:
     project.write("evals/a.jsonl", ROWS)
     marked(project, "cases='evals'")
-    assert "There is no case file 'evals'" in refused(project)
+    assert "evals holds no case files: none called cases.jsonl" in refused(project)
 
 
 @pytest.mark.parametrize("name", ["case", "model", "baseline"])
