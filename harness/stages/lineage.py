@@ -30,24 +30,24 @@ class StageContext:
         baseline: what the candidate is weighed against, for the baseline itself as well; None for nothing and for a
             recording.
         source: where the version's samples come from, with the generations of its draws.
-        sources: of all versions of the run.
         sampler: of the run: what may be spent, and how often models were called.
         store: keeps what was found, so that a gate that is run again decides by the same.
         alone: held by what starts an engine beside those of the run, so that one of these lives at a time.
         is_offline: whether nothing may be made that takes long.
         told: called with what goes on, in a few words, as long as it does; "" for nothing.
+        sources: of all versions of the run.
     """
 
     settings: Settings
     engine: Engine | None = None
     baseline: Version | None = None
     source: SampleSource | None = None
-    sources: tuple[SampleSource, ...] = ()
     sampler: Sampler | None = None
     store: SampleStore | None = None
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
     is_offline: bool = False
     told: Callable[[str], None] = lambda _: None
+    sources: tuple[SampleSource, ...] = ()
 
 
 class Lineages:

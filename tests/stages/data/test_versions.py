@@ -30,7 +30,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def test_what_was_built_is_named_by_the_version_and_found_by_its_recipe(settings: Settings) -> None:
     version = settings.version("clean")
     assert find_version(settings, version) is None
-    made = build_version(settings, version, unseen)
+    made = build_version(settings, version, None, unseen)
     assert made == find_version(settings, version)
     options = made.engine_options
     assert (options[N_DOCUMENTS], Path(options[FOLDER]).is_dir()) == (16, True)
@@ -43,7 +43,7 @@ def test_what_was_built_is_named_by_the_version_and_found_by_its_recipe(settings
 
 
 def test_a_corpus_knows_its_baseline_and_the_project(settings: Settings) -> None:
-    version = load_version(build_version(settings, settings.version("clean"), unseen), settings.root)
+    version = load_version(build_version(settings, settings.version("clean"), None, unseen), settings.root)
     model = Version("small", VersionSettings("small", "scripted"), "0f")
     alone, weighed, against_a_model = (
         load_corpus(version, StageContext(settings, baseline=other)) for other in (None, version, model)
