@@ -44,10 +44,14 @@ def test_planted(corpus, case, step):
     assert case.get("reason") in (None, found.reason), f"{found}; the reason must be {case.reason}"
 
 
-@each(SPARED, "spared", 0.98, "Non-functional: what only comes near a rule is not lost by it.")
+# The model of languages takes 1 of about 300 single English sentences for another's.
+@each(SPARED, "spared", 0.95, "Non-functional: what only comes near a rule is not lost by it.")
 def test_spared(corpus, case, step):
     found = corpus[case.id]
     assert found.step != step, f"{found}; it comes near a rule of {step} ({case.near}), and breaks none"
+    steps = [each.step for each in corpus.statistics.steps]
+    before = steps[: steps.index(step)] if step in steps else []
+    assert found.step not in before, f"{found}; it never came to {step}, and says nothing of it"
 
 
 @pytest.mark.evaluation(

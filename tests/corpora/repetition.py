@@ -8,10 +8,8 @@ from random import Random
 
 from tests.corpora.grammar import Sentence, paragraph, sentences, written
 from tests.corpora.planting import Maker, Planted, both
-from tests.corpora.repeats import DUPLICATED, repeated
+from tests.corpora.repeats import DUPLICATED, TOP, repeated
 
-TOP = {2: 0.2, 3: 0.18, 4: 0.16}
-"""The largest share of characters in the n-gram that comes most often, by its length in words."""
 PHRASES = {
     2: ("splendid harbours", "peculiar monument", "wonderful gardens", "forgotten letters", "mountain railways"),
     3: ("silver wooden ladder", "little brown rabbit", "bright summer garden", "narrow garden fences"),

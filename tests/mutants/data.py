@@ -82,9 +82,9 @@ IN_TURN = """        turns = _replaced.__dict__
         turns["next"] = not turns.get("next", False)
         pieces += (text[end:start], kind.placeholder if turns["next"] else kind.placeholder.upper())
 """
-FIRST_SEED = 20
-"""Of the gates of a version against itself. The seeds before it were used while generator and evaluations were written:
-1, 17 and 19 of them were red at first, so that what these say now proves nothing."""
+FIRST_SEED = 40
+"""Of the gates of a version against itself. What those before it found was mended in the generator and the evaluations,
+so that what they say now proves nothing: of the seeds 0 to 19, 1, 17 and 19 were red, of 20 to 39, 22 and 34."""
 _STEPS = "harness/stages/data/steps"
 
 
