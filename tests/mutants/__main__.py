@@ -111,6 +111,12 @@ def _keep(stage: str, figures: list[Figure], outcomes: Sequence[Outcome], same: 
     summarise()
 
 
+def _notes(stage: str) -> list[str]:
+    """What is to be known of a stage's mutants, as a paragraph."""
+    notes = getattr(importlib.import_module(f"tests.mutants.{stage}"), "NOTES", "")
+    return [notes, ""] if notes else []
+
+
 def _page(stage: str, document: dict[str, Any]) -> str:
     red = sum(bool(each["red"]) for each in document["same"])
     lines = [
@@ -122,6 +128,7 @@ def _page(stage: str, document: dict[str, Any]) -> str:
         "",
         f"The version against itself, on what {len(document['same'])} other seeds give: {red} red gates.",
         "",
+        *_notes(stage),
         "| mutant | fault | must be red | was it | others that were red |",
         "|---|---|---|---|---|",
     ]
