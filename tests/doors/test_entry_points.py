@@ -179,8 +179,8 @@ def test_metadata_that_is_older_than_the_code_is_told_with_how_to_mend_it(folder
     declare(installed, "steelyard", "[pytest11]\nsteelyard = harness.plugin", version="0.1.0")
     done = run(*GATE, folder=folder, installed=installed)
     assert done.returncode == 4
-    assert "No engine named 'scripted'. There are no engines. Steelyard's own metadata is older than its code" in (
-        done.stderr
+    assert (
+        "No format named 'json'. There are no formats. Steelyard's own metadata is older than its code" in done.stderr
     )
     assert "pip install -e ." in done.stderr
     done = run("-c", "from harness import checks; checks.exact", folder=folder, installed=installed)

@@ -153,7 +153,7 @@ def test_report_has_the_fixed_keys(project: Project) -> None:
     assert fixed | {"changes", "judges", "n_unreached", "budget", "selection", "best_of", "skipped"} == set(report)
     assert set(report["usage"]) == {
         *("model_calls", "http_requests", "stored_samples", "prompt_tokens", "completion_tokens", "wall_s"),
-        *("shared_samples", "cost", "flops"),
+        *("shared_samples", "cost", "flops", "measured_blocks", "stored_blocks"),
     }
     of_evaluation = {
         *("id", "metric", "requirement", "verdict", "reason", "threshold", "margin", "n_cases", "n_samples"),

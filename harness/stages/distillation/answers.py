@@ -21,8 +21,6 @@ from harness.requests.sampler import Sampler
 from harness.requests.spending import Spending
 from harness.stages.build_state import BuildProgress, BuildState
 from harness.stages.training.texts import TrainingText
-from harness.store import Store
-from harness.store.location import store_url
 
 ANSWERS = "answers.jsonl"
 """The file of a built student in which they are."""
@@ -91,6 +89,9 @@ async def _drawn(
     texts: Sequence[TrainingText],
     told: tuple[str, BuildProgress],
 ) -> list[Sample]:
+    from harness.store import Store
+    from harness.store.location import store_url
+
     name, progress = told
     done = Counter[str]()
     with Store.open(store_url(settings)) as store:

@@ -28,7 +28,9 @@ def test_none_of_steelyard_s_own_is_broken(group: str) -> None:
 def test_what_is_printed_while_it_loads_is_no_part_of_the_answer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "noisy_steps.py").write_text("print('noise')\nIT = str.casefold\n")
+    (tmp_path / "noisy_steps.py").write_text(
+        "from harness.stages.data.steps.filters import ADDRESS as IT\nprint('noise')\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     assert broken(declared(monkeypatch, "steps", "noisy_steps:IT", "noisy")) is None
     said = capsys.readouterr()

@@ -18,8 +18,8 @@ def test_a_model_is_no_way_from_itself(comparer: Comparer) -> None:
     answer = comparer.answer({"text": "abc and more"})
     assert not answer["is_lower_bound"]
     assert len(answer["positions"]) == len("abc and more") - 1
-    for kl, back, same, change, own, reference in answer["positions"]:
-        assert (kl, back, same, change) == (0.0, 0.0, True, 0.0)
+    for kl, back, same, change, own, reference, middle in answer["positions"]:
+        assert (kl, back, same, change, middle) == (0.0, 0.0, True, 0.0, pytest.approx(0.0, abs=1e-12))
         assert own == reference < 0
 
 
