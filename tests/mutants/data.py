@@ -85,9 +85,9 @@ IN_TURN = """        turns = _replaced.__dict__
 FIRST_SEED = 40
 """Of the gates of a version against itself. What those before it found was mended in the generator and the evaluations,
 so that what they say now proves nothing: of the seeds 0 to 19, 1, 17 and 19 were red, of 20 to 39, 22 and 34."""
-NOTES = """Of the seeds that were tried while generator and evaluations were written, 3 of 20 and then 2 of 20 gates were red:
-documents that repeated themselves by accident, and eight broken pages that were too few for their threshold. That was
-mended, and the seeds here are others. Two mutants were not found by the evaluation that they were meant for:
+NOTES = """Of the seeds that were tried while generator and evaluations were written, 3 of 20 and then 2 of 20 gates
+were red: documents that repeated themselves by accident, and eight broken pages that were too few for their threshold.
+That was mended, and the seeds here are others. Two mutants were not found by the evaluation that they were meant for:
 documents in the order of the files, which no build comes to its end with (it is not in the table), and
 placeholders-in-turn, for which `test_built_again` stays green; the evaluation named for it was chosen afterwards."""
 _STEPS = "harness/stages/data/steps"
