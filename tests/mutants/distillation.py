@@ -123,6 +123,9 @@ MUTANTS = (
     ),
 )
 
+NOTES = """Here the fault is in the code that teaches, and what turns red is the test of training, on tiny models, whose
+name says what must hold. The tests of the code without a fault are run once for each seed, which is that of the hashes."""
+
 
 def new_project(folder: Path, _seed: str, _mutants: Sequence[Mutant] = ()) -> Path:
     """A folder for the copies of the code; the tests make their own models."""
