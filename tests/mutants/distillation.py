@@ -83,7 +83,7 @@ MUTANTS = (
         "prompt-unmasked",
         "the tokens of a prompt carry loss",
         "test_the_tokens_of_a_prompt_carry_no_loss",
-        patch=Patch(SEQUENCES, "(*[IGNORED] * len(prompt), *tokens[len(prompt) :])", "tokens"),
+        patch=Patch(SEQUENCES, "labels = [IGNORED] * len(whole)", "labels = list(whole)"),
     ),
     Mutant(
         "teacher-unigram",

@@ -16,7 +16,7 @@ PLACES_AT_ONCE = 4096
 """Tokens computed at once: what is more in a step is computed in turns, whose gradients are added up."""
 
 _WARM_UP = 0.05
-_SAVES = 10
+_SAVES = 5
 
 
 def run_trainer(
