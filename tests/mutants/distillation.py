@@ -98,7 +98,7 @@ MUTANTS = (
     Mutant(
         "teacher-shuffled",
         "what the teacher says is of another place",
-        "test_a_student_comes_nearer_to_its_teacher",
+        "test_what_is_said_at_other_places_brings_a_student_less_near",
         patch=Patch(STUDENTS, "if settings.shuffled:", "if True:"),
     ),
     Mutant(
