@@ -20,8 +20,8 @@ LOG = "training.log"
 _MODULE = "harness.stages.training.process"
 _LAST_LINES = 5
 _KEEPS_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
-"""For glibc: logits of hundreds of megabytes come and go at every step, and to be given them anew by the system each time
-takes more than a quarter of the processor time."""
+"""For glibc: logits of hundreds of megabytes come and go at every step, and to be given them anew by the system each
+time takes more than a quarter of the processor time."""
 
 
 def train(request: TrainingRequest, progress: BuildProgress) -> None:
