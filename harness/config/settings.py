@@ -12,7 +12,7 @@ from typing import Any, Literal
 from harness.config import addresses, setting_checks
 from harness.config.asking import WhenAsked
 from harness.config.corpora import CorpusSettings, no_corpus, read_corpora
-from harness.config.environment import model_registry
+from harness.config.environment import Variables, model_registry
 from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, choices
 from harness.records import BudgetLimits
@@ -209,27 +209,28 @@ def load_settings(start: Path) -> Settings:
     return settings_of(_read_toml(source), source)
 
 
-def settings_of(document: Mapping[str, Any], source: Path) -> Settings:
+def settings_of(document: Mapping[str, Any], source: Path, commit: str | None = None) -> Settings:
     """The settings that a document of TOML holds.
 
     Args:
         source: the file that it comes from.
+        commit: that it is of; None for the file as it is now.
 
     Raises:
         SettingsError: an unknown setting, a value out of range.
     """
-    own = _tools(document).get("steelyard", {})
+    own, variables = _tools(document).get("steelyard", {}), Variables(source.parent, commit)
     if source.name != "steelyard.toml":
         if found := _versions_at_the_top(document):
             raise _misplaced(source, found[0], f"tool.steelyard.{found[0]}")
-        return _settings(own, source)
+        return _settings(own, source, variables)
     if set(document) == {"tool"}:
-        return _settings(own, source)
+        return _settings(own, source, variables)
     if own:
         found = _named_tables(own) if isinstance(own, Mapping) else []
         name = found[0] if found else ""
         raise _misplaced(source, f"tool.steelyard.{name}".rstrip("."), name)
-    return _settings(document, source, prefix="")
+    return _settings(document, source, variables, prefix="")
 
 
 _TABLES: Mapping[str, tuple[str, ...]] = {"models": ("engine", "base"), "corpora": ("documents", "base")}
@@ -285,7 +286,7 @@ def _tools(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return tools if isinstance(tools, Mapping) else {}
 
 
-def _settings(table: Any, source: Path, prefix: str = "tool.steelyard.") -> Settings:
+def _settings(table: Any, source: Path, variables: Variables, prefix: str = "tool.steelyard.") -> Settings:
     where = str(source)
     if not isinstance(table, Mapping):
         raise SettingsError(f"{where}: steelyard is not a table; write [tool.steelyard].")
@@ -293,13 +294,12 @@ def _settings(table: Any, source: Path, prefix: str = "tool.steelyard.") -> Sett
     values: dict[str, Any] = {"root": source.parent, "source": source, "prefix": prefix}
     for name, value in table.items():
         if name not in _TABLES:
-            values[field_of(name)] = check_setting(name, value, where=where)
+            values[field_of(name)] = check_setting(name, variables.fill(value, name, where=where), where=where)
     values["margin_is_default"] = "margin" not in table
     of_corpora = table.get("corpora", {})
-    models = read_versions(
-        table.get("models", {}), where=where, corpora=of_corpora if isinstance(of_corpora, Mapping) else ()
-    )
-    corpora = read_corpora(of_corpora, models, where=where, prefix=prefix)
+    names = of_corpora if isinstance(of_corpora, Mapping) else ()
+    models = read_versions(table.get("models", {}), where=where, corpora=names, variables=variables)
+    corpora = read_corpora(of_corpora, models, where=where, prefix=prefix, variables=variables)
     values["corpora"] = corpora
     values["versions"] = WhenAsked([*models, *corpora], partial(_either, models, corpora))
     settings = Settings(**values)

@@ -12,6 +12,7 @@ from harness import doors
 from harness.config import setting_checks
 from harness.config.asking import WhenAsked
 from harness.config.customization import STEP_KINDS, ContextSettings, Step, read_step
+from harness.config.environment import Variables
 from harness.errors import DoorError, SettingsError, choices
 from harness.records import Price
 
@@ -110,11 +111,14 @@ class VersionSettings:
         return str(self.engine_options.get("weights", "")).startswith("models:/")
 
 
-def read_versions(tables: Any, *, where: str, corpora: Iterable[str] = ()) -> WhenAsked[VersionSettings]:
+def read_versions(
+    tables: Any, *, where: str, corpora: Iterable[str] = (), variables: Variables | None = None
+) -> WhenAsked[VersionSettings]:
     """The versions of a models table, none of which is read before it is asked for.
 
     Args:
         corpora: names of corpora, which can't be a model's base.
+        variables: fill what the tables name of the environment; None for tables that name nothing.
 
     Raises:
         SettingsError: it is no table of tables. Of a version that is asked for: an unknown key, engine or base, a
@@ -122,7 +126,22 @@ def read_versions(tables: Any, *, where: str, corpora: Iterable[str] = ()) -> Wh
     """
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise SettingsError(f"{where}: models is not a table of tables; write [tool.steelyard.models.NAME].")
-    return WhenAsked(tables, partial(_read, tables, where, tuple(corpora)))
+    return WhenAsked(tables, partial(_read, with_variables(tables, "version", where, variables), where, tuple(corpora)))
+
+
+def with_variables(
+    tables: Mapping[str, Mapping[str, Any]], kind: str, where: str, variables: Variables | None
+) -> Mapping[str, Mapping[str, Any]]:
+    """The tables, each with the variables of the environment that it names when it is asked for."""
+    if variables is None:
+        return tables
+    return WhenAsked(tables, partial(_filled, tables, kind, where, variables))
+
+
+def _filled(
+    tables: Mapping[str, Mapping[str, Any]], kind: str, where: str, variables: Variables, name: str
+) -> dict[str, Any]:
+    return variables.in_table(tables[name], where=f"{where}, {kind} {name!r}")
 
 
 def _read(tables: Mapping[str, Mapping[str, Any]], where: str, corpora: Iterable[str], name: str) -> VersionSettings:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from harness.errors import SettingsError
+from harness.errors import SettingsError, nearest
 
-OPTION = "--changed-since"
 _CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store")
 """Ignored names that no evaluation reads."""
 
@@ -64,15 +64,35 @@ def _places(path: Path) -> set[Path]:
     return {path.parent.resolve() / path.name, path.resolve()}
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks git, as messages say it.
+
+    Attributes:
+        what: the option or setting: "--changed-since".
+        about: "what changed".
+        ref: begins the message about a ref that is unknown; the ref follows.
+    """
+
+    what: str = "--changed-since"
+    about: str = "what changed"
+    ref: str = "--changed-since "
+
+
 class Repository:
     """The git repository that a folder is in.
+
+    Args:
+        folder: in it.
+        asking: who asks.
 
     Raises:
         SettingsError: it is in none, or git can't be asked.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, asking: Asking = Asking()) -> None:
         self._folder = folder
+        self._asking = asking
         self.root = Path(self._text("rev-parse", "--show-toplevel")).resolve()
 
     def commit(self, ref: str) -> str:
@@ -86,10 +106,12 @@ class Repository:
             return done.stdout.decode().strip()
         shallow = self._run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
         why = ": this is a shallow clone" if shallow else ""
+        known = self._run("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes")
+        meant = nearest(ref, known.stdout.decode(errors="replace").split())
         raise SettingsError(
-            f"{OPTION} {ref}: no commit of this name is known here{why}. In CI fetch it first: fetch-depth: 0 of "
-            "actions/checkout, GIT_DEPTH: 0 of GitLab, or git fetch --unshallow origin; else name a branch, tag or "
-            "commit that `git log` knows."
+            f"{self._asking.ref}{ref}: no commit of this name is known here{why}.{meant} In CI fetch it first: "
+            "fetch-depth: 0 of actions/checkout, GIT_DEPTH: 0 of GitLab, or git fetch --unshallow origin; else name a "
+            "branch, tag or commit that `git log` knows."
         )
 
     def changed_since(self, commit: str) -> ChangedFiles:
@@ -134,8 +156,8 @@ class Repository:
         if done.returncode != 0:
             said = " ".join(done.stderr.decode(errors="replace").split())
             raise SettingsError(
-                f"{OPTION} asks git what changed, and in {self._folder} git says: {said}. Run it in a clone of the "
-                f"project, or leave {OPTION} out."
+                f"{self._asking.what} asks git {self._asking.about}, and in {self._folder} git says: {said}. Run it in "
+                f"a clone of the project, or leave {self._asking.what} out."
             )
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -144,4 +166,6 @@ class Repository:
                 ["git", "-c", "core.quotePath=false", *arguments], cwd=self._folder, capture_output=True, check=False
             )
         except OSError as error:
-            raise SettingsError(f"{OPTION} asks git what changed, and git can't be run: {error.strerror}.") from None
+            raise SettingsError(
+                f"{self._asking.what} asks git {self._asking.about}, and git can't be run: {error.strerror}."
+            ) from None
