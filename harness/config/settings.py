@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.config import addresses, setting_checks
 from harness.config.asking import WhenAsked
@@ -16,6 +16,9 @@ from harness.config.environment import Variables, model_registry
 from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, choices
 from harness.records import BudgetLimits
+
+if TYPE_CHECKING:
+    from harness.config.repository.commits import CommitVersion
 
 DESIGNS = ("auto", "sequential", "fixed")
 INCONCLUSIVE = ("fail", "warn")
@@ -70,6 +73,7 @@ class Settings:
         trackers: where else gates are logged: the options of each tracker by its name.
         corpora: by name; each is one of the versions as well.
         versions: models and corpora: all that can be weighed. Each is read and checked when it is asked for.
+        commits: those of them that candidate and baseline name by a commit, such as "git:main".
     """
 
     root: Path
@@ -107,11 +111,16 @@ class Settings:
     trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
     corpora: Mapping[str, CorpusSettings] = field(default_factory=dict)
+    commits: Mapping[str, CommitVersion] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The names of the versions that answer."""
-        return tuple(name for name in self.versions if name not in self.corpora)
+        """The names of the versions that answer, as the settings define them."""
+        return tuple(name for name in self.versions if name not in self.corpora and name not in self.commits)
+
+    def home(self, name: str) -> Settings:
+        """The settings that a version is found in, with its bases and files: of one at a commit those of the commit."""
+        return self.commits[name].home if name in self.commits else self
 
     @property
     def limits(self) -> BudgetLimits:
@@ -130,7 +139,8 @@ class Settings:
 
     def table(self, name: str) -> str:
         """The table that defines a version, as the file of these settings writes it."""
-        return f"[{self.prefix}{'corpora' if name in self.corpora else 'models'}.{name}]"
+        own = self.commits[name].own if name in self.commits else name
+        return f"[{self.prefix}{'corpora' if own in self.corpora else 'models'}.{own}]"
 
     def corpus(self, name: str) -> CorpusSettings:
         """The corpus of this name.
@@ -316,7 +326,17 @@ def _either(models: Mapping[str, VersionSettings], corpora: Mapping[str, CorpusS
 
 def setting_names() -> list[str]:
     """The settings by the names that they are written with, without the tables of versions."""
-    hidden = ("root", "source", "prefix", "versions", "corpora", "margin_is_default", "is_tracked", *_FIELDS.values())
+    hidden = (
+        "root",
+        "source",
+        "prefix",
+        "versions",
+        "corpora",
+        "commits",
+        "margin_is_default",
+        "is_tracked",
+        *_FIELDS.values(),
+    )
     return [*(name for name in Settings.__slots__ if name not in hidden), *_FIELDS]
 
 

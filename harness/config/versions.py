@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 from harness import doors
@@ -70,6 +71,8 @@ class VersionSettings:
         steps: that it is made by, in the order of its chain of bases.
         base: the version that this one was written as a difference from, or None.
         engine_options: everything that only the version's engine understands (weights, base_url, answers, …).
+        root: the folder that its relative paths start from, of a version at a commit; None for the project's own.
+        commit: that its code and files are of; None for those that lie there.
         registry: address of the MLflow whose registry has the weights, where it has them and one is known. It may hold
             a password: never shown.
     """
@@ -88,6 +91,8 @@ class VersionSettings:
     registry: str | None = field(default=None, repr=False)
     price_per_hour: float | None = None
     steps: tuple[Step, ...] = ()
+    root: Path | None = None
+    commit: str | None = None
 
     @property
     def retrieval(self) -> Step | None:

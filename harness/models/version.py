@@ -39,6 +39,7 @@ class Version:
         registered: which model of MLflow's registry its weights are, if any; `settings` then name the folder to which
             they were downloaded.
         enrichment: what it puts around a question; None where it is put as it is.
+        made_of: a digest of what its engine answers from; equal where one engine can answer for two versions.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Version:
     fingerprint: str
     registered: RegisteredModel | None = None
     enrichment: Enrichment | None = field(default=None, compare=False, repr=False)
+    made_of: str = ""
 
     def chat(
         self,
@@ -209,13 +211,13 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
 
     Args:
         settings: the version's settings.
-        root: folder that relative paths of weights and answers start from.
+        root: folder that relative paths of weights and answers start from, unless the version has one of its own.
         offline: ask no registry for what is on this machine.
 
     Raises:
         UsageError: weights or a file of answers that are missing or can't be read, a registry that can't be asked.
     """
-    registered = None
+    registered, root = None, settings.root or root
     if settings.is_registered:
         from harness.models.mlflow.registry import pinned
 
@@ -223,11 +225,16 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
     spec = engine_spec(settings.engine)
     if not spec.answers:
         return Version(settings.name, settings, spec.identity_of(settings, root)[CONTENT][:_DIGITS])
-    text = json.dumps(_identity(settings, root), sort_keys=True, separators=(",", ":"), default=str)
-    digest = hashlib.sha256(text.encode("ascii")).hexdigest()
+    made_of = spec.identity_of(settings, root)
     enriched = settings.retrieval is not None or settings.context is not None
     enrichment = Enrichment(settings, root) if enriched else None
-    return Version(settings.name, settings, digest[:_DIGITS], registered, enrichment)
+    fingerprint = _digest({**made_of, **_identity(settings)})
+    return Version(settings.name, settings, fingerprint, registered, enrichment, _digest(made_of))
+
+
+def _digest(identity: Mapping[str, Any]) -> str:
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:_DIGITS]
 
 
 def fingerprint_here(settings: VersionSettings, root: Path) -> str | None:
@@ -259,14 +266,13 @@ def is_built(settings: VersionSettings) -> bool:
     return all(step.is_built for step in settings.steps)
 
 
-def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
-    """Everything that the version's answers depend on, and nothing else: no name, key, time limit or rate.
+def _identity(settings: VersionSettings) -> dict[str, Any]:
+    """All that the answers depend on beside what the engine answers from: no name, key, time limit or rate.
 
     Sampling, system text and template are in every rendered request as well, which alone keeps a changed temperature
     from another's samples. They are here so that a report tells two versions that differ in nothing else apart.
     """
     return {
-        **engine_spec(settings.engine).identity_of(settings, root),
         "engine": settings.engine,
         "revision": settings.revision,
         "sampling": dict(settings.sampling),

@@ -15,6 +15,7 @@ from harness.records.reports import (
     SelectedEvaluation,
     Selection,
     SkippedEvaluation,
+    StoredAnswers,
     Usage,
     VersionRef,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "Selection",
     "SkippedEvaluation",
     "Stakes",
+    "StoredAnswers",
     "TokenLogprob",
     "Usage",
     "Verdict",

@@ -129,6 +129,7 @@ class Sample:
         metadata: what else an application told of its answer.
         messages: the turns of a conversation, or those that an application returned, in the form of OpenAI's API.
         stored: whether it came from the store and not from the model.
+        drawn_at: when it was drawn, in seconds since 1970, of one from the store; None of one that was drawn just now.
     """
 
     text: str
@@ -148,6 +149,7 @@ class Sample:
     metadata: Mapping[str, Any] | None = None
     messages: Messages | None = None
     stored: bool = False
+    drawn_at: float | None = field(default=None, compare=False)
 
     @property
     def said(self) -> str:

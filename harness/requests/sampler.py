@@ -40,6 +40,27 @@ class _DrawsOfTick:
     asked_again: set[int] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class Origins:
+    """The origins of one source's samples in this run.
+
+    Attributes:
+        n_drawn: of a model.
+        oldest, newest: when the first and the last of those from the store were drawn; None where there were none.
+    """
+
+    n_drawn: int = 0
+    oldest: float | None = None
+    newest: float | None = None
+
+    def add(self, sample: Sample) -> None:
+        """Count one from the store."""
+        at = sample.drawn_at
+        if at is not None:
+            self.oldest = at if self.oldest is None else min(self.oldest, at)
+            self.newest = at if self.newest is None else max(self.newest, at)
+
+
 class Sampler:
     """Gives each body its sample, once for all who ask for the same.
 
@@ -69,11 +90,16 @@ class Sampler:
         self.measured_blocks = 0
         self.stored_blocks = 0
         self._asked: dict[int, dict[bytes, int]] = {}
+        self._origins: dict[tuple[str, int], Origins] = {}
         self.is_halted = False
 
     def halt(self) -> None:
         """Give no more answers: the run is interrupted."""
         self.is_halted = True
+
+    def origins(self, source: SampleSource) -> Origins:
+        """The origins of the samples of a source so far."""
+        return self._origins.setdefault((source.version.fingerprint, source.first_index), Origins())
 
     def check_time(self) -> None:
         """Refuse an answer that nobody waits for any more, so that no body goes on with it.
@@ -138,6 +164,7 @@ class Sampler:
             self.shared_samples += 1
         else:
             self.stored_samples += 1
+            self.origins(source).add(sample)
         return place, sample
 
     def _open_shelves(self) -> None:
@@ -176,6 +203,7 @@ class Sampler:
                         self.shared_samples += 1
                     else:
                         self.stored_samples += 1
+                        self.origins(item.source).add(stored[index][1])
                     self._give(key, index, *stored[index])
             missing = tuple(sorted(index for index in item.indices if index not in stored))
             if missing and item.source.engine is None:
@@ -214,6 +242,7 @@ class Sampler:
                 NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, kept)
             )
             self.model_calls += 1
+        self.origins(source).n_drawn += len(samples)
 
     def commit(self) -> None:
         """Store what has arrived, then give it to those who wait."""

@@ -61,7 +61,7 @@ def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, of
         SettingsError: there is no such version, or something is not built and `offline`.
         UsageError: something can't be built.
     """
-    version = settings.version(name)
+    version, settings = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
         found = builder.find_version(settings, version, step)
         if found is None and offline:
@@ -82,9 +82,9 @@ def found(settings: Settings, name: str) -> VersionSettings:
     Raises:
         UsageError: there is no such version, or it could not be built.
     """
-    version = settings.version(name)
+    version, home = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
-        before = builder.find_version(settings, version, step)
+        before = builder.find_version(home, version, step)
         if before is None:
             return settings.version(name)
         version = before

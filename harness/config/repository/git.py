@@ -15,6 +15,10 @@ _CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_St
 """Ignored names that no evaluation reads."""
 
 
+_OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+"""Variables by which a hook of git tells of its own repository, which is not always the one that is asked."""
+
+
 class ChangedFiles:
     """Files that are not as they were at a commit: changed, added, removed or renamed, committed or not.
 
@@ -125,11 +129,32 @@ class Repository:
         changed |= self._names("ls-files", "--others", "--exclude-standard", "-z", "--full-name", "--", ":/")
         listed = self._names("ls-files", "-v", "-z", "--full-name", "--", ":/")
         unseen = {line[2:] for line in listed if line[:1].islower() or line[:1] == "S"}  # told not to look at these
-        ignored = self._names(
+        return ChangedFiles(self.root, self._paths(changed | unseen), self._paths(self.ignored()))
+
+    def ignored(self) -> set[str]:
+        """List the files and folders that git ignores, without caches of Python, from the root of the repository."""
+        names = self._names(
             *("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--full-name", "--", ":/")
         )
-        kept = {name for name in ignored if not set(Path(name).parts) & set(_CACHES) and not name.endswith(".pyc")}
-        return ChangedFiles(self.root, self._paths(changed | unseen), self._paths(kept))
+        return {name for name in names if not set(Path(name).parts) & set(_CACHES) and not name.endswith(".pyc")}
+
+    def submodules(self, commit: str) -> dict[str, str]:
+        """The commits that submodules were at, by their folders."""
+        entries = self._names("ls-tree", "-r", "-z", "--full-tree", commit)
+        found = (entry.split("\t", 1) for entry in entries if entry.startswith("160000 "))
+        return {path: head.split()[2] for head, path in found}
+
+    def described(self, commit: str) -> str:
+        """The date of a commit and the first line of its message."""
+        return self._text("log", "-1", "--no-show-signature", "--format=%cs %s", commit)
+
+    def ask(self, *arguments: str) -> None:
+        """Run a command of git without hooks.
+
+        Raises:
+            SettingsError: it fails, with what git says.
+        """
+        self._check(self._run("-c", "core.hooksPath=/dev/null", *arguments))
 
     def file_at(self, commit: str, path: Path) -> bytes | None:
         """Give the content of a file at a commit; None where it was not there."""
@@ -163,7 +188,11 @@ class Repository:
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         try:
             return subprocess.run(
-                ["git", "-c", "core.quotePath=false", *arguments], cwd=self._folder, capture_output=True, check=False
+                ["git", "-c", "core.quotePath=false", *arguments],
+                cwd=self._folder,
+                env={name: value for name, value in os.environ.items() if name not in _OF_HOOKS},
+                capture_output=True,
+                check=False,
             )
         except OSError as error:
             raise SettingsError(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings
 from harness.config.roles import baseline_name, candidate_name, judge_names
 from harness.decisions import later
-from harness.errors import SettingsError, StoreError, UsageError
+from harness.errors import SettingsError, StoreError
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
@@ -22,10 +20,11 @@ from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.seeds import seeds_in_words
 from harness.gate.runs.specification import specification
+from harness.gate.runs.versions import changed_versions, check_versions, version_notes
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
 from harness.models.engine import Capability, Engine
-from harness.models.engine_creation import check_version, create_engine, engine_key
+from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
 from harness.records import Role, Selection
 from harness.requests import Sampler, SampleSource, Spending
@@ -175,10 +174,8 @@ def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
     against = _against(settings, options)
     names += [against] if against is not None else []
     names += _judges(settings, options)
-    for name in names if not options.offline else ():
-        check_version(settings.version(name), settings.root)
     if not options.offline:
-        check_prices(settings, names)
+        check_versions(settings, names)
     return names
 
 
@@ -215,8 +212,9 @@ def _assemble(
         seed=settings.seed,
         review_url=settings.review_url,
         best_of=settings.best_of,
-        changed=partial(_changed, tuple(versions.values()), settings.root),
+        changed=partial(changed_versions, tuple(versions.values()), settings.root),
         root=settings.root,
+        notes=version_notes(settings, *(source.version for source in (candidate, baseline, *judges) if source)),
         lineages=_lineages(settings, (candidate, baseline), store, sampler, is_offline=options.offline),
     )
     recording = options.recording
@@ -251,33 +249,15 @@ def _lineages(
     shared = StageContext(settings, sources=known, sampler=sampler, store=store, is_offline=is_offline)
     contexts = {}
     if baseline is not None:
+        name = baseline.version.name
         own = replace(shared, engine=baseline.engine, source=baseline, baseline=baseline.version)
-        contexts[baseline.version.name] = own
-    against = None if baseline is None else baseline.version
-    contexts[candidate.version.name] = replace(shared, engine=candidate.engine, source=candidate, baseline=against)
+        contexts[name] = replace(own, settings=settings.home(name))
+    against, name = None if baseline is None else baseline.version, candidate.version.name
+    own = replace(shared, engine=candidate.engine, source=candidate, baseline=against)
+    contexts[name] = replace(own, settings=settings.home(name))
     return Lineages(contexts)
 
 
-def _changed(versions: Sequence[Version], root: Path) -> list[str]:
-    """Which versions are not what they were: weights or answers that were written while they were asked.
-
-    What can't be read any more is no change: an engine has loaded it, or failed.
-    """
-    told = []
-    for version in versions:
-        with suppress(UsageError, OSError):
-            now = load_version(version.settings, root, offline=True).fingerprint
-            if now != version.fingerprint:
-                old = version.fingerprint[:_DIGITS]
-                told.append(
-                    f"version {version.name!r} changed while it was sampled: its fingerprint was {old} and is "
-                    f"{now[:_DIGITS]}. Nobody can tell which of the two gave the samples of this run; run again, and "
-                    f"remove them with steelyard store prune --version {old}"
-                )
-    return told
-
-
-_DIGITS = 12
 _SOON_S = 0.2
 """How long the first sample waits for what is known of the store's file: that of most is looked through by then."""
 
@@ -369,23 +349,6 @@ def _first_index(candidate: Version, recording: Recording | None) -> int:
     """Where the candidate's draws begin: those that were recorded of this very version are not drawn again."""
     is_same = recording is not None and recording.version.fingerprint == candidate.fingerprint
     return BASELINE_FIRST_INDEX if is_same and recording is not None and recording.first_index == 0 else 0
-
-
-def check_prices(settings: Settings, names: Iterable[str]) -> None:
-    """Refuse a version that would be asked at a price that is not known, where cost is bounded.
-
-    Raises:
-        SettingsError: saying what to write.
-    """
-    if settings.max_cost is None:
-        return
-    for name in names:
-        if name not in settings.corpora and settings.version(name).price is None:
-            raise SettingsError(
-                f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
-                f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in {settings.table(name)}; "
-                "{ input = 0, output = 0 } for one that costs nothing."
-            )
 
 
 def spending_of(settings: Settings, versions: Mapping[str, Version], elapsed_s: float) -> Spending:

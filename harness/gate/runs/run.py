@@ -391,6 +391,8 @@ class Run:
 def _reference(source: SampleSource) -> VersionRef:
     version, engine = source.version, source.engine
     if not answers(version.settings):
-        return VersionRef(version.name, version.fingerprint, n_documents=version.settings.engine_options[N_DOCUMENTS])
-    model = version.settings.engine_options.get("model")
-    return VersionRef(version.name, version.fingerprint, model, () if engine is None else tuple(engine.answered_as))
+        n_documents, commit = version.settings.engine_options[N_DOCUMENTS], version.settings.commit
+        return VersionRef(version.name, version.fingerprint, n_documents=n_documents, commit=commit)
+    model, answered_as = version.settings.engine_options.get("model"), () if engine is None else engine.answered_as
+    commit = version.settings.commit
+    return VersionRef(version.name, version.fingerprint, model, tuple(answered_as), commit=commit)

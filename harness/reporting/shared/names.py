@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from harness.records import Verdict, VersionRef
 from harness.reporting.shared.figures import plural
 
+_DIGITS = 12
 _TOP_FOLDERS = ("suites", "tests", "evals")
 
 
@@ -27,12 +28,16 @@ def display_names(ids: Iterable[str]) -> dict[str, str]:
 
 
 def kind_in_words(version: VersionRef) -> str:
-    """What a version is that is no model, in brackets after a space; "" for a model.
+    """What a version is that is no model, and of which commit, in brackets after a space; "" where there is neither.
 
     >>> kind_in_words(VersionRef("clean", "0f", n_documents=4102)), kind_in_words(VersionRef("smollm2", "0f"))
     (' (corpus, 4,102 documents)', '')
+    >>> kind_in_words(VersionRef("git:main", "0f", commit="725074f726e1f1d0"))
+    ' (725074f726e1)'
     """
-    return "" if version.n_documents is None else f" (corpus, {plural(version.n_documents, 'document')})"
+    parts = [] if version.n_documents is None else ["corpus", plural(version.n_documents, "document")]
+    parts += [] if version.commit is None else [version.commit[:_DIGITS]]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def row_names(verdicts: Sequence[Verdict]) -> list[str]:

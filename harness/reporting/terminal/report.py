@@ -14,7 +14,7 @@ from harness.reporting.shared.names import display_names, kind_in_words
 from harness.reporting.shared.table import FEW, NARROW, TableRow, greens, rows, table
 from harness.reporting.shared.text import flow, labelled, printable, symbol, wrap
 from harness.reporting.wording.aggregates import aggregate_notes
-from harness.reporting.wording.answered import name_notes
+from harness.reporting.wording.answered import name_notes, not_asked, version_notes
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
 from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short
 from harness.reporting.wording.claims import claim_notes, lost_notes
@@ -198,7 +198,7 @@ def _way_on(verdict: Verdict) -> str:
 
 
 def headline(report: Report) -> str:
-    """The run in one line: "RED: 1 regressed, 1 inconclusive, 48 passed"."""
+    """The run in one line: "RED: 1 regressed, 1 inconclusive, 48 passed (endpoint not asked: answers of 2026-11-20)"."""
     stopped = interrupted(report)
     word = _WORDS.get(report.verdict, "RED")
     kinds = Counter(verdict.verdict for verdict in report.evaluations)
@@ -217,7 +217,7 @@ def headline(report: Report) -> str:
     if word == "GREEN" and report.n_unreached:
         word = "INTERRUPTED"
     note = " (exit code 0: --inconclusive warn)" if word == "INCONCLUSIVE" and report.exit_code == 0 else ""
-    return f"{word}: {', '.join(parts)}{note}"
+    return f"{word}: {', '.join(parts)}{note}{not_asked(report)}"
 
 
 def _header(report: Report, width: int, encoding: str) -> list[str]:
@@ -297,7 +297,11 @@ def notes(report: Report, encoding: str) -> list[str]:
 
 
 def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
-    told = [*name_notes(report, encoding), *aggregate_notes(report.evaluations, encoding)]
+    told = [
+        *version_notes(report, encoding),
+        *name_notes(report, encoding),
+        *aggregate_notes(report.evaluations, encoding),
+    ]
     if report.best_of > 1:
         told.append(
             f"the best of {count(report.best_of)} candidates looks good by chance too: each is decided at 1 part in "

@@ -1,4 +1,4 @@
-"""Notes on the model that answered, where an endpoint gives it another name than it was asked for by."""
+"""Notes on the versions that answered: which they are, whether they were asked, and by which name they answered."""
 
 from __future__ import annotations
 
@@ -9,8 +9,23 @@ from harness.records import Report, VersionRef
 from harness.reporting.shared.text import printable
 
 _MOST_CELLS = 80
+_MOST_OF_NOTE = 600
 _DATE = re.compile(r"[-@:_.]?(?:\d{4}|\d{6}|\d{8}|\d{2}-\d{2}|\d{4}-\d{2}(?:-\d{2})?)")
 _ALIASES = ("-latest", ":latest")
+
+
+def not_asked(report: Report) -> str:
+    """Say, in brackets after a space, that the candidate was not asked and of which days its answers are; else ""."""
+    found = report.from_store
+    if found is None:
+        return ""
+    days = found.oldest if found.oldest == found.newest else f"{found.oldest} to {found.newest}"
+    return f" ({found.asked} not asked: answers of {days})"
+
+
+def version_notes(report: Report, encoding: str) -> list[str]:
+    """Note what the run tells of its versions."""
+    return [printable(note, _MOST_OF_NOTE, encoding=encoding) for note in report.notes]
 
 
 def name_notes(report: Report, encoding: str) -> list[str]:

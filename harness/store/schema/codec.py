@@ -72,11 +72,16 @@ def _extra(sample: Sample) -> str | None:
     return dumps(extra) if extra else None
 
 
-def stored_sample(row: Any) -> Sample:
-    """The sample of a row (index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra)."""
+def stored_sample(row: Any, created: float | None = None) -> Sample:
+    """The sample of a row (index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra).
+
+    Args:
+        created: when it was stored, in seconds since 1970.
+    """
     index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra = row
     if extra is None:
-        return Sample(text, index, finish_reason, prompt_tokens, completion_tokens, latency_s, stored=True)
+        usual = text, index, finish_reason, prompt_tokens, completion_tokens, latency_s
+        return Sample(*usual, stored=True, drawn_at=created)
     fields = json.loads(extra)
     rare = {name: tuple(fields[name]) if name in _LISTS else fields[name] for name in _RARE if name in fields}
     return Sample(
@@ -89,6 +94,7 @@ def stored_sample(row: Any) -> Sample:
         logprobs=tuple(map(_logprob, fields["logprobs"])) if "logprobs" in fields else None,
         cut_tokens=fields.get("cut_tokens", 0),
         stored=True,
+        drawn_at=created,
         **rare,
     )
 
