@@ -116,7 +116,7 @@ class Variables:
     """The variables of the environment that settings name as `${NAME}` and `${NAME:-default}`.
 
     Attributes:
-        folder: of the settings file; `${GIT_SHA}` is the commit of its repository where no variable of this name is set.
+        folder: of the settings file; `${GIT_SHA}` is the commit of its repository where the variable is not set.
         commit: is `${GIT_SHA}`, whatever the environment says, of settings as they were at a commit.
     """
 

@@ -34,6 +34,7 @@ _MOST = {
 }
 _FIELDS = {"deadline": "deadline_s"}
 """Settings that are kept under another name than they are written with: in seconds."""
+_NOT_WRITTEN = ("root", "source", "prefix", "versions", "corpora", "commits", "margin_is_default", "is_tracked")
 _CHOICES = {"design": DESIGNS, "inconclusive": INCONCLUSIVE, "about": ABOUT, "sandbox": SANDBOXES}
 _HIGHEST_CONFIDENCE = 0.9999
 
@@ -326,17 +327,7 @@ def _either(models: Mapping[str, VersionSettings], corpora: Mapping[str, CorpusS
 
 def setting_names() -> list[str]:
     """The settings by the names that they are written with, without the tables of versions."""
-    hidden = (
-        "root",
-        "source",
-        "prefix",
-        "versions",
-        "corpora",
-        "commits",
-        "margin_is_default",
-        "is_tracked",
-        *_FIELDS.values(),
-    )
+    hidden = (*_NOT_WRITTEN, *_FIELDS.values())
     return [*(name for name in Settings.__slots__ if name not in hidden), *_FIELDS]
 
 

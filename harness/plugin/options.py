@@ -45,9 +45,7 @@ _NUMBERS: dict[str, type[int] | type[float]] = {
 def add_options(parser: pytest.Parser) -> None:
     """Add the group `steelyard`; every value is checked later, by the same code as the settings file."""
     group = parser.getgroup("steelyard", "steelyard: evaluations of language models")
-    group.addoption(
-        "--candidate", metavar="VERSION", help="the version under test; git:REF for it as it was at a commit"
-    )
+    group.addoption("--candidate", metavar="VERSION", help="the version under test; or git:REF, as it was at a commit")
     group.addoption(
         "--baseline",
         metavar="NAME",

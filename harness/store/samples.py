@@ -26,9 +26,8 @@ Item = TypeVar("Item")
 def _query(schema_version: int) -> Select[Any]:
     """Selects the samples of some keys with their digests, which a store older than schema version 7 lacks."""
     digest = readable_column(samples.c.digest, schema_version)
-    return select(samples.c.key, digest, samples.c.created, *digests.COLUMNS).where(
-        samples.c.key.in_(bindparam("keys", expanding=True))
-    )
+    columns = samples.c.key, digest, samples.c.created, *digests.COLUMNS
+    return select(*columns).where(samples.c.key.in_(bindparam("keys", expanding=True)))
 
 
 def chunks(items: Iterable[Item], size: int = _CHUNK) -> Iterable[list[Item]]:

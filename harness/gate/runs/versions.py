@@ -70,8 +70,11 @@ def changed_versions(versions: Sequence[Version], root: Path) -> list[str]:
 
 
 def version_notes(settings: Settings, *versions: Version) -> tuple[str, ...]:
-    """The sentences that a reader must know of a run's versions, the candidate's first: which commit one is of, that two
-    are the same, and that stored answers of an endpoint may be of something that it serves no more.
+    """The sentences that a reader must know of a run's versions: which commit one is of, that two are the same, and
+    that stored answers of an endpoint may be of something that it serves no more.
+
+    Args:
+        versions: the candidate first.
     """
     candidate, *others = versions
     told = [text for each in versions if each.name in settings.commits for text in settings.commits[each.name].told]

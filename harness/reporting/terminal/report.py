@@ -198,7 +198,7 @@ def _way_on(verdict: Verdict) -> str:
 
 
 def headline(report: Report) -> str:
-    """The run in one line: "RED: 1 regressed, 1 inconclusive, 48 passed (endpoint not asked: answers of 2026-11-20)"."""
+    """The run in one line: "RED: 1 regressed, 48 passed (endpoint not asked: answers of 2026-11-20)"."""
     stopped = interrupted(report)
     word = _WORDS.get(report.verdict, "RED")
     kinds = Counter(verdict.verdict for verdict in report.evaluations)
