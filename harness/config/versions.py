@@ -57,6 +57,22 @@ _SAMPLING = (
 
 
 @dataclass(frozen=True, slots=True)
+class Checkout:
+    """A commit of the project, with its files in a folder of their own.
+
+    Attributes:
+        root: where the project lies in it, which relative paths start from.
+        tree: the root of the repository in it.
+        project: the root of the repository as it lies there now.
+    """
+
+    commit: str
+    root: Path
+    tree: Path
+    project: Path
+
+
+@dataclass(frozen=True, slots=True)
 class VersionSettings:
     """One version as the settings define it, with what its `base` gives filled in.
 
@@ -71,8 +87,7 @@ class VersionSettings:
         steps: that it is made by, in the order of its chain of bases.
         base: the version that this one was written as a difference from, or None.
         engine_options: everything that only the version's engine understands (weights, base_url, answers, …).
-        root: the folder that its relative paths start from, of a version at a commit; None for the project's own.
-        commit: that its code and files are of; None for those that lie there.
+        checkout: of the commit that its code and files are of; None for those of the project as it lies there.
         registry: address of the MLflow whose registry has the weights, where it has them and one is known. It may hold
             a password: never shown.
     """
@@ -91,8 +106,16 @@ class VersionSettings:
     registry: str | None = field(default=None, repr=False)
     price_per_hour: float | None = None
     steps: tuple[Step, ...] = ()
-    root: Path | None = None
-    commit: str | None = None
+    checkout: Checkout | None = None
+
+    def root(self, project: Path) -> Path:
+        """The folder that its relative paths start from: that of its commit, else the project's."""
+        return project if self.checkout is None else self.checkout.root
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that its code and files are of; None for those of the project as it lies there."""
+        return None if self.checkout is None else self.checkout.commit
 
     @property
     def retrieval(self) -> Step | None:

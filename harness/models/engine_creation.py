@@ -42,7 +42,7 @@ def create_engine(version: Version, root: Path) -> Engine:
     settings = version.settings
     spec = engine_spec(settings.engine)
     spec.require_packages(settings)
-    return spec.create(settings, settings.root or root)
+    return spec.create(settings, settings.root(root))
 
 
 def check_version(settings: VersionSettings, root: Path) -> None:
@@ -59,4 +59,4 @@ def check_version(settings: VersionSettings, root: Path) -> None:
 
         check_registered(settings)
     else:
-        spec.check(settings, settings.root or root)
+        spec.check(settings, settings.root(root))

@@ -217,7 +217,7 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
     Raises:
         UsageError: weights or a file of answers that are missing or can't be read, a registry that can't be asked.
     """
-    registered, root = None, settings.root or root
+    registered, root = None, settings.root(root)
     if settings.is_registered:
         from harness.models.mlflow.registry import pinned
 

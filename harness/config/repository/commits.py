@@ -14,7 +14,7 @@ from harness.config.repository.history import is_same_version
 from harness.config.repository.worktrees import check_out
 from harness.config.roles import candidate_name
 from harness.config.settings import Settings, parse_toml, settings_of
-from harness.config.versions import VersionSettings
+from harness.config.versions import Checkout, VersionSettings
 from harness.errors import SettingsError, some
 
 GIT = "git:"
@@ -69,12 +69,19 @@ def _version_at(settings: Settings, dirt: Callable[[Repository, str], list[str]]
     repository = Repository(settings.root, Asking(name, "for a commit", GIT))
     commit = repository.commit(ref)
     place = settings.root.resolve().relative_to(repository.root)
-    root = check_out(repository, commit, name) / place
+    tree = check_out(repository, commit, name)
+    root = tree / place
     if not root.is_dir():
         raise SettingsError(f"{name}: the folder {place} of the settings was not there at commit {commit[:_DIGITS]}.")
     home, how = _settings_at(settings, root, own, commit)
     now, version = settings.version(own), home.version(own)
-    version = replace(version, name=name, root=root, commit=commit, price=now.price, price_per_hour=now.price_per_hour)
+    version = replace(
+        version,
+        name=name,
+        checkout=Checkout(commit, root, tree, repository.root),
+        price=now.price,
+        price_per_hour=now.price_per_hour,
+    )
     if own in home.corpora:
         corpora = WhenAsked([*home.corpora, name], partial(_corpus, home.corpora, own, name))
         home = replace(home, corpora=corpora)
