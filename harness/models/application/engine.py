@@ -101,9 +101,8 @@ class ApplicationEngine:
         """What the application is given."""
         manners = self._manners
         if request.sampling and "sampling" not in manners.options:
-            given = ", ".join(request.sampling)
             raise CapabilityError(
-                f"{self.name} takes no sampling parameters, and was asked with {given}. {_remedy(self._call)} "
+                f"{self.name} takes no sampling parameters, and was asked with {', '.join(request.sampling)}. {_remedy(self._call)} "
                 "`sampling`, or leave them out."
             )
         lacking = [name for name in ("schema", "tools") if getattr(request, name) and name not in manners.options]
@@ -111,7 +110,7 @@ class ApplicationEngine:
             raise CapabilityError(
                 f"{self.name} takes no {lacking[0]}, and was asked with them. {_remedy(self._call)} `{lacking[0]}`."
             )
-        given = {name: getattr(request, name) for name in manners.options if name != "sampling"}
+        given: dict[str, Any] = {name: getattr(request, name) for name in manners.options if name != "sampling"}
         if "sampling" in manners.options:
             sampling = dict(request.sampling)
             given["sampling"] = sampling | ({"seed": sampling["seed"] + index} if "seed" in sampling else {})
@@ -206,7 +205,9 @@ def _told(answer: dict[str, Any]) -> dict[str, Any]:
 
 def _sample(answer: dict[str, Any], index: int, latency_s: float) -> Sample:
     usage = answer.get("usage", {})
-    lists = {name: tuple(answer[name]) for name in ("tool_calls", "context", "messages") if name in answer}
+    lists: dict[str, Any] = {
+        name: tuple(answer[name]) for name in ("tool_calls", "context", "messages") if name in answer
+    }
     rest = {name: answer[name] for name in ("cost", "metadata", "reasoning", "finish_reason") if name in answer}
     return Sample(
         text=answer["text"],

@@ -68,7 +68,7 @@ def _call(call: Any) -> Turn:
     if not isinstance(name, str):
         raise TypeError(f"the call of a tool {shown(call)} has no name; give name and arguments")
     given = (part_of(named, key) for key in ("arguments", "args", "kwargs", "tool_kwargs", "input"))
-    arguments = next((value for value in given if value is not None), {})
+    arguments: Any = next((value for value in given if value is not None), {})
     text = arguments if isinstance(arguments, str) else json.dumps(plain(arguments), ensure_ascii=False)
     ids = (part_of(call, key) for key in ("call_id", "tool_call_id", "tool_id", "id"))
     known = next((value for value in ids if isinstance(value, str)), None)

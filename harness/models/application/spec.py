@@ -138,7 +138,8 @@ def _check_command(settings: VersionSettings, root: Path) -> None:
 def _identity(settings: VersionSettings, root: Path) -> Mapping[str, Any]:
     from harness.models.application.identity import content_of
 
-    options = {name: value for name, value in settings.engine_options.items() if name not in _INSIGNIFICANT}
+    named = {*_INSIGNIFICANT, "files"}  # what the files hold is the content
+    options = {name: value for name, value in settings.engine_options.items() if name not in named}
     return {"options": options, "content": content_of(settings, folder_of(settings, root))}
 
 
@@ -150,6 +151,7 @@ PYTHON = EngineSpec(
     check=_check_python,
     identity=_identity,
     insignificant=_INSIGNIFICANT,
+    tells_cost=True,
     source=lambda options: str(options["call"]),
 )
 
@@ -166,6 +168,7 @@ COMMAND = EngineSpec(
     check=_check_command,
     identity=_identity,
     insignificant=_INSIGNIFICANT,
+    tells_cost=True,
     source=lambda options: (
         options["command"] if isinstance(options["command"], str) else shlex.join(options["command"])
     ),

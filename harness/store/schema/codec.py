@@ -83,7 +83,9 @@ def stored_sample(row: Any, created: float | None = None) -> Sample:
         usual = text, index, finish_reason, prompt_tokens, completion_tokens, latency_s
         return Sample(*usual, stored=True, drawn_at=created)
     fields = json.loads(extra)
-    rare = {name: tuple(fields[name]) if name in _LISTS else fields[name] for name in _RARE if name in fields}
+    rare: dict[str, Any] = {
+        name: tuple(fields[name]) if name in _LISTS else fields[name] for name in _RARE if name in fields
+    }
     return Sample(
         text=text,
         index=index,
