@@ -78,7 +78,8 @@ def _fields(value: Any) -> Answer:
 
 
 def _with(**fields: Any) -> Answer:
-    return {name: value for name, value in fields.items() if value is not None and value != []}
+    """The fields that have a value; passages may be none, which tells something."""
+    return {name: value for name, value in fields.items() if value is not None and (name == "context" or value != [])}
 
 
 def _table(value: Mapping[str, Any]) -> Answer:
@@ -175,7 +176,8 @@ def _checked(fields: Answer) -> Answer:
     if "messages" in fields:
         turns = [message_of(message) for message in fields["messages"]]
         answer["messages"] = turns
-        calls = [call for turn in turns if turn["role"] == "assistant" for call in turn.get("tool_calls") or ()]
+        since = next((place for place in reversed(range(len(turns))) if turns[place]["role"] == "user"), -1)
+        calls = [call for turn in turns[since + 1 :] for call in turn.get("tool_calls") or ()]  # those of this answer
         fields = {**_with(tool_calls=calls), "text": _last_text(turns), **fields}
     answer["text"] = _text(fields.get("text", "" if fields.get("tool_calls") else None))
     if "tool_calls" in fields:
