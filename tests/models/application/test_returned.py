@@ -82,7 +82,10 @@ def test_what_is_no_answer_says_why_and_what_to_return(value: Any, words: str) -
 def test_a_chat_completion_of_openai(as_object: bool) -> None:
     message = {"role": "assistant", "content": "Nine.", "tool_calls": [CALL]}
     told = {
-        "id": "1", "object": "chat.completion", "created": 0, "model": "m",
+        "id": "1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "m",
         "choices": [{"index": 0, "finish_reason": "length", "message": message}],
         "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
     }
@@ -98,15 +101,24 @@ def test_a_chat_completion_of_openai(as_object: bool) -> None:
 def test_a_response_of_openai(as_object: bool) -> None:
     part = {"type": "output_text", "text": "Nine.", "annotations": []}
     told = {
-        "id": "1", "object": "response", "created_at": 0, "model": "m", "parallel_tool_calls": True, "tools": [],
-        "tool_choice": "auto", "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"},
+        "id": "1",
+        "object": "response",
+        "created_at": 0,
+        "model": "m",
+        "parallel_tool_calls": True,
+        "tools": [],
+        "tool_choice": "auto",
+        "status": "incomplete",
+        "incomplete_details": {"reason": "max_output_tokens"},
         "output": [
             {"id": "r", "type": "reasoning", "summary": [{"type": "summary_text", "text": "Hours?"}]},
             {"type": "function_call", "call_id": "c1", "name": "find", "arguments": '{"q": "hours"}'},
             {"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": [part]},
         ],
         "usage": {
-            "input_tokens": 3, "output_tokens": 2, "total_tokens": 5,
+            "input_tokens": 3,
+            "output_tokens": 2,
+            "total_tokens": 5,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens_details": {"reasoning_tokens": 0},
         },
@@ -149,10 +161,12 @@ def test_a_chain_and_a_graph_of_langchain() -> None:
         "context": [{"id": "hours", "text": "We open at nine.", "page": 1}],
     }
     human = Thing(type="human", content="When?", additional_kwargs={})
-    said = Thing(type="ai", content="Nine.", tool_calls=[], additional_kwargs={})
-    assert read_answer({"messages": [human, said]}) == {
+    usage = {"input_tokens": 3, "output_tokens": 2}
+    said = Thing(type="ai", content="Nine.", tool_calls=[], additional_kwargs={}, usage_metadata=usage)
+    assert read_answer({"messages": [human, said, said]}) == {
         "text": "Nine.",
-        "messages": [{"role": "user", "content": "When?"}, {"role": "assistant", "content": "Nine."}],
+        "usage": {"prompt_tokens": 6, "completion_tokens": 4},
+        "messages": [{"role": "user", "content": "When?"}, *[{"role": "assistant", "content": "Nine."}] * 2],
     }
 
 
