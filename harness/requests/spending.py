@@ -254,7 +254,8 @@ class Spending:
         else:
             return None
         return CapabilityError(
-            f"{limit} can't be kept: {asked.source.version.name} answers without {lacks}. Bound the run with --max-requests or --deadline instead."
+            f"{limit} can't be kept: {asked.source.version.name} answers without {lacks}. Bound the run with "
+            "--max-requests or --deadline instead."
         )
 
     def allows(self, asked: PendingDraws, n_requests: int, n_under_way: int) -> bool:

@@ -102,8 +102,8 @@ class ApplicationEngine:
         manners = self._manners
         if request.sampling and "sampling" not in manners.options:
             raise CapabilityError(
-                f"{self.name} takes no sampling parameters, and was asked with {', '.join(request.sampling)}. {_remedy(self._call)} "
-                "`sampling`, or leave them out."
+                f"{self.name} takes no sampling parameters, and was asked with {', '.join(request.sampling)}. "
+                f"{_remedy(self._call)} `sampling`, or leave them out."
             )
         lacking = [name for name in ("schema", "tools") if getattr(request, name) and name not in manners.options]
         if lacking:

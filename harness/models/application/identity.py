@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,28 +17,50 @@ if TYPE_CHECKING:
     from harness.config import VersionSettings
 
 
-def content_of(settings: VersionSettings, folder: Path) -> str:
-    """A hash over the files that a version's answers depend on, and the releases of the packages that they import.
+@dataclass(frozen=True, slots=True)
+class ApplicationFiles:
+    """What the answers of an application depend on.
 
-    They are those of the setting `files`; else those that the call reaches; else, where that can't be told, all of the
-    project. Equal files in another folder give the same hash.
+    Attributes:
+        files: their paths, sorted.
+        packages: modules that they import of what is installed, by their first names.
+        are_all: whether they are all files of the project, since it can't be told which it reads.
+    """
+
+    files: tuple[Path, ...]
+    packages: frozenset[str] = frozenset()
+    are_all: bool = False
+
+
+def files_of(settings: VersionSettings, folder: Path) -> ApplicationFiles:
+    """The files that a version's answers depend on: those of the setting `files`; else those that the call reaches; or,
+    where that can't be told, all of the project.
 
     Raises:
         SettingsError: a file of `files` is not there.
     """
     options = settings.engine_options
-    packages: Iterable[str] = ()
-    if "files" in options:
-        files = _listed(options["files"], folder, settings.name)
-    elif "call" in options:
-        reached = reached_code(options["call"].partition(":")[0], folder, import_paths(folder))
-        packages = reached.packages or {options["call"].partition(".")[0].partition(":")[0]}
-        files = all_files(folder) if reached.untold else sorted(reached.files)
-    else:
-        files = all_files(folder)
-    root = project_root(folder)
-    parts = [part for file in files for part in (_place(file, root), file_hash(file))]
-    return text_hash(*parts, *(_release(name) for name in sorted(packages)))
+    listed = None if "files" not in options else _listed(options["files"], folder, settings.name)
+    if "call" not in options:
+        return ApplicationFiles(tuple(listed or all_files(folder)), are_all=listed is None)
+    module = options["call"].partition(":")[0]
+    reached = reached_code(module, folder, import_paths(folder))
+    packages = frozenset(reached.packages if reached.files else {module.partition(".")[0]})
+    if listed is None and reached.untold:
+        return ApplicationFiles(tuple(all_files(folder)), packages, are_all=True)
+    return ApplicationFiles(tuple(listed or sorted(reached.files)), packages)
+
+
+def content_of(settings: VersionSettings, folder: Path) -> str:
+    """A hash over the files that a version's answers depend on, and the releases of the packages that they import.
+    Equal files in another folder give the same hash.
+
+    Raises:
+        SettingsError: as `files_of`.
+    """
+    found, root = files_of(settings, folder), project_root(folder)
+    parts = [part for file in found.files for part in (_place(file, root), file_hash(file))]
+    return text_hash(*parts, *map(_release, sorted(found.packages)))
 
 
 def _listed(names: str | Iterable[str], folder: Path, version: str) -> list[Path]:

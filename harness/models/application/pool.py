@@ -166,7 +166,7 @@ class WorkerPool:
 
     async def _check(self, process: ChildProcess) -> None:
         try:
-            async with asyncio.timeout(_PING_S):
+            async with asyncio.timeout(min(_PING_S, self._timeout_s)):
                 await process.ask({"ping": True})
         except TimeoutError:
             process.kill(

@@ -78,7 +78,8 @@ def _fields(value: Any) -> Answer:
 
 
 def _with(**fields: Any) -> Answer:
-    return {name: value for name, value in fields.items() if value is not None and value != []}
+    """The fields that have a value; passages may be none, which tells something."""
+    return {name: value for name, value in fields.items() if value is not None and (name == "context" or value != [])}
 
 
 def _table(value: Mapping[str, Any]) -> Answer:
@@ -173,10 +174,14 @@ def _checked(fields: Answer) -> Answer:
     """The fields as plain data, each of the kind that it must be."""
     answer: Answer = {}
     if "messages" in fields:
-        turns = [message_of(message) for message in fields["messages"]]
+        told = list(fields["messages"])
+        turns = [message_of(message) for message in told]
         answer["messages"] = turns
-        calls = [call for turn in turns if turn["role"] == "assistant" for call in turn.get("tool_calls") or ()]
-        fields = {**_with(tool_calls=calls), "text": _last_text(turns), **fields}
+        since = next((place for place in reversed(range(len(turns))) if turns[place]["role"] == "user"), -1)
+        calls = [call for turn in turns[since + 1 :] for call in turn.get("tool_calls") or ()]  # those of this answer
+        counted = [_usage(usage) for each in told[since + 1 :] if (usage := part_of(each, "usage_metadata"))]
+        usage = {name: sum(each.get(name, 0) for each in counted) for name in counted[0]} if counted else None
+        fields = {**_with(tool_calls=calls, usage=usage), "text": _last_text(turns), **fields}
     answer["text"] = _text(fields.get("text", "" if fields.get("tool_calls") else None))
     if "tool_calls" in fields:
         answer["tool_calls"] = tool_calls_of(fields["tool_calls"])
