@@ -6,7 +6,7 @@ import getpass
 import importlib.metadata
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,11 @@ def cache_dir() -> Path:
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment with changes, for a process that Steelyard starts."""
     return {**os.environ, **changes}
+
+
+def python_path(first: Sequence[str]) -> str:
+    """A value of PYTHONPATH that has these folders before its own."""
+    return os.pathsep.join([*first, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def free_threads() -> int:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+_INSTALLED = ("site-packages", "dist-packages")
+
 
 @dataclass(slots=True)
 class ImportedFiles:
@@ -115,6 +117,11 @@ def _of_package(base: Path) -> Iterator[Path]:
     """Yield the paths where the code of a module may lie."""
     yield base.with_suffix(".py") if not base.suffix else base.parent / f"{base.name}.py"
     yield base / "__init__.py"
+
+
+def is_installed(place: Path) -> bool:
+    """Tell whether a file, or a folder, is of what is installed and not of a project."""
+    return bool(set(place.parts) & set(_INSTALLED)) or place.is_relative_to(Path(sys.prefix).resolve())
 
 
 def parsed(file: Path) -> ast.Module | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -51,6 +52,7 @@ def all_files(folder: Path) -> list[Path]:
     except SettingsError:
         return sorted(files_below(folder))
     root = repository.root
+    known = [path for path in known if path.resolve().is_relative_to(root)]  # links of a worktree lead to the project
     shown = [path for path in known if not any(part.startswith(".") for part in path.relative_to(root).parts)]
     return [file for path in shown for file in ([path] if path.is_file() else sorted(files_below(path)))]
 
@@ -105,6 +107,8 @@ def _named(named: NamedFiles, folders: Sequence[Path], root: Path) -> set[Path]:
         for folder in dict.fromkeys(folders):
             try:
                 place = (folder / path).resolve()
+                if not place.is_relative_to(root):  # by a link: what git ignores, of a project at a commit
+                    place = Path(os.path.normpath(folder / path))
                 if not place.is_relative_to(root) or folder.is_relative_to(place) or not place.exists():
                     continue
             except (OSError, ValueError, RuntimeError):  # a name that no system takes

@@ -133,18 +133,21 @@ class ApplicationEngine:
         await self._pool.close()
 
 
-def python_engine(name: str, options: Mapping[str, Any], folder: Path, python: str) -> ApplicationEngine:
+def python_engine(
+    name: str, options: Mapping[str, Any], folder: Path, python: str, environment: Mapping[str, str]
+) -> ApplicationEngine:
     """The engine for a function of Python.
 
     Args:
         options: `call`, `workers`, `timeout_s`.
         folder: from which it is imported, and in which it works.
         python: the interpreter.
+        environment: variables that it has otherwise than this process.
     """
     call = str(options["call"])
 
     async def start(process: ChildProcess) -> Manners:
-        ready = await process.start({"call": call, "paths": import_paths(folder)}, {})
+        ready = await process.start({"call": call, "paths": import_paths(folder)}, environment)
         return Manners(ready["takes_messages"], frozenset(ready["options"]), None if ready["is_async"] else 1)
 
     def make() -> ChildProcess:
@@ -153,19 +156,22 @@ def python_engine(name: str, options: Mapping[str, Any], folder: Path, python: s
     return ApplicationEngine(name, call, _pool(name, make, start, options))
 
 
-def command_engine(name: str, options: Mapping[str, Any], command: Sequence[str], folder: Path) -> ApplicationEngine:
+def command_engine(
+    name: str, options: Mapping[str, Any], command: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> ApplicationEngine:
     """The engine for a program that is asked in lines of JSON.
 
     Args:
         options: `takes`, `at_once`, `workers`, `timeout_s`.
         command: the program with its arguments.
         folder: in which it works.
+        environment: variables that it has otherwise than this process.
     """
     manners = Manners(True, frozenset(options.get("takes", ())), int(options.get("at_once", 1)))
 
     async def start(process: ChildProcess) -> Manners:
         assert isinstance(process, LineProcess)
-        await process.start_asking()
+        await process.start_asking(environment)
         return manners
 
     def make() -> ChildProcess:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.config.repository.imports import is_installed
 from harness.config.repository.reach import all_files, files_below, project_root, reached_code
 from harness.errors import SettingsError
 from harness.models.application.engine import import_paths
@@ -46,7 +48,8 @@ def files_of(settings: VersionSettings, folder: Path) -> ApplicationFiles:
     module = options["call"].partition(":")[0]
     reached = reached_code(module, folder, import_paths(folder))
     packages = frozenset(reached.packages if reached.files else {module.partition(".")[0]})
-    if listed is None and reached.untold:
+    is_untold = reached.untold or any(_is_elsewhere(name, settings, folder) for name in packages)
+    if listed is None and is_untold:
         return ApplicationFiles(tuple(all_files(folder)), packages, are_all=True)
     return ApplicationFiles(tuple(listed or sorted(reached.files)), packages)
 
@@ -61,6 +64,21 @@ def content_of(settings: VersionSettings, folder: Path) -> str:
     found, root = files_of(settings, folder), project_root(folder)
     parts = [part for file in found.files for part in (_place(file, root), file_hash(file))]
     return text_hash(*parts, *map(_release, sorted(found.packages)))
+
+
+def _is_elsewhere(module: str, settings: VersionSettings, folder: Path) -> bool:
+    """Tell whether a module is of the project and found where only the environment leads, as after an editable install;
+    or can't be found here, and another interpreter may know of it.
+    """
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):  # a module whose finder is broken, or that has no spec
+        spec = None
+    if spec is None:
+        return "python" in settings.engine_options
+    root = project_root(folder) if settings.checkout is None else settings.checkout.project
+    place = Path(spec.origin or next(iter(spec.submodule_search_locations or ()), "/")).resolve()
+    return place.is_relative_to(root) and not is_installed(place)
 
 
 def _listed(names: str | Iterable[str], folder: Path, version: str) -> list[Path]:

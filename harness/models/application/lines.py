@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from harness.errors import EngineError
@@ -19,14 +20,17 @@ _ENVIRONMENT = {"PYTHONUNBUFFERED": "1"}
 class LineProcess(ChildProcess):
     """The process of a command; answers that name no `id` are those to the only question that waits."""
 
-    async def start_asking(self) -> None:
+    async def start_asking(self, environment: Mapping[str, str]) -> None:
         """Start the command; it need not say that it is ready.
+
+        Args:
+            environment: variables that it has otherwise than this process.
 
         Raises:
             EngineError: it can't be started.
         """
         try:
-            await self._spawn(_ENVIRONMENT)
+            await self._spawn({**_ENVIRONMENT, **environment})
         except OSError as error:
             raise EngineError(f"{self._name} could not start: {self._command[0]}: {error.strerror}.") from None
         assert self._ready is not None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import child_environment
 from harness.errors import SettingsError
+from harness.models.application.checkouts import check_modules, environment_of
 from harness.models.application.engine import TIMEOUT_S, import_paths, worker_command
 from harness.models.processes.frames import encode_frame, parse_frame
 
@@ -51,7 +52,7 @@ def _look(settings: VersionSettings, folder: Path, python: str) -> dict[str, Any
             input=start,
             capture_output=True,
             cwd=folder,
-            env=child_environment({}),
+            env=child_environment(environment_of(settings, folder)),
             timeout=limit_s,
             start_new_session=True,
             check=False,
@@ -63,6 +64,7 @@ def _look(settings: VersionSettings, folder: Path, python: str) -> dict[str, Any
     message = parse_frame(done.stdout)
     if message is not None and "ready" in message:
         ready: dict[str, Any] = message["ready"]
+        check_modules(settings, ready["modules"])
         return ready
     if message is not None:
         raise SettingsError(f"{where}: {message['failed']}")

@@ -106,17 +106,21 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
 
 
 def _create_python(settings: VersionSettings, root: Path) -> Engine:
+    from harness.models.application.checkouts import environment_of
     from harness.models.application.engine import python_engine
 
     folder, python = folder_of(settings, root), python_of(settings, root)
-    return python_engine(settings.engine_name, settings.engine_options, folder, python)
+    environment = environment_of(settings, folder)
+    return python_engine(settings.engine_name, settings.engine_options, folder, python, environment)
 
 
 def _create_command(settings: VersionSettings, root: Path) -> Engine:
+    from harness.models.application.checkouts import environment_of
     from harness.models.application.engine import command_engine
 
     folder = folder_of(settings, root)
-    return command_engine(settings.engine_name, settings.engine_options, command_of(settings, folder), folder)
+    command, environment = command_of(settings, folder), environment_of(settings, folder)
+    return command_engine(settings.engine_name, settings.engine_options, command, folder, environment)
 
 
 def _check_python(settings: VersionSettings, root: Path) -> None:

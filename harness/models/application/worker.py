@@ -46,9 +46,12 @@ def main() -> None:
         answers.write(encode_frame({"failed": str(error), "settings": True}))
         sys.exit(_FAILED_START)
     ready = {name: getattr(application, name) for name in ("takes_messages", "is_async")}
-    answers.write(encode_frame({"ready": {**ready, "options": sorted(application.options)}}))
+    ready["options"] = sorted(application.options)
     if start.get("only_look"):
+        files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+        answers.write(encode_frame({"ready": {**ready, "modules": [file for file in files if isinstance(file, str)]}}))
         return
+    answers.write(encode_frame({"ready": ready}))
     if application.is_async:
         asyncio.run(_Loop(start["call"], application, answers).serve(requests))
     else:
