@@ -104,14 +104,17 @@ class Selector:
         if names:
             yield f"{settings.source.name}: {', '.join(names)} changed"
         yield from self._why_version(before, candidate_name(settings))
-        if settings.baseline is None or (settings.baseline == NO_BASELINE and NO_BASELINE not in settings.versions):
+        name = settings.baseline
+        if name is None or (name == NO_BASELINE and NO_BASELINE not in settings.versions):
             return
-        if settings.baseline in settings.versions:
-            yield from self._why_version(before, settings.baseline)
-        elif (recorded := file_named(settings, settings.baseline)) is not None:
+        if name in settings.commits:  # which stays what it is
+            return
+        if name in settings.versions:
+            yield from self._why_version(before, name)
+        elif (recorded := file_named(settings, name)) is not None:
             yield from filter(None, [self._dependencies.why_file(recorded, "the baseline")])
         else:
-            yield f"what the baseline {settings.baseline!r} was at {self._ref} can't be told"
+            yield f"what the baseline {name!r} was at {self._ref} can't be told"
 
     def _why_judged(self) -> Iterator[str]:
         """Yield the reasons why all evaluations that ask a judge may be concerned."""

@@ -87,12 +87,12 @@ def version_notes(settings: Settings, *versions: Version) -> tuple[str, ...]:
                 f"{other.name} is the same as {candidate.name}: nothing that its answers depend on is another at that "
                 "commit, so that a version is weighed against itself"
             )
-    loose = [each.name for each in versions if _is_loose(each)]
+    loose = list(dict.fromkeys(each.name for each in versions if _is_loose(each)))
     if loose:
-        one = len(loose) == 1
+        are = "is an endpoint" if len(loose) == 1 else "are endpoints"
         told.append(
-            f"{' and '.join(dict.fromkeys(loose))} {'is an endpoint' if one else 'are endpoints'} without revision or "
-            f"max_age: stored answers count for ever, also when something else is served there. Set one of them"
+            f"{' and '.join(loose)} {are} without revision or max_age: stored answers count for ever, also when something "
+            "else is served there. Set one of them"
         )
     return tuple(dict.fromkeys(told))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 from collections.abc import Iterable
@@ -95,10 +96,14 @@ def _place(file: Path, root: Path) -> str:
     return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
 
 
+_owners = functools.cache(importlib.metadata.packages_distributions)
+"""Looks into every distribution that is installed, which takes a second where there are many."""
+
+
 def _release(module: str) -> str:
     """The release of the package that a module is of, as it is installed here."""
     try:
         return f"{module} {importlib.metadata.version(module)}"
     except importlib.metadata.PackageNotFoundError:
-        owners = importlib.metadata.packages_distributions().get(module, ())
+        owners = _owners().get(module, ())
     return " ".join([module, *(f"{owner} {importlib.metadata.version(owner)}" for owner in sorted(set(owners)))])
