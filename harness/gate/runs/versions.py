@@ -91,8 +91,8 @@ def version_notes(settings: Settings, *versions: Version) -> tuple[str, ...]:
     if loose:
         are = "is an endpoint" if len(loose) == 1 else "are endpoints"
         told.append(
-            f"{' and '.join(loose)} {are} without revision or max_age: stored answers count for ever, also when something "
-            "else is served there. Set one of them"
+            f"{' and '.join(loose)} {are} without revision or max_age: stored answers count for ever, also when "
+            "something else is served there. Set one of them"
         )
     return tuple(dict.fromkeys(told))
 
