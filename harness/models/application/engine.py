@@ -8,7 +8,7 @@ from typing import Any
 
 import harness
 from harness.errors import CapabilityError, EngineError, SteelyardError
-from harness.models.application.lines import LineProcess
+from harness.models.application.lines import UNCHANGED, LineProcess
 from harness.models.application.pool import Manners, WorkerPool
 from harness.models.application.returned import UnreadableAnswerError, read_answer
 from harness.models.engine import Capability
@@ -134,7 +134,7 @@ class ApplicationEngine:
 
 
 def python_engine(
-    name: str, options: Mapping[str, Any], folder: Path, python: str, environment: Mapping[str, str]
+    name: str, options: Mapping[str, Any], folder: Path, python: str, environment: Mapping[str, str] = UNCHANGED
 ) -> ApplicationEngine:
     """The engine for a function of Python.
 
@@ -157,7 +157,11 @@ def python_engine(
 
 
 def command_engine(
-    name: str, options: Mapping[str, Any], command: Sequence[str], folder: Path, environment: Mapping[str, str]
+    name: str,
+    options: Mapping[str, Any],
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] = UNCHANGED,
 ) -> ApplicationEngine:
     """The engine for a program that is asked in lines of JSON.
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from harness.errors import EngineError
 from harness.models.processes.process import ChildProcess
 
+UNCHANGED: Mapping[str, str] = MappingProxyType({})
+"""The environment of a process that has that of this one."""
 _ENVIRONMENT = {"PYTHONUNBUFFERED": "1"}
 """Without it a program in Python would keep its answers back until it has some kilobytes of them."""
 
@@ -20,7 +23,7 @@ _ENVIRONMENT = {"PYTHONUNBUFFERED": "1"}
 class LineProcess(ChildProcess):
     """The process of a command; answers that name no `id` are those to the only question that waits."""
 
-    async def start_asking(self, environment: Mapping[str, str]) -> None:
+    async def start_asking(self, environment: Mapping[str, str] = UNCHANGED) -> None:
         """Start the command; it need not say that it is ready.
 
         Args:
