@@ -5,11 +5,10 @@ import re
 from pathlib import Path
 
 HANDBOOK = [json.loads(line) for line in Path(__file__).with_name("handbook.jsonl").read_text().splitlines()]
-COMMON = set("a an and are be can do does for how i in is it my of on or the to we what when where which who you your".split())
 
 
 def words(text):
-    return {word.rstrip("s") for word in re.findall(r"[a-z0-9]+", text.lower())} - COMMON
+    return {word.rstrip("s") for word in re.findall("[a-z]{4,}", text.lower())}
 
 
 def best(texts, question, key=str):
