@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         InvalidBlockError,
         JudgeError,
         NotInLineageError,
+        PartlyAnsweredError,
         RubricError,
         ScoreError,
         SettingsError,
@@ -77,6 +78,7 @@ __all__ = [
     "Measure",
     "Model",
     "NotInLineageError",
+    "PartlyAnsweredError",
     "Preferences",
     "Reference",
     "Repeated",
@@ -121,7 +123,8 @@ _MODULES = {
 }
 _NAMES = {
     "harness.errors": "CapabilityError CheckError CorpusError EngineError InvalidBlockError JudgeError "
-    "NotInLineageError RubricError ScoreError SettingsError SteelyardError StoreError UnreachableError UsageError",
+    "NotInLineageError PartlyAnsweredError RubricError ScoreError SettingsError SteelyardError StoreError "
+    "UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.models.retrieval.index": "Find Retriever",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",

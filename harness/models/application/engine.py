@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import harness
-from harness.errors import CapabilityError, EngineError, SteelyardError
+from harness.errors import CapabilityError, EngineError, PartlyAnsweredError, SteelyardError
 from harness.models.application.lines import UNCHANGED, LineProcess
 from harness.models.application.pool import Manners, WorkerPool
 from harness.models.application.returned import UnreadableAnswerError, read_answer
@@ -16,6 +17,7 @@ from harness.models.processes.process import ChildProcess
 from harness.records import Request, Sample
 
 TIMEOUT_S = 300.0
+_MOST_CALLS = 1_000
 _CAPABILITIES = {"schema": Capability.SCHEMA, "tools": Capability.TOOLS, "sampling": Capability.SEED}
 _WORKER = (
     "import importlib.util, sys\n"
@@ -76,18 +78,28 @@ class ApplicationEngine:
         self._manners = await self._pool.start()
         self.capabilities = frozenset(_CAPABILITIES[name] for name in self._manners.options)
 
-    def choices_per_request(self, request: Request) -> int:  # noqa: ARG002
-        """1: each answer is a call."""
-        return 1
+    def choices_per_request(self, request: Request) -> int:
+        """As many as wanted of a coroutine function, which is called for all of them side by side; else 1."""
+        return _MOST_CALLS if self._manners.is_async and request.sampling.get("temperature") != 0 else 1
 
     async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
-        """Call the application once.
+        """Call the application for each index.
 
         Raises:
             CapabilityError: it does not take what the request has.
             EngineError: it raised, did not answer in time, returned no answer, or its process ended.
+            PartlyAnsweredError: some of several calls did.
         """
-        index = indices[0]
+        if len(indices) == 1:
+            return [await self._sample(request, indices[0])]
+        found = await asyncio.gather(*(self._sample(request, index) for index in indices), return_exceptions=True)
+        errors = {index: each for index, each in zip(indices, found, strict=True) if isinstance(each, Exception)}
+        samples = {index: each for index, each in zip(indices, found, strict=True) if isinstance(each, Sample)}
+        if len(samples) < len(indices):
+            raise PartlyAnsweredError(samples, errors)
+        return list(samples.values())
+
+    async def _sample(self, request: Request, index: int) -> Sample:
         reply, took_s = await self._pool.ask(self._message(request, index))
         if "error" in reply:
             raise EngineError(f"{self.name}: {reply['error']}", cause=reply["cause"])
@@ -95,7 +107,7 @@ class ApplicationEngine:
             answer = reply["answer"] if "latency_s" in reply else read_answer(_told(reply["answer"]))
         except UnreadableAnswerError as error:
             raise EngineError(f"{self.name}: {self._call} {error}.") from None
-        return [_sample(answer, index, reply.get("latency_s", took_s))]
+        return _read(answer, index, reply.get("latency_s", took_s))
 
     def _message(self, request: Request, index: int) -> dict[str, Any]:
         """What the application is given."""
@@ -139,7 +151,7 @@ def python_engine(
     """The engine for a function of Python.
 
     Args:
-        options: `call`, `workers`, `timeout_s`.
+        options: `call`, `at_once`, `workers`, `timeout_s`.
         folder: from which it is imported, and in which it works.
         python: the interpreter.
         environment: variables that it has otherwise than this process.
@@ -148,7 +160,8 @@ def python_engine(
 
     async def start(process: ChildProcess) -> Manners:
         ready = await process.start({"call": call, "paths": import_paths(folder)}, environment)
-        return Manners(ready["takes_messages"], frozenset(ready["options"]), None if ready["is_async"] else 1)
+        at_once = options.get("at_once") if ready["is_async"] else 1
+        return Manners(ready["takes_messages"], frozenset(ready["options"]), at_once, ready["is_async"])
 
     def make() -> ChildProcess:
         return ChildProcess(name, worker_command(python), folder=folder)
@@ -213,7 +226,7 @@ def _told(answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _sample(answer: dict[str, Any], index: int, latency_s: float) -> Sample:
+def _read(answer: dict[str, Any], index: int, latency_s: float) -> Sample:
     usage = answer.get("usage", {})
     lists: dict[str, Any] = {
         name: tuple(answer[name]) for name in ("tool_calls", "context", "messages") if name in answer

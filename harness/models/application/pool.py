@@ -24,11 +24,13 @@ class Manners:
         takes_messages: whether it takes all messages; else the prompt alone, if there is one.
         options: what it is given beside what is asked.
         at_once: questions that a process has at a time; None for any number.
+        is_async: whether a process that works on one thing can be asked another.
     """
 
     takes_messages: bool
     options: frozenset[str]
     at_once: int | None
+    is_async: bool = False
 
 
 class WorkerStart(Protocol):
@@ -69,7 +71,7 @@ class WorkerPool:
         self._places = [_Place() for _ in range(size)]
         self._timeout_s = timeout_s
         self._room: asyncio.Semaphore | None = None
-        self._at_once: int | None = 1
+        self._manners = Manners(True, frozenset(), 1)
         self._held: SteelyardError | None = None
         self._n_ended = 0
 
@@ -87,9 +89,8 @@ class WorkerPool:
         """
         first, *others = self._places
         process = first.process = self._make()
-        manners = await self._start(process)
+        manners = self._manners = await self._start(process)
         await asyncio.gather(*(self._begin(place) for place in others))
-        self._at_once = manners.at_once
         self._room = None if manners.at_once is None else asyncio.Semaphore(len(self._places) * manners.at_once)
         return manners
 
@@ -157,9 +158,9 @@ class WorkerPool:
         """See to a process that still works on what nobody waits for any more: one that does one thing at a time is
         ended, and one that does several must show that it is not blocked.
         """
-        if self._at_once == 1:
+        if not self._manners.is_async and self._manners.at_once == 1:
             process.kill(EngineError(f"{self._name} was ended: it did not answer."))
-        elif self._at_once is None:
+        elif self._manners.is_async:
             check = asyncio.get_running_loop().create_task(self._check(process))
             place.checks.add(check)
             check.add_done_callback(place.checks.discard)

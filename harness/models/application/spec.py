@@ -52,6 +52,7 @@ _SHARED: Mapping[str, Any] = MappingProxyType(
     {
         "folder": setting_checks.path,
         "workers": partial(setting_checks.integer, low=1, high=256),
+        "at_once": partial(setting_checks.integer, low=1, high=10_000),
         "timeout_s": partial(setting_checks.number, low=0.001),
         "files": setting_checks.names,
     }
@@ -165,7 +166,6 @@ COMMAND = EngineSpec(
         **_SHARED,
         "command": _command,
         "takes": _takes,
-        "at_once": partial(setting_checks.integer, low=1, high=10_000),
     },
     create=_create_command,
     required=lambda options: ("command",),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
 
 import pytest
 
-from harness.errors import CapabilityError, EngineError, SettingsError
+from harness.errors import CapabilityError, EngineError, PartlyAnsweredError, SettingsError
 from harness.models.engine import Capability
-from harness.records import Request
+from harness.records import Request, Sample
 from tests.models.application.asking import answer, application, ask, chat, facts, program, python
 
 
@@ -199,3 +200,52 @@ def test_a_program_gets_what_it_takes(tmp_path: Path) -> None:
     (error,) = ask(program(tmp_path, PROGRAM), sampled)
     assert isinstance(error, CapabilityError)
     assert "Name in `takes` of its settings `sampling`" in str(error)
+
+
+def test_draws_of_one_request_are_calls_side_by_side_and_the_errors_are_of_those_that_failed(tmp_path: Path) -> None:
+    code = """
+    import asyncio
+    n = 0
+    async def answer(prompt):
+        global n
+        n, mine = n + 1, n
+        await asyncio.sleep(0.1)
+        if mine % 2: raise ValueError(mine)
+        return f"{prompt} {mine}"
+    """
+    application(tmp_path, code)
+    engine = python(tmp_path)
+
+    async def run() -> PartlyAnsweredError:
+        await engine.start()
+        try:
+            assert engine.choices_per_request(chat("Hi")) > 4
+            assert engine.choices_per_request(chat("Hi", sampling={"temperature": 0})) == 1
+            with pytest.raises(PartlyAnsweredError) as raised:
+                await engine.sample(chat("Hi"), [7, 8, 9, 10])
+            return raised.value
+        finally:
+            await engine.close()
+
+    partly = asyncio.run(run())
+    assert {index: sample.text for index, sample in partly.samples.items()} == {7: "Hi 0", 9: "Hi 2"}
+    assert [sample.index for sample in partly.samples.values()] == [7, 9]
+    assert list(partly.errors) == [8, 10]
+    assert "ValueError: 1" in str(partly.errors[8])
+
+
+def test_at_once_bounds_the_calls_of_a_coroutine_function(tmp_path: Path) -> None:
+    code = """
+    import asyncio
+    under_way = most = 0
+    async def answer(prompt):
+        global under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.02)
+        under_way -= 1
+        return str(most)
+    """
+    application(tmp_path, code)
+    found = ask(python(tmp_path, at_once=3), *(chat(str(number)) for number in range(12)))
+    assert [each.text for each in found if isinstance(each, Sample)][-1] == "3"
