@@ -15,6 +15,7 @@ from harness.records import Request, Sample
 from tests.models.application.asking import answer, application, ask, chat, facts, program, python
 
 
+@pytest.mark.quick
 def test_what_a_function_returns_is_a_sample(tmp_path: Path) -> None:
     application(
         tmp_path,
@@ -165,6 +166,12 @@ def test_a_call_that_can_not_be_imported_does_not_start(tmp_path: Path) -> None:
         answer(python(tmp_path), "Hi")
 
 
+def test_a_call_whose_import_does_not_end_does_not_start(tmp_path: Path) -> None:
+    application(tmp_path, "import time; time.sleep(99)")
+    with pytest.raises(EngineError, match=r"could not start: bot:answer was not imported within 0.3 s"):
+        answer(python(tmp_path, timeout_s=0.3), "Hi")
+
+
 def test_modules_are_those_of_the_folder_or_of_src_in_it(tmp_path: Path) -> None:
     application(tmp_path, "from harness_of_mine import said\ndef answer(prompt): return said", "src/json_of_mine.py")
     application(tmp_path, "said = 'mine'", "src/harness_of_mine.py")
@@ -173,6 +180,8 @@ def test_modules_are_those_of_the_folder_or_of_src_in_it(tmp_path: Path) -> None
 
 PROGRAM = """
 import json, sys
+
+pytestmark = pytest.mark.whole
 print("loading…")
 for line in sys.stdin:
     asked = json.loads(line)

@@ -13,6 +13,8 @@ from tests.models.application.asking import answer, ask, chat, program
 
 LATER = """
 import json, sys
+
+pytestmark = pytest.mark.whole
 asked = [json.loads(sys.stdin.readline()) for _ in range(3)]
 for one in reversed(asked):
     print("on my way", flush=True)
