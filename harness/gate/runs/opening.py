@@ -26,8 +26,7 @@ from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import check_version, create_engine, engine_key
-from harness.models.spec import engine_spec
-from harness.models.version import Version, answers, load_version
+from harness.models.version import Version, answers, load_version, tells_cost
 from harness.records import Role, Selection
 from harness.requests import Sampler, SampleSource, Spending
 from harness.stages.build_state import BuildProgress, unseen
@@ -373,8 +372,7 @@ def _first_index(candidate: Version, recording: Recording | None) -> int:
 
 
 def check_prices(settings: Settings, names: Iterable[str]) -> None:
-    """Refuse a version that would be asked at a price that is not known, where cost is bounded. An application may tell
-    what each answer cost; one that does not is refused at its first answer.
+    """Refuse a version that would be asked at a price that is not known, where cost is bounded.
 
     Raises:
         SettingsError: saying what to write.
@@ -382,9 +380,8 @@ def check_prices(settings: Settings, names: Iterable[str]) -> None:
     if settings.max_cost is None:
         return
     for name in names:
-        if name in settings.corpora or engine_spec(settings.version(name).engine).tells_cost:
-            continue
-        if settings.version(name).price is None:
+        version = None if name in settings.corpora else settings.version(name)
+        if version is not None and version.price is None and not tells_cost(version):
             raise SettingsError(
                 f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
                 f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in {settings.table(name)}; "

@@ -35,7 +35,7 @@ def check_call(settings: VersionSettings, folder: Path, python: str) -> None:
         )
     if "at_once" in options and not ready["is_async"]:
         raise SettingsError(
-            f"{where} has at_once = {options['at_once']}, and {call} is no `async` function, which is asked one question "
+            f"{where} has at_once = {options['at_once']}, and {call} is no `async` function: it is asked one thing "
             "at a time. Make it `async`, or write workers in its place."
         )
     if settings.system is not None and not ready["takes_messages"]:
