@@ -156,10 +156,16 @@ def python_engine(
         python: the interpreter.
         environment: variables that it has otherwise than this process.
     """
-    call = str(options["call"])
+    call, limit_s = str(options["call"]), float(options.get("timeout_s", TIMEOUT_S))
 
     async def start(process: ChildProcess) -> Manners:
-        ready = await process.start({"call": call, "paths": import_paths(folder)}, environment)
+        try:
+            async with asyncio.timeout(limit_s):
+                ready = await process.start({"call": call, "paths": import_paths(folder)}, environment)
+        except TimeoutError:
+            error = EngineError(f"{name} could not start: {call} was not imported within {limit_s:g} s (timeout_s).")
+            process.kill(error)
+            raise error from None
         at_once = options.get("at_once") if ready["is_async"] else 1
         return Manners(ready["takes_messages"], frozenset(ready["options"]), at_once, ready["is_async"])
 
