@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +11,8 @@ from harness.errors import EngineError, SteelyardError
 from harness.records import Request, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests.bridge import settle
+from harness.requests.conversation import STEPS, TURNS, Conversation, Script, SimulatedUser, check_count, check_script
+from harness.requests.tools import Toolbox
 from harness.requests.trace import Trace
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class Model:
     >>> #     assert case.expected in await model.ask(case.prompt)
     """
 
-    __slots__ = ("_index", "_is_other", "_occurrences", "_sampler", "_source", "_trace")
+    __slots__ = ("_index", "_is_other", "_occurrences", "_players", "_sampler", "_source", "_trace")
 
     def __init__(
         self, sampler: Sampler, source: SampleSource, index: int, trace: Trace, *, is_other: bool = False
@@ -48,6 +50,7 @@ class Model:
         self._index = source.first_index + index
         self._trace = trace
         self._occurrences: dict[bytes, int] = {}
+        self._players: dict[str, Model] = {}
 
     @property
     def name(self) -> str:
@@ -224,6 +227,107 @@ class Model:
             CapabilityError: the engine gives no log probabilities of given text.
         """
         return self._settle("prompt_logprobs", self._draw(self._source.version.rolling(text, logprobs=top)))
+
+    def converse(
+        self,
+        user: Script | SimulatedUser,
+        *,
+        turns: int | None = None,
+        tools: Sequence[Callable[..., Any]] = (),
+        steps: int = STEPS,
+        **sampling: Any,
+    ) -> Coroutine[Any, Any, Sample]:
+        """A conversation with a user, as one sample: its transcript.
+
+        Each answer is a sample of its own, asked for with all turns before it; so is each turn of a simulated user.
+
+        Args:
+            user: the user's turns one after the other, or a `harness.SimulatedUser`, which talks until its goal is met.
+            turns: the most that the user says: by default all of a script, and 10 of a simulated user.
+            tools, steps: as for `loop`; the steps are those to one turn.
+            sampling: parameters for the version's answers.
+
+        Returns:
+            harness.Sample: `text` is the last answer, `messages` are the turns, tokens, cost and latency are those of
+            all answers, and `metadata` has `turns`, `steps` and `ended`: "script", "goal met", "turns" or "steps".
+        """
+        check_script(user)
+        most = None if turns is None else check_count(turns, "turns")
+        return self._settle("converse", self._conversed(user, most, self._begun((), tools, steps, sampling)))
+
+    def loop(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Callable[..., Any]],
+        steps: int = STEPS,
+        **sampling: Any,
+    ) -> Coroutine[Any, Any, Sample]:
+        """The answer to messages, once the tools have run that the version calls for it, as a transcript.
+
+        What a tool raises is an error of the body, unless it is `harness.ToolError`: that is told to the version, which
+        goes on. So are a tool that there is not, and arguments that the tool does not take.
+
+        Args:
+            messages: chat messages, or one prompt.
+            tools: functions, `def` or `async def`; their names, docstrings and annotations are what the version is told
+                of them.
+            steps: the most answers of which each calls tools; what the last of them calls is not run.
+            sampling: parameters for these requests alone.
+
+        Returns:
+            harness.Sample, as of `converse`; `metadata["ended"]` is "answer" or "steps".
+        """
+        if isinstance(messages, str):
+            template = self._source.version.settings.template or "{prompt}"
+            messages = [{"role": "user", "content": template.replace("{prompt}", messages)}]
+        return self._settle("loop", self._looped(self._begun(messages, tools, steps, sampling)))
+
+    def _begun(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Callable[..., Any]],
+        steps: int,
+        sampling: Mapping[str, Any],
+    ) -> Conversation:
+        toolbox = Toolbox(tools) if tools else None
+        definitions = None if toolbox is None else toolbox.definitions
+
+        async def ask(turns: Sequence[Mapping[str, Any]]) -> Sample:
+            return await self._draw(self._source.version.chat(turns, sampling=sampling, tools=definitions))
+
+        return Conversation(ask, toolbox, check_count(steps, "steps"), messages)
+
+    async def _conversed(self, user: Script | SimulatedUser, turns: int | None, talk: Conversation) -> Sample:
+        if isinstance(user, SimulatedUser):
+            await talk.talk(await self._player(user.version), user, turns or TURNS)
+        else:
+            await talk.follow(user[:turns])
+        return self._kept(talk)
+
+    async def _looped(self, talk: Conversation) -> Sample:
+        await talk.answer()
+        return self._kept(talk)
+
+    def _kept(self, talk: Conversation) -> Sample:
+        """The transcript of a conversation, which stands for the body as its last sample does."""
+        transcript = talk.transcript(self._source.version.settings.price)
+        if not self._is_other:
+            self._trace.sample = transcript
+            self._trace.lack = self._trace.lack or talk.shortfall
+        return transcript
+
+    async def _player(self, version: str | Model) -> Model:
+        """A version that plays the user of this model: its draws have the number of this model's."""
+        source = version._source if isinstance(version, Model) else await self._sampler.source_of(version)
+        if self._source.only_stored:
+            source = replace(source, only_stored=True)
+        known = self._players.get(source.version.fingerprint)
+        if known is None:
+            number = self._index - self._source.first_index
+            known = Model(self._sampler, source, number, self._trace, is_other=True)
+            self._players[source.version.fingerprint] = known
+        return known
 
     def _settle(self, method: str, work: Coroutine[Any, Any, Result]) -> Coroutine[Any, Any, Result]:
         """The work, to be awaited; in a `def` body its result, as `SyncModel` says."""
