@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         SettingsError,
         SteelyardError,
         StoreError,
+        ToolError,
         UnreachableError,
         UsageError,
     )
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from harness.records import Case, Measure, Report, Sample, Score, TokenLogprob, Verdict, VerdictKind
     from harness.records.report_json import read_report
     from harness.requests import Model
+    from harness.requests.conversation import SimulatedUser
     from harness.requests.sync_model import SyncModel
     from harness.scoring import checks as checks
     from harness.scoring.checks import sync as sync_checks
@@ -89,6 +91,7 @@ __all__ = [
     "ScoreError",
     "Server",
     "SettingsError",
+    "SimulatedUser",
     "SteelyardError",
     "Store",
     "StoreError",
@@ -99,6 +102,7 @@ __all__ = [
     "SyncReference",
     "SyncRepeats",
     "TokenLogprob",
+    "ToolError",
     "TrainedModel",
     "UnreachableError",
     "UsageError",
@@ -121,12 +125,14 @@ _MODULES = {
 }
 _NAMES = {
     "harness.errors": "CapabilityError CheckError CorpusError EngineError InvalidBlockError JudgeError "
-    "NotInLineageError RubricError ScoreError SettingsError SteelyardError StoreError UnreachableError UsageError",
+    "NotInLineageError RubricError ScoreError SettingsError SteelyardError StoreError ToolError "
+    "UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.models.retrieval.index": "Find Retriever",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",
     "harness.records.report_json": "read_report",
     "harness.requests": "Model",
+    "harness.requests.conversation": "SimulatedUser",
     "harness.requests.sync_model": "SyncModel",
     "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",

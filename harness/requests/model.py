@@ -11,7 +11,16 @@ from harness.errors import EngineError, SteelyardError
 from harness.records import Request, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests.bridge import settle
-from harness.requests.conversation import STEPS, TURNS, Conversation, Script, SimulatedUser, check_count, check_script
+from harness.requests.conversation import (
+    STEPS,
+    TURNS,
+    Conversation,
+    Script,
+    SimulatedUser,
+    check_count,
+    check_script,
+    number_of,
+)
 from harness.requests.tools import Toolbox
 from harness.requests.trace import Trace
 
@@ -253,7 +262,8 @@ class Model:
         """
         check_script(user)
         most = None if turns is None else check_count(turns, "turns")
-        return self._settle("converse", self._conversed(user, most, self._begun((), tools, steps, sampling)))
+        begun = self._begun((), tools, steps, sampling, apart=number_of(user, most))
+        return self._settle("converse", self._conversed(user, most, begun))
 
     def loop(
         self,
@@ -289,12 +299,13 @@ class Model:
         tools: Sequence[Callable[..., Any]],
         steps: int,
         sampling: Mapping[str, Any],
+        apart: int = 0,
     ) -> Conversation:
         toolbox = Toolbox(tools) if tools else None
         definitions = None if toolbox is None else toolbox.definitions
 
         async def ask(turns: Sequence[Mapping[str, Any]]) -> Sample:
-            return await self._draw(self._source.version.chat(turns, sampling=sampling, tools=definitions))
+            return await self._draw(self._source.version.chat(turns, sampling=sampling, tools=definitions), apart)
 
         return Conversation(ask, toolbox, check_count(steps, "steps"), messages)
 
@@ -335,11 +346,16 @@ class Model:
         settled: Coroutine[Any, Any, Result] = settle(work)
         return settled
 
-    async def _draw(self, request: Request) -> Sample:
+    async def _draw(self, request: Request, apart: int = 0) -> Sample:
+        """The sample of a request; of another draw than for others who ask the same, where these have another number.
+
+        Args:
+            apart: the number of all that is asked together.
+        """
         text = request_text(self._source.version.fingerprint, request)
         occurrence = self._occurrences.get(text, 0)
         self._occurrences[text] = occurrence + 1
-        question = KeyedQuestion(text, occurrence)
+        question = KeyedQuestion(text, apart + occurrence)
         if request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0:
             self._trace.is_drawn = True
         (self._trace.asked_others if self._is_other else self._trace.asked).append(question)

@@ -66,6 +66,8 @@ class Sampler:
     ) -> None:
         self._store = store
         self._find_source = find_source
+        self.named: dict[str, SampleSource] = {}
+        """Where the samples of versions come from that bodies named."""
         self._wanted: dict[bytes, _DrawsOfTick] = {}
         self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
         self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
@@ -92,7 +94,8 @@ class Sampler:
         """
         if self._find_source is None:
             raise UsageError(f"No version can be named here, and {name!r} was; give a model in place of the name.")
-        return await self._find_source(name)
+        source = self.named[name] = await self._find_source(name)
+        return source
 
     def check_time(self) -> None:
         """Refuse an answer that nobody waits for any more, so that no body goes on with it.

@@ -353,6 +353,7 @@ class Run:
 
     def _flops(self) -> dict[str, float | None]:
         sources = [self.candidate, *([self.baseline] if self.baseline else []), *self.judges]
+        sources += self.sampler.named.values()
         spent, root = self.sampler.spending.tokens, self.settings.root
         return flops_spent((source.version for source in sources), spent, root)
 
