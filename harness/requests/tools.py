@@ -80,8 +80,10 @@ def _definition(function: Callable[..., Any]) -> Mapping[str, Any]:
 def _adapter(function: Callable[..., Any]) -> Any:
     """What describes and validates the arguments of a function, which are read from its signature once."""
     try:
+        from typing import NotRequired
+
         from pydantic import ConfigDict, PydanticUserError, TypeAdapter
-        from typing_extensions import NotRequired, TypedDict
+        from typing_extensions import TypedDict
     except ImportError as error:
         raise UsageError(f'Functions as tools need pydantic: pip install "steelyard[tools]" ({error})') from error
     try:
