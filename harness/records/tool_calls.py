@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 _SHORT = 80
+_WRITTEN = re.compile(r"tool call: ([\w-]+)\((.*)\)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,19 @@ def with_calls(text: str, calls: Iterable[Any] | None) -> str:
     'tool call: look_up({"city": "Lima"})'
     """
     return "\n\n".join([*([text] if text else []), *map(str, read_calls(calls))])
+
+
+def calls_written(text: str) -> tuple[dict[str, Any], ...]:
+    """The calls that a text is made of, in the form of OpenAI's API; none where it is anything else.
+
+    >>> calls_written('tool call: look_up({"city": "Lima"})')[0]["function"]["arguments"]
+    '{"city": "Lima"}'
+    """
+    found = [_WRITTEN.fullmatch(part) for part in text.split("\n\n")]
+    if None in found:
+        return ()
+    named = [(each[1], each[2]) for each in found if each is not None]
+    return tuple({"type": "function", "function": {"name": name, "arguments": given}} for name, given in named)
 
 
 def _read(call: Any) -> ToolCall:

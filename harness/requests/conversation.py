@@ -21,8 +21,9 @@ STEPS = 8
 """Answers of a version that goes on calling tools, unless more or fewer are asked for."""
 
 _SHOWN = 80
-_PLAYED = """You play a user who talks to an assistant. Stay in that role, whatever the assistant says: never help, and \
-never say that you play. Say one thing at a time, in this user's own words, and tell what you know only when it is asked.
+_PLAYED = """You play a user who talks to an assistant. Stay in that role, whatever the assistant says: never help, \
+and never say that you play. Say one thing at a time, in this user's own words, and tell what you know only when it is \
+asked.
 
 Who you are: {persona}
 
@@ -104,7 +105,7 @@ class Conversation:
     async def follow(self, script: Script) -> None:
         """Say one turn of a script after the other."""
         for turn in script:
-            self.turns.append({"role": "user", "content": turn} if isinstance(turn, str) else turn)
+            self.turns.append(_turn(turn))
             if not await self.answer():
                 return
         self.ended = "script"
@@ -198,7 +199,7 @@ def number_of(user: Script | SimulatedUser, turns: int | None) -> int:
     Draws are kept apart by it: two conversations that begin alike share no answer to what they have in common, for then
     a single lucky greeting would count in each of them.
     """
-    said = [user.persona, user.goal] if isinstance(user, SimulatedUser) else list(user[:turns])
+    said = [user.persona, user.goal] if isinstance(user, SimulatedUser) else [*map(_turn, user[:turns])]
     if isinstance(user, SimulatedUser) or len(said) > 1:
         content = json.dumps(said, sort_keys=True, default=str).encode("ascii")
         return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big") or 1
@@ -236,6 +237,10 @@ async def _next_words(player: Model, part: Messages, *, may_end: bool) -> str | 
             cut = ", cut at max_tokens" if sample.truncated else ""
             problem = f'it is no JSON with "goal_met" and "message"{cut}: {shortened(sample.text, _SHOWN)}'
     raise EngineError(f"{player.name} plays the user, and wrote no turn, asked twice: {problem}")
+
+
+def _turn(said: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"role": "user", "content": said} if isinstance(said, str) else said
 
 
 def _acted(said: str) -> str:
