@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CheckError, JudgeError
-from harness.records import Case, Score, ScoringRule
+from harness.records import Case, Sample, Score, ScoringRule
 from harness.requests import Model, Trace
 from harness.requests.bridge import settle
 from harness.scoring.checks.given import answer_text
@@ -20,7 +20,7 @@ from harness.scoring.judging.answers import ALTERNATIVES, preference_schema, rat
 from harness.scoring.judging.combining import JudgeOpinions
 from harness.scoring.judging.drawing import JudgeQuestion, Seat
 from harness.scoring.judging.measures import Fields
-from harness.scoring.judging.prompts import Material, material, preference_messages, rating_messages
+from harness.scoring.judging.prompts import Judged, Material, material, preference_messages, rating_messages
 from harness.scoring.judging.rubric import Rubric, Rubrics
 from harness.scoring.registered import registered
 
@@ -56,7 +56,7 @@ class Judge:
 
     def rate(
         self,
-        answer: str,
+        answer: str | Sample,
         *,
         rubric: str | Path,
         case: AnyCase | None = None,
@@ -67,7 +67,7 @@ class Judge:
         """The score of an answer by a rubric, mapped from the rubric's scale to [0, 1].
 
         Args:
-            answer: what is judged.
+            answer: what is judged: a text, or a transcript, which the judge is shown turn by turn.
             rubric: path of the rubric, looked for like a file of cases.
             case: whose fields the judge is shown: those that the rubric names, else `prompt`.
             reference: a right answer; default: the field of the case that the rubric names, if it names one.
@@ -84,10 +84,10 @@ class Judge:
             JudgeError: a judge's answer, and one more, did not follow the form or the scale.
             EngineError: a judge could not answer.
         """
-        answer, repeats = answer_text(answer, "judge.rate"), _checked(repeats, "judge.rate")
+        judged, repeats = _judged(answer, "judge.rate"), _checked(repeats, "judge.rate")
         wanted = self._rubrics.get(rubric)
         wanted.check_scale(weighted=weighted)
-        given = material(wanted, case, reference, self._case_id).with_answers(answer)
+        given = material(wanted, case, reference, self._case_id).with_answers(judged)
         question = JudgeQuestion(
             messages=rating_messages(wanted, given),
             schema=rating_schema(wanted),
@@ -98,8 +98,8 @@ class Judge:
 
     def prefer(
         self,
-        first: str,
-        second: str,
+        first: str | Sample,
+        second: str | Sample,
         *,
         rubric: str | Path,
         case: AnyCase | None = None,
@@ -112,7 +112,7 @@ class Judge:
         0.5. How often the order changed a judge's mind is in the report.
 
         Args:
-            first, second: what is compared, such as the candidate's answer and the baseline's.
+            first, second: what is compared, such as the candidate's answer and the baseline's: texts, or transcripts.
             rubric, case, reference, repeats: as in `rate`; a rubric for preferences needs no scale.
 
         Returns:
@@ -122,7 +122,7 @@ class Judge:
         Raises:
             as `rate`
         """
-        answers = answer_text(first, "judge.prefer"), answer_text(second, "judge.prefer")
+        answers = _judged(first, "judge.prefer"), _judged(second, "judge.prefer")
         repeats = _checked(repeats, "judge.prefer")
         wanted = self._rubrics.get(rubric)
         given = material(wanted, case, reference, self._case_id)
@@ -217,12 +217,21 @@ class Judge:
         return combining.measurement(panel, by)
 
 
-def _comparison(rubric: Rubric, given: Material, answers: Sequence[str]) -> JudgeQuestion:
+def _comparison(rubric: Rubric, given: Material, answers: Sequence[Judged]) -> JudgeQuestion:
     return JudgeQuestion(
         messages=preference_messages(rubric, given.with_answers(*answers)),
         schema=preference_schema(),
         read=read_preference,
     )
+
+
+def _judged(answer: str | Sample, check: str) -> Judged:
+    """The text, or the turns of a transcript.
+
+    Raises:
+        CheckError: it is neither.
+    """
+    return answer.messages if isinstance(answer, Sample) and answer.messages else answer_text(answer, check)
 
 
 def _checked(repeats: Any, check: str) -> int:

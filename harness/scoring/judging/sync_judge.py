@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from harness.records import Score
+    from harness.records import Sample, Score
     from harness.scoring.judging.judge import AnyCase
 
 
@@ -23,7 +23,7 @@ class SyncJudge(Protocol):
 
     def rate(
         self,
-        answer: str,
+        answer: str | Sample,
         *,
         rubric: str | Path,
         case: AnyCase | None = None,
@@ -35,8 +35,8 @@ class SyncJudge(Protocol):
 
     def prefer(
         self,
-        first: str,
-        second: str,
+        first: str | Sample,
+        second: str | Sample,
         *,
         rubric: str | Path,
         case: AnyCase | None = None,
