@@ -19,7 +19,7 @@ from harness.scoring.judging import combining
 from harness.scoring.judging.answers import ALTERNATIVES, preference_schema, rating_schema, read_preference, read_rating
 from harness.scoring.judging.combining import JudgeOpinions
 from harness.scoring.judging.drawing import JudgeQuestion, Seat
-from harness.scoring.judging.measures import Fields
+from harness.scoring.judging.measures import RARER, Fields
 from harness.scoring.judging.prompts import Judged, Material, material, preference_messages, rating_messages
 from harness.scoring.judging.rubric import Rubric, Rubrics
 from harness.scoring.registered import registered
@@ -135,7 +135,7 @@ class Judge:
         metric: Any,
         *,
         input: str | None = None,  # noqa: A002 - deepeval's word for it
-        output: str | None = None,
+        output: str | Sample | None = None,
         expected: str | None = None,
         context: str | Sequence[str] | None = None,
         **more: Any,
@@ -146,22 +146,22 @@ class Judge:
             metric: a metric class of deepeval, its name ("FaithfulnessMetric"), a function that takes `model=` and
                 gives a metric, or a metric, of which each call uses a copy.
             input: what the answer was asked with.
-            output: the answer.
-            expected: what the answer should be.
+            output: the answer; for a metric of conversations a transcript.
+            expected: what the answer should be, or what a conversation should come to.
             context: passages that the answer is held to, for metrics of `context` and of `retrieval_context`.
             more: `retrieval_context`, passages that a retriever found, where they are others than `context`; `tools`
                 and `expected_tools`, which were called and which should have been: names, `sample.tool_calls`, or
-                deepeval's `ToolCall`. Any other is an option of the metric's class, such as `include_reason=False`.
+                deepeval's `ToolCall`; of a conversation `scenario`, `user_description` and `chatbot_role`. Any other is an option of the metric's class, such as `include_reason=False`.
 
         Returns:
             harness.Score, with the metric's reason. An empty answer scores 0 where the metric looks at the answer.
 
         Raises:
-            CheckError: no such metric, one that judges no single answer, what it needs is missing, or no deepeval.
+            CheckError: no such metric, one that judges no text, what it needs is missing, or no deepeval.
             JudgeError: a judge's answer, and one more, was none that deepeval can use, or the score is outside [0, 1].
             EngineError: a judge could not answer.
         """
-        rarer = {name: more.pop(name) for name in ("retrieval_context", "tools", "expected_tools") if name in more}
+        rarer = {name: more.pop(name) for name in RARER if name in more}
         return self._settle("measure", self._measure(metric, Fields(input, output, expected, context, **rarer), more))
 
     def _settle(self, method: str, work: Coroutine[Any, Any, Score]) -> Coroutine[Any, Any, Score]:

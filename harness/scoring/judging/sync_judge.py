@@ -50,7 +50,7 @@ class SyncJudge(Protocol):
         metric: Any,
         *,
         input: str | None = None,  # noqa: A002 - deepeval's word for it
-        output: str | None = None,
+        output: str | Sample | None = None,
         expected: str | None = None,
         context: str | Sequence[str] | None = None,
         **more: Any,
