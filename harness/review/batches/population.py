@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 from collections import Counter
@@ -16,6 +17,7 @@ from harness.errors import SettingsError
 from harness.records import Messages, Request, Role, ScoreRow
 from harness.records.keys import request_text, sample_key
 from harness.records.review import Answer, Item
+from harness.records.tool_calls import turns_in_words
 from harness.statistics.arrays import FloatArray
 from harness.store import RunInfo, Store
 
@@ -51,6 +53,10 @@ class Population:
             if case in rows and item.judge_score is not None:
                 scores[rows[case], sample] = item.judge_score
         return scores
+
+
+_Told = tuple[Answer, Messages]
+"""An answer with what was asked."""
 
 
 def singles(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> Population:
@@ -103,6 +109,10 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
         place = (row.case_id, row.sample_index)
         other = partners.get(place)
         first, second = answers.of(row), None if other is None else answers.of(other)
+        asked: Messages = ()
+        if first is not None and second is not None and other is not None:
+            ours, asked = answers.question(row, plan), answers.question(other, plan)
+            asked, first, second = _side_by_side((first, ours), (second, asked))
         preferred = row.value if not theirs else _preferred(row, other)
         if other is None:
             left_out[_NO_PARTNER] += 1
@@ -113,11 +123,30 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
         elif first.text == second.text and not plan.keep_equal:
             left_out[_EQUAL] += 1
         else:
-            items[place] = _item(row, (first, second), answers.question(other, plan), preferred)
+            items[place] = _item(row, (first, second), asked, preferred)
             known = [each.disagreement for each in (row, other) if each.disagreement is not None]
             if known:
                 disagreements[place] = fmean(known)
     return Population(items, left_out, disagreements)
+
+
+def _side_by_side(ours: _Told, theirs: _Told) -> tuple[Messages, Answer, Answer]:
+    """What both were asked, with their answers. Of conversations that is how both begin, and the answers have the rest,
+    for each has its own; else it is the baseline's question.
+    """
+    (first, asked), (second, other) = ours, theirs
+    n_alike = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], zip(asked, other, strict=False))))
+    in_turns = any(message.get("role") == "assistant" for message in (*asked[n_alike:], *other[n_alike:]))
+    if not in_turns:
+        return other, first, second
+    return other[:n_alike], _with_turns(first, asked[n_alike:]), _with_turns(second, other[n_alike:])
+
+
+def _with_turns(answer: Answer, turns: Messages) -> Answer:
+    """An answer after the turns before it, as one text."""
+    before = f"{turns_in_words(turns)}\n\nassistant: " if turns else ""
+    calls_from = None if answer.calls_from is None else len(before) + answer.calls_from
+    return replace(answer, text=before + answer.text, calls_from=calls_from)
 
 
 def _preferred(row: ScoreRow, other: ScoreRow | None) -> float | None:
