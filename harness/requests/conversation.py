@@ -6,14 +6,11 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from harness.errors import EngineError, UsageError, shortened
 from harness.records import Messages, Price, Sample
 from harness.requests.tools import Toolbox
-
-if TYPE_CHECKING:
-    from harness.requests.model import Model
 
 TURNS = 10
 """Turns of a simulated user whose goal is not met, unless more or fewer are asked for."""
@@ -41,6 +38,14 @@ _SCHEMA: Mapping[str, Any] = {
 }
 
 
+class PlayingModel(Protocol):
+    """A model that may play a user: any that a body has."""
+
+    @property
+    def name(self) -> str:
+        """The version's name in the settings."""
+
+
 @dataclass(frozen=True, slots=True)
 class SimulatedUser:
     """A user that a version plays: it writes the turns of a conversation until its goal is met.
@@ -57,7 +62,7 @@ class SimulatedUser:
     "The parcel's day of delivery."
     """
 
-    version: str | Model
+    version: str | PlayingModel
     persona: str
     goal: str
 
@@ -75,6 +80,9 @@ class SimulatedUser:
 
 
 Script = Sequence[str | Mapping[str, Any]]
+"""The turns of a user, one after the other."""
+Play = Callable[[Messages, Mapping[str, Any], int], Awaitable[Sample]]
+"""Gives what the version that plays a user writes after messages, by a schema; of several draws the one of a number."""
 
 
 class Conversation:
@@ -110,14 +118,14 @@ class Conversation:
                 return
         self.ended = "script"
 
-    async def talk(self, player: Model, user: SimulatedUser, turns: int) -> None:
+    async def talk(self, play: Play, user: SimulatedUser, turns: int) -> None:
         """Let a simulated user talk until its goal is met, or for so many turns."""
         part: list[Mapping[str, Any]] = [
             {"role": "system", "content": _PLAYED.format(persona=user.persona, goal=user.goal)},
             {"role": "user", "content": _BEGIN},
         ]
         for number in range(turns + 1):
-            said = await _next_words(player, tuple(part), may_end=number > 0)
+            said = await _next_words(play, user, tuple(part), may_end=number > 0)
             if said is None:
                 self.ended = "goal met"
                 return
@@ -217,15 +225,15 @@ def check_count(value: Any, name: str) -> int:
     return value
 
 
-async def _next_words(player: Model, part: Messages, *, may_end: bool) -> str | None:
+async def _next_words(play: Play, user: SimulatedUser, part: Messages, *, may_end: bool) -> str | None:
     """What a simulated user says next; None where its goal is met. One more is drawn where the first is no such thing.
 
     Raises:
         EngineError: neither is.
     """
     problem = ""
-    for asked in (player, player.apart(1)):
-        sample: Sample = await asked.chat(part, schema=_SCHEMA)
+    for number in (0, 1):
+        sample = await play(part, _SCHEMA, number)
         try:
             said = json.loads(sample.text)
             if said["goal_met"] is True and may_end:
@@ -236,7 +244,8 @@ async def _next_words(player: Model, part: Messages, *, may_end: bool) -> str | 
         except (ValueError, TypeError, KeyError, RecursionError):
             cut = ", cut at max_tokens" if sample.truncated else ""
             problem = f'it is no JSON with "goal_met" and "message"{cut}: {shortened(sample.text, _SHOWN)}'
-    raise EngineError(f"{player.name} plays the user, and wrote no turn, asked twice: {problem}")
+    name = user.version if isinstance(user.version, str) else user.version.name
+    raise EngineError(f"{name} plays the user, and wrote no turn, asked twice: {problem}")
 
 
 def _turn(said: str | Mapping[str, Any]) -> Mapping[str, Any]:

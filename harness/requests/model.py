@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import EngineError, SteelyardError
-from harness.records import Request, Sample
+from harness.records import Messages, Request, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests.bridge import settle
 from harness.requests.conversation import (
     STEPS,
     TURNS,
     Conversation,
+    Play,
     Script,
     SimulatedUser,
     check_count,
@@ -253,8 +254,7 @@ class Model:
         Args:
             user: the user's turns one after the other, or a `harness.SimulatedUser`, which talks until its goal is met.
             turns: the most that the user says: by default all of a script, and 10 of a simulated user.
-            tools, steps: as for `loop`; the steps are those to one turn.
-            sampling: parameters for the version's answers.
+            tools, steps, sampling: as for `loop`; the steps are those to one turn.
 
         Returns:
             harness.Sample: `text` is the last answer, `messages` are the turns, tokens, cost and latency are those of
@@ -263,7 +263,7 @@ class Model:
         check_script(user)
         most = None if turns is None else check_count(turns, "turns")
         begun = self._begun((), tools, steps, sampling, apart=number_of(user, most))
-        return self._settle("converse", self._conversed(user, most, begun))
+        return self._settle("converse", self._conversed(begun, user, most))
 
     def loop(
         self,
@@ -291,7 +291,7 @@ class Model:
         if isinstance(messages, str):
             template = self._source.version.settings.template or "{prompt}"
             messages = [{"role": "user", "content": template.replace("{prompt}", messages)}]
-        return self._settle("loop", self._looped(self._begun(messages, tools, steps, sampling)))
+        return self._settle("loop", self._conversed(self._begun(messages, tools, steps, sampling)))
 
     def _begun(
         self,
@@ -309,36 +309,36 @@ class Model:
 
         return Conversation(ask, toolbox, check_count(steps, "steps"), messages)
 
-    async def _conversed(self, user: Script | SimulatedUser, turns: int | None, talk: Conversation) -> Sample:
-        if isinstance(user, SimulatedUser):
+    async def _conversed(
+        self, talk: Conversation, user: Script | SimulatedUser | None = None, turns: int | None = None
+    ) -> Sample:
+        """The transcript of a conversation, which stands for the body as its last sample does."""
+        if user is None:
+            await talk.answer()
+        elif isinstance(user, SimulatedUser):
             await talk.talk(await self._player(user.version), user, turns or TURNS)
         else:
             await talk.follow(user[:turns])
-        return self._kept(talk)
-
-    async def _looped(self, talk: Conversation) -> Sample:
-        await talk.answer()
-        return self._kept(talk)
-
-    def _kept(self, talk: Conversation) -> Sample:
-        """The transcript of a conversation, which stands for the body as its last sample does."""
         transcript = talk.transcript(self._source.version.settings.price)
         if not self._is_other:
             self._trace.sample = transcript
             self._trace.lack = self._trace.lack or talk.shortfall
         return transcript
 
-    async def _player(self, version: str | Model) -> Model:
-        """A version that plays the user of this model: its draws have the number of this model's."""
+    async def _player(self, version: Any) -> Play:
+        """Asks a version that plays the user of this model: its draws have the number of this model's."""
         source = version._source if isinstance(version, Model) else await self._sampler.source_of(version)
         if self._source.only_stored:
             source = replace(source, only_stored=True)
-        known = self._players.get(source.version.fingerprint)
-        if known is None:
-            number = self._index - self._source.first_index
-            known = Model(self._sampler, source, number, self._trace, is_other=True)
-            self._players[source.version.fingerprint] = known
-        return known
+        number, name = self._index - self._source.first_index, source.version.fingerprint
+        player = self._players.get(name) or Model(self._sampler, source, number, self._trace, is_other=True)
+        self._players[name] = player
+
+        async def play(part: Messages, schema: Mapping[str, Any], number: int) -> Sample:
+            asked = player.apart(number) if number else player
+            return await asked._draw(source.version.chat(part, schema=schema))
+
+        return play
 
     def _settle(self, method: str, work: Coroutine[Any, Any, Result]) -> Coroutine[Any, Any, Result]:
         """The work, to be awaited; in a `def` body its result, as `SyncModel` says."""

@@ -55,7 +55,7 @@ class Toolbox:
         function = self._functions.get(name)
         if function is None:
             known = ", ".join(self._functions)
-            raise ToolError(f"there is no tool {name!r}. Tools: {known}.{nearest(name, self._functions)}")
+            raise ToolError(f"there is no tool {name!r}. Tools: {known}.{nearest(name, [*self._functions])}")
         result = function(**_arguments(function, called.get("arguments")))
         return await result if inspect.isawaitable(result) else result
 
@@ -94,7 +94,7 @@ def _adapter(function: Callable[..., Any]) -> Any:
                 raise UsageError(f"The tool {function.__name__} takes {each}, which has no name to be called by.")
             hint = hints.get(name, Any)
             fields[name] = hint if each.default is inspect.Parameter.empty else NotRequired[hint]
-        arguments = TypedDict("arguments", fields)  # type: ignore[misc,operator]
+        arguments = TypedDict("arguments", fields)  # type: ignore[misc]
         arguments.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
         adapter = TypeAdapter(arguments)
         adapter.json_schema()

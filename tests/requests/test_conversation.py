@@ -165,7 +165,7 @@ def test_a_goal_is_not_met_before_anything_was_said_but_after_the_last_answer_it
 
 
 def test_a_model_of_the_body_plays_the_user_as_well_and_is_none_of_its_samples(stage: Stage) -> None:
-    with pytest.raises(EngineError, match="v has no answer to .The assistant waits for you"):
+    with pytest.raises(EngineError, match=r"v has no answer to .The assistant waits for you"):
         stage.run(lambda model: model.converse(user(version=model)))
     assert stage.trace.asked == []
 

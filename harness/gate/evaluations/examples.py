@@ -71,7 +71,7 @@ class Answers:
 
 
 def _shown(sample: Sample) -> str:
-    """As much of an answer as is kept to be shown; of a conversation the last turns, which the score is mostly about."""
+    """As much of an answer as is kept to be shown; of a conversation its last turns, which scores are mostly about."""
     if not sample.messages:
         return sample.said[:ANSWER_KEPT]
     turns = turns_in_words(sample.messages)

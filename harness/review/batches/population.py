@@ -111,8 +111,8 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
         first, second = answers.of(row), None if other is None else answers.of(other)
         asked: Messages = ()
         if first is not None and second is not None and other is not None:
-            ours, asked = answers.question(row, plan), answers.question(other, plan)
-            asked, first, second = _side_by_side((first, ours), (second, asked))
+            own, asked = answers.question(row, plan), answers.question(other, plan)
+            asked, first, second = _side_by_side((first, own), (second, asked))
         preferred = row.value if not theirs else _preferred(row, other)
         if other is None:
             left_out[_NO_PARTNER] += 1

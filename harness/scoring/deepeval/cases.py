@@ -70,8 +70,8 @@ def _conversation(metric: BaseConversationalMetric, fields: Fields) -> Conversat
     name, transcript = type(metric).__name__, fields.output
     if not isinstance(transcript, Sample) or not transcript.messages:
         raise CheckError(
-            f"{name} judges a conversation: write judge.measure({name}, output=transcript), with what model.converse or "
-            "model.loop gives."
+            f"{name} judges a conversation: write judge.measure({name}, output=transcript), with what model.converse "
+            "or model.loop gives."
         )
     needed = required_fields(metric)
     passages = _passages(fields.context, "context")

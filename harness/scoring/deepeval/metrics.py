@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import deepeval.metrics as library
 from deepeval.config.eval_mode import EvalMode
@@ -31,7 +31,7 @@ from pydantic import create_model
 from harness.errors import CheckError, choices
 from harness.scoring.deepeval.judge_model import JudgeModel
 
-Metric = BaseMetric | BaseConversationalMetric
+Metric: TypeAlias = BaseMetric | BaseConversationalMetric
 _BASES = (BaseMetric, BaseConversationalMetric)
 _GRAPHS = (DAGMetric, ConversationalDAGMetric)
 _OTHERS = {
@@ -235,8 +235,8 @@ def _check_steps(metric: GEval | ConversationalGEval) -> None:
         )
     if not metric.evaluation_steps:
         raise CheckError(
-            f"{type(metric).__name__} {metric.name!r} has no evaluation_steps: its judge would write other ones for each answer, so that "
-            "no two are judged alike. Write them down once: evaluation_steps=["
+            f"{type(metric).__name__} {metric.name!r} has no evaluation_steps: its judge would write other ones for "
+            "each answer, so that no two are judged alike. Write them down once: evaluation_steps=["
             '"Check whether the facts in the actual output contradict the input.", …].'
         )
 

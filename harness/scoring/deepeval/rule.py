@@ -12,8 +12,8 @@ from deepeval import __version__
 from deepeval.metrics import BaseConversationalMetric, BaseMetric
 from deepeval.metrics.dag import DeepAcyclicGraph
 
-_NOT_THE_RULE = ("model", "using_native_model", "evaluation_model", "system_one_model", "threshold", "verbose_mode")
-_NOT_THE_RULE += ("_audio_model", "_using_native_audio_model")
+_MODELS = ("model", "using_native_model", "evaluation_model", "system_one_model")
+_NOT_THE_RULE = (*_MODELS, "_audio_model", "_using_native_audio_model", "threshold", "verbose_mode")
 
 _DIGITS = 12
 

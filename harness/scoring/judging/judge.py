@@ -151,7 +151,8 @@ class Judge:
             context: passages that the answer is held to, for metrics of `context` and of `retrieval_context`.
             more: `retrieval_context`, passages that a retriever found, where they are others than `context`; `tools`
                 and `expected_tools`, which were called and which should have been: names, `sample.tool_calls`, or
-                deepeval's `ToolCall`; of a conversation `scenario`, `user_description` and `chatbot_role`. Any other is an option of the metric's class, such as `include_reason=False`.
+                deepeval's `ToolCall`; of a conversation `scenario`, `user_description` and `chatbot_role`. Any other
+                is an option of the metric's class, such as `include_reason=False`.
 
         Returns:
             harness.Score, with the metric's reason. An empty answer scores 0 where the metric looks at the answer.

@@ -60,7 +60,7 @@ class Material:
         parts: what each is, such as "prompt" or "answer", with its text.
         salt: the case's id. Two cases that are otherwise alike are asked with different codes, so that they never share
             a judge's draw, which would make them dependent.
-        in_turns: whether conversations are judged. Each turn is a part, so that what is said in one can't begin another.
+        in_turns: whether conversations are judged. Each turn is a part, so that what one says can't begin another.
     """
 
     parts: tuple[tuple[str, str], ...]

@@ -134,7 +134,7 @@ def test_passages_go_to_each_answer_of_a_conversation() -> None:
 def test_what_a_metric_of_conversations_lacks_is_named() -> None:
     with pytest.raises(CheckError, match=r"RoleAdherenceMetric needs chatbot_role: write judge\.measure\(RoleAdh"):
         conversation(RoleAdherenceMetric)
-    with pytest.raises(CheckError, match="TurnContextualRecallMetric needs expected_outcome.*expected=…"):
+    with pytest.raises(CheckError, match=r"TurnContextualRecallMetric needs expected_outcome.*expected=…"):
         conversation(TurnContextualRecallMetric, context=PASSAGES)
     with pytest.raises(CheckError, match=r"TurnRelevancyMetric judges a conversation: write .*output=transcript"):
         make_case(make_metric(TurnRelevancyMetric, {}, the_judge()), Fields(output="text"))

@@ -80,7 +80,11 @@ class NeverWaits(library.BaseMetric):
         (7, {}, "7 is no metric of deepeval"),
         (lambda model: 7, {}, "7 is no metric of deepeval"),
         ("DeepAcyclicGraph", {}, "DeepAcyclicGraph is no metric"),
-        ("ConversationalGEval", {"name": "Tone", **TURNS, "criteria": "Kind?"}, "'Tone' has no evaluation_steps: its j"),
+        (
+            "ConversationalGEval",
+            {"name": "Tone", **TURNS, "criteria": "Kind?"},
+            "'Tone' has no evaluation_steps: its j",
+        ),
         ("ConversationalGEval", {"name": "Tone", "evaluation_steps": ["Kind?"]}, "'Tone' has no evaluation_params, so"),
         ("ConversationalJevEval", {}, "asks a model of its own instead of the judge; use ConversationalGEval"),
         ("TranscriptionAccuracyMetric", {}, "judges what is heard, and judge.measure judges text"),
@@ -112,7 +116,14 @@ def test_a_list_of_metrics_holds_those_that_can_be_used(judge: JudgeModel) -> No
         make_metric("Faithful", {}, judge)
     listed = str(refusal.value).partition("Metrics: ")[2].partition(". Did")[0].split(", ")
     assert {"FaithfulnessMetric", "GEval", "ToolCorrectnessMetric", "ConversationalDAGMetric"} <= set(listed)
-    assert not {"VoiceConsistencyMetric", "BaseConversationalMetric", "ArenaGEval", "BaseMetric", "Verdict", "TextToImageMetric"} & set(listed)
+    assert not {
+        "VoiceConsistencyMetric",
+        "BaseConversationalMetric",
+        "ArenaGEval",
+        "BaseMetric",
+        "Verdict",
+        "TextToImageMetric",
+    } & set(listed)
 
 
 def test_a_metric_that_is_made_takes_no_options(judge: JudgeModel) -> None:
