@@ -23,6 +23,7 @@
     │       └── ReviewFileError    a file to import that can't be understood
     ├── EngineError            a model could not answer: the verdict becomes `error`
     │   ├── UnreachableError   given up after retries; every later request fails at once
+    │   ├── PartlyAnsweredError    it could, for some of the draws of a request
     │   ├── CapabilityError    the engine cannot do what was asked (logprobs, a schema, …)
     │   └── JudgeError         a judge's answers did not follow the form or the scale that it was given
     ├── ForgeError             GitHub or GitLab did not take a comment
@@ -43,7 +44,8 @@ possible.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 
 class SteelyardError(Exception):
@@ -145,6 +147,20 @@ class EngineError(SteelyardError):
 
 class UnreachableError(EngineError):
     """A model's endpoint was given up after retries."""
+
+
+class PartlyAnsweredError(EngineError):
+    """Some draws of a request were answered, and others ended in errors of their own, which are not asked again.
+
+    Attributes:
+        samples: those that were answered, by their indices.
+        errors: of the others, by theirs.
+    """
+
+    def __init__(self, samples: Mapping[int, Any], errors: Mapping[int, Exception]) -> None:
+        super().__init__("; ".join(str(error) for error in errors.values()))
+        self.samples = samples
+        self.errors = errors
 
 
 class CapabilityError(EngineError):

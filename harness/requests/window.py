@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from harness.errors import CapabilityError, EngineError
+from harness.errors import CapabilityError, EngineError, PartlyAnsweredError
 from harness.models.engine import Capability, Engine
 from harness.models.reasoning import apart
 from harness.records import Request, Sample
@@ -173,6 +173,11 @@ class Window:
             is_given_up = self.spending.is_late and not self._stopped
             self._failed(asked, self.spending.refuse() if is_given_up else error)
             raise
+        except PartlyAnsweredError as partly:
+            samples = list(partly.samples.values())
+            self._arrived(replace(asked, indices=tuple(partly.samples)), samples)
+            for index, error in partly.errors.items():
+                self._failed(replace(asked, indices=(index,)), error)
         except Exception as error:  # noqa: BLE001 - whatever an engine raises belongs to the bodies that wait
             self._failed(asked, error)
         else:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.bench import (
     bench_ablation,
+    bench_application,
     bench_attack,
     bench_blocks,
     bench_checks,
@@ -71,6 +72,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "plugins": bench_plugins.plugins,
         "practice": bench_practice.practice,
         "ablation": bench_ablation.ablation,
+        "application": lambda folder: bench_application.application(folder, repeats),
         "attack": bench_attack.attack,
         "blocks": bench_blocks.blocks,
         "checks": bench_checks.costs,

@@ -21,7 +21,9 @@ class TestVersions:
     def test_a_misspelt_engine_is_told_from_a_missing_one(self, folder: Path) -> None:
         with pytest.raises(SettingsError, match=r"version 'v': No setting named 'engin'.*Did you mean 'engine'\?"):
             load_version(folder, {"engin": "openai", **{key: SERVED[key] for key in SERVED if key != "engine"}})
-        with pytest.raises(SettingsError, match=r"version 'v' has no engine\. Engines: openai, scripted, .*vllm"):
+        with pytest.raises(
+            SettingsError, match=r"version 'v' has no engine\. Engines: command, openai, python, scripted, .*vllm"
+        ):
             load_version(folder, {key: SERVED[key] for key in SERVED if key != "engine"})
 
     @pytest.mark.parametrize("table", [SCRIPTED, SERVED, WEIGHTS])

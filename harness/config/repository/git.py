@@ -116,6 +116,17 @@ class Repository:
         done = self._run("cat-file", "blob", f"{commit}:{path.resolve().relative_to(self.root).as_posix()}")
         return done.stdout if done.returncode == 0 else None
 
+    def known_files(self) -> list[Path]:
+        """All files that git tracks, and those that it does not ignore; a submodule is one path.
+
+        Raises:
+            SettingsError: git can't tell.
+        """
+        tracked = self._names("ls-files", "--cached", "-z", "--full-name", "--", ":/")
+        others = self._names("ls-files", "--others", "--exclude-standard", "-z", "--full-name", "--", ":/")
+        written = {name for name in others if not set(Path(name).parts[:-1]) & {*_CACHES, "reports"}}
+        return sorted(self._paths(tracked | written))
+
     def _paths(self, names: Iterable[str]) -> frozenset[Path]:
         return frozenset(self.root / name for name in names)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import harness
 from harness.config.repository.git import ChangedFiles
-from harness.gate.changes.imports import imported_by, module_files, parsed, values_of
-from harness.gate.changes.named_files import NamedFiles, named_in
+from harness.config.repository.imports import imported_by, module_files, parsed, values_of
+from harness.config.repository.named_files import NamedFiles, named_in
 
 _TASKS = (".yaml", ".yml")
 _DATA = (".csv", ".json", ".jsonl", ".tsv")

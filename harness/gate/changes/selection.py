@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.config import Settings, load_settings
+from harness.config import Settings, VersionSettings, load_settings
 from harness.config.asking import understood
 from harness.config.repository.git import Repository
 from harness.config.repository.history import asks_for_the_same, differing, is_same_version, settings_at
 from harness.config.roles import NO_BASELINE, candidate_name
 from harness.gate.baselines.chosen import file_named
 from harness.gate.changes.dependencies import Dependencies, EvaluationCode
+from harness.models.application.identity import files_of
+from harness.models.application.spec import COMMAND, PYTHON, folder_of
+from harness.models.spec import engine_spec
 from harness.records import SelectedEvaluation, Selection
 
 _FOR_ALL = re.compile(
@@ -131,6 +134,9 @@ class Selector:
             yield f"what {now.engine_options['weights']} was at {self._ref} can't be told: an alias moves"
         if name in self._settings.corpora:
             yield from self._why_corpus(before, name)
+        if engine_spec(now.engine) in (PYTHON, COMMAND):
+            yield from self._why_application(now)
+            return
         for text in _texts(now.engine_options):
             try:
                 place = self._settings.root / Path(text).expanduser()
@@ -139,6 +145,14 @@ class Selector:
                 continue
             if found is not None:
                 yield found
+
+    def _why_application(self, version: VersionSettings) -> Iterator[str]:
+        """Yield the reasons why an application may answer otherwise: the files that it reaches."""
+        found = files_of(version, folder_of(version, self._settings.root))
+        what = f"which {version.engine_options.get('call', 'the command')} of version {version.name!r} may read"
+        if found.are_all and self._changed.paths:
+            yield f"{min(self._changed.paths).relative_to(self._changed.root).as_posix()} changed, {what}"
+        yield from filter(None, (self._dependencies.why_file(file, what) for file in found.files))
 
     def _why_corpus(self, before: Settings, name: str) -> Iterator[str]:
         """Yield the reasons why a corpus may be built otherwise: its own steps, and the versions that it asks."""

@@ -78,7 +78,9 @@ def stored_sample(row: Any) -> Sample:
     if extra is None:
         return Sample(text, index, finish_reason, prompt_tokens, completion_tokens, latency_s, stored=True)
     fields = json.loads(extra)
-    rare = {name: tuple(fields[name]) if name in _LISTS else fields[name] for name in _RARE if name in fields}
+    rare: dict[str, Any] = {
+        name: tuple(fields[name]) if name in _LISTS else fields[name] for name in _RARE if name in fields
+    }
     return Sample(
         text=text,
         index=index,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.gate.changes.path_expressions import PathExpressions
+from harness.config.repository.path_expressions import PathExpressions
 
 FILE = Path("/project/suites/a/test_it.py")
 VALUES = {"ROOT": Path("/project"), "NAME": "x.json", "MANY": ["a.txt", Path("b.txt")], "EMPTY": "", "NUMBER": 3}
