@@ -160,29 +160,46 @@ def _compared(store: Store, run: RunInfo, ours: Sequence[ScoreRow]) -> dict[tupl
     """For scores of bodies that compared both versions: whose sample answers the same question for the baseline.
 
     Of several generations the newest one counts that has the sample, as it did in the run. A question that the baseline
-    was asked twice in a body, or in two ways, is left out: which of them was compared is not stored.
+    was asked twice in a body, or in two ways, is left out: which of them was compared is not stored. Conversations with
+    the same words of the user are the same, whatever was answered before the last of them.
     """
     fingerprint = run.spec["baseline"]["fingerprint"]
-    keys = _keys_by_question(store, run)
-    own = {row.sample_key for row in ours if row.sample_key is not None}
-    asked = {key: _asked(request) for key, request in store.requests(own).items()}
-    samples = store.find(key for question in asked.values() for key in keys.get(question, ()))
+    known = store.review.asked(fingerprint)
+    keys, by_turns = _keys_by_question(known, run), _keys_by_turns(known)
+    own = store.requests({row.sample_key for row in ours if row.sample_key is not None})
+    asked = {key: keys.get(_asked(request)) or by_turns.get(_turns(request), ()) for key, request in own.items()}
+    samples = store.find(key for places in asked.values() for key in places)
     index = int(run.spec["baseline"].get("first_index", 0))
     found = {}
     for row in ours:
-        for key in keys.get(asked.get(row.sample_key or b"", ""), ()):
-            if index + row.sample_index in samples.get(key, {}):
-                other = replace(row, role="baseline", fingerprint=fingerprint, sample_key=key)
-                found[row.case_id, row.sample_index] = other
-                break
+        places = asked.get(row.sample_key or b"", ())
+        with_sample = [key for key in places if index + row.sample_index in samples.get(key, {})]
+        if with_sample and (isinstance(places, list) or len(with_sample) == 1):
+            other = replace(row, role="baseline", fingerprint=fingerprint, sample_key=with_sample[0])
+            found[row.case_id, row.sample_index] = other
     return found
 
 
-def _keys_by_question(store: Store, run: RunInfo) -> dict[str, list[bytes]]:
+def _keys_by_turns(known: Mapping[bytes, Request]) -> dict[str, tuple[bytes, ...]]:
+    """Under which keys the baseline has the last answers of conversations, by all that their user said."""
+    asked: dict[str, tuple[bytes, ...]] = {}
+    for key, request in known.items():
+        if turns := _turns(request):
+            asked[turns] = (*asked.get(turns, ()), key)
+    return asked
+
+
+def _turns(request: Request) -> str:
+    """Give what the user of a conversation said; "" for a question that no answer came before."""
+    said = [message.get("content") for message in request.messages if message.get("role") == "user"]
+    in_turns = any(message.get("role") == "assistant" for message in request.messages)
+    return json.dumps(said, default=str) if in_turns else ""
+
+
+def _keys_by_question(known: Mapping[bytes, Request], run: RunInfo) -> dict[str, list[bytes]]:
     """Under which keys the baseline has answers to a question, those of the newest generation first."""
     baseline = run.spec["baseline"]
     generations = range(int(baseline.get("generation", 0)), -1, -1)
-    known = store.review.asked(baseline["fingerprint"])
     asked: dict[str, list[bytes]] = {}
     for key, request in known.items():
         asked.setdefault(_asked(request), []).append(key)

@@ -93,3 +93,17 @@ def test_single_answers_of_a_conversation_come_with_its_turns(store: Store) -> N
     added = add_run(store, runs.add_run(store, in_turns=True), ReviewPlan(EVALUATION, "score", SCALE))
     (item, *_) = store.review.items(added.batch.id)
     assert [message["role"] for message in item.messages] == ["user", "assistant", "user"]
+
+
+LAST = {"role": "user", "content": "Summarise passage 3."}
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_conversations_that_a_body_compared_itself_are_pairs_by_what_the_user_said(store: Store, again: bool) -> None:
+    """Of two such conversations nobody knows which one it compared."""
+    run = runs.add_run(store, in_turns=True, compares=True)
+    if again:
+        asked = Request(messages=({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}, LAST))
+        store.add([NewSample(key_of("again"), "f1", 0, asked, Sample("baseline again", runs.FIRST_INDEX))])
+    added = add_run(store, run, ReviewPlan(EVALUATION, "score", PAIR))
+    assert (added.n_cases, added.left_out) == (30 - again, {"without a partner": 1} if again else {})
