@@ -347,17 +347,17 @@ class Model:
         return settled
 
     async def _draw(self, request: Request, apart: int = 0) -> Sample:
-        """The sample of a request; of another draw than for others who ask the same, where these have another number.
+        """The sample of a request; of another draw than for others who ask the same, where chance has a part in it.
 
         Args:
-            apart: the number of all that is asked together.
+            apart: a number of all that is asked together.
         """
         text = request_text(self._source.version.fingerprint, request)
         occurrence = self._occurrences.get(text, 0)
         self._occurrences[text] = occurrence + 1
-        question = KeyedQuestion(text, apart + occurrence)
-        if request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0:
-            self._trace.is_drawn = True
+        is_drawn = request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0
+        question = KeyedQuestion(text, occurrence + (apart if is_drawn and "seed" not in request.sampling else 0))
+        self._trace.is_drawn = self._trace.is_drawn or is_drawn
         (self._trace.asked_others if self._is_other else self._trace.asked).append(question)
         if self._trace.request is None and not self._is_other:
             self._trace.request = request

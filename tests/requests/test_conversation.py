@@ -138,6 +138,13 @@ def test_conversations_that_begin_alike_share_no_answer_and_equal_ones_do(stage:
     assert stage.drawn == 1, "a single turn is a question as any other"
 
 
+@pytest.mark.parametrize("sampling", [{"temperature": 0}, {"seed": 7}])
+def test_where_nothing_is_left_to_chance_a_greeting_is_drawn_once(stage: Stage, sampling: dict[str, Any]) -> None:
+    stage.run(lambda model: model.converse(["Hi", "And?"], **sampling))
+    stage.run(lambda model: model.converse(["Hi", "Hi"], **sampling))
+    assert stage.drawn == 1
+
+
 def test_a_simulated_user_talks_until_its_goal_is_met(stage: Stage) -> None:
     talk = stage.run(lambda model: model.converse(user()), ON, ON, DONE)
     assert [turn["content"] for turn in talk.messages] == ["And?", "So."] * 2
