@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         InvalidBlockError,
         JudgeError,
         NotInLineageError,
+        PartlyAnsweredError,
         RubricError,
         ScoreError,
         SettingsError,
@@ -79,6 +80,7 @@ __all__ = [
     "Measure",
     "Model",
     "NotInLineageError",
+    "PartlyAnsweredError",
     "Preferences",
     "Reference",
     "Repeated",
@@ -125,7 +127,7 @@ _MODULES = {
 }
 _NAMES = {
     "harness.errors": "CapabilityError CheckError CorpusError EngineError InvalidBlockError JudgeError "
-    "NotInLineageError RubricError ScoreError SettingsError SteelyardError StoreError ToolError "
+    "NotInLineageError PartlyAnsweredError RubricError ScoreError SettingsError SteelyardError StoreError ToolError "
     "UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.models.retrieval.index": "Find Retriever",

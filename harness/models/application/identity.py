@@ -59,7 +59,7 @@ def content_of(settings: VersionSettings, folder: Path) -> str:
         SettingsError: as `files_of`.
     """
     found, root = files_of(settings, folder), project_root(folder)
-    parts = [part for file in found.files for part in (_place(file, root), file_hash(file))]
+    parts = [part for file in found.files for part in (_place(file, folder, root), file_hash(file))]
     return text_hash(*parts, *map(_release, sorted(found.packages)))
 
 
@@ -73,8 +73,11 @@ def _listed(names: str | Iterable[str], folder: Path, version: str) -> list[Path
     return sorted(set(found))
 
 
-def _place(file: Path, root: Path) -> str:
-    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
+def _place(file: Path, folder: Path, root: Path) -> str:
+    """Where a file lies, told from the version's folder: so the same code elsewhere is the same."""
+    if file.is_relative_to(folder):
+        return file.relative_to(folder).as_posix()
+    return f"/{file.relative_to(root).as_posix()}" if file.is_relative_to(root) else file.as_posix()
 
 
 def _release(module: str) -> str:

@@ -56,7 +56,8 @@ def test_equal_code_in_another_folder_is_equal(project: Path, tmp_path: Path) ->
     shutil.copytree(project, copy)
     assert content(copy) == content(project)
     commit_all(copy)
-    assert content(copy) == content(project)
+    shutil.copytree(project, copy / "before")
+    assert content(copy) == content(copy / "before") == content(project)
 
 
 def test_where_it_can_not_be_told_the_project_counts(project: Path) -> None:
