@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         SettingsError,
         SteelyardError,
         StoreError,
+        ToolError,
         UnreachableError,
         UsageError,
     )
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from harness.records import Case, Measure, Report, Sample, Score, TokenLogprob, Verdict, VerdictKind
     from harness.records.report_json import read_report
     from harness.requests import Model
+    from harness.requests.conversation import SimulatedUser
     from harness.requests.sync_model import SyncModel
     from harness.scoring import checks as checks
     from harness.scoring.checks import sync as sync_checks
@@ -91,6 +93,7 @@ __all__ = [
     "ScoreError",
     "Server",
     "SettingsError",
+    "SimulatedUser",
     "SteelyardError",
     "Store",
     "StoreError",
@@ -101,6 +104,7 @@ __all__ = [
     "SyncReference",
     "SyncRepeats",
     "TokenLogprob",
+    "ToolError",
     "TrainedModel",
     "UnreachableError",
     "UsageError",
@@ -123,13 +127,14 @@ _MODULES = {
 }
 _NAMES = {
     "harness.errors": "CapabilityError CheckError CorpusError EngineError InvalidBlockError JudgeError "
-    "NotInLineageError PartlyAnsweredError RubricError ScoreError SettingsError SteelyardError StoreError "
+    "NotInLineageError PartlyAnsweredError RubricError ScoreError SettingsError SteelyardError StoreError ToolError "
     "UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.models.retrieval.index": "Find Retriever",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",
     "harness.records.report_json": "read_report",
     "harness.requests": "Model",
+    "harness.requests.conversation": "SimulatedUser",
     "harness.requests.sync_model": "SyncModel",
     "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",

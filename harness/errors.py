@@ -34,7 +34,8 @@
     │   └── AnswersNothingError    it is a corpus, and no model at all
     ├── BudgetSpentError       the budget of the run is spent: no verdict becomes an error by it
     ├── ScoreError             a test body gave something that is not a score
-    └── CheckError             a check could not work: a package that is missing, a pattern or schema that is wrong
+    ├── CheckError             a check could not work: a package that is missing, a pattern or schema that is wrong
+    └── ToolError              a tool can't do what a model called it for: raised by a tool, told to the model
 
 Messages say what happened with the value, why it is wrong and what to do; `choices` writes the list of what was
 possible.
@@ -238,6 +239,10 @@ class BudgetSpentError(SteelyardError):
 
 class ScoreError(SteelyardError):
     """A test body returned something that is not a score."""
+
+
+class ToolError(SteelyardError):
+    """Raised by a user's tool that can't do what a model called it for: the model is told the message, and goes on."""
 
 
 class CheckError(SteelyardError):

@@ -15,7 +15,12 @@ from harness.decisions.observations import Observations
 from harness.records import Check, Estimate, LostClaim, VerdictKind
 from harness.statistics.intervals.signed_ranks import fewest_pairs
 
-_ALIKE = {"texts": "are copies of others", "requests": "ask the same as others"}
+_ALIKE = {
+    "field": ("are in one cluster", "are in one cluster"),
+    "texts": ("are copies of others", "are copies of one"),
+    "requests": ("ask the same as others", "ask the same"),
+}
+"""What some cases have in common, and what all of them have."""
 _NEW = {"field": " in new clusters", "texts": " that are not copies", "requests": " that ask something else"}
 """Which cases would tell something new."""
 
@@ -83,12 +88,21 @@ def inconclusive(
         few = f"too few {'samples' if observed.by_samples else 'cases'} to bound {observed.statistic}"
         return few if more is None else f"{few}: {more_in_words(more)} could"
     if not math.isfinite(lower):
-        return "no spread to judge by: there is a single value; draw more, or assert the figure in the body"
+        return _single_value(observed)
     text = _reach(hypothesis, lower)
     if more is not None and more.is_rest:
         left = f"{more.cases:,} {_plural('case', more.cases or 0)}"
         return f"{text}; {left} of this suite {'is' if more.cases == 1 else 'are'} not drawn yet"
     return text if more is None else f"{text}; {more_in_words(more)} would decide it"
+
+
+def _single_value(observed: Observations) -> str:
+    """Why there is nothing that a value could be held against."""
+    n, known_by = int(observed.scored.sum()), observed.clusters_known_by
+    if known_by is None or n < 2 or len(observed.cluster_sizes) > 1:
+        return "no spread to judge by: there is a single value; draw more, or assert the figure in the body"
+    common = _ALIKE[known_by][1]
+    return f"no spread to judge by: all {n:,} cases {common}, which is a single value; add cases{_NEW[known_by]}"
 
 
 def _reach(hypothesis: Hypothesis, lower: float) -> str:
@@ -238,11 +252,16 @@ def partly_skipped(observed: Observations) -> str:
 
 
 def counted_as(observed: Observations) -> str:
-    """How many cases those count as that resemble each other; "" for none, and where the user says which they are."""
+    """How many cases those count as that share a cluster; "" for none, and where the user's are of no account."""
     known_by, sizes = observed.clusters_known_by, observed.cluster_sizes
-    if known_by not in _ALIKE or observed.errors or len(sizes) == sum(sizes):
+    if known_by is None or observed.errors or len(sizes) == sum(sizes):
         return ""
-    return f"; {sum(sizes):,} cases count as {len(sizes):,}, for some {_ALIKE[known_by]}"
+    if known_by == "field":
+        told = f"; {sum(sizes):,} cases in {len(sizes):,} {_plural('cluster', len(sizes))}"
+        return "" if observed.is_about_suite else told
+    some, all_of_them = _ALIKE[known_by]
+    common = f"some {some}" if len(sizes) > 1 else f"all of them {all_of_them}"
+    return f"; {sum(sizes):,} cases count as {len(sizes):,}, for {common}"
 
 
 def more_in_words(more: SamplesNeeded) -> str:

@@ -53,7 +53,7 @@ def case(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def model(request: pytest.FixtureRequest) -> object:
-    """The model version under test: `ask`, `chat`, `structured`, `complete`, `loglikelihood`, `weigh`, `rolling`."""
+    """The model version under test: `ask`, `chat`, `converse`, `loop`, `structured`, `complete`, `loglikelihood`, …"""
     return _placeholder(request)
 
 

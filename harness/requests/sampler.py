@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from harness.errors import MissingSampleError, UnstorableError
+from harness.errors import MissingSampleError, UnstorableError, UsageError
 from harness.records import Budget, NewSample, Request, Sample
 from harness.records.keys import KeyedQuestion
 from harness.requests.pending import PendingDraws, SampleSource
@@ -74,10 +74,21 @@ class Sampler:
         store: where samples are looked up and kept.
         window: the most requests in flight, over all engines.
         spending: what may be spent, and was; without it there is no limit.
+        find_source: gives where the samples of another version of the settings come from, by its name.
     """
 
-    def __init__(self, store: SampleStore, *, window: int, spending: Spending | None = None) -> None:
+    def __init__(
+        self,
+        store: SampleStore,
+        *,
+        window: int,
+        spending: Spending | None = None,
+        find_source: Callable[[str], Awaitable[SampleSource]] | None = None,
+    ) -> None:
         self._store = store
+        self._find_source = find_source
+        self.named: dict[str, SampleSource] = {}
+        """Where the samples of versions come from that bodies named."""
         self._wanted: dict[bytes, _DrawsOfTick] = {}
         self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
         self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
@@ -100,6 +111,17 @@ class Sampler:
     def origins(self, source: SampleSource) -> Origins:
         """The origins of the samples of a source so far."""
         return self._origins.setdefault((source.version.fingerprint, source.first_index), Origins())
+
+    async def source_of(self, name: str) -> SampleSource:
+        """The source of the samples of a version that a body names.
+
+        Raises:
+            UsageError: there is no such version, or none can be named here.
+        """
+        if self._find_source is None:
+            raise UsageError(f"No version can be named here, and {name!r} was; give a model in place of the name.")
+        source = self.named[name] = await self._find_source(name)
+        return source
 
     def check_time(self) -> None:
         """Refuse an answer that nobody waits for any more, so that no body goes on with it.

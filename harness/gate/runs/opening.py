@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.runs.players import Players
+from harness.gate.runs.prices import check_prices, spending_of
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.seeds import seeds_in_words
@@ -24,10 +27,10 @@ from harness.gate.runs.versions import changed_versions, check_versions, version
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
 from harness.models.engine import Capability, Engine
-from harness.models.engine_creation import create_engine, engine_key
+from harness.models.engine_creation import check_version, create_engine, engine_key
 from harness.models.version import Version, answers, load_version
 from harness.records import Role, Selection
-from harness.requests import Sampler, SampleSource, Spending
+from harness.requests import Sampler, SampleSource
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built
 from harness.stages.fixtures import fits
@@ -201,7 +204,9 @@ def _assemble(
 ) -> OpenRun:
     candidate, baseline, judges = _sources(settings, options, versions, engines, store)
     spending = spending_of(settings, versions, options.elapsed_s)
-    sampler = Sampler(store, window=settings.concurrency, spending=spending)
+    sources = tuple(source for source in (candidate, baseline, *judges) if source is not None)
+    players = Players(settings, sources, store, is_fresh=options.fresh, is_offline=options.offline)
+    sampler = Sampler(store, window=settings.concurrency, spending=spending, find_source=players.find)
     now = time.time()
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     run_settings = RunSettings(
@@ -349,14 +354,3 @@ def _first_index(candidate: Version, recording: Recording | None) -> int:
     """Where the candidate's draws begin: those that were recorded of this very version are not drawn again."""
     is_same = recording is not None and recording.version.fingerprint == candidate.fingerprint
     return BASELINE_FIRST_INDEX if is_same and recording is not None and recording.first_index == 0 else 0
-
-
-def spending_of(settings: Settings, versions: Mapping[str, Version], elapsed_s: float) -> Spending:
-    """What counts a run's spending, and bounds it.
-
-    Args:
-        versions: that may be asked.
-        elapsed_s: seconds that the session is old.
-    """
-    prices = {name: version.settings.price for name, version in versions.items()}
-    return Spending(settings.limits, prices, elapsed_s=elapsed_s)

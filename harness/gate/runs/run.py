@@ -359,9 +359,9 @@ class Run:
         )
 
     def _flops(self) -> dict[str, float | None]:
-        sources = [self.candidate, *([self.baseline] if self.baseline else []), *self.judges]
+        sources = (self.candidate, self.baseline, *self.judges, *self.sampler.named.values())
         spent, root = self.sampler.spending.tokens, self.settings.root
-        return flops_spent((source.version for source in sources), spent, root)
+        return flops_spent((source.version for source in sources if source is not None), spent, root)
 
     def duration_s(self, evaluation_id: str) -> float:
         """Seconds from the start of an evaluation's samples to the last of them."""
