@@ -36,12 +36,16 @@ class CaseSlice:
 
     Attributes:
         field, value: "topic" and "billing"; joined by * where fields are crossed.
-        case_ids: all of its cases.
+        case_ids: its cases.
+        size: how many it has, drawn or not.
+        horizon: how many of them there were to be at most at the first look; 0 where not known.
     """
 
     field: str
     value: str
     case_ids: frozenset[str]
+    size: int
+    horizon: int = 0
 
 
 @dataclass(frozen=True, slots=True)

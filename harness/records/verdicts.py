@@ -135,6 +135,7 @@ class SliceResult:
             slices, `passed` where it is shown not to be, else `inconclusive`.
         reason: the verdict in words.
         samples_needed: how many more of the candidate's samples of its cases would decide it; None where not known.
+        n_planned: how many cases it has, drawn or not.
     """
 
     field: str
@@ -146,6 +147,7 @@ class SliceResult:
     verdict: VerdictKind
     reason: str = ""
     samples_needed: int | None = None
+    n_planned: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,18 +113,18 @@ def _own_levels(observed: Observations, levels: _Levels) -> _Levels:
 def _part(observed: Observations, each: CaseSlice) -> tuple[Observations, list[int]]:
     """The slice as an evaluation of its own, and the rows that it has.
 
-    Drawn in a random order, its cases are in one as well. Stakes are those of the evaluation, so that they stay as they
-    were at the first look, and nobody hurries: cases that are added later may be of any slice.
+    Drawn in a random order, its cases are in one as well. Stakes are those of the evaluation, as they were at the first
+    look, with as many cases to come as the slice had then.
     """
     rows = [row for row, case_id in enumerate(observed.case_ids) if case_id in each.case_ids]
-    size = len(rows) if observed.is_whole else len(each.case_ids)
+    size = len(rows) if observed.is_whole else each.size
     part = replace(
         observed.rows(rows),
         margin=observed.slice_margin,
         n_planned=size,
         suite_size=size,
         n_skipped=0,
-        stakes=replace(observed.tuned_to, horizon=0),
+        stakes=replace(observed.tuned_to, horizon=each.horizon),
         slices=(),
     )
     return part, rows
@@ -134,7 +134,8 @@ def _result(observed: Observations, each: CaseSlice, levels: _Levels, level: flo
     part, _ = _part(observed, each)
     n_cases = int(part.scored.sum())
     if not n_cases:
-        return SliceResult(each.field, each.value, 0, None, None, None, VerdictKind.INCONCLUSIVE, "no case has a score")
+        kind, why = VerdictKind.INCONCLUSIVE, "no case has a score"
+        return SliceResult(each.field, each.value, 0, None, None, None, kind, why, n_planned=each.size)
     checks = [_weighed(observed, one, levels) for one in hypotheses(part, levels)]
     worst = max(checks, key=lambda one: one.verdict.severity, default=None)
     kind = VerdictKind.PASSED if worst is None else worst.verdict
@@ -149,6 +150,7 @@ def _result(observed: Observations, each: CaseSlice, levels: _Levels, level: flo
         verdict=VerdictKind.INCONCLUSIVE if observed.is_part and worst is not None else kind,
         reason="nothing required" if worst is None else worst.reason,
         samples_needed=max((one.samples_needed for one in checks if one.samples_needed is not None), default=None),
+        n_planned=each.size,
     )
 
 
