@@ -151,6 +151,7 @@ for (const name of ["state", "order"])
   });
 $("of").addEventListener("change", (event) => {
   filter.of = Number(event.target.value);
+  filter.slice = null;
   apply();
 });
 $("open-help").addEventListener("click", () => $("help").showModal());
