@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -298,7 +299,9 @@ def n_comparisons(observed: Sequence[Observations]) -> int:
 
 
 def _decided(observed: Observations, levels: tuple[float, float]) -> int | None:
-    """After how many rows one metric is decided: every comparison and every slice has passed, or one is red."""
+    """After how many rows one metric is decided: every comparison has passed, or one is red; and its slices each by
+    itself, so that a red evaluation tells which of them are worse.
+    """
     level, red_level = levels
     ends: list[tuple[int | None, int | None]] = []
     for each in hypotheses(observed, levels):
@@ -309,7 +312,17 @@ def _decided(observed: Observations, levels: tuple[float, float]) -> int | None:
         if observed.max_lost is not None and passed is not None:  # lost cases are looked for among all of them
             passed = len(observed.case_ids) if observed.is_whole else None
         ends.append((passed, each.contrast.worse_at(red_level)))
-    ends += slice_ends(observed, levels) if ends else []
+    last = 0
+    for found in itertools.chain([ends], slice_ends(observed, levels)):  # one that is open is enough to know
+        end = _end(found)
+        if end is None:
+            return None
+        last = max(last, end)
+    return last
+
+
+def _end(ends: Sequence[tuple[int | None, int | None]]) -> int | None:
+    """After how many rows comparisons are decided together, by those at which each passed and at which it was red."""
     reds = [worse for passed, worse in ends if worse is not None and (passed is None or worse < passed)]
     passes = [passed for passed, _ in ends if passed is not None]
     all_passed = [max(passes)] if passes and len(passes) == len(ends) else []

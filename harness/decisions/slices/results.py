@@ -41,25 +41,25 @@ def slice_results(observed: Observations, levels: _Levels, level: float) -> tupl
     return tuple(sorted(found, key=lambda each: (-each.verdict.severity, _standing(each, observed))))
 
 
-def slice_ends(observed: Observations, levels: _Levels) -> Iterator[tuple[int | None, int | None]]:
-    """After how many rows of the evaluation each comparison of each slice has passed, and after how many it was shown
-    to be worse by more than the margin; None where it is not.
+def slice_ends(observed: Observations, levels: _Levels) -> Iterator[list[tuple[int | None, int | None]]]:
+    """For each slice: after how many rows of the evaluation each of its comparisons has passed, and after how many it
+    was shown to be worse by more than the margin; None where it is not.
     """
     own = _own_levels(observed, levels)
     for each in observed.slices:
         part, rows = _part(observed, each)
+        yield [_ends(hypothesis, own, rows) for hypothesis in hypotheses(part, own)]
 
-        def end(number: int | None, part: Observations = part, rows: Sequence[int] = rows) -> int | None:
-            """The row of the evaluation at which so many of the slice's (of its samples, for a single case) are in."""
-            return None if number is None else rows[-1 if part.by_samples else number - 1] + 1
 
-        for hypothesis in hypotheses(part, own):
-            contrast = hypothesis.contrast
-            if not is_bet_on(contrast):
-                yield None, None
-                continue
-            assert isinstance(contrast, BettingContrast | TwoStageContrast | SameContrast)
-            yield end(contrast.passed_at(own[0])), end(contrast.beyond_at(own[1]))
+def _ends(hypothesis: Hypothesis, levels: _Levels, rows: Sequence[int]) -> tuple[int | None, int | None]:
+    contrast = hypothesis.contrast
+    if not is_bet_on(contrast):
+        return None, None
+    assert isinstance(contrast, BettingContrast | TwoStageContrast | SameContrast)
+    found = contrast.passed_at(levels[0]), contrast.beyond_at(levels[1])
+    by_samples = hypothesis.observed.by_samples  # then it is their number
+    passed, worse = (None if each is None else rows[-1 if by_samples else each - 1] + 1 for each in found)
+    return passed, worse
 
 
 def with_slices(

@@ -202,29 +202,29 @@ def _slices(entry: Verdict, cases: CaseTable) -> dict[str, Any] | None:
     bar = {"against": against, "margin": slice_margin_in_words(entry), "allowed": plain(margin_against(against, own))}
     members = {(each.field, each.value): each.case_ids for each in slices_again(entry, [c.id for c in entry.cases])}
     shown = []
-    for row in slice_rows(entry):
-        result = row.result
+    for each in slice_rows(entry):
+        result = each.result
         ids = members[result.field, result.value]
         shown.append(
             {
-                "name": row.name,
+                "name": each.name,
                 "n_cases": result.n_cases,
                 "verdict": result.verdict,
                 "reason": short(result.reason),
-                "candidate": row.candidate,
-                "baseline": row.baseline,
-                "check": None if result.difference is None else {**bar, **_bar(row)},
+                "candidate": each.candidate,
+                "baseline": each.baseline,
+                "check": None if result.difference is None else {**bar, **_bar(each)},
                 "cases": [cases.place(entry.id, case.id) for case in entry.cases if case.id in ids],
             }
         )
     return {"words": slices_in_words(entry), "required": entry.slices_required, "shown": shown}
 
 
-def _bar(row: SliceRow) -> dict[str, Any]:
+def _bar(shown: SliceRow) -> dict[str, Any]:
     """A slice as the comparisons of an evaluation are drawn."""
-    difference = row.result.difference
+    difference = shown.result.difference
     bounds = {name: plain(getattr(difference, name)) for name in ("value", "low", "high", "method")}
-    return {**bounds, "verdict": row.result.verdict, "figure": row.difference}
+    return {**bounds, "verdict": shown.result.verdict, "figure": shown.difference}
 
 
 def _decided_first(check: Check) -> int:

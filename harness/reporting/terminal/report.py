@@ -289,7 +289,9 @@ def ranges(shown: Sequence[TableRow], confidence_level: float) -> list[str]:
     inside = f"{sure} the true score lies inside its range"
     if not any(row.difference for row in shown):
         return [inside + early]
-    return [f"{inside}; of a difference each end holds by itself {sure}{early}"]
+    apart = any(row.verdict.slices and not row.verdict.slices_required for row in shown)
+    slices = ", of slices those of all of them together" if apart else ""
+    return [f"{inside}; of a difference each end holds by itself {sure}{slices}{early}"]
 
 
 def notes(report: Report, encoding: str) -> list[str]:

@@ -16,11 +16,12 @@ from harness.reporting.shared.text import cells, flow, pad, printable, wrap
 _MOST_RED = 5
 _MOST_OPEN = 3
 _NAME_CELLS = 60
+_ROW_INDENT = 4
 
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
-    """One slice in words: empty texts where it has no such figure."""
+    """One slice in words: empty texts where it has no such figure. `scores` are both versions' without bounds."""
 
     result: SliceResult
     name: str
@@ -28,6 +29,7 @@ class SliceRow:
     candidate: str
     baseline: str
     difference: str
+    scores: str
 
 
 def slice_rows(verdict: Verdict, encoding: str = "utf-8") -> list[SliceRow]:
@@ -47,6 +49,7 @@ def slice_rows(verdict: Verdict, encoding: str = "utf-8") -> list[SliceRow]:
                 shown,
                 "" if theirs is None else figure(theirs.value, places),
                 "" if each.difference is None else difference_in_words(each.difference, own),
+                " -> ".join(figure(value.value, places) for value in (theirs, ours) if value is not None),
             )
         )
     return found
@@ -116,9 +119,9 @@ def slice_lines(report: Report, width: int, encoding: str, *, every: bool = Fals
         lines += [] if width >= NARROW else ["slices"]
         lines += [f"{start:<{indent}}{first}", *(" " * indent + line for line in rest)]
         for row, text in zip(shown, texts, strict=True):
-            figures = [row.n_cases, row.difference or row.candidate]
-            one, *others = flow([pad(text, size), *figures], width - indent - 2)
-            lines += [" " * indent + one.rstrip(), *(" " * (indent + 2) + line for line in others)]
+            figures = [row.n_cases, *([row.scores, row.difference] if row.difference else [row.candidate])]
+            one, *others = flow([pad(text, size), *figures], width - _ROW_INDENT - 2)
+            lines += [" " * _ROW_INDENT + one.rstrip(), *(" " * (_ROW_INDENT + 2) + line for line in others)]
         if hidden := len(verdict.slices) - len(shown):
-            lines.append(" " * indent + f"  and {hidden:,} more in the report")
+            lines.append(" " * _ROW_INDENT + f"  and {hidden:,} more in the report")
     return lines
