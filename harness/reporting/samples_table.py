@@ -37,7 +37,7 @@ _Row = tuple[dict[str, Any], bool]
 def columns_of(report: Report) -> tuple[str, ...]:
     """The columns of a run: those that every run has, then the short fields of its cases, such as `case.topic`."""
     fields = {name: None for verdict in report.evaluations for case in verdict.cases for name in case.fields or ()}
-    return (*COLUMNS, *(f"{_FIELD}{name}" for name in fields))
+    return (*COLUMNS, *dict.fromkeys(map(_column_of, fields)))
 
 
 def rows_of_run(store: Store, run: RunInfo, report: Report) -> Iterator[_Row]:
@@ -99,11 +99,15 @@ def write_parquet(store: Store, run: RunInfo, report: Report, path: Path) -> int
 def _fields(report: Report) -> Mapping[tuple[str, str], Mapping[str, str]]:
     """The short fields of each case as texts, under the names of their columns, by evaluation and case."""
     return {
-        (verdict.id, case.id): {f"{_FIELD}{name}": str(value) for name, value in case.fields.items()}
+        (verdict.id, case.id): {_column_of(name): str(value) for name, value in case.fields.items()}
         for verdict in report.evaluations
         for case in verdict.cases
         if case.fields
     }
+
+
+def _column_of(name: str) -> str:
+    return str(_storable(f"{_FIELD}{name}"))
 
 
 def _of_score(answer: StoredAnswer, score: ScoreRow) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from tests.bench.sampling import Figure
 LEVEL = 0.05
 GATES = 1000
 _WORKERS, _NICENESS, _AT_ONCE = 2, 10, 50
-_PLANTED = Shape(cases=600, samples=1, margin=0.1, slices=20, about="suite")
+PLANTED = Shape(cases=600, samples=1, margin=0.1, slices=20, about="suite")
 #: Rates around 0.8, so that slices may be better than the baseline by the margin, too.
-_UNEVEN = Shape(cases=400, samples=2, slices=20, about="suite", spread=ScoreSpread(mean=0.8))
+UNEVEN = Shape(cases=400, samples=2, slices=20, about="suite", spread=ScoreSpread(mean=0.8))
 
 Part = Callable[[int, int], float]
 """A sum over so many gates of a part: (part, gates)."""
@@ -39,7 +39,7 @@ def slices(_: Path) -> list[Figure]:
 
 def planted(workers: Executor) -> Iterator[Figure]:
     """One topic of twenty that is wholly broken: 30 of 600 cases, margin 0.1."""
-    for shape in _claims(_PLANTED):
+    for shape in _claims(PLANTED):
         for evaluations in (1, 20):
             value = _mean(workers, partial(_found, shape, evaluations))
             name = f"one topic of 20 wholly broken, 600 cases, {_said(shape)}, of {evaluations} evaluations: red"
@@ -48,26 +48,26 @@ def planted(workers: Executor) -> Iterator[Figure]:
 
 def alike(workers: Executor) -> Iterator[Figure]:
     """A version against itself with 20 slices."""
-    for shape in _claims(_PLANTED):
+    for shape in _claims(PLANTED):
         value = _mean(workers, partial(_false, shape, "alike"))
         yield _wrong(f"a version against itself, 20 slices, 600 cases, {_said(shape)}: red", value)
 
 
 def worst(workers: Executor) -> Iterator[Figure]:
     """Every other slice is lower by the margin, the others higher: nothing is worse by more, and no mean is."""
-    for kind in ("spread", "rare losses", "ties", "clusters"):
-        for shape in _claims(_UNEVEN):
+    kinds = {400: ("spread", "rare losses", "ties", "clusters"), 60: ("spread", "rare losses")}
+    for cases, kind in ((cases, kind) for cases, each in kinds.items() for kind in each):
+        for shape in _claims(replace(UNEVEN, cases=cases)):
             if kind == "rare losses" and shape.about == "suite":
                 continue  # which cases are lost is settled there, and no chance has a part in it
             value = _mean(workers, partial(_false, shape, kind))
-            name = f"20 slices at their margins, {kind}, 400 cases, {_said(shape)}: red"
-            yield _wrong(name, value)
+            yield _wrong(f"20 slices at their margins, {kind}, {cases} cases, {_said(shape)}: red", value)
 
 
 def reruns(workers: Executor) -> Iterator[Figure]:
     """Whoever runs it again, six times at most, until it is red: slices at their margins, 60 cases, 6 slices."""
     for about in ("suite", "population"):
-        shape = replace(_UNEVEN, cases=60, slices=6, about=about)
+        shape = replace(UNEVEN, cases=60, slices=6, about=about)
         for number, adversary in enumerate(ADVERSARIES):
             value = _mean(workers, partial(_attacked, number, shape))
             yield _wrong(f"6 slices at their margins, reruns, {adversary.name}, about the {about}: red", value)
@@ -75,7 +75,7 @@ def reruns(workers: Executor) -> Iterator[Figure]:
 
 def costs(workers: Executor) -> Iterator[Figure]:
     """The cases that are drawn of a version that is as good, and how often it passes, with slices and without."""
-    for shape in (replace(_PLANTED, samples=5), replace(_PLANTED, samples=5, about="population")):
+    for shape in (replace(PLANTED, samples=5), replace(PLANTED, samples=5, about="population")):
         for count, required in ((0, False), (3, False), (3, True), (20, False), (20, True)):
             part = partial(_used, replace(shape, slices=count), required)
             both = [workers.submit(part, number, _AT_ONCE) for number in range(GATES // _AT_ONCE)]
