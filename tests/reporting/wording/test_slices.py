@@ -62,7 +62,7 @@ def test_of_many_the_red_ones_are_shown_and_of_a_pass_the_worst() -> None:
 def test_a_terminal_shows_them_in_lines_that_fit() -> None:
     report = examples.report(SLICED)
     shown = text(report)
-    assert "  slices          foundation/test_capitals: 3 of topic; worse by more than 0.10: 1" in shown
+    assert "  slices          foundation/test_capitals: 3 of topic; worse by more than 0.10:\n" in shown
     assert "    x topic billing   30 cases   0.95 -> 0.05   -0.90 [-1.00, -0.60]\n" in shown
     assert "    ? topic refunds   30 cases   0.95 -> 0.05   -0.07 [-0.31, +0.14]\n" in shown
     assert "of slices those of all of them together" in " ".join(shown.split())
