@@ -21,8 +21,8 @@ from tests.bench.sampling import Figure
 
 LEVEL = 0.05
 #: Of a planted fault and of versions that are alike, and of all else.
-MOST_GATES, GATES = 1000, 400
-_WORKERS, _AT_ONCE = 2, 50
+MOST_GATES, GATES = 400, 200
+_WORKERS, _AT_ONCE = 2, 25
 PLANTED = Shape(cases=600, samples=1, margin=0.1, slices=20, about="suite")
 #: Rates around 0.8, so that slices may be better than the baseline by the margin, too.
 UNEVEN = Shape(cases=400, samples=2, slices=20, about="suite", spread=ScoreSpread(mean=0.8))
