@@ -344,8 +344,8 @@ def check_setting(name: str, value: Any, *, where: str) -> Any:
         return setting_checks.boolean(value, name, where=where)
     if name in ("seed", "num_fewshot", "max_lost"):
         return setting_checks.integer(value, name, where=where, low=0, high=(1 << 63) - 1)
-    if name == "margin":
-        return _margin(value, where=where)
+    if name in ("margin", "slice_margin"):
+        return _margin(value, name, where=where)
     if name == "threshold":
         return setting_checks.number(value, name, where=where, low=0, high=1)
     if name == "confidence_level":
@@ -371,10 +371,10 @@ _TEXTS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def _margin(value: Any, *, where: str) -> float:
+def _margin(value: Any, name: str, *, where: str) -> float:
     """A drop that leaves something to be asked for."""
-    if setting_checks.number(value, "margin", where=where, low=0) >= 1:
-        raise SettingsError(f"{where}: margin = {value!r} lets everything pass: scores lie in [0, 1].")
+    if setting_checks.number(value, name, where=where, low=0) >= 1:
+        raise SettingsError(f"{where}: {name} = {value!r} lets everything pass: scores lie in [0, 1].")
     return float(value)
 
 

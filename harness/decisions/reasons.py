@@ -30,7 +30,7 @@ def passed(hypothesis: Hypothesis, upper: float) -> str:
     observed = hypothesis.observed
     sign = 1 if observed.higher_is_better else -1
     if observed.is_same:
-        within = f"within ±{_allowed(hypothesis)}"
+        within = f"within ±{allowed(hypothesis)}"
         text = f"{within} of the baseline"
         if hypothesis.against == "threshold" and observed.threshold is not None:
             text = f"required {figure(observed.threshold, observed.unit)}, proven {within} of it"
@@ -42,20 +42,20 @@ def passed(hypothesis: Hypothesis, upper: float) -> str:
     elif observed.margin == 0:
         text = "better"
     else:
-        text = f"no worse by more than {_allowed(hypothesis)}"
-    return f"{text}; {_worse(hypothesis)}, within margin" if upper < 0 else text
+        text = f"no worse by more than {allowed(hypothesis)}"
+    return f"{text}; {worse(hypothesis)}, within margin" if upper < 0 else text
 
 
 def red(hypothesis: Hypothesis, upper: float) -> str:
     """How a failed or regressed evaluation is worse."""
     observed = hypothesis.observed
     if hypothesis.against == "threshold" and observed.threshold is not None:
-        side = "below" if _worse(hypothesis) == "lower" else "above"
+        side = "below" if worse(hypothesis) == "lower" else "above"
         return f"{side} {figure(observed.threshold, observed.unit)}"
-    by = f"by more than {_allowed(hypothesis)}"
+    by = f"by more than {allowed(hypothesis)}"
     if upper < -observed.margin:
-        return f"{_worse(hypothesis)} {by}"
-    return _worse(hypothesis) if observed.is_sequential else f"{_worse(hypothesis)}, perhaps {by}"
+        return f"{worse(hypothesis)} {by}"
+    return worse(hypothesis) if observed.is_sequential else f"{worse(hypothesis)}, perhaps {by}"
 
 
 def cut_answers(observed: Observations) -> str:
@@ -117,7 +117,7 @@ def _reach(hypothesis: Hypothesis, lower: float) -> str:
     elif lower >= 0:
         text = "not proven to be better"
     else:
-        text = f"could be {_worse(hypothesis)} by up to {_share(hypothesis, -lower, apart_from=observed.margin)}"
+        text = f"could be {worse(hypothesis)} by up to {_share(hypothesis, -lower, apart_from=observed.margin)}"
     return text
 
 
@@ -319,7 +319,7 @@ def figure(value: float, unit: str | None = None, *, apart_from: float | None = 
     return f"{text} {unit}" if unit else text
 
 
-def _allowed(hypothesis: Hypothesis) -> str:
+def allowed(hypothesis: Hypothesis) -> str:
     """The margin in words."""
     return _share(hypothesis, hypothesis.observed.margin)
 
@@ -349,7 +349,8 @@ def _misleads(value: float, places: int, apart_from: float | None) -> bool:
     return reads_as_zero or (apart_from is not None and value != apart_from and rounded == round(apart_from, places))
 
 
-def _worse(hypothesis: Hypothesis) -> str:
+def worse(hypothesis: Hypothesis) -> str:
+    """The direction that is worse, or in which it differs: "lower" or "higher"."""
     if isinstance(hypothesis.contrast, SameContrast):
         return "lower" if hypothesis.contrast.is_lower else "higher"
     return "lower" if hypothesis.observed.higher_is_better else "higher"

@@ -37,6 +37,7 @@ from tests.bench import (
     bench_reruns,
     bench_retrieval,
     bench_review,
+    bench_slices,
     bench_weights,
     sampling,
 )
@@ -88,6 +89,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "reruns": bench_reruns.reruns,
         "retrieval": bench_retrieval.retrieval,
         "review": bench_review.review,
+        "slices": bench_slices.slices,
         "vllm": vllm,
         "weights": lambda folder: bench_weights.weights(folder, repeats),
     }

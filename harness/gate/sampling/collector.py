@@ -18,6 +18,7 @@ from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, chang
 from harness.gate.evaluations.exceptions import describe
 from harness.gate.evaluations.kinds import against_aim, aimed, misfits, two_kinds, without_ratio
 from harness.gate.evaluations.score_table import ScoreTable, failed_measure
+from harness.gate.evaluations.slices import case_slices
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.gate.sampling.judges import CountedBodies, Judges
@@ -68,6 +69,8 @@ class Collector:
         self._positions = {case: position for position, case in enumerate(order.cases)}
         self._left = [sum(1 for role in self.roles for _ in order.bodies(step, role)) for step in range(order.n_steps)]
         self.entry = entry
+        drawn = entry.order(evaluation) or order.cases
+        self._slices = case_slices(evaluation.plan.slices, evaluation.cases, drawn, entry.horizon)
         self._upto: int | None = None
         self._numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
         self._tables = {role: ScoreTable(self._numbers, order.n_of(role)) for role in self.roles}
@@ -341,6 +344,9 @@ class Collector:
             is_same=plan.aim == "same",
             margin_is_relative=plan.margin_is_relative,
             in_blocks=plan.blocks is not None,
+            slices=self._slices,
+            slice_margin=0.0 if plan.slices is None else plan.slices.margin,
+            slices_required=plan.slices is not None and plan.slices.required,
         )
         return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 

@@ -229,10 +229,10 @@ class Collection:
         check_fields(item.function, cases, where=where)
         every, cases = len(cases), self._selected(cases)
         plan = with_design(plan, len(cases), self.settings.confidence_level)
-        check_evaluation(plan, cases, where=where)
+        part = len(cases) < every
+        check_evaluation(plan, cases, where=where, is_part=part)
         wants = _wanted(item)
         rubrics = Rubrics(self._folders(item))
-        part = len(cases) < every
         evaluation = Evaluation(
             self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
         )
@@ -262,9 +262,9 @@ class Collection:
         self._cases[item] = evaluated.cases
         cases = self._selected(evaluated.cases)
         plan = with_design(plan, len(cases), self.settings.confidence_level)
-        check_evaluation(plan, cases, where=item.nodeid)
-        over_all = evaluated.metrics.over_all
         part = len(cases) < len(evaluated.cases)
+        check_evaluation(plan, cases, where=item.nodeid, is_part=part)
+        over_all = evaluated.metrics.over_all
         return Evaluation(
             self._id(item), plan, cases, evaluated.body, self._classify, aggregation=over_all, is_part=part
         )

@@ -23,6 +23,7 @@ from harness.reporting.wording.interruption import GO_ON, interrupted, progress
 from harness.reporting.wording.judges import judge_notes
 from harness.reporting.wording.operations import flops_in_words
 from harness.reporting.wording.recorded import recorded_notes
+from harness.reporting.wording.slices import slice_lines
 from harness.reporting.wording.waiting import review_step
 
 __all__ = [
@@ -93,6 +94,8 @@ def render(
     if unseen:
         lines += wrap(f"    and {count(unseen)} more that did not pass; -v shows all, so does the report", width)
     lines += greens(report, hidden, width) if shown else ["", *greens(report, hidden, width)] if hidden else []
+    if told := slice_lines(report, width, layout.encoding, every=layout.verbosity > 0):
+        lines += ["", *told]
     if changes is None:
         changes = shown_changes(report, of_passed=layout.verbosity > 1)
     if changes:
@@ -286,7 +289,9 @@ def ranges(shown: Sequence[TableRow], confidence_level: float) -> list[str]:
     inside = f"{sure} the true score lies inside its range"
     if not any(row.difference for row in shown):
         return [inside + early]
-    return [f"{inside}; of a difference each end holds by itself {sure}{early}"]
+    apart = any(row.verdict.slices and not row.verdict.slices_required for row in shown)
+    slices = ", of slices those of all of them together" if apart else ""
+    return [f"{inside}; of a difference each end holds by itself {sure}{slices}{early}"]
 
 
 def notes(report: Report, encoding: str) -> list[str]:

@@ -71,6 +71,9 @@ function showSheet(...content) {
         "div",
         { class: "sums" },
         ...metrics.map(([entry, number]) => sum(at(number), metrics.length > 1 ? entry.metric : null)),
+        fieldsOf(each).length
+          ? element("p", { class: "soft" }, fieldsOf(each).map(([name, value]) => visible(`${name} ${value}`)).join(" · "))
+          : null,
       ),
       ...content,
     ),
