@@ -82,7 +82,8 @@ def _folder(source: str | Path, folders: Sequence[Path]) -> Path | None:
 def _read_folder(folder: Path) -> tuple[FiledCase, ...]:
     """All cases of the files named `cases` in a folder, and of the documents that a task of lm-eval asks about.
 
-    Other files are no cases, for people keep what a model is trained on beside them. A document of a task that has no id is called by its number.
+    Other files are no cases, for people keep what a model is trained on beside them. A document of a task that has no
+    id is called by its number.
     """
     found: list[FiledCase] = []
     for path in sorted(path for path in folder.rglob("*") if path.suffix in CASE_SUFFIXES):
