@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     )
     from harness.gate.history.preferences import Preferences, stored_preferences
     from harness.models.retrieval.index import Find, Retriever
+    from harness.notebook.comparison import compare
+    from harness.notebook.drawing import Plot
+    from harness.notebook.runs import LoadedRun, load_run
+    from harness.notebook.weighing import Weighing
     from harness.records import Case, Measure, Report, Sample, Score, TokenLogprob, Verdict, VerdictKind
     from harness.records.report_json import read_report
     from harness.requests import Model
@@ -74,9 +78,11 @@ __all__ = [
     "JudgeError",
     "Lesson",
     "Load",
+    "LoadedRun",
     "Measure",
     "Model",
     "NotInLineageError",
+    "Plot",
     "Preferences",
     "Reference",
     "Repeated",
@@ -104,8 +110,11 @@ __all__ = [
     "UsageError",
     "Verdict",
     "VerdictKind",
+    "Weighing",
     "Weights",
     "checks",
+    "compare",
+    "load_run",
     "read_report",
     "statistics",
     "stored_preferences",
@@ -124,6 +133,10 @@ _NAMES = {
     "NotInLineageError RubricError ScoreError SettingsError SteelyardError StoreError UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.models.retrieval.index": "Find Retriever",
+    "harness.notebook.comparison": "compare",
+    "harness.notebook.drawing": "Plot",
+    "harness.notebook.runs": "LoadedRun load_run",
+    "harness.notebook.weighing": "Weighing",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",
     "harness.records.report_json": "read_report",
     "harness.requests": "Model",
