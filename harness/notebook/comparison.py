@@ -17,13 +17,14 @@ from harness.gate.evaluations.evaluation import EvaluationPlan, read_plan
 from harness.gate.evaluations.kinds import misfits, without_ratio
 from harness.gate.history.comparison import Comparison, ComparisonOptions, sides
 from harness.gate.history.comparison import compare as weigh
-from harness.notebook.runs import LoadedRun, open_place
+from harness.notebook.runs import LoadedRun, open_place, place_of
 from harness.notebook.scores import PairedScores, paired_scores
 from harness.notebook.weighing import Weighing
 from harness.records import Measure, Report, Usage, VersionRef
 from harness.reporting.shared.names import find_evaluations
 from harness.reporting.terminal.comparison import notes
 from harness.scoring.results import METRIC, Reading, read_result
+from harness.store.location import without_password
 
 _WHERE = "compare"
 _OF_THE_MARKER = ("margin", "threshold", "aim", "about")
@@ -190,9 +191,12 @@ def _of_runs(new: str | LoadedRun, old: Any, rule: Mapping[str, Any]) -> Weighin
     if not isinstance(old, str | LoadedRun | None):
         raise UsageError("compare: new is a stored run and old is none; two runs are weighed, or two tables of scores.")
     loaded = [each for each in (new, old) if isinstance(each, LoadedRun)]
-    places = {*(each.store for each in loaded), *([rule["store"]] if "store" in rule else [])}
+    places = dict.fromkeys([*(each.store for each in loaded), *([place_of(rule["store"])] if "store" in rule else [])])
     if len(places) > 1:
-        raise UsageError(f"compare: the runs are in different stores ({', '.join(map(str, places))}); merge one first.")
+        named = ", ".join(map(without_password, places))
+        raise UsageError(
+            f"compare: the runs are in different stores ({named}); `steelyard store merge` joins them."
+        )
     ours = new.id if isinstance(new, LoadedRun) else new
     theirs = ours if old is None else old.id if isinstance(old, LoadedRun) else old
     with open_place(next(iter(places), None)) as store:

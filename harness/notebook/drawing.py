@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 
 from harness.records import Report, Verdict, VerdictKind
-from harness.reporting.shared.differences import difference_in_words, margin_against
+from harness.reporting.shared.differences import Against, difference_in_words, margin_against
 from harness.reporting.shared.figures import figure, plural
 from harness.reporting.shared.names import row_names
 from harness.reporting.shared.text import printable
@@ -95,7 +95,7 @@ def _in_margins(entry: Verdict) -> float:
     return 1 / margin if margin else 1.0
 
 
-def _against(entry: Verdict) -> str:
+def _against(entry: Verdict) -> Against:
     return "threshold" if entry.baseline is None else "baseline"
 
 

@@ -109,7 +109,7 @@ def load_run(run: str | Path = LATEST, *, store: str | Path | None = None) -> Lo
         UsageError: there is no such run, or it did not come to its end.
         StoreError: there is no such store, or it can't be read.
     """
-    place = _url(store)
+    place = place_of(store)
     path = Path(run)
     if isinstance(run, Path) or path.is_file() or (path / FILE_NAME).is_file():
         return LoadedRun(read_report(path), place)
@@ -120,10 +120,11 @@ def load_run(run: str | Path = LATEST, *, store: str | Path | None = None) -> Lo
 
 def open_place(store: str | Path | None) -> Store:
     """The store at a place, or the one of the settings, to be read."""
-    return Store.open(_url(store), readonly=True)
+    return Store.open(place_of(store), readonly=True)
 
 
-def _url(store: str | Path | None) -> str:
+def place_of(store: str | Path | None) -> str:
+    """The URL or the whole path of a store; of the one of the settings where none is given."""
     return store_url(settings_with_store(None if store is None else str(store)))
 
 
