@@ -109,7 +109,7 @@ def test_a_run_and_its_baseline_come_to_the_report_of_their_gate(gate: Project) 
     assert chosen.difference is not None
     assert chosen.difference.low == report["evaluations"][1]["difference"]["low"]
     turned = compare("good", load_run("bad").id, margin=0.3, case="c00*")
-    assert [entry.n_cases for entry in turned.evaluations] == [10, 10]
+    assert [entry.n_cases for entry in turned.evaluations if entry.id.endswith("second")] == [10]
     clustered = next(entry for entry in report["evaluations"] if entry["id"].endswith("second"))
     assert clustered["clusters_known_by"] == "field"
 
