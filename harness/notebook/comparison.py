@@ -194,9 +194,7 @@ def _of_runs(new: str | LoadedRun, old: Any, rule: Mapping[str, Any]) -> Weighin
     places = dict.fromkeys([*(each.store for each in loaded), *([place_of(rule["store"])] if "store" in rule else [])])
     if len(places) > 1:
         named = ", ".join(map(without_password, places))
-        raise UsageError(
-            f"compare: the runs are in different stores ({named}); `steelyard store merge` joins them."
-        )
+        raise UsageError(f"compare: the runs are in different stores ({named}); `steelyard store merge` joins them.")
     ours = new.id if isinstance(new, LoadedRun) else new
     theirs = ours if old is None else old.id if isinstance(old, LoadedRun) else old
     with open_place(next(iter(places), None)) as store:

@@ -19,15 +19,16 @@ _MOST_ROWS = 40
 _WIDTH, _LEFT, _RIGHT, _ROW, _TOP = 760, 230, 560, 26, 34
 _NAME_CELLS = 34
 _STYLE = """
-svg{--paper:#fff;--ink:#17202b;--faint:#5b6673;--line:#9aa5b1;--band:#eef1f4;--green:#1f7138;--amber:#a4560a;--red:#b3261e}
-@media (prefers-color-scheme:dark){svg{--paper:#12171d;--ink:#e6ebf1;--faint:#9aa7b5;--line:#64717f;--band:#1f2731;
---green:#74cf8f;--amber:#f0ad62;--red:#f2938c}}
-text{font-family:system-ui,-apple-system,"Segoe UI","Liberation Sans",Arial,sans-serif;font-size:12px;fill:var(--ink)}
-.faint{fill:var(--faint)}.end{text-anchor:end}.middle{text-anchor:middle}.paper{fill:var(--paper)}.band{fill:var(--band)}
-.axis{stroke:var(--line);stroke-width:1}.margin{stroke:var(--ink);stroke-width:2}.bounds{stroke-width:3}
-.passed{stroke:var(--green);fill:var(--green)}.inconclusive{stroke:var(--amber);fill:var(--amber)}
-.regressed,.failed,.error{stroke:var(--red);fill:var(--red)}
-"""
+&{--paper:#fff;--ink:#17202b;--faint:#5b6673;--line:#9aa5b1;--green:#1f7138;--amber:#a4560a;--red:#b3261e}
+@media (prefers-color-scheme:dark){&{--paper:#12171d;--ink:#e6ebf1;--faint:#9aa7b5;--line:#64717f;--green:#74cf8f;
+--amber:#f0ad62;--red:#f2938c}}
+& text{font-family:system-ui,-apple-system,"Segoe UI","Liberation Sans",Arial,sans-serif;font-size:12px;fill:var(--ink)}
+& .faint{fill:var(--faint)} & .end{text-anchor:end} & .middle{text-anchor:middle} & .paper{fill:var(--paper)}
+& .axis{stroke:var(--line);stroke-width:1} & .margin{stroke:var(--ink);stroke-width:2} & .bounds{stroke-width:3}
+& .passed{stroke:var(--green);fill:var(--green)} & .inconclusive{stroke:var(--amber);fill:var(--amber)}
+& .regressed,& .failed,& .error{stroke:var(--red);fill:var(--red)}
+""".replace("&", ".steelyard-plot")
+"""Of this picture alone: a notebook puts it into its page, where a style holds for all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def _svg(bars: Sequence[_Bar], title: str, left_out: str) -> str:
     label = escape("; ".join(f"{bar.name}: {bar.verdict}, {bar.words}" for bar in bars) or title, quote=True)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
-        f'role="img" aria-label="{label}">\n<style>{_STYLE}</style>\n'
+        f'class="steelyard-plot" role="img" aria-label="{label}">\n<style>{_STYLE}</style>\n'
         f'<rect width="{_WIDTH}" height="{height}" class="paper"/>\n' + "\n".join(drawn) + "\n</svg>\n"
     )
 

@@ -17,7 +17,8 @@ _INK = {
     VerdictKind.FAILED: "#b3261e",
     VerdictKind.ERROR: "#b3261e",
 }
-_CELL = 'style="text-align:left;vertical-align:top;padding:2px 12px 2px 0"'
+_CELL = 'style="text-align:left;vertical-align:top;padding:2px 12px 2px 0;white-space:nowrap"'
+_TEXT_CELL = _CELL.replace("nowrap", "normal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,17 @@ class Weighing:
         head = "".join(f"<th {_CELL}>{title}</th>" for title in ("verdict", *filled))
         body = "".join(
             f'<tr><td {_CELL}><b style="color:{_INK[row.verdict.verdict]}">{row.verdict.verdict}</b></td>'
-            + "".join(f"<td {_CELL}>{escape(texts[place])}</td>" for texts in filled.values())
+            + "".join(
+                f"<td {_TEXT_CELL if title == 'why' else _CELL}>{escape(texts[place])}</td>"
+                for title, texts in filled.items()
+            )
             + "</tr>"
             for place, row in enumerate(shown)
         )
         notes = "".join(f"<div>{escape(note)}</div>" for note in self.notes)
-        title = f'<b style="color:{_INK[self.report.verdict]}">{escape(headline(self.report))}</b>'
+        first = f'<b style="color:{_INK[self.report.verdict]}">{escape(headline(self.report))}</b>'
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f"<div>{title}{table}{notes}{self.plot().svg}</div>"
+        return f"<div>{first}{table}{notes}{self.plot().svg}</div>"
 
 
 def _why(row: TableRow) -> str:
