@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.config import Settings, load_settings
+from harness.config import Settings, VersionSettings, load_settings
 from harness.config.asking import understood
 from harness.config.repository.git import Repository
 from harness.config.repository.history import asks_for_the_same, differing, is_same_version, settings_at
@@ -17,6 +17,8 @@ from harness.gate.baselines.chosen import file_named
 from harness.gate.changes.dependencies import Dependencies, EvaluationCode
 from harness.records import SelectedEvaluation, Selection
 
+_MADE_OF = ("teacher", "data", "weights", "folder", "passages")
+"""The settings of a step that name a version or a file."""
 _FOR_ALL = re.compile(
     r"(.+\.lock|requirements.*\.(txt|in)|constraints.*\.txt|pylock.*\.toml|conda-lock\.yml|environment\.ya?ml|Pipfile"
     r"|setup\.(py|cfg)|pytest\.(ini|toml)|\.pytest\.(ini|toml)|tox\.ini|Dockerfile.*|Containerfile.*|\.python-version"
@@ -127,6 +129,7 @@ class Selector:
             yield f"version {name!r} could not be read at {self._ref}"
         elif not is_same_version(readable[name], now):
             yield f"version {name!r} changed"
+        yield from self._why_made_of(before, now)
         if now.is_registered and "@" in str(now.engine_options["weights"]):
             yield f"what {now.engine_options['weights']} was at {self._ref} can't be told: an alias moves"
         if name in self._settings.corpora:
@@ -139,6 +142,16 @@ class Selector:
                 continue
             if found is not None:
                 yield found
+
+    def _why_made_of(self, before: Settings, version: VersionSettings) -> Iterator[str]:
+        """Yield the reasons why what a version is made of may be another: versions and files that its steps name."""
+        named = [getattr(step.settings, name, None) for step in version.steps for name in _MADE_OF]
+        for each in filter(None, named):
+            if each in self._settings.versions:
+                yield from self._why_version(before, each)
+            else:
+                place = self._settings.root / Path(each).expanduser()
+                yield from filter(None, [self._dependencies.why_file(place, f"of version {version.name!r}")])
 
     def _why_corpus(self, before: Settings, name: str) -> Iterator[str]:
         """Yield the reasons why a corpus may be built otherwise: its own steps, and the versions that it asks."""
