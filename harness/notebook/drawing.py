@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
@@ -35,7 +35,7 @@ _STYLE = """
 class Plot:
     """A picture as SVG, which notebooks show."""
 
-    svg: str
+    svg: str = field(repr=False)
 
     def save(self, path: str | Path) -> Path:
         """Write it to a file, and give its path."""

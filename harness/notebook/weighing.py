@@ -21,7 +21,7 @@ _CELL = 'style="text-align:left;vertical-align:top;padding:2px 12px 2px 0;white-
 _TEXT_CELL = _CELL.replace("nowrap", "normal")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Weighing:
     """What a comparison comes to.
 
@@ -77,6 +77,9 @@ class Weighing:
     def plot(self) -> Plot:
         """The differences with their bounds and margins, the worst first; a notebook shows it, `save` writes it."""
         return plotted(self.report)
+
+    def __repr__(self) -> str:
+        return f"<Weighing {self.verdict}: {self.reason}>"
 
     def __str__(self) -> str:
         lines = render(self.report, Layout(verbosity=1), steps=())

@@ -83,4 +83,5 @@ def test_what_has_no_bounds_or_no_difference_is_drawn_as_far_as_it_is_known() ->
 
 def test_it_is_saved_as_a_file(tmp_path: Path) -> None:
     plot = plotted(examples.report(entry("test_a")))
+    assert repr(plot) == "Plot()"
     assert plot.save(tmp_path / "a.svg").read_text("utf-8") == plot.svg == plot._repr_svg_()

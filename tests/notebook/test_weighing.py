@@ -31,6 +31,7 @@ def test_of_several_evaluations_the_worst_is_told() -> None:
     )
     assert (weighing.verdict, weighing.reason) == (VerdictKind.REGRESSED, "because <regressed>")
     assert weighing.difference == weighing.evaluations[2].difference
+    assert repr(weighing) == "<Weighing regressed: because <regressed>>"
     assert (weighing.value, weighing.low, weighing.high) == (-0.2, -0.2, -0.1)
 
 
