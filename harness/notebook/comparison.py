@@ -69,7 +69,7 @@ def compare(new: Any, old: Any = None, **rule: Unpack[WeighingRule]) -> Weighing
     >>> import numpy as np
     >>> verdict = compare(np.ones((60, 5)), np.ones((60, 5)), margin=0.1)
     >>> print(verdict.verdict, round(verdict.low, 2))
-    passed -0.06
+    passed -0.01
 
     Args:
         new: what is under test: scores as an array, (n_cases,) or (n_cases, n_samples) with NaN for what is missing;
