@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     )
     from harness.gate.history.preferences import Preferences, stored_preferences
     from harness.models.retrieval.index import Find, Retriever
+    from harness.notebook.comparison import compare
+    from harness.notebook.drawing import Plot
+    from harness.notebook.runs import LoadedRun, load_run
+    from harness.notebook.weighing import Weighing
     from harness.records import Case, Measure, Report, Sample, Score, TokenLogprob, Verdict, VerdictKind
     from harness.records.report_json import read_report
     from harness.requests import Model
@@ -77,10 +81,12 @@ __all__ = [
     "JudgeError",
     "Lesson",
     "Load",
+    "LoadedRun",
     "Measure",
     "Model",
     "NotInLineageError",
     "PartlyAnsweredError",
+    "Plot",
     "Preferences",
     "Reference",
     "Repeated",
@@ -110,8 +116,11 @@ __all__ = [
     "UsageError",
     "Verdict",
     "VerdictKind",
+    "Weighing",
     "Weights",
     "checks",
+    "compare",
+    "load_run",
     "read_report",
     "statistics",
     "stored_preferences",
@@ -131,6 +140,10 @@ _NAMES = {
     "UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.models.retrieval.index": "Find Retriever",
+    "harness.notebook.comparison": "compare",
+    "harness.notebook.drawing": "Plot",
+    "harness.notebook.runs": "LoadedRun load_run",
+    "harness.notebook.weighing": "Weighing",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",
     "harness.records.report_json": "read_report",
     "harness.requests": "Model",

@@ -134,4 +134,4 @@ def test_a_user_never_makes_a_sync_model() -> None:
 
 
 def test_marked_mistakes_are_there() -> None:
-    assert len(lines_marked_wrong()) == 8
+    assert len(lines_marked_wrong()) == 9

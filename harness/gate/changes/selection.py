@@ -20,6 +20,8 @@ from harness.models.application.spec import COMMAND, PYTHON, folder_of
 from harness.models.spec import engine_spec
 from harness.records import SelectedEvaluation, Selection
 
+_MADE_OF = ("teacher", "data", "weights", "folder", "passages")
+"""The settings of a step that name a version or a file."""
 _FOR_ALL = re.compile(
     r"(.+\.lock|requirements.*\.(txt|in)|constraints.*\.txt|pylock.*\.toml|conda-lock\.yml|environment\.ya?ml|Pipfile"
     r"|setup\.(py|cfg)|pytest\.(ini|toml)|\.pytest\.(ini|toml)|tox\.ini|Dockerfile.*|Containerfile.*|\.python-version"
@@ -133,6 +135,7 @@ class Selector:
             yield f"version {name!r} could not be read at {self._ref}"
         elif not is_same_version(readable[name], now):
             yield f"version {name!r} changed"
+        yield from self._why_made_of(before, now)
         if now.is_registered and "@" in str(now.engine_options["weights"]):
             yield f"what {now.engine_options['weights']} was at {self._ref} can't be told: an alias moves"
         if name in self._settings.corpora:
@@ -156,6 +159,16 @@ class Selector:
         if found.are_all and self._changed.paths:
             yield f"{min(self._changed.paths).relative_to(self._changed.root).as_posix()} changed, {what}"
         yield from filter(None, (self._dependencies.why_file(file, what) for file in found.files))
+
+    def _why_made_of(self, before: Settings, version: VersionSettings) -> Iterator[str]:
+        """Yield the reasons why what a version is made of may be another: versions and files that its steps name."""
+        named = [getattr(step.settings, name, None) for step in version.steps for name in _MADE_OF]
+        for each in filter(None, named):
+            if each in self._settings.versions:
+                yield from self._why_version(before, each)
+            else:
+                place = self._settings.root / Path(each).expanduser()
+                yield from filter(None, [self._dependencies.why_file(place, f"of version {version.name!r}")])
 
     def _why_corpus(self, before: Settings, name: str) -> Iterator[str]:
         """Yield the reasons why a corpus may be built otherwise: its own steps, and the versions that it asks."""

@@ -33,8 +33,7 @@ from harness.records import Role, Selection
 from harness.requests import Sampler, SampleSource
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built
-from harness.stages.fixtures import fits
-from harness.stages.lineage import Lineages, StageContext
+from harness.stages.lineage import Lineages, StageContext, can_have
 from harness.store import Store, new_run_id, store_url
 
 if TYPE_CHECKING:
@@ -281,8 +280,8 @@ def _enter(
     if recording is not None:
         against = recording.version.fingerprint
     required = (each for each in options.evaluations if each.plan.threshold is not None or against)
-    is_corpus = not answers(candidate.version.settings)
-    asked = [each for each in required if not each.is_part and fits(each.taken, is_corpus=is_corpus)]
+    version = candidate.version.settings
+    asked = [each for each in required if not each.is_part and can_have(settings, version, each.taken)]
     if not asked:
         return {}
     ages = [each.version.settings.max_age_s for each in sources if each is not None]

@@ -101,13 +101,13 @@ class Collection:
     def _may_run(self, item: pytest.Function) -> bool:
         """Whether an evaluation can be run for what is under test, a model or a corpus."""
         from harness.config.roles import candidate_name
-        from harness.stages.fixtures import fits
+        from harness.stages.lineage import can_have
 
         mark = item.get_closest_marker("evaluation")
         keywords = {} if mark is None else mark.kwargs
         asks = "task" in keywords or keywords.get("weighs") == "judge"
         taken = _wanted(item) | (frozenset({"model"}) if asks else frozenset())
-        return fits(taken, is_corpus=candidate_name(self.settings) in self.settings.corpora)
+        return can_have(self.settings, self.settings.version(candidate_name(self.settings)), taken)
 
     def _noted(self) -> dict[str, Any]:
         """What the store keeps of cases and choice."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from harness.records import Verdict, VersionRef
+from harness.errors import SettingsError, choices
+from harness.records import Report, Verdict, VersionRef
 from harness.reporting.shared.figures import plural
 
 _DIGITS = 12
@@ -47,6 +49,28 @@ def row_names(verdicts: Sequence[Verdict]) -> list[str]:
     return [
         f"{names[verdict.id]} {verdict.metric}" if times[verdict.id] > 1 else names[verdict.id] for verdict in verdicts
     ]
+
+
+def find_evaluations(pattern: str, report: Report, *, where: str) -> set[str]:
+    """The evaluations of a report whose id, or name in the table, or test function, matches a shell pattern.
+
+    Args:
+        where: what the pattern was given as, for the message.
+
+    Raises:
+        SettingsError: there is none; the message lists the names.
+    """
+    names = display_names(verdict.id for verdict in report.evaluations)
+    found = {
+        identity
+        for identity, name in names.items()
+        if any(
+            each == pattern or fnmatch.fnmatchcase(each, pattern) for each in (identity, name, name.rpartition("/")[2])
+        )
+    }
+    if not found:
+        raise SettingsError(f"{where}: {choices('evaluation', pattern, names.values())}")
+    return found
 
 
 def _parts(identity: str) -> tuple[list[str], str, str]:

@@ -115,3 +115,12 @@ def regressed(path: Path) -> list[str]:
 def estimated() -> MeanEstimate:
     assert holm([0.01, 0.2], 0.05).any()
     return assert_type(clustered_mean([[1, 0], [1, 1]]), MeanEstimate)
+
+
+def weighed() -> tuple[float, float]:
+    verdict = assert_type(harness.compare([1.0, 0.0], [1.0, 1.0], margin="5 %", unit="s"), harness.Weighing)
+    run = assert_type(harness.load_run("latest", store="store.db"), harness.LoadedRun)
+    found = harness.compare(run, "old", case="a*", margin=0.1)
+    assert found.verdict is run.report.verdict
+    verdict.plot().save("difference.svg")
+    return assert_type(verdict.low, float), assert_type(found.high, float)

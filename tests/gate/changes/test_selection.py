@@ -42,6 +42,14 @@ system = "Unused."
 engine = "transformers"
 weights = "weights/tuned"
 
+[models.student]
+engine = "transformers"
+distilled = { teacher = "tuned", data = "clean", student = { layers = 2 } }
+
+[models.sorter]
+base = "student"
+adapter = { data = "train.jsonl" }
+
 [corpora.raw]
 documents = "web"
 
@@ -265,3 +273,18 @@ def test_a_recipe_that_changed_concerns_all_that_weigh_it(
 ) -> None:
     rewrite(folder, before, after)
     assert reasons(folder, candidate="clean", baseline="none")[0] == reason
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("train.jsonl", "train.jsonl changed, of version 'sorter'"),
+        ("web/a.jsonl", "web/a.jsonl changed, of version 'clean'"),
+        ("filters/words.py", "filters/words.py changed, which filters/own.py imports"),
+        ("weights/tuned/adapter.json", "weights/tuned/adapter.json changed, of version 'tuned'"),
+        ("filters/other.py", None),
+    ],
+)
+def test_what_a_model_was_trained_on_concerns_all_that_weigh_it(folder: Path, file: str, reason: str | None) -> None:
+    write(folder, file, "N = 4\n")
+    assert reasons(folder, candidate="sorter", baseline="none")[0] == reason
