@@ -125,7 +125,7 @@ def retriever(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def needles(request: pytest.FixtureRequest) -> object:
-    """Prompts of a length in the tokens of the version under test, with facts at a depth: `plant(task, tokens, depth)`."""
+    """Prompts of a length in the version's own tokens, with facts at a depth: `plant(task, tokens, depth)`."""
     return _placeholder(request)
 
 

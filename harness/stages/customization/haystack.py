@@ -35,7 +35,16 @@ MEANINGS = (
     ("steers a jet across the Atlantic twice a week", "Who is a pilot?"),
 )
 """Facts, and questions that share no word with them that counts."""
-_WHO = ("A gardener", "The old woman", "A young man", "The neighbour", "Somebody", "The postman", "A child", "The tailor")
+_WHO = (
+    "A gardener",
+    "The old woman",
+    "A young man",
+    "The neighbour",
+    "Somebody",
+    "The postman",
+    "A child",
+    "The tailor",
+)
 _DID = (
     "walked slowly along the river",
     "sat down under the tall trees",
@@ -48,7 +57,15 @@ _DID = (
     "watered the roses behind the fence",
     "swept the leaves from the steps",
 )
-_WHEN = ("In the morning", "Later that day", "As always", "After lunch", "Towards evening", "Without a word", "Once more")
+_WHEN = (
+    "In the morning",
+    "Later that day",
+    "As always",
+    "After lunch",
+    "Towards evening",
+    "Without a word",
+    "Once more",
+)
 _THEN = (
     "and nobody took any notice",
     "while the clouds moved on",

@@ -1,8 +1,8 @@
 """The fixture `needles`: prompts of a given length that hold facts at a given depth, and a question about these.
 
 The tasks are those of C.-P. Hsieh and others (2024), RULER: What's the Real Context Size of Your Long-Context Language
-Models?, arXiv:2404.06654, and of A. Modarressi and others (2025), NoLiMa: Long-Context Evaluation Beyond Literal Matching,
-arXiv:2502.05167. Facts, questions and the text around them are this project's own, drawn from a seed.
+Models?, arXiv:2404.06654, and of A. Modarressi and others (2025), NoLiMa: Long-Context Evaluation Beyond Literal
+Matching, arXiv:2502.05167. Facts, questions and the text around them are this project's own, drawn from a seed.
 """
 
 from __future__ import annotations
@@ -185,9 +185,9 @@ class Needles:
     def _check_length(self, tokens: int) -> None:
         if tokens + ANSWER_TOKENS > self.window:
             raise UsageError(
-                f"A prompt of {tokens:,} tokens and an answer of {ANSWER_TOKENS} do not fit the window of {self.version}, "
-                f"which is {self.window:,}. Ask for {self.window - ANSWER_TOKENS:,} at most, or raise max_model_len where "
-                "the weights allow more."
+                f"A prompt of {tokens:,} tokens and an answer of {ANSWER_TOKENS} do not fit the window of "
+                f"{self.version}, which is {self.window:,}. Ask for {self.window - ANSWER_TOKENS:,} at most, or raise max_model_len "
+                "where the weights allow more."
             )
 
     def _check_whole(self, prompt: str, fact: str) -> None:
