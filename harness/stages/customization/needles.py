@@ -28,11 +28,14 @@ TASKS = ("single", "keys", "values", "tracing", "meaning")
 DEPTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 ANSWER_TOKENS = 24
 """Room that is kept for an answer."""
-_PROMPT = "Read this text.\n\n{text}\n\n{question}"
+_PROMPT = "Read this text. {text}\n\n{question}"
+"""The first fact follows a space as the others do: after a line end, tokenizers split a name otherwise."""
 _ID = re.compile(rf"({'|'.join(TASKS)})-(\d+)-(\d+)")
 _METRIC = re.compile(r"(\d+) tokens")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d),(?=\d)")
 _OTHERS = 3
+_FEWEST = 8
+"""Tokens of a generated sentence, which has 10 words and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ class Needles:
         self._check_length(tokens)
         generator = Random(f"{task} {depth} {seed}")
         plan = _PLANS[task](generator, depth)
-        text = list(haystack) if haystack is not None else sentences(generator, tokens)
+        text = list(haystack) if haystack is not None else sentences(generator, tokens // _FEWEST + 1)
         most = self._fitting(plan, text, tokens, is_given=haystack is not None)
         prompt = self._prompt(plan, text[:most])
         for fact in plan.facts:
@@ -186,8 +189,8 @@ class Needles:
         if tokens + ANSWER_TOKENS > self.window:
             raise UsageError(
                 f"A prompt of {tokens:,} tokens and an answer of {ANSWER_TOKENS} do not fit the window of "
-                f"{self.version}, which is {self.window:,}. Ask for {self.window - ANSWER_TOKENS:,} at most, or raise max_model_len "
-                "where the weights allow more."
+                f"{self.version}, which is {self.window:,}. Ask for {self.window - ANSWER_TOKENS:,} at most, or raise "
+                "max_model_len where the weights allow more."
             )
 
     def _check_whole(self, prompt: str, fact: str) -> None:

@@ -53,7 +53,7 @@ def test_a_prompt_is_as_long_as_asked_for_less_a_sentence(needles: Needles, task
 def test_the_first_fact_stands_at_the_depth(needles: Needles) -> None:
     for depth in (0.0, 0.25, 0.5, 0.75, 1.0):
         needle = needles.plant("single", 1000, depth, seed=3)
-        text = needle.prompt.split("\n\n")[1]
+        text = needle.prompt.split("\n\n")[0].removeprefix("Read this text. ")
         (fact,) = needle.facts
         at = text.index(fact) / (len(text) - len(fact))
         assert at == pytest.approx(depth, abs=0.02)
@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_facts_at_every_length_and_text_that_goes_o
     assert short == needles.plant("keys", 200, 1.0, seed=2)
     assert (short.facts, short.expected) == (long.facts, long.expected)
     plain = [
-        [part for part in each.prompt.split("\n\n")[1].split(". ") if "secret" not in part] for each in (short, long)
+        [part for part in each.prompt.split("\n\n")[0].split(". ") if "secret" not in part] for each in (short, long)
     ]
     assert plain[1][: len(plain[0]) - 1] == plain[0][:-1]
     assert needles.plant("keys", 200, 1.0, seed=3).facts != short.facts
