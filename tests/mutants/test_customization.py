@@ -17,7 +17,10 @@ TRIED = ("stems-lost", "needle-cut")
 
 
 def functions() -> set[str]:
-    paths = [ROOT / customization.SUITE / f"{module}.py" for module in customization.MODULES + customization.NEEDLES]
+    paths = [
+        ROOT / customization.SUITE / f"{module}.py"
+        for module in (*customization.MODULES, *customization.NEEDLES, *customization.ADAPTERS)
+    ]
     nodes = [node for path in paths for node in ast.parse(path.read_text(encoding="utf-8")).body]
     return {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
 
