@@ -101,7 +101,7 @@ def proportion_bands(means: npt.ArrayLike, counts: npt.ArrayLike, confidence_lev
     Examples
     --------
     >>> [(round(band.low, 3), round(band.high, 3)) for band in proportion_bands([0.5, 1.0], [20, 20])]
-    [(0.239, 0.761), (0.803, 1.0)]
+    [(0.246, 0.754), (0.803, 1.0)]
     """
     each, sizes = as_floats(means, "means"), as_floats(counts, "counts")
     if each.ndim != 1 or each.shape != sizes.shape or not len(each):
