@@ -9,7 +9,8 @@ from harness import Measure, Needles
 LENGTHS = (256, 512, 1024)
 SHARE = 0.85
 ANSWER = 24
-CASES = Needles.cases(count=3)
+SINGLE = Needles.cases(("single",), count=12)
+HARDER = Needles.cases(("keys", "values", "tracing", "meaning"), count=3)
 
 
 def planted(needles, case):
@@ -25,7 +26,7 @@ async def scores(model, needles, case):
 
 
 @pytest.mark.evaluation(
-    cases=CASES,
+    cases=SINGLE + HARDER,
     samples=1,
     design="fixed",
     requirement="Business: what a long text says is found in it, wherever it stands.",
@@ -35,9 +36,8 @@ async def test_needles(model, needles, case):
 
 
 @pytest.mark.evaluation(
-    cases=CASES,
+    cases=SINGLE,
     samples=1,
-    design="fixed",
     threshold=0.0,
     margin=0.001,
     requirement=f"Business: of what is found in a short text, {SHARE:.0%} at least is found in a longer one.",

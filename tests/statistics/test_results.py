@@ -26,7 +26,6 @@ RESULTS = {
     "independent_difference": statistics.independent_difference(SCORES[0], OTHERS[0]),
     "sign_flip_test": statistics.sign_flip_test(SCORES, OTHERS),
     "mean_ratio": statistics.mean_ratio(SCORES, OTHERS),
-    "effective_length": statistics.effective_length(SCORES.mean(axis=1, keepdims=True).repeat(2, axis=1), (1, 2)),
     "non_inferiority": statistics.non_inferiority(SCORES, OTHERS, 0.1),
     "equivalence": statistics.equivalence(SCORES, OTHERS, 0.1),
     "pass_at_k": statistics.pass_at_k([5, 6, 7], [1, 2, 7], 2),

@@ -44,14 +44,14 @@ class ContextCurve:
         evaluation: whose scores they are.
         length: how far the score of the shortest holds.
         points: by length, then by depth.
-        tasks: mean scores at each length, by task.
+        tasks: how far that of each task holds, by its own cases.
     """
 
     version: str
     evaluation: str
     length: EffectiveLength
     points: tuple[DepthPoint, ...]
-    tasks: Mapping[str, tuple[float, ...]]
+    tasks: Mapping[str, EffectiveLength]
 
 
 def context_curves(report: Report) -> list[ContextCurve]:
@@ -66,8 +66,13 @@ def context_curves(report: Report) -> list[ContextCurve]:
         for side in (report.candidate, report.baseline):
             role = "candidate" if side is report.candidate else "baseline"
             scores = _scores(verdicts, role)
-            if side is not None and len({tokens for _, tokens in scores}) > 1:
-                found.append(_curve(side.name, evaluation, scores, report.confidence_level))
+            lengths = sorted({tokens for _, tokens in scores})
+            ids = [
+                case for case in dict.fromkeys(case for case, _ in scores) if all((case, n) in scores for n in lengths)
+            ]
+            if side is not None and len(lengths) > 1 and len(ids) > 1:
+                whole = {case: [scores[case, tokens] for tokens in lengths] for case in ids}
+                found.append(_curve((side.name, evaluation), lengths, whole, report.confidence_level))
     return found
 
 
@@ -88,31 +93,31 @@ def _score(case: CaseResult, role: str) -> float | None:
 
 
 def _curve(
-    version: str, evaluation: str, scores: Mapping[tuple[str, int], tuple[str, float, float]], level: float
+    names: tuple[str, str],
+    lengths: Sequence[int],
+    whole: Mapping[str, Sequence[tuple[str, float, float]]],
+    level: float,
 ) -> ContextCurve:
-    lengths = sorted({tokens for _, tokens in scores})
-    ids = [case for case in dict.fromkeys(case for case, _ in scores) if all((case, n) in scores for n in lengths)]
-    whole = {case: [scores[case, tokens][2] for tokens in lengths] for case in ids}
-    places = {case: scores[case, lengths[0]][:2] for case in ids}
+    """The curve of a version, from task, depth and score of each case at each length."""
+    scores = {case: [score for *_, score in each] for case, each in whole.items()}
+    depths, tasks = ({case: each[0][place] for case, each in whole.items()} for place in (1, 0))
     cells = [
-        (tokens, depth, [whole[case][place] for case in ids if places[case][1] == depth])
+        (tokens, depth, [each[place] for case, each in scores.items() if depths[case] == depth])
         for place, tokens in enumerate(lengths)
-        for depth in sorted({depth for _, depth in places.values()})
+        for depth in sorted(set(depths.values()))
     ]
     bands = proportion_bands([fmean(each) for *_, each in cells], [len(each) for *_, each in cells], level)
-    tasks = {
-        task: tuple(fmean(each) for each in zip(*(whole[case] for case in ids if places[case][0] == task), strict=True))
-        for task in dict.fromkeys(task for task, _ in places.values())
+    of_tasks = {
+        task: [each for case, each in scores.items() if tasks[case] == task] for task in dict.fromkeys(tasks.values())
     }
     return ContextCurve(
-        version,
-        evaluation,
-        effective_length(list(whole.values()), lengths, SHARE, level),
+        *names,
+        effective_length(list(scores.values()), lengths, SHARE, level),
         tuple(
-            DepthPoint(tokens, depth, fmean(each), band, len(each))
+            DepthPoint(tokens, float(depth), fmean(each), band, len(each))
             for (tokens, depth, each), band in zip(cells, bands, strict=True)
         ),
-        tasks,
+        {str(task): effective_length(each, lengths, SHARE, level) for task, each in of_tasks.items() if len(each) > 1},
     )
 
 
@@ -138,8 +143,9 @@ def context_lines(curve: ContextCurve, level: float, layout: Layout) -> list[str
     rows = [["tokens", "score", "share", "at least", *curve.tasks]]
     shares = [("", ""), *((figure(a), figure(b)) for a, b in zip(found.shares, found.bounds, strict=True))]
     for place, tokens in enumerate(found.lengths):
-        of_tasks = [figure(scores[place]) for scores in curve.tasks.values()]
+        of_tasks = [figure(each.means[place]) for each in curve.tasks.values()]
         rows.append([count(tokens), figure(found.means[place]), *shares[place], *of_tasks])
+    rows.append(["effective", "", "", count(found.length), *(count(each.length) for each in curve.tasks.values())])
     lines += [f"  {line}" for line in columns(rows)]
     lines += ["", *wrap(f"by depth; all bands hold together ({sure})", layout.width)]
     rows = [["tokens", "depth", "score", "low", "high", "0" + " " * (_PLOT - 2) + "1"]]
