@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from harness.scoring.judging import Judge
     from harness.scoring.judging.sync_judge import SyncJudge
     from harness.stages.customization.adapter import Adapter, AdapterEffect
+    from harness.stages.customization.needles import Needle, Needles
     from harness.stages.data.ablation.ablation import Ablation, SyncAblation
     from harness.stages.data.ablation.results import TrainedModel
     from harness.stages.data.corpus import Corpus, CorpusDocument, Explanation
@@ -84,6 +85,8 @@ __all__ = [
     "LoadedRun",
     "Measure",
     "Model",
+    "Needle",
+    "Needles",
     "NotInLineageError",
     "PartlyAnsweredError",
     "Plot",
@@ -153,6 +156,7 @@ _NAMES = {
     "harness.scoring.judging": "Judge",
     "harness.scoring.judging.sync_judge": "SyncJudge",
     "harness.stages.customization.adapter": "Adapter AdapterEffect",
+    "harness.stages.customization.needles": "Needle Needles",
     "harness.stages.data.ablation.ablation": "Ablation SyncAblation",
     "harness.stages.data.ablation.results": "TrainedModel",
     "harness.stages.data.corpus": "Corpus CorpusDocument Explanation",

@@ -124,6 +124,12 @@ def retriever(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
+def needles(request: pytest.FixtureRequest) -> object:
+    """Prompts of a length in the version's own tokens, with facts at a depth: `plant(task, tokens, depth)`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
 def reference(request: pytest.FixtureRequest) -> object:
     """The version's own weights in 32 bits: `compare` what its engine foresees of a text with what they do."""
     return _placeholder(request)
