@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.runs.players import Players
-from harness.gate.runs.prices import check_prices, spending_of
+from harness.gate.runs.prices import spending_of
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.seeds import seeds_in_words
@@ -27,7 +26,7 @@ from harness.gate.runs.versions import changed_versions, check_versions, version
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
 from harness.models.engine import Capability, Engine
-from harness.models.engine_creation import check_version, create_engine, engine_key
+from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
 from harness.records import Role, Selection
 from harness.requests import Sampler, SampleSource
