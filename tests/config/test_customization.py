@@ -94,6 +94,7 @@ def test_an_adapter_is_a_folder_or_trained(tmp_path: Path) -> None:
         ("distilled = { teacher = 'base', data = 'd', method = 'soft' }", "method = 'soft'"),
         ("distilled = { teacher = 'base', data = 'd', temperature = 0 }", "temperature = 0 is not above 0"),
         ("distilled = { teacher = 'base', data = 'd', hard_weight = 2 }", "hard_weight = 2 is outside"),
+        ("distilled = { teacher = 'base', data = 'd', precision = 'float16' }", "Did you mean 'bfloat16'"),
     ],
 )
 def test_what_can_not_be_is_refused_with_the_way_out(tmp_path: Path, table: str, message: str) -> None:

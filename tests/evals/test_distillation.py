@@ -29,16 +29,21 @@ def runs(text: str) -> set[tuple[str, ...]]:
 
 
 def told(lesson: dict[str, Any]) -> str:
-    return lesson.get("text") or f"{json.dumps(lesson['prompt'])} {lesson['answer']}"
+    prompt = lesson.get("messages", lesson.get("prompt"))
+    return lesson.get("text") or f"{json.dumps(prompt)} {lesson.get('answer', '')}"
 
 
 def test_there_are_as_many_as_the_page_says() -> None:
     lessons = lines(LESSONS / "lessons.jsonl")
-    kinds = Counter("text" if "text" in each else type(each["prompt"]).__name__ for each in lessons)
-    assert kinds == {"text": 103, "str": 50, "list": 12}
+    kinds = Counter(
+        next((kind for kind in ("text", "messages") if kind in each), "")
+        or type(each["prompt"]).__name__
+        for each in lessons
+    )
+    assert kinds == {"text": 103, "str": 50, "list": 12, "messages": 105}
     page = (LESSONS / "README.md").read_text(encoding="utf-8")
-    assert [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == [103, 50, 12]
-    row = r"^\| \[distillation/lessons\]\(distillation/lessons/README\.md\) \| 165 \|"
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == [103, 50, 12, 105]
+    row = r"^\| \[distillation/lessons\]\(distillation/lessons/README\.md\) \| 270 \|"
     assert re.search(row, (EVALS / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
 
 
@@ -81,6 +86,6 @@ def test_no_lesson_gives_a_short_question_away_with_its_answer() -> None:
 
 
 def written(lesson: dict[str, Any]) -> str:
-    prompt = lesson["prompt"]
+    prompt = lesson.get("messages", lesson.get("prompt"))
     asked = [prompt] if isinstance(prompt, str) else [message["content"] for message in prompt]
-    return "\n".join([*asked, lesson["answer"]])
+    return "\n".join([*asked, lesson.get("answer", "")])

@@ -40,7 +40,8 @@ def main() -> int:
             print(f"{outcome.mutant.name:20} {found:7} {_told(outcome.weighed)}", flush=True)
         if arguments.names:
             return 0 if all(each.is_found for each in outcomes) else 1
-        seeds = range(stage.FIRST_SEED, stage.FIRST_SEED + arguments.seeds)
+        first = getattr(stage, "FIRST_SEED", 0)
+        seeds = range(first, first + arguments.seeds)
         same = []
         for weighed in pool.map(lambda seed: stage.try_same(folder / f"same-{seed}", seed), seeds):
             same.append(weighed)

@@ -83,7 +83,7 @@ MUTANTS = (
         "prompt-unmasked",
         "the tokens of a prompt carry loss",
         "test_the_tokens_of_a_prompt_carry_no_loss",
-        patch=Patch(SEQUENCES, "(*[IGNORED] * len(prompt), *tokens[len(prompt) :])", "tokens"),
+        patch=Patch(SEQUENCES, "labels = [IGNORED] * len(whole)", "labels = list(whole)"),
     ),
     Mutant(
         "teacher-unigram",
@@ -98,7 +98,7 @@ MUTANTS = (
     Mutant(
         "teacher-shuffled",
         "what the teacher says is of another place",
-        "test_a_student_comes_nearer_to_its_teacher",
+        "test_what_is_said_at_other_places_brings_a_student_less_near",
         patch=Patch(STUDENTS, "if settings.shuffled:", "if True:"),
     ),
     Mutant(
@@ -122,6 +122,9 @@ MUTANTS = (
         ),
     ),
 )
+
+NOTES = """Here the fault is in the code that teaches, and what turns red is the test of training, on tiny models, whose
+name says what must hold. The tests of the code without a fault are run once for each seed, which is that of the hashes."""
 
 
 def new_project(folder: Path, _seed: str, _mutants: Sequence[Mutant] = ()) -> Path:

@@ -31,7 +31,8 @@ class TokenSequence:
 
 def make_sequences(texts: Iterable[TrainingText], tokenizer: Any, length: int) -> list[TokenSequence]:
     """The sequences of texts. Documents are joined, an end after each, and cut into sequences of the full length; a
-    prompt with its answer is a sequence of its own, whose loss is on the answer and its end.
+    prompt with its answer is a sequence of its own, whose loss is on the answer and its end, or on every answer of a
+    chat that is learned whole.
 
     Args:
         tokenizer: of transformers.
@@ -66,22 +67,27 @@ def _packed(documents: Sequence[TrainingText], tokenizer: Any, length: int) -> I
 def _answered(text: TrainingText, tokenizer: Any, length: int) -> TokenSequence:
     if not text.text:
         raise UsageError(f"The text {text.id!r} has a prompt and no answer to learn from.")
-    prompt = tokenizer.apply_chat_template(list(text.prompt), add_generation_prompt=True, return_dict=False)
-    whole = tokenizer.apply_chat_template(
-        [*text.prompt, {"role": "assistant", "content": text.text}], return_dict=False
-    )
-    if whole[: len(prompt)] != prompt:
+    messages = [*text.prompt, {"role": "assistant", "content": text.text}]
+    last = len(text.prompt)
+    whole = tokenizer.apply_chat_template(messages, return_dict=False)
+    labels = [IGNORED] * len(whole)
+    begins = []
+    for turn in [each for each in range(last) if text.learns_all and messages[each].get("role") == "assistant"] + [last]:
+        asked = tokenizer.apply_chat_template(messages[:turn], add_generation_prompt=True, return_dict=False)
+        answered = tokenizer.apply_chat_template(messages[: turn + 1], return_dict=False)
+        if whole[: len(answered)] != answered or answered[: len(asked)] != asked:
+            raise UsageError(
+                "The chat template writes a prompt otherwise once it is answered, so that the tokens of the answer "
+                "can't be told from those of the prompt."
+            )
+        begins.append(len(asked))
+        labels[len(asked) : len(answered)] = answered[len(asked) :]
+    if begins[0] >= length:
         raise UsageError(
-            "The chat template writes a prompt otherwise once it is answered, so that the tokens of the answer can't "
-            "be told from those of the prompt."
-        )
-    if len(prompt) >= length:
-        raise UsageError(
-            f"The prompt of {text.id!r} has {len(prompt)} tokens, and a sequence has {length}: nothing of its answer "
+            f"The prompt of {text.id!r} has {begins[0]} tokens, and a sequence has {length}: nothing of its answer "
             "would be learned. Take a larger length, or a shorter prompt."
         )
-    tokens = tuple(whole[:length])
-    return TokenSequence(tokens, (*[IGNORED] * len(prompt), *tokens[len(prompt) :]))
+    return TokenSequence(tuple(whole[:length]), tuple(labels[:length]))
 
 
 def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[TokenSequence]:

@@ -136,7 +136,6 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
         per_device_train_batch_size=settings.batch,
         max_completion_length=settings.length,
         gradient_checkpointing=False,
-        bf16=False,
     )
     student, teacher = (
         AutoModelForCausalLM.from_pretrained(str(folder), dtype="float32")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from harness.config import Settings
 from harness.errors import UsageError
@@ -24,11 +25,13 @@ class TrainingText:
         id: of the document or the line.
         text: a document, or the answer to the prompt; "" for a prompt whose answer somebody else gives.
         prompt: the messages that the text answers, and that carry no loss; () for a document.
+        learns_all: whether the answers among these messages are learned, too.
     """
 
     id: str
     text: str
     prompt: Messages = ()
+    learns_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +114,16 @@ def _of_line(line: str, number: int, where: str) -> TrainingText:
     prompt, answer = values.get("prompt"), values.get("answer", "")
     if isinstance(prompt, str) and prompt.strip() and isinstance(answer, str):
         return TrainingText(name, answer, ({"role": "user", "content": prompt},))
-    if (
-        isinstance(prompt, list)
-        and prompt
-        and all(isinstance(each, dict) for each in prompt)
-        and isinstance(answer, str)
-    ):
+    if _are_messages(prompt) and isinstance(answer, str):
         return TrainingText(name, answer, tuple(prompt))
+    messages = values.get("messages")
+    if _are_messages(messages) and len(messages) > 1 and messages[-1].get("role") == "assistant":
+        return TrainingText(name, str(messages[-1].get("content", "")), tuple(messages[:-1]), learns_all=True)
     raise UsageError(
-        f'{where} has no prompt; write {{"prompt": "…", "answer": "…"}}, the prompt a text or a list of messages, or '
-        '{"text": "…"}.'
+        f'{where} has no prompt; write {{"prompt": "…", "answer": "…"}}, the prompt a text or a list of messages, '
+        '{"messages": […]}, the last one of the assistant, or {"text": "…"}.'
     )
+
+
+def _are_messages(value: Any) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)

@@ -16,7 +16,7 @@ PLACES_AT_ONCE = 4096
 """Tokens computed at once: what is more in a step is computed in turns, whose gradients are added up."""
 
 _WARM_UP = 0.05
-_SAVES = 10
+_SAVES = 5
 
 
 def run_trainer(
@@ -90,6 +90,8 @@ def _arguments(request: TrainingRequest) -> Any:
 
 def common_arguments(request: TrainingRequest) -> dict[str, Any]:
     """What every trainer is told alike: how long, how fast, from which seed, and where it goes on from."""
+    import torch
+
     settings = request.settings
     return {
         "output_dir": str(request.folder),
@@ -100,6 +102,8 @@ def common_arguments(request: TrainingRequest) -> dict[str, Any]:
         "save_steps": max(1, settings.steps // _SAVES),
         "save_total_limit": 1,
         "logging_steps": 1,
+        "bf16": settings.precision == "bfloat16",
+        "use_cpu": not torch.cuda.is_available(),
         "seed": settings.seed,
         "report_to": [],
         "disable_tqdm": True,

@@ -86,6 +86,21 @@ def test_a_second_student_costs_no_teacher_and_the_same_seed_gives_the_same(sett
     assert built(settings, "student").steps[0].content == first.content
 
 
+def test_sixteen_bits_give_another_student_close_by(settings: Settings, tmp_path: Path) -> None:
+    """Only what is multiplied is rounded: the weights are 32 bits either way, and move alike."""
+    from safetensors.torch import load_file
+
+    short = load(tmp_path, TEXT + 'precision = "bfloat16"\n')
+    whole, rounded = (
+        load_file(Path(built(each, "student").engine_options["weights"]) / "model.safetensors")
+        for each in (settings, short)
+    )
+    apart = {name: (whole[name].float() - rounded[name].float()).abs().max().item() for name in whole}
+    assert 0 < max(apart.values()) < 6 * 0.001, "what six steps of this rate can move a weight by"
+    assert whole.keys() == rounded.keys()
+    assert {each.dtype for each in whole.values()} == {each.dtype for each in rounded.values()}
+
+
 def test_training_that_is_killed_goes_on_and_comes_to_the_same(settings: Settings, tmp_path: Path) -> None:
     whole = built(settings, "student").steps[0]
     Path(whole.folder or "").rename(tmp_path / "moved")

@@ -41,6 +41,16 @@ def test_the_tokens_of_a_prompt_carry_no_loss(tokenizer: Any) -> None:
     assert all(label in (IGNORED, token) for token, label in zip(found.tokens, found.labels, strict=True))
 
 
+def test_a_chat_that_is_learned_whole_has_loss_on_each_answer(tokenizer: Any) -> None:
+    chat = [("user", "Two?"), ("assistant", "Yes."), ("user", "Three?")]
+    messages = tuple({"role": role, "content": content} for role, content in chat)
+    (found,) = make_sequences([TrainingText("a", "No.", messages, learns_all=True)], tokenizer, 99)
+    (last,) = make_sequences([TrainingText("a", "No.", messages)], tokenizer, 99)
+    assert found.tokens == last.tokens
+    learned = [tokenizer.decode([token for token in each.labels if token != IGNORED]) for each in (found, last)]
+    assert learned == [" Yes.</s> No.</s>", " No.</s>"]
+
+
 def test_an_answer_beyond_the_length_is_cut(tokenizer: Any) -> None:
     (found,) = make_sequences([asked("Two?", "Yes, " * 50)], tokenizer, 40)
     assert len(found.tokens) == len(found.labels) == 40
