@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from harness.config.asking import understood
 from harness.config.repository.git import Repository
 from harness.config.repository.history import asks_for_the_same, differing, is_same_version, settings_at
 from harness.config.roles import NO_BASELINE, candidate_name
+from harness.config.versions import FILE, PROMPTS
 from harness.gate.baselines.chosen import file_named
 from harness.gate.changes.dependencies import Dependencies, EvaluationCode
 from harness.records import SelectedEvaluation, Selection
@@ -127,11 +129,18 @@ class Selector:
             yield f"version {name!r} could not be read at {self._ref}"
         elif not is_same_version(readable[name], now):
             yield f"version {name!r} changed"
-        if now.is_registered and "@" in str(now.engine_options["weights"]):
-            yield f"what {now.engine_options['weights']} was at {self._ref} can't be told: an alias moves"
+        of_registry = [str(now.engine_options["weights"])] if now.is_registered else []
+        of_registry += [place for place in now.texts_elsewhere.values() if place.startswith(PROMPTS)]
+        for place in of_registry:
+            if "@" in place:
+                yield f"what {place} was at {self._ref} can't be told: an alias moves"
         if name in self._settings.corpora:
             yield from self._why_corpus(before, name)
-        for text in _texts(now.engine_options):
+        steps = [asdict(step.settings) for step in now.steps]
+        for other in {*_texts(steps)} & {*self._settings.versions}:
+            yield from self._why_version(before, other)
+        read = [text.removeprefix(FILE) for text in now.texts_elsewhere.values()]
+        for text in _texts([now.engine_options, steps, read, now.optimised_on]):
             try:
                 place = self._settings.root / Path(text).expanduser()
                 found = self._dependencies.why_file(place, f"of version {name!r}")
