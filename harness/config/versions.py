@@ -235,8 +235,8 @@ def _cases(value: Any, where: str) -> tuple[str, ...]:
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not values:
         raise SettingsError(
-            f"{where}: optimised_on = {value!r} names no cases; give the file of those that an optimiser has seen, such "
-            'as "evals/seen.jsonl", or a list of ids, such as ["peru", "chad"].'
+            f"{where}: optimised_on = {value!r} names no cases; give the file of those that an optimiser has seen, "
+            'such as "evals/seen.jsonl", or a list of ids, such as ["peru", "chad"].'
         )
     return tuple(setting_checks.text(each, "optimised_on", where=where) for each in values)
 

@@ -18,6 +18,7 @@ from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.evaluations.seen import read_seen, without_seen
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.seeds import seeds_in_words
@@ -81,6 +82,7 @@ class OpenRun:
     Attributes:
         told: what to tell before the first request, a line each: what looking again costs.
         soundness: says whether the store's file is sound, as soon as it was looked through.
+        evaluations: that were asked for, without the cases that a prompt was optimised on.
     """
 
     run: Run
@@ -89,6 +91,7 @@ class OpenRun:
     selection: Selection | None = None
     told: tuple[str, ...] = ()
     soundness: Soundness | None = None
+    evaluations: tuple[Evaluation, ...] = ()
 
     def problem(self, wait_s: float = 0.0) -> str | None:
         """What is wrong with the store's file, as far as it is known by now, or after a wait."""
@@ -142,6 +145,7 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
         made = built(settings, name, progress=progress, offline=options.offline)
         versions[name] = load_version(made, settings.root, offline=options.offline)
     engines = {} if options.offline else _engines(versions, settings)
+    options = replace(options, evaluations=_unseen(settings, options, versions))
     judging = versions if options.weighs_judges else _judges(settings, options)
     check_judges(tuple(judging), engines)
     store = Store.open(store_url(settings))
@@ -154,6 +158,14 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     except BaseException:
         store.close()
         raise
+
+
+def _unseen(settings: Settings, options: RunOptions, versions: Mapping[str, Version]) -> tuple[Evaluation, ...]:
+    """The evaluations without the cases that a prompt of the versions under test was optimised on."""
+    roles = {"candidate": candidate_name(settings), "baseline": _against(settings, options)}
+    named = {role: versions[name].settings.optimised_on for role, name in roles.items() if name is not None}
+    seen = {role: read_seen(cases, settings.root) for role, cases in named.items() if cases}
+    return without_seen(options.evaluations, seen) if seen else options.evaluations
 
 
 def check_run(settings: Settings, options: RunOptions, progress: BuildProgress = unseen) -> None:
@@ -221,7 +233,9 @@ def _assemble(
     )
     recording = options.recording
     described = specification(settings, candidate, recording or baseline, judges)
+    left_out = {each.id: each.left_out for each in options.evaluations if each.left_out}
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
+    described |= {"left_out": left_out} if left_out else {}
     store.begin_run(run_settings.run_id, created, described)
     against: SampleSource | RecordedBaseline | None = baseline
     if recording is not None:
@@ -230,11 +244,11 @@ def _assemble(
     ledger = _enter(settings, options, (candidate, baseline), store, run_settings.run_id)
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     level = 1 - settings.confidence_level
-    told = looks_in_words(ledger, level)
+    told = [*(f"{name}: {words}" for name, words in left_out.items()), *looks_in_words(ledger, level)]
     if baseline is not None:
         looks = {name: entry.look for name, entry in ledger.items()}
         told += never_red(options.evaluations, looks, level) + seeds_in_words(options.evaluations, looks, level)
-    return OpenRun(run, store, created, options.selection, tuple(told))
+    return OpenRun(run, store, created, options.selection, tuple(told), evaluations=options.evaluations)
 
 
 def _lineages(
@@ -297,7 +311,7 @@ def _enter(
         against = recording.version.fingerprint
     required = (each for each in options.evaluations if each.plan.threshold is not None or against)
     is_corpus = not answers(candidate.version.settings)
-    asked = [each for each in required if not each.is_part and fits(each.taken, is_corpus=is_corpus)]
+    asked = [each for each in required if each.cases and not each.is_part and fits(each.taken, is_corpus=is_corpus)]
     if not asked:
         return {}
     ages = [each.version.settings.max_age_s for each in sources if each is not None]
