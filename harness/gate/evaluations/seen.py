@@ -80,6 +80,16 @@ def _is_question(place: str) -> bool:
     return place in QUESTIONS or (place.startswith(_MESSAGES) and place.endswith(".content"))
 
 
+def unseen(evaluations: Sequence[Evaluation], named: Mapping[str, Sequence[str]], root: Path) -> tuple[Evaluation, ...]:
+    """The evaluations without the cases that `named` says a prompt was optimised on, by whose it was.
+
+    Raises:
+        CaseError: as `read_seen` and `without_seen`.
+    """
+    seen = {role: read_seen(cases, root) for role, cases in named.items() if cases}
+    return without_seen(evaluations, seen) if seen else tuple(evaluations)
+
+
 def without_seen(evaluations: Sequence[Evaluation], seen: Mapping[str, SeenCases]) -> tuple[Evaluation, ...]:
     """The evaluations without the cases that have been seen, each with a word on how many are left out and why.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,7 +18,8 @@ from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.evaluations.seen import read_seen, without_seen
+from harness.gate.evaluations.seen import unseen
+from harness.gate.runs.limits import check_prices, spending_of
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.seeds import seeds_in_words
@@ -29,7 +30,7 @@ from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import check_version, create_engine, engine_key
 from harness.models.version import Version, answers, load_version
 from harness.records import Role, Selection
-from harness.requests import Sampler, SampleSource, Spending
+from harness.requests import Sampler, SampleSource
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built
 from harness.stages.fixtures import fits
@@ -145,7 +146,9 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
         made = built(settings, name, progress=progress, offline=options.offline)
         versions[name] = load_version(made, settings.root, offline=options.offline)
     engines = {} if options.offline else _engines(versions, settings)
-    options = replace(options, evaluations=_unseen(settings, options, versions))
+    names = {"candidate": candidate_name(settings), "baseline": _against(settings, options)}
+    seen = {role: versions[name].settings.optimised_on for role, name in names.items() if name is not None}
+    options = replace(options, evaluations=unseen(options.evaluations, seen, settings.root))
     judging = versions if options.weighs_judges else _judges(settings, options)
     check_judges(tuple(judging), engines)
     store = Store.open(store_url(settings))
@@ -158,14 +161,6 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     except BaseException:
         store.close()
         raise
-
-
-def _unseen(settings: Settings, options: RunOptions, versions: Mapping[str, Version]) -> tuple[Evaluation, ...]:
-    """The evaluations without the cases that a prompt of the versions under test was optimised on."""
-    roles = {"candidate": candidate_name(settings), "baseline": _against(settings, options)}
-    named = {role: versions[name].settings.optimised_on for role, name in roles.items() if name is not None}
-    seen = {role: read_seen(cases, settings.root) for role, cases in named.items() if cases}
-    return without_seen(options.evaluations, seen) if seen else options.evaluations
 
 
 def check_run(settings: Settings, options: RunOptions, progress: BuildProgress = unseen) -> None:
@@ -235,7 +230,8 @@ def _assemble(
     described = specification(settings, candidate, recording or baseline, judges)
     left_out = {each.id: each.left_out for each in options.evaluations if each.left_out}
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
-    described |= {"left_out": left_out} if left_out else {}
+    if left_out:
+        described["left_out"] = left_out
     store.begin_run(run_settings.run_id, created, described)
     against: SampleSource | RecordedBaseline | None = baseline
     if recording is not None:
@@ -383,31 +379,3 @@ def _first_index(candidate: Version, recording: Recording | None) -> int:
     """Where the candidate's draws begin: those that were recorded of this very version are not drawn again."""
     is_same = recording is not None and recording.version.fingerprint == candidate.fingerprint
     return BASELINE_FIRST_INDEX if is_same and recording is not None and recording.first_index == 0 else 0
-
-
-def check_prices(settings: Settings, names: Iterable[str]) -> None:
-    """Refuse a version that would be asked at a price that is not known, where cost is bounded.
-
-    Raises:
-        SettingsError: saying what to write.
-    """
-    if settings.max_cost is None:
-        return
-    for name in names:
-        if name not in settings.corpora and settings.version(name).price is None:
-            raise SettingsError(
-                f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
-                f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in {settings.table(name)}; "
-                "{ input = 0, output = 0 } for one that costs nothing."
-            )
-
-
-def spending_of(settings: Settings, versions: Mapping[str, Version], elapsed_s: float) -> Spending:
-    """What counts a run's spending, and bounds it.
-
-    Args:
-        versions: that may be asked.
-        elapsed_s: seconds that the session is old.
-    """
-    prices = {name: version.settings.price for name, version in versions.items()}
-    return Spending(settings.limits, prices, elapsed_s=elapsed_s)

@@ -1,0 +1,38 @@
+"""What a run may spend: the prices that its limits need, and what counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from harness.config import Settings
+from harness.errors import SettingsError
+from harness.models.version import Version
+from harness.requests import Spending
+
+
+def check_prices(settings: Settings, names: Iterable[str]) -> None:
+    """Refuse a version that would be asked at a price that is not known, where cost is bounded.
+
+    Raises:
+        SettingsError: saying what to write.
+    """
+    if settings.max_cost is None:
+        return
+    for name in names:
+        if name not in settings.corpora and settings.version(name).price is None:
+            raise SettingsError(
+                f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
+                f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in {settings.table(name)}; "
+                "{ input = 0, output = 0 } for one that costs nothing."
+            )
+
+
+def spending_of(settings: Settings, versions: Mapping[str, Version], elapsed_s: float) -> Spending:
+    """What counts a run's spending, and bounds it.
+
+    Args:
+        versions: that may be asked.
+        elapsed_s: seconds that the session is old.
+    """
+    prices = {name: version.settings.price for name, version in versions.items()}
+    return Spending(settings.limits, prices, elapsed_s=elapsed_s)
