@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from harness.scoring.judging import Judge
     from harness.scoring.judging.sync_judge import SyncJudge
     from harness.stages.customization.adapter import Adapter, AdapterEffect
+    from harness.stages.customization.prompt import Prompt
     from harness.stages.data.ablation.ablation import Ablation, SyncAblation
     from harness.stages.data.ablation.results import TrainedModel
     from harness.stages.data.corpus import Corpus, CorpusDocument, Explanation
@@ -78,6 +79,7 @@ __all__ = [
     "Model",
     "NotInLineageError",
     "Preferences",
+    "Prompt",
     "Reference",
     "Repeated",
     "Repeats",
@@ -132,6 +134,7 @@ _NAMES = {
     "harness.scoring.judging": "Judge",
     "harness.scoring.judging.sync_judge": "SyncJudge",
     "harness.stages.customization.adapter": "Adapter AdapterEffect",
+    "harness.stages.customization.prompt": "Prompt",
     "harness.stages.data.ablation.ablation": "Ablation SyncAblation",
     "harness.stages.data.ablation.results": "TrainedModel",
     "harness.stages.data.corpus": "Corpus CorpusDocument Explanation",

@@ -80,7 +80,9 @@ def _is_question(place: str) -> bool:
     return place in QUESTIONS or (place.startswith(_MESSAGES) and place.endswith(".content"))
 
 
-def unseen(evaluations: Sequence[Evaluation], named: Mapping[str, Sequence[str]], root: Path) -> tuple[Evaluation, ...]:
+def keep_unseen(
+    evaluations: Sequence[Evaluation], named: Mapping[str, Sequence[str]], root: Path
+) -> tuple[Evaluation, ...]:
     """The evaluations without the cases that `named` says a prompt was optimised on, by whose it was.
 
     Raises:

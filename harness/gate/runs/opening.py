@@ -18,7 +18,7 @@ from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.evaluations.seen import unseen
+from harness.gate.evaluations.seen import keep_unseen
 from harness.gate.runs.limits import check_prices, spending_of
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
@@ -148,7 +148,7 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     engines = {} if options.offline else _engines(versions, settings)
     names = {"candidate": candidate_name(settings), "baseline": _against(settings, options)}
     seen = {role: versions[name].settings.optimised_on for role, name in names.items() if name is not None}
-    options = replace(options, evaluations=unseen(options.evaluations, seen, settings.root))
+    options = replace(options, evaluations=keep_unseen(options.evaluations, seen, settings.root))
     judging = versions if options.weighs_judges else _judges(settings, options)
     check_judges(tuple(judging), engines)
     store = Store.open(store_url(settings))
