@@ -199,7 +199,9 @@ def _prompt_of(
         return None
     elsewhere = [f"{name} {place}" for name, place in version.texts_elsewhere.items() if name in own]
     written = [f"{name} = {value!r}" for name, value in own.items() if name not in version.texts_elsewhere]
-    by = "; ".join([*written, *([f"optimised on {', '.join(seen)}"] if seen else [])]) or "the texts as they stand there"
+    by = (
+        "; ".join([*written, *([f"optimised on {', '.join(seen)}"] if seen else [])]) or "the texts as they stand there"
+    )
     texts = sources.texts.get(version.name)
     digest = None if texts is None else text_hash("prompt", *(f"{name} {text}" for name, text in texts.items()))
     made = f"{version.name}, prompt"

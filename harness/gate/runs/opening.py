@@ -34,6 +34,7 @@ from harness.requests import Sampler, SampleSource
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built
 from harness.stages.fixtures import fits
+from harness.stages.known_builds import KnownBuilds, knowing
 from harness.stages.lineage import Lineages, StageContext
 from harness.store import Store, new_run_id, store_url
 
@@ -141,18 +142,21 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     Raises:
         UsageError: whatever is wrong with any of them.
     """
+    names = _checked_names(settings, options)
     versions = {}
-    for name in _checked_names(settings, options):
-        made = built(settings, name, progress=progress, offline=options.offline)
-        versions[name] = load_version(made, settings.root, offline=options.offline)
+    with knowing(_known_builds(settings, options)) as known:
+        for name in names:
+            made = built(settings, name, progress=progress, offline=options.offline)
+            versions[name] = load_version(made, settings.root, offline=options.offline)
     engines = {} if options.offline else _engines(versions, settings)
-    names = {"candidate": candidate_name(settings), "baseline": _against(settings, options)}
-    seen = {role: versions[name].settings.optimised_on for role, name in names.items() if name is not None}
+    asked = {"candidate": candidate_name(settings), "baseline": _against(settings, options)}
+    seen = {role: versions[name].settings.optimised_on for role, name in asked.items() if name is not None}
     options = replace(options, evaluations=keep_unseen(options.evaluations, seen, settings.root))
     judging = versions if options.weighs_judges else _judges(settings, options)
     check_judges(tuple(judging), engines)
     store = Store.open(store_url(settings))
     try:
+        store.builds.add(known.noted)
         soundness = store.soundness()
         opened = replace(_assemble(settings, options, versions, engines, store), soundness=soundness)
         if (problem := opened.problem(_SOON_S)) is not None:
@@ -169,9 +173,22 @@ def check_run(settings: Settings, options: RunOptions, progress: BuildProgress =
     Raises:
         UsageError: whatever is wrong with any of them.
     """
-    for name in _checked_names(settings, options):
-        built(settings, name, progress=progress, offline=options.offline)
+    names = _checked_names(settings, options)
+    with knowing(_known_builds(settings, options)):
+        for name in names:
+            built(settings, name, progress=progress, offline=options.offline)
     Store.open(store_url(settings)).close()
+
+
+def _known_builds(settings: Settings, options: RunOptions) -> KnownBuilds:
+    """What the store knows of builds, where nothing may be built; a store that is not there knows nothing."""
+    if not options.offline:
+        return KnownBuilds()
+    try:
+        with Store.open(store_url(settings), readonly=True) as store:
+            return KnownBuilds(store.builds.contents(), is_offline=True)
+    except StoreError:
+        return KnownBuilds(is_offline=True)
 
 
 def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
