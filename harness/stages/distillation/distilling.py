@@ -159,14 +159,13 @@ class _Parts:
         if self.distilled.layers is not None:
             plain = plain_options(self.teacher.engine_options)
             return {name: value for name, value in plain.items() if name != "quantized"}
-        if "quantized" in self.version.engine_options:
-            raise UsageError(f"{self.where}: the student's weights are rounded, and can't be trained.")
         if str(self.version.engine_options.get("weights", "")).startswith("built:"):
             raise UsageError(
                 f"{self.where} needs student = {{ layers = … }}, of the teacher's, or {{ weights = … }}: the version "
                 "has no base whose weights it could start from."
             )
-        return dict(self.version.engine_options)
+        # Whichever table asks for it, rounding comes last.
+        return {name: value for name, value in self.version.engine_options.items() if name != "quantized"}
 
     def start_with_layers(self) -> dict[str, Any]:
         """The options of the weights that the student starts from, with the layers that it has."""
