@@ -5,7 +5,9 @@ import pytest
 BLOCKS = {"blocks": 8, "seconds": 2.5, "concurrency": 2, "prompt_tokens": 64, "output_tokens": 16}
 
 
-@pytest.mark.evaluation(**BLOCKS, margin="5 %", requirement="Non-functional: a student serves no fewer than its teacher.")
+@pytest.mark.evaluation(
+    **BLOCKS, margin="5 %", requirement="Non-functional: a student serves no fewer than its teacher."
+)
 def test_throughput(load):
     return load.throughput
 

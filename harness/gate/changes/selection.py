@@ -137,13 +137,13 @@ class Selector:
         if name in self._settings.corpora:
             yield from self._why_corpus(before, name)
         steps = [asdict(step.settings) for step in now.steps]
-        for other in {*_texts(steps)} & {*self._settings.versions}:
+        for other in sorted({*_texts(steps)} & {*self._settings.versions}):
             yield from self._why_version(before, other)
         read = [text.removeprefix(FILE) for text in now.texts_elsewhere.values()]
         for text in _texts([now.engine_options, steps, read, now.optimised_on]):
             try:
-                place = self._settings.root / Path(text).expanduser()
-                found = self._dependencies.why_file(place, f"of version {name!r}")
+                path = self._settings.root / Path(text).expanduser()
+                found = self._dependencies.why_file(path, f"of version {name!r}")
             except (OSError, ValueError, RuntimeError):  # no path at all
                 continue
             if found is not None:
