@@ -8,6 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.config.corpora import CORPUS
 from harness.config.customization import Step
 from harness.config.environment import version_of
 from harness.config.versions import VersionSettings
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _OWN = ("system", "template", "revision", "max_age_s")
 _TEXTS = ("system", "template")
-_OF_CORPORA = (CONTENT, FOLDER, N_DOCUMENTS)
+_OF_CORPORA = ("documents", CONTENT, FOLDER, N_DOCUMENTS)
 _DIGITS = 32
 _OF_WEIGHTS = ("distilled", "adapter")
 """Kinds of steps that change weights."""
@@ -62,14 +63,14 @@ class LineageSources:
 
     Attributes:
         versions: as the settings define them, with what was built for them: the version's bases, and corpora.
-        description: of the version's weights.
+        description: of the version's weights; None where it has none.
         fingerprints: of versions, by name.
         texts: of each version its `system` and `template`, as far as it has them and they can be read.
         root: folder that relative paths start from.
     """
 
     versions: Mapping[str, VersionSettings]
-    description: WeightsDescription
+    description: WeightsDescription | None
     fingerprints: Mapping[str, str | None] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     root: Path = Path()
@@ -82,6 +83,8 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
     that was taught on them.
     """
     versions, description = sources.versions, sources.description
+    if versions[name].engine == CORPUS:
+        return tuple(_corpora(name, sources))
     chain = [versions[name]]
     while chain[-1].base is not None:
         chain.append(versions[chain[-1].base])
@@ -93,7 +96,7 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
         before = files
         # Weights of a base that are other ones are not described: nothing is told of their files.
         is_described = version.engine_options.get("weights") == weights
-        files = _files(version, description, sources.root) if is_described else ()
+        files = () if description is None or not is_described else _files(version, description, sources.root)
         for step in _steps_of(version, base, files, before, sources):
             steps += [each for each in _corpora_of(step, sources) if each not in steps]
             steps.append(step)
@@ -103,19 +106,22 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
 
 def _corpora_of(step: LineageStep, sources: LineageSources) -> Iterator[LineageStep]:
     """The corpora that a step was taught on, each after its base."""
-    names = [name.removeprefix("data ") for name in step.of if name.startswith("data ")]
-    while names and names[-1] in sources.versions:
-        base = sources.versions[names[-1]].base
-        if base is None:
-            break
-        names.append(base)
-    for name in reversed(names):
-        corpus = sources.versions.get(name)
-        if corpus is not None:
-            options = {key: value for key, value in corpus.engine_options.items() if key not in _OF_CORPORA}
-            of = (corpus.base,) if corpus.base else (f"documents {options.pop('documents', '')}",)
-            words = ", ".join(f"{key} = {value!r}" for key, value in options.items() if key != "documents")
-            yield LineageStep(name, of, f"corpus: {words or 'as it is'}", "corpus", sources.fingerprints.get(name))
+    names = (name.removeprefix("data ") for name in step.of if name.startswith("data "))
+    for name in names:
+        if name in sources.versions:
+            yield from _corpora(name, sources)
+
+
+def _corpora(name: str, sources: LineageSources) -> Iterator[LineageStep]:
+    """A corpus after its bases."""
+    corpus = sources.versions[name]
+    of = f"documents {corpus.engine_options['documents']}"
+    if corpus.base is not None:
+        yield from _corpora(corpus.base, sources)
+        of = corpus.base
+    options = {key: value for key, value in corpus.engine_options.items() if key not in _OF_CORPORA and value}
+    words = ", ".join(f"{key} = {value!r}" for key, value in options.items())
+    yield LineageStep(name, (of,), f"corpus: {words or 'as it is'}", "corpus", sources.fingerprints.get(name))
 
 
 def _files(version: VersionSettings, description: WeightsDescription, root: Path) -> tuple[LineageStep, ...]:

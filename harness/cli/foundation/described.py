@@ -16,7 +16,7 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from harness.models.description.description import WeightsDescription
     from harness.models.lineage import LineageSources
-    from harness.reporting.weights.document import DescribedVersion
+    from harness.reporting.weights.document import DescribedVersion, TracedVersion
 
 
 def described_version(settings: Settings, name: str) -> DescribedVersion:
@@ -40,7 +40,25 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     return DescribedVersion(name, fingerprint, weights, read_lineage(_sources(settings, name, weights), name))
 
 
-def _sources(settings: Settings, name: str, weights: WeightsDescription) -> LineageSources:
+def traced_version(settings: Settings, name: str) -> TracedVersion | None:
+    """A version that has no weights, with its lineage: a corpus, or one whose engine answers for what is elsewhere.
+
+    None for one that has weights, one that there is not, and one that was made of nothing: there is nothing to tell.
+
+    Raises:
+        UsageError: its settings can't be.
+    """
+    from harness.models.lineage import read_lineage
+    from harness.reporting.weights.document import TracedVersion
+
+    if name not in settings.versions or "weights" in settings.version(name).engine_options:
+        return None
+    sources = _sources(settings, name, None)
+    lineage = read_lineage(sources, name)
+    return TracedVersion(name, sources.fingerprints.get(name), lineage) if len(lineage) > 1 else None
+
+
+def _sources(settings: Settings, name: str, weights: WeightsDescription | None) -> LineageSources:
     """The version, its bases and the corpora that any of them was taught on; nothing is built, and nobody is asked."""
     from harness.config.customization import DistilledSettings
     from harness.models.lineage import LineageSources
