@@ -36,8 +36,8 @@ def describe(version: str, other: str | None, *, as_json: bool, diagram: str | N
     """Tell what the weights of VERSION are: every line that llama.cpp prints when it loads a model, and more.
 
     GGUF files and folders of safetensors are told alike, from their heads: nothing is loaded, converted or started.
-    What the engine gets where that differs stands below, and last the steps by which the version was made. Of one without
-    weights, such as a corpus, these are all that is told. With OTHER, only what differs between the two is shown.
+    What the engine gets where that differs stands below, and last the steps by which the version was made; of one
+    without weights, such as a corpus, these are all. With OTHER, only what differs between the two is shown.
 
     \b
     Examples:
