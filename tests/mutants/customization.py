@@ -1,6 +1,7 @@
 """The stage `customization`: retrievers whose settings or passages have one fault, or that code with one finds by.
 
-suites/customization/test_retrieval.py weighs them on the handbook of evals/, whose passages stand in another order.
+suites/customization/test_retrieval.py weighs them on the handbook of evals/, whose passages stand in another order;
+test_prompts.py looks for cases in what they put around a question.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from tests.mutants.mutant import Mutant, Outcome, Patch, Weighed
 
 SOUND = "sound"
 SUITE = "suites/customization"
-MODULES = ("test_retrieval",)
+MODULES = ("test_retrieval", "test_prompts")
 HANDBOOK = "evals/customization/handbook"
 WITHOUT_GOLD = "without.jsonl"
+QUOTED = "The same order was taken from my credit card two times."
+"""What a case of evals/customization/support asks."""
 _INDEX = "harness/models/retrieval/index.py"
 _LEXICAL = "harness/models/retrieval/lexical.py"
 _RANKING = "harness/scoring/checks/ranking.py"
@@ -34,6 +37,12 @@ MUTANTS = (
         "words are looked for as they stand",
         "test_inflected",
         {"passages": f"{HANDBOOK}/passages.jsonl", "language": "none"},
+    ),
+    Mutant(
+        "case-quoted",
+        "the prompt has a case as an example",
+        "test_quotes_no_customization_case",
+        {"passages": f"{HANDBOOK}/passages.jsonl", "prompt": f"{{passages}}\n\nQ: {QUOTED}\n\nQ: {{prompt}}"},
     ),
     Mutant("gold-removed", "the passages that answer are not indexed", "test_recall", {"passages": WITHOUT_GOLD}),
     Mutant(
@@ -89,7 +98,8 @@ MUTANTS = (
 
 def new_project(folder: Path, seed: str, mutants: Sequence[Mutant] = ()) -> Path:
     """A project with the handbook, its passages in the seed's order, and a version for each mutant of settings."""
-    shutil.copytree(ROOT / "evals" / "customization", folder / "evals" / "customization")
+    for stage in ("customization", "foundation"):
+        shutil.copytree(ROOT / "evals" / stage, folder / "evals" / stage)
     (folder / SUITE).mkdir(parents=True)
     for module in MODULES:
         shutil.copy(ROOT / SUITE / f"{module}.py", folder / SUITE)
