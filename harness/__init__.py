@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from harness.scoring.judging.sync_judge import SyncJudge
     from harness.stages.customization.adapter import Adapter, AdapterEffect
     from harness.stages.customization.needles import Needle, Needles
+    from harness.stages.customization.prompt import Prompt
     from harness.stages.data.ablation.ablation import Ablation, SyncAblation
     from harness.stages.data.ablation.results import TrainedModel
     from harness.stages.data.corpus import Corpus, CorpusDocument, Explanation
@@ -91,6 +92,7 @@ __all__ = [
     "PartlyAnsweredError",
     "Plot",
     "Preferences",
+    "Prompt",
     "Reference",
     "Repeated",
     "Repeats",
@@ -157,6 +159,7 @@ _NAMES = {
     "harness.scoring.judging.sync_judge": "SyncJudge",
     "harness.stages.customization.adapter": "Adapter AdapterEffect",
     "harness.stages.customization.needles": "Needle Needles",
+    "harness.stages.customization.prompt": "Prompt",
     "harness.stages.data.ablation.ablation": "Ablation SyncAblation",
     "harness.stages.data.ablation.results": "TrainedModel",
     "harness.stages.data.corpus": "Corpus CorpusDocument Explanation",

@@ -167,7 +167,7 @@ class Settings:
             hint = "" if self.versions else f" Define one as {self.table(name)}{where}; see `steelyard init`."
             raise SettingsError(choices("version", name, self.versions) + hint)
         found = self.versions[name]
-        if found.is_registered:
+        if found.asks_registry:
             return replace(found, registry=self.registry)
         return found
 

@@ -29,6 +29,8 @@ _NEEDED = {
 """What those settings hold that engines need, for whoever left one out."""
 BUILT = "built:"
 """Begins the `weights` of a version whose weights are still to be built; its name follows."""
+FILE, PROMPTS = "file:", "prompts:/"
+"""Begin a `system` or `template` that stands elsewhere: in a file, or in MLflow's prompt registry."""
 _PRICES = ("price", "price_per_hour")
 _COMMON = (
     "engine",
@@ -39,6 +41,7 @@ _COMMON = (
     "description",
     "revision",
     "max_age",
+    "optimised_on",
     *_PRICES,
     *STEP_KINDS,
 )
@@ -77,8 +80,8 @@ class VersionSettings:
     """One version as the settings define it, with what its `base` gives filled in.
 
     Attributes:
-        system: system text put before the messages that have none.
-        template: how a prompt becomes the user's message; holds `{prompt}`.
+        system: system text put before the messages that have none; or where it stands, as `texts_elsewhere` has it.
+        template: how a prompt becomes the user's message; holds `{prompt}`. Or where it stands.
         sampling: defaults of every request, in the words of OpenAI's API.
         revision: part of the fingerprint; for what can change behind an unchanged address.
         max_age_s: stored samples older than this are drawn again; None keeps them for ever.
@@ -88,8 +91,9 @@ class VersionSettings:
         base: the version that this one was written as a difference from, or None.
         engine_options: everything that only the version's engine understands (weights, base_url, answers, …).
         checkout: of the commit that its code and files are of; None for those of the project as it lies there.
-        registry: address of the MLflow whose registry has the weights, where it has them and one is known. It may hold
-            a password: never shown.
+        registry: address of the MLflow whose registry has weights or prompts, where it has any and one is known. It may
+            hold a password: never shown.
+        optimised_on: the cases that its prompt, or that of a base, was optimised on: files of cases, and ids.
     """
 
     name: str
@@ -107,6 +111,7 @@ class VersionSettings:
     price_per_hour: float | None = None
     steps: tuple[Step, ...] = ()
     checkout: Checkout | None = None
+    optimised_on: tuple[str, ...] = ()
 
     def root(self, project: Path) -> Path:
         """The folder that its relative paths start from: that of its commit, else the project's."""
@@ -116,6 +121,17 @@ class VersionSettings:
     def commit(self) -> str | None:
         """The commit that its code and files are of; None for those of the project as it lies there."""
         return None if self.checkout is None else self.checkout.commit
+
+    @property
+    def texts_elsewhere(self) -> Mapping[str, str]:
+        """Setting → where its text stands, of `system` and `template`: `file:PATH`, or `prompts:/NAME/VERSION`."""
+        texts = {"system": self.system, "template": self.template}
+        return {name: text for name, text in texts.items() if text and text.startswith((FILE, PROMPTS))}
+
+    @property
+    def asks_registry(self) -> bool:
+        """Whether weights or prompts of it are in MLflow's registry."""
+        return self.is_registered or any(text.startswith(PROMPTS) for text in self.texts_elsewhere.values())
 
     @property
     def retrieval(self) -> Step | None:
@@ -198,6 +214,8 @@ def _with_base(
             elif key in STEP_KINDS:
                 here = f"{where}, version {link!r}"
                 merged["steps"] = (*merged.get("steps", ()), read_step(key, value, version=link, where=here))
+            elif key == "optimised_on":
+                merged[key] = (*merged.get(key, ()), *_cases(value, f"{where}, version {link!r}"))
             elif key != "base" and not (key == "description" and link != name):
                 merged[key] = value
     return merged
@@ -212,8 +230,8 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
     engine = setting_checks.text(table["engine"], "engine", where=here)
     declared = _declared(engine, here)
     setting_checks.refuse_unknown(table, (*_COMMON, *declared.settings), where=f"{here} (engine {engine!r})")
-    template = table.get("template")
-    if template is not None and "{prompt}" not in setting_checks.text(template, "template", where=here):
+    template = _optional_text(table, "template", here)
+    if template is not None and not template.startswith((FILE, PROMPTS)) and "{prompt}" not in template:
         raise SettingsError(f"{here}: template = {template!r} does not hold {{prompt}}.")
     options = {key: value for key, value in table.items() if key not in _COMMON}
     if any(step.kind == "distilled" for step in steps) and "weights" in declared.settings:
@@ -231,6 +249,7 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         else setting_checks.duration_s(table["max_age"], "max_age", where=here),
         engine_options=_engine_options(engine, declared, options, here),
         steps=steps,
+        optimised_on=tuple(dict.fromkeys(table.get("optimised_on", ()))),
         base=base,
         price=None if "price" not in table else _price(table["price"], here),
         price_per_hour=None if "price_per_hour" not in table else _hourly(table["price_per_hour"], here),
@@ -256,6 +275,17 @@ def _hourly(value: Any, where: str) -> float:
     if price == 0:
         raise SettingsError(f"{where}: price_per_hour = {value!r} makes every token cost nothing; leave it out.")
     return price
+
+
+def _cases(value: Any, where: str) -> tuple[str, ...]:
+    """The cases that a prompt was optimised on: a file of them, or a list of files and ids."""
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not values:
+        raise SettingsError(
+            f"{where}: optimised_on = {value!r} names no cases; give the file of those that an optimiser has seen, "
+            'such as "evals/seen.jsonl", or a list of ids, such as ["peru", "chad"].'
+        )
+    return tuple(setting_checks.text(each, "optimised_on", where=where) for each in values)
 
 
 def _optional_text(table: Mapping[str, Any], name: str, where: str) -> str | None:

@@ -14,6 +14,7 @@ from harness.config.versions import VersionSettings, check_sampling
 from harness.errors import UsageError, choices
 from harness.models.corpus.spec import CONTENT
 from harness.models.enrichment import Enrichment
+from harness.models.prompts.texts import read_texts
 from harness.models.spec import engine_spec
 from harness.records import Messages, Request
 
@@ -38,6 +39,7 @@ class Version:
             different names. That of a corpus is over its documents, as they were built.
         registered: which model of MLflow's registry its weights are, if any; `settings` then name the folder to which
             they were downloaded.
+        places: where `system` and `template` stood, as far as they stand elsewhere; `settings` then have what they say.
         enrichment: what it puts around a question; None where it is put as it is.
         made_of: a digest of what its engine answers from; equal where one engine can answer for two versions.
     """
@@ -46,6 +48,7 @@ class Version:
     settings: VersionSettings = field(hash=False)
     fingerprint: str
     registered: RegisteredModel | None = None
+    places: Mapping[str, str] = field(default_factory=dict, hash=False)
     enrichment: Enrichment | None = field(default=None, compare=False, repr=False)
     made_of: str = ""
 
@@ -215,9 +218,12 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
         offline: ask no registry for what is on this machine.
 
     Raises:
-        UsageError: weights or a file of answers that are missing or can't be read, a registry that can't be asked.
+        UsageError: weights, a prompt or a file of answers that are missing or can't be read, a registry that can't be
+            asked.
     """
-    registered, root = None, settings.root(root)
+    root = settings.root(root)
+    read = read_texts(settings, root, offline=offline)
+    settings, registered = read.settings, None
     if settings.is_registered:
         from harness.models.mlflow.registry import pinned
 
@@ -229,7 +235,7 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
     enriched = settings.retrieval is not None or settings.context is not None
     enrichment = Enrichment(settings, root) if enriched else None
     fingerprint = _digest({**made_of, **_identity(settings)})
-    return Version(settings.name, settings, fingerprint, registered, enrichment, _digest(made_of))
+    return Version(settings.name, settings, fingerprint, registered, read.places, enrichment, _digest(made_of))
 
 
 def _digest(identity: Mapping[str, Any]) -> str:
@@ -251,6 +257,11 @@ def fingerprint_here(settings: VersionSettings, root: Path) -> str | None:
             return None
     if not is_built(settings):
         return None
+    if settings.asks_registry:
+        from harness.models.prompts.registered import are_kept
+
+        if not are_kept(settings):
+            return None
     return load_version(settings, root, offline=True).fingerprint
 
 

@@ -118,6 +118,12 @@ def adapter(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
+def prompt(request: pytest.FixtureRequest) -> object:
+    """The prompt of the version under test: its `texts`, `places`, and `contamination(cases)`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
 def retriever(request: pytest.FixtureRequest) -> object:
     """The retriever of the version under test: `search(query, k)`, `passages`."""
     return _placeholder(request)

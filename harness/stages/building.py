@@ -12,12 +12,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.customization import Step
 from harness.errors import SettingsError
+from harness.models.corpus.spec import FOLDER
 from harness.stages.build_state import BuildProgress, BuildState, unseen
+from harness.stages.known_builds import known_builds
 
 
 class Builder(Protocol):
@@ -64,7 +67,9 @@ def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, of
     version, settings = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
         found = builder.find_version(settings, version, step)
-        if found is None and offline:
+        is_needed = offline and step is None  # nobody looks into a corpus that is not here
+        is_here = found is not None and not (is_needed and not Path(found.engine_options[FOLDER]).is_dir())
+        if not is_here and (offline or known_builds().is_offline):
             raise SettingsError(
                 f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
             )

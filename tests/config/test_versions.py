@@ -10,7 +10,7 @@ import pytest
 from harness.config.asking import understood
 from harness.config.settings import load_settings
 from harness.errors import SettingsError
-from tests.config.settings_files import SCRIPTED, load, load_version
+from tests.config.settings_files import SCRIPTED, load, load_version, toml
 
 SERVED = {"engine": "openai", "base_url": "http://127.0.0.1:8000/v1", "model": "m"}
 
@@ -216,3 +216,27 @@ def test_a_version_is_asked_for_as_the_tables_of_the_file_begin(tmp_path: Path) 
     (tmp_path / "steelyard.toml").write_text("[tool.steelyard]\nsamples = 2\n")
     with pytest.raises(SettingsError, match=r"Define one as \[tool.steelyard.models.small\] in .*steelyard.toml"):
         load_settings(tmp_path).version("small")
+
+
+class TestPrompts:
+    def test_a_text_may_stand_elsewhere(self, folder: Path) -> None:
+        table = {**SCRIPTED, "system": "file:system.md", "template": "prompts:/qa@best"}
+        found = load_version(folder, table).version("v")
+        assert found.texts_elsewhere == {"system": "file:system.md", "template": "prompts:/qa@best"}
+        assert (found.asks_registry, found.is_registered) == (True, False)
+        plain = load_version(folder, {**SCRIPTED, "template": "Q: {prompt}"}).version("v")
+        assert (plain.texts_elsewhere, plain.asks_registry) == ({}, False)
+
+    def test_what_a_base_was_optimised_on_is_kept(self, folder: Path) -> None:
+        tables = {
+            "a": {**SCRIPTED, "optimised_on": "seen.jsonl"},
+            "b": {"base": "a", "system": "Be brief."},
+            "c": {"base": "b", "optimised_on": ["peru", "seen.jsonl"]},
+        }
+        versions = load(folder, f"models = {toml(tables)}").versions
+        assert [versions[name].optimised_on for name in "abc"] == [("seen.jsonl",)] * 2 + [("seen.jsonl", "peru")]
+
+    @pytest.mark.parametrize("value", [3, [], [3], {"cases": "x"}, ""])
+    def test_what_names_no_cases_is_refused(self, folder: Path, value: Any) -> None:
+        with pytest.raises(SettingsError, match="version 'v': optimised_on = "):
+            load_version(folder, {**SCRIPTED, "optimised_on": value})

@@ -36,8 +36,7 @@ def told(lesson: dict[str, Any]) -> str:
 def test_there_are_as_many_as_the_page_says() -> None:
     lessons = lines(LESSONS / "lessons.jsonl")
     kinds = Counter(
-        next((kind for kind in ("text", "messages") if kind in each), "")
-        or type(each["prompt"]).__name__
+        next((kind for kind in ("text", "messages") if kind in each), "") or type(each["prompt"]).__name__
         for each in lessons
     )
     assert kinds == {"text": 103, "str": 50, "list": 12, "messages": 105}

@@ -2,7 +2,7 @@
 
 suites/customization/test_retrieval.py weighs retrievers on the handbook of evals/, whose passages stand in another
 order, test_needles.py the needles of the model that ships, which no one asks, and test_adapter.py an adapter of tiny
-weights.
+weights. test_prompts.py looks for cases in what versions put around a question.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ PLANTED = "planted"
 ADAPTED = "adapted"
 FIRST_SEED = 0
 SUITE = "suites/customization"
-MODULES = ("test_retrieval",)
+MODULES = ("test_retrieval", "test_prompts")
 NEEDLES = ("test_needles",)
 ADAPTERS = ("test_adapter",)
 HANDBOOK = "evals/customization/handbook"
 WITHOUT_GOLD = "without.jsonl"
+QUOTED = "The same order was taken from my credit card two times."
+"""What a case of evals/customization/support asks."""
 _INDEX = "harness/models/retrieval/index.py"
 _LEXICAL = "harness/models/retrieval/lexical.py"
 _ADAPTER = "harness/stages/customization/adapter_process.py"
@@ -51,6 +53,12 @@ MUTANTS = (
         "words are looked for as they stand",
         "test_inflected",
         {"passages": f"{HANDBOOK}/passages.jsonl", "language": "none"},
+    ),
+    Mutant(
+        "case-quoted",
+        "the prompt has a case as an example",
+        "test_quotes_no_customization_case",
+        {"passages": f"{HANDBOOK}/passages.jsonl", "prompt": f"{{passages}}\n\nQ: {QUOTED}\n\nQ: {{prompt}}"},
     ),
     Mutant("gold-removed", "the passages that answer are not indexed", "test_recall", {"passages": WITHOUT_GOLD}),
     Mutant(
@@ -157,7 +165,8 @@ MUTANTS = (
 
 def new_project(folder: Path, seed: str, mutants: Sequence[Mutant] = ()) -> Path:
     """A project with the handbook, its passages in the seed's order, and a version for each mutant of settings."""
-    shutil.copytree(ROOT / "evals" / "customization", folder / "evals" / "customization")
+    for stage in ("customization", "foundation"):
+        shutil.copytree(ROOT / "evals" / stage, folder / "evals" / stage)
     (folder / SUITE).mkdir(parents=True)
     for module in (*MODULES, *NEEDLES, *ADAPTERS):
         shutil.copy(ROOT / SUITE / f"{module}.py", folder / SUITE)

@@ -12,7 +12,7 @@ from tests.mutants.gates import ROOT
 from tests.mutants.mutant import Mutant
 
 BY_NAME = {mutant.name: mutant for mutant in customization.MUTANTS}
-TRIED = ("stems-lost", "needle-cut")
+TRIED = ("stems-lost", "needle-cut", "case-quoted")
 """Those that a test runs; `make mutants STAGE=customization` runs all."""
 
 

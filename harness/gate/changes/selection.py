@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from harness.config.asking import understood
 from harness.config.repository.git import Repository
 from harness.config.repository.history import asks_for_the_same, differing, is_same_version, settings_at
 from harness.config.roles import NO_BASELINE, candidate_name
+from harness.config.versions import FILE, PROMPTS
 from harness.gate.baselines.chosen import file_named
 from harness.gate.changes.dependencies import Dependencies, EvaluationCode
 from harness.models.application.identity import files_of
@@ -20,8 +22,6 @@ from harness.models.application.spec import COMMAND, PYTHON, folder_of
 from harness.models.spec import engine_spec
 from harness.records import SelectedEvaluation, Selection
 
-_MADE_OF = ("teacher", "data", "weights", "folder", "passages")
-"""The settings of a step that name a version or a file."""
 _FOR_ALL = re.compile(
     r"(.+\.lock|requirements.*\.(txt|in)|constraints.*\.txt|pylock.*\.toml|conda-lock\.yml|environment\.ya?ml|Pipfile"
     r"|setup\.(py|cfg)|pytest\.(ini|toml)|\.pytest\.(ini|toml)|tox\.ini|Dockerfile.*|Containerfile.*|\.python-version"
@@ -135,18 +135,25 @@ class Selector:
             yield f"version {name!r} could not be read at {self._ref}"
         elif not is_same_version(readable[name], now):
             yield f"version {name!r} changed"
-        yield from self._why_made_of(before, now)
-        if now.is_registered and "@" in str(now.engine_options["weights"]):
-            yield f"what {now.engine_options['weights']} was at {self._ref} can't be told: an alias moves"
+        of_registry = [str(now.engine_options["weights"])] if now.is_registered else []
+        of_registry += [place for place in now.texts_elsewhere.values() if place.startswith(PROMPTS)]
+        for place in of_registry:
+            if "@" in place:
+                yield f"what {place} was at {self._ref} can't be told: an alias moves"
         if name in self._settings.corpora:
             yield from self._why_corpus(before, name)
+        options: Mapping[str, Any] = now.engine_options
         if engine_spec(now.engine) in (PYTHON, COMMAND):
             yield from self._why_application(now)
-            return
-        for text in _texts(now.engine_options):
+            options = {}
+        steps = [asdict(step.settings) for step in now.steps]
+        for other in sorted({*_texts(steps)} & {*self._settings.versions}):
+            yield from self._why_version(before, other)
+        read = [text.removeprefix(FILE) for text in now.texts_elsewhere.values()]
+        for text in _texts([options, steps, read, now.optimised_on]):
             try:
-                place = self._settings.root / Path(text).expanduser()
-                found = self._dependencies.why_file(place, f"of version {name!r}")
+                path = self._settings.root / Path(text).expanduser()
+                found = self._dependencies.why_file(path, f"of version {name!r}")
             except (OSError, ValueError, RuntimeError):  # no path at all
                 continue
             if found is not None:
@@ -159,16 +166,6 @@ class Selector:
         if found.are_all and self._changed.paths:
             yield f"{min(self._changed.paths).relative_to(self._changed.root).as_posix()} changed, {what}"
         yield from filter(None, (self._dependencies.why_file(file, what) for file in found.files))
-
-    def _why_made_of(self, before: Settings, version: VersionSettings) -> Iterator[str]:
-        """Yield the reasons why what a version is made of may be another: versions and files that its steps name."""
-        named = [getattr(step.settings, name, None) for step in version.steps for name in _MADE_OF]
-        for each in filter(None, named):
-            if each in self._settings.versions:
-                yield from self._why_version(before, each)
-            else:
-                place = self._settings.root / Path(each).expanduser()
-                yield from filter(None, [self._dependencies.why_file(place, f"of version {version.name!r}")])
 
     def _why_corpus(self, before: Settings, name: str) -> Iterator[str]:
         """Yield the reasons why a corpus may be built otherwise: its own steps, and the versions that it asks."""

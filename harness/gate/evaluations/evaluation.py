@@ -292,6 +292,7 @@ class Evaluation:
         rubrics: those that its body names to the judge.
         limit: seconds after which nothing more of it is drawn, and what sets them, in words; None where nothing does.
         is_part: whether cases of it are left out by `--case`: it is measured then, and decides nothing.
+        left_out: how many cases are left out because a prompt was optimised on them, in words; "" for none.
         copies: its cases that are copies of each other; None where there are none, or they were not looked for.
     """
 
@@ -306,6 +307,7 @@ class Evaluation:
     rubrics: Rubrics = field(default_factory=Rubrics)
     copies: Copies | None = None
     is_part: bool = False
+    left_out: str = ""
     limit: tuple[float, str] | None = None
 
     @property

@@ -16,6 +16,7 @@ from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.evaluations.seen import keep_unseen
 from harness.gate.runs.players import Players
 from harness.gate.runs.prices import spending_of
 from harness.gate.runs.run import Run
@@ -32,6 +33,7 @@ from harness.records import Role, Selection
 from harness.requests import Sampler, SampleSource
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built
+from harness.stages.known_builds import KnownBuilds, knowing
 from harness.stages.lineage import Lineages, StageContext, can_have
 from harness.store import Store, new_run_id, store_url
 
@@ -81,6 +83,7 @@ class OpenRun:
     Attributes:
         told: what to tell before the first request, a line each: what looking again costs.
         soundness: says whether the store's file is sound, as soon as it was looked through.
+        evaluations: that were asked for, without the cases that a prompt was optimised on.
     """
 
     run: Run
@@ -89,6 +92,7 @@ class OpenRun:
     selection: Selection | None = None
     told: tuple[str, ...] = ()
     soundness: Soundness | None = None
+    evaluations: tuple[Evaluation, ...] = ()
 
     def problem(self, wait_s: float = 0.0) -> str | None:
         """What is wrong with the store's file, as far as it is known by now, or after a wait."""
@@ -137,15 +141,21 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     Raises:
         UsageError: whatever is wrong with any of them.
     """
+    names = _checked_names(settings, options)
     versions = {}
-    for name in _checked_names(settings, options):
-        made = built(settings, name, progress=progress, offline=options.offline)
-        versions[name] = load_version(made, settings.root, offline=options.offline)
+    with knowing(_known_builds(settings, options)) as known:
+        for name in names:
+            made = built(settings, name, progress=progress, offline=options.offline)
+            versions[name] = load_version(made, settings.root, offline=options.offline)
     engines = {} if options.offline else _engines(versions, settings)
+    asked = {"candidate": candidate_name(settings), "baseline": _against(settings, options)}
+    seen = {role: versions[name].settings.optimised_on for role, name in asked.items() if name is not None}
+    options = replace(options, evaluations=keep_unseen(options.evaluations, seen, settings.root))
     judging = versions if options.weighs_judges else _judges(settings, options)
     check_judges(tuple(judging), engines)
     store = Store.open(store_url(settings))
     try:
+        store.builds.add(known.noted)
         soundness = store.soundness()
         opened = replace(_assemble(settings, options, versions, engines, store), soundness=soundness)
         if (problem := opened.problem(_SOON_S)) is not None:
@@ -162,9 +172,22 @@ def check_run(settings: Settings, options: RunOptions, progress: BuildProgress =
     Raises:
         UsageError: whatever is wrong with any of them.
     """
-    for name in _checked_names(settings, options):
-        built(settings, name, progress=progress, offline=options.offline)
+    names = _checked_names(settings, options)
+    with knowing(_known_builds(settings, options)):
+        for name in names:
+            built(settings, name, progress=progress, offline=options.offline)
     Store.open(store_url(settings)).close()
+
+
+def _known_builds(settings: Settings, options: RunOptions) -> KnownBuilds:
+    """What the store knows of builds, where nothing may be built; a store that is not there knows nothing."""
+    if not options.offline:
+        return KnownBuilds()
+    try:
+        with Store.open(store_url(settings), readonly=True) as store:
+            return KnownBuilds(store.builds.contents(), is_offline=True)
+    except StoreError:
+        return KnownBuilds(is_offline=True)
 
 
 def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
@@ -222,7 +245,10 @@ def _assemble(
     )
     recording = options.recording
     described = specification(settings, candidate, recording or baseline, judges)
+    left_out = {each.id: each.left_out for each in options.evaluations if each.left_out}
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
+    if left_out:
+        described["left_out"] = left_out
     store.begin_run(run_settings.run_id, created, described)
     against: SampleSource | RecordedBaseline | None = baseline
     if recording is not None:
@@ -231,11 +257,11 @@ def _assemble(
     ledger = _enter(settings, options, (candidate, baseline), store, run_settings.run_id)
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     level = 1 - settings.confidence_level
-    told = looks_in_words(ledger, level)
+    told = [*(f"{name}: {words}" for name, words in left_out.items()), *looks_in_words(ledger, level)]
     if baseline is not None:
         looks = {name: entry.look for name, entry in ledger.items()}
         told += never_red(options.evaluations, looks, level) + seeds_in_words(options.evaluations, looks, level)
-    return OpenRun(run, store, created, options.selection, tuple(told))
+    return OpenRun(run, store, created, options.selection, tuple(told), evaluations=options.evaluations)
 
 
 def _lineages(
@@ -280,7 +306,8 @@ def _enter(
         against = recording.version.fingerprint
     required = (each for each in options.evaluations if each.plan.threshold is not None or against)
     version = candidate.version.settings
-    asked = [each for each in required if not each.is_part and can_have(settings, version, each.taken)]
+    required = (each for each in required if each.cases and not each.is_part)
+    asked = [each for each in required if can_have(settings, version, each.taken)]
     if not asked:
         return {}
     ages = [each.version.settings.max_age_s for each in sources if each is not None]

@@ -82,7 +82,8 @@ class Run:
 
     def start(self, evaluation: Evaluation) -> None:
         """Begin to sample an evaluation; returns at once."""
-        self._collector(evaluation)
+        if evaluation.cases:
+            self._collector(evaluation)
         if evaluation.plan.blocks is not None:
             self._measuring.add(evaluation.id)
         task = asyncio.get_running_loop().create_task(self._sample(evaluation))
@@ -129,6 +130,9 @@ class Run:
 
         A baseline that has no such thing is left out of the evaluation; without the candidate's it is skipped.
         """
+        if not evaluation.cases:
+            self._skipped[evaluation.id] = evaluation.left_out
+            return False
         made: dict[Role, Mapping[str, object]] = {}
         collector = self._collectors[evaluation.id]
         against = None if self.baseline is None else self.baseline.version

@@ -358,8 +358,10 @@ class Collector:
         return self._judges.summaries(counted, confidence_level)
 
     def described(self, verdict: Verdict) -> Verdict:
-        """The verdict with digests of its cases, by which a later run knows them again."""
-        return with_contents(verdict, self.evaluation.cases, self._asked)
+        """The verdict with digests of its cases, by which a later run knows them again, and what was left out."""
+        told = with_contents(verdict, self.evaluation.cases, self._asked)
+        left_out = self.evaluation.left_out
+        return replace(told, reason=f"{told.reason}; {left_out}") if left_out else told
 
     def with_aggregates(self, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
         """The verdicts of all metrics, the figures over all cases beside the first of them."""

@@ -16,10 +16,13 @@ from harness.models.spec import engine_spec
 from harness.models.version import Version
 from harness.stages.build_state import BuildProgress
 from harness.stages.building import built
+from harness.stages.known_builds import known_builds
 
 if TYPE_CHECKING:
     from harness.stages.data.corpus import Corpus
     from harness.stages.lineage import StageContext
+
+CORPUS = "corpus"
 
 
 def find_version(settings: Settings, version: VersionSettings, _step: Step | None = None) -> VersionSettings | None:
@@ -34,7 +37,14 @@ def find_version(settings: Settings, version: VersionSettings, _step: Step | Non
     from harness.stages.data.recipe import corpus_recipe
 
     folder = corpus_folder(corpus_recipe(settings, version.name))
-    return _of(version, open_corpus(folder, version.name)) if folder.is_dir() else None
+    if folder.is_dir():
+        return _of(version, open_corpus(folder, version.name))
+    known = known_builds().content(CORPUS, folder.name)
+    if known is None:
+        return None
+    content, _, n_documents = known.partition(" ")
+    made = {FOLDER: str(folder), CONTENT: content, N_DOCUMENTS: int(n_documents)}
+    return replace(version, engine_options={**version.engine_options, **made})
 
 
 def build_version(
@@ -51,6 +61,7 @@ def build_version(
 
 
 def _of(version: VersionSettings, corpus: Corpus) -> VersionSettings:
+    known_builds().note(CORPUS, corpus.folder.name, f"{corpus.fingerprint} {len(corpus)}")
     made = {FOLDER: str(corpus.folder), CONTENT: corpus.fingerprint, N_DOCUMENTS: len(corpus)}
     return replace(version, engine_options={**version.engine_options, **made})
 

@@ -72,7 +72,9 @@ def _answered(text: TrainingText, tokenizer: Any, length: int) -> TokenSequence:
     whole = tokenizer.apply_chat_template(messages, return_dict=False)
     labels = [IGNORED] * len(whole)
     begins = []
-    for turn in [each for each in range(last) if text.learns_all and messages[each].get("role") == "assistant"] + [last]:
+    for turn in [each for each in range(last) if text.learns_all and messages[each].get("role") == "assistant"] + [
+        last
+    ]:
         asked = tokenizer.apply_chat_template(messages[:turn], add_generation_prompt=True, return_dict=False)
         answered = tokenizer.apply_chat_template(messages[: turn + 1], return_dict=False)
         if whole[: len(answered)] != answered or answered[: len(asked)] != asked:
