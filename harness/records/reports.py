@@ -17,6 +17,7 @@ class VersionRef:
         model: the name of the model that its endpoint was asked for; None where it has no endpoint.
         answered_as: the names under which the endpoint answered in place of that, in this run.
         n_documents: of a corpus; None for a model.
+        printed_lines: that an application printed in this run.
     """
 
     name: str
@@ -24,6 +25,7 @@ class VersionRef:
     model: str | None = None
     answered_as: tuple[str, ...] = ()
     n_documents: int | None = None
+    printed_lines: int = 0
 
 
 @dataclass(frozen=True, slots=True)

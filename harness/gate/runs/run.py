@@ -400,4 +400,6 @@ def _reference(source: SampleSource) -> VersionRef:
     if not answers(version.settings):
         return VersionRef(version.name, version.fingerprint, n_documents=version.settings.engine_options[N_DOCUMENTS])
     model = version.settings.engine_options.get("model")
-    return VersionRef(version.name, version.fingerprint, model, () if engine is None else tuple(engine.answered_as))
+    printed = getattr(engine, "printed_lines", 0)
+    answered_as = () if engine is None else tuple(engine.answered_as)
+    return VersionRef(version.name, version.fingerprint, model, answered_as, printed_lines=printed)
