@@ -70,7 +70,7 @@ def changed_versions(versions: Sequence[Version], root: Path) -> list[str]:
     return told
 
 
-def version_notes(settings: Settings, *versions: Version) -> tuple[str, ...]:
+def version_notes(*versions: Version) -> tuple[str, ...]:
     """The sentences that a reader must know of a run's versions: which commit one is of, that two are the same, and
     that stored answers of an endpoint may be of something that it serves no more.
 
@@ -78,9 +78,10 @@ def version_notes(settings: Settings, *versions: Version) -> tuple[str, ...]:
         versions: the candidate first.
     """
     candidate, *others = versions
-    told = [text for each in versions if each.name in settings.commits for text in settings.commits[each.name].told]
+    checkouts = [each.settings.checkout for each in versions]
+    told = [text for checkout in checkouts if checkout is not None for text in checkout.told]
     for other in others:
-        if other.name in settings.commits and other.fingerprint == candidate.fingerprint:
+        if other.settings.checkout is not None and other.fingerprint == candidate.fingerprint:
             told.append(
                 f"{other.name} is the same as {candidate.name}: nothing that its answers depend on is another at that "
                 "commit, so that a version is weighed against itself"
