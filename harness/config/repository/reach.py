@@ -95,7 +95,7 @@ def reached_code(module: str, folder: Path, paths: Sequence[str]) -> ReachedCode
             imported.missing.update(() if files else (name,))
         found.packages |= {name.partition(".")[0] for name in imported.missing} - sys.stdlib_module_names
         waiting += imported.files
-        found.files.update(_named(named, (file.parent, folder, root), root) - imported.files)
+        found.files.update(_named(named, (file.parent, folder), root) - imported.files)
     return found
 
 

@@ -19,13 +19,12 @@ from harness.gate.people.verdicts import SpendingLevels, review_verdicts
 from harness.gate.runs.answering import check_answers
 from harness.gate.runs.operations import flops_spent
 from harness.gate.runs.run_settings import RunSettings
+from harness.gate.runs.versions import version_reference
 from harness.gate.sampling.blocks import BlockRoom, others_done
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
-from harness.models.corpus.spec import N_DOCUMENTS
-from harness.models.version import answers
 from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
 from harness.store import Store
@@ -371,12 +370,12 @@ class Run:
     def references(self) -> tuple[VersionRef, VersionRef | None]:
         """Candidate and baseline as a report names them."""
         if self._recorded is not None:
-            return _reference(self.candidate), self._recorded.recording.reference
-        return _reference(self.candidate), None if self.baseline is None else _reference(self.baseline)
+            return version_reference(self.candidate), self._recorded.recording.reference
+        return version_reference(self.candidate), None if self.baseline is None else version_reference(self.baseline)
 
     def judge_references(self) -> tuple[VersionRef, ...]:
         """The judges as a report names them."""
-        return tuple(map(_reference, self.judges))
+        return tuple(map(version_reference, self.judges))
 
     async def close(self) -> None:
         """Cancel what is under way, keep what was completed, also when this is cancelled."""
@@ -393,13 +392,3 @@ class Run:
                 await self.sampler.close()
             finally:
                 self.flush()
-
-
-def _reference(source: SampleSource) -> VersionRef:
-    version, engine = source.version, source.engine
-    if not answers(version.settings):
-        n_documents, commit = version.settings.engine_options[N_DOCUMENTS], version.settings.commit
-        return VersionRef(version.name, version.fingerprint, n_documents=n_documents, commit=commit)
-    model, answered_as = version.settings.engine_options.get("model"), () if engine is None else engine.answered_as
-    commit = version.settings.commit
-    return VersionRef(version.name, version.fingerprint, model, tuple(answered_as), commit=commit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,3 +110,9 @@ def _release(module: str) -> str:
     except importlib.metadata.PackageNotFoundError:
         owners = _owners().get(module, ())
     return " ".join([module, *(f"{owner} {importlib.metadata.version(owner)}" for owner in sorted(set(owners)))])
+
+
+@functools.cache
+def _owners() -> Mapping[str, Sequence[str]]:
+    """The packages that brought each module; found once, for it takes a while."""
+    return importlib.metadata.packages_distributions()
