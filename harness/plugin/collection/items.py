@@ -107,7 +107,8 @@ class Collection:
         keywords = {} if mark is None else mark.kwargs
         asks = "task" in keywords or keywords.get("weighs") == "judge"
         taken = _wanted(item) | (frozenset({"model"}) if asks else frozenset())
-        return fits(taken, is_corpus=candidate_name(self.settings) in self.settings.corpora)
+        name = candidate_name(self.settings)
+        return fits(taken, is_corpus=name in self.settings.home(name).corpora)
 
     def _noted(self) -> dict[str, Any]:
         """What the store keeps of cases and choice."""
