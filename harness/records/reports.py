@@ -18,6 +18,7 @@ class VersionRef:
         answered_as: the names under which the endpoint answered in place of that, in this run.
         n_documents: of a corpus; None for a model.
         commit: that its code and files are of; None where they are those that lay in the project's folder.
+        printed_lines: that an application printed in this run.
     """
 
     name: str
@@ -26,6 +27,7 @@ class VersionRef:
     answered_as: tuple[str, ...] = ()
     n_documents: int | None = None
     commit: str | None = None
+    printed_lines: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,12 +73,15 @@ def test_a_call_that_can_t_be_imported_ends_the_gate_before_anything_is_asked(ga
     assert gate.stored() == 0
 
 
-def test_exceptions_are_errors_and_no_scores(gate: Project) -> None:
-    broken = BOT.replace("    return", '    if prompt == "q1": raise KeyError("order 7")\n    return')
+def test_exceptions_are_errors_and_no_scores_and_what_is_printed_is_noted(gate: Project) -> None:
+    broken = BOT.replace(
+        "    return", '    print(prompt)\n    if prompt == "q1": raise KeyError("order 7")\n    return'
+    )
     (gate.path / "bot.py").write_text(broken)
     told = squeezed(gate.run("--candidate", "only"))
     assert gate.verdicts() == {"test_it": "error"}
     assert "case 'c1': python (only): bot:answer raised KeyError: 'order 7'" in told
+    assert "note only printed 6 lines: pytest --log-cli-level DEBUG shows what it prints" in told
     assert gate.stored() == 4
 
 

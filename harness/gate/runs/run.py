@@ -19,7 +19,7 @@ from harness.gate.people.verdicts import SpendingLevels, review_verdicts
 from harness.gate.runs.answering import check_answers
 from harness.gate.runs.operations import flops_spent
 from harness.gate.runs.run_settings import RunSettings
-from harness.gate.runs.versions import version_reference
+from harness.gate.runs.specification import version_reference
 from harness.gate.sampling.blocks import BlockRoom, others_done
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder

@@ -8,12 +8,9 @@ from pathlib import Path
 
 from harness.config import Settings
 from harness.errors import SettingsError, UsageError
-from harness.models.corpus.spec import N_DOCUMENTS
 from harness.models.engine_creation import check_version
 from harness.models.spec import engine_spec
-from harness.models.version import Version, answers, load_version, tells_cost
-from harness.records import VersionRef
-from harness.requests import SampleSource
+from harness.models.version import Version, load_version, tells_cost
 
 _DIGITS = 12
 
@@ -102,14 +99,3 @@ def version_notes(*versions: Version) -> tuple[str, ...]:
 def _is_loose(version: Version) -> bool:
     own = version.settings
     return engine_spec(own.engine).is_endpoint(own.engine_options) and own.revision is None and own.max_age_s is None
-
-
-def version_reference(source: SampleSource) -> VersionRef:
-    """The version that a source is of, as a report names it."""
-    version, commit = source.version, source.version.settings.commit
-    if not answers(version.settings):
-        n_documents = version.settings.engine_options[N_DOCUMENTS]
-        return VersionRef(version.name, version.fingerprint, n_documents=n_documents, commit=commit)
-    model = version.settings.engine_options.get("model")
-    answered_as = () if source.engine is None else tuple(source.engine.answered_as)
-    return VersionRef(version.name, version.fingerprint, model, answered_as, commit=commit)

@@ -68,6 +68,11 @@ class ApplicationEngine:
         """The ids of its processes."""
         return self._pool.pids
 
+    @property
+    def printed_lines(self) -> int:
+        """Lines that the application has printed."""
+        return self._pool.printed_lines
+
     async def start(self) -> None:
         """Start the processes; which of sampling, schema and tools they take is known from then on.
 

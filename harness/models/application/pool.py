@@ -75,6 +75,12 @@ class WorkerPool:
         self._manners = Manners(True, frozenset(), 1)
         self._held: SteelyardError | None = None
         self._n_ended = 0
+        self._printed_lines = 0
+
+    @property
+    def printed_lines(self) -> int:
+        """Lines that they have printed, those that have ended among them."""
+        return self._printed_lines + sum(place.process.printed_lines for place in self._places if place.process)
 
     @property
     def pids(self) -> list[int]:
@@ -200,6 +206,7 @@ class WorkerPool:
                 )
             if place.process is not None:
                 await place.process.close()
+                self._printed_lines += place.process.printed_lines
             await self._begin(place)
         finally:
             place.starting = None

@@ -37,6 +37,9 @@ class ChildProcess:
         module: of Steelyard, or the command.
         told: called with what it tells of its work; else that is logged.
         folder: that it works in; None for that of this process.
+
+    Attributes:
+        printed_lines: lines that it has printed so far.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class ChildProcess:
         self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._ids = itertools.count()
         self._lines: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
+        self.printed_lines = 0
         self._failure: SettingsError | EngineError | None = None
         self._ready: asyncio.Future[dict[str, Any]] | None = None
 
@@ -208,6 +212,7 @@ class ChildProcess:
 
     def _printed(self, line: str) -> None:
         if line.strip():
+            self.printed_lines += 1
             self._lines.append(line.rstrip()[:_LONGEST_LINE])
             _log.debug("%s: %s", self._name, line)
 

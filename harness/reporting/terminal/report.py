@@ -14,7 +14,7 @@ from harness.reporting.shared.names import display_names, kind_in_words
 from harness.reporting.shared.table import FEW, NARROW, TableRow, greens, rows, table
 from harness.reporting.shared.text import flow, labelled, printable, symbol, wrap
 from harness.reporting.wording.aggregates import aggregate_notes
-from harness.reporting.wording.answered import name_notes, not_asked, version_notes
+from harness.reporting.wording.answered import name_notes, not_asked, printed_notes, version_notes
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
 from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short
 from harness.reporting.wording.claims import claim_notes, lost_notes
@@ -297,11 +297,8 @@ def notes(report: Report, encoding: str) -> list[str]:
 
 
 def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
-    told = [
-        *version_notes(report, encoding),
-        *name_notes(report, encoding),
-        *aggregate_notes(report.evaluations, encoding),
-    ]
+    told = [*version_notes(report, encoding), *name_notes(report, encoding), *printed_notes(report, encoding)]
+    told += aggregate_notes(report.evaluations, encoding)
     if report.best_of > 1:
         told.append(
             f"the best of {count(report.best_of)} candidates looks good by chance too: each is decided at 1 part in "

@@ -8,7 +8,7 @@ import pytest
 
 from harness.records import StoredAnswers, VersionRef
 from harness.records.report_json import from_json, to_json
-from harness.reporting.wording.answered import is_release, name_notes, not_asked, version_notes
+from harness.reporting.wording.answered import is_release, name_notes, not_asked, printed_notes, version_notes
 from tests.reporting import example_reports as examples
 
 
@@ -53,6 +53,14 @@ def test_releases_that_changed_are_told_so() -> None:
     served = VersionRef("served", "f" * 32, "m", ("m-2024-01-01", "m-2025-01-01"))
     (note,) = name_notes(replace(examples.report(), candidate=served), "utf-8")
     assert note.endswith("m is an alias that stood for m-2024-01-01 and m-2025-01-01; it changed while it was sampled")
+
+
+def test_what_an_application_printed_is_told_with_the_way_to_it() -> None:
+    noisy = VersionRef("bot", "f" * 32, printed_lines=1)
+    assert printed_notes(replace(examples.report(), candidate=noisy), "utf-8") == [
+        "bot printed 1 line: pytest --log-cli-level DEBUG shows what it prints"
+    ]
+    assert printed_notes(examples.report(), "utf-8") == []
 
 
 def test_a_report_of_an_older_steelyard_has_no_names() -> None:
