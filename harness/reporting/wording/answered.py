@@ -1,5 +1,5 @@
-"""Notes on the versions that answered: which they are, whether they were asked, by which name a model answered, and what
-an application printed.
+"""Notes on the versions that answered: which they are, whether they were asked, by which name a model answered, what an
+application printed.
 """
 
 from __future__ import annotations
