@@ -6,6 +6,7 @@ import getpass
 import importlib.metadata
 import os
 import re
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from harness.errors import SettingsError, nearest, shortened
 
 COMMIT = "GIT_SHA"
 """The variable that is the repository's commit where it is not set."""
+_OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 _PLACE = re.compile(r"(\$?)\$\{([^}]*)(\}?)")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
@@ -38,6 +40,21 @@ def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
 def python_path(first: Sequence[str]) -> str:
     """A value of PYTHONPATH that has these folders before its own."""
     return os.pathsep.join([*first, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def ask_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """What git says in a folder, without the variables by which a hook of git tells of another repository.
+
+    Raises:
+        OSError: it can't be run.
+    """
+    return subprocess.run(
+        ["git", "-c", "core.quotePath=false", *arguments],
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if name not in _OF_HOOKS},
+        capture_output=True,
+        check=False,
+    )
 
 
 def free_threads() -> int:
@@ -169,7 +186,14 @@ class Variables:
         )
 
     def _head(self, where: str) -> str:
-        from harness.config.repository.git import Asking, Repository
-
-        asking = Asking(f"{where} = ${{{COMMIT}}}", "for the commit, as no variable of this name is set", f"{where}: ")
-        return Repository(self.folder, asking).commit("HEAD")
+        try:
+            done = ask_git(self.folder, "rev-parse", "--verify", "HEAD")
+            said = " ".join(done.stderr.decode(errors="replace").split())
+        except OSError as error:
+            done, said = None, f"nothing, as it can't be run: {error.strerror}"
+        if done is not None and done.returncode == 0:
+            return done.stdout.decode().strip()
+        raise SettingsError(
+            f"{where} takes {COMMIT}, and no variable of this name is set; the commit stands for it, and in "
+            f"{self.folder} git says: {said}. Set it, or write ${{{COMMIT}:-default}}."
+        )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from harness.config import addresses, setting_checks
 from harness.config.asking import WhenAsked
@@ -16,9 +16,6 @@ from harness.config.environment import Variables, model_registry
 from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, choices
 from harness.records import BudgetLimits
-
-if TYPE_CHECKING:
-    from harness.config.repository.commits import CommitVersion
 
 DESIGNS = ("auto", "sequential", "fixed")
 INCONCLUSIVE = ("fail", "warn")
@@ -74,7 +71,7 @@ class Settings:
         trackers: where else gates are logged: the options of each tracker by its name.
         corpora: by name; each is one of the versions as well.
         versions: models and corpora: all that can be weighed. Each is read and checked when it is asked for.
-        commits: those of them that candidate and baseline name by a commit, such as "git:main".
+        commits: by the names of versions at a commit, such as "git:main", the settings that they are found in.
     """
 
     root: Path
@@ -112,7 +109,7 @@ class Settings:
     trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
     corpora: Mapping[str, CorpusSettings] = field(default_factory=dict)
-    commits: Mapping[str, CommitVersion] = field(default_factory=dict)
+    commits: Mapping[str, Settings] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -121,7 +118,7 @@ class Settings:
 
     def home(self, name: str) -> Settings:
         """The settings that a version is found in, with its bases and files: of one at a commit those of the commit."""
-        return self.commits[name].home if name in self.commits else self
+        return self.commits.get(name, self)
 
     @property
     def limits(self) -> BudgetLimits:
@@ -140,7 +137,8 @@ class Settings:
 
     def table(self, name: str) -> str:
         """The table that defines a version, as the file of these settings writes it."""
-        own = self.commits[name].own if name in self.commits else name
+        checkout = self.versions[name].checkout if name in self.commits else None
+        own = name if checkout is None else checkout.own
         return f"[{self.prefix}{'corpora' if own in self.corpora else 'models'}.{own}]"
 
     def corpus(self, name: str) -> CorpusSettings:

@@ -64,15 +64,19 @@ class Checkout:
     """A commit of the project, with its files in a folder of their own.
 
     Attributes:
+        own: the name of the version in the settings.
         root: where the project lies in it, which relative paths start from.
         tree: the root of the repository in it.
         project: the root of the repository as it lies there now.
+        told: what to tell of the version, a sentence each.
     """
 
     commit: str
+    own: str
     root: Path
     tree: Path
     project: Path
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

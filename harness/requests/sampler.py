@@ -41,7 +41,7 @@ class _DrawsOfTick:
 
 
 @dataclass(slots=True)
-class Origins:
+class SampleOrigins:
     """The origins of one source's samples in this run.
 
     Attributes:
@@ -101,16 +101,16 @@ class Sampler:
         self.measured_blocks = 0
         self.stored_blocks = 0
         self._asked: dict[int, dict[bytes, int]] = {}
-        self._origins: dict[tuple[str, int], Origins] = {}
+        self._origins: dict[tuple[str, int], SampleOrigins] = {}
         self.is_halted = False
 
     def halt(self) -> None:
         """Give no more answers: the run is interrupted."""
         self.is_halted = True
 
-    def origins(self, source: SampleSource) -> Origins:
+    def origins(self, source: SampleSource) -> SampleOrigins:
         """The origins of the samples of a source so far."""
-        return self._origins.setdefault((source.version.fingerprint, source.first_index), Origins())
+        return self._origins.setdefault((source.version.fingerprint, source.first_index), SampleOrigins())
 
     async def source_of(self, name: str) -> SampleSource:
         """The source of the samples of a version that a body names.

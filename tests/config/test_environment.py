@@ -91,7 +91,7 @@ def test_the_commit_is_that_of_the_repository_unless_a_variable_says_otherwise(
     tmp_path: Path, bare: pytest.MonkeyPatch
 ) -> None:
     text = 'models.v = { engine = "scripted", default = "A", revision = "${GIT_SHA}" }'
-    with pytest.raises(SettingsError, match=r"version 'v': revision = \$\{GIT_SHA\} asks git .* not a git repository"):
+    with pytest.raises(SettingsError, match=r"version 'v': revision takes GIT_SHA, .* not a git repository"):
         sha(load(tmp_path, text))
     commit = commit_all(tmp_path)
     assert sha(load(tmp_path, text)) == commit

@@ -10,7 +10,7 @@ from dataclasses import replace
 from harness.errors import CapabilityError, EngineError, MissingSampleError, UnstorableError
 from harness.records import Request, Sample
 from harness.requests import Sampler
-from harness.requests.sampler import Origins
+from harness.requests.sampler import SampleOrigins
 from harness.store import Store
 from tests.requests.engines import NotingEngine
 from tests.requests.samplers import draw, question, run, source
@@ -68,7 +68,7 @@ def test_the_origins_of_a_source_s_samples_are_known(store: Store) -> None:
     engine, other = NotingEngine(), source(NotingEngine(), first_index=50)
     run(store, lambda s: draw(s, source(engine), "q", 0))
 
-    async def drawn(sampler: Sampler, *indices: int) -> Origins:
+    async def drawn(sampler: Sampler, *indices: int) -> SampleOrigins:
         await asyncio.gather(*(draw(sampler, source(engine), "q", index) for index in indices))
         await draw(sampler, other, "q", 50)
         return sampler.origins(source(engine))

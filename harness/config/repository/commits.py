@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,23 +22,6 @@ GIT = "git:"
 _DIGITS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class CommitVersion:
-    """A version as it was at a commit.
-
-    Attributes:
-        own: its name in the settings.
-        version: called by its commit, and with a folder of its own.
-        home: the settings that it is found in: with the versions, corpora and files of the commit, in its folder.
-        told: what to tell of it, a sentence each.
-    """
-
-    own: str
-    version: VersionSettings
-    home: Settings
-    told: tuple[str, ...]
-
-
 def with_commits(settings: Settings, default: str | None = None) -> Settings:
     """The settings with the versions that candidate and baseline name by a commit, each made when it is asked for.
 
@@ -51,18 +34,17 @@ def with_commits(settings: Settings, default: str | None = None) -> Settings:
         return settings
     candidate = default if settings.candidate in names else settings.candidate
     told = _dirt if settings.candidate not in names else _clean
-    commits = WhenAsked(names, partial(_version_at, replace(settings, candidate=candidate), told))
+    commits = WhenAsked(names, partial(_home_of, replace(settings, candidate=candidate), told))
     versions = WhenAsked([*settings.versions, *names], partial(_of_either, settings.versions, commits))
     return replace(settings, versions=versions, commits=commits)
 
 
-def _of_either(
-    versions: Mapping[str, VersionSettings], commits: Mapping[str, CommitVersion], name: str
-) -> VersionSettings:
-    return commits[name].version if name in commits else versions[name]
+def _of_either(versions: Mapping[str, VersionSettings], commits: Mapping[str, Settings], name: str) -> VersionSettings:
+    return commits[name].versions[name] if name in commits else versions[name]
 
 
-def _version_at(settings: Settings, dirt: Callable[[Repository, str], list[str]], name: str) -> CommitVersion:
+def _home_of(settings: Settings, dirt: Callable[[Repository, str], list[str]], name: str) -> Settings:
+    """The settings that a version at a commit is found in, by that name."""
     ref, own = name.removeprefix(GIT), candidate_name(settings)
     if not ref:
         raise SettingsError(f"{name!r} names no commit; write git:main, git:HEAD~1 or git:v1.0.")
@@ -74,19 +56,23 @@ def _version_at(settings: Settings, dirt: Callable[[Repository, str], list[str]]
     if not root.is_dir():
         raise SettingsError(f"{name}: the folder {place} of the settings was not there at commit {commit[:_DIGITS]}.")
     home, how = _settings_at(settings, root, own, commit)
-    now, version = settings.version(own), home.version(own)
+    told = [f"{name} is {own} as it was at {commit[:_DIGITS]} ({repository.described(commit)}){how}"]
+    checkout = Checkout(commit, own, root, tree, repository.root, (*told, *dirt(repository, name)))
+    now = settings.version(own)
     version = replace(
-        version,
-        name=name,
-        checkout=Checkout(commit, root, tree, repository.root),
-        price=now.price,
-        price_per_hour=now.price_per_hour,
+        home.version(own), name=name, checkout=checkout, price=now.price, price_per_hour=now.price_per_hour
     )
-    if own in home.corpora:
-        corpora = WhenAsked([*home.corpora, name], partial(_corpus, home.corpora, own, name))
-        home = replace(home, corpora=corpora)
-    told = (f"{name} is {own} as it was at {commit[:_DIGITS]} ({repository.described(commit)}){how}",)
-    return CommitVersion(own, version, home, (*told, *dirt(repository, name)))
+    return replace(
+        home,
+        versions=WhenAsked([*home.versions, name], partial(_version, home.versions, version)),
+        corpora=home.corpora
+        if own not in home.corpora
+        else WhenAsked([*home.corpora, name], partial(_corpus, home.corpora, own, name)),
+    )
+
+
+def _version(versions: Mapping[str, VersionSettings], at_commit: VersionSettings, name: str) -> VersionSettings:
+    return at_commit if name == at_commit.name else versions[name]
 
 
 def _corpus(corpora: Mapping[str, CorpusSettings], own: str, alias: str, name: str) -> CorpusSettings:

@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from harness.config.environment import ask_git
 from harness.errors import SettingsError, nearest
 
 _CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store")
 """Ignored names that no evaluation reads."""
-
-
-_OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
-"""Variables by which a hook of git tells of its own repository, which is not always the one that is asked."""
 
 
 class ChangedFiles:
@@ -198,13 +195,7 @@ class Repository:
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         try:
-            return subprocess.run(
-                ["git", "-c", "core.quotePath=false", *arguments],
-                cwd=self._folder,
-                env={name: value for name, value in os.environ.items() if name not in _OF_HOOKS},
-                capture_output=True,
-                check=False,
-            )
+            return ask_git(self._folder, *arguments)
         except OSError as error:
             raise SettingsError(
                 f"{self._asking.what} asks git {self._asking.about}, and git can't be run: {error.strerror}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import time
 from collections.abc import Iterator
@@ -59,6 +58,8 @@ def _beside(tree: Path, suffix: str) -> Path:
 @contextmanager
 def _alone(tree: Path) -> Iterator[None]:
     """Nobody else makes or removes this worktree meanwhile."""
+    import fcntl
+
     with _beside(tree, _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -42,7 +42,7 @@ def _check_prices(settings: Settings, names: Iterable[str]) -> None:
     if settings.max_cost is None:
         return
     for name in names:
-        version = None if name in settings.corpora else settings.version(name)
+        version = None if name in settings.home(name).corpora else settings.version(name)
         if version is not None and version.price is None and not tells_cost(version):
             raise SettingsError(
                 f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
@@ -70,7 +70,7 @@ def changed_versions(versions: Sequence[Version], root: Path) -> list[str]:
     return told
 
 
-def version_notes(settings: Settings, *versions: Version) -> tuple[str, ...]:
+def version_notes(*versions: Version) -> tuple[str, ...]:
     """The sentences that a reader must know of a run's versions: which commit one is of, that two are the same, and
     that stored answers of an endpoint may be of something that it serves no more.
 
@@ -78,9 +78,10 @@ def version_notes(settings: Settings, *versions: Version) -> tuple[str, ...]:
         versions: the candidate first.
     """
     candidate, *others = versions
-    told = [text for each in versions if each.name in settings.commits for text in settings.commits[each.name].told]
+    checkouts = [each.settings.checkout for each in versions]
+    told = [text for checkout in checkouts if checkout is not None for text in checkout.told]
     for other in others:
-        if other.name in settings.commits and other.fingerprint == candidate.fingerprint:
+        if other.settings.checkout is not None and other.fingerprint == candidate.fingerprint:
             told.append(
                 f"{other.name} is the same as {candidate.name}: nothing that its answers depend on is another at that "
                 "commit, so that a version is weighed against itself"

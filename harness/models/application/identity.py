@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import importlib.util
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,7 @@ def _is_elsewhere(module: str, settings: VersionSettings, folder: Path) -> bool:
 def _listed(names: str | Iterable[str], folder: Path, version: str) -> list[Path]:
     found: list[Path] = []
     for name in [names] if isinstance(names, str) else names:
-        place = (folder / Path(name).expanduser()).resolve()
+        place = Path(os.path.normpath(folder / Path(name).expanduser()))  # by its own name, where it is a link
         if not place.exists():
             raise SettingsError(f"version {version!r}: files: {str(place)!r} is not there.")
         found += [place] if place.is_file() else files_below(place)
@@ -97,10 +98,6 @@ def _place(file: Path, folder: Path, root: Path) -> str:
     if file.is_relative_to(folder):
         return file.relative_to(folder).as_posix()
     return f"/{file.relative_to(root).as_posix()}" if file.is_relative_to(root) else file.as_posix()
-
-
-_owners = functools.cache(importlib.metadata.packages_distributions)
-"""Looks into every distribution that is installed, which takes a second where there are many."""
 
 
 def _release(module: str) -> str:

@@ -107,7 +107,8 @@ class Collection:
         keywords = {} if mark is None else mark.kwargs
         asks = "task" in keywords or keywords.get("weighs") == "judge"
         taken = _wanted(item) | (frozenset({"model"}) if asks else frozenset())
-        return can_have(self.settings, self.settings.version(candidate_name(self.settings)), taken)
+        name = candidate_name(self.settings)
+        return can_have(self.settings.home(name), self.settings.version(name), taken)
 
     def _noted(self) -> dict[str, Any]:
         """What the store keeps of cases and choice."""

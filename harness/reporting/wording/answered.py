@@ -1,4 +1,4 @@
-"""Notes on the versions that answered: which they are, whether they were asked, by which name a model answered, and what an
+"""Notes on the versions that answered: which they are, whether they were asked, by which name a model answered, what an
 application printed.
 """
 

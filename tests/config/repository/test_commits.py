@@ -34,7 +34,9 @@ def against(folder: Path, name: str, **changes: str) -> Settings:
 
 
 def told(settings: Settings, name: str = "git:main") -> tuple[str, ...]:
-    return settings.commits[name].told
+    checkout = settings.version(name).checkout
+    assert checkout is not None
+    return checkout.told
 
 
 def test_a_version_at_a_commit_has_its_folder_and_settings(folder: Path) -> None:
@@ -98,7 +100,7 @@ def test_the_candidate_may_be_of_a_commit_too(folder: Path) -> None:
     both = with_commits(replace(settings, candidate="git:HEAD", baseline="git:HEAD~1"), settings.candidate)
     roots = [both.version(name).root(folder) for name in ("git:HEAD", "git:HEAD~1")]
     assert [(root / "answers.json").read_text() for root in roots] == ['{"a": "b"}', "{}"]
-    assert [len(both.commits[name].told) for name in both.commits] == [1, 1]
+    assert [len(told(both, name)) for name in both.commits] == [1, 1]
 
 
 def test_a_corpus_at_a_commit_is_one_of_its_settings(folder: Path) -> None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from harness.config import Settings, VersionSettings
+from harness.config import VersionSettings
 from harness.gate.runs.versions import version_notes
 from harness.models.version import Version
-
-SETTINGS = Settings(root=Path())
 
 
 def served(name: str, revision: str | None = None, max_age_s: float | None = None) -> Version:
@@ -20,12 +16,12 @@ def served(name: str, revision: str | None = None, max_age_s: float | None = Non
 def test_an_endpoint_whose_answers_nothing_tells_apart_is_told_of_once() -> None:
     first, second = served("first"), served("second")
     scripted = Version("table", VersionSettings("table", "scripted", engine_options={"default": "a"}), "t")
-    assert version_notes(SETTINGS, first, scripted, first) == (
+    assert version_notes(first, scripted, first) == (
         "first is an endpoint without revision or max_age: stored answers count for ever, also when something else is "
         "served there. Set one of them",
     )
-    assert version_notes(SETTINGS, first, second)[0].startswith("first and second are endpoints without")
+    assert version_notes(first, second)[0].startswith("first and second are endpoints without")
 
 
 def test_an_endpoint_with_a_revision_or_an_age_is_not_told_of() -> None:
-    assert version_notes(SETTINGS, served("first", revision="1"), served("second", max_age_s=1.0)) == ()
+    assert version_notes(served("first", revision="1"), served("second", max_age_s=1.0)) == ()

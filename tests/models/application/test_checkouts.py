@@ -21,7 +21,7 @@ def version(tmp_path: Path) -> VersionSettings:
     project, tree = tmp_path / "project", tmp_path / "tree"
     for root in (project, tree):
         write(root, "backend/bot_of_checkout.py", "def answer(prompt: str): ...\n")
-    checkout = Checkout("0123456789abcdef", tree, tree, project)
+    checkout = Checkout("0123456789abcdef", "bot", tree, tree, project)
     return VersionSettings("git:main", "python", engine_options={"call": "bot_of_checkout:answer"}, checkout=checkout)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.config import VersionSettings
+from harness.config.repository.git import Repository
+from harness.config.repository.worktrees import check_out
 from harness.errors import SettingsError
 from harness.models.application.identity import content_of, files_of
 from tests.models.application.asking import application, version
@@ -96,3 +98,30 @@ def test_a_program_is_all_of_its_project(project: Path) -> None:
     before = content_of(settings, project)
     write(project, "bot.js", "")
     assert content_of(settings, project) != before
+
+
+@pytest.mark.parametrize("untold", [False, True])
+@pytest.mark.parametrize("ignored", ["index.bin", "index/part.txt"])
+def test_a_worktree_whose_ignored_files_are_links_is_the_same(
+    project: Path, monkeypatch: pytest.MonkeyPatch, ignored: str, untold: bool
+) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(project.parent / "cache"))
+    write(project, ".gitignore", "*.bin\nindex/\n")
+    name = ignored.partition("/")[0]
+    write(project, "shop/bot.py", CODE.replace("handbook.jsonl", name) + ("\nopen(RULES + RULES)" if untold else ""))
+    write(project, ignored, "data")
+    commit = commit_all(project)
+    tree = check_out(Repository(project), commit, "git:HEAD")
+    assert files_of(version("shop.bot:answer"), tree).are_all is untold
+    assert content(tree) == content(project)
+    assert content(tree, files=["shop", name]) == content(project, files=["shop", name])
+
+
+def test_a_module_of_the_project_to_which_the_environment_leads_makes_all_count(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project, "backend/lib_of_identity.py")
+    write(project, "shop/bot.py", CODE + "\nimport lib_of_identity")
+    assert not files_of(version("shop.bot:answer"), project).are_all
+    monkeypatch.syspath_prepend(str(project / "backend"))
+    assert files_of(version("shop.bot:answer"), project).are_all
