@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.config import VersionSettings
+from harness.models.application.identity import files_of
 from tests.plugin.projects import Project
 from tests.repositories import commit_all
 
@@ -116,3 +118,6 @@ def test_the_example_is_that_of_the_chapter_and_its_program_answers_as_its_funct
     project.run("suites", "--candidate", "program", "--baseline", "bot")
     assert project.verdicts() == {"test_answers": "passed", "test_finds_the_passage": "passed"}
     assert project.evaluation("test_answers")["difference"]["value"] == 0.0
+    settings = VersionSettings("bot", "python", engine_options={"call": "shop.bot:answer"})
+    reached = [project.path / "shop" / name for name in ("bot.py", "handbook.jsonl")]
+    assert files_of(settings, project.path).files == tuple(reached)

@@ -103,7 +103,7 @@ def _member(call: str, owner: Any, name: str) -> Any:
 def _made(call: str, cls: type) -> Any:
     try:
         return cls()
-    except Exception as error:  # noqa: BLE001  the user's code, which may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  the user's code, which may raise anything
         raise UncallableError(f"{cls.__name__}() of {call} can't be made. {told(error)}") from None
 
 

@@ -153,10 +153,16 @@ def python_engine(name: str, options: Mapping[str, Any], folder: Path, python: s
         folder: from which it is imported, and in which it works.
         python: the interpreter.
     """
-    call = str(options["call"])
+    call, limit_s = str(options["call"]), float(options.get("timeout_s", TIMEOUT_S))
 
     async def start(process: ChildProcess) -> Manners:
-        ready = await process.start({"call": call, "paths": import_paths(folder)}, {})
+        try:
+            async with asyncio.timeout(limit_s):
+                ready = await process.start({"call": call, "paths": import_paths(folder)}, {})
+        except TimeoutError:
+            error = EngineError(f"{name} could not start: {call} was not imported within {limit_s:g} s (timeout_s).")
+            process.kill(error)
+            raise error from None
         at_once = options.get("at_once") if ready["is_async"] else 1
         return Manners(ready["takes_messages"], frozenset(ready["options"]), at_once, ready["is_async"])
 

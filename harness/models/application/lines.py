@@ -12,6 +12,8 @@ from typing import Any
 from harness.errors import EngineError
 from harness.models.processes.process import ChildProcess
 
+_SAYING = frozenset({"text", "messages", "tool_calls", "choices", "output", "answer", "error"})
+"""An object without an `id` and any of these is none that answers: such as a line of a log."""
 _ENVIRONMENT = {"PYTHONUNBUFFERED": "1"}
 """Without it a program in Python would keep its answers back until it has some kilobytes of them."""
 
@@ -58,7 +60,7 @@ class LineProcess(ChildProcess):
 
     def _take(self, message: dict[str, Any]) -> None:
         number = message.get("id")
-        if number is None and len(self._pending) == 1:
+        if number is None and len(self._pending) == 1 and not _SAYING.isdisjoint(message):
             number = next(iter(self._pending))
         future = self._pending.get(number) if isinstance(number, int) else None
         if future is None:

@@ -42,11 +42,12 @@ class WorkerStart(Protocol):
 
 @dataclass(slots=True)
 class _Place:
-    """A place for a process."""
+    """A place for a process; `heard_s` is when it last answered."""
 
     process: ChildProcess | None = None
     starting: asyncio.Task[None] | None = None
     n_asked: int = 0
+    heard_s: float = 0.0
     checks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -139,31 +140,32 @@ class WorkerPool:
                 reply = await process.ask(message)
         except TimeoutError:
             last = process.last_lines
-            self._give_up(place, process)
+            self._give_up(place, process, is_silent=place.heard_s < began)
             raise EngineError(
                 f"{self._name} did not answer within {self._timeout_s:g} s (timeout_s)."
                 f"{' It printed last:' + last if last else ''}",
                 cause="a timeout",
             ) from None
         except asyncio.CancelledError:
-            self._give_up(place, process)
+            self._give_up(place, process, is_silent=self._manners.at_once == 1)
             raise
         except EngineError as error:
             beside = f" {place.n_asked} calls were under way in it, this one among them." if place.n_asked > 1 else ""
             raise EngineError(f"{error}{beside}", cause=error.cause or "its process ended") from None
         self._n_ended = 0
-        return reply, time.monotonic() - began
+        place.heard_s = time.monotonic()
+        return reply, place.heard_s - began
 
-    def _give_up(self, place: _Place, process: ChildProcess) -> None:
-        """See to a process that still works on what nobody waits for any more: one that does one thing at a time is
-        ended, and one that does several must show that it is not blocked.
+    def _give_up(self, place: _Place, process: ChildProcess, *, is_silent: bool) -> None:
+        """See to a process that still works on what nobody waits for any more. An event loop must show that it is not
+        blocked; another one that answered nothing all the while is ended.
         """
-        if not self._manners.is_async and self._manners.at_once == 1:
-            process.kill(EngineError(f"{self._name} was ended: it did not answer."))
-        elif self._manners.is_async:
+        if self._manners.is_async:
             check = asyncio.get_running_loop().create_task(self._check(process))
             place.checks.add(check)
             check.add_done_callback(place.checks.discard)
+        elif is_silent:
+            process.kill(EngineError(f"{self._name} was ended: it did not answer.", cause="a timeout"))
 
     async def _check(self, process: ChildProcess) -> None:
         try:

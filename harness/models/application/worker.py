@@ -10,6 +10,7 @@ It needs the standard library alone, so that the interpreter that runs it need n
 from __future__ import annotations
 
 import asyncio
+import atexit
 import inspect
 import os
 import signal
@@ -53,6 +54,7 @@ def main() -> None:
         asyncio.run(_Loop(start["call"], application, answers).serve(requests))
     else:
         _serve(start["call"], application, requests, answers)
+    atexit._run_exitfuncs()  # such as those that send off what was traced
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # whatever threads the application left behind

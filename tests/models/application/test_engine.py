@@ -14,7 +14,10 @@ from harness.models.engine import Capability
 from harness.records import Request, Sample
 from tests.models.application.asking import answer, application, ask, chat, facts, program, python
 
+pytestmark = pytest.mark.whole
 
+
+@pytest.mark.quick
 def test_what_a_function_returns_is_a_sample(tmp_path: Path) -> None:
     application(
         tmp_path,
@@ -153,16 +156,25 @@ def test_close_is_called_at_the_end(tmp_path: Path, kind: str) -> None:
         class Bot:
             {kind} __call__(self, prompt): return prompt
             {kind} close(self): open("closed", "w").close()
+        import atexit
+        atexit.register(lambda: open("ended", "w").close())
         """,
     )
     assert answer(python(tmp_path, "bot:Bot"), "Hi").text == "Hi"
     assert (tmp_path / "closed").exists()
+    assert (tmp_path / "ended").exists()
 
 
 def test_a_call_that_can_not_be_imported_does_not_start(tmp_path: Path) -> None:
     application(tmp_path, "import nothing_like_it")
     with pytest.raises(SettingsError, match="could not start: bot:answer can't be imported"):
         answer(python(tmp_path), "Hi")
+
+
+def test_a_call_whose_import_does_not_end_does_not_start(tmp_path: Path) -> None:
+    application(tmp_path, "import time; time.sleep(99)")
+    with pytest.raises(EngineError, match=r"could not start: bot:answer was not imported within 0.3 s"):
+        answer(python(tmp_path, timeout_s=0.3), "Hi")
 
 
 def test_modules_are_those_of_the_folder_or_of_src_in_it(tmp_path: Path) -> None:
@@ -177,7 +189,7 @@ print("loading…")
 for line in sys.stdin:
     asked = json.loads(line)
     if asked["prompt"] == "bad": reply = {"error": "no such order"}
-    elif asked["prompt"] == "odd": reply = {"contxt": 1}
+    elif asked["prompt"] == "odd": reply = {"text": "", "contxt": 1}
     else: reply = {"text": (asked["prompt"] or "several") + str(asked.get("sampling", "")), "cost": 0.5}
     print(json.dumps(reply))
 """

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.errors import EngineError, UnreachableError
 from harness.models.application.engine import command_engine
 from tests.models.application.asking import answer, ask, chat, program
+
+pytestmark = pytest.mark.whole
 
 LATER = """
 import json, sys
@@ -42,6 +46,30 @@ def test_a_program_that_says_nothing_ends_at_its_time_limit(tmp_path: Path) -> N
     with pytest.raises(EngineError, match=r"did not answer within 0.3 s"):
         answer(program(tmp_path, "import time; time.sleep(99)", timeout_s=0.3), "Hi")
     assert time.monotonic() - began < 5
+
+
+def test_a_program_with_several_questions_that_says_nothing_is_ended_and_another_asked(tmp_path: Path) -> None:
+    code = """
+    import json, os, sys, time
+    if not os.path.exists("began"):
+        open("began", "w").close()
+        time.sleep(99)
+    for line in sys.stdin:
+        print(json.dumps({"level": "info", "message": "asked"}))
+        print(json.dumps({"id": json.loads(line)["id"], "text": "yes"}), flush=True)
+    """
+    engine = program(tmp_path, code, timeout_s=0.4, at_once=4)
+
+    async def run() -> list[Any]:
+        await engine.start()
+        try:
+            return [await asyncio.gather(engine.sample(chat("Hi"), [0]), return_exceptions=True) for _ in range(2)]
+        finally:
+            await engine.close()
+
+    (first,), (second,) = asyncio.run(run())
+    assert "did not answer within 0.4 s" in str(first)
+    assert second[0].text == "yes"
 
 
 def test_a_program_that_can_t_be_run_says_so(tmp_path: Path) -> None:

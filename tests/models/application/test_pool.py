@@ -12,6 +12,8 @@ from harness.errors import EngineError, UnreachableError
 from harness.records import Sample
 from tests.models.application.asking import application, ask, chat, python
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_a_call_that_blocks_for_ever_ends_at_its_time_limit_and_others_go_on(tmp_path: Path, kind: str) -> None:
