@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from harness.config import Settings
 from harness.errors import SettingsError
-from harness.models.spec import engine_spec
-from harness.models.version import Version
+from harness.models.version import Version, tells_cost
 from harness.requests import Spending
 
 
 def check_prices(settings: Settings, names: Iterable[str]) -> None:
-    """Refuse a version that would be asked at a price that is not known, where cost is bounded. An application may tell
-    what each answer cost; one that does not is refused at its first answer.
+    """Refuse a version that would be asked at a price that is not known, where cost is bounded.
 
     Raises:
         SettingsError: saying what to write.
@@ -21,9 +19,8 @@ def check_prices(settings: Settings, names: Iterable[str]) -> None:
     if settings.max_cost is None:
         return
     for name in names:
-        if name in settings.corpora or engine_spec(settings.version(name).engine).tells_cost:
-            continue
-        if settings.version(name).price is None:
+        version = None if name in settings.corpora else settings.version(name)
+        if version is not None and version.price is None and not tells_cost(version):
             raise SettingsError(
                 f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
                 f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in {settings.table(name)}; "
