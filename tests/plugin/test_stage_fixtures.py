@@ -95,6 +95,35 @@ def test_a_candidate_without_it_skips_the_evaluation_and_says_so(gate: Project) 
     assert gate.report()["skipped"] == [{"id": "test_it.py::test_weights", "reason": REASON}]
 
 
+LACKING = """
+    from harness.errors import NotInLineageError
+
+    @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], threshold=0.5, samples=1)
+    def test_lack(weights, case):
+        if case.id in IDS:
+            raise NotInLineageError(weights.version, "baseline", "--baseline NAME")
+        return 1.0
+
+    @pytest.mark.evaluation(cases=[{"id": "a"}], threshold=0.5)
+    def test_rest(weights):
+        return 1.0
+"""
+
+
+def test_bodies_that_find_out_only_then_skip_the_evaluation_as_well(gate: Project) -> None:
+    gate.module(LACKING.replace("IDS", "'ab'"))
+    assert gate.run("--candidate", "small", "--baseline", "none").ret == 0
+    assert gate.verdicts() == {"test_rest": "passed"}
+    reason = "small has no baseline: give it --baseline NAME"
+    assert gate.report()["skipped"] == [{"id": "test_it.py::test_lack", "reason": reason}]
+
+
+def test_where_some_bodies_have_a_score_those_that_lack_something_are_errors(gate: Project) -> None:
+    gate.module(LACKING.replace("IDS", "'b'"))
+    assert gate.run("--candidate", "small", "--baseline", "none").ret == 1
+    assert gate.verdicts() == {"test_lack": "error", "test_rest": "passed"}
+
+
 @pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2", "-p", "xdist"), marks=pytest.mark.slow)])
 def test_a_gate_that_skips_every_evaluation_is_no_green_one(gate: Project, workers: tuple[str, ...]) -> None:
     gate.body("return 1.0", arguments="weights", asks="model")

@@ -97,7 +97,15 @@ class Run:
             return
         if evaluation.plan.blocks is not None and not await self._measure(evaluation):
             return
-        await self._feeder.feed(self._collectors[evaluation.id])
+        collector = self._collectors[evaluation.id]
+        await self._feeder.feed(collector)
+        if collector.lack:
+            self._skip(evaluation, collector.lack)
+
+    def _skip(self, evaluation: Evaluation, why: str) -> None:
+        """Leave an evaluation out: the candidate was made without what it asks about."""
+        self._skipped[evaluation.id] = why
+        del self._collectors[evaluation.id]
 
     async def _measure(self, evaluation: Evaluation) -> bool:
         """Whether the blocks of an evaluation are measured, after all that asks models has come to its end."""
@@ -133,8 +141,7 @@ class Run:
                         made[role] = await self.settings.lineages.take(evaluation.stages, source.version)
                     except NotInLineageError as error:
                         if role == "candidate":
-                            self._skipped[evaluation.id] = error.advice
-                            del self._collectors[evaluation.id]
+                            self._skip(evaluation, error.advice)
                             return False
                         collector = self._collector(evaluation, alone_because=str(error))
         except TimeoutError:

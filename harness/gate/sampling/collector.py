@@ -229,6 +229,12 @@ class Collector:
         self._tables[role].put(metric, case, sample, reading.value)
 
     @property
+    def lack(self) -> str:
+        """What the versions were made without, where every body says so; else "". Then there is nothing to weigh."""
+        lacking = self._tally.lacking
+        return lacking[0].advice if lacking and len(lacking) == self.done else ""
+
+    @property
     def is_hopeless(self) -> bool:
         """True where more cases can't help: the body itself is broken, or the endpoint was given up."""
         return self._tally.is_hopeless
