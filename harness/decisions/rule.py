@@ -182,13 +182,11 @@ def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, be
         statistic=observed.statistic,
         approximate=observed.is_approximate and kind is not VerdictKind.ERROR,
         slices=slices,
-        slice_margin=observed.slice_margin if observed.slices else None,
-        slices_required=observed.slices_required,
     )
 
 
 def _completed(verdict: Verdict, observed: Observations, confidence_level: float, *, tells_share: bool) -> Verdict:
-    """The verdict with the kind of its margin, and the share of the baseline's score that is kept."""
+    """The verdict with the kind of its margins, and the share of the baseline's score that is kept."""
     kept, why = retained_share(observed, verdict.cases, confidence_level) if tells_share else (None, None)
     return replace(
         verdict,
@@ -197,6 +195,8 @@ def _completed(verdict: Verdict, observed: Observations, confidence_level: float
         in_blocks=observed.in_blocks,
         retained=kept,
         retained_reason=why,
+        slice_margin=observed.slice_margin if observed.slices else None,
+        slices_required=observed.slices_required,
     )
 
 

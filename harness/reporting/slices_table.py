@@ -36,7 +36,7 @@ def slices_of(report: Report) -> Iterator[dict[str, Any]]:
 
 def _rows(run_id: str, verdict: Verdict) -> Iterator[dict[str, Any]]:
     for each in verdict.slices:
-        row = {"run_id": run_id, "evaluation_id": verdict.id, "metric": verdict.metric}
+        row: dict[str, Any] = {"run_id": run_id, "evaluation_id": verdict.id, "metric": verdict.metric}
         row |= {name: getattr(each, name) for name in (*_OF_SLICE, "reason")} | {"verdict": str(each.verdict)}
         for name in _FIGURES:
             row |= _figures(name, getattr(each, name))

@@ -23,11 +23,11 @@ def slice_results(observed: Observations, levels: _Levels, level: float) -> tupl
     """What each slice comes to, the worst first.
 
     A slice is red where the upper bound of its difference lies below minus its margin. All slices of a comparison share
-    what one comparison of the evaluation may spend on a false red, in equal parts: whatever they have to do with each
-    other, and whenever one stops, any of them is wrong with at most that chance (Bonferroni; O. J. Dunn, 1961, JASA
-    56:52-64), and so are their bounds, for all margins at once. A pass of each is asked for by `slices_required`, and then needs no correction, as a green
-    gate needs none over its evaluations (R. L. Berger, 1982, Technometrics 24:295-300: intersection-union); else lower
-    bounds are simultaneous, too.
+    what one comparison of the evaluation may spend on a false red, in equal parts (Bonferroni; O. J. Dunn, 1961, JASA
+    56:52-64): whatever they have to do with each other, and whenever one stops, any of them is wrong with at most that
+    chance, and so are their bounds, for all margins at once. A pass of each is asked for by `slices_required`. Then it
+    needs no correction, as a green gate needs none over its evaluations (intersection-union; R. L. Berger, 1982,
+    Technometrics 24:295-300); else lower bounds are simultaneous, too.
 
     Args:
         observed: what the evaluation is decided by.

@@ -270,7 +270,14 @@ class Collector:
             errors = [NOTHING_ASKED]
         if not errors and self.complete >= end:
             errors = missing_metrics(cut, int(self._left_out[rows].sum()))
-        return [self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items()]
+        return [self._sliced(self._observed(metric, by_role, rows, errors)) for metric, by_role in cut.items()]
+
+    def _sliced(self, observed: Observations) -> Observations:
+        """The same with the slices that the marker asks for."""
+        plan = self.evaluation.plan.slices
+        if plan is None:
+            return observed
+        return replace(observed, slices=self._slices, slice_margin=plan.margin, slices_required=plan.required)
 
     def _counted(self) -> tuple[list[int], int]:
         """The cases and the number of samples that count; those of a whole fixed design as the file has them."""
@@ -344,9 +351,6 @@ class Collector:
             is_same=plan.aim == "same",
             margin_is_relative=plan.margin_is_relative,
             in_blocks=plan.blocks is not None,
-            slices=self._slices,
-            slice_margin=0.0 if plan.slices is None else plan.slices.margin,
-            slices_required=plan.slices is not None and plan.slices.required,
         )
         return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 

@@ -1,4 +1,4 @@
-"""Slices on the page: a forest plot, the worst first, whose rows open their cases; fields of cases in search and sheet."""
+"""Slices on the page: a forest plot, the worst first, whose rows open their cases; fields in search and sheet."""
 
 from __future__ import annotations
 
