@@ -16,7 +16,7 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
 from harness.gate.evaluations.exceptions import describe
 from harness.gate.people.verdicts import SpendingLevels, review_verdicts
-from harness.gate.runs.answering import check_answers
+from harness.gate.runs.answering import check_answers, reference_of
 from harness.gate.runs.operations import flops_spent
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.sampling.blocks import BlockRoom, others_done
@@ -24,8 +24,6 @@ from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
-from harness.models.corpus.spec import N_DOCUMENTS
-from harness.models.version import answers
 from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
 from harness.store import Store
@@ -375,12 +373,12 @@ class Run:
     def references(self) -> tuple[VersionRef, VersionRef | None]:
         """Candidate and baseline as a report names them."""
         if self._recorded is not None:
-            return _reference(self.candidate), self._recorded.recording.reference
-        return _reference(self.candidate), None if self.baseline is None else _reference(self.baseline)
+            return reference_of(self.candidate), self._recorded.recording.reference
+        return reference_of(self.candidate), None if self.baseline is None else reference_of(self.baseline)
 
     def judge_references(self) -> tuple[VersionRef, ...]:
         """The judges as a report names them."""
-        return tuple(map(_reference, self.judges))
+        return tuple(map(reference_of, self.judges))
 
     async def close(self) -> None:
         """Cancel what is under way, keep what was completed, also when this is cancelled."""
@@ -397,11 +395,3 @@ class Run:
                 await self.sampler.close()
             finally:
                 self.flush()
-
-
-def _reference(source: SampleSource) -> VersionRef:
-    version, engine = source.version, source.engine
-    if not answers(version.settings):
-        return VersionRef(version.name, version.fingerprint, n_documents=version.settings.engine_options[N_DOCUMENTS])
-    model = version.settings.engine_options.get("model")
-    return VersionRef(version.name, version.fingerprint, model, () if engine is None else tuple(engine.answered_as))
