@@ -31,6 +31,8 @@ BUILT = "built:"
 """Begins the `weights` of a version whose weights are still to be built; its name follows."""
 FILE, PROMPTS = "file:", "prompts:/"
 """Begin a `system` or `template` that stands elsewhere: in a file, or in MLflow's prompt registry."""
+_OF_THE_START = ("weights", "drop_layers")
+"""Settings of the weights that a student starts from: a version that is based on the student can't change them."""
 _PRICES = ("price", "price_per_hour")
 _COMMON = (
     "engine",
@@ -212,6 +214,13 @@ def _with_base(
         chain.append(base)
     merged: dict[str, Any] = {}
     for link in reversed(chain):
+        student = next((step.version for step in merged.get("steps", ()) if step.kind == "distilled"), None)
+        for changed in _OF_THE_START if student is not None else ():
+            if changed in tables[link]:
+                raise SettingsError(
+                    f"{where}, version {link!r}: {changed} would change what its base {student!r} was distilled from, "
+                    f"and not what came of it. Set it in {student!r}, or distil a version that has it."
+                )
         for key, value in tables[link].items():
             if key in ("sampling", "engine_args") and isinstance(value, Mapping):
                 merged[key] = {**merged.get(key, {}), **value}

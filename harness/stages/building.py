@@ -58,7 +58,7 @@ def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, of
 
     Args:
         progress: is told how far each building is.
-        offline: build nothing.
+        offline: build nothing. What is known to have been built, as the store has it, need not be here then.
 
     Raises:
         SettingsError: there is no such version, or something is not built and `offline`.
@@ -67,9 +67,9 @@ def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, of
     version, settings = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
         found = builder.find_version(settings, version, step)
-        is_needed = offline and step is None  # nobody looks into a corpus that is not here
-        is_here = found is not None and not (is_needed and not Path(found.engine_options[FOLDER]).is_dir())
-        if not is_here and (offline or known_builds().is_offline):
+        if offline and step is None and found is not None and not Path(found.engine_options[FOLDER]).is_dir():
+            found = None  # its content is known, and nobody can look into it
+        if found is None and (offline or known_builds().is_offline):
             raise SettingsError(
                 f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
             )

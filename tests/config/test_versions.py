@@ -218,6 +218,21 @@ def test_a_version_is_asked_for_as_the_tables_of_the_file_begin(tmp_path: Path) 
         load_settings(tmp_path).version("small")
 
 
+class TestStudents:
+    @pytest.mark.parametrize(("key", "value"), [("drop_layers", 1), ("weights", "other")])
+    def test_what_a_student_starts_from_is_not_changed_by_what_is_based_on_it(
+        self, folder: Path, key: str, value: Any
+    ) -> None:
+        taught = {"base": "a", "distilled": {"teacher": "a", "data": "d.jsonl"}, "drop_layers": [3]}
+        tables = {"a": WEIGHTS, "b": taught, "c": {"base": "b", "quantized": "int8"}, "d": {"base": "c", key: value}}
+        versions = load(folder, f"models = {toml(tables)}").versions
+        assert versions["c"].engine_options["drop_layers"] == [3]
+        with pytest.raises(
+            SettingsError, match=f"version 'd': {key} would change what its base 'b' was distilled from"
+        ):
+            versions["d"]
+
+
 class TestPrompts:
     def test_a_text_may_stand_elsewhere(self, folder: Path) -> None:
         table = {**SCRIPTED, "system": "file:system.md", "template": "prompts:/qa@best"}

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from harness.store import Store
 from tests.plugin.projects import Project
+from tests.tracking.forks import in_a_fork
+
+
+def main(address: str) -> None:
+    """Register a prompt that says what it was optimised on."""
+    import mlflow
+
+    mlflow.set_tracking_uri(address)
+    mlflow.genai.register_prompt("qa", "Q: {{prompt}}", tags={"steelyard.optimised_on": '["c0", "seen.jsonl"]'})
+
 
 PAIR = ("--candidate", "tuned", "--baseline", "only")
 
@@ -55,3 +66,19 @@ def test_a_case_that_is_an_item_is_skipped(gate: Project) -> None:
     result = gate.run(*PAIR, "-rs")
     result.assert_outcomes(passed=1, skipped=2)
     assert "its case left out: the candidate's prompt was optimised on it" in str(result.outlines)
+
+
+@pytest.mark.slow
+def test_a_prompt_of_the_registry_says_what_it_has_seen(
+    gate: Project, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_a_fork(__name__, database, folder=Path(database.removeprefix("sqlite:///")).parent)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", database)
+    monkeypatch.setenv("STEELYARD_CACHE", str(gate.path / "cache"))
+    gate.versions["tuned"] = {"base": "only", "template": "prompts:/qa/1"}
+    gate.body("return model.ask(case.prompt) == 'yes'", cases=4)
+    for options in ((), ("--offline",)):
+        gate.run(*PAIR, *options)
+        assert sorted(case["id"] for case in gate.evaluation()["cases"]) == ["c1", "c3"]
+    with Store.open(str(gate.store), readonly=True) as store:
+        assert store.runs()[-1].spec["candidate"]["prompts"] == {"template": "prompts:/qa/1"}

@@ -297,3 +297,25 @@ def test_a_version_without_an_adapter_skips_what_takes_one(library: Project) -> 
     result = library.run("--candidate", "plain", "--baseline", "none")
     assert result.ret == 5
     result.stdout.fnmatch_lines(["*plain has no adapter: give it one: adapter*"])
+
+
+def test_a_fixture_or_a_parameter_of_the_projects_own_goes_by_its_own_meaning(project: Project) -> None:
+    project.module("""
+        CASES = [{"id": "a", "q": "y"}, {"id": "b", "q": "w"}]
+
+        @pytest.fixture
+        def prompt():
+            return "own"
+
+        @pytest.mark.parametrize("prompt", ["p", "q"])
+        @pytest.mark.evaluation(cases=CASES, threshold=0.1)
+        async def test_parameter(model, case, prompt):
+            assert prompt in ("p", "q")
+            return await model.ask(prompt + case.q) == "yes"
+
+        @pytest.mark.evaluation(cases=CASES, threshold=0.1)
+        async def test_fixture(model, case, prompt):
+            assert prompt == "own"
+            return await model.ask(prompt + case.q) == "yes"
+    """)
+    project.run("--candidate", "only", "--baseline", "none").assert_outcomes(passed=3)

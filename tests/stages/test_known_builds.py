@@ -121,6 +121,18 @@ def test_a_corpus_is_known_as_data_and_is_needed_where_it_is_looked_into(setting
             built(settings, "taught", offline=True)
 
 
+def test_a_student_is_known_by_a_corpus_that_is_gone(settings: Settings) -> None:
+    contents = {("corpus", corpus_folder(corpus_recipe(settings, "raw")).name): "c0ffee 3"}
+    taught = settings.version("taught")
+    with knowing(KnownBuilds(contents, is_offline=True)):
+        place = place_of(DISTILLED, _Parts(settings, taught, taught.steps[-1]).recipe)
+    contents |= {(DISTILLED, place.name): "facade", ("weights", "facade"): "decade"}
+    with knowing(KnownBuilds(contents, is_offline=True)):
+        made = built(settings, "taught", offline=True)
+    assert (made.engine_options["weights"], made.steps[-1].content) == ("content:decade", "facade")
+    assert load_version(made, settings.root, offline=True).fingerprint
+
+
 def test_passages_are_needed_to_ask(settings: Settings) -> None:
     (settings.root / "p.jsonl").write_text('{"id": "a", "text": "It is in box seven."}\n', "utf-8")
     with knowing(KnownBuilds()) as noted:
