@@ -123,8 +123,8 @@ MUTANTS = (
     ),
 )
 
-NOTES = """Here the fault is in the code that teaches, and what turns red is the test of training, on tiny models, whose
-name says what must hold. The tests of the code without a fault are run once for each seed, which is that of the hashes."""
+NOTES = """Here the fault is in the code that teaches, and what turns red is the test of training, on tiny models,
+whose name says what must hold. The tests of the code without a fault are run once for each seed, that of the hashes."""
 
 
 def new_project(folder: Path, _seed: str, _mutants: Sequence[Mutant] = ()) -> Path:

@@ -10,7 +10,8 @@ import pytest
 from harness.config import VersionSettings
 from harness.errors import AnswersNothingError
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.runs.answering import check_answers, reference_of
+from harness.gate.runs.answering import check_answers
+from harness.gate.runs.specification import version_reference
 from harness.models.version import Version
 from harness.plugin.outcomes import classify
 from harness.records import VersionRef
@@ -59,5 +60,5 @@ def test_who_asks_a_corpus_is_told_which(
 def test_a_version_is_named_by_its_fingerprint_and_a_corpus_by_its_size_as_well() -> None:
     settings = VersionSettings("clean", "corpus", engine_options={"n_documents": 3})
     corpus = SampleSource(Version("clean", settings, "1f"), None)
-    assert reference_of(corpus) == VersionRef("clean", "1f", n_documents=3)
-    assert reference_of(SampleSource(MODEL, None)) == VersionRef("small", "2f")
+    assert version_reference(corpus) == VersionRef("clean", "1f", n_documents=3)
+    assert version_reference(SampleSource(MODEL, None)) == VersionRef("small", "2f")

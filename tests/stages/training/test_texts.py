@@ -27,6 +27,12 @@ def test_a_line_is_a_text_or_a_prompt_with_its_answer(tmp_path: Path) -> None:
     ]
 
 
+def test_a_chat_is_learned_whole(tmp_path: Path) -> None:
+    chat = '{"messages": [{"role": "user", "content": "2?"}, {"role": "assistant", "content": "two"}]}\n'
+    prompt = ({"role": "user", "content": "2?"},)
+    assert written(tmp_path, chat) == [TrainingText("1", "two", prompt, learns_all=True)]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -36,6 +42,11 @@ def test_a_line_is_a_text_or_a_prompt_with_its_answer(tmp_path: Path) -> None:
         ('{"answer": "2"}\n', "line 1 has no prompt"),
         ('{"prompt": " ", "answer": "2"}\n', "line 1 has no prompt"),
         ('{"prompt": "a", "answer": 2}\n', "line 1 has no prompt"),
+        ('{"messages": [{"role": "assistant", "content": "two"}]}\n', "line 1 has no prompt"),
+        (
+            '{"messages": [{"role": "assistant", "content": "2?"}, {"role": "user", "content": "two"}]}\n',
+            "the last one of the assistant",
+        ),
     ],
 )
 def test_what_is_no_text_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
