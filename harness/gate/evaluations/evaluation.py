@@ -378,11 +378,7 @@ def with_design(plan: EvaluationPlan, n_cases: int, confidence_level: float) -> 
 
 
 def check_evaluation(plan: EvaluationPlan, cases: tuple[Case, ...], *, where: str, is_part: bool = False) -> None:
-    """Refuse what can't be run before anything is paid for.
-
-    Raises:
-        MarkerError, CaseError
-    """
+    """Refuse what can't be run, by a `MarkerError` or `CaseError`, before anything is paid for."""
     check_slices(plan.slices, cases, where=where, is_part=is_part)
     if plan.cluster:
         for case in cases:

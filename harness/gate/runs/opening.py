@@ -16,7 +16,6 @@ from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.evaluations.seen import keep_unseen
 from harness.gate.runs.players import Players
 from harness.gate.runs.prices import spending_of
 from harness.gate.runs.run import Run
@@ -26,6 +25,7 @@ from harness.gate.runs.specification import specification
 from harness.gate.runs.versions import changed_versions, check_versions, version_notes
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
+from harness.gate.sampling.seen import keep_unseen
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version

@@ -12,7 +12,7 @@ from harness.config import Settings
 from harness.errors import CaseError
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.evaluations.resemblance import find_copies
-from harness.gate.evaluations.seen import SeenCases, read_seen, without_seen
+from harness.gate.sampling.seen import SeenCases, read_seen, without_seen
 from harness.records import Case
 
 QUESTIONS = ("Which river is in Rome?", "Which river is in Ulm?", "which river is in Rome", "Which river is in Bonn?")
