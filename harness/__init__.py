@@ -24,19 +24,26 @@ if TYPE_CHECKING:
         InvalidBlockError,
         JudgeError,
         NotInLineageError,
+        PartlyAnsweredError,
         RubricError,
         ScoreError,
         SettingsError,
         SteelyardError,
         StoreError,
+        ToolError,
         UnreachableError,
         UsageError,
     )
     from harness.gate.history.preferences import Preferences, stored_preferences
     from harness.models.retrieval.index import Find, Retriever
+    from harness.notebook.comparison import compare
+    from harness.notebook.drawing import Plot
+    from harness.notebook.runs import LoadedRun, load_run
+    from harness.notebook.weighing import Weighing
     from harness.records import Case, Measure, Report, Sample, Score, TokenLogprob, Verdict, VerdictKind
     from harness.records.report_json import read_report
     from harness.requests import Model
+    from harness.requests.conversation import SimulatedUser
     from harness.requests.sync_model import SyncModel
     from harness.scoring import checks as checks
     from harness.scoring.checks import sync as sync_checks
@@ -44,6 +51,8 @@ if TYPE_CHECKING:
     from harness.scoring.judging import Judge
     from harness.scoring.judging.sync_judge import SyncJudge
     from harness.stages.customization.adapter import Adapter, AdapterEffect
+    from harness.stages.customization.needles import Needle, Needles
+    from harness.stages.customization.prompt import Prompt
     from harness.stages.data.ablation.ablation import Ablation, SyncAblation
     from harness.stages.data.ablation.results import TrainedModel
     from harness.stages.data.corpus import Corpus, CorpusDocument, Explanation
@@ -74,10 +83,16 @@ __all__ = [
     "JudgeError",
     "Lesson",
     "Load",
+    "LoadedRun",
     "Measure",
     "Model",
+    "Needle",
+    "Needles",
     "NotInLineageError",
+    "PartlyAnsweredError",
+    "Plot",
     "Preferences",
+    "Prompt",
     "Reference",
     "Repeated",
     "Repeats",
@@ -89,6 +104,7 @@ __all__ = [
     "ScoreError",
     "Server",
     "SettingsError",
+    "SimulatedUser",
     "SteelyardError",
     "Store",
     "StoreError",
@@ -99,13 +115,17 @@ __all__ = [
     "SyncReference",
     "SyncRepeats",
     "TokenLogprob",
+    "ToolError",
     "TrainedModel",
     "UnreachableError",
     "UsageError",
     "Verdict",
     "VerdictKind",
+    "Weighing",
     "Weights",
     "checks",
+    "compare",
+    "load_run",
     "read_report",
     "statistics",
     "stored_preferences",
@@ -121,17 +141,25 @@ _MODULES = {
 }
 _NAMES = {
     "harness.errors": "CapabilityError CheckError CorpusError EngineError InvalidBlockError JudgeError "
-    "NotInLineageError RubricError ScoreError SettingsError SteelyardError StoreError UnreachableError UsageError",
+    "NotInLineageError PartlyAnsweredError RubricError ScoreError SettingsError SteelyardError StoreError ToolError "
+    "UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.models.retrieval.index": "Find Retriever",
+    "harness.notebook.comparison": "compare",
+    "harness.notebook.drawing": "Plot",
+    "harness.notebook.runs": "LoadedRun load_run",
+    "harness.notebook.weighing": "Weighing",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",
     "harness.records.report_json": "read_report",
     "harness.requests": "Model",
+    "harness.requests.conversation": "SimulatedUser",
     "harness.requests.sync_model": "SyncModel",
     "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",
     "harness.scoring.judging.sync_judge": "SyncJudge",
     "harness.stages.customization.adapter": "Adapter AdapterEffect",
+    "harness.stages.customization.needles": "Needle Needles",
+    "harness.stages.customization.prompt": "Prompt",
     "harness.stages.data.ablation.ablation": "Ablation SyncAblation",
     "harness.stages.data.ablation.results": "TrainedModel",
     "harness.stages.data.corpus": "Corpus CorpusDocument Explanation",

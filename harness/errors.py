@@ -23,6 +23,7 @@
     │       └── ReviewFileError    a file to import that can't be understood
     ├── EngineError            a model could not answer: the verdict becomes `error`
     │   ├── UnreachableError   given up after retries; every later request fails at once
+    │   ├── PartlyAnsweredError    it could, for some of the draws of a request
     │   ├── CapabilityError    the engine cannot do what was asked (logprobs, a schema, …)
     │   └── JudgeError         a judge's answers did not follow the form or the scale that it was given
     ├── ForgeError             GitHub or GitLab did not take a comment
@@ -33,7 +34,8 @@
     │   └── AnswersNothingError    it is a corpus, and no model at all
     ├── BudgetSpentError       the budget of the run is spent: no verdict becomes an error by it
     ├── ScoreError             a test body gave something that is not a score
-    └── CheckError             a check could not work: a package that is missing, a pattern or schema that is wrong
+    ├── CheckError             a check could not work: a package that is missing, a pattern or schema that is wrong
+    └── ToolError              a tool can't do what a model called it for: raised by a tool, told to the model
 
 Messages say what happened with the value, why it is wrong and what to do; `choices` writes the list of what was
 possible.
@@ -42,7 +44,8 @@ possible.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 
 class SteelyardError(Exception):
@@ -146,6 +149,20 @@ class UnreachableError(EngineError):
     """A model's endpoint was given up after retries."""
 
 
+class PartlyAnsweredError(EngineError):
+    """Some draws of a request were answered, and others ended in errors of their own, which are not asked again.
+
+    Attributes:
+        samples: those that were answered, by their indices.
+        errors: of the others, by theirs.
+    """
+
+    def __init__(self, samples: Mapping[int, Any], errors: Mapping[int, Exception]) -> None:
+        super().__init__("; ".join(str(error) for error in errors.values()))
+        self.samples = samples
+        self.errors = errors
+
+
 class CapabilityError(EngineError):
     """The engine of this version cannot do what was asked."""
 
@@ -222,6 +239,10 @@ class BudgetSpentError(SteelyardError):
 
 class ScoreError(SteelyardError):
     """A test body returned something that is not a score."""
+
+
+class ToolError(SteelyardError):
+    """Raised by a user's tool that can't do what a model called it for: the model is told the message, and goes on."""
 
 
 class CheckError(SteelyardError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import SettingsError, choices
 from harness.gate.history.answers import StoredAnswer, answers_of_case
 from harness.gate.history.runs import find_version
-from harness.records import Request
+from harness.records import Request, Sample
 from harness.reporting.shared.answers import quoted, shown_reason
 from harness.reporting.shared.text import pad, printable
 from harness.scoring.results import METRIC
@@ -69,10 +69,17 @@ def answers_json(run: RunInfo, case_id: str, answers: Sequence[StoredAnswer]) ->
                 "asked": None if each.request is None else _asked(each.request),
                 "answer": None if each.sample is None else each.sample.text,
                 "finish_reason": None if each.sample is None else each.sample.finish_reason,
+                **({} if each.sample is None else _told(each.sample)),
             }
             for each in answers
         ],
     }
+
+
+def _told(sample: Sample) -> dict[str, Any]:
+    """What an application told beside its text, as far as it did."""
+    names = ("tool_calls", "context", "messages", "cost", "metadata")
+    return {name: value for name in names if (value := getattr(sample, name)) is not None}
 
 
 def answer_lines(run: RunInfo, answers: Sequence[StoredAnswer], encoding: str) -> Iterator[str]:
@@ -93,6 +100,9 @@ def answer_lines(run: RunInfo, answers: Sequence[StoredAnswer], encoding: str) -
         head = f"{_INDENT}{each.sample_index:>5}  {pad(_scores(each), size)}  "
         cut = "  (cut at max_tokens)" if each.sample is not None and each.sample.truncated else ""
         yield f"{head}{text}{cut}"
+        if each.sample is not None and each.sample.context is not None:
+            found = ", ".join(str(passage["id"]) for passage in each.sample.context) or "nothing"
+            yield " " * len(head) + f"from  {printable(found, _MOST_ANSWER_CELLS, encoding=encoding)}"
         for reason in dict.fromkeys(row.reason for row in each.rows.values() if row.reason):
             yield " " * len(head) + shown_reason(reason, _MOST_ANSWER_CELLS, encoding)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import sys
 import time
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,6 @@ from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.config import setting_checks
 from harness.config.settings import check_setting
-from harness.errors import SettingsError, choices
 
 if TYPE_CHECKING:
     from harness.gate.history.comparison import Comparison, ComparisonOptions
@@ -83,23 +80,23 @@ def compare(candidate: str, baseline: str, **options: Any) -> None:
 
 def _compared(store: Store, candidate: str, baseline: str, given: _CompareOptions, inconclusive: str) -> Comparison:
     from harness.gate.history.comparison import compare as weigh
-    from harness.gate.history.runs import find_pair, stored_report
-    from harness.gate.history.scores import Side
+    from harness.gate.history.comparison import sides
 
-    ours, theirs = find_pair(store.runs(), candidate, baseline)
-    reports = {run_id: stored_report(store, run_id) for run_id in {ours.run.run_id, theirs.run.run_id}}
-    own = reports[ours.run.run_id]
-    choice = _choice(own, given, inconclusive)
-    return weigh(store, Side(ours, own), Side(theirs, reports[theirs.run.run_id]), choice)
+    ours, theirs = sides(store, candidate, baseline)
+    return weigh(store, ours, theirs, _choice(ours.report, given, inconclusive))
 
 
 def _choice(report: Report, given: _CompareOptions, inconclusive: str) -> ComparisonOptions:
     from harness.gate.history.comparison import ComparisonOptions
     from harness.gate.history.scores import EVERY_CASE
+    from harness.reporting.shared.names import find_evaluations
 
     margin, level = given.margin, given.confidence_level
+    evaluations = None
+    if given.evaluation is not None:
+        evaluations = find_evaluations(given.evaluation, report, where="--evaluation")
     return ComparisonOptions(
-        evaluations=None if given.evaluation is None else _evaluations(given.evaluation, report),
+        evaluations=evaluations,
         cases=EVERY_CASE if given.case is None else given.case,
         margin=None if margin is None else setting_checks.number(margin, "margin", where="--margin", low=0),
         confidence_level=None
@@ -108,23 +105,6 @@ def _choice(report: Report, given: _CompareOptions, inconclusive: str) -> Compar
         n_changes=given.cases,
         inconclusive=inconclusive,
     )
-
-
-def _evaluations(pattern: str, report: Report) -> Collection[str]:
-    """The evaluations whose id, or name in the table, or test function, matches a pattern."""
-    from harness.reporting.shared.names import display_names
-
-    names = display_names(verdict.id for verdict in report.evaluations)
-    found = {
-        identity
-        for identity, name in names.items()
-        if any(
-            each == pattern or fnmatch.fnmatchcase(each, pattern) for each in (identity, name, name.rpartition("/")[2])
-        )
-    }
-    if not found:
-        raise SettingsError(f"--evaluation: {choices('evaluation', pattern, names.values())}")
-    return found
 
 
 def _show(comparison: Comparison, *, as_json: bool) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.config import setting_checks
 from harness.config.asking import WhenAsked
-from harness.config.versions import VersionSettings
+from harness.config.environment import Variables
+from harness.config.versions import VersionSettings, with_variables
 from harness.errors import SettingsError, choices, nearest, none_of
 
 CORPUS = "corpus"
@@ -56,13 +57,16 @@ class CorpusSettings:
         )
 
 
-def read_corpora(tables: Any, models: Collection[str], *, where: str, prefix: str) -> WhenAsked[CorpusSettings]:
+def read_corpora(
+    tables: Any, models: Collection[str], *, where: str, prefix: str, variables: Variables | None = None
+) -> WhenAsked[CorpusSettings]:
     """The corpora of a corpora table, none of which is read before it is asked for. Steps and their options are looked
     at by whoever uses a corpus.
 
     Args:
         models: the versions that share one namespace with the corpora.
         prefix: what the tables of the settings file begin with, such as "tool.steelyard.".
+        variables: fill what the tables name of the environment; None for tables that name nothing.
 
     Raises:
         SettingsError: it is no table of tables, or a name is that of a model. Of a corpus that is asked for: an unknown
@@ -76,7 +80,7 @@ def read_corpora(tables: Any, models: Collection[str], *, where: str, prefix: st
             f"{where}: {taken!r} names a model, [{prefix}models.{taken}], and a corpus, [{prefix}corpora.{taken}]; "
             "both are versions, so that --candidate could mean either. Rename one."
         )
-    source = _Source(tables, models, where, prefix)
+    source = _Source(with_variables(tables, "corpus", where, variables), models, where, prefix)
     return WhenAsked(tables, source.corpus)
 
 

@@ -5,11 +5,22 @@ from __future__ import annotations
 import getpass
 import importlib.metadata
 import os
-from collections.abc import Mapping
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness.config.addresses import absolute
-from harness.errors import SettingsError
+from harness.errors import SettingsError, nearest, shortened
+
+COMMIT = "GIT_SHA"
+"""The variable that is the repository's commit where it is not set."""
+_OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+_PLACE = re.compile(r"(\$?)\$\{([^}]*)(\}?)")
+_VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
 def cache_dir() -> Path:
@@ -24,6 +35,26 @@ def cache_dir() -> Path:
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment with changes, for a process that Steelyard starts."""
     return {**os.environ, **changes}
+
+
+def python_path(first: Sequence[str]) -> str:
+    """A value of PYTHONPATH that has these folders before its own."""
+    return os.pathsep.join([*first, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def ask_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """What git says in a folder, without the variables by which a hook of git tells of another repository.
+
+    Raises:
+        OSError: it can't be run.
+    """
+    return subprocess.run(
+        ["git", "-c", "core.quotePath=false", *arguments],
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if name not in _OF_HOOKS},
+        capture_output=True,
+        check=False,
+    )
 
 
 def free_threads() -> int:
@@ -100,3 +131,69 @@ def version_of(distribution: str) -> str | None:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """The variables of the environment that settings name as `${NAME}` and `${NAME:-default}`.
+
+    Attributes:
+        folder: of the settings file; `${GIT_SHA}` is the commit of its repository where the variable is not set.
+        commit: is `${GIT_SHA}`, whatever the environment says, of settings as they were at a commit.
+    """
+
+    folder: Path
+    commit: str | None = None
+
+    def in_table(self, table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+        """The table with variables filled in, as `fill` does."""
+        return {name: self.fill(value, name, where=where) for name, value in table.items()}
+
+    def fill(self, value: Any, name: str, *, where: str) -> Any:
+        """A setting with its variables filled in, also within tables and lists. `$${NAME}` becomes `${NAME}`.
+
+        Raises:
+            SettingsError: a variable is not set and has no default, or what stands in the braces is no name of one.
+        """
+        if isinstance(value, Mapping):
+            return {key: self.fill(each, f"{name}.{key}", where=where) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.fill(each, name, where=where) for each in value]
+        if not isinstance(value, str) or "${" not in value:
+            return value
+        return _PLACE.sub(partial(self._filled, f"{where}: {name}"), value)
+
+    def _filled(self, where: str, found: re.Match[str]) -> str:
+        if found[1]:
+            return found[0][1:]
+        named = _VARIABLE.fullmatch(found[2]) if found[3] else None
+        if named is None:
+            raise SettingsError(
+                f"{where} holds {shortened(found[0])}, which is no variable of the environment; write ${{NAME}} or "
+                "${NAME:-default}, and $${ for a text that has these signs."
+            )
+        name, default = named[1], named[2]
+        value = self.commit if name == COMMIT and self.commit is not None else os.environ.get(name)
+        if value is not None and (value or default is None):
+            return value
+        if default is not None:
+            return str(default)
+        if name == COMMIT:
+            return self._head(where)
+        raise SettingsError(
+            f"{where} takes the environment variable {name}, which is not set; set it, or write ${{{name}:-default}}."
+            f"{nearest(name, sorted({*os.environ, COMMIT}))}"
+        )
+
+    def _head(self, where: str) -> str:
+        try:
+            done = ask_git(self.folder, "rev-parse", "--verify", "HEAD")
+            said = " ".join(done.stderr.decode(errors="replace").split())
+        except OSError as error:
+            done, said = None, f"nothing, as it can't be run: {error.strerror}"
+        if done is not None and done.returncode == 0:
+            return done.stdout.decode().strip()
+        raise SettingsError(
+            f"{where} takes {COMMIT}, and no variable of this name is set; the commit stands for it, and in "
+            f"{self.folder} git says: {said}. Set it, or write ${{{COMMIT}:-default}}."
+        )

@@ -1,8 +1,8 @@
-"""Finds the versions that the settings name for the roles of a gate: candidate, baseline, judges."""
+"""Finds the versions that the settings name for the roles of a gate: candidate, baseline, judges, and their corpora."""
 
 from __future__ import annotations
 
-from harness.config import Settings
+from harness.config import Settings, VersionSettings
 from harness.errors import SettingsError
 
 NO_BASELINE = "none"
@@ -61,3 +61,11 @@ def judge_names(settings: Settings) -> tuple[str, ...]:
                 f"{name!r} can't judge: it is a corpus, which answers nothing. Versions that answer: {known}."
             )
     return tuple(settings.version(name).name for name in settings.judge)
+
+
+def corpus_name(settings: Settings, version: VersionSettings) -> str | None:
+    """The corpus that a version is, or that a step of its lineage was trained on, the last such; None for none."""
+    if version.name in settings.corpora:
+        return version.name
+    data = (getattr(step.settings, "data", None) for step in reversed(version.steps))
+    return next((name for name in data if name in settings.corpora), None)

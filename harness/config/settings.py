@@ -12,7 +12,7 @@ from typing import Any, Literal
 from harness.config import addresses, setting_checks
 from harness.config.asking import WhenAsked
 from harness.config.corpora import CorpusSettings, no_corpus, read_corpora
-from harness.config.environment import model_registry
+from harness.config.environment import Variables, model_registry
 from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, choices
 from harness.records import BudgetLimits
@@ -31,6 +31,7 @@ _MOST = {
 }
 _FIELDS = {"deadline": "deadline_s"}
 """Settings that are kept under another name than they are written with: in seconds."""
+_NOT_WRITTEN = ("root", "source", "prefix", "versions", "corpora", "commits", "margin_is_default", "is_tracked")
 _CHOICES = {"design": DESIGNS, "inconclusive": INCONCLUSIVE, "about": ABOUT, "sandbox": SANDBOXES}
 _HIGHEST_CONFIDENCE = 0.9999
 
@@ -70,6 +71,7 @@ class Settings:
         trackers: where else gates are logged: the options of each tracker by its name.
         corpora: by name; each is one of the versions as well.
         versions: models and corpora: all that can be weighed. Each is read and checked when it is asked for.
+        commits: by the names of versions at a commit, such as "git:main", the settings that they are found in.
     """
 
     root: Path
@@ -107,11 +109,16 @@ class Settings:
     trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
     corpora: Mapping[str, CorpusSettings] = field(default_factory=dict)
+    commits: Mapping[str, Settings] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The names of the versions that answer."""
-        return tuple(name for name in self.versions if name not in self.corpora)
+        """The names of the versions that answer, as the settings define them."""
+        return tuple(name for name in self.versions if name not in self.corpora and name not in self.commits)
+
+    def home(self, name: str) -> Settings:
+        """The settings that a version is found in, with its bases and files: of one at a commit those of the commit."""
+        return self.commits.get(name, self)
 
     @property
     def limits(self) -> BudgetLimits:
@@ -130,7 +137,9 @@ class Settings:
 
     def table(self, name: str) -> str:
         """The table that defines a version, as the file of these settings writes it."""
-        return f"[{self.prefix}{'corpora' if name in self.corpora else 'models'}.{name}]"
+        checkout = self.versions[name].checkout if name in self.commits else None
+        own = name if checkout is None else checkout.own
+        return f"[{self.prefix}{'corpora' if own in self.corpora else 'models'}.{own}]"
 
     def corpus(self, name: str) -> CorpusSettings:
         """The corpus of this name.
@@ -156,7 +165,7 @@ class Settings:
             hint = "" if self.versions else f" Define one as {self.table(name)}{where}; see `steelyard init`."
             raise SettingsError(choices("version", name, self.versions) + hint)
         found = self.versions[name]
-        if found.is_registered:
+        if found.asks_registry:
             return replace(found, registry=self.registry)
         return found
 
@@ -209,27 +218,28 @@ def load_settings(start: Path) -> Settings:
     return settings_of(_read_toml(source), source)
 
 
-def settings_of(document: Mapping[str, Any], source: Path) -> Settings:
+def settings_of(document: Mapping[str, Any], source: Path, commit: str | None = None) -> Settings:
     """The settings that a document of TOML holds.
 
     Args:
         source: the file that it comes from.
+        commit: that it is of; None for the file as it is now.
 
     Raises:
         SettingsError: an unknown setting, a value out of range.
     """
-    own = _tools(document).get("steelyard", {})
+    own, variables = _tools(document).get("steelyard", {}), Variables(source.parent, commit)
     if source.name != "steelyard.toml":
         if found := _versions_at_the_top(document):
             raise _misplaced(source, found[0], f"tool.steelyard.{found[0]}")
-        return _settings(own, source)
+        return _settings(own, source, variables)
     if set(document) == {"tool"}:
-        return _settings(own, source)
+        return _settings(own, source, variables)
     if own:
         found = _named_tables(own) if isinstance(own, Mapping) else []
         name = found[0] if found else ""
         raise _misplaced(source, f"tool.steelyard.{name}".rstrip("."), name)
-    return _settings(document, source, prefix="")
+    return _settings(document, source, variables, prefix="")
 
 
 _TABLES: Mapping[str, tuple[str, ...]] = {"models": ("engine", "base"), "corpora": ("documents", "base")}
@@ -285,7 +295,7 @@ def _tools(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return tools if isinstance(tools, Mapping) else {}
 
 
-def _settings(table: Any, source: Path, prefix: str = "tool.steelyard.") -> Settings:
+def _settings(table: Any, source: Path, variables: Variables, prefix: str = "tool.steelyard.") -> Settings:
     where = str(source)
     if not isinstance(table, Mapping):
         raise SettingsError(f"{where}: steelyard is not a table; write [tool.steelyard].")
@@ -293,13 +303,12 @@ def _settings(table: Any, source: Path, prefix: str = "tool.steelyard.") -> Sett
     values: dict[str, Any] = {"root": source.parent, "source": source, "prefix": prefix}
     for name, value in table.items():
         if name not in _TABLES:
-            values[field_of(name)] = check_setting(name, value, where=where)
+            values[field_of(name)] = check_setting(name, variables.fill(value, name, where=where), where=where)
     values["margin_is_default"] = "margin" not in table
     of_corpora = table.get("corpora", {})
-    models = read_versions(
-        table.get("models", {}), where=where, corpora=of_corpora if isinstance(of_corpora, Mapping) else ()
-    )
-    corpora = read_corpora(of_corpora, models, where=where, prefix=prefix)
+    names = of_corpora if isinstance(of_corpora, Mapping) else ()
+    models = read_versions(table.get("models", {}), where=where, corpora=names, variables=variables)
+    corpora = read_corpora(of_corpora, models, where=where, prefix=prefix, variables=variables)
     values["corpora"] = corpora
     values["versions"] = WhenAsked([*models, *corpora], partial(_either, models, corpora))
     settings = Settings(**values)
@@ -316,7 +325,7 @@ def _either(models: Mapping[str, VersionSettings], corpora: Mapping[str, CorpusS
 
 def setting_names() -> list[str]:
     """The settings by the names that they are written with, without the tables of versions."""
-    hidden = ("root", "source", "prefix", "versions", "corpora", "margin_is_default", "is_tracked", *_FIELDS.values())
+    hidden = (*_NOT_WRITTEN, *_FIELDS.values())
     return [*(name for name in Settings.__slots__ if name not in hidden), *_FIELDS]
 
 
@@ -333,8 +342,8 @@ def check_setting(name: str, value: Any, *, where: str) -> Any:
         return setting_checks.boolean(value, name, where=where)
     if name in ("seed", "num_fewshot", "max_lost"):
         return setting_checks.integer(value, name, where=where, low=0, high=(1 << 63) - 1)
-    if name == "margin":
-        return _margin(value, where=where)
+    if name in ("margin", "slice_margin"):
+        return _margin(value, name, where=where)
     if name == "threshold":
         return setting_checks.number(value, name, where=where, low=0, high=1)
     if name == "confidence_level":
@@ -360,10 +369,10 @@ _TEXTS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def _margin(value: Any, *, where: str) -> float:
+def _margin(value: Any, name: str, *, where: str) -> float:
     """A drop that leaves something to be asked for."""
-    if setting_checks.number(value, "margin", where=where, low=0) >= 1:
-        raise SettingsError(f"{where}: margin = {value!r} lets everything pass: scores lie in [0, 1].")
+    if setting_checks.number(value, name, where=where, low=0) >= 1:
+        raise SettingsError(f"{where}: {name} = {value!r} lets everything pass: scores lie in [0, 1].")
     return float(value)
 
 

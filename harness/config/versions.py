@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 from harness import doors
 from harness.config import setting_checks
 from harness.config.asking import WhenAsked
 from harness.config.customization import STEP_KINDS, ContextSettings, Step, read_step
+from harness.config.environment import Variables
 from harness.errors import DoorError, SettingsError, choices
 from harness.records import Price
 
@@ -27,6 +29,10 @@ _NEEDED = {
 """What those settings hold that engines need, for whoever left one out."""
 BUILT = "built:"
 """Begins the `weights` of a version whose weights are still to be built; its name follows."""
+FILE, PROMPTS = "file:", "prompts:/"
+"""Begin a `system` or `template` that stands elsewhere: in a file, or in MLflow's prompt registry."""
+_OF_THE_START = ("weights", "drop_layers")
+"""Settings of the weights that a student starts from: a version that is based on the student can't change them."""
 _PRICES = ("price", "price_per_hour")
 _COMMON = (
     "engine",
@@ -37,6 +43,7 @@ _COMMON = (
     "description",
     "revision",
     "max_age",
+    "optimised_on",
     *_PRICES,
     *STEP_KINDS,
 )
@@ -55,12 +62,32 @@ _SAMPLING = (
 
 
 @dataclass(frozen=True, slots=True)
+class Checkout:
+    """A commit of the project, with its files in a folder of their own.
+
+    Attributes:
+        own: the name of the version in the settings.
+        root: where the project lies in it, which relative paths start from.
+        tree: the root of the repository in it.
+        project: the root of the repository as it lies there now.
+        told: what to tell of the version, a sentence each.
+    """
+
+    commit: str
+    own: str
+    root: Path
+    tree: Path
+    project: Path
+    told: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class VersionSettings:
     """One version as the settings define it, with what its `base` gives filled in.
 
     Attributes:
-        system: system text put before the messages that have none.
-        template: how a prompt becomes the user's message; holds `{prompt}`.
+        system: system text put before the messages that have none; or where it stands, as `texts_elsewhere` has it.
+        template: how a prompt becomes the user's message; holds `{prompt}`. Or where it stands.
         sampling: defaults of every request, in the words of OpenAI's API.
         revision: part of the fingerprint; for what can change behind an unchanged address.
         max_age_s: stored samples older than this are drawn again; None keeps them for ever.
@@ -69,8 +96,10 @@ class VersionSettings:
         steps: that it is made by, in the order of its chain of bases.
         base: the version that this one was written as a difference from, or None.
         engine_options: everything that only the version's engine understands (weights, base_url, answers, …).
-        registry: address of the MLflow whose registry has the weights, where it has them and one is known. It may hold
-            a password: never shown.
+        checkout: of the commit that its code and files are of; None for those of the project as it lies there.
+        registry: address of the MLflow whose registry has weights or prompts, where it has any and one is known. It may
+            hold a password: never shown.
+        optimised_on: the cases that its prompt, or that of a base, was optimised on: files of cases, and ids.
     """
 
     name: str
@@ -87,6 +116,28 @@ class VersionSettings:
     registry: str | None = field(default=None, repr=False)
     price_per_hour: float | None = None
     steps: tuple[Step, ...] = ()
+    checkout: Checkout | None = None
+    optimised_on: tuple[str, ...] = ()
+
+    def root(self, project: Path) -> Path:
+        """The folder that its relative paths start from: that of its commit, else the project's."""
+        return project if self.checkout is None else self.checkout.root
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that its code and files are of; None for those of the project as it lies there."""
+        return None if self.checkout is None else self.checkout.commit
+
+    @property
+    def texts_elsewhere(self) -> Mapping[str, str]:
+        """Setting → where its text stands, of `system` and `template`: `file:PATH`, or `prompts:/NAME/VERSION`."""
+        texts = {"system": self.system, "template": self.template}
+        return {name: text for name, text in texts.items() if text and text.startswith((FILE, PROMPTS))}
+
+    @property
+    def asks_registry(self) -> bool:
+        """Whether weights or prompts of it are in MLflow's registry."""
+        return self.is_registered or any(text.startswith(PROMPTS) for text in self.texts_elsewhere.values())
 
     @property
     def retrieval(self) -> Step | None:
@@ -110,11 +161,14 @@ class VersionSettings:
         return str(self.engine_options.get("weights", "")).startswith("models:/")
 
 
-def read_versions(tables: Any, *, where: str, corpora: Iterable[str] = ()) -> WhenAsked[VersionSettings]:
+def read_versions(
+    tables: Any, *, where: str, corpora: Iterable[str] = (), variables: Variables | None = None
+) -> WhenAsked[VersionSettings]:
     """The versions of a models table, none of which is read before it is asked for.
 
     Args:
         corpora: names of corpora, which can't be a model's base.
+        variables: fill what the tables name of the environment; None for tables that name nothing.
 
     Raises:
         SettingsError: it is no table of tables. Of a version that is asked for: an unknown key, engine or base, a
@@ -122,7 +176,22 @@ def read_versions(tables: Any, *, where: str, corpora: Iterable[str] = ()) -> Wh
     """
     if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
         raise SettingsError(f"{where}: models is not a table of tables; write [tool.steelyard.models.NAME].")
-    return WhenAsked(tables, partial(_read, tables, where, tuple(corpora)))
+    return WhenAsked(tables, partial(_read, with_variables(tables, "version", where, variables), where, tuple(corpora)))
+
+
+def with_variables(
+    tables: Mapping[str, Mapping[str, Any]], kind: str, where: str, variables: Variables | None
+) -> Mapping[str, Mapping[str, Any]]:
+    """The tables, each with the variables of the environment that it names when it is asked for."""
+    if variables is None:
+        return tables
+    return WhenAsked(tables, partial(_filled, tables, kind, where, variables))
+
+
+def _filled(
+    tables: Mapping[str, Mapping[str, Any]], kind: str, where: str, variables: Variables, name: str
+) -> dict[str, Any]:
+    return variables.in_table(tables[name], where=f"{where}, {kind} {name!r}")
 
 
 def _read(tables: Mapping[str, Mapping[str, Any]], where: str, corpora: Iterable[str], name: str) -> VersionSettings:
@@ -145,12 +214,21 @@ def _with_base(
         chain.append(base)
     merged: dict[str, Any] = {}
     for link in reversed(chain):
+        student = next((step.version for step in merged.get("steps", ()) if step.kind == "distilled"), None)
+        for changed in _OF_THE_START if student is not None else ():
+            if changed in tables[link]:
+                raise SettingsError(
+                    f"{where}, version {link!r}: {changed} would change what its base {student!r} was distilled from, "
+                    f"and not what came of it. Set it in {student!r}, or distil a version that has it."
+                )
         for key, value in tables[link].items():
             if key in ("sampling", "engine_args") and isinstance(value, Mapping):
                 merged[key] = {**merged.get(key, {}), **value}
             elif key in STEP_KINDS:
                 here = f"{where}, version {link!r}"
                 merged["steps"] = (*merged.get("steps", ()), read_step(key, value, version=link, where=here))
+            elif key == "optimised_on":
+                merged[key] = (*merged.get(key, ()), *_cases(value, f"{where}, version {link!r}"))
             elif key != "base" and not (key == "description" and link != name):
                 merged[key] = value
     return merged
@@ -165,8 +243,8 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
     engine = setting_checks.text(table["engine"], "engine", where=here)
     declared = _declared(engine, here)
     setting_checks.refuse_unknown(table, (*_COMMON, *declared.settings), where=f"{here} (engine {engine!r})")
-    template = table.get("template")
-    if template is not None and "{prompt}" not in setting_checks.text(template, "template", where=here):
+    template = _optional_text(table, "template", here)
+    if template is not None and not template.startswith((FILE, PROMPTS)) and "{prompt}" not in template:
         raise SettingsError(f"{here}: template = {template!r} does not hold {{prompt}}.")
     options = {key: value for key, value in table.items() if key not in _COMMON}
     if any(step.kind == "distilled" for step in steps) and "weights" in declared.settings:
@@ -184,6 +262,7 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         else setting_checks.duration_s(table["max_age"], "max_age", where=here),
         engine_options=_engine_options(engine, declared, options, here),
         steps=steps,
+        optimised_on=tuple(dict.fromkeys(table.get("optimised_on", ()))),
         base=base,
         price=None if "price" not in table else _price(table["price"], here),
         price_per_hour=None if "price_per_hour" not in table else _hourly(table["price_per_hour"], here),
@@ -209,6 +288,17 @@ def _hourly(value: Any, where: str) -> float:
     if price == 0:
         raise SettingsError(f"{where}: price_per_hour = {value!r} makes every token cost nothing; leave it out.")
     return price
+
+
+def _cases(value: Any, where: str) -> tuple[str, ...]:
+    """The cases that a prompt was optimised on: a file of them, or a list of files and ids."""
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not values:
+        raise SettingsError(
+            f"{where}: optimised_on = {value!r} names no cases; give the file of those that an optimiser has seen, "
+            'such as "evals/seen.jsonl", or a list of ids, such as ["peru", "chad"].'
+        )
+    return tuple(setting_checks.text(each, "optimised_on", where=where) for each in values)
 
 
 def _optional_text(table: Mapping[str, Any], name: str, where: str) -> str | None:

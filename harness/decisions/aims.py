@@ -90,6 +90,11 @@ class SameContrast:
         found = [each.worse_at(level / 2) for each in (self.forth, self.back) if _tells_when(each)]
         return min((each for each in found if each is not None), default=None)
 
+    def beyond_at(self, level: float) -> int | None:
+        """How many rows had been drawn when the first of both directions was shown to lie beyond the margin."""
+        found = [each.beyond_at(level / 2) for each in (self.forth, self.back) if _tells_when(each)]
+        return min((each for each in found if each is not None), default=None)
+
     def difference(self, level: float, red_level: float, *, is_red: bool) -> Difference:
         """Candidate less the other, with the bounds that the verdict used: of two directions that are red, one is."""
         low, high = self.forth.lower(1 - level), -self.back.lower(1 - level)

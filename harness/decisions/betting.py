@@ -160,6 +160,11 @@ class BettingContrast:
         units = self.worse.first_above(-self.demanded, level)
         return None if units is None else self.ends[units - 1]
 
+    def beyond_at(self, level: float) -> int | None:
+        """Give the number of rows at which it was first proven to be worse by more than the margin."""
+        units = self.worse.first_above(-self.allowed, level)
+        return None if units is None else self.ends[units - 1]
+
     def growth_needed(self, level: float, red_level: float) -> float | None:
         """Estimate how many times the present units a decision takes, if those to come are like those seen."""
         units = self.better.units

@@ -30,7 +30,7 @@ def claims_of(observed: Observations, checks: tuple[Check, ...], levels: tuple[f
         given = checks
         if about != own:
             asked = hypotheses(observed, levels, about)
-            given = tuple(check(one, levels[0], levels[1], 1) for one in asked if one.contrast is not None)
+            given = tuple(check(one, *levels) for one in asked if one.contrast is not None)
         if given:
             kind = max((each.verdict for each in given), key=lambda each: each.severity)
             by_name = {each.against: each.difference for each in given}

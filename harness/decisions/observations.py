@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -28,6 +28,24 @@ class PartlySkippedCases:
     n_cases: int
     n_bodies: int
     n_skips: Mapping[Role, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSlice:
+    """The cases of an evaluation that share a value of a field, drawn or not. It is known before the first draw.
+
+    Attributes:
+        field, value: "topic" and "billing"; joined by * where fields are crossed.
+        case_ids: its cases.
+        size: how many it has, drawn or not.
+        horizon: how many of them there were to be at most at the first look; 0 where not known.
+    """
+
+    field: str
+    value: str
+    case_ids: frozenset[str]
+    size: int
+    horizon: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,9 @@ class Observations:
         is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
         is_exact: whether a body comes to the same each time, so that one sample of a case tells all about it.
         alone_because: why there is no baseline though the run has one, such as "smollm2 has no retriever"; else "".
+        slices: parts of its cases that are weighed by themselves, too.
+        slice_margin: the largest drop of a slice that still counts as no worse.
+        slices_required: whether it passes only where each slice does.
     """
 
     id: str
@@ -120,6 +141,9 @@ class Observations:
     in_blocks: bool = False
     is_exact: bool = False
     alone_because: str = ""
+    slices: tuple[CaseSlice, ...] = ()
+    slice_margin: float = 0.0
+    slices_required: bool = False
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""
@@ -267,13 +291,18 @@ class Observations:
         if self.by_samples:
             baseline = None if self.baseline is None else self.baseline[:, :n]
             return replace(self, candidate=self.candidate[:, :n], baseline=baseline)
+        return self.rows(range(min(n, len(self.case_ids))))
+
+    def rows(self, kept: Sequence[int]) -> Observations:
+        """Some of its rows alone."""
+        rows = np.asarray(kept, dtype=np.intp)
         return replace(
             self,
-            case_ids=self.case_ids[:n],
-            candidate=self.candidate[:n],
-            baseline=None if self.baseline is None else self.baseline[:n],
-            clusters=None if self.clusters is None else self.clusters[:n],
-            copies=None if self.copies is None else self.copies[:n],
+            case_ids=tuple(self.case_ids[i] for i in kept),
+            candidate=self.candidate[rows],
+            baseline=None if self.baseline is None else self.baseline[rows],
+            clusters=None if self.clusters is None else tuple(self.clusters[i] for i in kept),
+            copies=None if self.copies is None else tuple(self.copies[i] for i in kept),
         )
 
 

@@ -15,7 +15,12 @@ from harness.decisions.observations import Observations
 from harness.records import Check, Estimate, LostClaim, VerdictKind
 from harness.statistics.intervals.signed_ranks import fewest_pairs
 
-_ALIKE = {"texts": "are copies of others", "requests": "ask the same as others"}
+_ALIKE = {
+    "field": ("are in one cluster", "are in one cluster"),
+    "texts": ("are copies of others", "are copies of one"),
+    "requests": ("ask the same as others", "ask the same"),
+}
+"""What some cases have in common, and what all of them have."""
 _NEW = {"field": " in new clusters", "texts": " that are not copies", "requests": " that ask something else"}
 """Which cases would tell something new."""
 
@@ -25,7 +30,7 @@ def passed(hypothesis: Hypothesis, upper: float) -> str:
     observed = hypothesis.observed
     sign = 1 if observed.higher_is_better else -1
     if observed.is_same:
-        within = f"within ±{_allowed(hypothesis)}"
+        within = f"within ±{allowed(hypothesis)}"
         text = f"{within} of the baseline"
         if hypothesis.against == "threshold" and observed.threshold is not None:
             text = f"required {figure(observed.threshold, observed.unit)}, proven {within} of it"
@@ -37,20 +42,20 @@ def passed(hypothesis: Hypothesis, upper: float) -> str:
     elif observed.margin == 0:
         text = "better"
     else:
-        text = f"no worse by more than {_allowed(hypothesis)}"
-    return f"{text}; {_worse(hypothesis)}, within margin" if upper < 0 else text
+        text = f"no worse by more than {allowed(hypothesis)}"
+    return f"{text}; {worse(hypothesis)}, within margin" if upper < 0 else text
 
 
 def red(hypothesis: Hypothesis, upper: float) -> str:
     """How a failed or regressed evaluation is worse."""
     observed = hypothesis.observed
     if hypothesis.against == "threshold" and observed.threshold is not None:
-        side = "below" if _worse(hypothesis) == "lower" else "above"
+        side = "below" if worse(hypothesis) == "lower" else "above"
         return f"{side} {figure(observed.threshold, observed.unit)}"
-    by = f"by more than {_allowed(hypothesis)}"
+    by = f"by more than {allowed(hypothesis)}"
     if upper < -observed.margin:
-        return f"{_worse(hypothesis)} {by}"
-    return _worse(hypothesis) if observed.is_sequential else f"{_worse(hypothesis)}, perhaps {by}"
+        return f"{worse(hypothesis)} {by}"
+    return worse(hypothesis) if observed.is_sequential else f"{worse(hypothesis)}, perhaps {by}"
 
 
 def cut_answers(observed: Observations) -> str:
@@ -83,12 +88,21 @@ def inconclusive(
         few = f"too few {'samples' if observed.by_samples else 'cases'} to bound {observed.statistic}"
         return few if more is None else f"{few}: {more_in_words(more)} could"
     if not math.isfinite(lower):
-        return "no spread to judge by: there is a single value; draw more, or assert the figure in the body"
+        return _single_value(observed)
     text = _reach(hypothesis, lower)
     if more is not None and more.is_rest:
         left = f"{more.cases:,} {_plural('case', more.cases or 0)}"
         return f"{text}; {left} of this suite {'is' if more.cases == 1 else 'are'} not drawn yet"
     return text if more is None else f"{text}; {more_in_words(more)} would decide it"
+
+
+def _single_value(observed: Observations) -> str:
+    """Why there is nothing that a value could be held against."""
+    n, known_by = int(observed.scored.sum()), observed.clusters_known_by
+    if known_by is None or n < 2 or len(observed.cluster_sizes) > 1:
+        return "no spread to judge by: there is a single value; draw more, or assert the figure in the body"
+    common = _ALIKE[known_by][1]
+    return f"no spread to judge by: all {n:,} cases {common}, which is a single value; add cases{_NEW[known_by]}"
 
 
 def _reach(hypothesis: Hypothesis, lower: float) -> str:
@@ -103,7 +117,7 @@ def _reach(hypothesis: Hypothesis, lower: float) -> str:
     elif lower >= 0:
         text = "not proven to be better"
     else:
-        text = f"could be {_worse(hypothesis)} by up to {_share(hypothesis, -lower, apart_from=observed.margin)}"
+        text = f"could be {worse(hypothesis)} by up to {_share(hypothesis, -lower, apart_from=observed.margin)}"
     return text
 
 
@@ -238,11 +252,16 @@ def partly_skipped(observed: Observations) -> str:
 
 
 def counted_as(observed: Observations) -> str:
-    """How many cases those count as that resemble each other; "" for none, and where the user says which they are."""
+    """How many cases those count as that share a cluster; "" for none, and where the user's are of no account."""
     known_by, sizes = observed.clusters_known_by, observed.cluster_sizes
-    if known_by not in _ALIKE or observed.errors or len(sizes) == sum(sizes):
+    if known_by is None or observed.errors or len(sizes) == sum(sizes):
         return ""
-    return f"; {sum(sizes):,} cases count as {len(sizes):,}, for some {_ALIKE[known_by]}"
+    if known_by == "field":
+        told = f"; {sum(sizes):,} cases in {len(sizes):,} {_plural('cluster', len(sizes))}"
+        return "" if observed.is_about_suite else told
+    some, all_of_them = _ALIKE[known_by]
+    common = f"some {some}" if len(sizes) > 1 else f"all of them {all_of_them}"
+    return f"; {sum(sizes):,} cases count as {len(sizes):,}, for {common}"
 
 
 def more_in_words(more: SamplesNeeded) -> str:
@@ -300,7 +319,7 @@ def figure(value: float, unit: str | None = None, *, apart_from: float | None = 
     return f"{text} {unit}" if unit else text
 
 
-def _allowed(hypothesis: Hypothesis) -> str:
+def allowed(hypothesis: Hypothesis) -> str:
     """The margin in words."""
     return _share(hypothesis, hypothesis.observed.margin)
 
@@ -330,7 +349,8 @@ def _misleads(value: float, places: int, apart_from: float | None) -> bool:
     return reads_as_zero or (apart_from is not None and value != apart_from and rounded == round(apart_from, places))
 
 
-def _worse(hypothesis: Hypothesis) -> str:
+def worse(hypothesis: Hypothesis) -> str:
+    """The direction that is worse, or in which it differs: "lower" or "higher"."""
     if isinstance(hypothesis.contrast, SameContrast):
         return "lower" if hypothesis.contrast.is_lower else "higher"
     return "lower" if hypothesis.observed.higher_is_better else "higher"

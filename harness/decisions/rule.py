@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,15 +14,17 @@ from harness.decisions import reasons
 from harness.decisions.aims import SameContrast, is_bet_on
 from harness.decisions.betting import BettingContrast
 from harness.decisions.claims import claims_of
-from harness.decisions.comparisons import check
-from harness.decisions.hypotheses import Hypothesis, estimate, hypotheses
-from harness.decisions.looks import CLOSED, Look, next_share, single_looks
+from harness.decisions.comparisons import check, red_levels
+from harness.decisions.hypotheses import estimate, hypotheses
+from harness.decisions.looks import Look, next_share, single_looks
 from harness.decisions.observations import Observations
 from harness.decisions.retained import retained_share
+from harness.decisions.slices.results import samples_for_slices, slice_ends, slice_results, with_slices
 from harness.decisions.suite import TwoStageContrast
-from harness.records import CaseResult, Check, Claims, Difference, LookTaken, Verdict, VerdictKind
+from harness.records import CaseResult, Check, Claims, Difference, LookTaken, SliceResult, Verdict, VerdictKind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, check_confidence, is_binary
-from harness.statistics.multiplicity import weighted_holm_levels
+
+_Beside = tuple[Claims | None, tuple[SliceResult, ...]]
 
 
 def decide(
@@ -71,7 +74,8 @@ def decide(
     verdicts = []
     for each, checks in zip(used, _all_checks(used, levels, known), strict=True):
         claims = claims_of(each, checks, levels[each.id]) if tells_claims or each.max_lost is not None else None
-        verdict = _verdict(each, checks, level, claims, known[each.id])
+        slices = slice_results(each, levels[each.id], level)
+        verdict = _verdict(each, checks, level, (claims, slices), known[each.id])
         verdicts.append(_completed(verdict, each, confidence_level, tells_share=tells_claims))
     return tuple(verdicts)
 
@@ -106,8 +110,8 @@ def _all_checks(
     found = []
     for each, group in zip(used, asked, strict=True):
         m, following = together[looks[each.id].batch], next_share(looks[each.id])
-        passing = levels[each.id][0]
-        found.append(tuple(check(one, passing, by_identity.get(id(one), 0.0), m, following) for one in group))
+        passing, told = levels[each.id][0], "" if m == 1 else f", Holm-corrected over {m:,} comparisons"
+        found.append(tuple(check(one, passing, by_identity.get(id(one), 0.0), told, following) for one in group))
     return found
 
 
@@ -130,11 +134,9 @@ def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
     return 0 if is_let_pass else verdict.exit_code
 
 
-def _verdict(
-    observed: Observations, checks: tuple[Check, ...], level: float, claims: Claims | None, look: Look
-) -> Verdict:
+def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, beside: _Beside, look: Look) -> Verdict:
     """The worse of the comparisons, with everything that led to it."""
-    kind, reason = _outcome(observed, checks, claims)
+    (claims, slices), (kind, reason) = beside, _outcome(observed, checks, beside)
     candidate = estimate(observed, observed.candidate, 1 - level)
     sizes = observed.cluster_sizes
     return Verdict(
@@ -150,7 +152,7 @@ def _verdict(
         candidate=candidate,
         baseline=estimate(observed, observed.baseline, 1 - level),
         difference=_difference(checks),
-        samples_needed=_samples_needed(checks) if kind is VerdictKind.INCONCLUSIVE else None,
+        samples_needed=_samples_needed(observed, checks, slices) if kind is VerdictKind.INCONCLUSIVE else None,
         labels_needed=None,
         cases=case_results(observed),
         checks=checks,
@@ -179,11 +181,12 @@ def _verdict(
         at_most=observed.at_most,
         statistic=observed.statistic,
         approximate=observed.is_approximate and kind is not VerdictKind.ERROR,
+        slices=slices,
     )
 
 
 def _completed(verdict: Verdict, observed: Observations, confidence_level: float, *, tells_share: bool) -> Verdict:
-    """The verdict with the kind of its margin, and the share of the baseline's score that is kept."""
+    """The verdict with the kind of its margins, and the share of the baseline's score that is kept."""
     kept, why = retained_share(observed, verdict.cases, confidence_level) if tells_share else (None, None)
     return replace(
         verdict,
@@ -192,6 +195,8 @@ def _completed(verdict: Verdict, observed: Observations, confidence_level: float
         in_blocks=observed.in_blocks,
         retained=kept,
         retained_reason=why,
+        slice_margin=observed.slice_margin if observed.slices else None,
+        slices_required=observed.slices_required,
     )
 
 
@@ -201,9 +206,10 @@ def _difference(checks: tuple[Check, ...]) -> Difference | None:
     return by_name.get("baseline", by_name.get("threshold"))
 
 
-def _samples_needed(checks: tuple[Check, ...]) -> int | None:
+def _samples_needed(observed: Observations, checks: tuple[Check, ...], slices: tuple[SliceResult, ...]) -> int | None:
     """How many would decide all comparisons that are open; None where that is not known of any."""
-    return max((check.samples_needed for check in checks if check.samples_needed is not None), default=None)
+    found = [samples_for_slices(observed, slices), *(check.samples_needed for check in checks)]
+    return max((each for each in found if each is not None), default=None)
 
 
 def _asides(kind: VerdictKind, observed: Observations, look: Look, level: float) -> str:
@@ -233,7 +239,8 @@ def _taken(look: Look, level: float, observed: Observations) -> LookTaken:
     )
 
 
-def _outcome(observed: Observations, checks: tuple[Check, ...], claims: Claims | None) -> tuple[VerdictKind, str]:
+def _outcome(observed: Observations, checks: tuple[Check, ...], beside: _Beside) -> tuple[VerdictKind, str]:
+    claims, slices = beside
     if observed.errors:
         return VerdictKind.ERROR, reasons.errors(observed.errors)
     if not observed.scored.any():
@@ -251,6 +258,7 @@ def _outcome(observed: Observations, checks: tuple[Check, ...], claims: Claims |
         return VerdictKind.REGRESSED, reasons.lost(lost)
     summed_up = reasons.summed_up(checks, kind)
     summed_up += reasons.weighed_by(observed, summed_up)
+    kind, summed_up = with_slices(observed, kind, summed_up, slices)
     if kind is VerdictKind.INCONCLUSIVE:
         return kind, reasons.cut_short(observed, summed_up) + reasons.approximate(observed)
     return kind, summed_up + reasons.where_stopped(observed) + reasons.approximate(observed)
@@ -269,7 +277,7 @@ def decided_after(observed: Sequence[Observations], level: float, evaluation_lev
     if not observed or not all(each.is_sequential for each in observed):
         return None
     red_level = settling_level(observed, evaluation_level)
-    found = [_decided(hypotheses(each, (level, red_level)), level, red_level) for each in observed]
+    found = [_decided(each, (level, red_level)) for each in observed]
     known = [each for each in found if each is not None]
     return max(known) if len(known) == len(found) else None
 
@@ -280,29 +288,45 @@ def settling_level(observed: Sequence[Observations], evaluation_level: float) ->
 
 
 def n_comparisons(observed: Sequence[Observations]) -> int:
-    """How many comparisons of an evaluation can make it red; which cases are lost is one where the marker limits it."""
+    """How many comparisons of an evaluation can make it red. Which cases are lost is one where the marker limits it,
+    and all slices together are one beside each comparison of all cases.
+    """
     return sum(
-        (each.threshold is not None) + (each.baseline is not None) * (1 + (each.max_lost is not None))
+        (1 + bool(each.slices)) * ((each.threshold is not None) + (each.baseline is not None))
+        + (each.baseline is not None and each.max_lost is not None)
         for each in observed
     )
 
 
-def _decided(asked: tuple[Hypothesis, ...], level: float, red_level: float) -> int | None:
-    """After how many rows one metric is decided: every comparison has passed, or one is red."""
-    passes: list[int | None] = []
-    reds: list[int] = []
-    for each in asked:
+def _decided(observed: Observations, levels: tuple[float, float]) -> int | None:
+    """After how many rows one metric is decided: every comparison has passed, or one is red; and its slices each by
+    itself, so that a red evaluation tells which of them are worse.
+    """
+    level, red_level = levels
+    ends: list[tuple[int | None, int | None]] = []
+    for each in hypotheses(observed, levels):
         if not is_bet_on(each.contrast):
             return None
         assert isinstance(each.contrast, BettingContrast | TwoStageContrast | SameContrast)
-        passed, worse = each.contrast.passed_at(level), each.contrast.worse_at(red_level)
-        if each.observed.max_lost is not None and passed is not None:  # lost cases are looked for among all of them
-            passed = len(each.observed.case_ids) if each.observed.is_whole else None
-        passes.append(passed)
-        if worse is not None and (passed is None or worse < passed):
-            reds.append(worse)
-    ends = [max(each for each in passes if each is not None)] if passes and None not in passes else []
-    return min([*ends, *reds], default=None)
+        passed = each.contrast.passed_at(level)
+        if observed.max_lost is not None and passed is not None:  # lost cases are looked for among all of them
+            passed = len(observed.case_ids) if observed.is_whole else None
+        ends.append((passed, each.contrast.worse_at(red_level)))
+    last = 0
+    for found in itertools.chain([ends], slice_ends(observed, levels)):  # one that is open is enough to know
+        end = _end(found)
+        if end is None:
+            return None
+        last = max(last, end)
+    return last
+
+
+def _end(ends: Sequence[tuple[int | None, int | None]]) -> int | None:
+    """After how many rows comparisons are decided together, by those at which each passed and at which it was red."""
+    reds = [worse for passed, worse in ends if worse is not None and (passed is None or worse < passed)]
+    passes = [passed for passed, _ in ends if passed is not None]
+    all_passed = [max(passes)] if passes and len(passes) == len(ends) else []
+    return min([*all_passed, *reds], default=None)
 
 
 _STATES: tuple[Literal["broken", "flaky", "stable"], ...] = ("broken", "flaky", "stable")
@@ -346,43 +370,3 @@ def _right(observed: Observations) -> BoolArray:
 
 def _means(scores: FloatArray) -> list[float | None]:
     return [None if mean != mean else mean for mean in case_means(scores).tolist()]
-
-
-def red_levels(tested: Sequence[Hypothesis], own: Sequence[float], looks: Mapping[str, Look]) -> list[float]:
-    """The level of each comparison's upper bound, so that any false red has at most the chance that they share.
-
-    Holm's procedure with weights, in each batch by itself: what a comparison that is red had to spend goes to the
-    others of its batch. The p-values of sequential designs hold whenever one stops, and those of fixed ones hold at
-    their look, so that looking again takes nothing back: a p-value can only fall, and what was red stays red.
-
-    Args:
-        tested: comparisons of a run that have scores, or were cut short before they had any. Of one that was cut short
-            nothing counts but evidence that has reached its own share: drawn to its end it might pass.
-        own: what each may spend by itself.
-        looks: of the evaluations, by id.
-    """
-    levels = [0.0] * len(tested)
-    counts: dict[str, int] = {}
-    for each in tested:
-        counts[each.observed.id] = counts.get(each.observed.id, 0) + 1
-    batches: dict[int, list[int]] = {}
-    for i, each in enumerate(tested):
-        batches.setdefault(looks[each.observed.id].batch, []).append(i)
-    for batch, members in batches.items():
-        names = [tested[i].observed.id for i in members]
-        weights = np.array([looks[name].weight / counts[name] for name in names])
-        whole = weights.sum() if batch == CLOSED else 1.0
-        p_values, theirs = [_p_less(tested[i], own[i]) for i in members], np.array([own[i] for i in members]) / whole
-        found = weighted_holm_levels(p_values, theirs, weights / whole)
-        for i, level in zip(members, found.tolist(), strict=True):
-            levels[i] = level
-    return levels
-
-
-def _p_less(hypothesis: Hypothesis, own: float) -> float:
-    """The p-value of being no worse; 1 where it must not count."""
-    contrast, observed = hypothesis.contrast, hypothesis.observed
-    if contrast is None or not observed.may_decide:
-        return 1.0
-    p_value = contrast.p_less
-    return p_value if p_value <= own or not observed.stopped_at else 1.0

@@ -134,6 +134,17 @@ class TwoStageContrast:
         if self.early is None:
             return None
         early = self.early.worse_at(level * self.shares[1]) if self.shares[1] > 0 else None
-        if early is None and self.whole is not None:
-            return self.n_rows if self.whole.upper(1 - level * (1 - self.shares[1])) < 0 else None
-        return early
+        return self._below_at(0.0, level) if early is None else early
+
+    def beyond_at(self, level: float) -> int | None:
+        """Give the number of rows at which it was first proven to be worse by more than the margin."""
+        if self.early is None:
+            return None
+        early = self.early.beyond_at(level * self.shares[1]) if self.shares[1] > 0 else None
+        return self._below_at(self.early.allowed - self.early.demanded, level) if early is None else early
+
+    def _below_at(self, limit: float, level: float) -> int | None:
+        """All rows, where those of the whole suite prove that the difference lies below a limit."""
+        if self.whole is None or self.whole.upper(1 - level * (1 - self.shares[1])) >= limit:
+            return None
+        return self.n_rows

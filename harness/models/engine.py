@@ -77,7 +77,8 @@ class Engine(Protocol):
 
         A seeded request (`request.sampling["seed"]`) draws sample i with seed + i, whatever else is drawn beside it.
         Returns one sample for each index, in order, with `index` set. Fewer are allowed (at least one): the endpoint
-        ignored `n`, and the caller asks for the rest again.
+        ignored `n`, and the caller asks for the rest again. Where each draw is a call of its own, `PartlyAnsweredError`
+        has those that were answered beside the errors of the others.
         """
 
     def hold(self, error: SteelyardError) -> None:

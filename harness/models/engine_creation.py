@@ -13,18 +13,20 @@ from pathlib import Path
 
 from harness.config.versions import VersionSettings
 from harness.models.engine import Engine
+from harness.models.prompts.texts import check_texts
 from harness.models.spec import engine_spec
 from harness.models.version import Version
 
 
 def engine_key(version: Version) -> str:
-    """Equal for versions that one engine can answer for: same weights and engine settings.
+    """Equal for versions that one engine can answer for: same weights, code or answers, and engine settings.
 
     Sampling, system text, template, revision and name do not matter: they are part of the requests, or of the
     fingerprint alone.
     """
     settings = version.settings
-    text = json.dumps([settings.engine, dict(settings.engine_options)], sort_keys=True, default=str)
+    parts = [settings.engine, dict(settings.engine_options), version.made_of]
+    text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
 
 
@@ -33,7 +35,7 @@ def create_engine(version: Version, root: Path) -> Engine:
 
     Args:
         version: the version to answer for.
-        root: folder that relative paths of weights and answers start from.
+        root: folder that relative paths of weights and answers start from, unless the version has one of its own.
 
     Raises:
         SettingsError: a package that the engine needs is not installed, or an API key is not in the environment.
@@ -41,7 +43,7 @@ def create_engine(version: Version, root: Path) -> Engine:
     settings = version.settings
     spec = engine_spec(settings.engine)
     spec.require_packages(settings)
-    return spec.create(settings, root)
+    return spec.create(settings, settings.root(root))
 
 
 def check_version(settings: VersionSettings, root: Path) -> None:
@@ -53,9 +55,10 @@ def check_version(settings: VersionSettings, root: Path) -> None:
     """
     spec = engine_spec(settings.engine)
     spec.require_packages(settings)
+    check_texts(settings, root)
     if settings.is_registered and not spec.is_endpoint(settings.engine_options):
         from harness.models.mlflow.registry import check_registered
 
         check_registered(settings)
     else:
-        spec.check(settings, root)
+        spec.check(settings, settings.root(root))

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.config.corpora import CORPUS
 from harness.config.customization import Step
 from harness.config.environment import version_of
 from harness.config.versions import VersionSettings
+from harness.errors import UsageError
+from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
+from harness.models.files.content_hash import text_hash
 from harness.models.weights import conversion, layers
-from harness.models.weights.weights import converted_dtype
+from harness.models.weights.weights import converted_dtype, weights_digest
 
 if TYPE_CHECKING:
     from harness.models.description.description import WeightsDescription
 
 _OWN = ("system", "template", "revision", "max_age_s")
+_TEXTS = ("system", "template")
+_OF_CORPORA = ("documents", CONTENT, FOLDER, N_DOCUMENTS)
+_DIGITS = 32
 _OF_WEIGHTS = ("distilled", "adapter")
 """Kinds of steps that change weights."""
 _TAKEN = ("teacher", "data", "folder", "weights", "passages")
@@ -37,9 +45,9 @@ class LineageStep:
         made: what came out: a model, a file, a version of the settings.
         of: what it was made of; () for the first.
         by: who or what made it, as far as it is known.
-        step: the kind of a step that is built or added, such as "distilled"; "settings" for a version, "weights" for
-            what lies in files.
-        fingerprint: of what was built; None where nothing was.
+        step: the kind of a step that is built or added: "corpus", "drop_layers", "distilled", "adapter", "quantized",
+            "retrieval", "context", "prompt"; "settings" for a version, "weights" for what lies in files.
+        fingerprint: of what came out; None where that is not built here, or not known.
     """
 
     made: str
@@ -49,17 +57,34 @@ class LineageStep:
     fingerprint: str | None = None
 
 
-def read_lineage(
-    versions: Mapping[str, VersionSettings], name: str, description: WeightsDescription
-) -> tuple[LineageStep, ...]:
+@dataclass(frozen=True, slots=True)
+class LineageSources:
+    """The things that a lineage is read from.
+
+    Attributes:
+        versions: as the settings define them, with what was built for them: the version's bases, and corpora.
+        description: of the version's weights; None where it has none.
+        fingerprints: of versions, by name.
+        texts: of each version its `system` and `template`, as far as it has them and they can be read.
+        root: folder that relative paths start from.
+    """
+
+    versions: Mapping[str, VersionSettings]
+    description: WeightsDescription | None
+    fingerprints: Mapping[str, str | None] = field(default_factory=dict)
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    root: Path = Path()
+
+
+def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
     """The steps to a version, the first made first.
 
-    What is made of the files is a step of the version whose own table asks for it.
-
-    Args:
-        versions: as the settings define them, with what was built for them.
-        description: of the version's weights.
+    What is made of the files is a step of the version whose own table asks for it. Corpora are told before the step
+    that was taught on them.
     """
+    versions, description = sources.versions, sources.description
+    if versions[name].engine == CORPUS:
+        return tuple(_corpora(name, sources))
     chain = [versions[name]]
     while chain[-1].base is not None:
         chain.append(versions[chain[-1].base])
@@ -70,17 +95,45 @@ def read_lineage(
     for version in reversed(chain):
         before = files
         # Weights of a base that are other ones are not described: nothing is told of their files.
-        files = _files(version, description) if version.engine_options.get("weights") == weights else ()
-        steps += _steps_of(version, base, files, before)
+        is_described = version.engine_options.get("weights") == weights
+        files = () if description is None or not is_described else _files(version, description, sources.root)
+        for step in _steps_of(version, base, files, before, sources):
+            steps += [each for each in _corpora_of(step, sources) if each not in steps]
+            steps.append(step)
         base = version
     return tuple(steps)
 
 
-def _files(version: VersionSettings, description: WeightsDescription) -> tuple[LineageStep, ...]:
+def _corpora_of(step: LineageStep, sources: LineageSources) -> Iterator[LineageStep]:
+    """The corpora that a step was taught on, each after its base."""
+    names = (name.removeprefix("data ") for name in step.of if name.startswith("data "))
+    for name in names:
+        if name in sources.versions:
+            yield from _corpora(name, sources)
+
+
+def _corpora(name: str, sources: LineageSources) -> Iterator[LineageStep]:
+    """A corpus after its bases."""
+    corpus = sources.versions[name]
+    of = f"documents {corpus.engine_options['documents']}"
+    if corpus.base is not None:
+        yield from _corpora(corpus.base, sources)
+        of = corpus.base
+    options = {key: value for key, value in corpus.engine_options.items() if key not in _OF_CORPORA and value}
+    words = ", ".join(f"{key} = {value!r}" for key, value in options.items())
+    yield LineageStep(name, (of,), f"corpus: {words or 'as it is'}", "corpus", sources.fingerprints.get(name))
+
+
+def _files(version: VersionSettings, description: WeightsDescription, root: Path) -> tuple[LineageStep, ...]:
     """The steps from the first maker of the files to what an engine loads of them."""
     trained = tuple(_of_step(each) for each in version.steps if each.kind in _OF_WEIGHTS and each.content is not None)
     told = trained or tuple(_of_the_file(description))
-    return (*told, *_by_the_settings(version, description, told[-1].made))
+    steps = [*told, *_by_the_settings(version, description, told[-1].made, root)]
+    for each in version.steps:
+        if each.kind in _OF_WEIGHTS and each.content is None:
+            step = _of_step(each)
+            steps.append(replace(step, of=(steps[-1].made, *step.of)))
+    return tuple(steps)
 
 
 def _of_step(step: Step) -> LineageStep:
@@ -98,6 +151,7 @@ def _steps_of(
     base: VersionSettings | None,
     files: Sequence[LineageStep],
     before: Sequence[LineageStep],
+    sources: LineageSources,
 ) -> Iterator[LineageStep]:
     """Give what a version adds to its base: the files that are not made as the base's are, and its settings.
 
@@ -117,7 +171,7 @@ def _steps_of(
         goes_on = bool(before) and len(shared) == len(before)
         if goes_on and own:
             own[0] = replace(own[0], of=(base.name, *own[0].of[1:]))
-        elif own and own[0].step != "weights":
+        elif own and own[0].step in _OF_WEIGHTS:
             own[0] = replace(own[0], of=(base.name, *own[0].of))
         else:
             of = (base.name,) if goes_on else (base.name, *of)
@@ -127,8 +181,37 @@ def _steps_of(
             added = replace(_of_step(step), of=(*of, *_of_step(step).of))
             of = (added.made,)
             yield added
+    prompt = _prompt_of(version, base, of, sources)
+    if prompt is not None:
+        of = (prompt.made,)
+        given = {key: value for key, value in given.items() if key not in _TEXTS}
+        yield prompt
     words = ", ".join(f"{key} = {value!r}" for key, value in given.items())
-    yield LineageStep(version.name, of, f"the settings: {words or 'no difference'}", "settings")
+    by, own_fingerprint = f"the settings: {words or 'no difference'}", sources.fingerprints.get(version.name)
+    yield LineageStep(version.name, of, by, "settings", own_fingerprint)
+
+
+def _prompt_of(
+    version: VersionSettings, base: VersionSettings | None, of: tuple[str, ...], sources: LineageSources
+) -> LineageStep | None:
+    """The step of a version that has other texts around a question than its base, or cases that they were optimised on.
+
+    None for one that has not.
+    """
+    before = base or VersionSettings("", version.engine)
+    own = {name: getattr(version, name) for name in _TEXTS if getattr(version, name) != getattr(before, name)}
+    seen = [each for each in version.optimised_on if each not in before.optimised_on]
+    if not own and not seen:
+        return None
+    elsewhere = [f"{name} {place}" for name, place in version.texts_elsewhere.items() if name in own]
+    written = [f"{name} = {value!r}" for name, value in own.items() if name not in version.texts_elsewhere]
+    by = (
+        "; ".join([*written, *([f"optimised on {', '.join(seen)}"] if seen else [])]) or "the texts as they stand there"
+    )
+    texts = sources.texts.get(version.name)
+    digest = None if texts is None else text_hash("prompt", *(f"{name} {text}" for name, text in texts.items()))
+    made = f"{version.name}, prompt"
+    return LineageStep(made, (*of, *elsewhere), f"prompt: {by}", "prompt", digest and digest[:_DIGITS])
 
 
 def differences(version: VersionSettings, base: VersionSettings) -> dict[str, Any]:
@@ -192,7 +275,9 @@ def _version(quantizer: Mapping[str, Any]) -> str:
     return str(quantizer.get("version") or "")
 
 
-def _by_the_settings(version: VersionSettings, description: WeightsDescription, file: str) -> Iterator[LineageStep]:
+def _by_the_settings(
+    version: VersionSettings, description: WeightsDescription, file: str, root: Path
+) -> Iterator[LineageStep]:
     """Give the steps from the file to what an engine loads."""
     options = version.engine_options
     last = file
@@ -204,14 +289,24 @@ def _by_the_settings(version: VersionSettings, description: WeightsDescription, 
     if "drop_layers" in options:
         left_out = options["drop_layers"]
         made = f"the same without {_left_out(left_out)}"
-        yield LineageStep(made, (last,), f"drop_layers, {layers.RECIPE}")
+        plain = {key: value for key, value in options.items() if key not in ("merged", "quantized", "tokenizer")}
+        yield LineageStep(made, (last,), f"drop_layers, {layers.RECIPE}", "drop_layers", _digest(plain, root))
         last = made
     if "quantized" in options:
-        made = f"the same rounded to {options['quantized']}"
-        yield LineageStep(made, (last,), f"compressed-tensors {version_of('compressed-tensors') or 'absent'}")
+        made, rounded = f"the same rounded to {options['quantized']}", _digest(options, root)
+        by = f"quantized = {options['quantized']!r}, compressed-tensors {version_of('compressed-tensors') or 'absent'}"
+        yield LineageStep(made, (last,), by, "quantized", rounded)
         last = made
     if "tokenizer" in options:
         yield LineageStep("the same with another tokenizer", (last, str(options["tokenizer"])), "the setting tokenizer")
+
+
+def _digest(options: Mapping[str, Any], root: Path) -> str | None:
+    """The fingerprint of weights; None where they can't be read."""
+    try:
+        return weights_digest(options, root)[:_DIGITS]
+    except UsageError:
+        return None
 
 
 def _left_out(layers_left_out: int | Sequence[int]) -> str:

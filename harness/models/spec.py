@@ -56,6 +56,7 @@ class EngineSpec:
         extras: Steelyard's own extras that bring them, for `steelyard doctor`; () for an engine of another
             distribution.
         distributions: whose versions a run's report notes.
+        tells_cost: whether its answers may say what they cost (`Sample.cost`), so that it needs no price.
         answers: False for a corpus alone, whose version has no engine that could be asked.
     """
 
@@ -73,6 +74,7 @@ class EngineSpec:
     install: str = ""
     extras: tuple[str, ...] = ()
     distributions: tuple[str, ...] = field(default=())
+    tells_cost: bool = False
     answers: bool = True
 
     def identity_of(self, settings: VersionSettings, root: Path) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from harness.config.versions import VersionSettings, check_sampling
 from harness.errors import UsageError, choices
 from harness.models.corpus.spec import CONTENT
 from harness.models.enrichment import Enrichment
+from harness.models.prompts.texts import read_texts
 from harness.models.spec import engine_spec
 from harness.records import Messages, Request
 
@@ -38,14 +39,18 @@ class Version:
             different names. That of a corpus is over its documents, as they were built.
         registered: which model of MLflow's registry its weights are, if any; `settings` then name the folder to which
             they were downloaded.
+        places: where `system` and `template` stood, as far as they stand elsewhere; `settings` then have what they say.
         enrichment: what it puts around a question; None where it is put as it is.
+        made_of: a digest of what its engine answers from; equal where one engine can answer for two versions.
     """
 
     name: str
     settings: VersionSettings = field(hash=False)
     fingerprint: str
     registered: RegisteredModel | None = None
+    places: Mapping[str, str] = field(default_factory=dict, hash=False)
     enrichment: Enrichment | None = field(default=None, compare=False, repr=False)
+    made_of: str = ""
 
     def chat(
         self,
@@ -209,13 +214,16 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
 
     Args:
         settings: the version's settings.
-        root: folder that relative paths of weights and answers start from.
+        root: folder that relative paths of weights and answers start from, unless the version has one of its own.
         offline: ask no registry for what is on this machine.
 
     Raises:
-        UsageError: weights or a file of answers that are missing or can't be read, a registry that can't be asked.
+        UsageError: weights, a prompt or a file of answers that are missing or can't be read, a registry that can't be
+            asked.
     """
-    registered = None
+    root = settings.root(root)
+    read = read_texts(settings, root, offline=offline)
+    settings, registered = read.settings, None
     if settings.is_registered:
         from harness.models.mlflow.registry import pinned
 
@@ -223,11 +231,16 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
     spec = engine_spec(settings.engine)
     if not spec.answers:
         return Version(settings.name, settings, spec.identity_of(settings, root)[CONTENT][:_DIGITS])
-    text = json.dumps(_identity(settings, root), sort_keys=True, separators=(",", ":"), default=str)
-    digest = hashlib.sha256(text.encode("ascii")).hexdigest()
+    made_of = spec.identity_of(settings, root)
     enriched = settings.retrieval is not None or settings.context is not None
     enrichment = Enrichment(settings, root) if enriched else None
-    return Version(settings.name, settings, digest[:_DIGITS], registered, enrichment)
+    fingerprint = _digest({**made_of, **_identity(settings)})
+    return Version(settings.name, settings, fingerprint, registered, read.places, enrichment, _digest(made_of))
+
+
+def _digest(identity: Mapping[str, Any]) -> str:
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:_DIGITS]
 
 
 def fingerprint_here(settings: VersionSettings, root: Path) -> str | None:
@@ -244,12 +257,22 @@ def fingerprint_here(settings: VersionSettings, root: Path) -> str | None:
             return None
     if not is_built(settings):
         return None
+    if settings.asks_registry:
+        from harness.models.prompts.registered import are_kept
+
+        if not are_kept(settings):
+            return None
     return load_version(settings, root, offline=True).fingerprint
 
 
 def answers(settings: VersionSettings) -> bool:
     """Tell whether a version can be asked; a corpus answers nothing."""
     return engine_spec(settings.engine).answers
+
+
+def tells_cost(settings: VersionSettings) -> bool:
+    """Tell whether a version's answers may say what they cost."""
+    return engine_spec(settings.engine).tells_cost
 
 
 def is_built(settings: VersionSettings) -> bool:
@@ -259,14 +282,13 @@ def is_built(settings: VersionSettings) -> bool:
     return all(step.is_built for step in settings.steps)
 
 
-def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
-    """Everything that the version's answers depend on, and nothing else: no name, key, time limit or rate.
+def _identity(settings: VersionSettings) -> dict[str, Any]:
+    """All that the answers depend on beside what the engine answers from: no name, key, time limit or rate.
 
     Sampling, system text and template are in every rendered request as well, which alone keeps a changed temperature
     from another's samples. They are here so that a report tells two versions that differ in nothing else apart.
     """
     return {
-        **engine_spec(settings.engine).identity_of(settings, root),
         "engine": settings.engine,
         "revision": settings.revision,
         "sampling": dict(settings.sampling),

@@ -19,6 +19,8 @@ from harness.plugin.fixtures import (
     judge,
     load,
     model,
+    needles,
+    prompt,
     reference,
     repeats,
     retriever,
@@ -40,6 +42,8 @@ __all__ = [
     "judge",
     "load",
     "model",
+    "needles",
+    "prompt",
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",
@@ -55,9 +59,9 @@ __all__ = [
 
 MARKER = (
     "evaluation(cases, samples, threshold, margin, max_samples, design, per, cluster, requirement, weighs, review, "
-    "about, max_lost, asks, aim, task, metric, num_fewshot, apply_chat_template, fewshot_as_multiturn, blocks, "
-    "seconds, requests, rate, concurrency, burstiness, ramp, prompts, prompt_tokens, output_tokens, objective, "
-    "warm_up, restart, cached, accept): "
+    "about, max_lost, asks, aim, slices, slice_margin, slices_required, task, metric, num_fewshot, "
+    "apply_chat_template, fewshot_as_multiturn, blocks, seconds, requests, rate, concurrency, burstiness, ramp, "
+    "prompts, prompt_tokens, output_tokens, objective, warm_up, restart, cached, accept): "
     "a test function whose body is run repeatedly against a model version, and decided with statistics"
 )
 

@@ -53,7 +53,7 @@ def case(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def model(request: pytest.FixtureRequest) -> object:
-    """The model version under test: `ask`, `chat`, `structured`, `complete`, `loglikelihood`, `weigh`, `rolling`."""
+    """The model version under test: `ask`, `chat`, `converse`, `loop`, `structured`, `complete`, `loglikelihood`, …"""
     return _placeholder(request)
 
 
@@ -118,8 +118,20 @@ def adapter(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
+def prompt(request: pytest.FixtureRequest) -> object:
+    """The prompt of the version under test: its `texts`, `places`, and `contamination(cases)`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
 def retriever(request: pytest.FixtureRequest) -> object:
     """The retriever of the version under test: `search(query, k)`, `passages`."""
+    return _placeholder(request)
+
+
+@pytest.fixture
+def needles(request: pytest.FixtureRequest) -> object:
+    """Prompts of a length in the version's own tokens, with facts at a depth: `plant(task, tokens, depth)`."""
     return _placeholder(request)
 
 

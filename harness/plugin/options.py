@@ -45,11 +45,12 @@ _NUMBERS: dict[str, type[int] | type[float]] = {
 def add_options(parser: pytest.Parser) -> None:
     """Add the group `steelyard`; every value is checked later, by the same code as the settings file."""
     group = parser.getgroup("steelyard", "steelyard: evaluations of language models")
-    group.addoption("--candidate", metavar="VERSION", help="the model version under test")
+    group.addoption("--candidate", metavar="VERSION", help="the version under test; or git:REF, as it was at a commit")
     group.addoption(
         "--baseline",
         metavar="NAME",
-        help="what it is weighed against: a version, a recorded baseline, or a stored run; `none` for thresholds alone",
+        help="what it is weighed against: a version, a recorded baseline, a stored run, or git:REF, the candidate with "
+        "the project's code as it was at a commit; `none` for thresholds alone",
     )
     group.addoption(
         "--task",
@@ -125,6 +126,7 @@ def settings_of(config: pytest.Config) -> Settings:
     """
     from harness.config import load_settings
     from harness.config.addresses import NO_TRACKING
+    from harness.config.repository.commits import with_commits
     from harness.config.settings import check_setting, field_of
 
     settings = load_settings(_search_start(config))
@@ -139,7 +141,7 @@ def settings_of(config: pytest.Config) -> Settings:
         given.setdefault("baseline", NO_BASELINE)
     if given.get("mlflow") == NO_TRACKING:  # logs nowhere; the registry of models stays where it is
         given = {**given, "mlflow": settings.mlflow, "is_tracked": False}
-    return replace(settings, **given)
+    return with_commits(replace(settings, **given), settings.candidate)
 
 
 def run_options(config: pytest.Config, known: RunOptions) -> RunOptions:

@@ -142,6 +142,7 @@ class GateSession:
         sandbox_of_run.set(settings.sandbox)
         with shown_builds(self.config) as progress:
             self._opened = open_run(settings, self.collection.run_options, progress)
+        self.collection.evaluations = dict(zip(self.collection.evaluations, self._opened.evaluations, strict=True))
         self._driver = Driver(self.config, self._opened, self.interrupts)
         ids = tuple(evaluation.id for evaluation in self.collection.evaluations.values())
         self._announcer = Announcer(self.config, self._opened, ids, manager)

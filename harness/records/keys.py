@@ -31,7 +31,8 @@ class KeyedQuestion:
 
     Attributes:
         text: from `request_text`.
-        occurrence: counts from 0 when a body asks the same thing again.
+        occurrence: counts from 0 when a body asks the same thing again; in a conversation from the number of all that
+            its user says.
     """
 
     text: bytes

@@ -20,7 +20,7 @@ from harness.records.verdicts import Verdict
 FILE_NAME = "report.json"
 SCHEMA_VERSION = 1
 
-_OF_CASES = ("cluster", "content", "asked")
+_OF_CASES = ("cluster", "content", "asked", "fields")
 """What an entry of a case has where it is known."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -111,7 +111,7 @@ def _evaluation(verdict: Verdict) -> dict[str, Any]:
             "candidate": _number(case.candidate),
             "baseline": _number(case.baseline),
             "state": case.state,
-            **{name: _text(text) for name in _OF_CASES if (text := getattr(case, name)) is not None},
+            **{name: plain(told) for name in _OF_CASES if (told := getattr(case, name)) is not None},
         }
         for case in verdict.cases
     ]

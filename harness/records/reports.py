@@ -17,6 +17,8 @@ class VersionRef:
         model: the name of the model that its endpoint was asked for; None where it has no endpoint.
         answered_as: the names under which the endpoint answered in place of that, in this run.
         n_documents: of a corpus; None for a model.
+        commit: that its code and files are of; None where they are those that lay in the project's folder.
+        printed_lines: that an application printed in this run.
     """
 
     name: str
@@ -24,6 +26,22 @@ class VersionRef:
     model: str | None = None
     answered_as: tuple[str, ...] = ()
     n_documents: int | None = None
+    commit: str | None = None
+    printed_lines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswers:
+    """The answers of a candidate that was not asked: all of them came from the store.
+
+    Attributes:
+        asked: what would have been asked: "endpoint" or "model".
+        oldest, newest: the days on which they were drawn, in UTC: "2026-11-20".
+    """
+
+    asked: str
+    oldest: str
+    newest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +107,8 @@ class Report:
         selection: the evaluations that were chosen by what changed; None where all of the session ran.
         best_of: among how many candidates this one was chosen, which share the error rate; 1 where it stands alone.
         skipped: evaluations that have no verdict because the candidate has nothing of what they weigh.
+        notes: sentences on the versions that a reader must know.
+        from_store: tells of the candidate's answers where all came from the store; None where any was drawn.
     """
 
     run_id: str
@@ -107,6 +127,8 @@ class Report:
     selection: Selection | None = None
     best_of: int = 1
     skipped: tuple[SkippedEvaluation, ...] = ()
+    notes: tuple[str, ...] = ()
+    from_store: StoredAnswers | None = None
     schema_version: int = 1
 
 

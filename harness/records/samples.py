@@ -125,6 +125,11 @@ class Sample:
         is_greedy: whether each weighed token is the most probable one at its place.
         cut_tokens: how many tokens the context lost at its beginning, where `Request.truncate` allowed it.
         stored: whether it came from the store and not from the model.
+        context: the passages that an application answered from, each with its `id` and `text` and what else it says.
+        cost: of this answer, in the currency of the version's `price`, where an application told it.
+        metadata: what else an application told of its answer.
+        messages: the turns of a conversation, or those that an application returned, in the form of OpenAI's API.
+        drawn_at: when it was drawn, in seconds since 1970, of one from the store; None of one that was drawn just now.
     """
 
     text: str
@@ -140,6 +145,11 @@ class Sample:
     is_greedy: bool | None = None
     cut_tokens: int = 0
     stored: bool = False
+    context: Messages | None = None
+    cost: float | None = None
+    metadata: Mapping[str, Any] | None = None
+    messages: Messages | None = None
+    drawn_at: float | None = field(default=None, compare=False)
 
     @property
     def said(self) -> str:

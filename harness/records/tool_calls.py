@@ -1,13 +1,15 @@
-"""Tool calls in the form of OpenAI's API, as people read them: which tool, with what arguments."""
+"""Messages and tool calls in the form of OpenAI's API, as people read them: what is said, which tool, with what."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 _SHORT = 80
+_WRITTEN = re.compile(r"tool call: ([\w-]+)\((.*)\)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,44 @@ def with_calls(text: str, calls: Iterable[Any] | None) -> str:
     'tool call: look_up({"city": "Lima"})'
     """
     return "\n\n".join([*([text] if text else []), *map(str, read_calls(calls))])
+
+
+def words_of(message: Mapping[str, Any]) -> str:
+    """Write out what a message says, with the tools that it calls; parts that are no text as JSON."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [content]
+    shown = [_part(part) for part in parts if part is not None]
+    return with_calls("\n\n".join(shown), message.get("tool_calls"))
+
+
+def _part(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    if isinstance(part, Mapping) and part.get("type") == "text":
+        return str(part.get("text", ""))
+    return json.dumps(part, ensure_ascii=False, indent=2)
+
+
+def turns_in_words(messages: Iterable[Mapping[str, Any]]) -> str:
+    """A conversation as one text: of each turn who speaks, and what is said.
+
+    >>> turns_in_words([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}])
+    'user: Hi\n\nassistant: Hello.'
+    """
+    return "\n\n".join(f"{message.get('role')}: {words_of(message)}" for message in messages)
+
+
+def calls_written(text: str) -> tuple[dict[str, Any], ...]:
+    """The calls that a text is made of, in the form of OpenAI's API; none where it is anything else.
+
+    >>> calls_written('tool call: look_up({"city": "Lima"})')[0]["function"]["arguments"]
+    '{"city": "Lima"}'
+    """
+    found = [_WRITTEN.fullmatch(part) for part in text.split("\n\n")]
+    if None in found:
+        return ()
+    named = [(each[1], each[2]) for each in found if each is not None]
+    return tuple({"type": "function", "function": {"name": name, "arguments": given}} for name, given in named)
 
 
 def _read(call: Any) -> ToolCall:

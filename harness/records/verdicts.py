@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from harness.records.baselines import BaselineRecord
 from harness.records.estimates import Difference, Estimate, RetainedShare
@@ -43,6 +44,7 @@ class CaseResult:
     `state` is "stable" (every sample right), "flaky" (some are), "broken" (none is); of the candidate's samples.
     `cluster` is shared by the cases that depend on each other; None where each stands alone. `content` is a digest of
     the case's fields, `asked` one of what its first sample was asked, system text left out; None where not known.
+    `fields` are those of the case that are short: numbers, truth values and texts of a line.
     """
 
     id: str
@@ -53,6 +55,7 @@ class CaseResult:
     cluster: str | None = None
     content: str | None = None
     asked: str | None = None
+    fields: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,36 @@ class Claims:
     suite: Claim | None
     population: Claim | None
     lost: LostClaim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SliceResult:
+    """The cases of an evaluation that share a value of a field, weighed by themselves.
+
+    Attributes:
+        field: the field of the cases; "topic*language" where fields are crossed.
+        value: theirs; "billing*de" where fields are crossed.
+        n_cases: how many of its cases have a score of the candidate.
+        candidate, baseline: the estimates; None where there is no score.
+        difference: to the baseline; to the threshold where there is no baseline. None where nothing is required. The
+            bounds of all slices hold together, but for those that a pass of each of them rests on (`method` says so).
+        verdict: `regressed` (against a threshold: `failed`) where it is shown to be worse by more than the margin of
+            slices, `passed` where it is shown not to be, else `inconclusive`.
+        reason: the verdict in words.
+        samples_needed: how many more of the candidate's samples of its cases would decide it; None where not known.
+        n_planned: how many cases it has, drawn or not.
+    """
+
+    field: str
+    value: str
+    n_cases: int
+    candidate: Estimate | None
+    baseline: Estimate | None
+    difference: Difference | None
+    verdict: VerdictKind
+    reason: str = ""
+    samples_needed: int | None = None
+    n_planned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +281,9 @@ class Verdict:
         retained: the share of the baseline's mean score that the candidate keeps, at the gate's confidence; it decides
             nothing. None where it can't be told, and where not recorded.
         retained_reason: why it can't be told.
+        slices: each value of the fields that the marker names, the worst first.
+        slice_margin: the largest drop of a slice that still counts as no worse; None without slices.
+        slices_required: whether it passes only where each slice does.
     """
 
     id: str
@@ -300,6 +336,9 @@ class Verdict:
     in_blocks: bool = False
     retained: RetainedShare | None = None
     retained_reason: str | None = None
+    slices: tuple[SliceResult, ...] = ()
+    slice_margin: float | None = None
+    slices_required: bool = False
 
     @property
     def is_certain(self) -> bool:

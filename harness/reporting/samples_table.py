@@ -23,6 +23,7 @@ _SCORE = ("sample_index", "score", "outcome", "reason", "judged_by")
 _ANSWER = ("prompt", "answer", "finish_reason", "prompt_tokens", "completion_tokens", "latency_s")
 COLUMNS = (*_TEXTS, *_SCORE, *_ANSWER, "human_score", "human_labels")
 
+_FIELD = "case."
 _WHOLE = frozenset({"sample_index", "prompt_tokens", "completion_tokens"})
 _REAL = frozenset({"score", "latency_s", "human_score"})
 _ROWS_AT_ONCE = 2_000
@@ -33,6 +34,12 @@ _Key = tuple[str, str, str, str, int]
 _Row = tuple[dict[str, Any], bool]
 
 
+def columns_of(report: Report) -> tuple[str, ...]:
+    """The columns of a run: those that every run has, then the short fields of its cases, such as `case.topic`."""
+    fields = {name: None for verdict in report.evaluations for case in verdict.cases for name in case.fields or ()}
+    return (*COLUMNS, *dict.fromkeys(map(_column_of, fields)))
+
+
 def rows_of_run(store: Store, run: RunInfo, report: Report) -> Iterator[_Row]:
     """A row for each score: by evaluation, case, version (the candidate first) and sample; and whether its answer was
     pruned from the store since.
@@ -41,7 +48,7 @@ def rows_of_run(store: Store, run: RunInfo, report: Report) -> Iterator[_Row]:
     not there is None: the score of a body that was skipped, an answer that was pruned.
     """
     requirements = {verdict.id: verdict.requirement for verdict in report.evaluations}
-    labels = _labels(store, run, report)
+    labels, columns, fields = _labels(store, run, report), columns_of(report), _fields(report)
     for answer in answers_of_run(store, run):
         for metric, score in answer.rows.items():
             key = (answer.evaluation_id, metric, answer.role, answer.case_id, answer.sample_index)
@@ -51,9 +58,10 @@ def rows_of_run(store: Store, run: RunInfo, report: Report) -> Iterator[_Row]:
                 **_of_score(answer, score),
                 **_of_answer(answer),
                 **_of_people(labels.get(key, ())),
+                **fields.get((answer.evaluation_id, answer.case_id), {}),
             }
             is_lost = answer.sample is None and score.sample_key is not None
-            yield {name: _storable(row[name]) for name in COLUMNS}, is_lost
+            yield {name: _storable(row.get(name)) for name in columns}, is_lost
 
 
 def write_csv(store: Store, run: RunInfo, report: Report, stream: TextIO) -> int:
@@ -62,7 +70,7 @@ def write_csv(store: Store, run: RunInfo, report: Report, stream: TextIO) -> int
 
     Returns how many rows have lost their answer.
     """
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer = csv.DictWriter(stream, columns_of(report), lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writeheader()
     lost = 0
     for row, is_lost in rows_of_run(store, run, report):
@@ -79,13 +87,27 @@ def write_parquet(store: Store, run: RunInfo, report: Report, path: Path) -> int
     import pyarrow as pa
     from pyarrow import parquet
 
-    schema = pa.schema([(name, _type(name, pa)) for name in COLUMNS])
+    schema = pa.schema([(name, _type(name, pa)) for name in columns_of(report)])
     lost = 0
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in _batches(rows_of_run(store, run, report)):
             lost += sum(is_lost for _, is_lost in batch)
             writer.write_table(pa.Table.from_pylist([row for row, _ in batch], schema))
     return lost
+
+
+def _fields(report: Report) -> Mapping[tuple[str, str], Mapping[str, str]]:
+    """The short fields of each case as texts, under the names of their columns, by evaluation and case."""
+    return {
+        (verdict.id, case.id): {_column_of(name): str(value) for name, value in case.fields.items()}
+        for verdict in report.evaluations
+        for case in verdict.cases
+        if case.fields
+    }
+
+
+def _column_of(name: str) -> str:
+    return str(_storable(f"{_FIELD}{name}"))
 
 
 def _of_score(answer: StoredAnswer, score: ScoreRow) -> dict[str, Any]:

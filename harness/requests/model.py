@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import EngineError, SteelyardError
-from harness.records import Request, Sample
+from harness.records import Messages, Request, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests.bridge import settle
+from harness.requests.conversation import (
+    STEPS,
+    TURNS,
+    Conversation,
+    Play,
+    Script,
+    SimulatedUser,
+    check_count,
+    check_script,
+    number_of,
+)
+from harness.requests.tools import Toolbox
 from harness.requests.trace import Trace
 
 if TYPE_CHECKING:
@@ -37,7 +49,7 @@ class Model:
     >>> #     assert case.expected in await model.ask(case.prompt)
     """
 
-    __slots__ = ("_index", "_is_other", "_occurrences", "_sampler", "_source", "_trace")
+    __slots__ = ("_index", "_is_other", "_occurrences", "_players", "_sampler", "_source", "_trace")
 
     def __init__(
         self, sampler: Sampler, source: SampleSource, index: int, trace: Trace, *, is_other: bool = False
@@ -48,6 +60,7 @@ class Model:
         self._index = source.first_index + index
         self._trace = trace
         self._occurrences: dict[bytes, int] = {}
+        self._players: dict[str, Model] = {}
 
     @property
     def name(self) -> str:
@@ -225,19 +238,126 @@ class Model:
         """
         return self._settle("prompt_logprobs", self._draw(self._source.version.rolling(text, logprobs=top)))
 
+    def converse(
+        self,
+        user: Script | SimulatedUser,
+        *,
+        turns: int | None = None,
+        tools: Sequence[Callable[..., Any]] = (),
+        steps: int = STEPS,
+        **sampling: Any,
+    ) -> Coroutine[Any, Any, Sample]:
+        """A conversation with a user, as one sample: its transcript.
+
+        Each answer is a sample of its own, asked for with all turns before it; so is each turn of a simulated user.
+
+        Args:
+            user: the user's turns one after the other, or a `harness.SimulatedUser`, which talks until its goal is met.
+            turns: the most that the user says: by default all of a script, and 10 of a simulated user.
+            tools, steps, sampling: as for `loop`; the steps are those to one turn.
+
+        Returns:
+            harness.Sample: `text` is the last answer, `messages` are the turns, tokens, cost and latency are those of
+            all answers, and `metadata` has `turns`, `steps` and `ended`: "script", "goal met", "turns" or "steps".
+        """
+        check_script(user)
+        most = None if turns is None else check_count(turns, "turns")
+        begun = self._begun((), tools, steps, sampling, apart=number_of(user, most))
+        return self._settle("converse", self._conversed(begun, user, most))
+
+    def loop(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Callable[..., Any]],
+        steps: int = STEPS,
+        **sampling: Any,
+    ) -> Coroutine[Any, Any, Sample]:
+        """The answer to messages, once the tools have run that the version calls for it, as a transcript.
+
+        What a tool raises is an error of the body, unless it is `harness.ToolError`: that is told to the version, which
+        goes on. So are a tool that there is not, and arguments that the tool does not take.
+
+        Args:
+            messages: chat messages, or one prompt.
+            tools: functions, `def` or `async def`; their names, docstrings and annotations are what the version is told
+                of them.
+            steps: the most answers of which each calls tools; what the last of them calls is not run.
+            sampling: parameters for these requests alone.
+
+        Returns:
+            harness.Sample, as of `converse`; `metadata["ended"]` is "answer" or "steps".
+        """
+        if isinstance(messages, str):
+            template = self._source.version.settings.template or "{prompt}"
+            messages = [{"role": "user", "content": template.replace("{prompt}", messages)}]
+        return self._settle("loop", self._conversed(self._begun(messages, tools, steps, sampling)))
+
+    def _begun(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Callable[..., Any]],
+        steps: int,
+        sampling: Mapping[str, Any],
+        apart: int = 0,
+    ) -> Conversation:
+        toolbox = Toolbox(tools) if tools else None
+        definitions = None if toolbox is None else toolbox.definitions
+
+        async def ask(turns: Sequence[Mapping[str, Any]]) -> Sample:
+            return await self._draw(self._source.version.chat(turns, sampling=sampling, tools=definitions), apart)
+
+        return Conversation(ask, toolbox, check_count(steps, "steps"), messages)
+
+    async def _conversed(
+        self, talk: Conversation, user: Script | SimulatedUser | None = None, turns: int | None = None
+    ) -> Sample:
+        """The transcript of a conversation, which stands for the body as its last sample does."""
+        if user is None:
+            await talk.answer()
+        elif isinstance(user, SimulatedUser):
+            await talk.talk(await self._player(user.version), user, turns or TURNS)
+        else:
+            await talk.follow(user[:turns])
+        transcript = talk.transcript(self._source.version.settings.price)
+        if not self._is_other:
+            self._trace.sample = transcript
+            self._trace.lack = self._trace.lack or talk.shortfall
+        return transcript
+
+    async def _player(self, version: Any) -> Play:
+        """Asks a version that plays the user of this model: its draws have the number of this model's."""
+        source = version._source if isinstance(version, Model) else await self._sampler.source_of(version)
+        if self._source.only_stored:
+            source = replace(source, only_stored=True)
+        number, name = self._index - self._source.first_index, source.version.fingerprint
+        player = self._players.get(name) or Model(self._sampler, source, number, self._trace, is_other=True)
+        self._players[name] = player
+
+        async def play(part: Messages, schema: Mapping[str, Any], number: int) -> Sample:
+            asked = player.apart(number) if number else player
+            return await asked._draw(source.version.chat(part, schema=schema))
+
+        return play
+
     def _settle(self, method: str, work: Coroutine[Any, Any, Result]) -> Coroutine[Any, Any, Result]:
         """The work, to be awaited; in a `def` body its result, as `SyncModel` says."""
         self._trace.made.append((f"{'baseline' if self._is_other else 'model'}.{method}", work))
         settled: Coroutine[Any, Any, Result] = settle(work)
         return settled
 
-    async def _draw(self, request: Request) -> Sample:
+    async def _draw(self, request: Request, apart: int = 0) -> Sample:
+        """The sample of a request; of another draw than for others who ask the same, where chance has a part in it.
+
+        Args:
+            apart: a number of all that is asked together.
+        """
         text = request_text(self._source.version.fingerprint, request)
         occurrence = self._occurrences.get(text, 0)
         self._occurrences[text] = occurrence + 1
-        question = KeyedQuestion(text, occurrence)
-        if request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0:
-            self._trace.is_drawn = True
+        is_drawn = request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0
+        question = KeyedQuestion(text, occurrence + (apart if is_drawn and "seed" not in request.sampling else 0))
+        self._trace.is_drawn = self._trace.is_drawn or is_drawn
         (self._trace.asked_others if self._is_other else self._trace.asked).append(question)
         if self._trace.request is None and not self._is_other:
             self._trace.request = request

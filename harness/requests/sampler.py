@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from harness.errors import MissingSampleError, UnstorableError
+from harness.errors import MissingSampleError, UnstorableError, UsageError
 from harness.records import Budget, NewSample, Request, Sample
 from harness.records.keys import KeyedQuestion
 from harness.requests.pending import PendingDraws, SampleSource
@@ -40,6 +40,27 @@ class _DrawsOfTick:
     asked_again: set[int] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class SampleOrigins:
+    """The origins of one source's samples in this run.
+
+    Attributes:
+        n_drawn: of a model.
+        oldest, newest: when the first and the last of those from the store were drawn; None where there were none.
+    """
+
+    n_drawn: int = 0
+    oldest: float | None = None
+    newest: float | None = None
+
+    def add(self, sample: Sample) -> None:
+        """Count one from the store."""
+        at = sample.drawn_at
+        if at is not None:
+            self.oldest = at if self.oldest is None else min(self.oldest, at)
+            self.newest = at if self.newest is None else max(self.newest, at)
+
+
 class Sampler:
     """Gives each body its sample, once for all who ask for the same.
 
@@ -53,10 +74,21 @@ class Sampler:
         store: where samples are looked up and kept.
         window: the most requests in flight, over all engines.
         spending: what may be spent, and was; without it there is no limit.
+        find_source: gives where the samples of another version of the settings come from, by its name.
     """
 
-    def __init__(self, store: SampleStore, *, window: int, spending: Spending | None = None) -> None:
+    def __init__(
+        self,
+        store: SampleStore,
+        *,
+        window: int,
+        spending: Spending | None = None,
+        find_source: Callable[[str], Awaitable[SampleSource]] | None = None,
+    ) -> None:
         self._store = store
+        self._find_source = find_source
+        self.named: dict[str, SampleSource] = {}
+        """Where the samples of versions come from that bodies named."""
         self._wanted: dict[bytes, _DrawsOfTick] = {}
         self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
         self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
@@ -69,11 +101,27 @@ class Sampler:
         self.measured_blocks = 0
         self.stored_blocks = 0
         self._asked: dict[int, dict[bytes, int]] = {}
+        self._origins: dict[tuple[str, int], SampleOrigins] = {}
         self.is_halted = False
 
     def halt(self) -> None:
         """Give no more answers: the run is interrupted."""
         self.is_halted = True
+
+    def origins(self, source: SampleSource) -> SampleOrigins:
+        """The origins of the samples of a source so far."""
+        return self._origins.setdefault((source.version.fingerprint, source.first_index), SampleOrigins())
+
+    async def source_of(self, name: str) -> SampleSource:
+        """The source of the samples of a version that a body names.
+
+        Raises:
+            UsageError: there is no such version, or none can be named here.
+        """
+        if self._find_source is None:
+            raise UsageError(f"No version can be named here, and {name!r} was; give a model in place of the name.")
+        source = self.named[name] = await self._find_source(name)
+        return source
 
     def check_time(self) -> None:
         """Refuse an answer that nobody waits for any more, so that no body goes on with it.
@@ -138,6 +186,7 @@ class Sampler:
             self.shared_samples += 1
         else:
             self.stored_samples += 1
+            self.origins(source).add(sample)
         return place, sample
 
     def _open_shelves(self) -> None:
@@ -176,6 +225,7 @@ class Sampler:
                         self.shared_samples += 1
                     else:
                         self.stored_samples += 1
+                        self.origins(item.source).add(stored[index][1])
                     self._give(key, index, *stored[index])
             missing = tuple(sorted(index for index in item.indices if index not in stored))
             if missing and item.source.engine is None:
@@ -214,6 +264,7 @@ class Sampler:
                 NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, kept)
             )
             self.model_calls += 1
+        self.origins(source).n_drawn += len(samples)
 
     def commit(self) -> None:
         """Store what has arrived, then give it to those who wait."""

@@ -65,6 +65,9 @@ class _Version:
     Attributes:
         n_answered, n_samples: requests whose tokens were counted, and the samples that they gave.
         counts: whether its answers say how many tokens they took.
+        cost: of its answers: what they said that they cost, else that of their tokens.
+        n_told: answers that said what they cost.
+        is_cost_known: whether all that was answered has a cost.
         n_under_way, samples_under_way, guessed: requests that are not answered yet, their samples, and what these take
             as long as no answer was seen.
     """
@@ -76,6 +79,9 @@ class _Version:
     completion_tokens: int = 0
     passes: Counter[ForwardPass] = field(default_factory=Counter)
     counts: bool = True
+    cost: float = 0.0
+    n_told: int = 0
+    is_cost_known: bool = True
     n_under_way: int = 0
     samples_under_way: int = 0
     guessed: _Tokens = field(default_factory=_Tokens)
@@ -92,6 +98,23 @@ class _Version:
     def under_way(self) -> _Tokens:
         """What those that are not answered yet will take."""
         return self.expected(self.n_under_way, self.samples_under_way, self.guessed)
+
+    def expected_cost(self, n_samples: int, tokens: _Tokens) -> float:
+        """What so many samples will cost, by what those said that were answered, else by their tokens."""
+        if self.n_told:
+            return n_samples * self.cost / self.n_samples
+        return 0.0 if self.price is None else self.price.of(*tokens)
+
+    def charge(self, samples: Sequence[Sample], tokens: _Tokens | None) -> None:
+        """Add the cost of answers, as far as it is known; no tokens where they are not counted."""
+        told = [sample.cost for sample in samples if sample.cost is not None]
+        if samples and len(told) == len(samples):
+            self.cost += sum(told)
+            self.n_told += len(told)
+        elif self.price is not None and tokens is not None:
+            self.cost += self.price.of(*tokens)
+        else:
+            self.is_cost_known = False
 
 
 class Spending:
@@ -142,12 +165,15 @@ class Spending:
 
     @property
     def cost(self) -> float | None:
-        """Of these tokens; None where a version that was asked has no price, or says not how many they are."""
-        asked = [version for version in self._versions.values() if version.n_answered or not version.counts]
-        known = asked or list(self._versions.values())
-        if not known or any(version.price is None or not version.counts for version in known):
+        """Of what was drawn; None where a version that was asked says neither what its answers cost nor, with a price,
+        how many tokens they took.
+        """
+        asked = [version for version in self._versions.values() if version.n_answered]
+        if any(not version.is_cost_known for version in asked):
             return None
-        return sum(_cost(version, _Tokens(version.prompt_tokens, version.completion_tokens)) for version in known)
+        if not asked and (not self._versions or any(version.price is None for version in self._versions.values())):
+            return None
+        return sum(version.cost for version in asked)
 
     def sent(self, asked: PendingDraws) -> None:
         """Note a request that goes out."""
@@ -166,11 +192,12 @@ class Spending:
             return
         first, is_weighed = samples[0], asked.request.kind in _WEIGHED  # what is weighed is computed once for all
         written = [sample.completion_tokens for sample in (samples[:1] if is_weighed else samples)]
-        if first.prompt_tokens is None or None in written:
-            version.counts = False
+        is_counted = first.prompt_tokens is not None and None not in written
+        version.counts = version.counts and is_counted
         read = first.prompt_tokens or 0
         version.passes[ForwardPass(read, 0, read if is_weighed else 1)] += 1
         version.passes.update(ForwardPass(count, read, count) for count in written if count)
+        version.charge(samples, _Tokens(read, sum(count or 0 for count in written)) if is_counted else None)
         version.prompt_tokens += read
         version.completion_tokens += sum(count or 0 for count in written)
         version.n_answered += 1
@@ -179,6 +206,7 @@ class Spending:
     def measured(self, version: Version, prompt_tokens: int, completion_tokens: int, n_requests: int) -> None:
         """Count what a version read and wrote under load, where requests are not sent one by one."""
         found = self._versions.setdefault(version.name, _Version(version.settings.price))
+        found.charge((), _Tokens(prompt_tokens, completion_tokens))
         found.prompt_tokens += prompt_tokens
         found.completion_tokens += completion_tokens
         found.n_answered += n_requests
@@ -217,12 +245,17 @@ class Spending:
 
     def uncounted(self, asked: PendingDraws) -> CapabilityError | None:
         """Why a version can't be asked: tokens are bounded, and it does not say how many its answers take."""
-        if not self.limits.counts_tokens or self._version(asked).counts:
+        version = self._version(asked)
+        if self.limits.max_tokens is not None and not version.counts:
+            limit, lacks = self.limits.in_words("max_tokens"), "a count of its tokens (`usage`)"
+        elif self.limits.max_cost is not None and not version.is_cost_known:
+            limit = self.limits.in_words("max_cost")
+            lacks = "a count of its tokens (`usage`)" if version.price is not None else "`cost`, and has no price"
+        else:
             return None
-        limit = self.limits.in_words("max_tokens" if self.limits.max_tokens is not None else "max_cost")
         return CapabilityError(
-            f"{limit} can't be kept: {asked.source.version.name} answers without a count of its tokens (`usage`). "
-            "Bound the run with --max-requests or --deadline instead."
+            f"{limit} can't be kept: {asked.source.version.name} answers without {lacks}. Bound the run with "
+            "--max-requests or --deadline instead."
         )
 
     def allows(self, asked: PendingDraws, n_requests: int, n_under_way: int) -> bool:
@@ -257,7 +290,8 @@ class Spending:
             "max_cost": (
                 self.limits.max_cost,
                 self.cost or 0.0,
-                sum(_cost(each, each.under_way) for each in versions) + _cost(own, takes),
+                sum(each.expected_cost(each.samples_under_way, each.under_way) for each in versions)
+                + own.expected_cost(len(asked.indices), takes),
             ),
         }
         for name, (limit, spent, expected) in limits.items():
@@ -280,10 +314,6 @@ class Spending:
             return None
         tokens, elapsed_s = self.prompt_tokens + self.completion_tokens, self._clock() - self._began_s
         return Budget(self.limits, Expenditure(n_requests, tokens, self.cost, elapsed_s), self.stopped_by)
-
-
-def _cost(version: _Version, tokens: _Tokens) -> float:
-    return 0.0 if version.price is None else version.price.of(*tokens)
 
 
 def _guess(asked: PendingDraws) -> _Tokens:

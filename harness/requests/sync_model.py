@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from harness.records import Sample
+    from harness.requests.conversation import Script, SimulatedUser
 
 
 class SyncModel(Protocol):
@@ -77,3 +78,24 @@ class SyncModel(Protocol):
 
     def prompt_logprobs(self, text: str, *, top: int = 20) -> Sample:
         """As `Model.prompt_logprobs`: what the version foresees at the place of each token of a text."""
+
+    def converse(
+        self,
+        user: Script | SimulatedUser,
+        *,
+        turns: int | None = None,
+        tools: Sequence[Callable[..., Any]] = (),
+        steps: int = 8,
+        **sampling: Any,
+    ) -> Sample:
+        """As `Model.converse`: a conversation with a user, as one sample."""
+
+    def loop(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Callable[..., Any]],
+        steps: int = 8,
+        **sampling: Any,
+    ) -> Sample:
+        """As `Model.loop`: the answer to messages, once the tools have run that the version calls for it."""

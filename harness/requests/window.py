@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from harness.errors import CapabilityError, EngineError
+from harness.errors import CapabilityError, EngineError, PartlyAnsweredError
 from harness.models.engine import Capability, Engine
 from harness.models.reasoning import apart
 from harness.records import Request, Sample
@@ -165,14 +165,17 @@ class Window:
     async def _send(self, lane: _Lane, asked: PendingDraws) -> None:
         samples: list[Sample] = []
         try:
-            samples = await lane.engine.sample(asked.request, asked.indices)
-            if asked.request.kind == "chat":
-                samples = [apart(sample) for sample in samples]
+            samples = _apart(asked.request, await lane.engine.sample(asked.request, asked.indices))
             self._arrived(replace(asked, indices=asked.indices[: len(samples)]), samples)
         except asyncio.CancelledError as error:
             is_given_up = self.spending.is_late and not self._stopped
             self._failed(asked, self.spending.refuse() if is_given_up else error)
             raise
+        except PartlyAnsweredError as partly:
+            samples = _apart(asked.request, partly.samples.values())
+            self._arrived(replace(asked, indices=tuple(partly.samples)), samples)
+            for index, cause in partly.errors.items():
+                self._failed(replace(asked, indices=(index,)), cause)
         except Exception as error:  # noqa: BLE001 - whatever an engine raises belongs to the bodies that wait
             self._failed(asked, error)
         else:
@@ -203,6 +206,11 @@ class Window:
                 lane.ready.cancel()
                 await asyncio.gather(lane.ready, return_exceptions=True)
         await asyncio.gather(*(lane.engine.close() for lane in self._lanes.values()), return_exceptions=True)
+
+
+def _apart(request: Request, samples: Iterable[Sample]) -> list[Sample]:
+    """Samples whose reasoning stands apart from the answer, where one was asked for."""
+    return [apart(sample) for sample in samples] if request.kind == "chat" else list(samples)
 
 
 def _next(asked: PendingDraws) -> PendingDraws:

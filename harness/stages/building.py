@@ -12,12 +12,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.customization import Step
 from harness.errors import SettingsError
+from harness.models.corpus.spec import FOLDER
 from harness.stages.build_state import BuildProgress, BuildState, unseen
+from harness.stages.known_builds import known_builds
 
 
 class Builder(Protocol):
@@ -55,16 +58,18 @@ def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, of
 
     Args:
         progress: is told how far each building is.
-        offline: build nothing.
+        offline: build nothing. What is known to have been built, as the store has it, need not be here then.
 
     Raises:
         SettingsError: there is no such version, or something is not built and `offline`.
         UsageError: something can't be built.
     """
-    version = settings.version(name)
+    version, settings = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
         found = builder.find_version(settings, version, step)
-        if found is None and offline:
+        if offline and step is None and found is not None and not Path(found.engine_options[FOLDER]).is_dir():
+            found = None  # its content is known, and nobody can look into it
+        if found is None and (offline or known_builds().is_offline):
             raise SettingsError(
                 f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
             )
@@ -82,9 +87,9 @@ def found(settings: Settings, name: str) -> VersionSettings:
     Raises:
         UsageError: there is no such version, or it could not be built.
     """
-    version = settings.version(name)
+    version, home = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
-        before = builder.find_version(settings, version, step)
+        before = builder.find_version(home, version, step)
         if before is None:
             return settings.version(name)
         version = before

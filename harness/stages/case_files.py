@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,13 +80,14 @@ def _folder(source: str | Path, folders: Sequence[Path]) -> Path | None:
 
 
 def _read_folder(folder: Path) -> tuple[FiledCase, ...]:
-    """All cases of the files named `cases` in a folder, and of the files beside a task of lm-eval.
+    """All cases of the files named `cases` in a folder, and of the documents that a task of lm-eval asks about.
 
-    A document of a task that has no id is called by its number.
+    Other files are no cases, for people keep what a model is trained on beside them. A document of a task that has no
+    id is called by its number.
     """
     found: list[FiledCase] = []
     for path in sorted(path for path in folder.rglob("*") if path.suffix in CASE_SUFFIXES):
-        is_of_task = any(path.parent.glob("*.yaml"))
+        is_of_task = any(_names(task, path) for task in path.parent.glob("*.yaml"))
         if path.stem == "cases" or is_of_task:
             file = path.relative_to(folder)
             name = [*file.parent.parts, *([] if path.stem == "cases" else [path.stem])]
@@ -96,9 +98,18 @@ def _read_folder(folder: Path) -> tuple[FiledCase, ...]:
     if not found:
         raise CaseError(
             f"{folder} holds no case files: none called cases{', cases'.join(CASE_SUFFIXES)}, and no task of lm-eval "
-            "(.yaml) with its documents beside it."
+            "(.yaml) that names documents beside it."
         )
     return tuple(found)
+
+
+def _names(task: Path, path: Path) -> bool:
+    """Whether a task of lm-eval names a file, as another split than the one to train on.
+
+    The task is not parsed: that takes the tags of lm-eval.
+    """
+    text = task.read_text(encoding="utf-8", errors="replace")
+    return re.search(rf"^(?!\s*train\s*:).*(?<![\w.-]){re.escape(path.name)}\b", text, re.MULTILINE) is not None
 
 
 def read_rows(path: Path) -> list[tuple[str, Any]]:

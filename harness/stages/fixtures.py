@@ -25,7 +25,8 @@ class StageFixture:
             coroutine function).
         is_exact: whether a body that takes nothing else comes to the same whenever it runs, so that one sample of a
             case is enough, and no verdict allows for chance.
-        of_model: whether only a version that answers can have it: a corpus has none then.
+        of_model: whether only a version that answers can have it. Any other needs a corpus: the version is one, or has
+            one in its lineage.
     """
 
     maker: str
@@ -42,22 +43,31 @@ STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "base": StageFixture("harness.stages.other_versions:load_base"),
     "distillation": StageFixture("harness.stages.distillation.distillation:load_distillation", is_exact=True),
     "adapter": StageFixture("harness.stages.customization.adapter:load_adapter", is_exact=True),
+    "prompt": StageFixture("harness.stages.customization.prompt:load_prompt", is_exact=True),
     "retriever": StageFixture("harness.stages.customization.passages:load_retriever", is_exact=True),
+    "needles": StageFixture("harness.stages.customization.needles:load_needles", is_exact=True),
     "repeats": StageFixture("harness.stages.inference.repeats:load_repeats"),
     "server": StageFixture("harness.stages.inference.serving:start_server"),
 }
 """By the name under which a body takes them."""
 
 
-def fits(taken: Iterable[str], *, is_corpus: bool) -> bool:
-    """Tell whether a corpus, or a model, can have what a body takes of a version.
+def fits(taken: Iterable[str], *, answers: bool, has_corpus: bool) -> bool:
+    """Tell whether a version can have what a body takes of it.
 
-    >>> fits({"case", "corpus"}, is_corpus=True), fits({"case", "corpus"}, is_corpus=False)
+    Args:
+        taken: the names that the body takes.
+        answers: whether the version is a model.
+        has_corpus: whether it is a corpus, or a model that was made from one.
+
+    >>> fits({"case", "corpus"}, answers=False, has_corpus=True), fits({"model"}, answers=False, has_corpus=True)
     (True, False)
-    >>> fits({"case", "model"}, is_corpus=True), fits({"weights", "judge"}, is_corpus=False)
+    >>> fits({"case", "corpus"}, answers=True, has_corpus=False), fits({"corpus"}, answers=True, has_corpus=True)
     (False, True)
     """
-    of_models = [STAGE_FIXTURES[name].of_model for name in taken if name in STAGE_FIXTURES]
-    if is_corpus:
-        return not any(of_models) and not {"model", "baseline", "load"} & set(taken)
-    return all(of_models)
+    names = set(taken)
+    of_models = {name for name in names if name in STAGE_FIXTURES and STAGE_FIXTURES[name].of_model}
+    of_corpora = (names & set(STAGE_FIXTURES)) - of_models
+    if not answers and (of_models or {"model", "baseline", "load"} & names):
+        return False
+    return has_corpus or not of_corpora

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from harness.config import Settings
+from harness.config import Settings, VersionSettings
+from harness.config.roles import corpus_name
 from harness.errors import AnswersNothingError
 from harness.models.engine import Engine
 from harness.models.version import Version, answers
 from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler, SampleStore
-from harness.stages.fixtures import STAGE_FIXTURES, StageFixture
+from harness.stages.fixtures import STAGE_FIXTURES, StageFixture, fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,12 @@ class StageContext:
     is_offline: bool = False
     told: Callable[[str], None] = lambda _: None
     sources: tuple[SampleSource, ...] = ()
+
+
+def can_have(settings: Settings, version: VersionSettings, taken: Iterable[str]) -> bool:
+    """Tell whether a version can have what a body takes of it, by its settings alone."""
+    has_corpus = corpus_name(settings, version) is not None
+    return fits(taken, answers=answers(version), has_corpus=has_corpus)
 
 
 class Lineages:

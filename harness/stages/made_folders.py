@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.config import cache_dir
 from harness.models.files.content_hash import files_hash, text_hash
+from harness.stages.known_builds import known_builds
 
 _DIGITS = 32
 
@@ -27,16 +28,26 @@ class MadeFolder:
     path: Path
     content: str
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it lies there, or is only known to have."""
+        return self.path.is_dir()
+
 
 def find_made(kind: str, recipe: Mapping[str, Any]) -> MadeFolder | None:
     """What was built before by a recipe; None where nothing was.
+
+    Where nothing may be built, also what is known to have been built, which need not be here any more.
 
     Args:
         kind: of build, such as "retrieval".
         recipe: all that decides what is built: settings, fingerprints of what it is made of, versions of packages.
     """
     path = place_of(kind, recipe)
-    return _made(path) if path.is_dir() else None
+    if path.is_dir():
+        return _made(kind, path)
+    content = known_builds().content(kind, path.name)
+    return None if content is None else MadeFolder(path, content)
 
 
 def make(
@@ -63,7 +74,7 @@ def make(
             draft.mkdir(exist_ok=True)
             build(draft)
             draft.replace(path)
-    return _made(path)
+    return _made(kind, path)
 
 
 def place_of(kind: str, recipe: Mapping[str, Any]) -> Path:
@@ -72,6 +83,8 @@ def place_of(kind: str, recipe: Mapping[str, Any]) -> Path:
     return cache_dir() / kind / text_hash(kind, text)[:_DIGITS]
 
 
-def _made(path: Path) -> MadeFolder:
+def _made(kind: str, path: Path) -> MadeFolder:
     names = [str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()]
-    return MadeFolder(path, files_hash(path, names)[:_DIGITS])
+    made = MadeFolder(path, files_hash(path, names)[:_DIGITS])
+    known_builds().note(kind, path.name, made.content)
+    return made

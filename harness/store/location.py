@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
-from harness.config import Settings
+from harness.config import Settings, load_settings
 
 FOLDER = ".steelyard"
 
@@ -19,6 +20,18 @@ def store_url(settings: Settings) -> str:
     if store is None:
         return str(settings.root / FOLDER / "store.db")
     return store if "://" in store else str(settings.root / Path(store).expanduser())
+
+
+def settings_with_store(place: str | None) -> Settings:
+    """The settings of this folder, with the store at another place where one is given: it starts from this folder, too.
+
+    Raises:
+        SettingsError: as `load_settings` has it.
+    """
+    settings = load_settings(Path.cwd())
+    if place is None:
+        return settings
+    return replace(settings, store=place if "://" in place else str(Path(place).expanduser().absolute()))
 
 
 def without_password(url: str) -> str:

@@ -26,7 +26,8 @@ Item = TypeVar("Item")
 def _query(schema_version: int) -> Select[Any]:
     """Selects the samples of some keys with their digests, which a store older than schema version 7 lacks."""
     digest = readable_column(samples.c.digest, schema_version)
-    return select(samples.c.key, digest, *digests.COLUMNS).where(samples.c.key.in_(bindparam("keys", expanding=True)))
+    columns = samples.c.key, digest, samples.c.created, *digests.COLUMNS
+    return select(*columns).where(samples.c.key.in_(bindparam("keys", expanding=True)))
 
 
 def chunks(items: Iterable[Item], size: int = _CHUNK) -> Iterable[list[Item]]:
@@ -47,10 +48,10 @@ def _found(database: Database, connection: Connection, keys: Iterable[bytes]) ->
     version = database.schema_version
     query = _query(version)
     for chunk in chunks(keys):
-        for key, digest, *row in connection.execute(query, {"keys": chunk}):
+        for key, digest, created, *row in connection.execute(query, {"keys": chunk}):
             if what := digests.problem(key, digest, row, version):
                 raise digests.damage(database.url, key, row[0], what)
-            found.setdefault(key, {})[row[0]] = codec.stored_sample(row)
+            found.setdefault(key, {})[row[0]] = codec.stored_sample(row, created)
     return found
 
 

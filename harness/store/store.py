@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.records import NewSample, Request, Role, Sample, ScoreRow, ScoringRule
 from harness.store import merging, runs, samples, score_sets
+from harness.store.builds import BuildStore
 from harness.store.database import Database
 from harness.store.ledger import LookStore
 from harness.store.pruning import maintenance
@@ -33,6 +34,7 @@ class Store:
         self._database = database
         self.review = ReviewStore(database)
         self.looks = LookStore(database)
+        self.builds = BuildStore(database)
 
     @classmethod
     def open(cls, url: str, *, readonly: bool = False) -> Store:
@@ -202,10 +204,11 @@ class Store:
 
         Samples of a generation that both stores share are given out by `find` like any other. Those of a generation
         that went another way than this store's, and those that both stores drew, stay apart: they are kept for the
-        runs that scored them, and no gate is ever answered with them. See `harness.store.merging`. Review items and
-        labels come too.
+        runs that scored them, and no gate is ever answered with them. See `harness.store.merging`. Review items,
+        labels and builds come too.
         """
         merged = merging.merge(self._database, other._database)
+        self.builds.merge(other.builds)
         return replace(merged, labels=self.review.merge(other.review), overdrawn=self.looks.merge(other.looks))
 
     def soundness(self) -> Soundness:

@@ -140,10 +140,12 @@ def run_tags(spec: Document, report: Document, names: Mapping[str, str]) -> dict
 
 
 def version_tags(spec: Document, report: Document, role: str) -> dict[str, str]:
-    """Which version had a role, by name, by fingerprint, and in the model registry where it is from there."""
+    """Which version had a role: name and fingerprint, where its prompt stands, and its name in the model registry."""
     if not report[role]:
         return {}
     tags = {f"steelyard.{role}": report[role]["name"], f"steelyard.{role}.fingerprint": report[role]["fingerprint"]}
+    prompts = (spec.get(role) or {}).get("prompts") or {}
+    tags |= {f"steelyard.{role}.{setting}": place for setting, place in prompts.items()}
     registered = (spec.get(role) or {}).get("registered")
     if registered:
         tags[f"steelyard.{role}.registered"] = f"models:/{registered['name']}/{registered['version']}"

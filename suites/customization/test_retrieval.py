@@ -127,3 +127,18 @@ def test_built_again(retriever, case, tmp_path_factory):
 
 def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.evaluation(
+    cases=f"{HANDBOOK}/inflected.jsonl",
+    samples=1,
+    threshold=1.0,
+    margin=0.3,
+    requirement="Non-functional: what is found reaches the model, and the question with it.",
+)
+async def test_put(model, base, retriever, case):
+    """By the tokens that were read: more than the question's, and no more than those of question and passages."""
+    asked = case.prompt, retriever.prompt(case.prompt, retriever.search(case.prompt))
+    alone, whole = [(await base.chat(each, max_tokens=1, temperature=0)).prompt_tokens for each in asked]
+    ours = (await model.chat(case.prompt, max_tokens=1, temperature=0)).prompt_tokens
+    assert alone < ours <= whole, f"{ours} tokens were read; the question has {alone}, with its passages {whole}"

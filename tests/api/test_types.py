@@ -84,9 +84,11 @@ NAMES = {"Sample": None, "Case": Case, "Score": Score, "Model": Model, "SyncMode
 
 def types_of(function: Callable[..., Any]) -> dict[str, Any]:
     from harness.records import Sample
+    from harness.requests.conversation import Script, SimulatedUser
     from harness.scoring.judging.judge import AnyCase
 
-    return get_type_hints(function, localns={**NAMES, "Sample": Sample, "AnyCase": AnyCase})
+    named = {"Sample": Sample, "AnyCase": AnyCase, "Script": Script, "SimulatedUser": SimulatedUser}
+    return get_type_hints(function, localns={**NAMES, **named})
 
 
 @pytest.mark.parametrize(("awaited", "direct"), [(Model, SyncModel), (Judge, SyncJudge)], ids=["model", "judge"])
@@ -132,4 +134,4 @@ def test_a_user_never_makes_a_sync_model() -> None:
 
 
 def test_marked_mistakes_are_there() -> None:
-    assert len(lines_marked_wrong()) == 8
+    assert len(lines_marked_wrong()) == 9

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.bench import (
     bench_ablation,
+    bench_application,
     bench_attack,
     bench_blocks,
     bench_checks,
@@ -36,6 +37,7 @@ from tests.bench import (
     bench_reruns,
     bench_retrieval,
     bench_review,
+    bench_slices,
     bench_weights,
     sampling,
 )
@@ -71,6 +73,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "plugins": bench_plugins.plugins,
         "practice": bench_practice.practice,
         "ablation": bench_ablation.ablation,
+        "application": lambda folder: bench_application.application(folder, repeats),
         "attack": bench_attack.attack,
         "blocks": bench_blocks.blocks,
         "checks": bench_checks.costs,
@@ -86,6 +89,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "reruns": bench_reruns.reruns,
         "retrieval": bench_retrieval.retrieval,
         "review": bench_review.review,
+        "slices": bench_slices.slices,
         "vllm": vllm,
         "weights": lambda folder: bench_weights.weights(folder, repeats),
     }

@@ -51,6 +51,7 @@ def missing() -> bool:
 
 def write(folder: Path, found: Sequence[Page]) -> Path:
     """The pages as documents: `documents.jsonl.gz` with id, html, language and package of each."""
+    folder.mkdir(exist_ok=True)
     path = folder / "documents.jsonl.gz"
     with ThreadPoolExecutor(2) as pool, gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as file:
         for page, html in zip(found, pool.map(_html, found), strict=True):

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from harness.decisions import Observations, decided_after, first_looks
 from harness.decisions.betting import BettingContrast
+from harness.decisions.comparisons import red_levels
 from harness.decisions.hypotheses import Hypothesis, hypotheses
-from harness.decisions.rule import red_levels, settling_level
+from harness.decisions.rule import settling_level
 
 MARGIN, LEVEL = 0.05, 0.05
 _Z_TWO_SIDED = 1.959963984540054

@@ -53,7 +53,7 @@ def test_each_file_follows_its_published_schema(path: Path, name: str) -> None:
 
 def test_the_files_that_the_guide_shows_follow_them_too(tmp_path: Path) -> None:
     files = dict(shown())
-    assert [*files] == [".github/workflows/gate.yml", ".gitlab-ci.yml"]
+    assert [*files] == [".github/workflows/gate.yml", ".github/workflows/code.yml", ".gitlab-ci.yml"]
     for number, (name, text) in enumerate(files.items()):
         (tmp_path / f"{number}.yml").write_text(text)
         assert_valid(load(tmp_path / f"{number}.yml"), "gitlab-ci" if "gitlab" in name else "github-workflows")
@@ -61,8 +61,10 @@ def test_the_files_that_the_guide_shows_follow_them_too(tmp_path: Path) -> None:
 
 def test_inputs_that_the_guide_and_the_workflow_give_are_those_of_the_action(tmp_path: Path) -> None:
     known = set(load(ACTION)["inputs"])
-    (tmp_path / "shown.yml").write_text(dict(shown())[".github/workflows/gate.yml"])
-    for path in (WORKFLOW, tmp_path / "shown.yml"):
+    workflows = [text for name, text in shown() if name.startswith(".github/workflows/")]
+    for number, text in enumerate(workflows):
+        (tmp_path / f"{number}.yml").write_text(text)
+    for path in (WORKFLOW, *sorted(tmp_path.iterdir())):
         used = [step for step in steps(path) if step.get("uses", "").partition("@")[0].endswith("actions/gate")]
         assert used
         assert [name for step in used for name in step.get("with", {}) if name not in known] == []

@@ -84,6 +84,19 @@ def test_json_has_the_answers_whole(run: Run, place: Path) -> None:
     }
 
 
+def test_what_an_application_told_is_shown(run: Run, folder: Path) -> None:
+    passages = ({"id": "hours", "text": "At nine."}, {"id": "stock", "text": "On Mondays."})
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        store.add([draw("When?", "Nine.", context=passages, cost=0.25), draw("When?", "Hm.", 1, context=())])
+        store.begin_run("r1", "2026-11-24T16:15:00Z", VERSIONS)
+        store.add_scores("r1", [score("when", index=index, sample_key=key_of("When?")) for index in (0, 1)])
+        store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
+    lines = [line.strip() for line in run("store", "show", "when").output.splitlines()]
+    assert lines[-4:] == ['0  1  "Nine."', "from  hours, stock", '1  1  "Hm."', "from  nothing"]
+    told = json.loads(run("store", "show", "when", "--json").output)["answers"][0]
+    assert (told["context"], told["cost"]) == (list(passages), 0.25)
+
+
 def test_an_answer_that_was_pruned_is_said_to_be_missing(run: Run, place: Path) -> None:
     run("store", "prune", "--version", "f0", "--yes")
     run("store", "prune", "--version", "good", "--yes")

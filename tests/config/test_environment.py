@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness.config.environment import colours_wanted
+from harness.config.settings import Settings
+from harness.errors import SettingsError
+from tests.config.settings_files import load
+from tests.repositories import commit_all
 
 
 @pytest.mark.parametrize(("value", "wanted"), [(None, True), ("", True), ("1", False), ("0", False)])
@@ -13,3 +19,81 @@ def test_colours_are_wanted_unless_no_color_says_otherwise(
     if value is not None:
         monkeypatch.setenv("NO_COLOR", value)
     assert colours_wanted() is wanted
+
+
+SERVED = """
+models.v = { engine = "scripted", default = "A", system = "${PLANET:-Earth} and $${PLANET}", revision = "${REVISION}" }
+"""
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without the variables that these settings name."""
+    for name in ("GIT_SHA", "PLANET", "REVISION"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_settings_name_variables_of_the_environment(tmp_path: Path, bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("REVISION", "7")
+    text = 'report_dir = "out/${REVISION}"\ninclude_path = ["${REVISION}/tasks"]\n'
+    settings = load(tmp_path, text + SERVED)
+    assert (settings.report_dir, settings.include_path) == ("out/7", ("7/tasks",))
+    assert settings.version("v").system == "Earth and ${PLANET}"
+    assert settings.version("v").revision == "7"
+    bare.setenv("PLANET", "Mars")
+    assert load(tmp_path, SERVED).version("v").system == "Mars and ${PLANET}"
+
+
+def test_tables_within_a_version_and_corpora_name_them_too(tmp_path: Path, bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("REVISION", "r")
+    text = """
+    models.v = { engine = "scripted", answers = { "${REVISION}" = ["${REVISION}", "a"] } }
+    corpora.c = { documents = "${REVISION}/documents.jsonl" }
+    """
+    settings = load(tmp_path, text)
+    assert settings.version("v").engine_options["answers"] == {"${REVISION}": ["r", "a"]}
+    assert settings.corpus("c").documents == "r/documents.jsonl"
+
+
+def test_a_variable_that_is_not_set_is_told_when_its_version_is_asked_for(
+    tmp_path: Path, bare: pytest.MonkeyPatch
+) -> None:
+    bare.setenv("REVISIONS", "7")
+    settings = load(tmp_path, SERVED)
+    with pytest.raises(SettingsError) as caught:
+        settings.version("v")
+    assert str(caught.value) == (
+        f"{tmp_path / 'steelyard.toml'}, version 'v': revision takes the environment variable REVISION, which is not "
+        "set; set it, or write ${REVISION:-default}. Did you mean 'REVISIONS'?"
+    )
+
+
+def test_an_empty_variable_takes_the_default_as_in_a_shell(tmp_path: Path, bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("REVISION", "1")
+    bare.setenv("PLANET", "")
+    assert load(tmp_path, SERVED).version("v").system == "Earth and ${PLANET}"
+
+
+@pytest.mark.parametrize("text", ["${GIT-SHA}", "${}", "${NAME", "${user.name}"])
+def test_braces_that_name_no_variable_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(
+        SettingsError, match=r"report_dir holds '\$\{.*', which is no variable .* and \$\$\{ for a text"
+    ):
+        load(tmp_path, f'report_dir = "{text}"')
+
+
+def sha(settings: Settings) -> str | None:
+    return settings.version("v").revision
+
+
+def test_the_commit_is_that_of_the_repository_unless_a_variable_says_otherwise(
+    tmp_path: Path, bare: pytest.MonkeyPatch
+) -> None:
+    text = 'models.v = { engine = "scripted", default = "A", revision = "${GIT_SHA}" }'
+    with pytest.raises(SettingsError, match=r"version 'v': revision takes GIT_SHA, .* not a git repository"):
+        sha(load(tmp_path, text))
+    commit = commit_all(tmp_path)
+    assert sha(load(tmp_path, text)) == commit
+    bare.setenv("GIT_SHA", "of the build")
+    assert sha(load(tmp_path, text)) == "of the build"

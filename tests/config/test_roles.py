@@ -9,7 +9,7 @@ import pytest
 
 from harness.config import Settings, VersionSettings
 from harness.config.corpora import CorpusSettings
-from harness.config.roles import baseline_name, candidate_name, judge_names
+from harness.config.roles import baseline_name, candidate_name, corpus_name, judge_names
 from harness.errors import SettingsError
 from tests.config.settings_files import load
 
@@ -86,3 +86,22 @@ def test_a_role_whose_version_can_not_be_is_refused_early_and_no_other_is(tmp_pa
 def test_the_only_version_is_read_before_it_is_the_candidate(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="version 'a' has no engine"):
         candidate_name(load(tmp_path, 'models.a = {default = "A"}'))
+
+
+def test_the_corpus_of_a_version_is_itself_or_what_a_step_of_its_lineage_was_trained_on(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        """
+corpora = { clean = { documents = "d.jsonl" }, chats = { documents = "c.jsonl" } }
+[models]
+teacher = { engine = "vllm", weights = "t" }
+file = { base = "teacher", adapter = { data = "train.jsonl" } }
+student = { engine = "vllm", distilled = { teacher = "teacher", data = "clean", student = { layers = 2 } } }
+sorter = { base = "student", adapter = { data = "train.jsonl" } }
+chat = { base = "sorter", adapter = { data = "chats" } }
+rag = { base = "chat", retrieval = { passages = "clean" } }
+""",
+    )
+    found = {name: corpus_name(settings, settings.version(name)) for name in settings.versions}
+    of_models = {"student": "clean", "sorter": "clean", "chat": "chats", "rag": "chats"}
+    assert found == {"teacher": None, "file": None, **of_models, "clean": "clean", "chats": "chats"}

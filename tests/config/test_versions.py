@@ -10,7 +10,7 @@ import pytest
 from harness.config.asking import understood
 from harness.config.settings import load_settings
 from harness.errors import SettingsError
-from tests.config.settings_files import SCRIPTED, load, load_version
+from tests.config.settings_files import SCRIPTED, load, load_version, toml
 
 SERVED = {"engine": "openai", "base_url": "http://127.0.0.1:8000/v1", "model": "m"}
 
@@ -21,7 +21,9 @@ class TestVersions:
     def test_a_misspelt_engine_is_told_from_a_missing_one(self, folder: Path) -> None:
         with pytest.raises(SettingsError, match=r"version 'v': No setting named 'engin'.*Did you mean 'engine'\?"):
             load_version(folder, {"engin": "openai", **{key: SERVED[key] for key in SERVED if key != "engine"}})
-        with pytest.raises(SettingsError, match=r"version 'v' has no engine\. Engines: openai, scripted, .*vllm"):
+        with pytest.raises(
+            SettingsError, match=r"version 'v' has no engine\. Engines: command, openai, python, scripted, .*vllm"
+        ):
             load_version(folder, {key: SERVED[key] for key in SERVED if key != "engine"})
 
     @pytest.mark.parametrize("table", [SCRIPTED, SERVED, WEIGHTS])
@@ -214,3 +216,42 @@ def test_a_version_is_asked_for_as_the_tables_of_the_file_begin(tmp_path: Path) 
     (tmp_path / "steelyard.toml").write_text("[tool.steelyard]\nsamples = 2\n")
     with pytest.raises(SettingsError, match=r"Define one as \[tool.steelyard.models.small\] in .*steelyard.toml"):
         load_settings(tmp_path).version("small")
+
+
+class TestStudents:
+    @pytest.mark.parametrize(("key", "value"), [("drop_layers", 1), ("weights", "other")])
+    def test_what_a_student_starts_from_is_not_changed_by_what_is_based_on_it(
+        self, folder: Path, key: str, value: Any
+    ) -> None:
+        taught = {"base": "a", "distilled": {"teacher": "a", "data": "d.jsonl"}, "drop_layers": [3]}
+        tables = {"a": WEIGHTS, "b": taught, "c": {"base": "b", "quantized": "int8"}, "d": {"base": "c", key: value}}
+        versions = load(folder, f"models = {toml(tables)}").versions
+        assert versions["c"].engine_options["drop_layers"] == [3]
+        with pytest.raises(
+            SettingsError, match=f"version 'd': {key} would change what its base 'b' was distilled from"
+        ):
+            versions["d"]
+
+
+class TestPrompts:
+    def test_a_text_may_stand_elsewhere(self, folder: Path) -> None:
+        table = {**SCRIPTED, "system": "file:system.md", "template": "prompts:/qa@best"}
+        found = load_version(folder, table).version("v")
+        assert found.texts_elsewhere == {"system": "file:system.md", "template": "prompts:/qa@best"}
+        assert (found.asks_registry, found.is_registered) == (True, False)
+        plain = load_version(folder, {**SCRIPTED, "template": "Q: {prompt}"}).version("v")
+        assert (plain.texts_elsewhere, plain.asks_registry) == ({}, False)
+
+    def test_what_a_base_was_optimised_on_is_kept(self, folder: Path) -> None:
+        tables = {
+            "a": {**SCRIPTED, "optimised_on": "seen.jsonl"},
+            "b": {"base": "a", "system": "Be brief."},
+            "c": {"base": "b", "optimised_on": ["peru", "seen.jsonl"]},
+        }
+        versions = load(folder, f"models = {toml(tables)}").versions
+        assert [versions[name].optimised_on for name in "abc"] == [("seen.jsonl",)] * 2 + [("seen.jsonl", "peru")]
+
+    @pytest.mark.parametrize("value", [3, [], [3], {"cases": "x"}, ""])
+    def test_what_names_no_cases_is_refused(self, folder: Path, value: Any) -> None:
+        with pytest.raises(SettingsError, match="version 'v': optimised_on = "):
+            load_version(folder, {**SCRIPTED, "optimised_on": value})

@@ -253,7 +253,7 @@ def test_advice_is_in_cases_that_tell_something_new():
     grouped = sequential(values, values, clusters=labels, largest_cluster=9, clusters_known_by="field")
     (verdict,) = decide([grouped], 0.95)
     assert "more cases in new clusters would decide it" in verdict.reason
-    assert "count as" not in verdict.reason
+    assert "; 100 cases in 20 clusters" in verdict.reason
 
 
 def test_bets_are_smaller_at_first_where_cases_have_one_sample():

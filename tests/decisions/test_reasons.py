@@ -1,6 +1,7 @@
 """Figures in reasons, and what a red one is told beside them."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,3 +79,21 @@ def test_the_pairs_that_are_asked_for_decide_most_of_the_time():
     decided = [drawn(8 + more, 2).samples_needed is None for more in needed if more < 100]
     assert len(decided) >= 30
     assert np.mean(decided) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("known_by", "expected"),
+    [
+        ("requests", "all 6 cases ask the same, which is a single value; add cases that ask something else"),
+        ("texts", "all 6 cases are copies of one, which is a single value; add cases that are not copies"),
+        ("field", "all 6 cases are in one cluster, which is a single value; add cases in new clusters"),
+        (None, "there is a single value; draw more, or assert the figure in the body"),
+    ],
+)
+def test_where_all_cases_are_one_cluster_the_advice_is_another_cluster(known_by: Any, expected: str) -> None:
+    seconds = np.linspace(1, 2, 6 if known_by else 1)[:, np.newaxis]
+    clusters = ("a",) * 6 if known_by else None
+    entry = observed(seconds, unit="s", threshold=9.0, clusters=clusters, clusters_known_by=known_by)
+    (verdict,) = decide([entry], 0.95)
+    assert expected in verdict.reason
+    assert verdict.largest_cluster == len(seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from harness.errors import EngineError, SteelyardError
+from harness.models.application.engine import ApplicationEngine, command_engine, python_engine
 from harness.models.conformance import CHECKS, EngineUnderTest
 from harness.models.openai.engine import OpenAIEngine
 from harness.models.openai.retry import RetryPolicy
@@ -45,6 +47,43 @@ def scripted(kind: type[ScriptedEngine] = ScriptedEngine) -> EngineUnderTest:
 @every_check
 def test_scripted(check: Check) -> None:
     asyncio.run(check(scripted()))
+
+
+APPLICATION = """
+import random
+
+def answer(prompt, sampling):
+    if prompt == "forbidden":
+        raise ValueError(prompt)
+    text = f"{prompt} {random.Random(sampling.get('seed')).random()}" if sampling.get("temperature") else prompt
+    return {"text": text, "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
+"""
+PROGRAM = f"""
+import json, sys
+{APPLICATION}
+for line in sys.stdin:
+    asked = json.loads(line)
+    try:
+        print(json.dumps({{"id": asked["id"], **answer(asked["prompt"], asked["sampling"])}}), flush=True)
+    except ValueError as error:
+        print(json.dumps({{"id": asked["id"], "error": str(error)}}), flush=True)
+"""
+FORBIDDEN = Request(messages=({"role": "user", "content": "forbidden"},))
+
+
+@every_check
+@pytest.mark.parametrize("kind", ["python", "python, async", "command"])
+def test_applications(check: Check, kind: str, tmp_path: Path) -> None:
+    code = APPLICATION.replace("def answer", "async def answer") if "async" in kind else APPLICATION
+    (tmp_path / "application.py").write_text(PROGRAM if kind == "command" else code)
+    asked = {"takes": ["sampling"], "at_once": 8}
+
+    def create() -> ApplicationEngine:
+        if kind == "command":
+            return command_engine("command (v)", asked, [sys.executable, "application.py"], tmp_path)
+        return python_engine("python (v)", {"call": "application:answer"}, tmp_path, sys.executable)
+
+    asyncio.run(check(EngineUnderTest(create, prompts=("One?", "Two?"), unanswerable=FORBIDDEN)))
 
 
 @pytest.fixture(scope="module")

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.config.versions import VersionSettings, read_versions
+from harness.config.versions import Checkout, VersionSettings, read_versions
 from harness.errors import SettingsError, UsageError
 from harness.models.engine_creation import check_version, create_engine, engine_key
 from harness.models.openai.engine import OpenAIEngine
 from harness.models.scripted.engine import ScriptedEngine
-from harness.models.version import Version
+from harness.models.version import Version, load_version
+from tests.repositories import write
 
 SERVED = {"engine": "openai", "base_url": "http://127.0.0.1:1/v1", "model": "m"}
 WEIGHTS = {"engine": "vllm", "weights": "w"}
@@ -42,6 +45,17 @@ def test_versions_that_differ_in_prompt_or_sampling_share_an_engine(more: dict[s
 )
 def test_versions_that_differ_in_weights_or_engine_settings_do_not(more: dict[str, Any]) -> None:
     assert engine_key(version(WEIGHTS)) != engine_key(version(WEIGHTS, **more))
+
+
+def test_a_version_at_a_commit_shares_an_engine_where_what_it_answers_from_is_the_same(tmp_path: Path) -> None:
+    own = settings({"engine": "scripted", "answers": "answers.json"})
+    keys = []
+    for name, answer in (("now", "a"), ("same", "a"), ("other", "b")):
+        write(tmp_path / name, "answers.json", json.dumps({"q": answer}))
+        root = tmp_path / name
+        at_commit = replace(own, name=name, checkout=Checkout("0f", "v", root, root, tmp_path))
+        keys.append(engine_key(load_version(at_commit, tmp_path / "elsewhere")))
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_one_engine_is_another_kind_of_another() -> None:

@@ -10,7 +10,7 @@ import pytest
 from harness.config.customization import DistilledSettings, RetrievalSettings, Step
 from harness.config.settings import Settings, load_settings
 from harness.models.description.description import describe_weights
-from harness.models.lineage import LineageStep, differences, read_lineage
+from harness.models.lineage import LineageSources, LineageStep, differences, read_lineage
 from tests.models.description.made import copy_of, set_config, write_gguf
 
 SETTINGS = """
@@ -38,7 +38,7 @@ def settings(folder: Path, weights: Path, more: str = "") -> Settings:
 
 def lineage(found: Settings, name: str) -> tuple[LineageStep, ...]:
     weights = describe_weights(found.version(name).engine_options, found.root)
-    return read_lineage(found.versions, name, weights)
+    return read_lineage(LineageSources(found.versions, weights, root=found.root), name)
 
 
 @pytest.fixture(autouse=True)
@@ -162,7 +162,7 @@ def test_what_was_built_for_a_version_is_a_step_of_its_own(tiny_llama: Path, tmp
         "student": replace(found.version("student"), engine_options=options, steps=(taught,)),
         "rag": replace(found.version("rag"), engine_options=options, steps=(taught, passages)),
     }
-    steps = read_lineage(versions, "rag", describe_weights(options, found.root))
+    steps = read_lineage(LineageSources(versions, describe_weights(options, found.root)), "rag")
     assert [(step.made, step.of, step.step, step.fingerprint) for step in steps] == [
         ("whole", (), "settings", None),
         ("pruned", ("whole",), "settings", None),
@@ -175,3 +175,66 @@ def test_what_was_built_for_a_version_is_a_step_of_its_own(tiny_llama: Path, tmp
     assert "steps = 30" in steps[2].by
     assert "transformers" in steps[2].by
     assert steps[3].by == "the settings: no difference"
+
+
+def test_every_kind_of_step_is_told_built_or_not(tiny_llama: Path, tmp_path: Path) -> None:
+    more = """
+[corpora.raw]
+documents = "web"
+[corpora.clean]
+base = "raw"
+steps = ["url"]
+[models.student]
+base = "pruned"
+distilled = { teacher = "whole", data = "clean", steps = 30 }
+[models.tuned]
+base = "student"
+adapter = { data = "train.jsonl", rank = 4 }
+[models.told]
+base = "tuned"
+system = "file:brief.md"
+template = "Q: {prompt}"
+optimised_on = "seen.jsonl"
+[models.given]
+base = "told"
+retrieval = { passages = "p.jsonl" }
+context = { tokens = 64 }
+[models.small]
+base = "whole"
+quantized = "int8"
+"""
+    found = settings(tmp_path, tiny_llama, more)
+    steps = lineage(found, "given")
+    assert [step.step for step in steps] == [
+        *("weights", "settings", "drop_layers", "settings", "corpus", "corpus", "distilled", "settings"),
+        *("adapter", "settings", "prompt", "settings", "retrieval", "context", "settings"),
+    ]
+    by_kind = {step.step: step for step in steps}
+    assert by_kind["corpus"].of == ("raw",)
+    assert by_kind["corpus"].made == "clean"
+    assert "'url'" in by_kind["corpus"].by
+    assert by_kind["distilled"].of == ("pruned", "teacher whole", "data clean")
+    assert by_kind["adapter"].of == ("student", "data train.jsonl")
+    assert by_kind["prompt"].of == ("tuned", "system file:brief.md")
+    assert by_kind["prompt"].by == "prompt: template = 'Q: {prompt}'; optimised on seen.jsonl"
+    assert by_kind["retrieval"].of == ("told", "passages p.jsonl")
+    assert by_kind["context"].by == "context: tokens = 64, keep = 'ends'"
+    assert (by_kind["distilled"].fingerprint, len(by_kind["drop_layers"].fingerprint or "")) == (None, 32)
+    assert (steps[-1].made, steps[-1].of) == ("given", ("given, context",))
+    rounded = lineage(found, "small")[-2]
+    assert (rounded.step, len(rounded.fingerprint or "")) == ("quantized", 32)
+    assert rounded.by.startswith("quantized = 'int8', compressed-tensors ")
+
+
+def test_versions_and_prompts_have_fingerprints_where_these_are_known(tiny_llama: Path, tmp_path: Path) -> None:
+    found = settings(tmp_path, tiny_llama, '[models.told]\nbase = "whole"\nsystem = "Be brief."')
+    weights = describe_weights(found.version("told").engine_options, found.root)
+
+    def prompt(text: str) -> LineageStep:
+        known = LineageSources(found.versions, weights, {"told": "0a1b"}, {"told": {"system": text}})
+        *_, step, last = read_lineage(known, "told")
+        assert last.fingerprint == "0a1b"
+        return step
+
+    assert prompt("Be brief.") == prompt("Be brief.")
+    assert prompt("Be brief.").fingerprint != prompt("Be long.").fingerprint

@@ -1,4 +1,4 @@
-"""Mutants of a retriever are found, by the evaluation that names their fault."""
+"""Mutants of a retriever and of needles are found, by the evaluation that names their fault."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from tests.mutants.gates import ROOT
 from tests.mutants.mutant import Mutant
 
 BY_NAME = {mutant.name: mutant for mutant in customization.MUTANTS}
-TRIED = ("stems-lost", "exponential-gain")
+TRIED = ("stems-lost", "needle-cut", "case-quoted")
 """Those that a test runs; `make mutants STAGE=customization` runs all."""
 
 
 def functions() -> set[str]:
-    paths = [ROOT / customization.SUITE / f"{module}.py" for module in customization.MODULES]
+    paths = [
+        ROOT / customization.SUITE / f"{module}.py"
+        for module in (*customization.MODULES, *customization.NEEDLES, *customization.ADAPTERS)
+    ]
     nodes = [node for path in paths for node in ast.parse(path.read_text(encoding="utf-8")).body]
-    return {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    return {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
 
 
 @pytest.mark.parametrize("mutant", customization.MUTANTS, ids=lambda mutant: mutant.name)

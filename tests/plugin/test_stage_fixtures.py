@@ -95,6 +95,35 @@ def test_a_candidate_without_it_skips_the_evaluation_and_says_so(gate: Project) 
     assert gate.report()["skipped"] == [{"id": "test_it.py::test_weights", "reason": REASON}]
 
 
+LACKING = """
+    from harness.errors import NotInLineageError
+
+    @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], threshold=0.5, samples=1)
+    def test_lack(weights, case):
+        if case.id in IDS:
+            raise NotInLineageError(weights.version, "baseline", "--baseline NAME")
+        return 1.0
+
+    @pytest.mark.evaluation(cases=[{"id": "a"}], threshold=0.5)
+    def test_rest(weights):
+        return 1.0
+"""
+
+
+def test_bodies_that_find_out_only_then_skip_the_evaluation_as_well(gate: Project) -> None:
+    gate.module(LACKING.replace("IDS", "'ab'"))
+    assert gate.run("--candidate", "small", "--baseline", "none").ret == 0
+    assert gate.verdicts() == {"test_rest": "passed"}
+    reason = "small has no baseline: give it --baseline NAME"
+    assert gate.report()["skipped"] == [{"id": "test_it.py::test_lack", "reason": reason}]
+
+
+def test_where_some_bodies_have_a_score_those_that_lack_something_are_errors(gate: Project) -> None:
+    gate.module(LACKING.replace("IDS", "'b'"))
+    assert gate.run("--candidate", "small", "--baseline", "none").ret == 1
+    assert gate.verdicts() == {"test_lack": "error", "test_rest": "passed"}
+
+
 @pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2", "-p", "xdist"), marks=pytest.mark.slow)])
 def test_a_gate_that_skips_every_evaluation_is_no_green_one(gate: Project, workers: tuple[str, ...]) -> None:
     gate.body("return 1.0", arguments="weights", asks="model")
@@ -268,3 +297,25 @@ def test_a_version_without_an_adapter_skips_what_takes_one(library: Project) -> 
     result = library.run("--candidate", "plain", "--baseline", "none")
     assert result.ret == 5
     result.stdout.fnmatch_lines(["*plain has no adapter: give it one: adapter*"])
+
+
+def test_a_fixture_or_a_parameter_of_the_projects_own_goes_by_its_own_meaning(project: Project) -> None:
+    project.module("""
+        CASES = [{"id": "a", "q": "y"}, {"id": "b", "q": "w"}]
+
+        @pytest.fixture
+        def prompt():
+            return "own"
+
+        @pytest.mark.parametrize("prompt", ["p", "q"])
+        @pytest.mark.evaluation(cases=CASES, threshold=0.1)
+        async def test_parameter(model, case, prompt):
+            assert prompt in ("p", "q")
+            return await model.ask(prompt + case.q) == "yes"
+
+        @pytest.mark.evaluation(cases=CASES, threshold=0.1)
+        async def test_fixture(model, case, prompt):
+            assert prompt == "own"
+            return await model.ask(prompt + case.q) == "yes"
+    """)
+    project.run("--candidate", "only", "--baseline", "none").assert_outcomes(passed=3)

@@ -41,10 +41,11 @@ def test_the_keys_are_those_that_were_promised():
     document = to_json(examples.red())
     evaluation = document["evaluations"][-1]
     assert set(document) >= TOP_KEYS
-    more = {"changes", "judges", "n_unreached", "budget", "selection", "best_of", "skipped"}
+    more = {"changes", "judges", "n_unreached", "budget", "selection", "best_of", "skipped", "notes", "from_store"}
     assert set(document) - TOP_KEYS == more
     assert set(document["usage"]) == USAGE_KEYS
-    assert set(document["candidate"]) == {"name", "fingerprint", "model", "answered_as", "n_documents"}
+    version_keys = {"name", "fingerprint", "model", "answered_as", "n_documents", "commit", "printed_lines"}
+    assert set(document["candidate"]) == version_keys
     assert set(evaluation) >= EVALUATION_KEYS
     assert set(evaluation["candidate"]) == ESTIMATE_KEYS
     assert set(evaluation["difference"]) == ESTIMATE_KEYS | {"p_value"}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.errors import CapabilityError, EngineError, MissingSampleError, UnstorableError
 from harness.records import Request, Sample
 from harness.requests import Sampler
+from harness.requests.sampler import SampleOrigins
 from harness.store import Store
 from tests.requests.engines import NotingEngine
 from tests.requests.samplers import draw, question, run, source
@@ -59,6 +61,24 @@ def test_stored_samples_are_given_without_the_engine(store: Store) -> None:
     samples = run(store, *(lambda s, i=i: draw(s, source(second), "q", i) for i in range(3)))
     assert [sample.stored for sample in samples] == [True, True, False]
     assert second.asked == [(2,)]
+
+
+def test_the_origins_of_a_source_s_samples_are_known(store: Store) -> None:
+    before = time.time()
+    engine, other = NotingEngine(), source(NotingEngine(), first_index=50)
+    run(store, lambda s: draw(s, source(engine), "q", 0))
+
+    async def drawn(sampler: Sampler, *indices: int) -> SampleOrigins:
+        await asyncio.gather(*(draw(sampler, source(engine), "q", index) for index in indices))
+        await draw(sampler, other, "q", 50)
+        return sampler.origins(source(engine))
+
+    (stored,) = run(store, lambda s: drawn(s, 0))
+    assert stored.n_drawn == 0
+    assert stored.oldest is not None
+    assert before <= stored.oldest == stored.newest <= time.time()
+    (both,) = run(store, lambda s: drawn(s, 0, 1))
+    assert both.n_drawn == 1
 
 
 def test_without_an_engine_a_missing_sample_is_an_error(store: Store) -> None:

@@ -313,3 +313,29 @@ def test_an_engine_that_is_still_loading_at_the_deadline_is_not_waited_for(store
 
     results, _ = run(store, BudgetLimits(deadline_s=0.05), (source(Slow()), "q"))
     assert isinstance(results[0], BudgetSpentError)
+
+
+class TellingEngine(CountingEngine):
+    """Says what each answer cost."""
+
+    async def sample(self, request: Request, indices: Any) -> list[Sample]:
+        return [replace(each, cost=0.25) for each in await super().sample(request, indices)]
+
+
+def test_a_cost_that_is_told_counts_in_place_of_that_of_tokens_and_needs_no_price(store: Store) -> None:
+    told, priced = TellingEngine(completion=None), CountingEngine()
+    asked_for = (source(told, "a"), "q"), (source(told, "a"), "r"), (source(priced, "b", Price(1e5, 0)), "q")
+    _, sampler = run(store, BudgetLimits(), *asked_for)
+    assert sampler.spending.cost == pytest.approx(2 * 0.25 + 10 * 1e5 / 1e6)
+
+
+def test_a_cost_that_is_told_is_bounded(store: Store) -> None:
+    engine = TellingEngine(prompt=None, completion=None)
+    results, sampler = run(store, BudgetLimits(max_cost=1.0), *((source(engine), f"q{i}") for i in range(9)), width=1)
+    assert (answered(results), sampler.spending.cost) == (4, 1.0)
+
+
+def test_a_cost_that_is_told_by_some_answers_alone_is_not_known(store: Store) -> None:
+    engine = TellingEngine()
+    _, sampler = run(store, BudgetLimits(), (source(engine, "a"), "q"), (source(CountingEngine(), "a"), "r"))
+    assert sampler.spending.cost is None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from harness.errors import EngineError, PartlyAnsweredError
+from harness.records import Request, Sample
 from harness.store import Store
 from tests.requests.engines import NotingEngine
 from tests.requests.samplers import draw, run, source
@@ -50,3 +54,17 @@ def test_engines_without_a_device_work_side_by_side(store: Store) -> None:
     engines = [NotingEngine(name, latency_s=0.01, order=order) for name in "ab"]
     run(store, *(lambda s, e=engine: draw(s, source(e, e.name), "q", 0) for engine in engines))
     assert [kind for kind, _ in order] == ["begin", "begin", "end", "end"]
+
+
+def test_draws_that_failed_beside_others_are_errors_and_not_asked_again(store: Store) -> None:
+    class Partly(NotingEngine):
+        async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
+            samples = await super().sample(request, indices)
+            errors = {index: EngineError(f"no {index}") for index in indices if index % 2}
+            raise PartlyAnsweredError({each.index: each for each in samples if each.index not in errors}, errors)
+
+    engine = Partly()
+    where = source(engine)
+    found = run(store, *(lambda s, i=i: draw(s, where, "q", i) for i in range(4)))
+    assert [each.text if isinstance(each, Sample) else str(each) for each in found] == ["q/0", "no 1", "q/2", "no 3"]
+    assert engine.asked == [(0, 1, 2, 3)]

@@ -38,10 +38,12 @@ def add_run(
     rubric: str = "d1",
     compares: bool = False,
     is_panel: bool = False,
+    in_turns: bool = False,
 ) -> RunInfo:
     """Case i has one sample of each version. The candidate's scores go 0, 0.5, 1 from case to case, the baseline's are
     1; the answers to every tenth case are the same. A run that `compares` has the candidate's scores alone. A
-    panel's opinions differ as far as they can on every second case, and agree on the others."""
+    panel's opinions differ as far as they can on every second case, and agree on the others. Where they are given
+    `in_turns`, each version has answered a greeting before."""
     spec = {
         "candidate": {"name": "small", "fingerprint": "f0"},
         "baseline": {"name": "large", "fingerprint": "f1", "first_index": FIRST_INDEX},
@@ -53,7 +55,9 @@ def add_run(
             key = key_of(f"{run_id}/{role}/{number}")
             text = f"same {number}" if number % 10 == 9 else f"{role} says {number}"
             system = {"role": "system", "content": f"You are {spec[role]['name']}."}
-            asked = Request(messages=(system, {"role": "user", "content": f"Summarise passage {number}."}))
+            greeted = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": f"{role} here."})
+            begun = greeted if in_turns else ()
+            asked = Request(messages=(system, *begun, {"role": "user", "content": f"Summarise passage {number}."}))
             draws.append(NewSample(key, fingerprint, 0, asked, Sample(text, first)))
             value = (number % 3) / 2 if role == "candidate" else 1.0
             of_set = (EVALUATION, "score", role, fingerprint)

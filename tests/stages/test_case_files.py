@@ -115,8 +115,11 @@ def test_folder_gives_the_cases_of_all_its_evaluations(tmp_path: Path) -> None:
     (tmp_path / "evals/foundation/capitals/cases.jsonl").write_text('{"id": "peru", "prompt": "Q"}')
     (tmp_path / "evals/foundation/capitals/cases.csv").write_text("id,prompt\nchad,Q")
     (tmp_path / "evals/foundation/facts/documents.jsonl").write_text('{"id": "legs"}\n{"question": "Q"}')
-    (tmp_path / "evals/foundation/facts/task.yaml").write_text("task: facts")
-    (tmp_path / "evals/web/documents.jsonl").write_text('{"text": "no case"}')
+    (tmp_path / "evals/foundation/facts/task.yaml").write_text(
+        "data_files:\n  train: evals/foundation/facts/train.jsonl\n  test: evals/foundation/facts/documents.jsonl"
+    )
+    for name in ("web/documents", "foundation/capitals/lessons", "foundation/facts/train", "foundation/facts/ents"):
+        (tmp_path / f"evals/{name}.jsonl").write_text('{"text": "no case"}')
     cases = load_cases("evals", (tmp_path,))
     facts = "foundation/facts/documents"
     expected = ["foundation/capitals/chad", "foundation/capitals/peru", f"{facts}/legs", f"{facts}/2"]

@@ -13,7 +13,8 @@ import pytest
 from harness.config import Settings, VersionSettings
 from harness.errors import AnswersNothingError, NotInLineageError
 from harness.stages.fixtures import StageFixture
-from harness.stages.lineage import Lineages, StageContext
+from harness.stages.lineage import Lineages, StageContext, can_have
+from tests.config.settings_files import load
 
 CONTEXT = StageContext(Settings(Path("project")))
 MAKER = "tests.stages.test_lineage:make"
@@ -92,3 +93,26 @@ def test_what_is_of_no_model_a_corpus_may_have() -> None:
     MADE.clear()
     of_corpora = Lineages({"one": CONTEXT}, {"thing": StageFixture(MAKER, of_model=False)})
     assert asyncio.run(of_corpora.take(["thing"], version("one", "corpus")))["thing"].name == "one"
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "can"),
+    [
+        ("clean", {"corpus"}, True),
+        ("clean", {"corpus", "model"}, False),
+        ("plain", {"corpus", "model"}, False),
+        ("plain", {"weights", "model"}, True),
+        ("student", {"corpus", "weights"}, True),
+    ],
+)
+def test_what_a_version_can_have_is_told_by_its_settings(tmp_path: Path, name: str, taken: set[str], can: bool) -> None:
+    settings = load(
+        tmp_path,
+        """
+corpora.clean.documents = "d.jsonl"
+[models]
+plain = { engine = "vllm", weights = "t" }
+student = { base = "plain", adapter = { data = "clean" } }
+""",
+    )
+    assert can_have(settings, settings.version(name), taken) is can

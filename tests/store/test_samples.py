@@ -25,6 +25,10 @@ FULL = Sample(
     loglikelihood=-12.25,
     is_greedy=False,
     cut_tokens=3,
+    context=({"id": "hours", "text": "We open at nine.", "page": 3},),
+    cost=0.00031,
+    metadata={"route": "small"},
+    messages=({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Lima"}),
 )
 
 

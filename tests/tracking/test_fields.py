@@ -154,6 +154,12 @@ def test_tags_name_verdict_and_versions() -> None:
     }
 
 
+def test_tags_name_where_a_prompt_stands() -> None:
+    told = spec()
+    told["candidate"] = {**told["candidate"], "prompts": {"template": "prompts:/ask/3"}}
+    assert run_tags(told, report(), NAMES)["steelyard.candidate.template"] == "prompts:/ask/3"
+
+
 def test_the_description_begins_with_what_did_not_pass() -> None:
     worse = entry(verdict="regressed", reason="lower by more than 0.05\nand more")
     assert description(report(verdict="regressed", evaluations=[entry(metric="b"), worse]), NAMES) == (

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.foundation.described import described_version
+from harness.cli.foundation.described import described_version, traced_version
 from harness.config.settings import load_settings
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.reporting.weights.document import DescribedVersion
+    from harness.reporting.weights.document import DescribedVersion, TracedVersion
 
 _STANDARD_OUTPUT = "-"
 _FORMS = (".svg", ".mmd", ".mermaid", ".md")
@@ -36,7 +36,8 @@ def describe(version: str, other: str | None, *, as_json: bool, diagram: str | N
     """Tell what the weights of VERSION are: every line that llama.cpp prints when it loads a model, and more.
 
     GGUF files and folders of safetensors are told alike, from their heads: nothing is loaded, converted or started.
-    What the engine gets where that differs stands below. With OTHER, only what differs between the two is shown.
+    What the engine gets where that differs stands below, and last the steps by which the version was made; of one
+    without weights, such as a corpus, these are all. With OTHER, only what differs between the two is shown.
 
     \b
     Examples:
@@ -48,6 +49,10 @@ def describe(version: str, other: str | None, *, as_json: bool, diagram: str | N
     """
     _check(other, diagram, as_json=as_json)
     settings = load_settings(Path.cwd())
+    traced = traced_version(settings, version) if other is None and diagram is None else None
+    if traced is not None:
+        _show_traced(traced, as_json=as_json)
+        return
     found = described_version(settings, version)
     if diagram is not None:
         _draw(found, diagram)
@@ -81,6 +86,16 @@ def _show(found: DescribedVersion, *, as_json: bool) -> None:
     from harness.reporting.weights.text import version_lines
 
     _echo(version_lines(found, _width()))
+
+
+def _show_traced(found: TracedVersion, *, as_json: bool) -> None:
+    from harness.reporting.weights.document import traced_document
+    from harness.reporting.weights.text import traced_lines
+
+    if as_json:
+        click.echo(json.dumps(traced_document(found), indent=2))
+    else:
+        _echo(traced_lines(found, _width()))
 
 
 def _compare(found: DescribedVersion, other: DescribedVersion, *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from harness.config.versions import VersionSettings
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.reporting.weights.document import DescribedVersion
+    from harness.models.description.description import WeightsDescription
+    from harness.models.lineage import LineageSources
+    from harness.reporting.weights.document import DescribedVersion, TracedVersion
 
 
 def described_version(settings: Settings, name: str) -> DescribedVersion:
@@ -29,16 +32,63 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     from harness.stages.building import found
 
     asked_version(settings, name)
-    chain = [name]
-    while (base := settings.version(chain[-1]).base) is not None:
-        chain.append(base)
-    versions = {each: found(settings, each) for each in chain}
-    made, fingerprint = versions[name], None
+    made, fingerprint = found(settings, name), None
     if is_built(made):
         version = load_version(made, settings.root)
         made, fingerprint = version.settings, version.fingerprint
     weights = describe_weights(made.engine_options, settings.root)
-    return DescribedVersion(name, fingerprint, weights, read_lineage(versions, name, weights))
+    return DescribedVersion(name, fingerprint, weights, read_lineage(_sources(settings, name, weights), name))
+
+
+def traced_version(settings: Settings, name: str) -> TracedVersion | None:
+    """A version that has no weights, with its lineage: a corpus, or one whose engine answers for what is elsewhere.
+
+    None for one that has weights, one that there is not, and one that was made of nothing: there is nothing to tell.
+
+    Raises:
+        UsageError: its settings can't be.
+    """
+    from harness.models.lineage import read_lineage
+    from harness.reporting.weights.document import TracedVersion
+
+    if name not in settings.versions or "weights" in settings.version(name).engine_options:
+        return None
+    sources = _sources(settings, name, None)
+    lineage = read_lineage(sources, name)
+    return TracedVersion(name, sources.fingerprints.get(name), lineage) if len(lineage) > 1 else None
+
+
+def _sources(settings: Settings, name: str, weights: WeightsDescription | None) -> LineageSources:
+    """The version, its bases and the corpora that any of them was taught on; nothing is built, and nobody is asked."""
+    from harness.config.customization import DistilledSettings
+    from harness.models.lineage import LineageSources
+    from harness.models.prompts.texts import read_texts
+    from harness.models.version import fingerprint_here
+    from harness.stages.building import found
+
+    names = _chain(settings, name)
+    for step in settings.version(name).steps:
+        if isinstance(step.settings, DistilledSettings) and step.settings.data in settings.corpora:
+            names += _chain(settings, step.settings.data)
+    versions = {each: found(settings, each) for each in dict.fromkeys(names)}
+    fingerprints: dict[str, str | None] = {}
+    texts: dict[str, dict[str, str]] = {}
+    for each, version in versions.items():
+        with suppress(UsageError):
+            fingerprints[each] = fingerprint_here(version, settings.root)
+            read = read_texts(version, settings.root, offline=True).settings if fingerprints[each] else version
+            own = {"system": read.system, "template": read.template}
+            if not read.texts_elsewhere:
+                texts[each] = {key: text for key, text in own.items() if text}
+    return LineageSources(versions, weights, fingerprints, texts, settings.root)
+
+
+def _chain(settings: Settings, name: str) -> list[str]:
+    """A version and its bases, the version first."""
+    chain = [name]
+    while (base := settings.version(chain[-1]).base) is not None:
+        chain.append(base)
+    return chain
 
 
 def asked_version(settings: Settings, name: str) -> VersionSettings:

@@ -110,7 +110,10 @@ def _split(settings: Settings, name: str, text: str, chat: bool) -> _Split:
 
 
 def _here(version: VersionSettings, settings: Settings) -> VersionSettings:
-    """The version with the folder of its weights in place of their name in a registry."""
+    """The version with the folder of its weights, and the texts of its prompt, in place of where these are."""
+    from harness.models.prompts.texts import read_texts
+
+    version = read_texts(version, settings.root, offline=True).settings
     if not version.is_registered:
         return version
     from harness.models.mlflow.registry import pinned

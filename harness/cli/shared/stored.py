@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.config.settings import Settings, load_settings
+from harness.config.settings import Settings
 from harness.errors import StoreError, UnknownItemError
+from harness.store.location import settings_with_store as settings_with_store
 
 if TYPE_CHECKING:
     from harness.records.review import Batch
@@ -22,14 +21,6 @@ def store_option(command: Callable[..., None]) -> Callable[..., None]:
     """Add --store, which the command gets as `place`."""
     text = "A path, sqlite:///PATH or postgresql://USER@HOST/DATABASE, for the one of the settings."
     return click.option("--store", "place", metavar="URL", help=text)(command)
-
-
-def settings_with_store(place: str | None) -> Settings:
-    """The settings of this folder; a store given on the command line starts from this folder, too."""
-    settings = load_settings(Path.cwd())
-    if place is None:
-        return settings
-    return replace(settings, store=place if "://" in place else str(Path(place).expanduser().absolute()))
 
 
 def open_store(settings: Settings, *, readonly: bool = False) -> Store:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from harness.errors import SettingsError
+from harness.config.environment import ask_git
+from harness.errors import SettingsError, nearest
 
-OPTION = "--changed-since"
 _CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".DS_Store")
 """Ignored names that no evaluation reads."""
 
@@ -64,15 +65,35 @@ def _places(path: Path) -> set[Path]:
     return {path.parent.resolve() / path.name, path.resolve()}
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks git, as messages say it.
+
+    Attributes:
+        what: the option or setting: "--changed-since".
+        about: "what changed".
+        ref: begins the message about a ref that is unknown; the ref follows.
+    """
+
+    what: str = "--changed-since"
+    about: str = "what changed"
+    ref: str = "--changed-since "
+
+
 class Repository:
     """The git repository that a folder is in.
+
+    Args:
+        folder: in it.
+        asking: who asks.
 
     Raises:
         SettingsError: it is in none, or git can't be asked.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, asking: Asking = Asking()) -> None:
         self._folder = folder
+        self._asking = asking
         self.root = Path(self._text("rev-parse", "--show-toplevel")).resolve()
 
     def commit(self, ref: str) -> str:
@@ -86,10 +107,12 @@ class Repository:
             return done.stdout.decode().strip()
         shallow = self._run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
         why = ": this is a shallow clone" if shallow else ""
+        known = self._run("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes")
+        meant = nearest(ref, known.stdout.decode(errors="replace").split())
         raise SettingsError(
-            f"{OPTION} {ref}: no commit of this name is known here{why}. In CI fetch it first: fetch-depth: 0 of "
-            "actions/checkout, GIT_DEPTH: 0 of GitLab, or git fetch --unshallow origin; else name a branch, tag or "
-            "commit that `git log` knows."
+            f"{self._asking.ref}{ref}: no commit of this name is known here{why}.{meant} In CI fetch it first: "
+            "fetch-depth: 0 of actions/checkout, GIT_DEPTH: 0 of GitLab, or git fetch --unshallow origin; else name a "
+            "branch, tag or commit that `git log` knows."
         )
 
     def changed_since(self, commit: str) -> ChangedFiles:
@@ -103,11 +126,32 @@ class Repository:
         changed |= self._names("ls-files", "--others", "--exclude-standard", "-z", "--full-name", "--", ":/")
         listed = self._names("ls-files", "-v", "-z", "--full-name", "--", ":/")
         unseen = {line[2:] for line in listed if line[:1].islower() or line[:1] == "S"}  # told not to look at these
-        ignored = self._names(
+        return ChangedFiles(self.root, self._paths(changed | unseen), self._paths(self.ignored()))
+
+    def ignored(self) -> set[str]:
+        """List the files and folders that git ignores, without caches of Python, from the root of the repository."""
+        names = self._names(
             *("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--full-name", "--", ":/")
         )
-        kept = {name for name in ignored if not set(Path(name).parts) & set(_CACHES) and not name.endswith(".pyc")}
-        return ChangedFiles(self.root, self._paths(changed | unseen), self._paths(kept))
+        return {name for name in names if not set(Path(name).parts) & set(_CACHES) and not name.endswith(".pyc")}
+
+    def submodules(self, commit: str) -> dict[str, str]:
+        """The commits that submodules were at, by their folders."""
+        entries = self._names("ls-tree", "-r", "-z", "--full-tree", commit)
+        found = (entry.split("\t", 1) for entry in entries if entry.startswith("160000 "))
+        return {path: head.split()[2] for head, path in found}
+
+    def described(self, commit: str) -> str:
+        """The date of a commit and the first line of its message."""
+        return self._text("log", "-1", "--no-show-signature", "--format=%cs %s", commit)
+
+    def ask(self, *arguments: str) -> None:
+        """Run a command of git without hooks.
+
+        Raises:
+            SettingsError: it fails, with what git says.
+        """
+        self._check(self._run("-c", "core.hooksPath=/dev/null", *arguments))
 
     def file_at(self, commit: str, path: Path) -> bytes | None:
         """Give the content of a file at a commit; None where it was not there."""
@@ -115,6 +159,17 @@ class Repository:
             return None
         done = self._run("cat-file", "blob", f"{commit}:{path.resolve().relative_to(self.root).as_posix()}")
         return done.stdout if done.returncode == 0 else None
+
+    def known_files(self) -> list[Path]:
+        """All files that git tracks, and those that it does not ignore; a submodule is one path.
+
+        Raises:
+            SettingsError: git can't tell.
+        """
+        tracked = self._names("ls-files", "--cached", "-z", "--full-name", "--", ":/")
+        others = self._names("ls-files", "--others", "--exclude-standard", "-z", "--full-name", "--", ":/")
+        written = {name for name in others if not set(Path(name).parts[:-1]) & {*_CACHES, "reports"}}
+        return sorted(self._paths(tracked | written))
 
     def _paths(self, names: Iterable[str]) -> frozenset[Path]:
         return frozenset(self.root / name for name in names)
@@ -134,14 +189,14 @@ class Repository:
         if done.returncode != 0:
             said = " ".join(done.stderr.decode(errors="replace").split())
             raise SettingsError(
-                f"{OPTION} asks git what changed, and in {self._folder} git says: {said}. Run it in a clone of the "
-                f"project, or leave {OPTION} out."
+                f"{self._asking.what} asks git {self._asking.about}, and in {self._folder} git says: {said}. Run it in "
+                f"a clone of the project, or leave {self._asking.what} out."
             )
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         try:
-            return subprocess.run(
-                ["git", "-c", "core.quotePath=false", *arguments], cwd=self._folder, capture_output=True, check=False
-            )
+            return ask_git(self._folder, *arguments)
         except OSError as error:
-            raise SettingsError(f"{OPTION} asks git what changed, and git can't be run: {error.strerror}.") from None
+            raise SettingsError(
+                f"{self._asking.what} asks git {self._asking.about}, and git can't be run: {error.strerror}."
+            ) from None

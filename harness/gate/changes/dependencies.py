@@ -12,12 +12,11 @@ from pathlib import Path
 
 import harness
 from harness.config.repository.git import ChangedFiles
-from harness.gate.changes.imports import imported_by, module_files, parsed, values_of
-from harness.gate.changes.named_files import NamedFiles, named_in
+from harness.config.repository.imports import imported_by, is_installed, module_files, parsed, values_of
+from harness.config.repository.named_files import NamedFiles, named_in
 
 _TASKS = (".yaml", ".yml")
 _DATA = (".csv", ".json", ".jsonl", ".tsv")
-_INSTALLED = ("site-packages", "dist-packages")
 _TOKEN = re.compile(r"[\w./-]+")
 _WHAT = "\0"
 """Stands for what a module is to those who use it."""
@@ -200,8 +199,8 @@ class Dependencies:
         """Tell whether a module is of the project's repository, and neither of what is installed nor of Steelyard."""
         own = Path(harness.__file__).parent.resolve()
         place = file.resolve()
-        installed = set(place.parts) & set(_INSTALLED) or place.is_relative_to(Path(sys.prefix).resolve())
-        return place.is_relative_to(self._changed.root) and not installed and not place.is_relative_to(own)
+        is_own = place.is_relative_to(own)
+        return place.is_relative_to(self._changed.root) and not is_installed(place) and not is_own
 
     @cached_property
     def _values(self) -> dict[Path, dict[str, object]]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import harness
-from harness.config import Settings, load_settings
+from harness.config import Settings, VersionSettings, load_settings
 from harness.config.asking import understood
 from harness.config.repository.git import Repository
 from harness.config.repository.history import asks_for_the_same, differing, is_same_version, settings_at
 from harness.config.roles import NO_BASELINE, candidate_name
+from harness.config.versions import FILE, PROMPTS
 from harness.gate.baselines.chosen import file_named
 from harness.gate.changes.dependencies import Dependencies, EvaluationCode
+from harness.models.application.identity import files_of
+from harness.models.application.spec import COMMAND, PYTHON, folder_of
+from harness.models.spec import engine_spec
 from harness.records import SelectedEvaluation, Selection
 
 _FOR_ALL = re.compile(
@@ -101,14 +106,17 @@ class Selector:
         if names:
             yield f"{settings.source.name}: {', '.join(names)} changed"
         yield from self._why_version(before, candidate_name(settings))
-        if settings.baseline is None or (settings.baseline == NO_BASELINE and NO_BASELINE not in settings.versions):
+        name = settings.baseline
+        if name is None or (name == NO_BASELINE and NO_BASELINE not in settings.versions):
             return
-        if settings.baseline in settings.versions:
-            yield from self._why_version(before, settings.baseline)
-        elif (recorded := file_named(settings, settings.baseline)) is not None:
+        if name in settings.commits:  # which stays what it is
+            return
+        if name in settings.versions:
+            yield from self._why_version(before, name)
+        elif (recorded := file_named(settings, name)) is not None:
             yield from filter(None, [self._dependencies.why_file(recorded, "the baseline")])
         else:
-            yield f"what the baseline {settings.baseline!r} was at {self._ref} can't be told"
+            yield f"what the baseline {name!r} was at {self._ref} can't be told"
 
     def _why_judged(self) -> Iterator[str]:
         """Yield the reasons why all evaluations that ask a judge may be concerned."""
@@ -127,18 +135,37 @@ class Selector:
             yield f"version {name!r} could not be read at {self._ref}"
         elif not is_same_version(readable[name], now):
             yield f"version {name!r} changed"
-        if now.is_registered and "@" in str(now.engine_options["weights"]):
-            yield f"what {now.engine_options['weights']} was at {self._ref} can't be told: an alias moves"
+        of_registry = [str(now.engine_options["weights"])] if now.is_registered else []
+        of_registry += [place for place in now.texts_elsewhere.values() if place.startswith(PROMPTS)]
+        for place in of_registry:
+            if "@" in place:
+                yield f"what {place} was at {self._ref} can't be told: an alias moves"
         if name in self._settings.corpora:
             yield from self._why_corpus(before, name)
-        for text in _texts(now.engine_options):
+        options: Mapping[str, Any] = now.engine_options
+        if engine_spec(now.engine) in (PYTHON, COMMAND):
+            yield from self._why_application(now)
+            options = {}
+        steps = [asdict(step.settings) for step in now.steps]
+        for other in sorted({*_texts(steps)} & {*self._settings.versions}):
+            yield from self._why_version(before, other)
+        read = [text.removeprefix(FILE) for text in now.texts_elsewhere.values()]
+        for text in _texts([options, steps, read, now.optimised_on]):
             try:
-                place = self._settings.root / Path(text).expanduser()
-                found = self._dependencies.why_file(place, f"of version {name!r}")
+                path = self._settings.root / Path(text).expanduser()
+                found = self._dependencies.why_file(path, f"of version {name!r}")
             except (OSError, ValueError, RuntimeError):  # no path at all
                 continue
             if found is not None:
                 yield found
+
+    def _why_application(self, version: VersionSettings) -> Iterator[str]:
+        """Yield the reasons why an application may answer otherwise: the files that it reaches."""
+        found = files_of(version, folder_of(version, self._settings.root))
+        what = f"which {version.engine_options.get('call', 'the command')} of version {version.name!r} may read"
+        if found.are_all and self._changed.paths:
+            yield f"{min(self._changed.paths).relative_to(self._changed.root).as_posix()} changed, {what}"
+        yield from filter(None, (self._dependencies.why_file(file, what) for file in found.files))
 
     def _why_corpus(self, before: Settings, name: str) -> Iterator[str]:
         """Yield the reasons why a corpus may be built otherwise: its own steps, and the versions that it asks."""

@@ -11,6 +11,8 @@ from typing import Any
 from harness.records import Case, Request, Verdict
 
 _SIZE_BYTES = 8
+MOST_CHARACTERS = 100
+"""A field with a longer text is told as a digest alone, with all others."""
 
 
 def content_digest(case: Case) -> str | None:
@@ -44,18 +46,35 @@ def question_digest(request: Request | None) -> str | None:
 
 
 def with_contents(verdict: Verdict, cases: Sequence[Case], asked: Mapping[int, str | None]) -> Verdict:
-    """The verdict with the digests of its cases.
+    """The verdict with the digests of its cases, and with their short fields.
 
     Args:
         cases: of the evaluation.
         asked: digests of what was asked, by the number of the case.
     """
     numbers = {case.id: number for number, case in enumerate(cases)}
-    told = [
-        replace(each, content=content_digest(cases[numbers[each.id]]), asked=asked.get(numbers[each.id]))
-        for each in verdict.cases
-    ]
+    told = []
+    for each in verdict.cases:
+        case = cases[numbers[each.id]]
+        known = {"content": content_digest(case), "asked": asked.get(numbers[each.id]), "fields": short_fields(case)}
+        told.append(replace(each, **known))  # type: ignore[arg-type]
     return replace(verdict, cases=tuple(told))
+
+
+def short_fields(case: Case) -> Mapping[str, Any] | None:
+    """The fields of a case by which one groups cases: numbers, truth values and short texts; None where it has none.
+
+    >>> short_fields(Case({"id": "peru", "topic": "capitals", "hard": True, "passages": ["…"]}))
+    {'topic': 'capitals', 'hard': True}
+    """
+    found = {}
+    for name in case:
+        value = case[name]
+        value = value.item() if getattr(value, "shape", None) == () else value
+        is_short = isinstance(value, int | float) or (isinstance(value, str) and len(value) <= MOST_CHARACTERS)
+        if is_short and name != "id":
+            found[name] = value
+    return found or None
 
 
 def _digest(content: Any) -> str:

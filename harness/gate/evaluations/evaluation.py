@@ -14,6 +14,7 @@ from harness.decisions.suite import may_pass_early
 from harness.errors import CaseError, MarkerError, SettingsError, choices, none_of
 from harness.gate.evaluations.aggregates import Aggregation
 from harness.gate.evaluations.resemblance import Copies
+from harness.gate.evaluations.slices import SLICE_KEYWORDS, SlicePlan, check_slices, read_slices
 from harness.records import Case
 from harness.scoring.judging import Rubrics
 from harness.stages.fixtures import STAGE_FIXTURES
@@ -24,7 +25,7 @@ TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewsho
 """Of an evaluation that is a task of lm-eval."""
 KEYWORDS = (
     *("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement", "weighs"),
-    *("review", "about", "max_lost", "asks", "aim"),
+    *("review", "about", "max_lost", "asks", "aim", *SLICE_KEYWORDS),
     *TASK_KEYWORDS,
     *LOAD_KEYWORDS,
 )
@@ -32,13 +33,12 @@ PER = ("suite", "case")
 WEIGHS = ("model", "judge")
 ASKS = ("model", "nothing")
 AIMS = ("higher", "lower", "same")
-_CHECKED = ("samples", "threshold", "margin", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
-"""The marker's words that are settings, too, or are checked like one."""
+_CHECKED = ("samples", "threshold", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
+"""The marker's words that are settings, too, or are checked like one, beside margins."""
+_MARGINS = ("margin", "slice_margin")
 REVIEWS = ("uncertain", "failures", "all")
-
 _FEWEST_RECORDED = 20
 _TIMES_RECORDED = 4
-
 Ending = Literal["failed", "skipped", "aborted", "error"]
 
 
@@ -61,6 +61,7 @@ class EvaluationPlan:
         margin_is_relative: whether the margin is a share of the baseline's figure (of the threshold, against that).
         blocks: of time that are measured under load, for a body that takes `load`; None for all others.
         asks: "nothing" where it is no mistake that no body asks the version under test.
+        slices: the parts of its cases that are weighed by themselves, if any.
     """
 
     cases: Any
@@ -81,6 +82,7 @@ class EvaluationPlan:
     aim: Literal["higher", "lower", "same"] | None = None
     margin_is_relative: bool = False
     blocks: BlockPlan | None = None
+    slices: SlicePlan | None = None
 
 
 def samples_for_recording(n_samples: int) -> int:
@@ -114,7 +116,7 @@ def read_plan(
         MarkerError: an unknown keyword (with the nearest), or a value that can't be.
     """
     _check_keywords(keywords, where)
-    given = (name for name in _CHECKED if keywords.get(name) is not None and name not in options)
+    given = (name for name in (*_CHECKED, *_MARGINS) if keywords.get(name) is not None and name not in options)
     values = {name: _checked(name, keywords[name], where, measures) for name in given}
     if not measures and keywords.get("aim", "higher") == "higher":
         _check_margin(values, settings, where)
@@ -141,6 +143,7 @@ def read_plan(
         asks=keywords.get("asks", "model"),
         aim=keywords.get("aim"),
         margin_is_relative=is_relative(keywords.get("margin")),
+        slices=read_slices(keywords, (values.get("margin", settings.margin), values.get("slice_margin")), where=where),
     )
 
 
@@ -261,15 +264,15 @@ def _checked(name: str, value: Any, where: str, measures: bool) -> Any:
             return value
         if name == "threshold" and measures:
             return setting_checks.number(value, name, where=where)
-        if name == "margin" and is_relative(value):
+        if name in _MARGINS and is_relative(value):
             return _share(value, where, measures)
-        if name == "margin" and measures:
+        if name in _MARGINS and measures:
             return setting_checks.number(value, name, where=where, low=0)
-        if name == "margin" and isinstance(value, int | float) and value >= 1:
-            raise SettingsError(f"{where}: margin = {value!r} lets everything pass: scores lie in [0, 1].")
+        if name in _MARGINS and isinstance(value, int | float) and value >= 1:
+            raise SettingsError(f"{where}: {name} = {value!r} lets everything pass: scores lie in [0, 1].")
         return check_setting(name, value, where=where)
     except SettingsError as error:
-        bounded = name in ("threshold", "margin")
+        bounded = name in ("threshold", *_MARGINS)
         hint = " A body that returns harness.Measure may have one in its unit." if bounded else ""
         raise MarkerError(f"{error}{hint}") from None
 
@@ -289,6 +292,7 @@ class Evaluation:
         rubrics: those that its body names to the judge.
         limit: seconds after which nothing more of it is drawn, and what sets them, in words; None where nothing does.
         is_part: whether cases of it are left out by `--case`: it is measured then, and decides nothing.
+        left_out: how many cases are left out because a prompt was optimised on them, in words; "" for none.
         copies: its cases that are copies of each other; None where there are none, or they were not looked for.
     """
 
@@ -303,6 +307,7 @@ class Evaluation:
     rubrics: Rubrics = field(default_factory=Rubrics)
     copies: Copies | None = None
     is_part: bool = False
+    left_out: str = ""
     limit: tuple[float, str] | None = None
 
     @property
@@ -372,12 +377,9 @@ def with_design(plan: EvaluationPlan, n_cases: int, confidence_level: float) -> 
     return replace(plan, design="sequential" if bets or not fits else "fixed")
 
 
-def check_evaluation(plan: EvaluationPlan, cases: tuple[Case, ...], *, where: str) -> None:
-    """Refuse what can't be run before anything is paid for.
-
-    Raises:
-        MarkerError, CaseError
-    """
+def check_evaluation(plan: EvaluationPlan, cases: tuple[Case, ...], *, where: str, is_part: bool = False) -> None:
+    """Refuse what can't be run, by a `MarkerError` or `CaseError`, before anything is paid for."""
+    check_slices(plan.slices, cases, where=where, is_part=is_part)
     if plan.cluster:
         for case in cases:
             if plan.cluster not in case:

@@ -11,7 +11,8 @@ import numpy as np
 
 from harness.decisions import Observations
 from harness.gate.evaluations.score_table import names_of
-from harness.records import Case, Change, Role, Verdict, VerdictKind
+from harness.records import Case, Change, Role, Sample, Verdict, VerdictKind
+from harness.records.tool_calls import turns_in_words
 from harness.requests import Trace
 from harness.scoring.results import Reading
 from harness.statistics.arrays import FloatArray, case_means
@@ -54,7 +55,7 @@ class Answers:
         role, case, sample = place
         value = reading.value if reading.higher_is_better == (role == "candidate") else -reading.value
         is_answer = trace.sample is not None and trace.sample.loglikelihood is None
-        answer = trace.sample.said[:ANSWER_KEPT] if trace.sample is not None and is_answer else None
+        answer = _shown(trace.sample) if trace.sample is not None and is_answer else None
         reason = None if reading.reason is None else reading.reason[:ANSWER_KEPT]
         new, kept = _KeptAnswer(value, sample, answer, reason), self._kept.setdefault((metric, case, role), [])
         if not any(each.makes_needless(new) for each in kept):
@@ -67,6 +68,14 @@ class Answers:
         ]
         shown = min(found, key=lambda each: (each.value, each.sample), default=_KeptAnswer(0.0, 0))
         return shown.answer, shown.reason
+
+
+def _shown(sample: Sample) -> str:
+    """As much of an answer as is kept to be shown; of a conversation its last turns, which scores are mostly about."""
+    if not sample.messages:
+        return sample.said[:ANSWER_KEPT]
+    turns = turns_in_words(sample.messages)
+    return turns if len(turns) <= ANSWER_KEPT else f"…{turns[1 - ANSWER_KEPT :]}"
 
 
 def expected_of(case: Case) -> str | None:

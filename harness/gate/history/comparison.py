@@ -11,7 +11,7 @@ from harness.decisions import Look, Observations, decide, exit_code, single_look
 from harness.errors import SettingsError, UsageError, some
 from harness.gate.evaluations.cases import no_case_matches
 from harness.gate.history.flips import FlipCounts, most_changed, tally
-from harness.gate.history.runs import WeighedVersion, look_of
+from harness.gate.history.runs import WeighedVersion, find_pair, look_of, stored_report
 from harness.gate.history.scores import EVERY_CASE, Cases, Pair, Scores, Side, cases_of, rebuild
 from harness.records import Change, Report, Request, Usage, Verdict
 from harness.store import ScoreSet, Store
@@ -80,6 +80,18 @@ class Comparison:
     compared: tuple[ComparisonResult, ...]
     n_moved: int
     tally: FlipCounts
+
+
+def sides(store: Store, candidate: str, baseline: str) -> tuple[Side, Side]:
+    """What two names stand for, of stored runs or versions, each with the report of its run.
+
+    Raises:
+        SettingsError: as `find_pair` has it.
+    """
+    pair = find_pair(store.runs(), candidate, baseline)
+    reports = {run_id: stored_report(store, run_id) for run_id in {each.run.run_id for each in pair}}
+    ours, theirs = (Side(each, reports[each.run.run_id]) for each in pair)
+    return ours, theirs
 
 
 def compare(

@@ -10,6 +10,7 @@ from harness.decisions import Observations
 from harness.errors import SettingsError
 from harness.gate.evaluations.kinds import misfits
 from harness.gate.evaluations.score_table import ScoreTable
+from harness.gate.evaluations.slices import slices_again
 from harness.gate.history.runs import WeighedVersion
 from harness.records import Report, Verdict, kind_and_direction, kind_in_words, same_kind
 from harness.scoring.results import METRIC
@@ -172,6 +173,9 @@ def observed_again(
         margin_is_relative=entry.margin_is_relative,
         in_blocks=entry.in_blocks,
         is_exact=entry.is_exact,
+        slices=slices_again(entry, case_ids),
+        slice_margin=entry.slice_margin or 0.0,
+        slices_required=entry.slices_required,
     )
 
 

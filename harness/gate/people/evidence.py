@@ -139,7 +139,8 @@ def _of_evaluation(
     observed = [_observed(entry, sides) for entry in entries]
     # An equal share for each comparison, as `decided_after` has it: also for one whose scores lie elsewhere.
     n_checks = sum(
-        len(entry.checks) + (each.max_lost is not None) for entry, each in zip(entries, observed, strict=True)
+        len(entry.checks) * (1 + bool(entry.slices)) + (each.max_lost is not None)
+        for entry, each in zip(entries, observed, strict=True)
     )
     level, settling = whole * look.passing, whole * look.red / max(1, n_checks)
     found = {}

@@ -9,8 +9,9 @@ import numpy as np
 
 from harness.decisions import Observations, decide
 from harness.gate.evaluations.evaluation import Ending, Evaluation, EvaluationPlan
+from harness.gate.evaluations.slices import SlicePlan, case_slices
 from harness.gate.planning.calibration import GateShare, Wrong
-from harness.gate.planning.simulation import Shape, observed, sampled, true_means
+from harness.gate.planning.simulation import Shape, observed, sampled, true_means, uneven
 from harness.gate.sampling.ledger import Draws, Entry, Family, LookLedger
 from harness.gate.sampling.order import order_of
 from harness.records import Case, Role, Verdict, VerdictKind
@@ -170,6 +171,8 @@ class _Truth:
         while self.blocks < blocks:
             size = self.shape.cases if not self.blocks else max(1, round(_MORE_CASES * self.shape.cases))
             candidate, baseline = true_means(replace(self.shape, cases=size), self.drop, self.rng)
+            if self.shape.slices and self.drop == 0 and baseline is not None:
+                candidate = uneven(self.shape, baseline)
             self.candidate = np.concatenate([self.candidate, candidate])
             if baseline is not None:
                 self.baseline = np.concatenate([np.empty(0) if self.baseline is None else self.baseline, baseline])
@@ -307,8 +310,10 @@ def _evaluation(number: int, truth: _Truth, command: Command) -> Evaluation:
         requirement=None,
         design=design,  # type: ignore[arg-type]
         about=command.about or shape.about,  # type: ignore[arg-type]
+        slices=SlicePlan(("slice",), shape.margin) if shape.slices else None,
     )
-    cases = tuple(Case({"id": str(case)}) for case in range(len(truth.candidate)))
+    turns = max(1, shape.slices)
+    cases = tuple(Case({"id": str(case), "slice": str(case % turns)}) for case in range(len(truth.candidate)))
     return Evaluation(str(number), plan, cases, _no_body, _no_ending)
 
 
@@ -321,9 +326,16 @@ def _observed(truth: _Truth, evaluation: Evaluation, entry: Entry) -> Observatio
         generation = (entry.draws(role) or (0,))[0]
         n_samples = plan.samples if role == "candidate" else entry.baseline_samples or plan.samples
         found[role] = truth.scores(role, generation, n_samples)[rows]
-    shape = replace(truth.shape, margin=plan.margin, design=plan.design, about=plan.about, cases=len(rows))  # type: ignore[arg-type]
+    shape = replace(truth.shape, margin=plan.margin, design=plan.design, about=plan.about, cases=len(rows), slices=0)  # type: ignore[arg-type]
     scores = observed(shape, found["candidate"], found.get("baseline"), evaluation.id)
-    return replace(scores, stakes=None if entry.bets is None else entry.bets.stakes, max_lost=plan.max_lost)
+    return replace(
+        scores,
+        case_ids=tuple(evaluation.cases[number].id for number in order),
+        stakes=None if entry.bets is None else entry.bets.stakes,
+        max_lost=plan.max_lost,
+        slices=case_slices(plan.slices, evaluation.cases, entry.order(evaluation) or order, entry.horizon),
+        slice_margin=truth.shape.margin,
+    )
 
 
 def _no_body() -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions import Observations
+from harness.decisions.observations import CaseSlice
 from harness.scoring.results import METRIC
 from harness.statistics.arrays import FloatArray
 
@@ -58,6 +59,7 @@ class Shape:
     Attributes:
         threshold: what is required; None weighs against a baseline instead.
         about: the cases themselves, so that only what varies within them is left to chance, or cases like them.
+        slices: in how many slices the cases fall, by turns; 0 for none.
     """
 
     name: str = "evaluation"
@@ -68,6 +70,7 @@ class Shape:
     spread: ScoreSpread = field(default_factory=ScoreSpread)
     design: Literal["sequential", "fixed"] = "sequential"
     about: About = "population"
+    slices: int = 0
 
     @property
     def between_sd(self) -> float:
@@ -132,6 +135,22 @@ def moved(means: FloatArray, mean: float | FloatArray) -> FloatArray:
     return np.where(falls, lower, higher)
 
 
+def uneven(shape: Shape, means: FloatArray) -> FloatArray:
+    """The true means of the candidate's cases, (cases,), where slices differ as much as none may: every other one is
+    lower by the margin than the baseline with these means, and the rest are higher by as much.
+    """
+    found = means.copy()
+    for number in range(shape.slices):
+        own, sign = means[number :: shape.slices], -1 if number % 2 == 0 else 1
+        if shape.about == "suite":
+            found[number :: shape.slices] = moved(own, np.array(own.mean() + sign * shape.margin))
+        elif sign < 0:
+            found[number :: shape.slices] = own * (1 - shape.margin / shape.spread.mean)
+        else:
+            found[number :: shape.slices] = 1 - (1 - own) * (1 - shape.margin / (1 - shape.spread.mean))
+    return found
+
+
 def _case_means(mean: float, correlation: float, n: tuple[int, int], rng: np.random.Generator) -> FloatArray:
     """Beta-distributed means, of shape `n`."""
     if correlation <= 0 or not 0 < mean < 1:
@@ -182,4 +201,14 @@ def observed(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, n
         n_planned=shape.cases,
         about=shape.about,
         suite_size=shape.cases,
+        slices=slices_of(shape, len(candidate)),
+        slice_margin=shape.margin,
+    )
+
+
+def slices_of(shape: Shape, n_cases: int) -> tuple[CaseSlice, ...]:
+    """The slices of so many cases that are named by their numbers."""
+    members = (frozenset(map(str, range(number, n_cases, shape.slices))) for number in range(shape.slices))
+    return tuple(
+        CaseSlice("slice", str(number), each, len(each), len(each)) for number, each in enumerate(members) if each
     )

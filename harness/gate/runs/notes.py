@@ -38,6 +38,8 @@ def version_note(source: SampleSource) -> dict[str, Any]:
         "engine": version.settings.engine,
         "settings": _version_settings(version.settings),
     }
+    if version.places:
+        record["prompts"] = dict(version.places)
     if version.registered is not None:
         record["registered"] = {"name": version.registered.name, "version": version.registered.version}
         record["settings"]["weights"] = str(version.registered)

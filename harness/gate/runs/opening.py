@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings
 from harness.config.roles import baseline_name, candidate_name, judge_names
 from harness.decisions import later
-from harness.errors import SettingsError, StoreError, UsageError
+from harness.errors import SettingsError, StoreError
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.runs.players import Players
+from harness.gate.runs.prices import spending_of
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.seeds import seeds_in_words
 from harness.gate.runs.specification import specification
+from harness.gate.runs.versions import changed_versions, check_versions, version_notes
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
+from harness.gate.sampling.seen import keep_unseen
 from harness.models.engine import Capability, Engine
-from harness.models.engine_creation import check_version, create_engine, engine_key
+from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
 from harness.records import Role, Selection
-from harness.requests import Sampler, SampleSource, Spending
+from harness.requests import Sampler, SampleSource
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built
-from harness.stages.fixtures import fits
-from harness.stages.lineage import Lineages, StageContext
+from harness.stages.known_builds import KnownBuilds, knowing
+from harness.stages.lineage import Lineages, StageContext, can_have
 from harness.store import Store, new_run_id, store_url
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ class OpenRun:
     Attributes:
         told: what to tell before the first request, a line each: what looking again costs.
         soundness: says whether the store's file is sound, as soon as it was looked through.
+        evaluations: that were asked for, without the cases that a prompt was optimised on.
     """
 
     run: Run
@@ -89,6 +92,7 @@ class OpenRun:
     selection: Selection | None = None
     told: tuple[str, ...] = ()
     soundness: Soundness | None = None
+    evaluations: tuple[Evaluation, ...] = ()
 
     def problem(self, wait_s: float = 0.0) -> str | None:
         """What is wrong with the store's file, as far as it is known by now, or after a wait."""
@@ -137,15 +141,21 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     Raises:
         UsageError: whatever is wrong with any of them.
     """
+    names = _checked_names(settings, options)
     versions = {}
-    for name in _checked_names(settings, options):
-        made = built(settings, name, progress=progress, offline=options.offline)
-        versions[name] = load_version(made, settings.root, offline=options.offline)
+    with knowing(_known_builds(settings, options)) as known:
+        for name in names:
+            made = built(settings, name, progress=progress, offline=options.offline)
+            versions[name] = load_version(made, settings.root, offline=options.offline)
     engines = {} if options.offline else _engines(versions, settings)
+    asked = {"candidate": candidate_name(settings), "baseline": _against(settings, options)}
+    seen = {role: versions[name].settings.optimised_on for role, name in asked.items() if name is not None}
+    options = replace(options, evaluations=keep_unseen(options.evaluations, seen, settings.root))
     judging = versions if options.weighs_judges else _judges(settings, options)
     check_judges(tuple(judging), engines)
     store = Store.open(store_url(settings))
     try:
+        store.builds.add(known.noted)
         soundness = store.soundness()
         opened = replace(_assemble(settings, options, versions, engines, store), soundness=soundness)
         if (problem := opened.problem(_SOON_S)) is not None:
@@ -162,9 +172,22 @@ def check_run(settings: Settings, options: RunOptions, progress: BuildProgress =
     Raises:
         UsageError: whatever is wrong with any of them.
     """
-    for name in _checked_names(settings, options):
-        built(settings, name, progress=progress, offline=options.offline)
+    names = _checked_names(settings, options)
+    with knowing(_known_builds(settings, options)):
+        for name in names:
+            built(settings, name, progress=progress, offline=options.offline)
     Store.open(store_url(settings)).close()
+
+
+def _known_builds(settings: Settings, options: RunOptions) -> KnownBuilds:
+    """What the store knows of builds, where nothing may be built; a store that is not there knows nothing."""
+    if not options.offline:
+        return KnownBuilds()
+    try:
+        with Store.open(store_url(settings), readonly=True) as store:
+            return KnownBuilds(store.builds.contents(), is_offline=True)
+    except StoreError:
+        return KnownBuilds(is_offline=True)
 
 
 def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
@@ -175,10 +198,8 @@ def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
     against = _against(settings, options)
     names += [against] if against is not None else []
     names += _judges(settings, options)
-    for name in names if not options.offline else ():
-        check_version(settings.version(name), settings.root)
     if not options.offline:
-        check_prices(settings, names)
+        check_versions(settings, names)
     return names
 
 
@@ -204,7 +225,9 @@ def _assemble(
 ) -> OpenRun:
     candidate, baseline, judges = _sources(settings, options, versions, engines, store)
     spending = spending_of(settings, versions, options.elapsed_s)
-    sampler = Sampler(store, window=settings.concurrency, spending=spending)
+    sources = tuple(source for source in (candidate, baseline, *judges) if source is not None)
+    players = Players(settings, sources, store, is_fresh=options.fresh, is_offline=options.offline)
+    sampler = Sampler(store, window=settings.concurrency, spending=spending, find_source=players.find)
     now = time.time()
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     run_settings = RunSettings(
@@ -215,13 +238,17 @@ def _assemble(
         seed=settings.seed,
         review_url=settings.review_url,
         best_of=settings.best_of,
-        changed=partial(_changed, tuple(versions.values()), settings.root),
+        changed=partial(changed_versions, tuple(versions.values()), settings.root),
         root=settings.root,
+        notes=version_notes(*(source.version for source in (candidate, baseline, *judges) if source)),
         lineages=_lineages(settings, (candidate, baseline), store, sampler, is_offline=options.offline),
     )
     recording = options.recording
     described = specification(settings, candidate, recording or baseline, judges)
+    left_out = {each.id: each.left_out for each in options.evaluations if each.left_out}
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
+    if left_out:
+        described["left_out"] = left_out
     store.begin_run(run_settings.run_id, created, described)
     against: SampleSource | RecordedBaseline | None = baseline
     if recording is not None:
@@ -230,11 +257,11 @@ def _assemble(
     ledger = _enter(settings, options, (candidate, baseline), store, run_settings.run_id)
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     level = 1 - settings.confidence_level
-    told = looks_in_words(ledger, level)
+    told = [*(f"{name}: {words}" for name, words in left_out.items()), *looks_in_words(ledger, level)]
     if baseline is not None:
         looks = {name: entry.look for name, entry in ledger.items()}
         told += never_red(options.evaluations, looks, level) + seeds_in_words(options.evaluations, looks, level)
-    return OpenRun(run, store, created, options.selection, tuple(told))
+    return OpenRun(run, store, created, options.selection, tuple(told), evaluations=options.evaluations)
 
 
 def _lineages(
@@ -251,33 +278,15 @@ def _lineages(
     shared = StageContext(settings, sources=known, sampler=sampler, store=store, is_offline=is_offline)
     contexts = {}
     if baseline is not None:
+        name = baseline.version.name
         own = replace(shared, engine=baseline.engine, source=baseline, baseline=baseline.version)
-        contexts[baseline.version.name] = own
-    against = None if baseline is None else baseline.version
-    contexts[candidate.version.name] = replace(shared, engine=candidate.engine, source=candidate, baseline=against)
+        contexts[name] = replace(own, settings=settings.home(name))
+    against, name = None if baseline is None else baseline.version, candidate.version.name
+    own = replace(shared, engine=candidate.engine, source=candidate, baseline=against)
+    contexts[name] = replace(own, settings=settings.home(name))
     return Lineages(contexts)
 
 
-def _changed(versions: Sequence[Version], root: Path) -> list[str]:
-    """Which versions are not what they were: weights or answers that were written while they were asked.
-
-    What can't be read any more is no change: an engine has loaded it, or failed.
-    """
-    told = []
-    for version in versions:
-        with suppress(UsageError, OSError):
-            now = load_version(version.settings, root, offline=True).fingerprint
-            if now != version.fingerprint:
-                old = version.fingerprint[:_DIGITS]
-                told.append(
-                    f"version {version.name!r} changed while it was sampled: its fingerprint was {old} and is "
-                    f"{now[:_DIGITS]}. Nobody can tell which of the two gave the samples of this run; run again, and "
-                    f"remove them with steelyard store prune --version {old}"
-                )
-    return told
-
-
-_DIGITS = 12
 _SOON_S = 0.2
 """How long the first sample waits for what is known of the store's file: that of most is looked through by then."""
 
@@ -296,8 +305,9 @@ def _enter(
     if recording is not None:
         against = recording.version.fingerprint
     required = (each for each in options.evaluations if each.plan.threshold is not None or against)
-    is_corpus = not answers(candidate.version.settings)
-    asked = [each for each in required if not each.is_part and fits(each.taken, is_corpus=is_corpus)]
+    version = candidate.version.settings
+    required = (each for each in required if each.cases and not each.is_part)
+    asked = [each for each in required if can_have(settings, version, each.taken)]
     if not asked:
         return {}
     ages = [each.version.settings.max_age_s for each in sources if each is not None]
@@ -369,31 +379,3 @@ def _first_index(candidate: Version, recording: Recording | None) -> int:
     """Where the candidate's draws begin: those that were recorded of this very version are not drawn again."""
     is_same = recording is not None and recording.version.fingerprint == candidate.fingerprint
     return BASELINE_FIRST_INDEX if is_same and recording is not None and recording.first_index == 0 else 0
-
-
-def check_prices(settings: Settings, names: Iterable[str]) -> None:
-    """Refuse a version that would be asked at a price that is not known, where cost is bounded.
-
-    Raises:
-        SettingsError: saying what to write.
-    """
-    if settings.max_cost is None:
-        return
-    for name in names:
-        if name not in settings.corpora and settings.version(name).price is None:
-            raise SettingsError(
-                f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
-                f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in {settings.table(name)}; "
-                "{ input = 0, output = 0 } for one that costs nothing."
-            )
-
-
-def spending_of(settings: Settings, versions: Mapping[str, Version], elapsed_s: float) -> Spending:
-    """What counts a run's spending, and bounds it.
-
-    Args:
-        versions: that may be asked.
-        elapsed_s: seconds that the session is old.
-    """
-    prices = {name: version.settings.price for name, version in versions.items()}
-    return Spending(settings.limits, prices, elapsed_s=elapsed_s)

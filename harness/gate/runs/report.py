@@ -10,8 +10,10 @@ from harness.config.roles import baseline_name, candidate_name
 from harness.decisions import worst
 from harness.errors import UsageError
 from harness.gate.runs.opening import OpenRun, RunOptions
+from harness.gate.runs.run import Run
+from harness.models.spec import engine_spec
 from harness.models.version import fingerprint_here
-from harness.records import Report, Usage, Verdict, VerdictKind, VersionRef
+from harness.records import Report, StoredAnswers, Usage, Verdict, VerdictKind, VersionRef
 from harness.stages.building import found
 from harness.store import new_run_id
 
@@ -38,7 +40,19 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         selection=opened.selection,
         best_of=run.settings.best_of,
         skipped=run.all_skipped,
+        notes=run.settings.notes,
+        from_store=_from_store(run),
     )
+
+
+def _from_store(run: Run) -> StoredAnswers | None:
+    """What is told of the candidate's answers where all came from the store."""
+    origins, settings = run.sampler.origins(run.candidate), run.candidate.version.settings
+    if origins.n_drawn or origins.oldest is None or origins.newest is None:
+        return None
+    is_endpoint = engine_spec(settings.engine).is_endpoint(settings.engine_options)
+    days = (time.strftime("%Y-%m-%d", time.gmtime(at)) for at in (origins.oldest, origins.newest))
+    return StoredAnswers("endpoint" if is_endpoint else "model", *days)
 
 
 def report_of_nothing(settings: Settings, options: RunOptions) -> Report:

@@ -19,13 +19,12 @@ from harness.gate.people.verdicts import SpendingLevels, review_verdicts
 from harness.gate.runs.answering import check_answers
 from harness.gate.runs.operations import flops_spent
 from harness.gate.runs.run_settings import RunSettings
+from harness.gate.runs.specification import version_reference
 from harness.gate.sampling.blocks import BlockRoom, others_done
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.feeding import Feeder
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
-from harness.models.corpus.spec import N_DOCUMENTS
-from harness.models.version import answers
 from harness.records import Change, Role, ScoreRow, SkippedEvaluation, Usage, Verdict, VersionRef
 from harness.requests import Sampler, SampleSource
 from harness.store import Store
@@ -82,7 +81,8 @@ class Run:
 
     def start(self, evaluation: Evaluation) -> None:
         """Begin to sample an evaluation; returns at once."""
-        self._collector(evaluation)
+        if evaluation.cases:
+            self._collector(evaluation)
         if evaluation.plan.blocks is not None:
             self._measuring.add(evaluation.id)
         task = asyncio.get_running_loop().create_task(self._sample(evaluation))
@@ -97,7 +97,15 @@ class Run:
             return
         if evaluation.plan.blocks is not None and not await self._measure(evaluation):
             return
-        await self._feeder.feed(self._collectors[evaluation.id])
+        collector = self._collectors[evaluation.id]
+        await self._feeder.feed(collector)
+        if collector.lack:
+            self._skip(evaluation, collector.lack)
+
+    def _skip(self, evaluation: Evaluation, why: str) -> None:
+        """Leave an evaluation out: the candidate was made without what it asks about."""
+        self._skipped[evaluation.id] = why
+        del self._collectors[evaluation.id]
 
     async def _measure(self, evaluation: Evaluation) -> bool:
         """Whether the blocks of an evaluation are measured, after all that asks models has come to its end."""
@@ -121,6 +129,9 @@ class Run:
 
         A baseline that has no such thing is left out of the evaluation; without the candidate's it is skipped.
         """
+        if not evaluation.cases:
+            self._skipped[evaluation.id] = evaluation.left_out
+            return False
         made: dict[Role, Mapping[str, object]] = {}
         collector = self._collectors[evaluation.id]
         against = None if self.baseline is None else self.baseline.version
@@ -133,8 +144,7 @@ class Run:
                         made[role] = await self.settings.lineages.take(evaluation.stages, source.version)
                     except NotInLineageError as error:
                         if role == "candidate":
-                            self._skipped[evaluation.id] = error.advice
-                            del self._collectors[evaluation.id]
+                            self._skip(evaluation, error.advice)
                             return False
                         collector = self._collector(evaluation, alone_because=str(error))
         except TimeoutError:
@@ -352,9 +362,9 @@ class Run:
         )
 
     def _flops(self) -> dict[str, float | None]:
-        sources = [self.candidate, *([self.baseline] if self.baseline else []), *self.judges]
+        sources = (self.candidate, self.baseline, *self.judges, *self.sampler.named.values())
         spent, root = self.sampler.spending.tokens, self.settings.root
-        return flops_spent((source.version for source in sources), spent, root)
+        return flops_spent((source.version for source in sources if source is not None), spent, root)
 
     def duration_s(self, evaluation_id: str) -> float:
         """Seconds from the start of an evaluation's samples to the last of them."""
@@ -364,12 +374,12 @@ class Run:
     def references(self) -> tuple[VersionRef, VersionRef | None]:
         """Candidate and baseline as a report names them."""
         if self._recorded is not None:
-            return _reference(self.candidate), self._recorded.recording.reference
-        return _reference(self.candidate), None if self.baseline is None else _reference(self.baseline)
+            return version_reference(self.candidate), self._recorded.recording.reference
+        return version_reference(self.candidate), None if self.baseline is None else version_reference(self.baseline)
 
     def judge_references(self) -> tuple[VersionRef, ...]:
         """The judges as a report names them."""
-        return tuple(map(_reference, self.judges))
+        return tuple(map(version_reference, self.judges))
 
     async def close(self) -> None:
         """Cancel what is under way, keep what was completed, also when this is cancelled."""
@@ -386,11 +396,3 @@ class Run:
                 await self.sampler.close()
             finally:
                 self.flush()
-
-
-def _reference(source: SampleSource) -> VersionRef:
-    version, engine = source.version, source.engine
-    if not answers(version.settings):
-        return VersionRef(version.name, version.fingerprint, n_documents=version.settings.engine_options[N_DOCUMENTS])
-    model = version.settings.engine_options.get("model")
-    return VersionRef(version.name, version.fingerprint, model, () if engine is None else tuple(engine.answered_as))

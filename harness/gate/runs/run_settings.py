@@ -18,8 +18,8 @@ class RunSettings:
     cases. `review_url` is the address of the review queue, where the settings have one. `best_of` is how many
     candidates were tried. `ledger` says which look at the candidate this is, by evaluation; one that is not in it is
     looked at this once. `changed` tells which versions are not what they were when the run began, a sentence each.
-    `root` is the folder that relative paths of weights start from. `lineages` makes what bodies take of a version
-    beside its answers.
+    `notes` are sentences on the versions that a reader must know. `root` is the folder that relative paths of weights
+    start from. `lineages` makes what bodies take of a version beside its answers.
     """
 
     run_id: str
@@ -31,5 +31,6 @@ class RunSettings:
     best_of: int = 1
     ledger: Mapping[str, Entry] = field(default_factory=dict)
     changed: Callable[[], Sequence[str]] = tuple
+    notes: tuple[str, ...] = ()
     root: Path = Path()
     lineages: Lineages = field(default_factory=lambda: Lineages({}))

@@ -1,4 +1,6 @@
-"""The specification of a run in the store: versions, settings and environment, for those who read it later."""
+"""The specification of a run in the store: versions, settings and environment, for those who read it later; and
+a version as the report names it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ from harness.config import Settings
 from harness.config.environment import version_of
 from harness.gate.baselines.recording import Recording
 from harness.gate.runs.notes import settings_note, version_note
+from harness.models.corpus.spec import N_DOCUMENTS
 from harness.models.spec import engine_spec
+from harness.models.version import answers
+from harness.records import VersionRef
 from harness.requests import SampleSource
 
 
@@ -92,3 +97,16 @@ def _gpus() -> list[str]:
             continue
         found += [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
     return found
+
+
+def version_reference(source: SampleSource) -> VersionRef:
+    """A version as the report names it, with what its engine has told so far."""
+    version, engine = source.version, source.engine
+    commit = version.settings.commit
+    if not answers(version.settings):
+        n_documents = version.settings.engine_options[N_DOCUMENTS]
+        return VersionRef(version.name, version.fingerprint, n_documents=n_documents, commit=commit)
+    model = version.settings.engine_options.get("model")
+    printed = getattr(engine, "printed_lines", 0)
+    answered_as = () if engine is None else tuple(engine.answered_as)
+    return VersionRef(version.name, version.fingerprint, model, answered_as, commit=commit, printed_lines=printed)

@@ -27,6 +27,7 @@ _IN_WORDS = {
     "best_of": "best of {0} → of {1}",
     "aim": "aim {0} → {1}",
     "scale": "margin in {0} → in {1}",
+    "slices": "slices {0} → {1}",
 }
 
 
@@ -47,6 +48,7 @@ class Bets:
         horizon: how many units there were to be at most.
         aim: "lower" or "same", where the marker says so; "" elsewhere.
         scale: "per cent" for a margin that is a share of the baseline's figure; "" for one in the unit.
+        slices: the fields that they are of, and the number of values of each; "" for none.
         cases: a digest of each case, in the order of the evaluation's draws.
     """
 
@@ -69,6 +71,7 @@ class Bets:
     rule: int = RULE
     aim: str = ""
     scale: str = ""
+    slices: str = ""
 
     @property
     def stakes(self) -> Stakes:
@@ -82,7 +85,7 @@ class Bets:
 
 def bets_of(plain: Mapping[str, Any]) -> Bets | None:
     """The bets that `plain` wrote; None for those of a rule whose bets had other parts."""
-    names, plain = {field.name for field in fields(Bets)}, {"aim": "", "scale": "", **plain}
+    names, plain = {field.name for field in fields(Bets)}, {"aim": "", "scale": "", "slices": "", **plain}
     text = plain.get("cases")
     if not names <= set(plain) or not isinstance(text, str) or not _are_of_their_kinds(plain):
         return None
@@ -95,7 +98,7 @@ _TEXTS = ("about", "per", "cluster", "design", "draws", "recorded")
 
 def _are_of_their_kinds(plain: Mapping[str, Any]) -> bool:
     """True for what `plain` can have written: a store may be edited, or damaged."""
-    texts = all(isinstance(plain[name], str) for name in (*_TEXTS, "aim", "scale"))
+    texts = all(isinstance(plain[name], str) for name in (*_TEXTS, "aim", "scale", "slices"))
     numbers = all(isinstance(plain[name], int | float) for name in ("samples", "confidence_level", "margin", "horizon"))
     return texts and numbers and re.fullmatch(r"((candidate|baseline)=\d+(,\d+)*(;|$))*", plain["draws"]) is not None
 

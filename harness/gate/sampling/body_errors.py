@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.errors import CapabilityError, EngineError, MissingSampleError, UnreachableError, UnstorableError
+from harness.errors import (
+    CapabilityError,
+    EngineError,
+    MissingSampleError,
+    NotInLineageError,
+    UnreachableError,
+    UnstorableError,
+)
 from harness.gate.evaluations.exceptions import describe, raised_at, user_frames
 from harness.records import Role
 from harness.statistics.arrays import FloatArray
@@ -90,18 +97,22 @@ class BodyErrors:
     Attributes:
         is_hopeless: whether more cases can't help: the body or the store is broken, the endpoint was given up, or an
             engine can't do what is asked of it.
+        lacking: the errors that say that a version was made without what the body asks about.
     """
 
     def __init__(self) -> None:
         self._errors: dict[str, _ErrorGroup] = {}
         self._missing: Counter[int] = Counter()
         self.is_hopeless = False
+        self.lacking: list[NotInLineageError] = []
 
     def add(self, step: int, error: BaseException) -> None:
         """Take in what ended a body of a step."""
         if isinstance(error, MissingSampleError):
             self._missing[step] += 1
             return
+        if isinstance(error, NotInLineageError):
+            self.lacking.append(error)
         is_final = isinstance(error, UnreachableError | CapabilityError)
         if is_final or not isinstance(error, EngineError | UnstorableError):
             self.is_hopeless = True

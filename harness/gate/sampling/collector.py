@@ -18,6 +18,7 @@ from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, chang
 from harness.gate.evaluations.exceptions import describe
 from harness.gate.evaluations.kinds import against_aim, aimed, misfits, two_kinds, without_ratio
 from harness.gate.evaluations.score_table import ScoreTable, failed_measure
+from harness.gate.evaluations.slices import case_slices
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.gate.sampling.judges import CountedBodies, Judges
@@ -68,6 +69,8 @@ class Collector:
         self._positions = {case: position for position, case in enumerate(order.cases)}
         self._left = [sum(1 for role in self.roles for _ in order.bodies(step, role)) for step in range(order.n_steps)]
         self.entry = entry
+        drawn = entry.order(evaluation) or order.cases
+        self._slices = case_slices(evaluation.plan.slices, evaluation.cases, drawn, entry.horizon)
         self._upto: int | None = None
         self._numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
         self._tables = {role: ScoreTable(self._numbers, order.n_of(role)) for role in self.roles}
@@ -226,6 +229,12 @@ class Collector:
         self._tables[role].put(metric, case, sample, reading.value)
 
     @property
+    def lack(self) -> str:
+        """What the versions were made without, where every body says so; else "". Then there is nothing to weigh."""
+        lacking = self._tally.lacking
+        return lacking[0].advice if lacking and len(lacking) == self.done else ""
+
+    @property
     def is_hopeless(self) -> bool:
         """True where more cases can't help: the body itself is broken, or the endpoint was given up."""
         return self._tally.is_hopeless
@@ -261,7 +270,14 @@ class Collector:
             errors = [NOTHING_ASKED]
         if not errors and self.complete >= end:
             errors = missing_metrics(cut, int(self._left_out[rows].sum()))
-        return [self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items()]
+        return [self._sliced(self._observed(metric, by_role, rows, errors)) for metric, by_role in cut.items()]
+
+    def _sliced(self, observed: Observations) -> Observations:
+        """The same with the slices that the marker asks for."""
+        plan = self.evaluation.plan.slices
+        if plan is None:
+            return observed
+        return replace(observed, slices=self._slices, slice_margin=plan.margin, slices_required=plan.required)
 
     def _counted(self) -> tuple[list[int], int]:
         """The cases and the number of samples that count; those of a whole fixed design as the file has them."""
@@ -346,8 +362,10 @@ class Collector:
         return self._judges.summaries(counted, confidence_level)
 
     def described(self, verdict: Verdict) -> Verdict:
-        """The verdict with digests of its cases, by which a later run knows them again."""
-        return with_contents(verdict, self.evaluation.cases, self._asked)
+        """The verdict with digests of its cases, by which a later run knows them again, and what was left out."""
+        told = with_contents(verdict, self.evaluation.cases, self._asked)
+        left_out = self.evaluation.left_out
+        return replace(told, reason=f"{told.reason}; {left_out}") if left_out else told
 
     def with_aggregates(self, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
         """The verdicts of all metrics, the figures over all cases beside the first of them."""

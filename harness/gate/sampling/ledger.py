@@ -10,6 +10,7 @@ from typing import Protocol
 from harness.decisions import Look, look_at, share_of
 from harness.decisions.looks import ADDED_LATER, ordinal
 from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.evaluations.slices import slices_in_words
 from harness.gate.sampling.bets import Bets, bets_of, case_digests, gone_on
 from harness.gate.sampling.order import draw_order, most_samples
 from harness.records import Role
@@ -39,6 +40,11 @@ class Entry:
     def baseline_samples(self) -> int | None:
         """The number of samples of a case that the baseline has; None for as many as the candidate."""
         return None if self.bets is None else self.bets.baseline_samples
+
+    @property
+    def horizon(self) -> int:
+        """The most cases that there were to be at the first look; 0 where not known."""
+        return 0 if self.bets is None else self.bets.horizon
 
     def order(self, evaluation: Evaluation) -> list[int] | None:
         """The numbers of the cases in the order in which they are drawn; None for the order of the run's own seed."""
@@ -224,6 +230,7 @@ class LookLedger:
             cases=tuple(digests[number] for number in order),
             aim=plan.aim if plan.aim in ("lower", "same") else "",
             scale="per cent" if plan.margin_is_relative else "",
+            slices=slices_in_words(plan.slices, evaluation.cases),
         )
 
 

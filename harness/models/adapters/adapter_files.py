@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError, choices
-from harness.models.files.content_hash import files_hash
+from harness.models.files.content_hash import KNOWN, files_hash
 from harness.models.files.safetensors_file import read_safetensors
 
 CONFIG = "adapter_config.json"
@@ -118,6 +118,15 @@ def matrix_shapes(weights: Path) -> dict[str, Shape]:
     if embedding in shapes:
         shapes.setdefault(head, shapes[embedding])
     return shapes
+
+
+def adapter_digest(adapter: str) -> str:
+    """What identifies an adapter: by its folder, or as it is known without one.
+
+    Raises:
+        SettingsError: the folder holds none.
+    """
+    return adapter.removeprefix(KNOWN) if adapter.startswith(KNOWN) else read_adapter(Path(adapter)).digest
 
 
 def check_fits(adapter: AdapterFiles, weights: Path, digest: str, name: str) -> None:

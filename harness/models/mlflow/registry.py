@@ -82,7 +82,9 @@ def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> t
     except MlflowError as error:
         raise SettingsError(f"weights = {weights!r}: {error}{_offline_hint(asked) if offline else ''}") from None
     if "unknown" in found:
-        raise SettingsError(_unknown(found, asked, weights, without_credentials(settings.registry)))
+        raise SettingsError(
+            unknown_in_words(found, asked, f"weights = {weights!r}", without_credentials(settings.registry), "model")
+        )
     registered = RegisteredModel(found["name"], found["version"])
     _note(settings.registry, registered, Path(found["path"]))
     return _placed(settings, Path(found["path"])), registered
@@ -142,22 +144,30 @@ def set_alias(registry: str, registered: RegisteredModel, alias: str, tags: Mapp
         process.ask(registry, question, _ALIAS_S)
 
 
-def _unknown(found: Mapping[str, Any], asked: Mapping[str, str | None], weights: str, registry: str) -> str:
-    """Say what the registry has instead of what was asked for."""
+def unknown_in_words(
+    found: Mapping[str, Any], asked: Mapping[str, str | None], given: str, registry: str, what: str
+) -> str:
+    """Say what the registry has instead of what was asked for.
+
+    Args:
+        found: what the registry's answer says is unknown: "name", "version" or "alias", with those that are known.
+        asked: for a name, and a version or an alias.
+        given: the setting that asks.
+        registry: its address, without a password.
+        what: is looked for: "model" or "prompt".
+    """
     kind, known = found["unknown"], found["known"]
     named = asked[kind] or ""
     there = f"The registry {registry}" if kind == "name" else f"{asked['name']!r}"
+    singular = what if kind == "name" else kind
+    plural = f"{singular}es" if singular.endswith("s") else f"{singular}s"
     if not known:
-        first = f" To give it the first: pytest … --baseline none --promote {named}." if kind == "alias" else ""
-        return f"weights = {weights!r}: {there} has no {_PLURALS[kind]}.{first}"
+        is_promoted = kind == "alias" and what == "model"
+        first = f" To give it the first: pytest … --baseline none --promote {named}." if is_promoted else ""
+        return f"{given}: {there} has no {plural}.{first}"
     return (
-        f"weights = {weights!r}: {there} has no {_SINGULARS[kind]} {named!r}. "
-        f"{_PLURALS[kind].capitalize()}: {_listed(nearest_first(named, known))}."
+        f"{given}: {there} has no {singular} {named!r}. {plural.capitalize()}: {_listed(nearest_first(named, known))}."
     )
-
-
-_SINGULARS = {"name": "model", "version": "version", "alias": "alias"}
-_PLURALS = {"name": "models", "version": "versions", "alias": "aliases"}
 
 
 def nearest_first(text: str, known: Sequence[str]) -> list[str]:

@@ -10,7 +10,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.config import child_environment
@@ -19,30 +20,45 @@ from harness.models.processes.frames import encode_frame, receive_frame
 
 _log = logging.getLogger(__name__)
 _LAST_LINES = 20
+_LONGEST_LINE = 1_000
 _LINE_BYTES = 1 << 20
 _GRACE_S = 5.0
 
 
 class ChildProcess:
-    """Starts a module of Steelyard in a process of its own and passes requests to it.
+    """Starts a module of Steelyard, or a command that keeps its protocol, in a process of its own and passes requests
+    to it.
 
     The process is a session of its own, so that Ctrl-C in the terminal reaches the parent alone, and it ends when its
     standard input closes, which also happens when the parent is killed.
 
     Args:
         name: in messages.
+        module: of Steelyard, or the command.
         told: called with what it tells of its work; else that is logged.
+        folder: that it works in; None for that of this process.
+
+    Attributes:
+        printed_lines: lines that it has printed so far.
     """
 
-    def __init__(self, name: str, module: str, told: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        module: str | Sequence[str],
+        told: Callable[[str], None] | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self._name = name
-        self._module = module
+        self._command = (sys.executable, "-P", "-m", module) if isinstance(module, str) else tuple(module)
         self._told = told or self._log
+        self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._ids = itertools.count()
         self._lines: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
+        self.printed_lines = 0
         self._failure: SettingsError | EngineError | None = None
         self._ready: asyncio.Future[dict[str, Any]] | None = None
 
@@ -51,25 +67,45 @@ class ChildProcess:
         """The process's id, or None before the start."""
         return self._process.pid if self._process else None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, or could not start."""
+        return self._failure is not None
+
+    @property
+    def n_pending(self) -> int:
+        """Requests that wait for their answers."""
+        return len(self._pending)
+
+    @property
+    def last_lines(self) -> str:
+        """What it printed last, indented; "" where it printed nothing."""
+        return "".join(f"\n  {line}" for line in self._lines)
+
     async def start(self, message: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
         """Start the process, hand it its first message, and give what it says of itself once it is ready.
 
         Raises:
             SettingsError, EngineError: it could not start; with its own message or its last lines.
         """
+        await self._spawn(environment)
+        assert self._ready is not None
+        self._write(message)
+        return await self._ready
+
+    async def _spawn(self, environment: Mapping[str, str]) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", self._module),
+            *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            cwd=self._folder,
             env=child_environment(environment),
             start_new_session=True,
             limit=_LINE_BYTES,
         )
         self._ready = asyncio.get_running_loop().create_future()
         self._tasks = [asyncio.create_task(self._read_answers()), asyncio.create_task(self._read_lines())]
-        self._write(message)
-        return await self._ready
 
     async def ask(self, message: dict[str, Any]) -> dict[str, Any]:
         """Send a request and wait for its answer.
@@ -90,7 +126,7 @@ class ChildProcess:
             return answer
         except asyncio.CancelledError:
             if not self._failure:
-                self._write({"cancel": request_id})
+                self._give_up(request_id)
             raise
         finally:
             self._pending.pop(request_id, None)
@@ -114,26 +150,47 @@ class ChildProcess:
         await process.wait()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def kill(self, error: EngineError) -> None:
+        """End the process by force; all that waits for it ends with this error."""
+        self._failure = self._failure or error
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _give_up(self, request_id: int) -> None:
+        self._write({"cancel": request_id})
+
     def _write(self, message: dict[str, Any]) -> None:
         """Hand the message to the pipe. Requests are small; the window of the sampler bounds how many wait."""
         if self._process and self._process.stdin and not self._process.stdin.is_closing():
-            self._process.stdin.write(encode_frame(message))
+            self._process.stdin.write(self._encoded(message))
+
+    def _encoded(self, message: dict[str, Any]) -> bytes:
+        return encode_frame(message)
+
+    async def _receive(self, stream: asyncio.StreamReader) -> dict[str, Any] | None:
+        return await receive_frame(stream)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        """Take a message of the process in."""
+        assert self._ready is not None
+        if "log" in message:
+            self._told(message["log"])
+        elif "ready" in message:
+            self._ready.set_result(message["ready"])
+        elif "failed" in message:
+            kind = SettingsError if message.get("settings") else EngineError
+            self._failure = kind(f"{self._name} could not start: {message['failed']}")
+        elif (future := self._pending.get(message["id"])) and not future.done():
+            future.set_result(message)
 
     async def _read_answers(self) -> None:
         process = self._process
         assert process is not None
         assert process.stdout is not None
         assert self._ready is not None
-        while (message := await receive_frame(process.stdout)) is not None:
-            if "log" in message:
-                self._told(message["log"])
-            elif "ready" in message:
-                self._ready.set_result(message["ready"])
-            elif "failed" in message:
-                kind = SettingsError if message.get("settings") else EngineError
-                self._failure = kind(f"{self._name} could not start: {message['failed']}")
-            elif (future := self._pending.get(message["id"])) and not future.done():
-                future.set_result(message)
+        while (message := await self._receive(process.stdout)) is not None:
+            self._take(message)
         code = await process.wait()
         await asyncio.wait([self._tasks[1]], timeout=1)
         failure = self._failure or EngineError(f"{self._name}: {self._how_it_ended(code)}")
@@ -151,9 +208,13 @@ class ChildProcess:
         assert stream is not None
         while block := await stream.read(1 << 16):
             for line in block.decode("utf-8", "replace").splitlines():
-                if line.strip():
-                    self._lines.append(line.rstrip())
-                    _log.debug("%s: %s", self._name, line)
+                self._printed(line)
+
+    def _printed(self, line: str) -> None:
+        if line.strip():
+            self.printed_lines += 1
+            self._lines.append(line.rstrip()[:_LONGEST_LINE])
+            _log.debug("%s: %s", self._name, line)
 
     def _how_it_ended(self, code: int) -> str:
         if code == -signal.SIGKILL:
@@ -162,7 +223,7 @@ class ChildProcess:
             cause = f"was ended by signal {-code} ({signal.Signals(-code).name})"
         else:
             cause = f"ended with exit code {code}"
-        last = "".join(f"\n  {line}" for line in self._lines)
+        last = self.last_lines
         return f"its process {cause}.{' Its last lines:' + last if last else ''}"
 
 

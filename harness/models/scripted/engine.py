@@ -23,6 +23,7 @@ from harness.models.engine import Capability
 from harness.models.scripted.script import Outcomes, load_script
 from harness.models.stops import before_stop, stops
 from harness.records import Request, Sample, TokenLogprob
+from harness.records.tool_calls import calls_written
 
 LEAST_LOGLIKELIHOOD = -100.0
 """Log probability of a continuation that the table does not hold; finite, so that means stay numbers."""
@@ -39,7 +40,8 @@ class ScriptedEngine:
 
     The table is looked up by the raw prompt of a request, or the text of its last user message, exactly; what is
     weighed from its first token stands under the empty prompt. At temperature 0 the answer is the most probable one.
-    With a schema the answer must be JSON. The table's probabilities are those of every other temperature.
+    With a schema the answer must be JSON. The table's probabilities are those of every other temperature. Where it is
+    given tools, an answer such as `tool call: look_up({"city": "Lima"})` is a call, and what a tool gave is looked up.
 
     Args:
         name: shown in messages.
@@ -49,7 +51,7 @@ class ScriptedEngine:
 
     def __init__(self, name: str, options: Mapping[str, Any], root: Path) -> None:
         self.name = name
-        self.capabilities = frozenset(Capability) - {Capability.TOOLS, Capability.PROMPT_LOGPROBS}
+        self.capabilities = frozenset(Capability) - {Capability.PROMPT_LOGPROBS}
         self.device: str | None = None
         self.batch_size: int | None = None
         self.http_requests = 0
@@ -112,6 +114,9 @@ class ScriptedEngine:
             text, words, finish_reason = "".join(_WORD.findall(text)[:limit]), limit, "length"
         if request.schema is not None:
             self._check_json(text)
+        called = calls_written(text) if request.tools else ()
+        if called:
+            text, finish_reason = "", "tool_calls"
         return Sample(
             text=text,
             index=index,
@@ -119,6 +124,7 @@ class ScriptedEngine:
             prompt_tokens=prompt_tokens,
             completion_tokens=words,
             latency_s=self._script.latency_s,
+            tool_calls=tuple({"id": f"call-{index}-{n}", **call} for n, call in enumerate(called)) or None,
             logprobs=None if request.logprobs is None else _logprobs(outcomes, position, len(text), request.logprobs),
         )
 
@@ -179,8 +185,9 @@ def _prompt(request: Request) -> str:
     """What is looked up in the table."""
     if request.prompt is not None:
         return request.prompt
+    wanted = ("user", "tool") if request.tools else ("user",)
     for message in reversed(request.messages):
-        if message.get("role") == "user":
+        if message.get("role") in wanted:
             return _text(message.get("content"))
     return ""
 

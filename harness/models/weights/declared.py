@@ -48,10 +48,10 @@ def identity(options: Mapping[str, Any], root: Path, packages: Iterable[str]) ->
     Raises:
         UsageError: weights that are not there.
     """
-    from harness.models.adapters.adapter_files import read_adapter
+    from harness.models.adapters.adapter_files import adapter_digest
     from harness.models.weights.weights import weights_digest
 
-    beside = {"adapter": read_adapter(Path(options["adapter"])).digest} if "adapter" in options else {}
+    beside = {"adapter": adapter_digest(options["adapter"])} if "adapter" in options else {}
     return {
         **beside,
         "weights": weights_digest(options, root),

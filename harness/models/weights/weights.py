@@ -23,7 +23,7 @@ from harness.config.environment import version_of
 from harness.config.versions import BUILT, WEIGHTS_FORMS
 from harness.errors import SettingsError
 from harness.models.adapters import adapter_files, merging
-from harness.models.files.content_hash import file_hash, files_hash, text_hash
+from harness.models.files.content_hash import KNOWN, file_hash, files_hash, text_hash
 from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.gguf_header import gguf_settings, is_gguf
 from harness.models.weights.turns import loading_turn
@@ -182,6 +182,19 @@ def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
 
 def _base_digest(options: Mapping[str, Any], root: Path) -> str:
     """The digest without a replaced tokenizer; names the folder in the cache."""
+    content = _content_of_source(options, root)
+    if options.get("merged"):
+        digests = [adapter_files.adapter_digest(each) for each in options["merged"]]
+        content += ["merged", *digests, merging.RECIPE, version_of("peft") or ""]
+    if "quantized" in options:
+        content += ["quantized", options["quantized"], quantization.RECIPE, version_of("compressed-tensors") or ""]
+    return text_hash(*content)
+
+
+def _content_of_source(options: Mapping[str, Any], root: Path) -> list[str]:
+    """The content of the weights that the settings name, without the layers that are left out."""
+    if options["weights"].startswith(KNOWN) and "drop_layers" not in options:
+        return ["folder", options["weights"].removeprefix(KNOWN)]
     source = _source(options["weights"], root)
     if source.is_gguf:
         recipe = conversion.recipe(_gguf_settings(source, options))
@@ -189,16 +202,14 @@ def _base_digest(options: Mapping[str, Any], root: Path) -> str:
     elif source.commit:
         content = ["hub", options["weights"], source.commit]
     else:
-        content = ["folder", files_hash(source.path, _files(source.path, lambda name: Path(name).suffix in _LOADED))]
+        content = ["folder", folder_content(source.path)]
     dropped = _dropped_layers(options, source)
-    if dropped:
-        content += ["drop_layers", str(list(dropped)), layers.RECIPE]
-    if options.get("merged"):
-        digests = [adapter_files.read_adapter(Path(each)).digest for each in options["merged"]]
-        content += ["merged", *digests, merging.RECIPE, version_of("peft") or ""]
-    if "quantized" in options:
-        content += ["quantized", options["quantized"], quantization.RECIPE, version_of("compressed-tensors") or ""]
-    return text_hash(*content)
+    return [*content, "drop_layers", str(list(dropped)), layers.RECIPE] if dropped else content
+
+
+def folder_content(folder: Path) -> str:
+    """The digest of the files in a folder of weights that an engine loads."""
+    return files_hash(folder, _files(folder, lambda name: Path(name).suffix in _LOADED))
 
 
 def _dropped_layers(options: Mapping[str, Any], source: WeightsSource) -> tuple[int, ...]:
@@ -232,6 +243,11 @@ def _source(weights: str, root: Path) -> WeightsSource:
     scheme, colon, rest = weights.partition(":")
     if colon and scheme == "package":
         return WeightsSource(_in_package(rest, weights))
+    if weights.startswith(KNOWN):
+        raise SettingsError(
+            "The weights that the stored samples are of are not on this machine any more; without --offline, or by "
+            "`steelyard build`, they are built again."
+        )
     if weights.startswith(BUILT):
         raise SettingsError(f"{rest} is not built here: `steelyard build {rest}` does that.")
     if colon and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):

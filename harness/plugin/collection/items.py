@@ -101,13 +101,14 @@ class Collection:
     def _may_run(self, item: pytest.Function) -> bool:
         """Whether an evaluation can be run for what is under test, a model or a corpus."""
         from harness.config.roles import candidate_name
-        from harness.stages.fixtures import fits
+        from harness.stages.lineage import can_have
 
         mark = item.get_closest_marker("evaluation")
         keywords = {} if mark is None else mark.kwargs
         asks = "task" in keywords or keywords.get("weighs") == "judge"
         taken = _wanted(item) | (frozenset({"model"}) if asks else frozenset())
-        return fits(taken, is_corpus=candidate_name(self.settings) in self.settings.corpora)
+        name = candidate_name(self.settings)
+        return can_have(self.settings.home(name), self.settings.version(name), taken)
 
     def _noted(self) -> dict[str, Any]:
         """What the store keeps of cases and choice."""
@@ -229,10 +230,10 @@ class Collection:
         check_fields(item.function, cases, where=where)
         every, cases = len(cases), self._selected(cases)
         plan = with_design(plan, len(cases), self.settings.confidence_level)
-        check_evaluation(plan, cases, where=where)
+        part = len(cases) < every
+        check_evaluation(plan, cases, where=where, is_part=part)
         wants = _wanted(item)
         rubrics = Rubrics(self._folders(item))
-        part = len(cases) < every
         evaluation = Evaluation(
             self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
         )
@@ -262,9 +263,9 @@ class Collection:
         self._cases[item] = evaluated.cases
         cases = self._selected(evaluated.cases)
         plan = with_design(plan, len(cases), self.settings.confidence_level)
-        check_evaluation(plan, cases, where=item.nodeid)
-        over_all = evaluated.metrics.over_all
         part = len(cases) < len(evaluated.cases)
+        check_evaluation(plan, cases, where=item.nodeid, is_part=part)
+        over_all = evaluated.metrics.over_all
         return Evaluation(
             self._id(item), plan, cases, evaluated.body, self._classify, aggregation=over_all, is_part=part
         )

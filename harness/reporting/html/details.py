@@ -165,10 +165,12 @@ def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) 
     more = {
         "reasoning": None if sample.reasoning is None else sample.reasoning[:_MOST_OF_AN_ANSWER],
         "calls": [_call(call) for call in read_calls(sample.tool_calls)] or None,
+        "context": None if sample.context is None else [_passage(passage) for passage in sample.context],
         "finish": None if sample.finish_reason == "stop" else sample.finish_reason,
         "tokens": sample.completion_tokens,
         "prompt_tokens": sample.prompt_tokens,
         "latency_s": None if sample.latency_s is None else round(sample.latency_s, 4),
+        "cost": plain(sample.cost),
         "loglikelihood": plain(sample.loglikelihood),
     }
     return entry | {name: value for name, value in more.items() if value is not None}
@@ -176,6 +178,10 @@ def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) 
 
 def _call(call: ToolCall) -> dict[str, Any]:
     return {"name": call.name[:_MOST_OF_A_REASON], **_cut("arguments", call.arguments, _MOST_OF_AN_ANSWER)}
+
+
+def _passage(passage: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": str(passage["id"])[:_MOST_OF_A_REASON], **_cut("text", str(passage["text"]), _MOST_OF_A_REASON)}
 
 
 def _place(question: Question, asked: list[Question]) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from harness.gate.evaluations.slices import slices_again
 from harness.gate.people.evidence import EvidencePath
 from harness.records import Check, Estimate, Verdict, kind_in_words
 from harness.records.report_json import plain
@@ -14,7 +15,7 @@ from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.details import DetailFiles
 from harness.reporting.html.history import PastResult
 from harness.reporting.html.requirements import kind_and_text
-from harness.reporting.shared.differences import difference_in_words, margin_against, margin_in_words
+from harness.reporting.shared.differences import Against, difference_in_words, margin_against, margin_in_words
 from harness.reporting.shared.figures import digits, figure, interval, plural
 from harness.reporting.shared.table import row
 from harness.reporting.wording.aggregates import aggregate_notes
@@ -22,6 +23,7 @@ from harness.reporting.wording.claims import claims_shown, lost_in_words
 from harness.reporting.wording.judges import judge_notes
 from harness.reporting.wording.recorded import record_in_words
 from harness.reporting.wording.retained import retained_note
+from harness.reporting.wording.slices import SliceRow, slice_margin_in_words, slice_rows, slices_in_words
 
 Key = tuple[str, str]
 """An evaluation's id and a metric."""
@@ -83,6 +85,7 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDet
         "baseline": _estimate(entry.baseline),
         "checks": [_check(check, entry) for check in sorted(entry.checks, key=_decided_first)],
         "claims": _claims(entry),
+        "slices": _slices(entry, cases),
         "errors": list(map(short, entry.errors)),
         "traceback": list(map(short, entry.traceback)),
         "facts": _facts(entry, [path.against for path in found.paths.get(key, ())]),
@@ -188,6 +191,40 @@ def _claims(entry: Verdict) -> dict[str, Any] | None:
     verdict = entry.verdict if lost.is_too_many else None
     words, note = lost_in_words(lost)
     return {"shown": shown, "lost": {"words": words, "note": note, "cases": list(lost.cases), "verdict": verdict}}
+
+
+def _slices(entry: Verdict, cases: CaseTable) -> dict[str, Any] | None:
+    """The slices, the worst first, with their cases and the numbers of their forest plot; None where there are none."""
+    if not entry.slices:
+        return None
+    against: Against = "threshold" if entry.baseline is None else "baseline"
+    own = replace(entry, margin=entry.margin if entry.slice_margin is None else entry.slice_margin)
+    bar = {"against": against, "margin": slice_margin_in_words(entry), "allowed": plain(margin_against(against, own))}
+    members = {(each.field, each.value): each.case_ids for each in slices_again(entry, [c.id for c in entry.cases])}
+    shown = []
+    for each in slice_rows(entry):
+        result = each.result
+        ids = members[result.field, result.value]
+        shown.append(
+            {
+                "name": each.name,
+                "n_cases": result.n_cases,
+                "verdict": result.verdict,
+                "reason": short(result.reason),
+                "candidate": each.candidate,
+                "baseline": each.baseline,
+                "check": None if result.difference is None else {**bar, **_bar(each)},
+                "cases": [cases.place(entry.id, case.id) for case in entry.cases if case.id in ids],
+            }
+        )
+    return {"words": slices_in_words(entry), "required": entry.slices_required, "shown": shown}
+
+
+def _bar(shown: SliceRow) -> dict[str, Any]:
+    """A slice as the comparisons of an evaluation are drawn."""
+    difference = shown.result.difference
+    bounds = {name: plain(getattr(difference, name)) for name in ("value", "low", "high", "method")}
+    return {**bounds, "verdict": shown.result.verdict, "figure": shown.difference}
 
 
 def _decided_first(check: Check) -> int:

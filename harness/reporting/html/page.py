@@ -34,6 +34,7 @@ _SCRIPTS = (
     "charts",
     "scatter",
     "claims",
+    "slices",
     "pairs",
     "evaluations",
     "overview",

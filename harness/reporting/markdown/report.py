@@ -21,6 +21,7 @@ from harness.reporting.wording.budget import cost
 from harness.reporting.wording.interruption import interrupted
 from harness.reporting.wording.operations import flops_in_words
 from harness.reporting.wording.retained import retained_note
+from harness.reporting.wording.slices import slice_rows, sliced, slices_in_words
 from harness.reporting.wording.waiting import review_step
 
 MOST_CHARACTERS = 65_535
@@ -127,6 +128,7 @@ def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list
         hidden = len(worse) - limits.rows
         lines += ["", f"and {count(hidden)} more that did not pass"] if hidden > 0 else []
     lines += _greens(report, every[len(worse) :], limits.greens)
+    lines += _slices(report, limits.rows)
     lines += _changes(report, shown_changes(report)[: limits.changes])
     lines += _list("Note", map(_note, notes(report, "utf-8")[:_MOST_NOTES]))
     lines += _list("Next", _steps(report))
@@ -195,6 +197,24 @@ def _greens(report: Report, passed: Sequence[TableRow], most: int) -> list[str]:
     hidden = len(passed) - most
     more = ["", f"and {count(hidden)} more that passed"] if hidden > 0 else []
     return ["", *_folded(line, [*_table(passed[:most]), *more])]
+
+
+def _slices(report: Report, most: int) -> list[str]:
+    """The slices of each evaluation, the worst first, folded."""
+    lines: list[str] = []
+    for verdict, name in sliced(report)[:most]:
+        shown = slice_rows(verdict)[:most]
+        rows = [
+            f"| {_MARKS[row.result.verdict]}&nbsp;{row.result.verdict} | {code(row.name)} | {row.result.n_cases:,} | "
+            f"{_figures(row.candidate)} | {_figures(row.baseline)} | {_figures(row.difference)} |"
+            for row in shown
+        ]
+        hidden = len(verdict.slices) - len(shown)
+        more = ["", f"and {count(hidden)} more slices"] if hidden > 0 else []
+        table = ["| verdict | slice | cases | candidate | baseline | difference |", "|---|---|---|---|---|---|", *rows]
+        title = f"Slices of {code(name, _NAME_CELLS, 'middle')}: {prose(slices_in_words(verdict))}"
+        lines += ["", *_folded(title, [*table, *more])]
+    return lines
 
 
 def _changes(report: Report, changes: Sequence[Change]) -> list[str]:

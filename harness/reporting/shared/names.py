@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from harness.records import Verdict, VersionRef
+from harness.errors import SettingsError, choices
+from harness.records import Report, Verdict, VersionRef
 from harness.reporting.shared.figures import plural
 
+_DIGITS = 12
 _TOP_FOLDERS = ("suites", "tests", "evals")
 
 
@@ -27,12 +30,16 @@ def display_names(ids: Iterable[str]) -> dict[str, str]:
 
 
 def kind_in_words(version: VersionRef) -> str:
-    """What a version is that is no model, in brackets after a space; "" for a model.
+    """What a version is that is no model, and of which commit, in brackets after a space; "" where there is neither.
 
     >>> kind_in_words(VersionRef("clean", "0f", n_documents=4102)), kind_in_words(VersionRef("smollm2", "0f"))
     (' (corpus, 4,102 documents)', '')
+    >>> kind_in_words(VersionRef("git:main", "0f", commit="725074f726e1f1d0"))
+    ' (725074f726e1)'
     """
-    return "" if version.n_documents is None else f" (corpus, {plural(version.n_documents, 'document')})"
+    parts = [] if version.n_documents is None else ["corpus", plural(version.n_documents, "document")]
+    parts += [] if version.commit is None else [version.commit[:_DIGITS]]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def row_names(verdicts: Sequence[Verdict]) -> list[str]:
@@ -42,6 +49,28 @@ def row_names(verdicts: Sequence[Verdict]) -> list[str]:
     return [
         f"{names[verdict.id]} {verdict.metric}" if times[verdict.id] > 1 else names[verdict.id] for verdict in verdicts
     ]
+
+
+def find_evaluations(pattern: str, report: Report, *, where: str) -> set[str]:
+    """The evaluations of a report whose id, or name in the table, or test function, matches a shell pattern.
+
+    Args:
+        where: what the pattern was given as, for the message.
+
+    Raises:
+        SettingsError: there is none; the message lists the names.
+    """
+    names = display_names(verdict.id for verdict in report.evaluations)
+    found = {
+        identity
+        for identity, name in names.items()
+        if any(
+            each == pattern or fnmatch.fnmatchcase(each, pattern) for each in (identity, name, name.rpartition("/")[2])
+        )
+    }
+    if not found:
+        raise SettingsError(f"{where}: {choices('evaluation', pattern, names.values())}")
+    return found
 
 
 def _parts(identity: str) -> tuple[list[str], str, str]:

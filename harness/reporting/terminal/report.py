@@ -14,7 +14,7 @@ from harness.reporting.shared.names import display_names, kind_in_words
 from harness.reporting.shared.table import FEW, NARROW, TableRow, greens, rows, table
 from harness.reporting.shared.text import flow, labelled, printable, symbol, wrap
 from harness.reporting.wording.aggregates import aggregate_notes
-from harness.reporting.wording.answered import name_notes
+from harness.reporting.wording.answered import name_notes, not_asked, printed_notes, version_notes
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
 from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short
 from harness.reporting.wording.claims import claim_notes, lost_notes
@@ -23,6 +23,7 @@ from harness.reporting.wording.interruption import GO_ON, interrupted, progress
 from harness.reporting.wording.judges import judge_notes
 from harness.reporting.wording.operations import flops_in_words
 from harness.reporting.wording.recorded import recorded_notes
+from harness.reporting.wording.slices import slice_lines
 from harness.reporting.wording.waiting import review_step
 
 __all__ = [
@@ -93,6 +94,8 @@ def render(
     if unseen:
         lines += wrap(f"    and {count(unseen)} more that did not pass; -v shows all, so does the report", width)
     lines += greens(report, hidden, width) if shown else ["", *greens(report, hidden, width)] if hidden else []
+    if told := slice_lines(report, width, layout.encoding, every=layout.verbosity > 0):
+        lines += ["", *told]
     if changes is None:
         changes = shown_changes(report, of_passed=layout.verbosity > 1)
     if changes:
@@ -198,7 +201,7 @@ def _way_on(verdict: Verdict) -> str:
 
 
 def headline(report: Report) -> str:
-    """The run in one line: "RED: 1 regressed, 1 inconclusive, 48 passed"."""
+    """The run in one line: "RED: 1 regressed, 48 passed (endpoint not asked: answers of 2026-11-20)"."""
     stopped = interrupted(report)
     word = _WORDS.get(report.verdict, "RED")
     kinds = Counter(verdict.verdict for verdict in report.evaluations)
@@ -217,7 +220,7 @@ def headline(report: Report) -> str:
     if word == "GREEN" and report.n_unreached:
         word = "INTERRUPTED"
     note = " (exit code 0: --inconclusive warn)" if word == "INCONCLUSIVE" and report.exit_code == 0 else ""
-    return f"{word}: {', '.join(parts)}{note}"
+    return f"{word}: {', '.join(parts)}{note}{not_asked(report)}"
 
 
 def _header(report: Report, width: int, encoding: str) -> list[str]:
@@ -286,7 +289,9 @@ def ranges(shown: Sequence[TableRow], confidence_level: float) -> list[str]:
     inside = f"{sure} the true score lies inside its range"
     if not any(row.difference for row in shown):
         return [inside + early]
-    return [f"{inside}; of a difference each end holds by itself {sure}{early}"]
+    apart = any(row.verdict.slices and not row.verdict.slices_required for row in shown)
+    slices = ", of slices those of all of them together" if apart else ""
+    return [f"{inside}; of a difference each end holds by itself {sure}{slices}{early}"]
 
 
 def notes(report: Report, encoding: str) -> list[str]:
@@ -297,7 +302,8 @@ def notes(report: Report, encoding: str) -> list[str]:
 
 
 def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
-    told = [*name_notes(report, encoding), *aggregate_notes(report.evaluations, encoding)]
+    told = [*version_notes(report, encoding), *name_notes(report, encoding), *printed_notes(report, encoding)]
+    told += aggregate_notes(report.evaluations, encoding)
     if report.best_of > 1:
         told.append(
             f"the best of {count(report.best_of)} candidates looks good by chance too: each is decided at 1 part in "

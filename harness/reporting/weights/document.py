@@ -26,6 +26,28 @@ class DescribedVersion:
     lineage: tuple[LineageStep, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class TracedVersion:
+    """A version without weights: all that is told of it is its lineage.
+
+    Attributes:
+        fingerprint: of the version; None for one of which something is to be built, or asked.
+    """
+
+    name: str
+    fingerprint: str | None
+    lineage: tuple[LineageStep, ...]
+
+
+def traced_document(version: TracedVersion) -> dict[str, Any]:
+    """A version without weights for machines, with the keys that one with weights has as well."""
+    return {
+        "version": version.name,
+        "fingerprint": version.fingerprint,
+        "lineage": [asdict(step) for step in version.lineage],
+    }
+
+
 def version_document(version: DescribedVersion) -> dict[str, Any]:
     """Everything that is told of a version's weights; `loaded` has the keys whose values differ in the engine."""
     own = _weights(version.weights)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from harness.models.description.description import WeightsDescription
 from harness.models.lineage import LineageStep
 from harness.reporting.shared.text import printable, wrap
-from harness.reporting.weights.document import DescribedVersion, version_document
+from harness.reporting.weights.document import DescribedVersion, TracedVersion, version_document
 from harness.reporting.weights.facts import aligned, amount, llama_cpp_facts, shown_name
 
 _LEAST_WIDTH = 40
@@ -64,8 +64,20 @@ def version_lines(version: DescribedVersion, width: int) -> list[str]:
     if weights.loaded is not None:
         lines = [f"as the file is: ({_MARK} is loaded otherwise, as told below)", *lines]
         lines += ["", "loaded, where the engine gets something else:", *aligned(loaded, width)]
-    lines += ["", "lineage:"]
-    for number, step in enumerate(version.lineage, 1):
+    return [*lines, "", *_lineage_lines(version.lineage, width)]
+
+
+def traced_lines(version: TracedVersion, width: int) -> list[str]:
+    """The lineage of a version without weights."""
+    width = max(width, _LEAST_WIDTH)
+    told = (version.fingerprint or "not known: something is to be built, or asked")[:width]
+    head = wrap(f"{version.name} has no weights here to tell of.", width)
+    return [*head, f"fingerprint  {told}", "", *_lineage_lines(version.lineage, width)]
+
+
+def _lineage_lines(lineage: Sequence[LineageStep], width: int) -> list[str]:
+    lines = ["lineage:"]
+    for number, step in enumerate(lineage, 1):
         first, *rest = wrap(_step(step), width - 5)
         lines += [f"{number:3d}  {first}", *(f"     {line}" for line in rest)]
     return lines

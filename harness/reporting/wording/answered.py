@@ -1,4 +1,6 @@
-"""Notes on the model that answered, where an endpoint gives it another name than it was asked for by."""
+"""Notes on the versions that answered: which they are, whether they were asked, by which name a model answered, what an
+application printed.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,27 @@ import re
 from itertools import chain
 
 from harness.records import Report, VersionRef
+from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import printable
 
 _MOST_CELLS = 80
+_MOST_OF_NOTE = 600
 _DATE = re.compile(r"[-@:_.]?(?:\d{4}|\d{6}|\d{8}|\d{2}-\d{2}|\d{4}-\d{2}(?:-\d{2})?)")
 _ALIASES = ("-latest", ":latest")
+
+
+def not_asked(report: Report) -> str:
+    """Say, in brackets after a space, that the candidate was not asked and of which days its answers are; else ""."""
+    found = report.from_store
+    if found is None:
+        return ""
+    days = found.oldest if found.oldest == found.newest else f"{found.oldest} to {found.newest}"
+    return f" ({found.asked} not asked: answers of {days})"
+
+
+def version_notes(report: Report, encoding: str) -> list[str]:
+    """Note what the run tells of its versions."""
+    return [printable(note, _MOST_OF_NOTE, encoding=encoding) for note in report.notes]
 
 
 def name_notes(report: Report, encoding: str) -> list[str]:
@@ -18,9 +36,23 @@ def name_notes(report: Report, encoding: str) -> list[str]:
 
     A dated release of the model that was asked for is what an alias stands for; any other name may be another model.
     """
-    versions = chain([report.candidate], [report.baseline] if report.baseline else [], report.judges)
-    told = [_note(version, encoding) for version in dict.fromkeys(versions) if version.model and version.answered_as]
+    told = [_note(version, encoding) for version in _versions(report) if version.model and version.answered_as]
     return list(dict.fromkeys(told))
+
+
+def printed_notes(report: Report, encoding: str) -> list[str]:
+    """Note what applications printed, and where it is."""
+    return [
+        f"{printable(version.name, _MOST_CELLS, encoding=encoding)} printed "
+        f"{plural(version.printed_lines, 'line')}: pytest --log-cli-level DEBUG shows what it prints"
+        for version in _versions(report)
+        if version.printed_lines
+    ]
+
+
+def _versions(report: Report) -> list[VersionRef]:
+    versions = chain([report.candidate], [report.baseline] if report.baseline else [], report.judges)
+    return list(dict.fromkeys(versions))
 
 
 def _note(version: VersionRef, encoding: str) -> str:

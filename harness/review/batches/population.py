@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 from collections import Counter
@@ -16,6 +17,7 @@ from harness.errors import SettingsError
 from harness.records import Messages, Request, Role, ScoreRow
 from harness.records.keys import request_text, sample_key
 from harness.records.review import Answer, Item
+from harness.records.tool_calls import turns_in_words
 from harness.statistics.arrays import FloatArray
 from harness.store import RunInfo, Store
 
@@ -51,6 +53,10 @@ class Population:
             if case in rows and item.judge_score is not None:
                 scores[rows[case], sample] = item.judge_score
         return scores
+
+
+_Told = tuple[Answer, Messages]
+"""An answer with what was asked."""
 
 
 def singles(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> Population:
@@ -103,6 +109,10 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
         place = (row.case_id, row.sample_index)
         other = partners.get(place)
         first, second = answers.of(row), None if other is None else answers.of(other)
+        asked: Messages = ()
+        if first is not None and second is not None and other is not None:
+            own, asked = answers.question(row, plan), answers.question(other, plan)
+            asked, first, second = _side_by_side((first, own), (second, asked))
         preferred = row.value if not theirs else _preferred(row, other)
         if other is None:
             left_out[_NO_PARTNER] += 1
@@ -113,11 +123,30 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
         elif first.text == second.text and not plan.keep_equal:
             left_out[_EQUAL] += 1
         else:
-            items[place] = _item(row, (first, second), answers.question(other, plan), preferred)
+            items[place] = _item(row, (first, second), asked, preferred)
             known = [each.disagreement for each in (row, other) if each.disagreement is not None]
             if known:
                 disagreements[place] = fmean(known)
     return Population(items, left_out, disagreements)
+
+
+def _side_by_side(ours: _Told, theirs: _Told) -> tuple[Messages, Answer, Answer]:
+    """What both were asked, with their answers. Of conversations that is how both begin, and the answers have the rest,
+    for each has its own; else it is the baseline's question.
+    """
+    (first, asked), (second, other) = ours, theirs
+    n_alike = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], zip(asked, other, strict=False))))
+    in_turns = any(message.get("role") == "assistant" for message in (*asked[n_alike:], *other[n_alike:]))
+    if not in_turns:
+        return other, first, second
+    return other[:n_alike], _with_turns(first, asked[n_alike:]), _with_turns(second, other[n_alike:])
+
+
+def _with_turns(answer: Answer, turns: Messages) -> Answer:
+    """An answer after the turns before it, as one text."""
+    before = f"{turns_in_words(turns)}\n\nassistant: " if turns else ""
+    calls_from = None if answer.calls_from is None else len(before) + answer.calls_from
+    return replace(answer, text=before + answer.text, calls_from=calls_from)
 
 
 def _preferred(row: ScoreRow, other: ScoreRow | None) -> float | None:
@@ -131,29 +160,46 @@ def _compared(store: Store, run: RunInfo, ours: Sequence[ScoreRow]) -> dict[tupl
     """For scores of bodies that compared both versions: whose sample answers the same question for the baseline.
 
     Of several generations the newest one counts that has the sample, as it did in the run. A question that the baseline
-    was asked twice in a body, or in two ways, is left out: which of them was compared is not stored.
+    was asked twice in a body, or in two ways, is left out: which of them was compared is not stored. Conversations with
+    the same words of the user are the same, whatever was answered before the last of them.
     """
     fingerprint = run.spec["baseline"]["fingerprint"]
-    keys = _keys_by_question(store, run)
-    own = {row.sample_key for row in ours if row.sample_key is not None}
-    asked = {key: _asked(request) for key, request in store.requests(own).items()}
-    samples = store.find(key for question in asked.values() for key in keys.get(question, ()))
+    known = store.review.asked(fingerprint)
+    keys, by_turns = _keys_by_question(known, run), _keys_by_turns(known)
+    own = store.requests({row.sample_key for row in ours if row.sample_key is not None})
+    asked = {key: keys.get(_asked(request)) or by_turns.get(_turns(request), ()) for key, request in own.items()}
+    samples = store.find(key for places in asked.values() for key in places)
     index = int(run.spec["baseline"].get("first_index", 0))
     found = {}
     for row in ours:
-        for key in keys.get(asked.get(row.sample_key or b"", ""), ()):
-            if index + row.sample_index in samples.get(key, {}):
-                other = replace(row, role="baseline", fingerprint=fingerprint, sample_key=key)
-                found[row.case_id, row.sample_index] = other
-                break
+        places = asked.get(row.sample_key or b"", ())
+        with_sample = [key for key in places if index + row.sample_index in samples.get(key, {})]
+        if with_sample and (isinstance(places, list) or len(with_sample) == 1):
+            other = replace(row, role="baseline", fingerprint=fingerprint, sample_key=with_sample[0])
+            found[row.case_id, row.sample_index] = other
     return found
 
 
-def _keys_by_question(store: Store, run: RunInfo) -> dict[str, list[bytes]]:
+def _keys_by_turns(known: Mapping[bytes, Request]) -> dict[str, tuple[bytes, ...]]:
+    """Under which keys the baseline has the last answers of conversations, by all that their user said."""
+    asked: dict[str, tuple[bytes, ...]] = {}
+    for key, request in known.items():
+        if turns := _turns(request):
+            asked[turns] = (*asked.get(turns, ()), key)
+    return asked
+
+
+def _turns(request: Request) -> str:
+    """Give what the user of a conversation said; "" for a question that no answer came before."""
+    said = [message.get("content") for message in request.messages if message.get("role") == "user"]
+    in_turns = any(message.get("role") == "assistant" for message in request.messages)
+    return json.dumps(said, default=str) if in_turns else ""
+
+
+def _keys_by_question(known: Mapping[bytes, Request], run: RunInfo) -> dict[str, list[bytes]]:
     """Under which keys the baseline has answers to a question, those of the newest generation first."""
     baseline = run.spec["baseline"]
     generations = range(int(baseline.get("generation", 0)), -1, -1)
-    known = store.review.asked(baseline["fingerprint"])
     asked: dict[str, list[bytes]] = {}
     for key, request in known.items():
         asked.setdefault(_asked(request), []).append(key)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.records.review import LEFT, MOST_TEXT, RIGHT, TIE, Event, Form, Value
-from harness.records.tool_calls import with_calls
+from harness.records.tool_calls import words_of
 from harness.review.agreement import CUT
 from harness.review.progress import BatchProgress
 from harness.review.views import RevealedItem, View
@@ -194,22 +193,6 @@ def text_of(view: View, name: str) -> str | None:
     if view.reference is not None:
         texts["reference"] = view.reference
     return texts.get(name)
-
-
-def words_of(message: Mapping[str, Any]) -> str:
-    """Write out what a message says, with the tools that it calls; parts that are no text as JSON."""
-    content = message.get("content")
-    parts = content if isinstance(content, list) else [content]
-    shown = [_part(part) for part in parts if part is not None]
-    return with_calls("\n\n".join(shown), message.get("tool_calls"))
-
-
-def _part(part: Any) -> str:
-    if isinstance(part, str):
-        return part
-    if isinstance(part, Mapping) and part.get("type") == "text":
-        return str(part.get("text", ""))
-    return json.dumps(part, ensure_ascii=False, indent=2)
 
 
 def lasting(seconds: float) -> str:

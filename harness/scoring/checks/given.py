@@ -8,18 +8,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.errors import CheckError
+from harness.records import Sample
 
 _SHOWN = 60
 
 
 def answer_text(answer: Any, check: str) -> str:
-    """The answer, which must be a text.
+    """The answer, which must be a text; of a transcript the last one.
 
     Raises:
         CheckError: it is something else.
     """
     if isinstance(answer, str):
         return answer
+    if isinstance(answer, Sample) and answer.messages:
+        return answer.text
     if inspect.isawaitable(answer):
         raise CheckError(f"{check}: the answer was not waited for; write `await model.ask(…)`.")
     hint = "; write `sample.text`" if hasattr(answer, "text") else ""

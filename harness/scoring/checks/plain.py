@@ -12,6 +12,7 @@ from harness.scoring.checks.ranking import ndcg_at as ndcg_at
 from harness.scoring.checks.ranking import precision_at as precision_at
 from harness.scoring.checks.ranking import recall_at as recall_at
 from harness.scoring.checks.ranking import reciprocal_rank as reciprocal_rank
+from harness.scoring.checks.structure import calls as calls
 from harness.scoring.checks.structure import follows_schema as follows_schema
 from harness.scoring.checks.text import contains as contains
 from harness.scoring.checks.text import exact as exact

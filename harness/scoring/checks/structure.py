@@ -1,4 +1,4 @@
-"""Checks of an answer's structure: JSON that follows a schema."""
+"""Checks of an answer's structure: JSON that follows a schema, and the tools that are called with what arguments."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args
 
-from harness.errors import CheckError
-from harness.records import Score
+from harness.errors import CheckError, choices
+from harness.records import Sample, Score
+from harness.records.tool_calls import ToolCall, read_calls
 from harness.scoring.checks.given import import_library, shown
+
+Extra = Literal["allow", "refuse"]
+Arguments = Mapping[str, Any] | None
 
 _FENCE = re.compile(r"\s*```[ \t]*(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
 _LONGEST = 200
@@ -105,3 +110,163 @@ def _validator(text: str) -> Any:
     except (ValueError, TypeError) as error:
         raise CheckError(f"follows_schema: the schema is no JSON: {error}.") from None
     return kind(schema, registry=Registry())
+
+
+@dataclass(frozen=True, slots=True)
+class _WantedCall:
+    """A call that there should be.
+
+    Attributes:
+        arguments: that it should have; None for any.
+        is_exact: whether it may have no others.
+    """
+
+    name: str
+    arguments: Arguments
+    is_exact: bool
+
+    def __str__(self) -> str:
+        given = "…" if self.arguments is None else json.dumps(self.arguments, ensure_ascii=False, default=str)
+        return f"{self.name}({given})"
+
+    def is_met_by(self, call: ToolCall) -> bool:
+        """Tell whether a call is this one."""
+        if call.name != self.name:
+            return False
+        return self.arguments is None or _holds(_parsed(call), self.arguments, is_exact=self.is_exact)
+
+
+def calls(
+    sample: Sample | Sequence[Mapping[str, Any]],
+    name: str | Sequence[str],
+    arguments: Arguments | Sequence[Arguments] = None,
+    *,
+    exact: bool = False,
+    order: bool | Sequence[str] = False,
+    extra: Extra = "allow",
+) -> Score:
+    """1 where the tools were called that should be; of several the share that were.
+
+    Args:
+        sample: an answer with `tool_calls`, a transcript, in all of whose turns calls count, or a list of messages.
+        name: of the tool, or of several, of which a name that is there twice is to be called twice. An empty list with
+            `extra="refuse"` stands for no call at all.
+        arguments: that the call should have; it may have more, in objects within them too. For several names a list,
+            with None where any will do. Compared as JSON: 2 and 2.0 are equal, a list is equal to one as long as it.
+        exact: whether the call may have no other arguments.
+        order: whether several are to be called in the order of their names; or the names in the order, where `name` is
+            another. Other calls may lie between.
+        extra: "refuse" gives 0 where there is a call beside those.
+
+    Raises:
+        CheckError: no sample, no name, or arguments that are none.
+
+    >>> flight = {"function": {"name": "book", "arguments": '{"seat": 3, "meal": "none"}'}}
+    >>> calls(Sample("", tool_calls=(flight,)), "book", {"seat": 3}).value
+    1.0
+    >>> calls(Sample("", tool_calls=(flight,)), "book", {"seat": 3}, exact=True).reason
+    'no book({"seat": 3}); called: book({"seat": 3, "meal": "none"})'
+    """
+    made, wanted = _made(sample), _wanted(name, arguments, exact)
+    if extra not in get_args(Extra):
+        raise CheckError(f"calls: {choices('extra', str(extra), get_args(Extra), 'choices of extra')}")
+    if not wanted and extra == "allow":
+        raise CheckError('calls: name = [] asks for no call; write extra="refuse" where there should be none.')
+    met = _in_order(wanted, made) if order is True else _in_any_order(wanted, made)
+    told = (
+        f"; called: {', '.join(f'{call.name}({call.arguments})' for call in made)}" if made else "; no tool was called"
+    )
+    missing = [str(each) for number, each in enumerate(wanted) if number not in met]
+    if missing:
+        late = " in this order" if order is True else ""
+        return Score((len(wanted) - len(missing)) / len(wanted), f"no {', '.join(missing)}{late}{told}")
+    if not isinstance(order, bool):
+        lacking = [each for each in order if each not in {call.name for call in made}]
+        ordered = _wanted(order, None, False)
+        if lacking or len(_in_order(ordered, made)) < len(ordered):
+            return Score(0.0, f"not in the order {', '.join(order)}{told}")
+    if extra == "refuse" and len(made) > len(wanted):
+        beside = [call.name for number, call in enumerate(made) if number not in met.values()]
+        return Score(0.0, f"also called: {', '.join(beside)}")
+    return Score(1.0)
+
+
+def _made(sample: Any) -> tuple[ToolCall, ...]:
+    """The calls of a sample, or of all turns of a transcript."""
+    if isinstance(sample, Sample):
+        of_turns = _of_messages(sample.messages or ())
+        return of_turns or read_calls(sample.tool_calls)
+    if isinstance(sample, Sequence) and all(isinstance(each, Mapping) for each in sample):
+        return _of_messages(sample)
+    raise CheckError(
+        f"calls: {shown(sample)} is no sample; give what model.chat, model.loop or model.converse gives, which has the "
+        "calls beside the text."
+    )
+
+
+def _of_messages(messages: Sequence[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
+    return tuple(call for message in messages for call in read_calls(message.get("tool_calls")))
+
+
+def _wanted(name: Any, arguments: Any, exact: bool) -> tuple[_WantedCall, ...]:
+    names = [name] if isinstance(name, str) else name
+    if not isinstance(names, Sequence) or not all(isinstance(each, str) and each for each in names):
+        raise CheckError(f"calls: name = {shown(name)} is neither the name of a tool nor a list of names.")
+    given = [arguments] * len(names) if isinstance(name, str) or arguments is None else arguments
+    if not isinstance(given, Sequence) or len(given) != len(names):
+        raise CheckError(
+            f"calls: arguments = {shown(arguments)} is no list of as many as there are names, {len(names)}."
+        )
+    for each in given:
+        if each is not None and not isinstance(each, Mapping):
+            raise CheckError(f"calls: arguments = {shown(each)} is no dict of what the tool is called with.")
+    return tuple(_WantedCall(each, with_these, exact) for each, with_these in zip(names, given, strict=True))
+
+
+def _parsed(call: ToolCall) -> Any:
+    try:
+        return json.loads(call.arguments or "{}")
+    except (ValueError, RecursionError):
+        return None
+
+
+def _holds(found: Any, wanted: Any, *, is_exact: bool) -> bool:
+    """Tell whether a JSON value is what is wanted; objects may have more, unless they have to be equal."""
+    if isinstance(wanted, Mapping):
+        if not isinstance(found, Mapping) or (is_exact and found.keys() - wanted.keys()):
+            return False
+        return all(key in found and _holds(found[key], value, is_exact=is_exact) for key, value in wanted.items())
+    if isinstance(wanted, list | tuple):
+        is_as_long = isinstance(found, list) and len(found) == len(wanted)
+        return is_as_long and all(
+            _holds(one, other, is_exact=is_exact) for one, other in zip(found, wanted, strict=True)
+        )
+    return isinstance(found, bool) == isinstance(wanted, bool) and bool(found == wanted)
+
+
+def _in_any_order(wanted: Sequence[_WantedCall], made: Sequence[ToolCall]) -> dict[int, int]:
+    """Which call is which of those wanted, for as many of these as there can be (Kuhn, 1955)."""
+    taken: dict[int, int] = {}
+
+    def place(number: int, tried: set[int]) -> bool:
+        for at, call in enumerate(made):
+            if at not in tried and wanted[number].is_met_by(call):
+                tried.add(at)
+                if at not in taken or place(taken[at], tried):
+                    taken[at] = number
+                    return True
+        return False
+
+    for number in range(len(wanted)):
+        place(number, set())
+    return {number: at for at, number in taken.items()}
+
+
+def _in_order(wanted: Sequence[_WantedCall], made: Sequence[ToolCall]) -> dict[int, int]:
+    """The same where none may stand before one that is wanted earlier: the longest common subsequence."""
+    best: list[list[dict[int, int]]] = [[{} for _ in range(len(made) + 1)] for _ in range(len(wanted) + 1)]
+    for number, each in enumerate(wanted):
+        for at, call in enumerate(made):
+            met = {**best[number][at], number: at} if each.is_met_by(call) else {}
+            best[number + 1][at + 1] = max(met, best[number][at + 1], best[number + 1][at], key=len)
+    return best[-1][-1]

@@ -1,4 +1,6 @@
-"""The test case that deepeval's metrics look at. Imports deepeval: only for use once that is wanted."""
+"""The test case that deepeval's metrics look at: an answer, or the turns of a conversation. Imports deepeval: only for
+use once that is wanted.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deepeval.metrics import BaseMetric
-from deepeval.test_case import LLMTestCase, ToolCall
+from deepeval.metrics import BaseConversationalMetric, BaseMetric
+from deepeval.test_case import ConversationalTestCase, LLMTestCase, ToolCall, Turn
 
 from harness.errors import CheckError
+from harness.records import Messages, Sample
+from harness.records.tool_calls import words_of
 from harness.scoring.checks.given import answer_text, shown
 from harness.scoring.deepeval.metrics import required_fields
 from harness.scoring.judging.measures import Fields
@@ -19,16 +23,29 @@ _IN_OUR_WORDS = {
     "expected_output": "expected",
     "retrieval_context": "context",
     "tools_called": "tools",
+    "expected_outcome": "expected",
 }
-_GIVEN = ("input", "output", "expected", "context", "tools", "expected_tools")
+_GIVEN = (
+    "scenario",
+    "user_description",
+    "chatbot_role",
+    "input",
+    "output",
+    "expected",
+    "context",
+    "tools",
+    "expected_tools",
+)
 
 
-def make_case(metric: BaseMetric, fields: Fields) -> LLMTestCase:
+def make_case(metric: BaseMetric | BaseConversationalMetric, fields: Fields) -> LLMTestCase | ConversationalTestCase:
     """The fields as a test case, with all that the metric needs.
 
     Raises:
         CheckError: a field is missing, empty, or of another kind than it must be.
     """
+    if isinstance(metric, BaseConversationalMetric):
+        return _conversation(metric, fields)
     needed = required_fields(metric)
     passages = _passages(fields.context, "context")
     found = _passages(fields.retrieval_context, "retrieval_context")
@@ -48,7 +65,61 @@ def make_case(metric: BaseMetric, fields: Fields) -> LLMTestCase:
     return case
 
 
-def _check_complete(metric: BaseMetric, needed: Sequence[str], given: Mapping[str, Any]) -> None:
+def _conversation(metric: BaseConversationalMetric, fields: Fields) -> ConversationalTestCase:
+    """The turns of a transcript as a test case."""
+    name, transcript = type(metric).__name__, fields.output
+    if not isinstance(transcript, Sample) or not transcript.messages:
+        raise CheckError(
+            f"{name} judges a conversation: write judge.measure({name}, output=transcript), with what model.converse "
+            "or model.loop gives."
+        )
+    needed = required_fields(metric)
+    passages = _passages(fields.context, "context")
+    found = _passages(fields.retrieval_context, "retrieval_context") or passages
+    if found is None and transcript.context:
+        found = [str(each.get("text", "")) for each in transcript.context]
+    given: dict[str, Any] = {
+        "expected_outcome": _text(fields.expected, "expected"),
+        "context": passages,
+        "scenario": _text(fields.scenario, "scenario"),
+        "user_description": _text(fields.user_description, "user_description"),
+        "chatbot_role": _text(fields.chatbot_role, "chatbot_role"),
+    }
+    turns = _turns(transcript.messages, found)
+    of_turns = {"role": turns, "content": turns, "tools_called": turns, "retrieval_context": found}
+    _check_complete(metric, needed, {**given, **of_turns})
+    case = ConversationalTestCase(turns=turns, **given)
+    case.multimodal = False
+    return case
+
+
+def _turns(messages: Messages, passages: list[str] | None) -> list[Turn]:
+    """The turns of user and assistant. Tools that were called without a word belong to the assistant's next turn."""
+    turns: list[Turn] = []
+    called: list[ToolCall] = []
+    by_id: dict[Any, ToolCall] = {}
+    for message in (*messages, {"role": "user"}):
+        role = message.get("role")
+        if role == "tool" and message.get("tool_call_id") in by_id:
+            by_id[message["tool_call_id"]].output = words_of(message)
+        if role == "assistant":
+            for call in message.get("tool_calls") or ():
+                called.append(_tool(call, "tools"))
+                by_id[call.get("id")] = called[-1]
+        text = words_of({"content": message.get("content")})
+        if (role == "assistant" and text) or (role == "user" and called):
+            spoken = text if role == "assistant" else ""
+            given = {"tools_called": called or None, "retrieval_context": passages}
+            turns.append(Turn(role="assistant", content=spoken, **given))
+            called = []
+        if role == "user" and text:
+            turns.append(Turn(role="user", content=text))
+    return turns
+
+
+def _check_complete(
+    metric: BaseMetric | BaseConversationalMetric, needed: Sequence[str], given: Mapping[str, Any]
+) -> None:
     name = type(metric).__name__
     missing = [field for field in needed if given.get(field) is None]
     if missing:
@@ -61,7 +132,7 @@ def _check_complete(metric: BaseMetric, needed: Sequence[str], given: Mapping[st
             f"{', '.join(f'{word}=…' for word in dict.fromkeys(words))})."
         )
     for field in ("context", "retrieval_context"):
-        if field in needed and not any(passage.strip() for passage in given[field]):
+        if field in needed and not any(passage.strip() for passage in given[field] or ()):
             raise CheckError(
                 f"{name} needs passages, and {_IN_OUR_WORDS.get(field, field)} = {shown(given[field])} holds none; "
                 "decide in the body what an answer without any is worth."

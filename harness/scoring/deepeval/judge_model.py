@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
+from deepeval.metrics.conversational_g_eval.schema import ReasonScore as ConversationReasonScore
 from deepeval.metrics.g_eval.schema import ReasonScore
 from deepeval.metrics.utils import trimAndLoadJson
 from deepeval.models import DeepEvalBaseLLM
@@ -102,7 +103,7 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
 
     def _checked(self, answer: BaseModel) -> BaseModel:
         """The answer, whose score is on the scale where it has one."""
-        if self.scale is not None and isinstance(answer, ReasonScore):
+        if self.scale is not None and isinstance(answer, ReasonScore | ConversationReasonScore):
             low, high = self.scale
             if not low <= answer.score <= high:
                 raise ValueError(f"the score {answer.score:g} is not on the scale from {low} to {high}")
@@ -160,7 +161,7 @@ def json_schema(schema: type[BaseModel], scale: tuple[int, int] | None = None) -
     fields = strict["properties"]
     if fields.get("verdicts", {}).get("type") == "array":
         fields["verdicts"]["minItems"] = 1
-    if scale is not None and schema is ReasonScore:
+    if scale is not None and schema in (ReasonScore, ConversationReasonScore):
         fields["score"] = {"type": "integer", "enum": list(range(scale[0], scale[1] + 1))}
     return strict
 

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import deepeval.metrics as library
 from deepeval.config.eval_mode import EvalMode
-from deepeval.metrics import BaseArenaMetric, BaseConversationalMetric, BaseMetric, DAGMetric, GEval, JevEval
+from deepeval.metrics import (
+    BaseArenaMetric,
+    BaseConversationalMetric,
+    BaseMetric,
+    ConversationalDAGMetric,
+    ConversationalGEval,
+    ConversationalJevEval,
+    DAGMetric,
+    GEval,
+    JevEval,
+)
+from deepeval.metrics.conversational_dag import ConversationalNonBinaryJudgementNode
 from deepeval.metrics.dag import NonBinaryJudgementNode
 from deepeval.metrics.dag.utils import extract_required_params
 from deepeval.metrics.utils import copy_metrics
@@ -19,34 +31,39 @@ from pydantic import create_model
 from harness.errors import CheckError, choices
 from harness.scoring.deepeval.judge_model import JudgeModel
 
+Metric: TypeAlias = BaseMetric | BaseConversationalMetric
+_BASES = (BaseMetric, BaseConversationalMetric)
+_GRAPHS = (DAGMetric, ConversationalDAGMetric)
 _OTHERS = {
-    BaseConversationalMetric: "judges a conversation of several turns, and judge.measure judges one answer; use a "
-    "metric of single answers, such as GEval, with the conversation as its input",
     BaseArenaMetric: "compares answers, and judge.measure judges one; use judge.prefer",
     JevEval: "asks a model of its own instead of the judge; use GEval",
+    ConversationalJevEval: "asks a model of its own instead of the judge; use ConversationalGEval",
 }
+_TO_TEN = (0, 10)
+"""The scale of each ConversationalGEval, whose score is a tenth of it."""
+_HEARD = re.compile(r"[.](voice|audio_glitch|transcription_accuracy)\b")
 
 
-def make_metric(metric: Any, options: Mapping[str, Any], judge: JudgeModel) -> BaseMetric:
-    """A metric of its own for one answer, whose questions the judge answers.
+def make_metric(metric: Any, options: Mapping[str, Any], judge: JudgeModel) -> Metric:
+    """A metric of its own for one answer or conversation, whose questions the judge answers.
 
     Args:
         metric: class, name, function that takes `model=`, or a metric to copy.
         options: for the class or the function.
 
     Raises:
-        CheckError: it is no metric, can't be used on single answers, or can't be made with these options.
+        CheckError: it is no metric, can't be used on texts, or can't be made with these options.
     """
     if isinstance(metric, str):
         metric = _named(metric)
-    if isinstance(metric, BaseMetric):
+    if isinstance(metric, Metric):
         made = _copy(metric, options)
     else:
         _refuse_others(metric if isinstance(metric, type) else type(metric))
-        if not callable(metric) or (isinstance(metric, type) and not issubclass(metric, BaseMetric)):
+        if not callable(metric) or (isinstance(metric, type) and not issubclass(metric, Metric)):
             raise CheckError(_no_metric(metric))
         made = _call(metric, options, judge)
-    if not isinstance(made, BaseMetric):
+    if not isinstance(made, Metric):
         _refuse_others(type(made))
         raise CheckError(_no_metric(made))
     _refuse_others(type(made))
@@ -56,33 +73,37 @@ def make_metric(metric: Any, options: Mapping[str, Any], judge: JudgeModel) -> B
 
 
 def check_metric(metric: str | type) -> None:
-    """Refuse the name or the class of what judges no single answer.
+    """Refuse the name or the class of what judges neither an answer nor a conversation.
 
     Raises:
         CheckError: with the nearest name, or what to use instead.
     """
     kind = _named(metric) if isinstance(metric, str) else metric
     _refuse_others(kind)
-    if not issubclass(kind, BaseMetric):
+    if not issubclass(kind, Metric):
         raise CheckError(_no_metric(kind))
 
 
-def required_fields(metric: BaseMetric) -> list[str]:
+def required_fields(metric: Metric) -> list[str]:
     """The fields of a test case that a metric needs, in deepeval's words."""
-    if isinstance(metric, DAGMetric):
-        own = extract_required_params(metric.dag.root_nodes, multiturn=False)
+    if isinstance(metric, _GRAPHS):
+        own = extract_required_params(metric.dag.root_nodes, multiturn=isinstance(metric, ConversationalDAGMetric))
         inner = (name for each in _inner_metrics(metric) for name in required_fields(each))
         return sorted({*(parameter.value for parameter in own), *inner})
-    needed = metric.evaluation_params if isinstance(metric, GEval) else metric._required_params
-    return [parameter.value for parameter in needed] if isinstance(needed, list | tuple) else []
+    if isinstance(metric, GEval | ConversationalGEval):
+        needed = metric.evaluation_params
+    else:
+        needed = getattr(metric, "_required_test_case_params", None) or getattr(metric, "_required_params", None)
+    role = ["chatbot_role"] if getattr(metric, "_requires_chatbot_role", False) else []
+    return role + ([parameter.value for parameter in needed] if isinstance(needed, list | tuple) else [])
 
 
-def _named(name: str) -> type[BaseMetric]:
+def _named(name: str) -> type[Metric]:
     if name not in library.__all__:
-        kinds = {each: getattr(library, each) for each in library.__all__ if each != "BaseMetric"}
-        usable = [each for each, kind in kinds.items() if issubclass(kind, BaseMetric) and not _why_not(kind)]
+        kinds = {each: getattr(library, each) for each in library.__all__ if getattr(library, each) not in _BASES}
+        usable = [each for each, kind in kinds.items() if issubclass(kind, Metric) and not _why_not(kind)]
         raise CheckError(choices("metric", name, usable))
-    found: type[BaseMetric] = getattr(library, name)
+    found: type[Metric] = getattr(library, name)
     return found
 
 
@@ -95,12 +116,16 @@ def _no_metric(given: Any) -> str:
 
 
 def _why_not(kind: type) -> str:
-    """Say why metrics of this class can't judge a single answer; "" where they can."""
+    """Say why metrics of this class can't judge a text; "" where they can."""
     for other, why in _OTHERS.items():
         if issubclass(kind, other):
             return why
     if ".multimodal_metrics." in kind.__module__:
         return "judges images, and judge.measure judges text"
+    if issubclass(kind, BaseConversationalMetric) and _HEARD.search(kind.__module__):
+        return "judges what is heard, and judge.measure judges text"
+    if getattr(kind, "_requires_mcp_servers", False):
+        return "judges calls of MCP servers; use ToolUseMetric, or checks.calls"
     return ""
 
 
@@ -109,7 +134,7 @@ def _refuse_others(kind: type) -> None:
         raise CheckError(f"{kind.__name__} {why}.")
 
 
-def _copy(metric: BaseMetric, options: Mapping[str, Any]) -> BaseMetric:
+def _copy(metric: Metric, options: Mapping[str, Any]) -> Metric:
     name = type(metric).__name__
     if options:
         raise CheckError(
@@ -161,34 +186,40 @@ def _unwarned() -> Iterator[None]:
         yield
 
 
-def _put_judge(metric: BaseMetric, judge: JudgeModel) -> None:
+def _put_judge(metric: Metric, judge: JudgeModel) -> None:
     metric.model, metric.using_native_model, metric.evaluation_model = judge, False, judge.get_model_name()
     metric.eval_mode, metric.system_one_model = EvalMode.LLM, None
     if isinstance(metric, GEval):
         judge.scale = (0, 1) if metric.strict_mode else metric.score_range
+    elif isinstance(metric, ConversationalGEval):
+        judge.scale = _TO_TEN
     for each in _inner_metrics(metric):
         _put_judge(each, judge)
 
 
-def _check(metric: BaseMetric) -> None:
+def _check(metric: Metric) -> None:
     """Refuse what would measure something else each time, or nothing.
 
     Raises:
         CheckError: saying what to write instead.
     """
     name = type(metric).__name__
-    if type(metric).a_measure is BaseMetric.a_measure:
+    if type(metric).a_measure in (BaseMetric.a_measure, BaseConversationalMetric.a_measure):
         raise CheckError(f"{name} has no a_measure, so it can't be waited for beside other bodies; write one.")
-    if isinstance(metric, GEval):
+    if isinstance(metric, GEval | ConversationalGEval):
         _check_steps(metric)
-    if metric.requires_trace:
+    if getattr(metric, "requires_trace", False):
         hint = "give it evaluation_params" if isinstance(metric, GEval) else "use a metric of answers"
         raise CheckError(f"{name} judges the trace of an agent, and judge.measure judges one answer; {hint}.")
-    if isinstance(metric, DAGMetric):
+    if isinstance(metric, _GRAPHS):
         for each in _inner_metrics(metric):
             _refuse_others(type(each))
             _check(each)
-            if isinstance(each, GEval) and (each.criteria, each.rubric, each.strict_mode) != (None, None, False):
+            if isinstance(each, GEval | ConversationalGEval) and (each.criteria, each.rubric, each.strict_mode) != (
+                None,
+                None,
+                False,
+            ):
                 raise CheckError(
                     f"{name} {metric.name!r}: deepeval asks a GEval in it without its rubric and strict_mode, and with "
                     f"criteria instead of its steps; give {each.name!r} evaluation_steps alone."
@@ -196,26 +227,31 @@ def _check(metric: BaseMetric) -> None:
         _settle_options(metric)
 
 
-def _check_steps(metric: GEval) -> None:
+def _check_steps(metric: GEval | ConversationalGEval) -> None:
+    if isinstance(metric, ConversationalGEval) and not metric.evaluation_params:
+        raise CheckError(
+            f"ConversationalGEval {metric.name!r} has no evaluation_params, so that its judge would see nothing; write "
+            "evaluation_params=[MultiTurnParams.ROLE, MultiTurnParams.CONTENT]."
+        )
     if not metric.evaluation_steps:
         raise CheckError(
-            f"GEval {metric.name!r} has no evaluation_steps: its judge would write other ones for each answer, so that "
-            "no two are judged alike. Write them down once: evaluation_steps=["
+            f"{type(metric).__name__} {metric.name!r} has no evaluation_steps: its judge would write other ones for "
+            "each answer, so that no two are judged alike. Write them down once: evaluation_steps=["
             '"Check whether the facts in the actual output contradict the input.", …].'
         )
 
 
-def _inner_metrics(metric: BaseMetric) -> Iterator[Any]:
+def _inner_metrics(metric: Metric) -> Iterator[Any]:
     """The metrics that the verdicts of a DAGMetric lead to."""
-    if isinstance(metric, DAGMetric):
+    if isinstance(metric, _GRAPHS):
         children = (getattr(node, "child", None) for node in metric.dag.indegree)
-        yield from (child for child in children if isinstance(child, BaseMetric | BaseConversationalMetric))
+        yield from (child for child in children if isinstance(child, Metric))
 
 
-def _settle_options(metric: DAGMetric) -> None:
+def _settle_options(metric: DAGMetric | ConversationalDAGMetric) -> None:
     """Name the options of each choice in the author's order; deepeval's own differs from process to process."""
     for node in metric.dag.indegree:
-        if isinstance(node, NonBinaryJudgementNode):
+        if isinstance(node, NonBinaryJudgementNode | ConversationalNonBinaryJudgementNode):
             node._verdict_options = [child.verdict for child in node.children]
             verdict: Any = (Literal[tuple(node._verdict_options)], ...)
             node._verdict_schema = create_model("NonBinaryJudgementVerdict", verdict=verdict, reason=(str, ...))

@@ -9,14 +9,16 @@ from enum import Enum
 from typing import Any
 
 from deepeval import __version__
-from deepeval.metrics import BaseMetric
+from deepeval.metrics import BaseConversationalMetric, BaseMetric
 from deepeval.metrics.dag import DeepAcyclicGraph
 
-_NOT_THE_RULE = ("model", "using_native_model", "evaluation_model", "system_one_model", "threshold", "verbose_mode")
+_MODELS = ("model", "using_native_model", "evaluation_model", "system_one_model")
+_NOT_THE_RULE = (*_MODELS, "_audio_model", "_using_native_audio_model", "threshold", "verbose_mode")
+
 _DIGITS = 12
 
 
-def rule_of(metric: BaseMetric) -> str:
+def rule_of(metric: BaseMetric | BaseConversationalMetric) -> str:
     """The name of the metric and a digest of its settings and deepeval's release, whose templates are part of it.
 
     Two metrics with the same rule ask the same questions.
@@ -48,6 +50,6 @@ def _parts(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     own = vars(value) if hasattr(value, "__dict__") else {}
-    if isinstance(value, BaseMetric):
+    if isinstance(value, BaseMetric | BaseConversationalMetric):
         return {name: part for name, part in own.items() if name not in _NOT_THE_RULE}
     return {name: part for name, part in own.items() if not name.startswith("_")}

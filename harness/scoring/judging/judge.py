@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CheckError, JudgeError
-from harness.records import Case, Score, ScoringRule
+from harness.records import Case, Sample, Score, ScoringRule
 from harness.requests import Model, Trace
 from harness.requests.bridge import settle
 from harness.scoring.checks.given import answer_text
@@ -19,8 +19,8 @@ from harness.scoring.judging import combining
 from harness.scoring.judging.answers import ALTERNATIVES, preference_schema, rating_schema, read_preference, read_rating
 from harness.scoring.judging.combining import JudgeOpinions
 from harness.scoring.judging.drawing import JudgeQuestion, Seat
-from harness.scoring.judging.measures import Fields
-from harness.scoring.judging.prompts import Material, material, preference_messages, rating_messages
+from harness.scoring.judging.measures import RARER, Fields
+from harness.scoring.judging.prompts import Judged, Material, material, preference_messages, rating_messages
 from harness.scoring.judging.rubric import Rubric, Rubrics
 from harness.scoring.registered import registered
 
@@ -56,7 +56,7 @@ class Judge:
 
     def rate(
         self,
-        answer: str,
+        answer: str | Sample,
         *,
         rubric: str | Path,
         case: AnyCase | None = None,
@@ -67,7 +67,7 @@ class Judge:
         """The score of an answer by a rubric, mapped from the rubric's scale to [0, 1].
 
         Args:
-            answer: what is judged.
+            answer: what is judged: a text, or a transcript, which the judge is shown turn by turn.
             rubric: path of the rubric, looked for like a file of cases.
             case: whose fields the judge is shown: those that the rubric names, else `prompt`.
             reference: a right answer; default: the field of the case that the rubric names, if it names one.
@@ -84,10 +84,10 @@ class Judge:
             JudgeError: a judge's answer, and one more, did not follow the form or the scale.
             EngineError: a judge could not answer.
         """
-        answer, repeats = answer_text(answer, "judge.rate"), _checked(repeats, "judge.rate")
+        judged, repeats = _judged(answer, "judge.rate"), _checked(repeats, "judge.rate")
         wanted = self._rubrics.get(rubric)
         wanted.check_scale(weighted=weighted)
-        given = material(wanted, case, reference, self._case_id).with_answers(answer)
+        given = material(wanted, case, reference, self._case_id).with_answers(judged)
         question = JudgeQuestion(
             messages=rating_messages(wanted, given),
             schema=rating_schema(wanted),
@@ -98,8 +98,8 @@ class Judge:
 
     def prefer(
         self,
-        first: str,
-        second: str,
+        first: str | Sample,
+        second: str | Sample,
         *,
         rubric: str | Path,
         case: AnyCase | None = None,
@@ -112,7 +112,7 @@ class Judge:
         0.5. How often the order changed a judge's mind is in the report.
 
         Args:
-            first, second: what is compared, such as the candidate's answer and the baseline's.
+            first, second: what is compared, such as the candidate's answer and the baseline's: texts, or transcripts.
             rubric, case, reference, repeats: as in `rate`; a rubric for preferences needs no scale.
 
         Returns:
@@ -122,7 +122,7 @@ class Judge:
         Raises:
             as `rate`
         """
-        answers = answer_text(first, "judge.prefer"), answer_text(second, "judge.prefer")
+        answers = _judged(first, "judge.prefer"), _judged(second, "judge.prefer")
         repeats = _checked(repeats, "judge.prefer")
         wanted = self._rubrics.get(rubric)
         given = material(wanted, case, reference, self._case_id)
@@ -135,7 +135,7 @@ class Judge:
         metric: Any,
         *,
         input: str | None = None,  # noqa: A002 - deepeval's word for it
-        output: str | None = None,
+        output: str | Sample | None = None,
         expected: str | None = None,
         context: str | Sequence[str] | None = None,
         **more: Any,
@@ -146,22 +146,23 @@ class Judge:
             metric: a metric class of deepeval, its name ("FaithfulnessMetric"), a function that takes `model=` and
                 gives a metric, or a metric, of which each call uses a copy.
             input: what the answer was asked with.
-            output: the answer.
-            expected: what the answer should be.
+            output: the answer; for a metric of conversations a transcript.
+            expected: what the answer should be, or what a conversation should come to.
             context: passages that the answer is held to, for metrics of `context` and of `retrieval_context`.
             more: `retrieval_context`, passages that a retriever found, where they are others than `context`; `tools`
                 and `expected_tools`, which were called and which should have been: names, `sample.tool_calls`, or
-                deepeval's `ToolCall`. Any other is an option of the metric's class, such as `include_reason=False`.
+                deepeval's `ToolCall`; of a conversation `scenario`, `user_description` and `chatbot_role`. Any other
+                is an option of the metric's class, such as `include_reason=False`.
 
         Returns:
             harness.Score, with the metric's reason. An empty answer scores 0 where the metric looks at the answer.
 
         Raises:
-            CheckError: no such metric, one that judges no single answer, what it needs is missing, or no deepeval.
+            CheckError: no such metric, one that judges no text, what it needs is missing, or no deepeval.
             JudgeError: a judge's answer, and one more, was none that deepeval can use, or the score is outside [0, 1].
             EngineError: a judge could not answer.
         """
-        rarer = {name: more.pop(name) for name in ("retrieval_context", "tools", "expected_tools") if name in more}
+        rarer = {name: more.pop(name) for name in RARER if name in more}
         return self._settle("measure", self._measure(metric, Fields(input, output, expected, context, **rarer), more))
 
     def _settle(self, method: str, work: Coroutine[Any, Any, Score]) -> Coroutine[Any, Any, Score]:
@@ -217,12 +218,21 @@ class Judge:
         return combining.measurement(panel, by)
 
 
-def _comparison(rubric: Rubric, given: Material, answers: Sequence[str]) -> JudgeQuestion:
+def _comparison(rubric: Rubric, given: Material, answers: Sequence[Judged]) -> JudgeQuestion:
     return JudgeQuestion(
         messages=preference_messages(rubric, given.with_answers(*answers)),
         schema=preference_schema(),
         read=read_preference,
     )
+
+
+def _judged(answer: str | Sample, check: str) -> Judged:
+    """The text, or the turns of a transcript.
+
+    Raises:
+        CheckError: it is neither.
+    """
+    return answer.messages if isinstance(answer, Sample) and answer.messages else answer_text(answer, check)
 
 
 def _checked(repeats: Any, check: str) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import JudgeError
-from harness.records import Judgement
+from harness.records import Judgement, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,21 +16,30 @@ class Fields:
 
     Attributes:
         input: what the answer was asked with.
-        output: the answer.
+        output: the answer; a transcript for a metric of conversations.
         expected: what the answer should be.
         context: passages that the answer is held to; for a metric that asks for `retrieval_context`, those too.
         retrieval_context: passages that a retriever found, where they are others than `context`.
         tools: the tools that were called: names, `sample.tool_calls`, or deepeval's `ToolCall`.
         expected_tools: the tools that should have been called.
+        scenario, user_description, chatbot_role: of a conversation: what it is about, who the user is, and what the
+            assistant is to be.
     """
 
     input: str | None = None
-    output: str | None = None
+    output: str | Sample | None = None
     expected: str | None = None
     context: str | Sequence[str] | None = None
     retrieval_context: str | Sequence[str] | None = None
     tools: Sequence[Any] | None = None
     expected_tools: Sequence[Any] | None = None
+    scenario: str | None = None
+    user_description: str | None = None
+    chatbot_role: str | None = None
+
+
+RARER = ("retrieval_context", "tools", "expected_tools", "scenario", "user_description", "chatbot_role")
+"""Fields that `judge.measure` takes beside those that it names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import RubricError
 from harness.records import Case, Messages
+from harness.records.tool_calls import words_of
 from harness.scoring.judging.rubric import Rubric
 
 ANSWER, ANSWER_A, ANSWER_B, REFERENCE = "answer", "answer A", "answer B", "reference"
@@ -24,7 +25,10 @@ _CONTROL = re.compile(
 )
 _UNWRITABLE = re.compile("[\\0\ud800-\udfff]")
 
-_RATE = """You are a strict and fair judge. You judge one answer by the rubric below, and by nothing else.
+Judged = str | Messages
+"""An answer, or the turns of a conversation."""
+
+_RATE = """You are a strict and fair judge. You judge {subject} by the rubric below, and by nothing else.
 
 {rubric}
 
@@ -34,7 +38,7 @@ The scale:
 {data} Take the steps, then write one JSON object: first "reason", what the steps led to, in one to three sentences; \
 then "score", which is one of {scores}."""
 
-_PREFER = """You are a strict and fair judge. You compare two answers, A and B, by the rubric below and by nothing else.
+_PREFER = """You are a strict and fair judge. You compare {subject}, A and B, by the rubric below and by nothing else.
 
 {rubric}
 
@@ -56,16 +60,28 @@ class Material:
         parts: what each is, such as "prompt" or "answer", with its text.
         salt: the case's id. Two cases that are otherwise alike are asked with different codes, so that they never share
             a judge's draw, which would make them dependent.
+        in_turns: whether conversations are judged. Each turn is a part, so that what one says can't begin another.
     """
 
     parts: tuple[tuple[str, str], ...]
     salt: str
+    in_turns: bool = False
 
-    def with_answers(self, *answers: str) -> Material:
-        """With one answer to rate, or two to choose from, A and B."""
+    def with_answers(self, *answers: Judged) -> Material:
+        """With one answer to rate, or two to choose from, A and B; or with conversations in their place."""
         names = (ANSWER,) if len(answers) == 1 else (ANSWER_A, ANSWER_B)
-        added = tuple((name, harmless(answer)) for name, answer in zip(names, answers, strict=True))
-        return Material((*self.parts, *added), self.salt)
+        added = [part for name, answer in zip(names, answers, strict=True) for part in _parts(name, answer)]
+        in_turns = any(not isinstance(answer, str) for answer in answers)
+        return replace(self, parts=(*self.parts, *added), in_turns=in_turns)
+
+
+def _parts(name: str, answer: Judged) -> Iterator[tuple[str, str]]:
+    if isinstance(answer, str):
+        yield name, harmless(answer)
+        return
+    for number, turn in enumerate(answer, 1):
+        role = " ".join(harmless(str(turn.get("role"))).split())
+        yield f"{name}, turn {number}, {role}", harmless(words_of(turn))
 
 
 def fields_shown(rubric: Rubric, case: Case | Mapping[str, Any] | None) -> tuple[str, ...]:
@@ -135,13 +151,15 @@ def rating_messages(rubric: Rubric, given: Material) -> Messages:
     """The messages that ask for a score. What is the same for all answers comes first, so that an engine keeps it."""
     scale = "\n".join(f"{score}: {label}" for score, label in rubric.scale)
     scores = ", ".join(map(str, rubric.scores))
-    system = _RATE.format(rubric=_rules(rubric, given), scale=scale, data=_DATA, scores=scores)
+    subject = "the assistant's turns in one conversation, which are its answer," if given.in_turns else "one answer"
+    system = _RATE.format(subject=subject, rubric=_rules(rubric, given), scale=scale, data=_DATA, scores=scores)
     return _messages(system, given, "Judge the answer by the rubric.")
 
 
 def preference_messages(rubric: Rubric, given: Material) -> Messages:
     """The messages that ask which of two answers is better."""
-    system = _PREFER.format(rubric=_rules(rubric, given), data=_DATA)
+    subject = "the assistant's turns in two conversations" if given.in_turns else "two answers"
+    system = _PREFER.format(subject=subject, rubric=_rules(rubric, given), data=_DATA)
     return _messages(system, given, "Compare answer A and answer B by the rubric.")
 
 

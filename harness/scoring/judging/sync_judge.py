@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from harness.records import Score
+    from harness.records import Sample, Score
     from harness.scoring.judging.judge import AnyCase
 
 
@@ -23,7 +23,7 @@ class SyncJudge(Protocol):
 
     def rate(
         self,
-        answer: str,
+        answer: str | Sample,
         *,
         rubric: str | Path,
         case: AnyCase | None = None,
@@ -35,8 +35,8 @@ class SyncJudge(Protocol):
 
     def prefer(
         self,
-        first: str,
-        second: str,
+        first: str | Sample,
+        second: str | Sample,
         *,
         rubric: str | Path,
         case: AnyCase | None = None,
@@ -50,7 +50,7 @@ class SyncJudge(Protocol):
         metric: Any,
         *,
         input: str | None = None,  # noqa: A002 - deepeval's word for it
-        output: str | None = None,
+        output: str | Sample | None = None,
         expected: str | None = None,
         context: str | Sequence[str] | None = None,
         **more: Any,

@@ -13,16 +13,19 @@ from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import AdapterFiles, check_fits, check_modules, read_adapter
 from harness.models.adapters.merging import plain_options
+from harness.models.files.content_hash import KNOWN
 from harness.models.spec import engine_spec
 from harness.models.weights.weights import made_folder, materialize, weights_digest
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import with_step
-from harness.stages.made_folders import find_made, make
+from harness.stages.known_builds import known_builds
+from harness.stages.made_folders import MadeFolder, find_made, make
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
 from harness.stages.training.texts import TrainingData, training_data
 
 KIND = "adapter"
+ADAPTERS = "adapters"
 _PACKAGES = ("torch", "transformers", "peft")
 _RECIPE = 1
 """Raised with anything that changes what training gives."""
@@ -41,10 +44,17 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     assert step is not None
     parts = _AdapterParts(settings, version, step)
     if parts.ready is not None:
+        if known_builds().is_offline:  # what it fits was checked before there were samples
+            return parts.with_adapter(parts.ready, read_adapter(parts.ready).digest)
         weights = made_folder(parts.options, settings.root)
-        return None if weights is None else parts.with_adapter(parts.checked(parts.ready, weights))
+        return None if weights is None else parts.with_adapter(parts.ready, parts.checked(parts.ready, weights).digest)
     made = find_made(KIND, parts.recipe)
-    return None if made is None else parts.with_adapter(read_adapter(made.path))
+    if made is None:
+        return None
+    if made.is_here:
+        return parts.with_adapter(made.path, _noted(made))
+    digest = known_builds().content(ADAPTERS, made.content)
+    return None if digest is None else parts.with_adapter(made.path, digest)
 
 
 def build_version(
@@ -59,7 +69,7 @@ def build_version(
     parts = _AdapterParts(settings, version, step, progress)
     weights = materialize(parts.options, settings.root)
     adapter = parts.trained(weights, progress) if parts.ready is None else parts.checked(parts.ready, weights)
-    whole = parts.with_adapter(adapter)
+    whole = parts.with_adapter(adapter.path, adapter.digest)
     if parts.is_merged:
         progress(BuildState(version.name, "merging", unit="weights"))
         materialize(whole.engine_options, settings.root)
@@ -77,6 +87,13 @@ def options_before(version: VersionSettings, step: Step) -> dict[str, Any]:
     if step.folder in merged:
         merged = merged[: merged.index(step.folder)]
     return {**options, "merged": merged} if merged else options
+
+
+def _noted(made: MadeFolder) -> str:
+    """The digest of an adapter that was trained; noted, for when the adapter is not here."""
+    digest = read_adapter(made.path).digest
+    known_builds().note(ADAPTERS, made.content, digest)
+    return digest
 
 
 class _AdapterParts:
@@ -178,13 +195,16 @@ class _AdapterParts:
                     'peft, which trains adapters, is not installed. Install it: pip install "steelyard[customization]"'
                 )
             check_modules(self._adapter.modules, weights)
-            return read_adapter(make(KIND, self.recipe, build, keeps_draft=True).path)
+            made = make(KIND, self.recipe, build, keeps_draft=True)
+            _noted(made)
+            return read_adapter(made.path)
         except UsageError as error:
             raise UsageError(f"{self._where}: {error}") from error
 
-    def with_adapter(self, adapter: AdapterFiles) -> VersionSettings:
-        """The version with the adapter beside its weights, or added into them."""
-        beside = {**self._version.engine_options, "adapter": str(adapter.path)}
+    def with_adapter(self, folder: Path, digest: str) -> VersionSettings:
+        """The version with the adapter beside its weights, or added into them; one that is not here by its content."""
+        place = str(folder) if folder.is_dir() else f"{KNOWN}{digest}"
+        beside = {**self._version.engine_options, "adapter": place}
         options = plain_options(beside) if self.is_merged else beside
-        made = replace(self._step, folder=str(adapter.path), content=adapter.digest)
+        made = replace(self._step, folder=str(folder), content=digest)
         return with_step(replace(self._version, engine_options=options), self._step, made)

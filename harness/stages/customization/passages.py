@@ -31,7 +31,7 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     """
     assert step is not None
     made = find_made(KIND, _recipe(settings, step))
-    return None if made is None else _with(version, step, made)
+    return None if made is None or not made.is_here else _with(version, step, made)
 
 
 def build_version(

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import pickle
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 
 from harness import errors
-from harness.config import Settings, cache_dir, child_environment
+from harness.config import Settings, cache_dir
 from harness.config.environment import version_of
 from harness.errors import CorpusError, SettingsError, UsageError
-from harness.models.processes.frames import read_frame
+from harness.models.processes.ordered import order
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.data.corpus import Corpus, open_corpus
 from harness.stages.data.recipe import Recipe, corpus_recipe
@@ -87,33 +81,14 @@ def _run(request: BuildRequest, progress: BuildProgress) -> dict[str, Any]:
     """Start the process that builds, pass on what it tells, and give its last message."""
     log = request.work / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as errors_file:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", _MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors_file,
-            env=child_environment(_ENVIRONMENT),
-            start_new_session=True,
-        )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        with contextlib.suppress(BrokenPipeError):
-            pickle.dump(request, process.stdin)
-            process.stdin.flush()
-        while (message := read_frame(cast(BinaryIO, process.stdout))) is not None:
-            if "phase" not in message:
-                return message
-            progress(BuildState(request.name, message["phase"], message["done"], message["total"]))
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
-    return {"failed": f"The process that builds ended with code {process.returncode}. {_last_lines(log)}"}
+
+    def told(message: dict[str, Any]) -> None:
+        progress(BuildState(request.name, message["phase"], message["done"], message["total"]))
+
+    outcome = order(_MODULE, request, log=log, environment=_ENVIRONMENT, told=told)
+    if isinstance(outcome, int):
+        return {"failed": f"The process that builds ended with code {outcome}. {_last_lines(log)}"}
+    return outcome
 
 
 def _last_lines(log: Path) -> str:

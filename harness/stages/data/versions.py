@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 
 from harness.config import Settings, VersionSettings
 from harness.config.customization import Step
+from harness.config.roles import corpus_name
 from harness.errors import NotInLineageError
 from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
 from harness.models.spec import engine_spec
 from harness.models.version import Version
 from harness.stages.build_state import BuildProgress
+from harness.stages.building import built
+from harness.stages.known_builds import known_builds
 
 if TYPE_CHECKING:
     from harness.stages.data.corpus import Corpus
     from harness.stages.lineage import StageContext
+
+CORPUS = "corpus"
 
 
 def find_version(settings: Settings, version: VersionSettings, _step: Step | None = None) -> VersionSettings | None:
@@ -32,7 +37,14 @@ def find_version(settings: Settings, version: VersionSettings, _step: Step | Non
     from harness.stages.data.recipe import corpus_recipe
 
     folder = corpus_folder(corpus_recipe(settings, version.name))
-    return _of(version, open_corpus(folder, version.name)) if folder.is_dir() else None
+    if folder.is_dir():
+        return _of(version, open_corpus(folder, version.name))
+    known = known_builds().content(CORPUS, folder.name)
+    if known is None:
+        return None
+    content, _, n_documents = known.partition(" ")
+    made = {FOLDER: str(folder), CONTENT: content, N_DOCUMENTS: int(n_documents)}
+    return replace(version, engine_options={**version.engine_options, **made})
 
 
 def build_version(
@@ -49,6 +61,7 @@ def build_version(
 
 
 def _of(version: VersionSettings, corpus: Corpus) -> VersionSettings:
+    known_builds().note(CORPUS, corpus.folder.name, f"{corpus.fingerprint} {len(corpus)}")
     made = {FOLDER: str(corpus.folder), CONTENT: corpus.fingerprint, N_DOCUMENTS: len(corpus)}
     return replace(version, engine_options={**version.engine_options, **made})
 
@@ -61,20 +74,29 @@ def _rebuild(settings: Settings, name: str, documents: Path, workers: int) -> Co
 
 
 def load_corpus(version: Version, context: StageContext) -> Corpus:
-    """The corpus that a version is.
+    """The corpus that a version is, or that it was last trained on.
 
     Raises:
         NotInLineageError: it is a model, which was made of none that the settings tell of.
+        UsageError: the corpus can't be built, or is not there and nothing may be built.
     """
+    corpus = _corpus_of(version, context)
+    if corpus is None:
+        raise NotInLineageError(version.name, "corpus")
+    corpus.root = context.settings.root
+    corpus.builder = partial(_rebuild, context.settings, corpus.name)
+    if context.baseline is not None:
+        corpus.baseline = _corpus_of(context.baseline, context)
+    return corpus
+
+
+def _corpus_of(version: Version, context: StageContext) -> Corpus | None:
     from harness.stages.data.corpus import open_corpus
 
-    folder = version.settings.engine_options.get(FOLDER)
-    if folder is None or version.name not in context.settings.corpora:
-        raise NotInLineageError(version.name, "corpus")
-    corpus = open_corpus(Path(folder), version.name)
-    corpus.root = context.settings.root
-    corpus.builder = partial(_rebuild, context.settings, version.name)
-    other = context.baseline
-    if other is not None and FOLDER in other.settings.engine_options:
-        corpus.baseline = open_corpus(Path(other.settings.engine_options[FOLDER]), other.name)
-    return corpus
+    name = corpus_name(context.settings, version.settings)
+    if name is None:
+        return None
+    made = version.settings
+    if FOLDER not in made.engine_options:
+        made = built(context.settings, name, offline=context.is_offline)
+    return open_corpus(Path(made.engine_options[FOLDER]), name)

@@ -12,12 +12,14 @@ from harness.config.customization import METHODS, DistilledSettings, Step
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
 from harness.models.adapters.merging import plain_options
+from harness.models.files.content_hash import KNOWN
 from harness.models.version import load_version
 from harness.models.weights.layers import layer_count
-from harness.models.weights.weights import materialize, weights_digest
+from harness.models.weights.weights import folder_content, materialize, weights_digest
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, with_step
 from harness.stages.distillation.answers import ANSWERS, check_prompts, write_answers
+from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
@@ -26,6 +28,7 @@ from harness.stages.training.texts import TrainingData, read_texts, training_dat
 KIND = "distilled"
 SOFT_TARGETS, SEQUENCE, ON_POLICY = METHODS
 TARGETS = "teachers"
+WEIGHTS = "weights"
 _PACKAGES = ("torch", "transformers")
 _ON_POLICY_PACKAGES = (*_PACKAGES, "trl")
 _RECIPE = 1
@@ -41,7 +44,8 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     """
     assert step is not None
     made = find_made(KIND, _Parts(settings, version, step).recipe)
-    return None if made is None else _with(version, step, made)
+    weights = None if made is None else _weights_of(made)
+    return None if made is None or weights is None else _with(version, step, made, weights)
 
 
 def build_version(
@@ -77,7 +81,9 @@ def build_version(
         made = make(KIND, parts.recipe, build, keeps_draft=True)
     except UsageError as error:
         raise UsageError(f"{settings.table(step.version)} distilled: {error}") from error
-    return _with(version, step, made)
+    weights = _weights_of(made)
+    assert weights is not None
+    return _with(version, step, made, weights)
 
 
 class _Parts:
@@ -153,14 +159,13 @@ class _Parts:
         if self.distilled.layers is not None:
             plain = plain_options(self.teacher.engine_options)
             return {name: value for name, value in plain.items() if name != "quantized"}
-        if "quantized" in self.version.engine_options:
-            raise UsageError(f"{self.where}: the student's weights are rounded, and can't be trained.")
         if str(self.version.engine_options.get("weights", "")).startswith("built:"):
             raise UsageError(
                 f"{self.where} needs student = {{ layers = … }}, of the teacher's, or {{ weights = … }}: the version "
                 "has no base whose weights it could start from."
             )
-        return dict(self.version.engine_options)
+        # Whichever table asks for it, rounding comes last.
+        return {name: value for name, value in self.version.engine_options.items() if name != "quantized"}
 
     def start_with_layers(self) -> dict[str, Any]:
         """The options of the weights that the student starts from, with the layers that it has."""
@@ -195,8 +200,17 @@ def _bare(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if key not in _CHANGED}
 
 
-def _with(version: VersionSettings, step: Step, made: MadeFolder) -> VersionSettings:
-    options = {**_bare(version.engine_options), "weights": str(made.path)}
+def _weights_of(made: MadeFolder) -> str | None:
+    """The folder of the weights, or their content where they are known without one; None where neither is."""
+    if made.is_here:
+        known_builds().note(WEIGHTS, made.content, folder_content(made.path))
+        return str(made.path)
+    content = known_builds().content(WEIGHTS, made.content)
+    return None if content is None else f"{KNOWN}{content}"
+
+
+def _with(version: VersionSettings, step: Step, made: MadeFolder, weights: str) -> VersionSettings:
+    options = {**_bare(version.engine_options), "weights": weights}
     if "quantized" in version.engine_options:
         options["quantized"] = version.engine_options["quantized"]
     return with_step(

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import pickle
-import signal
-import subprocess
-import sys
-from typing import BinaryIO, cast
+from typing import Any
 
-from harness.config import child_environment
 from harness.errors import UsageError
-from harness.models.processes.frames import read_frame
+from harness.models.processes.ordered import order
 from harness.stages.build_state import BuildProgress, BuildState
 from harness.stages.training.request import TrainingRequest
 
@@ -32,39 +25,21 @@ def train(request: TrainingRequest, progress: BuildProgress) -> None:
             the folder.
     """
     log = request.folder / LOG
-    own = {"OMP_NUM_THREADS": str(request.threads), "PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", **_KEEPS_MEMORY}
-    with log.open("ab") as errors_file:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", _MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors_file,
-            env=child_environment(own),
-            start_new_session=True,
-        )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    outcome: dict[str, object] = {}
-    try:
-        with contextlib.suppress(BrokenPipeError):
-            pickle.dump(request, process.stdin)
-            process.stdin.flush()
-        while (message := read_frame(cast(BinaryIO, process.stdout))) is not None:
-            if "phase" in message:
-                progress(BuildState(request.version, **message))
-            else:
-                outcome = message
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
-    if "trained" in outcome:
+    fixed = {"PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", **_KEEPS_MEMORY}
+    environment = {"OMP_NUM_THREADS": str(request.threads), **fixed}
+
+    def told(message: dict[str, Any]) -> None:
+        progress(BuildState(request.version, **message))
+
+    outcome = order(_MODULE, request, log=log, environment=environment, told=told)
+    if isinstance(outcome, dict) and "trained" in outcome:
         log.unlink()
         return
-    why = outcome.get("failed", f"The process that trains ended with code {process.returncode}.")
-    lines = log.read_text("utf-8", errors="replace").splitlines()[-_LAST_LINES:] if "failed" not in outcome else []
-    told = "".join(f"\n  {line}" for line in lines)
-    raise UsageError(f"{why}{f' The end of its log, {log}:{told}' if told else ''}")
+    if isinstance(outcome, dict):
+        raise UsageError(str(outcome["failed"]))
+    lines = log.read_text("utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+    told_last = "".join(f"\n  {line}" for line in lines)
+    raise UsageError(
+        f"The process that trains ended with code {outcome}."
+        f"{f' The end of its log, {log}:{told_last}' if lines else ''}"
+    )

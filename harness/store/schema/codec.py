@@ -58,29 +58,34 @@ def sample_digest(row: Sequence[Any], key: bytes) -> int:
     return number
 
 
+_LISTS = ("tool_calls", "context", "messages")
+_RARE = ("reasoning", *_LISTS, "loglikelihood", "is_greedy", "cost", "metadata")
+"""Fields that few samples have, stored as they are."""
+
+
 def _extra(sample: Sample) -> str | None:
-    extra: dict[str, Any] = {}
-    if sample.reasoning is not None:
-        extra["reasoning"] = sample.reasoning
-    if sample.tool_calls is not None:
-        extra["tool_calls"] = sample.tool_calls
+    extra: dict[str, Any] = {name: value for name in _RARE if (value := getattr(sample, name)) is not None}
     if sample.logprobs is not None:
         extra["logprobs"] = [[entry.token, entry.logprob, entry.top] for entry in sample.logprobs]
-    if sample.loglikelihood is not None:
-        extra["loglikelihood"] = sample.loglikelihood
-    if sample.is_greedy is not None:
-        extra["is_greedy"] = sample.is_greedy
     if sample.cut_tokens:
         extra["cut_tokens"] = sample.cut_tokens
     return dumps(extra) if extra else None
 
 
-def stored_sample(row: Any) -> Sample:
-    """The sample of a row (index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra)."""
+def stored_sample(row: Any, created: float | None = None) -> Sample:
+    """The sample of a row (index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra).
+
+    Args:
+        created: when it was stored, in seconds since 1970.
+    """
     index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra = row
     if extra is None:
-        return Sample(text, index, finish_reason, prompt_tokens, completion_tokens, latency_s, stored=True)
+        usual = text, index, finish_reason, prompt_tokens, completion_tokens, latency_s
+        return Sample(*usual, stored=True, drawn_at=created)
     fields = json.loads(extra)
+    rare: dict[str, Any] = {
+        name: tuple(fields[name]) if name in _LISTS else fields[name] for name in _RARE if name in fields
+    }
     return Sample(
         text=text,
         index=index,
@@ -88,13 +93,11 @@ def stored_sample(row: Any) -> Sample:
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         latency_s=latency_s,
-        reasoning=fields.get("reasoning"),
-        tool_calls=tuple(fields["tool_calls"]) if "tool_calls" in fields else None,
         logprobs=tuple(map(_logprob, fields["logprobs"])) if "logprobs" in fields else None,
-        loglikelihood=fields.get("loglikelihood"),
-        is_greedy=fields.get("is_greedy"),
         cut_tokens=fields.get("cut_tokens", 0),
         stored=True,
+        drawn_at=created,
+        **rare,
     )
 
 

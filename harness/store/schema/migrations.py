@@ -20,7 +20,12 @@ Steelyard that are under way, go on as they are."""
 _FILLED_SINCE: Mapping[int, Sequence[Callable[[Connection], None]]] = {8: (digests.fill,)}
 """What each schema version wrote into rows that were there."""
 
-_TABLES_SINCE: Mapping[int, Sequence[Table]] = {3: review_tables.TABLES, 4: (review_tables.fronts,), 6: (tables.looks,)}
+_TABLES_SINCE: Mapping[int, Sequence[Table]] = {
+    3: review_tables.TABLES,
+    4: (review_tables.fronts,),
+    6: (tables.looks,),
+    9: (tables.builds,),
+}
 """The tables that each schema version brought."""
 
 

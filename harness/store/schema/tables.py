@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 # The generation of requests that a merge brought in under keys of their own: no gate ever asks for them.
 APART = -1
@@ -149,4 +149,14 @@ looks = Table(
     Column("run_id", String(64), nullable=False),
     Column("begun", Double, nullable=False),
     Column("bets", Text, nullable=False),
+)
+
+# What a recipe gave. Another machine may come to other weights by the same recipe: then it has a row for each.
+builds = Table(
+    "steelyard_builds",
+    metadata,
+    Column("kind", String(40), primary_key=True),
+    Column("recipe", String(64), primary_key=True),
+    Column("content", String(200), primary_key=True),
+    Column("created", Double, nullable=False),
 )

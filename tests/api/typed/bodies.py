@@ -1,5 +1,6 @@
 """What a user writes, in both kinds of bodies and in scripts. Checkers of types are run over it; it is never run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -32,6 +33,29 @@ def test_direct(model: SyncModel, case: Case) -> Score:
     assert_type(model.weigh("Once", " upon").loglikelihood, float | None)
     assert_type(model.apart(1), SyncModel)
     return sync_checks.exact(answer, case["expected"])
+
+
+def find_order(number: int) -> str:
+    if number < 0:
+        raise harness.ToolError("no such order")
+    return "Friday"
+
+
+async def test_talked(model: Model, baseline: Model, case: Case, judge: Judge) -> Score:
+    user = harness.SimulatedUser(baseline, persona=case.persona, goal=case.goal)
+    talk = assert_type(await model.converse(user, turns=3, tools=[find_order], steps=2, temperature=0), Sample)
+    assert_type(talk.messages, tuple[Mapping[str, Any], ...] | None)
+    assert_type(await judge.measure("TurnRelevancyMetric", output=talk), Score)
+    assert_type(checks.calls(talk, ["find_order"], [{"number": 7}], order=True, extra="refuse"), Score)
+    return await judge.prefer(talk, await baseline.converse(["Hi"]), rubric=RUBRIC)
+
+
+def test_talked_directly(model: SyncModel, judge: SyncJudge) -> Score:
+    user = harness.SimulatedUser(model, persona="p", goal="g")
+    assert_type(model.converse(user), Sample)
+    talk = assert_type(model.loop("Where is it?", tools=[find_order]), Sample)
+    assert_type(sync_checks.calls(talk, "find_order", {"number": 7}, exact=True), Score)
+    return judge.rate(talk, rubric=RUBRIC)
 
 
 async def test_judged(model: Model, baseline: Model, case: Case, judge: Judge) -> Score:
@@ -91,3 +115,12 @@ def regressed(path: Path) -> list[str]:
 def estimated() -> MeanEstimate:
     assert holm([0.01, 0.2], 0.05).any()
     return assert_type(clustered_mean([[1, 0], [1, 1]]), MeanEstimate)
+
+
+def weighed() -> tuple[float, float]:
+    verdict = assert_type(harness.compare([1.0, 0.0], [1.0, 1.0], margin="5 %", unit="s"), harness.Weighing)
+    run = assert_type(harness.load_run("latest", store="store.db"), harness.LoadedRun)
+    found = harness.compare(run, "old", case="a*", margin=0.1)
+    assert found.verdict is run.report.verdict
+    verdict.plot().save("difference.svg")
+    return assert_type(verdict.low, float), assert_type(found.high, float)

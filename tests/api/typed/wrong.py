@@ -1,6 +1,6 @@
 """Mistakes, each of which a checker of types has to find in its own line."""
 
-from harness import Case, Judge, Model, Score, SyncModel, checks, sync_checks
+from harness import Case, Judge, Model, Score, SyncModel, checks, compare, sync_checks
 
 
 async def test_forgotten_await(model: Model, case: Case) -> bool:
@@ -33,3 +33,7 @@ def test_awaited_kind_of_check_that_is_not_there(answer: str) -> Score:
 
 async def test_wrong_argument(judge: Judge) -> Score:
     return await judge.rate("answer", rubrik="evals/rubric.md")  # wrong
+
+
+def script_with_a_wrong_keyword() -> bool:
+    return compare([1.0], [1.0], margn=0.1).low > 0  # wrong

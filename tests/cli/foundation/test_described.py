@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.foundation.described import asked_version, described_version
+from harness.cli.foundation.described import asked_version, described_version, traced_version
 from harness.config.settings import Settings, load_settings
 from harness.errors import UsageError
 
@@ -84,3 +84,47 @@ def test_a_file_that_is_there_is_told_by_its_whole_path(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=f'weights = "{tmp_path}/x.gguf"$'):
         asked_version(settings, "x.gguf")
+
+
+def test_of_a_version_without_weights_the_lineage_is_told(settings: Settings) -> None:
+    path = settings.root / "steelyard.toml"
+    more = """
+[models.told]
+base = "served"
+system = "file:brief.md"
+template = "prompts:/ask/3"
+optimised_on = ["peru"]
+[models.brief]
+base = "table"
+system = "Be brief."
+[corpora.raw]
+documents = "web"
+[corpora.clean]
+base = "raw"
+steps = ["url"]
+"""
+    path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
+    (settings.root / "web").mkdir()
+    (settings.root / "web" / "a.txt").write_text("A text.", encoding="utf-8")
+    found = load_settings(settings.root)
+    told = traced_version(found, "told")
+    assert told is not None
+    assert [(step.made, step.step) for step in told.lineage] == [
+        ("served", "settings"),
+        ("told, prompt", "prompt"),
+        ("told", "settings"),
+    ]
+    step = told.lineage[1]
+    assert step.of == ("served", "system file:brief.md", "template prompts:/ask/3")
+    assert (step.by, step.fingerprint, told.fingerprint) == ("prompt: optimised on peru", None, None)
+    brief = traced_version(found, "brief")
+    assert brief is not None
+    assert brief.fingerprint == brief.lineage[-1].fingerprint is not None
+    assert brief.lineage[1].fingerprint is not None
+    corpus = traced_version(found, "clean")
+    assert corpus is not None
+    assert [(step.made, step.of, step.step) for step in corpus.lineage] == [
+        ("raw", ("documents web",), "corpus"),
+        ("clean", ("raw",), "corpus"),
+    ]
+    assert [traced_version(found, name) for name in ("tiny", "nobody", "served", "raw")] == [None] * 4

@@ -42,6 +42,23 @@ system = "Unused."
 engine = "transformers"
 weights = "weights/tuned"
 
+[models.student]
+engine = "transformers"
+distilled = { teacher = "tuned", data = "clean", student = { layers = 2 } }
+
+[models.sorter]
+base = "student"
+adapter = { data = "train.jsonl" }
+
+[models.prompted]
+base = "old"
+template = "file:prompts/ask.md"
+optimised_on = ["peru", "prompts/seen.jsonl"]
+
+[models.desk]
+base = "old"
+retrieval = { passages = "prompts/passages.jsonl" }
+
 [corpora.raw]
 documents = "web"
 
@@ -60,6 +77,8 @@ def folder(tmp_path: Path) -> Path:
     write(tmp_path, "cases.jsonl", "x")
     write(tmp_path, "weights/tuned/adapter.json", "x")
     write(tmp_path, "web/a.jsonl", "x")
+    for name in ("ask.md", "seen.jsonl", "passages.jsonl"):
+        write(tmp_path, f"prompts/{name}", "x")
     write(tmp_path, "filters/own.py", "from filters.words import N\n\ndef short(document):\n    return N\n")
     write(tmp_path, "filters/words.py", "N = 3\n")
     commit_all(tmp_path)
@@ -149,6 +168,22 @@ def test_files_of_a_version_concern_all(folder: Path) -> None:
     assert reasons(folder, candidate="tuned")[0] == "weights/tuned/adapter.json changed, of version 'tuned'"
 
 
+@pytest.mark.parametrize(
+    ("file", "version", "of"),
+    [
+        ("prompts/ask.md", "prompted", "prompted"),
+        ("prompts/seen.jsonl", "prompted", "prompted"),
+        ("prompts/passages.jsonl", "desk", "desk"),
+        ("weights/tuned/adapter.json", "student", "tuned"),
+        ("web/a.jsonl", "student", "clean"),
+    ],
+)
+def test_what_a_step_or_a_prompt_is_made_of_concerns_all(folder: Path, file: str, version: str, of: str) -> None:
+    assert reasons(folder, candidate=version) == (None, None)
+    write(folder, file, "other")
+    assert reasons(folder, candidate=version)[0] == f"{file} changed, of version '{of}'"
+
+
 def test_weights_that_git_does_not_know_concern_all(folder: Path) -> None:
     rewrite(folder, "weights/tuned", "weights/big")
     write(folder, "weights/big/model.safetensors")
@@ -164,6 +199,10 @@ def test_an_alias_of_a_registry_may_have_moved_and_a_version_of_it_may_not(folde
     rewrite(folder, "models:/tuned@champion", "models:/tuned/3")
     commit_all(folder)
     assert reasons(folder, candidate="tuned") == (None, None)
+    rewrite(folder, "file:prompts/ask.md", "prompts:/ask@champion")
+    commit_all(folder)
+    reason = reasons(folder, candidate="prompted")[0]
+    assert reason == "what prompts:/ask@champion was at HEAD can't be told: an alias moves"
 
 
 def test_a_baseline_that_is_a_file_is_compared_as_one_and_any_other_can_not_be_told(folder: Path) -> None:
@@ -265,3 +304,18 @@ def test_a_recipe_that_changed_concerns_all_that_weigh_it(
 ) -> None:
     rewrite(folder, before, after)
     assert reasons(folder, candidate="clean", baseline="none")[0] == reason
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("train.jsonl", "train.jsonl changed, of version 'sorter'"),
+        ("web/a.jsonl", "web/a.jsonl changed, of version 'clean'"),
+        ("filters/words.py", "filters/words.py changed, which filters/own.py imports"),
+        ("weights/tuned/adapter.json", "weights/tuned/adapter.json changed, of version 'tuned'"),
+        ("filters/other.py", None),
+    ],
+)
+def test_what_a_model_was_trained_on_concerns_all_that_weigh_it(folder: Path, file: str, reason: str | None) -> None:
+    write(folder, file, "N = 4\n")
+    assert reasons(folder, candidate="sorter", baseline="none")[0] == reason

@@ -147,3 +147,17 @@ def test_no_role_is_mixed_up() -> None:
     for role in roles:
         answers.keep("score", (role, 0, 0), Reading(1.0), answered(role))
     assert [answers.of("score", 0, role, 1)[0] for role in roles] == list(roles)
+
+
+def test_of_a_conversation_the_last_turns_are_shown() -> None:
+    turns = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."})
+    kept = Answers()
+    trace = Trace()
+    trace.sample = Sample("Hello.", messages=turns)
+    kept.keep("score", ("candidate", 0, 0), Reading(0.0), trace)
+    assert kept.of("score", 0, "candidate", 1)[0] == "user: Hi\n\nassistant: Hello."
+    trace.sample = Sample("Hello.", messages=({"role": "user", "content": "a" * 500}, turns[1]))
+    kept.keep("score", ("candidate", 1, 0), Reading(0.0), trace)
+    shown = kept.of("score", 1, "candidate", 1)[0]
+    assert shown is not None
+    assert (len(shown), shown[0], shown[-8:]) == (400, "…", ": Hello.")

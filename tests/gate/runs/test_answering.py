@@ -11,8 +11,11 @@ from harness.config import VersionSettings
 from harness.errors import AnswersNothingError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.runs.answering import check_answers
+from harness.gate.runs.specification import version_reference
 from harness.models.version import Version
 from harness.plugin.outcomes import classify
+from harness.records import VersionRef
+from harness.requests import SampleSource
 from tests.gate.sampling.test_ledger import PLAN
 
 RAW = Version("raw", VersionSettings("raw", "corpus"), "0f")
@@ -52,3 +55,10 @@ def test_who_asks_a_corpus_is_told_which(
 ) -> None:
     with pytest.raises(AnswersNothingError, match=f"^{named} is a corpus, which answers nothing$"):
         check_answers(asking, version, baseline)
+
+
+def test_a_version_is_named_by_its_fingerprint_and_a_corpus_by_its_size_as_well() -> None:
+    settings = VersionSettings("clean", "corpus", engine_options={"n_documents": 3})
+    corpus = SampleSource(Version("clean", settings, "1f"), None)
+    assert version_reference(corpus) == VersionRef("clean", "1f", n_documents=3)
+    assert version_reference(SampleSource(MODEL, None)) == VersionRef("small", "2f")

@@ -221,10 +221,22 @@ def test_an_answer_under_a_schema_must_be_json() -> None:
         draw(engine(answers={"Q": "yes"}), request(schema=schema), [0])
 
 
-def test_it_can_do_everything_but_call_tools_and_foresee() -> None:
-    assert set(Capability) - {Capability.TOOLS, Capability.PROMPT_LOGPROBS} == engine().capabilities
+def test_it_can_do_everything_but_foresee() -> None:
+    assert set(Capability) - {Capability.PROMPT_LOGPROBS} == engine().capabilities
 
 
 def test_strange_answers_come_through_unchanged() -> None:
     strange = "\x00\ud800\x1b[31m\u202e"
     assert [strange] == texts(engine(answers={"\ud800": strange}), request("\ud800"), [0])
+
+
+def test_an_answer_that_is_a_call_calls_a_tool_where_there_are_any() -> None:
+    table = {"Lima?": 'tool call: look_up({"city": "Lima"})\n\ntool call: rest()', "warm": "It is warm."}
+    tools = ({"type": "function", "function": {"name": "look_up"}},)
+    (called,) = draw(engine(answers=table), request("Lima?", tools=tools), [3])
+    assert (called.text, called.finish_reason) == ("", "tool_calls")
+    assert [call["function"]["name"] for call in called.tool_calls or ()] == ["look_up", "rest"]
+    messages = (*request("Lima?").messages, {"role": "tool", "content": "warm"})
+    assert texts(engine(answers=table), Request(messages=messages, tools=tools), [0]) == ["It is warm."]
+    (told,) = draw(engine(answers=table), request("Lima?"), [3])
+    assert (told.text, told.tool_calls) == (table["Lima?"], None)

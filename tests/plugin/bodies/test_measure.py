@@ -108,7 +108,7 @@ def test_deepevals_own_plugin_is_no_hindrance(measured: Project) -> None:
     ("metric", "message"),
     [
         ('"FaithfullnessMetric"', "No metric named 'FaithfullnessMetric'. Metrics: "),
-        ('"ConversationalGEval"', "ConversationalGEval judges a conversation of several turns"),
+        ('"ArenaGEval"', "ArenaGEval compares answers, and judge.measure judges one; use judge.prefer"),
         ("dict", "dict is no metric of deepeval; give a class such as FaithfulnessMetric"),
         ("NAME", "No metric named 'Faith'."),
     ],

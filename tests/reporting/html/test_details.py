@@ -99,7 +99,7 @@ def test_questions_raw_texts_and_tool_calls_are_shown_as_text(store: Store, tmp_
     call = {"id": "c1", "function": {"name": "look_up", "arguments": "{}"}}
     drawn = [
         Sample("", 0, "tool_calls", tool_calls=(call,), reasoning="Let me see.", completion_tokens=7, latency_s=0.25),
-        Sample("", 1, loglikelihood=float("-inf")),
+        Sample("", 1, loglikelihood=float("-inf"), context=({"id": "hours", "text": "At nine."},), cost=0.25),
     ]
     for number, (request, sample) in enumerate(zip(asked, drawn, strict=True)):
         key = key_of(f"q{number}")
@@ -121,6 +121,8 @@ def test_questions_raw_texts_and_tool_calls_are_shown_as_text(store: Store, tmp_
     assert first["reasoning"] == "Let me see."
     assert first["calls"] == [{"name": "look_up", "arguments": "{}"}]
     assert "loglikelihood" not in second
+    assert (second["context"], second["cost"]) == ([{"id": "hours", "text": "At nine."}], 0.25)
+    assert not {"context", "cost"} & set(first)
 
 
 def test_a_very_large_run_has_details_of_its_first_cases(store: Store, tmp_path: Path) -> None:

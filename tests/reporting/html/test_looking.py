@@ -86,7 +86,8 @@ def talked(store: Store, tmp_path: Path) -> Path:
     side = stored.run(store, "r1", evaluation)
     called = Sample("", 0, "tool_calls", tool_calls=(_CALL,))
     resampled(store, "small", _CONVERSATION, called)
-    resampled(store, "large", _CONVERSATION, Sample("Sunny.", 0))
+    passages = ({"id": "forecast", "text": "Sun <b> and 24 degrees."},)
+    resampled(store, "large", _CONVERSATION, Sample("Sunny.", 0, context=passages, cost=0.0125))
     told = change(0.0, 1.0, called.said, "Sunny.", expected="Sunny, 24 degrees")
     return with_changes(store, side, tmp_path / "report", told)
 
@@ -98,6 +99,10 @@ def test_an_answer_that_is_a_tool_call_is_shown_as_the_call(open_page: Any, talk
     expect(call).to_contain_text("get_weather")
     expect(call).to_contain_text('{"city": "Lima <b>"}')
     expect(page.locator("#sheet")).not_to_contain_text("empty answer")
+    found = page.locator("#sheet details", has_text="from 1 passage")
+    found.locator("summary").click()
+    expect(found).to_contain_text("Sun <b> and 24 degrees.")
+    expect(page.locator("#sheet .costs", has_text="cost 0.0125")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#changes")).to_contain_text('tool call: get_weather({"city": "Lima <b>"})')
 

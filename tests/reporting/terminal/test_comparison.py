@@ -145,6 +145,7 @@ def test_json_has_the_shape_of_a_report_and_what_was_compared(store: Store) -> N
     json.dumps(document, allow_nan=False)
     compared = document["comparison"]
     version = {"name": "small", "fingerprint": "f-small", "model": None, "answered_as": [], "n_documents": None}
+    version |= {"commit": None, "printed_lines": 0}
     assert compared["candidate"] == {"run_id": "r1", "role": "candidate", **version}
     assert compared["baseline"]["role"] == "baseline"
     assert compared["cases"] == {"stable": 27, "flaky": 0, "improved": 1, "worsened": 12, "moved": 13}

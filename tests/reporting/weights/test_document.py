@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from harness.reporting.weights.document import version_document
+from harness.models.lineage import LineageStep
+from harness.reporting.weights.document import TracedVersion, traced_document, version_document
 from tests.models.description.made import write_gguf
 from tests.reporting.weights.described import described_version
 
@@ -68,3 +69,10 @@ def test_what_differs_by_layer_is_a_list(tmp_path: Path) -> None:
     sizes = replace(found.weights.sizes, n_ff=(96, 128))
     document = version_document(replace(found, weights=replace(found.weights, sizes=sizes)))
     assert (document["n_ff"], document["n_heads"]) == ([96, 128], 4)
+
+
+def test_a_version_without_weights_has_name_fingerprint_and_lineage() -> None:
+    step = LineageStep("clean", ("raw",), "corpus: as it is", "corpus", "c0ffee")
+    document = traced_document(TracedVersion("clean", "c0ffee", (step,)))
+    assert list(document) == ["version", "fingerprint", "lineage"]
+    assert document["lineage"][0]["fingerprint"] == "c0ffee"

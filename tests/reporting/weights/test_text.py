@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from harness.reporting.shared.text import cells
-from harness.reporting.weights.text import difference_document, difference_lines, version_differences, version_lines
+from harness.reporting.weights.document import TracedVersion
+from harness.reporting.weights.text import (
+    difference_document,
+    difference_lines,
+    traced_lines,
+    version_differences,
+    version_lines,
+)
 from tests.models.description.made import write_gguf
 from tests.reporting.weights.described import described_version
 
@@ -54,6 +61,18 @@ def test_a_figure_of_the_file_that_is_not_the_engines_is_marked(tiny_llama: Path
 def test_the_lineage_stands_at_the_end_with_its_steps_numbered(tiny_llama: Path) -> None:
     lines = version_lines(described_version(tiny_llama), 80)
     assert lines[-3:] == ["lineage:", "  1  first: somebody", "  2  tiny, of first: us"]
+
+
+def test_without_weights_the_lineage_is_all(tiny_llama: Path) -> None:
+    version = TracedVersion("clean", None, described_version(tiny_llama).lineage)
+    assert traced_lines(version, 80) == [
+        "clean has no weights here to tell of.",
+        "fingerprint  not known: something is to be built, or asked",
+        "",
+        "lineage:",
+        "  1  first: somebody",
+        "  2  tiny, of first: us",
+    ]
 
 
 def test_a_difference_has_both_values_of_what_differs_and_nothing_else(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A model that answers under another name is told, a dated release of it mildly."""
+"""A model that answers under another name is told, a dated release of it mildly; so is one that was not asked."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.records import VersionRef
+from harness.records import StoredAnswers, VersionRef
 from harness.records.report_json import from_json, to_json
-from harness.reporting.wording.answered import is_release, name_notes
+from harness.reporting.wording.answered import is_release, name_notes, not_asked, printed_notes, version_notes
 from tests.reporting import example_reports as examples
 
 
@@ -55,8 +55,30 @@ def test_releases_that_changed_are_told_so() -> None:
     assert note.endswith("m is an alias that stood for m-2024-01-01 and m-2025-01-01; it changed while it was sampled")
 
 
+def test_what_an_application_printed_is_told_with_the_way_to_it() -> None:
+    noisy = VersionRef("bot", "f" * 32, printed_lines=1)
+    assert printed_notes(replace(examples.report(), candidate=noisy), "utf-8") == [
+        "bot printed 1 line: pytest --log-cli-level DEBUG shows what it prints"
+    ]
+    assert printed_notes(examples.report(), "utf-8") == []
+
+
 def test_a_report_of_an_older_steelyard_has_no_names() -> None:
     document = to_json(examples.report())
     for name in ("model", "answered_as"):
         del document["candidate"][name]
     assert from_json(document).candidate.answered_as == ()
+
+
+@pytest.mark.parametrize(("newest", "days"), [("2026-11-20", "2026-11-20"), ("2026-11-26", "2026-11-20 to 2026-11-26")])
+def test_an_endpoint_that_was_not_asked_is_told_with_the_days_of_its_answers(newest: str, days: str) -> None:
+    report = replace(examples.report(), from_store=StoredAnswers("endpoint", "2026-11-20", newest))
+    assert not_asked(report) == f" (endpoint not asked: answers of {days})"
+    assert not_asked(from_json(to_json(report))) == not_asked(report)
+    assert not_asked(examples.report()) == ""
+
+
+def test_notes_on_versions_are_harmless_on_a_terminal() -> None:
+    report = replace(examples.report(), notes=("git:main is v as it was at 0f (a\x1b[31m commit)",))
+    (note,) = version_notes(report, "utf-8")
+    assert "\x1b" not in note

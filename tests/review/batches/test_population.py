@@ -76,3 +76,34 @@ def test_pairs_that_a_body_compared_itself_have_the_baselines_answer_to_the_same
         assert [answer.text for answer in item.answers] == [f"candidate says {number}", f"baseline says {number}"]
         assert [answer.version for answer in item.answers] == ["small", "large"]
         assert item.judge_score == (number % 3) / 2
+
+
+def test_pairs_of_conversations_begin_with_what_they_share_and_each_answer_has_its_own_turns(store: Store) -> None:
+    added = add_run(store, runs.add_run(store, in_turns=True), ReviewPlan(EVALUATION, "score", PAIR))
+    item = next(item for item in store.review.items(added.batch.id) if item.case_id == "case-1")
+    assert item.messages == ({"role": "user", "content": "Hi"},)
+    assert [answer.text for answer in item.answers] == [
+        f"assistant: {role} here.\n\nuser: Summarise passage 1.\n\nassistant: {role} says 1"
+        for role in ("candidate", "baseline")
+    ]
+    assert added.left_out == {}, "their turns differ where their answers are equal"
+
+
+def test_single_answers_of_a_conversation_come_with_its_turns(store: Store) -> None:
+    added = add_run(store, runs.add_run(store, in_turns=True), ReviewPlan(EVALUATION, "score", SCALE))
+    (item, *_) = store.review.items(added.batch.id)
+    assert [message["role"] for message in item.messages] == ["user", "assistant", "user"]
+
+
+LAST = {"role": "user", "content": "Summarise passage 3."}
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_conversations_that_a_body_compared_itself_are_pairs_by_what_the_user_said(store: Store, again: bool) -> None:
+    """Of two such conversations nobody knows which one it compared."""
+    run = runs.add_run(store, in_turns=True, compares=True)
+    if again:
+        asked = Request(messages=({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}, LAST))
+        store.add([NewSample(key_of("again"), "f1", 0, asked, Sample("baseline again", runs.FIRST_INDEX))])
+    added = add_run(store, run, ReviewPlan(EVALUATION, "score", PAIR))
+    assert (added.n_cases, added.left_out) == (30 - again, {"without a partner": 1} if again else {})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import Score, checks
+from harness import Sample, Score, checks
 from harness.errors import CheckError
 
 ORDER = {
@@ -111,3 +112,74 @@ def test_a_schema_that_is_wrong_is_an_error(schema, words) -> None:
 @given(JSON)
 def test_whatever_json_holds_equals_itself(data) -> None:
     assert checks.follows_schema(json.dumps(data), {"const": data}) == Score(1.0)
+
+
+def called(*made: tuple[str, Any]) -> Sample:
+    """A transcript in which each of these calls is a turn."""
+    turns = []
+    for number, (name, arguments) in enumerate(made):
+        written = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        call = {"id": f"c{number}", "type": "function", "function": {"name": name, "arguments": written}}
+        turns += [{"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "content": "done"}]
+    return Sample("That is all.", messages=({"role": "user", "content": "Hi"}, *turns))
+
+
+FIND, PAY = ("find", {"to": "Lima", "days": [1, 2], "who": {"age": 7, "name": "Ana"}}), ("pay", {"sum": 20.0})
+
+
+@pytest.mark.parametrize(
+    ("asked", "value", "reason"),
+    [
+        ({"name": "find"}, 1, None),
+        ({"name": "find", "arguments": {"to": "Lima", "who": {"age": 7}}}, 1, None),
+        ({"name": "pay", "arguments": {"sum": 20}, "exact": True}, 1, None),
+        ({"name": "pay", "arguments": {"sum": True}}, 0, 'no pay({"sum": true}); called: find('),
+        ({"name": "find", "arguments": {"days": [1]}}, 0, 'no find({"days": [1]})'),
+        ({"name": "find", "arguments": {"who": {"age": 7}}, "exact": True}, 0, 'no find({"who"'),
+        ({"name": "find", "extra": "refuse"}, 0, "also called: pay"),
+        ({"name": ["pay", "find"]}, 1, None),
+        ({"name": ["pay", "find"], "order": True}, 0.5, "in this order; called: find("),
+        ({"name": ["find", "pay"], "order": True, "extra": "refuse"}, 1, None),
+        ({"name": ["find", "pay", "pay"], "arguments": [None, {"sum": 20}, None]}, 2 / 3, "no pay(…); called: "),
+        ({"name": "pay", "order": ["find", "pay"]}, 1, None),
+        ({"name": "pay", "order": ["pay", "find"]}, 0, "not in the order pay, find"),
+        ({"name": [], "extra": "refuse"}, 0, "also called: find, pay"),
+    ],
+)
+def test_the_tools_that_were_called_are_held_against_those_that_should_be(
+    asked: dict[str, Any], value: float, reason: str | None
+) -> None:
+    score = checks.calls(called(FIND, PAY), **asked)
+    assert score.value == value
+    assert (score.reason is None) if reason is None else (reason in (score.reason or ""))
+
+
+def test_calls_of_one_tool_are_matched_so_that_as_many_as_can_be_are_met() -> None:
+    twice = called(("add", {"a": 1, "b": 2}), ("add", {"a": 1}))
+    assert checks.calls(twice, ["add", "add"], [{"a": 1}, {"a": 1, "b": 2}]).value == 1
+    assert checks.calls(twice, ["add", "add"], [{"b": 2}, {"b": 2}]).value == 0.5
+
+
+def test_an_answer_without_turns_has_its_own_calls_and_arguments_that_are_no_json_meet_none() -> None:
+    call = {"function": {"name": "find", "arguments": "{to: Lima"}}
+    assert checks.calls(Sample("", tool_calls=(call,)), "find").value == 1
+    assert checks.calls(Sample("", tool_calls=(call,)), "find", {"to": "Lima"}).value == 0
+    assert checks.calls(Sample("none"), "find").reason == "no find(…); no tool was called"
+    assert checks.calls(Sample("none"), [], extra="refuse").value == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("text", "find"), "'text' is no sample; give what model.chat"),
+        ((called(FIND), 3), "name = 3 is neither the name of a tool nor a list of names"),
+        ((called(FIND), []), 'asks for no call; write extra="refuse"'),
+        ((called(FIND), ["find"], [None, None]), r"no list of as many as there are names, 1"),
+        ((called(FIND), "find", "Lima"), "arguments = 'Lima' is no dict"),
+    ],
+)
+def test_calls_refuses_what_it_can_not_work_with(given: Any, message: str) -> None:
+    with pytest.raises(CheckError, match=message):
+        checks.calls(*given)
+    with pytest.raises(CheckError, match="'no'"):
+        checks.calls(called(FIND), "find", extra="no")  # type: ignore[arg-type]

@@ -6,10 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deepeval.metrics import ContextualRecallMetric, FaithfulnessMetric, HallucinationMetric, ToolCorrectnessMetric
+from deepeval.metrics import (
+    ContextualRecallMetric,
+    FaithfulnessMetric,
+    HallucinationMetric,
+    RoleAdherenceMetric,
+    ToolCorrectnessMetric,
+    TurnContextualRecallMetric,
+    TurnRelevancyMetric,
+)
 from deepeval.test_case import ToolCall
 
 from harness.errors import CheckError
+from harness.records import Sample
 from harness.scoring.deepeval import Fields, the_judge
 from harness.scoring.deepeval.cases import make_case
 from harness.scoring.deepeval.metrics import make_metric
@@ -85,3 +94,47 @@ def test_an_answer_can_not_make_deepeval_open_a_file(tmp_path: Path) -> None:
     secret.write_bytes(b"secret")
     case = make_case(faithful(), Fields(input="?", output=f"[DEEPEVAL:IMAGE:{secret}]", context="c"))
     assert case.multimodal is False
+
+
+CALLED = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"order": 7}'}}
+TURNS = (
+    {"role": "system", "content": "Be kind."},
+    {"role": "user", "content": "Where is it?"},
+    {"role": "assistant", "content": None, "tool_calls": [CALLED]},
+    {"role": "tool", "tool_call_id": "c1", "content": "on its way"},
+    {"role": "assistant", "content": "On its way."},
+    {"role": "user", "content": "And the other?"},
+    {"role": "assistant", "content": None, "tool_calls": [{**CALLED, "id": "c2"}]},
+)
+
+
+def conversation(metric: Any, **fields: Any) -> Any:
+    return make_case(make_metric(metric, {}, the_judge()), Fields(output=Sample("", messages=TURNS), **fields))
+
+
+def test_a_transcript_is_its_turns_with_the_tools_that_each_answer_called() -> None:
+    case = conversation(TurnRelevancyMetric, scenario="A parcel.", expected="The day.", user_description="Ana.")
+    assert [(turn.role, turn.content) for turn in case.turns] == [
+        ("user", "Where is it?"),
+        ("assistant", "On its way."),
+        ("user", "And the other?"),
+        ("assistant", ""),
+    ]
+    (called,) = case.turns[1].tools_called
+    assert (called.name, called.input_parameters, called.output) == ("find", {"order": 7}, "on its way")
+    assert case.turns[3].tools_called[0].output is None
+    assert (case.scenario, case.expected_outcome, case.user_description) == ("A parcel.", "The day.", "Ana.")
+
+
+def test_passages_go_to_each_answer_of_a_conversation() -> None:
+    case = conversation(TurnContextualRecallMetric, context=PASSAGES, expected="The day.")
+    assert [turn.retrieval_context for turn in case.turns] == [None, PASSAGES, None, PASSAGES]
+
+
+def test_what_a_metric_of_conversations_lacks_is_named() -> None:
+    with pytest.raises(CheckError, match=r"RoleAdherenceMetric needs chatbot_role: write judge\.measure\(RoleAdh"):
+        conversation(RoleAdherenceMetric)
+    with pytest.raises(CheckError, match=r"TurnContextualRecallMetric needs expected_outcome.*expected=…"):
+        conversation(TurnContextualRecallMetric, context=PASSAGES)
+    with pytest.raises(CheckError, match=r"TurnRelevancyMetric judges a conversation: write .*output=transcript"):
+        make_case(make_metric(TurnRelevancyMetric, {}, the_judge()), Fields(output="text"))

@@ -10,16 +10,24 @@ from typing import Any
 
 import pytest
 from deepeval import metrics as library
-from deepeval.metrics import DAGMetric, DeepAcyclicGraph, FaithfulnessMetric, GEval
+from deepeval.metrics import (
+    ConversationalDAGMetric,
+    ConversationalGEval,
+    DAGMetric,
+    DeepAcyclicGraph,
+    FaithfulnessMetric,
+    GEval,
+)
+from deepeval.metrics.conversational_dag import ConversationalNonBinaryJudgementNode
 from deepeval.metrics.dag import BinaryJudgementNode, NonBinaryJudgementNode, TaskNode
 from deepeval.metrics.g_eval import Rubric
-from deepeval.test_case import SingleTurnParams
+from deepeval.test_case import MultiTurnParams, SingleTurnParams
 from pydantic import BaseModel
 
 from harness.errors import CapabilityError, CheckError, JudgeError
 from harness.models.engine import Capability
-from harness.records import Judgement
-from harness.scoring.deepeval import the_judge
+from harness.records import Judgement, Sample
+from harness.scoring.deepeval import Fields, the_judge
 from tests.scoring.deepeval.conftest import COMPLETE, Judge
 
 Verdicts = Callable[..., list[dict[str, str]]]
@@ -251,3 +259,58 @@ def test_deepeval_that_is_not_installed_is_named_with_the_command(
     monkeypatch.setitem(sys.modules, "deepeval.metrics", None)
     with pytest.raises(CheckError, match=r'judge.measure needs deepeval: pip install "steelyard\[judges\]"'):
         judge.measure("FaithfulnessMetric")
+
+
+TALK = Fields(
+    output=Sample(
+        "It is Friday.",
+        messages=(
+            {"role": "user", "content": "Where is it?"},
+            {"role": "assistant", "content": "On its way."},
+            {"role": "user", "content": "Which day?"},
+            {"role": "assistant", "content": "It is Friday."},
+        ),
+    ),
+    chatbot_role="A courier.",
+)
+
+
+@pytest.mark.parametrize(
+    ("metric", "answers", "expected"),
+    [
+        ("TurnRelevancyMetric", {"verdict": "yes", "reason": "all is said"}, 1.0),
+        ("ConversationCompletenessMetric", {"intentions": ["the day"], "verdict": "no", "reason": "it is open"}, 0.0),
+        ("RoleAdherenceMetric", {"verdicts": [{"index": 1, "reason": "rude"}], "reason": "rude"}, 0.5),
+    ],
+)
+def test_a_conversation_is_measured_by_the_metrics_for_one(
+    judge: Judge, metric: str, answers: dict[str, Any], expected: float
+) -> None:
+    measured = judge.measure(metric, answers, fields=TALK)
+    assert (measured.value, measured.reason) == (expected, answers["reason"])
+    asked = " ".join(str(request.messages[-1]["content"]) for request in judge.requests)
+    assert all(turn["content"] in asked for turn in TALK.output.messages)
+
+
+@pytest.mark.parametrize("options", [{}, {"top_logprobs": 0}])
+def test_g_eval_of_a_conversation_holds_the_judge_to_its_scale(judge: Judge, options: dict[str, Any]) -> None:
+    seen = {"evaluation_params": [MultiTurnParams.CONTENT, MultiTurnParams.ROLE]}
+    tone = {"name": "Tone", "evaluation_steps": ["Check that the assistant is kind."], **seen, **options}
+    measured = judge.measure(ConversationalGEval, {"reason": "kind", "score": 7}, fields=TALK, **tone)
+    assert (measured.value, measured.reason) == (0.7, "kind")
+    schema = judge.requests[0].schema
+    assert schema is not None
+    assert schema["properties"]["score"]["enum"] == list(range(11))
+    with pytest.raises(JudgeError, match="the score 11 is not on the scale"):
+        judge.measure(ConversationalGEval, {"reason": "kind", "score": 11}, fields=TALK, **tone)
+
+
+def test_a_graph_of_judgements_about_a_conversation_works(judge: Judge) -> None:
+    asked = ConversationalNonBinaryJudgementNode(criteria="How is the tone?")
+    for verdict, score in (("kind", 10), ("curt", 5), ("rude", 0)):
+        asked.add_verdict(verdict, score=score)
+    metric = ConversationalDAGMetric(name="Tone", dag=DeepAcyclicGraph(root_nodes=[asked]), model=the_judge())
+    assert judge.measure(metric, {"verdict": "curt", "reason": "short"}, fields=TALK).value == 0.5
+    schema = judge.requests[0].schema
+    assert schema is not None
+    assert schema["properties"]["verdict"]["enum"] == ["kind", "curt", "rude"]

@@ -10,7 +10,7 @@ from deepeval import metrics as library
 from deepeval.metrics import DAGMetric, DeepAcyclicGraph, FaithfulnessMetric, GEval
 from deepeval.metrics.dag import BinaryJudgementNode, NonBinaryJudgementNode
 from deepeval.metrics.g_eval import Rubric
-from deepeval.test_case import SingleTurnParams
+from deepeval.test_case import MultiTurnParams, SingleTurnParams
 
 from harness.errors import CheckError
 from harness.scoring.deepeval import the_judge
@@ -19,6 +19,8 @@ from harness.scoring.deepeval.metrics import make_metric, required_fields
 
 OUTPUT = [SingleTurnParams.ACTUAL_OUTPUT]
 STEPS = {"name": "Dates", "evaluation_steps": ["Check the year."], "evaluation_params": OUTPUT}
+
+TURNS = {"evaluation_params": [MultiTurnParams.CONTENT, MultiTurnParams.ROLE]}
 
 
 @pytest.fixture
@@ -80,10 +82,13 @@ class NeverWaits(library.BaseMetric):
         ("DeepAcyclicGraph", {}, "DeepAcyclicGraph is no metric"),
         (
             "ConversationalGEval",
-            {},
-            r"judges a conversation of several turns.*use a metric of single",
+            {"name": "Tone", **TURNS, "criteria": "Kind?"},
+            "'Tone' has no evaluation_steps: its j",
         ),
-        ("TurnFaithfulnessMetric", {}, "judges a conversation"),
+        ("ConversationalGEval", {"name": "Tone", "evaluation_steps": ["Kind?"]}, "'Tone' has no evaluation_params, so"),
+        ("ConversationalJevEval", {}, "asks a model of its own instead of the judge; use ConversationalGEval"),
+        ("TranscriptionAccuracyMetric", {}, "judges what is heard, and judge.measure judges text"),
+        ("MCPTaskCompletionMetric", {}, "judges calls of MCP servers; use ToolUseMetric"),
         ("ArenaGEval", {}, "ArenaGEval compares answers.*use judge.prefer"),
         ("JevEval", {}, "asks a model of its own instead of the judge; use GEval"),
         ("ImageCoherenceMetric", {}, "judges images"),
@@ -110,8 +115,15 @@ def test_a_list_of_metrics_holds_those_that_can_be_used(judge: JudgeModel) -> No
     with pytest.raises(CheckError) as refusal:
         make_metric("Faithful", {}, judge)
     listed = str(refusal.value).partition("Metrics: ")[2].partition(". Did")[0].split(", ")
-    assert {"FaithfulnessMetric", "GEval", "DAGMetric", "ToolCorrectnessMetric"} <= set(listed)
-    assert not {"ConversationalGEval", "ArenaGEval", "BaseMetric", "Verdict", "TextToImageMetric"} & set(listed)
+    assert {"FaithfulnessMetric", "GEval", "ToolCorrectnessMetric", "ConversationalDAGMetric"} <= set(listed)
+    assert not {
+        "VoiceConsistencyMetric",
+        "BaseConversationalMetric",
+        "ArenaGEval",
+        "BaseMetric",
+        "Verdict",
+        "TextToImageMetric",
+    } & set(listed)
 
 
 def test_a_metric_that_is_made_takes_no_options(judge: JudgeModel) -> None:

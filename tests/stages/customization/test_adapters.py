@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from harness.stages.building import built, found
 from tests.config.settings_files import load
 from tests.models.adapters.adapters import change_config, write_adapter
 from tests.models.conftest import write_tiny_llama
+from tests.stages.killing import kill_while_training
 
 pytest.importorskip("peft")
 pytestmark = pytest.mark.slow
@@ -96,6 +98,22 @@ def test_an_adapter_is_trained_once(settings: Settings, project: Path) -> None:
         UsageError, match=r"\[models\.other\] adapter: .*made for other weights than 'weights' of other"
     ):
         built(other, "other")
+
+
+def test_training_that_is_killed_goes_on_and_comes_to_the_same(settings: Settings, project: Path) -> None:
+    """By SIGKILL in the middle; the matrices are the same, bit by bit."""
+    longer = load(project, TEXT.replace("steps = 3", "steps = 8"))
+    whole = built(longer, "trained").steps[0]
+    folder = Path(whole.folder or "")
+    uninterrupted = (folder / "adapter_model.safetensors").read_bytes()
+    shutil.rmtree(folder)
+    kill_while_training(project, "trained", 5, Path(f"{folder}.draft"))
+    told: list[BuildState] = []
+    again = built(longer, "trained", progress=told.append).steps[0]
+    steps = [state.done for state in told if state.phase == "training"]
+    assert (steps[0] > 1, steps[-1]) == (True, 8)
+    assert again == whole
+    assert (folder / "adapter_model.safetensors").read_bytes() == uninterrupted
 
 
 @pytest.mark.parametrize(

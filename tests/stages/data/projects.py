@@ -23,6 +23,10 @@ def broken(document, *, on="d7"):
     if document.id == on:
         raise RuntimeError("no such luck")
 
+def killed(document):
+    import os, signal
+    os.kill(os.getpid(), signal.SIGKILL)
+
 def slow(document, *, seconds=0.01):
     import time
     time.sleep(seconds)

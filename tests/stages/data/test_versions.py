@@ -9,7 +9,8 @@ import datatrove  # noqa: F401
 import pytest
 
 from harness.config import Settings, VersionSettings
-from harness.errors import CorpusError, NotInLineageError
+from harness.config.customization import DistilledSettings, Step
+from harness.errors import CorpusError, NotInLineageError, SettingsError
 from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
 from harness.models.version import Version, load_version
 from harness.stages.build_state import unseen
@@ -61,7 +62,19 @@ def test_documents_that_are_not_there_are_told_before_anything_is_built(settings
         find_version(settings, settings.version("clean"))
 
 
-def test_a_model_has_no_corpus(settings: Settings) -> None:
+def test_a_model_has_the_corpus_that_it_was_trained_on_and_so_has_its_baseline(settings: Settings) -> None:
+    step = Step("distilled", "student", DistilledSettings("large", "clean", layers=2))
+    student = Version("student", VersionSettings("student", "scripted", steps=(step,)), "0f")
+    with pytest.raises(SettingsError, match="clean is not built here, and --offline builds nothing"):
+        load_corpus(student, StageContext(settings, is_offline=True))
+    corpus = load_corpus(student, StageContext(settings, baseline=student))
+    assert (corpus.name, len(corpus), corpus["d5"].reason, corpus.root) == ("clean", 16, "long_enough", settings.root)
+    assert corpus.baseline is not None
+    assert corpus.baseline.fingerprint == corpus.fingerprint
+    assert len(corpus.rebuild(settings.root / "web.jsonl")) == 16
+
+
+def test_a_model_that_was_trained_on_no_corpus_has_none(settings: Settings) -> None:
     model = Version("small", VersionSettings("small", "scripted"), "0f")
     with pytest.raises(NotInLineageError, match=r"^small has no corpus$") as raised:
         load_corpus(model, StageContext(settings))

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +14,7 @@ from harness.stages.build_state import BuildState
 from harness.stages.building import built, found
 from tests.config.settings_files import load
 from tests.models.conftest import write_tiny_llama
+from tests.stages.killing import kill_while_training
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
@@ -104,25 +100,7 @@ def test_sixteen_bits_give_another_student_close_by(settings: Settings, tmp_path
 def test_training_that_is_killed_goes_on_and_comes_to_the_same(settings: Settings, tmp_path: Path) -> None:
     whole = built(settings, "student").steps[0]
     Path(whole.folder or "").rename(tmp_path / "moved")
-    code = """
-import sys
-from pathlib import Path
-from harness.config.settings import load_settings
-from harness.stages.building import built
-built(load_settings(Path(sys.argv[1])), "student", progress=lambda state: print(state.phase, state.done, flush=True))
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.split() == ["training", "3"]:
-                os.kill(process.pid, signal.SIGKILL)
-                break
-    deadline = time.monotonic() + 20
-    draft = Path(f"{whole.folder}.draft")
-    while not list(draft.glob("checkpoint-*")) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    kill_while_training(tmp_path, "student", 3, Path(f"{whole.folder}.draft"))
     told: list[BuildState] = []
     again = built(settings, "student", progress=told.append).steps[0]
     assert min(state.done for state in told if state.phase == "training") > 1

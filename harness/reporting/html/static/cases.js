@@ -21,7 +21,7 @@ const KINDS = {
   "not counted": ["not counted", (each) => each.at < 0],
 };
 
-const filter = { words: "", verdicts: new Set(), state: "", of: -1, order: "change" };
+const filter = { words: "", verdicts: new Set(), state: "", of: -1, order: "change", slice: null };
 let found = []; // the cases that the filter leaves, in their order
 let shown = FIRST_CASES;
 let searched = 0; // counts searches: an older one that is still loading stops
@@ -49,7 +49,12 @@ function answersOf(each) {
 }
 
 function matches(each, words) {
-  return !words || each.id.toLowerCase().includes(words) || answersOf(each).includes(words);
+  return (
+    !words ||
+    each.id.toLowerCase().includes(words) ||
+    fieldsOf(each).some(([, value]) => String(value).toLowerCase().includes(words)) ||
+    answersOf(each).includes(words)
+  );
 }
 
 function apply() {
@@ -57,7 +62,9 @@ function apply() {
   const chosen = filter.verdicts;
   const suits = (each) =>
     (filter.of < 0 || each.number === filter.of) && (!chosen.size || chosen.has(each.entry.verdict));
-  found = everyCase().filter((each) => suits(each) && isOf(each) && matches(each, filter.words));
+  found = everyCase().filter(
+    (each) => suits(each) && isOf(each) && isInSlice(each, filter.slice) && matches(each, filter.words),
+  );
   if (filter.order !== "drawn")
     found = found
       .map((each, place) => [each, place])
@@ -92,6 +99,7 @@ function tellFound(note = "") {
   const all = everyCase().length;
   $("found").textContent = [
     found.length === all ? plural(all, "case") : `${found.length.toLocaleString("en")} of ${plural(all, "case")}`,
+    filter.slice ? visible(filter.slice.name) : "",
     note,
   ]
     .filter(Boolean)

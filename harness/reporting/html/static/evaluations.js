@@ -89,6 +89,7 @@ function panelOf(entry, number) {
       ),
       element("div", {}, ...(paths.length ? paths : [byCase])),
     ),
+    slices(entry, number) ?? "",
     pairs(entry, number) ?? "",
     (paths.length ? past(entry) : null) ?? "",
     element(
@@ -117,7 +118,7 @@ function panelOf(entry, number) {
           { class: "row start" },
           element(
             "button",
-            { class: "act", type: "button", click: () => showCasesOf(number) },
+            { class: "act", type: "button", click: () => showSlice(number, null) },
             `Show its ${plural(casesOf(number).length, "case")}`,
           ),
         )

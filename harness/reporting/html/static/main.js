@@ -69,7 +69,7 @@ function clearFilters() {
   $("words").value = "";
   $("state").value = "";
   for (const box of $("verdicts").querySelectorAll("input")) box.checked = false;
-  Object.assign(filter, { words: "", state: "", of: -1 });
+  Object.assign(filter, { words: "", state: "", of: -1, slice: null });
   filter.verdicts.clear();
   $("of").value = "-1";
   searched++;
@@ -151,6 +151,7 @@ for (const name of ["state", "order"])
   });
 $("of").addEventListener("change", (event) => {
   filter.of = Number(event.target.value);
+  filter.slice = null;
   apply();
 });
 $("open-help").addEventListener("click", () => $("help").showModal());

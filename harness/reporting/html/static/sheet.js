@@ -71,6 +71,9 @@ function showSheet(...content) {
         "div",
         { class: "sums" },
         ...metrics.map(([entry, number]) => sum(at(number), metrics.length > 1 ? entry.metric : null)),
+        fieldsOf(each).length
+          ? element("p", { class: "soft" }, fieldsOf(each).map(([name, value]) => visible(`${name} ${value}`)).join(" · "))
+          : null,
       ),
       ...content,
     ),
@@ -166,6 +169,7 @@ function bodyShown(body, text, known, { set, first }) {
     body.finish === "length" ? "cut at max_tokens" : body.finish,
     tokens,
     !(body.latency_s >= 0.005) ? null : `${body.latency_s.toFixed(2)} s`,
+    body.cost === undefined ? null : `cost ${Number(body.cost.toPrecision(3))}`,
     body.loglikelihood === undefined ? null : `log-likelihood ${body.loglikelihood.toFixed(3)}`,
   ];
   const none =
@@ -192,6 +196,7 @@ function bodyShown(body, text, known, { set, first }) {
           `${body.answer_cut.toLocaleString("en")} more characters: steelyard store show CASE prints all`,
         )
       : null,
+    body.context ? passagesShown(body.context) : null,
     body.reasoning
       ? element("details", {}, element("summary", {}, "reasoning"), prose([[body.reasoning, false]]))
       : null,
@@ -211,6 +216,18 @@ const callShown = (call) =>
     call.arguments_cut
       ? element("p", { class: "soft" }, `${call.arguments_cut.toLocaleString("en")} more characters`)
       : null,
+  );
+
+/** The passages that an application answered from. */
+const passagesShown = (passages) =>
+  element(
+    "details",
+    {},
+    element("summary", {}, passages.length ? `from ${plural(passages.length, "passage")}` : "from no passage"),
+    ...passages.flatMap((passage) => [
+      element("p", { class: "soft", dir: "auto" }, visible(passage.id)),
+      prose([[passage.text_cut ? `${passage.text}…` : passage.text, false]]),
+    ]),
   );
 
 function scoreShown(score, named, entry) {

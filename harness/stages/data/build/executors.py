@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -13,8 +12,6 @@ from typing import Any
 
 from harness.config import setting_checks
 from harness.errors import CorpusError
-
-_POLLED_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +23,14 @@ class BuildExecutor:
         workers: tasks at a time; None for as many as there are cores, or as the cluster has room for.
         options: passed on to datatrove's executor as they are; `address` names a Ray cluster that runs already.
         pool: entered while processes of this machine work.
+        polled_every_s: seconds between two looks at jobs of Slurm.
     """
 
     name: str
     workers: int | None
     options: Mapping[str, Any]
     pool: Callable[[], AbstractContextManager[None]] = nullcontext
+    polled_every_s: float = 5.0
 
     def run(self, pipeline: Sequence[Any], tasks: int, work: Path) -> None:
         """Run a pipeline as so many tasks, those of them that are not done yet.
@@ -40,7 +39,8 @@ class BuildExecutor:
             work: a folder of this pipeline's own, where datatrove keeps which tasks are done.
 
         Raises:
-            CorpusError: an option that datatrove does not know, or a program that is missing.
+            CorpusError: an option that datatrove does not know, a program that is missing, or a job of Slurm that
+                ended without its task done.
             Exception: whatever a task raises.
         """
         given = {"pipeline": list(pipeline), "tasks": tasks, "logging_dir": str(work)}
@@ -68,16 +68,18 @@ class BuildExecutor:
     def _slurm(self, given: dict[str, Any]) -> None:
         from datatrove.executor import SlurmPipelineExecutor
 
-        if shutil.which("sbatch") is None:
+        from harness.stages.data.build.slurm_jobs import SlurmJobs
+
+        missing = next((program for program in ("sbatch", "squeue") if shutil.which(program) is None), None)
+        if missing is not None:
             raise CorpusError(
-                "executor = 'slurm': there is no program sbatch here. Build where jobs can be submitted to Slurm, "
+                f"executor = 'slurm': there is no program {missing} here. Build where jobs can be submitted to Slurm, "
                 'or with executor = "local".'
             )
         executor = self._made(SlurmPipelineExecutor, {**given, "workers": self.workers or -1})
-        executor.run()
-        errors = Path(given["logging_dir"]) / "errors"
-        while executor.get_incomplete_ranks() and not any(errors.glob("*")):
-            time.sleep(_POLLED_EVERY_S)
+        jobs = SlurmJobs(executor.job_id_retriever)
+        ranks = jobs.submit(executor)
+        jobs.wait(executor, ranks, Path(given["logging_dir"]) / "errors", self.polled_every_s)
 
     def _made(self, kind: Any, given: dict[str, Any]) -> Any:
         """datatrove's executor, given the options of the settings as well."""

@@ -19,7 +19,10 @@ _WHOLE = ("concurrency", "requests", "prompt_tokens", "output_tokens", "warm_up"
 _NUMBERS = ("seconds", "rate", "burstiness", "ramp")
 
 
-_NOT_WITH_LOAD = ("cases", "samples", "max_samples", "design", "per", "cluster", "review", "max_lost", "weighs")
+_NOT_WITH_LOAD = (
+    *("cases", "samples", "max_samples", "design", "per", "cluster", "review", "max_lost", "weighs"),
+    *("slices", "slice_margin", "slices_required"),
+)
 
 
 def blocks_of(keywords: Mapping[str, Any], settings: Settings, *, where: str, loads: bool) -> BlockPlan | None:

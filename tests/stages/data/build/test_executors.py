@@ -1,9 +1,7 @@
-"""The same corpus comes from this machine, from a Ray cluster and through Slurm's job files."""
+"""The same corpus comes from this machine and from a Ray cluster; for Slurm, see test_slurm_jobs."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +15,6 @@ from tests.stages.data.projects import project, some_rows, write_lines
 from tests.stages.data.test_corpus_build import contents
 
 STEPS = ["steps:long_enough", "exact", "steps:shouting"]
-_SBATCH = """#!{python}
-# Runs each task of an array job at once, as a cluster without a queue would.
-import os, re, subprocess, sys
-script = sys.argv[-1]
-print("Submitted batch job 1", flush=True)
-if "merge_stats" in open(script).read():
-    sys.exit()
-first, last = re.search(r"--array=(\\d+)-(\\d+)", open(script).read()).groups()
-for task in range(int(first), int(last) + 1):
-    variables = dict(os.environ, SLURM_ARRAY_TASK_ID=str(task), SLURM_NODELIST="here", RUN_OFFSET="0", SLURM_JOB_ID="1")
-    subprocess.run(["bash", script], env=variables, check=False, stdout=subprocess.DEVNULL)
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -64,31 +50,6 @@ def test_what_goes_wrong_on_a_ray_cluster_is_told_as_elsewhere(tmp_path: Path) -
     write_lines(tmp_path / "d.jsonl", some_rows(10))
     with pytest.raises(CorpusError, match=r"'d7'.*no such luck"):
         build_corpus(project(tmp_path, "d.jsonl", ["steps:broken"]), "clean", executor={"name": "ray", "workers": 2})
-
-
-@pytest.mark.slow
-def test_job_files_for_slurm_are_written_and_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slurm itself is not here: what stands in for its programs runs the job files that datatrove wrote."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    scripts = {
-        "sbatch": _SBATCH.replace("{python}", sys.executable),
-        "srun": '#!/bin/bash\nwhile [[ "$1" == -* ]]; do [[ "$1" == -n ]] && shift; shift; done\nexec "$@"\n',
-        "scontrol": "#!/bin/bash\necho here\n",
-    }
-    for name, script in scripts.items():
-        (programs / name).write_text(script, encoding="utf-8")
-        (programs / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}")
-    options = {"time": "00:10:00", "partition": "cpu", "sbatch_args": {"account": "us"}}
-    expected, found = built_again(tmp_path, name="slurm", workers=2, **options)
-    assert found == expected
-
-
-def test_slurm_without_its_programs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CorpusError, match=r"there is no program sbatch here\. Build where jobs"):
-        build_executor({"name": "slurm"}).run([], 1, tmp_path)
 
 
 @pytest.mark.parametrize(

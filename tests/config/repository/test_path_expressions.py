@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.gate.changes.path_expressions import PathExpressions
+from harness.config.repository.path_expressions import PathExpressions
 
 FILE = Path("/project/suites/a/test_it.py")
 VALUES = {"ROOT": Path("/project"), "NAME": "x.json", "MANY": ["a.txt", Path("b.txt")], "EMPTY": "", "NUMBER": 3}
@@ -32,6 +32,8 @@ def of(code: str, before: str = "") -> list[str] | None:
         ("Path(__file__).parent / 'a.txt'", ["/project/suites/a/a.txt"]),
         ("Path(__file__).resolve().parents[2] / 'a.txt'", ["/project/a.txt"]),
         ("os.path.join(os.path.dirname(__file__), 'a.txt')", ["/project/suites/a/a.txt"]),
+        ("Path(__file__).with_name('a.txt')", ["/project/suites/a/a.txt"]),
+        ("Path('a/b.csv').with_suffix('.json')", ["a/b.json"]),
         ("str(ROOT.joinpath('a', 'b.txt'))", ["/project/a/b.txt"]),
         ("f'{ROOT}/a/{NAME}'", ["/project/a/x.json"]),
         ("MANY", ["a.txt", "b.txt"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.gate.changes.imports import imported_by, module_files, parsed
+from harness.config.repository.imports import imported_by, module_files, parsed
 from tests.repositories import write
 
 

@@ -116,6 +116,16 @@ class PathExpressions:
             text += str(known[0])
         return (Path(text),) if text else None
 
+    def _renamed(self, path: ast.expr, how: str, node: ast.expr) -> tuple[Path, ...] | None:
+        """Paths with another name or ending in the place of their own."""
+        found = self.of(path)
+        if found is None or not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+            return None
+        try:
+            return tuple(getattr(each, how)(node.value) for each in found)
+        except ValueError:  # what is no name
+            return None
+
     def _of_call(self, node: ast.Call) -> tuple[Path, ...] | None:
         name = ast.unparse(node.func) if isinstance(node.func, ast.Name | ast.Attribute) else ""
         if name in ("Path", "pathlib.Path", "os.path.join") and node.args:
@@ -128,6 +138,8 @@ class PathExpressions:
             return None
         if node.func.attr == "joinpath":
             return self._joined([node.func.value, *node.args])
+        if node.func.attr in ("with_name", "with_suffix") and len(node.args) == 1:
+            return self._renamed(node.func.value, node.func.attr, node.args[0])
         return self.of(node.func.value) if node.func.attr in (*_SAME_PLACE, *LISTING) else None
 
 

@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from harness.gate.changes.named_files import NamedFiles, named_in
+from harness.config.repository.named_files import NamedFiles, named_in
 
 FILE = Path("/project/suites/test_it.py")
 VALUES = {"ROOT": Path("/project"), "CASES": "evals/cases.jsonl", "webbrowser": webbrowser}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import PathFinder
 from pathlib import Path
+
+_INSTALLED = ("site-packages", "dist-packages")
 
 
 @dataclass(slots=True)
@@ -24,29 +26,30 @@ class ImportedFiles:
     missing: set[str] = field(default_factory=set)
 
 
-def imported_by(tree: ast.AST, file: Path) -> ImportedFiles:
+def imported_by(tree: ast.AST, file: Path, paths: Sequence[str] | None = None) -> ImportedFiles:
     """The modules that code imports, wherever in it.
 
     Args:
         tree: the code.
         file: its path; modules beside it are found as well as those of `sys.path`.
+        paths: in place of these, where they are looked for alone.
     """
     found = ImportedFiles()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                _add(found, alias.name, file)
+                _add(found, alias.name, file, paths)
         elif isinstance(node, ast.ImportFrom):
             if node.level:
                 _add_relative(found, node, file)
             else:
-                _add(found, node.module or "", file)
+                _add(found, node.module or "", file, paths)
                 for alias in node.names:
-                    _add_member(found, f"{node.module}.{alias.name}", file)
+                    _add_member(found, f"{node.module}.{alias.name}", file, paths)
     return found
 
 
-def module_files(name: str, file: Path) -> set[Path] | None:
+def module_files(name: str, file: Path, paths: Sequence[str] | None = None) -> set[Path] | None:
     """The files of a module and of the packages around it; None where there is no such module.
 
     No package is imported for that.
@@ -55,13 +58,14 @@ def module_files(name: str, file: Path) -> set[Path] | None:
     folders: list[str] | None = None
     for end in range(1, name.count(".") + 2):
         part = ".".join(name.split(".")[:end])
-        spec = _spec(part, folders, file)
+        spec = _spec(part, folders, file) if paths is None else PathFinder.find_spec(part, folders or list(paths))
         if spec is None:
             return None
         if spec.origin is not None and spec.has_location:
             found.add(Path(spec.origin))
         folders = None if spec.submodule_search_locations is None else list(spec.submodule_search_locations)
-        if folders is None and part != name and name not in sys.modules:  # `os.path` is no module of a package
+        is_loaded = paths is None and name in sys.modules  # `os.path` is, and no module of a package
+        if folders is None and part != name and not is_loaded:
             return None
     return found
 
@@ -81,17 +85,17 @@ def _spec(name: str, folders: list[str] | None, file: Path) -> importlib.machine
         return None
 
 
-def _add(found: ImportedFiles, name: str, file: Path) -> None:
-    files = module_files(name, file)
+def _add(found: ImportedFiles, name: str, file: Path, paths: Sequence[str] | None) -> None:
+    files = module_files(name, file, paths)
     if files is None:
         found.missing.add(name)
     else:
         found.files |= files
 
 
-def _add_member(found: ImportedFiles, name: str, file: Path) -> None:
+def _add_member(found: ImportedFiles, name: str, file: Path, paths: Sequence[str] | None) -> None:
     """Add what `from a import b` takes where it is a module of a package, not something else that the package has."""
-    files = module_files(name, file) if not name.endswith(".*") else None
+    files = module_files(name, file, paths) if not name.endswith(".*") else None
     if files is not None:
         found.files |= files
 
@@ -113,6 +117,11 @@ def _of_package(base: Path) -> Iterator[Path]:
     """Yield the paths where the code of a module may lie."""
     yield base.with_suffix(".py") if not base.suffix else base.parent / f"{base.name}.py"
     yield base / "__init__.py"
+
+
+def is_installed(place: Path) -> bool:
+    """Tell whether a file, or a folder, is of what is installed and not of a project."""
+    return bool(set(place.parts) & set(_INSTALLED)) or place.is_relative_to(Path(sys.prefix).resolve())
 
 
 def parsed(file: Path) -> ast.Module | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.gate.changes.path_expressions import LISTING, PathExpressions
+from harness.config.repository.path_expressions import LISTING, PathExpressions
 
 _METHODS = ("read_text", "read_bytes", "open", *LISTING)
 _FUNCTIONS = ("open", "io.open", "os.listdir", "os.scandir", "os.walk", "glob.glob", "glob.iglob", "runpy.run_path")

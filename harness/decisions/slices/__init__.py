@@ -1,0 +1,1 @@
+"""Parts of an evaluation's cases, each weighed by itself."""

@@ -1,0 +1,202 @@
+"""The slices of an evaluation: the words of its marker, and the cases that share a value of a field."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.decisions.observations import CaseSlice
+from harness.errors import CaseError, MarkerError
+from harness.gate.evaluations.contents import MOST_CHARACTERS
+from harness.records import Case, Verdict
+
+SLICE_KEYWORDS = ("slices", "slice_margin", "slices_required")
+_CROSS = "*"
+_NAMED = 5
+_EXAMPLE = 'slices="topic", slices=("topic", "language") or slices="topic*language"'
+
+
+@dataclass(frozen=True, slots=True)
+class SlicePlan:
+    """The words of a marker about slices, checked.
+
+    Attributes:
+        fields: of the cases; "topic*language" where the values of two are crossed.
+        margin: the largest drop of a slice that still counts as no worse.
+        required: whether each slice must be shown to be no worse.
+    """
+
+    fields: tuple[str, ...]
+    margin: float
+    required: bool = False
+
+
+def read_slices(keywords: Mapping[str, Any], margins: tuple[float, float | None], *, where: str) -> SlicePlan | None:
+    """The slices that a marker asks for; None where it asks for none.
+
+    Args:
+        margins: the evaluation's, and that of its slices where the marker gives one.
+        where: the test function, for messages.
+
+    Raises:
+        MarkerError: a value that can't be, or a word that slices don't go with.
+    """
+    given = [name for name in SLICE_KEYWORDS if keywords.get(name) is not None]
+    if "slices" not in given:
+        if given:
+            raise MarkerError(f"{where}: {given[0]}= is for slices, and there are none: write {_EXAMPLE} beside it.")
+        return None
+    required = keywords.get("slices_required", False)
+    if not isinstance(required, bool):
+        raise MarkerError(f"{where}: slices_required = {required!r} is neither True nor False.")
+    for name, value, why in _CLASHES:
+        if keywords.get(name) is not None and value in (None, keywords[name]):
+            raise MarkerError(f"{where}: slices= does not go with {name}={keywords[name]!r}: {why}.")
+    if "slice_margin" in given and isinstance(keywords["slice_margin"], str) != isinstance(keywords.get("margin"), str):
+        raise MarkerError(f"{where}: margin and slice_margin are both in per cent, or both are not.")
+    own = margins[0] if margins[1] is None else margins[1]
+    return SlicePlan(_fields(keywords["slices"], where), own, required)
+
+
+_CLASHES = (
+    ("per", "case", "a single case has no slices"),
+    ("review", None, "people label a part of the cases"),
+)
+
+
+def check_slices(plan: SlicePlan | None, cases: Sequence[Case], *, where: str, is_part: bool = False) -> None:
+    """Refuse slices that the cases don't have, before anything is asked.
+
+    Args:
+        is_part: whether cases were left out by hand, which may leave a single value.
+
+    Raises:
+        CaseError: a case without such a field, or a value that can't name a slice.
+        MarkerError: as many slices as cases, or a single one.
+    """
+    for crossed in plan.fields if plan is not None else ():
+        for field in crossed.split(_CROSS):
+            _check_field(field, cases, where)
+        values = {_value(case, crossed) for case in cases}
+        if is_part or len(cases) < 2:
+            continue
+        if len(values) == 1:
+            raise MarkerError(
+                f"{where}: slices={crossed!r}, but all {len(cases):,} cases have the value {values.pop()!r}: that "
+                "slice is the evaluation itself. Leave it out, or name a field by which cases differ."
+            )
+        if len(values) == len(cases):
+            raise MarkerError(
+                f"{where}: slices={crossed!r}, but each of the {len(cases):,} cases has a value of its own: a slice of "
+                "one case can show next to nothing. Name a field that several cases share; single cases that are "
+                "worse are listed anyway (max_lost= makes them count)."
+            )
+
+
+def case_slices(
+    plan: SlicePlan | None, cases: Sequence[Case], order: Iterable[int] = (), horizon: int = 0
+) -> tuple[CaseSlice, ...]:
+    """The slices of these cases, by field and value, in the order in which the values come.
+
+    Args:
+        order: the numbers of the cases in the order in which they are drawn.
+        horizon: how many of these there were to be at the first look.
+    """
+    if plan is None:
+        return ()
+    first = [cases[number].id for _, number in zip(range(horizon), order, strict=False)]
+    found = []
+    for crossed in plan.fields:
+        members: dict[str, list[str]] = {}
+        for case in cases:
+            members.setdefault(_value(case, crossed), []).append(case.id)
+        for value, ids in members.items():
+            own = frozenset(ids)
+            found.append(CaseSlice(crossed, value, own, len(own), sum(each in own for each in first)))
+    return tuple(found)
+
+
+def slices_again(entry: Verdict, case_ids: Sequence[str]) -> tuple[CaseSlice, ...]:
+    """The slices that a stored verdict has, over some of its cases."""
+    if not entry.slices:
+        return ()
+    wanted, plan = set(case_ids), SlicePlan(tuple(dict.fromkeys(each.field for each in entry.slices)), 0.0)
+    cases = [Case({**(each.fields or {}), "id": each.id}) for each in entry.cases if each.id in wanted]
+    found = {(each.field, each.value): each for each in case_slices(plan, cases)}
+    sizes = {(each.field, each.value): each.n_planned for each in entry.slices}
+    if len(cases) < len(entry.cases):  # what a pattern leaves is a suite of its own
+        return tuple(found.values())
+    return tuple(
+        CaseSlice(*key, found[key].case_ids if key in found else frozenset(), size, size) for key, size in sizes.items()
+    )
+
+
+def slices_in_words(plan: SlicePlan | None, cases: Sequence[Case]) -> str:
+    """The slices that share an error rate: their fields, and the number of values of each; "" for none.
+
+    >>> cases = [Case({"id": "a", "topic": "x"}), Case({"id": "b", "topic": "y"})]
+    >>> slices_in_words(SlicePlan(("topic",), 0.05), cases)
+    'topic (2)'
+    """
+    if plan is None:
+        return ""
+    return ", ".join(f"{crossed} ({len({_value(case, crossed) for case in cases}):,})" for crossed in plan.fields)
+
+
+def _fields(given: Any, where: str) -> tuple[str, ...]:
+    texts = (given,) if isinstance(given, str) else given
+    if not isinstance(texts, tuple | list) or not texts or not all(isinstance(each, str) for each in texts):
+        raise MarkerError(f"{where}: slices = {given!r} names no fields of the cases; write {_EXAMPLE}.")
+    found = tuple(_CROSS.join(part.strip() for part in each.split(_CROSS)) for each in texts)
+    for each in found:
+        parts = each.split(_CROSS)
+        if not all(parts) or len(set(parts)) < len(parts):
+            raise MarkerError(f"{where}: slices = {each!r} names no fields of the cases; write {_EXAMPLE}.")
+    if len(set(found)) < len(found):
+        raise MarkerError(f"{where}: slices = {given!r} names a field twice.")
+    return found
+
+
+def _check_field(field: str, cases: Sequence[Case], where: str) -> None:
+    lacking = [case.id for case in cases if _is_missing(case.get(field))]
+    if lacking:
+        named = ", ".join(map(repr, lacking[:_NAMED])) + (", …" if len(lacking) > _NAMED else "")
+        raise CaseError(
+            f"{where}: slices={field!r}, but {len(lacking):,} of {len(cases):,} cases {_lack(lacking)} no value of it: "
+            f"{named}. Give each case one, such as {field!r}: 'other'. Fields of {lacking[0]!r}: "
+            f"{', '.join(next(case for case in cases if case.id == lacking[0]))}."
+        )
+    for case in cases:
+        value = _plain(case[field])
+        if not isinstance(value, str | int | float) or len(str(value)) > MOST_CHARACTERS:
+            raise CaseError(
+                f"{where}: slices={field!r}, but in case {case.id!r} it is {_shortened(value)}: a slice is named by a "
+                f"number, a truth value or a text of at most {MOST_CHARACTERS} characters. Write that into a field of "
+                "its own."
+            )
+
+
+def _lack(lacking: Sequence[str]) -> str:
+    return "has" if len(lacking) == 1 else "have"
+
+
+def _is_missing(value: Any) -> bool:
+    """Tell whether a value is none: tables read from files have NaN or "" where a cell is empty."""
+    value = _plain(value)
+    return value is None or value == "" or (isinstance(value, float) and not math.isfinite(value))
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if getattr(value, "shape", None) == () else value
+
+
+def _value(case: Case, crossed: str) -> str:
+    """The value of a case, or its values joined where fields are crossed."""
+    return _CROSS.join(str(_plain(case[field])) for field in crossed.split(_CROSS))

@@ -1,0 +1,75 @@
+"""Versions that play users: opened when a body first names one, for nobody knows before which a body will name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from harness.config import Settings
+from harness.errors import AnswersNothingError
+from harness.gate.runs.prices import check_prices
+from harness.models.engine import Engine
+from harness.models.engine_creation import check_version, create_engine, engine_key
+from harness.models.version import Version, answers, load_version
+from harness.requests import SampleSource
+from harness.stages.building import built
+from harness.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Players:
+    """Gives the source of a version's samples by its name, the same one each time.
+
+    Attributes:
+        settings: that have the versions.
+        sources: those of the run. A version that is among them shares their draws, and one of the same weights their
+            engine.
+        is_fresh, is_offline: whether all is drawn anew, or nothing.
+    """
+
+    settings: Settings
+    sources: Sequence[SampleSource]
+    store: Store
+    is_fresh: bool = False
+    is_offline: bool = False
+    _opened: dict[str, asyncio.Future[SampleSource]] = field(default_factory=dict)
+
+    async def find(self, name: str) -> SampleSource:
+        """The source of a version's samples.
+
+        Raises:
+            UsageError: there is no such version, or it can't be asked.
+            AnswersNothingError: it is a corpus.
+        """
+        if name not in self._opened:
+            self._opened[name] = asyncio.ensure_future(self._open(name))
+        return await asyncio.shield(self._opened[name])
+
+    async def _open(self, name: str) -> SampleSource:
+        version = await asyncio.to_thread(self._load, name)
+        for source in self.sources:
+            if source.version.fingerprint == version.fingerprint:
+                return replace(source, first_index=0)
+        age_s = version.settings.max_age_s
+        newest, *older = self.store.generations(version.fingerprint, fresh=self.is_fresh, max_age_s=age_s)
+        return SampleSource(version, self._engine(version), newest, older=tuple(older))
+
+    def _load(self, name: str) -> Version:
+        declared, root = self.settings.version(name), self.settings.root
+        if not self.is_offline:
+            check_version(declared, root)
+            check_prices(self.settings, [name])
+        made = built(self.settings, name, offline=self.is_offline)
+        if not answers(made):
+            raise AnswersNothingError(name)
+        return load_version(made, root, offline=self.is_offline)
+
+    def _engine(self, version: Version) -> Engine | None:
+        if self.is_offline:
+            return None
+        opened = [each.result() for each in self._opened.values() if each.done() and each.exception() is None]
+        for source in (*self.sources, *opened):
+            if source.engine is not None and engine_key(source.version) == engine_key(version):
+                return source.engine
+        return create_engine(version, self.settings.root)

@@ -1,0 +1,143 @@
+"""Leaves out the cases that a prompt was optimised on: whoever has seen them is not weighed by them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness.config.files import find_file
+from harness.errors import CaseError
+from harness.gate.evaluations.evaluation import Evaluation
+from harness.records import Case
+from harness.stages.case_files import CASE_SUFFIXES, read_rows
+from harness.stages.data.overlap.case_texts import QUESTIONS, texts_of
+from harness.stages.data.overlap.words import words_of
+
+_MESSAGES = "messages["
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCases:
+    """The cases that a prompt was optimised on.
+
+    Attributes:
+        ids: of them.
+        texts: of them, each as its words.
+    """
+
+    ids: frozenset[str] = frozenset()
+    texts: frozenset[tuple[str, ...]] = field(default=frozenset(), repr=False)
+
+    def has(self, case: Case) -> bool:
+        """Tell whether a case is one of them: by its id, or because all that it asks is there, word by word."""
+        if case.id in self.ids:
+            return True
+        asked = [words for place, text in texts_of(case.fields) if _is_question(place) and (words := _words(text))]
+        return bool(asked) and self.texts.issuperset(asked)
+
+
+def read_seen(named: Iterable[str], root: Path) -> SeenCases:
+    """The cases that a version's `optimised_on` names.
+
+    Args:
+        named: files of cases, folders of these, and ids.
+        root: folder that relative paths start from.
+
+    Raises:
+        CaseError: a file is not there or can't be read.
+    """
+    ids: set[str] = set()
+    texts: set[tuple[str, ...]] = set()
+    for name in named:
+        files = list(_files(name, root))
+        if not files:
+            ids.add(name)
+        for file in files:
+            for _, row in read_rows(file):
+                if isinstance(row, Mapping):
+                    ids |= {str(row["id"])} if "id" in row else set()
+                    texts |= {words for _, text in texts_of(row) if (words := _words(text))}
+    return SeenCases(frozenset(ids), frozenset(texts))
+
+
+def _files(name: str, root: Path) -> Iterator[Path]:
+    """The files of cases that a name stands for; none for an id."""
+    if Path(name).suffix in CASE_SUFFIXES:
+        found = find_file(Path(name), (root,), kind="case file", suffixes=CASE_SUFFIXES, error=CaseError)
+        yield from [] if found is None else [found]
+    elif "/" in name and (root / name).is_dir():
+        yield from sorted(path for path in (root / name).rglob("*") if path.suffix in CASE_SUFFIXES)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(words_of(text))
+
+
+def _is_question(place: str) -> bool:
+    return place in QUESTIONS or (place.startswith(_MESSAGES) and place.endswith(".content"))
+
+
+def keep_unseen(
+    evaluations: Sequence[Evaluation], named: Mapping[str, Sequence[str]], root: Path
+) -> tuple[Evaluation, ...]:
+    """The evaluations without the cases that `named` says a prompt was optimised on, by whose it was.
+
+    Raises:
+        CaseError: as `read_seen` and `without_seen`.
+    """
+    seen = {role: read_seen(cases, root) for role, cases in named.items() if cases}
+    return without_seen(evaluations, seen) if seen else tuple(evaluations)
+
+
+def without_seen(evaluations: Sequence[Evaluation], seen: Mapping[str, SeenCases]) -> tuple[Evaluation, ...]:
+    """The evaluations without the cases that have been seen, each with a word on how many are left out and why.
+
+    One of a single case that has been seen is left without any.
+
+    Args:
+        seen: by whose prompt was optimised on them: "candidate", "baseline".
+
+    Raises:
+        CaseError: all cases of one have been seen, so that nothing can be said.
+    """
+    kept = tuple(_without(evaluation, seen) for evaluation in evaluations)
+    groups: dict[str, list[Evaluation]] = defaultdict(list)
+    for evaluation in kept:
+        name = evaluation.id.partition("[")[0] if evaluation.plan.per == "case" else evaluation.id
+        groups[name].append(evaluation)
+    for name, group in groups.items():
+        if not any(each.cases for each in group):
+            n = sum(len(each.cases) for each in evaluations if each.id.startswith(name))
+            cases = f"all {n} of its cases have" if n != 1 else "its one case has"
+            raise CaseError(
+                f"{name}: {cases} been seen: {_whose(seen)} optimised on them, so that they say nothing of it. Give "
+                "the evaluation cases that no optimiser saw, or leave it out with -k."
+            )
+    return kept
+
+
+def _without(evaluation: Evaluation, seen: Mapping[str, SeenCases]) -> Evaluation:
+    if evaluation.plan.blocks is not None:
+        return evaluation
+    by = {role: {case.id for case in evaluation.cases if known.has(case)} for role, known in seen.items()}
+    barred = set[str]().union(*by.values())
+    if not barred:
+        return evaluation
+    cases = tuple(case for case in evaluation.cases if case.id not in barred)
+    n = f"{len(barred)} of {len(evaluation.cases)} cases" if len(evaluation.cases) > 1 else "its case"
+    them = "it" if len(evaluation.cases) == 1 else "them"
+    words = f"{n} left out: {_whose([role for role, ids in by.items() if ids])} optimised on {them}"
+    copies = evaluation.copies
+    if copies is not None:
+        pairs = zip(evaluation.cases, copies.labels, strict=True)
+        labels = tuple(label for case, label in pairs if case.id not in barred)
+        copies = replace(copies, labels=labels) if len(set(labels)) < len(labels) else None
+    return replace(evaluation, cases=cases, copies=copies, left_out=words)
+
+
+def _whose(roles: Iterable[Any]) -> str:
+    named = [f"the {role}'s" for role in roles]
+    return f"{' and '.join(named)} {'prompt was' if len(named) == 1 else 'prompts were'}"

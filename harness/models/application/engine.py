@@ -1,0 +1,254 @@
+"""Asks an application, which runs in processes of its own, as a version is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness.errors import CapabilityError, EngineError, PartlyAnsweredError, SteelyardError
+from harness.models.application.lines import UNCHANGED, LineProcess
+from harness.models.application.pool import Manners, WorkerPool
+from harness.models.application.returned import UnreadableAnswerError, read_answer
+from harness.models.engine import Capability
+from harness.models.processes.process import ChildProcess
+from harness.records import Request, Sample
+
+TIMEOUT_S = 300.0
+_MOST_CALLS = 1_000
+_CAPABILITIES = {"schema": Capability.SCHEMA, "tools": Capability.TOOLS, "sampling": Capability.SEED}
+_WORKER = (
+    "import importlib.util, sys\n"
+    "spec = importlib.util.spec_from_file_location('harness', {file!r}, submodule_search_locations=[{folder!r}])\n"
+    "sys.modules['harness'] = module = importlib.util.module_from_spec(spec)\n"
+    "spec.loader.exec_module(module)\n"
+    "from harness.models.application.worker import main\n"
+    "main()\n"
+)
+"""What an interpreter is told, so that it finds this Steelyard and no other package of its folder."""
+
+
+def worker_command(python: str) -> tuple[str, ...]:
+    """The command that runs an application's worker in an interpreter."""
+    here = Path(harness.__file__).resolve()
+    return (python, "-P", "-c", _WORKER.format(file=str(here), folder=str(here.parent)))
+
+
+def import_paths(folder: Path) -> list[str]:
+    """Where the modules of an application are looked for before all others: its folder, and `src` in it."""
+    return [str(folder), *([str(folder / "src")] if (folder / "src").is_dir() else [])]
+
+
+class ApplicationEngine:
+    """Answers with what an application returns: a sample for each call.
+
+    Args:
+        name: shown in messages.
+        call: what is called, in messages.
+        pool: its processes.
+    """
+
+    device: str | None = None
+    http_requests = 0
+    trouble = ""
+    answered_as: tuple[str, ...] = ()
+
+    def __init__(self, name: str, call: str, pool: WorkerPool) -> None:
+        self.name = name
+        self.capabilities = frozenset(_CAPABILITIES.values())
+        self.batch_size: int | None = None
+        self._call = call
+        self._pool = pool
+        self._manners = Manners(True, frozenset(), 1)
+
+    @property
+    def pids(self) -> list[int]:
+        """The ids of its processes."""
+        return self._pool.pids
+
+    @property
+    def printed_lines(self) -> int:
+        """Lines that the application has printed."""
+        return self._pool.printed_lines
+
+    async def start(self) -> None:
+        """Start the processes; which of sampling, schema and tools they take is known from then on.
+
+        Raises:
+            SettingsError: the call can't be imported.
+            EngineError: a process did not start.
+        """
+        self._manners = await self._pool.start()
+        self.capabilities = frozenset(_CAPABILITIES[name] for name in self._manners.options)
+
+    def choices_per_request(self, request: Request) -> int:
+        """As many as wanted of a coroutine function, which is called for all of them side by side; else 1."""
+        return _MOST_CALLS if self._manners.is_async and request.sampling.get("temperature") != 0 else 1
+
+    async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
+        """Call the application for each index.
+
+        Raises:
+            CapabilityError: it does not take what the request has.
+            EngineError: it raised, did not answer in time, returned no answer, or its process ended.
+            PartlyAnsweredError: some of several calls did.
+        """
+        if len(indices) == 1:
+            return [await self._sample(request, indices[0])]
+        found = await asyncio.gather(*(self._sample(request, index) for index in indices), return_exceptions=True)
+        errors = {index: each for index, each in zip(indices, found, strict=True) if isinstance(each, Exception)}
+        samples = {index: each for index, each in zip(indices, found, strict=True) if isinstance(each, Sample)}
+        if len(samples) < len(indices):
+            raise PartlyAnsweredError(samples, errors)
+        return list(samples.values())
+
+    async def _sample(self, request: Request, index: int) -> Sample:
+        reply, took_s = await self._pool.ask(self._message(request, index))
+        if "error" in reply:
+            raise EngineError(f"{self.name}: {reply['error']}", cause=reply["cause"])
+        try:
+            answer = reply["answer"] if "latency_s" in reply else read_answer(_told(reply["answer"]))
+        except UnreadableAnswerError as error:
+            raise EngineError(f"{self.name}: {self._call} {error}.") from None
+        return _read(answer, index, reply.get("latency_s", took_s))
+
+    def _message(self, request: Request, index: int) -> dict[str, Any]:
+        """What the application is given."""
+        manners = self._manners
+        if request.sampling and "sampling" not in manners.options:
+            raise CapabilityError(
+                f"{self.name} takes no sampling parameters, and was asked with {', '.join(request.sampling)}. "
+                f"{_remedy(self._call)} `sampling`, or leave them out."
+            )
+        lacking = [name for name in ("schema", "tools") if getattr(request, name) and name not in manners.options]
+        if lacking:
+            raise CapabilityError(
+                f"{self.name} takes no {lacking[0]}, and was asked with them. {_remedy(self._call)} `{lacking[0]}`."
+            )
+        given: dict[str, Any] = {name: getattr(request, name) for name in manners.options if name != "sampling"}
+        if "sampling" in manners.options:
+            sampling = dict(request.sampling)
+            given["sampling"] = sampling | ({"seed": sampling["seed"] + index} if "seed" in sampling else {})
+        prompt = _prompt(request)
+        if not manners.takes_messages:
+            if prompt is None:
+                raise CapabilityError(
+                    f"{self.name}: {self._call} takes a prompt, and was asked with {_shape(request)}. Let it take "
+                    "them: name its first parameter `messages`."
+                )
+            return {"prompt": prompt, **given}
+        return {"messages": [dict(turn) for turn in request.messages], "prompt": prompt, **given}
+
+    def hold(self, error: SteelyardError) -> None:
+        """Call nothing more; calls under way are finished."""
+        self._pool.hold(error)
+
+    async def close(self) -> None:
+        """End the processes, which close what they made."""
+        await self._pool.close()
+
+
+def python_engine(
+    name: str, options: Mapping[str, Any], folder: Path, python: str, environment: Mapping[str, str] = UNCHANGED
+) -> ApplicationEngine:
+    """The engine for a function of Python.
+
+    Args:
+        options: `call`, `at_once`, `workers`, `timeout_s`.
+        folder: from which it is imported, and in which it works.
+        python: the interpreter.
+        environment: variables that it has otherwise than this process.
+    """
+    call, limit_s = str(options["call"]), float(options.get("timeout_s", TIMEOUT_S))
+
+    async def start(process: ChildProcess) -> Manners:
+        try:
+            async with asyncio.timeout(limit_s):
+                ready = await process.start({"call": call, "paths": import_paths(folder)}, environment)
+        except TimeoutError:
+            error = EngineError(f"{name} could not start: {call} was not imported within {limit_s:g} s (timeout_s).")
+            process.kill(error)
+            raise error from None
+        at_once = options.get("at_once") if ready["is_async"] else 1
+        return Manners(ready["takes_messages"], frozenset(ready["options"]), at_once, ready["is_async"])
+
+    def make() -> ChildProcess:
+        return ChildProcess(name, worker_command(python), folder=folder)
+
+    return ApplicationEngine(name, call, _pool(name, make, start, options))
+
+
+def command_engine(
+    name: str,
+    options: Mapping[str, Any],
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] = UNCHANGED,
+) -> ApplicationEngine:
+    """The engine for a program that is asked in lines of JSON.
+
+    Args:
+        options: `takes`, `at_once`, `workers`, `timeout_s`.
+        command: the program with its arguments.
+        folder: in which it works.
+        environment: variables that it has otherwise than this process.
+    """
+    manners = Manners(True, frozenset(options.get("takes", ())), int(options.get("at_once", 1)))
+
+    async def start(process: ChildProcess) -> Manners:
+        assert isinstance(process, LineProcess)
+        await process.start_asking(environment)
+        return manners
+
+    def make() -> ChildProcess:
+        return LineProcess(name, command, folder=folder)
+
+    return ApplicationEngine(name, command[0], _pool(name, make, start, options))
+
+
+def _pool(name: str, make: Any, start: Any, options: Mapping[str, Any]) -> WorkerPool:
+    return WorkerPool(name, make, start, int(options.get("workers", 1)), float(options.get("timeout_s", TIMEOUT_S)))
+
+
+def _remedy(call: str) -> str:
+    return f"Give {call} a parameter" if ":" in call else "Name in `takes` of its settings"
+
+
+def _prompt(request: Request) -> str | None:
+    """The text of a request that asks one question and nothing before it."""
+    if len(request.messages) != 1 or request.messages[0].get("role") != "user":
+        return None
+    content = request.messages[0].get("content")
+    return content if isinstance(content, str) else None
+
+
+def _shape(request: Request) -> str:
+    if len(request.messages) == 1:
+        return "a message that is no text of the user"
+    return f"{len(request.messages)} messages ({', '.join(str(each.get('role')) for each in request.messages)})"
+
+
+def _told(answer: dict[str, Any]) -> dict[str, Any]:
+    """What a program said, unless it says that it failed."""
+    if "error" in answer:
+        raise UnreadableAnswerError(f"says: {answer['error']}")
+    return answer
+
+
+def _read(answer: dict[str, Any], index: int, latency_s: float) -> Sample:
+    usage = answer.get("usage", {})
+    lists: dict[str, Any] = {
+        name: tuple(answer[name]) for name in ("tool_calls", "context", "messages") if name in answer
+    }
+    rest = {name: answer[name] for name in ("cost", "metadata", "reasoning", "finish_reason") if name in answer}
+    return Sample(
+        text=answer["text"],
+        index=index,
+        prompt_tokens=usage.get("prompt_tokens"),
+        completion_tokens=usage.get("completion_tokens"),
+        latency_s=latency_s,
+        **lists,
+        **rest,
+    )

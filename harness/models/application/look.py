@@ -1,0 +1,80 @@
+"""Imports an application once, before anything is asked of any version, and refuses what it could not answer."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.config import child_environment
+from harness.errors import SettingsError
+from harness.models.application.checkouts import check_modules, environment_of
+from harness.models.application.engine import TIMEOUT_S, import_paths, worker_command
+from harness.models.processes.frames import encode_frame, parse_frame
+
+if TYPE_CHECKING:
+    from harness.config import VersionSettings
+
+_LAST_LINES = 20
+
+
+def check_call(settings: VersionSettings, folder: Path, python: str) -> None:
+    """See that a call can be imported, and takes what the version's settings give it.
+
+    Raises:
+        SettingsError: it can't be, with its traceback; or they give it what it does not take.
+    """
+    options = settings.engine_options
+    where = f"version {settings.name!r}"
+    ready = _look(settings, folder, python)
+    call = options["call"]
+    if settings.sampling and "sampling" not in ready["options"]:
+        raise SettingsError(
+            f"{where} has sampling = {dict(settings.sampling)!r}, which {call} does not take; give it a parameter "
+            "`sampling`, or leave it out."
+        )
+    if "at_once" in options and not ready["is_async"]:
+        raise SettingsError(
+            f"{where} has at_once = {options['at_once']}, and {call} is no `async` function: it is asked one thing "
+            "at a time. Make it `async`, or write workers in its place."
+        )
+    if settings.system is not None and not ready["takes_messages"]:
+        raise SettingsError(
+            f"{where} has a system text, and {call} takes a prompt; name its first parameter `messages`, or leave "
+            "`system` out."
+        )
+
+
+def _look(settings: VersionSettings, folder: Path, python: str) -> dict[str, Any]:
+    call = str(settings.engine_options["call"])
+    limit_s = float(settings.engine_options.get("timeout_s", TIMEOUT_S))
+    start = encode_frame({"call": call, "paths": import_paths(folder), "only_look": True})
+    where = f"version {settings.name!r}"
+    try:
+        done = subprocess.run(
+            worker_command(python),
+            input=start,
+            capture_output=True,
+            cwd=folder,
+            env=child_environment(environment_of(settings, folder)),
+            timeout=limit_s,
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise SettingsError(f"{where}: {call} was not imported within {limit_s:g} s (timeout_s).") from None
+    except OSError as error:
+        raise SettingsError(f"{where}: {python} can't be run: {error.strerror}.") from None
+    message = parse_frame(done.stdout)
+    if message is not None and "ready" in message:
+        ready: dict[str, Any] = message["ready"]
+        check_modules(settings, ready["modules"])
+        return ready
+    if message is not None:
+        raise SettingsError(f"{where}: {message['failed']}")
+    lines = done.stderr.decode("utf-8", "replace").splitlines()[-_LAST_LINES:]
+    code = done.returncode
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    said = "".join(f"\n  {line}" for line in lines)
+    raise SettingsError(f"{where}: the process that imports {call} {how}.{' Its last lines:' + said if said else ''}")

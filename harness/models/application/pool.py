@@ -1,0 +1,217 @@
+"""The processes of an application: who is asked next, and what happens when one ends or does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from harness.errors import EngineError, SteelyardError, UnreachableError
+from harness.models.processes.process import ChildProcess
+
+_MOST_ENDS = 10
+"""How many processes may end in a row before one has answered."""
+_PING_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How an application is asked.
+
+    Attributes:
+        takes_messages: whether it takes all messages; else the prompt alone, if there is one.
+        options: what it is given beside what is asked.
+        at_once: questions that a process has at a time; None for any number.
+        is_async: whether a process that works on one thing can be asked another.
+    """
+
+    takes_messages: bool
+    options: frozenset[str]
+    at_once: int | None
+    is_async: bool = False
+
+
+class WorkerStart(Protocol):
+    """Starts a process."""
+
+    async def __call__(self, process: ChildProcess) -> Manners:
+        """Start it and tell how it is asked."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """A place for a process; `heard_s` is when it last answered."""
+
+    process: ChildProcess | None = None
+    starting: asyncio.Task[None] | None = None
+    n_asked: int = 0
+    heard_s: float = 0.0
+    checks: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+class WorkerPool:
+    """So many processes of one application. One that ended is followed by a new one, for what is asked later: what it
+    was asked is not asked again, for that may have cost money.
+
+    Args:
+        name: in messages.
+        make: gives a process that is not started.
+        start: starts one.
+        size: how many.
+        timeout_s: that an answer may take.
+    """
+
+    def __init__(
+        self, name: str, make: Callable[[], ChildProcess], start: WorkerStart, size: int, timeout_s: float
+    ) -> None:
+        self._name = name
+        self._make = make
+        self._start = start
+        self._places = [_Place() for _ in range(size)]
+        self._timeout_s = timeout_s
+        self._room: asyncio.Semaphore | None = None
+        self._manners = Manners(True, frozenset(), 1)
+        self._held: SteelyardError | None = None
+        self._n_ended = 0
+        self._printed_lines = 0
+
+    @property
+    def printed_lines(self) -> int:
+        """Lines that they have printed, those that have ended among them."""
+        return self._printed_lines + sum(place.process.printed_lines for place in self._places if place.process)
+
+    @property
+    def pids(self) -> list[int]:
+        """The ids of the processes."""
+        processes = [place.process for place in self._places]
+        return [process.pid for process in processes if process is not None and process.pid is not None]
+
+    async def start(self) -> Manners:
+        """Start all processes.
+
+        Raises:
+            SettingsError, EngineError: one could not start.
+        """
+        first, *others = self._places
+        process = first.process = self._make()
+        manners = self._manners = await self._start(process)
+        await asyncio.gather(*(self._begin(place) for place in others))
+        self._room = None if manners.at_once is None else asyncio.Semaphore(len(self._places) * manners.at_once)
+        return manners
+
+    async def ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], float]:
+        """What the application says to a message, and how long it took from when it was asked.
+
+        Raises:
+            EngineError: it did not answer in time, or its process ended.
+            UnreachableError: its processes end one after the other.
+        """
+        if self._room is None:
+            return await self._ask(message)
+        async with self._room:
+            return await self._ask(message)
+
+    def hold(self, error: SteelyardError) -> None:
+        """Ask nothing more: what waits for its turn ends with this error."""
+        self._held = error
+
+    async def close(self) -> None:
+        """End all processes."""
+        for place in self._places:
+            for task in (place.starting, *place.checks):
+                if task is not None:
+                    task.cancel()
+        processes = [place.process for place in self._places if place.process is not None]
+        await asyncio.gather(*(process.close() for process in processes), return_exceptions=True)
+
+    async def _ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], float]:
+        if self._held is not None:
+            raise self._held
+        place = min(self._places, key=lambda each: each.n_asked)
+        place.n_asked += 1
+        try:
+            process = await self._ready(place)
+            return await self._asked(place, process, message)
+        finally:
+            place.n_asked -= 1
+
+    async def _asked(
+        self, place: _Place, process: ChildProcess, message: dict[str, Any]
+    ) -> tuple[dict[str, Any], float]:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                reply = await process.ask(message)
+        except TimeoutError:
+            last = process.last_lines
+            self._give_up(place, process, is_silent=place.heard_s < began)
+            raise EngineError(
+                f"{self._name} did not answer within {self._timeout_s:g} s (timeout_s)."
+                f"{' It printed last:' + last if last else ''}",
+                cause="a timeout",
+            ) from None
+        except asyncio.CancelledError:
+            self._give_up(place, process, is_silent=self._manners.at_once == 1)
+            raise
+        except EngineError as error:
+            beside = f" {place.n_asked} calls were under way in it, this one among them." if place.n_asked > 1 else ""
+            raise EngineError(f"{error}{beside}", cause=error.cause or "its process ended") from None
+        self._n_ended = 0
+        place.heard_s = time.monotonic()
+        return reply, place.heard_s - began
+
+    def _give_up(self, place: _Place, process: ChildProcess, *, is_silent: bool) -> None:
+        """See to a process that still works on what nobody waits for any more. An event loop must show that it is not
+        blocked; another one that answered nothing all the while is ended.
+        """
+        if self._manners.is_async:
+            check = asyncio.get_running_loop().create_task(self._check(process))
+            place.checks.add(check)
+            check.add_done_callback(place.checks.discard)
+        elif is_silent:
+            process.kill(EngineError(f"{self._name} was ended: it did not answer.", cause="a timeout"))
+
+    async def _check(self, process: ChildProcess) -> None:
+        try:
+            async with asyncio.timeout(min(_PING_S, self._timeout_s)):
+                await process.ask({"ping": True})
+        except TimeoutError:
+            process.kill(
+                EngineError(
+                    f"{self._name} was ended with all that it was asked: a call blocked its event loop. Await what "
+                    "takes long, or give a function without async, which is asked one thing at a time.",
+                    cause="a blocked event loop",
+                )
+            )
+        except EngineError:
+            return
+
+    async def _ready(self, place: _Place) -> ChildProcess:
+        """The process of a place; a new one where it has ended."""
+        while place.process is None or place.process.is_over or place.starting is not None:
+            if place.starting is None:
+                place.starting = asyncio.get_running_loop().create_task(self._again(place))
+            await asyncio.shield(place.starting)
+        return place.process
+
+    async def _again(self, place: _Place) -> None:
+        try:
+            self._n_ended += 1
+            if self._n_ended >= _MOST_ENDS:
+                raise UnreachableError(
+                    f"{self._name} was given up: {_MOST_ENDS} of its processes ended in a row, and none has answered.",
+                    "its processes end",
+                )
+            if place.process is not None:
+                await place.process.close()
+                self._printed_lines += place.process.printed_lines
+            await self._begin(place)
+        finally:
+            place.starting = None
+
+    async def _begin(self, place: _Place) -> None:
+        process = self._make()
+        place.process = process
+        await self._start(process)

@@ -1,0 +1,179 @@
+"""Declares the engines `python` and `command`."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from harness.config import VersionSettings, setting_checks
+from harness.errors import SettingsError
+from harness.models.engine import Engine
+from harness.models.spec import EngineSpec
+
+_TAKEN = ("sampling", "schema", "tools")
+
+
+def _call(value: Any, name: str, *, where: str) -> str:
+    text = setting_checks.text(value, name, where=where)
+    module, _, path = text.partition(":")
+    names = [*module.split("."), *path.split(".")]
+    if not all(part.isidentifier() for part in names):
+        raise SettingsError(
+            f'{where}: {name} = {value!r} names no function; write "module:function", as in "shop.bot:answer".'
+        )
+    return text
+
+
+def _command(value: Any, name: str, *, where: str) -> list[str]:
+    if isinstance(value, str):
+        try:
+            value = shlex.split(value)
+        except ValueError as error:
+            raise SettingsError(f"{where}: {name} = {value!r} can't be split into words: {error}.") from None
+    if not isinstance(value, list) or not value or not all(isinstance(part, str) and part for part in value):
+        raise SettingsError(f'{where}: {name} = {value!r} is no command; write "node bot.js", or ["node", "bot.js"].')
+    return value
+
+
+def _takes(value: Any, name: str, *, where: str) -> tuple[str, ...]:
+    names = setting_checks.names(value, name, where=where)
+    for each in names:
+        setting_checks.one_of(each, name, _TAKEN, where=where)
+    return names
+
+
+_SHARED: Mapping[str, Any] = MappingProxyType(
+    {
+        "folder": setting_checks.path,
+        "workers": partial(setting_checks.integer, low=1, high=256),
+        "at_once": partial(setting_checks.integer, low=1, high=10_000),
+        "timeout_s": partial(setting_checks.number, low=0.001),
+        "files": setting_checks.names,
+    }
+)
+_INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s", "at_once"})
+"""How it is asked, and where it lies; what it answers depends on its content."""
+
+
+def folder_of(settings: VersionSettings, root: Path) -> Path:
+    """The folder that an application is imported from, or run in.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    folder = (root / Path(settings.engine_options.get("folder", ".")).expanduser()).resolve()
+    if not folder.is_dir():
+        raise SettingsError(f"version {settings.name!r}: folder = {str(folder)!r} is no folder.")
+    return folder
+
+
+def python_of(settings: VersionSettings, root: Path) -> str:
+    """The interpreter that runs an application: this one, unless `python` names another.
+
+    Raises:
+        SettingsError: it names none.
+    """
+    named = settings.engine_options.get("python")
+    if named is None:
+        return sys.executable
+    place = root / Path(named).expanduser()
+    found = str(place) if place.is_file() else shutil.which(named)
+    if found is None:
+        raise SettingsError(
+            f"version {settings.name!r}: python = {named!r} is no interpreter; name one such as .venv/bin/python."
+        )
+    return found
+
+
+def command_of(settings: VersionSettings, folder: Path) -> list[str]:
+    """The words of the command.
+
+    Raises:
+        SettingsError: its program is not there.
+    """
+    words = _command(settings.engine_options["command"], "command", where=f"version {settings.name!r}")
+    program = folder / Path(words[0]).expanduser() if "/" in words[0] else None
+    found = shutil.which(words[0] if program is None else str(program))
+    if found is None:
+        where = "on the PATH" if program is None else f"in {folder}, or is not executable"
+        raise SettingsError(f"version {settings.name!r}: command: the program {words[0]!r} is not {where}.")
+    return [found, *words[1:]]
+
+
+def _create_python(settings: VersionSettings, root: Path) -> Engine:
+    from harness.models.application.checkouts import environment_of
+    from harness.models.application.engine import python_engine
+
+    folder, python = folder_of(settings, root), python_of(settings, root)
+    environment = environment_of(settings, folder)
+    return python_engine(settings.engine_name, settings.engine_options, folder, python, environment)
+
+
+def _create_command(settings: VersionSettings, root: Path) -> Engine:
+    from harness.models.application.checkouts import environment_of
+    from harness.models.application.engine import command_engine
+
+    folder = folder_of(settings, root)
+    command, environment = command_of(settings, folder), environment_of(settings, folder)
+    return command_engine(settings.engine_name, settings.engine_options, command, folder, environment)
+
+
+def _check_python(settings: VersionSettings, root: Path) -> None:
+    from harness.models.application.look import check_call
+
+    check_call(settings, folder_of(settings, root), python_of(settings, root))
+
+
+def _check_command(settings: VersionSettings, root: Path) -> None:
+    command_of(settings, folder_of(settings, root))
+    taken = settings.engine_options.get("takes", ())
+    if settings.sampling and "sampling" not in taken:
+        raise SettingsError(
+            f"version {settings.name!r} has sampling = {dict(settings.sampling)!r}, which its command is not given; "
+            'write takes = ["sampling"], or leave it out.'
+        )
+
+
+def _identity(settings: VersionSettings, root: Path) -> Mapping[str, Any]:
+    from harness.models.application.identity import content_of
+
+    named = {*_INSIGNIFICANT, "files"}  # what the files hold is the content
+    options = {name: value for name, value in settings.engine_options.items() if name not in named}
+    return {"options": options, "content": content_of(settings, folder_of(settings, root))}
+
+
+PYTHON = EngineSpec(
+    summary="a function of the project",
+    settings={**_SHARED, "call": _call, "python": setting_checks.text},
+    create=_create_python,
+    required=lambda options: ("call",),
+    check=_check_python,
+    identity=_identity,
+    insignificant=_INSIGNIFICANT,
+    tells_cost=True,
+    source=lambda options: str(options["call"]),
+)
+
+COMMAND = EngineSpec(
+    summary="a program that is asked in lines of JSON",
+    settings={
+        **_SHARED,
+        "command": _command,
+        "takes": _takes,
+    },
+    create=_create_command,
+    required=lambda options: ("command",),
+    check=_check_command,
+    identity=_identity,
+    insignificant=_INSIGNIFICANT,
+    tells_cost=True,
+    source=lambda options: (
+        options["command"] if isinstance(options["command"], str) else shlex.join(options["command"])
+    ),
+)

@@ -1,0 +1,171 @@
+"""The process in which an application of Python runs.
+
+Requests come in on the standard input and answers leave on what was the standard output, as frames; what the
+application prints goes to the standard error. A coroutine function answers all that it was asked side by side; another
+function one after the other, without an event loop around it, so that it may run one of its own.
+
+It needs the standard library alone, so that the interpreter that runs it need not have what Steelyard needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import inspect
+import io
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from harness.models.application.called import Application, UncallableError, cause, load_application, told
+from harness.models.application.returned import UnreadableAnswerError, read_answer
+from harness.models.processes.frames import encode_frame, read_frame, receive_frame
+
+_FAILED_START = 3
+_LOOK_S = 1.0
+_GRACE_S = 4.0
+
+
+def main() -> None:
+    """Import what the first frame names, then answer until the parent closes the pipe."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    requests = os.fdopen(os.dup(0), "rb", buffering=0)
+    os.dup2(2, 1)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)  # what was printed is told although the process ends at once
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    start = read_frame(requests)
+    if start is None:
+        return
+    sys.path[:0] = start["paths"]
+    sys.argv = [start["call"]]
+    try:
+        application = load_application(start["call"])
+    except UncallableError as error:
+        answers.write(encode_frame({"failed": str(error), "settings": True}))
+        sys.exit(_FAILED_START)
+    ready = {name: getattr(application, name) for name in ("takes_messages", "is_async")}
+    ready["options"] = sorted(application.options)
+    if start.get("only_look"):
+        files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+        answers.write(encode_frame({"ready": {**ready, "modules": [file for file in files if isinstance(file, str)]}}))
+        return
+    answers.write(encode_frame({"ready": ready}))
+    if application.is_async:
+        asyncio.run(_Loop(start["call"], application, answers).serve(requests))
+    else:
+        _serve(start["call"], application, requests, answers)
+    atexit._run_exitfuncs()  # such as those that send off what was traced
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # whatever threads the application left behind
+
+
+def _end_with(parent: int) -> None:
+    """End this process, and all that it started, once the parent is gone."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_S)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _arguments(application: Application, message: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """What the function is called with: the prompt or the messages, and by name what it takes beside them.
+
+    A prompt is told by the parent, which refuses a conversation for a function that takes one.
+    """
+    asked = message["messages"] if application.takes_messages else message["prompt"]
+    return asked, {name: message.get(name) for name in application.options}
+
+
+def _failure(call: str, error: BaseException) -> dict[str, Any]:
+    if isinstance(error, UnreadableAnswerError):
+        return {"error": f"{call} {error}.", "cause": "an answer that can't be read"}
+    return {"error": f"{call} raised {told(error)}", "cause": cause(error)}
+
+
+def _serve(call: str, application: Application, requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer one after the other."""
+    with asyncio.Runner() as runner:  # for what returns an awaitable and is no coroutine function
+        while (message := read_frame(requests)) is not None:
+            if "cancel" in message:
+                continue
+            asked, options = _arguments(application, message)
+            began = time.monotonic()
+            try:
+                value = application.function(asked, **options)
+                value = runner.run(_awaited(value)) if inspect.isawaitable(value) else value
+                reply = {"answer": read_answer(value), "latency_s": time.monotonic() - began}
+            except BaseException as error:  # noqa: BLE001  the application's, which may raise anything
+                reply = _failure(call, error)
+            answers.write(encode_frame({"id": message["id"], **reply}))
+        if application.close is not None:
+            _close(call, application.close, runner.run)
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+def _close(call: str, close: Callable[[], Any], run: Callable[[Any], Any]) -> None:
+    try:
+        value = close()
+        if inspect.isawaitable(value):
+            run(_awaited(value))
+    except Exception as error:  # noqa: BLE001  the application's, which may raise anything
+        print(f"close() of {call} raised {told(error)}", file=sys.stderr)
+
+
+class _Loop:
+    """Answers all that it is asked side by side, in one event loop."""
+
+    def __init__(self, call: str, application: Application, answers: BinaryIO) -> None:
+        self._call = call
+        self._application = application
+        self._answers = answers
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def serve(self, requests: BinaryIO) -> None:
+        """Answer until the pipe ends."""
+        loop = asyncio.get_running_loop()
+        stream = asyncio.StreamReader(limit=1 << 20)
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), requests)
+        while (message := await receive_frame(stream)) is not None:
+            if "ping" in message:
+                self._answers.write(encode_frame({"id": message["id"]}))
+            elif "cancel" in message:
+                task = self._tasks.get(message["cancel"])
+                if task is not None:
+                    task.cancel()
+            else:
+                self._tasks[message["id"]] = loop.create_task(self._answer(message))
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.wait_for(asyncio.gather(*self._tasks.values(), return_exceptions=True), _GRACE_S)
+        if self._application.close is not None:
+            await self._close(self._application.close)
+
+    async def _answer(self, message: dict[str, Any]) -> None:
+        asked, options = _arguments(self._application, message)
+        began = time.monotonic()
+        try:
+            value = await self._application.function(asked, **options)
+            reply = {"answer": read_answer(value), "latency_s": time.monotonic() - began}
+        except BaseException as error:  # noqa: BLE001  the application's, which may raise anything; a given up one, too
+            reply = _failure(self._call, error)
+        finally:
+            del self._tasks[message["id"]]
+        self._answers.write(encode_frame({"id": message["id"], **reply}))
+
+    async def _close(self, close: Callable[[], Any]) -> None:
+        try:
+            value = close()
+            if inspect.isawaitable(value):
+                await value
+        except Exception as error:  # noqa: BLE001  the application's, which may raise anything
+            print(f"close() of {self._call} raised {told(error)}", file=sys.stderr)

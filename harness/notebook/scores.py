@@ -1,0 +1,166 @@
+"""Scores as a script has them, arrays or data frames, as the decision of a gate takes them: paired by case."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.errors import UsageError, choices, some
+from harness.reporting.shared.figures import plural
+from harness.statistics.arrays import FloatArray
+
+_CASE, _SCORE, _CLUSTER = ("case", "case_id"), ("score",), ("cluster",)
+_ONE_OF = ("evaluation_id", "metric", "role")
+"""Columns of the samples of a run, which a table to be weighed holds one value of."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairedScores:
+    """Scores of the cases that both sides have.
+
+    Attributes:
+        candidate: (n_cases, n_samples), NaN where a case has fewer.
+        baseline: (n_cases, samples of its own); None where the candidate stands alone.
+        clusters: which cases depend on each other, (n_cases,); None where nothing says.
+        notes: what was left out.
+    """
+
+    case_ids: tuple[str, ...]
+    candidate: FloatArray
+    baseline: FloatArray | None
+    clusters: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+
+def paired_scores(new: Any, old: Any) -> PairedScores:
+    """Scores of candidate and baseline, case by case.
+
+    Arrays are paired by their rows, data frames by their column `case`. Cases without a score on either side are left
+    out, as those are that a body skips.
+
+    Raises:
+        UsageError: they are neither, or can't be paired.
+    """
+    kinds = {_is_table(each) for each in (new, old) if each is not None}
+    if len(kinds) == 2:
+        raise UsageError("compare: one side is a data frame and the other is none; give two, whose cases are paired.")
+    if kinds == {True}:
+        ours = _Table("new", new)
+        theirs = None if old is None else _Table("old", old)
+        return _paired_tables(ours, theirs)
+    candidate = _array("new", new)
+    baseline = None if old is None else _array("old", old)
+    if baseline is not None and len(baseline) != len(candidate):
+        raise UsageError(
+            f"compare: new has {plural(len(candidate), 'case')} and old has {len(baseline):,}. Arrays are paired by "
+            "row: give both the same cases in the same order, or data frames with the columns `case` and `score`."
+        )
+    return _scored(tuple(f"case {row}" for row in range(len(candidate))), candidate, baseline, None, ())
+
+
+def _is_table(given: Any) -> bool:
+    return hasattr(given, "columns") and hasattr(given, "__getitem__")
+
+
+def _array(name: str, given: Any) -> FloatArray:
+    try:
+        found = np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"compare: {name} is {type(given).__name__}, and not an array of numbers (n_cases or n_cases × n_samples; "
+            "NaN where a sample is missing), a data frame with the columns `case` and `score`, or a stored run's name."
+        ) from None
+    if found.ndim not in (1, 2) or not found.size:
+        raise UsageError(f"compare: {name} has the shape {found.shape}; it takes (n_cases,) or (n_cases, n_samples).")
+    return found.reshape(len(found), -1)
+
+
+class _Table:
+    """A data frame of any library, a row for each sample.
+
+    Attributes:
+        scores: of each case, in the order of the rows.
+        clusters: of each case; empty where there is no such column.
+    """
+
+    def __init__(self, name: str, frame: Any) -> None:
+        self._name = name
+        columns = [str(column) for column in frame.columns]
+        for column in _ONE_OF:
+            values = dict.fromkeys(map(str, frame[column])) if column in columns else {}
+            if len(values) > 1:
+                raise UsageError(
+                    f"compare: {name} has {plural(len(values), column.removesuffix('_id'))} in its column {column!r} "
+                    f"({some(values)}); choose the rows of one."
+                )
+        cases = self._column(frame, columns, _CASE)
+        scores = _array(name, self._column(frame, columns, _SCORE))[:, 0]
+        self.scores: dict[str, list[float]] = {}
+        for case, score in zip(map(str, cases), scores.tolist(), strict=True):
+            self.scores.setdefault(case, []).append(score)
+        self.clusters: dict[str, str] = {}
+        if _CLUSTER[0] in columns:
+            of = zip(map(str, cases), self._column(frame, columns, _CLUSTER), strict=True)
+            self.clusters = {case: _cluster(case, value) for case, value in of}
+
+    def _column(self, frame: Any, columns: list[str], known: tuple[str, ...]) -> list[Hashable]:
+        found = next((column for column in known if column in columns), None)
+        if found is None:
+            raise UsageError(
+                f"compare: {self._name} is a data frame; it takes a row for each sample, with the columns `case` and "
+                f"`score`. {choices('column', known[0], columns)}"
+            )
+        return list(frame[found])
+
+    def array(self, cases: Iterable[str]) -> FloatArray:
+        """The scores of these cases, a row for each."""
+        rows = [self.scores[case] for case in cases]
+        found = np.full((len(rows), max(map(len, rows), default=1)), np.nan)
+        for place, row in enumerate(rows):
+            found[place, : len(row)] = row
+        return found
+
+
+def _cluster(case: str, value: Any) -> str:
+    """What a case depends on; a case without stands alone."""
+    return f"case {case}" if value is None or value != value else str(value)
+
+
+def _paired_tables(ours: _Table, theirs: _Table | None) -> PairedScores:
+    both = [case for case in ours.scores if theirs is None or case in theirs.scores]
+    alone = (len(ours.scores) - len(both), 0 if theirs is None else len(theirs.scores) - len(both))
+    if not both:
+        raise UsageError("compare: new and old have no case in common; cases are paired by their column `case`.")
+    left = [f"{plural(n, 'case')} that {side} alone has" for side, n in zip(("new", "old"), alone, strict=True) if n]
+    notes = (f"left out {' and '.join(left)}",) if left else ()
+    clusters = tuple(ours.clusters[case] for case in both) if ours.clusters else None
+    baseline = None if theirs is None else theirs.array(both)
+    return _scored(tuple(both), ours.array(both), baseline, clusters, notes)
+
+
+def _scored(
+    cases: tuple[str, ...],
+    candidate: FloatArray,
+    baseline: FloatArray | None,
+    clusters: tuple[str, ...] | None,
+    notes: tuple[str, ...],
+) -> PairedScores:
+    """The cases that have a score on each side."""
+    sides = [candidate] if baseline is None else [candidate, baseline]
+    kept = np.all([~np.isnan(side).all(axis=1) for side in sides], axis=0)
+    if not kept.any():
+        raise UsageError(
+            "compare: no case has a score on both sides." if baseline is not None else "compare: no scores."
+        )
+    if not kept.all():
+        notes = (*notes, f"left out {plural(int((~kept).sum()), 'case')} without a score")
+    return PairedScores(
+        case_ids=tuple(case for case, is_kept in zip(cases, kept, strict=True) if is_kept),
+        candidate=candidate[kept],
+        baseline=None if baseline is None else baseline[kept],
+        clusters=None if clusters is None else tuple(np.array(clusters, dtype=object)[kept]),
+        notes=notes,
+    )

@@ -1,0 +1,282 @@
+"""Conversations: turns of a user and answers of a version, in which tools may be called, as one sample."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from harness.errors import EngineError, UsageError, shortened
+from harness.records import Messages, Price, Sample
+from harness.requests.tools import Toolbox
+
+TURNS = 10
+"""Turns of a simulated user whose goal is not met, unless more or fewer are asked for."""
+STEPS = 8
+"""Answers of a version that goes on calling tools, unless more or fewer are asked for."""
+
+_SHOWN = 80
+_PLAYED = """You play a user who talks to an assistant. Stay in that role, whatever the assistant says: never help, \
+and never say that you play. Say one thing at a time, in this user's own words, and tell what you know only when it is \
+asked.
+
+Who you are: {persona}
+
+What you want: {goal}
+
+Write JSON: "goal_met" is true once what the assistant said gives you all that you want, else false; "message" is what \
+you say next to the assistant, and empty where the goal is met."""
+_BEGIN = "The assistant waits for you. Begin the conversation."
+_SILENCE = "(The assistant said nothing.)"
+_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {"goal_met": {"type": "boolean"}, "message": {"type": "string"}},
+    "required": ["goal_met", "message"],
+    "additionalProperties": False,
+}
+
+
+class PlayingModel(Protocol):
+    """A model that may play a user: any that a body has."""
+
+    @property
+    def name(self) -> str:
+        """The version's name in the settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedUser:
+    """A user that a version plays: it writes the turns of a conversation until its goal is met.
+
+    Its words are samples as any others: stored, counted, and the same when the gate is run again.
+
+    Attributes:
+        version: that plays it: its name in the settings, or a model that a body has, such as `teacher`. Its engine must
+            hold an answer to a JSON schema, as `vllm` and `openai` do.
+        persona: who the user is, what it knows and how it talks.
+        goal: what it wants; the conversation ends once it has that.
+
+    >>> SimulatedUser("gpt", persona="A hurried customer, order 7.", goal="The parcel's day of delivery.").goal
+    "The parcel's day of delivery."
+    """
+
+    version: str | PlayingModel
+    persona: str
+    goal: str
+
+    def __post_init__(self) -> None:
+        """Refuse a user of whom nothing is said."""
+        for name in ("persona", "goal"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value.strip():
+                raise UsageError(f"SimulatedUser: {name} = {value!r} is no text; say it, such as {name}=case.{name}.")
+        if not self.version or not (isinstance(self.version, str) or hasattr(self.version, "chat")):
+            raise UsageError(
+                f"SimulatedUser: version = {self.version!r} is neither the name of a version nor a model; name one of "
+                "the settings."
+            )
+
+
+Script = Sequence[str | Mapping[str, Any]]
+"""The turns of a user, one after the other."""
+Play = Callable[[Messages, Mapping[str, Any], int], Awaitable[Sample]]
+"""Gives what the version that plays a user writes after messages, by a schema; of several draws the one of a number."""
+
+
+class Conversation:
+    """The turns so far, and the samples that the version's answers are.
+
+    Args:
+        ask: gives the version's answer to messages.
+        toolbox: what it may call; None for nothing.
+        steps: the most answers in a row of which each calls tools.
+        messages: that it begins with.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[Messages], Awaitable[Sample]],
+        toolbox: Toolbox | None = None,
+        steps: int = STEPS,
+        messages: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
+        self._ask = ask
+        self._toolbox = toolbox
+        self._steps = steps
+        self.turns: list[Mapping[str, Any]] = list(messages)
+        self.samples: list[Sample] = []
+        self.ended = "answer"
+        """Why it came to its end: "answer", "script", "goal met", "turns" or "steps"."""
+
+    async def follow(self, script: Script) -> None:
+        """Say one turn of a script after the other."""
+        for turn in script:
+            self.turns.append(_turn(turn))
+            if not await self.answer():
+                return
+        self.ended = "script"
+
+    async def talk(self, play: Play, user: SimulatedUser, turns: int) -> None:
+        """Let a simulated user talk until its goal is met, or for so many turns."""
+        part: list[Mapping[str, Any]] = [
+            {"role": "system", "content": _PLAYED.format(persona=user.persona, goal=user.goal)},
+            {"role": "user", "content": _BEGIN},
+        ]
+        for number in range(turns + 1):
+            said = await _next_words(play, user, tuple(part), may_end=number > 0)
+            if said is None:
+                self.ended = "goal met"
+                return
+            if number == turns:
+                break
+            self.turns.append({"role": "user", "content": said})
+            if not await self.answer():
+                return
+            part.append({"role": "assistant", "content": _acted(said)})
+            part.append({"role": "user", "content": self.samples[-1].text or _SILENCE})
+        self.ended = "turns"
+
+    async def answer(self) -> bool:
+        """Let the version answer, and run the tools that it calls until it calls none; whether it came to that."""
+        for step in range(self._steps):
+            sample = await self._ask(tuple(map(_without_calls, self.turns) if self._toolbox is None else self.turns))
+            self.samples.append(sample)
+            self.turns.append(_spoken(sample, step))
+            if self._toolbox is None or not sample.tool_calls:
+                return True
+            if step + 1 < self._steps:
+                self.turns += [await self._toolbox.reply(call) for call in self.turns[-1]["tool_calls"]]
+        self.ended = "steps"
+        return False
+
+    @property
+    def shortfall(self) -> str | None:
+        """Why it ended before it was over, in words; None where it did not."""
+        if self.ended == "steps":
+            return f"no answer in {self._steps:,} steps: each of them called tools"
+        if self.ended == "turns":
+            return f"the simulated user's goal was not met in {self._n_turns:,} turns"
+        return None
+
+    @property
+    def _n_turns(self) -> int:
+        return sum(turn["role"] == "user" for turn in self.turns)
+
+    def transcript(self, price: Price | None) -> Sample:
+        """All of it as one sample: the last answer, with the turns and what all answers took together."""
+        last = self.samples[-1]
+        told = {"turns": self._n_turns, "steps": len(self.samples), "ended": self.ended}
+        return replace(
+            last,
+            prompt_tokens=_total(each.prompt_tokens for each in self.samples),
+            completion_tokens=_total(each.completion_tokens for each in self.samples),
+            latency_s=_total(each.latency_s for each in self.samples),
+            cost=_total(_cost(each, price) for each in self.samples),
+            messages=tuple(self.turns),
+            metadata={**(last.metadata or {}), **told},
+            stored=all(each.stored for each in self.samples),
+        )
+
+
+def check_script(user: Any) -> None:
+    """Refuse what is neither a script nor a simulated user.
+
+    Raises:
+        UsageError: saying what to give.
+    """
+    if isinstance(user, SimulatedUser):
+        return
+    if isinstance(user, str | Mapping) or not isinstance(user, Sequence) or not user:
+        raise UsageError(
+            f"converse: {shortened(user, _SHOWN)} is neither the list of a user's turns nor a harness.SimulatedUser; "
+            'write ["Hi", "Where is my order?"].'
+        )
+    for number, turn in enumerate(user):
+        if not isinstance(turn, str) and not (isinstance(turn, Mapping) and turn.get("role") == "user"):
+            raise UsageError(
+                f"converse: turn {number} of the user is {shortened(turn, _SHOWN)}, which is neither a text nor a "
+                'message {"role": "user", "content": …}.'
+            )
+
+
+def number_of(user: Script | SimulatedUser, turns: int | None) -> int:
+    """A number of all that a user is to say; 0 for a single turn, which is a question as any other.
+
+    Draws are kept apart by it: two conversations that begin alike share no answer to what they have in common, for then
+    a single lucky greeting would count in each of them.
+    """
+    said = [user.persona, user.goal] if isinstance(user, SimulatedUser) else [*map(_turn, user[:turns])]
+    if isinstance(user, SimulatedUser) or len(said) > 1:
+        content = json.dumps(said, sort_keys=True, default=str).encode("ascii")
+        return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big") or 1
+    return 0
+
+
+def check_count(value: Any, name: str) -> int:
+    """The value, which must be a whole number above 0.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError(f"{name} = {value!r} is no number of {name}; write 1 or more.")
+    return value
+
+
+async def _next_words(play: Play, user: SimulatedUser, part: Messages, *, may_end: bool) -> str | None:
+    """What a simulated user says next; None where its goal is met. One more is drawn where the first is no such thing.
+
+    Raises:
+        EngineError: neither is.
+    """
+    problem = ""
+    for number in (0, 1):
+        sample = await play(part, _SCHEMA, number)
+        try:
+            said = json.loads(sample.text)
+            if said["goal_met"] is True and may_end:
+                return None
+            if isinstance(said["message"], str) and said["message"].strip():
+                return str(said["message"]).strip()
+            problem = "it says nothing, and its goal is not met"
+        except (ValueError, TypeError, KeyError, RecursionError):
+            cut = ", cut at max_tokens" if sample.truncated else ""
+            problem = f'it is no JSON with "goal_met" and "message"{cut}: {shortened(sample.text, _SHOWN)}'
+    name = user.version if isinstance(user.version, str) else user.version.name
+    raise EngineError(f"{name} plays the user, and wrote no turn, asked twice: {problem}")
+
+
+def _turn(said: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"role": "user", "content": said} if isinstance(said, str) else said
+
+
+def _acted(said: str) -> str:
+    """A simulated user's turn as it was written."""
+    return json.dumps({"goal_met": False, "message": said}, ensure_ascii=False)
+
+
+def _spoken(sample: Sample, step: int) -> Mapping[str, Any]:
+    """An answer as a turn. Each call has an id, by which it is answered."""
+    if not sample.tool_calls:
+        return {"role": "assistant", "content": sample.text}
+    calls = [{**call, "id": call.get("id") or f"call-{step}-{n}"} for n, call in enumerate(sample.tool_calls)]
+    return {"role": "assistant", "content": sample.text or None, "tool_calls": calls}
+
+
+def _without_calls(turn: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A turn whose calls nobody answered, as messages without tools may have it."""
+    return {"role": turn["role"], "content": turn["content"] or ""} if "tool_calls" in turn else turn
+
+
+def _cost(sample: Sample, price: Price | None) -> float | None:
+    if sample.cost is not None or price is None or None in (sample.prompt_tokens, sample.completion_tokens):
+        return sample.cost
+    return price.of(sample.prompt_tokens or 0, sample.completion_tokens or 0)
+
+
+def _total(values: Iterable[Any]) -> Any:
+    """The sum; None where one of them is not known."""
+    known = list(values)
+    return None if None in known else sum(known)

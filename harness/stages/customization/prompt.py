@@ -1,0 +1,82 @@
+"""The fixture `prompt`: the texts that a version puts around every question, and which cases they give away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from harness.config.customization import RetrievalSettings
+from harness.errors import NotInLineageError
+from harness.models.version import Version
+from harness.stages.case_files import filed_cases
+from harness.stages.data.overlap.contamination import Contamination, find_contamination
+from harness.stages.lineage import StageContext
+
+
+@dataclass(frozen=True, slots=True)
+class PromptText:
+    """A text of a prompt, to look in.
+
+    Attributes:
+        id: the setting that has it: "system", "template", "retrieval.prompt".
+    """
+
+    id: str
+    text: str
+
+
+class Prompt:
+    """The texts that a version puts around every question.
+
+    Args:
+        texts: by the settings that have them.
+        root: folder that relative paths start from.
+
+    Attributes:
+        version: the version's name.
+        texts: setting → text: `system`, `template`, `retrieval.prompt`, examples in them included.
+        places: of each that stands elsewhere the place: `file:PATH`, or `prompts:/NAME/VERSION`.
+        optimised_on: the cases that they were optimised on, as the settings name them.
+    """
+
+    def __init__(self, version: Version, texts: Mapping[str, str], root: Path) -> None:
+        self.version = version.name
+        self.texts = dict(texts)
+        self.places = dict(version.places)
+        self.optimised_on = version.settings.optimised_on
+        self._root = root
+        self._cases: dict[str, Contamination] = {}
+
+    def contamination(self, cases: str) -> Contamination:
+        """What the texts hold of cases, by n-grams: whoever is shown a case is not weighed by it.
+
+        Args:
+            cases: a file, or a folder of evaluations.
+
+        Raises:
+            UsageError: there are no such cases.
+        """
+        if cases not in self._cases:
+            filed = filed_cases(cases, (self._root,))
+            documents = [PromptText(name, text) for name, text in self.texts.items()]
+            self._cases[cases] = find_contamination(documents, filed)
+        return self._cases[cases]
+
+
+def load_prompt(version: Version, context: StageContext) -> Prompt:
+    """The prompt of a version.
+
+    Raises:
+        NotInLineageError: it puts questions as they are.
+    """
+    settings = version.settings
+    found = {"system": settings.system, "template": settings.template}
+    if settings.retrieval is not None:
+        found["retrieval.prompt"] = cast("RetrievalSettings", settings.retrieval.settings).prompt
+    texts = {name: text for name, text in found.items() if text}
+    if not texts:
+        needed = f'one: system = "…" or template = "… {{prompt}} …" in {context.settings.table(version.name)}'
+        raise NotInLineageError(version.name, "prompt", needed)
+    return Prompt(version, texts, context.settings.root)

@@ -1,0 +1,27 @@
+"""What is told of a run's versions."""
+
+from __future__ import annotations
+
+from harness.config import VersionSettings
+from harness.gate.runs.versions import version_notes
+from harness.models.version import Version
+
+
+def served(name: str, revision: str | None = None, max_age_s: float | None = None) -> Version:
+    options = {"base_url": "http://127.0.0.1:8000/v1", "model": "m"}
+    own = VersionSettings(name, "openai", revision=revision, max_age_s=max_age_s, engine_options=options)
+    return Version(name, own, name)
+
+
+def test_an_endpoint_whose_answers_nothing_tells_apart_is_told_of_once() -> None:
+    first, second = served("first"), served("second")
+    scripted = Version("table", VersionSettings("table", "scripted", engine_options={"default": "a"}), "t")
+    assert version_notes(first, scripted, first) == (
+        "first is an endpoint without revision or max_age: stored answers count for ever, also when something else is "
+        "served there. Set one of them",
+    )
+    assert version_notes(first, second)[0].startswith("first and second are endpoints without")
+
+
+def test_an_endpoint_with_a_revision_or_an_age_is_not_told_of() -> None:
+    assert version_notes(served("first", revision="1"), served("second", max_age_s=1.0)) == ()

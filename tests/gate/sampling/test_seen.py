@@ -1,0 +1,84 @@
+"""Cases that a prompt was optimised on are known again by their ids and by what they ask."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config import Settings
+from harness.errors import CaseError
+from harness.gate.evaluations.evaluation import Evaluation, read_plan
+from harness.gate.evaluations.resemblance import find_copies
+from harness.gate.sampling.seen import SeenCases, read_seen, without_seen
+from harness.records import Case
+
+QUESTIONS = ("Which river is in Rome?", "Which river is in Ulm?", "which river is in Rome", "Which river is in Bonn?")
+
+
+def evaluation(name: str = "suite.py::test_it", *, n: int = 4, **keywords: Any) -> Evaluation:
+    cases = tuple(Case({"id": f"c{i}", "prompt": text}) for i, text in enumerate(QUESTIONS[:n]))
+    plan = read_plan({"threshold": 0.5, "margin": 0.1, **keywords}, Settings(root=Path()), where="test")
+    return Evaluation(name, plan, cases, print, lambda _: "error", copies=find_copies(cases))
+
+
+def seen(*ids: str) -> SeenCases:
+    return SeenCases(frozenset(ids))
+
+
+def test_a_file_names_cases_by_id_and_by_what_they_ask(tmp_path: Path) -> None:
+    rows = [{"id": "c7"}, {"inputs": {"question": "Which river is in ULM"}, "outputs": "Danube"}, ["no case"]]
+    (tmp_path / "seen.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    known = read_seen(["seen.jsonl", "peru"], tmp_path)
+    assert known.ids == {"c7", "peru"}
+    assert [known.has(case) for case in evaluation().cases] == [False, True, False, False]
+    assert known.has(Case({"id": "x", "messages": [{"role": "user", "content": "Which river is in Ulm?"}]}))
+    assert not known.has(Case({"id": "x", "prompt": "What is this?", "expected": "Danube"}))
+    assert not known.has(Case({"id": "x", "prompt": ""}))
+
+
+def test_a_folder_names_the_cases_of_all_its_files(tmp_path: Path) -> None:
+    (tmp_path / "evals" / "rivers").mkdir(parents=True)
+    (tmp_path / "evals" / "rivers" / "train.csv").write_text("id,prompt\nc2,Which?\n")
+    assert read_seen(["evals/rivers"], tmp_path).ids == {"c2"}
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CaseError, match=r"There is no case file 'sen.jsonl'"):
+        read_seen(["sen.jsonl"], tmp_path)
+
+
+def test_what_either_version_has_seen_is_left_out_for_both_and_said() -> None:
+    (found,) = without_seen([evaluation()], {"candidate": seen("c0", "c1"), "baseline": seen("c1")})
+    assert [case.id for case in found.cases] == ["c2", "c3"]
+    assert found.left_out == (
+        "2 of 4 cases left out: the candidate's and the baseline's prompts were optimised on them"
+    )
+    (found,) = without_seen([evaluation()], {"candidate": seen("c3"), "baseline": seen("other")})
+    assert found.left_out == "1 of 4 cases left out: the candidate's prompt was optimised on them"
+
+
+def test_copies_are_those_of_the_cases_that_are_left() -> None:
+    assert evaluation().copies is not None
+    (found,) = without_seen([evaluation()], {"candidate": seen("c1")})
+    assert found.copies is not None
+    assert found.copies.labels == ("c0", "c0", "c3")
+    (found,) = without_seen([evaluation()], {"candidate": seen("c2")})
+    assert found.copies is None
+
+
+def test_an_evaluation_of_which_all_was_seen_is_refused() -> None:
+    with pytest.raises(CaseError, match=r"test_it: all 4 of its cases have been seen: the candidate's prompt was opt"):
+        without_seen([evaluation()], {"candidate": seen("c0", "c1", "c2", "c3")})
+
+
+def test_of_single_cases_some_must_be_left() -> None:
+    parts = [evaluation(f"suite.py::test_it[{i}]", n=1, per="case") for i in "ab"]
+    other = Evaluation("suite.py::test_it[c]", parts[0].plan, (Case({"id": "z"}),), print, lambda _: "error")
+    found = without_seen([*parts, other], {"candidate": seen("c0")})
+    assert [len(each.cases) for each in found] == [0, 0, 1]
+    assert found[0].left_out == "its case left out: the candidate's prompt was optimised on it"
+    with pytest.raises(CaseError, match=r"test_it: all 2 of its cases have been seen"):
+        without_seen(parts, {"candidate": seen("c0")})

@@ -1,0 +1,73 @@
+"""Applications for tests, written into a folder, and engines that ask them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.config import VersionSettings
+from harness.models.application.engine import ApplicationEngine, command_engine, python_engine
+from harness.records import Request, Sample
+from tests.repositories import write
+
+
+def application(folder: Path, code: str, name: str = "bot.py") -> Path:
+    """A folder with a module."""
+    write(folder, name, textwrap.dedent(code))
+    return folder
+
+
+def version(call: str = "bot:answer", **options: Any) -> VersionSettings:
+    """A version whose engine is `python`."""
+    common = {name: options.pop(name) for name in ("sampling", "system") if name in options}
+    return VersionSettings("bot", "python", engine_options={"call": call, **options}, **common)
+
+
+def python(folder: Path, call: str = "bot:answer", **options: Any) -> ApplicationEngine:
+    """An engine that is not started."""
+    return python_engine("python (bot)", {"call": call, **options}, folder, sys.executable)
+
+
+def program(folder: Path, code: str, **options: Any) -> ApplicationEngine:
+    """An engine for a program of this code that is not started."""
+    application(folder, code, "program.py")
+    return command_engine("command (bot)", options, [sys.executable, "program.py"], folder)
+
+
+def chat(*texts: str, **fields: Any) -> Request:
+    """A request with messages of user and assistant in turn."""
+    roles = ("user", "assistant") * len(texts)
+    messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
+    return Request(messages=tuple(messages), **fields)
+
+
+def ask(engine: ApplicationEngine, *requests: Request, index: int = 0) -> list[Sample | BaseException]:
+    """What comes of requests that are asked at once, of an engine that is started and closed."""
+
+    async def run() -> list[Sample | BaseException]:
+        try:
+            await engine.start()
+            asked = (engine.sample(request, [index]) for request in requests)
+            found = await asyncio.gather(*asked, return_exceptions=True)
+        finally:
+            await engine.close()
+        return [each if isinstance(each, BaseException) else each[0] for each in found]
+
+    return asyncio.run(run())
+
+
+def answer(engine: ApplicationEngine, *texts: str, **fields: Any) -> Sample:
+    """The one sample of a request."""
+    (found,) = ask(engine, chat(*texts, **fields))
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
+def facts(sample: Sample, *names: str) -> Mapping[str, Any]:
+    """Some fields of a sample."""
+    return {name: getattr(sample, name) for name in names}

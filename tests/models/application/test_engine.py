@@ -1,0 +1,263 @@
+"""An application is asked as a version is, and what goes wrong in it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.errors import CapabilityError, EngineError, PartlyAnsweredError, SettingsError
+from harness.models.engine import Capability
+from harness.records import Request, Sample
+from tests.models.application.asking import answer, application, ask, chat, facts, program, python
+
+pytestmark = pytest.mark.whole
+
+
+@pytest.mark.quick
+def test_what_a_function_returns_is_a_sample(tmp_path: Path) -> None:
+    application(
+        tmp_path,
+        """
+        def answer(prompt):
+            return {"text": prompt.upper(), "context": [{"id": "hours", "text": "We open at nine."}], "cost": 0.25,
+                    "usage": {"prompt_tokens": 3, "completion_tokens": 2}, "metadata": {"route": "small"},
+                    "tool_calls": [{"name": "find", "arguments": {}}]}
+        """,
+    )
+    sample = answer(python(tmp_path), "when?")
+    assert sample.latency_s is not None
+    assert 0 <= sample.latency_s < 1
+    names = ("text", "context", "cost", "prompt_tokens", "completion_tokens", "metadata", "tool_calls", "messages")
+    assert facts(sample, *names) == {
+        "text": "WHEN?",
+        "context": ({"id": "hours", "text": "We open at nine."},),
+        "cost": 0.25,
+        "prompt_tokens": 3,
+        "completion_tokens": 2,
+        "metadata": {"route": "small"},
+        "tool_calls": ({"type": "function", "function": {"name": "find", "arguments": "{}"}},),
+        "messages": None,
+    }
+
+
+def test_a_function_of_messages_gets_all_and_one_of_a_prompt_refuses_more(tmp_path: Path) -> None:
+    application(tmp_path, "def of(messages): return str(len(messages))\ndef answer(prompt): return prompt")
+    assert answer(python(tmp_path, "bot:of"), "Hi", "Hello.", "When?").text == "3"
+    with pytest.raises(
+        CapabilityError, match=r"takes a prompt, and was asked with 3 messages \(user, assistant, user\)"
+    ):
+        answer(python(tmp_path), "Hi", "Hello.", "When?")
+    picture = Request(messages=({"role": "user", "content": [{"type": "image_url"}]},))
+    (error,) = ask(python(tmp_path), picture)
+    assert isinstance(error, CapabilityError)
+
+
+def test_sampling_schema_and_tools_go_to_who_takes_them(tmp_path: Path) -> None:
+    application(
+        tmp_path,
+        """
+        import json
+        def all_of_it(prompt, sampling, schema, tools):
+            return json.dumps([sampling, schema, tools])
+        def answer(prompt):
+            return prompt
+        """,
+    )
+    asked = {"sampling": {"seed": 7}, "schema": {"type": "object"}, "tools": ({"type": "function"},)}
+    (sample,) = ask(python(tmp_path, "bot:all_of_it"), chat("Hi", **asked), index=3)
+    assert sample.text == '[{"seed": 10}, {"type": "object"}, [{"type": "function"}]]'
+    engine = python(tmp_path)
+    for name, value in asked.items():
+        (error,) = ask(python(tmp_path), chat("Hi", **{name: value}))
+        assert isinstance(error, CapabilityError)
+        assert "Give bot:answer a parameter" in str(error)
+    assert Capability.SCHEMA in engine.capabilities
+    answer(engine, "Hi")
+    assert engine.capabilities == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("raise ValueError('no such order')", r"(?s)bot:answer raised ValueError: no such order.*line 2, in answer"),
+        ("return None", "bot:answer returned None; return the text"),
+        ("import sys; sys.exit(2)", "bot:answer raised SystemExit: 2"),
+        ("import os; os._exit(7)", "its process ended with exit code 7"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "its process was killed"),
+        ("raise BaseException('odd')", "bot:answer raised BaseException: odd"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_what_goes_wrong_is_told_and_the_next_is_answered(tmp_path: Path, body: str, words: str, kind: str) -> None:
+    application(tmp_path, f"{kind} answer(prompt):\n  if prompt == 'Hi': {body}\n  return prompt")
+    bad, good = ask(python(tmp_path), chat("Hi")), None
+    assert isinstance(bad[0], EngineError)
+    with pytest.raises(EngineError, match=words):
+        raise bad[0]
+    good = answer(python(tmp_path), "Ho")
+    assert good.text == "Ho"
+
+
+def test_ten_megabytes_that_are_printed_break_nothing(tmp_path: Path) -> None:
+    application(
+        tmp_path,
+        """
+        import os, sys
+        def answer(prompt):
+            print("x" * 5_000_000)
+            sys.stderr.write("line\\n" * 500_000)
+            os.write(1, b"\\x00\\xff" * 1_000_000)
+            input_is_empty = sys.stdin.read() == ""
+            return f"{prompt} {input_is_empty}"
+        """,
+    )
+    assert answer(python(tmp_path), "Hi").text == "Hi True"
+
+
+def test_coroutines_are_awaited_side_by_side(tmp_path: Path) -> None:
+    application(tmp_path, "import asyncio\nasync def answer(prompt):\n  await asyncio.sleep(0.2)\n  return prompt")
+    began = time.monotonic()
+    found = ask(python(tmp_path), *(chat(str(number)) for number in range(300)))
+    assert [sample.text for sample in found] == list(map(str, range(300)))
+    assert time.monotonic() - began < 10  # one after the other they take 60 s
+
+
+def test_a_function_may_run_an_event_loop_of_its_own(tmp_path: Path) -> None:
+    application(
+        tmp_path,
+        """
+        import asyncio
+        async def inner(prompt): return prompt
+        def answer(prompt): return asyncio.run(inner(prompt))
+        later = lambda prompt: inner(prompt)
+        """,
+    )
+    assert answer(python(tmp_path), "Hi").text == "Hi"
+    assert answer(python(tmp_path, "bot:later"), "Hi").text == "Hi"
+
+
+def test_workers_answer_side_by_side_each_in_a_process_of_its_own(tmp_path: Path) -> None:
+    code = "import os, time\ndef answer(prompt):\n  time.sleep(0.05)\n  return str(os.getpid())"
+    application(tmp_path, code)
+    found = {sample.text for sample in ask(python(tmp_path, workers=3), *(chat(str(n)) for n in range(9)))}
+    assert len(found) == 3
+    assert str(os.getpid()) not in found
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_close_is_called_at_the_end(tmp_path: Path, kind: str) -> None:
+    application(
+        tmp_path,
+        f"""
+        class Bot:
+            {kind} __call__(self, prompt): return prompt
+            {kind} close(self): open("closed", "w").close()
+        import atexit
+        atexit.register(lambda: open("ended", "w").close())
+        """,
+    )
+    assert answer(python(tmp_path, "bot:Bot"), "Hi").text == "Hi"
+    assert (tmp_path / "closed").exists()
+    assert (tmp_path / "ended").exists()
+
+
+def test_a_call_that_can_not_be_imported_does_not_start(tmp_path: Path) -> None:
+    application(tmp_path, "import nothing_like_it")
+    with pytest.raises(SettingsError, match="could not start: bot:answer can't be imported"):
+        answer(python(tmp_path), "Hi")
+
+
+def test_a_call_whose_import_does_not_end_does_not_start(tmp_path: Path) -> None:
+    application(tmp_path, "import time; time.sleep(99)")
+    with pytest.raises(EngineError, match=r"could not start: bot:answer was not imported within 0.3 s"):
+        answer(python(tmp_path, timeout_s=0.3), "Hi")
+
+
+def test_modules_are_those_of_the_folder_or_of_src_in_it(tmp_path: Path) -> None:
+    application(tmp_path, "from harness_of_mine import said\ndef answer(prompt): return said", "src/json_of_mine.py")
+    application(tmp_path, "said = 'mine'", "src/harness_of_mine.py")
+    assert answer(python(tmp_path, "json_of_mine:answer"), "Hi").text == "mine"
+
+
+PROGRAM = """
+import json, sys
+print("loading…")
+for line in sys.stdin:
+    asked = json.loads(line)
+    if asked["prompt"] == "bad": reply = {"error": "no such order"}
+    elif asked["prompt"] == "odd": reply = {"text": "", "contxt": 1}
+    else: reply = {"text": (asked["prompt"] or "several") + str(asked.get("sampling", "")), "cost": 0.5}
+    print(json.dumps(reply))
+"""
+
+
+def test_a_program_is_asked_in_lines_of_json(tmp_path: Path) -> None:
+    sample = answer(program(tmp_path, PROGRAM), "Hi")
+    assert facts(sample, "text", "cost") == {"text": "Hi", "cost": 0.5}
+    assert answer(program(tmp_path, PROGRAM), "Hi", "Hello.", "When?").text == "several"
+    with pytest.raises(EngineError, match=r"says: no such order"):
+        answer(program(tmp_path, PROGRAM), "bad")
+    with pytest.raises(EngineError, match=r"'contxt' is no field of an answer"):
+        answer(program(tmp_path, PROGRAM), "odd")
+
+
+def test_a_program_gets_what_it_takes(tmp_path: Path) -> None:
+    sampled = chat("Hi", sampling={"temperature": 0.5})
+    (sample,) = ask(program(tmp_path, PROGRAM, takes=["sampling"]), sampled)
+    assert sample.text == "Hi{'temperature': 0.5}"
+    (error,) = ask(program(tmp_path, PROGRAM), sampled)
+    assert isinstance(error, CapabilityError)
+    assert "Name in `takes` of its settings `sampling`" in str(error)
+
+
+def test_draws_of_one_request_are_calls_side_by_side_and_the_errors_are_of_those_that_failed(tmp_path: Path) -> None:
+    code = """
+    import asyncio
+    n = 0
+    async def answer(prompt):
+        global n
+        n, mine = n + 1, n
+        await asyncio.sleep(0.1)
+        if mine % 2: raise ValueError(mine)
+        return f"{prompt} {mine}"
+    """
+    application(tmp_path, code)
+    engine = python(tmp_path)
+
+    async def run() -> PartlyAnsweredError:
+        await engine.start()
+        try:
+            assert engine.choices_per_request(chat("Hi")) > 4
+            assert engine.choices_per_request(chat("Hi", sampling={"temperature": 0})) == 1
+            with pytest.raises(PartlyAnsweredError) as raised:
+                await engine.sample(chat("Hi"), [7, 8, 9, 10])
+            return raised.value
+        finally:
+            await engine.close()
+
+    partly = asyncio.run(run())
+    assert {index: sample.text for index, sample in partly.samples.items()} == {7: "Hi 0", 9: "Hi 2"}
+    assert [sample.index for sample in partly.samples.values()] == [7, 9]
+    assert list(partly.errors) == [8, 10]
+    assert "ValueError: 1" in str(partly.errors[8])
+
+
+def test_at_once_bounds_the_calls_of_a_coroutine_function(tmp_path: Path) -> None:
+    code = """
+    import asyncio
+    under_way = most = 0
+    async def answer(prompt):
+        global under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.02)
+        under_way -= 1
+        return str(most)
+    """
+    application(tmp_path, code)
+    found = ask(python(tmp_path, at_once=3), *(chat(str(number)) for number in range(12)))
+    assert [each.text for each in found if isinstance(each, Sample)][-1] == "3"

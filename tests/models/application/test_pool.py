@@ -1,0 +1,100 @@
+"""Processes that end or do not answer are followed by others, and no call is made twice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.errors import EngineError, UnreachableError
+from harness.records import Sample
+from tests.models.application.asking import application, ask, chat, python
+
+pytestmark = pytest.mark.whole
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_call_that_blocks_for_ever_ends_at_its_time_limit_and_others_go_on(tmp_path: Path, kind: str) -> None:
+    wait = "time.sleep(99)" if kind == "def" else "await asyncio.sleep(99)"
+    code = (
+        f"import asyncio, time\n{kind} answer(prompt):\n  if prompt == 'block': print('stuck'); {wait}\n  return prompt"
+    )
+    application(tmp_path, code)
+    found = ask(python(tmp_path, timeout_s=0.5), chat("a"), chat("block"), chat("b"))
+    assert isinstance(found[1], EngineError)
+    assert "did not answer within 0.5 s (timeout_s)" in str(found[1])
+    assert "It printed last:\n  stuck" in str(found[1])
+    assert [each.text for each in found[::2] if isinstance(each, Sample)] == ["a", "b"]
+
+
+def test_a_coroutine_that_blocks_its_loop_is_found_and_its_process_ended(tmp_path: Path) -> None:
+    code = """
+    import time
+    async def answer(prompt):
+        if prompt == "block": time.sleep(99)
+        return prompt
+    """
+    application(tmp_path, code)
+    engine = python(tmp_path, timeout_s=0.3)
+
+    async def run() -> tuple[list[object], str]:
+        await engine.start()
+        try:
+            blocked = await asyncio.gather(engine.sample(chat("block"), [0]), return_exceptions=True)
+            await asyncio.sleep(0.5)  # it had time to show that it is not blocked
+            (sample,) = await engine.sample(chat("b"), [0])
+            return blocked, sample.text
+        finally:
+            await engine.close()
+
+    began = time.monotonic()
+    blocked, text = asyncio.run(run())
+    assert "did not answer within" in str(blocked[0])
+    assert text == "b"
+    assert time.monotonic() - began < 20
+
+
+def test_calls_that_were_under_way_when_a_process_ended_are_not_made_again(tmp_path: Path) -> None:
+    code = """
+    import asyncio, os
+    async def answer(prompt):
+        with open("calls", "a") as file: file.write(prompt)
+        await asyncio.sleep(0.1)
+        if prompt == "x": os._exit(4)
+        await asyncio.sleep(0.3)
+        return prompt
+    """
+    application(tmp_path, code)
+    found = ask(python(tmp_path), chat("a"), chat("x"), chat("b"))
+    assert all(isinstance(each, EngineError) for each in found)
+    assert "ended with exit code 4." in str(found[0])
+    assert "3 calls were under way in it" in str(found[0])
+    assert sorted((tmp_path / "calls").read_text()) == ["a", "b", "x"]
+
+
+def test_processes_that_all_end_are_given_up(tmp_path: Path) -> None:
+    application(tmp_path, "import os\ndef answer(prompt): os._exit(4)")
+    found = ask(python(tmp_path), *(chat(str(number)) for number in range(12)))
+    assert [type(each) for each in found] == [EngineError] * 10 + [UnreachableError] * 2
+    assert "10 of its processes ended in a row" in str(found[-1])
+
+
+def test_what_waits_for_its_turn_ends_when_it_is_held(tmp_path: Path) -> None:
+    application(tmp_path, "import time\ndef answer(prompt):\n  time.sleep(0.2)\n  return prompt")
+    engine = python(tmp_path)
+
+    async def run() -> list[object]:
+        await engine.start()
+        try:
+            asked = [asyncio.create_task(engine.sample(chat(str(number)), [0])) for number in range(3)]
+            await asyncio.sleep(0.05)
+            engine.hold(EngineError("the budget is spent"))
+            return await asyncio.gather(*asked, return_exceptions=True)
+        finally:
+            await engine.close()
+
+    first, *others = asyncio.run(run())
+    assert isinstance(first, list)
+    assert [str(each) for each in others] == ["the budget is spent"] * 2

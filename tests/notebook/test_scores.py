@@ -1,0 +1,84 @@
+"""Scores of arrays and of data frames, paired by case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+
+from harness.errors import UsageError
+from harness.notebook.scores import paired_scores
+
+NAN = np.nan
+
+
+def frame(**columns: Any) -> pandas.DataFrame:
+    return pandas.DataFrame(columns)
+
+
+def test_arrays_are_paired_by_row() -> None:
+    found = paired_scores([True, False], [[1, 0.5], [NAN, 0]])
+    assert found.case_ids == ("case 0", "case 1")
+    assert found.candidate.tolist() == [[1.0], [0.0]]
+    assert found.baseline is not None
+    np.testing.assert_array_equal(found.baseline, [[1, 0.5], [NAN, 0]])
+    assert (found.clusters, found.notes) == (None, ())
+
+
+def test_frames_are_paired_by_case_with_their_samples_in_order() -> None:
+    new = frame(case=["b", "a", "b", "new"], score=[1, 0, None, 1], cluster=["x", None, "x", "y"])
+    old = frame(case_id=["a", "old", "b", "a"], score=[1, 1, 0, 0])
+    found = paired_scores(new, old)
+    assert found.case_ids == ("b", "a")
+    np.testing.assert_array_equal(found.candidate, [[1, NAN], [0, NAN]])
+    assert found.baseline is not None
+    np.testing.assert_array_equal(found.baseline, [[0, NAN], [1, 0]])
+    assert found.clusters == ("x", "case a")
+    assert found.notes == ("left out 1 case that new alone has and 1 case that old alone has",)
+
+
+def test_a_case_without_a_score_is_left_out_on_both_sides() -> None:
+    found = paired_scores([[1, NAN], [NAN, NAN], [0, 1]], [1, 1, 1])
+    assert found.case_ids == ("case 0", "case 2")
+    assert found.notes == ("left out 1 case without a score",)
+
+
+class Columns:
+    """A data frame of another library: columns by name, and no more."""
+
+    columns = ("case", "score")
+
+    def __getitem__(self, name: str) -> tuple[Any, ...]:
+        return {"case": (1, 2), "score": (0.5, 1)}[name]
+
+
+def test_data_frames_of_any_library_will_do() -> None:
+    found = paired_scores(Columns(), None)
+    assert (found.case_ids, found.candidate.tolist(), found.baseline) == (("1", "2"), [[0.5], [1.0]], None)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "said"),
+    [
+        ([1, 1], [1], "new has 2 cases and old has 1. Arrays are paired by row"),
+        ([[1], [1, 0]], None, r"new is list, and not an array of numbers \(n_cases or n_cases"),
+        ([1], "text", "old is str, and not an array of numbers"),
+        (np.ones((2, 2, 2)), None, r"new has the shape \(2, 2, 2\); it takes"),
+        ([], None, r"new has the shape \(0,\)"),
+        ([1], frame(case=["a"], score=[1]), "one side is a data frame and the other is none"),
+        (frame(cas=["a"], score=[1]), None, "columns `case` and `score`. No column named 'case'. .*Did you mean 'cas'"),
+        (frame(case=["a"], score=["x"]), None, "new is list, and not an array of numbers"),
+        (frame(case=["a"], score=[1]), frame(case=["b"], score=[1]), "no case in common"),
+        ([NAN], [1], "no case has a score on both sides"),
+        (
+            frame(case=["a", "a"], score=[1, 1], role=["candidate", "baseline"]),
+            None,
+            r"new has 2 roles in its column 'role' \(candidate, baseline\); choose the rows of one",
+        ),
+    ],
+)
+def test_what_can_not_be_paired_is_refused(new: Any, old: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=f"(?s)compare: .*{said}"):
+        paired_scores(new, old)

@@ -1,0 +1,133 @@
+"""`--baseline git:REF`: the candidate's version as it was at a commit, and what a gate says of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.projects import Project
+from tests.repositories import commit_all, git
+
+BOT = """
+from pathlib import Path
+
+PROMPT = Path(__file__).with_name("prompt.txt")
+
+async def answer(prompt: str) -> str:
+    return PROMPT.read_text()
+"""
+
+
+@pytest.fixture
+def shop(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A committed project whose version answers from a file, and an evaluation that all answers pass."""
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path_factory.mktemp("cache")))
+    project.versions = {"only": {"engine": "scripted", "answers": "answers.json"}}
+    project.write(".gitignore", ".steelyard/\nreports/\n__pycache__/\n.pytest_cache/\n")
+    project.body('return model.ask(case.prompt) == "yes"', cases=60, margin=0.1)
+    answering(project, "yes")
+    project.configure()
+    commit_all(project.path, "all is well")
+    return project
+
+
+def answering(project: Project, text: str) -> None:
+    project.write("answers.json", json.dumps({f"q{number}": text for number in range(60)}))
+
+
+def told(result: pytest.RunResult) -> str:
+    return " ".join(str(result.stdout).split())
+
+
+def test_a_change_of_files_is_weighed_against_the_commit(shop: Project) -> None:
+    answering(shop, "no")
+    result = shop.run("--baseline", "git:main")
+    assert result.ret == 1
+    commit = git(shop.path, "rev-parse", "HEAD")
+    assert f"candidate only against git:main ({commit[:12]})" in told(result)
+    day = git(shop.path, "log", "-1", "--format=%cs")
+    assert f"note git:main is only as it was at {commit[:12]} ({day} all is well)" in told(result)
+    assert "note answers.json is not as committed: the candidate is the working tree as it lies there" in told(result)
+    report = shop.report()
+    assert (report["baseline"]["name"], report["baseline"]["commit"]) == ("git:main", commit)
+    assert (report["candidate"]["commit"], shop.verdicts()) == (None, {"test_it": "regressed"})
+    assert len(report["notes"]) == 2
+    commit_all(shop.path)
+    again = shop.run("--baseline", "git:HEAD~1")
+    assert again.ret == 1
+    assert shop.report()["usage"]["model_calls"] == 0  # the same versions, whatever they are called
+
+
+def test_a_commit_like_the_candidate_is_said_to_be_the_same(shop: Project) -> None:
+    result = shop.run("--baseline", "git:HEAD")
+    assert result.ret == 0
+    assert "git:HEAD is the same as only: nothing that its answers depend on is another at that commit" in told(result)
+    assert shop.report()["usage"]["stored_samples"] == 0  # two independent sets of draws
+
+
+def test_the_candidate_may_be_of_a_commit(shop: Project) -> None:
+    answering(shop, "no")
+    commit_all(shop.path)
+    answering(shop, "neither")
+    result = shop.run("--candidate", "git:HEAD", "--baseline", "git:HEAD~1")
+    assert result.ret == 1
+    assert "not as committed" not in told(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("git:mian", "*git:mian: no commit of this name is known here. Did you mean 'main'?*"),
+        ("git:", "*no commit;*"),
+    ],
+)
+def test_a_ref_that_is_none_is_a_usage_error(shop: Project, name: str, message: str) -> None:
+    result = shop.run("--baseline", name)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_what_was_not_there_is_told_with_the_commit(shop: Project) -> None:
+    (shop.path / "answers.json").rename(shop.path / "others.json")
+    shop.versions = {"other": {"engine": "scripted", "answers": "others.json"}}
+    result = shop.run("--baseline", "git:main")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*git:main, the project as it was at *: *others.json*"])
+
+
+def test_a_change_that_concerns_nothing_runs_nothing_against_a_commit(shop: Project) -> None:
+    shop.write("README.md", "new")
+    shop.run("--changed-since", "main", "--baseline", "git:main")
+    assert shop.report()["selection"]["chosen"] == []
+
+
+def test_a_function_is_called_as_it_was(shop: Project) -> None:
+    """The module and the file that it reads are of the commit; the environment is this one."""
+    shop.versions = {"only": {"engine": "python", "call": "bot_of_commit:answer"}}
+    (shop.path / "bot_of_commit.py").write_text(BOT, encoding="utf-8")
+    prompt = shop.write("prompt.txt", "yes")
+    shop.configure()
+    commit_all(shop.path)
+    prompt.write_text("no")
+    assert shop.run("--baseline", "git:main").ret == 1
+    assert shop.verdicts() == {"test_it": "regressed"}
+    prompt.write_text("yes")
+    result = shop.run("--baseline", "git:main")
+    assert result.ret == 0
+    assert "git:main is the same as only" in told(result)
+
+
+def test_a_gate_whose_candidate_was_not_asked_says_so_beside_its_verdict(shop: Project) -> None:
+    first = shop.run()
+    assert "not asked" not in told(first)
+    assert shop.report()["from_store"] is None
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    result = shop.run()
+    assert f"GREEN: 1 passed (model not asked: answers of {day})" in told(result)
+    assert shop.report()["from_store"] == {"asked": "model", "oldest": day, "newest": day}
+    folder = Path(shop.path / "reports" / "latest")
+    for name in ("index.html", "report.md"):
+        assert f"1 passed (model not asked: answers of {day})" in (folder / name).read_text(encoding="utf-8")

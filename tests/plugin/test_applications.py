@@ -1,0 +1,126 @@
+"""A gate of an application: what it tells reaches bodies and report, and changed code draws anew."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.config import VersionSettings
+from harness.models.application.identity import files_of
+from tests.plugin.projects import Project
+from tests.repositories import commit_all
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "docs" / "examples" / "handbook-bot"
+CHAPTER = (ROOT / "docs" / "guide" / "20-your-application.md").read_text(encoding="utf-8")
+BOT = """
+async def answer(prompt):
+    return {"text": "yes", "context": [{"id": "p", "text": prompt}], "cost": 0.25, "metadata": {"route": 1}}
+"""
+
+
+def squeezed(result: pytest.RunResult) -> str:
+    return " ".join(str(result.stdout).split())
+
+
+@pytest.fixture
+def gate(project: Project) -> Project:
+    """A project whose version is a function."""
+    project.versions = {"only": {"engine": "python", "call": "bot:answer"}}
+    project.settings |= {"samples": 2, "baseline": "none"}
+    (project.path / "bot.py").write_text(BOT)
+    project.body(
+        """
+        sample = model.chat(case.prompt)
+        assert sample.context is None or sample.context == ({"id": "p", "text": case.prompt},)
+        return sample.cost == 0.25 and sample.metadata == {"route": 1} and sample.text == "yes"
+        """
+    )
+    return project
+
+
+def test_bodies_see_what_it_told_now_and_from_the_store_and_its_cost_is_the_run_s(gate: Project) -> None:
+    gate.run("--candidate", "only")
+    assert (gate.score(), gate.report()["usage"]["cost"], gate.stored()) == (1.0, 1.5, 6)
+    gate.run("--candidate", "only", "--offline")
+    assert (gate.score(), gate.report()["usage"]["stored_samples"]) == (1.0, 6)
+
+
+def test_changed_code_draws_anew_and_equal_code_does_not(gate: Project) -> None:
+    gate.run("--candidate", "only")
+    (gate.path / "unrelated.py").write_text("x = 1")
+    gate.run("--candidate", "only")
+    assert gate.report()["usage"]["model_calls"] == 0
+    (gate.path / "bot.py").write_text(BOT.replace('"yes"', '"no"'))
+    gate.run("--candidate", "only")
+    assert (gate.report()["usage"]["model_calls"], gate.score()) == (6, 0.0)
+    (gate.path / "bot.py").write_text(BOT)
+    gate.run("--candidate", "only")
+    assert (gate.report()["usage"]["model_calls"], gate.score()) == (0, 1.0)
+
+
+def test_a_call_that_can_t_be_imported_ends_the_gate_before_anything_is_asked(gate: Project) -> None:
+    (gate.path / "bot.py").write_text("import shop_that_is_not_there\n")
+    result = gate.run("--candidate", "only")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    told = str(result.stderr)
+    assert "bot:answer can't be imported. ModuleNotFoundError: No module named 'shop_that_is_not_there'" in told
+    assert "line 1, in <module>" in told
+    assert gate.stored() == 0
+
+
+def test_exceptions_are_errors_and_no_scores_and_what_is_printed_is_noted(gate: Project) -> None:
+    broken = BOT.replace(
+        "    return", '    print(prompt)\n    if prompt == "q1": raise KeyError("order 7")\n    return'
+    )
+    (gate.path / "bot.py").write_text(broken)
+    told = squeezed(gate.run("--candidate", "only"))
+    assert gate.verdicts() == {"test_it": "error"}
+    assert "case 'c1': python (only): bot:answer raised KeyError: 'order 7'" in told
+    assert "note only printed 6 lines: pytest --log-cli-level DEBUG shows what it prints" in told
+    assert gate.stored() == 4
+
+
+def test_a_cost_is_bounded_without_a_price_and_refused_where_it_is_not_told(gate: Project) -> None:
+    gate.run("--candidate", "only", "--max-cost", "0.5", "--concurrency", "1")
+    assert gate.stored() in (2, 3)
+    (gate.path / "bot.py").write_text("def answer(prompt): return 'yes'")
+    told = squeezed(gate.run("--candidate", "only", "--max-cost", "0.5", "--concurrency", "1"))
+    assert "--max-cost 0.50 can't be kept: only answers without `cost`, and has no price" in told
+
+
+def test_a_change_of_what_it_reaches_is_a_change_of_the_version(gate: Project) -> None:
+    gate.write(".gitignore", ".steelyard/\nreports/\n__pycache__/\n.pytest_cache/\n")
+    (gate.path / "helper_of_bot.py").write_text("x = 1\n")
+    (gate.path / "bot.py").write_text("import helper_of_bot\n" + BOT)
+    gate.configure()
+    commit_all(gate.path)
+    assert "nothing to run: 1 evaluation left out" in squeezed(
+        gate.run("--candidate", "only", "--changed-since", "HEAD")
+    )
+    (gate.path / "helper_of_bot.py").write_text("x = 2\n")
+    gate.run("--candidate", "only", "--changed-since", "HEAD")
+    (chosen,) = gate.report()["selection"]["chosen"]
+    assert chosen["reason"] == "helper_of_bot.py changed, which bot:answer of version 'only' may read"
+
+
+def test_the_example_is_that_of_the_chapter_and_its_program_answers_as_its_function(project: Project) -> None:
+    shown: dict[str, str] = {}
+    for path, text in re.findall(r"^`([\w./]+)`:\n\n```\w+\n(.*?)^```$", CHAPTER, re.MULTILINE | re.DOTALL):
+        shown.setdefault(path, text)
+    files = {path.relative_to(EXAMPLE).as_posix(): path.read_text() for path in EXAMPLE.rglob("*.*")}
+    assert {name: text for name, text in files.items() if "__pycache__" not in name} == shown
+    shutil.copytree(EXAMPLE, project.path, dirs_exist_ok=True)
+    bot = {"engine": "python", "call": "shop.bot:answer"}
+    program = {"engine": "command", "command": [sys.executable, "program.py"]}
+    project.versions, project.settings = {"bot": bot, "program": program}, {}
+    project.run("suites", "--candidate", "program", "--baseline", "bot")
+    assert project.verdicts() == {"test_answers": "passed", "test_finds_the_passage": "passed"}
+    assert project.evaluation("test_answers")["difference"]["value"] == 0.0
+    settings = VersionSettings("bot", "python", engine_options={"call": "shop.bot:answer"})
+    reached = [project.path / "shop" / name for name in ("bot.py", "handbook.jsonl")]
+    assert files_of(settings, project.path).files == tuple(reached)

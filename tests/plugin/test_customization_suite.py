@@ -1,0 +1,65 @@
+"""Evaluations of suites/customization, each with what it is to find."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import deepeval.metrics  # noqa: F401 - before pytester, which forgets what an inner run imports
+import openai  # noqa: F401
+import pytest
+
+from tests.plugin.projects import Project
+
+pytest.importorskip("bm25s")
+ROOT = Path(__file__).parents[2]
+CUSTOMIZATION = "customization"
+
+
+def said(verdict: str) -> str:
+    """An answer to each question of a judge's."""
+    found = [{"verdict": verdict, "reason": "because"}]
+    return json.dumps({"truths": ["t"], "claims": ["c"], "statements": ["s"], "verdicts": found, "reason": "so it is"})
+
+
+@pytest.fixture
+def desk(project: Project) -> Project:
+    """A project with the handbook, a version that finds passages in it, one with a budget, and two judges."""
+    shutil.copytree(ROOT / "evals" / CUSTOMIZATION, project.path / "evals" / CUSTOMIZATION)
+    passages = {"passages": "evals/customization/handbook/passages.jsonl"}
+    project.versions = {
+        "plain": {"engine": "scripted", "default": "At 18:00."},
+        "rag": {"base": "plain", "retrieval": passages},
+        "one": {"base": "plain", "retrieval": {**passages, "k": 1}},
+        "kind": {"engine": "scripted", "default": said("yes")},
+        "harsh": {"engine": "scripted", "default": said("no")},
+    }
+    project.settings |= {"judge": "kind"}
+    return project
+
+
+def taken(project: Project, suite: str) -> None:
+    text = (ROOT / "suites" / CUSTOMIZATION / suite).read_text(encoding="utf-8")
+    (project.path / "test_it.py").write_text(text, encoding="utf-8")
+
+
+def test_answers_are_judged_where_the_command_line_names_a_judge(desk: Project) -> None:
+    taken(desk, "test_judged.py")
+    skipped = desk.run("-rs", "--candidate", "rag", "--baseline", "none")
+    skipped.assert_outcomes(skipped=2)
+    skipped.stdout.fnmatch_lines(["*name a judge that is worth it: --judge VERSION*"])
+    for judge, verdict in (("kind", "passed"), ("harsh", "failed")):
+        desk.run("--candidate", "rag", "--baseline", "none", "--judge", judge)
+        assert desk.verdicts() == {"test_faithful": verdict, "test_relevant": verdict}
+        assert [each["name"] for each in desk.evaluation("test_faithful")["judges"]] == [judge]
+
+
+def test_what_is_spent_is_weighed_beside_what_is_answered(desk: Project) -> None:
+    taken(desk, "test_budget.py")
+    desk.run("--candidate", "one", "--baseline", "rag")
+    assert desk.verdicts() == {"test_answers": "passed", "test_tokens": "passed"}
+    spent = desk.evaluation("test_tokens")
+    assert spent["candidate"]["value"] < 0.6 * spent["baseline"]["value"]
+    desk.run("--candidate", "rag", "--baseline", "one")
+    assert desk.verdicts()["test_tokens"] == "regressed"

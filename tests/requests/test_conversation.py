@@ -1,0 +1,231 @@
+"""Conversations as samples: whose turns they are, when they end, and what is drawn for them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import SimulatedUser
+from harness.config.versions import read_versions
+from harness.errors import EngineError, UsageError
+from harness.models.scripted.engine import ScriptedEngine
+from harness.models.version import load_version
+from harness.records import Request, Sample
+from harness.requests import Model, Sampler, SampleSource, Trace, call_body
+from harness.store import Store
+
+PRICE = {"input": 1.0, "output": 2.0}
+ANSWERS = {
+    "Hi": "Hello.",
+    "And?": "So.",
+    "Warm in Lima?": 'tool call: look_up({"city": "Lima"})',
+    "Lima: 21": "It is warm.",
+    "For ever?": 'tool call: look_up({"city": "Ulm"})',
+    "Ulm: 21": 'tool call: look_up({"city": "Ulm"})',
+}
+ON, DONE = json.dumps({"goal_met": False, "message": "And?"}), json.dumps({"goal_met": True, "message": ""})
+
+
+def look_up(city: str) -> str:
+    """The degrees of a city."""
+    return f"{city}: 21"
+
+
+class NotedEngine(ScriptedEngine):
+    """A scripted engine that notes what it was asked, and may say one thing after another."""
+
+    def __init__(self, name: str, options: Any, says: tuple[str, ...] = ()) -> None:
+        super().__init__(name, options, Path())
+        self.requests: list[Request] = []
+        self.says = list(says)
+
+    async def sample(self, request: Request, indices: Any) -> list[Sample]:
+        self.requests.append(request)
+        found = await super().sample(request, indices)
+        text = self.says.pop(0) if self.says else None
+        return found if text is None else [Sample(text, index, "stop", 1, 1) for index in indices]
+
+
+@dataclass
+class Stage:
+    """Runs bodies against one store, each in a sampler of its own; what was asked in the last is kept."""
+
+    folder: Path
+    said: list[Request] = field(default_factory=list)
+    played: list[Request] = field(default_factory=list)
+    drawn: int = 0
+    trace: Trace = field(default_factory=Trace)
+
+    def run(self, body: Callable[..., Any], *says: str, system: str | None = None, **other: Any) -> Any:
+        tables = {
+            "v": {"engine": "scripted", "answers": ANSWERS, "price": PRICE, **({"system": system} if system else {})},
+            "player": {"engine": "scripted", "default": ON},
+        }
+        settings = read_versions(tables, where="test")
+        engines = {name: NotedEngine(name, each.engine_options) for name, each in settings.items()}
+        engines["player"].says = list(says)
+        sources = {
+            name: SampleSource(load_version(each, self.folder), engines[name]) for name, each in settings.items()
+        }
+        self.trace = Trace()
+
+        async def find(name: str) -> SampleSource:
+            return sources[name]
+
+        async def act() -> Any:
+            with Store.open(str(self.folder / "store.db")) as store:
+                sampler = Sampler(store, window=8, find_source=find)
+                try:
+                    return await call_body(body, {"model": Model(sampler, sources["v"], 0, self.trace)})
+                finally:
+                    await sampler.close()
+                    self.drawn = sampler.model_calls
+
+        try:
+            return asyncio.run(act())
+        finally:
+            self.said, self.played = engines["v"].requests, engines["player"].requests
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def user(**changes: Any) -> SimulatedUser:
+    return SimulatedUser(**{"version": "player", "persona": "Ana, in a hurry.", "goal": "The day.", **changes})
+
+
+def test_a_script_gives_the_same_in_def_and_async_def_bodies(stage: Stage) -> None:
+    async def awaiting(model: Any) -> Any:
+        return await model.converse(["Hi", {"role": "user", "content": "And?"}], temperature=0)
+
+    talk = stage.run(awaiting, system="Be kind.")
+    assert [turn["content"] for turn in talk.messages] == ["Hi", "Hello.", "And?", "So."]
+    assert talk.text == "So."
+    assert (talk.prompt_tokens, talk.completion_tokens, talk.latency_s) == (3 + 5, 2, 0)
+    assert talk.cost == pytest.approx((8 * 1 + 2 * 2) / 1e6)
+    assert talk.metadata == {"turns": 2, "steps": 2, "ended": "script"}
+    assert [message["role"] for message in stage.said[1].messages] == ["system", "user", "assistant", "user"]
+    again = stage.run(lambda model: model.converse(["Hi", "And?"], temperature=0), system="Be kind.")
+    assert (again.messages, again.stored, stage.drawn) == (talk.messages, True, 0)
+    assert stage.trace.sample is again
+    assert stage.trace.lack is None
+
+
+def test_turns_cut_a_script(stage: Stage) -> None:
+    assert stage.run(lambda model: model.converse(["Hi", "And?"], turns=1)).metadata["turns"] == 1
+
+
+def test_conversations_that_begin_alike_share_no_answer_and_equal_ones_do(stage: Stage) -> None:
+    def bodies(*scripts: list[str]) -> list[bytes | None]:
+        return [
+            stage.run(lambda model, script=script: model.converse(script)) and stage.trace.all_asked()
+            for script in scripts
+        ]
+
+    one, other, same = bodies(["Hi", "And?"], ["Hi", "Hi"], ["Hi", "And?"])
+    assert one == same != other
+    stage.run(lambda model: [model.converse(["Hi", "And?", "Hi"]), model.converse(["Hi", "Hi", "And?"])])
+    assert stage.drawn == 6
+    stage.run(lambda model: (model.converse(["Hi"]), model.apart(0).ask("Hi")))
+    assert stage.drawn == 1, "a single turn is a question as any other"
+
+
+@pytest.mark.parametrize("sampling", [{"temperature": 0}, {"seed": 7}])
+def test_where_nothing_is_left_to_chance_a_greeting_is_drawn_once(stage: Stage, sampling: dict[str, Any]) -> None:
+    stage.run(lambda model: model.converse(["Hi", "And?"], **sampling))
+    stage.run(lambda model: model.converse(["Hi", "Hi"], **sampling))
+    assert stage.drawn == 1
+
+
+def test_a_simulated_user_talks_until_its_goal_is_met(stage: Stage) -> None:
+    talk = stage.run(lambda model: model.converse(user()), ON, ON, DONE)
+    assert [turn["content"] for turn in talk.messages] == ["And?", "So."] * 2
+    assert talk.metadata == {"turns": 2, "steps": 2, "ended": "goal met"}
+    roles = [message["role"] for message in stage.played[-1].messages]
+    assert roles == ["system", "user", "assistant", "user", "assistant", "user"], "it sees answers as what it is told"
+    assert stage.played[-1].messages[-1]["content"] == "So."
+    assert all(part in stage.played[0].messages[0]["content"] for part in ("Ana, in a hurry.", "The day."))
+    assert [len(request.messages) for request in stage.said] == [1, 3]
+    assert stage.trace.asked_others
+    assert stage.run(lambda model: model.converse(user())).stored
+    assert (stage.drawn, stage.played) == (0, [])
+
+
+def test_one_that_never_ends_is_stopped_and_the_score_says_so(stage: Stage) -> None:
+    talk = stage.run(lambda model: model.converse(user(), turns=3))
+    assert talk.metadata == {"turns": 3, "steps": 3, "ended": "turns"}
+    assert stage.trace.lack == "the simulated user's goal was not met in 3 turns"
+    assert stage.run(lambda model: model.converse(user(goal="More."))).metadata["turns"] == 10
+
+
+def test_a_goal_is_not_met_before_anything_was_said_but_after_the_last_answer_it_may_be(stage: Stage) -> None:
+    first = json.dumps({"goal_met": True, "message": "Hi"})
+    assert stage.run(lambda model: model.converse(user(), turns=1), first, DONE).metadata["ended"] == "goal met"
+
+
+def test_a_model_of_the_body_plays_the_user_as_well_and_is_none_of_its_samples(stage: Stage) -> None:
+    with pytest.raises(EngineError, match=r"v has no answer to .The assistant waits for you"):
+        stage.run(lambda model: model.converse(user(version=model)))
+    assert stage.trace.asked == []
+
+
+def test_a_turn_that_is_none_is_drawn_once_more(stage: Stage) -> None:
+    assert stage.run(lambda model: model.converse(user(), turns=1), "no JSON", ON).messages[0]["content"] == "And?"
+    empty = json.dumps({"goal_met": False, "message": " "})
+    with pytest.raises(EngineError, match="player plays the user, and wrote no turn, asked twice: it says nothing"):
+        stage.run(lambda model: model.converse(user(persona="Other.")), empty, empty)
+
+
+def test_tools_run_until_the_version_answers(stage: Stage) -> None:
+    talk = stage.run(lambda model: model.loop("Warm in Lima?", tools=[look_up]))
+    assert [turn["role"] for turn in talk.messages] == ["user", "assistant", "tool", "assistant"]
+    assert talk.messages[2] == {"role": "tool", "tool_call_id": "call-0-0", "content": "Lima: 21"}
+    assert (talk.text, talk.metadata["ended"], talk.metadata["steps"]) == ("It is warm.", "answer", 2)
+    assert stage.said[0].tools is not None
+    messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Warm in Lima?"}]
+
+    async def awaiting(model: Any) -> Any:
+        return await model.loop(messages, tools=[look_up])
+
+    assert len(stage.run(awaiting).messages) == 5
+    in_turns = stage.run(lambda model: model.converse(["Hi", "Warm in Lima?"], tools=[look_up]))
+    assert [turn["role"] for turn in in_turns.messages][2:] == ["user", "assistant", "tool", "assistant"]
+
+
+def test_steps_bound_a_loop_and_what_the_last_step_calls_is_not_run(stage: Stage) -> None:
+    ran = []
+
+    def look_up(city: str) -> str:
+        ran.append(city)
+        return f"{city}: 21"
+
+    talk = stage.run(lambda model: model.loop("For ever?", tools=[look_up], steps=3))
+    assert (len(ran), talk.metadata["ended"], talk.text) == (2, "steps", "")
+    assert stage.trace.lack == "no answer in 3 steps: each of them called tools"
+    both = stage.run(lambda model: model.converse(["For ever?", "Hi"], tools=[look_up], steps=2))
+    assert both.metadata == {"turns": 1, "steps": 2, "ended": "steps"}
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda model: model.converse("Hi"), r"'Hi' is neither the list of a user's turns nor a harness.SimulatedUser"),
+        (lambda model: model.converse([]), "is neither the list of a user's turns"),
+        (lambda model: model.converse(["Hi", 3]), "turn 1 of the user is 3, which is neither a text nor a message"),
+        (lambda model: model.converse(["Hi"], turns=0), "turns = 0 is no number of turns; write 1 or more"),
+        (lambda model: model.loop("Hi", tools=[look_up], steps=True), "steps = True is no number of steps"),
+        (lambda model: user(goal=" "), "SimulatedUser: goal = ' ' is no text; say it, such as goal=case.goal"),
+        (lambda model: user(version=None), "version = None is neither the name of a version nor a model"),
+    ],
+)
+def test_what_makes_no_conversation_is_refused(stage: Stage, ask: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        stage.run(ask)

@@ -1,0 +1,156 @@
+"""Whose stored samples are is known without what was built, once a store has it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.config import Settings, cache_dir
+from harness.errors import SettingsError
+from harness.models.version import load_version
+from harness.models.weights.weights import materialize
+from harness.stages.building import built
+from harness.stages.customization.adapters import KIND as ADAPTER
+from harness.stages.customization.adapters import _AdapterParts
+from harness.stages.data.corpus_build import corpus_folder
+from harness.stages.data.recipe import corpus_recipe
+from harness.stages.distillation.distilling import KIND as DISTILLED
+from harness.stages.distillation.distilling import _Parts
+from harness.stages.known_builds import KnownBuilds, knowing, known_builds
+from harness.stages.made_folders import find_made, make, place_of
+from tests.config.settings_files import load
+from tests.models.adapters.adapters import write_adapter_head
+from tests.models.conftest import write_tiny_llama
+
+TEXT = """
+[models.teacher]
+engine = "transformers"
+weights = "weights"
+[models.student]
+base = "teacher"
+distilled = { teacher = "teacher", data = "d.jsonl", steps = 3 }
+[models.tuned]
+base = "student"
+adapter = { data = "d.jsonl", rank = 4, steps = 3 }
+[models.merged]
+base = "student"
+adapter = { data = "d.jsonl", rank = 4, steps = 3, merge = true }
+[models.small]
+base = "tuned"
+quantized = "int8"
+[models.ready]
+base = "teacher"
+adapter = "adapter"
+[models.desk]
+base = "teacher"
+retrieval = { passages = "p.jsonl", k = 1 }
+[corpora.raw]
+documents = "d.jsonl"
+[models.taught]
+base = "teacher"
+distilled = { teacher = "teacher", data = "raw", steps = 3 }
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A project whose student and adapter lie in the cache as if they had been trained."""
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    write_tiny_llama(tmp_path / "weights")
+    (tmp_path / "adapter").mkdir()
+    write_adapter_head(tmp_path / "adapter", 4)
+    lines = [{"id": str(n), "prompt": f"Where is {n}?", "answer": f"In {n}.", "text": f"In {n}."} for n in range(3)]
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    found = load(tmp_path, TEXT)
+    student = found.version("student")
+    make(
+        DISTILLED,
+        _Parts(found, student, student.steps[-1]).recipe,
+        lambda to: copy(write_tiny_llama(tmp_path / "own"), to),
+    )
+    tuned = replace(found.version("tuned"), engine_options=built(found, "student").engine_options)
+    recipe = _AdapterParts(found, tuned, tuned.steps[-1]).recipe
+    make(ADAPTER, recipe, lambda to: copy(tmp_path / "adapter", to))
+    return found
+
+
+def copy(folder: Path, to: Path) -> None:
+    shutil.copytree(folder, to, dirs_exist_ok=True)
+
+
+@pytest.mark.parametrize("name", ["student", "tuned", "merged", "small"])
+def test_the_fingerprint_is_the_same_when_all_that_was_built_is_gone(settings: Settings, name: str) -> None:
+    with knowing(KnownBuilds()) as noted:
+        made = built(settings, name)
+        before = load_version(made, settings.root).fingerprint
+    shutil.rmtree(cache_dir())
+    with pytest.raises(SettingsError, match=f"{name} is not built here, and --offline builds nothing"):
+        built(settings, name, offline=True)
+    with knowing(KnownBuilds(noted.noted, is_offline=True)):
+        again = built(settings, name, offline=True)
+        assert load_version(again, settings.root, offline=True).fingerprint == before
+        with pytest.raises(SettingsError, match="are not on this machine any more; without --offline"):
+            materialize({key: value for key, value in again.engine_options.items() if key != "adapter"}, settings.root)
+    assert not (cache_dir() / "distilled").exists()
+
+
+def test_a_ready_adapter_needs_no_weights_that_it_could_be_held_against(settings: Settings) -> None:
+    shutil.rmtree(settings.root / "weights")
+    with knowing(KnownBuilds(is_offline=True)):
+        assert built(settings, "ready", offline=True).engine_options["adapter"] == str(settings.root / "adapter")
+
+
+def test_offline_nothing_is_built_for_what_a_version_is_made_of(settings: Settings) -> None:
+    shutil.rmtree(cache_dir())
+    with knowing(KnownBuilds(is_offline=True)), pytest.raises(SettingsError, match="raw is not built here"):
+        built(settings, "taught", offline=True)
+
+
+def test_a_corpus_is_known_as_data_and_is_needed_where_it_is_looked_into(settings: Settings) -> None:
+    recipe = corpus_recipe(settings, "raw")
+    contents = {("corpus", corpus_folder(recipe).name): "c0ffee 3"}
+    with knowing(KnownBuilds(contents, is_offline=True)):
+        assert built(settings, "raw").engine_options["content"] == "c0ffee"
+        with pytest.raises(SettingsError, match="raw is not built here"):
+            built(settings, "raw", offline=True)
+        with pytest.raises(SettingsError, match="taught is not built here"):
+            built(settings, "taught", offline=True)
+
+
+def test_a_student_is_known_by_a_corpus_that_is_gone(settings: Settings) -> None:
+    contents = {("corpus", corpus_folder(corpus_recipe(settings, "raw")).name): "c0ffee 3"}
+    taught = settings.version("taught")
+    with knowing(KnownBuilds(contents, is_offline=True)):
+        place = place_of(DISTILLED, _Parts(settings, taught, taught.steps[-1]).recipe)
+    contents |= {(DISTILLED, place.name): "facade", ("weights", "facade"): "decade"}
+    with knowing(KnownBuilds(contents, is_offline=True)):
+        made = built(settings, "taught", offline=True)
+    assert (made.engine_options["weights"], made.steps[-1].content) == ("content:decade", "facade")
+    assert load_version(made, settings.root, offline=True).fingerprint
+
+
+def test_passages_are_needed_to_ask(settings: Settings) -> None:
+    (settings.root / "p.jsonl").write_text('{"id": "a", "text": "It is in box seven."}\n', "utf-8")
+    with knowing(KnownBuilds()) as noted:
+        built(settings, "desk")
+    shutil.rmtree(cache_dir() / "retrieval")
+    with knowing(KnownBuilds(noted.noted, is_offline=True)), pytest.raises(SettingsError, match="desk is not built"):
+        built(settings, "desk", offline=True)
+
+
+def test_what_can_be_built_is_not_taken_as_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path))
+    recipe = {"a": 1}
+    name = place_of("things", recipe).name
+    contents = {("things", name): "c0ffee"}
+    with knowing(KnownBuilds(contents)):
+        assert find_made("things", recipe) is None
+    with knowing(KnownBuilds(contents, is_offline=True)):
+        found = find_made("things", recipe)
+        assert found is not None
+        assert (found.content, found.is_here) == ("c0ffee", False)
+    assert known_builds().noted == {}
