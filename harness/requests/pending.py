@@ -31,12 +31,13 @@ class SampleSource:
 
 @dataclass(frozen=True, slots=True)
 class PendingDraws:
-    """Draws of one request that are still to be made."""
+    """Draws of one request that are still to be made, and the occurrence of its question."""
 
     source: SampleSource
     request: Request
     key: bytes
     indices: tuple[int, ...]
+    occurrence: int = 0
 
     @property
     def engine(self) -> Engine:

@@ -231,7 +231,7 @@ class Sampler:
             if missing and item.source.engine is None:
                 self._break(key, missing, MissingSampleError(f"a sample of {item.source.version.name} is not stored"))
             elif missing:
-                self.window.add(PendingDraws(item.source, item.request, key, missing))
+                self.window.add(PendingDraws(item.source, item.request, key, missing, item.question.occurrence))
         self.window.pump()
 
     def _find(self, wanted: Mapping[bytes, _DrawsOfTick]) -> dict[bytes, dict[int, Kept]]:

@@ -165,7 +165,7 @@ class Window:
     async def _send(self, lane: _Lane, asked: PendingDraws) -> None:
         samples: list[Sample] = []
         try:
-            samples = _apart(asked.request, await lane.engine.sample(asked.request, asked.indices))
+            samples = _apart(asked.request, await lane.engine.sample(_numbered(asked), asked.indices))
             self._arrived(replace(asked, indices=asked.indices[: len(samples)]), samples)
         except asyncio.CancelledError as error:
             is_given_up = self.spending.is_late and not self._stopped
@@ -211,6 +211,11 @@ class Window:
 def _apart(request: Request, samples: Iterable[Sample]) -> list[Sample]:
     """Samples whose reasoning stands apart from the answer, where one was asked for."""
     return [apart(sample) for sample in samples] if request.kind == "chat" else list(samples)
+
+
+def _numbered(asked: PendingDraws) -> Request:
+    """The request with the occurrence of its question, which only an engine sees that makes its own chance."""
+    return replace(asked.request, occurrence=asked.occurrence) if asked.occurrence else asked.request
 
 
 def _next(asked: PendingDraws) -> PendingDraws:

@@ -28,6 +28,7 @@ ANSWERS = {
     "Lima: 21": "It is warm.",
     "For ever?": 'tool call: look_up({"city": "Ulm"})',
     "Ulm: 21": 'tool call: look_up({"city": "Ulm"})',
+    "Which?": {"heads": 0.5, "tails": 0.5},
 }
 ON, DONE = json.dumps({"goal_met": False, "message": "And?"}), json.dumps({"goal_met": True, "message": ""})
 
@@ -136,6 +137,13 @@ def test_conversations_that_begin_alike_share_no_answer_and_equal_ones_do(stage:
     assert stage.drawn == 6
     stage.run(lambda model: (model.converse(["Hi"]), model.apart(0).ask("Hi")))
     assert stage.drawn == 1, "a single turn is a question as any other"
+
+
+def test_a_scripted_version_that_is_asked_again_draws_again(stage: Stage) -> None:
+    texts = stage.run(lambda model: [model.ask("Which?") for _ in range(40)])
+    assert {"heads", "tails"} == set(texts)
+    assert texts == stage.run(lambda model: [model.ask("Which?") for _ in range(40)])
+    assert stage.drawn == 0
 
 
 @pytest.mark.parametrize("sampling", [{"temperature": 0}, {"seed": 7}])
