@@ -65,7 +65,7 @@ class Observations:
             adjacent, the later one adds no evidence to a sequential design.
         copies: what each case is a copy of, known before the first draw; adjacent ones count as one case, by their
             mean. None where no case is one.
-        clusters_known_by: the user's field, what is written in the cases, or what they asked.
+        clusters_known_by: the user's field, what is written in the cases, what they asked, or answers that they share.
         per: "suite" for one verdict over all cases, "case" for a single case whose samples are the units.
         unit: unit of a measure; None means scores in [0, 1].
         at_least, at_most: the declared range of a measure; None where it has none.
@@ -132,7 +132,7 @@ class Observations:
     is_part: bool = False
     is_repeatable: bool = False
     copies: tuple[Any, ...] | None = None
-    clusters_known_by: Literal["field", "texts", "requests"] | None = None
+    clusters_known_by: Literal["field", "texts", "requests", "answers"] | None = None
     at_least: float | None = None
     at_most: float | None = None
     statistic: str | None = None

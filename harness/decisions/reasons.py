@@ -19,9 +19,15 @@ _ALIKE = {
     "field": ("are in one cluster", "are in one cluster"),
     "texts": ("are copies of others", "are copies of one"),
     "requests": ("ask the same as others", "ask the same"),
+    "answers": ("share an answer with others", "share an answer"),
 }
 """What some cases have in common, and what all of them have."""
-_NEW = {"field": " in new clusters", "texts": " that are not copies", "requests": " that ask something else"}
+_NEW = {
+    "field": " in new clusters",
+    "texts": " that are not copies",
+    "requests": " that ask something else",
+    "answers": " that share no answer",
+}
 """Which cases would tell something new."""
 
 
@@ -261,7 +267,8 @@ def counted_as(observed: Observations) -> str:
         return "" if observed.is_about_suite else told
     some, all_of_them = _ALIKE[known_by]
     common = f"some {some}" if len(sizes) > 1 else f"all of them {all_of_them}"
-    return f"; {sum(sizes):,} cases count as {len(sizes):,}, for {common}"
+    way_out = ": ask through model.converse, whose draws are each case's own" if known_by == "answers" else ""
+    return f"; {sum(sizes):,} cases count as {len(sizes):,}, for {common}{way_out}"
 
 
 def more_in_words(more: SamplesNeeded) -> str:

@@ -32,7 +32,7 @@ class KeyedQuestion:
     Attributes:
         text: from `request_text`.
         occurrence: counts from 0 when a body asks the same thing again; in a conversation from the number of all that
-            its user says.
+            its user says (with tools also of its case), and later in a body from that of what it drew first.
     """
 
     text: bytes

@@ -262,7 +262,8 @@ class Model:
         """
         check_script(user)
         most = None if turns is None else check_count(turns, "turns")
-        begun = self._begun((), tools, steps, sampling, apart=number_of(user, most))
+        of_case = self._trace.case_number() if tools else 0
+        begun = self._begun((), tools, steps, sampling, apart=number_of(user, most) ^ of_case)
         return self._settle("converse", self._conversed(begun, user, most))
 
     def loop(
@@ -291,7 +292,8 @@ class Model:
         if isinstance(messages, str):
             template = self._source.version.settings.template or "{prompt}"
             messages = [{"role": "user", "content": template.replace("{prompt}", messages)}]
-        return self._settle("loop", self._conversed(self._begun(messages, tools, steps, sampling)))
+        begun = self._begun(messages, tools, steps, sampling, apart=self._trace.case_number())
+        return self._settle("loop", self._conversed(begun))
 
     def _begun(
         self,
@@ -356,7 +358,11 @@ class Model:
         occurrence = self._occurrences.get(text, 0)
         self._occurrences[text] = occurrence + 1
         is_drawn = request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0
-        question = KeyedQuestion(text, occurrence + (apart if is_drawn and "seed" not in request.sampling else 0))
+        if not is_drawn or "seed" in request.sampling:
+            apart = 0
+        elif not self._is_other:
+            apart = self._trace.number_apart(text, apart)
+        question = KeyedQuestion(text, occurrence + apart)
         self._trace.is_drawn = self._trace.is_drawn or is_drawn
         (self._trace.asked_others if self._is_other else self._trace.asked).append(question)
         if self._trace.request is None and not self._is_other:

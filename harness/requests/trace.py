@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import inspect
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from harness.records import Judgement, Request, Sample, ScoringRule
@@ -25,6 +25,10 @@ class Trace:
         drew: whether any sample had to be drawn, by this body or another one; the store had the others.
         error: the first error of an engine, a judge or the store, which counts even if the body catches it.
         is_drawn: whether any version was asked something that leaves the answer to chance.
+        shared: keys of what the version under test was asked whose answers another case may share: its first question
+            that leaves the answer to chance, and the first one of each conversation.
+        case_number: gives a number of what the body's case holds; 0 where nothing is known of it.
+        first_drawn: the first question of the version under test that leaves the answer to chance.
         made: what was asked for, by the name of the method, with what is to be awaited for it.
         judgements: what each judge did that the body asked.
         judged_by: by whom and by what rule the body had something judged, the last time that it had.
@@ -33,8 +37,10 @@ class Trace:
     __slots__ = (
         "asked",
         "asked_others",
+        "case_number",
         "drew",
         "error",
+        "first_drawn",
         "is_drawn",
         "judged_by",
         "judgements",
@@ -43,10 +49,14 @@ class Trace:
         "made",
         "request",
         "sample",
+        "shared",
         "truncated",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, case_number: Callable[[], int] = lambda: 0) -> None:
+        self.case_number = case_number
+        self.first_drawn: bytes | None = None
+        self.shared: dict[int, bytes] = {}
         self.asked: list[KeyedQuestion] = []
         self.asked_others: list[KeyedQuestion] = []
         self.request: Request | None = None
@@ -90,7 +100,29 @@ class Trace:
         keys = sorted(question.key(0) for question in asked)
         return hashlib.blake2b(b"".join(keys), digest_size=16).digest()
 
+    def number_apart(self, text: bytes, apart: int) -> int:
+        """A number that keeps the answer to a question of the version under test apart from those of other bodies.
+
+        A body that was asked something before has come to its question by that: another one that comes to the same
+        words (`Is this right: yes`) from elsewhere must not share their answer, for a single lucky one would count in
+        both of them. Bodies that begin alike share what they begin with, which `shared` tells.
+
+        Args:
+            apart: a number of all that is asked together, or 0.
+        """
+        if apart == 0 and text != self.first_drawn is not None:
+            return _number(self.first_drawn)
+        if apart not in self.shared:
+            self.shared[apart] = KeyedQuestion(text, apart).key(0)
+        if self.first_drawn is None:
+            self.first_drawn = text + b"|%d" % apart if apart else text
+        return apart
+
     def add(self, key: bytes, sample: Sample) -> None:
         """Note a sample of the version under test."""
         self.key, self.sample = key, sample
         self.truncated = self.truncated or sample.truncated
+
+
+def _number(text: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") or 1

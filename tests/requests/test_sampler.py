@@ -65,7 +65,7 @@ def test_stored_samples_are_given_without_the_engine(store: Store) -> None:
 
 def test_the_origins_of_a_source_s_samples_are_known(store: Store) -> None:
     before = time.time()
-    engine, other = NotingEngine(), source(NotingEngine(), first_index=50)
+    engine, other = NotingEngine(), replace(source(NotingEngine()), first_index=50)
     run(store, lambda s: draw(s, source(engine), "q", 0))
 
     async def drawn(sampler: Sampler, *indices: int) -> SampleOrigins:

@@ -11,7 +11,7 @@ import numpy as np
 from harness.decisions import Observations
 from harness.errors import MissingSampleError
 from harness.gate.evaluations.aggregates import Parts
-from harness.gate.evaluations.clusters import bet_on_together, clusters_of
+from harness.gate.evaluations.clusters import Clusters, bet_on_together, clusters_of
 from harness.gate.evaluations.contents import question_digest, with_contents
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, changes, expected_of
@@ -80,6 +80,7 @@ class Collector:
         self._cut_at: str | None = None
         self._tally = BodyErrors()
         self._all_asked: dict[int, bytes] = {}
+        self._shared: dict[int, set[bytes]] = {}
         self._asked: dict[int, str | None] = {}
         self._answers = Answers()
         self._truncated = np.zeros((len(evaluation.cases), order.n_of("candidate")), dtype=bool)
@@ -167,6 +168,8 @@ class Collector:
             return
         if role == "candidate":
             self._truncated[case, sample] = trace.truncated
+        if trace.shared:
+            self._shared.setdefault(case, set()).update(trace.shared.values())
         if role == "candidate" and sample == 0:
             self._asked[case] = question_digest(trace.request)
             if (all_asked := trace.all_asked()) is not None:
@@ -310,7 +313,7 @@ class Collector:
         plan, kind, candidate = self.evaluation.plan, self.kinds[metric], by_role["candidate"]
         errors = [*errors, *against_aim(metric, kind, plan.aim)]
         errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
-        clusters = clusters_of(self.evaluation, kept, self._all_asked)
+        clusters = self._clusters(kept)
         observed = Observations(
             id=self.evaluation.id,
             metric=metric,
@@ -354,10 +357,13 @@ class Collector:
         )
         return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 
+    def _clusters(self, kept: Sequence[int]) -> Clusters:
+        return clusters_of(self.evaluation, kept, self._all_asked, self._shared, may_join=not self.order.stops)
+
     def judges(self, confidence_level: float) -> tuple[JudgeSummary, ...]:
         """The work of each judge in the bodies that count."""
         kept, n_samples = self._counted()
-        clusters = clusters_of(self.evaluation, kept, self._all_asked).labels
+        clusters = self._clusters(kept).labels
         counted = CountedBodies(kept, n_samples, clusters, self.evaluation.plan.per == "case")
         return self._judges.summaries(counted, confidence_level)
 

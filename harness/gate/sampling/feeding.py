@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from harness.decisions import decided_after
 from harness.errors import BudgetSpentError, InvalidBlockError
+from harness.gate.evaluations.contents import case_number
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.sampling.bodies import BodyResult, run_body
 from harness.gate.sampling.collector import Collector
@@ -183,7 +184,8 @@ class Feeder:
         if self._sampler.spending.is_late or self._is_left(collector):
             self._cut(collector)
             return
-        evaluation, trace, outcome = collector.evaluation, Trace(), None
+        evaluation, outcome = collector.evaluation, None
+        trace = Trace(functools.partial(case_number, evaluation.cases[number]))
         source = self._source(collector, role)
         if sample >= collector.order.n_samples:
             source = replace(source, only_stored=True)
