@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import collections
 import contextlib
 import itertools
@@ -22,6 +23,7 @@ _log = logging.getLogger(__name__)
 _LAST_LINES = 20
 _LONGEST_LINE = 1_000
 _LINE_BYTES = 1 << 20
+_READ_BYTES = 1 << 16
 _GRACE_S = 5.0
 
 
@@ -37,9 +39,6 @@ class ChildProcess:
         module: of Steelyard, or the command.
         told: called with what it tells of its work; else that is logged.
         folder: that it works in; None for that of this process.
-
-    Attributes:
-        printed_lines: lines that it has printed so far.
     """
 
     def __init__(
@@ -58,7 +57,8 @@ class ChildProcess:
         self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._ids = itertools.count()
         self._lines: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
-        self.printed_lines = 0
+        self._n_printed = 0
+        self._unended = ""
         self._failure: SettingsError | EngineError | None = None
         self._ready: asyncio.Future[dict[str, Any]] | None = None
 
@@ -80,7 +80,8 @@ class ChildProcess:
     @property
     def last_lines(self) -> str:
         """What it printed last, indented; "" where it printed nothing."""
-        return "".join(f"\n  {line}" for line in self._lines)
+        unended = [self._unended.rstrip()[:_LONGEST_LINE]] if self._unended.strip() else []
+        return "".join(f"\n  {line}" for line in [*self._lines, *unended])
 
     async def start(self, message: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
         """Start the process, hand it its first message, and give what it says of itself once it is ready.
@@ -206,13 +207,24 @@ class ChildProcess:
         assert self._process is not None
         stream = self._process.stderr
         assert stream is not None
-        while block := await stream.read(1 << 16):
-            for line in block.decode("utf-8", "replace").splitlines():
-                self._printed(line)
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        while block := await stream.read(_READ_BYTES):
+            *lines, last = (self._unended + decoder.decode(block)).splitlines(keepends=True) or [""]
+            ended = last.splitlines() != [last]
+            for line in [*lines, last] if ended else lines:
+                self._printed(line.rstrip("\r\n"))
+            self._unended = "" if ended else last[:_READ_BYTES]
+        unended, self._unended = self._unended, ""
+        self._printed(unended)
+
+    @property
+    def printed_lines(self) -> int:
+        """Lines that it has printed so far, with the one that has no end yet."""
+        return self._n_printed + bool(self._unended.strip())
 
     def _printed(self, line: str) -> None:
         if line.strip():
-            self.printed_lines += 1
+            self._n_printed += 1
             self._lines.append(line.rstrip()[:_LONGEST_LINE])
             _log.debug("%s: %s", self._name, line)
 

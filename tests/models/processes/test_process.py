@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 from harness.models.processes.process import ChildProcess
@@ -37,3 +38,26 @@ def test_child_that_does_not_end_is_killed_when_its_closing_is_cancelled(tmp_pat
         return await asyncio.wait_for(process.wait(), 60)
 
     assert asyncio.run(run()) == -9
+
+
+def test_lines_are_counted_by_their_ends_however_they_come(tmp_path: Path) -> None:
+    """Half a megabyte without an end is a line, also while it has none."""
+    program = (
+        "import sys\n"
+        "print('é' * 250_000 + '\\n\\nsecond\\r\\nlast', end='', file=sys.stderr, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+
+    async def printed() -> tuple[int, int, str]:
+        process = ChildProcess("noisy", [sys.executable, "-c", program], folder=tmp_path)
+        await process._spawn({"PYTHONIOENCODING": "utf-8"})
+        async with asyncio.timeout(20):
+            while not process.last_lines.endswith("last"):
+                await asyncio.sleep(0.01)
+        before = process.printed_lines
+        await process.close()
+        return before, process.printed_lines, process.last_lines
+
+    before, after, last = asyncio.run(printed())
+    assert before == after == 3
+    assert last.split() == ["é" * 1_000, "second", "last"]
