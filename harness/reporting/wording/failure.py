@@ -10,7 +10,7 @@ from harness.reporting.shared.differences import margin_in_words
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.table import TableRow, row
-from harness.reporting.shared.text import cells, flow, printable, wrap
+from harness.reporting.shared.text import LINE_END, cells, flow, printable, wrap
 from harness.reporting.wording.interruption import GO_ON, is_interrupted
 
 _WIDTH = 80
@@ -64,7 +64,7 @@ def failure_text(
 def _headline(figures: TableRow) -> str:
     """The figures that were weighed and why, for pytest's short summary: "0.61 against 0.82, lower by more than …"."""
     if figures.errors or figures.verdict.verdict is VerdictKind.ERROR:
-        return figures.why or figures.errors[0]
+        return _lines(figures.why or figures.errors[0], figures.verdict)[0]
     weighed = " against ".join(text for text in (figures.value, figures.baseline) if text)
     return ", ".join(text for text in (weighed, figures.why) if text)
 
@@ -80,7 +80,12 @@ def _left_out(verdict: Verdict) -> str:
 
 
 def _error_facts(row: TableRow) -> list[tuple[str, str]]:
-    facts = [("error", message) for message in row.errors]
+    said = row.errors or ((row.why,) if len(_lines(row.why, row.verdict)) > 1 else ())
+    facts = [
+        ("" if position else "error", line)
+        for message in said
+        for position, line in enumerate(_lines(message, row.verdict))
+    ]
     facts += [
         ("raised at" if not position else "", printable(frame, _MOST_FRAME_CELLS))
         for position, frame in enumerate(row.verdict.traceback)
@@ -90,6 +95,12 @@ def _error_facts(row: TableRow) -> list[tuple[str, str]]:
     elif row.verdict.verdict is VerdictKind.ERROR:
         facts.append(("next", "mend the error above and run again: completed samples are kept"))
     return facts
+
+
+def _lines(text: str, verdict: Verdict) -> list[str]:
+    """The lines of a message that was put on one, as of a traceback."""
+    is_long = any("\n" in message.strip() for message in verdict.errors)
+    return [line for line in text.split(LINE_END) if line.strip()] or [text] if is_long else [text]
 
 
 def _is_of(change: Change, verdict: Verdict) -> bool:

@@ -117,6 +117,17 @@ def test_a_bug_in_a_body_is_followed_to_its_line():
     assert f"  raised at   {frames[0]}\n              {frames[1]}\n" in text(examples.broken(), broken)
 
 
+@pytest.mark.parametrize("others", [(), ("case 'mali': no answer",)])
+def test_the_traceback_of_an_application_has_its_lines(others):
+    error = "case 'peru': ValueError: no\nTraceback (most recent call last):\n  File \"bot.py\", line 3, in answer"
+    broken = replace(examples.broken().evaluations[2], errors=(error, *others), reason=error)
+    shown = text(examples.broken(), broken)
+    assert "\n  error       case 'peru': ValueError: no\n              Traceback (most recent call last):\n" in shown
+    assert '\n                File "bot.py", line 3, in answer\n' in shown
+    assert shown.splitlines()[0].endswith("case 'peru': ValueError: no")
+    assert "⏎" not in shown
+
+
 def test_no_count_of_right_answers_is_told_where_samples_are_missing():
     cases = (examples.case("peru", 0.5, 1.0, n=4),)
     missing = replace(examples.regressed(), verdict=VerdictKind.ERROR, cases=cases)
