@@ -59,6 +59,8 @@ class Window:
         self._turn: dict[str, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.in_flight = 0
+        self.n_failed = 0
+        """Samples that an engine was asked for, and gave an error in their place."""
         self._stopped = False
 
     @property
@@ -174,9 +176,11 @@ class Window:
         except PartlyAnsweredError as partly:
             samples = _apart(asked.request, partly.samples.values())
             self._arrived(replace(asked, indices=tuple(partly.samples)), samples)
+            self.n_failed += len(partly.errors)
             for index, cause in partly.errors.items():
                 self._failed(replace(asked, indices=(index,)), cause)
         except Exception as error:  # noqa: BLE001 - whatever an engine raises belongs to the bodies that wait
+            self.n_failed += len(asked.indices)
             self._failed(asked, error)
         else:
             if len(samples) < len(asked.indices):

@@ -246,6 +246,7 @@ def test_fresh_draws_everything_anew_and_keeps_the_old(project: Project) -> None
         "flops": {"only": 0.0},
         "measured_blocks": 0,
         "stored_blocks": 0,
+        "failed_samples": 0,
     }
 
 

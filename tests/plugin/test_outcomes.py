@@ -150,10 +150,11 @@ def test_report_has_the_fixed_keys(project: Project) -> None:
         *("schema_version", "run_id", "created", "exit_code", "verdict", "confidence_level"),
         *("candidate", "baseline", "usage", "evaluations"),
     }
-    assert fixed | {"changes", "judges", "n_unreached", "budget", "selection", "best_of", "skipped"} == set(report)
+    others = {"changes", "judges", "n_unreached", "budget", "selection", "best_of", "skipped", "from_store", "notes"}
+    assert fixed | others == set(report)
     assert set(report["usage"]) == {
         *("model_calls", "http_requests", "stored_samples", "prompt_tokens", "completion_tokens", "wall_s"),
-        *("shared_samples", "cost", "flops", "measured_blocks", "stored_blocks"),
+        *("shared_samples", "cost", "flops", "measured_blocks", "stored_blocks", "failed_samples"),
     }
     of_evaluation = {
         *("id", "metric", "requirement", "verdict", "reason", "threshold", "margin", "n_cases", "n_samples"),

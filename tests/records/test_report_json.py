@@ -28,7 +28,7 @@ TOP_KEYS = {
 }  # fmt: skip
 USAGE_KEYS = {
     "model_calls", "http_requests", "stored_samples", "prompt_tokens", "completion_tokens", "wall_s", "shared_samples",
-    "cost", "flops", "measured_blocks", "stored_blocks",
+    "cost", "flops", "measured_blocks", "stored_blocks", "failed_samples",
 }  # fmt: skip
 EVALUATION_KEYS = {
     "id", "metric", "requirement", "verdict", "reason", "threshold", "margin", "n_cases", "n_samples", "candidate",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.errors import EngineError, PartlyAnsweredError
 from harness.records import Request, Sample
+from harness.requests import Sampler
 from harness.store import Store
 from tests.requests.engines import NotingEngine
 from tests.requests.samplers import draw, run, source
@@ -65,6 +66,15 @@ def test_draws_that_failed_beside_others_are_errors_and_not_asked_again(store: S
 
     engine = Partly()
     where = source(engine)
-    found = run(store, *(lambda s, i=i: draw(s, where, "q", i) for i in range(4)))
+    n_failed = []
+
+    async def drawn(sampler: Sampler, index: int) -> Sample:
+        try:
+            return await draw(sampler, where, "q", index)
+        finally:
+            n_failed.append(sampler.window.n_failed)
+
+    found = run(store, *(lambda s, i=i: drawn(s, i) for i in range(4)))
+    assert n_failed[-1] == 2
     assert [each.text if isinstance(each, Sample) else str(each) for each in found] == ["q/0", "no 1", "q/2", "no 3"]
     assert engine.asked == [(0, 1, 2, 3)]

@@ -359,6 +359,7 @@ class Run:
             flops=self._flops(),
             measured_blocks=self.sampler.measured_blocks,
             stored_blocks=self.sampler.stored_blocks,
+            failed_samples=self.sampler.window.n_failed,
         )
 
     def _flops(self) -> dict[str, float | None]:

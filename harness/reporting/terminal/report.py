@@ -261,6 +261,7 @@ def samples_in_words(report: Report) -> list[str]:
         "drawn now": usage.model_calls - usage.measured_blocks,
         "from the store": usage.stored_samples - usage.stored_blocks,
         "shared by equal questions": usage.shared_samples,
+        "without an answer": usage.failed_samples,
     }
     blocks = {"measured now": usage.measured_blocks, "from the store": usage.stored_blocks}
     told = [*_asked_for("sample", samples), *_asked_for("block", blocks)]

@@ -326,6 +326,12 @@ def test_the_samples_of_this_run_and_of_the_store_are_counted():
     assert expected in text(shared, width=140)
 
 
+def test_a_model_that_gave_no_answer_was_asked():
+    assert "60 samples asked for, all without an answer" in text(
+        examples.report(*examples.passed(1), usage=Usage(failed_samples=60))
+    )
+
+
 def test_the_header_tells_samples_and_blocks_apart():
     usage = replace(examples.red().usage, measured_blocks=20, stored_samples=9_104, stored_blocks=4)
     told = text(examples.report(*examples.passed(1), usage=usage))
