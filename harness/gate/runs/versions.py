@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from harness.errors import SettingsError, UsageError
 from harness.models.engine_creation import check_version
 from harness.models.spec import engine_spec
 from harness.models.version import Version, load_version, tells_cost
+from harness.store import RunInfo
 
 _DIGITS = 12
 
@@ -70,12 +71,13 @@ def changed_versions(versions: Sequence[Version], root: Path) -> list[str]:
     return told
 
 
-def version_notes(*versions: Version) -> tuple[str, ...]:
+def version_notes(*versions: Version, runs: Callable[[], Iterable[RunInfo]] = list) -> tuple[str, ...]:
     """The sentences that a reader must know of a run's versions: which commit one is of, that two are the same, and
-    that stored answers of an endpoint may be of something that it serves no more.
+    that stored answers of an endpoint may be of something that it serves no more, which a store is told once.
 
     Args:
         versions: the candidate first.
+        runs: gives the runs of the store before this one.
     """
     candidate, *others = versions
     checkouts = [each.settings.checkout for each in versions]
@@ -86,7 +88,9 @@ def version_notes(*versions: Version) -> tuple[str, ...]:
                 f"{other.name} is the same as {candidate.name}: nothing that its answers depend on is another at that "
                 "commit, so that a version is weighed against itself"
             )
-    loose = list(dict.fromkeys(each.name for each in versions if _is_loose(each)))
+    endpoints = [each for each in versions if _is_loose(each)]
+    known = _asked_in(runs()) if endpoints else frozenset()
+    loose = list(dict.fromkeys(each.name for each in endpoints if each.fingerprint not in known))
     if loose:
         are = "is an endpoint" if len(loose) == 1 else "are endpoints"
         told.append(
@@ -94,6 +98,13 @@ def version_notes(*versions: Version) -> tuple[str, ...]:
             "something else is served there. Set one of them"
         )
     return tuple(dict.fromkeys(told))
+
+
+def _asked_in(runs: Iterable[RunInfo]) -> frozenset[str]:
+    """The fingerprints of the versions of runs that came to their end."""
+    specs = [run.spec for run in runs if run.finished]
+    notes = [note for spec in specs for note in (spec.get("candidate"), spec.get("baseline"), *spec.get("judges", ()))]
+    return frozenset(note["fingerprint"] for note in notes if note and note.get("fingerprint"))
 
 
 def _is_loose(version: Version) -> bool:

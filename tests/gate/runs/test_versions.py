@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.config import VersionSettings
 from harness.gate.runs.versions import version_notes
 from harness.models.version import Version
+from harness.store import RunInfo
 
 
 def served(name: str, revision: str | None = None, max_age_s: float | None = None) -> Version:
@@ -25,3 +26,16 @@ def test_an_endpoint_whose_answers_nothing_tells_apart_is_told_of_once() -> None
 
 def test_an_endpoint_with_a_revision_or_an_age_is_not_told_of() -> None:
     assert version_notes(served("first", revision="1"), served("second", max_age_s=1.0)) == ()
+
+
+def test_a_store_is_told_of_an_endpoint_once() -> None:
+    def ended(finished: bool, **spec: object) -> RunInfo:
+        return RunInfo("r", "2026-11-27T00:00:00Z", spec, finished)
+
+    first, second = served("first"), served("second")
+    note = {"name": "first", "fingerprint": "first"}
+    before = [ended(True, candidate=note), ended(False, candidate={"fingerprint": "second"})]
+    assert version_notes(first, runs=lambda: before) == ()
+    assert version_notes(second, first, runs=lambda: before)[0].startswith("second is an endpoint without")
+    judged = [ended(True, candidate={"name": "t", "fingerprint": "t"}, judges=[note])]
+    assert version_notes(first, runs=lambda: judged) == ()
