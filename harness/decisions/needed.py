@@ -36,7 +36,7 @@ class SamplesNeeded:
     samples: int
     cases: int | None
     samples_per_case: int | None
-    beyond: Literal["field", "texts", "requests"] | None = None
+    beyond: Literal["field", "texts", "requests", "answers"] | None = None
     is_rest: bool = False
 
 

@@ -53,8 +53,8 @@ class Usage:
     together, all that bodies asked for. `http_requests` are those sent over a wire. `cost` is that of the tokens drawn
     in this run, in the currency of the settings; None where a version that was asked has no price. `flops` are the
     operations of each version's forward passes in this run; None where they can't be told. `measured_blocks` and
-    `stored_blocks` are how many of `model_calls` and `stored_samples` are blocks of time under load. `failed_samples` were asked of an
-    engine that gave none.
+    `stored_blocks` are how many of `model_calls` and `stored_samples` are blocks of time under load. `failed_samples`
+    were asked of an engine that gave none.
     """
 
     model_calls: int = 0

@@ -253,7 +253,8 @@ class Verdict:
         largest_cluster: the most cases that one of its clusters has.
         n_clusters: how many cases its cases count as, those of a cluster being one; None where that is not recorded.
         clusters_known_by: "field" for the user's clusters, "texts" where cases are copies of each other, "requests"
-            where they asked the same, "answers" where some share an answer and ask other things besides; None where each stands alone.
+            where they asked the same, "answers" where they share one and ask other things besides; None where each
+            stands alone.
         is_binary: whether every score of both versions is 0 or 1, so that a case's mean is a number of right ones.
         interruption: where the run was stopped in the middle of it; `errors` then says so too.
         traceback: the user's frames of the first of `errors`, outermost first, where there is more than one.

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 SETS_APART = 10_000_000
 """How far the indices of a model's sets of draws lie apart: further than there are samples of a case."""
 
-
 _CUT_ADVICE = "raise it, or let the schema bound the answer (maxLength and pattern of texts, maxItems of lists)"
 
 Result = TypeVar("Result")
@@ -262,9 +261,8 @@ class Model:
         """
         check_script(user)
         most = None if turns is None else check_count(turns, "turns")
-        of_case = self._trace.case_number() if tools else 0
-        begun = self._begun((), tools, steps, sampling, apart=number_of(user, most) ^ of_case)
-        return self._settle("converse", self._conversed(begun, user, most))
+        apart = number_of(user, most) ^ (self._trace.case_number() if tools else 0)
+        return self._settle("converse", self._conversed(self._begun((), tools, steps, sampling, apart), user, most))
 
     def loop(
         self,
@@ -292,8 +290,8 @@ class Model:
         if isinstance(messages, str):
             template = self._source.version.settings.template or "{prompt}"
             messages = [{"role": "user", "content": template.replace("{prompt}", messages)}]
-        begun = self._begun(messages, tools, steps, sampling, apart=self._trace.case_number())
-        return self._settle("loop", self._conversed(begun))
+        apart = self._trace.case_number()
+        return self._settle("loop", self._conversed(self._begun(messages, tools, steps, sampling, apart)))
 
     def _begun(
         self,
@@ -349,20 +347,15 @@ class Model:
         return settled
 
     async def _draw(self, request: Request, apart: int = 0) -> Sample:
-        """The sample of a request; of another draw than for others who ask the same, where chance has a part in it.
-
-        Args:
-            apart: a number of all that is asked together.
-        """
+        """The sample of a request; by `apart` of another draw than for others, where chance has a part in it."""
         text = request_text(self._source.version.fingerprint, request)
         occurrence = self._occurrences.get(text, 0)
         self._occurrences[text] = occurrence + 1
         is_drawn = request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0
-        if not is_drawn or "seed" in request.sampling:
-            apart = 0
-        elif not self._is_other:
+        has_chance = is_drawn and "seed" not in request.sampling
+        if has_chance and not self._is_other:
             apart = self._trace.number_apart(text, apart)
-        question = KeyedQuestion(text, occurrence + apart)
+        question = KeyedQuestion(text, occurrence + (apart if has_chance else 0))
         self._trace.is_drawn = self._trace.is_drawn or is_drawn
         (self._trace.asked_others if self._is_other else self._trace.asked).append(question)
         if self._trace.request is None and not self._is_other:

@@ -62,6 +62,7 @@ class Stage:
     played: list[Request] = field(default_factory=list)
     drawn: int = 0
     trace: Trace = field(default_factory=Trace)
+    case_number: int = 0
 
     def run(self, body: Callable[..., Any], *says: str, system: str | None = None, **other: Any) -> Any:
         tables = {
@@ -74,7 +75,7 @@ class Stage:
         sources = {
             name: SampleSource(load_version(each, self.folder), engines[name]) for name, each in settings.items()
         }
-        self.trace = Trace()
+        self.trace = Trace(lambda: self.case_number)
 
         async def find(name: str) -> SampleSource:
             return sources[name]
@@ -144,6 +145,39 @@ def test_a_scripted_version_that_is_asked_again_draws_again(stage: Stage) -> Non
     assert {"heads", "tails"} == set(texts)
     assert texts == stage.run(lambda model: [model.ask("Which?") for _ in range(40)])
     assert stage.drawn == 0
+
+
+def test_what_a_body_asks_later_is_drawn_for_what_it_asked_first(stage: Stage) -> None:
+    """Whatever they come to ask in the same words, bodies that began otherwise share no answer."""
+
+    def drawn(*prompts: str, **sampling: Any) -> int:
+        stage.run(lambda model: [model.ask(prompt, **sampling) for prompt in prompts])
+        return stage.drawn
+
+    assert drawn("Hi", "Which?") == 2
+    assert set(stage.trace.shared) == {0}
+    assert drawn("Which?") == 1, "a single question is kept under its own words"
+    assert drawn("And?", "Which?") == 2
+    assert drawn("Hi", "Which?", "Which?") == 1
+    assert drawn("Hi", "Which?", temperature=0) == 2
+    assert not stage.trace.shared
+    assert drawn("And?", "Which?", temperature=0) == 1
+
+
+def test_cases_share_no_step_of_a_loop_and_copies_do(stage: Stage) -> None:
+    def drawn(number: int, ask: Callable[[Any], Any]) -> int:
+        stage.case_number = number
+        stage.run(ask)
+        return stage.drawn
+
+    for ask in (
+        lambda model: model.loop("Warm in Lima?", tools=[look_up]),
+        lambda model: model.converse(["Warm in Lima?"], tools=[look_up]),
+    ):
+        before = stage.folder
+        stage.folder = before / ("loop" if before.name != "loop" else "converse")
+        stage.folder.mkdir()
+        assert [drawn(number, ask) for number in (1, 2, 1)] == [2, 2, 0]
 
 
 @pytest.mark.parametrize("sampling", [{"temperature": 0}, {"seed": 7}])

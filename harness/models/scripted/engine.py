@@ -36,7 +36,7 @@ _PIECE = re.compile(r"\s*(?:\d|[^\W\d_]+|[^\w\s]|_)|\s+")
 
 
 class ScriptedEngine:
-    """Answers from a table: draw i of a request depends on the seed, the request with its occurrence and i, on nothing else.
+    """Answers from a table: draw i of a request depends on the seed, the request, its occurrence and i alone.
 
     The table is looked up by the raw prompt of a request, or the text of its last user message, exactly; what is
     weighed from its first token stands under the empty prompt. At temperature 0 the answer is the most probable one.

@@ -126,6 +126,41 @@ def test_cases_that_asked_the_same_are_one_cluster_across_copies_too() -> None:
     assert clusters_of(asked, [0, 2, 3], digests).labels is None
 
 
+def test_cases_that_share_an_answer_are_one_cluster_though_they_ask_other_things() -> None:
+    asked = evaluation(["Say one", "Tell me two", "What is three", "Is there a fourth"])
+    digests = {number: b"%d" % number for number in range(4)}
+    found = clusters_of(asked, range(4), digests, {0: {b"hi"}, 1: {b"ho"}, 2: {b"hi"}, 3: {b"four"}})
+    assert (found.labels, found.known_by) == (("c0", "c1", "c0", "c3"), "answers")
+    same = clusters_of(asked, range(3), dict.fromkeys(range(3), b"a"), {number: {b"hi"} for number in range(3)})
+    assert (len(set(same.labels or ())), same.known_by) == (1, "requests")
+    # A case may come after two that share an answer with it; those that were bet on stay apart.
+    bridge = {0: {b"hi"}, 1: {b"ho"}, 2: {b"ho", b"hi"}, 3: {b"four"}}
+    assert len(set(clusters_of(asked, range(4), digests, bridge, may_join=True).labels or ())) == 2
+    kept_apart = clusters_of(asked, range(4), digests, bridge).labels or ()
+    assert len(set(kept_apart)) == 3
+    assert kept_apart[0] != kept_apart[1]
+
+
+@pytest.mark.parametrize("design", ["sequential", "fixed"])
+@pytest.mark.parametrize("n_greetings", [1, 20, 60])
+def test_a_version_against_itself_is_seldom_red_where_cases_share_answers(design: str, n_greetings: int) -> None:
+    """Sixty cases are scored by the answer to their greeting, which is one of two by the toss of a coin."""
+    asked = evaluation([f"{number} is what kind of a number" for number in range(60)], design=design)
+    rng = np.random.default_rng(11)
+    keys = {number: {b"%d" % (number % n_greetings)} for number in range(60)}
+    digests = {number: b"case %d" % number for number in range(60)}
+
+    def is_red() -> bool:
+        numbers = order_of(asked, 3, int(rng.integers(1 << 30))).cases
+        found = clusters_of(asked, numbers, digests, keys, may_join=design == "fixed")
+        tossed = rng.integers(0, 2, (2, n_greetings, 3)).astype(float)
+        ours, theirs = tossed[:, np.array(numbers) % n_greetings]
+        shown = replace(observed(asked, numbers, ours[:, 0], theirs[:, 0], found), candidate=ours, baseline=theirs)
+        return decide([shown], 0.95)[0].verdict.is_red
+
+    assert is_at_most(0.05, is_red, RUNS)
+
+
 def test_clusters_of_the_first_cases_stay_as_they_are_whatever_comes_later() -> None:
     asked = evaluation(["One and two is what?", "1 and 2 is what?", "one and two is what", "Something else is what?"])
     digests = {0: b"a", 1: b"b", 2: b"b", 3: b"a"}

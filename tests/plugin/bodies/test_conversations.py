@@ -56,6 +56,13 @@ def test_conversations_in_which_all_is_the_same_are_one_case_and_the_verdict_say
     assert "6 cases count as 1" in entry(project)["reason"]
 
 
+def test_cases_that_are_asked_a_greeting_by_hand_share_it_and_the_verdict_says_so(project: Project) -> None:
+    talking(project, "model.ask(model.ask('Hi') + case.prompt)")
+    project.run()
+    assert (entry(project)["n_clusters"], entry(project)["clusters_known_by"]) == (1, "answers")
+    assert "6 cases count as 1, for all of them share an answer: ask through model.converse" in entry(project)["reason"]
+
+
 def test_a_simulated_user_is_a_version_that_is_paid_for_and_says_that_it_had_not_enough(project: Project) -> None:
     body = """
         user = harness.SimulatedUser("user", persona="In a hurry.", goal=case.id)
