@@ -240,7 +240,9 @@ def _assemble(
         best_of=settings.best_of,
         changed=partial(changed_versions, tuple(versions.values()), settings.root),
         root=settings.root,
-        notes=version_notes(*(source.version for source in (candidate, baseline, *judges) if source)),
+        notes=version_notes(
+            *(source.version for source in (candidate, baseline, *judges) if source), root=settings.root
+        ),
         lineages=_lineages(settings, (candidate, baseline), store, sampler, is_offline=options.offline),
     )
     recording = options.recording
