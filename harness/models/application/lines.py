@@ -82,13 +82,13 @@ class LineProcess(ChildProcess):
             block.clear()
 
     def _take(self, message: dict[str, Any]) -> None:
-        number = message.get("id")
-        is_named = type(number) is int
-        self._names_ids = self._names_ids or is_named
-        future = self._pending.get(number) if is_named else None
+        given = message.get("id")
+        number = given if type(given) is int else None  # true is none
+        self._names_ids = self._names_ids or number is not None
+        future = None if number is None else self._pending.get(number)
         if future is None:
             self._printed(json.dumps(message))
-            if not is_named and not _SAYING.isdisjoint(message):
+            if number is None and not _SAYING.isdisjoint(message):
                 self._is_unsure = True
                 self._refuse(message)
         elif not future.done():
