@@ -90,8 +90,8 @@ class Retriever:
     def __init__(self, settings: RetrievalSettings, folder: Path, root: Path) -> None:
         self.settings = settings
         self.folder = folder
-        lines = (folder / "passages.jsonl").read_text("utf-8").splitlines()
-        self.passages: tuple[Passage, ...] = tuple(Passage(**json.loads(line)) for line in lines)
+        lines = (folder / "passages.jsonl").read_text("utf-8").split("\n")
+        self.passages: tuple[Passage, ...] = tuple(Passage(**json.loads(line)) for line in lines if line)
         self._root = root
         self._lexical = None
         self._vectors: Any = None

@@ -93,7 +93,7 @@ def _of_corpus(data: TrainingData) -> Iterator[TrainingText]:
 
 def _of_file(path: Path) -> Iterator[TrainingText]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} can't be read: {error}.") from None
     for number, line in enumerate(lines, 1):
