@@ -10,6 +10,7 @@ from typing import Any, cast
 from harness.config import Settings, VersionSettings
 from harness.config.customization import METHODS, DistilledSettings, Step
 from harness.config.environment import free_threads, version_of
+from harness.config.versions import BUILT
 from harness.errors import UsageError
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN
@@ -159,7 +160,7 @@ class _Parts:
         if self.distilled.layers is not None:
             plain = plain_options(self.teacher.engine_options)
             return {name: value for name, value in plain.items() if name != "quantized"}
-        if str(self.version.engine_options.get("weights", "")).startswith("built:"):
+        if str(self.version.engine_options.get("weights", "")).startswith(BUILT):
             raise UsageError(
                 f"{self.where} needs student = {{ layers = … }}, of the teacher's, or {{ weights = … }}: the version "
                 "has no base whose weights it could start from."
