@@ -100,6 +100,7 @@ class _Parts:
         name = self.distilled.teacher
         if name == version.name:
             raise UsageError(f"{self.where}: {name} can't be its own teacher.")
+        _refuse_circle(settings, version.name)
         self.teacher = built(settings, name, progress=progress)
         if self.distilled.method != SEQUENCE and "weights" not in self.teacher.engine_options:
             raise UsageError(
@@ -180,6 +181,26 @@ class _Parts:
             round(place * (count - 1) / max(1, self.distilled.layers - 1)) for place in range(self.distilled.layers)
         }
         return {"weights": str(source), "drop_layers": [layer for layer in range(count) if layer not in kept]}
+
+
+def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) -> None:
+    """Refuse versions of which each is taught by the next.
+
+    Args:
+        taught: those from which a chain of teachers came to this one.
+
+    Raises:
+        UsageError: naming them.
+    """
+    if name in taught:
+        circle = " -> ".join([*taught[taught.index(name) :], name])
+        raise UsageError(
+            f"{settings.table(name)} distilled: each of these is taught by the next, so that none can be built first: "
+            f"{circle}. Give one of them another teacher."
+        )
+    for step in settings.version(name).steps:
+        if isinstance(step.settings, DistilledSettings):
+            _refuse_circle(settings, step.settings.teacher, (*taught, name))
 
 
 def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tuple[dict[str, Any], TrainingData]:
