@@ -132,7 +132,7 @@ def test_a_missing_folder_of_weights_is_a_usage_error(tmp_path: Path) -> None:
 
 def test_a_budget_that_no_tokenizer_counts_is_refused(tmp_path: Path) -> None:
     scripted = {"engine": "scripted", "default": "yes", "context": {"tokens": 9}}
-    with pytest.raises(SettingsError, match="'v' has a context, .*'scripted' names none. Take the engine \"vllm\" or"):
+    with pytest.raises(SettingsError, match=r"'v' has a context, .*'scripted' names none\. Take the engine .vllm. or"):
         check_version(settings(scripted), tmp_path)
     served = {**SERVED, "engine": "vllm", "context": {"tokens": 9}}
     with pytest.raises(SettingsError, match='for a server, "vllm" with base_url and tokenizer = '):

@@ -81,6 +81,17 @@ class LexicalIndex:
         return self._index.get_scores(known)
 
 
+def check_installed(language: str | None) -> None:
+    """Refuse to index by words where what does is not installed.
+
+    Raises:
+        UsageError: saying what to install.
+    """
+    _library()
+    if language is not None:
+        _stemmers()
+
+
 def _library() -> Any:
     try:
         import bm25s

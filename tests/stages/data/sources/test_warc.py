@@ -59,7 +59,9 @@ def test_a_page_says_when_it_was_fetched_and_where_it_stands(tmp_path: Path) -> 
 def test_a_record_without_an_address_is_refused_with_its_place(tmp_path: Path) -> None:
     path = write_warc(tmp_path / "a.warc", PAGES[:2], is_packed=False)
     path.write_bytes(path.read_bytes().replace(b"WARC-Target-URI: http://a.org/logo.png\r\n", b""))
-    with pytest.raises(CorpusError, match=r"a\.warc, record 2: it lacks a header .*WARC-Target-URI.*Fetch the file again"):
+    with pytest.raises(
+        CorpusError, match=r"a\.warc, record 2: it lacks a header .*WARC-Target-URI.*Fetch the file again"
+    ):
         list(read_warc(path, "a.warc"))
 
 
