@@ -48,6 +48,7 @@ def test_a_student_without_a_base_is_built_and_told_of_before_and_after(
     after = json.loads(run("describe", "student", "--json").stdout)
     assert made["fingerprint"] == listed["fingerprint"] == after["fingerprint"]
     assert after["n_layers"] == 2
+    assert run("tokens", "student", "ab").exit_code == 0
     assert after["lineage"][0]["of"] == before["lineage"][0]["of"]
 
 
