@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.config.corpora import CORPUS
 from harness.config.customization import Step
 from harness.config.environment import version_of
-from harness.config.versions import VersionSettings
+from harness.config.versions import BUILT, VersionSettings
 from harness.errors import UsageError
 from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
 from harness.models.files.content_hash import text_hash
@@ -97,6 +97,8 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
         # Weights of a base that are other ones are not described: nothing is told of their files.
         is_described = version.engine_options.get("weights") == weights
         files = () if description is None or not is_described else _files(version, description, sources.root)
+        if str(version.engine_options.get("weights", "")).startswith(BUILT):
+            files = _to_be_built(version)
         for step in _steps_of(version, base, files, before, sources):
             steps += [each for each in _corpora_of(step, sources) if each not in steps]
             steps.append(step)
@@ -133,6 +135,16 @@ def _files(version: VersionSettings, description: WeightsDescription, root: Path
         if each.kind in _OF_WEIGHTS and each.content is None:
             step = _of_step(each)
             steps.append(replace(step, of=(steps[-1].made, *step.of)))
+    return tuple(steps)
+
+
+def _to_be_built(version: VersionSettings) -> tuple[LineageStep, ...]:
+    """The steps to weights that there are none of yet."""
+    steps: list[LineageStep] = []
+    for each in version.steps:
+        if each.kind in _OF_WEIGHTS:
+            step = _of_step(each)
+            steps.append(replace(step, of=(*(before.made for before in steps[-1:]), *step.of)))
     return tuple(steps)
 
 

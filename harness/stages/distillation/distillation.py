@@ -138,7 +138,7 @@ class Distillation:
         path = self._folder / ANSWERS
         if not path.is_file():
             return tuple(Lesson(each.id, each.prompt, each.text) for each in read_texts(self._data))
-        rows = map(json.loads, path.read_text("utf-8").splitlines())
+        rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
         return tuple(
             Lesson(row["id"], tuple(row["prompt"]), row["answer"], row["finish_reason"] == "stop") for row in rows
         )

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.customization import METHODS, DistilledSettings, Step
 from harness.config.environment import free_threads, version_of
+from harness.config.versions import BUILT
 from harness.errors import UsageError
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN
-from harness.models.version import load_version
+from harness.models.version import is_built, load_version
 from harness.models.weights.layers import layer_count
 from harness.models.weights.weights import folder_content, materialize, weights_digest
 from harness.stages.build_state import BuildProgress, unseen
-from harness.stages.building import built, with_step
-from harness.stages.distillation.answers import ANSWERS, check_prompts, write_answers
+from harness.stages.building import built, check_steps, found, with_step
+from harness.stages.distillation.answers import ANSWERS, check_prompt, write_answers
 from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
-from harness.stages.training.texts import TrainingData, read_texts, training_data
+from harness.stages.training.texts import TrainingData, check_answer, check_texts, is_here, read_texts, training_data
 
 KIND = "distilled"
 SOFT_TARGETS, SEQUENCE, ON_POLICY = METHODS
@@ -43,9 +45,31 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
         UsageError: teacher, data or student are not there.
     """
     assert step is not None
+    _refuse_circle(settings, version.name)
+    distilled = cast("DistilledSettings", step.settings)
+    if not is_built(found(settings, distilled.teacher)) or not is_here(settings, distilled.data):
+        return None
     made = find_made(KIND, _Parts(settings, version, step).recipe)
     weights = None if made is None else _weights_of(made)
     return None if made is None or weights is None else _with(version, step, made, weights)
+
+
+def check_step(settings: Settings, step: Step) -> None:
+    """Refuse texts that a student can't be taught on, and a teacher that can't be built.
+
+    Raises:
+        UsageError: they are not there or broken, or what trains is not installed.
+    """
+    distilled = cast("DistilledSettings", step.settings)
+    if not is_built(found(settings, distilled.teacher)):
+        check_steps(settings, distilled.teacher)
+    try:
+        if distilled.method == ON_POLICY and version_of("trl") is None:
+            raise UsageError('method = "on_policy" needs trl: pip install "steelyard[distillation]"')
+        by_text = check_answer if distilled.method == SOFT_TARGETS else partial(check_prompt, name=distilled.data)
+        check_texts(settings, distilled.data, by_text)
+    except UsageError as error:
+        raise UsageError(f"{settings.table(step.version)} distilled: {error}") from error
 
 
 def build_version(
@@ -62,7 +86,8 @@ def build_version(
     def build(folder: Path) -> None:
         start = materialize(parts.start_with_layers(), settings.root)
         if parts.distilled.method == ON_POLICY:
-            check_prompts(list(read_texts(parts.data)), parts.data.name)
+            for text in read_texts(parts.data):
+                check_prompt(text, parts.data.name)
         request = TrainingRequest(
             version=version.name,
             settings=parts.distilled,
@@ -97,8 +122,6 @@ class _Parts:
         self.distilled = cast("DistilledSettings", step.settings)
         self.where = f"{settings.table(step.version)} distilled"
         name = self.distilled.teacher
-        if name == version.name:
-            raise UsageError(f"{self.where}: {name} can't be its own teacher.")
         self.teacher = built(settings, name, progress=progress)
         if self.distilled.method != SEQUENCE and "weights" not in self.teacher.engine_options:
             raise UsageError(
@@ -119,7 +142,8 @@ class _Parts:
             UsageError: a text is no prompt, or the teacher can't be asked.
         """
         texts = list(read_texts(self.data))
-        check_prompts(texts, self.data.name)
+        for text in texts:
+            check_prompt(text, self.data.name)
         path = folder / ANSWERS
         teacher = load_version(self.teacher, self.settings.root)
         write_answers(self.settings, teacher, self.distilled, texts, path, (self.version.name, progress))
@@ -159,7 +183,7 @@ class _Parts:
         if self.distilled.layers is not None:
             plain = plain_options(self.teacher.engine_options)
             return {name: value for name, value in plain.items() if name != "quantized"}
-        if str(self.version.engine_options.get("weights", "")).startswith("built:"):
+        if str(self.version.engine_options.get("weights", "")).startswith(BUILT):
             raise UsageError(
                 f"{self.where} needs student = {{ layers = … }}, of the teacher's, or {{ weights = … }}: the version "
                 "has no base whose weights it could start from."
@@ -179,6 +203,28 @@ class _Parts:
             round(place * (count - 1) / max(1, self.distilled.layers - 1)) for place in range(self.distilled.layers)
         }
         return {"weights": str(source), "drop_layers": [layer for layer in range(count) if layer not in kept]}
+
+
+def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) -> None:
+    """Refuse versions of which each is taught by the next.
+
+    Args:
+        taught: those from which a chain of teachers came to this one.
+
+    Raises:
+        UsageError: naming them.
+    """
+    if name in taught:
+        circle = [*taught[taught.index(name) :], name]
+        if len(circle) == 2:
+            raise UsageError(f"{settings.table(name)} distilled: {name} can't be its own teacher.")
+        raise UsageError(
+            f"{settings.table(name)} distilled: each of these is taught by the next, so that none can be built first: "
+            f"{' -> '.join(circle)}. Give one of them another teacher."
+        )
+    for step in settings.version(name).steps:
+        if isinstance(step.settings, DistilledSettings):
+            _refuse_circle(settings, step.settings.teacher, (*taught, name))
 
 
 def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tuple[dict[str, Any], TrainingData]:

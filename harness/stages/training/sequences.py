@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import UsageError
-from harness.stages.training.texts import TrainingText
+from harness.stages.training.texts import TrainingText, check_answer
 
 IGNORED = -100
 """The label of a place that carries no loss, as PyTorch's cross entropy has it."""
@@ -65,8 +65,7 @@ def _packed(documents: Sequence[TrainingText], tokenizer: Any, length: int) -> I
 
 
 def _answered(text: TrainingText, tokenizer: Any, length: int) -> TokenSequence:
-    if not text.text:
-        raise UsageError(f"The text {text.id!r} has a prompt and no answer to learn from.")
+    check_answer(text)
     messages = [*text.prompt, {"role": "assistant", "content": text.text}]
     last = len(text.prompt)
     whole = tokenizer.apply_chat_template(messages, return_dict=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -12,9 +12,10 @@ from harness.config import Settings
 from harness.errors import UsageError
 from harness.models.corpus.spec import CONTENT, FOLDER
 from harness.models.files.content_hash import file_hash
+from harness.models.version import is_built
 from harness.records import Messages
 from harness.stages.build_state import BuildProgress, unseen
-from harness.stages.building import built
+from harness.stages.building import built, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +71,50 @@ def training_data(settings: Settings, name: str, progress: BuildProgress = unsee
     return TrainingData(name, path, file_hash(path), is_corpus=False)
 
 
+def is_here(settings: Settings, name: str) -> bool:
+    """Tell whether what `data` names can be read now: a file, or a corpus that is built."""
+    return name not in settings.corpora or is_built(found(settings, name))
+
+
+def check_texts(settings: Settings, name: str, check: Callable[[TrainingText], None]) -> None:
+    """Refuse a file of texts before anything is built; a corpus is checked when it is.
+
+    Args:
+        name: as the setting `data` has it.
+        check: refuses a text that can't be learned from.
+
+    Raises:
+        UsageError: it can't be read, or has such a text.
+    """
+    if name not in settings.corpora:
+        for text in read_texts(training_data(settings, name)):
+            check(text)
+
+
+def check_answer(text: TrainingText) -> None:
+    """Refuse a prompt that has no answer to learn from.
+
+    Raises:
+        UsageError: saying what gives it one.
+    """
+    if text.prompt and not text.text:
+        raise UsageError(
+            f'The text {text.id!r} has a prompt and no answer to learn from. Give it an "answer"; a student may also '
+            'be taught by its teacher\'s: distilled with method = "sequence".'
+        )
+
+
 def read_texts(data: TrainingData) -> Iterator[TrainingText]:
     """The texts, in the order of the data.
 
     Raises:
         UsageError: a line that is no text, or there is none at all.
     """
-    found = False
+    has_any = False
     for text in _of_corpus(data) if data.is_corpus else _of_file(data.path):
-        found = True
+        has_any = True
         yield text
-    if not found:
+    if not has_any:
         raise UsageError(f"data = {data.name!r} holds no text, so there is nothing to learn from.")
 
 
@@ -93,7 +127,7 @@ def _of_corpus(data: TrainingData) -> Iterator[TrainingText]:
 
 def _of_file(path: Path) -> Iterator[TrainingText]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} can't be read: {error}.") from None
     for number, line in enumerate(lines, 1):
