@@ -24,6 +24,7 @@ from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
 from harness.stages.training.texts import TrainingData, read_texts, training_data
+from harness.stages.training.windows import check_length, check_prompts_taught
 
 KIND = "distilled"
 SOFT_TARGETS, SEQUENCE, ON_POLICY = METHODS
@@ -66,7 +67,7 @@ def build_version(
         request = TrainingRequest(
             version=version.name,
             settings=parts.distilled,
-            data=parts.answers(folder, progress) if parts.distilled.method == SEQUENCE else parts.data,
+            data=parts.answers(folder, start, progress) if parts.distilled.method == SEQUENCE else parts.data,
             start=start,
             teacher=None
             if parts.distilled.method == SEQUENCE
@@ -112,14 +113,21 @@ class _Parts:
             )
         self.data = training_data(settings, self.distilled.data, progress)
 
-    def answers(self, folder: Path, progress: BuildProgress) -> TrainingData:
+    def answers(self, folder: Path, start: Path, progress: BuildProgress) -> TrainingData:
         """The teacher's answers to the prompts, in the folder of the student.
 
+        Args:
+            start: the weights that learn from them.
+
         Raises:
-            UsageError: a text is no prompt, or the teacher can't be asked.
+            UsageError: a text is no prompt, or too long to be learned from, or the teacher can't be asked.
         """
+        from transformers import AutoTokenizer
+
         texts = list(read_texts(self.data))
         check_prompts(texts, self.data.name)
+        check_length(self.distilled.length, start)
+        check_prompts_taught(texts, AutoTokenizer.from_pretrained(str(start)), self.distilled.length)
         path = folder / ANSWERS
         teacher = load_version(self.teacher, self.settings.root)
         write_answers(self.settings, teacher, self.distilled, texts, path, (self.version.name, progress))

@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.errors import UsageError
 from harness.stages.training.texts import TrainingText
+from harness.stages.training.windows import check_room
 
 IGNORED = -100
 """The label of a place that carries no loss, as PyTorch's cross entropy has it."""
@@ -84,11 +85,7 @@ def _answered(text: TrainingText, tokenizer: Any, length: int) -> TokenSequence:
             )
         begins.append(len(asked))
         labels[len(asked) : len(answered)] = answered[len(asked) :]
-    if begins[0] >= length:
-        raise UsageError(
-            f"The prompt of {text.id!r} has {begins[0]} tokens, and a sequence has {length}: nothing of its answer "
-            "would be learned. Take a larger length, or a shorter prompt."
-        )
+    check_room(text, begins[0], length)
     return TokenSequence(tuple(whole[:length]), tuple(labels[:length]))
 
 

@@ -59,7 +59,7 @@ def test_an_answer_beyond_the_length_is_cut(tokenizer: Any) -> None:
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ([asked("A long prompt", "Yes.")], r"The prompt of 'a' has \d+ tokens, and a sequence has 12"),
+        ([asked("A long prompt", "Yes.")], r"The text 'a': the prompt has \d+ tokens, and a sequence has 12"),
         ([asked("?", "")], "The text 'a' has a prompt and no answer"),
         ([TrainingText("a", "abc")], "The 1 documents have fewer than 12 tokens together"),
     ],
