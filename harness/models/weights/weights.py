@@ -61,8 +61,10 @@ def check_weights(options: Mapping[str, Any], root: Path) -> None:
     Raises:
         SettingsError: saying what to write or install.
     """
-    source = _source(options["weights"], root)
     tokenizer_path(options, root)
+    if options["weights"].startswith(BUILT):  # weights of its own that a version is still to be trained to
+        return
+    source = _source(options["weights"], root)
     if source.is_gguf:
         _gguf_settings(source, options)
     _dropped_layers(options, source)

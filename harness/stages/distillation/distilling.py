@@ -10,7 +10,7 @@ from typing import Any, cast
 from harness.config import Settings, VersionSettings
 from harness.config.customization import METHODS, DistilledSettings, Step
 from harness.config.environment import free_threads, version_of
-from harness.errors import UsageError
+from harness.errors import SettingsError, UsageError
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN
 from harness.models.version import load_version
@@ -34,6 +34,8 @@ _PACKAGES = ("torch", "transformers")
 _ON_POLICY_PACKAGES = (*_PACKAGES, "trl")
 _RECIPE = 1
 """Raised with anything that changes what training gives."""
+CONTROLS: Mapping[str, Mapping[str, Any]] = {"hard_labels": {"hard_weight": 1.0}, "shuffled": {"shuffled": True}}
+"""What sets a student's controls of equal tokens apart from it, which learn nothing of their teacher."""
 _CHANGED = ("drop_layers", "merged", "adapter", "quantized")
 
 
@@ -198,10 +200,43 @@ def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tupl
     Raises:
         UsageError: they are not there.
     """
-    base = settings.version(step.version).base
-    own = version if base is None else replace(built(settings, base, offline=True), name=version.name)
-    parts = _Parts(settings, own, step)
+    parts = _Parts(settings, _before(settings, version, step), step)
     return parts.start_with_layers(), parts.data
+
+
+def control_weights(
+    settings: Settings, version: VersionSettings, step: Step, control: str, progress: BuildProgress | None
+) -> dict[str, Any]:
+    """The options of the weights of a control of a student: made by the same step with one change, now if it never was.
+
+    Args:
+        step: of the version, by which the student was made; of soft targets.
+        control: one of `CONTROLS`.
+        progress: is told how far the training is; None where nothing may be trained.
+
+    Raises:
+        SettingsError: it is not trained yet, and may not be.
+        UsageError: what it is made of is not there.
+    """
+    settled = cast("DistilledSettings", step.settings)
+    changed = replace(step, settings=replace(settled, **CONTROLS[control]), folder=None, content=None)
+    own = replace(_before(settings, version, step), name=f"{version.name}, {control}")
+    found = find_version(settings, own, changed)
+    if found is None and progress is None:
+        raise SettingsError(
+            f"The control {control!r} of {version.name} is not trained here, and --offline trains nothing. A run "
+            "without it does."
+        )
+    if found is None:
+        assert progress is not None
+        found = build_version(settings, own, changed, progress)
+    return {"weights": found.engine_options["weights"]}
+
+
+def _before(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings:
+    """A version as it was before it was distilled."""
+    base = settings.version(step.version).base
+    return version if base is None else replace(built(settings, base, offline=True), name=version.name)
 
 
 def _bare(options: Mapping[str, Any]) -> dict[str, Any]:
