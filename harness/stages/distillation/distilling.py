@@ -23,8 +23,8 @@ from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
+from harness.stages.training.sequences import check_length, check_prompts_taught
 from harness.stages.training.texts import TrainingData, read_texts, training_data
-from harness.stages.training.windows import check_length, check_prompts_taught
 
 KIND = "distilled"
 SOFT_TARGETS, SEQUENCE, ON_POLICY = METHODS

@@ -9,11 +9,10 @@ from typing import Any, cast
 from harness.config.customization import AdapterSettings
 from harness.models.adapters.adapter_files import CONFIG, TRAINED_ON
 from harness.stages.training.request import TrainingRequest
-from harness.stages.training.sequences import drawn, make_sequences
+from harness.stages.training.sequences import check_length, drawn, make_sequences
 from harness.stages.training.telling import Told
 from harness.stages.training.texts import read_texts
 from harness.stages.training.trainers import remove_checkpoints, run_trainer
-from harness.stages.training.windows import check_length
 
 _KEPT = ("adapter_model.safetensors", CONFIG)
 

@@ -10,14 +10,20 @@ from harness.config.customization import DistilledSettings
 from harness.errors import UsageError
 from harness.models.saving import save_like
 from harness.stages.training.request import TrainingRequest
-from harness.stages.training.sequences import IGNORED, TokenSequence, drawn, make_sequences
+from harness.stages.training.sequences import (
+    IGNORED,
+    TokenSequence,
+    check_length,
+    check_prompts_answered,
+    drawn,
+    make_sequences,
+)
 from harness.stages.training.soft_targets import distillation_loss
 from harness.stages.training.teacher_cache import TeacherCache
 from harness.stages.training.telling import Told, checkpoint_of
 from harness.stages.training.texts import read_texts
 from harness.stages.training.trainers import collated, common_arguments, remove_checkpoints, run_trainer, telling
 from harness.stages.training.vocabularies import load_both, other_tokens, template_of
-from harness.stages.training.windows import check_length, check_prompts_answered
 
 
 def train_student(request: TrainingRequest, told: Told) -> None:
