@@ -57,7 +57,5 @@ def test_a_student_is_shown_to_be_nearer_than_each_control_and_one_that_learned_
         "test_nearer_than_hard_labels",
         "test_nearer_than_a_shuffled_teacher",
     }
-    gained = {name: taught.evaluation(name)["candidate"]["value"] for name in taught.verdicts()}
-    assert min(gained.values()) > 0.05, gained
     taught.run("--candidate", "idle", "--baseline", "none", "-k", "start")
     assert taught.verdicts() == {"test_nearer_than_the_start": "failed"}
