@@ -13,6 +13,7 @@ from harness.config.customization import Step
 from harness.config.environment import version_of
 from harness.config.versions import BUILT, VersionSettings
 from harness.errors import UsageError
+from harness.models.adapters.adapter_files import told_base
 from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
 from harness.models.files.content_hash import text_hash
 from harness.models.weights import conversion, layers
@@ -154,7 +155,9 @@ def _of_step(step: Step) -> LineageStep:
     of = [f"{key} {settings.pop(key)}" for key in _TAKEN if key in settings]
     words = ", ".join(f"{key} = {value!r}" for key, value in settings.items())
     packages = ", ".join(f"{name} {version_of(name) or 'absent'}" for name in _PACKAGES.get(step.kind, ()))
-    by = f"{step.kind}: {words}{'; ' if packages else ''}{packages}"
+    base = told_base(step)
+    made_for = "" if base is None else f"made for {base}, as it says"
+    by = "; ".join(filter(None, (f"{step.kind}: {words}", made_for, packages)))
     return LineageStep(f"{step.version}, {step.kind}", tuple(of), by, step.kind, step.content)
 
 

@@ -64,7 +64,7 @@ def check_weights(options: Mapping[str, Any], root: Path) -> None:
         SettingsError: saying what to write or install.
     """
     tokenizer_path(options, root)
-    if options["weights"].startswith(BUILT):
+    if options["weights"].startswith(BUILT):  # weights of its own that a version is still to be trained to
         return
     source = _source(options["weights"], root)
     if source.is_gguf:

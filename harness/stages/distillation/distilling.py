@@ -12,7 +12,7 @@ from harness.config import Settings, VersionSettings
 from harness.config.customization import METHODS, DistilledSettings, Step
 from harness.config.environment import free_threads, version_of
 from harness.config.versions import BUILT
-from harness.errors import UsageError
+from harness.errors import SettingsError, UsageError
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN
 from harness.models.version import is_built, load_version
@@ -25,6 +25,7 @@ from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
+from harness.stages.training.sequences import check_length, check_prompts_taught
 from harness.stages.training.texts import TrainingData, check_answer, check_texts, is_here, read_texts, training_data
 
 KIND = "distilled"
@@ -35,6 +36,8 @@ _PACKAGES = ("torch", "transformers")
 _ON_POLICY_PACKAGES = (*_PACKAGES, "trl")
 _RECIPE = 1
 """Raised with anything that changes what training gives."""
+CONTROLS: Mapping[str, Mapping[str, Any]] = {"hard_labels": {"hard_weight": 1.0}, "shuffled": {"shuffled": True}}
+"""What sets a student's controls of equal tokens apart from it, which learn nothing of their teacher."""
 _CHANGED = ("drop_layers", "merged", "adapter", "quantized")
 
 
@@ -91,7 +94,7 @@ def build_version(
         request = TrainingRequest(
             version=version.name,
             settings=parts.distilled,
-            data=parts.answers(folder, progress) if parts.distilled.method == SEQUENCE else parts.data,
+            data=parts.answers(folder, start, progress) if parts.distilled.method == SEQUENCE else parts.data,
             start=start,
             teacher=None
             if parts.distilled.method == SEQUENCE
@@ -135,15 +138,21 @@ class _Parts:
             )
         self.data = training_data(settings, self.distilled.data, progress)
 
-    def answers(self, folder: Path, progress: BuildProgress) -> TrainingData:
+    def answers(self, folder: Path, start: Path, progress: BuildProgress) -> TrainingData:
         """The teacher's answers to the prompts, in the folder of the student.
 
+        Args:
+            start: the weights that learn from them.
+
         Raises:
-            UsageError: a text is no prompt, or the teacher can't be asked.
+            UsageError: a text is no prompt, or too long to be learned from, or the teacher can't be asked.
         """
+        from transformers import AutoTokenizer
+
         texts = list(read_texts(self.data))
-        for text in texts:
-            check_prompt(text, self.data.name)
+        check_prompts(texts, self.data.name)
+        check_length(self.distilled.length, start)
+        check_prompts_taught(texts, AutoTokenizer.from_pretrained(str(start)), self.distilled.length)
         path = folder / ANSWERS
         teacher = load_version(self.teacher, self.settings.root)
         write_answers(self.settings, teacher, self.distilled, texts, path, (self.version.name, progress))
@@ -236,10 +245,43 @@ def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tupl
     Raises:
         UsageError: they are not there.
     """
-    base = settings.version(step.version).base
-    own = version if base is None else replace(built(settings, base, offline=True), name=version.name)
-    parts = _Parts(settings, own, step)
+    parts = _Parts(settings, _before(settings, version, step), step)
     return parts.start_with_layers(), parts.data
+
+
+def control_weights(
+    settings: Settings, version: VersionSettings, step: Step, control: str, progress: BuildProgress | None
+) -> dict[str, Any]:
+    """The options of the weights of a control of a student: made by the same step with one change, now if it never was.
+
+    Args:
+        step: of the version, by which the student was made; of soft targets.
+        control: one of `CONTROLS`.
+        progress: is told how far the training is; None where nothing may be trained.
+
+    Raises:
+        SettingsError: it is not trained yet, and may not be.
+        UsageError: what it is made of is not there.
+    """
+    settled = cast("DistilledSettings", step.settings)
+    changed = replace(step, settings=replace(settled, **CONTROLS[control]), folder=None, content=None)
+    own = replace(_before(settings, version, step), name=f"{version.name}, {control}")
+    found = find_version(settings, own, changed)
+    if found is None and progress is None:
+        raise SettingsError(
+            f"The control {control!r} of {version.name} is not trained here, and --offline trains nothing. A run "
+            "without it does."
+        )
+    if found is None:
+        assert progress is not None
+        found = build_version(settings, own, changed, progress)
+    return {"weights": found.engine_options["weights"]}
+
+
+def _before(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings:
+    """A version as it was before it was distilled."""
+    base = settings.version(step.version).base
+    return version if base is None else replace(built(settings, base, offline=True), name=version.name)
 
 
 def _bare(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -27,12 +27,19 @@ class TrainingText:
         text: a document, or the answer to the prompt; "" for a prompt whose answer somebody else gives.
         prompt: the messages that the text answers, and that carry no loss; () for a document.
         learns_all: whether the answers among these messages are learned, too.
+        line: of which file it is, in words; "" for a document of a corpus.
     """
 
     id: str
     text: str
     prompt: Messages = ()
     learns_all: bool = False
+    line: str = field(default="", compare=False)
+
+    @property
+    def called(self) -> str:
+        """What messages call it: its line, or its id."""
+        return self.line or f"The text {self.id!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +151,16 @@ def _of_line(line: str, number: int, where: str) -> TrainingText:
         raise UsageError(f'{where} is no object; write {{"prompt": "…", "answer": "…"}}.')
     name = str(values.get("id", number))
     if isinstance(values.get("text"), str) and "prompt" not in values:
-        return TrainingText(name, values["text"])
+        return TrainingText(name, values["text"], line=where)
     prompt, answer = values.get("prompt"), values.get("answer", "")
     if isinstance(prompt, str) and prompt.strip() and isinstance(answer, str):
-        return TrainingText(name, answer, ({"role": "user", "content": prompt},))
+        return TrainingText(name, answer, ({"role": "user", "content": prompt},), line=where)
     if _are_messages(prompt) and isinstance(answer, str):
-        return TrainingText(name, answer, tuple(prompt))
+        return TrainingText(name, answer, tuple(prompt), line=where)
     messages = values.get("messages")
     if _are_messages(messages) and len(messages) > 1 and messages[-1].get("role") == "assistant":
-        return TrainingText(name, str(messages[-1].get("content", "")), tuple(messages[:-1]), learns_all=True)
+        answer = str(messages[-1].get("content", ""))
+        return TrainingText(name, answer, tuple(messages[:-1]), learns_all=True, line=where)
     raise UsageError(
         f'{where} has no prompt; write {{"prompt": "…", "answer": "…"}}, the prompt a text or a list of messages, '
         '{"messages": […]}, the last one of the assistant, or {"text": "…"}.'
