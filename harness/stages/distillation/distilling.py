@@ -150,7 +150,8 @@ class _Parts:
         from transformers import AutoTokenizer
 
         texts = list(read_texts(self.data))
-        check_prompts(texts, self.data.name)
+        for text in texts:
+            check_prompt(text, self.data.name)
         check_length(self.distilled.length, start)
         check_prompts_taught(texts, AutoTokenizer.from_pretrained(str(start)), self.distilled.length)
         path = folder / ANSWERS
