@@ -163,7 +163,7 @@ def test_report_has_the_fixed_keys(project: Project) -> None:
     for entry in report["evaluations"]:
         assert of_evaluation <= set(entry)
         for case in entry["cases"]:
-            assert {"id", "n", "candidate", "baseline", "state", "content"} == set(case)
+            assert {"id", "n", "candidate", "baseline", "state", "content", "fields"} == set(case)
 
 
 def test_report_follows_its_published_schema(project: Project) -> None:
