@@ -244,14 +244,7 @@ def _assemble(
         best_of=settings.best_of,
         changed=partial(changed_versions, tuple(versions.values()), settings.root),
         root=settings.root,
-        notes=(
-            *version_notes(
-                *(each.version for each in (candidate, baseline, *judges) if each),
-                root=settings.root,
-                runs=store.runs,
-            ),
-            *notes,
-        ),
+        notes=(*version_notes(*(each.version for each in sources), root=settings.root, runs=store.runs), *notes),
         lineages=_lineages(settings, (candidate, baseline), store, sampler, is_offline=options.offline),
     )
     recording = options.recording
