@@ -55,11 +55,11 @@ def files_of(settings: VersionSettings, folder: Path, python: str = sys.executab
     reached = reached_code(module, folder, import_paths(folder))
     first = module.partition(".")[0]
     found = find_packages(settings, folder, python, reached.packages if reached.files else {first})
-    root = project_root(folder) if settings.checkout is None else settings.checkout.project
+    roots = [project_root(folder), *([] if settings.checkout is None else [settings.checkout.project])]
     places = {name: Path(place).resolve() for name, (place, _) in found.items() if place is not None}
     packages = {name: (*releases, *_unreleased(places.get(name), releases)) for name, (_, releases) in found.items()}
     lacking = (reached.needed if reached.files else {first}) - set(places)
-    is_own = any(place.is_relative_to(root) and not is_installed(place) for place in places.values())
+    is_own = any(not is_installed(place) and any(map(place.is_relative_to, roots)) for place in places.values())
     if listed is None and (reached.untold or lacking or is_own):
         return ApplicationFiles(tuple(sorted({*all_files(folder), *reached.files})), packages, are_all=True)
     return ApplicationFiles(tuple(listed or sorted(reached.files)), packages)
@@ -81,8 +81,8 @@ def _unreleased(place: Path | None, releases: Iterable[str]) -> list[str]:
     """What tells the code of a module by its files: of one that no package brought, or that lies where it is edited."""
     if place is None or not place.exists() or (releases and is_installed(place)):
         return []
-    files = files_below(place if place.is_dir() else place.parent) if place.name == "__init__.py" else [place]
-    return [file_hash(file) for file in files if file.is_file()]
+    code = place.parent if place.name == "__init__.py" else place
+    return [file_hash(file) for file in (files_below(code) if code.is_dir() else [code])]
 
 
 def _listed(names: str | Iterable[str], folder: Path, version: str) -> list[Path]:

@@ -59,7 +59,8 @@ def find_packages(
     """
     if python == sys.executable:
         return {name: found_package(name) for name in modules}
-    message = _asked(settings, folder, python, {"packages": sorted(modules)})
+    asked = sorted(modules)
+    message = _asked(settings, folder, python, {"packages": asked}) if asked else {"packages": {}}
     return {name: (place, releases) for name, (place, releases) in message["packages"].items()}
 
 

@@ -144,9 +144,10 @@ def test_hidden_files_that_are_named_count_where_all_do(project: Path) -> None:
     assert content(project) != before
 
 
-def test_code_without_a_release_counts_by_its_files(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["__init__.py", "other.py"])
+def test_code_without_a_release_counts_by_its_files(project: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     library = project.parent / "library"
-    write(library, "lib_beside/__init__.py", "")
+    write(library, f"lib_beside/{name}", "")
     write(library, "lib_beside/part.py", "x = 1")
     write(project, "shop/bot.py", CODE + "\nimport lib_beside")
     monkeypatch.syspath_prepend(str(library))
