@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 CANDIDATE ?= smollm2-pruned
 BASELINE ?= smollm2
+SUITES ?= suites/foundation
 ARGS ?=
 WORKERS ?= 2
 PYTEST ?= pytest
@@ -35,14 +36,15 @@ help:  ## list these commands
 	@echo
 	@echo "  PYTHON=python3.12            the Python that .venv is made of"
 	@echo "  CANDIDATE=… BASELINE=…       versions to weigh, from pyproject.toml ($(CANDIDATE), $(BASELINE))"
+	@echo "  SUITES=suites/distillation   what \`make gate\` weighs them on ($(SUITES))"
 	@echo "  ARGS='-k capitals'           passed on to pytest"
 	@echo "  STAGE=data                   the stage of \`make mutants\`"
 	@echo "  WORKERS=2                    processes that tests run in"
 	@echo "  PYTEST=pytest==9.0.0         the pytest that \`make light\` installs"
 
 gate: $(STAMP)  ## weigh a version of SmolLM2 against another on vLLM; the default one is truly worse
-	@echo "weighing $(CANDIDATE) against $(BASELINE) on suites/foundation"
-	@$(BIN)/pytest suites/foundation --candidate $(CANDIDATE) --baseline $(BASELINE) $(ARGS) || { \
+	@echo "weighing $(CANDIDATE) against $(BASELINE) on $(SUITES)"
+	@$(BIN)/pytest $(SUITES) --candidate $(CANDIDATE) --baseline $(BASELINE) $(ARGS) || { \
 	  code=$$?; echo; \
 	  case $$code in \
 	    1) if grep -q '"verdict": "error"' reports/latest/report.json 2> /dev/null; then \

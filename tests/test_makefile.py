@@ -35,7 +35,7 @@ def project(tmp_path: Path) -> Path:
 
 def make(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     # `make test VENV=…` hands its own variables down to here, and would have them installed into.
-    own = ("MAKE", "MFLAGS", "PYTHON", "VENV", "CANDIDATE", "BASELINE", "ARGS", "WORKERS")
+    own = ("MAKE", "MFLAGS", "PYTHON", "VENV", "CANDIDATE", "BASELINE", "SUITES", "ARGS", "WORKERS")
     plain = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return subprocess.run(
         ["make", f"PYTHON={project / 'fake-python'}", *arguments],
@@ -172,6 +172,18 @@ def test_a_gate_that_ended_in_errors_is_told_from_a_red_one(project: Path) -> No
     assert done.returncode != 0
     assert "The gate ended in errors" in done.stdout
     assert "That is right" not in done.stdout
+
+
+def test_a_gate_weighs_on_the_suites_that_are_named(project: Path) -> None:
+    install(project)
+    pytest_program = project / ".venv" / "bin" / "pytest"
+    pytest_program.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
+    pytest_program.chmod(0o755)
+    done = make(project, "gate", "SUITES=suites/distillation suites/foundation", "CANDIDATE=smollm2-healed")
+    assert done.returncode == 0
+    named = "suites/distillation suites/foundation"
+    assert f"weighing smollm2-healed against smollm2 on {named}\n" in done.stdout
+    assert f"{named} --candidate smollm2-healed --baseline smollm2\n" in done.stdout
 
 
 def test_a_green_gate_ends_with_0(project: Path) -> None:

@@ -25,6 +25,7 @@ def build(version: str, as_json: bool) -> None:
       steelyard build clean --json
     """
     from harness.cli.data.built import build_line
+    from harness.models.adapters.adapter_files import told_base
     from harness.models.engine_creation import check_version
     from harness.models.version import load_version
     from harness.reporting.shared.figures import duration
@@ -46,3 +47,5 @@ def build(version: str, as_json: bool) -> None:
     if needs_building(chosen):
         said = f"built in {duration(took_s)}" if is_new else "was built before"
     click.echo(f"{version}: {said}, fingerprint {fingerprint[:12]}")
+    for base in filter(None, map(told_base, made.steps)):
+        click.echo(f"  its adapter was made for {base}, as it says; the shapes fit, which others' may, too")

@@ -38,6 +38,30 @@ def load_embedder(model: str, root: Path) -> Embedder:
     return Embedder(model, root)
 
 
+def check_embedder(model: str, root: Path) -> None:
+    """Refuse a model that can't be loaded, without loading it.
+
+    Raises:
+        UsageError: there is no such model, or transformers is not installed.
+    """
+    from harness.models.weights.weights import check_weights
+
+    _library()
+    check_weights({"weights": model}, root)
+
+
+def _library() -> Any:
+    from harness.models.weights.turns import loading_turn
+
+    with loading_turn():
+        try:
+            import transformers
+        except ImportError as error:
+            raise UsageError('Embeddings need transformers: pip install "steelyard[transformers]"') from error
+        transformers.utils.logging.disable_progress_bar()
+    return transformers
+
+
 class Embedder:
     """A loaded model that turns a text into a vector of length 1, one at a time, so that no other changes it.
 
@@ -49,12 +73,7 @@ class Embedder:
         from harness.models.weights.turns import loading_turn
         from harness.models.weights.weights import materialize
 
-        with loading_turn():
-            try:
-                import transformers
-            except ImportError as error:
-                raise UsageError('Embeddings need transformers: pip install "steelyard[transformers]"') from error
-            transformers.utils.logging.disable_progress_bar()
+        transformers = _library()
         self.folder = materialize({"weights": model}, root)
         if model == EMBEDDING_MODEL:
             _check_pinned(self.folder)

@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 from harness.config.versions import VersionSettings
+from harness.errors import SettingsError
 from harness.models.engine import Engine
 from harness.models.prompts.texts import check_texts
 from harness.models.spec import engine_spec
@@ -51,10 +52,11 @@ def check_version(settings: VersionSettings, root: Path) -> None:
 
     Raises:
         UsageError: an API key that is not in the environment, weights or answers that are missing or malformed, a
-            package that is not installed (with the command that installs it).
+            package that is not installed (with the command that installs it), a budget of tokens that nothing counts.
     """
     spec = engine_spec(settings.engine)
     spec.require_packages(settings)
+    _check_budget(settings)
     check_texts(settings, root)
     if settings.is_registered and not spec.is_endpoint(settings.engine_options):
         from harness.models.mlflow.registry import check_registered
@@ -62,3 +64,12 @@ def check_version(settings: VersionSettings, root: Path) -> None:
         check_registered(settings)
     else:
         spec.check(settings, settings.root(root))
+
+
+def _check_budget(settings: VersionSettings) -> None:
+    if settings.context is not None and settings.engine_options.keys().isdisjoint(("weights", "tokenizer")):
+        raise SettingsError(
+            f"Version {settings.name!r} has a context, whose tokens the version's own tokenizer counts, and its engine "
+            f'{settings.engine!r} names none. Take the engine "vllm" or "transformers" with weights; for a server, '
+            '"vllm" with base_url and tokenizer = "FOLDER".'
+        )

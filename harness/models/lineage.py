@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from harness.config.corpora import CORPUS
 from harness.config.customization import Step
 from harness.config.environment import version_of
-from harness.config.versions import VersionSettings
+from harness.config.versions import BUILT, VersionSettings
 from harness.errors import UsageError
+from harness.models.adapters.adapter_files import told_base
 from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
 from harness.models.files.content_hash import text_hash
 from harness.models.weights import conversion, layers
@@ -97,6 +98,8 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
         # Weights of a base that are other ones are not described: nothing is told of their files.
         is_described = version.engine_options.get("weights") == weights
         files = () if description is None or not is_described else _files(version, description, sources.root)
+        if str(version.engine_options.get("weights", "")).startswith(BUILT):
+            files = _to_be_built(version)
         for step in _steps_of(version, base, files, before, sources):
             steps += [each for each in _corpora_of(step, sources) if each not in steps]
             steps.append(step)
@@ -136,13 +139,25 @@ def _files(version: VersionSettings, description: WeightsDescription, root: Path
     return tuple(steps)
 
 
+def _to_be_built(version: VersionSettings) -> tuple[LineageStep, ...]:
+    """The steps to weights that there are none of yet."""
+    steps: list[LineageStep] = []
+    for each in version.steps:
+        if each.kind in _OF_WEIGHTS:
+            step = _of_step(each)
+            steps.append(replace(step, of=(*(before.made for before in steps[-1:]), *step.of)))
+    return tuple(steps)
+
+
 def _of_step(step: Step) -> LineageStep:
     """What a step of a version made: of its base and what else it took, by its method and its settings."""
     settings = {key: value for key, value in asdict(step.settings).items() if value is not None}
     of = [f"{key} {settings.pop(key)}" for key in _TAKEN if key in settings]
     words = ", ".join(f"{key} = {value!r}" for key, value in settings.items())
     packages = ", ".join(f"{name} {version_of(name) or 'absent'}" for name in _PACKAGES.get(step.kind, ()))
-    by = f"{step.kind}: {words}{'; ' if packages else ''}{packages}"
+    base = told_base(step)
+    made_for = "" if base is None else f"made for {base}, as it says"
+    by = "; ".join(filter(None, (f"{step.kind}: {words}", made_for, packages)))
     return LineageStep(f"{step.version}, {step.kind}", tuple(of), by, step.kind, step.content)
 
 

@@ -38,8 +38,8 @@ class PairedScores:
 def paired_scores(new: Any, old: Any) -> PairedScores:
     """Scores of candidate and baseline, case by case.
 
-    Arrays are paired by their rows, data frames by their column `case`. Cases without a score on either side are left
-    out, as those are that a body skips.
+    Arrays are paired by their rows, two Series by their index, data frames by their column `case`. Cases without a
+    score on either side are left out, as those are that a body skips.
 
     Raises:
         UsageError: they are neither, or can't be paired.
@@ -52,7 +52,7 @@ def paired_scores(new: Any, old: Any) -> PairedScores:
         theirs = None if old is None else _Table("old", old)
         return _paired_tables(ours, theirs)
     candidate = _array("new", new)
-    baseline = None if old is None else _array("old", old)
+    baseline = None if old is None else _array("old", _in_order(new, old))
     if baseline is not None and len(baseline) != len(candidate):
         raise UsageError(
             f"compare: new has {plural(len(candidate), 'case')} and old has {len(baseline):,}. Arrays are paired by "
@@ -63,6 +63,20 @@ def paired_scores(new: Any, old: Any) -> PairedScores:
 
 def _is_table(given: Any) -> bool:
     return hasattr(given, "columns") and hasattr(given, "__getitem__")
+
+
+def _in_order(new: Any, old: Any) -> Any:
+    """The old scores in the order of the new ones, where both say by an index which cases they are of."""
+    if not all(hasattr(each, "reindex") and hasattr(each, "index") for each in (new, old)):
+        return old
+    if new.index.equals(old.index):
+        return old
+    if new.index.is_unique and old.index.is_unique and not len(new.index.symmetric_difference(old.index)):
+        return old.reindex(new.index)
+    raise UsageError(
+        f"compare: new has the index {some(map(repr, new.index))} and old {some(map(repr, old.index))}. Series are "
+        "paired by their index: give both each case once, or .to_numpy() of both to pair them by row."
+    )
 
 
 def _array(name: str, given: Any) -> FloatArray:
@@ -83,7 +97,7 @@ class _Table:
 
     Attributes:
         scores: of each case, in the order of the rows.
-        clusters: of each case; empty where there is no such column.
+        clusters: of each case; empty where there is no such column, or nothing in it.
     """
 
     def __init__(self, name: str, frame: Any) -> None:
@@ -103,8 +117,9 @@ class _Table:
             self.scores.setdefault(case, []).append(score)
         self.clusters: dict[str, str] = {}
         if _CLUSTER[0] in columns:
-            of = zip(map(str, cases), self._column(frame, columns, _CLUSTER), strict=True)
-            self.clusters = {case: _cluster(case, value) for case, value in of}
+            of = dict(zip(map(str, cases), self._column(frame, columns, _CLUSTER), strict=True))
+            if not all(map(_is_missing, of.values())):
+                self.clusters = {case: f"case {case}" if _is_missing(own) else str(own) for case, own in of.items()}
 
     def _column(self, frame: Any, columns: list[str], known: tuple[str, ...]) -> list[Hashable]:
         found = next((column for column in known if column in columns), None)
@@ -124,9 +139,9 @@ class _Table:
         return found
 
 
-def _cluster(case: str, value: Any) -> str:
-    """What a case depends on; a case without stands alone."""
-    return f"case {case}" if value is None or value != value else str(value)
+def _is_missing(cluster: Any) -> bool:
+    """Tell whether a case stands alone: it has None, or NaN where a column of numbers has a gap."""
+    return cluster is None or cluster != cluster
 
 
 def _paired_tables(ours: _Table, theirs: _Table | None) -> PairedScores:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _TEXTS = ("run_id", "evaluation_id", "metric", "requirement", "role", "version", "fingerprint", "case_id")
 _SCORE = ("sample_index", "score", "outcome", "reason", "judged_by")
 _ANSWER = ("prompt", "answer", "finish_reason", "prompt_tokens", "completion_tokens", "latency_s")
-COLUMNS = (*_TEXTS, *_SCORE, *_ANSWER, "human_score", "human_labels")
+COLUMNS = (*_TEXTS, *_SCORE, *_ANSWER, "human_score", "human_labels", "cluster")
 
 _FIELD = "case."
 _WHOLE = frozenset({"sample_index", "prompt_tokens", "completion_tokens"})
@@ -49,6 +49,7 @@ def rows_of_run(store: Store, run: RunInfo, report: Report) -> Iterator[_Row]:
     """
     requirements = {verdict.id: verdict.requirement for verdict in report.evaluations}
     labels, columns, fields = _labels(store, run, report), columns_of(report), _fields(report)
+    clusters = _clusters(report)
     for answer in answers_of_run(store, run):
         for metric, score in answer.rows.items():
             key = (answer.evaluation_id, metric, answer.role, answer.case_id, answer.sample_index)
@@ -58,6 +59,7 @@ def rows_of_run(store: Store, run: RunInfo, report: Report) -> Iterator[_Row]:
                 **_of_score(answer, score),
                 **_of_answer(answer),
                 **_of_people(labels.get(key, ())),
+                "cluster": clusters.get((answer.evaluation_id, metric, answer.case_id)),
                 **fields.get((answer.evaluation_id, answer.case_id), {}),
             }
             is_lost = answer.sample is None and score.sample_key is not None
@@ -104,6 +106,11 @@ def _fields(report: Report) -> Mapping[tuple[str, str], Mapping[str, str]]:
         for case in verdict.cases
         if case.fields
     }
+
+
+def _clusters(report: Report) -> Mapping[tuple[str, str, str], str | None]:
+    """What a case shares with those that it depends on, by evaluation, metric and case, as the verdicts had it."""
+    return {(own.id, own.metric, case.id): case.cluster for own in report.evaluations for case in own.cases}
 
 
 def _column_of(name: str) -> str:

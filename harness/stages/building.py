@@ -4,7 +4,7 @@ What is built lies in the cache folder, under the recipe that it was built by: t
 what it was made of. The version that comes back names it, and its fingerprint is of what was built: samples belong to
 that, whatever it was built by.
 
-To add a step that is built: a line in `BUILDERS`, and a module with its two functions.
+To add a step that is built: a line in `BUILDERS`, and a module with the functions of a `StepBuilder`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,17 @@ class Builder(Protocol):
         """
 
 
+class StepBuilder(Builder, Protocol):
+    """A module that builds a step of a version."""
+
+    def check_step(self, settings: Settings, step: Step) -> None:
+        """Refuse what can be seen to be wrong before anything is built for any step; corpora are checked when they are.
+
+        Raises:
+            UsageError: texts that can't be read, a package that is not installed.
+        """
+
+
 CORPUS = "documents"
 BUILDERS: Mapping[str, str] = {
     CORPUS: "harness.stages.data.versions",
@@ -65,6 +76,7 @@ def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, of
         UsageError: something can't be built.
     """
     version, settings = settings.version(name), settings.home(name)
+    is_checked = False
     for builder, step in _builders(version):
         found = builder.find_version(settings, version, step)
         if offline and step is None and found is not None and not Path(found.engine_options[FOLDER]).is_dir():
@@ -74,6 +86,9 @@ def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, of
                 f"{name} is not built here, and --offline builds nothing. `steelyard build {name}` does that alone."
             )
         if found is None:
+            if not is_checked:
+                check_steps(settings, name)
+                is_checked = True
             progress(BuildState(name, "starting"))
             found = builder.build_version(settings, version, step, progress)
             progress(BuildState(name, "done"))
@@ -104,6 +119,18 @@ def needs_building(version: VersionSettings) -> bool:
 def with_step(version: VersionSettings, step: Step, made: Step) -> VersionSettings:
     """The version with one of its steps as it was made."""
     return replace(version, steps=tuple(made if each is step else each for each in version.steps))
+
+
+def check_steps(settings: Settings, name: str) -> None:
+    """Refuse what can be seen to be wrong with any step of a version, before the first is built.
+
+    Raises:
+        UsageError: saying what, and in which table.
+    """
+    version, settings = settings.version(name), settings.home(name)
+    for builder, step in _builders(version):
+        if step is not None:
+            cast("StepBuilder", builder).check_step(settings, step)
 
 
 def _builders(version: VersionSettings) -> Iterator[tuple[Builder, Step | None]]:

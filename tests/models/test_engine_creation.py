@@ -128,3 +128,13 @@ def test_a_missing_folder_of_weights_is_a_usage_error(tmp_path: Path) -> None:
     pytest.importorskip("transformers", exc_type=ImportError)
     with pytest.raises(UsageError, match="nowhere"):
         check_version(settings({"engine": "transformers", "weights": "./nowhere"}), tmp_path)
+
+
+def test_a_budget_that_no_tokenizer_counts_is_refused(tmp_path: Path) -> None:
+    scripted = {"engine": "scripted", "default": "yes", "context": {"tokens": 9}}
+    with pytest.raises(SettingsError, match=r"'v' has a context, .*'scripted' names none\. Take the engine .vllm. or"):
+        check_version(settings(scripted), tmp_path)
+    served = {**SERVED, "engine": "vllm", "context": {"tokens": 9}}
+    with pytest.raises(SettingsError, match='for a server, "vllm" with base_url and tokenizer = '):
+        check_version(settings(served), tmp_path)
+    check_version(settings({**served, "tokenizer": "folder"}), tmp_path)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.customization import DistilledSettings, RetrievalSettings, Step
+from harness.config.customization import AdapterSettings, DistilledSettings, RetrievalSettings, Step
 from harness.config.settings import Settings, load_settings
+from harness.models.adapters.adapter_files import TRAINED_ON
 from harness.models.description.description import describe_weights
 from harness.models.lineage import LineageSources, LineageStep, differences, read_lineage
+from tests.models.adapters.adapters import change_config, write_adapter_head
 from tests.models.description.made import copy_of, set_config, write_gguf
 
 SETTINGS = """
@@ -224,6 +226,25 @@ quantized = "int8"
     rounded = lineage(found, "small")[-2]
     assert (rounded.step, len(rounded.fingerprint or "")) == ("quantized", 32)
     assert rounded.by.startswith("quantized = 'int8', compressed-tensors ")
+
+
+def test_an_adapter_tells_which_weights_it_was_made_for(tiny_llama: Path, tmp_path: Path) -> None:
+    """Shapes don't tell weights from others that have the same."""
+    made = change_config(write_adapter_head(tmp_path, rank=2), base_model_name_or_path="makers/another-base")
+    found = settings(tmp_path, tiny_llama, '[models.tuned]\nbase = "whole"')
+    adapter = Step("adapter", "tuned", AdapterSettings(folder="adapter"), str(made), "c0ffee")
+    tuned = replace(found.version("tuned"), steps=(adapter,))
+
+    def told() -> str:
+        versions = {"whole": found.version("whole"), "tuned": tuned}
+        steps = read_lineage(LineageSources(versions, describe_weights(tuned.engine_options, found.root)), "tuned")
+        return next(step.by for step in steps if step.step == "adapter")
+
+    assert "; made for makers/another-base, as it says; " in told()
+    change_config(made, base_model_name_or_path=f"{TRAINED_ON}0a1b")
+    assert "made for" not in told(), "the digest is checked"
+    change_config(made, base_model_name_or_path=None)
+    assert "made for" not in told()
 
 
 def test_versions_and_prompts_have_fingerprints_where_these_are_known(tiny_llama: Path, tmp_path: Path) -> None:

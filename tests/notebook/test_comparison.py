@@ -75,7 +75,8 @@ def test_scores_of_a_gate_come_to_its_figures_to_the_last_digit(
     found = compare(*sides(run), **rule)  # type: ignore[arg-type]
     (entry,) = to_json(found.report)["evaluations"]
     for case in expected["cases"]:  # what is asked is no part of the scores
-        case.pop("asked", None), case.pop("content", None)
+        for name in ("asked", "content", "fields"):
+            case.pop(name, None)
     assert {name: entry[name] for name in DECIDING} == {name: expected[name] for name in DECIDING}
     assert (found.value, found.low, found.high) == tuple(
         expected["difference"][name] for name in ("value", "low", "high")
@@ -112,6 +113,26 @@ def test_a_run_and_its_baseline_come_to_the_report_of_their_gate(gate: Project) 
     assert [entry.n_cases for entry in turned.evaluations if entry.id.endswith("second")] == [10]
     clustered = next(entry for entry in report["evaluations"] if entry["id"].endswith("second"))
     assert clustered["clusters_known_by"] == "field"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "cluster"), [('"Same?"', ""), ('f"q{i}"', ', cluster="topic"'), ('f"q{i // 4}"', "")]
+)
+def test_frames_of_a_run_come_to_its_figures_with_its_clusters(gate: Project, prompt: str, cluster: str) -> None:
+    gate.module(f"""{GATE}
+    OF = [{{"id": f"c{{i:02}}", "topic": i % 9, "prompt": {prompt}}} for i in range(60)]
+    @pytest.mark.evaluation(cases=OF, samples=3, margin=0.1, design="fixed"{cluster})
+    def test_it(model, case):
+        return model.ask(case.prompt) == "yes"
+    """)
+    gate.run("--candidate", "good", "--baseline", "bad")
+    run = load_run()
+    (entry,) = run.report.evaluations
+    assert entry.n_clusters < 60
+    new, old = (run.samples[run.samples.role == role] for role in ("candidate", "baseline"))
+    assert compare(new, old, margin=0.1).difference == entry.difference
+    assert compare(new.drop(columns="cluster"), old, margin=0.1).difference != entry.difference
+    assert run.cases.cluster.tolist() == [case.cluster for case in entry.cases]
 
 
 def test_what_it_comes_to_is_told() -> None:

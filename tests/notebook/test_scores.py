@@ -27,6 +27,23 @@ def test_arrays_are_paired_by_row() -> None:
     assert (found.clusters, found.notes) == (None, ())
 
 
+def test_series_are_paired_by_their_index() -> None:
+    new = pandas.Series([1, 0, 0.5], index=["a", "b", "c"])
+    found = paired_scores(new, pandas.Series([0.1, 0.2, 0.3], index=["c", "b", "a"]))
+    assert found.baseline is not None
+    assert (found.candidate.tolist(), found.baseline.tolist()) == ([[1], [0], [0.5]], [[0.3], [0.2], [0.1]])
+    twice = pandas.Series([1, 0], index=["a", "a"])
+    by_row = [paired_scores(*sides).baseline for sides in ((twice, twice), (new, [1, 0, 0.5]))]
+    assert [None if each is None else each[:, 0].tolist() for each in by_row] == [[1, 0], [1, 0, 0.5]]
+
+
+@pytest.mark.parametrize("index", [["a", "b"], ["a", "b", "d"], ["a", "b", "b"], [0, 1, 2]])
+def test_series_of_other_cases_are_refused(index: list[Any]) -> None:
+    new, old = (pandas.Series(1.0, index=each) for each in (["a", "b", "c"], index))
+    with pytest.raises(UsageError, match=r"compare: new has the index 'a', 'b', 'c' and old .* \.to_numpy\(\) of both"):
+        paired_scores(new, old)
+
+
 def test_frames_are_paired_by_case_with_their_samples_in_order() -> None:
     new = frame(case=["b", "a", "b", "new"], score=[1, 0, None, 1], cluster=["x", None, "x", "y"])
     old = frame(case_id=["a", "old", "b", "a"], score=[1, 1, 0, 0])

@@ -52,6 +52,15 @@ def test_they_are_left_out_for_both_versions_and_said(gate: Project, pair: tuple
         assert run.spec["candidate"].get("prompts", {}) == {"system": "file:system.md"}
 
 
+def test_what_is_no_file_and_no_case_is_noted(gate: Project) -> None:
+    gate.versions["tuned"]["optimised_on"] = ["c0", "seen_jsonl"]
+    gate.body("return model.ask(case.prompt) == 'yes'", cases=4)
+    gate.run(*PAIR)
+    (note,) = gate.report()["notes"]
+    assert note.startswith("'seen_jsonl' of optimised_on is no file and the id of no case of this run")
+    assert sorted(case["id"] for case in gate.evaluation()["cases"]) == ["c1", "c2", "c3"]
+
+
 def test_a_prompt_that_has_seen_all_is_weighed_by_nothing(gate: Project) -> None:
     gate.body("return model.ask(case.prompt) == 'yes'", cases=1)
     result = gate.run(*PAIR)

@@ -107,6 +107,7 @@ def test_there_is_a_row_for_each_score(store: Store, tmp_path: Path) -> None:
         "latency_s": None,
         "human_score": None,
         "human_labels": None,
+        "cluster": None,
     }
 
 

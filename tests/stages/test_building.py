@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import datatrove  # noqa: F401
 import pytest
 
 from harness.config import Settings, VersionSettings
-from harness.errors import SettingsError
+from harness.errors import SettingsError, UsageError
 from harness.models.version import is_built, load_version
 from harness.stages.build_state import BuildState
 from harness.stages.building import BUILDERS, built, found, needs_building
+from tests.config.settings_files import load
+from tests.models.conftest import write_tiny_llama
 from tests.stages.data.projects import project, some_rows, write_lines
 
 
@@ -58,3 +62,83 @@ def test_a_corpus_is_built_once_and_told_of_meanwhile(settings: Settings) -> Non
     assert built(settings, "clean", progress=again.append, offline=True) == made == found(settings, "clean")
     assert again == []
     assert len(load_version(made, settings.root).fingerprint) == 32
+
+
+CHAIN = """
+[models.teacher]
+engine = "transformers"
+weights = "teacher"
+[models.student]
+engine = "transformers"
+distilled = { teacher = "teacher", data = "texts.jsonl", student = { layers = 2 }, method = "soft_targets" }
+[models.apprentice]
+engine = "transformers"
+distilled = { teacher = "student", data = "texts.jsonl", student = { layers = 1 } }
+[models.support]
+base = "apprentice"
+adapter = { data = "texts.jsonl" }
+[models.desk]
+base = "support"
+retrieval = { passages = "p.jsonl", k = 1 }
+"""
+SAID = {
+    "texts.jsonl": '{"prompt": "a?", "answer": "b"}\n',
+    "p.jsonl": '{"id": "hours", "text": "Open from nine to six."}\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"p.jsonl": "nine\n"}, r"\[models\.desk\] retrieval: .*p\.jsonl, line 1 is no JSON"),
+        ({"k = 1": "k = 2"}, r"\[models\.desk\] retrieval: k = 2, and p\.jsonl has 1 passages"),
+        ({"bm25s": None}, r"\[models\.desk\] retrieval: Retrieval by words needs bm25s"),
+        (
+            {"texts.jsonl": '{"prompt": "a?"}\n'},
+            r"distilled: The text '1' has a prompt and no answer .*Give it an \"ans",
+        ),
+        (
+            {
+                "soft_targets": "sequence",
+                "student = { layers = 2": 'student = { weights = "teacher"',
+                'data = "texts': 'data = "other',
+            },
+            "the text '1' has no prompt",
+        ),
+        (
+            {"adapter = { data": "adapter = { folder"},
+            r"\[models\.support\] adapter: folder = 'texts\.jsonl': there is no folder",
+        ),
+    ],
+)
+def test_what_is_wrong_with_any_step_is_said_before_anything_is_trained(
+    change: dict[str, str | None], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("bm25s", "peft"):
+        pytest.importorskip(package)
+    write_tiny_llama(tmp_path / "teacher")
+    (tmp_path / "other.jsonl").write_text('{"text": "a"}\n', "utf-8")
+    text = CHAIN
+    for name, content in {**SAID, **change}.items():
+        if content is None:
+            monkeypatch.setitem(sys.modules, name, None)
+        elif name.endswith(".jsonl"):
+            (tmp_path / name).write_text(content, "utf-8")
+        else:
+            assert name in text
+            text = text.replace(name, content)
+    told: list[BuildState] = []
+    with pytest.raises(UsageError, match=message):
+        built(load(tmp_path, text), "desk", progress=told.append)
+    assert told == []
+
+
+def test_teachers_that_are_taught_by_each_other_are_refused_by_name(tmp_path: Path) -> None:
+    write_tiny_llama(tmp_path / "teacher")
+    for name, content in SAID.items():
+        (tmp_path / name).write_text(content, "utf-8")
+    circle = load(tmp_path, CHAIN.replace('teacher = "teacher"', 'teacher = "desk"'))
+    with pytest.raises(
+        UsageError, match=r"is taught by the next, .*: desk -> student -> desk\. Give one of them another"
+    ):
+        built(circle, "desk")

@@ -106,7 +106,7 @@ def test_a_ready_adapter_needs_no_weights_that_it_could_be_held_against(settings
 
 def test_offline_nothing_is_built_for_what_a_version_is_made_of(settings: Settings) -> None:
     shutil.rmtree(cache_dir())
-    with knowing(KnownBuilds(is_offline=True)), pytest.raises(SettingsError, match="raw is not built here"):
+    with knowing(KnownBuilds(is_offline=True)), pytest.raises(SettingsError, match="taught is not built here"):
         built(settings, "taught", offline=True)
 
 

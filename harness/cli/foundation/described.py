@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.config.asking import understood
 from harness.config.settings import Settings
-from harness.config.versions import VersionSettings
+from harness.config.versions import BUILT, VersionSettings
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
 
 
 def traced_version(settings: Settings, name: str) -> TracedVersion | None:
-    """A version that has no weights, with its lineage: a corpus, or one whose engine answers for what is elsewhere.
+    """A version that has no weights, with its lineage: a corpus, one whose engine answers for what is elsewhere, or one
+    whose weights are still to be built.
 
     None for one that has weights, one that there is not, and one that was made of nothing: there is nothing to tell.
 
@@ -51,11 +52,21 @@ def traced_version(settings: Settings, name: str) -> TracedVersion | None:
     from harness.models.lineage import read_lineage
     from harness.reporting.weights.document import TracedVersion
 
-    if name not in settings.versions or "weights" in settings.version(name).engine_options:
+    if name not in settings.versions or _has_weights(settings, name):
         return None
     sources = _sources(settings, name, None)
     lineage = read_lineage(sources, name)
     return TracedVersion(name, sources.fingerprints.get(name), lineage) if len(lineage) > 1 else None
+
+
+def _has_weights(settings: Settings, name: str) -> bool:
+    """True for a version with weights, unless they are still to be built."""
+    from harness.stages.building import found
+
+    weights = settings.version(name).engine_options.get("weights")
+    if weights is None or not weights.startswith(BUILT):
+        return weights is not None
+    return not found(settings, name).engine_options["weights"].startswith(BUILT)
 
 
 def _sources(settings: Settings, name: str, weights: WeightsDescription | None) -> LineageSources:

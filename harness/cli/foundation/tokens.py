@@ -100,8 +100,10 @@ def _read(text: str) -> str:
 
 def _split(settings: Settings, name: str, text: str, chat: bool) -> _Split:
     from harness.models.tokenization.version_tokenizer import load_tokenizer
+    from harness.stages.building import found
 
-    version = _here(asked_version(settings, name), settings)
+    asked_version(settings, name)
+    version = _here(found(settings, name), settings)
     tokenizer = load_tokenizer(version.engine_options, settings.root)
     if chat:
         rendered = tokenizer.chat(_messages(version, text))

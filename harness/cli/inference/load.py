@@ -16,6 +16,7 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from harness.config.settings import Settings
     from harness.config.versions import VersionSettings
+    from harness.models.version import Version
     from harness.stages.inference.load.plan import LoadPlan
 
 _INTERRUPTED = 2
@@ -96,8 +97,6 @@ def load(version: str, as_json: bool, calibrate: bool, blocks: int | None, **opt
       steelyard load served --trace arrivals.jsonl --json
       steelyard load served --calibrate --blocks 12 --seconds 2.5
     """
-    from harness.models.engine_creation import check_version
-    from harness.models.version import load_version
     from harness.reporting.inference.load import render_load
     from harness.reporting.inference.progress import LoadLine
     from harness.stages.inference.load.run import run_load
@@ -113,9 +112,9 @@ def load(version: str, as_json: bool, calibrate: bool, blocks: int | None, **opt
         _calibrate(settings, chosen, options, blocks, as_json=as_json)
         return
     plan = planned(options, chosen.sampling)
-    check_version(chosen, settings.root)
+    made = _loaded(settings, chosen)
     line = LoadLine(sys.stderr, sys.stderr.isatty())
-    with line, serve(load_version(chosen, settings.root), settings.root, progress=line.say) as address:
+    with line, serve(made, settings.root, progress=line.say) as address:
         result = run_load(plan, address, progress=line.show)
     if as_json:
         click.echo(json.dumps(result.as_json(), allow_nan=False))
@@ -126,12 +125,22 @@ def load(version: str, as_json: bool, calibrate: bool, blocks: int | None, **opt
     sys.exit(0 if result.valid else 1)
 
 
+def _loaded(settings: Settings, chosen: VersionSettings) -> Version:
+    """The version with what it is made of, which is built first where it is not there."""
+    from harness.cli.data.built import build_line
+    from harness.models.engine_creation import check_version
+    from harness.models.version import load_version
+    from harness.stages.building import built
+
+    check_version(chosen, settings.root)
+    with build_line() as progress:
+        return load_version(built(settings, chosen.name, progress=progress), settings.root)
+
+
 def _calibrate(
     settings: Settings, chosen: VersionSettings, options: dict[str, Any], blocks: int | None, *, as_json: bool
 ) -> None:
     """Weigh a version against itself in blocks, and tell the smallest slow-down that would be found."""
-    from harness.models.engine_creation import check_version
-    from harness.models.version import load_version
     from harness.reporting.inference.calibration import calibration_json, render_calibration
     from harness.reporting.inference.progress import LoadLine
     from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS, BlockPlan
@@ -144,9 +153,9 @@ def _calibrate(
         options["seconds"] = DEFAULT_SECONDS
     load = planned(options, chosen.sampling)
     plan = BlockPlan(blocks=DEFAULT_BLOCKS if blocks is None else blocks, load=load, seed=load.seed)
-    check_version(chosen, settings.root)
+    made = _loaded(settings, chosen)
     with LoadLine(sys.stderr, sys.stderr.isatty()) as line:
-        server = Server(load_version(chosen, settings.root), settings.root, line.say)
+        server = Server(made, settings.root, line.say)
         try:
             found = calibrate(server, plan, line.say)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,7 @@ from harness.errors import SettingsError, some
 GIT = "git:"
 """Begins the name of a version at a commit; a ref follows."""
 _DIGITS = 12
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def with_commits(settings: Settings, default: str | None = None) -> Settings:
@@ -109,10 +111,34 @@ def _clean(repository: Repository, name: str) -> list[str]:  # noqa: ARG001
 
 def _dirt(repository: Repository, name: str) -> list[str]:
     """Tell of what is not committed: the candidate has it."""
-    changed = sorted(path.relative_to(repository.root).as_posix() for path in repository.changed_since("HEAD").paths)
+    changed = _uncommitted(repository)
     if not changed:
         return []
     return [
         f"{some(changed)} {'is' if len(changed) == 1 else 'are'} not as committed: the candidate is the working tree "
         f"as it lies there, {name} has the commit's files alone"
     ]
+
+
+def revision_note(version: VersionSettings, folder: Path) -> str:
+    """What to tell of a version whose revision is the commit of a folder, where files are not as committed; else ""."""
+    revision = version.revision or ""
+    if version.checkout is not None or _COMMIT.search(revision) is None:
+        return ""
+    try:
+        repository = Repository(folder)
+        commit = repository.commit("HEAD")
+        changed = _uncommitted(repository) if commit in revision else []
+    except SettingsError:  # no clone: the commit is told from outside
+        return ""
+    if not changed:
+        return ""
+    return (
+        f"the working tree differs from {commit[:_DIGITS]}, which is the revision of {version.name}, and its samples "
+        f"count as those of {commit[:_DIGITS]}, but for files that are part of its fingerprint. Not as committed: "
+        f"{some(changed)}"
+    )
+
+
+def _uncommitted(repository: Repository) -> list[str]:
+    return sorted(path.relative_to(repository.root).as_posix() for path in repository.changed_since("HEAD").paths)

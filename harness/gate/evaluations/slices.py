@@ -78,7 +78,7 @@ def check_slices(plan: SlicePlan | None, cases: Sequence[Case], *, where: str, i
     """
     for crossed in plan.fields if plan is not None else ():
         for field in crossed.split(_CROSS):
-            _check_field(field, cases, where)
+            _check_field(field, cases, where, is_crossed=field != crossed)
         values = {_value(case, crossed) for case in cases}
         if is_part or len(cases) < 2:
             continue
@@ -159,15 +159,16 @@ def _fields(given: Any, where: str) -> tuple[str, ...]:
     return found
 
 
-def _check_field(field: str, cases: Sequence[Case], where: str) -> None:
+def _check_field(field: str, cases: Sequence[Case], where: str, *, is_crossed: bool) -> None:
     lacking = [case.id for case in cases if _is_missing(case.get(field))]
     if lacking:
-        named = ", ".join(map(repr, lacking[:_NAMED])) + (", …" if len(lacking) > _NAMED else "")
+        first = ", ".join(map(repr, lacking[:_NAMED])) + (", …" if len(lacking) > _NAMED else "")
         raise CaseError(
             f"{where}: slices={field!r}, but {len(lacking):,} of {len(cases):,} cases {_lack(lacking)} no value of it: "
-            f"{named}. Give each case one, such as {field!r}: 'other'. Fields of {lacking[0]!r}: "
+            f"{first}. Give each case one, such as {field!r}: 'other'. Fields of {lacking[0]!r}: "
             f"{', '.join(next(case for case in cases if case.id == lacking[0]))}."
         )
+    named: dict[str, Any] = {}
     for case in cases:
         value = _plain(case[field])
         if not isinstance(value, str | int | float) or len(str(value)) > MOST_CHARACTERS:
@@ -175,6 +176,17 @@ def _check_field(field: str, cases: Sequence[Case], where: str) -> None:
                 f"{where}: slices={field!r}, but in case {case.id!r} it is {_shortened(value)}: a slice is named by a "
                 f"number, a truth value or a text of at most {MOST_CHARACTERS} characters. Write that into a field of "
                 "its own."
+            )
+        if is_crossed and _CROSS in str(value):
+            raise CaseError(
+                f"{where}: slices={field!r} is crossed with another field, but in case {case.id!r} it is {value!r}: "
+                f"values are joined by {_CROSS!r}, so that two slices could get one name. Write it without the sign."
+            )
+        other = named.setdefault(str(value), value)
+        if other != value:
+            raise CaseError(
+                f"{where}: slices={field!r}, but some cases have {other!r} and {case.id!r} has {value!r}, and both "
+                "would be one slice of that name. Write them alike, or by names that differ."
             )
 
 

@@ -233,7 +233,7 @@ def _with_contents(verdict: Verdict, report: Report) -> Verdict:
     """The verdict with the digests of its cases that the candidate's run knew."""
     known = {case.id: case for entry in report.evaluations if entry.id == verdict.id for case in entry.cases}
     cases = [
-        replace(case, content=own.content, asked=own.asked) if (own := known.get(case.id)) else case
+        replace(case, content=own.content, asked=own.asked, fields=own.fields) if (own := known.get(case.id)) else case
         for case in verdict.cases
     ]
     return replace(verdict, cases=tuple(cases))

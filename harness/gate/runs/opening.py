@@ -25,7 +25,7 @@ from harness.gate.runs.specification import specification
 from harness.gate.runs.versions import changed_versions, check_versions, version_notes
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
-from harness.gate.sampling.seen import keep_unseen
+from harness.gate.sampling.seen import keep_unseen, read_seen, unmatched_notes
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
@@ -150,6 +150,7 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     engines = {} if options.offline else _engines(versions, settings)
     asked = {"candidate": candidate_name(settings), "baseline": _against(settings, options)}
     seen = {role: versions[name].settings.optimised_on for role, name in asked.items() if name is not None}
+    notes = unmatched_notes(options.evaluations, seen, settings.root)
     options = replace(options, evaluations=keep_unseen(options.evaluations, seen, settings.root))
     judging = versions if options.weighs_judges else _judges(settings, options)
     check_judges(tuple(judging), engines)
@@ -157,7 +158,7 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     try:
         store.builds.add(known.noted)
         soundness = store.soundness()
-        opened = replace(_assemble(settings, options, versions, engines, store), soundness=soundness)
+        opened = replace(_assemble(settings, options, versions, engines, store, notes), soundness=soundness)
         if (problem := opened.problem(_SOON_S)) is not None:
             raise StoreError(problem)
         return opened
@@ -197,6 +198,8 @@ def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
     names = [candidate_name(settings)]
     against = _against(settings, options)
     names += [against] if against is not None else []
+    for name in names:
+        read_seen(settings.version(name).optimised_on, settings.root)
     names += _judges(settings, options)
     if not options.offline:
         check_versions(settings, names)
@@ -222,6 +225,7 @@ def _assemble(
     versions: Mapping[str, Version],
     engines: Mapping[str, Engine],
     store: Store,
+    notes: tuple[str, ...],
 ) -> OpenRun:
     candidate, baseline, judges = _sources(settings, options, versions, engines, store)
     spending = spending_of(settings, versions, options.elapsed_s)
@@ -240,7 +244,12 @@ def _assemble(
         best_of=settings.best_of,
         changed=partial(changed_versions, tuple(versions.values()), settings.root),
         root=settings.root,
-        notes=version_notes(*(source.version for source in (candidate, baseline, *judges) if source)),
+        notes=(
+            *version_notes(
+                *(source.version for source in (candidate, baseline, *judges) if source), root=settings.root
+            ),
+            *notes,
+        ),
         lineages=_lineages(settings, (candidate, baseline), store, sampler, is_offline=options.offline),
     )
     recording = options.recording

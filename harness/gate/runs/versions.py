@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.config import Settings
+from harness.config.repository.commits import revision_note
 from harness.errors import SettingsError, UsageError
 from harness.models.engine_creation import check_version
 from harness.models.spec import engine_spec
@@ -70,12 +71,14 @@ def changed_versions(versions: Sequence[Version], root: Path) -> list[str]:
     return told
 
 
-def version_notes(*versions: Version) -> tuple[str, ...]:
-    """The sentences that a reader must know of a run's versions: which commit one is of, that two are the same, and
-    that stored answers of an endpoint may be of something that it serves no more.
+def version_notes(*versions: Version, root: Path) -> tuple[str, ...]:
+    """The sentences that a reader must know of a run's versions: which commit one is of, that two are the same, that
+    a revision is a commit and the files are not, and that stored answers of an endpoint may be of something that it
+    serves no more.
 
     Args:
         versions: the candidate first.
+        root: of the project.
     """
     candidate, *others = versions
     checkouts = [each.settings.checkout for each in versions]
@@ -86,6 +89,7 @@ def version_notes(*versions: Version) -> tuple[str, ...]:
                 f"{other.name} is the same as {candidate.name}: nothing that its answers depend on is another at that "
                 "commit, so that a version is weighed against itself"
             )
+    told += filter(None, (revision_note(each.settings, root) for each in versions))
     loose = list(dict.fromkeys(each.name for each in versions if _is_loose(each)))
     if loose:
         are = "is an endpoint" if len(loose) == 1 else "are endpoints"

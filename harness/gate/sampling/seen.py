@@ -17,6 +17,7 @@ from harness.stages.data.overlap.case_texts import QUESTIONS, texts_of
 from harness.stages.data.overlap.words import words_of
 
 _MESSAGES = "messages["
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,27 @@ def keep_unseen(
     """
     seen = {role: read_seen(cases, root) for role, cases in named.items() if cases}
     return without_seen(evaluations, seen) if seen else tuple(evaluations)
+
+
+def unmatched_notes(
+    evaluations: Sequence[Evaluation], named: Mapping[str, Sequence[str]], root: Path
+) -> tuple[str, ...]:
+    """The sentence on what `named` holds that is neither a file nor the id of a case, if it holds any: it may be
+    misspelt, and leaves nothing out.
+
+    Args:
+        evaluations: with all of their cases.
+        named: as of `keep_unseen`.
+    """
+    ids = {case.id for evaluation in evaluations for case in evaluation.cases}
+    entries = dict.fromkeys(name for cases in named.values() for name in cases)
+    lost = [name for name in entries if name not in ids and not list(_files(name, root))]
+    if not lost:
+        return ()
+    words = ", ".join(map(repr, lost[:_SHOWN])) + (f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else "")
+    one = len(lost) == 1
+    what, leaves = ("is no file and the id", "it leaves") if one else ("are no files and the ids", "they leave")
+    return (f"{words} of optimised_on {what} of no case of this run, so that {leaves} nothing out",)
 
 
 def without_seen(evaluations: Sequence[Evaluation], seen: Mapping[str, SeenCases]) -> tuple[Evaluation, ...]:

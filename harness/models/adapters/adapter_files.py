@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.config.customization import Step
 from harness.errors import SettingsError, choices
 from harness.models.files.content_hash import KNOWN, files_hash
 from harness.models.files.safetensors_file import read_safetensors
@@ -44,6 +45,15 @@ class AdapterFiles:
     def rank(self) -> int:
         """The largest rank of its matrices."""
         return max(int(self.config["r"]), *map(int, (self.config.get("rank_pattern") or {"": 1}).values()))
+
+    @property
+    def other_base(self) -> str | None:
+        """The weights that it says it was made for, by name; None where it has their digest, or says nothing.
+
+        Shapes alone don't tell these weights from others.
+        """
+        said = str(self.config.get("base_model_name_or_path") or "")
+        return None if said.startswith(TRAINED_ON) else said or None
 
     @property
     def digest(self) -> str:
@@ -120,6 +130,13 @@ def matrix_shapes(weights: Path) -> dict[str, Shape]:
     return shapes
 
 
+def told_base(step: Step) -> str | None:
+    """The weights that the adapter of a step says it was made for; None where it says none, or is not here."""
+    if step.kind != "adapter" or step.folder is None or not Path(step.folder).is_dir():
+        return None
+    return read_adapter(Path(step.folder)).other_base
+
+
 def adapter_digest(adapter: str) -> str:
     """What identifies an adapter: by its folder, or as it is known without one.
 
@@ -142,8 +159,8 @@ def check_fits(adapter: AdapterFiles, weights: Path, digest: str, name: str) -> 
     """
     said = str(adapter.config.get("base_model_name_or_path") or "")
     who = f"The adapter in {adapter.path} was made for other weights than {name}"
-    if said and not said.startswith(TRAINED_ON):
-        who += f" (for {said}, as it says)"
+    if adapter.other_base is not None:
+        who += f" (for {adapter.other_base}, as it says)"
     unplaced = adapter.unplaced
     if unplaced:
         raise SettingsError(

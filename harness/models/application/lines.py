@@ -1,6 +1,6 @@
 """A program that is asked in lines of JSON: a question on its standard input, an answer on its standard output.
 
-A line that is no JSON object is taken for something that it printed.
+A line that is no JSON object with the `id` of a question is taken for something that it printed.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from harness.errors import EngineError
+from harness.errors import EngineError, shortened
 from harness.models.processes.process import ChildProcess
 
 _SAYING = frozenset({"text", "messages", "tool_calls", "choices", "output", "answer", "error"})
-"""An object without an `id` and any of these is none that answers: such as a line of a log."""
+"""What an answer has one of."""
+_BESIDE = frozenset({"id", "context", "usage", "cost", "metadata", "reasoning", "finish_reason"})
+"""What an answer may have beside it. A line of a log has other keys."""
+_REMEDY = "Give each answer the `id` of its question: without it, nothing says which question it is to."
 UNCHANGED: Mapping[str, str] = MappingProxyType({})
 """The environment of a process that has that of this one."""
 _ENVIRONMENT = {"PYTHONUNBUFFERED": "1"}
@@ -23,7 +26,20 @@ _ENVIRONMENT = {"PYTHONUNBUFFERED": "1"}
 
 
 class LineProcess(ChildProcess):
-    """The process of a command; answers that name no `id` are those to the only question that waits."""
+    """The process of a command. What has no `id` is never an answer: of a draft and a final one, the second would be
+    taken for the answer to the next question.
+    """
+
+    _names_ids = False
+    """Whether it has answered with an id."""
+    _is_unsure = False
+    """Whether something without one may have been an answer."""
+
+    @property
+    def last_lines(self) -> str:
+        """What it printed last, and what to do where some of that may have been answers."""
+        lines = super().last_lines
+        return f"{lines}\n  {_REMEDY}" if self._is_unsure else lines
 
     async def start_asking(self, environment: Mapping[str, str] = UNCHANGED) -> None:
         """Start the command; it need not say that it is ready.
@@ -66,14 +82,26 @@ class LineProcess(ChildProcess):
             block.clear()
 
     def _take(self, message: dict[str, Any]) -> None:
-        number = message.get("id")
-        if number is None and len(self._pending) == 1 and not _SAYING.isdisjoint(message):
-            number = next(iter(self._pending))
-        future = self._pending.get(number) if isinstance(number, int) else None
+        given = message.get("id")
+        number = given if type(given) is int else None  # true is none
+        self._names_ids = self._names_ids or number is not None
+        future = None if number is None else self._pending.get(number)
         if future is None:
             self._printed(json.dumps(message))
+            if number is None and not _SAYING.isdisjoint(message):
+                self._is_unsure = True
+                self._refuse(message)
         elif not future.done():
             future.set_result({"answer": {name: value for name, value in message.items() if name != "id"}})
+
+    def _refuse(self, message: dict[str, Any]) -> None:
+        """Fail what waits at once where the first answer has no `id`, rather than at its time limit."""
+        if self._names_ids or not message.keys() <= _SAYING | _BESIDE:
+            return
+        said = f"{self._command[0]} answered without an `id`: {shortened(message)}. {_REMEDY}"
+        for future in self._pending.values():
+            if not future.done():
+                future.set_result({"error": said, "cause": "an answer without an id"})
 
 
 def _read(line: bytes) -> dict[str, Any] | None:

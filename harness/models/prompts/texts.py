@@ -44,7 +44,7 @@ def check_texts(settings: VersionSettings, root: Path) -> None:
     """
     for name, place in settings.texts_elsewhere.items():
         if place.startswith(FILE):
-            _from_file(name, place, root)
+            _from_file(settings, name, root)
     if any(place.startswith(PROMPTS) for place in settings.texts_elsewhere.values()):
         from harness.models.prompts.registered import check_prompts
 
@@ -64,7 +64,7 @@ def read_texts(settings: VersionSettings, root: Path, *, offline: bool = False) 
     elsewhere = settings.texts_elsewhere
     if not elsewhere:
         return ReadTexts(settings, {})
-    texts = {name: _from_file(name, place, root) for name, place in elsewhere.items() if place.startswith(FILE)}
+    texts = {name: _from_file(settings, name, root) for name, place in elsewhere.items() if place.startswith(FILE)}
     places, seen = dict(elsewhere), settings.optimised_on
     if len(texts) < len(elsewhere):
         from harness.models.prompts.registered import look_up_prompts
@@ -77,10 +77,14 @@ def read_texts(settings: VersionSettings, root: Path, *, offline: bool = False) 
     return ReadTexts(replace(settings, **read), places)
 
 
-def _from_file(name: str, place: str, root: Path) -> str:
+def _from_file(settings: VersionSettings, name: str, root: Path) -> str:
+    place = settings.texts_elsewhere[name]
     path = Path(place.removeprefix(FILE)).expanduser()
-    given = f"{name} = {place!r}"
-    found = find_file(path, (root,), kind="prompt", suffixes=SUFFIXES, error=SettingsError)
+    given = f"Version {settings.name!r}, {name} = {place!r}"
+    try:
+        found = find_file(path, (root,), kind="prompt", suffixes=SUFFIXES, error=SettingsError)
+    except SettingsError as error:
+        raise SettingsError(f"{given}: {error}") from None
     if found is None:
         raise SettingsError(f"{given}: there is no {root / path}.")
     try:

@@ -15,12 +15,13 @@ from typing import Any
 
 from harness.config.customization import RetrievalSettings
 from harness.errors import UsageError
-from harness.models.retrieval.lexical import LexicalIndex
+from harness.models.retrieval.lexical import LexicalIndex, check_installed
 from harness.models.retrieval.passages import Passage, read_passages
 
 RANK_CONSTANT = 60
 """Of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
 _DEPTH = 100
+_PASSAGES = "passages.jsonl"
 _FIELD = re.compile(r"\{(passages|prompt)\}")
 
 
@@ -51,6 +52,38 @@ def put(prompt: str, passages: str, question: str) -> str:
     return _FIELD.sub(lambda field: parts[field[1]], prompt)
 
 
+def check_k(settings: RetrievalSettings, n_passages: int) -> None:
+    """Refuse to find more passages than there are.
+
+    Raises:
+        UsageError: saying how many there are.
+    """
+    if settings.k > n_passages:
+        raise UsageError(f"k = {settings.k}, and {settings.passages} has {n_passages} passages; take a smaller k.")
+
+
+def n_passages(folder: Path) -> int:
+    """The number of passages in an index."""
+    return (folder / _PASSAGES).read_bytes().count(b"\n")
+
+
+def indexable(settings: RetrievalSettings, root: Path) -> list[Passage]:
+    """The passages of a file that can be indexed as the settings say.
+
+    Raises:
+        UsageError: passages, model or library are missing or broken, or `k` is too large.
+    """
+    found = read_passages(root / settings.passages)
+    check_k(settings, len(found))
+    if settings.method != "dense":
+        check_installed(settings.language)
+    if settings.method != "bm25":
+        from harness.models.embedding import check_embedder
+
+        check_embedder(settings.model, root)
+    return found
+
+
 def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
     """Write the index of a file of passages into a folder.
 
@@ -62,9 +95,7 @@ def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
     Raises:
         UsageError: passages, model or library are missing or broken.
     """
-    found = read_passages(root / settings.passages)
-    if settings.k > len(found):
-        raise UsageError(f"k = {settings.k}, and {settings.passages} has {len(found)} passages; take a smaller k.")
+    found = indexable(settings, root)
     texts = [passage.text for passage in found]
     if settings.method != "dense":
         LexicalIndex.of(texts, settings.language).save(folder / "lexical")
@@ -74,7 +105,7 @@ def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
         from harness.models.embedding import load_embedder
 
         np.save(folder / "vectors.npy", load_embedder(settings.model, root).embed_all(texts))
-    with (folder / "passages.jsonl").open("w", encoding="utf-8") as file:
+    with (folder / _PASSAGES).open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(asdict(passage), ensure_ascii=False) + "\n" for passage in found)
 
 
@@ -90,8 +121,8 @@ class Retriever:
     def __init__(self, settings: RetrievalSettings, folder: Path, root: Path) -> None:
         self.settings = settings
         self.folder = folder
-        lines = (folder / "passages.jsonl").read_text("utf-8").splitlines()
-        self.passages: tuple[Passage, ...] = tuple(Passage(**json.loads(line)) for line in lines)
+        lines = (folder / _PASSAGES).read_text("utf-8").split("\n")
+        self.passages: tuple[Passage, ...] = tuple(Passage(**json.loads(line)) for line in lines if line)
         self._root = root
         self._lexical = None
         self._vectors: Any = None

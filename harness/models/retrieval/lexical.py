@@ -81,18 +81,39 @@ class LexicalIndex:
         return self._index.get_scores(known)
 
 
+def check_installed(language: str | None) -> None:
+    """Refuse to index by words where what does is not installed.
+
+    Raises:
+        UsageError: saying what to install.
+    """
+    _library()
+    if language is not None:
+        _stemmers()
+
+
 def _library() -> Any:
     try:
         import bm25s
     except ImportError as error:
-        raise UsageError('Retrieval by words needs bm25s: pip install "steelyard[customization]"') from error
+        raise _lacking("bm25s") from error
     return bm25s
+
+
+def _stemmers() -> Any:
+    try:
+        import Stemmer
+    except ImportError as error:
+        raise _lacking("pystemmer") from error
+    return Stemmer
+
+
+def _lacking(package: str) -> UsageError:
+    return UsageError(f'Retrieval by words needs {package}: pip install "steelyard[customization]"')
 
 
 def _words(language: str | None) -> dict[str, Any]:
     """How bm25s makes words of a text."""
     if language is None:
         return {"stopwords": None, "stemmer": None}
-    import Stemmer
-
-    return {"stopwords": LANGUAGES[language], "stemmer": Stemmer.Stemmer(language)}
+    return {"stopwords": LANGUAGES[language], "stemmer": _stemmers().Stemmer(language)}

@@ -33,7 +33,7 @@ def read_passages(path: Path) -> list[Passage]:
         UsageError: no such file, no passage in it, a line that is no passage, an id that stands twice.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} can't be read: {error}. Give a JSON lines file of passages.") from None
     lines_by_id: dict[str, int] = {}

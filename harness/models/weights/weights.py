@@ -58,11 +58,15 @@ class WeightsSource:
 def check_weights(options: Mapping[str, Any], root: Path) -> None:
     """Refuse weights that are not there or can't be used, without loading any of them.
 
+    Those that are still to be built can't be looked at, and are checked by who builds them.
+
     Raises:
         SettingsError: saying what to write or install.
     """
-    source = _source(options["weights"], root)
     tokenizer_path(options, root)
+    if options["weights"].startswith(BUILT):  # weights of its own that a version is still to be trained to
+        return
+    source = _source(options["weights"], root)
     if source.is_gguf:
         _gguf_settings(source, options)
     _dropped_layers(options, source)

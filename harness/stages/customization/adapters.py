@@ -22,7 +22,7 @@ from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
-from harness.stages.training.texts import TrainingData, training_data
+from harness.stages.training.texts import TrainingData, check_answer, check_texts, is_here, training_data
 
 KIND = "adapter"
 ADAPTERS = "adapters"
@@ -42,6 +42,9 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
         UsageError: what it is made of is not there or does not fit.
     """
     assert step is not None
+    data = cast("AdapterSettings", step.settings).data
+    if data is not None and not is_here(settings, data):
+        return None
     parts = _AdapterParts(settings, version, step)
     if parts.ready is not None:
         if known_builds().is_offline:  # what it fits was checked before there were samples
@@ -55,6 +58,27 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
         return parts.with_adapter(made.path, _noted(made))
     digest = known_builds().content(ADAPTERS, made.content)
     return None if digest is None else parts.with_adapter(made.path, digest)
+
+
+def check_step(settings: Settings, step: Step) -> None:
+    """Refuse a ready adapter that can't be read, and texts that none can be trained on.
+
+    Raises:
+        UsageError: they are not there or broken, or what trains is not installed.
+    """
+    adapter = cast("AdapterSettings", step.settings)
+    where = f"{settings.table(step.version)} adapter"
+    try:
+        if adapter.folder is not None:
+            read_adapter(_ready(settings, adapter.folder))
+            return
+        if version_of("peft") is None:
+            raise UsageError(
+                'peft, which trains adapters, is not installed. Install it: pip install "steelyard[customization]"'
+            )
+        check_texts(settings, str(adapter.data), check_answer)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
 
 
 def build_version(
@@ -96,6 +120,13 @@ def _noted(made: MadeFolder) -> str:
     return digest
 
 
+def _ready(settings: Settings, name: str) -> Path:
+    folder = settings.root / name
+    if not folder.is_dir():
+        raise UsageError(f"folder = {name!r}: there is no folder {folder}.")
+    return folder.resolve()
+
+
 class _AdapterParts:
     """What an adapter is made of.
 
@@ -124,15 +155,14 @@ class _AdapterParts:
         self.is_merged = (
             self._adapter.merge or "quantized" in options or any(each.kind in _NEED_PLAIN for each in later)
         )
-        self.ready = None if self._adapter.folder is None else self._ready(settings.root / self._adapter.folder)
+        folder = self._adapter.folder
+        try:
+            self.ready = None if folder is None else _ready(settings, folder)
+        except UsageError as error:
+            raise UsageError(f"{self._where}: {error}") from error
         self._data: TrainingData | None = None
         if self.ready is None:
             self._data = training_data(settings, str(self._adapter.data), progress)
-
-    def _ready(self, folder: Path) -> Path:
-        if not folder.is_dir():
-            raise UsageError(f"{self._where} = {self._adapter.folder!r}: there is no folder {folder}.")
-        return folder.resolve()
 
     @property
     def recipe(self) -> Mapping[str, Any]:
@@ -190,10 +220,6 @@ class _AdapterParts:
             train(request, progress)
 
         try:
-            if version_of("peft") is None:
-                raise UsageError(
-                    'peft, which trains adapters, is not installed. Install it: pip install "steelyard[customization]"'
-                )
             check_modules(self._adapter.modules, weights)
             made = make(KIND, self.recipe, build, keeps_draft=True)
             _noted(made)

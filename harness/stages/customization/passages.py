@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +13,7 @@ from harness.config.customization import RetrievalSettings, Step
 from harness.config.environment import version_of
 from harness.errors import NotInLineageError, UsageError
 from harness.models.files.content_hash import file_hash
-from harness.models.retrieval.index import Retriever, build_index
+from harness.models.retrieval.index import Retriever, build_index, check_k, indexable, n_passages
 from harness.models.version import Version
 from harness.stages.build_state import BuildProgress, BuildState
 from harness.stages.building import with_step
@@ -31,7 +32,22 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     """
     assert step is not None
     made = find_made(KIND, _recipe(settings, step))
-    return None if made is None or not made.is_here else _with(version, step, made)
+    if made is None or not made.is_here:
+        return None
+    with _told_of(settings, step):
+        check_k(cast("RetrievalSettings", step.settings), n_passages(made.path))
+    return _with(version, step, made)
+
+
+def check_step(settings: Settings, step: Step) -> None:
+    """Refuse passages that can't be indexed.
+
+    Raises:
+        UsageError: a line that is no passage, too large a `k`, or what finds them is not installed.
+    """
+    _recipe(settings, step)
+    with _told_of(settings, step):
+        indexable(cast("RetrievalSettings", step.settings), settings.root)
 
 
 def build_version(
@@ -45,11 +61,19 @@ def build_version(
     assert step is not None
     progress(BuildState(version.name, "indexing", unit="passages"))
     retrieval = cast("RetrievalSettings", step.settings)
+    recipe = _recipe(settings, step)
+    with _told_of(settings, step):
+        made = make(KIND, recipe, lambda folder: build_index(retrieval, folder, settings.root))
+    return _with(version, step, made)
+
+
+@contextmanager
+def _told_of(settings: Settings, step: Step) -> Iterator[None]:
+    """Have what is wrong name the table that it is wrong in."""
     try:
-        made = make(KIND, _recipe(settings, step), lambda folder: build_index(retrieval, folder, settings.root))
+        yield
     except UsageError as error:
         raise UsageError(f"{settings.table(step.version)} retrieval: {error}") from error
-    return _with(version, step, made)
 
 
 def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:

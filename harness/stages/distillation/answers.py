@@ -32,16 +32,18 @@ def answer_sampling(distilled: DistilledSettings) -> dict[str, Any]:
     return {"max_tokens": distilled.length, **heat}
 
 
-def check_prompts(texts: Sequence[TrainingText], name: str) -> None:
-    """See that a teacher can answer each of some texts.
+def check_prompt(text: TrainingText, name: str) -> None:
+    """See that a teacher can answer a text.
+
+    Args:
+        name: of the data, as the settings have it.
 
     Raises:
-        UsageError: one is no prompt.
+        UsageError: it is no prompt.
     """
-    lacking = next((text.id for text in texts if not text.prompt), None)
-    if lacking is not None:
+    if not text.prompt:
         raise UsageError(
-            f"data = {name!r}: the text {lacking!r} has no prompt that the teacher could answer. Give each line a "
+            f"data = {name!r}: the text {text.id!r} has no prompt that the teacher could answer. Give each line a "
             '"prompt", or take method = "soft_targets", which teaches on texts.'
         )
 

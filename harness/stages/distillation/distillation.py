@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness.config.customization import DistilledSettings, Step
-from harness.errors import NotInLineageError, SettingsError
+from harness.errors import NotInLineageError, SettingsError, UsageError, choices
 from harness.models.description.description import describe_weights
 from harness.models.version import Version
 from harness.models.weights.weights import materialize
 from harness.requests.bridge import settle
+from harness.stages.build_state import BuildState
 from harness.stages.building import built
 from harness.stages.case_files import filed_cases
 from harness.stages.data.overlap.contamination import Contamination, find_contamination
 from harness.stages.data.overlap.words import words_of
 from harness.stages.distillation.answers import ANSWERS
-from harness.stages.distillation.distilling import sources_of
+from harness.stages.distillation.distilling import CONTROLS, SOFT_TARGETS, control_weights, sources_of
 from harness.stages.foundation.divergence import TextDivergence, read_positions
 from harness.stages.foundation.reference import Reference, reference_options
 from harness.stages.lineage import StageContext
@@ -61,6 +62,7 @@ class Distillation:
         made: the step that it was made by, and what it was taught on.
         options: of the weights of student, teacher and start, by these names.
         root: folder that relative paths start from.
+        find_control: gives the options of the weights of a control, by its name; trains it if need be.
 
     Attributes:
         version: the student's name.
@@ -68,14 +70,21 @@ class Distillation:
     """
 
     def __init__(
-        self, version: str, made: tuple[Step, TrainingData], options: Mapping[str, Mapping[str, Any]], root: Path
+        self,
+        version: str,
+        made: tuple[Step, TrainingData],
+        options: Mapping[str, Mapping[str, Any]],
+        root: Path,
+        find_control: Callable[[str], Mapping[str, Any]],
     ) -> None:
         step, self._data = made
         assert isinstance(step.settings, DistilledSettings)
         self.version = version
         self.teacher = step.settings.teacher
         self._folder = Path(step.folder or "")
-        self._options = options
+        self._options = dict(options)
+        self._find_control = find_control
+        self._finding = asyncio.Lock()
         self._root = root
         self._pairs: dict[str, Reference] = {}
         self._contaminations: dict[str, Contamination] = {}
@@ -95,6 +104,30 @@ class Distillation:
         """
         settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared("start", text))
         return settled
+
+    def compare_control(self, control: str, text: str) -> Coroutine[Any, Any, TextDivergence]:
+        """The same of a control, which saw the same texts in the same order and could not learn from the teacher.
+
+        It is made by the student's recipe with one change, and trained when it is first asked for, as long as the
+        student was; later runs find it again. In a `def` body the result is given directly.
+
+        Args:
+            control: "hard_labels" (the texts alone) or "shuffled" (what the teacher says, at other places).
+
+        Raises:
+            UsageError: there is no such control, or it can't be trained.
+            NotInLineageError: the student was not taught by soft targets, so that it has none.
+        """
+        settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared_control(control, text))
+        return settled
+
+    async def _compared_control(self, control: str, text: str) -> TextDivergence:
+        if control not in CONTROLS:
+            raise UsageError(choices("control", control, CONTROLS))
+        async with self._finding:
+            if control not in self._options:
+                self._options[control] = await asyncio.to_thread(self._find_control, control)
+        return await self._compared(control, text)
 
     async def _compared(self, who: str, text: str) -> TextDivergence:
         if who not in self._pairs:
@@ -138,7 +171,7 @@ class Distillation:
         path = self._folder / ANSWERS
         if not path.is_file():
             return tuple(Lesson(each.id, each.prompt, each.text) for each in read_texts(self._data))
-        rows = map(json.loads, path.read_text("utf-8").splitlines())
+        rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
         return tuple(
             Lesson(row["id"], tuple(row["prompt"]), row["answer"], row["finish_reason"] == "stop") for row in rows
         )
@@ -197,6 +230,9 @@ class SyncDistillation(Protocol):
     def compare_start(self, text: str) -> TextDivergence:
         """As `Distillation.compare_start`: how far it was before it learned."""
 
+    def compare_control(self, control: str, text: str) -> TextDivergence:
+        """As `Distillation.compare_control`: how far a control is from the teacher."""
+
     def contamination(self, cases: str | Path = "evals") -> Contamination:
         """As `Distillation.contamination`: what the lessons hold of the cases of evaluations."""
 
@@ -224,4 +260,21 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
         "teacher": teacher.engine_options,
         "start": start,
     }
-    return Distillation(version.name, (step, data), options, context.settings.root)
+    find_control = functools.partial(_control, version, step, context)
+    return Distillation(version.name, (step, data), options, context.settings.root, find_control)
+
+
+def _control(version: Version, step: Step, context: StageContext, control: str) -> Mapping[str, Any]:
+    """The options of the weights of a control; it is told what is trained for it."""
+    assert isinstance(step.settings, DistilledSettings)
+    if step.settings.method != SOFT_TARGETS:
+        raise NotInLineageError(version.name, f"control {control!r}", f"method = {SOFT_TARGETS!r}")
+
+    def progress(state: BuildState) -> None:
+        context.told(f"{state.version}: {state.phase} {state.done:,}" + (f" of {state.total:,}" if state.total else ""))
+
+    try:
+        allowed = None if context.is_offline else progress
+        return control_weights(context.settings, version.settings, step, control, allowed)
+    finally:
+        context.told("")

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.customization import METHODS, DistilledSettings, Step
 from harness.config.environment import free_threads, version_of
-from harness.errors import UsageError
+from harness.config.versions import BUILT
+from harness.errors import SettingsError, UsageError
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN
-from harness.models.version import load_version
+from harness.models.version import is_built, load_version
 from harness.models.weights.layers import layer_count
 from harness.models.weights.weights import folder_content, materialize, weights_digest
 from harness.stages.build_state import BuildProgress, unseen
-from harness.stages.building import built, with_step
-from harness.stages.distillation.answers import ANSWERS, check_prompts, write_answers
+from harness.stages.building import built, check_steps, found, with_step
+from harness.stages.distillation.answers import ANSWERS, check_prompt, write_answers
 from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
-from harness.stages.training.texts import TrainingData, read_texts, training_data
+from harness.stages.training.sequences import check_length, check_prompts_taught
+from harness.stages.training.texts import TrainingData, check_answer, check_texts, is_here, read_texts, training_data
 
 KIND = "distilled"
 SOFT_TARGETS, SEQUENCE, ON_POLICY = METHODS
@@ -33,6 +36,8 @@ _PACKAGES = ("torch", "transformers")
 _ON_POLICY_PACKAGES = (*_PACKAGES, "trl")
 _RECIPE = 1
 """Raised with anything that changes what training gives."""
+CONTROLS: Mapping[str, Mapping[str, Any]] = {"hard_labels": {"hard_weight": 1.0}, "shuffled": {"shuffled": True}}
+"""What sets a student's controls of equal tokens apart from it, which learn nothing of their teacher."""
 _CHANGED = ("drop_layers", "merged", "adapter", "quantized")
 
 
@@ -43,9 +48,31 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
         UsageError: teacher, data or student are not there.
     """
     assert step is not None
+    _refuse_circle(settings, version.name)
+    distilled = cast("DistilledSettings", step.settings)
+    if not is_built(found(settings, distilled.teacher)) or not is_here(settings, distilled.data):
+        return None
     made = find_made(KIND, _Parts(settings, version, step).recipe)
     weights = None if made is None else _weights_of(made)
     return None if made is None or weights is None else _with(version, step, made, weights)
+
+
+def check_step(settings: Settings, step: Step) -> None:
+    """Refuse texts that a student can't be taught on, and a teacher that can't be built.
+
+    Raises:
+        UsageError: they are not there or broken, or what trains is not installed.
+    """
+    distilled = cast("DistilledSettings", step.settings)
+    if not is_built(found(settings, distilled.teacher)):
+        check_steps(settings, distilled.teacher)
+    try:
+        if distilled.method == ON_POLICY and version_of("trl") is None:
+            raise UsageError('method = "on_policy" needs trl: pip install "steelyard[distillation]"')
+        by_text = check_answer if distilled.method == SOFT_TARGETS else partial(check_prompt, name=distilled.data)
+        check_texts(settings, distilled.data, by_text)
+    except UsageError as error:
+        raise UsageError(f"{settings.table(step.version)} distilled: {error}") from error
 
 
 def build_version(
@@ -62,11 +89,12 @@ def build_version(
     def build(folder: Path) -> None:
         start = materialize(parts.start_with_layers(), settings.root)
         if parts.distilled.method == ON_POLICY:
-            check_prompts(list(read_texts(parts.data)), parts.data.name)
+            for text in read_texts(parts.data):
+                check_prompt(text, parts.data.name)
         request = TrainingRequest(
             version=version.name,
             settings=parts.distilled,
-            data=parts.answers(folder, progress) if parts.distilled.method == SEQUENCE else parts.data,
+            data=parts.answers(folder, start, progress) if parts.distilled.method == SEQUENCE else parts.data,
             start=start,
             teacher=None
             if parts.distilled.method == SEQUENCE
@@ -97,8 +125,6 @@ class _Parts:
         self.distilled = cast("DistilledSettings", step.settings)
         self.where = f"{settings.table(step.version)} distilled"
         name = self.distilled.teacher
-        if name == version.name:
-            raise UsageError(f"{self.where}: {name} can't be its own teacher.")
         self.teacher = built(settings, name, progress=progress)
         if self.distilled.method != SEQUENCE and "weights" not in self.teacher.engine_options:
             raise UsageError(
@@ -112,14 +138,22 @@ class _Parts:
             )
         self.data = training_data(settings, self.distilled.data, progress)
 
-    def answers(self, folder: Path, progress: BuildProgress) -> TrainingData:
+    def answers(self, folder: Path, start: Path, progress: BuildProgress) -> TrainingData:
         """The teacher's answers to the prompts, in the folder of the student.
 
+        Args:
+            start: the weights that learn from them.
+
         Raises:
-            UsageError: a text is no prompt, or the teacher can't be asked.
+            UsageError: a text is no prompt, or too long to be learned from, or the teacher can't be asked.
         """
+        from transformers import AutoTokenizer
+
         texts = list(read_texts(self.data))
-        check_prompts(texts, self.data.name)
+        for text in texts:
+            check_prompt(text, self.data.name)
+        check_length(self.distilled.length, start)
+        check_prompts_taught(texts, AutoTokenizer.from_pretrained(str(start)), self.distilled.length)
         path = folder / ANSWERS
         teacher = load_version(self.teacher, self.settings.root)
         write_answers(self.settings, teacher, self.distilled, texts, path, (self.version.name, progress))
@@ -159,7 +193,7 @@ class _Parts:
         if self.distilled.layers is not None:
             plain = plain_options(self.teacher.engine_options)
             return {name: value for name, value in plain.items() if name != "quantized"}
-        if str(self.version.engine_options.get("weights", "")).startswith("built:"):
+        if str(self.version.engine_options.get("weights", "")).startswith(BUILT):
             raise UsageError(
                 f"{self.where} needs student = {{ layers = … }}, of the teacher's, or {{ weights = … }}: the version "
                 "has no base whose weights it could start from."
@@ -181,6 +215,28 @@ class _Parts:
         return {"weights": str(source), "drop_layers": [layer for layer in range(count) if layer not in kept]}
 
 
+def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) -> None:
+    """Refuse versions of which each is taught by the next.
+
+    Args:
+        taught: those from which a chain of teachers came to this one.
+
+    Raises:
+        UsageError: naming them.
+    """
+    if name in taught:
+        circle = [*taught[taught.index(name) :], name]
+        if len(circle) == 2:
+            raise UsageError(f"{settings.table(name)} distilled: {name} can't be its own teacher.")
+        raise UsageError(
+            f"{settings.table(name)} distilled: each of these is taught by the next, so that none can be built first: "
+            f"{' -> '.join(circle)}. Give one of them another teacher."
+        )
+    for step in settings.version(name).steps:
+        if isinstance(step.settings, DistilledSettings):
+            _refuse_circle(settings, step.settings.teacher, (*taught, name))
+
+
 def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tuple[dict[str, Any], TrainingData]:
     """What a student was made of: the options of the weights that it started from, and the data.
 
@@ -190,10 +246,43 @@ def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tupl
     Raises:
         UsageError: they are not there.
     """
-    base = settings.version(step.version).base
-    own = version if base is None else replace(built(settings, base, offline=True), name=version.name)
-    parts = _Parts(settings, own, step)
+    parts = _Parts(settings, _before(settings, version, step), step)
     return parts.start_with_layers(), parts.data
+
+
+def control_weights(
+    settings: Settings, version: VersionSettings, step: Step, control: str, progress: BuildProgress | None
+) -> dict[str, Any]:
+    """The options of the weights of a control of a student: made by the same step with one change, now if it never was.
+
+    Args:
+        step: of the version, by which the student was made; of soft targets.
+        control: one of `CONTROLS`.
+        progress: is told how far the training is; None where nothing may be trained.
+
+    Raises:
+        SettingsError: it is not trained yet, and may not be.
+        UsageError: what it is made of is not there.
+    """
+    settled = cast("DistilledSettings", step.settings)
+    changed = replace(step, settings=replace(settled, **CONTROLS[control]), folder=None, content=None)
+    own = replace(_before(settings, version, step), name=f"{version.name}, {control}")
+    found = find_version(settings, own, changed)
+    if found is None and progress is None:
+        raise SettingsError(
+            f"The control {control!r} of {version.name} is not trained here, and --offline trains nothing. A run "
+            "without it does."
+        )
+    if found is None:
+        assert progress is not None
+        found = build_version(settings, own, changed, progress)
+    return {"weights": found.engine_options["weights"]}
+
+
+def _before(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings:
+    """A version as it was before it was distilled."""
+    base = settings.version(step.version).base
+    return version if base is None else replace(built(settings, base, offline=True), name=version.name)
 
 
 def _bare(options: Mapping[str, Any]) -> dict[str, Any]:

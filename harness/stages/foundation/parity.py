@@ -35,7 +35,7 @@ def read_texts(path: Path) -> list[str]:
     if path.suffix != ".jsonl":
         texts = [paragraph.strip() for paragraph in content.split("\n\n") if paragraph.strip()]
     else:
-        texts = [_text(line, number, path) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
+        texts = [_text(line, number, path) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
     if not texts:
         raise CaseError(f"{path} holds no text.")
     return texts

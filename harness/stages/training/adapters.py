@@ -9,7 +9,7 @@ from typing import Any, cast
 from harness.config.customization import AdapterSettings
 from harness.models.adapters.adapter_files import CONFIG, TRAINED_ON
 from harness.stages.training.request import TrainingRequest
-from harness.stages.training.sequences import drawn, make_sequences
+from harness.stages.training.sequences import check_length, drawn, make_sequences
 from harness.stages.training.telling import Told
 from harness.stages.training.texts import read_texts
 from harness.stages.training.trainers import remove_checkpoints, run_trainer
@@ -21,11 +21,12 @@ def train_adapter(request: TrainingRequest, told: Told) -> None:
     """Train an adapter, and leave it in the folder of the request as peft saves it.
 
     Raises:
-        UsageError: the texts can't be learned from.
+        UsageError: the texts can't be learned from, or are longer than what the weights take.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     settings = cast("AdapterSettings", request.settings)
+    check_length(settings.length, request.start)
     tokenizer = AutoTokenizer.from_pretrained(str(request.start))
     told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
     sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)

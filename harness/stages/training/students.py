@@ -10,7 +10,14 @@ from harness.config.customization import DistilledSettings
 from harness.errors import UsageError
 from harness.models.saving import save_like
 from harness.stages.training.request import TrainingRequest
-from harness.stages.training.sequences import IGNORED, TokenSequence, drawn, make_sequences
+from harness.stages.training.sequences import (
+    IGNORED,
+    TokenSequence,
+    check_length,
+    check_prompts_answered,
+    drawn,
+    make_sequences,
+)
 from harness.stages.training.soft_targets import distillation_loss
 from harness.stages.training.teacher_cache import TeacherCache
 from harness.stages.training.telling import Told, checkpoint_of
@@ -23,7 +30,7 @@ def train_student(request: TrainingRequest, told: Told) -> None:
     """Train a student on what its teacher foretells, or on texts alone: the teacher's own, or all loss being hard.
 
     Raises:
-        UsageError: the vocabularies differ, or the texts can't be learned from.
+        UsageError: the vocabularies differ, or the texts can't be learned from, or are longer than what weights take.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -32,6 +39,7 @@ def train_student(request: TrainingRequest, told: Told) -> None:
     if is_soft:
         assert request.teacher is not None
         check_vocabularies(request.teacher, request.start)
+    check_length(settings.length, request.start, *([request.teacher] if is_soft and request.teacher else ()))
     tokenizer = AutoTokenizer.from_pretrained(str(request.start))
     told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
     sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
@@ -115,7 +123,7 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
     Language Models).
 
     Raises:
-        UsageError: trl is missing, the vocabularies differ, or a text is no prompt.
+        UsageError: trl is missing, the vocabularies differ, or a prompt and an answer are more than the weights take.
     """
     try:
         from trl import DistillationConfig, DistillationTrainer
@@ -128,7 +136,9 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
     assert request.teacher is not None
     check_vocabularies(request.teacher, request.start)
     told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
-    prompts = [{"prompt": list(text.prompt)} for text in read_texts(request.data)]
+    texts = list(read_texts(request.data))
+    tokenizer = AutoTokenizer.from_pretrained(str(request.start))
+    check_prompts_answered(texts, tokenizer, settings.length, request.start, request.teacher)
     heat: dict[str, Any] = {} if settings.temperature is None else {"temperature": settings.temperature}
     arguments = DistillationConfig(
         **common_arguments(request),
@@ -145,8 +155,8 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
         model=student,
         teacher_model=teacher,
         args=arguments,
-        train_dataset=Dataset.from_list(prompts),
-        processing_class=AutoTokenizer.from_pretrained(str(request.start)),
+        train_dataset=Dataset.from_list([{"prompt": list(text.prompt)} for text in texts]),
+        processing_class=tokenizer,
         callbacks=[telling(told, settings.steps, lambda _: settings.batch * settings.length)],
     )
     trainer.train(resume_from_checkpoint=checkpoint_of(request.folder))

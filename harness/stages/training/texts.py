@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -12,9 +12,10 @@ from harness.config import Settings
 from harness.errors import UsageError
 from harness.models.corpus.spec import CONTENT, FOLDER
 from harness.models.files.content_hash import file_hash
+from harness.models.version import is_built
 from harness.records import Messages
 from harness.stages.build_state import BuildProgress, unseen
-from harness.stages.building import built
+from harness.stages.building import built, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,19 @@ class TrainingText:
         text: a document, or the answer to the prompt; "" for a prompt whose answer somebody else gives.
         prompt: the messages that the text answers, and that carry no loss; () for a document.
         learns_all: whether the answers among these messages are learned, too.
+        line: of which file it is, in words; "" for a document of a corpus.
     """
 
     id: str
     text: str
     prompt: Messages = ()
     learns_all: bool = False
+    line: str = field(default="", compare=False)
+
+    @property
+    def called(self) -> str:
+        """What messages call it: its line, or its id."""
+        return self.line or f"The text {self.id!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +78,50 @@ def training_data(settings: Settings, name: str, progress: BuildProgress = unsee
     return TrainingData(name, path, file_hash(path), is_corpus=False)
 
 
+def is_here(settings: Settings, name: str) -> bool:
+    """Tell whether what `data` names can be read now: a file, or a corpus that is built."""
+    return name not in settings.corpora or is_built(found(settings, name))
+
+
+def check_texts(settings: Settings, name: str, check: Callable[[TrainingText], None]) -> None:
+    """Refuse a file of texts before anything is built; a corpus is checked when it is.
+
+    Args:
+        name: as the setting `data` has it.
+        check: refuses a text that can't be learned from.
+
+    Raises:
+        UsageError: it can't be read, or has such a text.
+    """
+    if name not in settings.corpora:
+        for text in read_texts(training_data(settings, name)):
+            check(text)
+
+
+def check_answer(text: TrainingText) -> None:
+    """Refuse a prompt that has no answer to learn from.
+
+    Raises:
+        UsageError: saying what gives it one.
+    """
+    if text.prompt and not text.text:
+        raise UsageError(
+            f'The text {text.id!r} has a prompt and no answer to learn from. Give it an "answer"; a student may also '
+            'be taught by its teacher\'s: distilled with method = "sequence".'
+        )
+
+
 def read_texts(data: TrainingData) -> Iterator[TrainingText]:
     """The texts, in the order of the data.
 
     Raises:
         UsageError: a line that is no text, or there is none at all.
     """
-    found = False
+    has_any = False
     for text in _of_corpus(data) if data.is_corpus else _of_file(data.path):
-        found = True
+        has_any = True
         yield text
-    if not found:
+    if not has_any:
         raise UsageError(f"data = {data.name!r} holds no text, so there is nothing to learn from.")
 
 
@@ -93,7 +134,7 @@ def _of_corpus(data: TrainingData) -> Iterator[TrainingText]:
 
 def _of_file(path: Path) -> Iterator[TrainingText]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} can't be read: {error}.") from None
     for number, line in enumerate(lines, 1):
@@ -110,15 +151,16 @@ def _of_line(line: str, number: int, where: str) -> TrainingText:
         raise UsageError(f'{where} is no object; write {{"prompt": "…", "answer": "…"}}.')
     name = str(values.get("id", number))
     if isinstance(values.get("text"), str) and "prompt" not in values:
-        return TrainingText(name, values["text"])
+        return TrainingText(name, values["text"], line=where)
     prompt, answer = values.get("prompt"), values.get("answer", "")
     if isinstance(prompt, str) and prompt.strip() and isinstance(answer, str):
-        return TrainingText(name, answer, ({"role": "user", "content": prompt},))
+        return TrainingText(name, answer, ({"role": "user", "content": prompt},), line=where)
     if _are_messages(prompt) and isinstance(answer, str):
-        return TrainingText(name, answer, tuple(prompt))
+        return TrainingText(name, answer, tuple(prompt), line=where)
     messages = values.get("messages")
     if _are_messages(messages) and len(messages) > 1 and messages[-1].get("role") == "assistant":
-        return TrainingText(name, str(messages[-1].get("content", "")), tuple(messages[:-1]), learns_all=True)
+        answer = str(messages[-1].get("content", ""))
+        return TrainingText(name, answer, tuple(messages[:-1]), learns_all=True, line=where)
     raise UsageError(
         f'{where} has no prompt; write {{"prompt": "…", "answer": "…"}}, the prompt a text or a list of messages, '
         '{"messages": […]}, the last one of the assistant, or {"text": "…"}.'

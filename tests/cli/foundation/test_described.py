@@ -86,6 +86,28 @@ def test_a_file_that_is_there_is_told_by_its_whole_path(
         asked_version(settings, "x.gguf")
 
 
+def test_of_a_student_that_is_not_built_the_lineage_is_told(settings: Settings) -> None:
+    path = settings.root / "steelyard.toml"
+    more = """
+[models.soft]
+engine = "transformers"
+distilled = { teacher = "tiny", data = "d.jsonl", student = { layers = 2 } }
+[models.soft-int8]
+base = "soft"
+quantized = "int8"
+"""
+    path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
+    (settings.root / "d.jsonl").write_text('{"text": "one"}\n', encoding="utf-8")
+    told = traced_version(load_settings(settings.root), "soft-int8")
+    assert told is not None
+    assert told.fingerprint is None
+    assert [(step.made, step.of) for step in told.lineage] == [
+        ("soft, distilled", ("teacher tiny", "data d.jsonl")),
+        ("soft", ("soft, distilled",)),
+        ("soft-int8", ("soft",)),
+    ]
+
+
 def test_of_a_version_without_weights_the_lineage_is_told(settings: Settings) -> None:
     path = settings.root / "steelyard.toml"
     more = """

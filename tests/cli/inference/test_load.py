@@ -62,6 +62,17 @@ def test_the_json_has_its_keys_and_a_valid_run_exits_with_0(run: Run) -> None:
     assert any("p99 (299)" in note for note in document["notes"])
 
 
+def test_what_a_version_is_made_of_is_built_first(run: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("bm25s")
+    monkeypatch.setenv("STEELYARD_CACHE", str(project / "cache"))
+    (project / "p.jsonl").write_text('{"id": "hours", "text": "Open from nine to six."}\n', encoding="utf-8")
+    desk = '[models.desk]\nbase = "served"\nretrieval = { passages = "p.jsonl", k = 1 }\n'
+    (project / "steelyard.toml").write_text((project / "steelyard.toml").read_text("utf-8") + desk, encoding="utf-8")
+    assert json.loads(run("models", "desk", "--json").stdout)[0]["state"] == "to be built"
+    run("load", "desk", "--rate", "60", "--requests", "4", *NOISY, "--json")
+    assert json.loads(run("models", "desk", "--json").stdout)[0]["built"]
+
+
 @pytest.mark.usefixtures("project")
 def test_people_are_shown_a_table_that_fits(run: Run) -> None:
     done = run("load", "served", "--concurrency", "4", "--requests", "60", "--objective", "ttft=1,itl=1", *NOISY)

@@ -97,6 +97,19 @@ def test_a_case_that_belongs_to_no_slice_is_named(given: tuple[Any, ...], told: 
     assert told in str(refused.value)
 
 
+@pytest.mark.parametrize("topics", [(1, "1", 2, 2), ("True", "a", "a", True), (2, 2, 1.5, "1.5")])
+def test_values_that_are_equal_only_as_texts_are_refused(topics: tuple[Any, ...]) -> None:
+    with pytest.raises(CaseError, match=r"some cases have .* and both would be one slice of that name"):
+        check_slices(SlicePlan(("topic",), 0.05), cases(*topics), where="t")
+
+
+def test_values_of_crossed_fields_hold_no_sign_that_would_join_two_slices() -> None:
+    known = cases("x*y", "x", "n", "n", language=["z", "y*z", "m", "m"])
+    check_slices(SlicePlan(("topic",), 0.05), known, where="t")
+    with pytest.raises(CaseError, match=r"slices='topic' is crossed .* in case 'c0' it is 'x\*y': .* without the sign"):
+        check_slices(SlicePlan(("topic*language",), 0.05), known, where="t")
+
+
 def test_a_field_that_cases_lack_is_told_with_those_that_they_have() -> None:
     with pytest.raises(
         CaseError, match=r"slices='language', but 2 of 2 cases have no value .* Fields of 'c0': id, topic"

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+import json
+from pathlib import Path
+
 import pytest
 
-from harness.errors import SettingsError
-from harness.gate.runs.opening import check_judges
+from harness.errors import CaseError, SettingsError
+from harness.gate.runs.opening import RunOptions, check_judges, check_run, open_run
 from harness.models.engine import Capability
+from tests.config.settings_files import load
+from tests.models.conftest import write_tiny_llama
 from tests.requests.engines import NotingEngine
+from tests.stages.distillation.conftest import STUDENT
 
 
 def test_a_judge_whose_engine_can_be_held_to_no_form_is_refused() -> None:
@@ -20,3 +27,27 @@ def test_a_judge_whose_engine_can_be_held_to_no_form_is_refused() -> None:
 
 def test_offline_there_is_no_engine_to_ask() -> None:
     check_judges(("small",), {})
+
+
+@pytest.mark.slow
+def test_a_run_builds_a_student_that_has_no_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    write_tiny_llama(tmp_path / "teacher")
+    line = json.dumps({"text": "The ships left harbour. " * 9}) + "\n"
+    (tmp_path / "texts.jsonl").write_text(line * 4, encoding="utf-8")
+    opened = open_run(load(tmp_path, 'candidate = "student"\nstore = "store.db"\n' + STUDENT), RunOptions())
+    try:
+        version = opened.run.candidate.version
+        weights = Path(version.settings.engine_options["weights"])
+        assert json.loads((weights / "config.json").read_text("utf-8"))["num_hidden_layers"] == 2
+    finally:
+        asyncio.run(opened.close())
+
+
+def test_cases_that_can_not_be_read_are_told_before_anything_is_built(tmp_path: Path) -> None:
+    text = 'candidate = "student"\n' + STUDENT.replace(
+        "[models.student.d", 'optimised_on = "sen.jsonl"\n[models.student.d'
+    )
+    with pytest.raises(CaseError, match=r"There is no case file 'sen\.jsonl'"):
+        check_run(load(tmp_path, text), RunOptions())

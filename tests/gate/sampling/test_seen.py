@@ -12,7 +12,7 @@ from harness.config import Settings
 from harness.errors import CaseError
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.evaluations.resemblance import find_copies
-from harness.gate.sampling.seen import SeenCases, read_seen, without_seen
+from harness.gate.sampling.seen import SeenCases, read_seen, unmatched_notes, without_seen
 from harness.records import Case
 
 QUESTIONS = ("Which river is in Rome?", "Which river is in Ulm?", "which river is in Rome", "Which river is in Bonn?")
@@ -37,6 +37,17 @@ def test_a_file_names_cases_by_id_and_by_what_they_ask(tmp_path: Path) -> None:
     assert known.has(Case({"id": "x", "messages": [{"role": "user", "content": "Which river is in Ulm?"}]}))
     assert not known.has(Case({"id": "x", "prompt": "What is this?", "expected": "Danube"}))
     assert not known.has(Case({"id": "x", "prompt": ""}))
+
+
+def test_what_is_no_file_and_the_id_of_no_case_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "seen.jsonl").write_text('{"id": "c9"}')
+    assert unmatched_notes([evaluation()], {"candidate": ["seen.jsonl", "c1"], "baseline": []}, tmp_path) == ()
+    (one,) = unmatched_notes([evaluation()], {"candidate": ["seen_jsonl", "c1"]}, tmp_path)
+    assert one.startswith("'seen_jsonl' of optimised_on is no file and the id of no case")
+    (more,) = unmatched_notes([evaluation()], {"candidate": [f"d{i}" for i in range(7)], "baseline": ["d0"]}, tmp_path)
+    assert more.startswith(
+        "'d0', 'd1', 'd2', 'd3', 'd4' and 2 more of optimised_on are no files and the ids of no case"
+    )
 
 
 def test_a_folder_names_the_cases_of_all_its_files(tmp_path: Path) -> None:

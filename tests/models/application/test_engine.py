@@ -191,7 +191,7 @@ for line in sys.stdin:
     if asked["prompt"] == "bad": reply = {"error": "no such order"}
     elif asked["prompt"] == "odd": reply = {"text": "", "contxt": 1}
     else: reply = {"text": (asked["prompt"] or "several") + str(asked.get("sampling", "")), "cost": 0.5}
-    print(json.dumps(reply))
+    print(json.dumps({"id": asked["id"], **reply}))
 """
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import EngineError, UnreachableError
-from harness.models.application.engine import command_engine
+from harness.models.application.engine import ApplicationEngine, command_engine
 from tests.models.application.asking import answer, ask, chat, program
 
 pytestmark = pytest.mark.whole
@@ -31,8 +31,55 @@ def test_answers_come_in_any_order(tmp_path: Path) -> None:
 
 
 def test_a_long_line_is_read_whole_and_the_last_one_needs_no_end(tmp_path: Path) -> None:
-    code = "import json, sys\nsys.stdin.readline()\nsys.stdout.write(json.dumps({'text': 'x' * 5_000_000}))"
+    code = "import json, sys\nsys.stdin.readline()\nsys.stdout.write(json.dumps({'id': 0, 'text': 'x' * 5_000_000}))"
     assert len(answer(program(tmp_path, code), "Hi").text) == 5_000_000
+
+
+DRAFTS = """
+import json, sys
+for line in sys.stdin:
+    one = json.loads(line)
+    print(json.dumps({"text": "draft for " + one["prompt"]}))
+    print(json.dumps({**ID, "text": "final for " + one["prompt"]}), flush=True)
+"""
+
+
+def one_by_one(engine: ApplicationEngine, *texts: str) -> list[Any]:
+    """What comes of questions, each asked when the one before has its answer."""
+
+    async def run() -> list[Any]:
+        await engine.start()
+        try:
+            return [(await asyncio.gather(engine.sample(chat(text), [0]), return_exceptions=True))[0] for text in texts]
+        finally:
+            await engine.close()
+
+    return asyncio.run(run())
+
+
+def test_of_two_answers_without_an_id_none_is_taken_for_that_to_another_question(tmp_path: Path) -> None:
+    began = time.monotonic()
+    found = one_by_one(program(tmp_path, DRAFTS.replace("**ID, ", "")), "a", "b", "c")
+    assert [type(each) for each in found] == [EngineError] * 3
+    assert "answered without an `id`: {'text': 'draft for a'}. Give each answer the `id` of its question" in str(
+        found[0]
+    )
+    assert {each.cause for each in found} == {"an answer without an id"}
+    assert time.monotonic() - began < 5
+
+
+def test_once_it_names_questions_what_has_no_id_is_printed(tmp_path: Path) -> None:
+    engine = program(tmp_path, DRAFTS.replace("**ID", '"id": one["id"]'))
+    first, *others = one_by_one(engine, "a", "b", "c")
+    assert "answered without an `id`" in str(first)
+    assert [each[0].text for each in others] == ["final for b", "final for c"]
+
+
+@pytest.mark.parametrize("line", ['{"output": "x", "level": "info"}', '{"id": "0", "text": "yes", "level": "info"}'])
+def test_a_question_that_stays_unanswered_is_told_of_lines_without_an_id(tmp_path: Path, line: str) -> None:
+    code = f"import sys, time\nsys.stdin.readline()\nprint('{line}', flush=True)\ntime.sleep(99)"
+    with pytest.raises(EngineError, match=r"(?s)did not answer within 0.4 s.*info.*\n  Give each answer the"):
+        answer(program(tmp_path, code, timeout_s=0.4), "Hi")
 
 
 def test_what_is_no_answer_is_taken_for_printed_and_shown_when_it_ends(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def test_what_a_text_can_not_be_is_said(tmp_path: Path, content: str, setting: s
 
 def test_a_file_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
     (tmp_path / "system.md").write_text("You are terse.")
-    assert refused(tmp_path, system="file:sytem.md").startswith("There is no prompt 'sytem.md'.")
+    told = "Version 'it', system = 'file:sytem.md': There is no prompt 'sytem.md'."
+    assert refused(tmp_path, system="file:sytem.md").startswith(told)
     assert "system.md" in refused(tmp_path, system="file:sytem.md")
     (tmp_path / "latin.md").write_bytes(b"\xe9")
     assert "is not UTF-8" in refused(tmp_path, system="file:latin.md")

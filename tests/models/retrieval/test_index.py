@@ -94,6 +94,13 @@ def test_an_index_is_the_same_in_every_process_and_after_a_reload(tmp_path: Path
     assert len(set(digests)) == 1
 
 
+def test_a_passage_may_hold_the_line_ends_of_other_alphabets(tmp_path: Path) -> None:
+    texts = {"law": "Article\u2028one, section\u0085two.", "pets": "Dogs wait outside."}
+    retriever = index_of(tmp_path, texts, k=1)
+    assert {passage.id: passage.text for passage in retriever.passages} == texts
+    assert found(retriever, "section two") == ["law"]
+
+
 def test_a_question_is_put_with_passages_that_were_changed(tmp_path: Path) -> None:
     retriever = index_of(tmp_path, TEXTS, k=1, prompt="{passages}\n{prompt}")
     (pets,) = retriever.search("dogs")

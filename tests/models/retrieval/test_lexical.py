@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,10 @@ def test_words_that_no_text_has_score_nothing() -> None:
 def test_texts_without_a_word_are_refused() -> None:
     with pytest.raises(UsageError, match="No passage has a word"):
         LexicalIndex.of(["the", "of"], "english")
+
+
+@pytest.mark.parametrize(("module", "package"), [("bm25s", "bm25s"), ("Stemmer", "pystemmer")])
+def test_what_is_not_installed_is_named(module: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UsageError, match=rf'needs {package}: pip install "steelyard\[customization\]"'):
+        LexicalIndex.of(["red", "blue"], "english")

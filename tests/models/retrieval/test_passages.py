@@ -14,6 +14,8 @@ def test_a_line_is_a_passage(tmp_path: Path) -> None:
     path = tmp_path / "passages.jsonl"
     path.write_text('{"id": 7, "text": "Open at nine.", "page": 3}\n\n{"id": "b", "text": "Closed."}\n', "utf-8")
     assert read_passages(path) == [Passage("7", "Open at nine.", {"page": 3}), Passage("b", "Closed.")]
+    path.write_text('{"id": "a", "text": "one\u2028two\u0085three"}\r\n{"id": "b", "text": "four"}\r\n', "utf-8")
+    assert [passage.text for passage in read_passages(path)] == ["one\u2028two\u0085three", "four"]
 
 
 @pytest.mark.parametrize(

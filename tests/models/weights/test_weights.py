@@ -137,6 +137,13 @@ def test_the_hash_of_a_settled_file_is_remembered(own: Path, tmp_path: Path, cac
     assert digest == weights_digest(package, tmp_path)
 
 
+def test_weights_that_are_still_to_be_trained_are_no_fault(tmp_path: Path) -> None:
+    """Of a student that starts from the teacher's layers: a gate, and `steelyard build`, check before they build."""
+    check_weights({"weights": "built:student"}, tmp_path)
+    with pytest.raises(SettingsError, match="student is not built here"):
+        materialize({"weights": "built:student"}, tmp_path)
+
+
 def test_digest_and_check_import_no_heavy_library(tiny_llama: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"

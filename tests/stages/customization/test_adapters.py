@@ -136,7 +136,7 @@ def test_what_can_not_be_trained_is_said_first(settings: Settings, project: Path
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ('adapter = "none"', r"adapter = 'none': there is no folder"),
+        ('adapter = "none"', r"adapter: folder = 'none': there is no folder"),
         ('adapter = "weights"', r"There is no .*adapter_config\.json"),
         ('adapter = "adapter"\ndrop_layers = 1', "made for other weights than .* which they have not"),
         ('adapter = "adapter"\nengine = "scripted"\ndefault = "A"', "puts no adapter on weights"),

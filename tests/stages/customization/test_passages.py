@@ -84,3 +84,11 @@ def test_passages_that_are_missing_or_broken_are_named_with_the_table(settings: 
     path.unlink()
     with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: there is no .*p\.jsonl"):
         built(settings, "rag")
+
+
+def test_more_passages_than_there_are_can_not_be_found(settings: Settings) -> None:
+    built(settings, "rag")
+    text = TEXT.replace("k = 2", "k = 3")
+    for more in (text, text.replace('base = "rag"', 'base = "plain"').replace("k = 3", 'k = 3, language = "german"')):
+        with pytest.raises(UsageError, match=r"\[models\.more\] retrieval: k = 3, and p\.jsonl has 2 passages; take a"):
+            built(load(settings.root, more), "more")

@@ -11,7 +11,7 @@ from harness.config.customization import DistilledSettings
 from harness.errors import SettingsError, UsageError
 from harness.models.version import load_version
 from harness.stages.build_state import BuildState
-from harness.stages.distillation.answers import answer_sampling, check_prompts, write_answers
+from harness.stages.distillation.answers import answer_sampling, check_prompt, write_answers
 from harness.stages.training.texts import TrainingText
 from tests.config.settings_files import load
 
@@ -75,7 +75,7 @@ def test_an_answer_is_no_longer_than_a_sequence_and_as_warm_as_the_settings_say(
 
 def test_a_text_that_is_no_prompt_is_refused() -> None:
     with pytest.raises(UsageError, match=r"'d\.jsonl': the text 'b' has no prompt .* method = \"soft_targets\""):
-        check_prompts([prompt("a", "Ready?"), TrainingText("b", "A text.")], "d.jsonl")
+        check_prompt(TrainingText("b", "A text."), "d.jsonl")
 
 
 def test_settings_of_soft_targets_are_refused_with_another_method(tmp_path: Path) -> None:

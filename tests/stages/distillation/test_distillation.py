@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.config import Settings
+from harness.config.customization import DistilledSettings
 from harness.errors import NotInLineageError, SettingsError, UsageError
 from harness.models.version import load_version
 from harness.stages.building import built
@@ -48,6 +50,17 @@ def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: S
         + json.dumps({"id": "b", "prompt": "Which of the many boats in the bay came home before the storm broke out?"}),
         "utf-8",
     )
+    with pytest.raises(UsageError, match=r"No control named 'shufled'.*Did you mean 'shuffled'"):
+        asyncio.run(found.compare_control("shufled", "The ships left."))
+    offline = load_distillation(version, StageContext(settings, is_offline=True))
+    with pytest.raises(SettingsError, match="control 'shuffled' of student is not trained here, and --offline"):
+        asyncio.run(offline.compare_control("shuffled", "The ships left."))
+    (step,) = version.settings.steps
+    assert isinstance(step.settings, DistilledSettings)
+    by_answers = replace(step, settings=replace(step.settings, method="sequence"))
+    other = replace(version, settings=replace(version.settings, steps=(by_answers,)))
+    with pytest.raises(NotInLineageError, match="student has no control 'hard_labels'"):
+        asyncio.run(load_distillation(other, StageContext(settings)).compare_control("hard_labels", "Ships."))
     leaks = found.contamination("cases.jsonl")
     assert (leaks["a"].is_contaminated, leaks["b"].is_contaminated) == (True, False)
 

@@ -118,7 +118,7 @@ def test_training_that_is_killed_goes_on_and_comes_to_the_same(settings: Setting
         (('data = "texts.jsonl"', 'data = "none.jsonl"'), r"neither a corpus .* nor a file: there is no .*none\.jsonl"),
         (('teacher = "teacher"', 'teacher = "student"'), "can't be its own teacher"),
         (('teacher = "teacher"', 'teacher = "techer"'), "Did you mean 'teacher'"),
-        (("length = 24", "length = 9000"), "have fewer than 9000 tokens together"),
+        (("length = 24", "length = 9000"), "length = 9000, and the weights take 512 tokens at most"),
     ],
 )
 def test_what_can_not_be_trained_is_said_first(

@@ -10,9 +10,9 @@ from harness.stages.foundation.parity import read_texts
 
 def test_texts_are_lines_of_jsonl_or_paragraphs(tmp_path: Path) -> None:
     lines, paragraphs = tmp_path / "texts.jsonl", tmp_path / "texts.md"
-    lines.write_text('{"text": "One."}\n\n{"text": "Two.", "id": 2}\n', encoding="utf-8")
+    lines.write_text('{"text": "One."}\n\n{"text": "Two\u2028\u0085.", "id": 2}\n', encoding="utf-8")
     paragraphs.write_text("One\nline.\n\n\nTwo.\n", encoding="utf-8")
-    assert read_texts(lines) == ["One.", "Two."]
+    assert read_texts(lines) == ["One.", "Two\u2028\u0085."]
     assert read_texts(paragraphs) == ["One\nline.", "Two."]
 
 

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.config.customization import AdapterSettings
 from harness.errors import UsageError
-from harness.stages.training.sequences import IGNORED, TokenSequence, drawn, make_sequences
+from harness.stages.building import built
+from harness.stages.training.adapters import train_adapter
+from harness.stages.training.sequences import (
+    IGNORED,
+    TokenSequence,
+    check_prompts_answered,
+    check_prompts_taught,
+    drawn,
+    make_sequences,
+    window_of,
+)
+from harness.stages.training.students import train_on_policy, train_student
 from harness.stages.training.texts import TrainingText
+from tests.config.settings_files import load
+from tests.models.conftest import write_tiny_llama
+from tests.stages.training.requests import request_of
 
 transformers = pytest.importorskip("transformers")
+WINDOW = 512
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +79,7 @@ def test_an_answer_beyond_the_length_is_cut(tokenizer: Any) -> None:
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ([asked("A long prompt", "Yes.")], r"The prompt of 'a' has \d+ tokens, and a sequence has 12"),
+        ([asked("A long prompt", "Yes.")], r"The text 'a': the prompt has \d+ tokens, and a sequence has 12"),
         ([asked("?", "")], "The text 'a' has a prompt and no answer"),
         ([TrainingText("a", "abc")], "The 1 documents have fewer than 12 tokens together"),
     ],
@@ -74,3 +94,89 @@ def test_every_sequence_is_drawn_before_any_comes_again() -> None:
     found = drawn(sequences, 12, seed=3)
     assert set(found[:5]) == set(found[5:10]) == set(sequences)
     assert found == drawn(sequences, 12, seed=3) != drawn(sequences, 12, seed=4)
+
+
+def prompt_of(tokens: int, tokenizer: Any) -> TrainingText:
+    """A prompt of so many tokens."""
+    around = len(tokenizer.apply_chat_template([user("")], add_generation_prompt=True, return_dict=False))
+    word = " z"
+    each = len(tokenizer(word * 2, add_special_tokens=False)["input_ids"]) / 2
+    text = word * int((tokens - around) / each)
+    return TrainingText("p", "", (user(text),), line="d.jsonl, line 3")
+
+
+def user(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
+
+
+def length_of(text: TrainingText, tokenizer: Any) -> int:
+    return len(tokenizer.apply_chat_template(list(text.prompt), add_generation_prompt=True, return_dict=False))
+
+
+def test_the_window_is_that_of_the_config(tiny_llama: Path, tmp_path: Path) -> None:
+    assert window_of(tiny_llama) == WINDOW
+    shutil.copy(tiny_llama / "config.json", tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text("utf-8"))
+    config.pop("max_position_embeddings")
+    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
+    assert window_of(tmp_path) is None
+
+
+def test_a_prompt_and_its_answer_fill_the_window_and_are_no_longer(tiny_llama: Path, tokenizer: Any) -> None:
+    text = prompt_of(100, tokenizer)
+    room = WINDOW - length_of(text, tokenizer)
+    check_prompts_answered([text], tokenizer, room, tiny_llama)
+    with pytest.raises(UsageError, match=rf"d\.jsonl, line 3: .* more than the 512 .* Set length to {room} or fewer"):
+        check_prompts_answered([text], tokenizer, room + 1, tiny_llama)
+    with pytest.raises(UsageError, match=r"\. Take a shorter prompt"):
+        check_prompts_answered([prompt_of(700, tokenizer)], tokenizer, 1, tiny_llama)
+
+
+def test_a_prompt_that_fills_a_sequence_teaches_nothing(tokenizer: Any) -> None:
+    text = prompt_of(40, tokenizer)
+    n_tokens = length_of(text, tokenizer)
+    check_prompts_taught([text], tokenizer, n_tokens + 1)
+    with pytest.raises(UsageError, match=rf"line 3: the prompt has {n_tokens} .* Set length to more than {n_tokens}"):
+        check_prompts_taught([text], tokenizer, n_tokens)
+
+
+@pytest.mark.parametrize("train", [train_student, train_adapter])
+def test_sequences_longer_than_the_window_are_refused_before_a_text_is_read(
+    train: Callable[..., None], tmp_path: Path
+) -> None:
+    request = request_of(tmp_path, "no line of texts")
+    settings = AdapterSettings(data="d.jsonl") if train is train_adapter else request.settings
+    long = replace(request, settings=replace(settings, length=WINDOW + 1))
+    with pytest.raises(UsageError, match="length = 513, and the weights take 512 tokens at most"):
+        train(long, lambda _: None)
+
+
+def test_prompts_that_a_student_would_answer_itself_are_measured_before_weights_are_loaded(
+    tmp_path: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("trl")
+    line = json.dumps({"prompt": list(prompt_of(500, tokenizer).prompt)})
+    request = request_of(tmp_path, f'{{"prompt": "Short?"}}\n{line}\n')
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", None)
+    policy = replace(request, settings=replace(request.settings, method="on_policy", length=64))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"d\.jsonl, line 2: the prompt has \d+ tokens, .* answer of length = 64"):
+        train_on_policy(policy, lambda _: None)
+
+
+def test_a_teacher_is_not_asked_what_its_student_could_not_learn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    write_tiny_llama(tmp_path / "tiny")
+    long = "Where is the boat? " * 9
+    (tmp_path / "d.jsonl").write_text(f'{{"prompt": "?"}}\n{{"prompt": "{long}"}}\n', "utf-8")
+    settings = load(
+        tmp_path,
+        '[models.wise]\nengine = "scripted"\ndefault = "Aye."\n[models.student]\nengine = "transformers"\n'
+        '[models.student.distilled]\nteacher = "wise"\ndata = "d.jsonl"\nmethod = "sequence"\nlength = 48\nsteps = 1\n'
+        'student = { weights = "tiny" }\n',
+    )
+    phases = []
+    with pytest.raises(UsageError, match=r"student\] distilled: .*d\.jsonl, line 2: the prompt has \d+ tokens, and a"):
+        built(settings, "student", progress=lambda state: phases.append(state.phase))
+    assert phases == ["starting"]

@@ -25,6 +25,7 @@ def test_a_line_is_a_text_or_a_prompt_with_its_answer(tmp_path: Path) -> None:
         TrainingText("3", "2", ({**user, "content": "two?"},)),
         TrainingText("4", "", ({**user, "content": "3?"},)),
     ]
+    assert written(tmp_path, '{"text": "one\u2028two\u0085three"}\n') == [TrainingText("1", "one\u2028two\u0085three")]
 
 
 def test_a_chat_is_learned_whole(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def read_cloze(path: Path) -> tuple[ClozeItem, ...]:
 def _records(path: Path, fields: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The lines of a file, each with where it is."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path} can't be read: {error}. Name a file of JSON lines.") from None
     found = False

@@ -32,7 +32,7 @@ def read_warc(path: Path, name: str) -> Iterator[SourceDocument]:
     number = 0
     try:
         with path.open("rb") as file:
-            for record in ArchiveIterator(file):
+            for record in _records(ArchiveIterator(file), name):
                 number += 1
                 document = _document(record, name, number)
                 if document is not None:
@@ -44,6 +44,27 @@ def read_warc(path: Path, name: str) -> Iterator[SourceDocument]:
         raise CorpusError(f"{name}: it can't be read: {error.strerror or error}.") from None
     if number == 0 and path.stat().st_size > 0:
         raise CorpusError(f"{name}: it holds no WARC record. {_AGAIN}")
+
+
+def _records(archive: Iterator[ArcWarcRecord], name: str) -> Iterator[ArcWarcRecord]:
+    """The records of an archive.
+
+    Raises:
+        CorpusError: one lacks a header that it must have, where warcio fails in its own code.
+    """
+    number = 0
+    while True:
+        number += 1
+        try:
+            record = next(archive, None)
+        except (AttributeError, TypeError) as error:
+            raise CorpusError(
+                f"{name}, record {number}: it lacks a header that a WARC record must have, such as WARC-Target-URI "
+                f"({error}). Fetch the file again, or leave it out of the documents."
+            ) from None
+        if record is None:
+            return
+        yield record
 
 
 def _document(record: ArcWarcRecord, name: str, number: int) -> SourceDocument | None:

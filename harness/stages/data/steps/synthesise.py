@@ -170,7 +170,7 @@ def read_prompts(path: Path) -> list[SyntheticPrompt]:
         CorpusError: there is no such file, no prompt in it, a line without `id` or `prompt`, or an id twice.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise CorpusError(f"synthesise: the prompts {path} can't be read: {reason}.") from None

@@ -186,7 +186,7 @@ def read_prompts(path: Path) -> tuple[PlannedPrompt, ...]:
                 )
         found = tuple(prompt for prompt in prompts if prompt is not None)
     else:
-        found = tuple(PlannedPrompt(line) for line in _text(path).splitlines() if line.strip())
+        found = tuple(PlannedPrompt(line) for line in _text(path).split("\n") if line.strip())
     if not found:
         raise UsageError(f"{path} holds no prompts; write one a line.")
     return found
@@ -233,7 +233,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for number, row in enumerate(csv.DictReader(text.splitlines()), start=2):
             yield f"line {number}", row
         return
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

@@ -20,6 +20,8 @@ def lines(path: Path, *rows: Any) -> Path:
 def test_held_out_texts_are_read_by_id(tmp_path: Path) -> None:
     path = lines(tmp_path / "h.jsonl", {"id": "a", "text": "one"}, "", {"id": 2, "text": "two"})
     assert read_held_out(path) == {"a": "one", "2": "two"}
+    path.write_text('{"id": "a", "text": "one\u2028two\u0085"}\n', encoding="utf-8")
+    assert read_held_out(path) == {"a": "one\u2028two\u0085"}
 
 
 def test_cloze_items_are_read(tmp_path: Path) -> None:

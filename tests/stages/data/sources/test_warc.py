@@ -56,6 +56,15 @@ def test_a_page_says_when_it_was_fetched_and_where_it_stands(tmp_path: Path) -> 
     assert (found.metadata, found.place) == ({"date": "2026-01-01T00:00:00Z"}, "a.warc.gz, record 1")
 
 
+def test_a_record_without_an_address_is_refused_with_its_place(tmp_path: Path) -> None:
+    path = write_warc(tmp_path / "a.warc", PAGES[:2], is_packed=False)
+    path.write_bytes(path.read_bytes().replace(b"WARC-Target-URI: http://a.org/logo.png\r\n", b""))
+    with pytest.raises(
+        CorpusError, match=r"a\.warc, record 2: it lacks a header .*WARC-Target-URI.*Fetch the file again"
+    ):
+        list(read_warc(path, "a.warc"))
+
+
 def test_a_file_that_ends_within_a_record_is_refused(tmp_path: Path) -> None:
     path = write_warc(tmp_path / "a.warc", [("http://a.org/", "text/html", b"x" * 50_000, "response")], is_packed=False)
     path.write_bytes(path.read_bytes()[:30_000])

@@ -192,6 +192,12 @@ def test_a_wrong_line_is_named(lines: Sequence[str], message: str, tmp_path: Pat
         read_prompts(path)
 
 
+def test_a_prompt_may_hold_the_line_ends_of_other_alphabets(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text('{"id": "a", "prompt": "one\u2028two\u0085"}\n', encoding="utf-8")
+    assert [each.text for each in read_prompts(path)] == ["one\u2028two\u0085"]
+
+
 @pytest.mark.slow
 def test_an_engine_with_weights_writes_the_documents_once(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

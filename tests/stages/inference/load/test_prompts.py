@@ -39,10 +39,10 @@ def test_a_trace_says_how_long_each_prompt_and_answer_is() -> None:
 
 def test_prompts_are_read_from_lines_json_and_csv(tmp_path: Path) -> None:
     assert read_prompts(written(tmp_path, "a.txt", "one\n\ntwo\n")) == (PlannedPrompt("one"), PlannedPrompt("two"))
-    lines = '{"prompt": "one", "output_tokens": 4}\n{"messages": [{"role": "user", "content": "two"}]}\n'
+    lines = '{"prompt": "one", "output_tokens": 4}\n{"messages": [{"role": "user", "content": "two\u2028\u0085"}]}\n'
     one, two = read_prompts(written(tmp_path, "a.jsonl", lines))
     assert one == PlannedPrompt("one", (), 4)
-    assert two == PlannedPrompt(None, ({"role": "user", "content": "two"},))
+    assert two == PlannedPrompt(None, ({"role": "user", "content": "two\u2028\u0085"},))
     assert read_prompts(written(tmp_path, "a.csv", "prompt,max_tokens\none,4\n")) == (PlannedPrompt("one", (), 4),)
 
 
