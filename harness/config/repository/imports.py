@@ -20,10 +20,12 @@ class ImportedFiles:
     Attributes:
         files: of modules, and of the packages that they lie in.
         missing: names for which there is no module now.
+        needed: those of them that are imported where nothing is done about their lack.
     """
 
     files: set[Path] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
+    needed: set[str] = field(default_factory=set)
 
 
 def imported_by(tree: ast.AST, file: Path, paths: Sequence[str] | None = None) -> ImportedFiles:
@@ -34,26 +36,61 @@ def imported_by(tree: ast.AST, file: Path, paths: Sequence[str] | None = None) -
         file: its path; modules beside it are found as well as those of `sys.path`.
         paths: in place of these, where they are looked for alone.
     """
-    found = ImportedFiles()
+    found, guarded = ImportedFiles(), set(_guarded(tree))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                _add(found, alias.name, file, paths)
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                _add_relative(found, node, file)
-            else:
-                _add(found, node.module or "", file, paths)
-                for alias in node.names:
-                    _add_member(found, f"{node.module}.{alias.name}", file, paths)
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        one = _imported(node, file, paths)
+        found.files |= one.files
+        found.missing |= one.missing
+        found.needed |= set() if node in guarded else one.missing
     return found
+
+
+def _imported(node: ast.Import | ast.ImportFrom, file: Path, paths: Sequence[str] | None) -> ImportedFiles:
+    found = ImportedFiles()
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            _add(found, alias.name, file, paths)
+    elif node.level:
+        _add_relative(found, node, file)
+    else:
+        _add(found, node.module or "", file, paths)
+        for alias in node.names:
+            _add_member(found, f"{node.module}.{alias.name}", file, paths)
+    return found
+
+
+def _guarded(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is within a `try` that goes on without a module, or is for type checkers alone."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Try(handlers=handlers) if any(_catches_lack(each.type) for each in handlers):
+                pass
+            case ast.If(test=ast.Name("TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
+                pass
+            case _:
+                continue
+        yield from (inner for each in node.body for inner in ast.walk(each))
+
+
+def _catches_lack(caught: ast.expr | None) -> bool:
+    """Tell whether what an `except` names takes the error of a module that is not there."""
+    names = caught.elts if isinstance(caught, ast.Tuple) else [caught]
+    known = ("ImportError", "ModuleNotFoundError", "Exception", "BaseException")
+    return any(each is None or (isinstance(each, ast.Name) and each.id in known) for each in names)
 
 
 def module_files(name: str, file: Path, paths: Sequence[str] | None = None) -> set[Path] | None:
     """The files of a module and of the packages around it; None where there is no such module.
 
-    No package is imported for that.
+    No package is imported for that. A name with dots before it is told from the package that the file lies in.
     """
+    if name.startswith("."):
+        relative = name.lstrip(".")
+        beside = ImportedFiles()
+        _add_relative(beside, ast.ImportFrom(relative or None, [], len(name) - len(relative)), file)
+        return None if beside.missing else beside.files
     found: set[Path] = set()
     folders: list[str] | None = None
     for end in range(1, name.count(".") + 2):

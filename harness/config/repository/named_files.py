@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,7 @@ _READERS = (
     *("genfromtxt", "fromfile", "memmap", "imread", "load_workbook", "PdfReader", "ZipFile", "FileSystemLoader"),
     *("getline", "getlines", "FileInput", "copyfile", "copy2", "copytree", "spec_from_file_location", "CDLL"),
     *("np.load", "numpy.load", "torch.load", "joblib.load", "shutil.copy", "sqlite3.connect", "fileinput.input"),
+    *("read_index", "LoadLibrary", "SourceFileLoader"),
 )
 """Of libraries: each reads a file, or a folder, that one of its arguments names."""
 _NAMING = (
@@ -36,9 +39,22 @@ _NAMING = (
 )
 """Arguments that name a file where they are given by their names."""
 _STREAMS = ("BytesIO", "StringIO")
-_UNTOLD = ("exec", "eval", "os.system", "os.popen", "runpy.run_module")
-_UNTOLD_MODULES = ("subprocess",)
-_IMPORTING = ("__import__", "importlib.import_module", "import_module", "pytest.importorskip", "importorskip")
+_UNTOLD = re.compile(
+    r"exec|eval|os\.(system|popen|startfile|exec\w+|(posix_)?spawn\w*)|pty\.spawn|runpy\.run_module|pkgutil\.get_data"
+    r"|importlib\.resources\.\w+|(.*\.)?(create_subprocess_\w+|subprocess_(exec|shell)|run_process|open_process)"
+)
+"""Runs other code or starts a program, or reads what lies in a package."""
+_UNTOLD_MODULES = ("subprocess", "pexpect")
+_IMPORTING = (
+    *("__import__", "importlib.import_module", "import_module", "pytest.importorskip", "importorskip"),
+    *("pydoc.locate", "pkgutil.resolve_name", "import_string", "load_module"),
+)
+_TEXT_METHODS = (
+    *("split", "rsplit", "strip", "lstrip", "rstrip", "partition", "rpartition", "replace", "join"),
+    *("removeprefix", "removesuffix", "startswith", "endswith"),
+)
+_SEARCHED = ("sys.path.insert", "sys.path.append", "sys.path.extend", "site.addsitedir")
+_WILD = re.compile(r"[*?\[]")
 _TEMPORARY = ("tmp_path", "tmpdir", "tmp_path_factory", "tmpdir_factory")
 _LONGEST = 300
 
@@ -51,12 +67,14 @@ class NamedFiles:
         texts: that may be the paths of files, each with its first line.
         paths: that it puts together or opens, absolute or relative, each with its first line.
         modules: that it imports by their names as texts.
+        searched: where it has modules looked for; None where that can't be told.
         untold: where it reads something by a name that can't be told, the first place; "" where it does not.
     """
 
     texts: dict[str, int] = field(default_factory=dict)
     paths: dict[Path, int] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
+    searched: list[tuple[Path, ...] | None] = field(default_factory=list)
     untold: str = ""
 
 
@@ -70,6 +88,7 @@ def named_in(nodes: Iterable[ast.AST], tree: ast.Module, file: Path, values: Map
         values: of its names, as far as it was imported.
     """
     found, paths = NamedFiles(), PathExpressions(tree, file, values)
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in (inner for outer in nodes for inner in ast.walk(outer)):
         match node:
             case ast.Constant(value=str(text)) if 0 < len(text) <= _LONGEST and text.isprintable():
@@ -78,39 +97,105 @@ def named_in(nodes: Iterable[ast.AST], tree: ast.Module, file: Path, values: Map
                 _keep(found, paths.of(node), node)
             case ast.Call():
                 _look_at_call(found, paths, node)
+            case ast.Name(ctx=ast.Load()) | ast.Attribute(ctx=ast.Load()) if node not in called:
+                _look_at_function(found, paths, node)
+            case ast.Import() | ast.ImportFrom():
+                _look_at_import(found, node)
+            case ast.Assign(targets=[target, *_], value=value) | ast.AugAssign(target=target, value=value):
+                _look_at_assignment(found, paths, target, value)
     return found
 
 
+def _look_at_function(found: NamedFiles, paths: PathExpressions, node: ast.Name | ast.Attribute) -> None:
+    """Look at a function that is handed on, to be called elsewhere."""
+    name = paths.name_of(node)
+    if name in _FUNCTIONS or _UNTOLD.fullmatch(name):
+        _not_told(found, node, name)
+    elif isinstance(node, ast.Attribute) and node.attr in ("read_text", "read_bytes"):
+        place = paths.of(node.value)
+        if place is None and not _is_temporary(node.value):
+            _not_told(found, node, name)
+        _keep(found, place, node)
+
+
+def _look_at_import(found: NamedFiles, node: ast.Import | ast.ImportFrom) -> None:
+    names = [each.name for each in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+    level = node.level if isinstance(node, ast.ImportFrom) else 0
+    started = [name for name in names if name.partition(".")[0] in _UNTOLD_MODULES and not level]
+    if started:
+        found.untold = found.untold or f"line {node.lineno}: {started[0]}"
+
+
+def _look_at_assignment(found: NamedFiles, paths: PathExpressions, target: ast.expr, value: ast.expr) -> None:
+    if paths.name_of(target.value if isinstance(target, ast.Subscript) else target) == "sys.path":
+        found.searched.append(paths.whole(value))
+
+
 def _look_at_call(found: NamedFiles, paths: PathExpressions, call: ast.Call) -> None:
-    name = ast.unparse(call.func) if isinstance(call.func, ast.Name | ast.Attribute) else ""
-    if name in _IMPORTING:
-        match call.args:
-            case [ast.Constant(value=str(module)), *_]:
-                found.modules.add(module)
-            case _:
-                _not_told(found, call, name)
+    name = paths.name_of(call.func)
+    if name in _IMPORTING or _last(call, name) in _IMPORTING:
+        module = _imported(call)
+        if module is None:
+            _not_told(found, call, name or _last(call, name))
+        else:
+            found.modules.add(module)
         return
-    if name in _UNTOLD or name.partition(".")[0] in _UNTOLD_MODULES:
+    if name in _SEARCHED:
+        found.searched.append(paths.whole(call.args[-1]) if call.args else None)
+        return
+    if _UNTOLD.fullmatch(name or _last(call, name)) or name.partition(".")[0] in _UNTOLD_MODULES:
         _not_told(found, call, name)
-    opened = _opened(call, name, paths)
+    opened = _opened(call, name or _last(call, name), paths)
     for each in opened:
         place = paths.of(each)
         if place is None and not _is_temporary(each):
             _not_told(found, call, name)
-        _keep(found, place, call)
-    if opened:
-        return
-    if not name.startswith("sys.path.") and paths.of(call) is None:  # a path is read by whom it is given to
-        for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
-            _keep(found, paths.of(argument), call)
+        _keep(found, tuple(map(_before_wildcards, place or ())), call)
+    if not opened and paths.of(call) is None and _last(call, name) not in (*_TEXT_METHODS, "print"):
+        for argument in (*call.args, *(keyword.value for keyword in call.keywords)):  # read by whom it is given to
+            if not isinstance(argument, ast.Constant) or argument.value in (".", "..", "./", "../"):
+                _keep(found, tuple(each for each in paths.of(argument) or () if each != Path("/")), call)
+
+
+def _last(call: ast.Call, name: str) -> str:
+    """The last part of the name of what is called."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else name.rpartition(".")[2]
+
+
+def _imported(call: ast.Call) -> str | None:
+    """The module that a call imports, as `import` names it, or with dots before it; None where that can't be told."""
+    match call.args:
+        case [ast.Constant(value=str(module)), *others]:
+            pass
+        case _:
+            return None
+    package = next((each.value for each in call.keywords if each.arg == "package"), others[0] if others else None)
+    if not module.startswith("."):
+        return module
+    if isinstance(package, ast.Constant) and isinstance(package.value, str):
+        try:
+            return importlib.util.resolve_name(module, package.value)
+        except ImportError:  # more dots than the package has names
+            return None
+    return module if isinstance(package, ast.Name) and package.id in ("__name__", "__package__") else None
+
+
+def _before_wildcards(path: Path) -> Path:
+    """The folder that holds all that a pattern may match; a path without wildcards itself."""
+    wild = next((place for place, part in enumerate(path.parts) if _WILD.search(part)), None)
+    return path if wild is None else Path(*path.parts[:wild])
 
 
 def _opened(call: ast.Call, name: str, paths: PathExpressions) -> list[ast.expr]:
     """Give the expressions that tell which files or folders a call reads; none for a call that reads none."""
-    if name in _FUNCTIONS or (name.endswith(".open") and paths.is_code(call.func)):
-        return call.args[:1]
+    is_member = isinstance(call.func, ast.Name) and name.rpartition(".")[2] in ("open", *_METHODS)
+    if name in _FUNCTIONS or is_member or (name.endswith(".open") and paths.is_code(call.func)):
+        given = [each.value for each in call.keywords if each.arg in (None, "root_dir", "top", "pathname", *_NAMING)]
+        return [*call.args[:1], *given] or [ast.Constant(".")]
     if isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
         return [call.func.value]
+    if _last(call, name) == "read" and isinstance(call.func, ast.Attribute):  # as of settings
+        return [each for each in call.args[:1] if not isinstance(each, ast.Constant)]
     if name in ("Path", "pathlib.Path"):
         return [call] if call.args else []
     if name.endswith((".rate", ".prefer")):

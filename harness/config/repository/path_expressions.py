@@ -10,6 +10,7 @@ from typing import Any
 LISTING = ("iterdir", "glob", "rglob")
 _SAME_PLACE = ("resolve", "absolute", "expanduser", "as_posix")
 _WRAPPING = ("str", "sorted", "list", "tuple", "set", "reversed", "os.fspath", "os.path.abspath", "os.path.realpath")
+_HERE = ("Path", "pathlib.Path", "Path.cwd", "pathlib.Path.cwd", "os.getcwd")
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.comprehension, ast.For, ast.AsyncFor, ast.While)
 """Where a name may have had several values, of which a module that was imported keeps the last."""
 
@@ -29,6 +30,8 @@ class PathExpressions:
         self._given: dict[str, list[ast.expr]] = {}
         self._arguments = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
         self._open: set[str] = set()
+        self._is_partial = False
+        self._modules, self._members = _imported(tree)
         for scope in ast.walk(tree):
             if isinstance(scope, _SCOPES):
                 self._bind(ast.walk(scope))
@@ -41,10 +44,19 @@ class PathExpressions:
                 known = self._given.setdefault(name, [])
                 known += [] if any(each is value for each in known) else [value]
 
+    def name_of(self, function: ast.expr) -> str:
+        """The full name of what is called, whatever the module calls it; "" for what has none, as what a call gives."""
+        if not isinstance(function, ast.Name | ast.Attribute):
+            return ""
+        first, dot, others = ast.unparse(function).partition(".")
+        return f"{self._modules.get(first) or self._members.get(first, first)}{dot}{others}"
+
     def is_code(self, function: ast.expr) -> bool:
         """Tell whether a method is that of a module or a class, and not of a path."""
         if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
             return False
+        if function.value.id in self._modules:
+            return True
         value = self._values.get(function.value.id)
         return isinstance(value, type) or hasattr(value, "__spec__")
 
@@ -72,6 +84,12 @@ class PathExpressions:
             case _:
                 return None
 
+    def whole(self, node: ast.expr) -> tuple[Path, ...] | None:
+        """As `of`, and None as well where a path is known in part."""
+        self._is_partial = False
+        found = self.of(node)
+        return None if self._is_partial else found
+
     def _of_name(self, name: str) -> tuple[Path, ...] | None:
         if name == "__file__":
             return (self._file,)
@@ -98,6 +116,7 @@ class PathExpressions:
         for node in others:
             behind = self.of(node)
             if found is None or behind is None:
+                self._is_partial = True
                 break
             found = tuple(one / other for one in found for other in behind)
         return found
@@ -111,6 +130,7 @@ class PathExpressions:
                 continue
             known = self.of(part.value) if isinstance(part, ast.FormattedValue) else None
             if known is None or len(known) != 1:
+                self._is_partial = True
                 folder = text.rpartition("/")[0]
                 return (Path(folder),) if folder else None
             text += str(known[0])
@@ -127,9 +147,11 @@ class PathExpressions:
             return None
 
     def _of_call(self, node: ast.Call) -> tuple[Path, ...] | None:
-        name = ast.unparse(node.func) if isinstance(node.func, ast.Name | ast.Attribute) else ""
+        name = self.name_of(node.func)
         if name in ("Path", "pathlib.Path", "os.path.join") and node.args:
             return self._joined(node.args)
+        if name in _HERE and not node.args:
+            return (Path(),)
         if name in _WRAPPING and node.args:
             return self.of(node.args[0])
         if name == "os.path.dirname" and node.args:
@@ -140,6 +162,7 @@ class PathExpressions:
             return self._joined([node.func.value, *node.args])
         if node.func.attr in ("with_name", "with_suffix") and len(node.args) == 1:
             return self._renamed(node.func.value, node.func.attr, node.args[0])
+        self._is_partial |= node.func.attr in LISTING
         return self.of(node.func.value) if node.func.attr in (*_SAME_PLACE, *LISTING) else None
 
 
@@ -157,6 +180,19 @@ def _of_value(value: Any) -> tuple[Path, ...] | None:
     if isinstance(value, list | tuple) and value and all(isinstance(each, str | Path) for each in value):
         return tuple(Path(each) for each in value)
     return None
+
+
+def _imported(tree: ast.Module) -> tuple[dict[str, str], dict[str, str]]:
+    """What the names that a module imports stand for: modules, and members of modules."""
+    modules: dict[str, str] = {}
+    members: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {each.asname: each.name for each in node.names if each.asname is not None}
+            modules |= {first: first for each in node.names if not each.asname and (first := each.name.split(".")[0])}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            members |= {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
+    return modules, members
 
 
 def _bindings(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.config.repository.git import Repository
-from harness.config.repository.imports import imported_by, module_files, parsed
+from harness.config.repository.imports import ImportedFiles, imported_by, module_files, parsed
 from harness.config.repository.named_files import NamedFiles, named_in
 from harness.errors import SettingsError
 
-_SKIPPED = ("__pycache__", "node_modules", "reports")
+_CACHE = "__pycache__"
+_SKIPPED = ("node_modules", "reports")
 _NO_PATH = re.compile(r"[./\\]*")
 
 
@@ -25,11 +26,13 @@ class ReachedCode:
     Attributes:
         files: its own, those of the modules of the project that it imports, and those that they name.
         packages: modules that it imports of what is installed, by their first names.
+        needed: those of the packages without which a module can't be imported.
         untold: where it reads something by a name that can't be told, the first place; "" where it does not.
     """
 
     files: set[Path] = field(default_factory=set)
     packages: set[str] = field(default_factory=set)
+    needed: set[str] = field(default_factory=set)
     untold: str = ""
 
 
@@ -50,22 +53,30 @@ def all_files(folder: Path) -> list[Path]:
         repository = Repository(folder)
         known = repository.known_files()
     except SettingsError:
-        return sorted(files_below(folder))
+        return sorted(files_below(folder, folder))
     root = repository.root
     known = [path for path in known if path.resolve().is_relative_to(root)]  # links of a worktree lead to the project
     shown = [path for path in known if not any(part.startswith(".") for part in path.relative_to(root).parts)]
     return [file for path in shown for file in ([path] if path.is_file() else sorted(files_below(path)))]
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder and of those in it, without hidden ones, caches and reports."""
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.name.startswith(".") or path.name in _SKIPPED or path.name.endswith(".pyc"):
+def files_below(folder: Path, top: Path | None = None) -> Iterator[Path]:
+    """Yield the files of a folder and of those in it or that links in it lead to, without hidden ones and caches.
+
+    Args:
+        top: of the project, where reports and the like are left out; deeper, a folder of such a name is its own.
+    """
+    seen: set[Path] = set()  # for a link may lead back
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        if not place.is_dir() or place.name == _CACHE or place.resolve() in seen:
             continue
-        if path.is_dir() and not path.is_symlink():
-            yield from files_below(path)
-        elif path.is_file():
-            yield path
+        seen.add(place.resolve())
+        shown = sorted(path for path in place.iterdir() if not path.name.startswith("."))
+        shown = [path for path in shown if path.name not in _SKIPPED or place != top]
+        yield from (path for path in shown if path.is_file() and path.suffix != ".pyc")
+        waiting += reversed(shown)
 
 
 def reached_code(module: str, folder: Path, paths: Sequence[str]) -> ReachedCode:
@@ -78,6 +89,7 @@ def reached_code(module: str, folder: Path, paths: Sequence[str]) -> ReachedCode
     """
     found, root = ReachedCode(), project_root(folder)
     waiting = sorted(module_files(module, folder, paths) or ())
+    programs: set[Path] = set()
     while waiting:
         file = waiting.pop()
         if file in found.files:
@@ -86,17 +98,48 @@ def reached_code(module: str, folder: Path, paths: Sequence[str]) -> ReachedCode
         tree = parsed(file) if file.suffix == ".py" else None
         if tree is None:
             continue
-        named, imported = named_in([tree], tree, file, {}), imported_by(tree, file, paths)
-        if named.untold and not found.untold:
-            found.untold = f"{file.relative_to(root) if file.is_relative_to(root) else file}, {named.untold}"
+        beside = [str(file.parent)] if file in programs else []
+        named, imported = named_in([tree], tree, file, {}), imported_by(tree, file, [*paths, *beside])
         for name in named.modules:
-            files = module_files(name, file, paths)
+            files = module_files(name, file, [*paths, *beside])
             imported.files.update(files or ())
             imported.missing.update(() if files else (name,))
-        found.packages |= {name.partition(".")[0] for name in imported.missing} - sys.stdlib_module_names
-        waiting += imported.files
-        found.files.update(_named(named, (file.parent, folder), root) - imported.files)
+            imported.needed.update(() if files else (name,))
+        untold = named.untold or _untold(named, imported, file, folder, paths)
+        if untold and not found.untold:
+            found.untold = f"{file.relative_to(root) if file.is_relative_to(root) else file}, {untold}"
+        found.packages |= _packages(imported.missing)
+        found.needed |= _packages(imported.needed)
+        others = _named(named, (file.parent, folder), root) - imported.files
+        programs |= {place for place in others if place.suffix == ".py"}
+        found.files |= others - programs
+        waiting += [*imported.files, *sorted(programs)]
     return found
+
+
+def _packages(modules: set[str]) -> set[str]:
+    """The first names of modules that are not of the standard library."""
+    return {first for name in modules if (first := name.partition(".")[0])} - sys.stdlib_module_names
+
+
+def _untold(named: NamedFiles, imported: ImportedFiles, file: Path, folder: Path, paths: Sequence[str]) -> str:
+    """Where a file reads what may be anything of the project: the folder as a whole, or modules of some other place."""
+    for path, line in named.paths.items():
+        if any(_holds(place / path, folder) for place in (file.parent, folder)):
+            return f"line {line}: {path}"
+    known = {Path(each).resolve() for each in paths}
+    for places in named.searched:
+        if places is None or any((folder / place).resolve() not in known for place in places):
+            return "sys.path"
+    return next((f"import of {name}" for name in sorted(imported.needed) if name.startswith(".")), "")
+
+
+def _holds(place: Path, folder: Path) -> bool:
+    """Tell whether a place is a folder or one above it."""
+    try:
+        return folder.resolve().is_relative_to(place.resolve())
+    except (OSError, ValueError, RuntimeError):  # a name that no system takes
+        return False
 
 
 def _named(named: NamedFiles, folders: Sequence[Path], root: Path) -> set[Path]:
@@ -109,7 +152,7 @@ def _named(named: NamedFiles, folders: Sequence[Path], root: Path) -> set[Path]:
                 place = (folder / path).resolve()
                 if not place.is_relative_to(root):  # by a link: what git ignores, of a project at a commit
                     place = Path(os.path.normpath(folder / path))
-                if not place.is_relative_to(root) or folder.is_relative_to(place) or not place.exists():
+                if not place.is_relative_to(root) or _holds(place, folders[-1]) or not place.exists():
                     continue
             except (OSError, ValueError, RuntimeError):  # a name that no system takes
                 continue

@@ -147,7 +147,7 @@ class Dependencies:
         imported = imported_by(tree, file)
         for name in named.modules:
             files = module_files(name, file)
-            imported.missing.update({name} if files is None else ())
+            imported.missing.update({name.lstrip(".")} if files is None else ())
             imported.files.update(files or ())
         gone = next(filter(None, map(self._gone, sorted(imported.missing))), None)
         found = None if gone is None else f"{self._shown(gone)} changed, which {self._shown(file)} imports"

@@ -18,7 +18,7 @@ from harness.config.versions import FILE, PROMPTS
 from harness.gate.baselines.chosen import file_named
 from harness.gate.changes.dependencies import Dependencies, EvaluationCode
 from harness.models.application.identity import files_of
-from harness.models.application.spec import COMMAND, PYTHON, folder_of
+from harness.models.application.spec import COMMAND, PYTHON, folder_of, python_of
 from harness.models.spec import engine_spec
 from harness.records import SelectedEvaluation, Selection
 
@@ -161,7 +161,7 @@ class Selector:
 
     def _why_application(self, version: VersionSettings) -> Iterator[str]:
         """Yield the reasons why an application may answer otherwise: the files that it reaches."""
-        found = files_of(version, folder_of(version, self._settings.root))
+        found = files_of(version, folder_of(version, root := self._settings.root), python_of(version, root))
         what = f"which {version.engine_options.get('call', 'the command')} of version {version.name!r} may read"
         if found.are_all and self._changed.paths:
             yield f"{min(self._changed.paths).relative_to(self._changed.root).as_posix()} changed, {what}"

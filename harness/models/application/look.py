@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ from harness.config import child_environment
 from harness.errors import SettingsError
 from harness.models.application.checkouts import check_modules, environment_of
 from harness.models.application.engine import TIMEOUT_S, import_paths, worker_command
+from harness.models.application.packages import found_package
 from harness.models.processes.frames import encode_frame, parse_frame
 
 if TYPE_CHECKING:
@@ -46,15 +49,38 @@ def check_call(settings: VersionSettings, folder: Path, python: str) -> None:
         )
 
 
+def find_packages(
+    settings: VersionSettings, folder: Path, python: str, modules: Iterable[str]
+) -> dict[str, tuple[str | None, list[str]]]:
+    """As `found_package`, for modules as the interpreter of a version finds them.
+
+    Raises:
+        SettingsError: it can't be run.
+    """
+    if python == sys.executable:
+        return {name: found_package(name) for name in modules}
+    asked = sorted(modules)
+    message = _asked(settings, folder, python, {"packages": asked}) if asked else {"packages": {}}
+    return {name: (place, releases) for name, (place, releases) in message["packages"].items()}
+
+
 def _look(settings: VersionSettings, folder: Path, python: str) -> dict[str, Any]:
     call = str(settings.engine_options["call"])
+    message = _asked(settings, folder, python, {"call": call, "paths": import_paths(folder), "only_look": True})
+    ready: dict[str, Any] = message["ready"]
+    check_modules(settings, ready["modules"])
+    return ready
+
+
+def _asked(settings: VersionSettings, folder: Path, python: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """What a worker process says to its first frame."""
+    call = str(settings.engine_options["call"])
     limit_s = float(settings.engine_options.get("timeout_s", TIMEOUT_S))
-    start = encode_frame({"call": call, "paths": import_paths(folder), "only_look": True})
     where = f"version {settings.name!r}"
     try:
         done = subprocess.run(
             worker_command(python),
-            input=start,
+            input=encode_frame(asked),
             capture_output=True,
             cwd=folder,
             env=child_environment(environment_of(settings, folder)),
@@ -67,10 +93,8 @@ def _look(settings: VersionSettings, folder: Path, python: str) -> dict[str, Any
     except OSError as error:
         raise SettingsError(f"{where}: {python} can't be run: {error.strerror}.") from None
     message = parse_frame(done.stdout)
-    if message is not None and "ready" in message:
-        ready: dict[str, Any] = message["ready"]
-        check_modules(settings, ready["modules"])
-        return ready
+    if message is not None and "failed" not in message:
+        return message
     if message is not None:
         raise SettingsError(f"{where}: {message['failed']}")
     lines = done.stderr.decode("utf-8", "replace").splitlines()[-_LAST_LINES:]

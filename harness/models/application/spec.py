@@ -145,7 +145,7 @@ def _identity(settings: VersionSettings, root: Path) -> Mapping[str, Any]:
 
     named = {*_INSIGNIFICANT, "files"}  # what the files hold is the content
     options = {name: value for name, value in settings.engine_options.items() if name not in named}
-    return {"options": options, "content": content_of(settings, folder_of(settings, root))}
+    return {"options": options, "content": content_of(settings, folder_of(settings, root), python_of(settings, root))}
 
 
 PYTHON = EngineSpec(

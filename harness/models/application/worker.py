@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from harness.models.application.called import Application, UncallableError, cause, load_application, told
+from harness.models.application.packages import found_package
 from harness.models.application.returned import UnreadableAnswerError, read_answer
 from harness.models.processes.frames import encode_frame, read_frame, receive_frame
 
@@ -42,6 +43,9 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     start = read_frame(requests)
     if start is None:
+        return
+    if "packages" in start:
+        answers.write(encode_frame({"packages": {name: found_package(name) for name in start["packages"]}}))
         return
     sys.path[:0] = start["paths"]
     sys.argv = [start["call"]]

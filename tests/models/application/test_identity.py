@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sys
+import venv
 from importlib.metadata import version as installed
 from pathlib import Path
 
@@ -88,7 +90,7 @@ def test_files_name_what_counts(project: Path) -> None:
 
 def test_releases_of_imported_packages_count(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = content(project)
-    assert files_of(version("shop.bot:answer"), project).packages == {"yaml"}
+    assert set(files_of(version("shop.bot:answer"), project).packages) == {"yaml"}
     monkeypatch.setattr("importlib.metadata.version", lambda name: f"{installed(name)}.post1")
     assert content(project) != before
 
@@ -121,7 +123,50 @@ def test_a_module_of_the_project_to_which_the_environment_leads_makes_all_count(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(project, "backend/lib_of_identity.py")
-    write(project, "shop/bot.py", CODE + "\nimport lib_of_identity")
+    guarded = "\ntry: import lib_of_identity\nexcept ImportError: pass"
+    write(project, "shop/bot.py", CODE + guarded)
     assert not files_of(version("shop.bot:answer"), project).are_all
     monkeypatch.syspath_prepend(str(project / "backend"))
     assert files_of(version("shop.bot:answer"), project).are_all
+
+
+def test_a_module_that_can_not_be_found_may_be_of_the_project(project: Path) -> None:
+    write(project, "shop/bot.py", CODE + "\nimport lib_of_nowhere")
+    assert files_of(version("shop.bot:answer"), project).are_all
+
+
+def test_hidden_files_that_are_named_count_where_all_do(project: Path) -> None:
+    write(project, ".prompts/a.txt", "one")
+    write(project, "shop/bot.py", "import glob\nTEXTS = [open(name).read() for name in glob.glob('.prompts/*.txt')]")
+    before = content(project)
+    assert files_of(version("shop.bot:answer"), project).are_all
+    write(project, ".prompts/a.txt", "two")
+    assert content(project) != before
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "other.py"])
+def test_code_without_a_release_counts_by_its_files(project: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    library = project.parent / "library"
+    write(library, f"lib_beside/{name}", "")
+    write(library, "lib_beside/part.py", "x = 1")
+    write(project, "shop/bot.py", CODE + "\nimport lib_beside")
+    monkeypatch.syspath_prepend(str(library))
+    before = content(project)
+    assert not files_of(version("shop.bot:answer"), project).are_all
+    write(library, "lib_beside/part.py", "x = 2")
+    assert content(project) != before
+
+
+def test_releases_are_those_of_the_interpreter_that_runs_it(project: Path) -> None:
+    python = project.parent / "venv" / "bin" / "python"
+    venv.create(python.parents[1], symlinks=True)
+    place = python.parents[1] / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    write(place, "lib_of_venv.py", "x = 1")
+    write(place, "lib_of_venv-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: lib_of_venv\nVersion: 1.0\n")
+    write(project, "shop/bot.py", "import lib_of_venv")
+    settings = version("shop.bot:answer", python=str(python))
+    found = files_of(settings, project, str(python))
+    assert (found.packages, found.are_all) == ({"lib_of_venv": ("lib_of_venv 1.0",)}, False)
+    before = content_of(settings, project, str(python))
+    write(place, "lib_of_venv-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: lib_of_venv\nVersion: 2.0\n")
+    assert content_of(settings, project, str(python)) != before
