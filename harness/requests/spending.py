@@ -65,8 +65,8 @@ class _Version:
     Attributes:
         n_answered, n_samples: requests whose tokens were counted, and the samples that they gave.
         counts: whether its answers say how many tokens they took.
-        cost: of its answers: what they said that they cost, else that of their tokens.
-        n_told: answers that said what they cost.
+        told_cost, n_told: what answers said that they cost, and how many said so.
+        priced: tokens of those that did not, which are paid by the price. They are counted, so that no rounding adds up.
         is_cost_known: whether all that was answered has a cost.
         n_under_way, samples_under_way, guessed: requests that are not answered yet, their samples, and what these take
             as long as no answer was seen.
@@ -79,8 +79,9 @@ class _Version:
     completion_tokens: int = 0
     passes: Counter[ForwardPass] = field(default_factory=Counter)
     counts: bool = True
-    cost: float = 0.0
+    told_cost: float = 0.0
     n_told: int = 0
+    priced: _Tokens = field(default_factory=_Tokens)
     is_cost_known: bool = True
     n_under_way: int = 0
     samples_under_way: int = 0
@@ -99,6 +100,11 @@ class _Version:
         """What those that are not answered yet will take."""
         return self.expected(self.n_under_way, self.samples_under_way, self.guessed)
 
+    @property
+    def cost(self) -> float:
+        """Of its answers, as far as it is known."""
+        return self.told_cost + (0.0 if self.price is None else self.price.of(*self.priced))
+
     def expected_cost(self, n_samples: int, tokens: _Tokens) -> float:
         """What so many samples will cost, by what those said that were answered, else by their tokens."""
         if self.n_told:
@@ -109,10 +115,10 @@ class _Version:
         """Add the cost of answers, as far as it is known; no tokens where they are not counted."""
         told = [sample.cost for sample in samples if sample.cost is not None]
         if samples and len(told) == len(samples):
-            self.cost += sum(told)
+            self.told_cost += sum(told)
             self.n_told += len(told)
         elif self.price is not None and tokens is not None:
-            self.cost += self.price.of(*tokens)
+            self.priced = self.priced.plus(tokens)
         else:
             self.is_cost_known = False
 

@@ -25,7 +25,6 @@ from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
-from harness.stages.training.sequences import check_length, check_prompts_taught
 from harness.stages.training.texts import TrainingData, check_answer, check_texts, is_here, read_texts, training_data
 
 KIND = "distilled"
@@ -48,7 +47,7 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
         UsageError: teacher, data or student are not there.
     """
     assert step is not None
-    _refuse_circle(settings, version.name)
+    _refuse_circle(settings, step.version)
     distilled = cast("DistilledSettings", step.settings)
     if not is_built(found(settings, distilled.teacher)) or not is_here(settings, distilled.data):
         return None
@@ -148,6 +147,8 @@ class _Parts:
             UsageError: a text is no prompt, or too long to be learned from, or the teacher can't be asked.
         """
         from transformers import AutoTokenizer
+
+        from harness.stages.training.sequences import check_length, check_prompts_taught
 
         texts = list(read_texts(self.data))
         for text in texts:
