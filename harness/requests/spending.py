@@ -66,7 +66,7 @@ class _Version:
         n_answered, n_samples: requests whose tokens were counted, and the samples that they gave.
         counts: whether its answers say how many tokens they took.
         told_cost, n_told: what answers said that they cost, and how many said so.
-        priced: tokens of those that did not, which are paid by the price. They are counted, so that no rounding adds up.
+        priced: tokens of those that did not, which are paid by the price. They are counted: no rounding adds up.
         is_cost_known: whether all that was answered has a cost.
         n_under_way, samples_under_way, guessed: requests that are not answered yet, their samples, and what these take
             as long as no answer was seen.
