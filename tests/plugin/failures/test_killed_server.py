@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -221,7 +222,8 @@ class VllmServer:
 
 @pytest.fixture
 def vllm_server(tmp_path: Path) -> Iterator[VllmServer]:
-    pytest.importorskip("vllm")
+    if importlib.util.find_spec("vllm") is None:
+        pytest.skip("vllm is not installed")
     found = VllmServer(tmp_path)
     try:
         found.start()
