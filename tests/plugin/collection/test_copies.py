@@ -63,18 +63,28 @@ def test_cases_that_ask_the_very_same_share_samples_whatever_the_marker_says(pro
 
 @pytest.mark.parametrize("design", ["fixed", "sequential"])
 def test_conversations_that_begin_alike_are_cases_of_their_own(project: Project, design: str) -> None:
+    project.settings |= {"baseline": "only", "design": design}
+    project.body("return model.converse(['Hello', case.prompt]).text == 'yes'", cases=80)
+    assert project.run().ret == 0
+    entry = project.evaluation()
+    assert entry["clusters_known_by"] is None
+    assert entry["n_clusters"] == entry["n_cases"] >= 60
+
+
+def test_conversations_that_share_the_answer_to_their_beginning_are_one(project: Project) -> None:
+    """Written by hand, they all go on from the same draws, which decide of all of them together."""
     lines = (
         "first = model.ask('Hello')\n"
         "messages = [{'role': 'user', 'content': 'Hello'}, {'role': 'assistant', 'content': first},"
         " {'role': 'user', 'content': case.prompt}]\n"
         "return model.chat(messages).text == 'yes'"
     )
-    project.settings |= {"baseline": "only", "design": design}
+    project.settings |= {"baseline": "only"}
     project.body(lines, cases=80)
-    assert project.run().ret == 0
+    assert project.run().ret == 8
     entry = project.evaluation()
-    assert entry["clusters_known_by"] is None
-    assert entry["n_clusters"] == entry["n_cases"] >= 60
+    assert (entry["clusters_known_by"], entry["n_clusters"]) == ("answers", 1)
+    assert "ask through model.converse" in entry["reason"]
 
 
 @pytest.mark.parametrize(
