@@ -103,12 +103,15 @@ class _Version:
     @property
     def cost(self) -> float:
         """Of its answers, as far as it is known."""
-        return self.told_cost + (0.0 if self.price is None else self.price.of(*self.priced))
+        return self.told_cost + self._paid(self.priced)
 
     def expected_cost(self, n_samples: int, tokens: _Tokens) -> float:
         """What so many samples will cost, by what those said that were answered, else by their tokens."""
         if self.n_told:
             return n_samples * self.cost / self.n_samples
+        return self._paid(tokens)
+
+    def _paid(self, tokens: _Tokens) -> float:
         return 0.0 if self.price is None else self.price.of(*tokens)
 
     def charge(self, samples: Sequence[Sample], tokens: _Tokens | None) -> None:

@@ -29,6 +29,8 @@ N_CASES, N_SAMPLES = 40, 3
 N_DRAWS = N_CASES * N_SAMPLES
 ROOT = Path(__file__).parents[3]
 
+NEEDS_VLLM = pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed")
+
 
 class KillableServer:
     """The loopback server in a process of its own, always at the same address."""
@@ -145,10 +147,9 @@ def worker_of(process: warm.Process) -> int | None:
 
 
 @pytest.mark.slow
+@NEEDS_VLLM
 def test_a_run_whose_engine_is_killed_says_so_and_the_next_goes_on(project: Project) -> None:
     """vLLM in a process of its own, killed as a system does that is out of memory."""
-    if importlib.util.find_spec("vllm") is None:
-        pytest.skip("vllm is not installed")
     write_tiny_llama(project.path / "tiny")
     sampling = {"temperature": 1.0, "max_tokens": 24, "seed": 1}
     project.versions["only"] = {"engine": "vllm", "weights": "tiny", "sampling": sampling}
@@ -223,8 +224,6 @@ class VllmServer:
 
 @pytest.fixture
 def vllm_server(tmp_path: Path) -> Iterator[VllmServer]:
-    if importlib.util.find_spec("vllm") is None:
-        pytest.skip("vllm is not installed")
     found = VllmServer(tmp_path)
     try:
         found.start()
@@ -234,6 +233,7 @@ def vllm_server(tmp_path: Path) -> Iterator[VllmServer]:
 
 
 @pytest.mark.slow
+@NEEDS_VLLM
 def test_a_vllm_server_that_is_killed_under_load_and_comes_back_costs_no_sample(
     project: Project, vllm_server: VllmServer
 ) -> None:
