@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+MAP = (ROOT / "harness" / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
@@ -19,13 +20,13 @@ _PATH = re.compile(r"`((?:harness|tests|docs|evals|suites|reports|\.ci|\.github)
 
 
 def table(heading: str) -> list[list[str]]:
-    """The rows of the first table below a heading, without the two of its head."""
-    text = ARCHITECTURE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    """The rows of the first table below a heading of harness/README.md, without the two of its head."""
+    text = MAP.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
     return rows[2:]
 
 
-@pytest.mark.parametrize("text", [ARCHITECTURE, CONTRIBUTING], ids=["architecture", "contributing"])
+@pytest.mark.parametrize("text", [ARCHITECTURE, MAP, CONTRIBUTING], ids=["architecture", "map", "contributing"])
 def test_every_path_that_is_named_is_there(text: str) -> None:
     named = set(_PATH.findall(text))
     assert len(named) >= 8
