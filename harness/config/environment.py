@@ -43,7 +43,7 @@ def python_path(first: Sequence[str]) -> str:
 
 
 def ask_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """What git says in a folder, without the variables by which a hook of git tells of another repository.
+    """Run git in a folder, without the variables by which a hook of git points to another repository.
 
     Raises:
         OSError: it can't be run.
@@ -58,7 +58,7 @@ def ask_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]
 
 
 def free_threads() -> int:
-    """How many threads a computation may take: OMP_NUM_THREADS, else the cores that this process may use."""
+    """Count the threads that a computation may take: OMP_NUM_THREADS, else the cores that this process may use."""
     told = os.environ.get("OMP_NUM_THREADS", "")
     return int(told) if told.isdigit() and int(told) else len(os.sched_getaffinity(0))
 
