@@ -23,7 +23,7 @@ from harness.models.processes.frames import encode_frame, read_frame
 _ALONE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "VLLM_NO_USAGE_STATS": "1"}
 
 Answering = Callable[[dict[str, Any]], Any]
-"""What the child makes of one message."""
+"""The child's function that answers one message."""
 
 
 class AnsweringProcess:

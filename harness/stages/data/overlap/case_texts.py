@@ -98,7 +98,7 @@ class CaseTexts:
         return tuple(self.vocabulary.numbers(text).tolist())
 
     def _grams(self, case: int, field: str, gram: Gram, rule: OverlapRule) -> Iterator[tuple[Gram, Occurrence]]:
-        """Yield the grams to search for: those of a text, a short text as a whole, a shorter question for its answer."""
+        """Yield the grams to search for: all of a text, a short text itself, a shorter question for its answer."""
         if len(gram) >= rule.words:
             for start in range(len(gram) - rule.words + 1):
                 yield gram[start : start + rule.words], Occurrence(case, field)
