@@ -46,7 +46,7 @@ class StoredAnswers:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a run cost.
+    """The samples, tokens, time and cost of a run.
 
     `model_calls` are samples drawn from a model in this run, `stored_samples` those answered by the store,
     `shared_samples` those that one of either had already answered in this run, because another body asked the same:
