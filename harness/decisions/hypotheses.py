@@ -190,7 +190,7 @@ def _about_suite(
 
 
 def _repeats(observed: Observations) -> bool:
-    """Whether answers were asked for without chance, and no two samples of a case differ: then none is at work.
+    """Tell whether answers were asked for without chance, and no two samples of a case differ: then none is at work.
 
     A case that was sampled once shows nothing of that, unless its body comes to the same each time.
     """
