@@ -1,4 +1,4 @@
-"""Known contents of earlier builds, so that nothing must be built to know whose stored samples are."""
+"""Known contents of earlier builds, by which stored samples are found where nothing may be built."""
 
 from __future__ import annotations
 

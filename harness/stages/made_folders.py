@@ -30,14 +30,14 @@ class MadeFolder:
 
     @property
     def is_here(self) -> bool:
-        """Whether the folder exists here, or is only known to have."""
+        """Whether the folder exists here; else only its content is known."""
         return self.path.is_dir()
 
 
 def find_made(kind: str, recipe: Mapping[str, Any]) -> MadeFolder | None:
     """Find the folder that a recipe built before; None where there is none.
 
-    Where nothing may be built, also one that is known to have been built, and need not be here any more.
+    Where nothing may be built, a folder that is only known to have been built counts, too.
 
     Args:
         kind: of build, such as "retrieval".

@@ -259,7 +259,7 @@ class _Search:
         return {case: sorted(own, key=lambda each: (each.document, each.offset)) for case, own in found.items()}
 
     def n_boilerplate(self) -> Counter[int]:
-        """Count the grams of each case that more documents have than may count."""
+        """Count the boilerplate of each case: its grams that too many documents have."""
         return Counter(
             case
             for gram, hits in self._hits.items()

@@ -244,7 +244,7 @@ FINEWEB = _declared(
 
 
 class AddressParts(NamedTuple):
-    """The parts of an address that datatrove's filter reads; of the first name tldextract warns."""
+    """The parts of an address that datatrove's filter reads; tldextract warns of the first name."""
 
     registered_domain: str
     fqdn: str

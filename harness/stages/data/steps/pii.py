@@ -120,7 +120,7 @@ def _cards(text: str, _: Sequence[str]) -> Spans:
 
 
 def _valid(pattern: re.Pattern[str], text: str, is_valid: Callable[[str], bool]) -> Spans:
-    """Yield the longest valid number of each find: a word or a number after one may look like a group of it."""
+    """Yield the span of the longest valid number in each find: a word or number after one may look like part of it."""
     for found in pattern.finditer(text):
         gaps = [found.start() + gap.start() for gap in re.finditer("[ -]", found[0])]
         ends = [found.end(), *reversed(gaps)]
@@ -130,7 +130,7 @@ def _valid(pattern: re.Pattern[str], text: str, is_valid: Callable[[str], bool])
 
 
 def _phones(text: str, regions: Sequence[str]) -> Spans:
-    """Yield valid numbers, first those of the first region. Digits alone are none: order numbers look so, too."""
+    """Yield the spans of valid numbers, first the first region's. Digits alone are none: order numbers look so, too."""
     from phonenumbers import PhoneNumberMatcher
 
     for line in re.finditer(r"[^\n]+", text):
