@@ -244,13 +244,13 @@ class Observations:
         """Whether a verdict may be about these cases or about cases like these.
 
         A measure without a range, weighed by a quantile or by its ratio to the baseline's, has the second claim alone;
-        a single case knows one.
+        a single case has one.
         """
         return self.has_range and self.statistic is None and not self.by_samples
 
     @property
     def is_approximate(self) -> bool:
-        """Whether its error rate is not kept for all values: neither a range nor a quantile bounds it."""
+        """Whether its error rate is approximate, because neither a range nor a quantile bounds the values."""
         if self.in_blocks and self.threshold is None:
             return False
         return is_approximate(self) or (self.margin_is_relative and self.statistic is None)

@@ -258,7 +258,7 @@ def partly_skipped(observed: Observations) -> str:
 
 
 def counted_as(observed: Observations) -> str:
-    """Say how many the cases that share a cluster count as; "" for none, and where the user's are of no account."""
+    """Say as how many units cases of shared clusters count; "" for none, and where the user's are of no account."""
     known_by, sizes = observed.clusters_known_by, observed.cluster_sizes
     if known_by is None or observed.errors or len(sizes) == sum(sizes):
         return ""
