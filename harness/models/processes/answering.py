@@ -20,7 +20,14 @@ from harness.config import child_environment
 from harness.errors import EngineError, SettingsError, SteelyardError
 from harness.models.processes.frames import encode_frame, read_frame
 
-_ALONE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "VLLM_NO_USAGE_STATS": "1"}
+_ALONE = {
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "VLLM_NO_USAGE_STATS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+"""Threads that wait for each other sleep: those that spin take the cores that the others wait for. Beside other work on
+two cores a text of an adapter took 22 s so, and takes 3 s."""
 
 Answering = Callable[[dict[str, Any]], Any]
 """The child's function that answers one message."""
