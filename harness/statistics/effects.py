@@ -9,7 +9,7 @@ from harness.statistics.arrays import FloatArray, as_floats, as_number
 
 
 def cliffs_delta(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
-    """Compute how much oftener a value of the first sample is larger than one of the second than smaller.
+    """The chance that a value of the first sample is larger than one of the second, less that of a smaller one.
 
     Parameters
     ----------
