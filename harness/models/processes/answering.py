@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, cast
 
 from harness.config import child_environment
+from harness.config.environment import shared_threads
 from harness.errors import EngineError, SettingsError, SteelyardError
 from harness.models.processes.frames import encode_frame, read_frame
 
@@ -26,8 +27,6 @@ _ALONE = {
     "VLLM_NO_USAGE_STATS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-"""Threads that wait for each other sleep: those that spin take the cores that the others wait for. Beside other work on
-two cores a text of an adapter took 22 s so, and takes 3 s."""
 
 Answering = Callable[[dict[str, Any]], Any]
 """The child's function that answers one message."""
@@ -49,7 +48,7 @@ class AnsweringProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=child_environment(_ALONE),
+            env=child_environment({**_ALONE, "OMP_NUM_THREADS": str(shared_threads())}),
             start_new_session=True,
         )
 
