@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from harness.config import Settings, VersionSettings
+from harness.config.settings import NO_BASELINE
 from harness.errors import SettingsError
-
-NO_BASELINE = "none"
-"""`--baseline none` weighs against thresholds alone."""
 
 
 def candidate_name(settings: Settings) -> str:
@@ -38,7 +36,7 @@ def baseline_name(settings: Settings) -> str | None:
     Raises:
         SettingsError: it is not a version, or its settings can't be.
     """
-    if settings.baseline is None or (settings.baseline == NO_BASELINE and NO_BASELINE not in settings.versions):
+    if settings.baseline is None or settings.baseline == NO_BASELINE:
         return None
     return settings.version(settings.baseline).name
 

@@ -17,6 +17,8 @@ from harness.config.versions import VersionSettings, read_versions
 from harness.errors import SettingsError, choices
 from harness.records import BudgetLimits
 
+NO_BASELINE = "none"
+"""`--baseline none` weighs against thresholds alone."""
 DESIGNS = ("auto", "sequential", "fixed")
 INCONCLUSIVE = ("fail", "warn")
 ABOUT = ("suite", "population")
@@ -311,6 +313,11 @@ def _settings(table: Any, source: Path, variables: Variables, prefix: str = "too
     corpora = read_corpora(of_corpora, models, where=where, prefix=prefix, variables=variables)
     values["corpora"] = corpora
     values["versions"] = WhenAsked([*models, *corpora], partial(_either, models, corpora))
+    if NO_BASELINE in values["versions"]:
+        raise SettingsError(
+            f"{where}: a version can't be called {NO_BASELINE!r}, since --baseline {NO_BASELINE} weighs against "
+            "thresholds alone. Rename it."
+        )
     settings = Settings(**values)
     named = [("candidate", settings.candidate), *(("judge", name) for name in settings.judge)]
     for role, name in named:

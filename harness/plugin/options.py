@@ -127,7 +127,7 @@ def settings_of(config: pytest.Config) -> Settings:
     from harness.config import load_settings
     from harness.config.addresses import NO_TRACKING
     from harness.config.repository.commits import with_commits
-    from harness.config.settings import check_setting, field_of
+    from harness.config.settings import NO_BASELINE, check_setting, field_of
 
     settings = load_settings(_search_start(config))
     given: dict[str, Any] = {}
@@ -136,8 +136,6 @@ def settings_of(config: pytest.Config) -> Settings:
         if text is not None:
             given[field_of(name)] = check_setting(name, _parse(name, text), where=f"--{name.replace('_', '-')}")
     if config.getoption("for_baseline", default=False):
-        from harness.config.roles import NO_BASELINE
-
         given.setdefault("baseline", NO_BASELINE)
     if given.get("mlflow") == NO_TRACKING:  # logs nowhere; the registry of models stays where it is
         given = {**given, "mlflow": settings.mlflow, "is_tracked": False}

@@ -45,7 +45,12 @@ def test_there_is_no_baseline_unless_one_is_named_and_none_names_nobody() -> Non
     assert baseline_name(settings("small")) is None
     assert baseline_name(settings("small", baseline="none")) is None
     assert baseline_name(settings("small", baseline="small")) == "small"
-    assert baseline_name(settings("small", "none", baseline="none")) == "none"
+
+
+@pytest.mark.parametrize("kind", ["models", "corpora"])
+def test_no_version_can_be_called_none(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(SettingsError, match=r"a version can't be called 'none', since --baseline none weighs .*Rename"):
+        load(tmp_path, f'[tool.steelyard.{kind}.none]\nengine = "scripted"\n')
 
 
 def test_a_baseline_that_is_no_version_is_refused_with_the_nearest() -> None:

@@ -13,7 +13,8 @@ from harness.config import Settings, VersionSettings, load_settings
 from harness.config.asking import understood
 from harness.config.repository.git import Repository
 from harness.config.repository.history import asks_for_the_same, differing, is_same_version, settings_at
-from harness.config.roles import NO_BASELINE, candidate_name
+from harness.config.roles import candidate_name
+from harness.config.settings import NO_BASELINE
 from harness.config.versions import FILE, PROMPTS
 from harness.gate.baselines.chosen import file_named
 from harness.gate.changes.dependencies import Dependencies, EvaluationCode
@@ -107,7 +108,7 @@ class Selector:
             yield f"{settings.source.name}: {', '.join(names)} changed"
         yield from self._why_version(before, candidate_name(settings))
         name = settings.baseline
-        if name is None or (name == NO_BASELINE and NO_BASELINE not in settings.versions):
+        if name is None or name == NO_BASELINE:
             return
         if name in settings.commits:  # which stays what it is
             return
