@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.config import Settings
-from harness.config.roles import NO_BASELINE
+from harness.config.repository.commits import GIT
+from harness.config.repository.git import Repository
+from harness.config.settings import NO_BASELINE
 from harness.errors import SettingsError, StoreError, choices
 from harness.gate.baselines.files import SUFFIX, read_recording
 from harness.gate.baselines.recording import Recording, recording_of
@@ -92,6 +94,15 @@ def _unknown(settings: Settings, name: str, runs: list[RunInfo]) -> SettingsErro
     known = [*settings.versions, *(each for each in recorded if each not in settings.versions)]
     newest = [run.run_id for run in reversed(runs) if run.finished][:_NEWEST_SHOWN]
     more = f" Newest runs: {', '.join(newest)}." if newest else ""
-    if not known and not newest:
+    if _is_commit(settings, name):
+        more += f" Did you mean {GIT}{name}, the candidate as it was at that commit?"
+    elif not known and not newest:
         more = f" Define a version as {settings.table('NAME')}, or record a run with `steelyard baseline record`."
     return SettingsError(f"{choices('baseline', name, known)}{more}")
+
+
+def _is_commit(settings: Settings, ref: str) -> bool:
+    try:
+        return bool(Repository(settings.root).commit(ref))
+    except SettingsError:  # no such ref, or no repository
+        return False

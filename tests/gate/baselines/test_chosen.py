@@ -18,6 +18,7 @@ from harness.gate.baselines.recording import (
 from harness.store import Store
 from tests.gate.baselines.recordings import whole
 from tests.gate.stored import Scored, run
+from tests.repositories import commit_all
 
 
 def test_a_name_stands_for_a_version_then_a_file_then_a_run(tmp_path: Path, store: Store) -> None:
@@ -32,6 +33,14 @@ def test_a_name_stands_for_a_version_then_a_file_then_a_run(tmp_path: Path, stor
     assert recording_named(replace(settings, baseline="r1", versions=versions)) is None
     assert recording_named(replace(settings, baseline="none")) is None
     assert recording_named(settings) is None
+
+
+def test_what_git_alone_knows_is_told_how_to_write(tmp_path: Path) -> None:
+    commit_all(tmp_path)
+    for name, meant in (("main", True), ("maim", False)):
+        with pytest.raises(SettingsError, match=f"No baseline named '{name}'") as refused:
+            recording_named(Settings(root=tmp_path, store=str(tmp_path / "store.db"), baseline=name))
+        assert (f"Did you mean git:{name}, the candidate as it was" in str(refused.value)) == meant
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "..", "a\n", "latest", "none", "none.json"])
