@@ -54,9 +54,10 @@ class _CompareOptions:
 def compare(candidate: str, baseline: str, **options: Any) -> None:
     """Weigh A against B from what is stored: the candidate against what it should be no worse than.
 
-    Each is a run, by its id, the beginning of it, or `latest`; or a version, by name, which stands for the newest
-    finished run that weighed it. Two names of one run compare its candidate with its baseline. Cases that both have are
-    paired. Thresholds, margins and requirements are those of A's run. No model is asked.
+    Each is a run, by its id, the beginning of it, or `latest`; or a version, by name. Two versions are those of the
+    newest finished run that weighed A against B, else B against A; where no run has both, and beside a run, a version
+    stands for the newest finished run that weighed it. Two names of one run compare its candidate with its baseline.
+    Cases that both have are paired. Thresholds, margins and requirements are those of A's run. No model is asked.
 
     Exit code: 0 passed, 1 red, 8 inconclusive, as a gate's; 4 for names that are not stored.
 

@@ -57,8 +57,9 @@ class WeighedVersion:
 def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[WeighedVersion, WeighedVersion]:
     """Find what is weighed, and what it is weighed against.
 
-    A run stands for its candidate, a version for the newest finished run in which it was candidate or baseline. Where
-    both come to the candidate of one run, the second is that run's baseline, if it may be called so.
+    Two versions are those of the newest finished run that weighed the one against the other. Else a run stands for its
+    candidate, a version for the newest finished run in which it was candidate or baseline. Where both come to the
+    candidate of one run, the second is that run's baseline, if it may be called so.
 
     Args:
         runs: all that are stored, the oldest first.
@@ -67,6 +68,8 @@ def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[W
     Raises:
         SettingsError: there is no such run or version, it was not finished, or both are the same scores.
     """
+    if together := _weighed_together(runs, candidate, baseline):
+        return together
     ours, theirs = find_version(runs, candidate), find_version(runs, baseline)
     if ours != theirs:
         return ours, theirs
@@ -77,6 +80,20 @@ def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[W
     raise SettingsError(
         f"{candidate!r} and {baseline!r} are the same scores: {ours}. Name two runs or versions. {_newest(runs)}"
     )
+
+
+def _weighed_together(
+    runs: Sequence[RunInfo], candidate: str, baseline: str
+) -> tuple[WeighedVersion, WeighedVersion] | None:
+    """The two versions in the newest run that has both, the first as its candidate wherever one has it so."""
+    if {candidate, baseline} & {LATEST, *(run.run_id for run in runs)}:
+        return None
+    for roles in (_ROLES, _ROLES[::-1]):
+        for run in reversed(runs):
+            if run.finished and (candidate, baseline) == tuple(_name(run, role) for role in roles):
+                ours, theirs = (WeighedVersion(run, role) for role in roles)
+                return ours, theirs
+    return None
 
 
 def find_version(runs: Sequence[RunInfo], text: str) -> WeighedVersion:

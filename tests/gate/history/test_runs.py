@@ -60,6 +60,24 @@ def test_two_versions_of_one_run_are_its_two_sides_either_way_round() -> None:
     assert find_pair(runs, "large", "small") == (theirs, ours)
 
 
+def test_two_versions_are_those_of_the_newest_run_that_has_both() -> None:
+    runs = [
+        run("20261101", "small", "large"),
+        run("20261102", "small", "large"),
+        run("20261103", "large", "small"),
+        run("20261104", "tiny", "large"),
+        run("20261105", "small", "large", finished=False),
+    ]
+    second, third = ([WeighedVersion(runs[place], role) for role in ("candidate", "baseline")] for place in (1, 2))
+    assert find_pair(runs, "small", "large") == tuple(second)
+    assert find_pair(runs, "large", "small") == tuple(third)
+    assert find_pair(runs[:2], "large", "small") == tuple(second[::-1])
+    assert find_pair(runs, "tiny", "small") == (
+        WeighedVersion(runs[3], "candidate"),
+        WeighedVersion(runs[2], "baseline"),
+    )
+
+
 @pytest.mark.parametrize(
     ("runs", "names"),
     [
