@@ -9,6 +9,9 @@ from harness.decisions.observations import Observations
 from harness.records import CaseResult, RetainedShare
 from harness.statistics.intervals.ratios import mean_ratio
 
+_NO_WIDTH = 1e-6
+"""Ends that are nearer to each other, as a share of them, differ by rounding alone."""
+
 
 def retained_share(
     observed: Observations, cases: Sequence[CaseResult], confidence_level: float
@@ -16,8 +19,9 @@ def retained_share(
     """The share with its two-sided interval, or None and the reason why there is none; it decides nothing.
 
     It is a ratio of means over the cases that both versions have (Fieller's interval, clusters kept together), so it is
-    told of scores alone: the difference of a measure has its unit. An interval of equal scores would have no width and
-    claim too much, so that both of its ends are NaN, unless nothing is left to chance.
+    told of scores alone: the difference of a measure has its unit. Where each case keeps the same share (all of it, or
+    nothing) an interval would have no width and claim too much, so that both of its ends are NaN, unless nothing is
+    left to chance.
 
     Args:
         cases: means of those that the verdict rests on.
@@ -32,7 +36,7 @@ def retained_share(
         return RetainedShare(kept.value, kept.value, kept.value), None
     if not math.isfinite(kept.low):
         return None, "the baseline's mean can't be told from 0"
-    if candidate == baseline:
+    if math.isclose(kept.low, kept.high, rel_tol=_NO_WIDTH):
         return RetainedShare(kept.value, math.nan, math.nan), None
     return RetainedShare(kept.value, max(0.0, kept.low), kept.high), None
 

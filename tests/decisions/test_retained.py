@@ -28,9 +28,17 @@ def test_cases_of_a_cluster_count_as_one():
     assert (kept.low, kept.high) == (pytest.approx(alone.low), pytest.approx(alone.high))
 
 
-def test_equal_scores_keep_all_and_claim_no_interval():
-    kept = one(share_right(18, 20), share_right(18, 20)).retained
-    assert kept.estimate == 1.0
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "share"),
+    [
+        (share_right(18, 20), share_right(18, 20), 1.0),
+        (share_right(0, 20), share_right(18, 20), 0.0),
+        (np.multiply(0.7, CANDIDATE), CANDIDATE, 0.7),
+    ],
+)
+def test_where_each_case_keeps_the_same_share_no_interval_is_claimed(candidate, baseline, share):
+    kept = one(candidate, baseline).retained
+    assert kept.estimate == pytest.approx(share)
     assert math.isnan(kept.low)
     assert math.isnan(kept.high)
 
