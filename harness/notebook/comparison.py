@@ -40,7 +40,8 @@ class WeighingRule(TypedDict, total=False):
         confidence_level: 1 - error rate: 0.95 where it is left out, that of the run for a run.
         threshold: the score that is required of the new side, whatever the old one does.
         aim, about: as the marker has them.
-        unit, at_least, at_most, statistic: of a measure, as `Measure` has them, where scores are none in [0, 1].
+        unit, at_least, at_most, statistic: of a measure, as `Measure` has them, where scores are none in [0, 1]; with
+            `aim`, which says which way is better.
         evaluation, case: of runs: shell patterns that choose among what they hold.
         store: of runs: the store that has them, a path or a URL, for the one of the settings.
     """
@@ -130,6 +131,11 @@ def _kind(rule: Mapping[str, Any]) -> Reading:
         return replace(read_result(1.0)[METRIC], higher_is_better=higher)
     if "unit" not in given:
         raise UsageError(f'{_WHERE}: {next(iter(given))} is of a measure, which has a unit, such as unit="s".')
+    if "aim" not in rule:
+        raise UsageError(
+            f'{_WHERE}: unit={given["unit"]!r} does not say which way is better: add aim="lower", as of seconds, '
+            'aim="higher", or aim="same" where neither is.'
+        )
     least = given.get("at_least", 0.0 if "at_most" in given else None)
     value = 0.0 if least is None else least
     return read_result(Measure(value, higher_is_better=higher, **given))[METRIC]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+from harness.errors import UsageError
 from harness.records import Report, Verdict, VerdictKind
 from harness.reporting.shared.differences import Against, difference_in_words, margin_against
 from harness.reporting.shared.figures import figure, plural
@@ -38,8 +39,13 @@ class Plot:
     svg: str = field(repr=False)
 
     def save(self, path: str | Path) -> Path:
-        """Write it to a file, and give its path."""
+        """Write it to a file, whose name ends in .svg, and give its path."""
         file = Path(path)
+        if file.suffix.lower() != ".svg":
+            raise UsageError(
+                f"{file.name!r} does not end in .svg, and a plot is written as SVG alone: save {file.stem}.svg. "
+                "Browsers show it, and programs such as Inkscape make a PNG or PDF of it."
+            )
         file.write_text(self.svg, encoding="utf-8")
         return file
 

@@ -13,7 +13,7 @@ from harness.gate.history.runs import LATEST, find_version, stored_report
 from harness.notebook.weighing import Weighing
 from harness.records import CaseResult, Report
 from harness.records.report_json import FILE_NAME, read_report
-from harness.reporting.samples_table import COLUMNS, rows_of_run
+from harness.reporting.samples_table import columns_of, rows_of_run
 from harness.review.labels import PersonsLabel, labels_of_run
 from harness.store import RunInfo, Store, store_url
 from harness.store.location import settings_with_store, without_password
@@ -63,7 +63,7 @@ class LoadedRun:
         """A row for each score of each sample, with its answer: the columns of `samples.csv`."""
         with open_place(self.store) as store:
             run = self._stored(store)
-            return _frame([row for row, _ in rows_of_run(store, run, self.report)], COLUMNS)
+            return _frame([row for row, _ in rows_of_run(store, run, self.report)], columns_of(self.report))
 
     @cached_property
     def labels(self) -> pandas.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ class PairedScores:
         candidate: (n_cases, n_samples), NaN where a case has fewer.
         baseline: (n_cases, samples of its own); None where the candidate stands alone.
         clusters: which cases depend on each other, (n_cases,); None where nothing says.
-        notes: what was left out.
+        notes: what was left out, and how many clusters there are.
     """
 
     case_ids: tuple[str, ...]
@@ -117,9 +117,21 @@ class _Table:
             self.scores.setdefault(case, []).append(score)
         self.clusters: dict[str, str] = {}
         if _CLUSTER[0] in columns:
-            of = dict(zip(map(str, cases), self._column(frame, columns, _CLUSTER), strict=True))
-            if not all(map(_is_missing, of.values())):
-                self.clusters = {case: f"case {case}" if _is_missing(own) else str(own) for case, own in of.items()}
+            of = list(zip(map(str, cases), self._column(frame, columns, _CLUSTER), strict=True))
+            if not all(_is_missing(own) for _, own in of):
+                self.clusters = self._one_each(
+                    (case, f"case {case}" if _is_missing(own) else str(own)) for case, own in of
+                )
+
+    def _one_each(self, clusters: Iterable[tuple[str, str]]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for case, cluster in clusters:
+            if (first := found.setdefault(case, cluster)) != cluster:
+                raise UsageError(
+                    f"compare: {self._name} has the case {case!r} in two clusters, {first!r} and {cluster!r}; a case "
+                    "belongs to one: give all of its rows the same."
+                )
+        return found
 
     def _column(self, frame: Any, columns: list[str], known: tuple[str, ...]) -> list[Hashable]:
         found = next((column for column in known if column in columns), None)
@@ -151,9 +163,29 @@ def _paired_tables(ours: _Table, theirs: _Table | None) -> PairedScores:
         raise UsageError("compare: new and old have no case in common; cases are paired by their column `case`.")
     left = [f"{plural(n, 'case')} that {side} alone has" for side, n in zip(("new", "old"), alone, strict=True) if n]
     notes = (f"left out {' and '.join(left)}",) if left else ()
-    clusters = tuple(ours.clusters[case] for case in both) if ours.clusters else None
+    clusters, told = _clusters(ours, theirs, both)
+    notes += told
     baseline = None if theirs is None else theirs.array(both)
     return _scored(tuple(both), ours.array(both), baseline, clusters, notes)
+
+
+def _clusters(
+    ours: _Table, theirs: _Table | None, cases: Sequence[str]
+) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """The clusters of the cases, which one side may say for both, and a note where one does."""
+    said = {
+        side: tuple(table.clusters[case] for case in cases)
+        for side, table in (("new", ours), ("old", theirs))
+        if table is not None and table.clusters
+    }
+    if len(said) == 2 and not len(set(zip(*said.values(), strict=True))) == len({*said["new"]}) == len({*said["old"]}):
+        raise UsageError(
+            "compare: new and old put the same cases into different clusters. Which cases depend on each other is the "
+            "same for both: give both the same column `cluster`, or one of them none."
+        )
+    alone = next(iter(said), None) if theirs is not None and len(said) == 1 else None
+    notes = () if alone is None else (f"{alone} alone has a column `cluster`, which counts for both",)
+    return next(iter(said.values()), None), notes
 
 
 def _scored(
@@ -172,10 +204,17 @@ def _scored(
         )
     if not kept.all():
         notes = (*notes, f"left out {plural(int((~kept).sum()), 'case')} without a score")
+    if clusters is not None:
+        clusters = tuple(np.array(clusters, dtype=object)[kept])
+        if len({*clusters}) < len(clusters):
+            told = (
+                f"{plural(len(clusters), 'case')} in {plural(len({*clusters}), 'cluster')}, each of which counts as one"
+            )
+            notes = (*notes, told)
     return PairedScores(
         case_ids=tuple(case for case, is_kept in zip(cases, kept, strict=True) if is_kept),
         candidate=candidate[kept],
         baseline=None if baseline is None else baseline[kept],
-        clusters=None if clusters is None else tuple(np.array(clusters, dtype=object)[kept]),
+        clusters=clusters,
         notes=notes,
     )

@@ -13,6 +13,7 @@ import harness
 from harness import compare, load_run
 from harness.errors import UsageError
 from harness.records.report_json import to_json
+from harness.reporting.samples_table import columns_of
 from tests.gate import stored
 from tests.gate.stored import Scored
 from tests.plugin.conftest import _imported, project  # noqa: F401
@@ -129,9 +130,11 @@ def test_frames_of_a_run_come_to_its_figures_with_its_clusters(gate: Project, pr
     run = load_run()
     (entry,) = run.report.evaluations
     assert entry.n_clusters < 60
+    assert tuple(run.samples.columns) == columns_of(run.report)
+    assert set(run.samples["case.topic"]) == {str(topic) for topic in range(9)}
     new, old = (run.samples[run.samples.role == role] for role in ("candidate", "baseline"))
     assert compare(new, old, margin=0.1).difference == entry.difference
-    assert compare(new.drop(columns="cluster"), old, margin=0.1).difference != entry.difference
+    assert compare(*(each.drop(columns="cluster") for each in (new, old)), margin=0.1).difference != entry.difference
     assert run.cases.cluster.tolist() == [case.cluster for case in entry.cases]
 
 
@@ -145,6 +148,7 @@ def test_what_it_comes_to_is_told() -> None:
     alone = compare(GOOD, threshold=0.8)
     assert (alone.verdict, alone.report.baseline) == ("passed", None)
     assert compare(BAD, threshold=0.8).verdict == "failed"
+    assert "margin 0.05 is the default; `margin=` of compare sets another" in str(alone)
     same = compare(GOOD, BAD, aim="same")
     assert same.verdict == "regressed"
     assert compare(BAD, GOOD, confidence_level=0.99).low < compare(BAD, GOOD).low
@@ -157,6 +161,7 @@ def test_cases_of_a_cluster_count_as_one() -> None:
         compare(sides[0].assign(**more), sides[1]) for more in ({}, {"cluster": [n // 6 for n in range(60)]})
     )
     assert (apart.evaluations[0].n_clusters, together.evaluations[0].n_clusters) == (60, 10)
+    assert "note    60 cases in 10 clusters, each of which counts as one" in str(together)
 
 
 @pytest.mark.parametrize(
@@ -172,9 +177,14 @@ def test_cases_of_a_cluster_count_as_one() -> None:
         ((GOOD, BAD), {"at_most": 2}, 'at_most is of a measure, which has a unit, such as unit="s"'),
         ((GOOD,), {}, "nothing is required: give old scores, a threshold, or both"),
         ((2 * GOOD, BAD), {}, r"new holds 2 in case 0, and scores lie in \[0, 1\]; of a measure, say its unit"),
-        ((GOOD, BAD + np.inf), {"unit": "s"}, "old holds inf in case 0, and a measure is a finite number"),
-        ((GOOD, 9 * GOOD), {"unit": "s", "at_most": 5}, "a measure is a finite number from 0 to 5"),
-        ((GOOD, BAD), {"unit": "s", "margin": "5 %"}, "a margin in per cent is weighed by ratios, and the candidate"),
+        ((GOOD, BAD), {"unit": "s"}, "unit='s' does not say which way is better: add aim=\"lower\""),
+        ((GOOD, BAD + np.inf), {"unit": "s", "aim": "lower"}, "old holds inf in case 0, and a measure is a finite number"),
+        ((GOOD, 9 * GOOD), {"unit": "s", "aim": "lower", "at_most": 5}, "a measure is a finite number from 0 to 5"),
+        (
+            (GOOD, BAD),
+            {"unit": "s", "aim": "lower", "margin": "5 %"},
+            "a margin in per cent is weighed by ratios, and the candidate",
+        ),
         ((GOOD, "latest"), {}, "old is a stored run and new is none"),
         (("latest", GOOD), {}, "new is a stored run and old is none"),
         (("latest",), {"threshold": 0.5}, "of stored runs: No keyword named 'threshold'"),

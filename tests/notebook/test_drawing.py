@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from harness.errors import UsageError
 from harness.notebook.drawing import plotted
 from harness.records import Difference, Verdict, VerdictKind
 from tests.reporting import example_reports as examples
@@ -85,3 +86,10 @@ def test_it_is_saved_as_a_file(tmp_path: Path) -> None:
     plot = plotted(examples.report(entry("test_a")))
     assert repr(plot) == "Plot()"
     assert plot.save(tmp_path / "a.svg").read_text("utf-8") == plot.svg == plot._repr_svg_()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a"])
+def test_a_name_of_another_format_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=rf"'{name}' does not end in \.svg, and .* alone: save a\.svg"):
+        plotted(examples.report(entry("test_a"))).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())

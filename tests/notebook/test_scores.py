@@ -53,7 +53,27 @@ def test_frames_are_paired_by_case_with_their_samples_in_order() -> None:
     assert found.baseline is not None
     np.testing.assert_array_equal(found.baseline, [[0, NAN], [1, 0]])
     assert found.clusters == ("x", "case a")
-    assert found.notes == ("left out 1 case that new alone has and 1 case that old alone has",)
+    assert found.notes == (
+        "left out 1 case that new alone has and 1 case that old alone has",
+        "new alone has a column `cluster`, which counts for both",
+    )
+
+
+@pytest.mark.parametrize("of_old", [["x", "x", "y"], [7.0, 7.0, np.nan], None])
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_clusters_that_one_side_says_or_both_agree_on_count_and_are_counted(of_old: Any, is_turned: bool) -> None:
+    sides = [
+        frame(case=["a", "b", "c"], score=[1, 0, 1], cluster=["p", "p", "q"]),
+        frame(case=["a", "b", "c"], score=1),
+    ]
+    if of_old is not None:
+        sides[1]["cluster"] = of_old
+    found = paired_scores(*reversed(sides)) if is_turned else paired_scores(*sides)
+    assert found.clusters is not None
+    assert found.clusters[0] == found.clusters[1] != found.clusters[2]
+    alone = f"{'old' if is_turned else 'new'} alone has a column `cluster`, which counts for both"
+    counted = "3 cases in 2 clusters, each of which counts as one"
+    assert found.notes == ((counted,) if of_old is not None else (alone, counted))
 
 
 def test_a_case_without_a_score_is_left_out_on_both_sides() -> None:
@@ -89,6 +109,16 @@ def test_data_frames_of_any_library_will_do() -> None:
         (frame(case=["a"], score=["x"]), None, "new is list, and not an array of numbers"),
         (frame(case=["a"], score=[1]), frame(case=["b"], score=[1]), "no case in common"),
         ([NAN], [1], "no case has a score on both sides"),
+        (
+            frame(case=["a", "b", "c"], score=1, cluster=["x", "x", "y"]),
+            frame(case=["a", "b", "c"], score=1, cluster=["x", "y", "y"]),
+            "new and old put the same cases into different clusters",
+        ),
+        (
+            frame(case=["a", "a"], score=1, cluster=["x", "y"]),
+            None,
+            "new has the case 'a' in two clusters, 'x' and 'y'",
+        ),
         (
             frame(case=["a", "a"], score=[1, 1], role=["candidate", "baseline"]),
             None,

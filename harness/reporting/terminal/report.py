@@ -39,6 +39,7 @@ __all__ = [
     "samples_in_words",
 ]
 
+_SET_MARGIN = "set it for an evaluation or the project"
 _LEAST_WIDTH = 30
 _MOST_ROWS = 50
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
@@ -55,12 +56,14 @@ class Layout:
         colour: whether ANSI colours may be used.
         encoding: of the stream; what it can't hold is written in ASCII.
         verbosity: 1 shows every evaluation that passed, too; 2 also the cases to look at of those.
+        set_margin: tells who reads it how another margin is set.
     """
 
     width: int = 80
     colour: bool = False
     encoding: str = "utf-8"
     verbosity: int = 0
+    set_margin: str = _SET_MARGIN
 
 
 def render(
@@ -101,7 +104,7 @@ def render(
     if changes:
         lines += ["", *change_lines(report, changes, width, layout.encoding)]
     remarks = [("ranges", text) for text in ranges(shown, report.confidence_level)]
-    remarks += [("note", text) for text in _notes(report, layout.encoding, folded=len(report.evaluations) > FEW)]
+    remarks += [("note", text) for text in _notes(report, layout, folded=len(report.evaluations) > FEW)]
     lines += [""] if remarks else []
     for label, text in remarks:
         lines += labelled(label, text, width)
@@ -299,10 +302,11 @@ def notes(report: Report, encoding: str) -> list[str]:
     """The facts that a reader must know before trusting the figures, what was spent first where the run had a budget;
     of a report that folds what passed.
     """
-    return [*budget_notes(report), *_notes(report, encoding, folded=True)]
+    return [*budget_notes(report), *_notes(report, Layout(encoding=encoding), folded=True)]
 
 
-def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
+def _notes(report: Report, layout: Layout, *, folded: bool) -> list[str]:
+    encoding = layout.encoding
     told = [*version_notes(report, encoding), *name_notes(report, encoding), *printed_notes(report, encoding)]
     told += aggregate_notes(report.evaluations, encoding)
     if report.best_of > 1:
@@ -342,7 +346,7 @@ def _notes(report: Report, encoding: str, *, folded: bool) -> list[str]:
         if verdict.margin_is_default and verdict.difference is not None
     }
     for margin in sorted(defaults):
-        told.append(f"margin {margin} is the default; set it for an evaluation or the project")
+        told.append(f"margin {margin} is the default; {layout.set_margin}")
     told += claim_notes(once, encoding) + lost_notes(once, encoding)
     hidden = recorded_notes(once) if folded else []
     return told + hidden + judge_notes(once, encoding)
