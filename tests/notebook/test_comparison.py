@@ -178,7 +178,7 @@ def test_cases_of_a_cluster_count_as_one() -> None:
         ((GOOD,), {}, "nothing is required: give old scores, a threshold, or both"),
         ((2 * GOOD, BAD), {}, r"new holds 2 in case 0, and scores lie in \[0, 1\]; of a measure, say its unit"),
         ((GOOD, BAD), {"unit": "s"}, "unit='s' does not say which way is better: add aim=\"lower\""),
-        ((GOOD, BAD + np.inf), {"unit": "s", "aim": "lower"}, "old holds inf in case 0, and a measure is a finite number"),
+        ((GOOD, BAD - np.inf), {"unit": "s", "aim": "same"}, "old holds -inf in case 0, and a measure is a finite"),
         ((GOOD, 9 * GOOD), {"unit": "s", "aim": "lower", "at_most": 5}, "a measure is a finite number from 0 to 5"),
         (
             (GOOD, BAD),
