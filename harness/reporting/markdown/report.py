@@ -21,7 +21,7 @@ from harness.reporting.wording.budget import cost
 from harness.reporting.wording.interruption import interrupted
 from harness.reporting.wording.operations import flops_in_words
 from harness.reporting.wording.retained import retained_note
-from harness.reporting.wording.slices import slice_rows, sliced, slices_in_words
+from harness.reporting.wording.slices import slice_rows, slice_titles, sliced, slices_in_words
 from harness.reporting.wording.waiting import review_step
 
 MOST_CHARACTERS = 65_535
@@ -205,13 +205,14 @@ def _slices(report: Report, most: int) -> list[str]:
     for verdict, name in sliced(report)[:most]:
         shown = slice_rows(verdict)[:most]
         rows = [
-            f"| {_MARKS[row.result.verdict]}&nbsp;{row.result.verdict} | {code(row.name)} | {row.result.n_cases:,} | "
+            f"| {_MARKS[row.result.verdict]}&nbsp;{row.result.verdict} | {code(row.name)} | {row.n_cases} | "
             f"{_figures(row.candidate)} | {_figures(row.baseline)} | {_figures(row.difference)} |"
             for row in shown
         ]
         hidden = len(verdict.slices) - len(shown)
         more = ["", f"and {count(hidden)} more slices"] if hidden > 0 else []
-        table = ["| verdict | slice | cases | candidate | baseline | difference |", "|---|---|---|---|---|---|", *rows]
+        head = f"| verdict | slice | cases | candidate | baseline | {slice_titles(verdict)['difference']} |"
+        table = [head, "|---|---|---|---|---|---|", *rows]
         title = f"Slices of {code(name, _NAME_CELLS, 'middle')}: {prose(slices_in_words(verdict))}"
         lines += ["", *_folded(title, [*table, *more])]
     return lines

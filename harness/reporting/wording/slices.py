@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from harness.decisions.reasons import figure as in_words
 from harness.decisions.reasons import percent
 from harness.records import Report, SliceResult, Verdict, VerdictKind
 from harness.reporting.shared.differences import difference_in_words, margin_in_words
-from harness.reporting.shared.figures import digits, figure, interval, plural
+from harness.reporting.shared.figures import digits, figure, interval
 from harness.reporting.shared.names import row_names
 from harness.reporting.shared.table import FEW, INDENT, MARKS, NARROW
 from harness.reporting.shared.text import cells, flow, pad, printable, wrap
@@ -45,7 +47,7 @@ def slice_rows(verdict: Verdict, encoding: str = "utf-8") -> list[SliceRow]:
             SliceRow(
                 each,
                 printable(f"{each.field} {each.value}", _NAME_CELLS, cut="middle", encoding=encoding),
-                plural(each.n_cases, "case"),
+                f"{each.n_cases:,}",
                 shown,
                 "" if theirs is None else figure(theirs.value, places),
                 "" if each.difference is None else difference_in_words(each.difference, own),
@@ -56,21 +58,30 @@ def slice_rows(verdict: Verdict, encoding: str = "utf-8") -> list[SliceRow]:
 
 
 def slices_in_words(verdict: Verdict) -> str:
-    """Say how many slices each field has, and how many of them are worse, open or not worse.
+    """Say how many slices each field has, and how many of them are worse by more than the margin, within it or open.
 
     >>> slices_in_words(verdict)  # doctest: +SKIP
-    '20 of topic; 1 worse by more than 0.10, 17 open, 2 not'
+    '20 of topic, margin 0.10: 1 worse by more, 2 within it, 17 open'
     """
     fields = Counter(each.field for each in verdict.slices)
     kinds = Counter(each.verdict for each in verdict.slices)
-    red = kinds[VerdictKind.REGRESSED] + kinds[VerdictKind.FAILED]
-    margin = slice_margin_in_words(verdict)
-    told = [f"{count:,} of {field}" for field, count in fields.items()]
+    told = ", ".join(f"{count:,} of {field}" for field, count in fields.items())
     if not any(each.difference for each in verdict.slices):
-        return f"{', '.join(told)}; nothing required"
-    parts = {"shown to be": red, "open": kinds[VerdictKind.INCONCLUSIVE], "shown not to be": kinds[VerdictKind.PASSED]}
+        return f"{told}; nothing required"
+    if verdict.baseline is None and verdict.threshold is not None:
+        told += f", threshold {in_words(verdict.threshold, verdict.unit)}"
+    beyond = "different by more" if verdict.aim == "same" else "worse by more"
+    red = kinds[VerdictKind.REGRESSED] + kinds[VerdictKind.FAILED]
+    parts = {beyond: red, "within it": kinds[VerdictKind.PASSED], "open": kinds[VerdictKind.INCONCLUSIVE]}
     shares = ", ".join(f"{number:,} {word}" for word, number in parts.items() if number)
-    return f"{', '.join(told)}; worse by more than {margin}: {shares}"
+    return f"{told}, margin {slice_margin_in_words(verdict)}: {shares}"
+
+
+def slice_titles(verdict: Verdict) -> dict[str, str]:
+    """The heads of the columns that figures of slices stand in: their scores, and what the difference is to."""
+    if verdict.baseline is None:
+        return {"scores": "candidate", "difference": "difference to threshold"}
+    return {"scores": "baseline -> candidate", "difference": "difference"}
 
 
 def slice_margin_in_words(verdict: Verdict) -> str:
@@ -112,16 +123,29 @@ def slice_lines(report: Report, width: int, encoding: str, *, every: bool = Fals
     for verdict, name in sliced(report, every=every):
         told = f"{printable(name, _NAME_CELLS, cut='middle', encoding=encoding)}: {slices_in_words(verdict)}"
         shown = shown_slices(verdict, every=every)
-        texts = [f"{MARKS[row.result.verdict]} {printable(row.name, encoding=encoding)}" for row in shown]
-        size = max(map(cells, texts))
         start = "  slices" if width >= NARROW else ""
         first, *rest = wrap(told, width - indent)
         lines += [] if width >= NARROW else ["slices"]
         lines += [f"{start:<{indent}}{first}", *(" " * indent + line for line in rest)]
-        for row, text in zip(shown, texts, strict=True):
-            figures = [row.n_cases, *([row.scores, row.difference] if row.difference else [row.candidate])]
-            one, *others = flow([pad(text, size), *figures], width - _ROW_INDENT - 2)
-            lines += [" " * _ROW_INDENT + one.rstrip(), *(" " * (_ROW_INDENT + 2) + line for line in others)]
+        for texts in _table(verdict, shown, encoding):
+            one, *others = flow(texts, width - _ROW_INDENT - 2)
+            lines.append(" " * _ROW_INDENT + one.rstrip())
+            lines += [" " * (_ROW_INDENT + 2) + line.rstrip() for line in others if line.strip()]
         if hidden := len(verdict.slices) - len(shown):
             lines.append(" " * _ROW_INDENT + f"  and {hidden:,} more in the report")
     return lines
+
+
+def _table(verdict: Verdict, shown: Sequence[SliceRow], encoding: str) -> list[list[str]]:
+    """The rows below their head, each text as wide as its column."""
+    titles = slice_titles(verdict)
+    columns = [
+        ["  slice", *(f"{MARKS[row.result.verdict]} {printable(row.name, encoding=encoding)}" for row in shown)],
+        ["cases", *(row.n_cases for row in shown)],
+    ]
+    if any(row.difference for row in shown):
+        columns += [[title, *(getattr(row, name) for row in shown)] for name, title in titles.items()]
+    else:
+        columns.append(["candidate", *(row.candidate for row in shown)])
+    sizes = [max(map(cells, column)) for column in columns]
+    return [list(map(pad, texts, sizes)) for texts in zip(*columns, strict=True)]

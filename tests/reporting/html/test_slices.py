@@ -50,7 +50,7 @@ def test_slices_are_a_forest_plot_with_the_worst_first(page: Page) -> None:
     expect(bars.nth(0)).to_have_accessible_name(
         re.compile(r"^regressed against the baseline: difference -1\.00 .*, margin 0\.25$")
     )
-    expect(page.locator("#panel-0")).to_contain_text("3 of topic; worse by more than 0.25: 1 shown to be, 2 shown not")
+    expect(page.locator("#panel-0")).to_contain_text("3 of topic, margin 0.25: 1 worse by more, 2 within it")
 
 
 def test_a_slice_opens_its_cases_and_the_filter_is_cleared_again(page: Page) -> None:

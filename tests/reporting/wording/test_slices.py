@@ -34,9 +34,11 @@ SLICED = replace(examples.regressed(), slices=(WORSE, OPEN, UNKNOWN), slice_marg
 
 
 def test_slices_are_counted_by_what_they_come_to() -> None:
-    assert slices_in_words(SLICED) == "3 of topic; worse by more than 0.10: 1 shown to be, 2 open"
+    assert slices_in_words(SLICED) == "3 of topic, margin 0.10: 1 worse by more, 2 open"
     passed = replace(OPEN, verdict=VerdictKind.PASSED)
-    assert slices_in_words(replace(SLICED, slices=(passed,))).endswith("0.10: 1 shown not to be")
+    assert slices_in_words(replace(SLICED, slices=(passed,))).endswith("0.10: 1 within it")
+    same = replace(SLICED, aim="same", slices=(WORSE,))
+    assert slices_in_words(same) == "1 of topic, margin ±0.10: 1 different by more"
     assert slices_in_words(replace(SLICED, slices=(UNKNOWN,))) == "1 of topic; nothing required"
 
 
@@ -44,7 +46,7 @@ def test_a_row_has_the_figures_of_both_versions() -> None:
     row = slice_rows(SLICED)[0]
     assert (row.name, row.n_cases, row.candidate, row.baseline) == (
         "topic billing",
-        "30 cases",
+        "30",
         "0.05 [0.00, 0.20]",
         "0.95",
     )
@@ -62,12 +64,33 @@ def test_of_many_the_red_ones_are_shown_and_of_a_pass_the_worst() -> None:
 def test_a_terminal_shows_them_in_lines_that_fit() -> None:
     report = examples.report(SLICED)
     shown = text(report)
-    assert "  slices          foundation/test_capitals: 3 of topic; worse by more than 0.10:\n" in shown
-    assert "    x topic billing   30 cases   0.95 -> 0.05   -0.90 [-1.00, -0.60]\n" in shown
-    assert "    ? topic refunds   30 cases   0.95 -> 0.05   -0.07 [-0.31, +0.14]\n" in shown
+    assert "  slices          foundation/test_capitals: 3 of topic, margin 0.10: 1 worse by\n" in shown
+    assert "      slice           cases   baseline -> candidate   difference\n" in shown
+    assert "    x topic billing   30      0.95 -> 0.05            -0.90 [-1.00, -0.60]\n" in shown
+    assert "    ? topic refunds   30      0.95 -> 0.05            -0.07 [-0.31, +0.14]\n" in shown
+    assert "    ? topic hours     0\n" in shown
     assert "of slices those of all of them together" in " ".join(shown.split())
     for width in (30, 60, 80, 120):
-        assert max(map(cells, slice_lines(report, width, "utf-8"))) <= width
+        lines = slice_lines(report, width, "utf-8")
+        assert max(map(cells, lines)) <= width
+        assert all(lines)
+
+
+def test_against_a_threshold_it_is_said_that_the_difference_is_to_it() -> None:
+    difference = Difference(-0.75, 0.05, -0.8, -0.6, 1e-9, "m")
+    required = replace(WORSE, baseline=None, difference=difference, verdict=VerdictKind.FAILED)
+    report = examples.report(replace(SLICED, baseline=None, threshold=0.8, slices=(required,)))
+    assert slices_in_words(report.evaluations[0]) == "1 of topic, threshold 0.80, margin 0.10: 1 worse by more"
+    assert slice_lines(report, 100, "utf-8")[1:] == [
+        "      slice           cases   candidate   difference to threshold",
+        "    x topic billing   30      0.05        -0.75 [-0.80, -0.60]",
+    ]
+    assert "| candidate | baseline | difference to threshold |" in markdown(report)
+    unbounded = replace(report.evaluations[0], threshold=None, slices=(replace(required, difference=None),))
+    assert slice_lines(examples.report(unbounded), 100, "utf-8")[1:] == [
+        "      slice           cases   candidate",
+        "    x topic billing   30      0.05 [0.00, 0.20]",
+    ]
 
 
 def test_a_value_that_would_move_the_cursor_is_written_out() -> None:
@@ -82,7 +105,7 @@ def test_a_value_that_would_move_the_cursor_is_written_out() -> None:
 
 def test_markdown_has_a_table_of_them() -> None:
     shown = markdown(examples.report(SLICED))
-    assert "3 of topic; worse by more than 0.10: 1 shown to be, 2 open</summary>" in shown
+    assert "3 of topic, margin 0.10: 1 worse by more, 2 open</summary>" in shown
     assert "<code>topic billing</code> | 30 | 0.05 [0.00,&nbsp;0.20] | 0.95 | -0.90 [-1.00,&nbsp;-0.60] |" in shown
 
 
