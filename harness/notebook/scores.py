@@ -164,9 +164,8 @@ def _paired_tables(ours: _Table, theirs: _Table | None) -> PairedScores:
     left = [f"{plural(n, 'case')} that {side} alone has" for side, n in zip(("new", "old"), alone, strict=True) if n]
     notes = (f"left out {' and '.join(left)}",) if left else ()
     clusters, told = _clusters(ours, theirs, both)
-    notes += told
     baseline = None if theirs is None else theirs.array(both)
-    return _scored(tuple(both), ours.array(both), baseline, clusters, notes)
+    return _scored(tuple(both), ours.array(both), baseline, clusters, (*notes, *told))
 
 
 def _clusters(
