@@ -121,6 +121,12 @@ def reached_code(module: str, folder: Path, paths: Sequence[str]) -> ReachedCode
     return found
 
 
+def imported_packages(file: Path) -> set[str]:
+    """The first names of the modules that a file imports, but for those of the standard library and of its package."""
+    tree = parsed(file) if file.suffix == ".py" else None
+    return set() if tree is None else _packages(imported_by(tree, file, []).missing)
+
+
 def _packages(modules: set[str]) -> set[str]:
     """The first names of modules that are not of the standard library."""
     return {first for name in modules if (first := name.partition(".")[0])} - sys.stdlib_module_names

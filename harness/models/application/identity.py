@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.config.repository.imports import is_installed
-from harness.config.repository.reach import all_files, files_below, project_root, reached_code
+from harness.config.repository.reach import all_files, files_below, imported_packages, project_root, reached_code
 from harness.errors import SettingsError
 from harness.models.application.engine import import_paths
 from harness.models.application.look import find_packages
@@ -18,6 +18,8 @@ from harness.models.files.content_hash import file_hash, text_hash
 
 if TYPE_CHECKING:
     from harness.config import VersionSettings
+
+_Package = tuple[str | None, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,10 @@ def files_of(settings: VersionSettings, folder: Path, python: str = sys.executab
     module = options["call"].partition(":")[0]
     reached = reached_code(module, folder, import_paths(folder))
     first = module.partition(".")[0]
-    found = find_packages(settings, folder, python, reached.packages if reached.files else {first})
+    found = _found(settings, folder, python, reached.packages if reached.files else {first})
     roots = [project_root(folder), *([] if settings.checkout is None else [settings.checkout.project])]
     places = {name: Path(place).resolve() for name, (place, _) in found.items() if place is not None}
-    packages = {name: (*releases, *_unreleased(places.get(name), releases)) for name, (_, releases) in found.items()}
+    packages = {name: (*each[1], *map(file_hash, _unreleased(*each))) for name, each in found.items()}
     lacking = (reached.needed if reached.files else {first}) - set(places)
     is_own = any(not is_installed(place) and any(map(place.is_relative_to, roots)) for place in places.values())
     if listed is None and (reached.untold or lacking or is_own):
@@ -77,12 +79,24 @@ def content_of(settings: VersionSettings, folder: Path, python: str = sys.execut
     return text_hash(*parts, *(" ".join([name, *told]) for name, told in sorted(found.packages.items())))
 
 
-def _unreleased(place: Path | None, releases: Iterable[str]) -> list[str]:
-    """What tells the code of a module by its files: of one that no package brought, or that lies where it is edited."""
-    if place is None or not place.exists() or (releases and is_installed(place)):
+def _found(settings: VersionSettings, folder: Path, python: str, modules: Iterable[str]) -> dict[str, _Package]:
+    """Where modules are installed, and of which release; with those that are imported by what has none."""
+    found: dict[str, _Package] = {}
+    waiting = set(modules)
+    while waiting:
+        found |= (new := find_packages(settings, folder, python, waiting))
+        waiting = {name for each in new.values() for file in _unreleased(*each) for name in imported_packages(file)}
+        waiting -= found.keys()
+    return found
+
+
+def _unreleased(place: str | None, releases: Iterable[str]) -> list[Path]:
+    """The files that tell the code of a module: of one that no package brought, or that lies where it is edited."""
+    file = None if place is None else Path(place).resolve()
+    if file is None or not file.exists() or (releases and is_installed(file)):
         return []
-    code = place.parent if place.name == "__init__.py" else place
-    return [file_hash(file) for file in (files_below(code) if code.is_dir() else [code])]
+    code = file.parent if file.name == "__init__.py" else file
+    return list(files_below(code)) if code.is_dir() else [code]
 
 
 def _listed(names: str | Iterable[str], folder: Path, version: str) -> list[Path]:
