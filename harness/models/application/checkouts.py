@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,6 +29,16 @@ def environment_of(settings: VersionSettings, folder: Path) -> dict[str, str]:
     own = [place for entry in sys.path if _is_of_project(place := Path(entry).resolve(), checkout)]
     moved = [checkout.tree / place.relative_to(checkout.project) for place in own]
     return {"PYTHONPATH": python_path([*import_paths(folder), *(str(place) for place in moved if place.is_dir())])}
+
+
+def in_checkout(settings: VersionSettings, path: Path) -> Path:
+    """A path of the settings; one that leads into the project as it lies there, from outside, in the commit's files."""
+    checkout = settings.checkout
+    if checkout is None or not path.is_absolute() or path.is_relative_to(checkout.tree):
+        return path
+    place = Path(os.path.normpath(path))
+    moved = checkout.tree / place.relative_to(checkout.project) if place.is_relative_to(checkout.project) else path
+    return moved if moved.exists() else path
 
 
 def check_modules(settings: VersionSettings, files: Iterable[str]) -> None:

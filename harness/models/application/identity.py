@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from harness.config.repository.imports import is_installed
 from harness.config.repository.reach import all_files, files_below, imported_packages, project_root, reached_code
 from harness.errors import SettingsError
+from harness.models.application.checkouts import in_checkout
 from harness.models.application.engine import import_paths
 from harness.models.application.look import find_packages
 from harness.models.files.content_hash import file_hash, text_hash
@@ -50,7 +51,7 @@ def files_of(settings: VersionSettings, folder: Path, python: str = sys.executab
         SettingsError: a file of `files` is not there, or the interpreter can't be run.
     """
     options = settings.engine_options
-    listed = None if "files" not in options else _listed(options["files"], folder, settings.name)
+    listed = None if "files" not in options else _listed(options["files"], folder, settings)
     if "call" not in options:
         return ApplicationFiles(tuple(listed or all_files(folder)), are_all=listed is None)
     module = options["call"].partition(":")[0]
@@ -99,12 +100,13 @@ def _unreleased(place: str | None, releases: Iterable[str]) -> list[Path]:
     return list(files_below(code)) if code.is_dir() else [code]
 
 
-def _listed(names: str | Iterable[str], folder: Path, version: str) -> list[Path]:
+def _listed(names: str | Iterable[str], folder: Path, settings: VersionSettings) -> list[Path]:
     found: list[Path] = []
     for name in [names] if isinstance(names, str) else names:
-        place = Path(os.path.normpath(folder / Path(name).expanduser()))  # by its own name, where it is a link
+        named = in_checkout(settings, Path(name).expanduser())
+        place = Path(os.path.normpath(folder / named))  # by its own name, where it is a link
         if not place.exists():
-            raise SettingsError(f"version {version!r}: files: {str(place)!r} is not there.")
+            raise SettingsError(f"version {settings.name!r}: files: {str(place)!r} is not there.")
         found += [place] if place.is_file() else files_below(place, folder)
     return sorted(set(found))
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.config.versions import Checkout, VersionSettings
 from harness.errors import SettingsError
-from harness.models.application.checkouts import check_modules, environment_of
+from harness.models.application.checkouts import check_modules, environment_of, in_checkout
+from harness.models.application.identity import files_of
 from harness.models.application.look import check_call
+from harness.models.application.spec import command_of, folder_of
 from tests.repositories import write
 
 
@@ -54,3 +57,19 @@ def test_a_module_of_the_project_as_it_lies_there_is_refused(
 def test_modules_of_the_commit_and_of_what_is_installed_are_not(version: VersionSettings, tmp_path: Path) -> None:
     tree = tmp_path / "tree" / "backend" / "bot_of_checkout.py"
     check_modules(version, [str(tree), pytest.__file__, str(tmp_path / "project/.venv/lib/site-packages/a.py")])
+
+
+def test_what_the_settings_name_by_a_whole_path_is_the_commit_s(version: VersionSettings, tmp_path: Path) -> None:
+    project, tree = tmp_path / "project", tmp_path / "tree"
+    options = {
+        "folder": str(project / "backend"),
+        "files": str(project / "backend"),
+        "command": f"cat {project}/backend",
+    }
+    asked = replace(version, engine_options={**version.engine_options, **options})
+    assert folder_of(asked, tree) == tree / "backend"
+    assert command_of(asked, tree)[1:] == [f"{tree}/backend"]
+    assert files_of(asked, tree).files == (tree / "backend/bot_of_checkout.py",)
+    new = write(project, "backend/new.py")
+    for path in (new, Path("backend/new.py"), Path("/etc"), tree):
+        assert in_checkout(version, path) == path
