@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.config.environment import python_path
+from harness.config.repository.git import Repository
 from harness.config.repository.imports import is_installed
 from harness.errors import SettingsError
 from harness.models.application.engine import import_paths
@@ -29,6 +30,18 @@ def environment_of(settings: VersionSettings, folder: Path) -> dict[str, str]:
     own = [place for entry in sys.path if _is_of_project(place := Path(entry).resolve(), checkout)]
     moved = [checkout.tree / place.relative_to(checkout.project) for place in own]
     return {"PYTHONPATH": python_path([*import_paths(folder), *(str(place) for place in moved if place.is_dir())])}
+
+
+def watched_of(settings: VersionSettings) -> dict[str, Any]:
+    """What a worker is told so that it notes which files of the project as it lies there it reads: where the project
+    lies, and what it shares with the commit, such as what git ignores. Nothing for a version of no commit.
+    """
+    checkout = settings.checkout
+    if checkout is None:
+        return {}
+    shared = [".git", *Repository(checkout.project).ignored()]
+    places = [checkout.tree, *(checkout.project / name for name in shared)]
+    return {"project": str(checkout.project), "shared": list(map(str, places))}
 
 
 def in_checkout(settings: VersionSettings, path: Path) -> Path:

@@ -112,12 +112,12 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
 
 
 def _create_python(settings: VersionSettings, root: Path) -> Engine:
-    from harness.models.application.checkouts import environment_of
+    from harness.models.application.checkouts import environment_of, watched_of
     from harness.models.application.engine import python_engine
 
     folder, python = folder_of(settings, root), python_of(settings, root)
-    environment = environment_of(settings, folder)
-    return python_engine(settings.engine_name, settings.engine_options, folder, python, environment)
+    environment, watched = environment_of(settings, folder), watched_of(settings)
+    return python_engine(settings.engine_name, settings.engine_options, folder, python, environment, watched)
 
 
 def _create_command(settings: VersionSettings, root: Path) -> Engine:

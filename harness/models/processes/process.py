@@ -97,13 +97,14 @@ class ChildProcess:
         return await self._ready
 
     async def _spawn(self, environment: Mapping[str, str]) -> None:
+        place = {} if self._folder is None else {"PWD": str(self._folder)}
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=self._folder,
-            env=child_environment(environment),
+            env=child_environment({**place, **environment}),
             start_new_session=True,
             limit=_LINE_BYTES,
         )
