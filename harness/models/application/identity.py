@@ -25,7 +25,7 @@ _Package = tuple[str | None, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class ApplicationFiles:
-    """What the answers of an application depend on.
+    """The files and packages that the answers of an application depend on.
 
     Attributes:
         files: their paths, sorted.
@@ -81,7 +81,7 @@ def content_of(settings: VersionSettings, folder: Path, python: str = sys.execut
 
 
 def _found(settings: VersionSettings, folder: Path, python: str, modules: Iterable[str]) -> dict[str, _Package]:
-    """Where modules are installed, and of which release; with those that are imported by what has none."""
+    """Find where modules are installed, and of which release; with those that are imported by what has none."""
     found: dict[str, _Package] = {}
     waiting = set(modules)
     while waiting:
@@ -92,7 +92,7 @@ def _found(settings: VersionSettings, folder: Path, python: str, modules: Iterab
 
 
 def _unreleased(place: str | None, releases: Iterable[str]) -> list[Path]:
-    """The files that tell the code of a module: of one that no package brought, or that lies where it is edited."""
+    """List the files of a module that no package brought, or that lies where it is edited."""
     file = None if place is None else Path(place).resolve()
     if file is None or not file.exists() or (releases and is_installed(file)):
         return []
@@ -112,7 +112,7 @@ def _listed(names: str | Iterable[str], folder: Path, settings: VersionSettings)
 
 
 def _place(file: Path, folder: Path, root: Path) -> str:
-    """Where a file lies, told from the version's folder: so the same code elsewhere is the same."""
+    """Return a file's path as told from the version's folder: so the same code elsewhere is the same."""
     if file.is_relative_to(folder):
         return file.relative_to(folder).as_posix()
     return f"/{file.relative_to(root).as_posix()}" if file.is_relative_to(root) else file.as_posix()
