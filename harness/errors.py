@@ -53,7 +53,7 @@ class SteelyardError(Exception):
 
 
 class UsageError(SteelyardError):
-    """What the user wrote is wrong; nothing has been sent to a model yet."""
+    """Something that the user wrote is wrong; nothing has been sent to a model yet."""
 
 
 class SettingsError(UsageError):
@@ -61,7 +61,7 @@ class SettingsError(UsageError):
 
 
 class DoorError(SettingsError):
-    """What a distribution brings by entry point is not there, is there twice, or can't be used."""
+    """An entry point of a distribution is not there, is there twice, or can't be used."""
 
 
 class CaseError(UsageError):

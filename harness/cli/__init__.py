@@ -20,7 +20,7 @@ USAGE = 4
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """Where a subcommand lives, and its line in `steelyard --help`."""
+    """The place of a subcommand in the code, and its line in `steelyard --help`."""
 
     module: str
     attribute: str

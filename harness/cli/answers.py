@@ -77,7 +77,7 @@ def answers_json(run: RunInfo, case_id: str, answers: Sequence[StoredAnswer]) ->
 
 
 def _told(sample: Sample) -> dict[str, Any]:
-    """What an application told beside its text, as far as it did."""
+    """Collect what an application told beside its text, by field."""
     names = ("tool_calls", "context", "messages", "cost", "metadata")
     return {name: value for name in names if (value := getattr(sample, name)) is not None}
 

@@ -137,7 +137,7 @@ def _tell(notes: list[str]) -> None:
 
 
 def _tell_of_labels(stored: StoredReport, chosen: list[ReportFormat]) -> None:
-    """That labels came since, beside what has no room for it: verdicts are shown as the run came to them."""
+    """Say that labels came after the run, where a format has no room for it: it shows the run's own verdicts."""
     from harness.reporting.wording.waiting import resume_step
 
     if any(each.name != "terminal" for each in chosen):

@@ -12,10 +12,10 @@ Read = TypeVar("Read", covariant=True)
 
 
 class WhenAsked(Mapping[str, Read]):
-    """What tables define, by name, each read when it is asked for.
+    """The definitions in tables, by name, each read when it is asked for.
 
-    What is wrong with one of them is so told to whoever asks for it, or for one that is based on it, and keeps nobody
-    from the others. Names are known without reading any.
+    So an error in one of them is raised for whoever asks for it, or for one that is based on it, and keeps nobody from
+    the others. Names are known without reading any.
 
     Args:
         names: of the tables.

@@ -13,7 +13,7 @@ from harness.config.versions import VersionSettings, with_variables
 from harness.errors import SettingsError, choices, nearest, none_of
 
 CORPUS = "corpus"
-"""What stands in the place of an engine in the version that a corpus is: it answers nothing."""
+"""The engine's name in a version that is a corpus, which answers nothing."""
 EXECUTORS = ("local", "ray", "slurm")
 DOCUMENTS = (
     "a .jsonl or .jsonl.gz, .parquet, .warc or .warc.gz file, a folder of these or of .html and .txt files, or the id "
@@ -190,7 +190,7 @@ class _Source:
 
 
 def check_executor(value: Any, *, where: str) -> dict[str, Any]:
-    """Who builds, with its options; a name alone stands for a table that has nothing else.
+    """Check the executor that builds, with its options; a name alone stands for a table that has nothing else.
 
     Raises:
         SettingsError: no executor of that name, or no whole number of workers.

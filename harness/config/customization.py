@@ -34,7 +34,7 @@ PASSAGES_PROMPT = "Answer with the help of these passages.\n\n{passages}\n\nQues
 
 @dataclass(frozen=True, slots=True)
 class DistilledSettings:
-    """How a student is made of a teacher.
+    """The settings by which a student is made from a teacher.
 
     Attributes:
         teacher: the version that teaches.
@@ -75,7 +75,7 @@ class DistilledSettings:
 
 @dataclass(frozen=True, slots=True)
 class AdapterSettings:
-    """How an adapter is trained, or where a ready one lies.
+    """The settings by which an adapter is trained, or the folder of a ready one.
 
     Attributes:
         folder: of a ready adapter, as peft saves it; None where one is trained.
@@ -105,12 +105,12 @@ class AdapterSettings:
 
 @dataclass(frozen=True, slots=True)
 class RetrievalSettings:
-    """Which passages a version is given with each question.
+    """The settings by which a version is given passages with each question.
 
     Attributes:
         passages: the file of passages.
         method: "bm25" (by words), "dense" (by meaning) or "hybrid" (both).
-        k: how many.
+        k: how many passages a question gets.
         language: of the stems, for "bm25" and "hybrid"; None for words as they stand.
         model: that embeds, for "dense" and "hybrid".
         prompt: how passages and question become the user's message; holds `{passages}` and `{prompt}`.
@@ -126,7 +126,7 @@ class RetrievalSettings:
 
 @dataclass(frozen=True, slots=True)
 class ContextSettings:
-    """How long the context of a request may be.
+    """The greatest length of a request's context, and what is kept of a longer one.
 
     Attributes:
         tokens: of the passages, where the version has a retriever, else of the last message of the user.

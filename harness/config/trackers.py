@@ -11,7 +11,7 @@ from harness.errors import SettingsError
 OF_SETTINGS = "mlflow"
 """The tracker whose settings are Steelyard's own, `mlflow` and `mlflow_experiment`, and that takes no table."""
 OPTIONS = ("mlflow", "mlflow_experiment", "store", "promote")
-"""What the command line may say for it."""
+"""The options of the command line for it."""
 
 
 def asked_for(settings: Settings, given: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -26,7 +26,7 @@ _NEEDED = {
     "base_url": "the address of a server, such as http://127.0.0.1:8000/v1",
     "model": "the name by which the server knows the model",
 }
-"""What those settings hold that engines need, for whoever left one out."""
+"""Descriptions of the settings that engines need, for whoever left one out."""
 BUILT = "built:"
 """Begins the `weights` of a version whose weights are still to be built; its name follows."""
 FILE, PROMPTS = "file:", "prompts:/"
@@ -136,7 +136,7 @@ class VersionSettings:
 
     @property
     def asks_registry(self) -> bool:
-        """Whether weights or prompts of it are in MLflow's registry."""
+        """Whether its weights or prompts are in MLflow's registry."""
         return self.is_registered or any(text.startswith(PROMPTS) for text in self.texts_elsewhere.values())
 
     @property
@@ -283,7 +283,7 @@ def _price(table: Any, where: str) -> Price:
 
 
 def _hourly(value: Any, where: str) -> float:
-    """What the machine costs an hour."""
+    """Check the cost of the machine per hour."""
     price = setting_checks.number(value, "price_per_hour", where=where, low=0)
     if price == 0:
         raise SettingsError(f"{where}: price_per_hour = {value!r} makes every token cost nothing; leave it out.")
@@ -306,7 +306,7 @@ def _optional_text(table: Mapping[str, Any], name: str, where: str) -> str | Non
 
 
 class _EngineDeclaration(Protocol):
-    """What the settings need of an engine's declaration, `harness.models.spec.EngineSpec`."""
+    """The part of an engine's declaration, `harness.models.spec.EngineSpec`, that the settings need."""
 
     @property
     def settings(self) -> Mapping[str, Callable[..., Any]]:

@@ -1,1 +1,1 @@
-"""What scripts and notebooks get of Steelyard: scores weighed, stored runs as data frames."""
+"""Functions for scripts and notebooks, which weigh scores and load stored runs as data frames."""

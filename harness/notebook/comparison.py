@@ -33,7 +33,7 @@ _OF_RUNS = ("evaluation", "case", "store")
 
 
 class WeighingRule(TypedDict, total=False):
-    """What `compare` takes beside the two sides; all of it may be left out.
+    """The arguments of `compare` beside the two sides; all may be left out.
 
     Attributes:
         margin: the largest drop that still counts as no worse: 0.05 where it is left out, that of the run for a run.
@@ -123,7 +123,7 @@ def _of_scores(scores: PairedScores, rule: Mapping[str, Any]) -> Weighing:
 
 
 def _kind(rule: Mapping[str, Any]) -> Reading:
-    """What the scores are: in [0, 1], or a measure."""
+    """Read from the rule what the scores are: in [0, 1], or a measure."""
     given = {word: rule[word] for word in _OF_A_MEASURE if word in rule}
     higher = rule.get("aim") != "lower"
     if not given:
@@ -136,7 +136,7 @@ def _kind(rule: Mapping[str, Any]) -> Reading:
 
 
 def _plan(rule: Mapping[str, Any]) -> EvaluationPlan:
-    """What is required, read as the marker's words are."""
+    """Read from the rule what is required, as it is read from a marker."""
     given = {word: rule[word] for word in _OF_THE_MARKER if word in rule}
     return read_plan({**given, "design": "fixed"}, Settings(Path()), where=_WHERE, measures="unit" in rule)
 

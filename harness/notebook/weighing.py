@@ -23,7 +23,7 @@ _TEXT_CELL = _CELL.replace("nowrap", "normal")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Weighing:
-    """What a comparison comes to.
+    """The result of a comparison.
 
     Of several evaluations, `verdict` is the worst, and `reason` and the figures are those of the first that has it.
 
@@ -51,7 +51,7 @@ class Weighing:
 
     @property
     def reason(self) -> str:
-        """Why; "" where nothing was weighed."""
+        """The reason for the verdict; "" where nothing was weighed."""
         return "" if self._telling is None else self._telling.reason
 
     @property

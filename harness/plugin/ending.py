@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.records import Report
 
 _LOOKED_THROUGH_S = 5.0
-"""How long the end waits for what is found in the store's file: 1 GB is looked through by then."""
+"""Seconds that the end waits for the check of the store's file: long enough for 1 GB."""
 
 
 class ReportDelivery:

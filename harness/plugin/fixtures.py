@@ -10,7 +10,7 @@ import pytest
 from harness.stages.fixtures import STAGE_FIXTURES
 
 OFFERED = ("case", "model", "baseline", "judge", "load", *STAGE_FIXTURES)
-"""What the body of an evaluation may ask for, and nothing else may."""
+"""The fixtures that only the body of an evaluation may take."""
 
 
 class _Placeholder:
@@ -149,5 +149,5 @@ def server(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def load(request: pytest.FixtureRequest) -> object:
-    """What the version under test did in one block under load: `ttft`, `itl`, `throughput`, … as measures."""
+    """The figures of the version under test in one block under load: `ttft`, `itl`, `throughput`, … as measures."""
     return _placeholder(request)

@@ -83,7 +83,7 @@ def drop_fixtures(item: pytest.Function) -> None:
 
 
 def missing_for_live_items(session: pytest.Session) -> str | None:
-    """What this pytest lacks of that which several live items need, or None."""
+    """Name the internals that several live items need and this pytest lacks; None where it has all."""
     state = getattr(session, "_setupstate", None)
     names = pytest.FixtureDef.__init__.__code__.co_names
     wanted = [
@@ -105,7 +105,7 @@ def replace_setup_state(session: pytest.Session, state: SetupState) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """What pytest's reporter writes to."""
+    """The file that pytest's reporter writes to, its width, and whether it takes colours."""
 
     file: TextIO
     width: int

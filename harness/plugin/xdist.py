@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _FOLDER = "steelyard_folder"
 _WORKERS_END_S = 8.0
-"""How long workers that are told to end may take, before pytest-xdist ends them in its own way."""
+"""Seconds that workers may take to end when they are told to, before pytest-xdist ends them in its own way."""
 
 
 class XdistHooks:

@@ -109,7 +109,7 @@ def _fields(report: Report) -> Mapping[tuple[str, str], Mapping[str, str]]:
 
 
 def _clusters(report: Report) -> Mapping[tuple[str, str, str], str | None]:
-    """What a case shares with those that it depends on, by evaluation, metric and case, as the verdicts had it."""
+    """Map evaluation, metric and case to the cluster of the case in the verdict."""
     return {(own.id, own.metric, case.id): case.cluster for own in report.evaluations for case in own.cases}
 
 

@@ -1,6 +1,6 @@
-"""What MLflow is told of a run: parameters, metrics and tags, made of its report and of what the store keeps of it.
+"""The parameters, metrics and tags of a run for MLflow, made from its report and from the store's notes of it.
 
-A report is taken as report.json has it, with None for a number that there is not.
+A report comes as report.json has it, with None for a missing number.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _MOST_EXPLAINED = 20
 
 
 def run_name(report: Document) -> str:
-    """What a gate is called."""
+    """Name a gate by its candidate and its baseline."""
     baseline = report["baseline"]
     candidate = str(report["candidate"]["name"])
     return f"{candidate} against {baseline['name']}" if baseline else candidate
 
 
 def run_parameters(spec: Document, report: Document) -> dict[str, str]:
-    """What the gate was made with."""
+    """Collect a gate's parameters: settings, versions, judges, limits of the budget, and the environment."""
     given: dict[str, Any] = {"confidence_level": report["confidence_level"], **spec.get("settings", {})}
     given |= {name: spec.get(name) for name in ("seed", "inconclusive")}
     for role in ("candidate", "baseline"):
@@ -112,7 +112,7 @@ def _difference(name: str, difference: Document) -> dict[str, Any]:
 
 
 def _judge(name: str, judge: Document) -> dict[str, Any]:
-    """What one judge did: counts, and how it varies with itself and with the order of two answers."""
+    """Collect the figures of one judge: counts, and how it varies with itself and with the order of two answers."""
     found = {f"{name}.{part}": judge.get(part) for part in ("n_answers", "n_malformed", "noise")}
     for part in ("flip", "first_wins"):
         found |= _estimate(f"{name}.{part}", judge.get(part))
@@ -120,7 +120,7 @@ def _judge(name: str, judge: Document) -> dict[str, Any]:
 
 
 def run_tags(spec: Document, report: Document, names: Mapping[str, str]) -> dict[str, str]:
-    """What a run is found by, and the words on its page."""
+    """Collect the tags by which a run is found, and the words on its page."""
     tags: dict[str, Any] = {
         "steelyard.run_id": report["run_id"],
         "steelyard.verdict": report["verdict"],
@@ -140,7 +140,7 @@ def run_tags(spec: Document, report: Document, names: Mapping[str, str]) -> dict
 
 
 def version_tags(spec: Document, report: Document, role: str) -> dict[str, str]:
-    """Which version had a role: name and fingerprint, where its prompt stands, and its name in the model registry."""
+    """Tag the version in a role: name and fingerprint, where its prompt stands, and its name in the model registry."""
     if not report[role]:
         return {}
     tags = {f"steelyard.{role}": report[role]["name"], f"steelyard.{role}.fingerprint": report[role]["fingerprint"]}
@@ -169,7 +169,7 @@ def entry_tags(entries: Iterable[Document]) -> dict[str, str]:
 
 
 def entry_parameters(entries: Iterable[Document]) -> dict[str, str]:
-    """What one evaluation was decided by."""
+    """Collect the parameters by which one evaluation was decided."""
     listed = list(entries)
     first = listed[0]
     names = (

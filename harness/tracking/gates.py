@@ -22,9 +22,9 @@ from harness.tracking.traces import Context, traces
 MOST_TRACES = 50
 """Failures of a gate that become traces."""
 GATE_DEADLINE_S = 60.0
-"""How long a gate waits at most until it is logged."""
+"""Seconds that a gate waits at most until it is logged."""
 TRACK_DEADLINE_S = 600.0
-"""How long `steelyard track` does."""
+"""Seconds that `steelyard track` waits at most."""
 
 _CHILD = "harness.tracking.child"
 

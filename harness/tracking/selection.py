@@ -22,7 +22,7 @@ from harness.store import RunInfo, ScoreSet, Store
 from harness.tracking.keys import text
 
 _PASSING = 0.5
-"""What a score that nothing is required of must reach."""
+"""The least score that is no failure where an evaluation has no threshold."""
 
 
 class Place(NamedTuple):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.environment import colours_wanted
+from harness.config.environment import colours_wanted, free_threads, shared_threads
 from harness.config.settings import Settings
 from harness.errors import SettingsError
 from tests.config.settings_files import load
@@ -19,6 +19,19 @@ def test_colours_are_wanted_unless_no_color_says_otherwise(
     if value is not None:
         monkeypatch.setenv("NO_COLOR", value)
     assert colours_wanted() is wanted
+
+
+@pytest.mark.parametrize(
+    ("told", "cores", "free", "shared"), [(None, 2, 2, 1), (None, 16, 16, 4), ("3", 16, 3, 3), ("0", 8, 8, 2)]
+)
+def test_what_computes_beside_others_takes_a_quarter_of_the_cores(
+    monkeypatch: pytest.MonkeyPatch, told: str | None, cores: int, free: int, shared: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if told is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert (free_threads(), shared_threads()) == (free, shared)
 
 
 SERVED = """

@@ -7,6 +7,7 @@ from pathlib import Path
 import datatrove  # noqa: F401
 import pytest
 
+from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 from tests.stages.data.projects import STEPS, some_rows, write_lines
 
@@ -240,3 +241,19 @@ def test_what_can_never_be_run_takes_no_share_of_the_error_rate(gate: Project) -
     assert gate.evaluation("test_kept")["look"]["weight"] == 1
     gate.run("--candidate", "only", "--baseline", "none", "-k", "answers")
     assert gate.evaluation("test_answers")["look"]["weight"] == 0.5
+
+
+@pytest.mark.slow
+def test_a_model_that_was_trained_on_a_corpus_has_it(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its baseline was trained on none, so that it is held to its threshold alone."""
+    pytest.importorskip("transformers")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    write_tiny_llama(gate.path / "teacher")
+    gate.versions = {"teacher": {"engine": "transformers", "weights": "teacher"}}
+    training = {"teacher": "teacher", "data": "clean", "student": {"layers": 2}, "steps": 2, "batch": 2, "length": 24}
+    gate.versions["student"] = {"engine": "transformers", "distilled": training}
+    gate.module(KEPT)
+    gate.run_apart("--candidate", "student", "--baseline", "teacher", "-k", "kept")
+    entry = gate.evaluation("test_kept")
+    assert (entry["candidate"]["value"], entry["baseline"]) == (0.8, None)
+    assert "teacher has no corpus" in entry["reason"]

@@ -42,8 +42,9 @@ def build(name: str, executor: str | None, workers: int | None, as_json: bool) -
 
 
 def chosen_executor(settings: Settings, name: str, executor: str | None, workers: int | None) -> dict[str, Any] | None:
-    """What the options say, laid over the settings; None where they say nothing. The options of another executor are
-    none of the chosen one's.
+    """Lay the options over the executor of the settings; None where no option is given.
+
+    An executor other than that of the settings gets none of its options.
     """
     if executor is None and workers is None:
         return None

@@ -124,7 +124,7 @@ def _here(version: VersionSettings, settings: Settings) -> VersionSettings:
 
 
 def _messages(version: VersionSettings, text: str) -> Sequence[Any]:
-    """What the version's model is asked for a prompt: with its system text and its template."""
+    """Build the messages that a version sends for a prompt, with its system text and its template."""
     from harness.models.version import Version
 
     return Version(version.name, version, "").chat(text).messages
@@ -163,7 +163,7 @@ def _version_json(split: _Split) -> dict[str, Any]:
 
 
 def _differing(found: _Split, other: _Split) -> list[tuple[int, int]]:
-    """Where two versions split one text differently; the whole of it where the template made two texts of it."""
+    """Find the bytes that two versions split differently: all of them where their templates made two texts."""
     from harness.models.tokenization.disassembly import differences
 
     if found.made.text != other.made.text:

@@ -103,7 +103,7 @@ def _read(options: dict[str, Any]) -> tuple[PlanTarget, GateOptions]:
 
 
 def _costs(per_case: float | None, per_sample: float | None) -> tuple[float, float] | None:
-    """What is not said costs nothing for a case, and 1 for a sample."""
+    """Return the costs of a case and of a sample, 0 and 1 where one is left out; None where both are."""
     if per_case is None and per_sample is None:
         return None
     case = setting_checks.number(per_case or 0.0, "cost", where="--cost-per-case", low=0)

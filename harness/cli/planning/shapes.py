@@ -60,11 +60,11 @@ def shape_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @dataclass(frozen=True, slots=True)
 class GateOptions:
-    """What the command line says of the gate; None where it says nothing.
+    """The options of the command line about the gate; None for one that is not given.
 
     Attributes:
         run: a stored run, as `steelyard compare` takes it.
-        pattern: which evaluations of it.
+        pattern: of the ids of its evaluations.
         about: what a verdict is about.
     """
 
@@ -147,13 +147,13 @@ def of_run(asked: GateOptions, settings: Settings) -> PlannedGate | None:
 
 
 def _but(asked: GateOptions) -> str:
-    """Which part of the spread is not the run's, in words."""
+    """Name the options given in place of the run's own spread; "" for none."""
     given = [f"--{name}" for name in _SPREAD if getattr(asked, name) is not None]
     return f", but {' and '.join(given)} as given" if given else ""
 
 
 def _certain(report: Report) -> str:
-    """How many evaluations are no part of the plan, because whatever they find is so; "" for none."""
+    """Say how many evaluations the plan leaves out because chance has no part in them; "" for none."""
     n = len({verdict.id for verdict in report.evaluations if verdict.is_certain})
     return f", without {n} evaluation{'s' * (n > 1)} in which nothing is left to chance" if n else ""
 
@@ -171,7 +171,7 @@ def _name(run: RunInfo, role: Role) -> str | None:
 
 
 def _unlike(settings: Settings, run: RunInfo) -> str:
-    """Which versions of a run are others than those of the settings, in words."""
+    """Say which versions of a run are not those of the settings; "" where all are."""
     differ = [
         f"{seen!r} is not {now!r}, the {role} of the settings"
         for role, now in _under_test(settings).items()
@@ -181,7 +181,7 @@ def _unlike(settings: Settings, run: RunInfo) -> str:
 
 
 def _exists(settings: Settings) -> bool:
-    """Whether the settings' store is there: what can't be read then is worth an error."""
+    """Tell whether the settings' store exists, so that failing to read it is an error."""
     from pathlib import Path
 
     from harness.store import store_url

@@ -121,7 +121,7 @@ def _dirt(repository: Repository, name: str) -> list[str]:
 
 
 def revision_note(version: VersionSettings, folder: Path) -> str:
-    """What to tell of a version whose revision is the commit of a folder, where files are not as committed; else ""."""
+    """Warn of a version whose revision is a folder's commit, where files are not as committed; "" otherwise."""
     revision = version.revision or ""
     if version.checkout is not None or _COMMIT.search(revision) is None:
         return ""

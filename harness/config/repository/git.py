@@ -67,11 +67,11 @@ def _places(path: Path) -> set[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Who asks git, as messages say it.
+    """The option or setting that git is asked for, in the words of messages.
 
     Attributes:
-        what: the option or setting: "--changed-since".
-        about: "what changed".
+        what: its name: "--changed-since".
+        about: what git is to tell: "what changed".
         ref: begins the message about a ref that is unknown; the ref follows.
     """
 

@@ -12,7 +12,7 @@ _SAME_PLACE = ("resolve", "absolute", "expanduser", "as_posix")
 _WRAPPING = ("str", "sorted", "list", "tuple", "set", "reversed", "os.fspath", "os.path.abspath", "os.path.realpath")
 _HERE = ("Path", "pathlib.Path", "Path.cwd", "pathlib.Path.cwd", "os.getcwd")
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.comprehension, ast.For, ast.AsyncFor, ast.While)
-"""Where a name may have had several values, of which a module that was imported keeps the last."""
+"""Code in which a name may have had several values, of which a module that was imported keeps the last."""
 
 
 class PathExpressions:
@@ -183,7 +183,7 @@ def _of_value(value: Any) -> tuple[Path, ...] | None:
 
 
 def _imported(tree: ast.Module) -> tuple[dict[str, str], dict[str, str]]:
-    """What the names that a module imports stand for: modules, and members of modules."""
+    """Map the names that a module imports to what they stand for: modules, and members of modules."""
     modules: dict[str, str] = {}
     members: dict[str, str] = {}
     for node in ast.walk(tree):

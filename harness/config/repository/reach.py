@@ -21,13 +21,13 @@ _NO_PATH = re.compile(r"[./\\]*")
 
 @dataclass(slots=True)
 class ReachedCode:
-    """What a module reaches.
+    """The files and packages that a module reaches.
 
     Attributes:
         files: its own, those of the modules of the project that it imports, and those that they name.
         packages: modules that it imports of what is installed, by their first names.
         needed: those of the packages without which a module can't be imported.
-        untold: where it reads something by a name that can't be told, the first place; "" where it does not.
+        untold: the first place where it reads something by a name that can't be told; "" for none.
     """
 
     files: set[Path] = field(default_factory=set)
@@ -80,7 +80,7 @@ def files_below(folder: Path, top: Path | None = None) -> Iterator[Path]:
 
 
 def reached_code(module: str, folder: Path, paths: Sequence[str]) -> ReachedCode:
-    """What a module of a project reaches, without importing it; no files where it is not of the project.
+    """Find what a module of a project reaches, without importing it; no files where it is not of the project.
 
     Args:
         module: its name.
@@ -123,7 +123,7 @@ def _packages(modules: set[str]) -> set[str]:
 
 
 def _untold(named: NamedFiles, imported: ImportedFiles, file: Path, folder: Path, paths: Sequence[str]) -> str:
-    """Where a file reads what may be anything of the project: the folder as a whole, or modules of some other place."""
+    """Find where a file may read anything of the project: the folder as a whole, or modules of some other place."""
     for path, line in named.paths.items():
         if any(_holds(place / path, folder) for place in (file.parent, folder)):
             return f"line {line}: {path}"

@@ -14,7 +14,7 @@ from harness.config.repository.git import Asking, Repository
 from harness.errors import SettingsError
 
 KEPT_S = 14 * 86400
-"""How long a worktree is kept that nobody uses."""
+"""Seconds that a worktree is kept after its last use."""
 _USED, _LOCK = ".used", ".lock"
 _DIGITS = 12
 

@@ -44,7 +44,7 @@ Ending = Literal["failed", "skipped", "aborted", "error"]
 
 @dataclass(frozen=True, slots=True)
 class EvaluationPlan:
-    """What the marker of an evaluation says, checked, with the settings where it is silent.
+    """The checked options of an evaluation's marker, with those of the settings where it is silent.
 
     Attributes:
         cases: the marker's `cases`, not loaded yet; None for an evaluation without.
@@ -86,7 +86,7 @@ class EvaluationPlan:
 
 
 def samples_for_recording(n_samples: int) -> int:
-    """How many samples of a case a recorded baseline should have, for gates with so many: its draws are made once.
+    """Return how many samples of a case a recorded baseline should have, for gates with so many: it is drawn once.
 
     >>> samples_for_recording(1), samples_for_recording(10)
     (20, 40)
@@ -148,7 +148,7 @@ def read_plan(
 
 
 def _samples(keywords: Mapping[str, Any], asked_for: int, options: Collection[str], *, exact: bool) -> int:
-    """How many are drawn of a case: one of what comes to the same each time, more for a recording."""
+    """Return the number of samples of a case: one where each comes to the same, more for a recording."""
     if exact:
         return keywords.get("samples") or 1
     is_recorded = "for_baseline" in options and "samples" not in options
@@ -205,7 +205,7 @@ def _check_margin(values: Mapping[str, Any], settings: Settings, where: str) -> 
 
 
 def is_relative(margin: Any) -> bool:
-    """Whether a margin is written in per cent.
+    """Tell whether a margin is written in per cent.
 
     >>> is_relative("10 %"), is_relative(0.1)
     (True, False)
@@ -322,12 +322,12 @@ class Evaluation:
 
     @property
     def needs_version(self) -> bool:
-        """Whether nothing is weighed unless the version under test is asked itself, and not a judge alone."""
+        """Whether the version under test itself is asked, and not a judge alone."""
         return self.weighs_judge or bool(self.wants & {"model", "baseline"})
 
     @property
     def taken(self) -> frozenset[str]:
-        """What it takes of the version under test: what the body wants, and what weighing it needs beside that."""
+        """The fixtures of the version under test: those that the body wants, and those that weighing needs beside."""
         beside = {"server"} if self.plan.blocks is not None else {"model"} if self.weighs_judge else frozenset()
         return self.wants | beside
 
@@ -355,7 +355,7 @@ class Evaluation:
 
 
 def is_exact(wants: Collection[str]) -> bool:
-    """Whether each run of a body that takes these fixtures comes to the same.
+    """Tell whether each run of a body that takes these fixtures comes to the same.
 
     >>> is_exact({"case", "weights"}), is_exact({"case", "weights", "model"}), is_exact({"case"})
     (True, False, False)

@@ -88,8 +88,8 @@ def expected_of(case: Case) -> str | None:
 
 
 def changes(observed: Observations, numbers: Mapping[str, int], answers: Answers) -> list[Change]:
-    """The cases to look at: those that moved, the largest drop first. Where there is no baseline, or a threshold, those
-    that were not always right as well, the lowest score first.
+    """The cases to look at: those that moved, the largest drop first; with aim="same" the largest move. Where there is
+    no baseline, or a threshold, those that were not always right as well, the lowest score first.
 
     `numbers` has the number of each case, by its id.
     """
@@ -100,10 +100,11 @@ def changes(observed: Observations, numbers: Mapping[str, int], answers: Answers
     is_chosen = np.abs(moved) > 0
     if theirs is None or observed.threshold is not None:
         is_chosen |= ~np.isnan(moved) & ((ours < 1) if observed.bounded else True)
+    gained = -np.abs(moved) if observed.is_same else sign * moved
     ranked = heapq.nsmallest(
         _MOST,
         np.flatnonzero(is_chosen).tolist(),
-        key=lambda row: (sign * moved[row], sign * ours[row], observed.case_ids[row]),
+        key=lambda row: (gained[row], sign * ours[row], observed.case_ids[row]),
     )
     widths = observed.candidate.shape[1], 0 if observed.baseline is None else observed.baseline.shape[1]
 

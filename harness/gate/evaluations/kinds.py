@@ -1,4 +1,4 @@
-"""What is wrong with what a metric is said to be: readings that differ in it, a threshold that does not fit."""
+"""Contradictions in the kind of a metric: readings that differ in it, a threshold that does not fit."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def two_kinds(metric: str, one: Kind, other: Kind) -> str:
-    """That readings of one metric are of two kinds."""
+    """Say that readings of one metric are of two kinds."""
     told = kind_in_words if kind_in_words(one) != kind_in_words(other) else kind_and_direction
     return f"metric {metric!r} is sometimes {told(one)}, sometimes {told(other)}"
 
 
 def misfits(metric: str, kind: Kind, threshold: float | None, margin: float = 0.0) -> list[str]:
-    """What lies outside the range of a metric, which is [0, 1] for a score.
+    """List what lies outside the range of a metric, which is [0, 1] for a score.
 
     Args:
         margin: in the unit of the metric.
@@ -51,14 +51,14 @@ def aimed(readings: Mapping[str, Reading], aim: str | None) -> dict[str, Reading
 
 
 def against_aim(metric: str, kind: Kind, aim: str | None) -> list[str]:
-    """That the marker and a measure say the opposite of each other; [] where they do not."""
+    """Say that the marker and a measure contradict each other; [] where they do not."""
     if aim != "higher" or kind.higher_is_better:
         return []
     return [f"the marker says aim='higher', and {metric!r} is {kind_and_direction(kind)}: leave one of the two out"]
 
 
 def without_ratio(observed: Observations) -> list[str]:
-    """Why a margin in per cent can't be weighed; [] where it can."""
+    """Say why a margin in per cent can't be weighed; [] where it can."""
     if not observed.margin_is_relative:
         return []
     if observed.unit is None:

@@ -83,7 +83,7 @@ class Comparison:
 
 
 def sides(store: Store, candidate: str, baseline: str) -> tuple[Side, Side]:
-    """What two names stand for, of stored runs or versions, each with the report of its run.
+    """Find the sides that two names of stored runs or versions stand for, each with the report of its run.
 
     Raises:
         SettingsError: as `find_pair` has it.

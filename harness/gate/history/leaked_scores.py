@@ -47,7 +47,7 @@ class LeakedScores:
 
 
 def leaked_scores(report: Report, leaked: Mapping[str, bool], confidence_level: float) -> tuple[LeakedScores, ...]:
-    """What leaked cases are worth in each evaluation of a run that has some, and clean ones.
+    """Compare the scores of leaked and clean cases, for each evaluation of a run in which there are both.
 
     Args:
         leaked: by the digest of a case's content, whether a corpus holds it.

@@ -26,7 +26,7 @@ class Side:
 
 
 class Scores:
-    """What the bodies of one side gave in one evaluation.
+    """The scores that the bodies of one side gave in one evaluation.
 
     Attributes:
         entries: the run's verdicts on the evaluation, by metric.
@@ -79,7 +79,7 @@ class Pair:
         return tuple(dict.fromkeys([*self.candidate.metrics, *self.baseline.metrics])) or (METRIC,)
 
     def entry(self, metric: str) -> Verdict:
-        """What the candidate's run says of a metric: its threshold, margin, unit and cases."""
+        """Return the verdict of the candidate's run on a metric, for its threshold, margin, unit and cases."""
         known = self.candidate.entries
         return known.get(metric) or next(iter(known.values()))
 
@@ -180,7 +180,7 @@ def observed_again(
 
 
 def _suite_size(entry: Verdict, cases: Cases) -> int:
-    """How many cases the suite has that is compared: what a pattern leaves of it is a suite of its own."""
+    """Count the cases of the suite that is compared: those that a pattern leaves are a suite of their own."""
     return entry.suite_size if len(cases.paired) + cases.n_skipped >= entry.n_cases else cases.n_planned
 
 
@@ -191,7 +191,7 @@ def _clusters(entry: Verdict, case_ids: Sequence[str]) -> tuple[str, ...] | None
 
 
 def _errors(pair: Pair, metric: str) -> tuple[str, ...]:
-    """What went wrong in either run: what an evaluation that did not come to its end would show, nobody knows."""
+    """List the errors of either run: nobody knows what an evaluation that broke off would have shown."""
     own, other = pair.candidate.entries.get(metric), pair.baseline.entries.get(metric)
     if pair.is_of_one_run:
         return own.errors if own else ()
@@ -265,7 +265,7 @@ def cases_of(pair: Pair, pattern: str) -> Cases:
 
 
 def stopped_early(scores: Scores) -> bool:
-    """Whether one side's run stopped as soon as the evaluation was decided."""
+    """Tell whether one side's run stopped as soon as the evaluation was decided."""
     return any(entry.design == "sequential" for entry in scores.entries.values())
 
 

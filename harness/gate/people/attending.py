@@ -15,7 +15,7 @@ from harness.store import Store
 _log = logging.getLogger(__name__)
 
 EVERY_S = 0.5
-"""How often labels are looked for: those that came meanwhile are one piece of work."""
+"""Seconds from one look for labels to the next: those that came meanwhile are one piece of work."""
 
 
 @contextmanager

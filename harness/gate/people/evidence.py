@@ -25,7 +25,7 @@ from harness.statistics.intervals.contrasts import Contrast
 from harness.store import RunInfo, ScoreSet, Store
 
 _AS_STORED = 1e-9
-"""How far a figure that was added up in another order may be from the stored one, relative to it."""
+"""The greatest relative difference between a stored figure and the same one added up in another order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from harness.statistics.labels.draws import NO_STAKES, Draw, widest
 from harness.store import Store
 
 _LABEL_S = 15.0
-"""What a label takes before the first tells."""
+"""Seconds that a label is assumed to take, until the first one tells."""
 _EVENTS = frozenset({"label", "adjudicate", "exclude", "undo"})
 
 

@@ -79,7 +79,7 @@ MOVES: Mapping[str, Move] = {
     "fresh": lambda command, _: replace(command, fresh=command.fresh + 1),
     "lf": lambda command, position: replace(command, chosen=position.left),
 }
-"""What may be changed from one run to the next."""
+"""The changes that may be made from one run to the next."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from harness.statistics.planning import Allocation, optimal_samples
 
 _SAMPLES_TRIED = (1, 2, 3, 5, 10, 20)
 MOST_GATES = 300
-"""That are simulated for a figure where nobody says how many."""
+"""Gates that are simulated for a figure where nobody says how many."""
 _FEWEST_GATES = 50
 #: Cases of all simulated gates of a figure, over all rows: a plan takes some seconds then.
 _CASES_TOGETHER = 400_000

@@ -20,9 +20,9 @@ from harness.statistics.suites.many_suites import suite_contrasts
 
 Colour = Literal["red", "green"]
 Pair = tuple[float, float]
-"""At which level an evaluation passes, and at which it is red."""
+"""The level at which an evaluation passes, and that at which it is red."""
 _MOST_SCORES = 2_000_000
-"""That are drawn at once."""
+"""Scores that are drawn at once, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Ends:
 
     @property
     def cases(self) -> float:
-        """That a verdict rests on, on average."""
+        """Number of cases that a verdict rests on, on average."""
         return self.all_cases / self.gates
 
     def share(self, colour: Colour) -> float:

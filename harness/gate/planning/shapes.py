@@ -111,7 +111,7 @@ def _seen(verdict: Verdict, name: str, scores: Mapping[Role, Scores]) -> list[Se
 
 
 def spread_of(candidate: FloatArray, baseline: FloatArray | None = None) -> ScoreSpread:
-    """How scores vary between cases, within them and from version to version.
+    """Estimate how scores vary between cases, within them and from version to version.
 
     The variance within a case is that of its samples; that between cases is what the variance of their means has
     beyond it. The mean counts one more case, of score 0.5, so that it is never 0 or 1; scores that are all the same

@@ -19,7 +19,7 @@ _NEAREST_TO_CERTAIN = 1e-9
 
 
 About = Literal["suite", "population"]
-"""What a verdict is about: the cases of the suite, or cases like them."""
+"""The claim of a verdict: about the cases of the suite, or about cases like them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,24 +41,24 @@ if TYPE_CHECKING:
     from harness.store.soundness import Soundness
 
 BASELINE_FIRST_INDEX = 1_000_000
-"""Where the draws of a baseline begin that is the same version as the candidate: two independent sets."""
+"""The first draw of a baseline that is the same version as the candidate, so that their draws are independent."""
 
 _SIDES: tuple[Role, Role] = ("candidate", "baseline")
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a run is beyond the settings: what the command line says, and of how many evaluations of what kind.
+    """The options of a run beyond the settings: those of the command line, and facts about its evaluations.
 
     Attributes:
-        is_judged: whether any asks the judge that settings or command line name.
-        weighs_judges: whether in any the versions under test judge.
+        is_judged: whether any evaluation asks the judge that settings or command line name.
+        weighs_judges: whether the versions under test judge in any evaluation.
         recording: that the candidate is weighed against, in place of a version that is asked.
         cases: the pattern of ids that the run is restricted to.
         noted: what else the store keeps of the run, for those who read it later.
         elapsed_s: seconds that the session is old, for a deadline.
         selection: which evaluations were chosen by what changed; None where all run.
-        evaluations: all that may run, each of which the ledger gets a look at.
+        evaluations: all that may run; the ledger gets a look at each.
         family: the ids of all that could be run for the candidate, run or not: red is corrected over them.
     """
 
@@ -95,7 +95,7 @@ class OpenRun:
     evaluations: tuple[Evaluation, ...] = ()
 
     def problem(self, wait_s: float = 0.0) -> str | None:
-        """What is wrong with the store's file, as far as it is known by now, or after a wait."""
+        """Say what is wrong with the store's file, as far as it is known by now, or after a wait; None for nothing."""
         return None if self.soundness is None else self.soundness.problem(wait_s)
 
     async def close(self) -> None:
@@ -181,7 +181,7 @@ def check_run(settings: Settings, options: RunOptions, progress: BuildProgress =
 
 
 def _known_builds(settings: Settings, options: RunOptions) -> KnownBuilds:
-    """What the store knows of builds, where nothing may be built; a store that is not there knows nothing."""
+    """Read the builds that the store knows, where nothing may be built; a store that is not there knows none."""
     if not options.offline:
         return KnownBuilds()
     try:
@@ -276,7 +276,7 @@ def _lineages(
     *,
     is_offline: bool,
 ) -> Lineages:
-    """What makes the stage fixtures of both versions."""
+    """Make the lineages that give both versions their stage fixtures."""
     candidate, baseline = sources
     known = tuple(source for source in sources if source is not None)
     shared = StageContext(settings, sources=known, sampler=sampler, store=store, is_offline=is_offline)
@@ -292,7 +292,7 @@ def _lineages(
 
 
 _SOON_S = 0.2
-"""How long the first sample waits for what is known of the store's file: that of most is looked through by then."""
+"""Seconds that the first sample waits for the check of the store's file: most files are looked through by then."""
 
 
 def _enter(
@@ -346,7 +346,7 @@ def _draws(source: SampleSource) -> tuple[int, ...]:
 
 
 def _oldest(ages: Sequence[float | None]) -> float | None:
-    """How old a look may be: as old as what lasts longest of what it rests on."""
+    """Return the greatest age of samples that any side allows, in seconds; None where one allows any age."""
     known = [age for age in ages if age is not None]
     return max(known) if len(known) == len(ages) else None
 
@@ -380,6 +380,6 @@ def _sources(
 
 
 def _first_index(candidate: Version, recording: Recording | None) -> int:
-    """Where the candidate's draws begin: those that were recorded of this very version are not drawn again."""
+    """Return the index of the candidate's first draw: those recorded of this very version are not drawn again."""
     is_same = recording is not None and recording.version.fingerprint == candidate.fingerprint
     return BASELINE_FIRST_INDEX if is_same and recording is not None and recording.first_index == 0 else 0

@@ -29,7 +29,7 @@ def check_prices(settings: Settings, names: Iterable[str]) -> None:
 
 
 def spending_of(settings: Settings, versions: Mapping[str, Version], elapsed_s: float) -> Spending:
-    """What counts a run's spending, and bounds it.
+    """Make the counter of a run's spending, which also bounds it.
 
     Args:
         versions: that may be asked.

@@ -46,7 +46,7 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
 
 
 def _from_store(run: Run) -> StoredAnswers | None:
-    """What is told of the candidate's answers where all came from the store."""
+    """Return the days on which the candidate's answers were drawn; None unless all of them came from the store."""
     origins, settings = run.sampler.origins(run.candidate), run.candidate.version.settings
     if origins.n_drawn or origins.oldest is None or origins.newest is None:
         return None

@@ -31,7 +31,7 @@ from harness.store import Store
 
 _ROWS_AT_ONCE = 5000
 _CLOSING_S = 5.0
-"""How long a body that catches its cancellation may hold up the end."""
+"""Seconds that a body that catches its cancellation may hold up the end."""
 
 
 class Run:
@@ -108,7 +108,7 @@ class Run:
         del self._collectors[evaluation.id]
 
     async def _measure(self, evaluation: Evaluation) -> bool:
-        """Whether the blocks of an evaluation are measured, after all that asks models has come to its end."""
+        """Measure the blocks of an evaluation when all that asks models has ended, and tell whether that worked."""
         collector = self._collectors[evaluation.id]
         await self._feeder.turns.wait_for_begin()
         await others_done(lambda: [task for name, task in self._tasks.items() if name not in self._measuring])
@@ -125,7 +125,7 @@ class Run:
         return True
 
     async def _prepare(self, evaluation: Evaluation) -> bool:
-        """Whether the bodies have what they take of the versions' lineages; why not is noted.
+        """Make what the bodies take of the versions' lineages, and tell whether they have it; note why not.
 
         A baseline that has no such thing is left out of the evaluation; without the candidate's it is skipped.
         """
@@ -163,7 +163,7 @@ class Run:
         return roles
 
     def _entry(self, evaluation: Evaluation) -> Entry:
-        """What the ledger says of an evaluation; without one it has its equal share of all."""
+        """Return the ledger's entry on an evaluation; without a ledger it has its equal share of all."""
         weight, best_of = 1 / self.settings.n_evaluations, self.settings.best_of
         alone = Look(passing=1 / best_of, red=weight / best_of, weight=weight, batch=CLOSED)
         return self.settings.ledger.get(evaluation.id) or Entry(alone)
@@ -261,7 +261,7 @@ class Run:
         return self._verdicts.get(evaluation_id, ())
 
     def skipped(self, evaluation_id: str) -> str | None:
-        """Why an evaluation was skipped: what the candidate lacks; None where it was not."""
+        """Return the reason why an evaluation was skipped, such as what the candidate lacks; None where it was not."""
         return self._skipped.get(evaluation_id)
 
     @property
@@ -337,7 +337,7 @@ class Run:
 
     @property
     def measuring(self) -> str:
-        """Which block is measured now, or what goes on for a stage fixture, in a few words; "" for none."""
+        """The block that is measured now, or the work on a stage fixture, in a few words; "" for none."""
         return self._blocks.phase or self.settings.lineages.phase
 
     @property
@@ -346,7 +346,7 @@ class Run:
         return sum(task.done() for task in self._tasks.values())
 
     def usage(self, wall_s: float) -> Usage:
-        """What the run has cost so far."""
+        """Count what the run has cost so far."""
         return Usage(
             model_calls=self.sampler.model_calls,
             http_requests=self.sampler.window.http_requests,

@@ -1,4 +1,4 @@
-"""What holds for all evaluations of a run."""
+"""The settings that all evaluations of a run share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.stages.lineage import Lineages
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """What holds for all evaluations of a run.
+    """The settings that all evaluations of a run share.
 
     `n_evaluations` is how many the session holds. `seed` settles the order in which sequential designs take their
     cases. `review_url` is the address of the review queue, where the settings have one. `best_of` is how many

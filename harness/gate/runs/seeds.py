@@ -1,4 +1,4 @@
-"""What ablations can show with the seeds that they have, told before anything is trained."""
+"""The differences that ablations can show with the seeds that they have, told before anything is trained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIXTURE = "ablation"
 
 
 def seeds_in_words(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], level: float) -> list[str]:
-    """What evaluations whose cases are seeds can show, a line for each number of seeds and level.
+    """Say what evaluations whose cases are seeds can show, a line for each number of seeds and level.
 
     Args:
         evaluations: those that are weighed against a baseline.

@@ -170,7 +170,7 @@ def machine() -> str:
 
 
 def never_red(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], level: float) -> list[str]:
-    """Which evaluations have too few pairs of blocks to be red whatever they show, a line for each number of pairs.
+    """Say how many evaluations have too few pairs of blocks ever to be red, a line for each number of pairs.
 
     Args:
         evaluations: those that are weighed against a baseline; a part of one decides nothing.

@@ -233,7 +233,7 @@ class Collector:
 
     @property
     def lack(self) -> str:
-        """What the versions were made without, where every body says so; else "". Then there is nothing to weigh."""
+        """The advice on what the versions lack, where every body says so and nothing can be weighed; else ""."""
         lacking = self._tally.lacking
         return lacking[0].advice if lacking and len(lacking) == self.done else ""
 

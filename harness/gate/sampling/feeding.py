@@ -236,7 +236,7 @@ class Feeder:
             collector.cut(self._sampler.spending.refuse().limit)
 
     def _source(self, collector: Collector, role: Role) -> SampleSource:
-        """Where a version's samples come from: from the draws that this look goes by."""
+        """Return the source of a version's samples, with the draws that this look goes by."""
         source, draws = self._sources[role], collector.entry.draws(role)
         return source if draws is None else replace(source, generation=draws[0], older=draws[1:])
 

@@ -62,7 +62,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Whose looks are counted together.
+    """The evaluations and versions whose looks are counted together.
 
     Attributes:
         candidate: fingerprint of the version under test.
@@ -90,7 +90,7 @@ class Family:
 
 
 class Looks(Protocol):
-    """Where looks are kept: `harness.store.ledger.LookStore`."""
+    """The store of looks: `harness.store.ledger.LookStore`."""
 
     def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
         """Add the rows that `settle` makes of those of a family, while nobody else does; gives all of them."""
@@ -235,7 +235,7 @@ class LookLedger:
 
 
 def _why(tried: Sequence[Bets | list[str] | None], rows: Sequence[LookRow]) -> str:
-    """Why it is none of the looks before: what keeps it from the nearest of them, the newest of those; "" for none."""
+    """Say what keeps a run from going on with the nearest earlier look, of several the newest; "" for no look."""
     ended = [str(row.bets.get("ended", "bets of another rule")) for row in rows]
     told = [each if isinstance(each, list) else [why] for each, why in zip(tried, ended, strict=True)]
     nearest = min((len(each) for each in told), default=0)

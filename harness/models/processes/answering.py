@@ -7,6 +7,7 @@ parent is killed.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import subprocess
@@ -16,10 +17,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, cast
 
 from harness.config import child_environment
+from harness.config.environment import shared_threads
 from harness.errors import EngineError, SettingsError, SteelyardError
 from harness.models.processes.frames import encode_frame, read_frame
 
-_ALONE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "VLLM_NO_USAGE_STATS": "1"}
+_ALONE = {
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "VLLM_NO_USAGE_STATS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 
 Answering = Callable[[dict[str, Any]], Any]
 """What the child makes of one message."""
@@ -41,7 +48,7 @@ class AnsweringProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=child_environment(_ALONE),
+            env=child_environment({**_ALONE, "OMP_NUM_THREADS": str(shared_threads())}),
             start_new_session=True,
         )
 
@@ -83,7 +90,8 @@ class AnsweringProcess:
 
 
 class AskedProcess:
-    """An `AnsweringProcess` that starts when it is first asked, and gives answers alone.
+    """An `AnsweringProcess` that starts when it is first asked, gives answers alone, and computes none of them twice:
+    several evaluations ask the same of one text.
 
     Args:
         name, module: as of an `AnsweringProcess`.
@@ -95,6 +103,7 @@ class AskedProcess:
         self._module = module
         self._start = start
         self._process: AnsweringProcess | None = None
+        self._answers: dict[bytes, dict[str, Any]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -103,20 +112,23 @@ class AskedProcess:
         return None if self._process is None else self._process.pid
 
     def ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a message and wait for its answer; the process is started first if it was not.
+        """Send a message and wait for its answer, or give the answer that it had; the process is started first if it
+        was not.
 
         Raises:
             SettingsError: it could not start.
             EngineError: there is no answer, with the reason, or the process has ended.
         """
+        key = hashlib.sha256(encode_frame(dict(message))).digest()
         with self._lock:
-            if self._process is None:
-                self._process = self._started()
-        reply = self._process.ask(message)
-        if "error" in reply:
-            raise EngineError(reply["error"])
-        answer: dict[str, Any] = reply["answer"]
-        return answer
+            if key not in self._answers:
+                if self._process is None:
+                    self._process = self._started()
+                reply = self._process.ask(message)
+                if "error" in reply:
+                    raise EngineError(reply["error"])
+                self._answers[key] = reply["answer"]
+            return self._answers[key]
 
     def _started(self) -> AnsweringProcess:
         process = AnsweringProcess(self._name, self._module)

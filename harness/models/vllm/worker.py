@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 from harness.errors import SettingsError, choices
 from harness.models.processes.frames import encode_frame, read_frame
-from harness.models.vllm.cpu_sampler import install
+from harness.models.vllm import cpu_adapters, cpu_sampler
 from harness.models.vllm.requests import EngineJob, open_job
 from harness.models.weights.weights import materialize, tokenizer_path
 
@@ -84,7 +84,8 @@ class Worker:
             if argument not in names:
                 raise SettingsError(f"engine_args: {choices('engine argument', argument, names)}")
         if start["device"] == "cpu":
-            install()
+            cpu_sampler.install()
+            cpu_adapters.install()
         tokenizer = tokenizer_path(options, root) or folder
         arguments = {**start["engine_args"], "model": str(folder), "tokenizer": str(tokenizer)}
         self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments), usage_context=UsageContext.LLM_CLASS)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.gate.evaluations.evaluation import Evaluation
 
 _WHOLE = frozenset(name for name in dir(Case) if not name.startswith("_")) - {"id"}
-"""What every case has, and what gives more than one field."""
+"""The attributes of every case, but for its id, by which a body may read any of its fields."""
 
 
 def with_copies(evaluation: Evaluation, item: pytest.Function) -> Evaluation:

@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 
 BEGAN = "steelyard_began"
-"""What a worker of xdist is told of the session."""
+"""The name under which a worker of xdist is told when the session began."""
 
 
 def is_evaluation(item: pytest.Item) -> bool:
-    """Whether an item carries the marker."""
+    """Tell whether an item carries the marker."""
     return isinstance(item, pytest.Function) and item.get_closest_marker("evaluation") is not None
 
 
 def _wanted(item: pytest.Function) -> frozenset[str]:
-    """What a body takes of that which only bodies get; a project's own fixture of such a name is the project's."""
+    """Find the fixtures for bodies alone that a body takes; a project's own fixture of such a name is none of them."""
     definitions = fixture_definitions(item)
     own = {name for name, found in definitions.items() if found and found[-1].func.__module__ != fixtures.__name__}
     return frozenset(name for name in OFFERED if name in argument_names(item) and name not in own)
@@ -82,7 +82,7 @@ class Collection:
 
     @property
     def run_options(self) -> RunOptions:
-        """What the run of these evaluations needs to know beyond the settings."""
+        """The options that the run of these evaluations has beyond the settings."""
         from harness.gate.runs.opening import RunOptions
 
         known = RunOptions(
@@ -99,7 +99,7 @@ class Collection:
         return run_options(self._config, known)
 
     def _may_run(self, item: pytest.Function) -> bool:
-        """Whether an evaluation can be run for what is under test, a model or a corpus."""
+        """Tell whether an evaluation can be run for the version under test, a model or a corpus."""
         from harness.config.roles import candidate_name
         from harness.stages.lineage import can_have
 
@@ -111,7 +111,7 @@ class Collection:
         return can_have(self.settings.home(name), self.settings.version(name), taken)
 
     def _noted(self) -> dict[str, Any]:
-        """What the store keeps of cases and choice."""
+        """Gather notes for the store: the cases, which of them were chosen, and the commit."""
         from harness.gate.runs.notes import commit_note, evaluation_notes, selection_note
 
         option = self._config.getoption
@@ -185,7 +185,7 @@ class Collection:
 
     @property
     def n_collected(self) -> int:
-        """How many evaluations there are, those included that were left out."""
+        """Number of evaluations that were collected, those included that were left out."""
         return len(self._collected)
 
     def _find_recording(self) -> None:
@@ -277,7 +277,7 @@ class Collection:
         return select_cases(cases, pattern) if pattern else cases
 
     def _options(self) -> list[str]:
-        """What the command line gave for plans."""
+        """List the options of plans that the command line gives."""
         return list(filter(self._config.getoption, ("samples", "max_samples", "design", "about", "for_baseline")))
 
     def _id(self, item: pytest.Function) -> str:
@@ -340,7 +340,7 @@ class Collection:
             raise type(error)(f"{where} takes `judge`. {error}") from None
 
     def _folders(self, item: Any) -> tuple[Path, ...]:
-        """Where the files that a test names are looked for."""
+        """List the folders in which the files that a test names are looked for."""
         return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
 
     def _plan(self, item: Any, where: str) -> EvaluationPlan:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.scoring.lm_eval import EvaluatedTask, Prompting
 
 PARAMETER = "lm_eval_task"
-"""What an evaluation of several tasks is parametrized with; its body has no such argument."""
+"""The parameter of an evaluation of several tasks; its body has no such argument."""
 _WITHOUT_FILE = "lm-eval"
 _TASK = pytest.StashKey[Any]()
 

@@ -61,7 +61,7 @@ class HookManager(pluggy.PluginManager):
 
 
 _PREFIX = "steelyard_"
-"""What begins so is meant for a hook, and a misspelt one is refused."""
+"""The beginning of each hook's name. A function whose name begins so and is no hook's is refused."""
 _PLAIN: pluggy.HookimplOpts = {
     "wrapper": False,
     "hookwrapper": False,

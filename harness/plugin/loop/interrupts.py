@@ -21,11 +21,11 @@ import pytest
 from harness.plugin.pytest_internals import replace_place_of_interruption
 
 _SAME_PRESS_S = 1.0
-"""Signals that follow the first one so soon say the same again: a key that was hit twice, a shell and a CI at once."""
+"""Seconds in which further signals only repeat the first: a key that was hit twice, a shell and a CI at once."""
 _PATIENCE_S = 1.0
-"""How long bodies may keep the loop from hearing a signal; each is interrupted where it is then."""
+"""Seconds that a body may keep the loop from hearing a signal; then it is interrupted where it is."""
 _AGAIN_S = 0.1
-"""How long the next one may then, or the same one that goes on all the same."""
+"""Seconds until the next body is interrupted after it, or the same one again if it goes on."""
 _TAKEN = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 """The signals that are heard, each with the handler that it has where nobody else has taken it."""
 
@@ -65,7 +65,7 @@ class Interrupts:
         self.interrupted_by: str | None = None
         """The signal that was heard last."""
         self.raised: KeyboardInterrupt | None = None
-        """What was raised while nothing but the gate was at work."""
+        """The interrupt that was raised while nothing but the gate was at work; None where none was."""
         self._nudges: _Nudges | None = None
         self._nudged_by: signal.Signals | None = None
         self._kept: dict[signal.Signals, Any] = {}

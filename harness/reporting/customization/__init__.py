@@ -1,1 +1,1 @@
-"""What is told of versions that were customised."""
+"""Reports on versions that were customised."""

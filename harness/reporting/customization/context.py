@@ -1,4 +1,4 @@
-"""What `steelyard context` shows of needles: how long a context may be, and where in it facts are found."""
+"""The output of `steelyard context`: how long a context may be, and where in it facts are found."""
 
 from __future__ import annotations
 

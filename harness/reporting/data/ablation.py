@@ -1,4 +1,4 @@
-"""What `steelyard corpus ablation` prints."""
+"""The output of `steelyard corpus ablation`."""
 
 from __future__ import annotations
 

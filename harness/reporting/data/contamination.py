@@ -1,4 +1,4 @@
-"""What a corpus holds of the cases of evaluations, and what that did to their scores."""
+"""The cases of evaluations that a corpus holds, and what that did to their scores."""
 
 from __future__ import annotations
 

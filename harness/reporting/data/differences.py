@@ -1,4 +1,4 @@
-"""What two versions of a corpus differ in: recipes, documents, and columns that drifted."""
+"""The differences between two versions of a corpus: recipes, documents, and columns that drifted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of documents of a corpus, and why: a line each, or with what was changed in the text."""
+"""Documents of a corpus, kept or removed and why: a line each, or with the changes in the text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ID_CELLS = 24
 
 
 def explanation_document(explanation: Explanation) -> dict[str, Any]:
-    """What became of a document as JSON has it."""
+    """Return an explanation as JSON has it."""
     return {
         "id": explanation.id,
         "kept": explanation.kept,
@@ -39,7 +39,7 @@ def explanation_document(explanation: Explanation) -> dict[str, Any]:
 
 
 def explanation_row(explanation: Explanation, layout: Layout) -> str:
-    """What became of a document in one line, with the beginning of its text."""
+    """Say in one line whether a document was kept or removed, with the beginning of its text."""
     name = pad(printable(explanation.id, _ID_CELLS, cut="middle", encoding=layout.encoding), _ID_CELLS)
     start = f"{name}  {_fate(explanation, layout)}  "
     room = layout.width - cells(start)
@@ -49,7 +49,7 @@ def explanation_row(explanation: Explanation, layout: Layout) -> str:
 
 
 def explanation_lines(explanation: Explanation, layout: Layout) -> list[str]:
-    """What became of a document, with its text: what was changed in it where it was kept and changed."""
+    """Say whether a document was kept or removed, with its text, or the changes in it where there are some."""
     head = f"{printable(explanation.id, 60, cut='middle', encoding=layout.encoding)}  {_fate(explanation, layout)}"
     lines = [_painted_fate(head, explanation, layout)]
     before, after = explanation.before, explanation.after
@@ -69,7 +69,7 @@ def explanation_lines(explanation: Explanation, layout: Layout) -> list[str]:
 
 
 def _fate(explanation: Explanation, layout: Layout) -> str:
-    """What became of it, in words."""
+    """Say whether a document was kept, or which step removed it and why."""
     encoding = layout.encoding
     if explanation.kept:
         is_new, is_changed = explanation.before is None, explanation.before != explanation.after
@@ -116,7 +116,7 @@ def _changes(before: str, after: str) -> Iterator[tuple[Part, str]]:
 
 
 def _common(one: str, other: str) -> int:
-    """How many characters two texts begin with in common, up to the last border of a word."""
+    """Count the characters that two texts begin with in common, up to the last border of a word."""
     n = 0
     for ours, theirs in zip(one, other, strict=False):
         if ours != theirs:

@@ -1,4 +1,4 @@
-"""What the steps of a corpus left of its documents: a funnel, with the reasons of the removals."""
+"""The funnel of a corpus: the documents that each step left, with the reasons of the removals."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def statistics_document(statistics: CorpusStatistics) -> dict[str, Any]:
 
 
 def summary(statistics: CorpusStatistics) -> str:
-    """What was kept, in a line: "4,102 of 5,000 documents kept (82 %)"."""
+    """Say how many documents were kept, in a line: "4,102 of 5,000 documents kept (82 %)"."""
     kept, came = statistics.documents_out, statistics.documents_in
     return f"{count(kept)} of {plural(came, 'document')} kept ({_share(kept, came)})"
 
@@ -117,7 +117,7 @@ def _share(part: int, whole: int) -> str:
 
 
 def _bar(part: int, whole: int, encoding: str) -> str:
-    """What is left of all that came in, as a bar.
+    """Draw the share that is left of all that came in, as a bar.
 
     >>> _bar(3, 4, "utf-8"), _bar(3, 4, "ascii"), _bar(0, 0, "utf-8"), _bar(1, 1000, "utf-8")
     ('███████▌', '#######', '', '▏')

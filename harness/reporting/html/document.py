@@ -109,10 +109,10 @@ def _change(change: Change, entry: Verdict | None, cases: CaseTable, found: Eval
 
 
 def _better_answer(change: Change, entry: Verdict | None) -> str | None:
-    """Whose shown answer has the better score: "baseline" or "candidate"; None where the means don't tell.
+    """Tell which shown answer has the better score: "baseline" or "candidate"; None where the means don't tell.
 
-    Shown are the baseline's best answer and the candidate's worst. Of a drop the first is the better one for certain.
-    Of a gain the second is, where each has one sample.
+    Shown are the baseline's best answer and the candidate's worst. After a drop the baseline's is certainly the better
+    one; after a gain the candidate's is, where each has one sample.
     """
     if entry is None or change.baseline is None or change.baseline == change.candidate:
         return None

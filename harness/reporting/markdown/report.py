@@ -283,7 +283,7 @@ def _list(title: str, items: Iterable[str]) -> list[str]:
 
 
 def _origin(report: Report, every: Sequence[TableRow]) -> list[str]:
-    """Which run it was, of what exactly, and how its figures are to be read; small."""
+    """Name the run and its versions' fingerprints, and say how its figures are to be read; small."""
     facts = [f"run {code(report.run_id, 60)} of {prose(report.created, 40)}"]
     facts += [
         f"{role} {code(version.fingerprint.removeprefix('sha256:')[:_FINGERPRINT_DIGITS], 20)}"

@@ -144,12 +144,14 @@ def _is_count(mean: float, n: int) -> bool:
 def worst_cases(verdict: Verdict, most: int) -> tuple[int, list[CaseResult]]:
     """Count the cases that are worse than under the baseline, and give the worst of them.
 
-    Without a baseline those count that are not always right, and all of a measure.
+    With aim="same" each that differs is worse. Without a baseline those count that are not always right, and all of a
+    measure.
     """
     sign = 1.0 if verdict.higher_is_better else -1.0
     if verdict.baseline is not None:
         paired = [case for case in verdict.cases if case.candidate is not None and case.baseline is not None]
-        worse = [(sign * (case.candidate - case.baseline), case) for case in paired]  # type: ignore[operator]
+        gains = [(sign * (case.candidate - case.baseline), case) for case in paired]  # type: ignore[operator]
+        worse = [(-abs(gain), case) if verdict.aim == "same" else (gain, case) for gain, case in gains]
         worse = [entry for entry in worse if entry[0] < 0]
     else:
         worse = [(sign * case.candidate, case) for case in verdict.cases if case.candidate is not None]
@@ -162,8 +164,10 @@ def case_list(verdict: Verdict, most: int, shown: Collection[str] = ()) -> list[
     number, worst = worst_cases(verdict, most + len(shown))
     if not worst:
         return []
-    kind = "got worse" if verdict.baseline is not None else "were not always right"
-    if verdict.baseline is None and not verdict.is_binary:
+    kind = "were not always right"
+    if verdict.baseline is not None:
+        kind = "differ" if verdict.aim == "same" else "got worse"
+    elif not verdict.is_binary:
         kind = "scored below 1" if verdict.unit is None else "were measured, the worst"
     told = [f"{printable(case.id, 40)} {_mean_in_words(case, verdict)}" for case in worst if case.id not in shown][
         :most

@@ -77,7 +77,7 @@ def count(number: int) -> str:
 
 
 def chosen(best_of: int) -> str:
-    """That a candidate is the best of many; "" where it stands alone.
+    """Say that a candidate is the best of many; "" where it stands alone.
 
     >>> chosen(30), chosen(1)
     ('chosen among 30 candidates', '')

@@ -17,7 +17,7 @@ _SOON_S = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How soon a line is written first, and how often then: on a terminal, and in a log."""
+    """Seconds until a line is written first, and between later ones: on a terminal, and in a log."""
 
     first_s: float = 0.5
     every_s: float = _EVERY_S
@@ -95,14 +95,14 @@ class LiveLine:
 
 
 class Rate:
-    """How many a second over the last half minute, without the time before the first one."""
+    """Things done a second over the last half minute, without the time before the first one."""
 
     def __init__(self) -> None:
         self._points: deque[tuple[float, int]] = deque()
         self._changed_s: float | None = None
 
     def observe(self, now: float, n: int) -> None:
-        """Note how many there are by now; where there are fewer than before, something new has begun."""
+        """Note how many are done by now; where they are fewer than before, something new has begun."""
         points = self._points
         if not points or n < points[-1][1] or (n == points[0][1] and len(points) == 1):
             points.clear()

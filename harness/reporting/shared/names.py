@@ -30,7 +30,7 @@ def display_names(ids: Iterable[str]) -> dict[str, str]:
 
 
 def kind_in_words(version: VersionRef) -> str:
-    """What a version is that is no model, and of which commit, in brackets after a space; "" where there is neither.
+    """Say that a version is a corpus, and its commit, in brackets after a space; "" for a model of no commit.
 
     >>> kind_in_words(VersionRef("clean", "0f", n_documents=4102)), kind_in_words(VersionRef("smollm2", "0f"))
     (' (corpus, 4,102 documents)', '')

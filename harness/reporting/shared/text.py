@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 LINE_END = "⏎"
-"""What a line end becomes in a text that is put on one line."""
+"""The sign for a line end in a text that is put on one line."""
 _VISIBLE = {"\n": LINE_END, "\r": "\\r", "\u2028": LINE_END, "\u2029": LINE_END, "\t": "⇥"}
 _VISIBLE_ASCII = {"⏎": "\\n", "⇥": "\\t", "…": "...", "·": "-", "×": "x"}
 _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them; they show nothing by themselves

@@ -54,7 +54,7 @@ class BuildLine:
             self._line.write(_pieces(state, self._rate, now - began_s, short=short))
 
     def done(self) -> list[str]:
-        """What was built, and how long it took, a line each."""
+        """List the versions that were built, and how long each took, a line each."""
         return [f"built {name} in {duration(end_s - began_s)}" for name, (began_s, end_s) in self._spans.items()]
 
 

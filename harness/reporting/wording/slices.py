@@ -56,7 +56,7 @@ def slice_rows(verdict: Verdict, encoding: str = "utf-8") -> list[SliceRow]:
 
 
 def slices_in_words(verdict: Verdict) -> str:
-    """How many slices there are of each field, and what they come to.
+    """Say how many slices each field has, and how many of them are worse, open or not worse.
 
     >>> slices_in_words(verdict)  # doctest: +SKIP
     '20 of topic; 1 worse by more than 0.10, 17 open, 2 not'

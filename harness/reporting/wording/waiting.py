@@ -8,7 +8,7 @@ from harness.reporting.shared.figures import plural
 from harness.store import Store
 
 DEFAULT_URL = "http://127.0.0.1:8700"
-"""Where `steelyard review serve` listens unless told otherwise."""
+"""The address at which `steelyard review serve` listens unless told otherwise."""
 
 
 def review_step(report: Report, options: str = "") -> list[str]:

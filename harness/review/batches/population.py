@@ -131,8 +131,10 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
 
 
 def _side_by_side(ours: _Told, theirs: _Told) -> tuple[Messages, Answer, Answer]:
-    """What both were asked, with their answers. Of conversations that is how both begin, and the answers have the rest,
-    for each has its own; else it is the baseline's question.
+    """Find the messages that both sides were asked, and the answers.
+
+    Of conversations those are the messages that both begin with, and each answer holds the rest of its own. Otherwise
+    they are the baseline's question.
     """
     (first, asked), (second, other) = ours, theirs
     n_alike = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], zip(asked, other, strict=False))))

@@ -36,7 +36,7 @@ class SharedLabel:
 
 @dataclass(frozen=True, slots=True)
 class SharedExclusion:
-    """That an adjudicator excluded an item, in a file: who, for what reason, and when in epoch seconds."""
+    """The exclusion of an item in a file: the adjudicator, the reason, and the time in epoch seconds."""
 
     reviewer: str
     reason: str
@@ -194,7 +194,7 @@ def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str,
 
 
 def _check_same(shared: SharedItem, item: Item, batch: Batch) -> None:
-    """That a file shows and asks what the queue has of an item: its labels would count for something else."""
+    """Check that a file has the case, answers and form that the queue has of an item: a label belongs to one text."""
     stored = tuple(answer.text for answer in on_sides(item.answers, swapped=is_swapped(item.id, _NOBODY)))
     for what, given, own in (("case", (shared.case_id,), (item.case_id,)), ("answer", shared.answers, stored)):
         if tuple(map(_with_plain_lines, given)) != tuple(map(_with_plain_lines, own)):

@@ -126,7 +126,7 @@ def _discounted(grades: Sequence[float], gain: Gain) -> float:
 
 
 def _lacking(ranking: Sequence[str], grades: Mapping[str, float], k: int | None) -> str:
-    """What relevant was not found, for a reason."""
+    """Name the relevant ids that are not among the first `k`, to end a reason with."""
     lacking = tuple(sorted(set(grades) - set(ranking[:k])))
     return f"; not {listed(lacking, 'and')}" if lacking else ""
 

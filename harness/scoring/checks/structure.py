@@ -245,7 +245,7 @@ def _holds(found: Any, wanted: Any, *, is_exact: bool) -> bool:
 
 
 def _in_any_order(wanted: Sequence[_WantedCall], made: Sequence[ToolCall]) -> dict[int, int]:
-    """Which call is which of those wanted, for as many of these as there can be (Kuhn, 1955)."""
+    """Match as many of the calls wanted as possible, each with a call of its own that was made (Kuhn, 1955)."""
     taken: dict[int, int] = {}
 
     def place(number: int, tried: set[int]) -> bool:

@@ -13,10 +13,10 @@ from harness.records import Sample
 from harness.scoring.judging.rubric import Rubric
 
 ALTERNATIVES = 20
-"""How many alternatives are asked for at the place of the score: as many as endpoints give."""
+"""Number of alternatives to ask for at the token of the score: as many as endpoints give."""
 
 CHOICES: Mapping[str, float] = {"A": 1.0, "tie": 0.5, "B": 0.0}
-"""What each choice is worth for the answer that was shown first."""
+"""The score that each choice gives the answer that was shown first."""
 
 _SHOWN = 80
 _SCORE_LAST = re.compile(r'"score"\s*:\s*(\d)\D*$', re.ASCII)

@@ -13,7 +13,7 @@ from harness.scoring.judge_limits import LEAST_TOKENS, MOST_REPEATS
 from harness.scoring.judging.answers import MalformedAnswerError
 
 Opinion = tuple[float, str]
-"""What an answer comes to, and its reason."""
+"""The score that a judge's answer comes to, and its reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from harness.errors import TaskError
 
 RANDOM_SEED, NUMPY_SEED, FEWSHOT_SEED = 0, 1234, 1234
-"""Where `lm_eval.simple_evaluate` starts its random numbers; tasks shuffle with them, and draw their examples."""
+"""The seeds that `lm_eval.simple_evaluate` starts from; tasks shuffle and draw their examples by them."""
 
 
 def require_lm_eval(where: str) -> None:

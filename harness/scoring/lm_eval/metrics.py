@@ -13,7 +13,7 @@ from harness.errors import ScoreError, TaskError, choices, shortened
 from harness.scoring.results import Reading
 
 Results = Mapping[str, Any]
-"""What a task's `process_results` gave for one document, by the names of `Metrics.names`."""
+"""The values that a task's `process_results` gave for one document, by the names of `Metrics.names`."""
 
 _OF_NO_DOCUMENT = ("f1", "matthews_corrcoef", "bypass")
 """Aggregations that make one figure of pairs over all documents; there is none for a single pair."""

@@ -12,7 +12,7 @@ from harness.errors import SettingsError, TaskError
 from harness.records import Sample
 
 LONGEST_ANSWER_TOKENS = 256
-"""What lm-eval lets a model write where neither task nor version says."""
+"""The longest answer that lm-eval allows where neither task nor version sets a limit."""
 _LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 """Names for the longest answer, the first that is there wins: `lm_eval.models.utils.normalize_gen_kwargs`."""
 

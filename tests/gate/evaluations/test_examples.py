@@ -68,6 +68,11 @@ def test_of_a_measure_the_worst_are_shown_whichever_direction_is_better() -> Non
     assert ids(shown(replace(slow, higher_is_better=True))) == ["c0", "c2", "c1"]
 
 
+def test_where_any_move_counts_the_largest_is_shown_first_whichever_its_direction() -> None:
+    moved = observed([[3.0], [5.0], [1.0], [4.0]], [[4.0]] * 4, unit="bits", is_same=True)
+    assert ids(shown(moved)) == ["c2", "c0", "c1"]
+
+
 def test_the_scores_that_are_there_are_counted() -> None:
     one = observed([[0, np.nan, np.nan], [np.nan] * 3], [[1, 1, np.nan], [1, 1, 1]])
     (change,) = shown(one)

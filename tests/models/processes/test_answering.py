@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -16,6 +17,7 @@ from harness.errors import EngineError, SettingsError
 from harness.models.processes.answering import Answering, AnsweringProcess, AskedProcess, answer_messages
 
 CHILD = __name__
+_COUNT = itertools.count(1)
 
 
 def load(start: dict[str, Any]) -> tuple[str, Answering]:
@@ -27,7 +29,7 @@ def load(start: dict[str, Any]) -> tuple[str, Answering]:
 
 def answer(message: dict[str, Any]) -> Any:
     time.sleep(message.get("takes_s", 0.0))
-    return 1 / message["of"]
+    return next(_COUNT) if "counted" in message else 1 / message["of"]
 
 
 @pytest.fixture
@@ -104,10 +106,24 @@ def test_one_that_is_started_by_the_first_question(tiny_llama: Path) -> None:
     assert process.ask({"ask": "encode", "text": "abc"}) == first
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(EngineError, match=r"The tokenizer ended \(exit code -9\)"):
-        process.ask({"ask": "encode", "text": "abc"})
+        process.ask({"ask": "encode", "text": "another"})
     process.close()
     assert process.pid is None
     process.close()
+
+
+def test_what_was_asked_before_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    process = AskedProcess("The process", CHILD, {"name": "it"})
+    found: list[Any] = []
+    messages = [{"counted": name, "takes_s": 0.05} for name in "aabab"]
+    asking = [threading.Thread(target=lambda each=each: found.append(process.ask(each))) for each in messages]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    process.close()
+    assert sorted(found) in ([1, 1, 1, 2, 2], [1, 1, 2, 2, 2])
 
 
 def test_one_that_could_not_start_says_why() -> None:

@@ -142,7 +142,7 @@ def test_greedy_answers_and_their_logprobs_are_those_of_transformers(
         assert mine.logprob == pytest.approx(yours.logprob, abs=1e-3)
 
 
-async def weigh(engine: VllmEngine, requests: list[Request]) -> list[Sample]:
+async def weigh(engine: VllmEngine | TransformersEngine, requests: list[Request]) -> list[Sample]:
     return [samples[0] for samples in await asyncio.gather(*(engine.sample(each, [0]) for each in requests))]
 
 
@@ -455,6 +455,7 @@ def test_an_adapter_is_served_as_peft_computes_it(run: Loop, tiny_llama: Path, t
     options = {"weights": str(tiny_llama), "dtype": "float32"}
     adapted = {**options, "adapter": str(write_adapter(tiny_llama, tmp_path / "adapter"))}
     text = Request(kind="rolling", prompt="The quick brown fox.", logprobs=1)
+    others = [Request(kind="rolling", prompt=f"{number} other texts at once.", logprobs=1) for number in range(3)]
     engines = [
         VllmEngine("vllm (adapted)", adapted, tiny_llama),
         TransformersEngine("transformers (adapted)", adapted, tiny_llama),
@@ -463,7 +464,7 @@ def test_an_adapter_is_served_as_peft_computes_it(run: Loop, tiny_llama: Path, t
     served, computed, plain = [], [], []
     for engine, found in zip(engines, (served, computed, plain), strict=True):
         run(engine.start())
-        (sample,) = run(engine.sample(text, [0]))
+        sample, *_ = run(weigh(engine, [text, *others]))
         assert sample.logprobs is not None
         found.extend(entry.logprob for entry in sample.logprobs)
         run(engine.close())

@@ -94,3 +94,20 @@ def test_other_evaluations_have_no_pairs(
 ) -> None:
     page = open_page(pages.page(store, tmp_path / "report", pages.capitals()))
     assert page.locator("table.pairs").count() == 0
+
+
+def test_where_nothing_may_change_no_case_is_called_better(
+    store: Store,
+    tmp_path: Path,
+    open_page: Callable[..., Page],  # noqa: F811
+) -> None:
+    drifts = Scored(
+        "suites/data/test_drift.py::test_length",
+        candidate={"block-0": [0.3], "block-1": [0.1], "block-2": [0.0]},
+        baseline={f"block-{number}": [0.0] for number in range(3)},
+        rule={"unit": "bits", "is_same": True, "margin": 0.05},
+    )
+    page = open_page(pages.page(store, tmp_path / "report", drifts))
+    expect(page.locator(".chart", has_text="Case by case")).to_contain_text("Of 3 cases 2 differ, 1 stayed the same.")
+    expect(page.locator(".case-dot.better")).to_have_count(0)
+    expect(page.locator(".case-dot.worse")).to_have_count(2)

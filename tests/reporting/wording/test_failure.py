@@ -95,6 +95,12 @@ def test_a_measure_has_its_unit_and_its_direction():
     assert "1 of 2 got worse:   slow 0.300 -> 0.900 s" in shown
 
 
+def test_where_nothing_may_change_cases_differ_the_largest_move_first():
+    cases = (examples.case("up", 0.9, 0.3), examples.case("down", 0.1, 0.3), examples.case("level", 0.3, 0.3))
+    verdict = replace(examples.regressed(), unit="bits", aim="same", cases=cases, is_binary=False)
+    assert "2 of 3 differ:   up 0.300 -> 0.900 bits   down 0.300 -> 0.100 bits" in text(examples.red(), verdict)
+
+
 def test_an_error_says_what_happened_and_what_to_do():
     shown = text(examples.broken(), examples.broken().evaluations[2])
     assert "error       case 'peru': TypeError: 'NoneType' object is not subscriptable" in shown

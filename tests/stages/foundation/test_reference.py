@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,12 +153,13 @@ def test_other_vocabularies_can_t_be_compared(tiny_llama: Path, tmp_path: Path) 
 
 def test_a_process_that_was_killed_is_said_to_be(tiny_llama: Path) -> None:
     found = Reference("tiny", {"weights": str(tiny_llama)}, str(tiny_llama))
-    message = sampled_message(foreseen(tiny_llama))
-    found.ask(message)
+    sample = foreseen(tiny_llama)
+    assert sample.logprobs is not None
+    found.ask(sampled_message(sample))
     assert found._process.pid is not None
     os.kill(found._process.pid, signal.SIGKILL)
     with pytest.raises(EngineError, match=r"ended \(exit code -9\)"):
-        found.ask(message)
+        found.ask(sampled_message(replace(sample, logprobs=sample.logprobs[:-1])))
     found.close()
 
 

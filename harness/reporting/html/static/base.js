@@ -100,7 +100,9 @@ function gain(each) {
   if (each.candidate === null) return null;
   const sign = each.entry.higher_is_better ? 1 : -1;
   if (!each.entry.baseline) return sign * each.candidate;
-  return each.baseline === null ? null : sign * (each.candidate - each.baseline);
+  if (each.baseline === null) return null;
+  const moved = each.candidate - each.baseline;
+  return each.entry.aim === "same" ? -Math.abs(moved) : sign * moved;
 }
 
 function scoresOf(each) {

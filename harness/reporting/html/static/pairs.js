@@ -12,8 +12,9 @@ function pairs(entry, number) {
   const farthest = 1.15 * Math.max(allowed, 0.01, ...logs.map(Math.abs));
   const heads = entry.baseline ? ["pair", "baseline", "candidate", "ratio", ""] : ["pair", "candidate"];
   const worse = every.filter((each) => gain(each) < 0 && logOf(each) !== null).length;
+  const sides = entry.aim === "same" ? ["other", "the middle is the same"] : ["worse", "right of the line is better"];
   const note = logs.length
-    ? `The candidate is worse in ${worse} of ${plural(logs.length, "pair")}. A ratio is the candidate's figure to the baseline's; right of the line is better, the grey band is the margin.`
+    ? `The candidate is ${sides[0]} in ${worse} of ${plural(logs.length, "pair")}. A ratio is the candidate's figure to the baseline's; ${sides[1]}, the grey band is the margin.`
     : null;
   return chart(
     "Pair by pair",

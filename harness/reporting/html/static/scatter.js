@@ -18,7 +18,9 @@ function scatter(entry, number) {
   const y = (value) => size - 36 - share(value) * (size - 46);
   const sides = { worse: 0, same: 0, better: 0 };
   for (const each of paired) sides[sideOf(each)]++;
-  const words = `Of ${plural(paired.length, "case")} ${sides.worse} got worse, ${sides.better} better, ${sides.same} stayed the same.`;
+  const isSame = entry.aim === "same";
+  const moved = isSame ? `${sides.worse} differ` : `${sides.worse} got worse, ${sides.better} better`;
+  const words = `Of ${plural(paired.length, "case")} ${moved}, ${sides.same} stayed the same.`;
   const sign = entry.higher_is_better ? 1 : -1;
   const [low, high] = entry.unit ? domain : [0, 1];
   const line = (name, shift) =>
@@ -49,7 +51,7 @@ function scatter(entry, number) {
     shape("line", { class: "base", x1: 40, x2: 40, y1: 10, y2: size - 36 }),
     line("zero", 0),
     along(sign),
-    entry.aim === "same" ? along(-sign) : null,
+    isSame ? along(-sign) : null,
     shape("text", { class: "tick", x: (size + 30) / 2, y: size - 4, "text-anchor": "middle" }, "baseline"),
     shape(
       "text",
@@ -80,7 +82,7 @@ function scatter(entry, number) {
   );
   return chart(
     "Case by case",
-    `${words} A dot ${sign > 0 ? "below" : "above"} the line got worse; the dashed line is the margin. Click a dot to see its cases.`,
+    `${words} ${isSame ? "A dot off the line differs; the dashed lines are" : `A dot ${sign > 0 ? "below" : "above"} the line got worse; the dashed line is`} the margin. Click a dot to see its cases.`,
     plot,
   );
 }
