@@ -12,7 +12,7 @@ from harness.statistics.intervals.contrasts import Contrast
 
 
 def is_bet_on(contrast: Contrast | None) -> bool:
-    """Whether a contrast tells when it was decided, because its bounds hold whenever one stops."""
+    """Tell whether a contrast knows when it was decided, because its bounds hold whenever one stops."""
     if isinstance(contrast, SameContrast):
         return is_bet_on(contrast.forth) and is_bet_on(contrast.back)
     return _tells_when(contrast)
@@ -47,12 +47,12 @@ class SameContrast:
 
     @property
     def standard_error(self) -> float:
-        """That of the difference."""
+        """The standard error of the difference."""
         return self.forth.standard_error
 
     @property
     def method(self) -> str:
-        """What the bounds come from."""
+        """The method that the bounds come from."""
         return f"two one-sided tests: {self.forth.method}"
 
     @property
@@ -80,18 +80,18 @@ class SameContrast:
         return min(self.forth.upper(each), self.back.upper(each))
 
     def passed_at(self, level: float) -> int | None:
-        """How many rows had been drawn when both directions had passed."""
+        """Return how many rows had been drawn when both directions had passed; else None."""
         found = [each.passed_at(level) for each in (self.forth, self.back) if _tells_when(each)]
         known = [each for each in found if each is not None]
         return max(known) if len(known) == 2 else None
 
     def worse_at(self, level: float) -> int | None:
-        """How many rows had been drawn when the first of both directions was red."""
+        """Return how many rows had been drawn when the first of both directions was red; else None."""
         found = [each.worse_at(level / 2) for each in (self.forth, self.back) if _tells_when(each)]
         return min((each for each in found if each is not None), default=None)
 
     def beyond_at(self, level: float) -> int | None:
-        """How many rows had been drawn when the first of both directions was shown to lie beyond the margin."""
+        """Return how many rows had been drawn when the first of both was shown to lie beyond the margin; else None."""
         found = [each.beyond_at(level / 2) for each in (self.forth, self.back) if _tells_when(each)]
         return min((each for each in found if each is not None), default=None)
 

@@ -1,4 +1,4 @@
-"""What is shown about these cases, about cases like these, and which of them are lost."""
+"""Claims about these cases, about cases like these, and about the cases that are lost."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ def _about_suite(
 
 
 def _repeats(observed: Observations) -> bool:
-    """Whether answers were asked for without chance, and no two samples of a case differ: then none is at work.
+    """Tell whether chance has no part: answers were asked for without it, and no two samples of a case differ.
 
     A case that was sampled once shows nothing of that, unless its body comes to the same each time.
     """

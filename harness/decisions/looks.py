@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from harness.records import LookTaken
 
 FIRST_SHARE = 0.9
-"""What the first look gets; the rest is kept for all later ones."""
+"""Share of the error rate for the first look; the rest is kept for all later ones."""
 
 
 def share_of(number: int) -> float:
@@ -28,7 +28,7 @@ def share_of(number: int) -> float:
 
 
 ADDED_LATER = "added after others were weighed"
-"""Why the first look of an evaluation has less for red than those that were there before it."""
+"""Reason why the first look of an evaluation has less for red than those that were there before it."""
 
 CLOSED = 0
 """The batch of evaluations that nobody looks at again: one that has no scores leaves its share to the others."""

@@ -1,4 +1,4 @@
-"""How much more would decide what is open."""
+"""Samples and cases that would decide what is open."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SamplesNeeded:
 def needed(
     hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[float, float], next_share: float = 1.0
 ) -> SamplesNeeded | None:
-    """What would decide an open comparison if the difference stays as it is; None where nothing seen so far tells.
+    """Compute what would decide an open comparison if the difference stays as it is; None where nothing tells yet.
 
     What costs least of the error rate is asked for. About these cases, once all are drawn, that is more samples, which
     is another look. About cases like these new cases are bet on at the present look, where it bets.
@@ -144,7 +144,7 @@ def _pairs(contrast: Contrast, pairs: int, margin: float, levels: tuple[float, f
 
 
 def _to_bound(hypothesis: Hypothesis, fewest: int) -> SamplesNeeded:
-    """What a quantile needs so that there can be a bound at all."""
+    """Return the samples and cases that a quantile needs so that there can be a bound at all."""
     observed = hypothesis.observed
     n_samples = int((~np.isnan(observed.candidate)).sum())
     if observed.by_samples:
@@ -155,7 +155,7 @@ def _to_bound(hypothesis: Hypothesis, fewest: int) -> SamplesNeeded:
 
 
 def _growth(contrast: Contrast, lower: float, upper: float, margin: float) -> float | None:
-    """How many times the present units it takes until one of the bounds decides; None where neither comes nearer."""
+    """Return the factor by which units must grow until a bound decides; None where neither comes nearer."""
     value, error = contrast.value, contrast.standard_error
     to_pass = (value + margin) / (value - lower + _POWER * error) if value > -margin else 0.0
     to_red = -value / (upper - value + _POWER * error) if value < 0 else 0.0

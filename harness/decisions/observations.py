@@ -1,4 +1,4 @@
-"""What a decision starts from: all scores of one metric of one evaluation."""
+"""Observations that a decision starts from: all scores of one metric of one evaluation."""
 
 from __future__ import annotations
 
@@ -173,12 +173,12 @@ class Observations:
 
     @property
     def is_sequential(self) -> bool:
-        """Whether it may stop when it is decided: bets are on means of numbers whose range is known."""
+        """Whether it may stop once it is decided: bets are on means of numbers whose range is known."""
         return self.design == "sequential" and self.has_range and self.statistic is None
 
     @property
     def has_range(self) -> bool:
-        """Whether what is weighed is confined to a known range: scores are, and measures that declare one; no ratio."""
+        """Whether the numbers weighed lie in a known range: scores do, and measures that declare one; no ratio does."""
         return (self.bounded or self.at_most is not None) and not self.margin_is_relative
 
     @property
@@ -188,7 +188,7 @@ class Observations:
 
     @property
     def width(self) -> float:
-        """How far apart the ends of its range lie: 1 for scores, and for a measure without a range."""
+        """The width of its range: 1 for scores, and for a measure without a range."""
         return 1.0 if self.at_least is None or self.at_most is None else self.at_most - self.at_least
 
     def as_scores(self) -> Observations:
@@ -213,12 +213,12 @@ class Observations:
 
     @property
     def scored(self) -> BoolArray:
-        """Which cases have a candidate score, (n_cases,) of bool."""
+        """The cases that have a candidate score, (n_cases,) of bool."""
         return has_score(self.candidate)
 
     @property
     def cluster_sizes(self) -> tuple[int, ...]:
-        """How many scored cases each cluster has; a case that stands alone is one."""
+        """The numbers of scored cases in each cluster; a case that stands alone is one."""
         if self.clusters is None:
             return (1,) * int(self.scored.sum())
         return tuple(Counter(itertools.compress(self.clusters, self.scored.tolist())).values())
@@ -235,7 +235,7 @@ class Observations:
 
     @property
     def tuned_to(self) -> Stakes:
-        """What its bets are tuned to."""
+        """The stakes that its bets are tuned to."""
         own = Stakes(self.threshold, self.margin, self.n_planned, self.design == "sequential")
         return own if self.stakes is None else self.stakes
 
@@ -244,20 +244,20 @@ class Observations:
         """Whether a verdict may be about these cases or about cases like these.
 
         A measure without a range, weighed by a quantile or by its ratio to the baseline's, has the second claim alone;
-        a single case knows one.
+        a single case has one.
         """
         return self.has_range and self.statistic is None and not self.by_samples
 
     @property
     def is_approximate(self) -> bool:
-        """Whether no rule keeps its error rate whatever the values: neither a range nor a quantile bounds it."""
+        """Whether its error rate is approximate, because neither a range nor a quantile bounds the values."""
         if self.in_blocks and self.threshold is None:
             return False
         return is_approximate(self) or (self.margin_is_relative and self.statistic is None)
 
     @property
     def aim(self) -> Literal["higher", "lower", "same"]:
-        """Which way is better."""
+        """The direction that is better, or "same"."""
         return "same" if self.is_same else "higher" if self.higher_is_better else "lower"
 
     @property
@@ -272,7 +272,7 @@ class Observations:
 
     @property
     def n_done(self) -> int:
-        """How many of the `n_planned` it came to, skipped ones included."""
+        """The number of the `n_planned` that it came to, skipped ones included."""
         n = int((~np.isnan(self.candidate)).sum()) if self.by_samples else len(self.case_ids)
         return n + self.n_skipped
 
@@ -320,6 +320,6 @@ def oriented(observed: Observations, scores: FloatArray) -> FloatArray:
 
 
 def has_score(scores: FloatArray) -> BoolArray:
-    """Which rows hold at least one number."""
+    """Mark the rows that hold at least one number."""
     held: BoolArray = np.logical_or.reduce(~np.isnan(scores), axis=1)
     return held

@@ -21,18 +21,18 @@ _ALIKE = {
     "requests": ("ask the same as others", "ask the same"),
     "answers": ("share an answer with others", "share an answer"),
 }
-"""What some cases have in common, and what all of them have."""
+"""Phrases for what some cases have in common, and for what all of them have."""
 _NEW = {
     "field": " in new clusters",
     "texts": " that are not copies",
     "requests": " that ask something else",
     "answers": " that share no answer",
 }
-"""Which cases would tell something new."""
+"""Phrases for the cases that would tell something new."""
 
 
 def passed(hypothesis: Hypothesis, upper: float) -> str:
-    """What a pass proves, and whether the candidate is proven to be lower for all that."""
+    """Say what a pass proves, and whether the candidate is proven to be lower for all that."""
     observed = hypothesis.observed
     sign = 1 if observed.higher_is_better else -1
     if observed.is_same:
@@ -53,7 +53,7 @@ def passed(hypothesis: Hypothesis, upper: float) -> str:
 
 
 def red(hypothesis: Hypothesis, upper: float) -> str:
-    """How a failed or regressed evaluation is worse."""
+    """Say how a failed or regressed evaluation is worse."""
     observed = hypothesis.observed
     if hypothesis.against == "threshold" and observed.threshold is not None:
         side = "below" if worse(hypothesis) == "lower" else "above"
@@ -65,7 +65,7 @@ def red(hypothesis: Hypothesis, upper: float) -> str:
 
 
 def cut_answers(observed: Observations) -> str:
-    """That a limit of tokens cut half of the answers of a red one, or more; "" where it did not."""
+    """Say that a limit of tokens cut half of the answers of a red one, or more; "" where it did not."""
     n_answers = int((~np.isnan(observed.candidate)).sum())
     if not observed.n_truncated or 2 * observed.n_truncated < n_answers:
         return ""
@@ -79,7 +79,7 @@ def inconclusive(
     levels: tuple[float, float],
     next_share: float = 1.0,
 ) -> str:
-    """How much worse the candidate could still be, and what would decide it.
+    """Say how much worse the candidate could still be, and what would decide it.
 
     Args:
         levels: at which it would pass, and at which it would be red.
@@ -103,7 +103,7 @@ def inconclusive(
 
 
 def _single_value(observed: Observations) -> str:
-    """Why there is nothing that a value could be held against."""
+    """Say why there is nothing that a value could be held against."""
     n, known_by = int(observed.scored.sum()), observed.clusters_known_by
     if known_by is None or n < 2 or len(observed.cluster_sizes) > 1:
         return "no spread to judge by: there is a single value; draw more, or assert the figure in the body"
@@ -112,7 +112,7 @@ def _single_value(observed: Observations) -> str:
 
 
 def _reach(hypothesis: Hypothesis, lower: float) -> str:
-    """How much worse the candidate could still be."""
+    """Say how much worse the candidate could still be."""
     observed = hypothesis.observed
     if observed.is_same:
         text = f"could differ by up to {_share(hypothesis, -lower, apart_from=observed.margin)}"
@@ -128,7 +128,7 @@ def _reach(hypothesis: Hypothesis, lower: float) -> str:
 
 
 def _weighs_pairs(hypothesis: Hypothesis) -> bool:
-    """Whether it is decided by the signed ranks of pairs of blocks."""
+    """Tell whether it is decided by the signed ranks of pairs of blocks."""
     return hypothesis.observed.in_blocks and hypothesis.against == "baseline"
 
 
@@ -139,7 +139,7 @@ def _of_pairs(
     levels: tuple[float, float],
     next_share: float,
 ) -> str:
-    """Why pairs of blocks are open: too few to pass, or for red, at their levels, or what lies between."""
+    """Say why pairs of blocks are open: too few to pass, or for red, at their levels, or what lies between."""
     pairs = hypothesis.n_cases
     red_level = levels[1] / 2 if hypothesis.observed.is_same else levels[1]
     text = _reach(hypothesis, lower) if math.isfinite(lower) else ""
@@ -154,20 +154,20 @@ def _of_pairs(
 
 
 def part(summed_up: str) -> str:
-    """Why a part of the cases that was chosen by hand decides nothing."""
+    """Say that a part of the cases that was chosen by hand decides nothing."""
     return f"a part of the cases (--case) is shown and decides nothing: {summed_up}"
 
 
 def lost(found: LostClaim) -> str:
-    """Which cases are lost, where there are more than are allowed."""
+    """Name the lost cases, where there are more than are allowed."""
     named = ", ".join(found.decisive[:3]) + (", …" if len(found.decisive) > 3 else "")
     allowed = "none" if found.max_lost == 0 else f"{found.max_lost:,}"
     return f"{found.n_decisive:,} {_plural('case', found.n_decisive)} lost, {allowed} allowed: {named}"
 
 
 def of_look(look: Look, level: float, kind: VerdictKind) -> str:
-    """What a look after the first was decided at, and why it is one; for the first of an evaluation that was added
-    later, where it is open, at which level it could be red; else "".
+    """Say at which level a look after the first was decided, and why it is one; for the first of an evaluation that was
+    added later, where it is open, at which level it could be red; else "".
     """
     if look.number > 1:
         return f"; {ordinal(look.number)} look ({look.because}): decided at {level * look.passing:.2g}"
@@ -193,7 +193,7 @@ def _n_samples(observed: Observations) -> int:
 
 
 def one_sided(observed: Observations, checks: Sequence[Check], candidate: Estimate | None) -> str:
-    """Why a bound is proven that lies inside the range shown; "" where none does."""
+    """Say why a bound is proven that lies inside the range shown; "" where none does."""
     proven = [each for each in checks if each.against == "threshold" and each.verdict is VerdictKind.PASSED]
     if not proven or candidate is None or observed.threshold is None or observed.errors:
         return ""
@@ -209,7 +209,7 @@ def one_sided(observed: Observations, checks: Sequence[Check], candidate: Estima
 
 
 def cut_short(observed: Observations, otherwise: str) -> str:
-    """Where the budget of the run ended an evaluation, before what else there is to say of it."""
+    """Say where the budget of the run ended an evaluation, before what else there is to say of it."""
     if not observed.stopped_at:
         return otherwise
     if not observed.n_done:
@@ -219,25 +219,25 @@ def cut_short(observed: Observations, otherwise: str) -> str:
 
 
 def part_of_fixed(observed: Observations) -> str:
-    """What decides a fixed design of which there is a part."""
+    """Say how many samples or cases a fixed design still needs."""
     left, what = observed.n_planned - observed.n_done, "sample" if observed.by_samples else "case"
     return f"a fixed design is decided by all of them: {left:,} more {_plural(what, left)}"
 
 
 def no_scores(hypothesis: Hypothesis) -> str:
-    """Why there is nothing to compare."""
+    """Say why there is nothing to compare."""
     if not hypothesis.observed.scored.any():
         return nothing_scored(hypothesis.observed.n_skipped)
     return "no case has a score of both versions"
 
 
 def nothing_scored(n_skipped: int) -> str:
-    """Why an evaluation has no score at all."""
+    """Say why an evaluation has no score at all."""
     return "every case was skipped" if n_skipped else "no case has a score"
 
 
 def alone(observed: Observations) -> str:
-    """Why it is not compared with the baseline that the run has; "" where it is."""
+    """Say why it is not compared with the baseline that the run has; "" where it is."""
     if not observed.alone_because:
         return ""
     held = "nothing to compare it with" if observed.threshold is None else "held to the threshold alone"
@@ -258,7 +258,7 @@ def partly_skipped(observed: Observations) -> str:
 
 
 def counted_as(observed: Observations) -> str:
-    """How many cases those count as that share a cluster; "" for none, and where the user's are of no account."""
+    """Say as how many units cases of shared clusters count; "" for none, and where the user's are of no account."""
     known_by, sizes = observed.clusters_known_by, observed.cluster_sizes
     if known_by is None or observed.errors or len(sizes) == sum(sizes):
         return ""
@@ -294,7 +294,7 @@ def weighed_by(observed: Observations, told: str) -> str:
 
 
 def approximate(observed: Observations) -> str:
-    """That no error rate is promised for what has no largest value, and what to write to get one."""
+    """Say that no error rate is promised for what has no largest value, and what to write to get one."""
     if not observed.is_approximate:
         return ""
     if observed.margin_is_relative:
@@ -350,7 +350,7 @@ def percent(share: float, *, apart_from: float | None = None) -> str:
 
 
 def _misleads(value: float, places: int, apart_from: float | None) -> bool:
-    """Whether the rounded figure shows 0, or the other figure, for something else."""
+    """Tell whether the rounded figure reads as 0, or as the other figure, while the value is neither."""
     rounded = round(value, places)
     reads_as_zero = rounded == 0 and value != 0
     return reads_as_zero or (apart_from is not None and value != apart_from and rounded == round(apart_from, places))

@@ -207,13 +207,13 @@ def _difference(checks: tuple[Check, ...]) -> Difference | None:
 
 
 def _samples_needed(observed: Observations, checks: tuple[Check, ...], slices: tuple[SliceResult, ...]) -> int | None:
-    """How many would decide all comparisons that are open; None where that is not known of any."""
+    """Count the samples that would decide all open comparisons; None where that is not known of any."""
     found = [samples_for_slices(observed, slices), *(check.samples_needed for check in checks)]
     return max((each for each in found if each is not None), default=None)
 
 
 def _asides(kind: VerdictKind, observed: Observations, look: Look, level: float) -> str:
-    """What else a reader must know of the answers, the cases and the look."""
+    """Say what else a reader must know of the answers, the cases and the look."""
     is_red = kind in (VerdictKind.FAILED, VerdictKind.REGRESSED)
     return (
         (reasons.cut_answers(observed) if is_red else "")
@@ -288,7 +288,7 @@ def settling_level(observed: Sequence[Observations], evaluation_level: float) ->
 
 
 def n_comparisons(observed: Sequence[Observations]) -> int:
-    """How many comparisons of an evaluation can make it red. Which cases are lost is one where the marker limits it,
+    """Count the comparisons that can make an evaluation red. Which cases are lost is one where the marker limits it,
     and all slices together are one beside each comparison of all cases.
     """
     return sum(

@@ -30,7 +30,7 @@ _WAIT_S = 120.0
 
 @dataclass(frozen=True)
 class EngineUnderTest:
-    """What is to be checked.
+    """An engine to check, and the requests to check it with.
 
     Attributes:
         create: makes an engine that is not started.
@@ -195,7 +195,7 @@ async def has_what_it_claims(subject: EngineUnderTest) -> None:
 
 
 async def goes_on_after_an_error(subject: EngineUnderTest) -> None:
-    """What it can't answer is an `EngineError` that names it, and the next request is answered."""
+    """A request that it can't answer is an `EngineError` that names it, and the next request is answered."""
     async with subject.started() as engine:
         if subject.unanswerable is None:
             return

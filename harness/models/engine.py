@@ -11,7 +11,7 @@ from harness.records import Request, Sample
 
 
 class Capability(enum.StrEnum):
-    """What an engine can do beyond plain chat."""
+    """An ability of an engine beyond plain chat."""
 
     COMPLETION = "completion"
     CHAT_TEMPLATE = "chat_template"
@@ -20,7 +20,7 @@ class Capability(enum.StrEnum):
     LOGLIKELIHOOD = "loglikelihood"
     ROLLING = "rolling"
     PROMPT_LOGPROBS = "prompt_logprobs"
-    """What is foreseen at each place of a given text, the tokens named by the vocabulary's own pieces."""
+    """Log probabilities at each place of a given text, the tokens named by the vocabulary's own pieces."""
     SCHEMA = "schema"
     TOOLS = "tools"
     SEED = "seed"
@@ -40,17 +40,16 @@ class Engine(Protocol):
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """What `sample` accepts; a request beyond it raises `CapabilityError` before anything is sent."""
+        """The capabilities that `sample` has; a request beyond them raises `CapabilityError` before it is sent."""
 
     @property
     def device(self) -> str | None:
-        """What it shares with others: engines with the same device, such as two bound to the same CPU cores, slow each
+        """The device that it computes on. Engines of the same one, such as two bound to the same CPU cores, slow each
         other down, and so the sampler lets one finish before the other starts; None where there is no such thing."""
 
     @property
     def batch_size(self) -> int | None:
-        """How many samples keep it busy, beyond which more only queue up; None where the window of requests is the only
-        bound."""
+        """Samples that keep it busy; more would only queue up. None where the window of requests is the only bound."""
 
     @property
     def http_requests(self) -> int:
@@ -58,7 +57,7 @@ class Engine(Protocol):
 
     @property
     def trouble(self) -> str:
-        """Why requests are sent again right now, in a few words for people; "" where none is."""
+        """The reason why requests are sent again right now, in a few words for people; "" where none is."""
 
     @property
     def answered_as(self) -> tuple[str, ...]:
@@ -68,7 +67,7 @@ class Engine(Protocol):
         """Load the weights or check the endpoint. Called once, before the first `sample`; may take seconds."""
 
     def choices_per_request(self, request: Request) -> int:
-        """How many samples of `request` one call of `sample` may draw at the moment: 1 at temperature 0, for an
+        """Count the samples of `request` that one call of `sample` may draw at the moment: 1 at temperature 0, for an
         endpoint that was seen to ignore `n`, and for engines that have no `n`. What is weighed and not drawn is the
         same for every index, and so computed once for all of them."""
 

@@ -1,4 +1,4 @@
-"""What a version puts around a question: the passages that its retriever finds, within the budget of its context."""
+"""Enrichment of a question: the passages that a version's retriever finds, within the budget of its context."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def _to_be_built(version: VersionSettings) -> tuple[LineageStep, ...]:
 
 
 def _of_step(step: Step) -> LineageStep:
-    """What a step of a version made: of its base and what else it took, by its method and its settings."""
+    """Describe a step of a version: its base and what else it took, its method and its settings."""
     settings = {key: value for key, value in asdict(step.settings).items() if value is not None}
     of = [f"{key} {settings.pop(key)}" for key in _TAKEN if key in settings]
     words = ", ".join(f"{key} = {value!r}" for key, value in settings.items())

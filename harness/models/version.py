@@ -299,7 +299,7 @@ def _identity(settings: VersionSettings) -> dict[str, Any]:
 
 
 def _enrichment_identity(settings: VersionSettings) -> dict[str, Any]:
-    """What is put around a question; nothing for a version that puts it as it is."""
+    """Return the settings of what is put around a question; none for a version that puts it as it is."""
     identity: dict[str, Any] = {}
     if settings.retrieval is not None:
         found = cast("RetrievalSettings", settings.retrieval.settings)

@@ -1,4 +1,4 @@
-"""Which tokens of a request are weighed, after which others: as lm-evaluation-harness has them, so that numbers agree.
+"""Tokens of a request that are weighed, and after which: as lm-evaluation-harness has them, so that numbers agree.
 
 Source: `TemplateLM._encode_pair`, `HFLM.tok_encode`, `HFLM.loglikelihood_rolling` and
 `lm_eval.utils.get_rolling_token_windows` of lm-evaluation-harness 0.4.13.
@@ -29,7 +29,7 @@ class TokenRow:
 
 @dataclass(frozen=True, slots=True)
 class RowWeight:
-    """What a row's weighed tokens came to.
+    """The result of weighing a row's tokens.
 
     Attributes:
         loglikelihood: of all of them.
@@ -44,7 +44,7 @@ class RowWeight:
 
 
 def context_text(tokenizer: Any, request: Request) -> str:
-    """What a request's answer or continuation follows: its raw prompt, or its messages through the chat template.
+    """Return the text before an answer or continuation: the raw prompt, or the messages through the chat template.
 
     A last message of the assistant is continued, but in plain chat, where a new one begins.
 

@@ -21,7 +21,7 @@ FILE_NAME = "report.json"
 SCHEMA_VERSION = 1
 
 _OF_CASES = ("cluster", "content", "asked", "fields")
-"""What an entry of a case has where it is known."""
+"""Fields that an entry of a case has where they are known."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -162,7 +162,7 @@ def selection_from(entry: Mapping[str, Any] | None) -> Selection | None:
 
 @functools.cache
 def _reader(kind: Any) -> Callable[[Any], Any]:
-    """What makes a value of this type of its plain form; None becomes NaN where the type is a number and no None."""
+    """Make the function that reads a value of this type; None becomes NaN where the type is a number and no None."""
     inner = typing.get_args(kind)
     if typing.get_origin(kind) is Mapping:
         each = _reader(inner[1])

@@ -23,7 +23,7 @@ SETTLED: tuple[ItemState, ...] = ("done", "excluded")
 """The states of items that nobody is asked about any more."""
 MOST_TEXT = 100_000
 DECIDED = "decided"
-"""How the reason begins for which a gate closed a batch that labels have decided."""
+"""Start of the reason for which a gate closed a batch that labels have decided."""
 
 _TURNED = {FIRST: SECOND, SECOND: FIRST, TIE: TIE}
 _SEEN = {LEFT: FIRST, RIGHT: SECOND, TIE: TIE}
@@ -215,7 +215,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """That a reviewer has an item, until it expires or is ended by what the reviewer says.
+    """A reviewer's hold on an item, until it expires or is ended by what the reviewer says.
 
     Attributes:
         task: to label it as one of the reviewers wanted, or to adjudicate it.

@@ -19,7 +19,7 @@ MOST_DISAGREEMENT = 0.5
 
 
 WITHHELD = frozenset({"content_filter", "sensitive", "safety", "SAFETY"})
-"""What endpoints call it when they keep an answer back, or a part of it, for what it holds."""
+"""Finish reasons of endpoints that keep an answer back, or a part of it, for what it holds."""
 
 
 class Case:

@@ -13,7 +13,7 @@ from harness.records.judging import JudgeSummary
 
 
 class VerdictKind(enum.StrEnum):
-    """What an evaluation comes to. The worse one counts: error > failed > regressed > inconclusive > passed."""
+    """The outcome of an evaluation. The worse one counts: error > failed > regressed > inconclusive > passed."""
 
     PASSED = "passed"
     INCONCLUSIVE = "inconclusive"
@@ -77,7 +77,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one claim comes to by itself: the worse of its comparisons, and the difference that is shown of it."""
+    """The verdict on one claim by itself: the worse of its comparisons, and the difference that is shown of it."""
 
     verdict: VerdictKind
     difference: Difference | None
@@ -152,7 +152,7 @@ class SliceResult:
 
 @dataclass(frozen=True, slots=True)
 class Stakes:
-    """What bets were tuned to before anything was seen. They stay so, whatever is asked for later.
+    """The requirements that bets were tuned to before anything was seen. They stay so, whatever is asked for later.
 
     Attributes:
         threshold, margin: what was required then.
@@ -168,7 +168,7 @@ class Stakes:
 
 @dataclass(frozen=True, slots=True)
 class LookTaken:
-    """Which look at the candidate a verdict comes from, and what it could spend of the error rate.
+    """The look at the candidate that a verdict comes from, and what it could spend of the error rate.
 
     Attributes:
         number: counted from 1.
@@ -193,7 +193,7 @@ class LookTaken:
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """How far an evaluation was when its run was stopped: bodies that had ended, of all."""
+    """The progress of an evaluation when its run was stopped: bodies that had ended, of all."""
 
     done: int
     total: int
@@ -213,7 +213,7 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class ReviewSummary:
-    """What people have said of the answers of an evaluation that is decided by labels and judge together.
+    """The review of an evaluation that is decided by labels and judge together.
 
     Attributes:
         batch: its items in the review queue.
@@ -343,7 +343,7 @@ class Verdict:
 
     @property
     def is_certain(self) -> bool:
-        """Whether nothing is left to chance: its body comes to the same each time, and all its cases are there."""
+        """Whether nothing is left to chance: its body gives the same each time, and all its cases are there."""
         return self.is_exact and self.about == "suite" and self.n_cases + self.n_skipped >= self.suite_size
 
     @property

@@ -108,7 +108,7 @@ class Conversation:
         self.turns: list[Mapping[str, Any]] = list(messages)
         self.samples: list[Sample] = []
         self.ended = "answer"
-        """Why it came to its end: "answer", "script", "goal met", "turns" or "steps"."""
+        """The reason for its end: "answer", "script", "goal met", "turns" or "steps"."""
 
     async def follow(self, script: Script) -> None:
         """Say one turn of a script after the other."""
@@ -153,7 +153,7 @@ class Conversation:
 
     @property
     def shortfall(self) -> str | None:
-        """Why it ended before it was over, in words; None where it did not."""
+        """The reason why it ended before it was over, in words; None where it did not."""
         if self.ended == "steps":
             return f"no answer in {self._steps:,} steps: each of them called tools"
         if self.ended == "turns":
@@ -226,10 +226,10 @@ def check_count(value: Any, name: str) -> int:
 
 
 async def _next_words(play: Play, user: SimulatedUser, part: Messages, *, may_end: bool) -> str | None:
-    """What a simulated user says next; None where its goal is met. One more is drawn where the first is no such thing.
+    """Draw a simulated user's next words; None where its goal is met. One more is drawn where the first can't be used.
 
     Raises:
-        EngineError: neither is.
+        EngineError: neither can be.
     """
     problem = ""
     for number in (0, 1):

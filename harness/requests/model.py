@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 SETS_APART = 10_000_000
-"""How far the indices of a model's sets of draws lie apart: further than there are samples of a case."""
+"""Distance between the indices of a model's sets of draws: more than there are samples of a case."""
 
 _CUT_ADVICE = "raise it, or let the schema bound the answer (maxLength and pattern of texts, maxItems of lists)"
 
@@ -78,7 +78,7 @@ class Model:
 
     @property
     def fingerprint(self) -> str:
-        """What tells the version's answers from every other version's."""
+        """The digest that tells the version's answers from every other version's."""
         return self._source.version.fingerprint
 
     def __repr__(self) -> str:
@@ -159,7 +159,7 @@ class Model:
         truncate: bool = False,
         **sampling: Any,
     ) -> Coroutine[Any, Any, Sample]:
-        """What the version writes after a prompt, as a whole sample.
+        """Draw what the version writes after a prompt, as a whole sample.
 
         Args:
             prompt: raw text, without chat template, version's template or system text; or chat messages, which go
@@ -222,7 +222,7 @@ class Model:
         return self._settle("rolling", self._loglikelihood(self._source.version.rolling(text)))
 
     def prompt_logprobs(self, text: str, *, top: int = 20) -> Coroutine[Any, Any, Sample]:
-        """What the version foresees at the place of each token of a text, from its first one.
+        """Compute what the version foresees at the place of each token of a text, from its first one.
 
         Args:
             text: raw, of any length, as for `rolling`.

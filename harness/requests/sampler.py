@@ -88,7 +88,7 @@ class Sampler:
         self._store = store
         self._find_source = find_source
         self.named: dict[str, SampleSource] = {}
-        """Where the samples of versions come from that bodies named."""
+        """Sources of samples of the versions that bodies named."""
         self._wanted: dict[bytes, _DrawsOfTick] = {}
         self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
         self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}

@@ -1,4 +1,4 @@
-"""What a run has spent, and whether the next request still fits in what it may spend."""
+"""Spending of a run, and whether the next request still fits in its limits."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ForwardPass(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TokensSpent:
-    """What a version read and wrote.
+    """The tokens that a version read and wrote.
 
     Attributes:
         passes: how often tokens passed through it like this; of requests under load the mean one, so often.
@@ -60,7 +60,7 @@ class TokensSpent:
 
 @dataclass(slots=True)
 class _Version:
-    """What one version was asked for and gave.
+    """The requests, tokens and cost of one version.
 
     Attributes:
         n_answered, n_samples: requests whose tokens were counted, and the samples that they gave.
@@ -88,7 +88,7 @@ class _Version:
     guessed: _Tokens = field(default_factory=_Tokens)
 
     def expected(self, n_requests: int, n_samples: int, guessed: _Tokens) -> _Tokens:
-        """What requests will take, by the mean of those that were answered."""
+        """Estimate the tokens of requests, by the mean of those that were answered."""
         if not self.n_answered:
             return guessed
         return _Tokens(
@@ -97,7 +97,7 @@ class _Version:
 
     @property
     def under_way(self) -> _Tokens:
-        """What those that are not answered yet will take."""
+        """The tokens expected for the requests that are not answered yet."""
         return self.expected(self.n_under_way, self.samples_under_way, self.guessed)
 
     @property
@@ -106,7 +106,7 @@ class _Version:
         return self.told_cost + self._paid(self.priced)
 
     def expected_cost(self, n_samples: int, tokens: _Tokens) -> float:
-        """What so many samples will cost, by what those said that were answered, else by their tokens."""
+        """Estimate the cost of so many samples, by what those said that were answered, else by their tokens."""
         if self.n_told:
             return n_samples * self.cost / self.n_samples
         return self._paid(tokens)
@@ -169,7 +169,7 @@ class Spending:
 
     @property
     def tokens(self) -> Mapping[str, TokensSpent]:
-        """What each version that may be asked read and wrote."""
+        """The tokens that each version that may be asked read and wrote."""
         return {name: TokensSpent(each.passes, each.counts) for name, each in self._versions.items()}
 
     @property
@@ -253,7 +253,7 @@ class Spending:
         return BudgetSpentError(self.limits.in_words(self.stopped_by))
 
     def uncounted(self, asked: PendingDraws) -> CapabilityError | None:
-        """Why a version can't be asked: tokens are bounded, and it does not say how many its answers take."""
+        """Return the error that a version can't be asked: a limit is set, and it does not say what its answers take."""
         version = self._version(asked)
         if self.limits.max_tokens is not None and not version.counts:
             limit, lacks = self.limits.in_words("max_tokens"), "a count of its tokens (`usage`)"
@@ -268,7 +268,7 @@ class Spending:
         )
 
     def allows(self, asked: PendingDraws, n_requests: int, n_under_way: int) -> bool:
-        """Whether a request may go out now; where it may not, it waits, or the run is over.
+        """Tell whether a request may go out now; where it may not, it waits, or the run is over.
 
         Args:
             n_requests: sent so far.
@@ -309,7 +309,7 @@ class Spending:
         return None
 
     def is_exceeded(self, n_requests: int) -> bool:
-        """Whether a limit is reached by what is known to be spent: what an engine holds back must not go out."""
+        """Tell whether a limit is reached by what is known to be spent: what an engine holds back must not go out."""
         reached = self.limits.max_tokens, self.limits.max_cost, self.limits.max_requests
         spent = self.prompt_tokens + self.completion_tokens, self.cost or 0.0, n_requests
         over = any(limit is not None and used >= limit for limit, used in zip(reached, spent, strict=True))
@@ -318,7 +318,7 @@ class Spending:
     # -- telling ----------------------------------------------------------------------------------------------------
 
     def budget(self, n_requests: int) -> Budget | None:
-        """What might be spent and was; None without limits."""
+        """Return what might be spent and what was; None without limits."""
         if not self.limits.bounded:
             return None
         tokens, elapsed_s = self.prompt_tokens + self.completion_tokens, self._clock() - self._began_s
@@ -326,7 +326,7 @@ class Spending:
 
 
 def _guess(asked: PendingDraws) -> _Tokens:
-    """What a request takes of a version that nothing is known of yet."""
+    """Guess the tokens that a request takes of a version that nothing is known of yet."""
     request = asked.request
     if request.kind in _WEIGHED:
         return _Tokens(_length(request) / _CHARACTERS_PER_TOKEN, 0.0)

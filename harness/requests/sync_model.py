@@ -33,7 +33,7 @@ class SyncModel(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """What tells the version's answers from every other version's."""
+        """The digest that tells the version's answers from every other version's."""
 
     def apart(self, number: int) -> SyncModel:
         """As `Model.apart`: the same version with draws of its own."""

@@ -78,7 +78,7 @@ def _definition(function: Callable[..., Any]) -> Mapping[str, Any]:
 
 @functools.lru_cache(maxsize=512)
 def _adapter(function: Callable[..., Any]) -> Any:
-    """What describes and validates the arguments of a function, which are read from its signature once."""
+    """Make the adapter that describes and validates a function's arguments, from its signature, once."""
     try:
         from typing import NotRequired
 
@@ -107,10 +107,10 @@ def _adapter(function: Callable[..., Any]) -> Any:
 
 
 def _arguments(function: Callable[..., Any], given: Any) -> dict[str, Any]:
-    """What a model gave, as the function takes it.
+    """Read the arguments that a model gave, as the function takes them.
 
     Raises:
-        ToolError: it is no JSON object, or not what the function takes.
+        ToolError: they are no JSON object, or not what the function takes.
     """
     from pydantic import ValidationError
 

@@ -16,7 +16,7 @@ from harness.requests.spending import Spending
 
 
 class _Lane:
-    """What waits for one engine."""
+    """The requests that wait for one engine."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -81,7 +81,7 @@ class Window:
 
     @property
     def troubles(self) -> list[str]:
-        """What engines say about requests that they send again now."""
+        """The engines' words about requests that they send again now."""
         return [trouble for lane in self._lanes.values() if (trouble := lane.engine.trouble)]
 
     def add(self, asked: PendingDraws) -> None:
@@ -115,7 +115,7 @@ class Window:
             self._refuse()
 
     def _fits(self, lane: _Lane) -> bool:
-        """Whether the budget allows the next request of a lane; requests that it never will come to nothing."""
+        """Tell whether the budget allows the next request of a lane; fail those that it never will."""
         while lane.queue and (error := self.spending.uncounted(lane.queue[0])) is not None:
             self._failed(lane.queue.popleft(), error)
         return bool(lane.queue) and self.spending.allows(_next(lane.queue[0]), self.requests, self.in_flight)
@@ -130,7 +130,7 @@ class Window:
                 lane.engine.hold(self.spending.refuse())
 
     def _is_ready(self, lane: _Lane) -> bool:
-        """Whether the engine has started; starts it when it is first needed, and fails its queue when it can't."""
+        """Tell whether the engine has started; start it when it is first needed, and fail its queue when it can't."""
         if lane.ready is None:
             lane.ready = asyncio.get_running_loop().create_task(lane.engine.start())
             lane.ready.add_done_callback(lambda _: self.pump())
@@ -229,7 +229,7 @@ def _next(asked: PendingDraws) -> PendingDraws:
 
 
 def _sendable(asked: PendingDraws) -> int:
-    """How many of the first indices fit in one request; a seeded request draws consecutive ones."""
+    """Count the first indices that fit in one request; a seeded request draws consecutive ones."""
     most = min(len(asked.indices), max(1, asked.engine.choices_per_request(asked.request)))
     if "seed" not in asked.request.sampling:
         return most
@@ -266,7 +266,7 @@ def check_capabilities(engine: Engine, request: Request) -> None:
 
 
 def _served(request: Request) -> str:
-    """Where the weights themselves may be able to, behind a server."""
+    """Name a server by which the same weights may be able to use tools; "" where no tools are asked for."""
     if request.tools is None:
         return ""
     return ", such as one with the base_url of `vllm serve --enable-auto-tool-choice --tool-call-parser …`"

@@ -1,4 +1,4 @@
-"""What is told of the building of a version while it goes on."""
+"""Progress of the building of a version."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BuildState:
-    """How far the building of a version is.
+    """The phase that a version's building is in, and its progress.
 
     Attributes:
         version: what is built, by its name.

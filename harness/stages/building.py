@@ -134,7 +134,7 @@ def check_steps(settings: Settings, name: str) -> None:
 
 
 def _builders(version: VersionSettings) -> Iterator[tuple[Builder, Step | None]]:
-    """What builds a version: its corpus, or its steps in the order of its chain of bases."""
+    """Yield the builder of a version's corpus, or of each step of its chain of bases, in their order."""
     if CORPUS in version.engine_options:
         yield cast("Builder", importlib.import_module(BUILDERS[CORPUS])), None
     for step in version.steps:

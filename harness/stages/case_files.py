@@ -104,7 +104,7 @@ def _read_folder(folder: Path) -> tuple[FiledCase, ...]:
 
 
 def _names(task: Path, path: Path) -> bool:
-    """Whether a task of lm-eval names a file, as another split than the one to train on.
+    """Tell whether a task of lm-eval names a file, as another split than the one to train on.
 
     The task is not parsed: that takes the tags of lm-eval.
     """

@@ -1,4 +1,4 @@
-"""What recipes gave, as far as it is known: so that nothing must be built to know whose stored samples are."""
+"""Known contents of earlier builds, by which stored samples are found where nothing may be built."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class KnownBuilds:
         self.noted: dict[BuildRecipe, str] = {}
 
     def content(self, kind: str, recipe: str) -> str | None:
-        """What a recipe gave, where nothing may be built; None where that is not known, or it can be built."""
+        """Return the content that a recipe gave; None where it is unknown, or may be built."""
         return self._contents.get((kind, recipe)) if self.is_offline else None
 
     def note(self, kind: str, recipe: str, content: str) -> None:

@@ -75,7 +75,7 @@ class Lineages:
 
     @property
     def phase(self) -> str:
-        """What goes on for the fixtures of the versions, in a few words; "" for nothing."""
+        """The work that goes on for the fixtures of the versions, in a few words; "" for none."""
         return "; ".join(filter(None, self._phases.values()))
 
     async def take(self, names: Iterable[str], version: Version) -> dict[str, Any]:

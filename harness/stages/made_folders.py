@@ -18,7 +18,7 @@ _DIGITS = 32
 
 @dataclass(frozen=True, slots=True)
 class MadeFolder:
-    """What was built by a recipe.
+    """A folder that was built by a recipe.
 
     Attributes:
         path: where it lies.
@@ -30,14 +30,14 @@ class MadeFolder:
 
     @property
     def is_here(self) -> bool:
-        """Whether it lies there, or is only known to have."""
+        """Whether the folder exists here; else only its content is known."""
         return self.path.is_dir()
 
 
 def find_made(kind: str, recipe: Mapping[str, Any]) -> MadeFolder | None:
-    """What was built before by a recipe; None where nothing was.
+    """Find the folder that a recipe built before; None where there is none.
 
-    Where nothing may be built, also what is known to have been built, which need not be here any more.
+    Where nothing may be built, a folder that is only known to have been built counts, too.
 
     Args:
         kind: of build, such as "retrieval".
@@ -53,7 +53,7 @@ def find_made(kind: str, recipe: Mapping[str, Any]) -> MadeFolder | None:
 def make(
     kind: str, recipe: Mapping[str, Any], build: Callable[[Path], None], *, keeps_draft: bool = False
 ) -> MadeFolder:
-    """What a recipe gives, built into a folder of the cache. Of several processes one builds, and the others wait.
+    """Build a recipe's folder in the cache, if it is not there. Of several processes one builds, the others wait.
 
     Args:
         build: writes into the folder that it is given, which becomes the result when it ends.

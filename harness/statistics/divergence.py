@@ -1,4 +1,4 @@
-"""How far one distribution over tokens is from another."""
+"""Divergence of one distribution over tokens from another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far two samples lie apart, and what each part of the data adds to a figure of all of it."""
+"""Effect sizes of two samples, and what each part of the data adds to a figure of all of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.statistics.arrays import FloatArray, as_floats, as_number
 
 
 def cliffs_delta(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
-    """How much oftener a value of the first sample is larger than one of the second than smaller.
+    """The chance that a value of the first sample is larger than one of the second, less that of a smaller one.
 
     Parameters
     ----------

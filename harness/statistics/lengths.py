@@ -18,7 +18,7 @@ _STEPS = 12
 
 @dataclass(frozen=True, slots=True)
 class EffectiveLength:
-    """How far a score holds.
+    """The length up to which a score holds, with the figures that show it.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ def effective_length(
 
 
 def _is_shown(short: FloatArray, long: FloatArray, share: float, level: float) -> bool:
-    """Whether the mean of the long scores is shown to be above a share of that of the short ones."""
+    """Tell whether the mean of the long scores is shown to be above a share of that of the short ones."""
     bets = betting_e_process(long - share * short, bounds=(-share, 1.0))
     return bets.log_e_value >= -math.log1p(-level)
 

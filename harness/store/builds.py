@@ -1,4 +1,4 @@
-"""Which recipe gave which content, so that stored samples need no build. Rows are added and never pruned."""
+"""Contents that recipes gave, so that stored samples need no build. Rows are added and never pruned."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.exc import DBAPIError
 
 BUSY_S = 60.0
-"""How long a lock is waited for."""
+"""Seconds to wait for a lock."""
 REPAIR = (
     "Put a copy of it in its place; or remove it, and the next gate makes a new one. What can still be read of it "
     "comes into a new one by: sqlite3 OLD .recover | sqlite3 NEW"

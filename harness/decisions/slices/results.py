@@ -20,7 +20,7 @@ _Levels = tuple[float, float]
 
 
 def slice_results(observed: Observations, levels: _Levels, level: float) -> tuple[SliceResult, ...]:
-    """What each slice comes to, the worst first.
+    """Judge each slice, the worst first.
 
     A slice is red where the upper bound of its difference lies below minus its margin. All slices of a comparison share
     what one comparison of the evaluation may spend on a false red, in equal parts (Bonferroni; O. J. Dunn, 1961, JASA
@@ -171,7 +171,7 @@ def _weighed(observed: Observations, hypothesis: Hypothesis, levels: _Levels) ->
 
 
 def _standing(each: SliceResult, observed: Observations) -> float:
-    """What slices of one verdict are ordered by, the worst first: their differences, or means where there are none."""
+    """Return the figure that slices of one verdict are ordered by: their difference, or mean where there is none."""
     shown = each.difference or each.candidate
     if shown is None:
         return math.inf
@@ -181,7 +181,7 @@ def _standing(each: SliceResult, observed: Observations) -> float:
 
 
 def _told(slices: Sequence[SliceResult], what: str) -> str:
-    """Which slices they are, and why the first of them is."""
+    """Name the slices, with the reason for the first of them."""
     first = f"{name_of(slices[0])} ({slices[0].n_cases:,} {'case' if slices[0].n_cases == 1 else 'cases'}) "
     if len(slices) == 1:
         return first + slices[0].reason

@@ -57,7 +57,7 @@ class AdapterFiles:
 
     @property
     def digest(self) -> str:
-        """What identifies it: the content of both files."""
+        """The digest of both files, which identifies it."""
         return files_hash(self.path, (CONFIG, TENSORS))
 
     @property
@@ -73,7 +73,7 @@ class AdapterFiles:
 
     @property
     def not_plain(self) -> tuple[str, ...]:
-        """What it has beside pairs of matrices, which vLLM can't serve: settings of its config, with their values."""
+        """Settings of its config that add more than pairs of matrices, with their values: vLLM can't serve these."""
         found = {name: self.config.get(name) for name in ("modules_to_save", "use_dora", "trainable_token_indices")}
         found["bias"] = None if self.config.get("bias") == "none" else self.config.get("bias")
         return tuple(f"{name} = {value!r}" for name, value in found.items() if value)
@@ -138,7 +138,7 @@ def told_base(step: Step) -> str | None:
 
 
 def adapter_digest(adapter: str) -> str:
-    """What identifies an adapter: by its folder, or as it is known without one.
+    """Return an adapter's digest: of its folder, or as it is known without one.
 
     Raises:
         SettingsError: the folder holds none.

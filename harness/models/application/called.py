@@ -19,7 +19,7 @@ from typing import Any
 MESSAGES = ("messages", "conversation", "history", "turns", "chat")
 """Names of a first parameter that takes messages, where its annotation does not say what it takes."""
 OPTIONS = ("sampling", "schema", "tools")
-"""What a function is given beside what is asked, where it has a parameter of this name."""
+"""Further arguments of a function, given where it has a parameter of this name."""
 _LISTS = ("list", "tuple", "sequence", "iterable", "collection", "messages")
 _MOST_FRAMES = 12
 _LONGEST = 500
@@ -27,12 +27,12 @@ _OWN = str(Path(__file__).parent)
 
 
 class UncallableError(Exception):
-    """What `call` names can't be imported or asked; the text says why, and what to do."""
+    """The object that `call` names can't be imported or asked; the text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What answers, and how it is asked.
+    """The function that answers, and how it is asked.
 
     Attributes:
         takes_messages: whether it takes all messages; else the prompt alone.
@@ -188,6 +188,6 @@ def told(error: BaseException) -> str:
 
 
 def cause(error: BaseException) -> str:
-    """What an exception has in common with others of its kind: its type, and the line that raised it."""
+    """Return an exception's type and the line that raised it, which others of its kind share."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{type(error).__name__} at {frames[-1].filename}:{frames[-1].lineno}" if frames else type(error).__name__

@@ -27,7 +27,7 @@ _WORKER = (
     "from harness.models.application.worker import main\n"
     "main()\n"
 )
-"""What an interpreter is told, so that it finds this Steelyard and no other package of its folder."""
+"""Code for an interpreter, so that it finds this Steelyard and no other package of its folder."""
 
 
 def worker_command(python: str) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def worker_command(python: str) -> tuple[str, ...]:
 
 
 def import_paths(folder: Path) -> list[str]:
-    """Where the modules of an application are looked for before all others: its folder, and `src` in it."""
+    """Return the folders in which an application's modules are looked for first: its own, and `src` in it."""
     return [str(folder), *([str(folder / "src")] if (folder / "src").is_dir() else [])]
 
 
@@ -115,7 +115,7 @@ class ApplicationEngine:
         return _read(answer, index, reply.get("latency_s", took_s))
 
     def _message(self, request: Request, index: int) -> dict[str, Any]:
-        """What the application is given."""
+        """Return the message for the application."""
         manners = self._manners
         if request.sampling and "sampling" not in manners.options:
             raise CapabilityError(
@@ -231,7 +231,7 @@ def _shape(request: Request) -> str:
 
 
 def _told(answer: dict[str, Any]) -> dict[str, Any]:
-    """What a program said, unless it says that it failed."""
+    """Return a program's answer, unless it says that it failed."""
     if "error" in answer:
         raise UnreadableAnswerError(f"says: {answer['error']}")
     return answer

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationFiles:
-    """What the answers of an application depend on.
+    """The files and packages that the answers of an application depend on.
 
     Attributes:
         files: their paths, sorted.
@@ -78,7 +78,7 @@ def content_of(settings: VersionSettings, folder: Path, python: str = sys.execut
 
 
 def _unreleased(place: Path | None, releases: Iterable[str]) -> list[str]:
-    """What tells the code of a module by its files: of one that no package brought, or that lies where it is edited."""
+    """Hash the files of a module that no package brought, or that lies where it is edited."""
     if place is None or not place.exists() or (releases and is_installed(place)):
         return []
     code = place.parent if place.name == "__init__.py" else place
@@ -96,7 +96,7 @@ def _listed(names: str | Iterable[str], folder: Path, version: str) -> list[Path
 
 
 def _place(file: Path, folder: Path, root: Path) -> str:
-    """Where a file lies, told from the version's folder: so the same code elsewhere is the same."""
+    """Return a file's path as told from the version's folder: so the same code elsewhere is the same."""
     if file.is_relative_to(folder):
         return file.relative_to(folder).as_posix()
     return f"/{file.relative_to(root).as_posix()}" if file.is_relative_to(root) else file.as_posix()

@@ -15,9 +15,9 @@ from harness.errors import EngineError, shortened
 from harness.models.processes.process import ChildProcess
 
 _SAYING = frozenset({"text", "messages", "tool_calls", "choices", "output", "answer", "error"})
-"""What an answer has one of."""
+"""Keys of which an answer has at least one."""
 _BESIDE = frozenset({"id", "context", "usage", "cost", "metadata", "reasoning", "finish_reason"})
-"""What an answer may have beside it. A line of a log has other keys."""
+"""Keys that an answer may have beside it. A line of a log has other keys."""
 _REMEDY = "Give each answer the `id` of its question: without it, nothing says which question it is to."
 UNCHANGED: Mapping[str, str] = MappingProxyType({})
 """The environment of a process that has that of this one."""
@@ -33,11 +33,11 @@ class LineProcess(ChildProcess):
     _names_ids = False
     """Whether it has answered with an id."""
     _is_unsure = False
-    """Whether something without one may have been an answer."""
+    """Whether a line without an id may have been an answer."""
 
     @property
     def last_lines(self) -> str:
-        """What it printed last, and what to do where some of that may have been answers."""
+        """The last lines that it printed, and what to do where some of them may have been answers."""
         lines = super().last_lines
         return f"{lines}\n  {_REMEDY}" if self._is_unsure else lines
 

@@ -73,7 +73,7 @@ def _look(settings: VersionSettings, folder: Path, python: str) -> dict[str, Any
 
 
 def _asked(settings: VersionSettings, folder: Path, python: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """What a worker process says to its first frame."""
+    """Start a worker process with one frame, and return its answer."""
     call = str(settings.engine_options["call"])
     limit_s = float(settings.engine_options.get("timeout_s", TIMEOUT_S))
     where = f"version {settings.name!r}"

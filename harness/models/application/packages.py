@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 
 def found_package(module: str) -> tuple[str | None, list[str]]:
-    """Where the interpreter that runs this finds a module, and the releases of the packages that brought it.
+    """Find a module as the interpreter that runs this does, and the releases of the packages that brought it.
 
     Args:
         module: its first name.

@@ -12,13 +12,13 @@ from harness.errors import EngineError, SteelyardError, UnreachableError
 from harness.models.processes.process import ChildProcess
 
 _MOST_ENDS = 10
-"""How many processes may end in a row before one has answered."""
+"""Processes that may end in a row before one has answered."""
 _PING_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How an application is asked.
+    """The manner in which an application is asked.
 
     Attributes:
         takes_messages: whether it takes all messages; else the prompt alone, if there is one.
@@ -102,7 +102,7 @@ class WorkerPool:
         return manners
 
     async def ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], float]:
-        """What the application says to a message, and how long it took from when it was asked.
+        """Ask the application; return its answer, and the seconds that it took from when it was asked.
 
         Raises:
             EngineError: it did not answer in time, or its process ended.

@@ -26,18 +26,18 @@ from harness.models.application.messages import (
 Answer = dict[str, Any]
 
 FIELDS = ("text", "messages", "tool_calls", "context", "usage", "cost", "metadata", "reasoning", "finish_reason")
-"""What a returned table may hold."""
+"""Fields that a returned table may hold."""
 _BESIDE = ("id", "input", "question", "query", "answer", "output", "intermediate_steps")
 """Names that tables of libraries have beside these."""
 _WAY_OUT = 'return the text, or a dict such as {"text": …, "context": […]}'
 
 
 class UnreadableAnswerError(Exception):
-    """What came back is no answer; in words that go behind the name of the call."""
+    """A returned value is no answer; the text goes behind the name of the call."""
 
 
 def read_answer(value: Any) -> Answer:
-    """What an application returned, as plain data: `text`, and of the other fields those that it told.
+    """Read what an application returned into plain data: `text`, and of the other fields those that it told.
 
     Raises:
         UnreadableAnswerError: it is no answer; with what to return.

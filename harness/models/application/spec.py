@@ -58,7 +58,7 @@ _SHARED: Mapping[str, Any] = MappingProxyType(
     }
 )
 _INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s", "at_once"})
-"""How it is asked, and where it lies; what it answers depends on its content."""
+"""Settings of how it is asked, and of where it lies; what it answers depends on its content."""
 
 
 def folder_of(settings: VersionSettings, root: Path) -> Path:

@@ -79,7 +79,7 @@ def _end_with(parent: int) -> None:
 
 
 def _arguments(application: Application, message: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """What the function is called with: the prompt or the messages, and by name what it takes beside them.
+    """Return the function's arguments: the prompt or the messages, and by name what it takes beside them.
 
     A prompt is told by the parent, which refuses a conversation for a function that takes one.
     """

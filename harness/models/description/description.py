@@ -35,7 +35,7 @@ _BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "half": 2.0, "float":
 _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
 _STORED = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 _SENSELESS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
-"""What numbers, lists and texts raise that stand where others belong."""
+"""Errors that numbers, lists and texts raise where others belong."""
 _EIGHT_BITS = {"num_bits": 8, "type": "int"}
 _ROUNDED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     name: (
@@ -48,7 +48,7 @@ _ROUNDED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     )
     for name, dtype, kind in (("int8", "I8", "int"), ("fp8", "F8_E4M3", "float"))
 }
-"""What the values of `quantized` make of matrices."""
+"""Formats that the values of `quantized` give to matrices."""
 _CACHE_OF_LLAMA_CPP = "float16"
 
 

@@ -20,7 +20,7 @@ _AUXILIARY = re.compile(
     r"input_zero_point|input_global_scale|output_scale|[kvq]_scale|[kv]_zero_point|scales|qzeros|g_idx|SCB|"
     r"weight_format|absmax|quant_map|nested_absmax|nested_quant_map|quant_state\.\w+)$|_scales$"
 )
-"""What quantizers store beside the weights: compressed-tensors, GPTQ, AWQ, bitsandbytes, MXFP4 of gpt-oss.
+"""Tensors that quantizers store beside the weights: compressed-tensors, GPTQ, AWQ, bitsandbytes, MXFP4 of gpt-oss.
 
 Source: vllm-project/compressed-tensors, compressors; huggingface/transformers, integrations."""
 _PACKED = re.compile(r"\.(?:weight_packed|qweight)$|_blocks$")

@@ -13,7 +13,7 @@ _ASIDE = re.compile(
     r"^(?:model\.)?(?:vision_tower|vision_model|visual|audio_tower|multi_modal_projector|embed_vision|embed_audio)\.|"
     r"(?:^|\.)(?:rotary_emb\.inv_freq|rope_freqs\.weight|masked_bias|attn\.bias|rope_factors_\w+\.weight)$|^[vam]\.|^mm\."
 )
-"""What a text does not pass through: eyes and ears, and tables of angles and masks."""
+"""Tensors that a text does not pass through: eyes and ears, and tables of angles and masks."""
 _ENDS: tuple[tuple[str, Part], ...] = (
     (
         r"(?:^|\.)(?:embed_tokens|wte|embed_in|word_embeddings|tok_embeddings|token_embd)\.(?:weight\w*|qweight)$",

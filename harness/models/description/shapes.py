@@ -38,7 +38,7 @@ _EXPECTED: tuple[tuple[str, str], ...] = (
     (r"^(?:\w*layernorm|ln_[12]|attn_norm|ffn_norm|post_attention_norm|post_ffw_norm)\.(\w+)$", "norm"),
 )
 _MUST = frozenset({"query", "key", "value", "output", "fused", "up", "gated", "down"})
-"""What every layer has where one has it, unless it has experts in some layers only."""
+"""Roles that every layer has where one has them, unless it has experts in some layers only."""
 _NAMES: Mapping[str, tuple[str, str]] = {
     "query": ("self_attn.q_proj", "attn_q"),
     "key": ("self_attn.k_proj", "attn_k"),
@@ -51,7 +51,7 @@ _NAMES: Mapping[str, tuple[str, str]] = {
         "attn_norm ffn_norm post_attention_norm post_ffw_norm",
     ),
 }
-"""What each layer must have, with most models' names for it: of folders, and of GGUF files."""
+"""Roles that each layer must have, with most models' names for them: of folders, and of GGUF files."""
 _UNGATED = frozenset({"phi", "phi2", "phi3", "gpt2", "gpt_neox", "gptneox", "starcoder2"})
 """Architectures whose MLP widens with one matrix; that of the others has a gate beside it."""
 _N_NORMS: Mapping[str, int] = {
@@ -59,7 +59,7 @@ _N_NORMS: Mapping[str, int] = {
     **dict.fromkeys(("gemma2", "gemma3"), 4),
     "olmo": 0,
 }
-"""How many norms with weights a layer has at least, where that is not two: one where attention and MLP stand side by
+"""Least number of norms with weights in a layer, where that is not two: one where attention and MLP stand side by
 side, none where norms have nothing to learn."""
 _EITHER_WAY = re.compile(r"\.c_(?:attn|proj|fc)\.weight$")
 """GPT-2 keeps its matrices turned round."""

@@ -23,7 +23,7 @@ _DEFAULTS: Mapping[str, Mapping[str, int]] = {
     "t5": {"EOS": 1, "UNK": 2, "PAD": 0},
     "plamo2": {"BOS": 1, "EOS": 2, "UNK": 0, "PAD": 3},
 }
-"""What llama.cpp takes for special where a GGUF file does not say it."""
+"""Special tokens that llama.cpp assumes where a GGUF file does not say them."""
 _KEYS = {
     "BOS": ("bos",),
     "EOS": ("eos",),

@@ -24,7 +24,7 @@ from harness.errors import MlflowError, SettingsError
 from harness.models.processes.frames import encode_frame, parse_frame
 
 REQUEST_S = 10
-"""How long a server may take for one request."""
+"""Seconds that a server may take for one request."""
 
 _TRANSFER_S = 30
 _LAST_LINES = 3

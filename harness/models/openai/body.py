@@ -22,7 +22,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 _END_OF_STREAM = re.compile(rb"(?:^|[\r\n])data:[ ]?\[DONE\]")
 _LONGEST_END = 16
 _HEAVIEST = 8
-"""How many times its own size a body may take once it is parsed."""
+"""Memory that a body may take once it is parsed, as a multiple of its size."""
 _OBJECT, _LIST, _VALUE = 184, 64, 48
 
 

@@ -81,7 +81,7 @@ class OpenAIEngine:
 
     @property
     def trouble(self) -> str:
-        """Why requests are sent again right now; "" where none is."""
+        """The reason why requests are sent again right now; "" where none is."""
         return self._endpoint.trouble
 
     @property
@@ -209,7 +209,7 @@ class OpenAIEngine:
 
 
 def _adapt(payload: dict[str, Any], rejected: RejectedError) -> bool:
-    """Whether the request can be written the way that the endpoint says it must be; it then is."""
+    """Rewrite the request as the endpoint says that it must be; tell whether that could be done."""
     said = str(rejected)
     if rejected.status not in _REFUSES_SHAPE:
         return False

@@ -65,7 +65,7 @@ def completion_payload(model: str, request: Request, indices: Sequence[int]) -> 
 
 
 def _drawing(request: Request, indices: Sequence[int]) -> dict[str, Any]:
-    """What says how the samples with these indices are drawn."""
+    """Return the fields that say how the samples with these indices are drawn."""
     fields = dict(request.sampling)
     if len(indices) > 1:
         fields["n"] = len(indices)
@@ -76,7 +76,7 @@ def _drawing(request: Request, indices: Sequence[int]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What came back for one request: how many choices, and those of them that are answers."""
+    """The choices that came back for one request: how many, and those of them that are answers."""
 
     received: int
     samples: list[Sample]
@@ -118,13 +118,13 @@ def read_choices(document: Mapping[str, Any], request: Request, indices: Sequenc
 
 
 def _said(document: Mapping[str, Any]) -> str:
-    """What an answer without choices says in their place."""
+    """Quote what an answer without choices says in their place."""
     said = next((document[name] for name in ("message", "detail") if document.get(name)), None)
     return "" if said is None else f"; it says: {said}"
 
 
 def _flaw(choice: Mapping[str, Any]) -> str | None:
-    """Why a choice is no answer, whatever text it holds; None where nothing says so."""
+    """Return why a choice is no answer, whatever text it holds; None where nothing says so."""
     reason = optional_text(choice.get("finish_reason"), "finish_reason") or ""
     error = choice.get("error")
     if error:
@@ -165,7 +165,7 @@ def _completed(choice: Mapping[str, Any], request: Request) -> dict[str, Any]:
 
 
 def _answer(message: Mapping[str, Any]) -> str | None:
-    """What a message says, or how it refuses; None where it does neither."""
+    """Return the text of a message, or of its refusal; None where it has neither."""
     content = message.get("content")
     if isinstance(content, list):
         parts = [optional_text(part.get("text"), "a part of the content") for part in content]
@@ -241,7 +241,7 @@ def echo_payload(model: str, request: Request) -> dict[str, Any]:
 
 
 def _weighed_after(request: Request) -> str:
-    """What stands before the text that is weighed."""
+    """Return the text before the text that is weighed."""
     return "" if request.kind == "rolling" else (request.prompt or "").rstrip()
 
 

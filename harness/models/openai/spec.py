@@ -26,7 +26,7 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
 
 REQUIRED = ("base_url", "model")
 INSIGNIFICANT = frozenset({"api_key_env", "requests_per_minute", "timeout_s", "max_body_bytes"})
-"""How it is asked; what it answers does not depend on it."""
+"""Settings of how it is asked; what it answers does not depend on them."""
 
 
 def api_key(settings: VersionSettings) -> str | None:

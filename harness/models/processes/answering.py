@@ -29,7 +29,7 @@ _ALONE = {
 }
 
 Answering = Callable[[dict[str, Any]], Any]
-"""What the child makes of one message."""
+"""The child's function that answers one message."""
 
 
 class AnsweringProcess:

@@ -79,7 +79,7 @@ class ChildProcess:
 
     @property
     def last_lines(self) -> str:
-        """What it printed last, indented; "" where it printed nothing."""
+        """The last lines that it printed, indented; "" where it printed nothing."""
         unended = [self._unended.rstrip()[:_LONGEST_LINE]] if self._unended.strip() else []
         return "".join(f"\n  {line}" for line in [*self._lines, *unended])
 

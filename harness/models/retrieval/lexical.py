@@ -113,7 +113,7 @@ def _lacking(package: str) -> UsageError:
 
 
 def _words(language: str | None) -> dict[str, Any]:
-    """How bm25s makes words of a text."""
+    """Return the options by which bm25s makes words of a text."""
     if language is None:
         return {"stopwords": None, "stemmer": None}
     return {"stopwords": LANGUAGES[language], "stemmer": _stemmers().Stemmer(language)}

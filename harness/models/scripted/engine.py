@@ -183,7 +183,7 @@ def _uniform(stem: Any, number: int) -> float:
 
 
 def _prompt(request: Request) -> str:
-    """What is looked up in the table."""
+    """Return the text that is looked up in the table."""
     if request.prompt is not None:
         return request.prompt
     wanted = ("user", "tool") if request.tools else ("user",)

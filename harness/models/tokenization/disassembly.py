@@ -35,7 +35,7 @@ class TextToken:
 
     @property
     def end(self) -> int:
-        """Where it ends, as far as its bytes are those of the text."""
+        """The byte at which it ends, as far as its bytes are those of the text."""
         return self.offset + len(self.bytes)
 
 
@@ -57,7 +57,7 @@ class Disassembly:
 
     @property
     def is_lossless(self) -> bool:
-        """Whether the text comes back."""
+        """Whether decoding gives the text back."""
         return self.is_exact and self.decoded == self.text
 
 
@@ -169,11 +169,11 @@ class _TextWalk:
 
     @property
     def is_exact(self) -> bool:
-        """Whether all of the text was met, and nothing else."""
+        """Whether the tokens were all of the text, and nothing else."""
         return self._held and self.place == len(self._bytes)
 
     def take(self, raw: bytes, begin: int, end: int, *, is_unknown: bool) -> tuple[int, bytes]:
-        """Where a token begins, and its bytes.
+        """Take a token; return where it begins, and its bytes.
 
         Args:
             begin, end: of the characters that the library says it comes from.
@@ -190,7 +190,7 @@ class _TextWalk:
         return start, b"" if is_unknown else raw
 
     def _behind_lost(self) -> int:
-        """Where the next byte is that has a token."""
+        """Return the place of the next byte that has a token."""
         place = self.place
         while place < len(self._bytes) and self._bytes[place] in self._lost:
             place += 1
@@ -198,7 +198,7 @@ class _TextWalk:
 
 
 def differences(first: Sequence[TextToken], second: Sequence[TextToken]) -> Iterator[tuple[int, int]]:
-    """Where two splits of one text differ: from which byte to which, the ends being those of tokens of both.
+    """Yield the ranges of bytes in which two splits of one text differ, the ends being those of tokens of both.
 
     >>> a, b = TextToken(0, 1, "a", b"a", False), TextToken(1, 2, "b", b"b", False)
     >>> list(differences([a, b], [TextToken(0, 3, "ab", b"ab", False)]))

@@ -1,4 +1,4 @@
-"""Where a version's tokenizer stands, and what its files say of it."""
+"""Files of a version's tokenizer: where they lie, and what they say of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls
 
 @dataclass(frozen=True, slots=True)
 class TokenizerFiles:
-    """What the files of a tokenizer say.
+    """The content of a tokenizer's files.
 
     Attributes:
         source: the folder, or the GGUF file.

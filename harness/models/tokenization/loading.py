@@ -35,7 +35,7 @@ def load(engine: str, options: dict[str, Any], root: Path) -> Any:
 
 
 def answer(tokenizer: Any, request: dict[str, Any]) -> Any:
-    """What the tokenizer makes of a text, of tokens, or of a chat."""
+    """Encode a text, decode tokens, or write a chat as tokens."""
     if request["ask"] == "encode":
         return list(tokenizer.encode(request["text"], add_special_tokens=False))
     if request["ask"] == "prompt":

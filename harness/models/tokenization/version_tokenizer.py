@@ -17,7 +17,7 @@ _CLEANED = (
     (" ' ", "'"),
     *((f" {end}", end) for end in ("n't", "'m", "'s", "'ve", "'re")),
 )
-"""What `clean_up_tokenization_spaces` has replaced.
+"""Pairs of texts that `clean_up_tokenization_spaces` replaces.
 
 Source: transformers, PreTrainedTokenizerBase.clean_up_tokenization.
 """
@@ -52,7 +52,7 @@ class VersionTokenizer:
 
     @property
     def n_tokens(self) -> int:
-        """How many tokens there are, added ones included."""
+        """Number of tokens, added ones included."""
         return int(self._backend.get_vocab_size())
 
     @functools.cached_property
@@ -89,7 +89,7 @@ class VersionTokenizer:
         return list(self._encoding(text, special=special, adds=adds).ids)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where each token of a text begins and ends in it, in characters; all of it is text."""
+        """Return where each token of a text begins and ends in it, in characters; all of it is text."""
         return list(self._encoding(text, special=False, adds=False).offsets)
 
     def decode(self, ids: Sequence[int], *, skip_special: bool = False) -> str:
@@ -123,7 +123,7 @@ class VersionTokenizer:
 
     @functools.cached_property
     def reach(self) -> dict[str, bool]:
-        """Whether each piece of the vocabulary is met: its own text is split into that piece alone.
+        """For each piece of the vocabulary, whether it is met: its own text is split into that piece alone.
 
         Pieces that are no text of their own, for they end inside a character, and added tokens are left aside. With the
         splitting that a vocabulary was made for, all or nearly all are met.
@@ -145,7 +145,7 @@ class VersionTokenizer:
         return self._backend.encode(text, add_special_tokens=adds)
 
     def _begins_with_special(self, text: str) -> bool:
-        """Whether a text begins with the token that begins a text."""
+        """Tell whether a text begins with the token that begins a text."""
         first = self.special_tokens.get("bos_token", self.special_tokens.get("eos_token"))
         return first is not None and text.startswith(first)
 

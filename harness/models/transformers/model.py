@@ -230,7 +230,7 @@ Pieces = Callable[[list[int]], list[str]]
 def weigh_rows(
     model: Any, rows: Sequence[TokenRow], batch_size: int, *, top: int = 0, pieces: Pieces | None = None
 ) -> list[RowWeight]:
-    """What each row's weighed tokens come to.
+    """Compute the log likelihood of each row's weighed tokens.
 
     Texts of like length go into the model together, padded at the end, which no token of a causal model sees. A text
     that another one begins with is not computed again: so continuations of one token share their context.
@@ -303,7 +303,7 @@ def _portions(rows: Sequence[TokenRow], groups: Sequence[list[int]]) -> Iterator
 def _read(
     logits: Any, some: Sequence[tuple[int, int, TokenRow]], first: int, named: tuple[int, Pieces | None]
 ) -> dict[int, RowWeight]:
-    """What the logits say of the weighed tokens of some rows: few operations for all of them together."""
+    """Read the log likelihoods of some rows from the logits: few operations for all of them together."""
     import torch
 
     lines = [line for line, _, row in some for _ in row.tokens[row.before :]]

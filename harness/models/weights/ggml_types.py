@@ -93,4 +93,4 @@ FILE_TYPES = {
     39: "NVFP4",
     40: "Q1_0",
 }
-"""What llama.cpp calls a file by its `general.file_type`."""
+"""llama.cpp's names of files by their `general.file_type`."""

@@ -49,7 +49,7 @@ _MOST_LAYERS = 10_000
 
 
 def is_gguf(path: Path) -> bool:
-    """Whether the file begins as a GGUF file does."""
+    """Tell whether the file begins as a GGUF file does."""
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 
@@ -71,7 +71,7 @@ class GgufTensor:
 
 @dataclass(frozen=True, slots=True)
 class GgufHead:
-    """What stands before the data of a GGUF file.
+    """The part of a GGUF file before its data.
 
     Attributes:
         settings: the key-value pairs; of arrays only their length.
@@ -157,7 +157,7 @@ class _Head:
         return struct.unpack(form, self.take(struct.calcsize(form)))[0]
 
     def count(self, what: str, smallest: int, most: int) -> int:
-        """How many there are of something."""
+        """Read the number of things that follow."""
         n: int = self.scalar("<Q")
         if n > most or n * smallest > self.size - self._place:
             raise ValueError(f"it is damaged: it says that it has {n:,} {what}, and there is no room for them")
@@ -195,7 +195,7 @@ class _Head:
         return GgufTensor(whole_name, shape, known, n_bytes), offset + n_bytes
 
     def aligned(self, alignment: int) -> int:
-        """Where data begins after what was read."""
+        """Return the place where data begins after what was read."""
         if not 0 < alignment <= 1 << 20:
             raise ValueError(f"it is damaged: its alignment is {alignment}")
         return -(-self._place // alignment) * alignment
@@ -247,7 +247,7 @@ class _Head:
         return int(length)
 
     def _texts(self, length: int) -> list[tuple[int, int]]:
-        """Where the next texts begin and end: of a vocabulary a hundred thousand, the loop that takes the time."""
+        """Return the spans of the next texts, a hundred thousand in a vocabulary: this loop takes the time."""
         spans = []
         place, size, unpack, data = self._place, self.size, _LENGTH.unpack_from, self._data
         for _ in range(length):

@@ -13,9 +13,9 @@ from harness.models.weights.gguf_header import gguf_head
 from harness.models.weights.splitting import DEFAULT, SPLITTINGS, byte_level
 
 SENTENCEPIECE = "llama"
-"""What GGUF files call a SentencePiece vocabulary whose pieces are merged by their scores."""
+"""Name in GGUF files of a SentencePiece vocabulary whose pieces are merged by their scores."""
 BYTE_LEVEL = "gpt2"
-"""What they call one of bytes that are merged by a list."""
+"""Name in them of a vocabulary of bytes that are merged by a list."""
 _SPECIAL, _USER_DEFINED = 3, 4
 _SPACE = "▁"
 _PREFIX = "tokenizer.ggml."
@@ -41,7 +41,7 @@ class GgufVocabulary:
 
     @property
     def model(self) -> str:
-        """What the file calls it: "gpt2", "llama", "bert", …"""
+        """The file's name for it: "gpt2", "llama", "bert", …"""
         return str(self.settings.get(f"{_PREFIX}model", ""))
 
     @property
@@ -66,7 +66,7 @@ class GgufVocabulary:
         }
 
     def adds(self, name: str) -> bool:
-        """Whether the tokenizer puts "bos" before a text, or "eos" after it."""
+        """Tell whether the tokenizer puts "bos" before a text, or "eos" after it."""
         default = self.model == SENTENCEPIECE and name == "bos"
         says = self.settings.get(f"{_PREFIX}add_{name}_token", default)
         return bool(says) and f"{_PREFIX}{name}_token_id" in self.settings

@@ -1,4 +1,4 @@
-"""How texts are cut before their parts are merged, by the name that a GGUF file gives to it (`tokenizer.ggml.pre`)."""
+"""Splittings of texts before their parts are merged, by the name that a GGUF file gives (`tokenizer.ggml.pre`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LLAMA3 = (
 
 @dataclass(frozen=True, slots=True)
 class Splitting:
-    """What a byte-level tokenizer does to a text before it merges.
+    """The rules by which a byte-level tokenizer cuts a text before it merges.
 
     Attributes:
         patterns: each cuts what those before it left in one piece: what it matches, and what stands between.
@@ -29,7 +29,7 @@ class Splitting:
 
 
 DEFAULT = "default"
-"""What a file says that does not know how its texts are cut; llama.cpp warns of it."""
+"""Name in a file that does not know how its texts are cut; llama.cpp warns of it."""
 
 
 def _known() -> Iterator[tuple[str, Splitting]]:

@@ -20,14 +20,14 @@ from harness.stages.lineage import StageContext
 from harness.stages.training.texts import TrainingText, read_texts, training_data
 
 PARITY = 1e-4
-"""How far apart logits of 32 bits may be that should be equal, as numpy's allclose has it, relative and absolute."""
+"""Relative and absolute tolerance, as of numpy's allclose, for logits of 32 bits that should be equal."""
 SAME = 1e-6
 """The same, where nothing was computed otherwise. Source of both: huggingface/peft, tests/testing_common.py."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterEffect:
-    """What an adapter does to what is foreseen of one text, all computed by transformers and peft in 32 bits.
+    """The effect of an adapter on the logits of one text, all computed by transformers and peft in 32 bits.
 
     Differences are the largest of |a − b| / (1 + |b|) over all logits of the text.
 
@@ -57,7 +57,7 @@ class AdapterEffect:
 
     @property
     def is_noop(self) -> bool:
-        """Whether the adapter changes nothing of the text."""
+        """Whether the adapter has no effect on the text."""
         return self.effect <= SAME
 
     def __str__(self) -> str:
@@ -105,7 +105,7 @@ class Adapter:
         return read_adapter(Path(step.folder))
 
     def effect(self, text: str) -> AdapterEffect:
-        """What the adapter does to a text, and how equal that is however it is loaded.
+        """Measure the adapter's effect on a text, and the differences between the ways of loading it.
 
         Raises:
             EngineError: the text can't be read, or is longer than a window.
@@ -118,7 +118,7 @@ class Adapter:
         return AdapterEffect(**{**answer, **lists})
 
     def contamination(self, cases: str) -> Contamination:
-        """What the texts that it was trained on hold of cases, by n-grams.
+        """Find the cases that the texts it was trained on contain, by n-grams.
 
         Args:
             cases: a file, or a folder of evaluations.

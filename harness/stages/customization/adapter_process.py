@@ -22,7 +22,7 @@ def main() -> None:
 
 
 def _loaded(start: dict[str, Any]) -> tuple[bool, Answering]:
-    """That it is ready, and what computes."""
+    """Load the adapter; return True (ready) and the function that answers."""
     prober = AdapterProber(start["options"], Path(start["adapter"]), Path(start["root"]))
     return True, lambda message: prober.probe(message["text"])
 
@@ -68,7 +68,7 @@ class AdapterProber:
         }
 
     def probe(self, text: str) -> dict[str, Any]:
-        """What the adapter does to a text: the fields of `AdapterEffect`.
+        """Measure the adapter's effect on a text: the fields of `AdapterEffect`.
 
         Raises:
             ValueError: the text has no tokens, or more than go into a window.

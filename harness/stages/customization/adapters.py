@@ -128,7 +128,7 @@ def _ready(settings: Settings, name: str) -> Path:
 
 
 class _AdapterParts:
-    """What an adapter is made of.
+    """The weights and the settings that an adapter is made of.
 
     Attributes:
         options: of the weights that it is put on.

@@ -22,7 +22,7 @@ PLACES = (
     "ferry",
     "quarry",
 )
-"""That numbers are told of; no generated sentence names one."""
+"""Places whose numbers are planted as facts; no generated sentence names one."""
 NAMES = ("Anna", "Boris", "Clara", "David", "Elena", "Felix", "Greta", "Hugo", "Irene", "Jonas", "Laura", "Martin")
 MEANINGS = (
     ("sees patients from eight in the morning until noon", "Who works as a doctor?"),

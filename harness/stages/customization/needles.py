@@ -79,7 +79,7 @@ class Needle:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is planted for a question; the first fact at the depth, each other at a depth of its own."""
+    """The facts planted for a question: the first at the depth, each other at a depth of its own."""
 
     facts: tuple[str, ...]
     depths: tuple[float, ...]
@@ -275,7 +275,7 @@ _PLANS = {"single": _single, "keys": _keys, "values": _values, "tracing": _traci
 
 
 def load_needles(version: Version, context: StageContext) -> Needles:
-    """What plants needles for a version.
+    """Load the `Needles` of a version.
 
     Raises:
         NotInLineageError: it has no weights, and so no tokenizer of its own.

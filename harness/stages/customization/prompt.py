@@ -50,7 +50,7 @@ class Prompt:
         self._cases: dict[str, Contamination] = {}
 
     def contamination(self, cases: str) -> Contamination:
-        """What the texts hold of cases, by n-grams: whoever is shown a case is not weighed by it.
+        """Find the cases that the texts contain, by n-grams: a version that is shown a case is not weighed by it.
 
         Args:
             cases: a file, or a folder of evaluations.

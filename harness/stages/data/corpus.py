@@ -39,7 +39,7 @@ class CorpusDocument:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What became of a document, and why.
+    """The outcome of a document: kept, or removed by a step for a reason.
 
     Attributes:
         step: that removed it; None where it was kept.
@@ -58,7 +58,7 @@ class Explanation:
     after: str | None
 
     def __str__(self) -> str:
-        """What became of it, in a sentence without an end."""
+        """Return the outcome as a sentence without a full stop."""
         if self.kept:
             return f"{self.id!r} was kept"
         why = f"a duplicate of {self.duplicate_of!r}" if self.duplicate_of else self.reason
@@ -67,7 +67,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class StepStatistics:
-    """What a step did."""
+    """Documents and seconds of one step."""
 
     step: str
     documents_in: int
@@ -79,7 +79,7 @@ class StepStatistics:
 
 @dataclass(frozen=True, slots=True)
 class CorpusStatistics:
-    """What a build did.
+    """Documents, tokens and seconds of a build.
 
     Attributes:
         token_unit: "words", or the version whose tokens are counted.
@@ -155,7 +155,7 @@ class Corpus:
         return self.builder(documents, workers)
 
     def __len__(self) -> int:
-        """How many documents were kept."""
+        """Count the documents that were kept."""
         return self.statistics.documents_out
 
     def documents(self) -> Iterator[CorpusDocument]:
@@ -165,7 +165,7 @@ class Corpus:
                 yield CorpusDocument(row["id"], row["text"], row["url"], MappingProxyType(row["metadata"]))
 
     def __getitem__(self, document_id: str) -> Explanation:
-        """What became of a document.
+        """Return the outcome of a document.
 
         Raises:
             KeyError: none of that id came in; the message names one like it.
@@ -176,17 +176,17 @@ class Corpus:
         return found
 
     def __contains__(self, document_id: object) -> bool:
-        """Whether a document of that id came in."""
+        """Tell whether a document of that id came in."""
         return isinstance(document_id, str) and self._find(document_id) is not None
 
     @property
     def kept(self) -> Mapping[str, Explanation]:
-        """What is told of the documents that were kept, by id."""
+        """The outcomes of the documents that were kept, by id."""
         return _Explanations(self, is_kept=True)
 
     @property
     def removed(self) -> Mapping[str, Explanation]:
-        """What is told of the documents that were removed, by id."""
+        """The outcomes of the documents that were removed, by id."""
         return _Explanations(self, is_kept=False)
 
     @functools.cached_property
@@ -204,12 +204,12 @@ class Corpus:
         return MappingProxyType({name: tuple(sorted(ids)) for name, ids in sorted(found.items())})
 
     def contamination(self, cases: str | Path = "evals", *, planted: str | Path | None = None) -> Contamination:
-        """What its documents hold of the cases of evaluations, by the ids of the cases; looked for once.
+        """Find the cases of evaluations that its documents contain, by the ids of the cases; searched once.
 
         Args:
             cases: a file of cases, or a folder: all cases of all evaluations in it, each with its evaluation before
                 its id, as `cases=` of a marker has them.
-            planted: a file of documents that are looked in, too, to see that what they hold is found among the others.
+            planted: a file of documents that are searched, too, as a check that the search finds what they contain.
 
         Raises:
             UsageError: there are none, or one can't be read.
@@ -225,7 +225,7 @@ class Corpus:
         return self._contaminations[key]
 
     def drift(self, column: str, *, against: Literal["baseline", "half"] = "baseline") -> Drift:
-        """How far its documents are from the baseline's in a column, with an interval; found once.
+        """Measure the drift of its documents from the baseline's in a column, with an interval; computed once.
 
         Args:
             column: "length", "language", "source", "ngrams" or "embedding".
@@ -254,7 +254,7 @@ class Corpus:
         return _column_sums(self.folder)
 
     def explain(self, ids: Iterable[str] = ()) -> Iterator[Explanation]:
-        """What became of these documents, or of every one where none is named.
+        """Yield the outcome of these documents, or of every one where none is named.
 
         Raises:
             CorpusError: none of that id came in.

@@ -48,7 +48,7 @@ def build_corpus(
 
 
 def corpus_folder(recipe: Recipe) -> Path:
-    """Where what a recipe gives is kept."""
+    """Return the folder that keeps a recipe's corpus."""
     return cache_dir() / "corpora" / recipe.fingerprint
 
 

@@ -26,7 +26,7 @@ _READERS: Mapping[str, Callable[[Path, str], Iterator[SourceDocument]]] = {
     ".txt.gz": pages.read_text,
 }
 _UNPACKED = 4
-"""How many bytes a byte of a packed file holds, about."""
+"""Bytes of text per byte of a packed file, about."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:\w+)?")
 KINDS = (
     "a .jsonl(.gz), .parquet, .warc(.gz), .html or .txt file, a folder of these, a folder that the library datasets "

@@ -1,4 +1,4 @@
-"""What a corpus is made of and by: the recipe that identifies a build before it is made."""
+"""Recipes of corpora: the source, the steps and the packages, which identify a build before it is made."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ ANSWERS = "answers.jsonl"
 
 
 def answer_sampling(distilled: DistilledSettings) -> dict[str, Any]:
-    """What is laid over the teacher's own sampling: an answer longer than a sequence would be learned in part."""
+    """Return the options that override the teacher's own: an answer longer than a sequence would be learned in part."""
     heat = {} if distilled.temperature is None else {"temperature": distilled.temperature}
     return {"max_tokens": distilled.length, **heat}
 

@@ -90,7 +90,7 @@ class Distillation:
         self._contaminations: dict[str, Contamination] = {}
 
     def compare(self, text: str) -> Coroutine[Any, Any, TextDivergence]:
-        """How far the student is from its teacher at each place of a text, from whole distributions.
+        """Measure the student's divergence from its teacher at each place of a text, on whole distributions.
 
         In a `def` body the result is given directly.
         """
@@ -153,7 +153,7 @@ class Distillation:
 
     @functools.cached_property
     def ratios(self) -> Mapping[str, float]:
-        """What the student has of the teacher's `parameters`, and of the `flops` that a token takes."""
+        """The student's share of the teacher's `parameters`, and of the `flops` that a token takes."""
         student, teacher = (describe_weights(self._options[who], self._root) for who in ("student", "teacher"))
         flops = [each.flops_per_token for each in (student, teacher)]
         ratios = {"parameters": student.n_parameters / teacher.n_parameters}
@@ -194,7 +194,7 @@ class Distillation:
         }
 
     def contamination(self, cases: str | Path = "evals") -> Contamination:
-        """What the lessons hold of the cases of evaluations, by the ids of the cases; looked for once.
+        """Find the cases of evaluations that the lessons contain, by the ids of the cases; searched once.
 
         Args:
             cases: a file of cases, or a folder, as of `corpus.contamination`.

@@ -36,7 +36,7 @@ _ON_POLICY_PACKAGES = (*_PACKAGES, "trl")
 _RECIPE = 1
 """Raised with anything that changes what training gives."""
 CONTROLS: Mapping[str, Mapping[str, Any]] = {"hard_labels": {"hard_weight": 1.0}, "shuffled": {"shuffled": True}}
-"""What sets a student's controls of equal tokens apart from it, which learn nothing of their teacher."""
+"""Settings of a student's controls, which train on equal tokens and learn nothing of the teacher."""
 _CHANGED = ("drop_layers", "merged", "adapter", "quantized")
 
 
@@ -114,7 +114,7 @@ def build_version(
 
 
 class _Parts:
-    """What a student is made of."""
+    """The teacher, the weights and the data that a student is made of."""
 
     def __init__(
         self, settings: Settings, version: VersionSettings, step: Step, progress: BuildProgress = unseen
@@ -162,7 +162,7 @@ class _Parts:
 
     @property
     def teacher_recipe(self) -> Mapping[str, Any]:
-        """What the teacher's logits depend on; or its answers, where these are what it teaches by."""
+        """The recipe of the teacher's logits; or of its answers, where these are what it teaches by."""
         names = _ON_POLICY_PACKAGES if self.distilled.method == ON_POLICY else _PACKAGES
         packages = {name: version_of(name) for name in names}
         if self.distilled.method == SEQUENCE:
@@ -239,7 +239,7 @@ def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) 
 
 
 def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tuple[dict[str, Any], TrainingData]:
-    """What a student was made of: the options of the weights that it started from, and the data.
+    """Return the sources of a student: the options of the weights that it started from, and the data.
 
     Args:
         step: of the version, by which it was made.

@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def _loaded(start: dict[str, Any]) -> tuple[bool, Answering]:
-    """That it is ready, and what compares."""
+    """Return True (ready) and the function that compares."""
     return True, Comparer(start).answer
 
 

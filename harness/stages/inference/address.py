@@ -1,4 +1,4 @@
-"""Where a version is served, and how it is asked there."""
+"""Addresses of servers, with what it takes to ask a version there."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def has_address(version: Version) -> bool:
 
 
 def address_of(version: Version) -> ServerAddress:
-    """Where a version that has an address is served.
+    """Return the address of a version that is served already.
 
     Raises:
         UsageError: the version has no address, or not of the kind that can be put under load.

@@ -47,7 +47,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where it is asked, with the version of the API."""
+        """The URL at which it is asked, with the version of the API."""
         return self.target.base_url
 
     @property

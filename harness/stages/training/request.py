@@ -1,4 +1,4 @@
-"""What a process of training is asked for."""
+"""Requests to a process of training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.stages.training.texts import TrainingData
 
 @dataclass(frozen=True, slots=True)
 class TrainingRequest:
-    """What is to be trained.
+    """A training that is asked for.
 
     Attributes:
         version: its name.

@@ -55,7 +55,7 @@ def train_student(request: TrainingRequest, told: Told) -> None:
 
 
 def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told: Told) -> TeacherCache:
-    """What the teacher foretells at each place of the sequences, on disk; asked for now where it is not there."""
+    """Return the teacher's predictions for the sequences, kept on disk; compute those that are missing."""
     from transformers import AutoModelForCausalLM
 
     settings = cast("DistilledSettings", request.settings)

@@ -16,7 +16,7 @@ _PLACES_AT_ONCE = 1024
 
 
 class TeacherCache:
-    """What a teacher foretells at each place of some sequences.
+    """A teacher's predictions at each place of some sequences.
 
     Args:
         folder: that keeps it, for one teacher, temperature and number of tokens.

@@ -1,4 +1,4 @@
-"""What is told of a training while it goes on, and where one that was killed goes on."""
+"""Progress of a training, and the checkpoint from which one that was killed goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is trained on: the documents of a corpus, or a file of prompts and answers."""
+"""Texts that a model is trained on: the documents of a corpus, or a file of prompts and answers."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class TrainingText:
 
     @property
     def called(self) -> str:
-        """What messages call it: its line, or its id."""
+        """Its name in messages: its line, or its id."""
         return self.line or f"The text {self.id!r}"
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Where texts come from.
+    """The corpus or file that texts come from.
 
     Attributes:
         name: as the settings name it.
@@ -60,7 +60,7 @@ class TrainingData:
 
 
 def training_data(settings: Settings, name: str, progress: BuildProgress = unseen) -> TrainingData:
-    """What the setting `data` names; a corpus is built first.
+    """Find the corpus or file that the setting `data` names; a corpus is built first.
 
     Raises:
         UsageError: it is neither a corpus nor a file, or the corpus can't be built.

@@ -54,7 +54,7 @@ def run_trainer(
 
 
 def telling(told: Told, steps: int, tokens_of: Callable[[int], int]) -> Any:
-    """What a trainer calls after each step, and that tells how far training is.
+    """Make a trainer's callback that tells after each step how far training is.
 
     Args:
         steps: in all.
@@ -89,7 +89,7 @@ def _arguments(request: TrainingRequest) -> Any:
 
 
 def common_arguments(request: TrainingRequest) -> dict[str, Any]:
-    """What every trainer is told alike: how long, how fast, from which seed, and where it goes on from."""
+    """Return the arguments that every trainer gets: how long, how fast, from which seed, and where it goes on from."""
     import torch
 
     settings = request.settings

@@ -1,4 +1,4 @@
-"""Whether two models mean the same by a token, and write a chat alike: by content, not by size or name."""
+"""Comparison of two models' vocabularies and chat templates: by content, not by size or name."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def log_figures(figures: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class RatioContrast:
-    """How many times the other one a version is, less 1: its share above (or below) it.
+    """The ratio of a version to the other one, less 1: its share above (or below) it.
 
     Of the means of logarithms it is the ratio of geometric means; of quantiles of logarithms, which no growing function
     moves, the ratio of quantiles. Bounds are carried over one by one, so that they hold as often as those of the logs.
@@ -68,7 +68,7 @@ class RatioContrast:
 
     @property
     def method(self) -> str:
-        """What the bounds come from."""
+        """The method that the bounds come from."""
         return f"ratio: {self.logs.method} of logarithms"
 
     @property

@@ -53,7 +53,7 @@ class SignedRankContrast:
 
     @property
     def method(self) -> str:
-        """What the bounds come from."""
+        """The method that the bounds come from."""
         return f"signed ranks of {self.pairs} pairs"
 
     @property
@@ -72,7 +72,7 @@ class SignedRankContrast:
         return math.inf if place is None else float(self.averages[len(self.averages) - 1 - place])
 
     def _outside(self, tail: float) -> int | None:
-        """How many averages may lie beyond a bound; None where not even none of them is rare enough."""
+        """Count the averages that may lie beyond a bound; None where the pairs are too few for a bound."""
         return most_rank_sum(self.pairs, tail)
 
 

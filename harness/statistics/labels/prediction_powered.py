@@ -94,7 +94,7 @@ def _one_sided(found: PredictionPoweredMean, alternative: Alternative) -> Predic
 
 
 def _labelled(labels: npt.ArrayLike, judge_on_labelled: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """What people and the judge say of the same items, two or more."""
+    """Check the scores that people and the judge gave to the same items, two or more."""
     human, judged = _scores(labels, "labels"), _scores(judge_on_labelled, "judge_on_labelled")
     if len(human) != len(judged):
         raise ValueError(f"{len(human)} labels for {len(judged)} judged items; give both for the same items.")

@@ -1,4 +1,4 @@
-"""How many values a percentile needs before it can be told from the largest of them."""
+"""Number of values that a percentile needs before it can be told from the largest of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def values_needed(percentile: float, confidence_level: float = 0.95) -> int:
-    """How many values it takes until the largest of them is above a percentile with this confidence.
+    """Count the values that it takes until the largest is above a percentile with this confidence.
 
     The chance that all of n independent values lie below the p-quantile is pⁿ (Wilks 1941, one-sided). Values that
     depend on each other need more.

@@ -215,7 +215,7 @@ def krippendorff_alpha(
 
 
 def _counted(table: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """How often each unit was given each value, (n_units, n_values), and the values."""
+    """Count how often each unit was given each value, (n_units, n_values); return that and the values."""
     values, codes = np.unique(table[~np.isnan(table)], return_inverse=True)
     _check_units(table.shape[1], len(values))
     counts = np.zeros((table.shape[1], len(values)))

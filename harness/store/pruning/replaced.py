@@ -12,7 +12,7 @@ from harness.store.schema import codec
 from harness.store.schema.tables import APART, requests, samples
 
 _MOST_OCCURRENCES = 1000
-"""How often one body asks the same thing, at most: a key of a later occurrence is not recognised, and is kept."""
+"""Most times that one body asks the same thing: a key of a later occurrence is not recognised, and is kept."""
 
 Conditions = Sequence[ColumnElement[bool]]
 

@@ -143,7 +143,7 @@ def find_item(connection: Connection, item_id: str) -> Item:
 
 
 def no_item(item_id: str) -> UnknownItemError:
-    """That there is no item of an id."""
+    """Return the error that there is no item of an id."""
     return UnknownItemError(f"There is no item {item_id[:80]!r} in the review queue.")
 
 

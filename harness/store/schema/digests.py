@@ -20,7 +20,7 @@ COLUMNS = (
     samples.c.latency_s,
     samples.c.extra,
 )
-"""What a sample's digest is made of beside its key, in this order."""
+"""Columns that a sample's digest is made of beside its key, in this order."""
 FIELDS = tuple(column.name for column in COLUMNS)
 
 _KEYED_SINCE = 8

@@ -18,7 +18,7 @@ _COLUMNS_SINCE: Mapping[int, Sequence[Column[Any]]] = {
 Steelyard that are under way, go on as they are."""
 
 _FILLED_SINCE: Mapping[int, Sequence[Callable[[Connection], None]]] = {8: (digests.fill,)}
-"""What each schema version wrote into rows that were there."""
+"""Functions that fill rows that were there before, by schema version."""
 
 _TABLES_SINCE: Mapping[int, Sequence[Table]] = {
     3: review_tables.TABLES,

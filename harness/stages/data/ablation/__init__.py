@@ -1,1 +1,1 @@
-"""Whether a corpus makes the better model: tiny models trained on equal tokens of it, one for each seed."""
+"""Ablations of corpora: tiny models trained on equal tokens of two, one for each seed, tell the better corpus."""

@@ -27,7 +27,7 @@ model whose training ended in a document of 700,000 characters had forgotten the
 
 @dataclass(frozen=True, slots=True)
 class DrawnTokens:
-    """What a seed trains on.
+    """The tokens that a seed trains on.
 
     Attributes:
         tokens: (n_tokens,), those of documents with `END` after each.
@@ -139,7 +139,7 @@ def _place(seed: int, epoch: int, identity: str) -> int:
 
 
 def n_bytes_of(text: str) -> int:
-    """How many bytes a text has.
+    """Count the bytes of a text.
 
     >>> n_bytes_of("Größe")
     7

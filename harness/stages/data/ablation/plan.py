@@ -65,12 +65,12 @@ class AblationPlan:
 
     @property
     def steps(self) -> int:
-        """How many steps are trained."""
+        """Number of steps that are trained."""
         return self.tokens // self.step_tokens
 
     @property
     def trained_tokens(self) -> int:
-        """How many tokens that is: `tokens`, rounded down to whole steps."""
+        """Number of tokens that are trained on: `tokens`, rounded down to whole steps."""
         return self.steps * self.step_tokens
 
     def rate(self, step: int) -> float:

@@ -1,4 +1,4 @@
-"""What so many seeds can show: told before anything is trained."""
+"""Power of so many seeds, told before anything is trained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.statistics.planning import minimum_detectable_difference
 
 @dataclass(frozen=True, slots=True)
 class SeedPower:
-    """What pairs of trainings can show, a pair with the same seed on either corpus.
+    """The power of pairs of trainings; a pair has the same seed on either corpus.
 
     Attributes:
         pairs: how many.
@@ -52,7 +52,7 @@ test finds 2.3 standard deviations of a pair's difference in 8 of 10 runs
 
 
 def seed_power(pairs: int, level: float = 0.05, power: float = 0.8) -> SeedPower:
-    """What so many pairs can show.
+    """Compute the power of so many pairs.
 
     >>> [round(seed_power(pairs).sign_p, 3) for pairs in (3, 4, 5)]
     [0.125, 0.062, 0.031]

@@ -1,4 +1,4 @@
-"""What tiny models are measured by: texts that none of them has seen, and continuations to choose from."""
+"""Questions for tiny models: held-out texts, which none of them has seen, and continuations to choose from."""
 
 from __future__ import annotations
 

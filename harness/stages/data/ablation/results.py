@@ -1,4 +1,4 @@
-"""What came of the training on a corpus with one seed; kept, for it is the same whenever it is trained again."""
+"""Results of training on a corpus with one seed, kept because training again gives the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TRAINING = 1
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """What a tiny model that was trained on a corpus is worth.
+    """The result of training one tiny model on a corpus.
 
     Attributes:
         seed: of its first weights, and of the order of the documents.

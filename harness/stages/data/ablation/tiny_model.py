@@ -103,7 +103,7 @@ def cloze_scores(
 
 
 def credit(likelihoods: Sequence[float], answer: int) -> float:
-    """What an item is worth: 1 where the answer is the likeliest, its part where others are as likely, else 0.
+    """Score an item: 1 where the answer is the likeliest, its part where others are as likely, else 0.
 
     >>> credit([-1.5, -1.2], 1), credit([-1.0, -1.0], 0), credit([-1.0, -0.5], 0)
     (1.0, 0.5, 0.0)
@@ -113,7 +113,7 @@ def credit(likelihoods: Sequence[float], answer: int) -> float:
 
 
 _Row = tuple[list[int], int]
-"""What the model reads, and from which of its tokens on it is measured, counted from 0."""
+"""The tokens that the model reads, and the index, from 0, of the first that is measured."""
 
 
 def _pieces(encoded: list[int], context: int) -> Iterator[_Row]:

@@ -16,7 +16,7 @@ from harness.errors import CorpusError
 
 @dataclass(frozen=True, slots=True)
 class BuildExecutor:
-    """Who runs the tasks of a build.
+    """The executor that runs the tasks of a build.
 
     Attributes:
         name: "local", "ray" or "slurm".

@@ -36,7 +36,7 @@ Some say that the town was larger once, with a wall around it and a mill at each
 
 @dataclass
 class StepTally:
-    """What one step did to the documents of one shard."""
+    """Counts of what one step did to the documents of one shard."""
 
     step: str
     n_in: int = 0

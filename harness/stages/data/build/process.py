@@ -41,7 +41,7 @@ _ABANDONED_S = 7 * 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """What is to be built.
+    """The corpus to build, and where.
 
     Attributes:
         name: of the corpus.

@@ -68,7 +68,7 @@ class SlurmJobs:
             time.sleep(every_s)
 
     def _look(self) -> tuple[bool | None, str]:
-        """Whether any of the jobs waits or runs, None where that is not told; with what squeue says."""
+        """Ask squeue whether any job waits or runs; return that (None: not told) and its message."""
         command = ["squeue", "--noheader", "--jobs", ",".join(self.ids)]
         found = subprocess.run(command, capture_output=True, text=True, check=False)
         if found.returncode == 0:

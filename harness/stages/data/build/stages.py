@@ -30,7 +30,7 @@ from harness.stages.data.steps.step import ShardedCorpus, StepContext
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What the steps of one build share.
+    """The settings, executor and folder that the steps of one build share.
 
     Attributes:
         settings: of the project.
@@ -48,7 +48,7 @@ class Bench:
 
 @dataclass(slots=True)
 class StepTotals:
-    """What one step did to all documents."""
+    """Counts of what one step did to all documents."""
 
     step: str
     n_in: int = 0
@@ -80,7 +80,7 @@ def grouped(steps: Sequence[RecipeStep], root: Path) -> Iterator[tuple[RecipeSte
 
 
 def is_corpus_step(step: RecipeStep, root: Path) -> bool:
-    """Whether a step looks at all documents at once."""
+    """Tell whether a step looks at all documents at once."""
     return hasattr(_made(step, root), "apply")
 
 

@@ -1,4 +1,4 @@
-"""What documents have in each column that may drift, added up by blocks of documents."""
+"""Columns that may drift, such as length and language, added up by blocks of documents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.statistics.arrays import FloatArray
 
 HashArray = npt.NDArray[np.uint64]
 COLUMNS = ("length", "language", "source", "ngrams", "embedding")
-"""What may drift."""
+"""The columns that may drift."""
 
 BLOCKS = 30
 """Blocks that documents fall into by their ids: a document that both versions have is in one block of both."""
@@ -50,7 +50,7 @@ class DriftingDocument(Protocol):
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """What its source says of it."""
+        """The metadata from its source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class _Column(Protocol):
         """Add what a document has; its words are numbers."""
 
     def sums(self) -> tuple[FloatArray, tuple[Any, ...]]:
-        """What was added to each row, by name."""
+        """Return the sums of each row, and their names."""
 
 
 class _Values:
@@ -172,7 +172,7 @@ def _language(document: DriftingDocument) -> str:
 
 
 def _source(document: DriftingDocument) -> str:
-    """What the document says of its source, else the host of its address."""
+    """Return the source that the document's metadata name, else the host of its address."""
     given = document.metadata.get("source")
     return str(given) if given is not None else urlsplit(document.url or "").hostname or "unknown"
 
@@ -194,7 +194,7 @@ class _Pairs:
 
 
 class _Embedding:
-    """Where texts lie, by features of a kernel: the mean of these is the same where the distribution of places is.
+    """Kernel features of texts, added up: their mean is the same where the distribution of the texts is.
     The last sum is that of their squares.
 
     A text is the vector of its words' hashed counts, 1 + log(count) each, of length 1 (K. Weinberger et al., 2009,

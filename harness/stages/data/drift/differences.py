@@ -1,4 +1,4 @@
-"""What two versions of a corpus do otherwise, and what that means for their documents."""
+"""Differences between two versions of a corpus: of their recipes, and of their documents."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ChangedOption:
 
 @dataclass(frozen=True, slots=True)
 class RecipeDifference:
-    """How two recipes differ.
+    """The differences between two recipes.
 
     Attributes:
         is_same_source: whether both begin with the same documents.
@@ -43,7 +43,7 @@ class RecipeDifference:
 
 
 def compare_recipes(first: Recipe, second: Recipe) -> RecipeDifference:
-    """How the second recipe differs from the first."""
+    """Find the differences of the second recipe from the first."""
     ours, theirs = _numbered(first.steps), _numbered(second.steps)
     both = [name for name in ours if name in theirs]
     options = [
@@ -78,7 +78,7 @@ def _numbered(steps: Iterable[RecipeStep]) -> dict[tuple[str, int], RecipeStep]:
 
 
 class ToldDocument(Protocol):
-    """What became of a document, as a corpus tells it."""
+    """The outcome of a document, as a corpus tells it."""
 
     @property
     def id(self) -> str:
@@ -90,11 +90,11 @@ class ToldDocument(Protocol):
 
     @property
     def step(self) -> str | None:
-        """What removed it."""
+        """The step that removed it."""
 
     @property
     def reason(self) -> str | None:
-        """Why it was removed."""
+        """The reason of its removal."""
 
     @property
     def after(self) -> str | None:
@@ -159,7 +159,7 @@ def compare_documents(first: Iterable[ToldDocument], second: Iterable[ToldDocume
 
 @dataclass(frozen=True, slots=True)
 class _Fate:
-    """What became of a document: the digest of its text, or what removed it."""
+    """The digest of a document's text, or the step and reason that removed it."""
 
     text: bytes | None = None
     step: str | None = None
@@ -177,6 +177,6 @@ _ABSENT = _Fate()
 
 
 def count_by_reason(documents: Iterable[AloneDocument]) -> Mapping[tuple[str | None, str | None], int]:
-    """How many documents each step has removed for each reason, the most first."""
+    """Count the removed documents by step and reason, the most first."""
     counts = Counter((each.step, each.reason) for each in documents)
     return dict(sorted(counts.items(), key=lambda each: (-each[1], str(each[0]))))

@@ -21,10 +21,10 @@ _NAMED = ("language", "source")
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How far a version of a corpus is from another in a column.
+    """The drift of one version of a corpus from another in a column.
 
-    Documents fall into blocks by their ids, so that one that both versions have is in the same block of both, and what
-    the versions share is no evidence of anything. The figure is the jackknife's, each block left out in turn.
+    Documents fall into blocks by their ids, so that a document of both versions is in the same block of both: what they
+    share is no sign of drift. The figure is the jackknife's, each block left out in turn.
 
     Attributes:
         column: what was looked at.

@@ -1,4 +1,4 @@
-"""How far two versions are apart in a column, as an effect of which each block of documents has its part."""
+"""Effects: how far two versions are apart in a column, with a part from each block of documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a column's drift is measured by.
+    """The effect by which a column's drift is measured.
 
     Attributes:
         unit: its name.

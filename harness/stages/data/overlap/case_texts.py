@@ -21,7 +21,7 @@ Gram = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class OverlapRule:
-    """What counts as overlap.
+    """The rule for what counts as overlap.
 
     The sizes are those of Brown et al. (2020), Language Models are Few-Shot Learners, appendix C: 13 words in a row,
     "N = 13", and 8 for what is shorter ("a minimum value of 8"); grams that more than 10 documents have are left out,
@@ -49,7 +49,7 @@ RULE = OverlapRule()
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """Where a gram is to be found in cases.
+    """A case and its field in which a gram stands.
 
     Attributes:
         case: its number.
@@ -98,7 +98,7 @@ class CaseTexts:
         return tuple(self.vocabulary.numbers(text).tolist())
 
     def _grams(self, case: int, field: str, gram: Gram, rule: OverlapRule) -> Iterator[tuple[Gram, Occurrence]]:
-        """What of a text must be found: its grams; the whole of a short text; of one that is shorter, a question."""
+        """Yield the grams to search for: all of a text, a short text itself, a shorter question for its answer."""
         if len(gram) >= rule.words:
             for start in range(len(gram) - rule.words + 1):
                 yield gram[start : start + rule.words], Occurrence(case, field)

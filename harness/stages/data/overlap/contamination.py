@@ -1,4 +1,4 @@
-"""Which cases of evaluations a corpus holds, with the place: whoever trains on it has seen them."""
+"""Cases of evaluations that a corpus contains, with the place: whoever trains on it has seen them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SHOWN = 160
 
 @dataclass(frozen=True, slots=True)
 class FoundPlace:
-    """Where a document holds words of a case.
+    """A place where a document has words of a case.
 
     Attributes:
         field: of the case.
@@ -65,7 +65,7 @@ class FoundPlace:
 
 @dataclass(frozen=True, slots=True)
 class CaseOverlap:
-    """What a corpus holds of one case.
+    """The overlap of a corpus with one case.
 
     Attributes:
         file: that the case stands in.
@@ -82,7 +82,7 @@ class CaseOverlap:
 
     @property
     def is_contaminated(self) -> bool:
-        """Whether the corpus holds it."""
+        """Whether the corpus contains it."""
         return self.state == "contaminated"
 
     def __str__(self) -> str:
@@ -95,7 +95,7 @@ class CaseOverlap:
 
 @dataclass(frozen=True, slots=True)
 class Contamination(Mapping[str, CaseOverlap]):
-    """What a corpus holds of cases, by their ids.
+    """The overlap of a corpus with cases, by their ids.
 
     Attributes:
         rule: that it was looked for by.
@@ -221,7 +221,7 @@ class _Search:
                     self._answered[key] = hit
 
     def _candidates(self, words: IntArray) -> Iterator[tuple[int, int]]:
-        """Where a gram may be: its first word, and how many words it has."""
+        """Yield each place that may be a gram: its first word, and how many words it has."""
         hashes = np.zeros(len(words) + 1, dtype=np.uint64)
         numbers = words.astype(np.uint64)
         for size in range(1, min(len(words), max(self._sizes, default=0)) + 1):
@@ -231,7 +231,7 @@ class _Search:
                     yield start, size
 
     def _is_answered(self, question: Occurrence, words: IntArray, start: int) -> bool:
-        """Whether the answer of a case begins among the words after its question."""
+        """Tell whether the answer of a case begins among the words after its question."""
         for answer in self.texts.answers[question.case]:
             size = len(answer)
             after = words[start : start + self._rule.answer_within + size - 1].tolist()
@@ -259,7 +259,7 @@ class _Search:
         return {case: sorted(own, key=lambda each: (each.document, each.offset)) for case, own in found.items()}
 
     def n_boilerplate(self) -> Counter[int]:
-        """How many grams of each case more documents have than may count."""
+        """Count the boilerplate of each case: its grams that too many documents have."""
         return Counter(
             case
             for gram, hits in self._hits.items()

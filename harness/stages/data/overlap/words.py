@@ -16,7 +16,7 @@ _MOST_KEPT = 1_000_000
 
 
 def word_of(piece: str) -> str:
-    """What stands between two spaces as a word: lower case, letters and digits alone; "" where there are none.
+    """Return a piece of text as a word: its letters and digits in lower case; "" where there are none.
 
     A gram of Brown et al. (2020), appendix C, is made of such words: "a lower case, whitespace delimited word with no
     punctuation". Letters that Unicode calls compatible are one here.
@@ -41,12 +41,12 @@ def words_of(text: str) -> list[str]:
 
 
 def places_of(text: str) -> Iterator[tuple[int, int]]:
-    """Where each word of a text begins and ends, in characters."""
+    """Yield where each word of a text begins and ends, in characters."""
     return (each.span() for each in _PIECE.finditer(text) if word_of(each.group()))
 
 
 def _pieces(text: str) -> list[str]:
-    """What stands between spaces, a word that is divided at the end of a line as one: hyphens are no part of words."""
+    """Split a text at spaces; a word that is divided at the end of a line stays one: hyphens are no part of words."""
     if any(end in text for end in _LINE_ENDS):
         return _PIECE.findall(text)
     return text.split()
@@ -91,7 +91,7 @@ class WordNumbers:
 
 
 class _Memory(dict[str, int]):
-    """What pieces came to, as many of them as memory may take."""
+    """A cache of the numbers of pieces, up to as many as memory may take."""
 
     def __init__(self, number: Callable[[str], int]) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from harness.stages.data.sources.rows import opened
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _HEAD_BYTES = 4096
 _MEANT = dict.fromkeys(("iso-8859-1", "iso8859-1", "latin1", "latin-1", "ascii", "us-ascii"), "cp1252")
-"""What pages mean that declare Latin-1: Windows' letters, dashes and quotes among them (WHATWG's Encoding Standard)."""
+"""Encodings that mean Windows' cp1252 in pages, with its dashes and quotes (WHATWG's Encoding Standard)."""
 
 
 def read_page(path: Path, name: str) -> Iterator[SourceDocument]:

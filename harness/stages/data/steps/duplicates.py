@@ -1,4 +1,4 @@
-"""What the steps that seek duplicates share: which texts count as equal, and how all but the first are removed.
+"""Shared parts of the steps that seek duplicates: normalisations of texts, and the removal of all but the first.
 
 Of documents that are duplicates of each other the first stays, in the order of `place_of`. It depends on ids alone,
 so the same document stays whatever finds the duplicates, in whichever order and with however many workers.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datatrove.utils.text import TextNormConfig
 
 Place = tuple[int, int]
-"""Where a document is: the number of its file, and how many documents of that file are before it."""
+"""The place of a document: the number of its file, and of the documents before it in that file."""
 
 NORMALISATIONS: Mapping[str, str] = {
     "lowercase": "lowercase",
@@ -34,7 +34,7 @@ NORMALISATIONS: Mapping[str, str] = {
     "whitespace": "norm_whitespace",
     "diacritics": "norm_unicode_diacritics",
 }
-"""What two texts may differ by and still count as equal, with datatrove's name of it, in the order it is applied."""
+"""Differences that equal texts may have, with datatrove's name of each, in the order in which they are removed."""
 
 
 def check_normalisation(value: Any, name: str, *, where: str) -> list[str]:

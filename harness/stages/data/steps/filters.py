@@ -65,7 +65,7 @@ class FilterStep:
         return self.removal(document) or (None if document.text else EMPTY)
 
     def removal(self, document: Document) -> str | None:
-        """What the filter itself says of a document: why it goes, or None."""
+        """Return the filter's own reason to remove a document; None where it stays."""
         if self._filter is None:
             self._filter = _made(self._make, self._options)
         found = self._filter.filter(document)
@@ -73,7 +73,7 @@ class FilterStep:
         return None if stays else reason or UNNAMED
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a worker process is sent: how to make the filter, never its tables."""
+        """Return the state for a worker process: how to make the filter, never its tables."""
         return {**self.__dict__, "_filter": None}
 
 
@@ -244,7 +244,7 @@ FINEWEB = _declared(
 
 
 class AddressParts(NamedTuple):
-    """What datatrove's filter asks of an address, by its names, the first of which tldextract warns of."""
+    """The parts of an address that datatrove's filter reads; tldextract warns of the first name."""
 
     registered_domain: str
     fqdn: str

@@ -30,14 +30,14 @@ COUNTS = "pii"
 Spans = Iterator[tuple[int, int]]
 
 _LONGEST_ADDRESS = 320
-"""How far to each side of an @ an email address is looked for: RFC 5321 allows 64 + 1 + 255 characters. Over a long
+"""Characters to each side of an @ that may be part of an address: RFC 5321 allows 64 + 1 + 255. Over a long
 text without spaces, datatrove's pattern alone takes time with the square of its length."""
 
 _LOCAL_PART = f"{string.ascii_letters}{string.digits}!#$%&'*+/=?^_`{{|}}~-."
-"""What may stand before the @ in datatrove's pattern."""
+"""Characters that may stand before the @ in datatrove's pattern."""
 
 _DOMAIN = f"{string.ascii_letters}{string.digits}-.[]:"
-"""What may stand after it."""
+"""Characters that may stand after it."""
 
 _PHONE_LINE = re.compile(r"(?:\d[^\d\n]{0,4}){6}\d")
 """Seven digits as near each other as those of a phone are: lines without them need no closer look."""
@@ -53,7 +53,7 @@ _CARD = re.compile(
 _FEWEST_DIGITS = 13
 
 _NOWHERE = "ZZ"
-"""What phonenumbers calls a region that is unknown: numbers with + and the country's number alone are valid there."""
+"""The unknown region of phonenumbers, in which only numbers with + and the country's number are valid."""
 
 _IBAN = re.compile(r"(?<![\w-])[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?!\w)")
 """An account as it is transmitted, or in groups of four as it is printed (ISO 13616-1)."""
@@ -120,7 +120,7 @@ def _cards(text: str, _: Sequence[str]) -> Spans:
 
 
 def _valid(pattern: re.Pattern[str], text: str, is_valid: Callable[[str], bool]) -> Spans:
-    """Where the longest valid number stands in each find: a word or a number after one may look like a group of it."""
+    """Yield the span of the longest valid number in each find: a word or number after one may look like part of it."""
     for found in pattern.finditer(text):
         gaps = [found.start() + gap.start() for gap in re.finditer("[ -]", found[0])]
         ends = [found.end(), *reversed(gaps)]
@@ -130,7 +130,7 @@ def _valid(pattern: re.Pattern[str], text: str, is_valid: Callable[[str], bool])
 
 
 def _phones(text: str, regions: Sequence[str]) -> Spans:
-    """Where valid numbers stand, first those of the first region. Digits alone are none: order numbers look so, too."""
+    """Yield the spans of valid numbers, first the first region's. Digits alone are none: order numbers look so, too."""
     from phonenumbers import PhoneNumberMatcher
 
     for line in re.finditer(r"[^\n]+", text):

@@ -1,4 +1,4 @@
-"""What a step of a recipe is: its declaration, and the two shapes of what it makes.
+"""Steps of a recipe: their declaration, and their two shapes: over a document, or over a corpus.
 
 A document is datatrove's own (`datatrove.data.Document`): `text`, `id` and `metadata`, which holds its address as `url`
 and, while its text is a page of HTML, `is_html`.
@@ -54,9 +54,9 @@ class CorpusStep(Protocol):
 
 
 def place_of(document_id: str) -> str:
-    """Where a document stands in the one order of all, which depends on its id alone: places compare as texts.
+    """Return a document's place in the one order of all, from its id alone: places compare as texts.
 
-    It is no order that anybody chose, so that which of two duplicates comes first says nothing of where they came from.
+    Nobody chose this order, so which of two duplicates comes first says nothing of where they came from.
     """
     return hashlib.blake2b(document_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest() + document_id
 
@@ -116,7 +116,7 @@ class ShardedCorpus:
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """What a step over a whole corpus is given beside its documents.
+    """The settings, folders and functions that a step over a whole corpus is given.
 
     Attributes:
         settings: of the project, whose `root` relative paths start from; a step that asks a model finds it there.

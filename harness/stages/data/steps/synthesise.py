@@ -48,7 +48,7 @@ _AT_A_TIME = 1000
 
 @dataclass(frozen=True, slots=True)
 class SyntheticPrompt:
-    """What a teacher is asked."""
+    """A prompt for the teacher."""
 
     id: str
     text: str
@@ -223,7 +223,7 @@ def _load_teacher(name: str, settings: Settings) -> Version:
 
 
 def _identity(options: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
-    """What is asked, and of whom."""
+    """Return the digest of the prompts, and the teacher's fingerprint."""
     step = _make(options)
     path = settings.root / step.prompts
     read_prompts(path)

@@ -67,7 +67,7 @@ class TextStep:
         return text
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a worker process is sent."""
+        """Return the state for a worker process."""
         return {**self.__dict__, "_extractor": None}
 
 

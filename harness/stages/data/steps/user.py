@@ -41,7 +41,7 @@ class StepDocument:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """What a step returns to remove a document, and why.
+    """A step's result that removes a document.
 
     Attributes:
         reason: a word such as "too_old", by which removals are counted.
@@ -52,7 +52,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """What a step returns to keep a document with another text.
+    """A step's result that keeps a document with another text.
 
     Attributes:
         text: the text from here on.
@@ -112,7 +112,7 @@ class UserStep:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a worker process is sent: where the function is, and not the function."""
+        """Return the state for a worker process: where the function is, and not the function."""
         return {**self.__dict__, "_function": None}
 
 

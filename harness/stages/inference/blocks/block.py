@@ -37,7 +37,7 @@ class LoadBlock:
 
     @property
     def invalid_reasons(self) -> tuple[str, ...]:
-        """Why its figures can't be trusted; () where they can."""
+        """The reasons not to trust its figures; () where there are none."""
         return tuple(self.load["invalid_reasons"])
 
     def as_text(self) -> str:

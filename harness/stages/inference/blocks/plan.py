@@ -53,7 +53,7 @@ class BlockPlan:
         return replace(self.load, seed=self._draw("load", pair))
 
     def order_of(self, pair: int) -> tuple[Role, Role]:
-        """Which version is measured first in a pair.
+        """Return the two versions of a pair in the order in which they are measured.
 
         Chance decides it for the first of two pairs, and the second turns it round (ABBA or BAAB): what drifts evenly
         over the four blocks falls out, and nothing that knows the order can favour a version.

@@ -225,7 +225,7 @@ class HttpConnection(asyncio.Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where connections lead to.
+    """The host and port that connections lead to.
 
     Attributes:
         tls: whether they are encrypted.

@@ -91,7 +91,7 @@ def is_good(record: RequestRecord, objective: Mapping[str, float]) -> bool:
 
 
 def percentile_notes(found: Mapping[str, Any]) -> list[str]:
-    """Which percentiles are left out, and how many requests they need."""
+    """Note which percentiles are left out, and how many requests they need."""
     answered = found["completed"]
     missing = [each for each in PERCENTILES if 0 < answered < values_needed(each)]
     if not missing:

@@ -47,7 +47,7 @@ class RequestForm:
 
 
 def target_of(address: ServerAddress) -> Target:
-    """Where the server's connections lead."""
+    """Return the host and port of a server's address."""
     parts = urlsplit(address.base_url)
     is_encrypted = parts.scheme == "https"
     return Target(parts.hostname or "", parts.port or (443 if is_encrypted else 80), is_encrypted)

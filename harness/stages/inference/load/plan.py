@@ -16,7 +16,7 @@ OBJECTIVES = ("ttft", "ttft_scheduled", "itl", "tpot", "e2e")
 """The figures that an objective can be set for, in seconds; each is of one request."""
 
 DOUBTS = ("client", "schedule", "cache", "preemptions", "tokens", "machine", "steal")
-"""Why a run can't be trusted; a plan may accept them by these names."""
+"""The reasons not to trust a run; a plan may accept them by these names."""
 
 _MOST_REQUESTS = 1_000_000
 _MOST_PROMPT_TOKENS = 10_000_000

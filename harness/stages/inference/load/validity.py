@@ -64,7 +64,7 @@ def doubts(evidence: LoadEvidence, plan: LoadPlan) -> list[Doubt]:
 
 
 def failures(evidence: LoadEvidence) -> list[str]:
-    """Why a run says nothing at all: nothing was answered, or the server ended."""
+    """List the failures that make a run worthless: nothing was answered, or the server ended."""
     found = evidence.found
     kinds = ", ".join(f"{kind} {number}" for kind, number in found["errors"].items())
     if not evidence.is_reachable:
