@@ -134,7 +134,8 @@ def test_frames_of_a_run_come_to_its_figures_with_its_clusters(gate: Project, pr
     assert set(run.samples["case.topic"]) == {str(topic) for topic in range(9)}
     new, old = (run.samples[run.samples.role == role] for role in ("candidate", "baseline"))
     assert compare(new, old, margin=0.1).difference == entry.difference
-    assert compare(*(each.drop(columns="cluster") for each in (new, old)), margin=0.1).difference != entry.difference
+    apart = (each.drop(columns="cluster") for each in (new, old))
+    assert compare(*apart, margin=0.1).difference != entry.difference
     assert run.cases.cluster.tolist() == [case.cluster for case in entry.cases]
 
 
