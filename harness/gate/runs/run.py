@@ -341,6 +341,11 @@ class Run:
         return self._blocks.phase or self.settings.lineages.phase
 
     @property
+    def late_errors(self) -> tuple[str, ...]:
+        """The errors of cases that came after their evaluation was decided, a sentence for each evaluation."""
+        return tuple(filter(None, (collector.late_errors for collector in self._collectors.values())))
+
+    @property
     def n_finished(self) -> int:
         """Evaluations that are sampled to their end."""
         return sum(task.done() for task in self._tasks.values())
