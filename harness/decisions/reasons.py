@@ -267,7 +267,11 @@ def counted_as(observed: Observations) -> str:
         return "" if observed.is_about_suite else told
     some, all_of_them = _ALIKE[known_by]
     common = f"some {some}" if len(sizes) > 1 else f"all of them {all_of_them}"
-    way_out = ": ask through model.converse, whose draws are each case's own" if known_by == "answers" else ""
+    way_out = (
+        ": ask through model.converse and without a seed, so that draws are each case's own"
+        if known_by == "answers"
+        else ""
+    )
     return f"; {sum(sizes):,} cases count as {len(sizes):,}, for {common}{way_out}"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+import math
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,10 @@ import numpy as np
 
 from harness.errors import UsageError, choices, some
 from harness.reporting.shared.figures import plural
-from harness.statistics.arrays import FloatArray
+from harness.statistics.arrays import FloatArray, as_floats
 
-_CASE, _SCORE, _CLUSTER = ("case", "case_id"), ("score",), ("cluster",)
-_ONE_OF = ("evaluation_id", "metric", "role")
+_CASE, _SCORE, _CLUSTER, _OUTCOME = ("case", "case_id"), ("score",), ("cluster",), ("outcome",)
+_ONE_OF = ("run_id", "evaluation_id", "metric", "role")
 """Columns of the samples of a run, which a table to be weighed holds one value of."""
 
 
@@ -51,6 +52,12 @@ def paired_scores(new: Any, old: Any) -> PairedScores:
         ours = _Table("new", new)
         theirs = None if old is None else _Table("old", old)
         return _paired_tables(ours, theirs)
+    for name, given in (("new", new), ("old", old)):
+        if hasattr(given, "reindex") and not given.index.is_unique:
+            raise UsageError(
+                f"compare: the index of {name} names a case twice. Give samples as a data frame with the columns "
+                "`case` and `score`, or .to_numpy() where each row is a case of its own."
+            )
     candidate = _array("new", new)
     baseline = None if old is None else _array("old", _in_order(new, old))
     if baseline is not None and len(baseline) != len(candidate):
@@ -71,7 +78,7 @@ def _in_order(new: Any, old: Any) -> Any:
         return old
     if new.index.equals(old.index):
         return old
-    if new.index.is_unique and old.index.is_unique and not len(new.index.symmetric_difference(old.index)):
+    if not len(new.index.symmetric_difference(old.index)):
         return old.reindex(new.index)
     raise UsageError(
         f"compare: new has the index {some(map(repr, new.index))} and old {some(map(repr, old.index))}. Series are "
@@ -81,8 +88,8 @@ def _in_order(new: Any, old: Any) -> Any:
 
 def _array(name: str, given: Any) -> FloatArray:
     try:
-        found = np.asarray(given, dtype=float)
-    except (TypeError, ValueError):
+        found = as_floats(given, name)
+    except ValueError:
         raise UsageError(
             f"compare: {name} is {type(given).__name__}, and not an array of numbers (n_cases or n_cases × n_samples; "
             "NaN where a sample is missing), a data frame with the columns `case` and `score`, or a stored run's name."
@@ -111,15 +118,27 @@ class _Table:
                     f"({some(values)}); choose the rows of one."
                 )
         cases = self._column(frame, columns, _CASE)
+        if any(map(_is_missing, cases)):
+            raise UsageError(f"compare: {name} has rows that name no case in the column of cases; fill or drop them.")
         scores = _array(name, self._column(frame, columns, _SCORE))[:, 0]
+        outcomes = [str(each) for each in self._column(frame, columns, _OUTCOME)] if _OUTCOME[0] in columns else []
+        if n_errors := outcomes.count("error"):
+            raise UsageError(
+                f"compare: {name} has {plural(n_errors, 'row')} of an error, which has no score: a gate decides "
+                'nothing then. Run it again, or leave them out: samples[samples.outcome != "error"].'
+            )
+        skipped = {str(case) for case, outcome in zip(cases, outcomes, strict=False) if outcome == "skipped"}
         self.scores: dict[str, list[float]] = {}
         for case, score in zip(map(str, cases), scores.tolist(), strict=True):
-            self.scores.setdefault(case, []).append(score)
+            self.scores.setdefault(case, []).append(math.nan if case in skipped else score)
+        rows = self._column(frame, columns, _CLUSTER) if _CLUSTER[0] in columns else []
         self.clusters: dict[str, str] = {}
-        if _CLUSTER[0] in columns:
-            of = dict(zip(map(str, cases), self._column(frame, columns, _CLUSTER), strict=True))
-            if not all(map(_is_missing, of.values())):
-                self.clusters = {case: f"case {case}" if _is_missing(own) else str(own) for case, own in of.items()}
+        for case, cluster in zip(map(str, cases), [] if all(map(_is_missing, rows)) else rows, strict=False):
+            own = f"case {case}" if _is_missing(cluster) else str(cluster)
+            if self.clusters.setdefault(case, own) != own:
+                raise UsageError(
+                    f"compare: {name} has the case {case!r} in two clusters, {self.clusters[case]!r} and {own!r}."
+                )
 
     def _column(self, frame: Any, columns: list[str], known: tuple[str, ...]) -> list[Hashable]:
         found = next((column for column in known if column in columns), None)
@@ -128,7 +147,7 @@ class _Table:
                 f"compare: {self._name} is a data frame; it takes a row for each sample, with the columns `case` and "
                 f"`score`. {choices('column', known[0], columns)}"
             )
-        return list(frame[found])
+        return [None if _is_missing(each) else each for each in frame[found]]
 
     def array(self, cases: Iterable[str]) -> FloatArray:
         """The scores of these cases, a row for each."""
@@ -139,9 +158,9 @@ class _Table:
         return found
 
 
-def _is_missing(cluster: Any) -> bool:
-    """Tell whether a case stands alone: it has None, or NaN where a column of numbers has a gap."""
-    return cluster is None or cluster != cluster
+def _is_missing(value: Any) -> bool:
+    """Tell whether there is nothing: None, NaN where a column of numbers has a gap, or what pandas has for it."""
+    return value is None or type(value).__name__ == "NAType" or bool(value != value)
 
 
 def _paired_tables(ours: _Table, theirs: _Table | None) -> PairedScores:
@@ -151,9 +170,25 @@ def _paired_tables(ours: _Table, theirs: _Table | None) -> PairedScores:
         raise UsageError("compare: new and old have no case in common; cases are paired by their column `case`.")
     left = [f"{plural(n, 'case')} that {side} alone has" for side, n in zip(("new", "old"), alone, strict=True) if n]
     notes = (f"left out {' and '.join(left)}",) if left else ()
-    clusters = tuple(ours.clusters[case] for case in both) if ours.clusters else None
+    clusters = _clusters(both, [each for each in (ours, theirs) if each is not None])
     baseline = None if theirs is None else theirs.array(both)
     return _scored(tuple(both), ours.array(both), baseline, clusters, notes)
+
+
+def _clusters(cases: Sequence[str], tables: Sequence[_Table]) -> tuple[str, ...] | None:
+    """The clusters of cases, None where nothing says: cases that are in one on either side are in one."""
+    known = [table.clusters for table in tables if table.clusters]
+    joined: dict[str, str] = {}
+
+    def root(label: str) -> str:
+        while label in joined:
+            label = joined[label]
+        return label
+
+    for case in cases if known else ():
+        one, *others = (root(clusters[case]) for clusters in known)
+        joined |= {other: one for other in others if other != one}
+    return tuple(root(known[0][case]) for case in cases) if known else None
 
 
 def _scored(

@@ -42,7 +42,8 @@ class Toolbox:
         """The message that answers a call: what the function gave, or what is wrong with the call.
 
         Raises:
-            Exception: whatever the function raises, but `ToolError`, whose message is the answer.
+            RuntimeError: the function failed an assertion.
+            Exception: whatever else it raises, but `ToolError`, whose message is the answer.
         """
         try:
             text = _written(await self._result(call.get("function") or {}))
@@ -56,8 +57,12 @@ class Toolbox:
         if function is None:
             known = ", ".join(self._functions)
             raise ToolError(f"there is no tool {name!r}. Tools: {known}.{nearest(name, [*self._functions])}")
-        result = function(**_arguments(function, called.get("arguments")))
-        return await result if inspect.isawaitable(result) else result
+        arguments = _arguments(function, called.get("arguments"))
+        try:
+            result = function(**arguments)
+            return await result if inspect.isawaitable(result) else result
+        except AssertionError as error:  # which of the body itself would be a 0 for the model
+            raise RuntimeError(f"the tool {name} raised AssertionError: {error}") from error
 
 
 def _name_of(function: Any) -> str:

@@ -26,7 +26,7 @@ class Trace:
         error: the first error of an engine, a judge or the store, which counts even if the body catches it.
         is_drawn: whether any version was asked something that leaves the answer to chance.
         shared: keys of what the version under test was asked whose answers another case may share: its first question
-            that leaves the answer to chance, and the first one of each conversation.
+            that leaves the answer to chance, and the first one of each conversation; with a `seed`, every one.
         case_number: gives a number of what the body's case holds; 0 where nothing is known of it.
         first_drawn: the first question of the version under test that leaves the answer to chance.
         made: what was asked for, by the name of the method, with what is to be awaited for it.
@@ -117,6 +117,11 @@ class Trace:
         if self.first_drawn is None:
             self.first_drawn = text + b"|%d" % apart if apart else text
         return apart
+
+    def share(self, text: bytes) -> int:
+        """Note a question with a `seed`, and give the number of no other draw: all who ask it get this answer."""
+        self.shared[_number(text)] = KeyedQuestion(text).key(0)
+        return 0
 
     def add(self, key: bytes, sample: Sample) -> None:
         """Note a sample of the version under test."""

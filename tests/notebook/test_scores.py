@@ -32,12 +32,12 @@ def test_series_are_paired_by_their_index() -> None:
     found = paired_scores(new, pandas.Series([0.1, 0.2, 0.3], index=["c", "b", "a"]))
     assert found.baseline is not None
     assert (found.candidate.tolist(), found.baseline.tolist()) == ([[1], [0], [0.5]], [[0.3], [0.2], [0.1]])
-    twice = pandas.Series([1, 0], index=["a", "a"])
-    by_row = [paired_scores(*sides).baseline for sides in ((twice, twice), (new, [1, 0, 0.5]))]
-    assert [None if each is None else each[:, 0].tolist() for each in by_row] == [[1, 0], [1, 0, 0.5]]
+    by_row = paired_scores(new, [1, 0, 0.5]).baseline
+    assert by_row is not None
+    assert by_row[:, 0].tolist() == [1, 0, 0.5]
 
 
-@pytest.mark.parametrize("index", [["a", "b"], ["a", "b", "d"], ["a", "b", "b"], [0, 1, 2]])
+@pytest.mark.parametrize("index", [["a", "b"], ["a", "b", "d"], [0, 1, 2]])
 def test_series_of_other_cases_are_refused(index: list[Any]) -> None:
     new, old = (pandas.Series(1.0, index=each) for each in (["a", "b", "c"], index))
     with pytest.raises(UsageError, match=r"compare: new has the index 'a', 'b', 'c' and old .* \.to_numpy\(\) of both"):
@@ -60,6 +60,29 @@ def test_a_case_without_a_score_is_left_out_on_both_sides() -> None:
     found = paired_scores([[1, NAN], [NAN, NAN], [0, 1]], [1, 1, 1])
     assert found.case_ids == ("case 0", "case 2")
     assert found.notes == ("left out 1 case without a score",)
+
+
+def test_what_is_masked_or_missing_in_any_way_is_no_score() -> None:
+    masked = np.ma.array([[1, 0], [1, 1]], mask=[[False, True], [True, True]])
+    for new in (
+        paired_scores(masked, [1, 1]),
+        paired_scores(frame(case=["case 0", "c"], score=pandas.array([1, None], "Int64")), None),
+    ):
+        assert (new.case_ids, np.nanmin(new.candidate)) == (("case 0",), 1)
+
+
+def test_clusters_of_either_side_count_and_are_joined_where_they_overlap() -> None:
+    cases = ["a", "b", "c", "d"]
+    new, old = (frame(case=cases, score=1.0, cluster=each) for each in (["x", "x", "y", "z"], ["p", "q", "q", "r"]))
+    alone = old.drop(columns="cluster")
+    assert paired_scores(alone, old).clusters == paired_scores(old, alone).clusters == ("p", "q", "q", "r")
+    one, other, third, fourth = paired_scores(new, old).clusters or ()
+    assert one == other == third != fourth
+
+
+def test_a_case_that_was_skipped_once_is_left_out_as_a_gate_does() -> None:
+    new = frame(case=["a", "a", "b"], score=[1, None, 1], outcome=["scored", "skipped", "scored"])
+    assert paired_scores(new, frame(case=["a", "b"], score=[1, 1])).case_ids == ("b",)
 
 
 class Columns:
@@ -89,6 +112,17 @@ def test_data_frames_of_any_library_will_do() -> None:
         (frame(case=["a"], score=["x"]), None, "new is list, and not an array of numbers"),
         (frame(case=["a"], score=[1]), frame(case=["b"], score=[1]), "no case in common"),
         ([NAN], [1], "no case has a score on both sides"),
+        (np.array(["1"]), None, "new is ndarray, and not an array of numbers"),
+        (pandas.Series([1, 1], index=["a", "a"]), None, "the index of new names a case twice"),
+        ([1], pandas.Series([1, 1], index=["a", "a"]), "the index of old names a case twice"),
+        (frame(case=["a", None], score=[1, 1]), None, "new has rows that name no case"),
+        (frame(case=["a", "a"], score=[1, 1], run_id=["r", "s"]), None, r"new has 2 runs .*\(r, s\)"),
+        (frame(case=["a", "b"], score=[1, None], outcome=["scored", "error"]), None, "new has 1 row of an error"),
+        (
+            frame(case=["a", "a"], score=[1, 1], cluster=["x", "y"]),
+            None,
+            "new has the case 'a' in two clusters, 'x' and 'y'",
+        ),
         (
             frame(case=["a", "a"], score=[1, 1], role=["candidate", "baseline"]),
             None,

@@ -187,6 +187,14 @@ def test_where_nothing_is_left_to_chance_a_greeting_is_drawn_once(stage: Stage, 
     assert stage.drawn == 1
 
 
+def test_with_a_seed_whoever_asks_the_same_shares_the_answer_whatever_came_before(stage: Stage) -> None:
+    shared = []
+    for prompt in ("Hi", "And?"):
+        stage.run(lambda model, prompt=prompt: [model.ask(each, seed=7) for each in (prompt, "Which?")])
+        shared.append(set(stage.trace.shared.values()))
+    assert [len(each) for each in (*shared, shared[0] & shared[1])] == [2, 2, 1]
+
+
 def test_a_simulated_user_talks_until_its_goal_is_met(stage: Stage) -> None:
     talk = stage.run(lambda model: model.converse(user()), ON, ON, DONE)
     assert [turn["content"] for turn in talk.messages] == ["And?", "So."] * 2

@@ -89,6 +89,14 @@ def test_what_a_tool_raises_is_an_error_of_the_body() -> None:
         reply(Toolbox([wait]), "wait", '{"city": "Bonn"}')
 
 
+def test_an_assertion_of_a_tool_is_none_of_the_body() -> None:
+    def pay(amount: int) -> None:
+        assert amount > 0, "nothing to pay"
+
+    with pytest.raises(RuntimeError, match="the tool pay raised AssertionError: nothing to pay"):
+        reply(Toolbox([pay]), "pay", '{"amount": 0}')
+
+
 def unknown(what: object | asyncio.Lock) -> None: ...
 
 

@@ -12,7 +12,7 @@ from harness.config.asking import WhenAsked
 from harness.config.corpora import CorpusSettings
 from harness.config.repository.git import Asking, Repository
 from harness.config.repository.history import is_same_version
-from harness.config.repository.worktrees import check_out
+from harness.config.repository.worktrees import check_out, leading_back
 from harness.config.roles import candidate_name
 from harness.config.settings import Settings, parse_toml, settings_of
 from harness.config.versions import Checkout, VersionSettings
@@ -59,7 +59,8 @@ def _home_of(settings: Settings, dirt: Callable[[Repository, str], list[str]], n
         raise SettingsError(f"{name}: the folder {place} of the settings was not there at commit {commit[:_DIGITS]}.")
     home, how = _settings_at(settings, root, own, commit)
     told = [f"{name} is {own} as it was at {commit[:_DIGITS]} ({repository.described(commit)}){how}"]
-    checkout = Checkout(commit, own, root, tree, repository.root, (*told, *dirt(repository, name)))
+    told += [*dirt(repository, name), *_today(repository, name)]
+    checkout = Checkout(commit, own, root, tree, repository.root, tuple(told))
     now = settings.version(own)
     version = replace(
         home.version(own), name=name, checkout=checkout, price=now.price, price_per_hour=now.price_per_hour
@@ -118,6 +119,15 @@ def _dirt(repository: Repository, name: str) -> list[str]:
         f"{some(changed)} {'is' if len(changed) == 1 else 'are'} not as committed: the candidate is the working tree "
         f"as it lies there, {name} has the commit's files alone"
     ]
+
+
+def _today(repository: Repository, name: str) -> list[str]:
+    """Tell of links that lead from the commit to the project as it lies there."""
+    found = leading_back(repository)
+    if not found:
+        return []
+    lead = "leads" if len(found) == 1 else "lead"
+    return [f"{some(found)} {lead} to the project as it lies there: what {name} takes from there is of today"]
 
 
 def revision_note(version: VersionSettings, folder: Path) -> str:

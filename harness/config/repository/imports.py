@@ -95,7 +95,7 @@ def module_files(name: str, file: Path, paths: Sequence[str] | None = None) -> s
     folders: list[str] | None = None
     for end in range(1, name.count(".") + 2):
         part = ".".join(name.split(".")[:end])
-        spec = _spec(part, folders, file) if paths is None else PathFinder.find_spec(part, folders or list(paths))
+        spec = _spec(part, folders, file) if paths is None else _found(part, folders or list(paths))
         if spec is None:
             return None
         if spec.origin is not None and spec.has_location:
@@ -107,12 +107,17 @@ def module_files(name: str, file: Path, paths: Sequence[str] | None = None) -> s
     return found
 
 
+def _found(name: str, folders: list[str]) -> importlib.machinery.ModuleSpec | None:
+    """Find a module in folders; by its last name, for of packages without `__init__` the whole one is not imported."""
+    return PathFinder.find_spec(name.rpartition(".")[2], folders)
+
+
 def _spec(name: str, folders: list[str] | None, file: Path) -> importlib.machinery.ModuleSpec | None:
     loaded = sys.modules.get(name)
     if loaded is not None and getattr(loaded, "__spec__", None) is not None:
         return loaded.__spec__
     if folders is not None:
-        return PathFinder.find_spec(name, folders)
+        return _found(name, folders)
     if "." in name:
         return None
     beside = PathFinder.find_spec(name, [str(file.parent)])

@@ -16,6 +16,7 @@ _METHODS = ("read_text", "read_bytes", "open", *LISTING)
 _FUNCTIONS = ("open", "io.open", "os.listdir", "os.scandir", "os.walk", "glob.glob", "glob.iglob", "runpy.run_path")
 _READERS = (
     *("read_csv", "read_excel", "read_feather", "read_fwf", "read_hdf", "read_html", "read_ipc", "read_json"),
+    *("read_jsonl", "omegaconf.OmegaConf.load"),
     *("read_ndjson", "read_orc", "read_parquet", "read_pickle", "read_table", "read_xml", "scan_csv", "scan_ipc"),
     *("scan_ndjson", "scan_parquet", "ParquetFile", "ParquetDataset", "load_dataset", "load_from_disk", "loadtxt"),
     *("genfromtxt", "fromfile", "memmap", "imread", "load_workbook", "PdfReader", "ZipFile", "FileSystemLoader"),
@@ -24,6 +25,8 @@ _READERS = (
     *("read_index", "LoadLibrary", "SourceFileLoader"),
 )
 """Of libraries: each reads a file, or a folder, that one of its arguments names."""
+_LOADER = re.compile(r"(?!Data)\w+Loader|\w+DirectoryReader")
+"""Classes of LangChain, LlamaIndex and the like that do."""
 _NAMING = (
     "data_dir",
     "data_files",
@@ -31,6 +34,8 @@ _NAMING = (
     "file",
     "filename",
     "filepath",
+    "filepath_or_buffer",
+    "fname",
     "io",
     "location",
     "path",
@@ -42,9 +47,10 @@ _STREAMS = ("BytesIO", "StringIO")
 _UNTOLD = re.compile(
     r"exec|eval|os\.(system|popen|startfile|exec\w+|(posix_)?spawn\w*)|pty\.spawn|runpy\.run_module|pkgutil\.get_data"
     r"|importlib\.resources\.\w+|(.*\.)?(create_subprocess_\w+|subprocess_(exec|shell)|run_process|open_process)"
+    r"|importlib\.metadata\.entry_points|(.*\.)?(PackageLoader|Flask|Quart)"
 )
 """Runs other code or starts a program, or reads what lies in a package."""
-_UNTOLD_MODULES = ("subprocess", "pexpect")
+_UNTOLD_MODULES = ("subprocess", "pexpect", "pkg_resources", "importlib_resources", "stevedore", "hydra")
 _IMPORTING = (
     *("__import__", "importlib.import_module", "import_module", "pytest.importorskip", "importorskip"),
     *("pydoc.locate", "pkgutil.resolve_name", "import_string", "load_module"),
@@ -109,7 +115,7 @@ def named_in(nodes: Iterable[ast.AST], tree: ast.Module, file: Path, values: Map
 def _look_at_function(found: NamedFiles, paths: PathExpressions, node: ast.Name | ast.Attribute) -> None:
     """Look at a function that is handed on, to be called elsewhere."""
     name = paths.name_of(node)
-    if name in _FUNCTIONS or _UNTOLD.fullmatch(name):
+    if name in (*_FUNCTIONS, *_IMPORTING) or _UNTOLD.fullmatch(name):
         _not_told(found, node, name)
     elif isinstance(node, ast.Attribute) and node.attr in ("read_text", "read_bytes"):
         place = paths.of(node.value)
@@ -140,6 +146,8 @@ def _look_at_call(found: NamedFiles, paths: PathExpressions, call: ast.Call) -> 
         else:
             found.modules.add(module)
         return
+    if _last(call, name) == "find_spec" and _imported(call) is None:
+        _not_told(found, call, name or _last(call, name))
     if name in _SEARCHED:
         found.searched.append(paths.whole(call.args[-1]) if call.args else None)
         return
@@ -200,7 +208,7 @@ def _opened(call: ast.Call, name: str, paths: PathExpressions) -> list[ast.expr]
         return [call] if call.args else []
     if name.endswith((".rate", ".prefer")):
         return [keyword.value for keyword in call.keywords if keyword.arg == "rubric"]
-    if name in _READERS or name.rpartition(".")[2] in _READERS:
+    if name in _READERS or _last(call, name) in _READERS or _LOADER.fullmatch(_last(call, name)):
         return [each for each in _naming(call) if not isinstance(each, ast.Constant) and not _is_stream(each)]
     return []
 

@@ -17,6 +17,9 @@ from harness.errors import SettingsError
 _CACHE = "__pycache__"
 _SKIPPED = ("node_modules", "reports")
 _NO_PATH = re.compile(r"[./\\]*")
+_SCHEME = re.compile(r"[a-z][a-z0-9+]*:(///?)?")
+_UNKNOWN = re.compile(r"[*?\[{%$]")
+_MODULE = re.compile(r"([A-Za-z_]\w*(\.[A-Za-z_]\w*)*)(:[\w.]+)?")
 
 
 @dataclass(slots=True)
@@ -100,6 +103,7 @@ def reached_code(module: str, folder: Path, paths: Sequence[str]) -> ReachedCode
             continue
         beside = [str(file.parent)] if file in programs else []
         named, imported = named_in([tree], tree, file, {}), imported_by(tree, file, [*paths, *beside])
+        imported.files |= _named_modules(named, file, [*paths, *beside])
         for name in named.modules:
             files = module_files(name, file, [*paths, *beside])
             imported.files.update(files or ())
@@ -115,6 +119,12 @@ def reached_code(module: str, folder: Path, paths: Sequence[str]) -> ReachedCode
         found.files |= others - programs
         waiting += [*imported.files, *sorted(programs)]
     return found
+
+
+def imported_packages(file: Path) -> set[str]:
+    """The first names of the modules that a file imports, but for those of the standard library and of its package."""
+    tree = parsed(file) if file.suffix == ".py" else None
+    return set() if tree is None else _packages(imported_by(tree, file, []).missing)
 
 
 def _packages(modules: set[str]) -> set[str]:
@@ -145,7 +155,7 @@ def _holds(place: Path, folder: Path) -> bool:
 def _named(named: NamedFiles, folders: Sequence[Path], root: Path) -> set[Path]:
     """The files of a project that code names, and those in folders that it names."""
     found: set[Path] = set()
-    texts = [Path(text) for text in named.texts if not _NO_PATH.fullmatch(text) and not text.startswith("~")]
+    texts = {Path(path): None for text in named.texts if not text.startswith("~") for path in _paths_in(text)}
     for path in (*texts, *named.paths):
         for folder in dict.fromkeys(folders):
             try:
@@ -157,4 +167,26 @@ def _named(named: NamedFiles, folders: Sequence[Path], root: Path) -> set[Path]:
             except (OSError, ValueError, RuntimeError):  # a name that no system takes
                 continue
             found.update([place] if place.is_file() else files_below(place))
+    return found
+
+
+def _paths_in(text: str) -> Iterator[str]:
+    """Yield the paths that a text may be: itself, what follows another folder or a scheme (`/words.txt`,
+    `sqlite:///a.db`), and of a pattern (`prompts/{}.txt`) the folder before what is not known.
+    """
+    rest = _SCHEME.sub("", text, count=1).lstrip("/")
+    unknown = _UNKNOWN.search(rest)
+    known = rest if unknown is None else rest[: unknown.start()].rpartition("/")[0]
+    yield from (each for each in dict.fromkeys((text, known)) if not _NO_PATH.fullmatch(each))
+
+
+def _named_modules(named: NamedFiles, file: Path, paths: Sequence[str]) -> set[Path]:
+    """The files of modules of the project that texts name, as `shop.handlers.Mail` or `shop.bot:answer` do."""
+    found: set[Path] = set()
+    for text in named.texts:
+        told = _MODULE.fullmatch(text) if "." in text or ":" in text else None
+        name = "" if told is None else told[1]
+        while name and (files := module_files(name, file, paths)) is None:
+            name = name.rpartition(".")[0]
+        found |= files or set() if name else set()
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -41,7 +42,6 @@ def check_out(repository: Repository, commit: str, name: str) -> Path:
                 _beside(tree, _USED).unlink(missing_ok=True)
                 _make(repository, tree, commit, name)
             _link_ignored(repository, tree)
-            _beside(tree, _USED).touch()
         _remove_stale(folder.parent, tree)
     except OSError as error:
         raise SettingsError(
@@ -103,10 +103,33 @@ def _add_submodules(repository: Repository, tree: Path, commit: str, name: str) 
 
 
 def _link_ignored(repository: Repository, tree: Path) -> None:
-    for name in repository.ignored():
+    used = _beside(tree, _USED)
+    before = set(os.fsdecode(used.read_bytes()).split("\0")) if used.is_file() else set()
+    ignored = repository.ignored()
+    for name in before - ignored:  # what is ignored no more is code
+        place = tree / name
+        if name and place.is_symlink() and place.readlink() == repository.root / name:
+            place.unlink()
+    used.write_bytes(os.fsencode("\0".join(sorted(ignored))))
+    for name in ignored:
         place, own = tree / name, repository.root / name
         if place.parent.is_dir() and not place.is_symlink() and not place.exists():
             place.symlink_to(own)
+
+
+def leading_back(repository: Repository) -> list[str]:
+    """Packages of `node_modules` that are links to the project as it lies there, as those of workspaces are: what an
+    application at a commit takes from them is of today.
+    """
+    found = []
+    for name in repository.ignored():
+        folder = repository.root / name
+        entries = [*folder.glob("*"), *folder.glob("@*/*")] if folder.name == "node_modules" else []
+        for entry in (each for each in entries if each.is_symlink()):
+            place = entry.resolve()
+            is_own = place.is_relative_to(repository.root) and folder.name not in place.parts
+            found += [entry.relative_to(repository.root).as_posix()] if is_own else []
+    return sorted(found)
 
 
 def _remove_stale(folder: Path, kept: Path) -> None:

@@ -40,7 +40,7 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         selection=opened.selection,
         best_of=run.settings.best_of,
         skipped=run.all_skipped,
-        notes=(*run.settings.notes, *run.late_errors),
+        notes=(*run.settings.notes, *filter(None, (each.late_errors for each in run.collectors.values()))),
         from_store=_from_store(run),
     )
 

@@ -191,3 +191,11 @@ def cause(error: BaseException) -> str:
     """Return an exception's type and the line that raised it, which others of its kind share."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{type(error).__name__} at {frames[-1].filename}:{frames[-1].lineno}" if frames else type(error).__name__
+
+
+def told_of_opened(call: str, path: str) -> str:
+    """Why an application at a commit gives no answer that comes from a file of the project as it lies there."""
+    return (
+        f"{call} reads {path}, which is of the project as it lies there and not of its commit. Let it start from the "
+        "working folder, or from the module's own: Path(__file__).parent."
+    )

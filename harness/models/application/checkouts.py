@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.config.environment import python_path
+from harness.config.repository.git import Repository
 from harness.config.repository.imports import is_installed
 from harness.errors import SettingsError
 from harness.models.application.engine import import_paths
@@ -28,6 +30,28 @@ def environment_of(settings: VersionSettings, folder: Path) -> dict[str, str]:
     own = [place for entry in sys.path if _is_of_project(place := Path(entry).resolve(), checkout)]
     moved = [checkout.tree / place.relative_to(checkout.project) for place in own]
     return {"PYTHONPATH": python_path([*import_paths(folder), *(str(place) for place in moved if place.is_dir())])}
+
+
+def watched_of(settings: VersionSettings) -> dict[str, Any]:
+    """What a worker is told so that it notes which files of the project as it lies there it reads: where the project
+    lies, and what it shares with the commit, such as what git ignores. Nothing for a version of no commit.
+    """
+    checkout = settings.checkout
+    if checkout is None:
+        return {}
+    shared = [".git", *Repository(checkout.project).ignored()]
+    places = [checkout.tree, *(checkout.project / name for name in shared)]
+    return {"project": str(checkout.project), "shared": list(map(str, places))}
+
+
+def in_checkout(settings: VersionSettings, path: Path) -> Path:
+    """A path of the settings; one that leads into the project as it lies there, from outside, in the commit's files."""
+    checkout = settings.checkout
+    if checkout is None or not path.is_absolute() or path.is_relative_to(checkout.tree):
+        return path
+    place = Path(os.path.normpath(path))
+    moved = checkout.tree / place.relative_to(checkout.project) if place.is_relative_to(checkout.project) else path
+    return moved if moved.exists() else path
 
 
 def check_modules(settings: VersionSettings, files: Iterable[str]) -> None:

@@ -151,7 +151,12 @@ class ApplicationEngine:
 
 
 def python_engine(
-    name: str, options: Mapping[str, Any], folder: Path, python: str, environment: Mapping[str, str] = UNCHANGED
+    name: str,
+    options: Mapping[str, Any],
+    folder: Path,
+    python: str,
+    environment: Mapping[str, str] = UNCHANGED,
+    watched: Mapping[str, Any] = UNCHANGED,
 ) -> ApplicationEngine:
     """The engine for a function of Python.
 
@@ -160,13 +165,14 @@ def python_engine(
         folder: from which it is imported, and in which it works.
         python: the interpreter.
         environment: variables that it has otherwise than this process.
+        watched: what it is told to note which files it reads, for one at a commit.
     """
     call, limit_s = str(options["call"]), float(options.get("timeout_s", TIMEOUT_S))
 
     async def start(process: ChildProcess) -> Manners:
         try:
             async with asyncio.timeout(limit_s):
-                ready = await process.start({"call": call, "paths": import_paths(folder)}, environment)
+                ready = await process.start({"call": call, "paths": import_paths(folder), **watched}, environment)
         except TimeoutError:
             error = EngineError(f"{name} could not start: {call} was not imported within {limit_s:g} s (timeout_s).")
             process.kill(error)

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.config.repository.imports import is_installed
-from harness.config.repository.reach import all_files, files_below, project_root, reached_code
+from harness.config.repository.reach import all_files, files_below, imported_packages, project_root, reached_code
 from harness.errors import SettingsError
+from harness.models.application.checkouts import in_checkout
 from harness.models.application.engine import import_paths
 from harness.models.application.look import find_packages
 from harness.models.files.content_hash import file_hash, text_hash
 
 if TYPE_CHECKING:
     from harness.config import VersionSettings
+
+_Package = tuple[str | None, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,16 @@ def files_of(settings: VersionSettings, folder: Path, python: str = sys.executab
         SettingsError: a file of `files` is not there, or the interpreter can't be run.
     """
     options = settings.engine_options
-    listed = None if "files" not in options else _listed(options["files"], folder, settings.name)
+    listed = None if "files" not in options else _listed(options["files"], folder, settings)
     if "call" not in options:
         return ApplicationFiles(tuple(listed or all_files(folder)), are_all=listed is None)
     module = options["call"].partition(":")[0]
     reached = reached_code(module, folder, import_paths(folder))
     first = module.partition(".")[0]
-    found = find_packages(settings, folder, python, reached.packages if reached.files else {first})
+    found = _found(settings, folder, python, reached.packages if reached.files else {first})
     roots = [project_root(folder), *([] if settings.checkout is None else [settings.checkout.project])]
     places = {name: Path(place).resolve() for name, (place, _) in found.items() if place is not None}
-    packages = {name: (*releases, *_unreleased(places.get(name), releases)) for name, (_, releases) in found.items()}
+    packages = {name: (*each[1], *map(file_hash, _unreleased(*each))) for name, each in found.items()}
     lacking = (reached.needed if reached.files else {first}) - set(places)
     is_own = any(not is_installed(place) and any(map(place.is_relative_to, roots)) for place in places.values())
     if listed is None and (reached.untold or lacking or is_own):
@@ -77,20 +80,33 @@ def content_of(settings: VersionSettings, folder: Path, python: str = sys.execut
     return text_hash(*parts, *(" ".join([name, *told]) for name, told in sorted(found.packages.items())))
 
 
-def _unreleased(place: Path | None, releases: Iterable[str]) -> list[str]:
-    """Hash the files of a module that no package brought, or that lies where it is edited."""
-    if place is None or not place.exists() or (releases and is_installed(place)):
+def _found(settings: VersionSettings, folder: Path, python: str, modules: Iterable[str]) -> dict[str, _Package]:
+    """Find where modules are installed, and of which release; with those that are imported by what has none."""
+    found: dict[str, _Package] = {}
+    waiting = set(modules)
+    while waiting:
+        found |= (new := find_packages(settings, folder, python, waiting))
+        waiting = {name for each in new.values() for file in _unreleased(*each) for name in imported_packages(file)}
+        waiting -= found.keys()
+    return found
+
+
+def _unreleased(place: str | None, releases: Iterable[str]) -> list[Path]:
+    """List the files of a module that no package brought, or that lies where it is edited."""
+    file = None if place is None else Path(place).resolve()
+    if file is None or not file.exists() or (releases and is_installed(file)):
         return []
-    code = place.parent if place.name == "__init__.py" else place
-    return [file_hash(file) for file in (files_below(code) if code.is_dir() else [code])]
+    code = file.parent if file.name == "__init__.py" else file
+    return list(files_below(code)) if code.is_dir() else [code]
 
 
-def _listed(names: str | Iterable[str], folder: Path, version: str) -> list[Path]:
+def _listed(names: str | Iterable[str], folder: Path, settings: VersionSettings) -> list[Path]:
     found: list[Path] = []
     for name in [names] if isinstance(names, str) else names:
-        place = Path(os.path.normpath(folder / Path(name).expanduser()))  # by its own name, where it is a link
+        named = in_checkout(settings, Path(name).expanduser())
+        place = Path(os.path.normpath(folder / named))  # by its own name, where it is a link
         if not place.exists():
-            raise SettingsError(f"version {version!r}: files: {str(place)!r} is not there.")
+            raise SettingsError(f"version {settings.name!r}: files: {str(place)!r} is not there.")
         found += [place] if place.is_file() else files_below(place, folder)
     return sorted(set(found))
 

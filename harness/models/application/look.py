@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import child_environment
 from harness.errors import SettingsError
-from harness.models.application.checkouts import check_modules, environment_of
+from harness.models.application.called import told_of_opened
+from harness.models.application.checkouts import check_modules, environment_of, watched_of
 from harness.models.application.engine import TIMEOUT_S, import_paths, worker_command
 from harness.models.application.packages import found_package
 from harness.models.processes.frames import encode_frame, parse_frame
@@ -66,9 +67,11 @@ def find_packages(
 
 def _look(settings: VersionSettings, folder: Path, python: str) -> dict[str, Any]:
     call = str(settings.engine_options["call"])
-    message = _asked(settings, folder, python, {"call": call, "paths": import_paths(folder), "only_look": True})
-    ready: dict[str, Any] = message["ready"]
+    start = {"call": call, "paths": import_paths(folder), "only_look": True, **watched_of(settings)}
+    ready: dict[str, Any] = _asked(settings, folder, python, start)["ready"]
     check_modules(settings, ready["modules"])
+    if ready["opened"]:
+        raise SettingsError(f"version {settings.name!r}: {told_of_opened(call, ready['opened'][0])}")
     return ready
 
 
@@ -83,7 +86,7 @@ def _asked(settings: VersionSettings, folder: Path, python: str, asked: dict[str
             input=encode_frame(asked),
             capture_output=True,
             cwd=folder,
-            env=child_environment(environment_of(settings, folder)),
+            env=child_environment({"PWD": str(folder), **environment_of(settings, folder)}),
             timeout=limit_s,
             start_new_session=True,
             check=False,

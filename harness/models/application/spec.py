@@ -67,7 +67,9 @@ def folder_of(settings: VersionSettings, root: Path) -> Path:
     Raises:
         SettingsError: there is none.
     """
-    folder = (root / Path(settings.engine_options.get("folder", ".")).expanduser()).resolve()
+    from harness.models.application.checkouts import in_checkout
+
+    folder = in_checkout(settings, root / Path(settings.engine_options.get("folder", ".")).expanduser()).resolve()
     if not folder.is_dir():
         raise SettingsError(f"version {settings.name!r}: folder = {str(folder)!r} is no folder.")
     return folder
@@ -97,7 +99,10 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     Raises:
         SettingsError: its program is not there.
     """
+    from harness.models.application.checkouts import in_checkout
+
     words = _command(settings.engine_options["command"], "command", where=f"version {settings.name!r}")
+    words = [str(in_checkout(settings, Path(word))) if word.startswith("/") else word for word in words]
     program = folder / Path(words[0]).expanduser() if "/" in words[0] else None
     found = shutil.which(words[0] if program is None else str(program))
     if found is None:
@@ -107,12 +112,12 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
 
 
 def _create_python(settings: VersionSettings, root: Path) -> Engine:
-    from harness.models.application.checkouts import environment_of
+    from harness.models.application.checkouts import environment_of, watched_of
     from harness.models.application.engine import python_engine
 
     folder, python = folder_of(settings, root), python_of(settings, root)
-    environment = environment_of(settings, folder)
-    return python_engine(settings.engine_name, settings.engine_options, folder, python, environment)
+    environment, watched = environment_of(settings, folder), watched_of(settings)
+    return python_engine(settings.engine_name, settings.engine_options, folder, python, environment, watched)
 
 
 def _create_command(settings: VersionSettings, root: Path) -> Engine:

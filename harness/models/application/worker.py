@@ -19,9 +19,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from harness.models.application.called import Application, UncallableError, cause, load_application, told
+from harness.models.application.called import (
+    Application,
+    UncallableError,
+    cause,
+    load_application,
+    told,
+    told_of_opened,
+)
 from harness.models.application.packages import found_package
 from harness.models.application.returned import UnreadableAnswerError, read_answer
 from harness.models.processes.frames import encode_frame, read_frame, receive_frame
@@ -29,6 +37,8 @@ from harness.models.processes.frames import encode_frame, read_frame, receive_fr
 _FAILED_START = 3
 _LOOK_S = 1.0
 _GRACE_S = 4.0
+_READS = frozenset({"open", "os.listdir", "os.scandir", "sqlite3.connect"})
+"""Events of the interpreter that tell of a file or folder that is read."""
 
 
 def main() -> None:
@@ -49,6 +59,7 @@ def main() -> None:
         return
     sys.path[:0] = start["paths"]
     sys.argv = [start["call"]]
+    opened = _watched(start)
     try:
         application = load_application(start["call"])
     except UncallableError as error:
@@ -58,13 +69,14 @@ def main() -> None:
     ready["options"] = sorted(application.options)
     if start.get("only_look"):
         files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-        answers.write(encode_frame({"ready": {**ready, "modules": [file for file in files if isinstance(file, str)]}}))
+        modules = [file for file in files if isinstance(file, str)]
+        answers.write(encode_frame({"ready": {**ready, "modules": modules, "opened": opened}}))
         return
     answers.write(encode_frame({"ready": ready}))
     if application.is_async:
-        asyncio.run(_Loop(start["call"], application, answers).serve(requests))
+        asyncio.run(_Loop(start["call"], application, answers, opened).serve(requests))
     else:
-        _serve(start["call"], application, requests, answers)
+        _serve(start["call"], application, requests, answers, opened)
     atexit._run_exitfuncs()  # such as those that send off what was traced
     sys.stdout.flush()
     sys.stderr.flush()
@@ -78,6 +90,27 @@ def _end_with(parent: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
+def _watched(start: dict[str, Any]) -> list[str]:
+    """The files of the project as it lies there that an application at a commit reads, noted as it opens them."""
+    found: list[str] = []
+    if "project" not in start:
+        return found
+    project = Path(start["project"])
+    shared = [Path(place).resolve() for place in (*start["shared"], sys.prefix, sys.base_prefix)]
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in _READS or (event == "open" and arguments[2] & os.O_ACCMODE == os.O_WRONLY):
+            return
+        if not isinstance(arguments[0], str | bytes | os.PathLike):
+            return
+        place = Path(os.fsdecode(arguments[0])).resolve()
+        if place.is_relative_to(project) and not any(map(place.is_relative_to, shared)) and place.exists():
+            found.append(str(place))
+
+    sys.addaudithook(note)
+    return found
+
+
 def _arguments(application: Application, message: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Return the function's arguments: the prompt or the messages, and by name what it takes beside them.
 
@@ -87,13 +120,19 @@ def _arguments(application: Application, message: dict[str, Any]) -> tuple[Any, 
     return asked, {name: message.get(name) for name in application.options}
 
 
+def _reply(call: str, value: Any, began: float, opened: list[str]) -> dict[str, Any]:
+    if opened:
+        return {"error": told_of_opened(call, opened[0]), "cause": "a file of the project as it lies there"}
+    return {"answer": read_answer(value), "latency_s": time.monotonic() - began}
+
+
 def _failure(call: str, error: BaseException) -> dict[str, Any]:
     if isinstance(error, UnreadableAnswerError):
         return {"error": f"{call} {error}.", "cause": "an answer that can't be read"}
     return {"error": f"{call} raised {told(error)}", "cause": cause(error)}
 
 
-def _serve(call: str, application: Application, requests: BinaryIO, answers: BinaryIO) -> None:
+def _serve(call: str, application: Application, requests: BinaryIO, answers: BinaryIO, opened: list[str]) -> None:
     """Answer one after the other."""
     with asyncio.Runner() as runner:  # for what returns an awaitable and is no coroutine function
         while (message := read_frame(requests)) is not None:
@@ -104,7 +143,7 @@ def _serve(call: str, application: Application, requests: BinaryIO, answers: Bin
             try:
                 value = application.function(asked, **options)
                 value = runner.run(_awaited(value)) if inspect.isawaitable(value) else value
-                reply = {"answer": read_answer(value), "latency_s": time.monotonic() - began}
+                reply = _reply(call, value, began, opened)
             except BaseException as error:  # noqa: BLE001  the application's, which may raise anything
                 reply = _failure(call, error)
             answers.write(encode_frame({"id": message["id"], **reply}))
@@ -128,8 +167,9 @@ def _close(call: str, close: Callable[[], Any], run: Callable[[Any], Any]) -> No
 class _Loop:
     """Answers all that it is asked side by side, in one event loop."""
 
-    def __init__(self, call: str, application: Application, answers: BinaryIO) -> None:
+    def __init__(self, call: str, application: Application, answers: BinaryIO, opened: list[str]) -> None:
         self._call = call
+        self._opened = opened
         self._application = application
         self._answers = answers
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -159,7 +199,7 @@ class _Loop:
         began = time.monotonic()
         try:
             value = await self._application.function(asked, **options)
-            reply = {"answer": read_answer(value), "latency_s": time.monotonic() - began}
+            reply = _reply(self._call, value, began, self._opened)
         except BaseException as error:  # noqa: BLE001  the application's, which may raise anything; a given up one, too
             reply = _failure(self._call, error)
         finally:

@@ -25,6 +25,8 @@ _LONGEST_LINE = 1_000
 _LINE_BYTES = 1 << 20
 _READ_BYTES = 1 << 16
 _GRACE_S = 5.0
+_LOOK_S = 0.02
+_LAST_WORDS_S = 1.0
 
 
 class ChildProcess:
@@ -95,13 +97,14 @@ class ChildProcess:
         return await self._ready
 
     async def _spawn(self, environment: Mapping[str, str]) -> None:
+        place = {} if self._folder is None else {"PWD": str(self._folder)}
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=self._folder,
-            env=child_environment(environment),
+            env=child_environment({**place, **environment}),
             start_new_session=True,
             limit=_LINE_BYTES,
         )
@@ -142,13 +145,11 @@ class ChildProcess:
         if process.stdin:
             process.stdin.close()
         try:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), _GRACE_S)
+            await asyncio.wait(self._tasks, timeout=_GRACE_S)
         finally:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def kill(self, error: EngineError) -> None:
@@ -188,17 +189,33 @@ class ChildProcess:
     async def _read_answers(self) -> None:
         process = self._process
         assert process is not None
-        assert process.stdout is not None
         assert self._ready is not None
-        while (message := await self._receive(process.stdout)) is not None:
-            self._take(message)
-        code = await process.wait()
-        await asyncio.wait([self._tasks[1]], timeout=1)
+        reading = asyncio.create_task(self._take_all(process))
+        code = await self._exit(process, reading)
         failure = self._failure or EngineError(f"{self._name}: {self._how_it_ended(code)}")
         self._failure = failure
         for future in (self._ready, *self._pending.values()):
             if not future.done():
                 future.set_exception(_again(failure))
+
+    async def _take_all(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        try:
+            while (message := await self._receive(process.stdout)) is not None:
+                self._take(message)
+        except (LookupError, TypeError, ValueError) as error:
+            self.kill(EngineError(f"{self._name} was ended: something else wrote where its answers come: {error!r}."))
+
+    async def _exit(self, process: asyncio.subprocess.Process, reading: asyncio.Task[None]) -> int:
+        """Its exit code, and the end of what it started: that may hold its pipes, whose end nobody would see then."""
+        while process.returncode is None:
+            await asyncio.sleep(_LOOK_S)
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await asyncio.wait([reading, self._tasks[1]], timeout=_LAST_WORDS_S)
+        vars(process)["_transport"].close()  # of what began a session of its own the pipes are still open
+        await reading
+        return process.returncode
 
     def _log(self, text: str) -> None:
         _log.info("%s: %s", self._name, text)

@@ -176,6 +176,10 @@ def calls(
     told = (
         f"; called: {', '.join(f'{call.name}({call.arguments})' for call in made)}" if made else "; no tool was called"
     )
+    if extra == "refuse":
+        known = _in_any_order(wanted, made).values()
+        if beside := [call.name for number, call in enumerate(made) if number not in known]:
+            return Score(0.0, f"also called: {', '.join(beside)}")
     missing = [str(each) for number, each in enumerate(wanted) if number not in met]
     if missing:
         late = " in this order" if order is True else ""
@@ -185,9 +189,6 @@ def calls(
         ordered = _wanted(order, None, False)
         if lacking or len(_in_order(ordered, made)) < len(ordered):
             return Score(0.0, f"not in the order {', '.join(order)}{told}")
-    if extra == "refuse" and len(made) > len(wanted):
-        beside = [call.name for number, call in enumerate(made) if number not in met.values()]
-        return Score(0.0, f"also called: {', '.join(beside)}")
     return Score(1.0)
 
 

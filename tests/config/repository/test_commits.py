@@ -92,6 +92,26 @@ def test_what_is_not_committed_is_told(folder: Path) -> None:
     )
 
 
+def test_workspaces_that_node_modules_leads_to_are_told(folder: Path) -> None:
+    root = folder.parent
+    write(root, ".gitignore", "node_modules/\n")
+    write(root, "packages/lib/index.js")
+    write(root, "node_modules/.store/other/index.js")
+    for name, target in (
+        ("lib", "packages/lib"),
+        ("@shop/lib", "packages/lib"),
+        ("other", "node_modules/.store/other"),
+    ):
+        place = root / "node_modules" / name
+        place.parent.mkdir(exist_ok=True)
+        place.symlink_to(root / target)
+    commit_all(root)
+    assert told(against(folder, "git:main"))[1:] == (
+        "node_modules/@shop/lib, node_modules/lib lead to the project as it lies there: what git:main takes from there "
+        "is of today",
+    )
+
+
 def test_the_candidate_may_be_of_a_commit_too(folder: Path) -> None:
     write(folder, "answers.json", '{"a": "b"}')
     commit_all(folder.parent)

@@ -80,3 +80,14 @@ def test_what_is_no_code_is_not_parsed(tmp_path: Path) -> None:
     assert parsed(write(tmp_path, "a.py", "def (")) is None
     assert parsed(tmp_path / "none.py") is None
     assert parsed(write(tmp_path, "b.py", "x = 1")) is not None
+
+
+@pytest.mark.parametrize("is_given", [True, False])
+def test_a_module_in_packages_without_init_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_given: bool
+) -> None:
+    write(tmp_path, "company_without_init/team/bot.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    paths = [str(tmp_path)] if is_given else None
+    found = module_files("company_without_init.team.bot", tmp_path / "test_it.py", paths)
+    assert found == {tmp_path / "company_without_init/team/bot.py"}

@@ -89,6 +89,52 @@ def test_what_opens_or_lists_the_folder_itself_may_read_any_file(tmp_path: Path,
     assert reached_code("bot", tmp_path, [str(tmp_path)]).untold.startswith("bot.py, line ")
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import importlib\nPARTS = map(importlib.import_module, NAMES)",
+        "from importlib.util import find_spec\nfind_spec(NAME)",
+        "from importlib.metadata import entry_points\nPARTS = [each.load() for each in entry_points(group='parts')]",
+        "from jinja2 import PackageLoader\nLOADER = PackageLoader(__name__)",
+        "import flask\nAPP = flask.Flask(__name__)",
+        "import pkg_resources",
+        "from langchain_community.document_loaders import TextLoader\ndef load(name): return TextLoader(name).load()",
+        "import pandas\ndef load(name): return pandas.read_csv(filepath_or_buffer=name)",
+    ],
+)
+def test_what_is_read_or_imported_by_a_library_of_a_name_that_can_t_be_told_may_be_any(
+    tmp_path: Path, code: str
+) -> None:
+    write(tmp_path, "bot.py", code)
+    assert reached_code("bot", tmp_path, [str(tmp_path)]).untold.startswith("bot.py, line ")
+
+
+@pytest.mark.parametrize(
+    ("text", "reached"),
+    [
+        ("shop.plugin.Handler", "shop/plugin.py"),
+        ("shop.plugin:answer", "shop/plugin.py"),
+        ("prompts/{}.txt", "prompts/de.txt"),
+        ("prompts/%s.txt", "prompts/de.txt"),
+        ("prompts/*.txt", "prompts/de.txt"),
+        ("/prompts/de.txt", "prompts/de.txt"),
+        ("sqlite:///prompts/de.txt", "prompts/de.txt"),
+        ("file:prompts/de.txt?mode=ro", "prompts/de.txt"),
+        ("%s/de.txt", None),
+        ("Deliver {} to example.com.", None),
+        ("shop.gone:answer", "shop/__init__.py"),
+    ],
+)
+def test_modules_and_patterns_of_paths_in_texts_are_followed(tmp_path: Path, text: str, reached: str | None) -> None:
+    for name in ("prompts/de.txt", "shop/__init__.py", "shop/plugin.py"):
+        write(tmp_path, name)
+    write(tmp_path, "bot.py", f"import lib\nlib.Given({text!r})")
+    found = reached_code("bot", tmp_path, [str(tmp_path)])
+    assert found.untold == ""
+    assert {reached or "bot.py"} <= set(names(found.files, tmp_path))
+    assert len(found.files) == (1 if reached is None else 3 if reached.endswith("plugin.py") else 2)
+
+
 def test_texts_that_are_cut_are_no_folders(tmp_path: Path) -> None:
     write(
         tmp_path, "bot.py", "DOT = '.'\ndef cut(text): return text.split(DOT), text.split('..'), print('.'), sum('/')"

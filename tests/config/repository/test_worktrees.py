@@ -49,6 +49,15 @@ def test_it_has_the_files_of_the_commit_and_links_to_what_git_ignores(folder: Pa
     assert git(folder, "status", "--porcelain") == ""
 
 
+def test_what_is_ignored_no_more_is_not_there(folder: Path) -> None:
+    assert (checked_out(folder) / "index").is_symlink()
+    write(folder, ".gitignore", (folder / ".gitignore").read_text().replace("index", "others"))
+    tree = checked_out(folder)
+    assert not (tree / "index").exists()
+    assert (folder / "index" / "part").exists()
+    assert (tree / "weights.bin").exists()
+
+
 def test_it_is_made_once_and_set_back_where_somebody_changed_it(folder: Path) -> None:
     tree = checked_out(folder)
     write(tree, "kept by the application")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.config.versions import Checkout, VersionSettings
-from harness.errors import SettingsError
-from harness.models.application.checkouts import check_modules, environment_of
+from harness.errors import EngineError, SettingsError
+from harness.models.application.checkouts import check_modules, environment_of, in_checkout
+from harness.models.application.identity import files_of
 from harness.models.application.look import check_call
-from tests.repositories import write
+from harness.models.application.spec import command_of, folder_of
+from harness.models.spec import engine_spec
+from tests.models.application.asking import chat
+from tests.repositories import commit_all, write
 
 
 @pytest.fixture
@@ -21,6 +27,8 @@ def version(tmp_path: Path) -> VersionSettings:
     project, tree = tmp_path / "project", tmp_path / "tree"
     for root in (project, tree):
         write(root, "backend/bot_of_checkout.py", "def answer(prompt: str): ...\n")
+    write(project, ".gitignore", "*.bin\n")
+    commit_all(project)
     checkout = Checkout("0123456789abcdef", "bot", tree, tree, project)
     return VersionSettings("git:main", "python", engine_options={"call": "bot_of_checkout:answer"}, checkout=checkout)
 
@@ -54,3 +62,54 @@ def test_a_module_of_the_project_as_it_lies_there_is_refused(
 def test_modules_of_the_commit_and_of_what_is_installed_are_not(version: VersionSettings, tmp_path: Path) -> None:
     tree = tmp_path / "tree" / "backend" / "bot_of_checkout.py"
     check_modules(version, [str(tree), pytest.__file__, str(tmp_path / "project/.venv/lib/site-packages/a.py")])
+
+
+def test_what_the_settings_name_by_a_whole_path_is_the_commit_s(version: VersionSettings, tmp_path: Path) -> None:
+    project, tree = tmp_path / "project", tmp_path / "tree"
+    options = {
+        "folder": str(project / "backend"),
+        "files": str(project / "backend"),
+        "command": f"cat {project}/backend",
+    }
+    asked = replace(version, engine_options={**version.engine_options, **options})
+    assert folder_of(asked, tree) == tree / "backend"
+    assert command_of(asked, tree)[1:] == [f"{tree}/backend"]
+    assert files_of(asked, tree).files == (tree / "backend/bot_of_checkout.py",)
+    new = write(project, "backend/new.py")
+    for path in (new, Path("backend/new.py"), Path("/etc"), tree):
+        assert in_checkout(version, path) == path
+
+
+BOT = """
+import pathlib
+async def answer(prompt: str): return pathlib.Path(prompt).read_text()
+"""
+
+
+def test_files_of_the_project_as_it_lies_there_give_no_answer(version: VersionSettings, tmp_path: Path) -> None:
+    """By a whole path, or one that a variable of the environment has, it would be weighed against itself."""
+    project, tree = tmp_path / "project", tmp_path / "tree"
+    for name in ("words.txt", "index.bin"):
+        write(project, name, "today")
+    write(tree, "words.txt", "then")
+    (tree / "index.bin").symlink_to(project / "index.bin")
+    write(tree, "backend/bot_of_checkout.py", BOT)
+    asked = replace(version, engine_options={**version.engine_options, "folder": "backend"})
+    check_call(asked, tree / "backend", sys.executable)
+
+    async def answers(*paths: Path) -> list[object]:
+        engine = engine_spec("python").create(asked, tree)
+        try:
+            await engine.start()
+            return [await engine.sample(chat(str(path)), [0]) for path in paths]
+        finally:
+            await engine.close()
+
+    samples = asyncio.run(answers(tree / "words.txt", Path("../words.txt"), tree / "index.bin", project / "index.bin"))
+    assert [sample.text for (sample,) in samples] == ["then", "then", "today", "today"]  # type: ignore[misc]
+    message = f"bot_of_checkout:answer reads {project}/words.txt, which is of the project as it lies there"
+    with pytest.raises(EngineError, match=re.escape(message)):
+        asyncio.run(answers(project / "words.txt"))
+    write(tree, "backend/bot_of_checkout.py", f"TEXT = open({str(project / 'words.txt')!r}).read()\n{BOT}")
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        check_call(asked, tree / "backend", sys.executable)

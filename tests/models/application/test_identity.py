@@ -148,13 +148,16 @@ def test_hidden_files_that_are_named_count_where_all_do(project: Path) -> None:
 def test_code_without_a_release_counts_by_its_files(project: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     library = project.parent / "library"
     write(library, f"lib_beside/{name}", "")
-    write(library, "lib_beside/part.py", "x = 1")
+    write(library, "lib_beside/part.py", "import lib_below")
+    write(library, "lib_below.py", "import json, lib_beside")
     write(project, "shop/bot.py", CODE + "\nimport lib_beside")
     monkeypatch.syspath_prepend(str(library))
     before = content(project)
     assert not files_of(version("shop.bot:answer"), project).are_all
-    write(library, "lib_beside/part.py", "x = 2")
-    assert content(project) != before
+    for part in ("lib_beside/part.py", "lib_below.py"):
+        write(library, part, (library / part).read_text() + "\nx = 2")
+        assert content(project) != before
+        before = content(project)
 
 
 def test_releases_are_those_of_the_interpreter_that_runs_it(project: Path) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 
+import pytest
+
+from harness.errors import EngineError
 from harness.models.processes.process import ChildProcess
 
 STUBBORN = """
@@ -61,3 +65,41 @@ def test_lines_are_counted_by_their_ends_however_they_come(tmp_path: Path) -> No
     before, after, last = asyncio.run(printed())
     assert before == after == 3
     assert last.split() == ["é" * 1_000, "second", "last"]
+
+
+@pytest.mark.parametrize("own_session", [False, True])
+def test_what_it_started_holds_up_neither_an_error_nor_the_end(tmp_path: Path, own_session: bool) -> None:
+    """A server that an application starts lives on, and has the pipes of the application."""
+    program = (
+        "import subprocess, sys\n"
+        f"child = subprocess.Popen(['sleep', '60'], start_new_session={own_session})\n"
+        "print(child.pid, file=sys.stderr, flush=True)\n"
+        "sys.stdin.buffer.read(1)\nsys.exit(3)"
+    )
+
+    async def run() -> tuple[str, int]:
+        process = ChildProcess("starter", [sys.executable, "-c", program], folder=tmp_path)
+        await process._spawn({})
+        async with asyncio.timeout(20):
+            with pytest.raises(EngineError) as told:
+                await process.ask({})
+            await process.close()
+        return str(told.value), int(process.last_lines)
+
+    said, pid = asyncio.run(run())
+    assert "its process ended with exit code 3" in said
+    if own_session:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_one_whose_answers_can_not_be_read_is_ended(tmp_path: Path) -> None:
+    program = "import os; os.write(1, b'\\x02\\x00\\x00\\x00no'); input()"
+
+    async def run() -> None:
+        process = ChildProcess("broken", [sys.executable, "-c", program], folder=tmp_path)
+        await process._spawn({})
+        with pytest.raises(EngineError, match="something else wrote where its answers come"):
+            await process.ask({})
+        await process.close()
+
+    asyncio.run(run())

@@ -140,6 +140,8 @@ FIND, PAY = ("find", {"to": "Lima", "days": [1, 2], "who": {"age": 7, "name": "A
         ({"name": ["pay", "find"]}, 1, None),
         ({"name": ["pay", "find"], "order": True}, 0.5, "in this order; called: find("),
         ({"name": ["find", "pay"], "order": True, "extra": "refuse"}, 1, None),
+        ({"name": ["pay", "find"], "order": True, "extra": "refuse"}, 0.5, "in this order; called: find("),
+        ({"name": ["find", "lose"], "extra": "refuse"}, 0, "also called: pay"),
         ({"name": ["find", "pay", "pay"], "arguments": [None, {"sum": 20}, None]}, 2 / 3, "no pay(…); called: "),
         ({"name": "pay", "order": ["find", "pay"]}, 1, None),
         ({"name": "pay", "order": ["pay", "find"]}, 0, "not in the order pay, find"),
