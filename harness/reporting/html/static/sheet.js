@@ -194,6 +194,7 @@ function bodyShown(body, text, known, { set, common }) {
       element("span", { class: "costs" }, facts.filter(Boolean).join(" · ")),
     ),
     own.length ? asked(own) : null,
+    own.length && body.answer ? element("h3", { class: "label" }, "answer") : null,
     none ? element("p", { class: "soft" }, none) : body.answer ? text : null,
     ...(body.calls ?? []).map(callShown),
     body.answer_cut
