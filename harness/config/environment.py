@@ -151,7 +151,8 @@ class Variables:
     """The variables of the environment that settings name as `${NAME}` and `${NAME:-default}`.
 
     Attributes:
-        folder: of the settings file; `${GIT_SHA}` is the commit of its repository where the variable is not set, or empty.
+        folder: of the settings file; `${GIT_SHA}` is the commit of its repository where the variable is not set, or
+            empty.
         commit: is `${GIT_SHA}`, whatever the environment says, of settings as they were at a commit.
     """
 
@@ -166,7 +167,8 @@ class Variables:
         """A setting with its variables filled in, also within tables and lists. `$${NAME}` becomes `${NAME}`.
 
         Raises:
-            SettingsError: a variable is not set, or empty, and has no default, or what stands in the braces is no name of one.
+            SettingsError: a variable is not set, or empty, and has no default, or what stands in the braces is no name
+                of one.
         """
         if isinstance(value, Mapping):
             return {key: self.fill(each, f"{name}.{key}", where=where) for key, each in value.items()}
@@ -202,8 +204,8 @@ class Variables:
     def _head(self, where: str, default: str | None) -> str:
         """The repository's commit; the default where there is none."""
         try:
-            done = ask_git(self.folder, "rev-parse", "--verify", "HEAD")
-            said = " ".join(done.stderr.decode(errors="replace").split())
+            done = ask_git(self.folder, "rev-parse", "--verify", "--quiet", "HEAD")
+            said = " ".join(done.stderr.decode(errors="replace").split()) or "that there is no commit yet"
         except OSError as error:
             done, said = None, f"nothing, as it can't be run: {error.strerror}"
         if done is not None and done.returncode == 0:

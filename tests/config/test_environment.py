@@ -8,7 +8,7 @@ from harness.config.environment import colours_wanted, free_threads, shared_thre
 from harness.config.settings import Settings
 from harness.errors import SettingsError
 from tests.config.settings_files import load
-from tests.repositories import commit_all
+from tests.repositories import commit_all, git
 
 
 @pytest.mark.parametrize(("value", "wanted"), [(None, True), ("", True), ("1", False), ("0", False)])
@@ -111,6 +111,9 @@ def test_the_commit_is_that_of_the_repository_unless_a_variable_says_otherwise(
         sha(load(tmp_path, text))
     with_default = text.replace("SHA}", "SHA:-dev}")
     assert sha(load(tmp_path, with_default)) == "dev"
+    git(tmp_path, "init", "--quiet")
+    with pytest.raises(SettingsError, match=r"in .* git says: that there is no commit yet\. Set it"):
+        sha(load(tmp_path, text))
     commit = commit_all(tmp_path)
     assert {sha(load(tmp_path, text)), sha(load(tmp_path, with_default))} == {commit}
     bare.setenv("GIT_SHA", "")  # as CI does where nothing fills it in
