@@ -353,10 +353,8 @@ class Model:
         self._occurrences[text] = occurrence + 1
         is_drawn = request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0
         has_chance = is_drawn and "seed" not in request.sampling
-        if has_chance and not self._is_other:
-            apart = self._trace.number_apart(text, apart)
-        elif is_drawn and not self._is_other:
-            self._trace.share(text)
+        if is_drawn and not self._is_other:
+            apart = self._trace.number_apart(text, apart) if has_chance else self._trace.share(text)
         question = KeyedQuestion(text, occurrence + (apart if has_chance else 0))
         self._trace.is_drawn = self._trace.is_drawn or is_drawn
         (self._trace.asked_others if self._is_other else self._trace.asked).append(question)

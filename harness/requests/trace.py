@@ -118,9 +118,10 @@ class Trace:
             self.first_drawn = text + b"|%d" % apart if apart else text
         return apart
 
-    def share(self, text: bytes) -> None:
-        """Note a question with a `seed`: whatever came before it, all who ask it get this answer."""
+    def share(self, text: bytes) -> int:
+        """Note a question with a `seed`, and give the number of no other draw: all who ask it get this answer."""
         self.shared[_number(text)] = KeyedQuestion(text).key(0)
+        return 0
 
     def add(self, key: bytes, sample: Sample) -> None:
         """Note a sample of the version under test."""
