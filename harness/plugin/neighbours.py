@@ -55,9 +55,7 @@ def _named(config: pytest.Config, implementation: HookImpl) -> str:
 
 
 def keepers_line(names: Sequence[str]) -> str:
-    """Say that evaluations are not live together, and why; of deepeval's plugin, which no evaluation needs, how to leave
-    it out.
-    """
+    """Say that evaluations are not live together, and why; of deepeval's plugin, how to leave it out."""
     what = "keeps" if len(names) == 1 else "keep"
     remedy = "; leave deepeval's plugin out by -p no:deepeval, or in addopts" if "deepeval" in names else ""
     return (

@@ -213,7 +213,13 @@ class Collection:
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
         from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
-        from harness.plugin.collection.inspection import check_fields, check_fixtures, check_kind, check_loops
+        from harness.plugin.collection.inspection import (
+            check_fields,
+            check_fixtures,
+            check_kind,
+            check_loops,
+            check_users,
+        )
         from harness.plugin.collection.rubrics import check_metrics, check_rubrics
         from harness.scoring.judging import Rubrics
 
@@ -221,6 +227,7 @@ class Collection:
         check_kind(item, where=where)
         check_fixtures(item, where=where)
         check_loops(item.function, where=where)
+        check_users(item.function, self.settings, where=where)
         if "task" in item.get_closest_marker("evaluation").kwargs:  # type: ignore[union-attr]
             return self._task_evaluation(item)
         plan = self._plan(item, where)
