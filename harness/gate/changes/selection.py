@@ -11,6 +11,7 @@ from typing import Any
 import harness
 from harness.config import Settings, VersionSettings, load_settings
 from harness.config.asking import understood
+from harness.config.files import texts_in
 from harness.config.repository.git import Repository
 from harness.config.repository.history import asks_for_the_same, differing, is_same_version, settings_at
 from harness.config.roles import NO_BASELINE, candidate_name
@@ -178,15 +179,3 @@ class Selector:
         for text in texts_in(self._settings.version(name).engine_options):
             if text in self._settings.models:
                 yield from self._why_version(before, text)
-
-
-def texts_in(value: Any) -> Iterator[str]:
-    """All texts in a table."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from texts_in(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from texts_in(inner)

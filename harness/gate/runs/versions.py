@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.config import Settings, VersionSettings
+from harness.config.files import texts_in
 from harness.config.repository.git import Repository
 from harness.config.versions import FILE
 from harness.errors import SettingsError, UsageError, some
-from harness.gate.changes.selection import texts_in
 from harness.models.application.identity import files_of
 from harness.models.application.spec import COMMAND, PYTHON, folder_of, python_of
 from harness.models.engine_creation import check_version

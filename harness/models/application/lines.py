@@ -94,8 +94,9 @@ class LineProcess(ChildProcess):
 
     def _take(self, message: dict[str, Any]) -> None:
         given = message.get("id")
-        is_text = isinstance(given, str) and given.isascii() and given.isdecimal()
-        number = int(given) if is_text or type(given) is int else None  # true is none
+        if isinstance(given, str) and given.isascii() and given.isdecimal():
+            given = int(given)
+        number = given if type(given) is int else None  # true is none
         self._names_ids = self._names_ids or number is not None
         future = None if number is None else self._pending.get(number)
         if future is None:
