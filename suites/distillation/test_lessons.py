@@ -4,6 +4,14 @@ import pytest
 
 from harness import Measure, Score, checks
 
+# So that a small teacher answers the question, and does not tell a story.
+EXAMPLES = [
+    {"role": "user", "content": "What do you cut paper with?"},
+    {"role": "assistant", "content": "You cut paper with scissors."},
+    {"role": "user", "content": "Who teaches children at school?"},
+    {"role": "assistant", "content": "A teacher teaches children at school."},
+]
+
 
 @pytest.mark.evaluation(
     cases="evals/distillation/quality/cases.jsonl",
@@ -40,6 +48,8 @@ def test_contamination(distillation, case):
     margin=0.1,
     requirement="Business: a teacher that answers its own prompts wrongly teaches what is wrong.",
 )
-async def test_teacher_passes(teacher, case):
-    answer = await teacher.chat(case.prompt, max_tokens=48)
+async def test_teacher_passes(distillation, teacher, case):
+    if distillation.method == "soft_targets":
+        pytest.skip("the teacher answers nothing: a student of soft targets reads texts that were written for it")
+    answer = await teacher.chat([*EXAMPLES, {"role": "user", "content": case.prompt}], max_tokens=48)
     return checks.contains(answer.text, case.expected)

@@ -67,6 +67,7 @@ class Distillation:
     Attributes:
         version: the student's name.
         teacher: the teacher's.
+        method: "soft_targets", "sequence" or "on_policy".
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Distillation:
         assert isinstance(step.settings, DistilledSettings)
         self.version = version
         self.teacher = step.settings.teacher
+        self.method = step.settings.method
         self._folder = Path(step.folder or "")
         self._options = dict(options)
         self._find_control = find_control
@@ -218,6 +220,7 @@ class SyncDistillation(Protocol):
 
     version: str
     teacher: str
+    method: str
     other_tokens: Sequence[str]
     same_template: bool
     ratios: Mapping[str, float]

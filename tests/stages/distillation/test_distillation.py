@@ -38,6 +38,7 @@ def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: S
     assert start.reference_log_likelihood == divergence.reference_log_likelihood
     assert found.other_tokens == ()
     assert found.same_template
+    assert found.method == "soft_targets"
     assert set(found.ratios) == {"parameters", "flops"}
     assert 0 < found.ratios["parameters"] < 1
     assert 0 < found.ratios["flops"] < 1
