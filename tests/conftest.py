@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.durations import LONG
+from tests.libraries import Libraries
 from tests.loopback import Loopback, Options
 from tests.store.postgres import new_postgres_url, postgres_databases, postgres_url
 from tests.tracking.fixtures import database, empty_database, mlflow_server
@@ -105,6 +106,16 @@ def pytest_runtest_makereport(
     """
     report = yield
     return report if call.when == "setup" else _skipped_where_absent(report, call, item.path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Keep the libraries that a test with a pytester has imported."""
+    libraries = Libraries()
+    if "pytester" in getattr(item, "fixturenames", ()):
+        libraries.note()
+    yield
+    libraries.bring_back()
 
 
 @pytest.fixture(scope="session", autouse=True)

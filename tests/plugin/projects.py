@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests import warm
+from tests.libraries import Libraries
 
 ADDOPTS = "addopts = -p no:deepeval -p no:hypothesispytest -p no:benchmark\n"
 INI = f"[pytest]\n{ADDOPTS}filterwarnings = error\nasyncio_default_fixture_loop_scope = function\n"
@@ -70,7 +71,10 @@ class Project:
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in this process."""
         self.configure()
-        return self._pytester.runpytest_inprocess(*arguments)
+        libraries = Libraries()
+        result = self._pytester.runpytest_inprocess(*arguments, plugins=[libraries])
+        libraries.bring_back()
+        return result
 
     def run_apart(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in a process of its own."""

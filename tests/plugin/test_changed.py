@@ -291,7 +291,7 @@ def test_a_task_concerns_its_evaluation_with_all_beside_it(suite: Project) -> No
     suite.write("suites/test_task.py", '@pytest.mark.evaluation(task="evals/task/task.yaml")\ndef test_mine(): ...\n')
     commit_all(suite.path)
     suite.write("evals/task/notes.txt", "new")
-    suite.run_apart("suites/test_task.py", "--changed-since", "HEAD")  # pytester forgets lm-eval, which loads once
+    suite.run("suites/test_task.py", "--changed-since", "HEAD")
     assert chosen(suite) == ["test_mine"]
 
 

@@ -78,7 +78,7 @@ def tiny(project: Project) -> Callable[..., dict[str, Any]]:
     def run(*edit: str) -> Any:
         text = (SUITES / "test_long_context.py").read_text(encoding="utf-8")
         (project.path / "test_it.py").write_text(text.replace(*edit) if edit else text, encoding="utf-8")
-        project.run_apart()
+        project.run()
         return project.evaluation("test_long_context")
 
     return run

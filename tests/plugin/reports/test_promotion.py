@@ -58,20 +58,20 @@ def lines(result: pytest.RunResult) -> list[str]:
 @needs_engine
 def test_only_a_whole_gate_that_passed_promotes(registered: Project) -> None:
     registered.module(BODY.format(score=RED))
-    red = registered.run_apart("--promote", "champion")
+    red = registered.run("--promote", "champion")
     assert red.ret == 1
     assert registered.verdicts() == {"test_it": "failed", "test_other": "passed"}
     assert lines(red)[-1] == "mlflow  not promoted to champion: its verdict is failed"
     assert promoted(registered) is None
 
-    part = registered.run_apart("--promote", "champion", "-k", "test_other")
+    part = registered.run("--promote", "champion", "-k", "test_other")
     assert part.ret == 0
     said = "mlflow  not promoted to champion: it was a part of the suite: 1 evaluations were deselected"
     assert lines(part)[-1] == said
     assert promoted(registered) is None
 
     registered.module(BODY.format(score=GREEN))
-    green = registered.run_apart("--promote", "champion")
+    green = registered.run("--promote", "champion")
     assert green.ret == 0
     database = registered.settings["mlflow"]
     assert lines(green)[-1] == f"mlflow  promoted: models:/tiny/1 is champion now, in {database}"
@@ -90,7 +90,7 @@ def test_a_gate_that_could_not_be_logged_promotes_nothing_and_track_makes_up_for
 ) -> None:
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", registered.settings["mlflow"])
     registered.module(BODY.format(score=GREEN))
-    down = registered.run_apart("--promote", "champion", "--mlflow", "http://127.0.0.1:9")
+    down = registered.run("--promote", "champion", "--mlflow", "http://127.0.0.1:9")
     assert down.ret == 0
     assert "not logged: Nothing listens at http://127.0.0.1:9." in lines(down)[-1]
     assert promoted(registered) is None
@@ -142,7 +142,7 @@ def test_an_unknown_registered_model_is_refused_before_the_first_request(project
 def test_an_exit_code_that_another_plugin_raised_promotes_nothing(registered: Project) -> None:
     registered.module(BODY.format(score=GREEN))
     registered.write("conftest.py", "def pytest_sessionfinish(session):\n    session.exitstatus = 1\n")
-    result = registered.run_apart("--promote", "champion", "-p", "no:xdist")
+    result = registered.run("--promote", "champion", "-p", "no:xdist")
     assert result.ret == 1
     assert lines(result)[-1] == "mlflow  not promoted to champion: pytest ended with exit code 1"
     assert promoted(registered) is None
@@ -152,9 +152,9 @@ def test_an_exit_code_that_another_plugin_raised_promotes_nothing(registered: Pr
 @needs_engine
 def test_a_gate_offline_needs_no_registry_for_a_version_that_was_downloaded(registered: Project) -> None:
     registered.module(BODY.format(score=GREEN))
-    assert registered.run_apart("--mlflow", "none").ret == 0
+    assert registered.run("--mlflow", "none").ret == 0
     first = registered.report()
     Path(registered.settings["mlflow"].removeprefix("sqlite:///")).unlink()
-    assert registered.run_apart("--mlflow", "none", "--offline").ret == 0
+    assert registered.run("--mlflow", "none", "--offline").ret == 0
     assert registered.report()["candidate"] == first["candidate"]
     assert registered.report()["usage"]["model_calls"] == 0

@@ -89,10 +89,11 @@ def add(store: Store, form: Form, items: list[Item], evaluation_id: str = "evalu
     store.review.add_batch(batch, items)
 
 
-def fill(store: Store) -> None:
-    """One batch of each form, as the guide shows them."""
+def fill(store: Store, most: int = 24) -> None:
+    """One batch of each form, as the guide shows them, with so many items at most."""
     summaries = [[text] for text in (*SUMMARIES, ARABIC)] * 6
-    add(store, SCALE, items_of("b-scale", BRIDGE, summaries, wanted=2), "evaluation/test_summaries")
-    add(store, PAIR, items_of("b-pair", SKY, [[LONG_ONE, SHORT_ONE]] * 4), "evaluation/test_preferred")
-    add(store, CATEGORIES, items_of("b-categories", SUM, [[PROGRAM]] * 4), "evaluation/test_programs")
-    add(store, TEXT, items_of("b-text", BRIDGE, [[SUMMARIES[1]]] * 4), "evaluation/test_defects")
+    few = min(4, most)
+    add(store, SCALE, items_of("b-scale", BRIDGE, summaries[:most], wanted=2), "evaluation/test_summaries")
+    add(store, PAIR, items_of("b-pair", SKY, [[LONG_ONE, SHORT_ONE]] * few), "evaluation/test_preferred")
+    add(store, CATEGORIES, items_of("b-categories", SUM, [[PROGRAM]] * few), "evaluation/test_programs")
+    add(store, TEXT, items_of("b-text", BRIDGE, [[SUMMARIES[1]]] * few), "evaluation/test_defects")

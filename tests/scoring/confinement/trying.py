@@ -27,6 +27,11 @@ AT_ONCE = 2
 MARK = "steelyard-attempt"
 #: Not tried without walls: the machine, or the process that tries them, would feel it.
 ONLY_WITHIN = ("signals every process", "attaches to its parent", "stops", "restarts the machine")
+#: Not tried without walls either: they take long, and what ends them is no more than a limit of time or of files.
+LASTING = (
+    *("takes much time", "sleeps for long", "ignores every signal and goes on"),
+    *("makes many folders", "nests folders"),
+)
 
 
 @dataclass
@@ -131,12 +136,12 @@ def possible(names: Collection[str] = tuple(ATTEMPTS)) -> list[str]:
     assert os.getuid() != 0
     found = []
     for name in names:
-        if name in ONLY_WITHIN:
+        if name in (*ONLY_WITHIN, *LASTING):
             continue
         folder = tempfile.mkdtemp()
         try:
             with outside() as target:
-                command = [sys.executable, "-c", PRELUDE + target.names + ATTEMPTS[name]]
+                command = [sys.executable, "-s", "-P", "-S", "-B", "-c", PRELUDE + target.names + ATTEMPTS[name]]
                 done = subprocess.run(command, cwd=folder, capture_output=True, timeout=20, start_new_session=True)
         finally:
             remove(folder)

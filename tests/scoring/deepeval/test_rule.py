@@ -5,39 +5,37 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from deepeval.metrics import FaithfulnessMetric, GEval
+from deepeval.metrics import DAGMetric, DeepAcyclicGraph, FaithfulnessMetric, GEval
+from deepeval.metrics.dag import NonBinaryJudgementNode
 from deepeval.test_case import SingleTurnParams
 
 from harness.scoring.deepeval import the_judge
 from harness.scoring.deepeval.metrics import make_metric
 from harness.scoring.deepeval.rule import rule_of
 
+ROOT = Path(__file__).parents[3]
 STEPS: dict[str, Any] = {
     "name": "Dates",
     "evaluation_steps": ["Check the year."],
     "evaluation_params": [SingleTurnParams.ACTUAL_OUTPUT],
 }
-PRINT_RULE = """
-from deepeval.metrics import DAGMetric, DeepAcyclicGraph, FaithfulnessMetric
-from deepeval.metrics.dag import NonBinaryJudgementNode
-from deepeval.test_case import SingleTurnParams
-from harness.scoring.deepeval import the_judge
-from harness.scoring.deepeval.metrics import make_metric
-from harness.scoring.deepeval.rule import rule_of
-
-node = NonBinaryJudgementNode("Which?", evaluation_params=[SingleTurnParams.INPUT])
-for word in "abcdefgh":
-    node.add_verdict(word, score=3)
-node.add_verdict("i", then=FaithfulnessMetric(model=the_judge()))
-print(rule_of(make_metric(DAGMetric, {"name": "Which", "dag": DeepAcyclicGraph([node])}, the_judge())))
-"""
 
 
 def rule(metric: Any, **options: Any) -> str:
     return rule_of(make_metric(metric, options, the_judge()))
+
+
+def rule_of_a_graph() -> str:
+    """The rule of a metric whose parts are kept in sets."""
+    node = NonBinaryJudgementNode("Which?", evaluation_params=[SingleTurnParams.INPUT])
+    for word in "abcdefgh":
+        node.add_verdict(word, score=3)
+    node.add_verdict("i", then=FaithfulnessMetric(model=the_judge()))
+    return rule(DAGMetric, name="Which", dag=DeepAcyclicGraph([node]))
 
 
 def test_equal_metrics_have_one_rule() -> None:
@@ -54,15 +52,12 @@ def test_another_question_is_another_rule(changed: dict[str, Any]) -> None:
 
 
 def test_a_rule_is_the_same_in_every_process() -> None:
-    rules = {
-        subprocess.run(
-            [sys.executable, "-c", PRINT_RULE],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(rules) == 1
-    assert rules.pop().startswith("Which-")
+    """Here, and in one whose hashes are others."""
+    code = "from tests.scoring.deepeval.test_rule import rule_of_a_graph; print(rule_of_a_graph())"
+    other = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+    environment = {**os.environ, "PYTHONHASHSEED": other, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == rule_of_a_graph()
+    assert done.stdout.startswith("Which-")

@@ -36,16 +36,23 @@ learning_rate = 0.001
 """
 
 
-@pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    write_tiny_llama(tmp_path / "teacher")
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a teacher and texts; the student that a test has trained is there for those after it."""
+    folder = tmp_path_factory.mktemp("project")
+    write_tiny_llama(folder / "teacher")
     texts = [
         {"id": f"t{number}", "text": f"The {number} ships of {number * 7} left harbour. " * 3} for number in range(20)
     ]
-    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts), "utf-8")
-    return load(tmp_path, TEXT)
+    (folder / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def settings(project: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("STEELYARD_CACHE", str(project / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return load(project, TEXT)
 
 
 def test_a_student_is_trained_once_and_has_the_layers_that_were_asked_for(settings: Settings) -> None:
@@ -70,23 +77,25 @@ def test_a_student_is_trained_once_and_has_the_layers_that_were_asked_for(settin
     )
 
 
-def test_a_second_student_costs_no_teacher_and_the_same_seed_gives_the_same(settings: Settings, tmp_path: Path) -> None:
+def test_a_second_student_costs_no_teacher_and_the_same_seed_gives_the_same(
+    settings: Settings, project: Path, tmp_path: Path
+) -> None:
     first = built(settings, "student").steps[0]
-    again = load(tmp_path, TEXT + "hard_weight = 0.5\n")
+    again = load(project, TEXT + "hard_weight = 0.5\n")
     told: list[BuildState] = []
     other = built(again, "student", progress=told.append).steps[0]
     assert "asking the teacher" not in {state.phase for state in told}
     assert other.content != first.content
-    (path,) = (tmp_path / "cache" / "distilled").glob(f"{Path(first.folder or '').name}")
+    (path,) = (project / "cache" / "distilled").glob(f"{Path(first.folder or '').name}")
     path.rename(tmp_path / "moved")
     assert built(settings, "student").steps[0].content == first.content
 
 
-def test_sixteen_bits_give_another_student_close_by(settings: Settings, tmp_path: Path) -> None:
+def test_sixteen_bits_give_another_student_close_by(settings: Settings, project: Path) -> None:
     """Only what is multiplied is rounded: the weights are 32 bits either way, and move alike."""
     from safetensors.torch import load_file
 
-    short = load(tmp_path, TEXT + 'precision = "bfloat16"\n')
+    short = load(project, TEXT + 'precision = "bfloat16"\n')
     whole, rounded = (
         load_file(Path(built(each, "student").engine_options["weights"]) / "model.safetensors")
         for each in (settings, short)
@@ -97,10 +106,12 @@ def test_sixteen_bits_give_another_student_close_by(settings: Settings, tmp_path
     assert {each.dtype for each in whole.values()} == {each.dtype for each in rounded.values()}
 
 
-def test_training_that_is_killed_goes_on_and_comes_to_the_same(settings: Settings, tmp_path: Path) -> None:
+def test_training_that_is_killed_goes_on_and_comes_to_the_same(
+    settings: Settings, project: Path, tmp_path: Path
+) -> None:
     whole = built(settings, "student").steps[0]
     Path(whole.folder or "").rename(tmp_path / "moved")
-    kill_while_training(tmp_path, "student", 3, Path(f"{whole.folder}.draft"))
+    kill_while_training(project, "student", 3, Path(f"{whole.folder}.draft"))
     told: list[BuildState] = []
     again = built(settings, "student", progress=told.append).steps[0]
     assert min(state.done for state in told if state.phase == "training") > 1
@@ -122,8 +133,8 @@ def test_training_that_is_killed_goes_on_and_comes_to_the_same(settings: Setting
     ],
 )
 def test_what_can_not_be_trained_is_said_first(
-    settings: Settings, tmp_path: Path, change: tuple[str, str], message: str
+    settings: Settings, project: Path, change: tuple[str, str], message: str
 ) -> None:
-    broken = load(tmp_path, TEXT.replace(*change))
+    broken = load(project, TEXT.replace(*change))
     with pytest.raises(UsageError, match=message):
         built(broken, "student")

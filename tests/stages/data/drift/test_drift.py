@@ -124,7 +124,7 @@ def drawn(rng, n, shift=0.0):
     """The columns of n documents, as arrays: topics decide words and places."""
     topic = rng.integers(0, 6, n)
     length = np.exp(rng.normal(5, 0.7, n) + shift).astype(int)
-    bags = np.stack([rng.multinomial(min(size, 300), TOPICS[each]) for size, each in zip(length, topic, strict=True)])
+    bags = rng.multinomial(np.minimum(length, 300), TOPICS[topic])
     places = np.cos(CENTRES[topic] + rng.normal(0, 0.5, (n, 24)))
     places = np.column_stack([places, (places**2).sum(axis=1)])
     language = (rng.random(n) < 0.1).astype(int) + (rng.random(n) < 0.02)
@@ -141,9 +141,8 @@ def summed(values, ids):
     blocks = ids % BLOCKS
     names = np.arange(values.shape[1]) if values.ndim == 2 else np.unique(values)
     rows = values if values.ndim == 2 else (values[:, np.newaxis] == names).astype(float)
-    sums = np.zeros((BLOCKS, len(names)))
-    np.add.at(sums, blocks, rows)
-    return ColumnSums(np.bincount(blocks, minlength=BLOCKS).astype(float), sums, tuple(names.tolist()))
+    member = (blocks == np.arange(BLOCKS)[:, np.newaxis]).astype(float)
+    return ColumnSums(member.sum(axis=1), member @ rows, tuple(names.tolist()))
 
 
 def versions(rng, n, kind):

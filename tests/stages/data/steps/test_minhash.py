@@ -21,8 +21,8 @@ from tests.stages.data.planting import PlantedPair, found_probability, made_up_w
 from tests.stages.data.projects import project, write_lines
 from tests.stages.data.steps.stepping import apply_step, local
 
-LEVELS = tuple(Fraction(twentieths, 20) for twentieths in range(10, 20))
-"""Similarities of the pairs: 0.5, 0.55, … 0.95."""
+LEVELS = tuple(Fraction(twentieths, 20) for twentieths in (10, 12, 14, 16, 18, 19))
+"""Similarities of the pairs, of which 5, 21, 56, 92 and nearly 100 % are found: the curve has no room between them."""
 N_PAIRS = 300
 
 Pairs = Mapping[Fraction, Sequence[PlantedPair]]
@@ -155,7 +155,7 @@ def test_signatures_estimate_the_similarity_as_datasketch_does(pairs: Pairs, tmp
         made.update_batch([" ".join(gram).encode() for gram in n_grams_of(text)])
         return np.asarray(made.hashvalues)
 
-    for level in (Fraction(1, 2), Fraction(3, 4), Fraction(19, 20)):
+    for level in (Fraction(1, 2), Fraction(7, 10), Fraction(19, 20)):
         planted = pairs[level][:100]
         four_errors = 4 * (float(level) * float(1 - level) / 112 / len(planted)) ** 0.5
         for sign in (ours, theirs):

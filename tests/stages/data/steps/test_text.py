@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import json
 import random
-import subprocess
-import sys
 
 import pytest
 
 from harness.stages.data.steps.step import IS_HTML
 from harness.stages.data.steps.text import BROKEN, NO_TEXT, TOO_LARGE
-from tests.stages.data.steps.judging import document, judged, made
+from tests.stages.data.steps.judging import document, elsewhere, judged, made
 
 NOTICE = "This site keeps a register of every well in the county, and of the depth at which water was found in it."
 STORY = [
@@ -107,34 +105,23 @@ def test_an_odd_page_does_not_make_it_fail(html: str) -> None:
 PAGES = [
     page([f"{line} {index}" for line in STORY] + [NOTICE] * (index % 5), f"Page {index}") for index in range(12)
 ] + ODD
-OUTCOMES = """
-import json, random, sys
-from tests.stages.data.steps.test_text import PAGES
-from tests.stages.data.steps.judging import document, made
 
-order = list(range(len(PAGES)))
-random.Random(int(sys.argv[1])).shuffle(order)
-step, found = made("text"), {}
-for number in order:
-    one = document(PAGES[number], is_html=True)
-    found[number] = [step(one), one.text]
-print(json.dumps(found, sort_keys=True))
-"""
+
+def outcomes(seed: int) -> str:
+    """What becomes of the pages in the order of a seed."""
+    order = list(range(len(PAGES)))
+    random.Random(seed).shuffle(order)
+    step, found = made("text"), {}
+    for number in order:
+        one = document(PAGES[number], is_html=True)
+        found[number] = [step(one), one.text]
+    return json.dumps(found, sort_keys=True)
 
 
 def test_two_processes_with_other_orders_and_hashes_come_to_the_same() -> None:
-    told = [
-        subprocess.run(
-            [sys.executable, "-c", OUTCOMES, str(seed)],
-            env={**os.environ, "PYTHONHASHSEED": str(seed)},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in (1, 2)
-    ]
-    assert told[0] == told[1]
-    assert len(told[0]) > 5000
+    (there,) = elsewhere("from tests.stages.data.steps.test_text import outcomes; print(outcomes(2))")
+    assert there == outcomes(1)
+    assert len(there) > 5000
 
 
 def test_the_order_of_pages_changes_nothing() -> None:
