@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.durations import LONG
+from tests.durations import seconds
 from tests.libraries import Libraries
 from tests.loopback import Loopback, Options
 from tests.store.postgres import new_postgres_url, postgres_databases, postgres_url
@@ -33,9 +33,8 @@ STARTERS = frozenset(
 """Fixtures, and names in a test module, with which a test runs a session, a command, a server or a program."""
 NEIGHBOURS = frozenset({"bench", "ci", "cli", "confinement", "deepeval", "lm_eval", "mlflow"})
 """Folders whose tests run commands or programs by other means, or load what takes seconds to load."""
-COSTS_S = {"slow": 5.0, "whole": 0.5}
-"""About what a test takes that has one of these marks."""
 OTHERS_S = 0.02
+"""About what a function takes that is not in tests/long.txt."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,16 +42,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     With workers each file goes to the next that is free: quick ones at the end let all end together.
     """
-    long = frozenset(LONG.read_text(encoding="utf-8").split())
+    long = seconds()
     for item in items:
         names = {*getattr(item, "fixturenames", ()), *vars(getattr(item, "module", item))}
         starts = STARTERS & names or NEIGHBOURS & set(Path(item.nodeid.partition("::")[0]).parts)
         if starts or item.nodeid.partition("[")[0] in long:
             item.add_marker("whole")
     costs: Counter[Path] = Counter()
-    for item in items:
-        marked = [cost for name, cost in COSTS_S.items() if item.get_closest_marker(name) is not None]
-        costs[item.path] += max(marked, default=OTHERS_S)
+    for name, path in {item.nodeid.partition("[")[0]: item.path for item in items}.items():
+        costs[path] += long.get(name, OTHERS_S)
     items.sort(key=lambda item: -costs[item.path])
 
 

@@ -1,5 +1,5 @@
-"""Names the tests that `make check` leaves out because they take long: `python -m tests.durations JUNIT.xml` writes
-tests/long.txt, after `make test ARGS=--junitxml=JUNIT.xml`.
+"""Names the tests that `make check` leaves out because they take long, with their seconds, by which `make test` shares
+the files out: `python -m tests.durations JUNIT.xml` writes tests/long.txt, after `make test ARGS=--junitxml=JUNIT.xml`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,19 @@ def place(classname: str, name: str) -> str:
 
 
 def main(junit: str) -> None:
-    """Write the functions of which one test took longer."""
-    found = {
-        place(case.get("classname", ""), case.get("name", ""))
-        for case in ElementTree.parse(junit).iter("testcase")
-        if float(case.get("time", "0")) > LONGEST_S
-    }
-    LONG.write_text("".join(f"{each}\n" for each in sorted(found)), encoding="utf-8")
+    """Write the functions of which one test took longer, with what all their tests took."""
+    found: dict[str, list[float]] = {}
+    for case in ElementTree.parse(junit).iter("testcase"):
+        name = place(case.get("classname", ""), case.get("name", ""))
+        found.setdefault(name, []).append(float(case.get("time", "0")))
+    long = {name: sum(times) for name, times in found.items() if max(times) > LONGEST_S}
+    LONG.write_text("".join(f"{name} {long[name]:.2f}\n" for name in sorted(long)), encoding="utf-8")
+
+
+def seconds() -> dict[str, float]:
+    """The seconds of each function that takes long, by its node id."""
+    lines = (line.split() for line in LONG.read_text(encoding="utf-8").splitlines())
+    return {name: float(took) for name, took in lines}
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import SettingsError, choices
 from harness.gate.history.answers import StoredAnswer, answers_of_case
 from harness.gate.history.runs import find_version
 from harness.records import Request, Sample
+from harness.records.tool_calls import turns_in_words
 from harness.reporting.shared.answers import quoted, shown_reason
 from harness.reporting.shared.text import pad, printable
 from harness.scoring.results import METRIC
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _MOST_ANSWER_CELLS = 2000
 _MOST_CELLS = 400
 _MOST_NAMED = 50
+_MOST_TURNS = 12
 _INDENT = " " * 4
 
 
@@ -70,6 +72,7 @@ def answers_json(run: RunInfo, case_id: str, answers: Sequence[StoredAnswer]) ->
                 "answer": None if each.sample is None else each.sample.text,
                 "finish_reason": None if each.sample is None else each.sample.finish_reason,
                 **({} if each.sample is None else _told(each.sample)),
+                **({"messages": turns} if (turns := _turns(each)) else {}),
             }
             for each in answers
         ],
@@ -96,15 +99,50 @@ def answer_lines(run: RunInfo, answers: Sequence[StoredAnswer], encoding: str) -
             yield f"  {version} {printable(each.version, 60, encoding=encoding)}"
             if each.request is not None:
                 yield f"{_INDENT}asked  {printable(_asked(each.request), _MOST_CELLS, encoding=encoding)}"
-        text = quoted(None if each.sample is None else each.sample.text, _MOST_ANSWER_CELLS, encoding)
+        text = quoted(None if each.sample is None else each.sample.said, _MOST_ANSWER_CELLS, encoding)
         head = f"{_INDENT}{each.sample_index:>5}  {pad(_scores(each), size)}  "
         cut = "  (cut at max_tokens)" if each.sample is not None and each.sample.truncated else ""
         yield f"{head}{text}{cut}"
-        if each.sample is not None and each.sample.context is not None:
-            found = ", ".join(str(passage["id"]) for passage in each.sample.context) or "nothing"
-            yield " " * len(head) + f"from  {printable(found, _MOST_ANSWER_CELLS, encoding=encoding)}"
+        yield from (" " * len(head) + line for line in _beside(each, encoding))
         for reason in dict.fromkeys(row.reason for row in each.rows.values() if row.reason):
             yield " " * len(head) + shown_reason(reason, _MOST_ANSWER_CELLS, encoding)
+
+
+def _beside(answer: StoredAnswer, encoding: str) -> Iterator[str]:
+    """What an answer came with: the turns before it, the last ones of many, and what an application told."""
+    turns = _turns(answer)[:-1]
+    if len(turns) > _MOST_TURNS:
+        yield f"{len(turns) - _MOST_TURNS:,} turns before these: --json has them all"
+    for turn in turns[-_MOST_TURNS:]:
+        yield printable(turns_in_words([turn]), _MOST_CELLS, encoding=encoding)
+    told = {} if answer.sample is None else _told(answer.sample)
+    if "context" in told:
+        told["from"] = ", ".join(str(passage["id"]) for passage in told["context"]) or "nothing"
+    if "cost" in told:
+        told["cost"] = f"{told['cost']:.4g}"
+    if "metadata" in told:
+        told["metadata"] = json.dumps(told["metadata"], ensure_ascii=False, default=str)
+    for name in ("from", "cost", "metadata"):
+        if name in told:
+            yield f"{name}  {printable(told[name], _MOST_ANSWER_CELLS, encoding=encoding)}"
+
+
+def _turns(answer: StoredAnswer) -> list[Mapping[str, Any]]:
+    """The turns of a conversation, its answer the last; none of what was asked once."""
+    sample, request = answer.sample, answer.request
+    if sample is None or request is None:
+        return []
+    if sample.messages:
+        return list(sample.messages)
+    if _begins(request.messages) == len(request.messages):
+        return []
+    calls = {"tool_calls": list(sample.tool_calls)} if sample.tool_calls else {}
+    return [*request.messages, {"role": "assistant", "content": sample.text, **calls}]
+
+
+def _begins(messages: Sequence[Mapping[str, Any]]) -> int:
+    """The number of messages before the first answer."""
+    return next((place for place, each in enumerate(messages) if each.get("role") == "assistant"), len(messages))
 
 
 def _scores(answer: StoredAnswer) -> str:
@@ -118,6 +156,9 @@ def _scores(answer: StoredAnswer) -> str:
 
 
 def _asked(request: Request) -> str:
-    """Give what a version was asked as text: the raw prompt or the last message, and the continuation weighed."""
-    content = request.messages[-1].get("content") if request.messages else request.prompt or ""
+    """Give what a version was asked first as text: the raw prompt or the last message before an answer, and the
+    continuation weighed.
+    """
+    asked = request.messages[: _begins(request.messages)] or request.messages
+    content = asked[-1].get("content") if asked else request.prompt or ""
     return (content if isinstance(content, str) else json.dumps(content)) + (request.continuation or "")

@@ -139,7 +139,7 @@ def _lines(listed: list[ListedVersion]) -> list[str]:
         roles = f"  ({', '.join(each.roles)})" if each.roles else ""
         lines.append(f"{each.name:<{name_width}}  {each.engine:<12}  {digits:<12}  {each.state}{roles}")
         for text in _details(each):
-            lines += wrapped(text, indent=4)
+            lines += [line for part in text.splitlines() for line in wrapped(part, indent=4)]
     return lines
 
 

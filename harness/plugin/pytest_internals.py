@@ -126,21 +126,20 @@ def terminal_of(reporter: pytest.TerminalReporter) -> Terminal:
 class _Line(ReprFileLocation):
     """A line in place of the file and line that pytest shows of an interruption."""
 
+    line = ""
+
     def toterminal(self, tw: TerminalWriter) -> None:
         """Write it."""
-        tw.line(self.message)
+        tw.line(self.line)
 
 
-def replace_place_of_interruption(reporter: object, line: Callable[[str], str]) -> None:
-    """Show a line where pytest would show the file and line that was interrupted.
-
-    Args:
-        line: makes the line from pytest's own message, such as "KeyboardInterrupt".
-    """
+def replace_place_of_interruption(reporter: object, line: str) -> None:
+    """Show a line where pytest would show the file and line that was interrupted."""
     shown: Any = getattr(reporter, "_keyboardinterrupt_memo", None)
     crash = getattr(shown, "reprcrash", None)
     if crash is not None:
-        shown.reprcrash = _Line(crash.path, crash.lineno, line(crash.message))
+        shown.reprcrash = _Line(crash.path, crash.lineno, crash.message)
+        shown.reprcrash.line = line
 
 
 # -- capture and assertions --------------------------------------------------------------------------------------------

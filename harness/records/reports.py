@@ -109,8 +109,8 @@ class Report:
         selection: the evaluations that were chosen by what changed; None where all of the session ran.
         best_of: among how many candidates this one was chosen, which share the error rate; 1 where it stands alone.
         skipped: evaluations that have no verdict because the candidate has nothing of what they weigh.
-        notes: sentences on the versions that a reader must know.
-        from_store: tells of the candidate's answers where all came from the store; None where any was drawn.
+        notes: sentences on versions, and on errors that no verdict rests on, that a reader must know.
+        from_store: tells of the candidate's answers where all came from the store; None where any was asked for.
     """
 
     run_id: str

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from harness.errors import MissingSampleError, UnstorableError, UsageError
+from harness.errors import EngineError, MissingSampleError, UnstorableError, UsageError
 from harness.records import Budget, NewSample, Request, Sample
 from harness.records.keys import KeyedQuestion
 from harness.requests.pending import PendingDraws, SampleSource
@@ -45,11 +45,11 @@ class SampleOrigins:
     """The origins of one source's samples in this run.
 
     Attributes:
-        n_drawn: of a model.
+        n_asked: of a model, those in vain among them.
         oldest, newest: when the first and the last of those from the store were drawn; None where there were none.
     """
 
-    n_drawn: int = 0
+    n_asked: int = 0
     oldest: float | None = None
     newest: float | None = None
 
@@ -264,7 +264,7 @@ class Sampler:
                 NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, kept)
             )
             self.model_calls += 1
-        self.origins(source).n_drawn += len(samples)
+        self.origins(source).n_asked += len(samples)
 
     def commit(self) -> None:
         """Store what has arrived, then give it to those who wait."""
@@ -291,6 +291,8 @@ class Sampler:
             self._give(draw.key, draw.sample.index, draw.key, sample)
 
     def _fail(self, asked: PendingDraws, error: BaseException) -> None:
+        if isinstance(error, EngineError):
+            self.origins(asked.source).n_asked += len(asked.indices)
         self._break(asked.key, asked.indices, error)
 
     def _give(self, key: bytes, index: int, place: bytes, sample: Sample) -> None:

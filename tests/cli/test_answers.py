@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness.records import Request
 from harness.store import Store
 from tests.cli.conftest import Run
 from tests.store.rows import draw, key_of, score
@@ -87,14 +89,55 @@ def test_json_has_the_answers_whole(run: Run, place: Path) -> None:
 def test_what_an_application_told_is_shown(run: Run, folder: Path) -> None:
     passages = ({"id": "hours", "text": "At nine."}, {"id": "stock", "text": "On Mondays."})
     with Store.open(str(folder / ".steelyard" / "store.db")) as store:
-        store.add([draw("When?", "Nine.", context=passages, cost=0.25), draw("When?", "Hm.", 1, context=())])
+        store.add(
+            [
+                draw("When?", "Nine.", context=passages, cost=0.25, metadata={"route": 1}),
+                draw("When?", "Hm.", 1, context=()),
+            ]
+        )
         store.begin_run("r1", "2026-11-24T16:15:00Z", VERSIONS)
         store.add_scores("r1", [score("when", index=index, sample_key=key_of("When?")) for index in (0, 1)])
         store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
     lines = [line.strip() for line in run("store", "show", "when").output.splitlines()]
-    assert lines[-4:] == ['0  1  "Nine."', "from  hours, stock", '1  1  "Hm."', "from  nothing"]
+    assert lines[-6:] == [
+        '0  1  "Nine."',
+        "from  hours, stock",
+        "cost  0.25",
+        'metadata  {"route": 1}',
+        '1  1  "Hm."',
+        "from  nothing",
+    ]
     told = json.loads(run("store", "show", "when", "--json").output)["answers"][0]
     assert (told["context"], told["cost"]) == (list(passages), 0.25)
+
+
+def test_the_turns_of_a_conversation_are_shown_with_the_calls(run: Run, folder: Path) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "today", "arguments": "{}"}}
+    asked = (
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Which day?"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "Monday"},
+    )
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        talks = {"short": asked, "long": asked[1:] * 10}
+        for name, messages in talks.items():
+            store.add([replace(draw(name, "It is Monday."), request=Request(messages=messages))])
+        store.begin_run("r1", "2026-11-24T16:15:00Z", VERSIONS)
+        store.add_scores("r1", [score(case, sample_key=key_of(case)) for case in talks])
+        store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
+    lines = [line.strip() for line in run("store", "show", "short").output.splitlines()]
+    assert lines[-6:] == [
+        "asked  Which day?",
+        '0  1  "It is Monday."',
+        "system: Be brief.",
+        "user: Which day?",
+        "assistant: tool call: today({})",
+        "tool: Monday",
+    ]
+    (told,) = json.loads(run("store", "show", "short", "--json").output)["answers"]
+    assert told["messages"][-2:] == [asked[-1], {"role": "assistant", "content": "It is Monday."}]
+    assert "18 turns before these: --json has them all" in run("store", "show", "long").output
 
 
 def test_an_answer_that_was_pruned_is_said_to_be_missing(run: Run, place: Path) -> None:

@@ -150,3 +150,14 @@ def test_a_version_whose_settings_can_not_be_is_listed_with_what_is_wrong(run: R
     assert run("models", "plain").exit_code == 0
     refused = run("models", "hasty")
     assert refused.exit_code != 0
+
+
+def test_a_traceback_keeps_its_lines(run: Run, folder: Path) -> None:
+    """It is of what the module of an application raised."""
+    (folder / "broken_bot.py").write_text("import shop_that_is_not_there\n")
+    settings = '[models.bot]\nengine = "python"\ncall = "broken_bot:answer"\n'
+    (folder / "steelyard.toml").write_text(settings)
+    lines = run("models", "bot").output.splitlines()
+    place = lines.index("    Traceback (most recent call last):")
+    assert lines[place + 1].startswith('      File "')
+    assert "        import shop_that_is_not_there" in lines

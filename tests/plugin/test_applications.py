@@ -85,6 +85,41 @@ def test_exceptions_are_errors_and_no_scores_and_what_is_printed_is_noted(gate: 
     assert gate.stored() == 4
 
 
+def test_an_error_after_the_decision_is_a_note(gate: Project) -> None:
+    """The calls of the last cases drawn come back at once, and without an answer."""
+    (gate.path / "bot.py").write_text("""
+import asyncio
+
+CALLS = []
+
+async def answer(prompt):
+    CALLS.append(prompt)
+    if len(CALLS) > 12:
+        raise KeyError(prompt)
+    await asyncio.sleep(0.3)
+    return "yes"
+""")
+    gate.settings |= {"concurrency": 80}
+    gate.body(
+        "return model.ask(case.prompt) == 'yes'", cases=80, threshold=0.5, samples=1, margin=0.2, design="sequential"
+    )
+    told = squeezed(gate.run("--candidate", "only"))
+    assert gate.verdicts() == {"test_it": "passed"}
+    assert "note test_it: after it was decided, " in told
+    assert " cases ended in an error: case 'c" in told
+    assert "⏎" not in told
+
+
+def test_calls_that_all_failed_were_made(gate: Project) -> None:
+    (gate.path / "bot.py").write_text("def answer(prompt): return None if prompt == 'q3' else 'yes'")
+    for cases, from_store in ((3, 0), (4, 6)):
+        gate.body("return model.ask(case.prompt) == 'yes'", cases=cases)
+        told = squeezed(gate.run("--candidate", "only"))
+        assert gate.report()["usage"]["stored_samples"] == from_store
+    assert gate.report()["usage"]["failed_samples"] == 2
+    assert "not asked" not in told
+
+
 def test_a_cost_is_bounded_without_a_price_and_refused_where_it_is_not_told(gate: Project) -> None:
     gate.run("--candidate", "only", "--max-cost", "0.5", "--concurrency", "1")
     assert gate.stored() in (2, 3)

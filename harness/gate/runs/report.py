@@ -40,7 +40,7 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         selection=opened.selection,
         best_of=run.settings.best_of,
         skipped=run.all_skipped,
-        notes=run.settings.notes,
+        notes=(*run.settings.notes, *filter(None, (each.late_errors for each in run.collectors.values()))),
         from_store=_from_store(run),
     )
 
@@ -48,7 +48,7 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
 def _from_store(run: Run) -> StoredAnswers | None:
     """Return the days on which the candidate's answers were drawn; None unless all of them came from the store."""
     origins, settings = run.sampler.origins(run.candidate), run.candidate.version.settings
-    if origins.n_drawn or origins.oldest is None or origins.newest is None:
+    if origins.n_asked or origins.oldest is None or origins.newest is None:
         return None
     is_endpoint = engine_spec(settings.engine).is_endpoint(settings.engine_options)
     days = (time.strftime("%Y-%m-%d", time.gmtime(at)) for at in (origins.oldest, origins.newest))

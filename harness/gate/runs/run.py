@@ -66,7 +66,7 @@ class Run:
         if self.baseline is not None:
             sources["baseline"] = self.baseline
         self._feeder = Feeder(sources, judges, sampler, settings.concurrency, 1 - settings.confidence_level)
-        self._collectors: dict[str, Collector] = {}
+        self.collectors: dict[str, Collector] = {}  # by the id of the evaluation
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
         self._changes: list[tuple[Verdict, list[Change]]] = []
@@ -97,7 +97,7 @@ class Run:
             return
         if evaluation.plan.blocks is not None and not await self._measure(evaluation):
             return
-        collector = self._collectors[evaluation.id]
+        collector = self.collectors[evaluation.id]
         await self._feeder.feed(collector)
         if collector.lack:
             self._skip(evaluation, collector.lack)
@@ -105,11 +105,11 @@ class Run:
     def _skip(self, evaluation: Evaluation, why: str) -> None:
         """Leave an evaluation out: the candidate was made without what it asks about."""
         self._skipped[evaluation.id] = why
-        del self._collectors[evaluation.id]
+        del self.collectors[evaluation.id]
 
     async def _measure(self, evaluation: Evaluation) -> bool:
         """Measure the blocks of an evaluation when all that asks models has ended, and tell whether that worked."""
-        collector = self._collectors[evaluation.id]
+        collector = self.collectors[evaluation.id]
         await self._feeder.turns.wait_for_begin()
         await others_done(lambda: [task for name, task in self._tasks.items() if name not in self._measuring])
         servers: Any = {role: made["server"] for role, made in collector.of_stages.items()}
@@ -133,7 +133,7 @@ class Run:
             self._skipped[evaluation.id] = evaluation.left_out
             return False
         made: dict[Role, Mapping[str, object]] = {}
-        collector = self._collectors[evaluation.id]
+        collector = self.collectors[evaluation.id]
         against = None if self.baseline is None else self.baseline.version
         try:
             async with asyncio.timeout(self.left_s):
@@ -183,7 +183,7 @@ class Run:
             order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
             order = replace(order, n_baseline=entry.baseline_samples or evaluation.plan.samples)
             collector = Collector(evaluation, order, fingerprints, self._keep_row, entry, alone_because)
-        self._collectors[evaluation.id] = collector
+        self.collectors[evaluation.id] = collector
         return collector
 
     def _keep_row(self, row: ScoreRow) -> None:
@@ -211,7 +211,7 @@ class Run:
             return
         for name, task in tasks.items():
             if task.cancelled():
-                self._collectors[name].note("a body cancelled the task that it runs in, or that of another")
+                self.collectors[name].note("a body cancelled the task that it runs in, or that of another")
             elif task.done():
                 task.result()
         self._decide([name for name in open_ids if name not in self._skipped])
@@ -219,8 +219,8 @@ class Run:
     def _decide(self, ids: Sequence[str]) -> None:
         for told in self.settings.changed():
             for name in ids:
-                self._collectors[name].note(told)
-        observed = {name: self._collectors[name].observed() for name in ids}
+                self.collectors[name].note(told)
+        observed = {name: self.collectors[name].observed() for name in ids}
         try:
             verdicts = self._decided(observed)
         except (ArithmeticError, ValueError) as error:
@@ -228,26 +228,26 @@ class Run:
                 for name in ids:
                     self._decide([name])
                 return
-            self._collectors[ids[0]].note(f"its scores can't be decided: {error}")
-            verdicts = self._decided({ids[0]: self._collectors[ids[0]].observed()})
+            self.collectors[ids[0]].note(f"its scores can't be decided: {error}")
+            verdicts = self._decided({ids[0]: self.collectors[ids[0]].observed()})
         by_id: dict[str, list[Verdict]] = {name: [] for name in ids}
-        judges = {name: self._collectors[name].judges(self.settings.confidence_level) for name in ids}
+        judges = {name: self.collectors[name].judges(self.settings.confidence_level) for name in ids}
         for verdict in verdicts:
             by_id[verdict.id].append(replace(verdict, judges=judges[verdict.id]))
         for name in ids:
-            described = [self._collectors[name].described(verdict) for verdict in by_id[name]]
-            self._verdicts[name] = self._collectors[name].with_aggregates(described)
-            self._note_changes(self._collectors[name], observed[name])
+            described = [self.collectors[name].described(verdict) for verdict in by_id[name]]
+            self._verdicts[name] = self.collectors[name].with_aggregates(described)
+            self._note_changes(self.collectors[name], observed[name])
 
     def _decided(self, observed: Mapping[str, Sequence[Observations]]) -> list[Verdict]:
         """The verdicts of these evaluations: of those with `review` by labels and judge, of the others together."""
-        reviewed = [name for name in observed if self._collectors[name].asks_people]
+        reviewed = [name for name in observed if self.collectors[name].asks_people]
         flat = [entry for name, entries in observed.items() if name not in reviewed for entry in entries]
-        level, looks = self.settings.confidence_level, {name: self._collectors[name].entry.look for name in observed}
+        level, looks = self.settings.confidence_level, {name: self.collectors[name].entry.look for name in observed}
         verdicts = list(decide(flat, level, looks=looks)) if flat else []
         for name in reviewed:
             self.flush()
-            evaluation, run_id = self._collectors[name].evaluation, self.settings.run_id
+            evaluation, run_id = self.collectors[name].evaluation, self.settings.run_id
             levels, url = SpendingLevels(level, looks[name]), self.settings.review_url
             verdicts += review_verdicts(self._store, run_id, evaluation, observed[name], levels, url)
         return verdicts
@@ -291,7 +291,7 @@ class Run:
         """Decide what was started and not decided: its verdict is `error` unless it had come to its end."""
         for name, task in self._tasks.items():
             if name not in self._verdicts and name not in self._abandoned and name not in self._skipped:
-                collector = self._collectors[name]
+                collector = self.collectors[name]
                 if not task.done() or task.cancelled() or task.exception() is not None:
                     collector.interrupt("; ".join(self.sampler.window.troubles))
                 self._decide([name])
@@ -306,7 +306,7 @@ class Run:
     @property
     def all_verdicts(self) -> tuple[Verdict, ...]:
         """All verdicts so far, in the order in which their evaluations were started."""
-        return tuple(verdict for name in self._collectors for verdict in self._verdicts.get(name, ()))
+        return tuple(verdict for name in self.collectors for verdict in self._verdicts.get(name, ()))
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -318,17 +318,17 @@ class Run:
     @property
     def done(self) -> int:
         """Bodies that have ended."""
-        return sum(collector.done for collector in self._collectors.values())
+        return sum(collector.done for collector in self.collectors.values())
 
     @property
     def total(self) -> int:
         """Bodies of all evaluations started so far."""
-        return sum(collector.total for collector in self._collectors.values())
+        return sum(collector.total for collector in self.collectors.values())
 
     @property
     def n_stored(self) -> int:
         """Bodies that have ended and needed no draw: the store had all that they asked for."""
-        return sum(collector.n_stored for collector in self._collectors.values())
+        return sum(collector.n_stored for collector in self.collectors.values())
 
     @property
     def n_under_way(self) -> int:

@@ -88,7 +88,9 @@ class _ErrorGroup:
         count, n_texts = self.count(end), sum(first < end for first in self.texts.values())
         if count == 1:
             return place + text
-        return f"{place}{text} ({count:,} bodies ended so{', the texts differ' if n_texts > 1 else ''})"
+        first, *traceback = text.split("\n")
+        differ = ", the texts differ" if n_texts > 1 else ""
+        return "\n".join([f"{place}{first} ({count:,} bodies ended so{differ})", *traceback])
 
 
 class BodyErrors:
@@ -154,6 +156,17 @@ class BodyErrors:
                 f"{count:,} others ended in {len(hidden):,} other ways, such as {hidden[0].line(end, case_of)}"
             )
         return tuple(lines)
+
+    def late(self, end: int, case_of: Callable[[int], str]) -> str:
+        """The most frequent error of steps that no longer counted, and of how many cases; "" where others did count."""
+        steps = {step for alike in self._errors.values() for step in alike.steps}
+        if not steps or min(steps) < end:
+            return ""
+        cases = {case_of(step) for step in steps}
+        told = "case" if len(cases) == 1 else "cases"
+        return (
+            f"{len(cases):,} {told} ended in an error: {self._ranked(max(steps) + 1)[0].line(max(steps) + 1, case_of)}"
+        )
 
     def traceback(self, end: int) -> tuple[str, ...]:
         """The user's frames of the most frequent error before a step."""

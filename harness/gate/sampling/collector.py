@@ -252,6 +252,12 @@ class Collector:
         held_up = f" (held up by: {trouble})" if trouble else ""
         self.note(f"interrupted after {self.done:,} of {self.total:,} samples{held_up}; run again to go on from there")
 
+    @property
+    def late_errors(self) -> str:
+        """The errors of cases that the decision did not need; "" where there are none."""
+        told = "" if self._upto is None else self._tally.late(self._upto, self._case_of)
+        return f"{self.evaluation.id.rpartition('::')[2]}: after it was decided, {told}" if told else ""
+
     def _case_of(self, step: int) -> str:
         return self.evaluation.cases[next(self.order.bodies(step, "candidate"))[0]].id
 

@@ -238,9 +238,8 @@ def _is_of_body(frame: FrameType | None) -> bool:
 _OF_THE_LOOP = ("asyncio", "selectors")
 
 
-def _line(message: str) -> str:
-    """The line for an interruption that pytest would show with a place."""
-    return f"steelyard: {message}: every answer that arrived is kept, run again to go on from there"
+_KEPT = "steelyard: every answer that arrived is kept, run again to go on from there"
+"""The line for an interruption that pytest would show with a place."""
 
 
 class InterruptHooks:
@@ -273,7 +272,7 @@ class InterruptHooks:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         is_of_gate = excinfo.value is self._interrupts.raised or not raised_at(excinfo.value)
         if self._interrupts.interrupted_by is not None and is_of_gate:
-            replace_place_of_interruption(reporter, _line)
+            replace_place_of_interruption(reporter, _KEPT)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:

@@ -38,7 +38,8 @@ class DetailFiles:
         outcomes: "skipped" or "error" of the cases that have a body which ended so.
         broken: the reason of the first body of a case that ended in an error.
         labelled: those that people said something of.
-        questions: what the cases to look at were asked first.
+        questions: what the cases to look at were asked: of a conversation the turns that all bodies begin with.
+        asked_otherwise: those of them whose bodies have no beginning in common; the question is the candidate's.
         n_files: they are numbered from 1.
         size_bytes: of all of them.
         n_bodies: what they tell of; `is_cut` where the run has more.
@@ -49,6 +50,7 @@ class DetailFiles:
     broken: dict[tuple[str, str], str] = field(default_factory=dict)
     labelled: set[tuple[str, str]] = field(default_factory=set)
     questions: dict[tuple[str, str], Question] = field(default_factory=dict)
+    asked_otherwise: set[tuple[str, str]] = field(default_factory=set)
     n_files: int = 0
     size_bytes: int = 0
     n_bodies: int = 0
@@ -89,7 +91,10 @@ def write_details(
         case = _case(key, bodies, labelled.get(key, ()), judges)
         waiting.append(embedded(case))
         if key in looked_at and case["asked"]:
-            written.questions[key] = case["asked"][0]
+            common = _in_common(case["asked"])
+            written.questions[key] = common or case["asked"][0]
+            if not common:
+                written.asked_otherwise.add(key)
         size += len(waiting[-1])
         written.places[key] = written.n_files + 1
         if key in labelled:
@@ -189,6 +194,12 @@ def _place(question: Question, asked: list[Question]) -> int:
     if question not in asked:
         asked.append(question)
     return asked.index(question)
+
+
+def _in_common(asked: list[Question]) -> Question:
+    """Find the messages that all questions begin with."""
+    alike = itertools.takewhile(lambda messages: all(each == messages[0] for each in messages), zip(*asked))  # noqa: B905
+    return [messages[0] for messages in alike]
 
 
 def _score(row: ScoreRow, judges: Mapping[str, str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from harness.records import Change, Report, Verdict
 from harness.records.budget import amount
 from harness.reporting.html.case_table import CaseTable
+from harness.reporting.html.details import Question
 from harness.reporting.html.entries import EvaluationDetails, Key, evaluation, short
 from harness.reporting.html.requirements import requirements
 from harness.reporting.shared.cases import look_up, score_in_words
@@ -89,7 +90,8 @@ def _changes(report: Report, cases: CaseTable, found: EvaluationDetails) -> list
 
 
 def _change(change: Change, entry: Verdict | None, cases: CaseTable, found: EvaluationDetails) -> dict[str, Any]:
-    question = found.details.questions.get((change.evaluation_id, change.case_id), [])
+    place = change.evaluation_id, change.case_id
+    question = found.details.questions.get(place, [])
     return {
         "set": cases.number(change.evaluation_id) if entry else -1,
         "case": cases.place(change.evaluation_id, change.case_id) if entry else -1,
@@ -97,15 +99,31 @@ def _change(change: Change, entry: Verdict | None, cases: CaseTable, found: Eval
         "metric": change.metric,
         "verdict": entry.verdict if entry else None,
         "scores": score_in_words(change, entry),
-        "candidate": short(change.candidate_answer),
-        "baseline": short(change.baseline_answer),
+        "candidate": short(_going_on(change.candidate_answer, question)),
+        "baseline": short(_going_on(change.baseline_answer, question)),
         "has_baseline": change.baseline is not None,
         "better": _better_answer(change, entry),
         "asked": [{**message, "text": short(message["text"])} for message in question],
+        "asked_otherwise": place in found.details.asked_otherwise,
         "expected": short(change.expected),
         "candidate_reason": short(change.candidate_reason),
         "baseline_reason": short(change.baseline_reason),
     }
+
+
+def _going_on(answer: str | None, question: Question) -> str | None:
+    """An answer; of a conversation what follows the turns that are shown as its question.
+
+    The answer of a long conversation is its end alone, which may begin within such a turn.
+    """
+    if answer is None or not question:
+        return answer
+    turns = [f"{message['role']}: {message['text']}" for message in question]
+    told = ["\n\n".join(turns[first:]) for first in range(len(turns))]
+    is_cut, text = answer.startswith("…"), answer.removeprefix("…")
+    ends = [at for at in range(len(text)) if text.startswith("\n\n", at)]
+    known = [at for at in ends if (told[0].endswith(text[:at]) if is_cut else text[:at] in told)]
+    return text[known[-1] + 2 :] if known else answer
 
 
 def _better_answer(change: Change, entry: Verdict | None) -> str | None:

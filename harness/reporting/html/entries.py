@@ -128,14 +128,25 @@ def _facts(entry: Verdict, paths: Sequence[str]) -> list[str]:
     if entry.baseline_record is not None:
         facts.append(record_in_words(entry.baseline_record))
     missing = [check.against for check in entry.checks if check.against not in paths]
-    if missing and (entry.review is not None or entry.design == "sequential"):
+    if missing and (entry.review is not None or (entry.design == "sequential" and not _drew_all(entry))):
         against = " and ".join(f"the {name}" for name in missing)
-        labels, scores = "no label counts yet, or others came since", "this store does not hold the scores"
-        why = scores if entry.review is None else labels
-        facts.append(f"how it stopped against {against} can't be shown: {why}")
+        facts.append(f"how it stopped against {against} can't be shown: {_why_unshown(entry)}")
     if (kept := retained_note(entry)) is not None:
         facts.append(kept)
     return facts
+
+
+def _drew_all(entry: Verdict) -> bool:
+    """Tell whether it is about cases that were all drawn, so that nothing stopped it before."""
+    return entry.about == "suite" and 1 < entry.suite_size <= entry.n_cases + entry.n_skipped
+
+
+def _why_unshown(entry: Verdict) -> str:
+    if entry.review is not None:
+        return "no label counts yet, or others came since"
+    if entry.aim == "same":
+        return "evidence for better and for worse counts, and is not drawn together"
+    return "this store does not hold the scores"
 
 
 def _review(entry: Verdict) -> list[str]:
@@ -189,7 +200,7 @@ def _claims(entry: Verdict) -> dict[str, Any] | None:
     if lost is None:
         return {"shown": shown, "lost": None}
     verdict = entry.verdict if lost.is_too_many else None
-    words, note = lost_in_words(lost)
+    words, note = lost_in_words(lost, entry)
     return {"shown": shown, "lost": {"words": words, "note": note, "cases": list(lost.cases), "verdict": verdict}}
 
 

@@ -25,7 +25,7 @@ _MOST_REASON_CELLS = 240
 
 
 def shown_changes(report: Report, *, of_passed: bool = False) -> list[Change]:
-    """The three cases to look at: those of red evaluations first, otherwise in the report's order.
+    """The three cases to look at: those of red evaluations first, otherwise in the report's order, each once.
 
     Args:
         of_passed: whether cases of evaluations that passed count, too.
@@ -33,7 +33,11 @@ def shown_changes(report: Report, *, of_passed: bool = False) -> list[Change]:
     severity = {(verdict.id, verdict.metric): verdict.verdict.severity for verdict in report.evaluations}
     ranked = [(severity.get((change.evaluation_id, change.metric), 0), change) for change in report.changes]
     shown = [entry for entry in ranked if of_passed or entry[0] > VerdictKind.PASSED.severity]
-    return [change for _, change in heapq.nsmallest(MOST_CHANGES, shown, key=lambda entry: -entry[0])]
+    ordered = sorted(shown, key=lambda entry: -entry[0])
+    once: dict[tuple[str, str], Change] = {}
+    for _, change in ordered:
+        once.setdefault((change.evaluation_id, change.case_id), change)
+    return list(once.values())[:MOST_CHANGES]
 
 
 def look_up(report: Report, options: str = "") -> list[str]:
@@ -184,18 +188,16 @@ def _mean_in_words(case: CaseResult, verdict: Verdict) -> str:
 
 
 def change_names(report: Report, changes: Sequence[Change], encoding: str) -> list[str]:
-    """The id of each case, as `--case` takes it, with its evaluation where there are several."""
+    """The id of each case, as `--case` takes it, with its evaluation and metric where there are several."""
     ids = [verdict.id for verdict in report.evaluations]
-    tests = _tests([*ids, *(change.evaluation_id for change in changes)])
-    return [
-        printable(change.case_id, _MOST_ID_CELLS, encoding=encoding)
-        + (
-            f" ({printable(tests[change.evaluation_id], 40, cut='middle', encoding=encoding)})"
-            if len(tests) > 1
-            else ""
-        )
-        for change in changes
-    ]
+    tests, times = _tests([*ids, *(change.evaluation_id for change in changes)]), Counter(ids)
+    told = []
+    for change in changes:
+        parts = [tests[change.evaluation_id]] if len(tests) > 1 else []
+        parts += [change.metric] if times[change.evaluation_id] > 1 else []
+        beside = printable(" ".join(parts), 40, cut="middle", encoding=encoding)
+        told.append(printable(change.case_id, _MOST_ID_CELLS, encoding=encoding) + (f" ({beside})" if beside else ""))
+    return told
 
 
 def _tests(ids: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from harness.records import Check, Difference, Estimate, Report, Verdict, Verdic
 from harness.reporting.shared.differences import ratio_in_words
 from harness.reporting.shared.figures import count, digits, figure, interval, plural
 from harness.reporting.shared.names import row_names
-from harness.reporting.shared.text import cells, flow, pad, printable, wrap
+from harness.reporting.shared.text import cells, flow, pad, printable, without_traceback, wrap
 
 FEW = 5
 INDENT = 18
@@ -59,8 +59,9 @@ def rows(report: Report, encoding: str) -> list[TableRow]:
     return [row(verdict, name, encoding) for verdict, name in named]
 
 
-def row(verdict: Verdict, name: str, encoding: str) -> TableRow:
-    """One evaluation's figures in words."""
+def row(verdict: Verdict, name: str, encoding: str, *, tracebacks: bool = False) -> TableRow:
+    """One evaluation's figures in words; of a traceback the exception alone, unless all of it is wanted."""
+    told = str if tracebacks else without_traceback
     difference = shown_difference(verdict)
     is_ratio = verdict.margin_is_relative and difference is not None
     places = digits(*_telling(verdict, None if is_ratio else difference), unit=verdict.unit)
@@ -80,8 +81,8 @@ def row(verdict: Verdict, name: str, encoding: str) -> TableRow:
         baseline="" if verdict.baseline is None else figure(verdict.baseline.value, places) + unit,
         difference=_NO_LABEL if _is_unlabelled(verdict) else gap,
         required="" if verdict.threshold is None else figure(verdict.threshold, places) + unit,
-        why=printable(reason, _MOST_REASON_CELLS, cut="middle", encoding=encoding),
-        errors=_error_messages(errors, encoding),
+        why=printable(told(reason), _MOST_REASON_CELLS, cut="middle", encoding=encoding),
+        errors=_error_messages([*map(told, errors)], encoding),
     )
 
 

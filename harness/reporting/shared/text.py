@@ -15,6 +15,7 @@ _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them; they sh
 _MOST_CHARACTERS_PER_CELL = 4
 _MOST_MARKS = 4
 _LABEL = 8
+_TRACEBACK = "Traceback (most recent call last):"
 _COMMAND = re.compile(r"(?<![\w:])::(?=[A-Za-z])|##(?=vso\[|teamcity\[|\[)")
 
 
@@ -54,6 +55,21 @@ def printable(
         if cells(whole) <= width:
             return whole
     return _cut(text, width, "end" if width < 24 else cut, encoding)
+
+
+def without_traceback(text: str) -> str:
+    r"""The text with the exception alone in place of Python's traceback, which says it before the frames or after them.
+
+    >>> without_traceback("case 'a': ValueError: no\nTraceback (most recent call last):\n  File \"bot.py\", line 3")
+    "case 'a': ValueError: no"
+    >>> without_traceback("it wrote: Traceback (most recent call last):\n  File \"bot.py\", line 3\nValueError: no\n")
+    'it wrote: ValueError: no'
+    """
+    before, found, after = text.partition(_TRACEBACK)
+    if not found:
+        return text
+    below = [line for line in after.rpartition(_TRACEBACK)[2].splitlines() if line and not line[0].isspace()]
+    return " ".join([before.rstrip(), *below[:1]]).strip()
 
 
 def symbol(character: str, encoding: str) -> str:

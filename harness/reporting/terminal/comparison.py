@@ -11,6 +11,7 @@ from harness.reporting.shared.figures import count, plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.text import printable, wrap
 from harness.reporting.terminal.report import Layout, render
+from harness.reporting.wording.failure import KEPT
 
 if TYPE_CHECKING:
     from harness.gate.history.comparison import Comparison, ComparisonResult
@@ -134,7 +135,7 @@ def _cases(comparison: Comparison) -> str:
 def _steps(comparison: Comparison) -> list[str]:
     steps = []
     if any(verdict.verdict is VerdictKind.ERROR for verdict in comparison.report.evaluations):
-        steps.append("run the gate again that ended in errors: completed samples are kept")
+        steps.append(f"run the gate again that ended in errors: {KEPT}")
     if any(verdict.samples_needed for verdict in comparison.report.evaluations):
         steps.append("raise --samples of a gate of both, or add cases: what is stored is not drawn again")
     return steps

@@ -18,7 +18,7 @@ from harness.reporting.wording.answered import name_notes, not_asked, printed_no
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
 from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short
 from harness.reporting.wording.claims import claim_notes, lost_notes
-from harness.reporting.wording.failure import failure_text
+from harness.reporting.wording.failure import KEPT, failure_text
 from harness.reporting.wording.interruption import GO_ON, interrupted, progress
 from harness.reporting.wording.judges import judge_notes
 from harness.reporting.wording.operations import flops_in_words
@@ -142,7 +142,7 @@ def next_steps(report: Report) -> list[str]:
     if interrupted(report):
         steps.append(GO_ON)
     elif kinds[VerdictKind.ERROR]:
-        steps.append("mend the errors above and run again: completed samples are kept")
+        steps.append(f"mend the errors above and run again: {KEPT}")
     if cut_short(report.evaluations):
         steps.append(DRAW_ON)
     steps += _more_samples(report)

@@ -9,7 +9,7 @@ from itertools import chain
 
 from harness.records import Report, VersionRef
 from harness.reporting.shared.figures import plural
-from harness.reporting.shared.text import printable
+from harness.reporting.shared.text import printable, without_traceback
 
 _MOST_CELLS = 80
 _MOST_OF_NOTE = 600
@@ -27,8 +27,8 @@ def not_asked(report: Report) -> str:
 
 
 def version_notes(report: Report, encoding: str) -> list[str]:
-    """Note what the run tells of its versions."""
-    return [printable(note, _MOST_OF_NOTE, encoding=encoding) for note in report.notes]
+    """Note what the run tells of its versions, and of errors that no verdict rests on."""
+    return [printable(without_traceback(note), _MOST_OF_NOTE, encoding=encoding) for note in report.notes]
 
 
 def name_notes(report: Report, encoding: str) -> list[str]:

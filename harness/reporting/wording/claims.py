@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.records import Claim, LostClaim, Verdict, VerdictKind
+from harness.reporting.shared.cases import worst_cases
 from harness.reporting.shared.figures import count, plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.text import printable
@@ -87,14 +88,12 @@ def _few(names: Sequence[str]) -> str:
     )
 
 
-def lost_in_words(lost: LostClaim) -> tuple[str, str]:
-    """Say how many cases are lost, and below it how sure that is and what it counts for.
-
-    >>> lost_in_words(LostClaim(("peru",), 0, 1, ("peru",)))[0]
-    '1 case shown to be worse'
-    """
+def lost_in_words(lost: LostClaim, verdict: Verdict) -> tuple[str, str]:
+    """Say how many cases are lost, and below it how sure that is and what it counts for, or why none is shown."""
     if not lost.cases:
-        return "no case shown to be worse", ""
+        n_worse, _ = worst_cases(verdict, 0)
+        few = f"{plural(n_worse, 'case')} got worse: a case has too few samples to show it by itself"
+        return "no single case shown to be worse", few if n_worse else ""
     words = f"{plural(len(lost.cases), 'case')} shown to be worse"
     sure = "" if lost.max_lost is None else _sure(lost)
     return words, f"each by its own samples; on average at most 5 in 100 of such cases are not{sure}"

@@ -19,6 +19,7 @@ _ROOM = _WIDTH - _LABEL_CELLS
 _MOST_CASES = 5
 _MOST_ANSWERS = 3
 _MOST_FRAME_CELLS = 200
+KEPT = "completed samples are kept (an application whose code is mended is asked anew)"
 
 
 def failure_text(
@@ -37,7 +38,7 @@ def failure_text(
         name: what the verdict is called, where its evaluation has several; else its id, made short.
         changes: cases of the run to look at; those of this evaluation are shown with their answers.
     """
-    figures = row(verdict, name or display_names([verdict.id])[verdict.id], "utf-8")
+    figures = row(verdict, name or display_names([verdict.id])[verdict.id], "utf-8", tracebacks=True)
     lines = wrap(f"{figures.name} {verdict.verdict}: {_headline(figures)}", _WIDTH)
     against = f" against {printable(baseline.name, 40)}" if baseline and verdict.baseline else ""
     margin, allowed = margin_in_words(verdict, "baseline"), margin_in_words(verdict, "threshold")
@@ -93,7 +94,7 @@ def _error_facts(row: TableRow) -> list[tuple[str, str]]:
     if is_interrupted(row.verdict):
         facts.append(("next", GO_ON))
     elif row.verdict.verdict is VerdictKind.ERROR:
-        facts.append(("next", "mend the error above and run again: completed samples are kept"))
+        facts.append(("next", f"mend the error above and run again: {KEPT}"))
     return facts
 
 

@@ -69,6 +69,16 @@ def test_the_most_frequent_error_comes_first_with_its_first_case() -> None:
     assert lines(tally) == ("case 'c4': often (2 bodies ended so)", "case 'c2': once")
 
 
+def test_a_traceback_stays_below_the_count() -> None:
+    tally = BodyErrors()
+    for step in (1, 2):
+        tally.add(step, EngineError('no\nTraceback (most recent call last):\n  File "bot.py", line 3'))
+    assert lines(tally)[0].splitlines()[:2] == [
+        "case 'c1': no (2 bodies ended so)",
+        "Traceback (most recent call last):",
+    ]
+
+
 def test_what_came_at_a_later_step_does_not_count() -> None:
     tally = BodyErrors()
     tally.add(3, EngineError("early"))
@@ -99,3 +109,13 @@ def test_an_engine_s_error_leaves_hope_for_other_cases(error: Exception, is_hope
     tally = BodyErrors()
     tally.add(0, error)
     assert tally.is_hopeless is is_hopeless
+
+
+def test_errors_after_the_decision_are_told_unless_others_decide() -> None:
+    tally = BodyErrors()
+    assert tally.late(9, lambda step: f"c{step}") == ""
+    for step in (9, 9, 12):
+        tally.add(step, EngineError("no answer"))
+    told = tally.late(9, lambda step: f"c{step}")
+    assert told == "2 cases ended in an error: case 'c9': no answer (3 bodies ended so)"
+    assert tally.late(10, lambda step: f"c{step}") == ""

@@ -77,7 +77,9 @@ def test_a_signal_ends_bodies_that_hold_the_thread(
     assert code == 2
     assert "Traceback" not in text
     assert "interrupts.py" not in text
-    assert f"steelyard: KeyboardInterrupt: {sent.name}: every answer that arrived is kept" in text
+    assert (
+        text.count(f"KeyboardInterrupt: {sent.name}") == text.count("steelyard: every answer that arrived is kept") == 1
+    )
     assert project.report()["exit_code"] == 2
     verdicts = project.verdicts()
     assert verdicts.pop("test_a_decided") == "passed"
@@ -167,7 +169,7 @@ def test_with_xdist_sigterm_ends_controller_and_workers_with_the_report(project:
     assert code == 2
     assert "Traceback" not in text
     assert "interrupts.py" not in text
-    assert "steelyard: KeyboardInterrupt: SIGTERM: every answer that arrived is kept" in text
+    assert "steelyard: every answer that arrived is kept" in text
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
     verdicts = project.verdicts()
     assert verdicts.pop("test_a_decided") == "passed"

@@ -66,6 +66,16 @@ def test_a_sequential_evaluation_tells_how_it_stopped(store: Store, tmp_path: Pa
     assert red["worse"][-1] >= red["worse_limit"]
 
 
+def test_what_drew_all_of_its_cases_was_not_stopped(store: Store, tmp_path: Path) -> None:
+    both = {
+        role: {f"case-{number}": [float(number > 2)] * 2 for number in range(8)} for role in ("candidate", "baseline")
+    }
+    rule = {"design": "sequential", "about": "suite", "n_planned": 8, "suite_size": 8, "margin": 0.1}
+    (entry,) = pages.data(pages.page(store, tmp_path, Scored(**both, rule=rule)))["evaluations"]
+    assert entry["paths"] == []
+    assert not [fact for fact in entry["facts"] if "can't be shown" in fact]
+
+
 def test_a_measure_within_a_range_tells_how_it_stopped_and_what_it_is(store: Store, tmp_path: Path) -> None:
     cases = {f"case-{number:03}": [1.0 + number / 1000] for number in range(200)}
     rule = {"unit": "s", "higher_is_better": False, "threshold": 3.0, "margin": 1.0, "at_least": 0.0, "at_most": 10.0}

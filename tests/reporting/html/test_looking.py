@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from harness.gate.history.scores import Side
 from harness.records import Change, NewSample, Request, Sample
+from harness.records.tool_calls import turns_in_words
 from harness.store import Store
 from tests.chromium import MARKS
 from tests.gate import stored
@@ -119,6 +120,39 @@ def test_all_messages_of_a_conversation_show_and_long_ones_are_closed(open_page:
     expect(long.locator("summary")).to_contain_text("2,000 characters")
     long.locator("summary").click()
     expect(long.locator(".text")).to_have_text("x" * 2000)
+
+
+@pytest.fixture
+def parted(store: Store, tmp_path: Path) -> Path:
+    """A case whose conversations part after the first answer."""
+    side = stored.run(store, "r1", Scored(_TEST, candidate={"peru": [0.0]}, baseline={"peru": [1.0]}))
+    begun = (*_CONVERSATION.messages[:2], {"role": "assistant", "content": "Today?"})
+    told = {}
+    for name, turn, answer in (("small", "No.", "Rain."), ("large", "Yes.", "Sunny.")):
+        messages = (*begun, {"role": "user", "content": turn})
+        resampled(store, name, Request(messages=messages), Sample(answer, 0))
+        told[name] = turns_in_words([*messages[1:], {"role": "assistant", "content": answer}])
+    cut = f"…{told['large'][6:]}"
+    return with_changes(store, side, tmp_path / "report", change(0.0, 1.0, told["small"], cut))
+
+
+def test_conversations_show_their_common_beginning_once_and_then_whose_turns_follow(
+    open_page: Any,  # noqa: F811
+    parted: Path,
+) -> None:
+    page = open_page(parted, "#case=peru")
+    expect(page.locator("#sheet .sheet-body > .asked .message")).to_have_count(3)
+    for side, turn, other in (("baseline", "Yes.", "No."), ("candidate", "No.", "Yes.")):
+        own = page.locator("#sheet .side", has_text=f"{side}, sample 1")
+        expect(own.locator(".asked .message")).to_have_count(1)
+        expect(own).to_contain_text(turn)
+        expect(own).not_to_contain_text(other)
+    page.keyboard.press("Escape")
+    card = page.locator("#changes .change")
+    expect(card.get_by_text("Weather in Lima?")).to_have_count(1)
+    sides = card.locator(".side .text")
+    expect(sides.nth(0)).to_have_text("user: Yes.\n\nassistant: Sunny.")
+    expect(sides.nth(1)).to_have_text("user: No.\n\nassistant: Rain.")
 
 
 def test_a_change_shows_the_question_and_what_is_expected(open_page: Any, talked: Path) -> None:  # noqa: F811

@@ -85,3 +85,15 @@ def test_what_is_printed_of_a_case_can_be_pasted():
         [f"""pytest --lf --case 'who'"'"'s [[]1]' {case}"""],
     )
     assert shown("\x1b[31m") == ([], [])
+
+
+def test_a_case_of_two_metrics_is_shown_once_with_its_metric() -> None:
+    both = [examples.regressed(metric=metric) for metric in ("exact", "fluent")]
+    changes = [
+        replace(examples.change(case, 0.2, 0.9, "Quito"), evaluation_id=both[0].id, metric=metric)
+        for case in ("peru", "chad")
+        for metric in ("exact", "fluent")
+    ]
+    shown = text(examples.report(*both, changes=changes), width=120)
+    assert shown.count("peru (exact)") == shown.count("chad (exact)") == 1
+    assert "peru (fluent)" not in shown

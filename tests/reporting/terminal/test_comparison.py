@@ -136,7 +136,7 @@ def test_what_to_do_next_is_for_who_compares(store: Store) -> None:
     broken = Scored(CAPITALS, {"a": RIGHT}, {"a": RIGHT}, rule={"errors": ("no answer",)})
     comparison = compare(store, run(store, "r2", broken), side(store, "r2", "baseline"))
     lines = render_comparison(comparison, Layout())
-    assert "next    run the gate again that ended in errors: completed samples are kept" in lines
+    assert "next    run the gate again that ended in errors: completed samples are kept (an" in lines
 
 
 def test_json_has_the_shape_of_a_report_and_what_was_compared(store: Store) -> None:

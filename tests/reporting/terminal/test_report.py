@@ -11,6 +11,7 @@ import pytest
 from harness.records import Difference, ReviewSummary, Usage, VerdictKind
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.report import Layout, headline, next_steps, render
+from harness.reporting.wording.failure import KEPT
 from tests.reporting import example_reports as examples
 from tests.reporting.terminal.shown import text
 
@@ -105,7 +106,8 @@ ranges  with 95% confidence the true score lies inside its
 
 RED: 2 errors, 2 passed
 next    mend the errors above and run again: completed
-        samples are kept
+        samples are kept (an application whose code is
+        mended is asked anew)
 report  reports/latest/report.json"""
 
 GREEN_IN_40_COLUMNS = """\
@@ -291,7 +293,7 @@ def test_a_run_that_was_interrupted_after_something_regressed_is_red():
 def test_an_error_beside_an_interruption_is_to_be_mended_first():
     report = examples.report(examples.interrupted(100, 300), examples.error("KeyError: 'x'", identity="a.py::b"))
     assert headline(report) == "RED: 2 errors"
-    assert next_steps(report) == ["mend the errors above and run again: completed samples are kept"]
+    assert next_steps(report) == [f"mend the errors above and run again: {KEPT}"]
 
 
 def test_a_reason_that_needs_more_than_a_line_is_shown_whole():

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from harness.decisions import decide
-from harness.records import Usage, Verdict
+from harness.records import LostClaim, Usage, Verdict
 from harness.reporting.markdown.report import markdown
-from harness.reporting.wording.claims import claim_notes, claims_shown
+from harness.reporting.wording.claims import claim_notes, claims_shown, lost_in_words
 from tests.decisions.observations import observed
 from tests.reporting import example_reports as examples
 from tests.reporting.terminal.shown import text
@@ -47,3 +47,14 @@ def test_of_a_part_the_whole_is_not_known() -> None:
     assert not replace(exact(), suite_size=5).is_certain
     assert claim_notes([replace(exact(), suite_size=5)], "utf-8") != []
     assert claim_notes([exact()], "utf-8") == []
+
+
+def test_no_single_case_is_shown_where_each_has_too_few_samples() -> None:
+    none = LostClaim(())
+    words = "no single case shown to be worse"
+    assert lost_in_words(none, examples.regressed()) == (
+        words,
+        "3 cases got worse: a case has too few samples to show it by itself",
+    )
+    assert lost_in_words(none, exact()) == (words, "")
+    assert lost_in_words(LostClaim(("peru",), 1), examples.regressed())[0] == "1 case shown to be worse"

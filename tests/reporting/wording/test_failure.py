@@ -6,7 +6,7 @@ import pytest
 
 from harness.records import VerdictKind
 from harness.reporting.shared.text import cells
-from harness.reporting.terminal.report import failure_text
+from harness.reporting.wording.failure import KEPT, failure_text
 from tests.reporting import example_reports as examples
 
 REGRESSED = """\
@@ -105,7 +105,7 @@ def test_an_error_says_what_happened_and_what_to_do():
     shown = text(examples.broken(), examples.broken().evaluations[2])
     assert "error       case 'peru': TypeError: 'NoneType' object is not subscriptable" in shown
     assert "error       and 1 more message in report.json" in shown
-    assert shown.endswith("next        mend the error above and run again: completed samples are kept")
+    assert " ".join(shown.split()).endswith(f"next mend the error above and run again: {KEPT}")
 
 
 def test_an_interruption_is_nothing_to_mend():

@@ -107,7 +107,8 @@ function answersShown(each, known) {
   const roles = ["baseline", "candidate"].filter((role) => known.bodies.some((body) => body.role === role));
   const indices = [...new Set(known.bodies.map((body) => body.sample))].sort((one, other) => one - other);
   const body = (role, sample) => known.bodies.find((other) => other.role === role && other.sample === sample);
-  const first = known.bodies[0]?.asked;
+  const questions = known.bodies.filter((other) => other.asked !== undefined).map((other) => known.asked[other.asked]);
+  const common = inCommon(questions);
   const expected = DATA.changes.find((change) => change.set === each.set && change.case === each.index)?.expected;
   const rows = indices.map((sample) => {
     const pair = roles.map((role) => body(role, sample));
@@ -121,14 +122,13 @@ function answersShown(each, known) {
       { class: "sides sample", "aria-label": `Sample ${sample + 1}` },
       ...pair.map((other, side) =>
         other
-          ? bodyShown(other, texts[side], known, { set: each.set, first })
+          ? bodyShown(other, texts[side], known, { set: each.set, common })
           : element("div", { class: "side soft" }, `${roles[side]}, sample ${sample + 1}: not drawn`),
       ),
     );
   });
-  const question = first === undefined ? [] : [asked(known.asked[first])];
   return [
-    ...question,
+    common ? asked(questions[0].slice(0, common)) : null,
     expected ? expectedShown(expected) : null,
     element("h3", {}, roles.length === 2 ? "Answers, sample by sample" : "Answers"),
     roles.length === 2 ? element("p", { class: "soft" }, DIFFERENCES) : null,
@@ -159,11 +159,17 @@ const expectedShown = (text) =>
 
 const entryOf = (set, metric) => DATA.evaluations.find((entry) => entry.set === set && entry.metric === metric);
 
-function bodyShown(body, text, known, { set, first }) {
-  const other =
-    body.asked !== undefined && body.asked !== first
-      ? element("details", {}, element("summary", {}, "was asked otherwise"), asked(known.asked[body.asked]))
-      : null;
+/** How many messages all questions begin with: of a conversation the turns before versions or samples part. */
+function inCommon(questions) {
+  const [first = [], ...others] = questions;
+  const isShared = (message, place) =>
+    others.every((other) => other[place]?.role === message.role && other[place].text === message.text);
+  const end = first.findIndex((message, place) => !isShared(message, place));
+  return end < 0 ? first.length : end;
+}
+
+function bodyShown(body, text, known, { set, common }) {
+  const own = body.asked === undefined ? [] : known.asked[body.asked].slice(common);
   const tokens = body.tokens === undefined ? null : plural(body.tokens, "token");
   const facts = [
     body.finish === "length" ? "cut at max_tokens" : body.finish,
@@ -187,6 +193,8 @@ function bodyShown(body, text, known, { set, first }) {
       `${body.role}, sample ${body.sample + 1}`,
       element("span", { class: "costs" }, facts.filter(Boolean).join(" · ")),
     ),
+    own.length ? asked(own) : null,
+    own.length && body.answer ? element("h3", { class: "label" }, "answer") : null,
     none ? element("p", { class: "soft" }, none) : body.answer ? text : null,
     ...(body.calls ?? []).map(callShown),
     body.answer_cut
@@ -202,7 +210,6 @@ function bodyShown(body, text, known, { set, first }) {
       : null,
     ...body.scores.map((score) => scoreShown(score, body.scores.length > 1, entryOf(set, score.metric))),
     ...(body.labels ?? []).map(labelShown),
-    other,
   );
 }
 
