@@ -19,8 +19,8 @@ from harness.config.settings import load_settings
 from harness.config.versions import read_versions
 from harness.errors import SettingsError, UsageError
 
-_IGNORED = (".steelyard/", "reports/latest/", "reports/20*/")
-"""The store, the reports of the last gate, and those that `steelyard report` makes again."""
+_IGNORED = (".steelyard/", "reports/latest/", "reports/20*/", "__pycache__/")
+"""The store, the reports of the last gate, those that `steelyard report` makes again, and compiled code."""
 _ANSWERS = "evals/foundation/capitals/answers/"
 
 _SCRIPTED = f"""\

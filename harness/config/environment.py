@@ -17,7 +17,7 @@ from harness.config.addresses import absolute
 from harness.errors import SettingsError, nearest, shortened
 
 COMMIT = "GIT_SHA"
-"""The variable that is the repository's commit where it is not set."""
+"""The variable that is the repository's commit where it is not set, or empty."""
 _OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 _PLACE = re.compile(r"(\$?)\$\{([^}]*)(\}?)")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
@@ -151,7 +151,8 @@ class Variables:
     """The variables of the environment that settings name as `${NAME}` and `${NAME:-default}`.
 
     Attributes:
-        folder: of the settings file; `${GIT_SHA}` is the commit of its repository where the variable is not set.
+        folder: of the settings file; `${GIT_SHA}` is the commit of its repository where the variable is not set, or
+            empty.
         commit: is `${GIT_SHA}`, whatever the environment says, of settings as they were at a commit.
     """
 
@@ -166,7 +167,8 @@ class Variables:
         """A setting with its variables filled in, also within tables and lists. `$${NAME}` becomes `${NAME}`.
 
         Raises:
-            SettingsError: a variable is not set and has no default, or what stands in the braces is no name of one.
+            SettingsError: a variable is not set, or empty, and has no default, or what stands in the braces is no name
+                of one.
         """
         if isinstance(value, Mapping):
             return {key: self.fill(each, f"{name}.{key}", where=where) for key, each in value.items()}
@@ -187,25 +189,29 @@ class Variables:
             )
         name, default = named[1], named[2]
         value = self.commit if name == COMMIT and self.commit is not None else os.environ.get(name)
-        if value is not None and (value or default is None):
+        if value:
             return value
+        if name == COMMIT:
+            return self._head(where, default)
         if default is not None:
             return str(default)
-        if name == COMMIT:
-            return self._head(where)
+        how = "not set" if value is None else "empty"
         raise SettingsError(
-            f"{where} takes the environment variable {name}, which is not set; set it, or write ${{{name}:-default}}."
-            f"{nearest(name, sorted({*os.environ, COMMIT}))}"
+            f"{where} takes the environment variable {name}, which is {how}; set it, or write ${{{name}:-default}}."
+            f"{nearest(name, sorted({*os.environ, COMMIT})) if value is None else ''}"
         )
 
-    def _head(self, where: str) -> str:
+    def _head(self, where: str, default: str | None) -> str:
+        """The repository's commit; the default where there is none."""
         try:
-            done = ask_git(self.folder, "rev-parse", "--verify", "HEAD")
-            said = " ".join(done.stderr.decode(errors="replace").split())
+            done = ask_git(self.folder, "rev-parse", "--verify", "--quiet", "HEAD")
+            said = " ".join(done.stderr.decode(errors="replace").split()) or "that there is no commit yet"
         except OSError as error:
             done, said = None, f"nothing, as it can't be run: {error.strerror}"
         if done is not None and done.returncode == 0:
             return done.stdout.decode().strip()
+        if default is not None:
+            return default
         raise SettingsError(
             f"{where} takes {COMMIT}, and no variable of this name is set; the commit stands for it, and in "
             f"{self.folder} git says: {said}. Set it, or write ${{{COMMIT}:-default}}."

@@ -1,11 +1,12 @@
-"""Files that a test names, and files that are replaced whole."""
+"""Files that a test names, texts of settings that may name some, and files that are replaced whole."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from harness.errors import UsageError, shortened
 
@@ -67,3 +68,15 @@ def _nearest(places: Sequence[Path], kind: str, suffixes: Sequence[str]) -> str:
                 return f" {place.parent} has: {', '.join(names)}."
     looked = ", ".join(str(place.parent) for place in places)
     return f" Looked in {looked}: no {kind} ({', '.join(suffixes)}) there."
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """All texts in a table of settings, of which some may name files."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from texts_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from texts_in(inner)

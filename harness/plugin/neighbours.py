@@ -55,11 +55,12 @@ def _named(config: pytest.Config, implementation: HookImpl) -> str:
 
 
 def keepers_line(names: Sequence[str]) -> str:
-    """Say that evaluations are not live together, and why."""
+    """Say that evaluations are not live together, and why; of deepeval's plugin, how to leave it out."""
     what = "keeps" if len(names) == 1 else "keep"
+    remedy = "; leave deepeval's plugin out by -p no:deepeval, or in addopts" if "deepeval" in names else ""
     return (
         f"steelyard: evaluations run one after the other, which takes longer: {', '.join(names)} {what} something for "
-        "each test while it runs (a hook around its setup)"
+        f"each test while it runs (a hook around its setup){remedy}"
     )
 
 

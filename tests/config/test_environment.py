@@ -8,7 +8,7 @@ from harness.config.environment import colours_wanted, free_threads, shared_thre
 from harness.config.settings import Settings
 from harness.errors import SettingsError
 from tests.config.settings_files import load
-from tests.repositories import commit_all
+from tests.repositories import commit_all, git
 
 
 @pytest.mark.parametrize(("value", "wanted"), [(None, True), ("", True), ("1", False), ("0", False)])
@@ -86,6 +86,9 @@ def test_an_empty_variable_takes_the_default_as_in_a_shell(tmp_path: Path, bare:
     bare.setenv("REVISION", "1")
     bare.setenv("PLANET", "")
     assert load(tmp_path, SERVED).version("v").system == "Earth and ${PLANET}"
+    bare.setenv("REVISION", "")
+    with pytest.raises(SettingsError, match=r"revision takes the environment variable REVISION, which is empty; set"):
+        load(tmp_path, SERVED).version("v")
 
 
 @pytest.mark.parametrize("text", ["${GIT-SHA}", "${}", "${NAME", "${user.name}"])
@@ -106,7 +109,14 @@ def test_the_commit_is_that_of_the_repository_unless_a_variable_says_otherwise(
     text = 'models.v = { engine = "scripted", default = "A", revision = "${GIT_SHA}" }'
     with pytest.raises(SettingsError, match=r"version 'v': revision takes GIT_SHA, .* not a git repository"):
         sha(load(tmp_path, text))
+    with_default = text.replace("SHA}", "SHA:-dev}")
+    assert sha(load(tmp_path, with_default)) == "dev"
+    git(tmp_path, "init", "--quiet")
+    with pytest.raises(SettingsError, match=r"in .* git says: that there is no commit yet\. Set it"):
+        sha(load(tmp_path, text))
     commit = commit_all(tmp_path)
-    assert sha(load(tmp_path, text)) == commit
+    assert {sha(load(tmp_path, text)), sha(load(tmp_path, with_default))} == {commit}
+    bare.setenv("GIT_SHA", "")  # as CI does where nothing fills it in
+    assert {sha(load(tmp_path, text)), sha(load(tmp_path, with_default))} == {commit}
     bare.setenv("GIT_SHA", "of the build")
-    assert sha(load(tmp_path, text)) == "of the build"
+    assert sha(load(tmp_path, with_default)) == "of the build"

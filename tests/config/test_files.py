@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.files import find_file, replacing
+from harness.config.files import find_file, replacing, texts_in
 from harness.errors import CaseError
 
 
@@ -64,3 +64,7 @@ def test_after_an_error_the_old_file_stays_alone(tmp_path: Path) -> None:
         raise ZeroDivisionError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_all_texts_of_a_table_are_found() -> None:
+    assert [*texts_in({"a": ["b", ("c",)], "d": {"e": "f"}, "g": 1})] == ["b", "c", "f"]

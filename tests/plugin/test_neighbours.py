@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.plugin.neighbours import keepers_line
 from tests.plugin.projects import Project
 
 CASES = 'CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(30)]\n'
@@ -50,6 +51,12 @@ def test_neighbours_are_those_of_their_lock_and_load_nowhere_else() -> None:
     found = distributions(path=[str(NEIGHBOURS)])
     assert {each.metadata["Name"].lower().replace("_", "-"): each.version for each in found} == pins()
     assert str(NEIGHBOURS) not in sys.path
+
+
+def test_of_deepeval_the_line_says_how_to_leave_it_out() -> None:
+    remedy = "; leave deepeval's plugin out by -p no:deepeval, or in addopts"
+    assert keepers_line(["deepeval", "other"]).endswith(f"(a hook around its setup){remedy}")
+    assert keepers_line(["other"]).endswith("(a hook around its setup)")
 
 
 @pytest.fixture

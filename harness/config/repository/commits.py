@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,6 @@ from harness.errors import SettingsError, some
 GIT = "git:"
 """Begins the name of a version at a commit; a ref follows."""
 _DIGITS = 12
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def with_commits(settings: Settings, default: str | None = None) -> Settings:
@@ -35,8 +33,7 @@ def with_commits(settings: Settings, default: str | None = None) -> Settings:
     if not names:
         return settings
     candidate = default if settings.candidate in names else settings.candidate
-    told = _dirt if settings.candidate not in names else _clean
-    commits = WhenAsked(names, partial(_home_of, replace(settings, candidate=candidate), told))
+    commits = WhenAsked(names, partial(_home_of, replace(settings, candidate=candidate)))
     versions = WhenAsked([*settings.versions, *names], partial(_of_either, settings.versions, commits))
     return replace(settings, versions=versions, commits=commits)
 
@@ -45,7 +42,7 @@ def _of_either(versions: Mapping[str, VersionSettings], commits: Mapping[str, Se
     return commits[name].versions[name] if name in commits else versions[name]
 
 
-def _home_of(settings: Settings, dirt: Callable[[Repository, str], list[str]], name: str) -> Settings:
+def _home_of(settings: Settings, name: str) -> Settings:
     """The settings that a version at a commit is found in, by that name."""
     ref, own = name.removeprefix(GIT), candidate_name(settings)
     if not ref:
@@ -59,8 +56,7 @@ def _home_of(settings: Settings, dirt: Callable[[Repository, str], list[str]], n
         raise SettingsError(f"{name}: the folder {place} of the settings was not there at commit {commit[:_DIGITS]}.")
     home, how = _settings_at(settings, root, own, commit)
     told = [f"{name} is {own} as it was at {commit[:_DIGITS]} ({repository.described(commit)}){how}"]
-    told += [*dirt(repository, name), *_today(repository, name)]
-    checkout = Checkout(commit, own, root, tree, repository.root, tuple(told))
+    checkout = Checkout(commit, own, root, tree, repository.root, (*told, *_today(repository, name)))
     now = settings.version(own)
     version = replace(
         home.version(own), name=name, checkout=checkout, price=now.price, price_per_hour=now.price_per_hour
@@ -105,22 +101,6 @@ def _settings_at(settings: Settings, root: Path, own: str, commit: str) -> tuple
     return home, "" if is_same else f", where {source.name} sets it otherwise than today"
 
 
-def _clean(repository: Repository, name: str) -> list[str]:  # noqa: ARG001
-    """Tell nothing: the candidate is a commit as well."""
-    return []
-
-
-def _dirt(repository: Repository, name: str) -> list[str]:
-    """Tell of what is not committed: the candidate has it."""
-    changed = _uncommitted(repository)
-    if not changed:
-        return []
-    return [
-        f"{some(changed)} {'is' if len(changed) == 1 else 'are'} not as committed: the candidate is the working tree "
-        f"as it lies there, {name} has the commit's files alone"
-    ]
-
-
 def _today(repository: Repository, name: str) -> list[str]:
     """Tell of links that lead from the commit to the project as it lies there."""
     found = leading_back(repository)
@@ -128,27 +108,3 @@ def _today(repository: Repository, name: str) -> list[str]:
         return []
     lead = "leads" if len(found) == 1 else "lead"
     return [f"{some(found)} {lead} to the project as it lies there: what {name} takes from there is of today"]
-
-
-def revision_note(version: VersionSettings, folder: Path) -> str:
-    """Warn of a version whose revision is a folder's commit, where files are not as committed; "" otherwise."""
-    revision = version.revision or ""
-    if version.checkout is not None or _COMMIT.search(revision) is None:
-        return ""
-    try:
-        repository = Repository(folder)
-        commit = repository.commit("HEAD")
-        changed = _uncommitted(repository) if commit in revision else []
-    except SettingsError:  # no clone: the commit is told from outside
-        return ""
-    if not changed:
-        return ""
-    return (
-        f"the working tree differs from {commit[:_DIGITS]}, which is the revision of {version.name}, and its samples "
-        f"count as those of {commit[:_DIGITS]}, but for files that are part of its fingerprint. Not as committed: "
-        f"{some(changed)}"
-    )
-
-
-def _uncommitted(repository: Repository) -> list[str]:
-    return sorted(path.relative_to(repository.root).as_posix() for path in repository.changed_since("HEAD").paths)

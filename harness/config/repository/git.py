@@ -30,6 +30,7 @@ class ChangedFiles:
         self.paths = frozenset(paths)
         self._unknown = frozenset(unknown)
         self._below = {folder: path for path in sorted(self.paths, reverse=True) for folder in path.parents}
+        self._by_stem = {stem: path for path in sorted(self.paths, reverse=True) for stem in stems_of(path)}
         self._unknown_below = {folder for path in self._unknown for folder in path.parents}
 
     @cached_property
@@ -40,12 +41,16 @@ class ChangedFiles:
         return frozenset(part for path in self.paths | self._unknown for part in path.relative_to(self.root).parts)
 
     def within(self, path: Path) -> Path | None:
-        """A changed file that is this one, lies in this folder, or is a repository that holds it."""
+        """A changed file that is this one, lies in this folder, is this one with a suffix that a library appends to a
+        path that is no file, or is a repository that holds it.
+        """
         for place in _places(path):
             if place in self.paths:
                 return place
             if place in self._below:
                 return self._below[place]
+            if place in self._by_stem and not place.is_file():
+                return self._by_stem[place]
             if above := self.paths.intersection(place.parents):
                 return min(above)
         return None
@@ -58,6 +63,15 @@ class ChangedFiles:
             and not self._unknown.intersection((place, *place.parents))
             for place in _places(path)
         )
+
+
+def stems_of(path: Path) -> list[Path]:
+    """The paths that a library may have been given that appends a suffix, as `shelve` makes `sh.db` and `sh.dat` of
+    `sh`. None of code, which is found by its imports.
+    """
+    name = path.name
+    ends = [] if path.suffix == ".py" else [end for end, sign in enumerate(name) if sign == "." and end]
+    return [path.with_name(name[:end]) for end in ends]
 
 
 def _places(path: Path) -> set[Path]:
@@ -105,13 +119,19 @@ class Repository:
         done = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
         if done.returncode == 0:
             return done.stdout.decode().strip()
-        shallow = self._run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
-        why = ": this is a shallow clone" if shallow else ""
+        if not self._run("rev-list", "--all", "--max-count=1").stdout:
+            raise SettingsError(f"{self._asking.ref}{ref}: the repository {self.root} has no commit yet; commit first.")
+        why, how = "", "Fetch it first (git fetch origin)"
+        if self._run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
+            why = ": this is a shallow clone"
+            how = (
+                "In CI fetch it first: fetch-depth: 0 of actions/checkout, GIT_DEPTH: 0 of GitLab, or git fetch "
+                "--unshallow origin"
+            )
         known = self._run("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes")
         meant = nearest(ref, known.stdout.decode(errors="replace").split())
         raise SettingsError(
-            f"{self._asking.ref}{ref}: no commit of this name is known here{why}.{meant} In CI fetch it first: "
-            "fetch-depth: 0 of actions/checkout, GIT_DEPTH: 0 of GitLab, or git fetch --unshallow origin; else name a "
+            f"{self._asking.ref}{ref}: no commit of this name is known here{why}.{meant} {how}, or name a "
             "branch, tag or commit that `git log` knows."
         )
 

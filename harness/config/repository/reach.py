@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.config.repository.git import Repository
+from harness.config.repository.git import Repository, stems_of
 from harness.config.repository.imports import ImportedFiles, imported_by, module_files, parsed
 from harness.config.repository.named_files import NamedFiles, named_in
 from harness.errors import SettingsError
@@ -153,8 +153,11 @@ def _holds(place: Path, folder: Path) -> bool:
 
 
 def _named(named: NamedFiles, folders: Sequence[Path], root: Path) -> set[Path]:
-    """The files of a project that code names, and those in folders that it names."""
+    """The files of a project that code names, those in folders that it names, and those that begin with a name of no
+    file and a dot, which libraries append.
+    """
     found: set[Path] = set()
+    by_stem: dict[Path, dict[Path, list[Path]]] = {}
     texts = {Path(path): None for text in named.texts if not text.startswith("~") for path in _paths_in(text)}
     for path in (*texts, *named.paths):
         for folder in dict.fromkeys(folders):
@@ -162,11 +165,25 @@ def _named(named: NamedFiles, folders: Sequence[Path], root: Path) -> set[Path]:
                 place = (folder / path).resolve()
                 if not place.is_relative_to(root):  # by a link: what git ignores, of a project at a commit
                     place = Path(os.path.normpath(folder / path))
-                if not place.is_relative_to(root) or _holds(place, folders[-1]) or not place.exists():
+                if not place.is_relative_to(root) or _holds(place, folders[-1]):
                     continue
+                if place.is_file():
+                    found.add(place)
+                    continue
+                if place.parent not in by_stem:
+                    by_stem[place.parent] = _by_stem(place.parent)
             except (OSError, ValueError, RuntimeError):  # a name that no system takes
                 continue
-            found.update([place] if place.is_file() else files_below(place))
+            found.update(files_below(place), by_stem[place.parent].get(place, ()))
+    return found
+
+
+def _by_stem(folder: Path) -> dict[Path, list[Path]]:
+    """The files of a folder, by the paths that they begin with."""
+    found: dict[Path, list[Path]] = {}
+    for file in folder.iterdir() if folder.is_dir() else ():
+        for stem in stems_of(file) if file.is_file() else ():
+            found.setdefault(stem, []).append(file)
     return found
 
 

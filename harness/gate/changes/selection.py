@@ -11,6 +11,7 @@ from typing import Any
 import harness
 from harness.config import Settings, VersionSettings, load_settings
 from harness.config.asking import understood
+from harness.config.files import texts_in
 from harness.config.repository.git import Repository
 from harness.config.repository.history import asks_for_the_same, differing, is_same_version, settings_at
 from harness.config.roles import candidate_name
@@ -148,10 +149,10 @@ class Selector:
             yield from self._why_application(now)
             options = {}
         steps = [asdict(step.settings) for step in now.steps]
-        for other in sorted({*_texts(steps)} & {*self._settings.versions}):
+        for other in sorted({*texts_in(steps)} & {*self._settings.versions}):
             yield from self._why_version(before, other)
         read = [text.removeprefix(FILE) for text in now.texts_elsewhere.values()]
-        for text in _texts([options, steps, read, now.optimised_on]):
+        for text in texts_in([options, steps, read, now.optimised_on]):
             try:
                 path = self._settings.root / Path(text).expanduser()
                 found = self._dependencies.why_file(path, f"of version {name!r}")
@@ -176,18 +177,6 @@ class Selector:
             if function:
                 file = self._settings.root.joinpath(*module.split(".")).with_suffix(".py")
                 yield from filter(None, [self._dependencies.why_code([file], f"a step of version {name!r}")])
-        for text in _texts(self._settings.version(name).engine_options):
+        for text in texts_in(self._settings.version(name).engine_options):
             if text in self._settings.models:
                 yield from self._why_version(before, text)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """All texts in a table."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _texts(inner)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from harness.config import Settings
-from harness.config.repository.commits import revision_note
-from harness.errors import SettingsError, UsageError
+from harness.config import Settings, VersionSettings
+from harness.config.files import texts_in
+from harness.config.repository.git import Repository
+from harness.config.versions import FILE
+from harness.errors import SettingsError, UsageError, some
+from harness.models.application.identity import files_of
+from harness.models.application.spec import COMMAND, PYTHON, folder_of, python_of
 from harness.models.engine_creation import check_version
 from harness.models.spec import engine_spec
 from harness.models.version import Version, load_version, tells_cost
 from harness.store import RunInfo
 
 _DIGITS = 12
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def check_versions(settings: Settings, names: Iterable[str]) -> None:
@@ -73,8 +80,8 @@ def changed_versions(versions: Sequence[Version], root: Path) -> list[str]:
 
 
 def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[RunInfo]] = list) -> tuple[str, ...]:
-    """The sentences that a reader must know of a run's versions: which commit one is of, that two are the same, that
-    a revision is a commit and the files are not, and that stored answers of an endpoint may be of something that it
+    """The sentences that a reader must know of a run's versions: which commit one is of, that two are the same, which
+    files are not as committed, and that stored answers of an endpoint may be of something that it
     serves no more, which a store is told once.
 
     Args:
@@ -91,7 +98,8 @@ def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[Ru
                 f"{other.name} is the same as {candidate.name}: nothing that its answers depend on is another at that "
                 "commit, so that a version is weighed against itself"
             )
-    told += filter(None, (revision_note(each.settings, root) for each in versions))
+    of_revision = list(filter(None, (_revision_note(each, root) for each in versions)))
+    told += of_revision or filter(None, [_uncommitted_note(candidate, others, root)])
     endpoints = [each for each in versions if _is_loose(each)]
     known = _asked_in(runs()) if endpoints else frozenset()
     loose = list(dict.fromkeys(each.name for each in endpoints if each.fingerprint not in known))
@@ -102,6 +110,79 @@ def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[Ru
             "something else is served there. Set one of them"
         )
     return tuple(dict.fromkeys(told))
+
+
+def _uncommitted_note(candidate: Version, others: Iterable[Version], root: Path) -> str:
+    """Tell of files that are not as committed, where a version is weighed against one at a commit: those that either of
+    them reaches; all where that is not known. "" for none.
+    """
+    baseline = next((each for each in others if each.settings.checkout is not None), None)
+    changed = _uncommitted(root) if baseline is not None and candidate.settings.checkout is None else []
+    if not changed or baseline is None or baseline.settings.checkout is None:
+        return ""
+    checkout = baseline.settings.checkout
+    now, then = _reached(candidate, root), _reached(baseline, root)
+    if now is not None and then is not None:
+        tree = checkout.tree.resolve()
+        now |= {checkout.project / place.relative_to(tree) for place in then if place.is_relative_to(tree)}
+        above = {folder for place in now for folder in place.parents}  # a submodule is one path
+        changed = [path for path in changed if path in above or not now.isdisjoint((path, *path.parents))]
+    if not changed:
+        return ""
+    it, lies = ("it", "it lies") if len(changed) == 1 else ("them", "they lie")
+    return (
+        f"{_not_as_committed(changed, checkout.project)}: {candidate.name} is weighed with {it} as {lies} there, "
+        f"{baseline.name} as it was at the commit. Cases and tests are today's for both"
+    )
+
+
+def _revision_note(version: Version, root: Path) -> str:
+    """Warn of a version whose revision is the project's commit, where files are not as committed; "" otherwise. The
+    content of an application is part of its fingerprint.
+    """
+    own = version.settings
+    if own.checkout is not None or not own.revision or not _COMMIT.search(own.revision) or _is_application(own):
+        return ""
+    try:
+        repository = Repository(root)
+        commit = repository.commit("HEAD")
+    except SettingsError:  # no clone: the commit is told from outside
+        return ""
+    changed = _uncommitted(root) if commit in own.revision else []
+    if not changed:
+        return ""
+    return (
+        f"{_not_as_committed(changed, repository.root)}, and the revision of {version.name} is the commit "
+        f"{commit[:_DIGITS]}: its answers are stored as those of that commit. Commit before you draw them"
+    )
+
+
+def _not_as_committed(changed: Sequence[Path], top: Path) -> str:
+    names = sorted(path.relative_to(top).as_posix() for path in changed)
+    return f"{some(names)} {'is' if len(names) == 1 else 'are'} not as committed"
+
+
+def _uncommitted(root: Path) -> list[Path]:
+    """The files that are not as committed, without compiled ones; none where git can't tell."""
+    try:
+        return [path for path in Repository(root).changed_since("HEAD").paths if path.suffix != ".pyc"]
+    except SettingsError:
+        return []
+
+
+def _reached(version: Version, root: Path) -> set[Path] | None:
+    """The files and folders that a version's code and settings reach; None where that is not known."""
+    own, place = version.settings, version.settings.root(root).resolve()
+    if _is_application(own):
+        return set(files_of(own, folder_of(own, place), python_of(own, place)).files)
+    if own.steps or not engine_spec(own.engine).create.__module__.startswith("harness."):
+        return None
+    texts = [*texts_in(own.engine_options), *(text.removeprefix(FILE) for text in version.places.values())]
+    return {Path(os.path.normpath(place / text)) for text in texts}
+
+
+def _is_application(version: VersionSettings) -> bool:
+    return engine_spec(version.engine) in (PYTHON, COMMAND)
 
 
 def _asked_in(runs: Iterable[RunInfo]) -> frozenset[str]:

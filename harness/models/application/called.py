@@ -77,7 +77,7 @@ def _module(call: str, name: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            looked = ", ".join(sys.path[:2])
+            looked = ", ".join(place for place in dict.fromkeys(sys.path[:2]) if Path(place).is_dir())
             raise UncallableError(
                 f"{call} is not there: no module {error.name!r} in {looked}, nor among the installed ones. `folder` "
                 "says from where it is imported."
@@ -122,7 +122,11 @@ def _application(call: str, function: Callable[..., Any], close: Callable[[], An
     taken = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
     several = [each for each in parameters if each.kind is each.VAR_POSITIONAL]
     if not taken and not several:
-        raise UncallableError(f"{call} takes nothing. Give it a parameter: prompt, or messages.")
+        by_name = [f"{each.name!r}" for each in parameters if each.kind is each.KEYWORD_ONLY]
+        what = f"{', '.join(by_name)} by name alone, and is asked by position" if by_name else "nothing"
+        raise UncallableError(
+            f"{call} takes {what}. Give it a first parameter without a star before it, such as prompt or messages."
+        )
     first = (taken or several)[0]
     options = {each.name for each in parameters if each.name in OPTIONS and each is not first}
     lacking = [

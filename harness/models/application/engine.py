@@ -120,12 +120,12 @@ class ApplicationEngine:
         if request.sampling and "sampling" not in manners.options:
             raise CapabilityError(
                 f"{self.name} takes no sampling parameters, and was asked with {', '.join(request.sampling)}. "
-                f"{_remedy(self._call)} `sampling`, or leave them out."
+                f"{self.remedy('sampling')}, or leave them out."
             )
         lacking = [name for name in ("schema", "tools") if getattr(request, name) and name not in manners.options]
         if lacking:
             raise CapabilityError(
-                f"{self.name} takes no {lacking[0]}, and was asked with them. {_remedy(self._call)} `{lacking[0]}`."
+                f"{self.name} takes no {lacking[0]}, and was asked with it. {self.remedy(lacking[0])}."
             )
         given: dict[str, Any] = {name: getattr(request, name) for name in manners.options if name != "sampling"}
         if "sampling" in manners.options:
@@ -140,6 +140,12 @@ class ApplicationEngine:
                 )
             return {"prompt": prompt, **given}
         return {"messages": [dict(turn) for turn in request.messages], "prompt": prompt, **given}
+
+    def remedy(self, lacking: str) -> str:
+        """What gives the application what it lacks."""
+        name = "sampling" if lacking == Capability.SEED else lacking
+        how = f"Give {self._call} a parameter" if ":" in self._call else "Name in `takes` of its settings"
+        return f"{how} `{name}`"
 
     def hold(self, error: SteelyardError) -> None:
         """Call nothing more; calls under way are finished."""
@@ -216,10 +222,6 @@ def command_engine(
 
 def _pool(name: str, make: Any, start: Any, options: Mapping[str, Any]) -> WorkerPool:
     return WorkerPool(name, make, start, int(options.get("workers", 1)), float(options.get("timeout_s", TIMEOUT_S)))
-
-
-def _remedy(call: str) -> str:
-    return f"Give {call} a parameter" if ":" in call else "Name in `takes` of its settings"
 
 
 def _prompt(request: Request) -> str | None:

@@ -18,6 +18,10 @@ _SAYING = frozenset({"text", "messages", "tool_calls", "choices", "output", "ans
 """Keys of which an answer has at least one."""
 _BESIDE = frozenset({"id", "context", "usage", "cost", "metadata", "reasoning", "finish_reason"})
 """Keys that an answer may have beside it. A line of a log has other keys."""
+_NO_FLUSH = (
+    "It wrote no line: its output may be buffered. Flush after each line (Python: flush=True, awk: fflush(), or "
+    "stdbuf -oL before the command)."
+)
 _REMEDY = "Give each answer the `id` of its question: without it, nothing says which question it is to."
 UNCHANGED: Mapping[str, str] = MappingProxyType({})
 """The environment of a process that has that of this one."""
@@ -32,14 +36,20 @@ class LineProcess(ChildProcess):
 
     _names_ids = False
     """Whether it has answered with an id."""
-    _is_unsure = False
-    """Whether a line without an id may have been an answer."""
+    _remedy = ""
+    """The remedy where a line without an id of a question may have been an answer."""
+    _has_written = False
 
     @property
     def last_lines(self) -> str:
         """The last lines that it printed, and what to do where some of them may have been answers."""
         lines = super().last_lines
-        return f"{lines}\n  {_REMEDY}" if self._is_unsure else lines
+        return f"{lines}\n  {self._remedy}" if self._remedy else lines
+
+    @property
+    def why_silent(self) -> str:
+        """The reason why it may have written nothing, and what to do."""
+        return "" if self._has_written else _NO_FLUSH
 
     async def start_asking(self, environment: Mapping[str, str] = UNCHANGED) -> None:
         """Start the command; it need not say that it is ready.
@@ -75,6 +85,7 @@ class LineProcess(ChildProcess):
                 block += getattr(error, "partial", b"")
                 if not block:
                     return None
+            self._has_written = True
             found = _read(bytes(block))
             if found is not None:
                 return found
@@ -83,22 +94,28 @@ class LineProcess(ChildProcess):
 
     def _take(self, message: dict[str, Any]) -> None:
         given = message.get("id")
+        if isinstance(given, str) and given.isascii() and given.isdecimal():
+            given = int(given)
         number = given if type(given) is int else None  # true is none
         self._names_ids = self._names_ids or number is not None
         future = None if number is None else self._pending.get(number)
         if future is None:
             self._printed(json.dumps(message))
             if number is None and not _SAYING.isdisjoint(message):
-                self._is_unsure = True
                 self._refuse(message)
         elif not future.done():
             future.set_result({"answer": {name: value for name, value in message.items() if name != "id"}})
 
     def _refuse(self, message: dict[str, Any]) -> None:
-        """Fail what waits at once where the first answer has no `id`, rather than at its time limit."""
+        """Fail what waits at once where the first answer has no `id` of a question, not at its time limit."""
+        wrong, how = _REMEDY, "without an `id`"
+        if message.get("id") is not None:
+            wrong = f"{shortened(message['id'])} is no question's id; ids are the numbers of the questions."
+            how = "with a wrong `id`"
+        self._remedy = wrong
         if self._names_ids or not message.keys() <= _SAYING | _BESIDE:
             return
-        said = f"{self._command[0]} answered without an `id`: {shortened(message)}. {_REMEDY}"
+        said = f"{self._command[0]} answered {how}: {shortened(message)}. {wrong}"
         for future in self._pending.values():
             if not future.done():
                 future.set_result({"error": said, "cause": "an answer without an id"})

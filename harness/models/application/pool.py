@@ -145,13 +145,15 @@ class WorkerPool:
             async with asyncio.timeout(self._timeout_s):
                 reply = await process.ask(message)
         except TimeoutError:
-            last = process.last_lines
+            last, hint = process.last_lines, process.why_silent
             self._give_up(place, process, is_silent=place.heard_s < began)
-            raise EngineError(
-                f"{self._name} did not answer within {self._timeout_s:g} s (timeout_s)."
-                f"{' It printed last:' + last if last else ''}",
-                cause="a timeout",
-            ) from None
+            said = (
+                f"{self._name} did not answer within {self._timeout_s:g} s (timeout_s).{' ' + hint if hint else ''}"
+                f"{' It printed last:' + last if last else ''}"
+            )
+            if hint and not any(each.heard_s for each in self._places):  # nor will it answer the others
+                self._held = self._held or UnreachableError(said, "a timeout")
+            raise EngineError(said, cause="a timeout") from None
         except asyncio.CancelledError:
             self._give_up(place, process, is_silent=self._manners.at_once == 1)
             raise
@@ -200,8 +202,10 @@ class WorkerPool:
         try:
             self._n_ended += 1
             if self._n_ended >= _MOST_ENDS:
+                hint = place.process.why_silent if place.process and not place.process.last_lines else ""
                 raise UnreachableError(
-                    f"{self._name} was given up: {_MOST_ENDS} of its processes ended in a row, and none has answered.",
+                    f"{self._name} was given up: {_MOST_ENDS} of its processes ended in a row, and none has answered."
+                    f"{' ' + hint if hint else ''}",
                     "its processes end",
                 )
             if place.process is not None:

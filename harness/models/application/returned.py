@@ -91,7 +91,7 @@ def _table(value: Mapping[str, Any]) -> Answer:
             near = difflib.get_close_matches(str(name), FIELDS, 1)
             raise ValueError(
                 f"{name!r} is no field of an answer ({', '.join(FIELDS[:7])})"
-                f"{f'; did you mean {near[0]!r}?' if near else '; put what else there is into metadata'}"
+                f"{f'; the nearest is {near[0]!r}' if near else '; put what else there is into metadata'}"
             )
     fields = _with(**{name: value.get(name) for name in FIELDS})
     if foreign:

@@ -85,6 +85,11 @@ class ChildProcess:
         unended = [self._unended.rstrip()[:_LONGEST_LINE]] if self._unended.strip() else []
         return "".join(f"\n  {line}" for line in [*self._lines, *unended])
 
+    @property
+    def why_silent(self) -> str:
+        """The reason why it may not answer, where it can be guessed; else ""."""
+        return ""
+
     async def start(self, message: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
         """Start the process, hand it its first message, and give what it says of itself once it is ready.
 

@@ -9,14 +9,17 @@ import inspect
 import textwrap
 import unittest
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import CaseError, MarkerError, choices
+from harness.errors import CaseError, MarkerError, SettingsError, choices
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.pytest_internals import fixture_definitions
 from harness.records import Case
+
+if TYPE_CHECKING:
+    from harness.config import Settings
 
 _LACK = {"AttributeError", "KeyError", "LookupError", "Exception", "BaseException"}
 _OF_EVERY_CASE = {name for name in dir(Case) if not name.startswith("_")}
@@ -64,6 +67,33 @@ def check_figures(function: Callable[..., Any], *, where: str) -> None:
     for written, (name, line) in _attributes_used(function, "load").items():
         if name not in known:
             raise MarkerError(f"{where}, line {line}: {written}. {choices('figure', name, known)}")
+
+
+def check_users(function: Callable[..., Any], settings: Settings, *, where: str) -> None:
+    """Refuse a simulated user that no version plays, as far as its name can be seen.
+
+    Raises:
+        SettingsError: with the line, and the versions that there are.
+    """
+    tree = parsed(function)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "SimulatedUser":
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            name = constant(node.args[0] if node.args else given.get("version"), function)
+            try:
+                if isinstance(name, str) and name and name not in settings.versions:
+                    settings.version(name)
+            except SettingsError as error:
+                raise SettingsError(f"{where}, line {first_line(function) + node.lineno - 1}: {error}") from None
+
+
+def constant(node: ast.expr | None, function: Callable[..., Any]) -> Any:
+    """The value of a constant, or of a name of the function's module; None for anything else."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.Name):
+        return getattr(inspect.unwrap(function), "__globals__", {}).get(node.id)
+    return None
 
 
 @functools.lru_cache(maxsize=256)

@@ -213,21 +213,22 @@ class Collection:
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
         from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
-        from harness.plugin.collection.inspection import check_fields, check_fixtures, check_kind, check_loops
+        from harness.plugin.collection import inspection
         from harness.plugin.collection.rubrics import check_metrics, check_rubrics
         from harness.scoring.judging import Rubrics
 
         where = item.nodeid
-        check_kind(item, where=where)
-        check_fixtures(item, where=where)
-        check_loops(item.function, where=where)
+        inspection.check_kind(item, where=where)
+        inspection.check_fixtures(item, where=where)
+        inspection.check_loops(item.function, where=where)
+        inspection.check_users(item.function, self.settings, where=where)
         if "task" in item.get_closest_marker("evaluation").kwargs:  # type: ignore[union-attr]
             return self._task_evaluation(item)
         plan = self._plan(item, where)
         given = getattr(item, "callspec", None)
         parameter = given.params.get("case") if given is not None else None
         cases = self._load(plan, item, where) if parameter is None else (parameter,)
-        check_fields(item.function, cases, where=where)
+        inspection.check_fields(item.function, cases, where=where)
         every, cases = len(cases), self._selected(cases)
         plan = with_design(plan, len(cases), self.settings.confidence_level)
         part = len(cases) < every

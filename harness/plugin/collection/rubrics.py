@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import CaseError, CheckError, MarkerError, RubricError
-from harness.plugin.collection.inspection import first_line, is_case, parsed
+from harness.plugin.collection.inspection import constant, first_line, is_case, parsed
 from harness.records import Case
 from harness.scoring.judging import Rubrics
 from harness.scoring.judging.prompts import fields_shown
@@ -59,7 +58,7 @@ def check_metrics(function: Callable[..., Any], *, where: str) -> None:
         MarkerError: with the test function and its line.
     """
     for node in _asked(function, "measure"):
-        metric = _constant(node.args[0], function) if node.args else None
+        metric = constant(node.args[0], function) if node.args else None
         if isinstance(metric, str | type):
             try:
                 registered("deepeval").check_metric(metric)
@@ -104,22 +103,13 @@ def _calls(function: Callable[..., Any]) -> Iterator[_Call]:
     for method in ("rate", "prefer"):
         for node in _asked(function, method):
             given = {keyword.arg: keyword.value for keyword in node.keywords}
-            path = _constant(given.get("rubric"), function)
+            path = constant(given.get("rubric"), function)
             if isinstance(path, str | Path):
                 yield _Call(
                     line=first_line(function) + node.lineno - 1,
                     path=path,
                     rates=method == "rate",
-                    is_weighted=_constant(given.get("weighted"), function) is True,
+                    is_weighted=constant(given.get("weighted"), function) is True,
                     shows_case=is_case(given.get("case")),
                     has_reference="reference" in given,
                 )
-
-
-def _constant(node: ast.expr | None, function: Callable[..., Any]) -> Any:
-    """The value of a constant, or of a name of the function's module; None for anything else."""
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.Name):
-        return getattr(inspect.unwrap(function), "__globals__", {}).get(node.id)
-    return None

@@ -139,7 +139,7 @@ def test_a_ref_is_a_branch_a_tag_or_a_commit(folder: Path, ref: str) -> None:
 
 @pytest.mark.parametrize("ref", ["origin/main", "--help", "", "HEAD:a.txt", "-1"])
 def test_a_ref_that_is_none_is_refused_with_how_to_fetch_it(folder: Path, ref: str) -> None:
-    with pytest.raises(SettingsError, match=r"no commit of this name is known here\. In CI .* fetch-depth: 0"):
+    with pytest.raises(SettingsError, match=r"is known here\. Fetch it first .*, or name a branch, tag or commit"):
         Repository(folder).commit(ref)
 
 
@@ -147,8 +147,14 @@ def test_a_shallow_clone_is_said_to_be_one(folder: Path, tmp_path_factory: pytes
     commit_all(folder)
     clone = tmp_path_factory.mktemp("shallow")
     git(clone, "clone", "--quiet", "--depth", "1", folder.as_uri(), ".")
-    with pytest.raises(SettingsError, match=r"HEAD~1: no commit .* here: this is a shallow clone\."):
+    with pytest.raises(SettingsError, match=r"HEAD~1: no .* a shallow clone\. In CI .* fetch-depth: 0"):
         Repository(clone).commit("HEAD~1")
+
+
+def test_a_repository_without_a_commit_is_said_to_have_none(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    with pytest.raises(SettingsError, match=r"HEAD: the repository .* has no commit yet; commit first\."):
+        Repository(tmp_path).commit("HEAD")
 
 
 def test_without_a_repository_it_is_refused(tmp_path: Path) -> None:

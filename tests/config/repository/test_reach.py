@@ -135,6 +135,16 @@ def test_modules_and_patterns_of_paths_in_texts_are_followed(tmp_path: Path, tex
     assert len(found.files) == (1 if reached is None else 3 if reached.endswith("plugin.py") else 2)
 
 
+@pytest.mark.parametrize("code", ["shelve.open('data/sh')", "dbm.open(str(Path(__file__).parent / 'data/sh'))"])
+def test_a_name_to_which_a_library_appends_suffixes_is_all_files_that_begin_with_it(tmp_path: Path, code: str) -> None:
+    write(tmp_path, "bot.py", f"import dbm, shelve\nfrom pathlib import Path\n{code}\n")
+    for name in ("sh.db", "sh.dat", "sh.bak.1", "sh.py", "shed.db", "other.db"):
+        write(tmp_path, f"data/{name}")
+    found = reached_code("bot", tmp_path, [str(tmp_path)])
+    assert names(found.files, tmp_path) == ["bot.py", "data/sh.bak.1", "data/sh.dat", "data/sh.db"]
+    assert found.untold == ""
+
+
 def test_texts_that_are_cut_are_no_folders(tmp_path: Path) -> None:
     write(
         tmp_path, "bot.py", "DOT = '.'\ndef cut(text): return text.split(DOT), text.split('..'), print('.'), sum('/')"

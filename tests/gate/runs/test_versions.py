@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from harness.config import VersionSettings
+from harness.config.repository.commits import with_commits
+from harness.config.settings import load_settings
 from harness.gate.runs.versions import version_notes
 from harness.models.version import Version
 from harness.store import RunInfo
@@ -38,10 +43,63 @@ def test_a_revision_that_is_the_commit_of_other_files_is_told_of(tmp_path: Path)
     assert version_notes(of_commit, *others, root=tmp_path) == ()
     write(tmp_path, "prompt.txt", "Be long.")
     assert version_notes(of_commit, *others, of_commit, root=tmp_path) == (
-        f"the working tree differs from {commit[:12]}, which is the revision of bot, and its samples count as those of "
-        f"{commit[:12]}, but for files that are part of its fingerprint. Not as committed: prompt.txt",
+        f"prompt.txt is not as committed, and the revision of bot is the commit {commit[:12]}: its answers are stored "
+        "as those of that commit. Commit before you draw them",
     )
     assert version_notes(of_commit, root=tmp_path.parent) == ()
+    function = VersionSettings("f", "python", revision=commit, engine_options={"call": "bot:answer"})
+    assert version_notes(Version("f", function, "f"), root=tmp_path) == ()
+
+
+APPLICATION = """
+[models.bot]
+engine = "python"
+call = "bot:answer"
+revision = "${GIT_SHA}"
+[models.table]
+engine = "scripted"
+answers = "answers.json"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            "bot",
+            "bot.py, old.txt are not as committed: bot is weighed with them as they lie there, git:HEAD as it was at "
+            "the commit. Cases and tests are today's for both",
+        ),
+        (
+            "table",
+            "answers.json is not as committed: table is weighed with it as it lies there, git:HEAD as it was at the "
+            "commit. Cases and tests are today's for both",
+        ),
+    ],
+)
+def test_what_is_not_committed_is_told_of_files_that_a_version_reaches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("GIT_SHA", raising=False)
+    project = tmp_path / "shop"
+    write(project, "steelyard.toml", APPLICATION)
+    for file in ("suites/test_bot.py", "answers.json", "old.txt", "__pycache__/bot.pyc"):
+        write(project, file, "{}")
+    write(project, "bot.py", "BOOK = 'old.txt'\ndef answer(prompt): return 'a'\n")
+    commit_all(project)
+    settings = with_commits(replace(load_settings(project), candidate=name, baseline="git:HEAD"))
+
+    def notes() -> tuple[str, ...]:
+        versions = (settings.version(each) for each in (name, "git:HEAD"))
+        return version_notes(*(Version(each.name, each, each.name) for each in versions), root=project)[1:]
+
+    assert notes() == ()
+    for file in ("suites/test_bot.py", "answers.json", "NOTES.md", "__pycache__/bot.pyc"):
+        write(project, file, "{ }")
+    write(project, "bot.py", "def answer(prompt): return 'b'\n")
+    (project / "old.txt").unlink()
+    assert notes() == (told,)
 
 
 def test_a_store_is_told_of_an_endpoint_once() -> None:

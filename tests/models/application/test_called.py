@@ -96,7 +96,8 @@ def test_a_class_is_made_once_and_asked_by_its_call_or_a_method(tmp_path: Path, 
         ("answer = 3", "answer", "is int, which can't be called. Name a function"),
         ("class C:\n  def invoke(self, x): ...\nanswer = C()", "answer", "Write a function that calls its invoke"),
         ("class answer:\n  def __init__(self, key): ...", "answer", r"answer\(\) of .* can't be made. TypeError"),
-        ("def answer(): ...", "answer", "takes nothing. Give it a parameter: prompt, or messages"),
+        ("def answer(): ...", "answer", "takes nothing. Give it a first parameter"),
+        ("def answer(*, question): ...", "answer", "takes 'question' by name alone, and is asked by position. Give"),
         ("def answer(prompt, user, *, key): ...", "answer", "needs user, key, which nobody gives it"),
         ("def answer(prompt): yield 1", "answer", "yields pieces of an answer"),
         ("async def answer(prompt): yield 1", "answer", "yields pieces of an answer"),
@@ -108,7 +109,8 @@ def test_what_can_t_be_asked_says_why(tmp_path: Path, module: str, code: str, pa
 
 
 def test_a_module_that_is_not_there_says_where_it_was_looked_for(tmp_path: Path, module: str) -> None:
-    with pytest.raises(UncallableError, match=f"no module '{module}' in {tmp_path}"):
+    sys.path[:0] = [str(tmp_path)]
+    with pytest.raises(UncallableError, match=f"no module '{module}' in {tmp_path}, nor among"):
         load_application(f"{module}:answer")
 
 

@@ -12,6 +12,7 @@ import pytest
 from harness.errors import CapabilityError, EngineError, PartlyAnsweredError, SettingsError
 from harness.models.engine import Capability
 from harness.records import Request, Sample
+from harness.requests.window import check_capabilities
 from tests.models.application.asking import answer, application, ask, chat, facts, program, python
 
 pytestmark = pytest.mark.whole
@@ -78,6 +79,9 @@ def test_sampling_schema_and_tools_go_to_who_takes_them(tmp_path: Path) -> None:
     assert Capability.SCHEMA in engine.capabilities
     answer(engine, "Hi")
     assert engine.capabilities == frozenset()
+    for name, value in asked.items():  # of one that has started
+        with pytest.raises(CapabilityError, match=rf"takes no (seed|{name}), .* Give bot:answer a parameter `{name}`"):
+            check_capabilities(engine, chat("Hi", **{name: value}))
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,21 @@ def test_files_name_what_counts(project: Path) -> None:
         content(project, files="handbok.jsonl")
 
 
+@pytest.mark.parametrize("files", [["index"], ["shop", "index/a.bin"]])
+def test_an_index_that_git_ignores_counts_where_it_is_named(project: Path, files: list[str]) -> None:
+    write(project, ".gitignore", "index/\n")
+    write(project, "index/a.bin", "1")
+    commit_all(project)
+    command = {"command": "node bot.js"}
+    versions = [
+        VersionSettings("bot", "command", engine_options=each) for each in (command, {**command, "files": files})
+    ]
+    before = [content_of(each, project) for each in versions]
+    write(project, "index/a.bin", "2")
+    unseen, seen = (content_of(each, project) for each in versions)
+    assert (unseen == before[0], seen == before[1]) == (True, False)
+
+
 def test_releases_of_imported_packages_count(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = content(project)
     assert set(files_of(version("shop.bot:answer"), project).packages) == {"yaml"}

@@ -75,10 +75,29 @@ def test_once_it_names_questions_what_has_no_id_is_printed(tmp_path: Path) -> No
     assert [each[0].text for each in others] == ["final for b", "final for c"]
 
 
-@pytest.mark.parametrize("line", ['{"output": "x", "level": "info"}', '{"id": "0", "text": "yes", "level": "info"}'])
-def test_a_question_that_stays_unanswered_is_told_of_lines_without_an_id(tmp_path: Path, line: str) -> None:
+def test_an_id_may_be_the_text_of_the_number_and_nothing_else(tmp_path: Path) -> None:
+    code = LATER.replace("range(3)", "range(1)").replace('one["id"]', 'one["prompt"]')
+    assert answer(program(tmp_path, code), "0").text == "0"
+    with pytest.raises(EngineError) as raised:
+        answer(program(tmp_path, code), "a")
+    assert str(raised.value).endswith(
+        "answered with a wrong `id`: {'id': 'a', 'text': 'a'}. 'a' is no question's id; ids are the numbers of the "
+        "questions."
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ('{"output": "x", "level": "info"}', "Give each answer the"),
+        ('{"id": "x", "text": "yes", "level": "info"}', "'x' is no question's id"),
+    ],
+)
+def test_a_question_that_stays_unanswered_is_told_of_lines_without_an_id(
+    tmp_path: Path, line: str, remedy: str
+) -> None:
     code = f"import sys, time\nsys.stdin.readline()\nprint('{line}', flush=True)\ntime.sleep(99)"
-    with pytest.raises(EngineError, match=r"(?s)did not answer within 0.4 s.*info.*\n  Give each answer the"):
+    with pytest.raises(EngineError, match=rf"(?s)did not answer within 0.4 s.*info.*\n  {remedy}"):
         answer(program(tmp_path, code, timeout_s=0.4), "Hi")
 
 
@@ -89,23 +108,32 @@ def test_what_is_no_answer_is_taken_for_printed_and_shown_when_it_ends(tmp_path:
 
 
 def test_a_program_that_says_nothing_ends_at_its_time_limit(tmp_path: Path) -> None:
+    """It ends with the likely reason, and the others are not asked, each for as long."""
     began = time.monotonic()
-    with pytest.raises(EngineError, match=r"did not answer within 0.3 s"):
-        answer(program(tmp_path, "import time; time.sleep(99)", timeout_s=0.3), "Hi")
+    code = "import sys, time\nprint('ready', file=sys.stderr)\ntime.sleep(99)"
+    first, *others = one_by_one(program(tmp_path, code, timeout_s=0.3), *map(str, range(12)))
+    assert "did not answer within 0.3 s (timeout_s). It wrote no line: its output may be buffered. Flush" in str(first)
+    assert {type(each) for each in others} == {UnreachableError}
+    assert {str(each) for each in others} == {str(first)}
     assert time.monotonic() - began < 5
+
+
+def test_a_program_that_ends_without_a_word_is_told_of_buffers(tmp_path: Path) -> None:
+    found = one_by_one(program(tmp_path, "import os, sys; sys.stdin.readline(); os._exit(0)"), *map(str, range(11)))
+    assert "10 of its processes ended in a row, and none has answered. It wrote no line" in str(found[-1])
 
 
 def test_a_program_with_several_questions_that_says_nothing_is_ended_and_another_asked(tmp_path: Path) -> None:
     code = """
-    import json, os, sys, time
-    if not os.path.exists("began"):
-        open("began", "w").close()
-        time.sleep(99)
-    for line in sys.stdin:
-        print(json.dumps({"level": "info", "message": "asked"}))
-        print(json.dumps({"id": json.loads(line)["id"], "text": "yes"}), flush=True)
+    if [ ! -e began ]; then touch began; echo loading; exec sleep 99; fi
+    while read -r line; do
+        number=${line#*:}
+        echo '{"level": "info", "message": "asked"}'
+        echo "{\\"id\\": ${number%%,*}, \\"text\\": \\"yes\\"}"
+    done
     """
-    engine = program(tmp_path, code, timeout_s=0.4, at_once=4)
+    options = {"timeout_s": 0.4, "at_once": 4}
+    engine = command_engine("command (bot)", options, ["sh", "-c", code], tmp_path)
 
     async def run() -> list[Any]:
         await engine.start()

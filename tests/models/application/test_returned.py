@@ -61,7 +61,7 @@ def test_messages_give_the_text_and_the_calls_of_this_answer() -> None:
         ({}, "it has no text"),
         ({"text": None}, "it has no text"),
         ({"text": b"Nine."}, "text is b'Nine.', not a text"),
-        ({"text": "x", "contxt": []}, "'contxt' is no field of an answer .* did you mean 'context'"),
+        ({"text": "x", "contxt": []}, "'contxt' is no field of an answer .* the nearest is 'context'$"),
         ({"text": "x", "colour": "red"}, "put what else there is into metadata"),
         ({"text": "x", "context": "We open."}, "context is 'We open.'; give a list of passages"),
         ({"text": "x", "context": [{"id": "a"}]}, "the passage .* has no text"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.plugin.projects import Project
 
 GREETINGS = {"Hi": {"Hello.": 0.5, "Welcome.": 0.5}}
@@ -82,6 +84,11 @@ def test_a_simulated_user_is_a_version_that_is_paid_for_and_says_that_it_had_not
 
 def test_a_user_that_no_version_plays_is_named_and_a_cost_that_is_not_known_is_refused(project: Project) -> None:
     talking(project, "model.converse(harness.SimulatedUser('usr', persona='p', goal='g'))")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "line 5: No version named 'usr'. Versions: new, old, user. Did you mean 'user'?" in str(result.stderr)
+    assert project.stored() == 0
+    talking(project, "model.converse(harness.SimulatedUser('us' + 'r', persona='p', goal='g'))")  # seen by no reader
     assert "No version named 'usr'" in " ".join(str(project.run().stdout).split())
     talking(project, "model.converse(harness.SimulatedUser('user', persona='p', goal='g'))")
     for name in ("new", "old"):
