@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, cast
 from harness.config import child_environment
 from harness.config.environment import shared_threads
 from harness.errors import EngineError, SettingsError, SteelyardError
-from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.processes.frames import encode_frame, parse_frame, read_frame
 
 _ALONE = {
     "HF_HUB_OFFLINE": "1",
@@ -27,6 +27,9 @@ _ALONE = {
     "VLLM_NO_USAGE_STATS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+
+_KEPT = 1000
+"""Answers that are kept, as they came: those to 2,048 tokens have some 100 kB each."""
 
 Answering = Callable[[dict[str, Any]], Any]
 """The child's function that answers one message."""
@@ -103,8 +106,9 @@ class AskedProcess:
         self._module = module
         self._start = start
         self._process: AnsweringProcess | None = None
-        self._answers: dict[bytes, dict[str, Any]] = {}
+        self._answers: dict[bytes, bytes] = {}
         self._lock = threading.Lock()
+        self._is_closed = False
 
     @property
     def pid(self) -> int | None:
@@ -117,18 +121,23 @@ class AskedProcess:
 
         Raises:
             SettingsError: it could not start.
-            EngineError: there is no answer, with the reason, or the process has ended.
+            EngineError: there is no answer, with the reason, or the process has ended or was closed.
         """
         key = hashlib.sha256(encode_frame(dict(message))).digest()
         with self._lock:
             if key not in self._answers:
+                if self._is_closed:
+                    raise EngineError(f"{self._name} was closed.")
                 if self._process is None:
                     self._process = self._started()
                 reply = self._process.ask(message)
                 if "error" in reply:
                     raise EngineError(reply["error"])
-                self._answers[key] = reply["answer"]
-            return self._answers[key]
+                self._answers[key] = encode_frame(reply)
+                if len(self._answers) > _KEPT:
+                    del self._answers[next(iter(self._answers))]
+            answer: dict[str, Any] = (parse_frame(self._answers[key]) or {})["answer"]
+            return answer
 
     def _started(self) -> AnsweringProcess:
         process = AnsweringProcess(self._name, self._module)
@@ -137,13 +146,14 @@ class AskedProcess:
         except EngineError:
             process.close()
             raise
-        if "error" in ready:
+        if "error" in ready or self._is_closed:
             process.close()
-            raise SettingsError(f"{self._name} could not start: {ready['error']}")
+            raise SettingsError(f"{self._name} could not start: {ready.get('error', 'it was closed')}")
         return process
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; who waits for an answer, or asks later, is told."""
+        self._is_closed = True
         process, self._process = self._process, None
         if process is not None:
             process.close()

@@ -126,6 +126,30 @@ def test_what_was_asked_before_is_not_computed_again(monkeypatch: pytest.MonkeyP
     assert sorted(found) in ([1, 1, 1, 2, 2], [1, 1, 2, 2, 2])
 
 
+def test_who_waits_while_it_is_closed_is_told_and_starts_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    process = AskedProcess("The process", CHILD, {"name": "it"})
+    process.ask({"of": 1})
+    told: list[str] = []
+
+    def ask(number: int) -> None:
+        try:
+            process.ask({"of": number, "takes_s": 60.0})
+        except EngineError as error:
+            told.append(str(error))
+
+    asking = [threading.Thread(target=ask, args=(number,)) for number in (2, 3)]
+    for thread in asking:
+        thread.start()
+    time.sleep(0.2)
+    process.close()
+    for thread in asking:
+        thread.join(10.0)
+    assert sorted(each.split(" (")[0] for each in told) == ["The process ended", "The process was closed."]
+    assert process.pid is None
+    assert process.ask({"of": 1}) == 1.0
+
+
 def test_one_that_could_not_start_says_why() -> None:
     start = {"options": {"weights": "none"}, "adapter": "none", "root": "/none"}
     process = AskedProcess("The adapter of x", "harness.stages.customization.adapter_process", start)
