@@ -34,7 +34,7 @@ STARTERS = frozenset(
 NEIGHBOURS = frozenset({"bench", "ci", "cli", "confinement", "deepeval", "lm_eval", "mlflow"})
 """Folders whose tests run commands or programs by other means, or load what takes seconds to load."""
 OTHERS_S = 0.02
-"""About what a function takes that is not in tests/long.txt."""
+"""About what a test takes that is not in tests/long.txt."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,8 +49,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if starts or item.nodeid.partition("[")[0] in long:
             item.add_marker("whole")
     costs: Counter[Path] = Counter()
+    for item in items:
+        costs[item.path] += OTHERS_S
     for name, path in {item.nodeid.partition("[")[0]: item.path for item in items}.items():
-        costs[path] += long.get(name, OTHERS_S)
+        costs[path] += long.get(name, 0.0)
     items.sort(key=lambda item: -costs[item.path])
 
 
