@@ -114,8 +114,10 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
     libraries = Libraries()
     if "pytester" in getattr(item, "fixturenames", ()):
         libraries.note()
-    yield
-    libraries.bring_back()
+    try:
+        yield
+    finally:
+        libraries.bring_back()
 
 
 @pytest.fixture(scope="session", autouse=True)

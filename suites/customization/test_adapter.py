@@ -34,7 +34,7 @@ def test_no_op(adapter: harness.Adapter, weights: harness.Weights, case: harness
     cluster=False,
     threshold=1.0,
     margin=EXACT,
-    requirement="Non-functional: an adapter is the same beside the weights, in them, switched off, and saved and loaded.",
+    requirement="Non-functional: an adapter is the same beside the weights, in them, switched off, and loaded again.",
 )
 def test_same_however_loaded(
     adapter: harness.Adapter, weights: harness.Weights, case: harness.Case
