@@ -213,6 +213,6 @@ class Variables:
         if default is not None:
             return default
         raise SettingsError(
-            f"{where} takes {COMMIT}, and no variable of this name is set; the commit stands for it, and in "
+            f"{where} takes {COMMIT}, which is not set, or empty; the commit stands for it, and in "
             f"{self.folder} git says: {said}. Set it, or write ${{{COMMIT}:-default}}."
         )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from harness.errors import EngineError, MissingSampleError, UnstorableError, UsageError
+from harness.errors import CapabilityError, EngineError, MissingSampleError, UnstorableError, UsageError
 from harness.records import Budget, NewSample, Request, Sample
 from harness.records.keys import KeyedQuestion
 from harness.requests.pending import PendingDraws, SampleSource
@@ -291,7 +291,7 @@ class Sampler:
             self._give(draw.key, draw.sample.index, draw.key, sample)
 
     def _fail(self, asked: PendingDraws, error: BaseException) -> None:
-        if isinstance(error, EngineError):
+        if isinstance(error, EngineError) and not isinstance(error, CapabilityError):  # of which nothing was sent
             self.origins(asked.source).n_asked += len(asked.indices)
         self._break(asked.key, asked.indices, error)
 

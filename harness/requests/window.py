@@ -260,8 +260,8 @@ def check_capabilities(engine: Engine, request: Request) -> None:
     lacking = [name.value for name, is_wanted in wanted.items() if is_wanted and name not in engine.capabilities]
     if lacking:
         remedy = getattr(engine, "remedy", None)  # of an application, which its author can change
-        if remedy is not None:
-            raise CapabilityError(f"{engine.name} takes no {lacking[0]}, and was asked with it. {remedy(lacking[0])}.")
+        if remedy is not None and (how := remedy(lacking[0])):
+            raise CapabilityError(f"{engine.name} takes no {lacking[0]}, and was asked with it. {how}.")
         able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
         raise CapabilityError(
             f"{engine.name} has no {', '.join(lacking)} (it has: {able}); use a version that has it{_served(request)}."

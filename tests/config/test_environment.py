@@ -114,6 +114,10 @@ def test_the_commit_is_that_of_the_repository_unless_a_variable_says_otherwise(
     git(tmp_path, "init", "--quiet")
     with pytest.raises(SettingsError, match=r"in .* git says: that there is no commit yet\. Set it"):
         sha(load(tmp_path, text))
+    bare.setenv("GIT_SHA", "")
+    with pytest.raises(SettingsError, match=r"takes GIT_SHA, which is not set, or empty; the commit stands for it"):
+        sha(load(tmp_path, text))
+    bare.delenv("GIT_SHA")
     commit = commit_all(tmp_path)
     assert {sha(load(tmp_path, text)), sha(load(tmp_path, with_default))} == {commit}
     bare.setenv("GIT_SHA", "")  # as CI does where nothing fills it in

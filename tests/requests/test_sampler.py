@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from harness.errors import CapabilityError, EngineError, MissingSampleError, UnstorableError
 from harness.records import Request, Sample
 from harness.requests import Sampler
@@ -74,11 +76,11 @@ def test_the_origins_of_a_source_s_samples_are_known(store: Store) -> None:
         return sampler.origins(source(engine))
 
     (stored,) = run(store, lambda s: drawn(s, 0))
-    assert stored.n_drawn == 0
+    assert stored.n_asked == 0
     assert stored.oldest is not None
     assert before <= stored.oldest == stored.newest <= time.time()
     (both,) = run(store, lambda s: drawn(s, 0, 1))
-    assert both.n_drawn == 1
+    assert both.n_asked == 1
 
 
 def test_without_an_engine_a_missing_sample_is_an_error(store: Store) -> None:
@@ -119,6 +121,18 @@ def test_error_of_an_engine_reaches_all_who_wait_and_is_not_stored(store: Store)
     assert [str(result) for result in results] == ["down"] * 3
     assert store.info().samples == 0
     assert run(store, lambda s: draw(s, source(NotingEngine()), "q", 0))[0].text == "q/0"
+
+
+@pytest.mark.parametrize(("error", "n_asked"), [(EngineError("down"), 1), (CapabilityError("takes no tools"), 0)])
+def test_what_is_refused_before_it_is_sent_was_not_asked(store: Store, error: EngineError, n_asked: int) -> None:
+    broken = source(NotingEngine(error=error))
+
+    async def asked(sampler: Sampler) -> int:
+        with pytest.raises(type(error)):
+            await draw(sampler, broken, "q", 0)
+        return sampler.origins(broken).n_asked
+
+    assert run(store, asked) == [n_asked]
 
 
 def test_engine_that_can_not_start_fails_all_its_requests(store: Store) -> None:

@@ -11,7 +11,7 @@ from harness.config.asking import WhenAsked
 from harness.config.corpora import CorpusSettings
 from harness.config.repository.git import Asking, Repository
 from harness.config.repository.history import is_same_version
-from harness.config.repository.worktrees import check_out, leading_back
+from harness.config.repository.worktrees import check_out, find_links_back
 from harness.config.roles import candidate_name
 from harness.config.settings import Settings, parse_toml, settings_of
 from harness.config.versions import Checkout, VersionSettings
@@ -56,7 +56,7 @@ def _home_of(settings: Settings, name: str) -> Settings:
         raise SettingsError(f"{name}: the folder {place} of the settings was not there at commit {commit[:_DIGITS]}.")
     home, how = _settings_at(settings, root, own, commit)
     told = [f"{name} is {own} as it was at {commit[:_DIGITS]} ({repository.described(commit)}){how}"]
-    checkout = Checkout(commit, own, root, tree, repository.root, (*told, *_today(repository, name)))
+    checkout = Checkout(commit, own, root, tree, repository.root, (*told, *_tell_links_back(repository, name)))
     now = settings.version(own)
     version = replace(
         home.version(own), name=name, checkout=checkout, price=now.price, price_per_hour=now.price_per_hour
@@ -101,9 +101,9 @@ def _settings_at(settings: Settings, root: Path, own: str, commit: str) -> tuple
     return home, "" if is_same else f", where {source.name} sets it otherwise than today"
 
 
-def _today(repository: Repository, name: str) -> list[str]:
+def _tell_links_back(repository: Repository, name: str) -> list[str]:
     """Tell of links that lead from the commit to the project as it lies there."""
-    found = leading_back(repository)
+    found = find_links_back(repository)
     if not found:
         return []
     lead = "leads" if len(found) == 1 else "lead"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import subprocess
 from collections.abc import Iterable
@@ -35,34 +36,46 @@ class ChangedFiles:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """All names of files and folders in what changed and what is unknown: the path of such a one has one of them,
-        unless a link leads there.
+        """All names of files and folders in what changed and what is unknown, with and without suffixes: the path of
+        such a one has one of them, unless a link leads there.
         """
-        return frozenset(part for path in self.paths | self._unknown for part in path.relative_to(self.root).parts)
+        places = (place for path in self.paths | self._unknown for place in (path, *stems_of(path)))
+        return frozenset(part for place in places for part in place.relative_to(self.root).parts)
 
     def within(self, path: Path) -> Path | None:
         """A changed file that is this one, lies in this folder, is this one with a suffix that a library appends to a
-        path that is no file, or is a repository that holds it.
+        path where nothing is, or is a repository that holds it.
         """
         for place in _places(path):
             if place in self.paths:
                 return place
             if place in self._below:
                 return self._below[place]
-            if place in self._by_stem and not place.is_file():
+            if place in self._by_stem and not place.exists():
                 return self._by_stem[place]
             if above := self.paths.intersection(place.parents):
                 return min(above)
         return None
 
-    def tells_of(self, path: Path) -> bool:
-        """Tell whether a change of this file, or of any in this folder, would be known."""
-        return all(
-            place.is_relative_to(self.root)
-            and place not in self._unknown_below
-            and not self._unknown.intersection((place, *place.parents))
-            for place in _places(path)
-        )
+    def find_unknown(self, path: Path) -> Path | None:
+        """This file or folder, where a change of it or in it would not be known; where nothing is, such a file with a
+        suffix that a library appends.
+        """
+        for place in _places(path):
+            is_ignored = not self._unknown.isdisjoint((place, *place.parents))
+            if place.exists():
+                if is_ignored or place in self._unknown_below or not place.is_relative_to(self.root):
+                    return path
+            elif place in self._unknown_by_stem:
+                return self._unknown_by_stem[place]
+            elif is_ignored and (found := next(place.parent.glob(f"{glob.escape(place.name)}.*"), None)):
+                return found
+        return None
+
+    @cached_property
+    def _unknown_by_stem(self) -> dict[Path, Path]:
+        files = filter(Path.is_file, sorted(self._unknown, reverse=True))
+        return {stem: path for path in files for stem in stems_of(path)}
 
 
 def stems_of(path: Path) -> list[Path]:

@@ -153,8 +153,8 @@ def _holds(place: Path, folder: Path) -> bool:
 
 
 def _named(named: NamedFiles, folders: Sequence[Path], root: Path) -> set[Path]:
-    """The files of a project that code names, those in folders that it names, and those that begin with a name of no
-    file and a dot, which libraries append.
+    """The files of a project that code names, those in folders that it names, and those that begin with a name of
+    nothing that is there and a dot, which libraries append.
     """
     found: set[Path] = set()
     by_stem: dict[Path, dict[Path, list[Path]]] = {}
@@ -167,14 +167,15 @@ def _named(named: NamedFiles, folders: Sequence[Path], root: Path) -> set[Path]:
                     place = Path(os.path.normpath(folder / path))
                 if not place.is_relative_to(root) or _holds(place, folders[-1]):
                     continue
-                if place.is_file():
-                    found.add(place)
-                    continue
-                if place.parent not in by_stem:
+                is_there = place.exists()
+                if not is_there and place.parent not in by_stem:
                     by_stem[place.parent] = _by_stem(place.parent)
             except (OSError, ValueError, RuntimeError):  # a name that no system takes
                 continue
-            found.update(files_below(place), by_stem[place.parent].get(place, ()))
+            if is_there:
+                found.update([place] if place.is_file() else files_below(place))
+            else:
+                found.update(by_stem[place.parent].get(place, ()))
     return found
 
 

@@ -117,7 +117,7 @@ def _link_ignored(repository: Repository, tree: Path) -> None:
             place.symlink_to(own)
 
 
-def leading_back(repository: Repository) -> list[str]:
+def find_links_back(repository: Repository) -> list[str]:
     """Packages of `node_modules` that are links to the project as it lies there, as those of workspaces are: what an
     application at a commit takes from them is of today.
     """

@@ -76,9 +76,8 @@ class Dependencies:
         found = self._changed.within(path)
         if found is not None:
             return f"{self._shown(found)} changed, {what}"
-        if path.exists() and not self._changed.tells_of(path):
-            return f"git does not know {self._shown(path)}, {what}"
-        return None
+        unknown = self._changed.find_unknown(path)
+        return None if unknown is None else f"git does not know {self._shown(unknown)}, {what}"
 
     def _shown(self, path: Path) -> str:
         for root in (self._root, self._changed.root):

@@ -81,8 +81,8 @@ def changed_versions(versions: Sequence[Version], root: Path) -> list[str]:
 
 def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[RunInfo]] = list) -> tuple[str, ...]:
     """The sentences that a reader must know of a run's versions: which commit one is of, that two are the same, which
-    files are not as committed, and that stored answers of an endpoint may be of something that it
-    serves no more, which a store is told once.
+    files are not as committed, and that stored answers of an endpoint may be of something that it serves no more,
+    which a store is told once.
 
     Args:
         versions: the candidate first.
@@ -98,8 +98,9 @@ def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[Ru
                 f"{other.name} is the same as {candidate.name}: nothing that its answers depend on is another at that "
                 "commit, so that a version is weighed against itself"
             )
-    of_revision = list(filter(None, (_revision_note(each, root) for each in versions)))
-    told += of_revision or filter(None, [_uncommitted_note(candidate, others, root)])
+    of_revision = [_revision_note(each, root) for each in versions]
+    uncommitted = "" if of_revision[0] else _uncommitted_note(candidate, others, root)
+    told += filter(None, [*of_revision, uncommitted])
     endpoints = [each for each in versions if _is_loose(each)]
     known = _asked_in(runs()) if endpoints else frozenset()
     loose = list(dict.fromkeys(each.name for each in endpoints if each.fingerprint not in known))

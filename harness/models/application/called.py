@@ -197,7 +197,7 @@ def cause(error: BaseException) -> str:
     return f"{type(error).__name__} at {frames[-1].filename}:{frames[-1].lineno}" if frames else type(error).__name__
 
 
-def told_of_opened(call: str, path: str) -> str:
+def tell_of_opened(call: str, path: str) -> str:
     """Why an application at a commit gives no answer that comes from a file of the project as it lies there."""
     return (
         f"{call} reads {path}, which is of the project as it lies there and not of its commit. Let it start from the "

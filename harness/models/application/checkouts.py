@@ -32,7 +32,7 @@ def environment_of(settings: VersionSettings, folder: Path) -> dict[str, str]:
     return {"PYTHONPATH": python_path([*import_paths(folder), *(str(place) for place in moved if place.is_dir())])}
 
 
-def watched_of(settings: VersionSettings) -> dict[str, Any]:
+def list_watched(settings: VersionSettings) -> dict[str, Any]:
     """What a worker is told so that it notes which files of the project as it lies there it reads: where the project
     lies, and what it shares with the commit, such as what git ignores. Nothing for a version of no commit.
     """
@@ -44,7 +44,7 @@ def watched_of(settings: VersionSettings) -> dict[str, Any]:
     return {"project": str(checkout.project), "shared": list(map(str, places))}
 
 
-def in_checkout(settings: VersionSettings, path: Path) -> Path:
+def move_to_checkout(settings: VersionSettings, path: Path) -> Path:
     """A path of the settings; one that leads into the project as it lies there, from outside, in the commit's files."""
     checkout = settings.checkout
     if checkout is None or not path.is_absolute() or path.is_relative_to(checkout.tree):

@@ -117,16 +117,12 @@ class ApplicationEngine:
     def _message(self, request: Request, index: int) -> dict[str, Any]:
         """Return the message for the application."""
         manners = self._manners
-        if request.sampling and "sampling" not in manners.options:
-            raise CapabilityError(
-                f"{self.name} takes no sampling parameters, and was asked with {', '.join(request.sampling)}. "
-                f"{self.remedy('sampling')}, or leave them out."
-            )
-        lacking = [name for name in ("schema", "tools") if getattr(request, name) and name not in manners.options]
-        if lacking:
-            raise CapabilityError(
-                f"{self.name} takes no {lacking[0]}, and was asked with it. {self.remedy(lacking[0])}."
-            )
+        for name in _CAPABILITIES:
+            if getattr(request, name) and name not in manners.options:
+                what = ", ".join(request.sampling) if name == "sampling" else "it"
+                raise CapabilityError(
+                    f"{self.name} takes no {name}, and was asked with {what}. {self.remedy(name)}, or leave it out."
+                )
         given: dict[str, Any] = {name: getattr(request, name) for name in manners.options if name != "sampling"}
         if "sampling" in manners.options:
             sampling = dict(request.sampling)
@@ -142,8 +138,10 @@ class ApplicationEngine:
         return {"messages": [dict(turn) for turn in request.messages], "prompt": prompt, **given}
 
     def remedy(self, lacking: str) -> str:
-        """What gives the application what it lacks."""
+        """What gives the application what it lacks; "" where nothing does."""
         name = "sampling" if lacking == Capability.SEED else lacking
+        if name not in _CAPABILITIES:
+            return ""
         how = f"Give {self._call} a parameter" if ":" in self._call else "Name in `takes` of its settings"
         return f"{how} `{name}`"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.config.repository.imports import is_installed
 from harness.config.repository.reach import all_files, files_below, imported_packages, project_root, reached_code
 from harness.errors import SettingsError
-from harness.models.application.checkouts import in_checkout
+from harness.models.application.checkouts import move_to_checkout
 from harness.models.application.engine import import_paths
 from harness.models.application.look import find_packages
 from harness.models.files.content_hash import file_hash, text_hash
@@ -103,7 +103,7 @@ def _unreleased(place: str | None, releases: Iterable[str]) -> list[Path]:
 def _listed(names: str | Iterable[str], folder: Path, settings: VersionSettings) -> list[Path]:
     found: list[Path] = []
     for name in [names] if isinstance(names, str) else names:
-        named = in_checkout(settings, Path(name).expanduser())
+        named = move_to_checkout(settings, Path(name).expanduser())
         place = Path(os.path.normpath(folder / named))  # by its own name, where it is a link
         if not place.exists():
             raise SettingsError(f"version {settings.name!r}: files: {str(place)!r} is not there.")

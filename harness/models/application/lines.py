@@ -108,17 +108,17 @@ class LineProcess(ChildProcess):
 
     def _refuse(self, message: dict[str, Any]) -> None:
         """Fail what waits at once where the first answer has no `id` of a question, not at its time limit."""
-        wrong, how = _REMEDY, "without an `id`"
+        wrong, how = _REMEDY, "without an id"
         if message.get("id") is not None:
             wrong = f"{shortened(message['id'])} is no question's id; ids are the numbers of the questions."
-            how = "with a wrong `id`"
+            how = "with a wrong id"
         self._remedy = wrong
         if self._names_ids or not message.keys() <= _SAYING | _BESIDE:
             return
         said = f"{self._command[0]} answered {how}: {shortened(message)}. {wrong}"
         for future in self._pending.values():
             if not future.done():
-                future.set_result({"error": said, "cause": "an answer without an id"})
+                future.set_result({"error": said, "cause": f"an answer {how}"})
 
 
 def _read(line: bytes) -> dict[str, Any] | None:

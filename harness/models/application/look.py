@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import child_environment
 from harness.errors import SettingsError
-from harness.models.application.called import told_of_opened
-from harness.models.application.checkouts import check_modules, environment_of, watched_of
+from harness.models.application.called import tell_of_opened
+from harness.models.application.checkouts import check_modules, environment_of, list_watched
 from harness.models.application.engine import TIMEOUT_S, import_paths, worker_command
 from harness.models.application.packages import found_package
 from harness.models.processes.frames import encode_frame, parse_frame
@@ -67,11 +67,11 @@ def find_packages(
 
 def _look(settings: VersionSettings, folder: Path, python: str) -> dict[str, Any]:
     call = str(settings.engine_options["call"])
-    start = {"call": call, "paths": import_paths(folder), "only_look": True, **watched_of(settings)}
+    start = {"call": call, "paths": import_paths(folder), "only_look": True, **list_watched(settings)}
     ready: dict[str, Any] = _asked(settings, folder, python, start)["ready"]
     check_modules(settings, ready["modules"])
     if ready["opened"]:
-        raise SettingsError(f"version {settings.name!r}: {told_of_opened(call, ready['opened'][0])}")
+        raise SettingsError(f"version {settings.name!r}: {tell_of_opened(call, ready['opened'][0])}")
     return ready
 
 

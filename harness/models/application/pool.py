@@ -146,9 +146,10 @@ class WorkerPool:
                 reply = await process.ask(message)
         except TimeoutError:
             last, hint = process.last_lines, process.why_silent
+            why = f" {hint} Or it needs longer: raise timeout_s." if hint else ""
             self._give_up(place, process, is_silent=place.heard_s < began)
             said = (
-                f"{self._name} did not answer within {self._timeout_s:g} s (timeout_s).{' ' + hint if hint else ''}"
+                f"{self._name} did not answer within {self._timeout_s:g} s (timeout_s).{why}"
                 f"{' It printed last:' + last if last else ''}"
             )
             if hint and not any(each.heard_s for each in self._places):  # nor will it answer the others

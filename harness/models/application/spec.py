@@ -67,9 +67,9 @@ def folder_of(settings: VersionSettings, root: Path) -> Path:
     Raises:
         SettingsError: there is none.
     """
-    from harness.models.application.checkouts import in_checkout
+    from harness.models.application.checkouts import move_to_checkout
 
-    folder = in_checkout(settings, root / Path(settings.engine_options.get("folder", ".")).expanduser()).resolve()
+    folder = move_to_checkout(settings, root / Path(settings.engine_options.get("folder", ".")).expanduser()).resolve()
     if not folder.is_dir():
         raise SettingsError(f"version {settings.name!r}: folder = {str(folder)!r} is no folder.")
     return folder
@@ -99,10 +99,11 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     Raises:
         SettingsError: its program is not there.
     """
-    from harness.models.application.checkouts import in_checkout
+    from harness.models.application.checkouts import move_to_checkout
 
     words = _command(settings.engine_options["command"], "command", where=f"version {settings.name!r}")
-    words = [str(in_checkout(settings, Path(word))) if word.startswith("/") else word for word in words]
+    places = [(word, Path(word)) for word in words]
+    words = [word if (own := move_to_checkout(settings, place)) == place else str(own) for word, place in places]
     program = folder / Path(words[0]).expanduser() if "/" in words[0] else None
     found = shutil.which(words[0] if program is None else str(program))
     if found is None:
@@ -112,11 +113,11 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
 
 
 def _create_python(settings: VersionSettings, root: Path) -> Engine:
-    from harness.models.application.checkouts import environment_of, watched_of
+    from harness.models.application.checkouts import environment_of, list_watched
     from harness.models.application.engine import python_engine
 
     folder, python = folder_of(settings, root), python_of(settings, root)
-    environment, watched = environment_of(settings, folder), watched_of(settings)
+    environment, watched = environment_of(settings, folder), list_watched(settings)
     return python_engine(settings.engine_name, settings.engine_options, folder, python, environment, watched)
 
 

@@ -27,8 +27,8 @@ from harness.models.application.called import (
     UncallableError,
     cause,
     load_application,
+    tell_of_opened,
     told,
-    told_of_opened,
 )
 from harness.models.application.packages import found_package
 from harness.models.application.returned import UnreadableAnswerError, read_answer
@@ -39,6 +39,8 @@ _LOOK_S = 1.0
 _GRACE_S = 4.0
 _READS = frozenset({"open", "os.listdir", "os.scandir", "sqlite3.connect"})
 """Events of the interpreter that tell of a file or folder that is read."""
+_LISTS = frozenset({"os.listdir", "os.scandir"})
+"""Those of a folder. One that modules are imported from is also listed by what looks for packages."""
 
 
 def main() -> None:
@@ -104,7 +106,9 @@ def _watched(start: dict[str, Any]) -> list[str]:
         if not isinstance(arguments[0], str | bytes | os.PathLike):
             return
         place = Path(os.fsdecode(arguments[0])).resolve()
-        if place.is_relative_to(project) and not any(map(place.is_relative_to, shared)) and place.exists():
+        if not place.is_relative_to(project) or any(map(place.is_relative_to, shared)) or not place.exists():
+            return
+        if event not in _LISTS or place not in {Path(entry).resolve() for entry in map(str, sys.path)}:
             found.append(str(place))
 
     sys.addaudithook(note)
@@ -122,7 +126,7 @@ def _arguments(application: Application, message: dict[str, Any]) -> tuple[Any, 
 
 def _reply(call: str, value: Any, began: float, opened: list[str]) -> dict[str, Any]:
     if opened:
-        return {"error": told_of_opened(call, opened[0]), "cause": "a file of the project as it lies there"}
+        return {"error": tell_of_opened(call, opened[0]), "cause": "a file of the project as it lies there"}
     return {"answer": read_answer(value), "latency_s": time.monotonic() - began}
 
 

@@ -208,11 +208,14 @@ class ChildProcess:
         try:
             while (message := await self._receive(process.stdout)) is not None:
                 self._take(message)
-        except (LookupError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, asyncio.InvalidStateError) as error:  # the last: ready twice
             self.kill(EngineError(f"{self._name} was ended: something else wrote where its answers come: {error!r}."))
 
     async def _exit(self, process: asyncio.subprocess.Process, reading: asyncio.Task[None]) -> int:
-        """Its exit code, and the end of what it started: that may hold its pipes, whose end nobody would see then."""
+        """Its exit code, and the end of what it started: that may hold its pipes, whose end nobody would see then.
+
+        It looks at the code again and again, as `wait` of asyncio returns only once the pipes have ended, too.
+        """
         while process.returncode is None:
             await asyncio.sleep(_LOOK_S)
         with contextlib.suppress(OSError):

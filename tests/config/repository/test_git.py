@@ -109,16 +109,31 @@ def test_a_link_has_changed_if_what_it_leads_to_has(folder: Path) -> None:
 def test_of_what_is_ignored_or_elsewhere_it_can_not_tell(folder: Path) -> None:
     write(folder, "inner/weights.bin")
     found = changed(folder)
-    assert found.tells_of(folder / "a.txt")
-    assert not found.tells_of(folder / "ignored" / "d.txt")
-    assert not found.tells_of(folder / "ignored")
-    assert not found.tells_of(folder / "inner" / "weights.bin")
-    assert not found.tells_of(folder / "inner"), "a part of it is ignored"
-    assert not found.tells_of(folder.parent / "elsewhere.txt")
+    assert found.find_unknown(folder / "a.txt") is None
+    assert found.find_unknown(folder / "ignored" / "d.txt") == folder / "ignored" / "d.txt"
+    assert found.find_unknown(folder / "ignored") == folder / "ignored"
+    assert found.find_unknown(folder / "inner" / "weights.bin") == folder / "inner" / "weights.bin"
+    assert found.find_unknown(folder / "inner") == folder / "inner", "a part of it is ignored"
+    assert found.find_unknown(folder.parent) == folder.parent
+
+
+def test_a_name_to_which_a_library_appends_a_suffix_is_that_file_unless_something_has_the_name(folder: Path) -> None:
+    for name in ("kv.bin", "inner/kv.txt", "ignored/kv.db", "inner.bin", "inner.txt"):
+        write(folder, name)
+    found = changed(folder)
+    assert {"kv", "inner"} <= found.names
+    assert found.find_unknown(folder / "kv") == folder / "kv.bin"
+    assert found.find_unknown(folder / "ignored" / "kv") == folder / "ignored" / "kv.db"
+    assert found.find_unknown(folder / "ignored" / "k") is None
+    assert found.within(folder / "inner" / "kv") == folder / "inner" / "kv.txt"
+    (folder / "inner" / "kv.txt").unlink()
+    found = changed(folder)
+    assert found.within(folder / "inner") is None, "a folder is there"
+    assert found.find_unknown(folder / "inner") is None
 
 
 def test_caches_of_python_hide_nothing(folder: Path) -> None:
-    assert changed(folder).tells_of(folder / "inner")
+    assert changed(folder).find_unknown(folder / "inner") is None
 
 
 def test_what_a_file_held_at_a_commit(folder: Path) -> None:

@@ -145,6 +145,13 @@ def test_a_name_to_which_a_library_appends_suffixes_is_all_files_that_begin_with
     assert found.untold == ""
 
 
+def test_a_folder_is_no_name_to_which_a_library_appends_suffixes(tmp_path: Path) -> None:
+    write(tmp_path, "bot.py", "import shutil\nshutil.copytree('cases', 'x')\n")
+    for name in ("cases/a.txt", "cases.jsonl"):
+        write(tmp_path, name)
+    assert names(reached_code("bot", tmp_path, [str(tmp_path)]).files, tmp_path) == ["bot.py", "cases/a.txt"]
+
+
 def test_texts_that_are_cut_are_no_folders(tmp_path: Path) -> None:
     write(
         tmp_path, "bot.py", "DOT = '.'\ndef cut(text): return text.split(DOT), text.split('..'), print('.'), sum('/')"

@@ -182,6 +182,19 @@ def test_a_file_of_cases_that_names_what_git_ignores_can_not_be_told(folder: Pat
     assert why(folder) == "git does not know secret/key.txt, named in cases.jsonl"
 
 
+@pytest.mark.parametrize(("name", "named"), [("kv.bin", "kv"), ("secret/kv.db", "secret/kv")])
+def test_an_ignored_file_that_a_library_opens_without_its_suffix_can_not_be_told(
+    folder: Path, name: str, named: str
+) -> None:
+    write(folder, name)
+    write(folder, "suites/test_it.py", TEST.replace("data/numbers.txt", named))
+    commit_all(folder)
+    assert why(folder) == f"git does not know {name}, named in suites/test_it.py, line 5"
+    write(folder, "evals/cases.jsonl", json.dumps({"id": "a", "prompt": "Open it.", "file": named}))
+    commit_all(folder)
+    assert why(folder) == f"git does not know {name}, named in cases.jsonl"
+
+
 def test_a_test_file_that_is_a_link_counts_with_what_it_leads_to(folder: Path) -> None:
     (folder / "suites" / "test_link.py").symlink_to("test_it.py")
     commit_all(folder)

@@ -87,12 +87,12 @@ def test_what_is_not_committed_is_told_of_files_that_a_version_reaches(
     for file in ("suites/test_bot.py", "answers.json", "old.txt", "__pycache__/bot.pyc"):
         write(project, file, "{}")
     write(project, "bot.py", "BOOK = 'old.txt'\ndef answer(prompt): return 'a'\n")
-    commit_all(project)
+    commit = commit_all(project)
     settings = with_commits(replace(load_settings(project), candidate=name, baseline="git:HEAD"))
 
-    def notes() -> tuple[str, ...]:
+    def notes(*others: Version) -> tuple[str, ...]:
         versions = (settings.version(each) for each in (name, "git:HEAD"))
-        return version_notes(*(Version(each.name, each, each.name) for each in versions), root=project)[1:]
+        return version_notes(*(Version(each.name, each, each.name) for each in versions), *others, root=project)[1:]
 
     assert notes() == ()
     for file in ("suites/test_bot.py", "answers.json", "NOTES.md", "__pycache__/bot.pyc"):
@@ -100,6 +100,7 @@ def test_what_is_not_committed_is_told_of_files_that_a_version_reaches(
     write(project, "bot.py", "def answer(prompt): return 'b'\n")
     (project / "old.txt").unlink()
     assert notes() == (told,)
+    assert told in notes(served("judge", commit)), "beside a note on the revision of another version"
 
 
 def test_a_store_is_told_of_an_endpoint_once() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from harness.config.versions import Checkout, VersionSettings
 from harness.errors import EngineError, SettingsError
-from harness.models.application.checkouts import check_modules, environment_of, in_checkout
+from harness.models.application.checkouts import check_modules, environment_of, move_to_checkout
 from harness.models.application.identity import files_of
 from harness.models.application.look import check_call
 from harness.models.application.spec import command_of, folder_of
@@ -77,7 +77,23 @@ def test_what_the_settings_name_by_a_whole_path_is_the_commit_s(version: Version
     assert files_of(asked, tree).files == (tree / "backend/bot_of_checkout.py",)
     new = write(project, "backend/new.py")
     for path in (new, Path("backend/new.py"), Path("/etc"), tree):
-        assert in_checkout(version, path) == path
+        assert move_to_checkout(version, path) == path
+
+
+def test_who_looks_for_packages_reads_no_file_of_the_project_as_it_lies_there(
+    version: VersionSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lists all folders of sys.path; after an editable install one is of the project."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "project"))
+    code = (
+        "import importlib.metadata, os\nlist(importlib.metadata.distributions(name='none'))\ndef answer(prompt): ...\n"
+    )
+    write(tmp_path / "tree", "backend/bot_of_checkout.py", code)
+    look = replace(version, engine_options={**version.engine_options, "folder": "backend"})
+    check_call(look, tmp_path / "tree" / "backend", sys.executable)
+    write(tmp_path / "tree", "backend/bot_of_checkout.py", f"{code}os.listdir({str(tmp_path / 'project/backend')!r})\n")
+    with pytest.raises(SettingsError, match=r"bot_of_checkout:answer reads .*/project/backend, which"):
+        check_call(look, tmp_path / "tree" / "backend", sys.executable)
 
 
 BOT = """

@@ -75,13 +75,16 @@ def test_sampling_schema_and_tools_go_to_who_takes_them(tmp_path: Path) -> None:
     for name, value in asked.items():
         (error,) = ask(python(tmp_path), chat("Hi", **{name: value}))
         assert isinstance(error, CapabilityError)
-        assert "Give bot:answer a parameter" in str(error)
+        assert f"takes no {name}, and was asked with" in str(error)
+        assert f"Give bot:answer a parameter `{name}`, or leave it out." in str(error)
     assert Capability.SCHEMA in engine.capabilities
     answer(engine, "Hi")
     assert engine.capabilities == frozenset()
     for name, value in asked.items():  # of one that has started
         with pytest.raises(CapabilityError, match=rf"takes no (seed|{name}), .* Give bot:answer a parameter `{name}`"):
             check_capabilities(engine, chat("Hi", **{name: value}))
+    with pytest.raises(CapabilityError, match=r"has no loglikelihood .*; use a version that has it"):
+        check_capabilities(engine, Request(kind="loglikelihood", prompt="a", continuation="b"))
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,7 @@ def test_of_two_answers_without_an_id_none_is_taken_for_that_to_another_question
     began = time.monotonic()
     found = one_by_one(program(tmp_path, DRAFTS.replace("**ID, ", "")), "a", "b", "c")
     assert [type(each) for each in found] == [EngineError] * 3
-    assert "answered without an `id`: {'text': 'draft for a'}. Give each answer the `id` of its question" in str(
-        found[0]
-    )
+    assert "answered without an id: {'text': 'draft for a'}. Give each answer the `id` of its question" in str(found[0])
     assert {each.cause for each in found} == {"an answer without an id"}
     assert time.monotonic() - began < 5
 
@@ -71,7 +69,7 @@ def test_of_two_answers_without_an_id_none_is_taken_for_that_to_another_question
 def test_once_it_names_questions_what_has_no_id_is_printed(tmp_path: Path) -> None:
     engine = program(tmp_path, DRAFTS.replace("**ID", '"id": one["id"]'))
     first, *others = one_by_one(engine, "a", "b", "c")
-    assert "answered without an `id`" in str(first)
+    assert "answered without an id" in str(first)
     assert [each[0].text for each in others] == ["final for b", "final for c"]
 
 
@@ -81,9 +79,10 @@ def test_an_id_may_be_the_text_of_the_number_and_nothing_else(tmp_path: Path) ->
     with pytest.raises(EngineError) as raised:
         answer(program(tmp_path, code), "a")
     assert str(raised.value).endswith(
-        "answered with a wrong `id`: {'id': 'a', 'text': 'a'}. 'a' is no question's id; ids are the numbers of the "
+        "answered with a wrong id: {'id': 'a', 'text': 'a'}. 'a' is no question's id; ids are the numbers of the "
         "questions."
     )
+    assert raised.value.cause == "an answer with a wrong id"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +114,7 @@ def test_a_program_that_says_nothing_ends_at_its_time_limit(tmp_path: Path) -> N
     assert "did not answer within 0.3 s (timeout_s). It wrote no line: its output may be buffered. Flush" in str(first)
     assert {type(each) for each in others} == {UnreachableError}
     assert {str(each) for each in others} == {str(first)}
+    assert "before the command). Or it needs longer: raise timeout_s. It printed last:" in str(first)
     assert time.monotonic() - began < 5
 
 

@@ -12,7 +12,7 @@ from harness.config import VersionSettings
 from harness.config.settings import settings_of
 from harness.errors import SettingsError
 from harness.models.application.engine import ApplicationEngine
-from harness.models.application.spec import COMMAND, PYTHON
+from harness.models.application.spec import COMMAND, PYTHON, command_of
 from harness.models.version import load_version
 from tests.models.application.asking import application, version
 
@@ -63,6 +63,10 @@ def test_engines_are_made_and_told_by_what_they_call(tmp_path: Path) -> None:
     COMMAND.check(command(takes=["sampling"], sampling={"temperature": 1}), tmp_path)
     sources = PYTHON.source_of({"call": "bot:answer"}), COMMAND.source_of({"command": ["node", "my bot.js"]})
     assert sources == ("bot:answer", "node 'my bot.js'")
+
+
+def test_the_words_of_a_command_are_as_they_are_written(tmp_path: Path) -> None:
+    assert command_of(command(command=["awk", "/a//b/", "//c/../d"]), tmp_path)[1:] == ["/a//b/", "//c/../d"]
 
 
 def test_a_fingerprint_is_of_the_content_and_not_of_how_it_is_asked(tmp_path: Path) -> None:

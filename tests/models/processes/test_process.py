@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import EngineError
+from harness.models.processes.frames import encode_frame
 from harness.models.processes.process import ChildProcess
 
 STUBBORN = """
@@ -92,14 +93,16 @@ def test_what_it_started_holds_up_neither_an_error_nor_the_end(tmp_path: Path, o
         os.kill(pid, signal.SIGKILL)
 
 
-def test_one_whose_answers_can_not_be_read_is_ended(tmp_path: Path) -> None:
-    program = "import os; os.write(1, b'\\x02\\x00\\x00\\x00no'); input()"
+@pytest.mark.parametrize("written", [b"\2\0\0\0no", encode_frame({"ready": {}}) * 2])
+def test_one_whose_answers_can_not_be_read_is_ended(tmp_path: Path, written: bytes) -> None:
+    program = f"import os; os.write(1, {written!r}); input()"
 
     async def run() -> None:
         process = ChildProcess("broken", [sys.executable, "-c", program], folder=tmp_path)
         await process._spawn({})
-        with pytest.raises(EngineError, match="something else wrote where its answers come"):
-            await process.ask({})
+        async with asyncio.timeout(20):
+            with pytest.raises(EngineError, match="something else wrote where its answers come"):
+                await process.ask({})
         await process.close()
 
     asyncio.run(run())
