@@ -90,10 +90,9 @@ def test_of_changes_the_question_is_shown_and_the_answer_whole_and_neither_is_be
     change = Change(entry.id, "river-0", entry.metric, 0.0, 1.0, 1, "…\n\nLima.", None, baseline_n=1)
     system, users = ({"role": "system", "content": "Be brief."}, [{"role": "user", "content": each} for each in "ab"])
     for number, user in enumerate(users):
-        store.add([NewSample(key_of(user["content"]), "f0", 0, Request(messages=(system, user)), Sample(""))])
-        row = ScoreRow(
-            entry.id, entry.metric, "candidate", "f0", "asked", number, 1.0, sample_key=key_of(user["content"])
-        )
+        key = key_of(user["content"])
+        store.add([NewSample(key, "f0", 0, Request(messages=(system, user)), Sample(""))])
+        row = ScoreRow(entry.id, entry.metric, "candidate", "f0", "asked", number, 1.0, sample_key=key)
         store.add_scores("r1", [row])
     entry = replace(entry, aim="same")
     report = replace(side.report, evaluations=(entry,), changes=(change, replace(change, case_id="asked")))
