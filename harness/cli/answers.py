@@ -156,9 +156,7 @@ def _scores(answer: StoredAnswer) -> str:
 
 
 def _asked(request: Request) -> str:
-    """Give what a version was asked first as text: the raw prompt or the last message before an answer, and the
-    continuation weighed.
-    """
-    asked = request.messages[: _begins(request.messages)] or request.messages
+    """Give as text what was asked: the raw prompt or the user's last message, and the continuation weighed."""
+    asked = [each for each in request.messages if each.get("role") == "user"] or request.messages
     content = asked[-1].get("content") if asked else request.prompt or ""
     return (content if isinstance(content, str) else json.dumps(content)) + (request.continuation or "")

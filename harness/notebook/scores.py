@@ -125,7 +125,7 @@ class _Table:
         if n_errors := outcomes.count("error"):
             raise UsageError(
                 f"compare: {name} has {plural(n_errors, 'row')} of an error, which has no score: a gate decides "
-                'nothing then. Run it again, or leave them out: samples[samples.outcome != "error"].'
+                'nothing then. Run it again, or leave out the rows whose outcome is "error".'
             )
         skipped = {str(case) for case, outcome in zip(cases, outcomes, strict=False) if outcome == "skipped"}
         self.scores: dict[str, list[float]] = {}
@@ -136,9 +136,9 @@ class _Table:
         for case, cluster in zip(map(str, cases), [] if all(map(_is_missing, rows)) else rows, strict=False):
             own = f"case {case}" if _is_missing(cluster) else str(cluster)
             if self.clusters.setdefault(case, own) != own:
-                raise UsageError(
-                    f"compare: {name} has the case {case!r} in two clusters, {self.clusters[case]!r} and {own!r}."
-                )
+                both = (self.clusters[case], own)
+                told = ["no cluster" if each == f"case {case}" else f"the cluster {each!r}" for each in both]
+                raise UsageError(f"compare: {name} has the case {case!r} in {' and in '.join(told)}.")
 
     def _column(self, frame: Any, columns: list[str], known: tuple[str, ...]) -> list[Hashable]:
         found = next((column for column in known if column in columns), None)
@@ -177,26 +177,27 @@ def _paired_tables(ours: _Table, theirs: _Table | None) -> PairedScores:
 
 
 def _clusters(cases: Sequence[str], tables: Sequence[_Table]) -> tuple[str, ...] | None:
-    """The clusters of cases, None where nothing says: cases that are in one on either side are in one."""
+    """The clusters of cases, None where nothing says: cases that are in one on either side are in one.
+
+    The name of a cluster says something on its own side alone: the other may have the same for other cases.
+    """
+    from scipy.cluster.hierarchy import DisjointSet
+
     known = [table.clusters for table in tables if table.clusters]
-    joined: dict[str, str] = {}
-
-    def root(label: str) -> str:
-        while label in joined:
-            label = joined[label]
-        return label
-
-    for case in cases if known else ():
-        one, *others = (root(clusters[case]) for clusters in known)
-        joined |= {other: one for other in others if other != one}
-    return tuple(root(known[0][case]) for case in cases) if known else None
+    if not known:
+        return None
+    joined = DisjointSet((side, clusters[case]) for side, clusters in enumerate(known) for case in cases)
+    for case in cases:
+        joined.merge((0, known[0][case]), (len(known) - 1, known[-1][case]))
+    names: dict[tuple[int, str], str] = {}
+    return tuple(names.setdefault(joined[0, known[0][case]], known[0][case]) for case in cases)
 
 
 def _whose_clusters(cases: Sequence[str], ours: _Table, theirs: _Table) -> tuple[str, ...]:
     """A note where one side alone says what depends on each other, or the two say it differently."""
     said = [[table.clusters[case] for case in cases] for table in (ours, theirs) if table.clusters]
     if len(said) == 1:
-        return (f"{'new' if ours.clusters else 'old'} alone has a column `cluster`, which counts for both",)
+        return (f"{'new' if ours.clusters else 'old'} alone names clusters, which count for both",)
     if not said or len({*zip(*said, strict=True)}) == len({*said[0]}) == len({*said[1]}):
         return ()
     return ("new and old have different clusters: cases that are in one on either side count as one",)
@@ -221,10 +222,7 @@ def _scored(
     if clusters is not None:
         clusters = tuple(np.array(clusters, dtype=object)[kept])
         if len({*clusters}) < len(clusters):
-            told = (
-                f"{plural(len(clusters), 'case')} in {plural(len({*clusters}), 'cluster')}, each of which counts as one"
-            )
-            notes = (*notes, told)
+            notes = (*notes, f"{plural(len(clusters), 'case')} in {plural(len({*clusters}), 'cluster')}")
     return PairedScores(
         case_ids=tuple(case for case, is_kept in zip(cases, kept, strict=True) if is_kept),
         candidate=candidate[kept],

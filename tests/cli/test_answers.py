@@ -115,6 +115,8 @@ def test_the_turns_of_a_conversation_are_shown_with_the_calls(run: Run, folder: 
     call = {"id": "1", "type": "function", "function": {"name": "today", "arguments": "{}"}}
     asked = (
         {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Which year?"},
+        {"role": "assistant", "content": "2026."},
         {"role": "user", "content": "Which day?"},
         {"role": "assistant", "content": "", "tool_calls": [call]},
         {"role": "tool", "content": "Monday"},
@@ -127,17 +129,19 @@ def test_the_turns_of_a_conversation_are_shown_with_the_calls(run: Run, folder: 
         store.add_scores("r1", [score(case, sample_key=key_of(case)) for case in talks])
         store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
     lines = [line.strip() for line in run("store", "show", "short").output.splitlines()]
-    assert lines[-6:] == [
+    assert lines[-8:] == [
         "asked  Which day?",
         '0  1  "It is Monday."',
         "system: Be brief.",
+        "user: Which year?",
+        "assistant: 2026.",
         "user: Which day?",
         "assistant: tool call: today({})",
         "tool: Monday",
     ]
     (told,) = json.loads(run("store", "show", "short", "--json").output)["answers"]
     assert told["messages"][-2:] == [asked[-1], {"role": "assistant", "content": "It is Monday."}]
-    assert "18 turns before these: --json has them all" in run("store", "show", "long").output
+    assert "38 turns before these: --json has them all" in run("store", "show", "long").output
 
 
 def test_an_answer_that_was_pruned_is_said_to_be_missing(run: Run, place: Path) -> None:

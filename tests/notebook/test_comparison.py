@@ -162,7 +162,7 @@ def test_cases_of_a_cluster_count_as_one() -> None:
         compare(sides[0].assign(**more), sides[1]) for more in ({}, {"cluster": [n // 6 for n in range(60)]})
     )
     assert (apart.evaluations[0].n_clusters, together.evaluations[0].n_clusters) == (60, 10)
-    assert "note    60 cases in 10 clusters, each of which counts as one" in str(together)
+    assert str(together).endswith("note    60 cases in 10 clusters")
 
 
 @pytest.mark.parametrize(

@@ -55,11 +55,11 @@ def test_frames_are_paired_by_case_with_their_samples_in_order() -> None:
     assert found.clusters == ("x", "case a")
     assert found.notes == (
         "left out 1 case that new alone has and 1 case that old alone has",
-        "new alone has a column `cluster`, which counts for both",
+        "new alone names clusters, which count for both",
     )
 
 
-@pytest.mark.parametrize("of_old", [["x", "x", "y"], [7.0, 7.0, np.nan], None])
+@pytest.mark.parametrize("of_old", [["x", "x", "y"], ["q", "q", "p"], [7.0, 7.0, np.nan], None])
 @pytest.mark.parametrize("is_turned", [False, True])
 def test_clusters_that_one_side_says_or_both_agree_on_count_and_are_counted(of_old: Any, is_turned: bool) -> None:
     sides = [
@@ -71,8 +71,8 @@ def test_clusters_that_one_side_says_or_both_agree_on_count_and_are_counted(of_o
     found = paired_scores(*reversed(sides)) if is_turned else paired_scores(*sides)
     assert found.clusters is not None
     assert found.clusters[0] == found.clusters[1] != found.clusters[2]
-    alone = f"{'old' if is_turned else 'new'} alone has a column `cluster`, which counts for both"
-    counted = "3 cases in 2 clusters, each of which counts as one"
+    alone = f"{'old' if is_turned else 'new'} alone names clusters, which count for both"
+    counted = "3 cases in 2 clusters"
     assert found.notes == ((counted,) if of_old is not None else (alone, counted))
 
 
@@ -144,7 +144,12 @@ def test_data_frames_of_any_library_will_do() -> None:
         (
             frame(case=["a", "a"], score=[1, 1], cluster=["x", "y"]),
             None,
-            "new has the case 'a' in two clusters, 'x' and 'y'",
+            "new has the case 'a' in the cluster 'x' and in the cluster 'y'",
+        ),
+        (
+            frame(case=["a", "a"], score=[1, 1], cluster=["x", None]),
+            None,
+            "new has the case 'a' in the cluster 'x' and in no cluster",
         ),
         (
             frame(case=["a", "a"], score=[1, 1], role=["candidate", "baseline"]),

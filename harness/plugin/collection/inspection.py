@@ -70,14 +70,16 @@ def check_figures(function: Callable[..., Any], *, where: str) -> None:
 
 
 def check_users(function: Callable[..., Any], settings: Settings, *, where: str) -> None:
-    """Refuse a simulated user that no version plays, as far as its name can be seen.
+    """Refuse a simulated user that no version plays, as far as class and name can be seen in the function's module.
 
     Raises:
         SettingsError: with the line, and the versions that there are.
     """
+    from harness.requests.conversation import SimulatedUser
+
     tree = parsed(function)
     for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "SimulatedUser":
+        if isinstance(node, ast.Call) and _of_module(node.func, function) is SimulatedUser:
             given = {keyword.arg: keyword.value for keyword in node.keywords}
             name = constant(node.args[0] if node.args else given.get("version"), function)
             try:
@@ -89,11 +91,31 @@ def check_users(function: Callable[..., Any], settings: Settings, *, where: str)
 
 def constant(node: ast.expr | None, function: Callable[..., Any]) -> Any:
     """The value of a constant, or of a name of the function's module; None for anything else."""
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.Name):
-        return getattr(inspect.unwrap(function), "__globals__", {}).get(node.id)
-    return None
+    return node.value if isinstance(node, ast.Constant) else _of_module(node, function)
+
+
+def _of_module(node: ast.expr | None, function: Callable[..., Any]) -> Any:
+    """What a name of the function's module is, or `MODULE.SimulatedUser`; None where it is the function's own."""
+    if isinstance(node, ast.Attribute) and node.attr == "SimulatedUser":  # another may be slow to import
+        module = _of_module(node.value, function)
+        return getattr(module, node.attr, None) if inspect.ismodule(module) else None
+    if not isinstance(node, ast.Name) or node.id in _own_names(function):
+        return None
+    return getattr(inspect.unwrap(function), "__globals__", {}).get(node.id)
+
+
+@functools.lru_cache(maxsize=256)
+def _own_names(function: Callable[..., Any]) -> set[str]:
+    """Collect what a function, or one within it, assigns, takes or imports."""
+    names: set[str] = set()
+    for node in ast.walk(parsed(function) or ast.Module([], [])):
+        if isinstance(node, ast.Name) and not _is_read(node):
+            names.add(node.id)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name.partition(".")[0])
+    return names
 
 
 @functools.lru_cache(maxsize=256)

@@ -39,7 +39,7 @@ class DetailFiles:
         broken: the reason of the first body of a case that ended in an error.
         labelled: those that people said something of.
         questions: what the cases to look at were asked: of a conversation the turns that all bodies begin with.
-        asked_otherwise: those of them whose bodies have no beginning in common; the question is the candidate's.
+        asked_otherwise: those of them whose bodies have no question in common; the one shown is the candidate's.
         n_files: they are numbered from 1.
         size_bytes: of all of them.
         n_bodies: what they tell of; `is_cut` where the run has more.
@@ -92,9 +92,10 @@ def write_details(
         waiting.append(embedded(case))
         if key in looked_at and case["asked"]:
             common = _in_common(case["asked"])
-            written.questions[key] = common or case["asked"][0]
-            if not common:
+            if len(case["asked"]) > 1 and not any(message["role"] in ("user", "prompt") for message in common):
+                common = case["asked"][0]
                 written.asked_otherwise.add(key)
+            written.questions[key] = common
         size += len(waiting[-1])
         written.places[key] = written.n_files + 1
         if key in labelled:

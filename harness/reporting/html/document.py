@@ -121,7 +121,7 @@ def _going_on(answer: str | None, question: Question) -> str | None:
     turns = [f"{message['role']}: {message['text']}" for message in question]
     told = ["\n\n".join(turns[first:]) for first in range(len(turns))]
     is_cut, text = answer.startswith("…"), answer.removeprefix("…")
-    ends = [at for at in range(len(text)) if text.startswith("\n\n", at)]
+    ends = [at for at in range(1, len(text)) if text.startswith("\n\n", at)]
     known = [at for at in ends if (told[0].endswith(text[:at]) if is_cut else text[:at] in told)]
     return text[known[-1] + 2 :] if known else answer
 
@@ -130,9 +130,9 @@ def _better_answer(change: Change, entry: Verdict | None) -> str | None:
     """Tell which shown answer has the better score: "baseline" or "candidate"; None where the means don't tell.
 
     Shown are the baseline's best answer and the candidate's worst. After a drop the baseline's is certainly the better
-    one; after a gain the candidate's is, where each has one sample.
+    one; after a gain the candidate's is, where each has one sample. With aim="same" neither is.
     """
-    if entry is None or change.baseline is None or change.baseline == change.candidate:
+    if entry is None or entry.aim == "same" or change.baseline is None or change.baseline == change.candidate:
         return None
     if (change.candidate < change.baseline) == entry.higher_is_better:
         return "baseline"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -58,7 +59,7 @@ def printable(
 
 
 def without_traceback(text: str) -> str:
-    r"""The text with the exception alone in place of Python's traceback, which says it before the frames or after them.
+    r"""The text with the exception alone, once, in place of Python's traceback: it is said before or after the frames.
 
     >>> without_traceback("case 'a': ValueError: no\nTraceback (most recent call last):\n  File \"bot.py\", line 3")
     "case 'a': ValueError: no"
@@ -68,8 +69,13 @@ def without_traceback(text: str) -> str:
     before, found, after = text.partition(_TRACEBACK)
     if not found:
         return text
-    below = [line for line in after.rpartition(_TRACEBACK)[2].splitlines() if line and not line[0].isspace()]
-    return " ".join([before.rstrip(), *below[:1]]).strip()
+    frames = after.rpartition(_TRACEBACK)[2].splitlines()
+    below = itertools.dropwhile(lambda line: not line.strip() or line[0].isspace(), frames)
+    said, before = "\n".join(below).strip(), before.rstrip()
+    for known in (said, said.partition("\n")[0]):
+        if known and known in before:
+            return before + said.removeprefix(known)
+    return f"{before} {said}".strip()
 
 
 def symbol(character: str, encoding: str) -> str:

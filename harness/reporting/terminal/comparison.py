@@ -123,7 +123,10 @@ def _asked_otherwise(compared: ComparisonResult) -> str:
 def _cases(comparison: Comparison) -> str:
     """Count the cases by what they did, and say how many of those that moved are shown."""
     tally, shown = comparison.tally, len(comparison.report.changes)
-    numbers = {"stable": tally.stable, "flaky": tally.flaky, "improved": tally.improved, "worsened": tally.worsened}
+    moved = {"improved": tally.improved, "worsened": tally.worsened}
+    if {verdict.aim for verdict in comparison.report.evaluations} == {"same"}:
+        moved = {"different": tally.improved + tally.worsened}
+    numbers = {"stable": tally.stable, "flaky": tally.flaky, **moved}
     text = ", ".join(f"{count(number)} {name}" for name, number in numbers.items())
     if len(comparison.report.evaluations) > len(comparison.compared):
         text += ", counted for each metric"

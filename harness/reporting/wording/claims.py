@@ -92,8 +92,9 @@ def lost_in_words(lost: LostClaim, verdict: Verdict) -> tuple[str, str]:
     """Say how many cases are lost, and below it how sure that is and what it counts for, or why none is shown."""
     if not lost.cases:
         n_worse, _ = worst_cases(verdict, 0)
-        few = f"{plural(n_worse, 'case')} got worse: a case has too few samples to show it by itself"
-        return "no single case shown to be worse", few if n_worse else ""
+        few = f", {'not' if n_worse == 1 else 'none'} by enough for its few samples to show it"
+        told = f"{plural(n_worse, 'case')} got worse{'' if verdict.is_certain else few}"
+        return "no single case shown to be worse", told if n_worse else ""
     words = f"{plural(len(lost.cases), 'case')} shown to be worse"
     sure = "" if lost.max_lost is None else _sure(lost)
     return words, f"each by its own samples; on average at most 5 in 100 of such cases are not{sure}"

@@ -156,7 +156,7 @@ def calls(
         exact: whether the call may have no other arguments.
         order: whether several are to be called in the order of their names; or the names in the order, where `name` is
             another. Other calls may lie between.
-        extra: "refuse" gives 0 where there is a call beside those.
+        extra: "refuse" gives 0 where there is a call beside those, such as one with other arguments.
 
     Raises:
         CheckError: no sample, no name, or arguments that are none.
@@ -173,13 +173,13 @@ def calls(
     if not wanted and extra == "allow":
         raise CheckError('calls: name = [] asks for no call; write extra="refuse" where there should be none.')
     met = _in_order(wanted, made) if order is True else _in_any_order(wanted, made)
-    told = (
-        f"; called: {', '.join(f'{call.name}({call.arguments})' for call in made)}" if made else "; no tool was called"
-    )
+    told = f"; called: {_listed(made)}" if made else "; no tool was called"
     if extra == "refuse":
-        known = _in_any_order(wanted, made).values()
-        if beside := [call.name for number, call in enumerate(made) if number not in known]:
-            return Score(0.0, f"also called: {', '.join(beside)}")
+        known = _in_any_order(wanted, made)
+        if beside := [call for at, call in enumerate(made) if at not in known.values()]:
+            lacking = [str(each) for number, each in enumerate(wanted) if number not in known]
+            no = f"no {', '.join(lacking)}; " if lacking else ""
+            return Score(0.0, f"{no}also called: {_listed(beside)}")
     missing = [str(each) for number, each in enumerate(wanted) if number not in met]
     if missing:
         late = " in this order" if order is True else ""
@@ -190,6 +190,10 @@ def calls(
         if lacking or len(_in_order(ordered, made)) < len(ordered):
             return Score(0.0, f"not in the order {', '.join(order)}{told}")
     return Score(1.0)
+
+
+def _listed(made: Sequence[ToolCall]) -> str:
+    return ", ".join(f"{call.name}({call.arguments})" for call in made)
 
 
 def _made(sample: Any) -> tuple[ToolCall, ...]:

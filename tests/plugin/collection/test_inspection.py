@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.plugin.collection.inspection import check_figures
+from harness.config import Settings
+from harness.errors import SettingsError
+from harness.plugin.collection.inspection import check_figures, check_users
 from tests.plugin.marked import marked, refused
 from tests.plugin.projects import Project
 
@@ -27,14 +32,40 @@ def test_case_field_that_a_case_lacks_is_refused_with_its_line(project: Project)
     ],
 )
 def test_figures_of_load_that_a_body_may_read(body: str, tmp_path: Path) -> None:
-    file = tmp_path / "body.py"
-    file.write_text(f"def test_it(load):\n    {body}\n")
+    check_figures(defined(f"def test_it(load):\n    {body}\n", tmp_path), where="test_it")
+
+
+def defined(text: str, folder: Path) -> Callable[..., Any]:
+    """The function `test_it` of a module with this text."""
+    file = folder / "body.py"
+    file.write_text(text)
     spec = importlib.util.spec_from_file_location("body", file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    check_figures(module.test_it, where="test_it")
+    found: Callable[..., Any] = module.test_it
+    return found
+
+
+@pytest.mark.parametrize(
+    ("body", "is_refused"),
+    [
+        ("def test_it(model):\n    harness.SimulatedUser(USER)", True),
+        ("def test_it(model):\n    Ours(version='usr')", True),
+        ("def test_it(model):\n    others.SimulatedUser('usr')", False),
+        ("def test_it(model, USER):\n    harness.SimulatedUser(USER)", False),
+        ("def test_it(model):\n    for USER in 'ab':\n        harness.SimulatedUser(USER)", False),
+        ("def test_it(model):\n    import others as harness\n    harness.SimulatedUser('usr')", False),
+    ],
+)
+def test_a_users_version_is_looked_up_where_class_and_name_are_certain(
+    body: str, is_refused: bool, tmp_path: Path
+) -> None:
+    head = "import types\nimport harness\nfrom harness import SimulatedUser as Ours\nUSER = 'usr'\nothers = types\n"
+    test_it = defined(f"{head}{body}\n", tmp_path)
+    with pytest.raises(SettingsError, match="No version named 'usr'") if is_refused else contextlib.nullcontext():
+        check_users(test_it, Settings(root=tmp_path), where="test_it")
 
 
 @pytest.mark.parametrize("written", ["case.promt", "case['promt']", 'case["promt"]'])

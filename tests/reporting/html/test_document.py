@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from harness.records import BaselineRecord, Change, Selection, VerdictKind
+from harness.records import BaselineRecord, Change, NewSample, Request, Sample, ScoreRow, Selection, VerdictKind
 from harness.reporting.html import write_html
 from harness.store import Store
 from tests.gate import stored
 from tests.gate.stored import Scored
 from tests.reporting.html import pages
+from tests.store.rows import key_of
 
 
 def test_the_worst_evaluations_stand_first_and_requirements_point_at_them(store: Store, tmp_path: Path) -> None:
@@ -79,6 +80,29 @@ def test_blocks_of_time_have_no_answers_to_look_at(store: Store, tmp_path: Path)
     content = pages.data(write_html(store, side.weighed.run, report, tmp_path))
     assert content["changes"] == []
     assert not [step for step in content["next"] if "store show" in step or "--case" in step]
+
+
+def test_of_changes_the_question_is_shown_and_the_answer_whole_and_neither_is_better_with_aim_same(
+    store: Store, tmp_path: Path
+) -> None:
+    side = stored.run(store, "r1", pages.rivers())
+    entry = replace(side.report.evaluations[0], verdict=VerdictKind.REGRESSED)
+    change = Change(entry.id, "river-0", entry.metric, 0.0, 1.0, 1, "…\n\nLima.", None, baseline_n=1)
+    system, users = ({"role": "system", "content": "Be brief."}, [{"role": "user", "content": each} for each in "ab"])
+    for number, user in enumerate(users):
+        key = key_of(user["content"])
+        store.add([NewSample(key, "f0", 0, Request(messages=(system, user)), Sample(""))])
+        row = ScoreRow(entry.id, entry.metric, "candidate", "f0", "asked", number, 1.0, sample_key=key)
+        store.add_scores("r1", [row])
+    entry = replace(entry, aim="same")
+    report = replace(side.report, evaluations=(entry,), changes=(change, replace(change, case_id="asked")))
+    by_case = {
+        each["id"]: each for each in pages.data(write_html(store, side.weighed.run, report, tmp_path))["changes"]
+    }
+    assert (by_case["river-0"]["candidate"], by_case["river-0"]["better"]) == ("…\n\nLima.", None)
+    assert [each["text"] for each in by_case["asked"]["asked"]] == ["Be brief.", "a"]
+    assert by_case["asked"]["asked_otherwise"]
+    assert not by_case["river-0"]["asked_otherwise"]
 
 
 def test_a_path_that_can_not_be_shown_is_told(store: Store, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,18 @@ def test_where_nothing_may_change_no_case_is_called_better(
     expect(page.locator(".chart", has_text="Case by case")).to_contain_text("Of 3 cases 2 differ, 1 stayed the same.")
     expect(page.locator(".case-dot.better")).to_have_count(0)
     expect(page.locator(".case-dot.worse")).to_have_count(2)
+
+
+def test_where_neither_side_is_better_pairs_differ_and_the_page_says_nothing_of_better(
+    store: Store,
+    tmp_path: Path,
+    open_page: Callable[..., Page],  # noqa: F811
+) -> None:
+    rivers = replace(pages.rivers(), rule={"margin": 0.4, "is_same": True})
+    page = open_page(pages.page(store, tmp_path / "report", blocks(is_same=True), rivers))
+    expect(page.locator("#legend")).to_contain_text(": in the middle both are equal, the grey band is the margin")
+    expect(page.get_by_text("The candidate differs in 4 of 4 pairs.")).to_contain_text(
+        "; in the middle both are equal;"
+    )
+    page.get_by_label("State").select_option("got worse or differ")
+    expect(page.locator("#found")).to_have_text("4 of 13 cases")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.reporting.shared.text import cells, flow, pad, printable, right_to_left, wrap
+from harness.reporting.shared.text import cells, flow, pad, printable, right_to_left, without_traceback, wrap
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=200)
 
@@ -124,3 +124,24 @@ def test_what_is_no_command_is_shown_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("text", ["##[error]no", "done ##[group]x", "##vso[task.complete]x", "##teamcity[x]"])
 def test_commands_that_may_stand_anywhere_are_written_out(text: str) -> None:
     assert printable(text) == text.replace("##", r"\x23#")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            "case 'a': ValueError: no (2 bodies ended so)",
+            "ValueError: no",
+            "case 'a': ValueError: no (2 bodies ended so)",
+        ),
+        (
+            "case 'a': ValueError: no",
+            "ValueError: no\n  as it is\nWrite yes.",
+            "case 'a': ValueError: no\n  as it is\nWrite yes.",
+        ),
+        ("it wrote:", "bot.Error: no\nWrite yes.\n", "it wrote: bot.Error: no\nWrite yes."),
+    ],
+)
+def test_an_exception_is_told_once_and_whole_in_place_of_its_frames(before: str, after: str, told: str) -> None:
+    frames = 'Traceback (most recent call last):\n  File "bot.py", line 3, in answer\n    raise\n'
+    assert without_traceback(f"{before}\n{frames}{after}") == told

@@ -74,6 +74,13 @@ def test_every_case_that_moved_may_be_shown_with_the_gains_last(store: Store) ->
     assert "cases   27 stable, 0 flaky, 1 improved, 12 worsened" in lines
 
 
+def test_where_neither_side_is_better_the_cases_that_moved_are_different(store: Store) -> None:
+    compared = one_run(store, n_changes=20)
+    same = tuple(replace(verdict, aim="same") for verdict in compared.report.evaluations)
+    lines = render_comparison(replace(compared, report=replace(compared.report, evaluations=same)), Layout(width=100))
+    assert "cases   27 stable, 0 flaky, 13 different" in lines
+
+
 def test_what_was_left_out_is_said(store: Store) -> None:
     comparison = two_runs(store)
     assert notes(comparison) == [

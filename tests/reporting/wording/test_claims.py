@@ -54,7 +54,9 @@ def test_no_single_case_is_shown_where_each_has_too_few_samples() -> None:
     words = "no single case shown to be worse"
     assert lost_in_words(none, examples.regressed()) == (
         words,
-        "3 cases got worse: a case has too few samples to show it by itself",
+        "3 cases got worse, none by enough for its few samples to show it",
     )
     assert lost_in_words(none, exact()) == (words, "")
+    certain = decide([observed(np.array([[1.0], [0.0]]), np.ones((2, 1)), about="suite", is_exact=True)], 0.95)[0]
+    assert (certain.is_certain, lost_in_words(none, certain)[1]) == (True, "1 case got worse")
     assert lost_in_words(LostClaim(("peru",), 1), examples.regressed())[0] == "1 case shown to be worse"

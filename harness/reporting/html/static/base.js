@@ -76,11 +76,12 @@ function caseOf(number, index, at) {
 
 const STATES = { s: "stable", f: "flaky", b: "broken" };
 
-/** What the samples of a case look like; "worse" and "better" where all are right and the baseline's score was another. */
-function stateOf({ cases, higher_is_better }, at) {
+/** What the samples of a case look like; "worse", "better" or "different" where the baseline's score was another. */
+function stateOf({ cases, higher_is_better, aim }, at) {
   const state = STATES[cases.state[at]];
   const [ours, theirs] = [cases.candidate[at], cases.baseline?.[at]];
   if (state !== "stable" || ours === null || theirs === null || theirs === undefined || ours === theirs) return state;
+  if (aim === "same") return "different";
   return ours > theirs === higher_is_better ? "better" : "worse";
 }
 

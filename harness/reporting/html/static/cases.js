@@ -3,15 +3,19 @@
 const FIRST_CASES = 50;
 const MORE_CASES = 200;
 const MOST_SEARCHED_BYTES = 60_000_000; // more is loaded when asked for only
+const anySame = DATA.evaluations.some((entry) => entry.aim === "same"); // whose cases get neither worse nor better
 const ORDERS = {
-  change: ["largest drop first", (one, other) => (gain(one) ?? Infinity) - (gain(other) ?? Infinity)],
+  change: [
+    anySame ? "largest drop or difference first" : "largest drop first",
+    (one, other) => (gain(one) ?? Infinity) - (gain(other) ?? Infinity),
+  ],
   gain: ["largest gain first", (one, other) => (gain(other) ?? -Infinity) - (gain(one) ?? -Infinity)],
   drawn: ["as they were drawn", () => 0],
   id: ["by id", (one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0)],
 };
 const KINDS = {
   "": ["all", () => true],
-  worse: ["got worse", (each) => each.baseline !== null && gain(each) < 0],
+  worse: [anySame ? "got worse or differ" : "got worse", (each) => each.baseline !== null && gain(each) < 0],
   better: ["got better", (each) => each.baseline !== null && gain(each) > 0],
   flipped: ["flipped", (each) => isFlipped(each)],
   flaky: ["flaky", (each) => each.state === "flaky"],

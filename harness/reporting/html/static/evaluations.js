@@ -200,12 +200,15 @@ function showEvaluations() {
   $("rows").replaceChildren(...DATA.evaluations.map(evaluationRow));
   fold();
   const [low, high] = SHARED;
+  const same = DATA.evaluations.filter((entry) => entry.aim === "same").length;
+  const better = same ? "right is better, or neither side" : "right is better";
+  const sides = same === DATA.evaluations.length ? "in the middle both are equal" : better;
   const scores = DATA.evaluations.some((entry) => !entry.unit && entry.checks.length);
   if (scores)
     $("legend").append(
       "difference, ",
       element("span", { class: "number" }, `${signed(low)} to ${signed(high)}`),
-      ": right is better, the grey band is the margin",
+      `: ${sides}, the grey band is the margin`,
     );
   if (!DATA.evaluations.length) $("rows").append(element("p", { class: "empty" }, "No evaluation was run."));
   if (DATA.evaluations.length && DATA.evaluations[0].verdict !== "passed") toggle(0, true);

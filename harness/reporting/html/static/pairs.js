@@ -12,9 +12,10 @@ function pairs(entry, number) {
   const farthest = 1.15 * Math.max(allowed, 0.01, ...logs.map(Math.abs));
   const heads = entry.baseline ? ["pair", "baseline", "candidate", "ratio", ""] : ["pair", "candidate"];
   const worse = every.filter((each) => gain(each) < 0 && logOf(each) !== null).length;
-  const sides = entry.aim === "same" ? ["other", "the middle is the same"] : ["worse", "right of the line is better"];
+  const [moved, sides] =
+    entry.aim === "same" ? ["differs", "in the middle both are equal;"] : ["is worse", "right of the line is better,"];
   const note = logs.length
-    ? `The candidate is ${sides[0]} in ${worse} of ${plural(logs.length, "pair")}. A ratio is the candidate's figure to the baseline's; ${sides[1]}, the grey band is the margin.`
+    ? `The candidate ${moved} in ${worse} of ${plural(logs.length, "pair")}. A ratio is the candidate's figure to the baseline's; ${sides} the grey band is the margin.`
     : null;
   return chart(
     "Pair by pair",

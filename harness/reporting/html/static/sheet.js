@@ -139,8 +139,9 @@ function answersShown(each, known) {
 const DIFFERENCES =
   "Words that differ are green in the answer with the better score and red in the other, and green where the expected answer has them; yellow where nothing tells which is right.";
 
-/** Which role's answer has the better score in the metric that is looked at; null where none has. */
+/** Which role's answer has the better score in the metric that is looked at; null where none has, or none is better. */
 function betterOf(pair, roles, entry) {
+  if (entry.aim === "same") return null;
   const [one, other] = pair.map((body) => body.scores.find((score) => score.metric === entry.metric)?.value ?? null);
   if (one === null || other === null || one === other) return null;
   return roles[one > other === entry.higher_is_better ? 0 : 1];
