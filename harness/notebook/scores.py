@@ -200,7 +200,7 @@ def _whose_clusters(cases: Sequence[str], ours: _Table, theirs: _Table) -> tuple
         return (f"{'new' if ours.clusters else 'old'} alone names clusters, which count for both",)
     if not said or len({*zip(*said, strict=True)}) == len({*said[0]}) == len({*said[1]}):
         return ()
-    return ("new and old have different clusters: cases that are in one on either side count as one",)
+    return ("new and old have different clusters: cases that are in one on either side are in one",)
 
 
 def _scored(

@@ -96,7 +96,7 @@ def test_clusters_of_either_side_count_and_are_joined_where_they_overlap() -> No
     new, old = (frame(case=cases, score=1.0, cluster=each) for each in (["x", "x", "y", "z"], ["p", "q", "q", "r"]))
     alone = old.drop(columns="cluster")
     assert paired_scores(alone, old).clusters == paired_scores(old, alone).clusters == ("p", "q", "q", "r")
-    assert "new and old have different clusters: cases that are in one on either side count as one" in (
+    assert "new and old have different clusters: cases that are in one on either side are in one" in (
         paired_scores(new, old).notes
     )
     one, other, third, fourth = paired_scores(new, old).clusters or ()
