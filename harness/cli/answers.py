@@ -157,6 +157,6 @@ def _scores(answer: StoredAnswer) -> str:
 
 def _asked(request: Request) -> str:
     """Give as text what was asked: the raw prompt or the user's last message, and the continuation weighed."""
-    asked = [each for each in request.messages if each.get("role") == "user"] or request.messages
-    content = asked[-1].get("content") if asked else request.prompt or ""
+    asked = request.user_turns or [message.get("content") for message in request.messages]
+    content = asked[-1] if asked else request.prompt or ""
     return (content if isinstance(content, str) else json.dumps(content)) + (request.continuation or "")

@@ -101,6 +101,11 @@ class Request:
     truncate: bool = False
     occurrence: int = 0
 
+    @property
+    def user_turns(self) -> list[Any]:
+        """The content of each message of the user, in order."""
+        return [message.get("content") for message in self.messages if message.get("role") == "user"]
+
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:

@@ -169,8 +169,7 @@ def _asked_otherwise(store: Store, pair: Pair, cases: Cases) -> list[str]:
 
 def _question(request: Request) -> object:
     """Give what a request asks, without what its version adds."""
-    asked = [message.get("content") for message in request.messages if message.get("role") == "user"]
-    return asked[:1], request.prompt, request.continuation
+    return request.user_turns[:1], request.prompt, request.continuation
 
 
 def _check_units(observed: Sequence[Observations], margin: float | None) -> None:

@@ -193,9 +193,8 @@ def _keys_by_turns(known: Mapping[bytes, Request]) -> dict[str, tuple[bytes, ...
 
 def _turns(request: Request) -> str:
     """Give what the user of a conversation said; "" for a question that no answer came before."""
-    said = [message.get("content") for message in request.messages if message.get("role") == "user"]
     in_turns = any(message.get("role") == "assistant" for message in request.messages)
-    return json.dumps(said, default=str) if in_turns else ""
+    return json.dumps(request.user_turns, default=str) if in_turns else ""
 
 
 def _keys_by_question(known: Mapping[bytes, Request], run: RunInfo) -> dict[str, list[bytes]]:
