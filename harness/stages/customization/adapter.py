@@ -114,8 +114,8 @@ class Adapter:
             answer = self._process.ask({"text": text})
         except EngineError as error:
             raise EngineError(f"The adapter of {self.version}: {error}") from error
-        lists: dict[str, Any] = {name: tuple(answer[name]) for name in ("idle", "modules", "left_out")}
-        return AdapterEffect(**{**answer, **lists})
+        lists: dict[str, Any] = {name: tuple(answer.pop(name)) for name in ("idle", "modules", "left_out")}
+        return AdapterEffect(**answer, **lists)
 
     def contamination(self, cases: str) -> Contamination:
         """Find the cases that the texts it was trained on contain, by n-grams.
