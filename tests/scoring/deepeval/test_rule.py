@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +12,8 @@ from deepeval.test_case import SingleTurnParams
 from harness.scoring.deepeval import the_judge
 from harness.scoring.deepeval.metrics import make_metric
 from harness.scoring.deepeval.rule import rule_of
+from tests.other_hashes import elsewhere
 
-ROOT = Path(__file__).parents[3]
 STEPS: dict[str, Any] = {
     "name": "Dates",
     "evaluation_steps": ["Check the year."],
@@ -54,10 +50,6 @@ def test_another_question_is_another_rule(changed: dict[str, Any]) -> None:
 def test_a_rule_is_the_same_in_every_process() -> None:
     """Here, and in one whose hashes are others."""
     code = "from tests.scoring.deepeval.test_rule import rule_of_a_graph; print(rule_of_a_graph())"
-    other = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
-    environment = {**os.environ, "PYTHONHASHSEED": other, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == rule_of_a_graph()
-    assert done.stdout.startswith("Which-")
+    (there,) = elsewhere(code)
+    assert there == rule_of_a_graph()
+    assert there.startswith("Which-")

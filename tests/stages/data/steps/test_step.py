@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.stages.data.steps.step import ShardedCorpus, place_of, shard_of
-from tests.stages.data.steps.judging import document, elsewhere, made
+from tests.other_hashes import elsewhere
+from tests.stages.data.steps.judging import document, made
 from tests.stages.data.steps.test_filters import texts
 
 STEPS = ["url", "text", "language", "gopher_repetition", "gopher_quality", "c4", "fineweb", "pii"]
@@ -40,7 +41,9 @@ def outcomes(seed: int) -> list[str]:
 
 
 def test_other_orders_repeats_processes_and_hashes_change_nothing() -> None:
-    there = elsewhere("from tests.stages.data.steps.test_step import outcomes; print(*outcomes(2), sep='\\n')")
+    there = elsewhere(
+        "from tests.stages.data.steps.test_step import outcomes; print(*outcomes(2), sep='\\n')", "-W", "error"
+    )
     assert [line.partition(" ")[0] for line in there] == STEPS
     for one, other in zip(outcomes(1), there, strict=True):
         assert one == other

@@ -9,7 +9,8 @@ import pytest
 
 from harness.stages.data.steps.step import IS_HTML
 from harness.stages.data.steps.text import BROKEN, NO_TEXT, TOO_LARGE
-from tests.stages.data.steps.judging import document, elsewhere, judged, made
+from tests.other_hashes import elsewhere
+from tests.stages.data.steps.judging import document, judged, made
 
 NOTICE = "This site keeps a register of every well in the county, and of the depth at which water was found in it."
 STORY = [
@@ -119,7 +120,7 @@ def outcomes(seed: int) -> str:
 
 
 def test_two_processes_with_other_orders_and_hashes_come_to_the_same() -> None:
-    (there,) = elsewhere("from tests.stages.data.steps.test_text import outcomes; print(outcomes(2))")
+    (there,) = elsewhere("from tests.stages.data.steps.test_text import outcomes; print(outcomes(2))", "-W", "error")
     assert there == outcomes(1)
     assert len(there) > 5000
 
