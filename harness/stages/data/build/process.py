@@ -115,7 +115,7 @@ def _end_with_parent() -> None:
 
 
 class _Teller:
-    """Tells the parent how far the build is, from the small files that tasks leave: each phase, and what is done of it."""
+    """Tells the parent each phase, and what is done of it from the small files that tasks leave."""
 
     def __init__(self, answers: BinaryIO) -> None:
         self._answers = answers
