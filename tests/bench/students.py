@@ -91,8 +91,9 @@ def prose(folder: Path) -> TrainingData:
     """The passages among the lessons of the project."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "prose.jsonl"
-    lines = [line for line in LESSONS.read_text(encoding="utf-8").splitlines() if "text" in json.loads(line)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lessons = [json.loads(line) for line in LESSONS.read_text(encoding="utf-8").splitlines()]
+    texts = [each for each in lessons if "text" in each and not each["id"].startswith("sums-")]
+    path.write_text("".join(json.dumps(each) + "\n" for each in texts), encoding="utf-8")
     return TrainingData("prose", path, file_hash(path), is_corpus=False)
 
 
