@@ -260,7 +260,7 @@ def choices(kind: str, value: str, known: Iterable[str], plural: str | None = No
     >>> choices("version", "a", [])
     "No version named 'a'. There are no versions."
     """
-    names, many = sorted(known), plural or f"{kind}s"
+    names, many = sorted(set(known)), plural or f"{kind}s"
     if not names:
         return f"No {kind} named {value!r}. There are no {many}."
     return f"No {kind} named {value!r}. {many.capitalize()}: {', '.join(names)}.{nearest(value, names)}"

@@ -115,32 +115,39 @@ def _end_with_parent() -> None:
 
 
 class _Teller:
-    """Tells the parent how far the build is, from the small files that tasks leave."""
+    """Tells the parent each phase, and what is done of it from the small files that tasks leave."""
 
     def __init__(self, answers: BinaryIO) -> None:
         self._answers = answers
         self._phase: tuple[str, Path | None, int | None] = ("", None, None)
         self._done = 0
+        self._told: Any = None
+        self._lock = threading.Lock()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def begin(self, phase: str, folder: Path | None, total: int | None) -> None:
         """A phase begins."""
-        self._done = 0
-        self._phase = (phase, folder, total)
+        with self._lock:
+            self._done = 0
+            self._phase = (phase, folder, total)
+        self._tell()
 
     def count(self, done: int) -> None:
         """So much of a phase is done that leaves no files."""
         self._done = done
 
-    def _watch(self) -> None:
-        told: Any = None
-        while True:
+    def _tell(self) -> None:
+        with self._lock:
             phase, folder, total = self._phase
             done = self._done if folder is None else sum(map(_number, folder.glob("*")))
             now = {"phase": phase, "done": done, "total": total}
-            if phase and now != told:
+            if phase and now != self._told:
                 self._answers.write(encode_frame(now))
-                told = now
+                self._told = now
+
+    def _watch(self) -> None:
+        while True:
+            self._tell()
             time.sleep(_TOLD_EVERY_S)
 
 
@@ -155,9 +162,12 @@ def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> No
     """Build a corpus into its folder; of several processes one builds, the rest wait and find it there."""
     os.register_at_fork(after_in_child=_end_with_parent)
     _remove_abandoned(request.folder.parent)
-    teller.begin("waiting for another build", None, None)
     with request.folder.with_name(f"{request.folder.name}.lock").open("w") as lock:
-        fcntl.lockf(lock, fcntl.LOCK_EX)  # which no process that is forked from this one inherits
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # which no process that is forked from this one inherits
+        except (BlockingIOError, PermissionError):
+            teller.begin("waiting for another build", None, None)
+            fcntl.lockf(lock, fcntl.LOCK_EX)
         if not request.folder.exists():
             request.work.mkdir(parents=True, exist_ok=True)
             request.work.touch()
