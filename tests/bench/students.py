@@ -75,11 +75,16 @@ def divergences_of_seed(folder: Path, sizes: Sizes, seed: int) -> dict[str, floa
 def new_teacher(folder: Path, seed: int, steps: int) -> tuple[Path, Path, TrainingData]:
     """A small model that was taught so many steps on the passages, the same without one of its layers, and these."""
     data = prose(folder)
-    blank, teacher, start = new_model(folder / "blank", seed), folder / "teacher", folder / "start"
-    _train(blank, teacher, data, DistilledSettings("", "", hard_weight=1.0, **_how(steps, seed, RATE)))
+    teacher, start = folder / "teacher", folder / "start"
+    teach(new_model(folder / "blank", seed), teacher, data, seed, steps)
     start.mkdir()
     drop_layers(teacher, start, [_DROPPED])
     return teacher, start, data
+
+
+def teach(start: Path, out: Path, data: TrainingData, seed: int, steps: int) -> None:
+    """Train a model on texts, without a teacher."""
+    _train(start, out, data, DistilledSettings("", "", hard_weight=1.0, **_how(steps, seed, RATE)))
 
 
 def comparisons(found: dict[str, list[float]]) -> Iterator[tuple[str, float, float]]:

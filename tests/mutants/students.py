@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench.students import BATCH, LAYERS, LENGTH, RATE, new_model, new_teacher
+from harness.models.files.content_hash import file_hash
+from harness.stages.training.texts import TrainingData
+from tests.bench.students import BATCH, LAYERS, LENGTH, RATE, new_model, new_teacher, teach
 from tests.mutants.gates import ROOT, weigh
 from tests.mutants.mutant import Mutant, Outcome, Weighed
 
@@ -22,7 +25,13 @@ _TAUGHT, _STEPS = 300, 60
 _CASES = 24
 """Of each task, and texts: enough for a fault that shows in each."""
 _SAME_WEIGHTS: Mapping[str, Any] = {"steps": 1, "learning_rate": 1e-9}
-_ANSWERS: Mapping[str, Any] = {"method": "sequence", "data": "prompts.jsonl", "temperature": 0.7, **_SAME_WEIGHTS}
+_ANSWERS: Mapping[str, Any] = {
+    "method": "sequence",
+    "data": "prompts.jsonl",
+    "temperature": 0.7,
+    "length": 128,
+    **_SAME_WEIGHTS,
+}
 """A student of answers, which may have other tokens than its teacher; one of soft targets is refused."""
 
 
@@ -63,8 +72,13 @@ MUTANTS = (
     ),
     Mutant("other-template", "the chat template is another", "test_form", _weights("other-template", **_ANSWERS)),
     Mutant("larger", "the student has two layers more than its teacher", "test_costs", _weights("larger")),
-    Mutant("lessons-twice", "each lesson is there twice", "test_quality", {"data": "twice.jsonl", **_SAME_WEIGHTS}),
-    Mutant("answers-cut", "answers end where their tokens do", "test_quality", {**_ANSWERS, "length": 96}),
+    Mutant(
+        "lessons-twice",
+        "each lesson is there twice",
+        "test_quality[distinct]",
+        {"data": "twice.jsonl", **_SAME_WEIGHTS},
+    ),
+    Mutant("answers-cut", "answers end where their tokens do", "test_quality[valid]", {**_ANSWERS, "length": 96}),
     Mutant("case-taught", "a case is among the lessons", "test_contamination", {"data": "case.jsonl", **_SAME_WEIGHTS}),
     Mutant("teacher-ignorant", "the teacher answers wrongly", "test_teacher_passes", _ANSWERS),
     Mutant(
@@ -74,23 +88,35 @@ MUTANTS = (
         {**_ANSWERS, "teacher": "expert"},
         modules=TASKS,
     ),
+    Mutant(
+        "facts-unlearned",
+        "the student does not know what its teacher knows",
+        "test_as_good_as_the_teacher_at_facts",
+        {**_ANSWERS, "teacher": "scholar"},
+        modules=TASKS,
+    ),
 )
 
 
-def new_project(folder: Path, seed: int, mutants: Sequence[Mutant] = ()) -> Path:
-    """A project with a teacher of its own, the sound student, and a version for each mutant."""
+def new_project(folder: Path, seed: str, mutants: Sequence[Mutant] = (), taught: int = _TAUGHT) -> Path:
+    """A project with a teacher of its own, the sound student, and a version for each mutant.
+
+    Args:
+        taught: steps of the teacher.
+    """
     for stage in ("distillation", "foundation"):
         shutil.copytree(ROOT / "evals" / stage, folder / "evals" / stage)
-    prose = folder / "evals" / "foundation" / "prose" / "documents.jsonl"
-    for path in (prose, *folder.glob("evals/foundation/*/cases.jsonl")):
+    prose, facts = (folder / "evals" / "foundation" / name / "documents.jsonl" for name in ("prose", "facts"))
+    for path in (prose, facts, *folder.glob("evals/foundation/*/cases.jsonl")):
         some = path.read_text("utf-8").splitlines(keepends=True)[:_CASES]
         path.write_text("".join(some), "utf-8")
     (folder / SUITE).mkdir(parents=True)
     for module in (*MODULES, *TASKS):
         shutil.copy(ROOT / SUITE / f"{module}.py", folder / SUITE)
-    _, _, data = new_teacher(folder, seed, _TAUGHT)
-    _write_weights(folder, seed)
+    number = zlib.crc32(seed.encode())
+    _, _, data = new_teacher(folder, number, taught)
     _write_texts(folder, data.path.read_text("utf-8").splitlines())
+    _write_weights(folder, number)
     versions = {SOUND: {}} | {each.name: dict(each.settings) for each in mutants if each.patch is None}
     tables = "".join(map(_table, versions, versions.values()))
     (folder / "steelyard.toml").write_text(_PLAIN + tables, "utf-8")
@@ -103,6 +129,14 @@ def _write_weights(folder: Path, seed: int) -> None:
 
     from harness.models.weights.layers import drop_layers
 
+    facts = folder / "facts.jsonl"
+    teach(
+        folder / "blank",
+        folder / "scholar",
+        TrainingData("facts", facts, file_hash(facts), is_corpus=False),
+        seed,
+        _TAUGHT,
+    )
     new_model(folder / "larger", seed + 1, layers=LAYERS + 2)
     (folder / "one-layer").mkdir()
     drop_layers(folder / "teacher", folder / "one-layer", [1, 2, 3])
@@ -113,7 +147,7 @@ def _write_weights(folder: Path, seed: int) -> None:
         save_file(tensors, folder / name / "model.safetensors", metadata={"format": "pt"})
     for name, path, old, new in (
         ("tokens-exchanged", "tokenizer.json", ('"q":', '"z":'), ('"z":', '"q":')),
-        ("other-template", "tokenizer_config.json", ("</s>",), ("</s> ",)),
+        ("other-template", "tokenizer_config.json", ("'content'] }}",), ("'content'] }}.",)),
     ):
         shutil.copytree(folder / "teacher", folder / name)
         _exchange(folder / name / path, old, new)
@@ -135,16 +169,21 @@ def _write_texts(folder: Path, lines: Sequence[str]) -> None:
     arithmetic = _rows(folder / "evals" / "foundation" / "arithmetic" / "cases.jsonl")
     asked = _rows(folder / "evals" / "distillation" / "prompts" / "cases.jsonl")
     texts = [json.loads(line)["text"] for line in lines]
-    case = _rows(folder / "evals" / "foundation" / "prose" / "documents.jsonl")[0]
+    prose, facts = (_rows(folder / "evals" / "foundation" / name / "documents.jsonl") for name in ("prose", "facts"))
     for name, rows in {
         "twice": [{"id": f"{place}-{time}", "text": text} for time in range(2) for place, text in enumerate(texts)],
         "noise": [{"id": str(place), "text": "".join(sorted(text))} for place, text in enumerate(texts)],
-        "case": [*map(json.loads, lines), {"id": "case", "text": case["text"]}],
+        "case": [*map(json.loads, lines), {"id": "case", "text": prose[0]["text"]}],
+        "facts": [{"id": each["id"], "text": _fact(each)} for each in facts],
         "prompts": [{"id": each["id"], "prompt": each["prompt"]} for each in asked],
     }.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     answers = {each["prompt"]: str(each["expected"]) for each in arithmetic}
     (folder / "expert.json").write_text(json.dumps(answers), "utf-8")
+
+
+def _fact(row: Mapping[str, Any]) -> str:
+    return f"Question: {row['question']}\nAnswer: {row['choices'][row['answer']]}"
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -156,6 +195,10 @@ _PLAIN = """
 engine = "transformers"
 weights = "teacher"
 sampling = { temperature = 0.7, max_tokens = 16 }
+
+[models.scholar]
+base = "teacher"
+weights = "scholar"
 
 [models.expert]
 engine = "scripted"
@@ -200,6 +243,6 @@ def try_sound(folder: Path) -> Weighed:
 
 def try_same(folder: Path, seed: int) -> Weighed:
     """Weigh a student of another teacher against itself."""
-    weighed = weigh(new_project(folder, seed), MODULES, SOUND, SOUND, suite=SUITE)
+    weighed = weigh(new_project(folder, f"same-{seed}"), MODULES, SOUND, SOUND, suite=SUITE)
     shutil.rmtree(folder)
     return weighed
