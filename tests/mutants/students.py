@@ -78,7 +78,7 @@ MUTANTS = (
         "test_quality[distinct]",
         {"data": "twice.jsonl", **_SAME_WEIGHTS},
     ),
-    Mutant("answers-cut", "answers end where their tokens do", "test_quality[valid]", {**_ANSWERS, "length": 96}),
+    Mutant("answers-unended", "answers end where their tokens do", "test_quality[valid]", {**_ANSWERS, "length": 96}),
     Mutant("case-taught", "a case is among the lessons", "test_contamination", {"data": "case.jsonl", **_SAME_WEIGHTS}),
     Mutant("teacher-ignorant", "the teacher answers wrongly", "test_teacher_passes", _ANSWERS),
     Mutant(
