@@ -9,6 +9,7 @@ import shutil
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from harness.models.files.content_hash import file_hash
@@ -22,6 +23,8 @@ SUITE = "suites/distillation"
 MODULES = ("test_student", "test_form", "test_lessons", "test_controls")
 TASKS = ("test_tasks",)
 _TAUGHT, _STEPS = 300, 60
+_ONE_AT_A_TIME = Lock()
+"""transformers loads weights in one thread of a process at a time."""
 _CASES = 24
 """Of each task, and texts: enough for a fault that shows in each."""
 _SAME_WEIGHTS: Mapping[str, Any] = {"steps": 1, "learning_rate": 1e-9}
@@ -114,9 +117,10 @@ def new_project(folder: Path, seed: str, mutants: Sequence[Mutant] = (), taught:
     for module in (*MODULES, *TASKS):
         shutil.copy(ROOT / SUITE / f"{module}.py", folder / SUITE)
     number = zlib.crc32(seed.encode())
-    _, _, data = new_teacher(folder, number, taught)
-    _write_texts(folder, data.path.read_text("utf-8").splitlines())
-    _write_weights(folder, number)
+    with _ONE_AT_A_TIME:
+        _, _, data = new_teacher(folder, number, taught)
+        _write_texts(folder, data.path.read_text("utf-8").splitlines())
+        _write_weights(folder, number)
     versions = {SOUND: {}} | {each.name: dict(each.settings) for each in mutants if each.patch is None}
     tables = "".join(map(_table, versions, versions.values()))
     (folder / "steelyard.toml").write_text(_PLAIN + tables, "utf-8")
