@@ -1,14 +1,21 @@
-"""Keeps what was imported of installed libraries.
+"""Keeps what was imported of installed libraries, and what was read of their metadata.
 
-pytester forgets what is imported while it is used. The next to want transformers, deepeval or lm-eval imported it anew,
-for seconds, and torch can't even be imported twice.
+Each session of pytest reads the metadata of all that is installed: a sixth of what a small session takes. And pytester
+forgets what is imported while it is used. The next to want transformers, deepeval or lm-eval imported it anew, for
+seconds, and torch can't even be imported twice.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 import sysconfig
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from importlib.metadata import Distribution
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -40,3 +47,52 @@ class Libraries:
 def _is_installed(package: ModuleType | None) -> bool:
     places = (getattr(package, "__file__", None) or "", *getattr(package, "__path__", ()))
     return any(place.startswith(_PLACES) for place in places)
+
+
+class _Installed(Distribution):
+    """What is installed does not change while tests run: it is read once."""
+
+    def __init__(self, found: Distribution) -> None:
+        self._found = found
+
+    def read_text(self, filename: str) -> str | None:
+        return self._found.read_text(filename)
+
+    def locate_file(self, path: Any) -> Any:
+        return self._found.locate_file(path)
+
+    @cached_property
+    def files(self) -> Any:  # type: ignore[override]
+        return super().files
+
+    @cached_property
+    def entry_points(self) -> Any:  # type: ignore[override]
+        return super().entry_points
+
+    @cached_property
+    def metadata(self) -> Any:  # type: ignore[override]
+        return super().metadata
+
+
+_INSTALLED: dict[str, _Installed] = {}
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Give every reader the same distributions; those that a test has made itself are read each time."""
+    discover = importlib.metadata.distributions
+
+    def distributions(**options: Any) -> Iterable[Distribution]:
+        for found in discover(**options):
+            place = str(found.locate_file(""))
+            if place in _PLACES:
+                name = str(getattr(found, "_path", found))
+                yield _INSTALLED.setdefault(name, _Installed(found))
+            else:
+                yield found
+
+    importlib.metadata.distributions = distributions
+    try:
+        yield
+    finally:
+        importlib.metadata.distributions = discover
