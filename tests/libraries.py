@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import Distribution
@@ -77,22 +77,19 @@ class _Installed(Distribution):
 _INSTALLED: dict[str, _Installed] = {}
 
 
+def _kept(found: Distribution) -> Distribution:
+    if str(found.locate_file("")) not in _PLACES:
+        return found
+    return _INSTALLED.setdefault(str(getattr(found, "_path", found)), _Installed(found))
+
+
 @contextmanager
 def read_once() -> Iterator[None]:
     """Give every reader the same distributions; those that a test has made itself are read each time."""
-    discover = importlib.metadata.distributions
-
-    def distributions(**options: Any) -> Iterable[Distribution]:
-        for found in discover(**options):
-            place = str(found.locate_file(""))
-            if place in _PLACES:
-                name = str(getattr(found, "_path", found))
-                yield _INSTALLED.setdefault(name, _Installed(found))
-            else:
-                yield found
-
-    importlib.metadata.distributions = distributions
+    find, find_all = importlib.metadata.distribution, importlib.metadata.distributions
+    importlib.metadata.distribution = lambda distribution_name: _kept(find(distribution_name))
+    importlib.metadata.distributions = lambda **options: map(_kept, find_all(**options))
     try:
         yield
     finally:
-        importlib.metadata.distributions = discover
+        importlib.metadata.distribution, importlib.metadata.distributions = find, find_all
