@@ -12,7 +12,6 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from importlib.metadata import Distribution
 from types import ModuleType
 from typing import Any
@@ -49,35 +48,22 @@ def _is_installed(package: ModuleType | None) -> bool:
     return any(place.startswith(_PLACES) for place in places)
 
 
-class _Installed(Distribution):
-    """What is installed does not change while tests run: it is read once."""
+class _Installed:
+    """A distribution of which each part is read once: what is installed does not change while tests run."""
 
     def __init__(self, found: Distribution) -> None:
         self._found = found
 
-    def read_text(self, filename: str) -> str | None:
-        return self._found.read_text(filename)
-
-    def locate_file(self, path: Any) -> Any:
-        return self._found.locate_file(path)
-
-    @cached_property
-    def files(self) -> Any:  # type: ignore[override]
-        return super().files
-
-    @cached_property
-    def entry_points(self) -> Any:  # type: ignore[override]
-        return super().entry_points
-
-    @cached_property
-    def metadata(self) -> Any:  # type: ignore[override]
-        return super().metadata
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._found, name)
+        setattr(self, name, value)
+        return value
 
 
 _INSTALLED: dict[str, _Installed] = {}
 
 
-def _kept(found: Distribution) -> Distribution:
+def _kept(found: Distribution) -> Any:
     if str(found.locate_file("")) not in _PLACES:
         return found
     return _INSTALLED.setdefault(str(getattr(found, "_path", found)), _Installed(found))
@@ -86,10 +72,11 @@ def _kept(found: Distribution) -> Distribution:
 @contextmanager
 def read_once() -> Iterator[None]:
     """Give every reader the same distributions; those that a test has made itself are read each time."""
-    find, find_all = importlib.metadata.distribution, importlib.metadata.distributions
-    importlib.metadata.distribution = lambda distribution_name: _kept(find(distribution_name))
-    importlib.metadata.distributions = lambda **options: map(_kept, find_all(**options))
+    metadata: Any = importlib.metadata
+    find, find_all = metadata.distribution, metadata.distributions
+    metadata.distribution = lambda distribution_name: _kept(find(distribution_name))
+    metadata.distributions = lambda **options: map(_kept, find_all(**options))
     try:
         yield
     finally:
-        importlib.metadata.distribution, importlib.metadata.distributions = find, find_all
+        metadata.distribution, metadata.distributions = find, find_all
