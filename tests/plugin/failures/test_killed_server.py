@@ -46,17 +46,9 @@ class KillableServer:
         return f"http://127.0.0.1:{self._port}/v1"
 
     def start(self) -> None:
-        command = (
-            "-m",
-            "tests.loopback",
-            "--port",
-            str(self._port),
-            "--latency",
-            "0.1",
-            "--answers",
-            str(self._answers),
-        )
-        self._process = warm.start(*command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        asked = {"--port": self._port, "--latency": 0.1, "--answers": self._answers}
+        options = [str(word) for pair in asked.items() for word in pair]
+        self._process = warm.start("-m", "tests.loopback", *options, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         self._stack.enter_context(self._process)
         self._stack.callback(self._process.kill)
         assert self._process.stdout is not None
