@@ -44,7 +44,8 @@ def waiting() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_it_answers_and_ends_with_its_input(waiting: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    start = {"options": {"weights": str(write_tiny_llama(tmp_path / "tiny"))}, "root": str(tmp_path)}
+    options = {"weights": str(write_tiny_llama(tmp_path / "tiny")), "dtype": "float32"}
+    start = {"options": options, "other": None, "root": str(tmp_path)}
     out, told = waiting.communicate(encode_frame(start))
     assert (b"answer" in out, b"error" in out, waiting.returncode) == (True, False, 0), told
     assert forked() == []
