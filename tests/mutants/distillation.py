@@ -168,7 +168,8 @@ def _held(code: Path, name: str) -> Weighed:
         "OMP_NUM_THREADS": "1",
     }
     environment.pop("PYTEST_ADDOPTS", None)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfE", *MODULES, "-k", name]
+    modules = [each for each in MODULES if not name or f"def {name}(" in (code / each).read_text(encoding="utf-8")]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfE", *modules, "-k", name]
     done = subprocess.run(command, cwd=code, env=environment, capture_output=True, text=True)
     found = {kind: re.findall(rf"^{kind} \S+::(\w+)", done.stdout, re.MULTILINE) for kind in ("FAILED", "ERROR")}
     if not re.search(r"^\d+ (passed|failed)", done.stdout.splitlines()[-1]):

@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.usefixtures("loaded_torch")
+
 SETTINGS = """
 [models.tiny]
 engine = "transformers"
