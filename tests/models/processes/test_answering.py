@@ -89,7 +89,7 @@ def test_one_that_is_busy_is_ended_at_once(process: AnsweringProcess) -> None:
     time.sleep(0.2)
     process.close()
     asking.join(10.0)
-    assert "ended (exit code -9)" in str(told[0])
+    assert "was killed (signal 9)" in str(told[0])
 
 
 if __name__ == "__main__":
