@@ -333,7 +333,8 @@ def field_of(name: str) -> str:
 
 def check_setting(name: str, value: Any, *, where: str) -> Any:
     """One setting's value, checked; used for files, options and the marker alike."""
-    return _CHECKS.get(name, setting_checks.text)(value, name, where=where)
+    check: Callable[..., Any] = _CHECKS.get(name, setting_checks.text)
+    return check(value, name, where=where)
 
 
 def _margin(value: Any, name: str, *, where: str) -> float:

@@ -49,7 +49,7 @@ def _reads(of: Callable[Concatenate[Connection, Terms], Result]) -> Callable[Con
     """The method that calls a function with a connection to read by."""
 
     @functools.wraps(of)
-    def method(self: ReviewStore, *args: Terms.args, **named: Terms.kwargs) -> Result:
+    def method(self: ReviewStore, /, *args: Terms.args, **named: Terms.kwargs) -> Result:
         with self._database.read() as connection:
             return of(connection, *args, **named)
 
@@ -60,7 +60,7 @@ def _writes(of: Callable[Concatenate[Connection, Terms], Result]) -> Callable[Co
     """The method that calls a function with a connection to write by, when its turn comes."""
 
     @functools.wraps(of)
-    def method(self: ReviewStore, *args: Terms.args, **named: Terms.kwargs) -> Result:
+    def method(self: ReviewStore, /, *args: Terms.args, **named: Terms.kwargs) -> Result:
         with self._write() as connection:
             return of(connection, *args, **named)
 
