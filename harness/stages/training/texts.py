@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from harness.config import Settings
+from harness.config.files import json_lines
 from harness.errors import UsageError
 from harness.models.corpus.spec import CONTENT, FOLDER
 from harness.models.files.content_hash import file_hash
@@ -133,23 +133,12 @@ def _of_corpus(data: TrainingData) -> Iterator[TrainingText]:
 
 
 def _of_file(path: Path) -> Iterator[TrainingText]:
-    try:
-        lines = path.read_text("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} can't be read: {error}.") from None
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield _of_line(line, number, f"{path}, line {number}")
+    for where, values in json_lines(path, UsageError, 'Write {"prompt": "…", "answer": "…"} in each line.'):
+        number = where.rpartition(" ")[2]
+        yield _of_line(values, str(values.get("id", number)), where)
 
 
-def _of_line(line: str, number: int, where: str) -> TrainingText:
-    try:
-        values = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"{where} is no JSON: {error}.") from None
-    if not isinstance(values, dict):
-        raise UsageError(f'{where} is no object; write {{"prompt": "…", "answer": "…"}}.')
-    name = str(values.get("id", number))
+def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
     if isinstance(values.get("text"), str) and "prompt" not in values:
         return TrainingText(name, values["text"], line=where)
     prompt, answer = values.get("prompt"), values.get("answer", "")
