@@ -14,6 +14,7 @@ from harness.stages.building import built, found, needs_building
 from harness.stages.customization.passages import load_retriever
 from harness.stages.lineage import StageContext
 from tests.config.settings_files import load
+from tests.models.conftest import write_tiny_llama
 
 pytest.importorskip("bm25s")
 TEXT = """
@@ -92,3 +93,20 @@ def test_more_passages_than_there_are_can_not_be_found(settings: Settings) -> No
     for more in (text, text.replace('base = "rag"', 'base = "plain"').replace("k = 3", 'k = 3, language = "german"')):
         with pytest.raises(UsageError, match=r"\[models\.more\] retrieval: k = 3, and p\.jsonl has 2 passages; take a"):
             built(load(settings.root, more), "more")
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
+def test_another_model_in_the_same_folder_is_another_index(settings: Settings, tmp_path: Path) -> None:
+    """A question is embedded by the model that is there, and its vectors mean nothing beside those of another."""
+    pytest.importorskip("transformers")
+    settings = load(tmp_path, TEXT.replace("k = 1 }", 'k = 1, method = "dense", model = "embeds" }'))
+    with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: weights = 'embeds': there is no"):
+        found(settings, "rag")
+    model = write_tiny_llama(tmp_path / "embeds")
+    before = built(settings, "rag")
+    assert found(settings, "rag") == before
+    config = json.loads((model / "config.json").read_text("utf-8"))
+    (model / "config.json").write_text(json.dumps({**config, "rms_norm_eps": 1e-3}), "utf-8")
+    assert found(settings, "rag").steps[0].folder is None
+    after = built(settings, "rag")
+    assert after.steps[0].content != before.steps[0].content
