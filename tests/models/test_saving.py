@@ -35,8 +35,9 @@ def test_a_copy_that_broke_off_is_made_again(tmp_path: Path, monkeypatch: pytest
         to.write_text("{{ bos_token }}", "utf-8")
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
-        patch.setattr(shutil, "copyfile", fill_disk)
+    monkeypatch.setattr(shutil, "copyfile", fill_disk)
+    with pytest.raises(OSError, match="No space left"):
         copy_others(source, folder)
+    monkeypatch.undo()
     copy_others(source, folder)
     assert (folder / "chat_template.jinja").read_text("utf-8") == "{{ bos_token }}{{ messages }}"
