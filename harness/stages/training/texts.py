@@ -159,7 +159,9 @@ def _of_line(line: str, number: int, where: str) -> TrainingText:
         return TrainingText(name, answer, tuple(prompt), line=where)
     messages = values.get("messages")
     if _are_messages(messages) and len(messages) > 1 and messages[-1].get("role") == "assistant":
-        answer = str(messages[-1].get("content", ""))
+        answer = messages[-1].get("content")
+        if not isinstance(answer, str):
+            raise UsageError(f"{where}: the last message has the content {answer!r}, and only a text can be learned.")
         return TrainingText(name, answer, tuple(messages[:-1]), learns_all=True, line=where)
     raise UsageError(
         f'{where} has no prompt; write {{"prompt": "…", "answer": "…"}}, the prompt a text or a list of messages, '

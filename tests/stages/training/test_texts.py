@@ -48,6 +48,13 @@ def test_a_chat_is_learned_whole(tmp_path: Path) -> None:
             '{"messages": [{"role": "assistant", "content": "2?"}, {"role": "user", "content": "two"}]}\n',
             "the last one of the assistant",
         ),
+        *(
+            (
+                f'{{"messages": [{{"role": "user", "content": "2?"}}, {{"role": "assistant"{content}}}]}}\n',
+                "line 1: the last message has the content .*, and only a text can be learned",
+            )
+            for content in (', "content": null, "tool_calls": [{"id": "a"}]', ', "content": [{"type": "text"}]', "")
+        ),
     ],
 )
 def test_what_is_no_text_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
