@@ -14,7 +14,7 @@ from harness.config.customization import DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError, choices
 from harness.models.description.description import describe_weights
 from harness.models.version import Version
-from harness.models.weights.weights import materialize
+from harness.models.weights.weights import materialize, tokenizer_path
 from harness.requests.bridge import settle
 from harness.stages.build_state import BuildState
 from harness.stages.building import built
@@ -150,7 +150,10 @@ class Distillation:
 
     @functools.cached_property
     def _tokenizers(self) -> tuple[Any, Any]:
-        teacher, student = (materialize(self._options[who], self._root) for who in ("teacher", "student"))
+        teacher, student = (
+            tokenizer_path(self._options[who], self._root) or materialize(self._options[who], self._root)
+            for who in ("teacher", "student")
+        )
         return load_both(teacher, student)
 
     @functools.cached_property
@@ -259,7 +262,8 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
         raise NotInLineageError(version.name, "distillation", "a teacher with weights")
     start, data = sources_of(context.settings, version.settings, step)
     options = {
-        "student": {"weights": step.folder},
+        "student": {name: value for name, value in version.settings.engine_options.items() if name == "tokenizer"}
+        | {"weights": step.folder},
         "teacher": teacher.engine_options,
         "start": start,
     }

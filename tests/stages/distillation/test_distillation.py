@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,25 @@ def test_other_files_of_a_student_are_found_out(settings: Settings) -> None:
     assert not found.same_template
     assert len(found.other_tokens) == 2
     assert "is 'x' to the teacher and 'y' to the student" in "".join(found.other_tokens)
+
+
+def test_the_tokenizer_that_a_student_is_served_with_is_held_against_the_teachers(
+    settings: Settings, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(tmp_path / "teacher" / name, own / name)
+    config = json.loads((own / "tokenizer_config.json").read_text("utf-8"))
+    config["chat_template"] += " "
+    (own / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
+    served = load(tmp_path, STUDENT.replace("[models.student.dis", 'tokenizer = "own"\n[models.student.dis'))
+    with pytest.raises(UsageError, match="The chat templates of teacher and student differ"):
+        built(served, "student")
+    made = built(settings, "student")
+    options = {**made.engine_options, "tokenizer": "own"}
+    version = replace(load_version(made, tmp_path), settings=replace(made, engine_options=options))
+    assert not load_distillation(version, StageContext(settings)).same_template
 
 
 def test_a_student_may_be_based_on_its_teacher(settings: Settings, tmp_path: Path) -> None:
