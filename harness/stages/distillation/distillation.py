@@ -22,7 +22,14 @@ from harness.stages.case_files import filed_cases
 from harness.stages.data.overlap.contamination import Contamination, find_contamination
 from harness.stages.data.overlap.words import words_of
 from harness.stages.distillation.answers import ANSWERS
-from harness.stages.distillation.distilling import CONTROLS, SOFT_TARGETS, control_weights, sources_of
+from harness.stages.distillation.distilling import (
+    CONTROLS,
+    ON_POLICY,
+    SEQUENCE,
+    SOFT_TARGETS,
+    control_weights,
+    sources_of,
+)
 from harness.stages.foundation.divergence import TextDivergence, read_positions
 from harness.stages.foundation.reference import Reference, reference_options
 from harness.stages.lineage import StageContext
@@ -188,7 +195,14 @@ class Distillation:
 
         Source of the last: Li et al. (2016), A Diversity-Promoting Objective Function for Neural Conversation Models,
         distinct-n.
+
+        Raises:
+            NotInLineageError: the student was taught on its own answers, which nobody kept.
         """
+        if self.method == ON_POLICY:
+            raise NotInLineageError(
+                self.version, "answers in its lessons", f"method = {SOFT_TARGETS!r} or {SEQUENCE!r}"
+            )
         words = [words_of(each.answer) for each in self.lessons]
         runs = [tuple(each[place : place + _RUN]) for each in words for place in range(len(each) - _RUN + 1)]
         count = len(self.lessons)

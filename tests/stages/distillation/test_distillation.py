@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from harness.config import Settings
-from harness.config.customization import DistilledSettings
+from harness.config.customization import DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError
 from harness.models.version import load_version
 from harness.stages.building import built
-from harness.stages.distillation.distillation import Lesson, load_distillation
+from harness.stages.distillation.distillation import Distillation, Lesson, load_distillation
 from harness.stages.lineage import StageContext
+from harness.stages.training.texts import training_data
 from tests.config.settings_files import load
 from tests.stages.distillation.conftest import STUDENT
 
@@ -152,6 +153,17 @@ def test_a_student_learns_on_its_own_answers_by_trl_and_the_same_seed_gives_the_
     assert first.content is not None
     Path(first.folder or "").rename(tmp_path / "moved")
     assert built(load(tmp_path, text), "student").steps[0].content == first.content
+
+
+def test_lessons_that_are_prompts_alone_have_no_quality(tmp_path: Path) -> None:
+    """They counted as lessons that nobody ended, so that every student of its own answers was red."""
+    (tmp_path / "prompts.jsonl").write_text('{"prompt": "One ship?"}\n{"prompt": "Two ships?"}\n', "utf-8")
+    data = training_data(Settings(root=tmp_path), "prompts.jsonl")
+    step = Step("distilled", "own", DistilledSettings("teacher", "prompts.jsonl", method="on_policy"))
+    student = Distillation("own", (step, data), {}, tmp_path, lambda _: {})
+    assert [lesson.text for lesson in student.lessons] == ["One ship?\n", "Two ships?\n"]
+    with pytest.raises(NotInLineageError, match="own has no answers in its lessons"):
+        _ = student.quality
 
 
 @pytest.mark.parametrize("method", ["sequence", "on_policy"])
