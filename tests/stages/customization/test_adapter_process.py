@@ -35,7 +35,8 @@ def test_matrices_that_hold_no_numbers_are_named(tiny_llama: Path, tmp_path: Pat
     from harness.stages.customization.adapter_process import AdapterProber
 
     prober = AdapterProber({"weights": str(tiny_llama)}, write_adapter(tiny_llama, tmp_path / "adapter"), tmp_path)
-    next(iter(prober._layers.values())).lora_B["default"].weight.data.fill_(float("nan"))
+    for layer in prober._layers.values():
+        layer.lora_B["default"].weight.data.fill_(float("nan"))
     with pytest.raises(ValueError, match=r"with the adapter logits are no numbers \(NaN\)"):
         prober.probe("abc")
 

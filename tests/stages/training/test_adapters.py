@@ -75,10 +75,10 @@ def test_chats_are_written_by_the_tokenizer_that_the_version_is_served_with(requ
         settings["chat_template"].replace(": ", " says ").replace("assistant:", "assistant says")
     )
     (other / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
-    once = replace(SETTINGS, steps=1)
-    plain = trained(request_of, "plain", settings=once)
-    replaced = trained(request_of, "replaced", settings=once, tokenizer=other)
-    own = trained(request_of, "own", settings=once, start=other)
+    short = replace(SETTINGS, steps=2)
+    plain = trained(request_of, "plain", settings=short)
+    replaced = trained(request_of, "replaced", settings=short, tokenizer=other)
+    own = trained(request_of, "own", settings=short, start=other)
     assert read_adapter(replaced).digest == read_adapter(own).digest != read_adapter(plain).digest
 
 
