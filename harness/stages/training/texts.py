@@ -115,10 +115,10 @@ def read_texts(data: TrainingData) -> Iterator[TrainingText]:
     """The texts, in the order of the data.
 
     Raises:
-        UsageError: a line that is no text, or there is none at all.
+        UsageError: a line that is no text, or there is none at all, or the file is not what it was when it was found.
     """
     has_any = False
-    for text in _of_corpus(data) if data.is_corpus else _of_file(data.path):
+    for text in _of_corpus(data) if data.is_corpus else _of_file(data):
         has_any = True
         yield text
     if not has_any:
@@ -132,10 +132,12 @@ def _of_corpus(data: TrainingData) -> Iterator[TrainingText]:
         yield TrainingText(document.id, document.text)
 
 
-def _of_file(path: Path) -> Iterator[TrainingText]:
-    for where, values in json_lines(path, UsageError, 'Write {"prompt": "…", "answer": "…"} in each line.'):
-        number = where.rpartition(" ")[2]
-        yield _of_line(values, str(values.get("id", number)), where)
+def _of_file(data: TrainingData) -> Iterator[TrainingText]:
+    lines = [*json_lines(data.path, UsageError, 'Write {"prompt": "…", "answer": "…"} in each line.')]
+    if file_hash(data.path) != data.digest:  # what is built is kept under what the file was
+        raise UsageError(f"{data.path} was changed while something was built of it; build it again.")
+    for where, values in lines:
+        yield _of_line(values, str(values.get("id", where.rpartition(" ")[2])), where)
 
 
 def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
@@ -148,7 +150,9 @@ def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
         return TrainingText(name, answer, tuple(prompt), line=where)
     messages = values.get("messages")
     if _are_messages(messages) and len(messages) > 1 and messages[-1].get("role") == "assistant":
-        answer = str(messages[-1].get("content", ""))
+        answer = messages[-1].get("content")
+        if not isinstance(answer, str):
+            raise UsageError(f"{where}: the last message has the content {answer!r}, and only a text can be learned.")
         return TrainingText(name, answer, tuple(messages[:-1]), learns_all=True, line=where)
     raise UsageError(
         f'{where} has no prompt; write {{"prompt": "…", "answer": "…"}}, the prompt a text or a list of messages, '
