@@ -9,6 +9,7 @@ from typing import Any, cast
 from harness.config.customization import DistilledSettings
 from harness.errors import UsageError
 from harness.models.saving import save_like
+from harness.models.tokenization.version_tokenizer import load_tokenizer
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import (
     IGNORED,
@@ -138,7 +139,8 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
     told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
     texts = list(read_texts(request.data))
     tokenizer = AutoTokenizer.from_pretrained(str(request.start))
-    check_prompts_answered(texts, tokenizer, settings.length, request.start, request.teacher)
+    own = load_tokenizer({"weights": str(request.start)}, request.start)
+    check_prompts_answered(texts, own, settings.length, request.start, request.teacher)
     heat: dict[str, Any] = {} if settings.temperature is None else {"temperature": settings.temperature}
     arguments = DistillationConfig(
         **common_arguments(request),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -83,19 +83,16 @@ def is_here(settings: Settings, name: str) -> bool:
     return name not in settings.corpora or is_built(found(settings, name))
 
 
-def check_texts(settings: Settings, name: str, check: Callable[[TrainingText], None]) -> None:
-    """Refuse a file of texts before anything is built; a corpus is checked when it is.
+def known_texts(settings: Settings, name: str) -> list[TrainingText]:
+    """The texts of a file, before anything is built; none of a corpus, which is read when it is built.
 
     Args:
         name: as the setting `data` has it.
-        check: refuses a text that can't be learned from.
 
     Raises:
-        UsageError: it can't be read, or has such a text.
+        UsageError: it can't be read.
     """
-    if name not in settings.corpora:
-        for text in read_texts(training_data(settings, name)):
-            check(text)
+    return [] if name in settings.corpora else list(read_texts(training_data(settings, name)))
 
 
 def check_answer(text: TrainingText) -> None:
