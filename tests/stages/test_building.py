@@ -109,7 +109,11 @@ def permute(weights: Path) -> None:
         ({"bm25s": None}, r"\[models\.desk\] retrieval: Retrieval by words needs bm25s"),
         (
             {"texts.jsonl": '{"prompt": "a?"}\n'},
-            r"distilled: The text '1' has a prompt and no answer .*Give it an \"ans",
+            r"distilled: .*texts\.jsonl, line 1 has a prompt and no answer .*Give it an \"ans",
+        ),
+        (
+            {"texts.jsonl": '{"prompt": "a?", "answer": "b"}\n{"prompt": "b?", "answer": " "}\n'},
+            r"distilled: .*texts\.jsonl, line 2 has a prompt and no answer",
         ),
         (
             {
