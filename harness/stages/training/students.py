@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -159,11 +159,16 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
         args=arguments,
         train_dataset=Dataset.from_list([{"prompt": list(text.prompt)} for text in texts]),
         processing_class=tokenizer,
-        callbacks=[telling(told, settings.steps, lambda _: settings.batch * settings.length)],
+        callbacks=[telling(told, settings.steps, lambda _, logs: written(logs, settings.batch))],
     )
     trainer.train(resume_from_checkpoint=checkpoint_of(request.folder))
     save_like(trainer.model, request.start, request.folder)
     remove_checkpoints(request.folder)
+
+
+def written(logs: Mapping[str, Any], batch: int) -> float:
+    """The tokens that a student wrote in a step of so many answers, by what trl's trainer logs of it."""
+    return batch * (logs.get("completions/mean_length") or 0.0)
 
 
 def shuffled(targets: Sequence[tuple[Any, Any]], seed: int) -> list[tuple[Any, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def run_trainer(
 
     batch = request.settings.batch
 
-    def tokens_of(step: int) -> int:
+    def tokens_of(step: int, _logs: Mapping[str, Any]) -> int:
         return sum(len(each.tokens) for each in chosen[(step - 1) * batch : step * batch])
 
     trainer = (trainer_class or Trainer)(
@@ -53,12 +53,12 @@ def run_trainer(
     return trainer.model
 
 
-def telling(told: Told, steps: int, tokens_of: Callable[[int], int]) -> Any:
+def telling(told: Told, steps: int, tokens_of: Callable[[int, Mapping[str, Any]], float]) -> Any:
     """Make a trainer's callback that tells after each step how far training is.
 
     Args:
         steps: in all.
-        tokens_of: how many tokens a step saw, by its number from 1 on.
+        tokens_of: how many tokens a step saw, by its number from 1 on and what the trainer logs of it.
     """
     from transformers import TrainerCallback
 
@@ -69,7 +69,7 @@ def telling(told: Told, steps: int, tokens_of: Callable[[int], int]) -> Any:
 
         def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
             if logs and "loss" in logs:
-                teller.step(state.global_step, float(logs["loss"]), tokens_of(state.global_step))
+                teller.step(state.global_step, float(logs["loss"]), tokens_of(state.global_step, logs))
 
     return Telling()
 
