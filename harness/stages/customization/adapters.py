@@ -23,7 +23,13 @@ from harness.models.adapters.adapter_files import (
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN
 from harness.models.spec import engine_spec
-from harness.models.weights.weights import made_folder, materialize, weights_digest
+from harness.models.weights.weights import (
+    made_folder,
+    materialize,
+    tokenizer_digest,
+    tokenizer_path,
+    weights_digest,
+)
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
 from harness.stages.known_builds import known_builds
@@ -198,12 +204,14 @@ class _AdapterParts:
     def recipe(self) -> Mapping[str, Any]:
         """All that decides what is trained."""
         how = {name: value for name, value in asdict(self._adapter).items() if name not in _NOT_TRAINED_BY}
+        tokenizer = tokenizer_digest(self.options, self._settings.root)
         return {
             **how,
             "recipe": _RECIPE,
             "data": self._data.digest,
             "start": self.digest,
             "packages": {name: version_of(name) for name in _PACKAGES},
+            **({} if tokenizer is None else {"tokenizer": tokenizer}),
         }
 
     def checked(self, folder: Path, shapes: Mapping[str, Shape], digest: str | None) -> AdapterFiles:
@@ -244,6 +252,7 @@ class _AdapterParts:
                 targets=None,
                 folder=folder,
                 threads=free_threads(),
+                tokenizer=tokenizer_path(self.options, self._settings.root),
                 start_digest=self.digest,
             )
             train(request, progress)

@@ -62,8 +62,14 @@ def build_version(
     progress(BuildState(version.name, "indexing", unit="passages"))
     retrieval = cast("RetrievalSettings", step.settings)
     recipe = _recipe(settings, step)
+
+    def build(folder: Path) -> None:
+        build_index(retrieval, folder, settings.root)
+        if _recipe(settings, step) != recipe:  # the index is kept under what the passages were
+            raise UsageError(f"{retrieval.passages} or its model was changed while it was indexed; build it again.")
+
     with told_of(settings, step):
-        made = make(KIND, recipe, lambda folder: build_index(retrieval, folder, settings.root))
+        made = make(KIND, recipe, build)
     return _with(version, step, made)
 
 

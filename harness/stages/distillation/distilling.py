@@ -12,11 +12,17 @@ from harness.config.customization import METHODS, DistilledSettings, Step
 from harness.config.environment import free_threads, version_of
 from harness.errors import SettingsError, UsageError
 from harness.models.adapters.merging import plain_options
-from harness.models.files.content_hash import KNOWN
+from harness.models.files.content_hash import KNOWN, file_hash
 from harness.models.spec import engine_spec
 from harness.models.version import is_built, load_version
 from harness.models.weights.layers import layer_count
-from harness.models.weights.weights import folder_content, materialize, weights_digest
+from harness.models.weights.weights import (
+    folder_content,
+    materialize,
+    tokenizer_digest,
+    tokenizer_path,
+    weights_digest,
+)
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, check_steps, found, told_of, with_step
 from harness.stages.distillation.answers import ANSWERS, check_prompt, write_answers
@@ -108,12 +114,13 @@ def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: 
 
     distilled = cast("DistilledSettings", step.settings)
     student = find_beginning(settings, version, version.steps[: version.steps.index(step) + 1])
-    folders = [student.folder]
+    sources = [student]
     if distilled.method == ON_POLICY or (distilled.method == SOFT_TARGETS and distilled.hard_weight < 1):
         teacher = settings.version(distilled.teacher)
-        folders.append(find_beginning(settings, teacher, teacher.steps).folder)
-        if folders[1] != folders[0]:
-            check_vocabularies(folders[1], folders[0])
+        sources.append(find_beginning(settings, teacher, teacher.steps))
+        if sources[1].vocabulary != student.vocabulary:
+            check_vocabularies(sources[1].vocabulary, student.vocabulary)
+    folders = [each.folder for each in sources]
     if distilled.method != ON_POLICY:
         check_length(distilled.length, *folders)
     tokenizer = student.tokenizer
@@ -170,6 +177,8 @@ def build_version(
             targets=place_of(TARGETS, parts.teacher_recipe) if parts.distilled.method == SOFT_TARGETS else None,
             folder=folder,
             threads=free_threads(),
+            tokenizer=tokenizer_path(version.engine_options, settings.root),
+            teacher_tokenizer=tokenizer_path(parts.teacher.engine_options, settings.root),
         )
         train(request, progress)
 
@@ -207,7 +216,7 @@ class _Parts:
         texts = list(read_texts(self.data))
         teacher = load_version(self.teacher, self.settings.root)
         write_answers(self.settings, teacher, self.distilled, texts, path, (self.version.name, progress))
-        return TrainingData(self.data.name, path, self.data.digest, is_corpus=False)
+        return TrainingData(self.data.name, path, file_hash(path), is_corpus=False)
 
     @property
     def teacher_recipe(self) -> Mapping[str, Any]:
@@ -227,12 +236,14 @@ class _Parts:
     def recipe(self) -> Mapping[str, Any]:
         """All that decides what is trained."""
         how = {key: value for key, value in asdict(self.distilled).items() if key not in ("teacher", "data", "weights")}
+        tokenizer = tokenizer_digest(self.version.engine_options, self.settings.root)
         return {
             **how,
             "recipe": _RECIPE,
             "teacher": self.teacher_recipe,
             "data": self.data.digest,
             "start": None if self.distilled.layers is not None else weights_digest(self.start, self.settings.root),
+            **({} if tokenizer is None else {"tokenizer": tokenizer}),
         }
 
     @property

@@ -15,7 +15,7 @@ from harness.errors import UsageError
 from harness.models.adapters.adapter_files import Shape, matrix_shapes
 from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 from harness.models.weights.layers import layer_count, renamed
-from harness.models.weights.weights import dropped_layers, materialize
+from harness.models.weights.weights import dropped_layers, materialize, tokenizer_path
 
 PACKAGES = ("torch", "transformers", "accelerate")
 """Without which nothing is trained."""
@@ -29,10 +29,12 @@ class Beginning:
     Attributes:
         folder: in which they lie with all their layers.
         layers: the numbers of those that are left; None where their config does not say how many there are.
+        vocabulary: the folder of the tokenizer: that of the weights, or the one that the version has in its place.
     """
 
     folder: Path
     layers: tuple[int, ...] | None
+    vocabulary: Path
 
     @property
     def shapes(self) -> Mapping[str, Shape]:
@@ -43,9 +45,9 @@ class Beginning:
     @property
     def tokenizer(self) -> VersionTokenizer | None:
         """The tokenizer; None where transformers alone can read it."""
-        if not (self.folder / "tokenizer.json").is_file():
+        if not (self.vocabulary / "tokenizer.json").is_file():
             return None
-        return load_tokenizer({"weights": str(self.folder)}, self.folder)
+        return load_tokenizer({"weights": str(self.vocabulary)}, self.vocabulary)
 
 
 def find_beginning(settings: Settings, version: VersionSettings, steps: Sequence[Step]) -> Beginning:
@@ -57,6 +59,11 @@ def find_beginning(settings: Settings, version: VersionSettings, steps: Sequence
     Raises:
         UsageError: the weights are not there, or have too few layers.
     """
+    found = _find(settings, version, steps)
+    return replace(found, vocabulary=tokenizer_path(version.engine_options, settings.root) or found.folder)
+
+
+def _find(settings: Settings, version: VersionSettings, steps: Sequence[Step]) -> Beginning:
     place = next((each for each in reversed(range(len(steps))) if steps[each].kind == "distilled"), None)
     if place is None:
         return _of_options(version.engine_options, settings.root)
@@ -64,9 +71,9 @@ def find_beginning(settings: Settings, version: VersionSettings, steps: Sequence
     if student.weights is not None:
         return _of_options({**bare(version.engine_options), "weights": student.weights}, settings.root)
     if student.layers is None:
-        return find_beginning(settings, version, steps[:place])
+        return _find(settings, version, steps[:place])
     teacher = settings.version(student.teacher)
-    whole = find_beginning(settings, teacher, teacher.steps)
+    whole = _find(settings, teacher, teacher.steps)
     places = kept_layers(None if whole.layers is None else len(whole.layers), student.layers)
     return replace(whole, layers=tuple((whole.layers or ())[each] for each in places))
 
@@ -88,7 +95,8 @@ def _of_options(options: Mapping[str, Any], root: Path) -> Beginning:
     check_start(options)
     folder = materialize(bare(options), root)
     count, dropped = layer_count(folder), dropped_layers(options, root)
-    return Beginning(folder, None if count is None else tuple(each for each in range(count) if each not in dropped))
+    left = None if count is None else tuple(each for each in range(count) if each not in dropped)
+    return Beginning(folder, left, folder)
 
 
 def bare(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -112,10 +112,10 @@ def read_texts(data: TrainingData) -> Iterator[TrainingText]:
     """The texts, in the order of the data.
 
     Raises:
-        UsageError: a line that is no text, or there is none at all.
+        UsageError: a line that is no text, or there is none at all, or the file is not what it was when it was found.
     """
     has_any = False
-    for text in _of_corpus(data) if data.is_corpus else _of_file(data.path):
+    for text in _of_corpus(data) if data.is_corpus else _of_file(data):
         has_any = True
         yield text
     if not has_any:
@@ -129,11 +129,14 @@ def _of_corpus(data: TrainingData) -> Iterator[TrainingText]:
         yield TrainingText(document.id, document.text)
 
 
-def _of_file(path: Path) -> Iterator[TrainingText]:
+def _of_file(data: TrainingData) -> Iterator[TrainingText]:
+    path = data.path
     try:
         lines = path.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} can't be read: {error}.") from None
+    if file_hash(path) != data.digest:  # what is built is kept under what the file was
+        raise UsageError(f"{path} was changed while something was built of it; build it again.")
     for number, line in enumerate(lines, 1):
         if line.strip():
             yield _of_line(line, number, f"{path}, line {number}")

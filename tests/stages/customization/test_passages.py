@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.config import Settings
 from harness.errors import NotInLineageError, SettingsError, UsageError
+from harness.models.retrieval.index import build_index
 from harness.models.version import load_version
 from harness.stages.building import built, found, needs_building
+from harness.stages.customization import passages
 from harness.stages.customization.passages import load_retriever
 from harness.stages.lineage import StageContext
 from tests.config.settings_files import load
@@ -33,11 +36,11 @@ retrieval = { passages = "p.jsonl", k = 2 }
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
-    passages = [
+    lines = [
         {"id": "hours", "text": "Open from nine to six."},
         {"id": "cards", "text": "A card costs twelve euros."},
     ]
-    (tmp_path / "p.jsonl").write_text("".join(json.dumps(passage) + "\n" for passage in passages), "utf-8")
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     return load(tmp_path, TEXT)
 
 
@@ -120,3 +123,19 @@ def test_another_model_in_the_same_folder_is_another_index(settings: Settings, t
     assert found(settings, "rag").steps[0].folder is None
     after = built(settings, "rag")
     assert after.steps[0].content != before.steps[0].content
+
+
+def test_passages_that_change_while_they_are_indexed_are_refused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index is found again by what the passages were."""
+    path = settings.root / "p.jsonl"
+
+    def change_first(*given: Any) -> None:
+        path.write_text(path.read_text("utf-8").replace("nine", "ten"), "utf-8")
+        build_index(*given)
+
+    monkeypatch.setattr(passages, "build_index", change_first)
+    with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: p\.jsonl or its model was changed while it was"):
+        built(settings, "rag")
+    assert found(settings, "rag").steps[0].folder is None

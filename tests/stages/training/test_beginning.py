@@ -64,7 +64,7 @@ def beginning_of(settings: Settings, name: str) -> Beginning:
 def test_a_chain_begins_with_weights_and_with_the_layers_that_its_settings_leave(
     settings: Settings, name: str, layers: tuple[int, ...]
 ) -> None:
-    assert beginning_of(settings, name) == Beginning(settings.root / "tiny", layers)
+    assert beginning_of(settings, name) == Beginning(settings.root / "tiny", layers, settings.root / "tiny")
 
 
 def test_shapes_are_those_of_the_layers_that_are_left_under_their_new_numbers(settings: Settings) -> None:
@@ -82,6 +82,13 @@ def test_a_tokenizer_is_read_without_transformers_or_left_to_it(settings: Settin
     assert beginning.tokenizer.id_of("eos_token") == 2
     (settings.root / "tiny" / "tokenizer.json").unlink()
     assert beginning.tokenizer is None
+
+
+def test_the_tokenizer_that_a_version_has_in_place_of_its_own_counts(settings: Settings) -> None:
+    write_tiny_llama(settings.root / "other")
+    other = load(settings.root, CHAIN.replace('base = "student"', 'base = "student"\ntokenizer = "other"'))
+    assert beginning_of(other, "support").vocabulary == settings.root / "other"
+    assert beginning_of(other, "student").vocabulary == settings.root / "tiny"
 
 
 def test_a_student_without_any_weights_is_told_to_have_some(settings: Settings) -> None:
@@ -103,7 +110,5 @@ def test_no_more_layers_are_kept_than_there_are(count: int | None) -> None:
 def test_what_is_not_installed_is_named_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     check_packages(("json",), "transformers")
     monkeypatch.setitem(sys.modules, "accelerate", None)
-    with pytest.raises(
-        UsageError, match=r"it needs accelerate and peftt, .*\[customization\]"
-    ):
+    with pytest.raises(UsageError, match=r"it needs accelerate and peftt, .*\[customization\]"):
         check_packages(("accelerate", "json", "peftt"), "customization")

@@ -103,17 +103,19 @@ def test_gradients_that_are_added_up_in_turns_are_those_of_the_whole_step(tmp_pa
     request = request_of(tmp_path, "".join(json.dumps(line) + "\n" for line in lines))
     settings = DistilledSettings("teacher", "d.jsonl", steps=3, batch=4, length=64, learning_rate=3e-3, hard_weight=0.3)
     request = replace(request, settings=settings, start=other_start(tmp_path / "start"))
-    losses: dict[str, list[str]] = {}
+    losses: dict[str, list[tuple[str, str]]] = {}
     weights = {}
     for name, at_once in (("whole", 4 * 64), ("turns", 64)):
         told = losses[name] = []
         (tmp_path / name).mkdir()
         train_student(
             replace(request, folder=tmp_path / name, places_at_once=at_once),
-            lambda message, told=told: told.append(message["note"].partition(",")[0]),
+            lambda message, told=told: told.append((message["phase"], message["note"].partition(",")[0])),
         )
         weights[name] = load_file(tmp_path / name / "model.safetensors")
-    assert losses["whole"] == losses["turns"]
+    whole, turns = ([note for phase, note in told if phase == "training"] for told in losses.values())
+    assert whole == turns
+    assert len(whole) == 3
     for name, tensor in weights["whole"].items():
         torch.testing.assert_close(weights["turns"][name], tensor, rtol=1e-2, atol=2e-4)
 
@@ -126,7 +128,8 @@ def test_a_corpus_teaches_a_student_and_an_adapter(tmp_path: Path, monkeypatch: 
     torch.set_num_threads(1)
     request = request_of(tmp_path, "")
     write_lines(tmp_path / "web.jsonl", some_rows(20))
-    data = training_data(project(tmp_path, "web.jsonl", ["steps:long_enough"]), "clean")
+    made = project(tmp_path, "web.jsonl", ["steps:long_enough"])
+    data = training_data(replace(made, versions={"clean": made.corpora["clean"].version}), "clean")
     assert [text.text for text in read_texts(data)] == [f"this is the text number {n}" for n in range(20) if n % 5]
     settings = replace(request.settings, data="clean", length=16)
     train_student(replace(request, data=data, settings=settings), lambda _: None)  # type: ignore[arg-type]

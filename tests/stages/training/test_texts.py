@@ -68,6 +68,16 @@ def test_what_is_no_text_is_named_with_its_line(tmp_path: Path, text: str, messa
         written(tmp_path, text)
 
 
+def test_a_file_that_changes_while_something_is_built_of_it_is_refused(tmp_path: Path) -> None:
+    """What is built is found again by what the file was: it must not be of anything else."""
+    path = tmp_path / "d.jsonl"
+    path.write_text('{"text": "one"}\n', "utf-8")
+    data = training_data(Settings(root=tmp_path), "d.jsonl")
+    path.write_text('{"text": "two"}\n', "utf-8")
+    with pytest.raises(UsageError, match=r"d\.jsonl was changed while something was built of it; build it again"):
+        list(read_texts(data))
+
+
 def test_what_is_neither_a_corpus_nor_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"data = 'clean' is neither a corpus \(there are: none\) nor a file"):
         training_data(Settings(root=tmp_path), "clean")
