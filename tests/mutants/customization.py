@@ -227,14 +227,18 @@ adapter = "idle"
 """
 
 
-def try_mutant(folder: Path, mutant: Mutant) -> Outcome:
-    """Weigh a mutant against the version without a fault; one of code alone, for the code finds for both."""
+def try_mutant(folder: Path, mutant: Mutant, modules: Sequence[str] = MODULES) -> Outcome:
+    """Weigh a mutant against the version without a fault; one of code alone, for the code finds for both.
+
+    Args:
+        modules: that are run where the mutant has none of its own.
+    """
     if mutant.modules:
         candidate = mutant.name if mutant.patch is None else PLANTED if mutant.modules == NEEDLES else ADAPTED
         return Outcome(mutant, weigh(folder, mutant.modules, candidate, "none", mutant.patch, SUITE))
     if mutant.patch is not None:
-        return Outcome(mutant, weigh(folder, MODULES, SOUND, "none", mutant.patch, SUITE))
-    return Outcome(mutant, weigh(folder, MODULES, mutant.name, SOUND, suite=SUITE))
+        return Outcome(mutant, weigh(folder, modules, SOUND, "none", mutant.patch, SUITE))
+    return Outcome(mutant, weigh(folder, modules, mutant.name, SOUND, suite=SUITE))
 
 
 def try_same(folder: Path, seed: int) -> Weighed:

@@ -188,6 +188,17 @@ class Distillation:
             Lesson(row["id"], tuple(row["prompt"]), row["answer"], row["finish_reason"] == "stop") for row in rows
         )
 
+    @property
+    def prompts(self) -> tuple[tuple[Mapping[str, Any], ...], ...]:
+        """The prompts that its teacher is asked, as messages.
+
+        Raises:
+            NotInLineageError: it was taught by soft targets: its teacher reads texts that are there, and answers none.
+        """
+        if self.method == SOFT_TARGETS:
+            raise NotInLineageError(self.version, "prompts that its teacher answers", 'method = "sequence"')
+        return tuple(each.prompt for each in self.lessons)
+
     @functools.cached_property
     def quality(self) -> Mapping[str, float]:
         """Shares: `valid` (lessons that end, and hold words), `distinct` (whose words no other has), and `diversity`
@@ -242,6 +253,7 @@ class SyncDistillation(Protocol):
     same_template: bool
     ratios: Mapping[str, float]
     lessons: Sequence[Lesson]
+    prompts: Sequence[Sequence[Mapping[str, Any]]]
     quality: Mapping[str, float]
 
     def compare(self, text: str) -> TextDivergence:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from harness.config import Settings
+from harness.config.files import json_lines
 from harness.errors import UsageError
 from harness.models.corpus.spec import CONTENT, FOLDER
 from harness.models.files.content_hash import file_hash
@@ -130,26 +130,15 @@ def _of_corpus(data: TrainingData) -> Iterator[TrainingText]:
 
 
 def _of_file(data: TrainingData) -> Iterator[TrainingText]:
-    path = data.path
-    try:
-        lines = path.read_text("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} can't be read: {error}.") from None
-    if file_hash(path) != data.digest:  # what is built is kept under what the file was
-        raise UsageError(f"{path} was changed while something was built of it; build it again.")
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield _of_line(line, number, f"{path}, line {number}")
+    rows = list(json_lines(data.path, UsageError, 'Write {"prompt": "…", "answer": "…"} in each line.'))
+    if file_hash(data.path) != data.digest:  # what is built is kept under what the file was
+        raise UsageError(f"{data.path} was changed while something was built of it; build it again.")
+    for where, values in rows:
+        number = where.rpartition(" ")[2]
+        yield _of_line(values, str(values.get("id", number)), where)
 
 
-def _of_line(line: str, number: int, where: str) -> TrainingText:
-    try:
-        values = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"{where} is no JSON: {error}.") from None
-    if not isinstance(values, dict):
-        raise UsageError(f'{where} is no object; write {{"prompt": "…", "answer": "…"}}.')
-    name = str(values.get("id", number))
+def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
     text, prompt, answer = (values.get(each, "") for each in ("text", "prompt", "answer"))
     if isinstance(text, str) and text.strip() and "prompt" not in values:
         return TrainingText(name, text, line=where)

@@ -22,7 +22,7 @@ from tests.config.settings_files import load
 from tests.stages.distillation.conftest import STUDENT
 
 pytest.importorskip("torch")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loaded_torch")]
 
 
 def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: Settings, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_a_chat_is_learned_whole(tmp_path: Path) -> None:
     [
         ("", r"data = 'd\.jsonl' holds no text"),
         ("one\n", "line 1 is no JSON"),
-        ("[]\n", "line 1 is no object"),
+        ("[]\n", "line 1 is no JSON object"),
         ('{"answer": "2"}\n', "line 1 has no prompt"),
         ('{"prompt": " ", "answer": "2"}\n', "line 1 has no prompt"),
         ('{"text": " "}\n', "line 1 has no prompt"),
