@@ -130,12 +130,11 @@ def _of_corpus(data: TrainingData) -> Iterator[TrainingText]:
 
 
 def _of_file(data: TrainingData) -> Iterator[TrainingText]:
-    rows = list(json_lines(data.path, UsageError, 'Write {"prompt": "…", "answer": "…"} in each line.'))
+    lines = [*json_lines(data.path, UsageError, 'Write {"prompt": "…", "answer": "…"} in each line.')]
     if file_hash(data.path) != data.digest:  # what is built is kept under what the file was
         raise UsageError(f"{data.path} was changed while something was built of it; build it again.")
-    for where, values in rows:
-        number = where.rpartition(" ")[2]
-        yield _of_line(values, str(values.get("id", number)), where)
+    for where, values in lines:
+        yield _of_line(values, str(values.get("id", where.rpartition(" ")[2])), where)
 
 
 def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:

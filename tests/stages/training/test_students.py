@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from harness.config.customization import AdapterSettings, DistilledSettings
+from harness.errors import UsageError
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.files.content_hash import file_hash
 from harness.stages.training.adapters import train_adapter
@@ -148,6 +149,12 @@ def test_what_a_student_wrote_itself_is_counted_and_not_what_it_might_have_writt
 def test_hard_labels_ask_no_teacher(tmp_path: Path) -> None:
     trained(tmp_path, hard_weight=1.0, steps=2)
     assert not (tmp_path / "targets").exists()
+
+
+@pytest.mark.slow
+def test_training_that_diverges_ends_with_the_step_and_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"diverged: the loss of step \d+ is nan. Take a lower learning_rate"):
+        trained(tmp_path, learning_rate=1e30, hard_weight=1.0)
 
 
 def test_shuffled_targets_are_the_same_at_other_places() -> None:
