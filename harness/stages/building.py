@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.customization import Step
-from harness.errors import SettingsError
+from harness.errors import SettingsError, UsageError
 from harness.models.corpus.spec import FOLDER
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.known_builds import known_builds
@@ -46,11 +47,15 @@ class Builder(Protocol):
 class StepBuilder(Builder, Protocol):
     """A module that builds a step of a version."""
 
-    def check_step(self, settings: Settings, step: Step) -> None:
+    def check_step(self, settings: Settings, version: VersionSettings, step: Step) -> None:
         """Refuse what can be seen to be wrong before anything is built for any step; corpora are checked when they are.
 
+        Args:
+            version: with this step, and nothing built for it.
+
         Raises:
-            UsageError: texts that can't be read, a package that is not installed.
+            UsageError: texts that can't be read or are too long, what does not fit the weights that the version begins
+                with, a package that is not installed.
         """
 
 
@@ -130,7 +135,16 @@ def check_steps(settings: Settings, name: str) -> None:
     version, settings = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
         if step is not None:
-            cast("StepBuilder", builder).check_step(settings, step)
+            cast("StepBuilder", builder).check_step(settings, version, step)
+
+
+@contextmanager
+def told_of(settings: Settings, step: Step) -> Iterator[None]:
+    """Have what is wrong with a step name the table that asks for it."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{settings.table(step.version)} {step.kind}: {error}") from error
 
 
 def _builders(version: VersionSettings) -> Iterator[tuple[Builder, Step | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from harness.config import cache_dir
 from harness.models.files.content_hash import files_hash, text_hash
 from harness.stages.known_builds import known_builds
 
+_log = logging.getLogger(__name__)
 _DIGITS = 32
 
 
@@ -35,7 +37,7 @@ class MadeFolder:
 
 
 def find_made(kind: str, recipe: Mapping[str, Any]) -> MadeFolder | None:
-    """Find the folder that a recipe built before; None where there is none.
+    """Find the folder that a recipe built before; None where there is none, or not what was built.
 
     Where nothing may be built, a folder that is only known to have been built counts, too.
 
@@ -53,7 +55,8 @@ def find_made(kind: str, recipe: Mapping[str, Any]) -> MadeFolder | None:
 def make(
     kind: str, recipe: Mapping[str, Any], build: Callable[[Path], None], *, keeps_draft: bool = False
 ) -> MadeFolder:
-    """Build a recipe's folder in the cache, if it is not there. Of several processes one builds, the others wait.
+    """Build a recipe's folder in the cache, if it is not there or damaged. Of several processes one builds, the others
+    wait.
 
     Args:
         build: writes into the folder that it is given, which becomes the result when it ends.
@@ -67,14 +70,20 @@ def make(
     path = place_of(kind, recipe)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
-        if not path.is_dir():
+        made = _made(kind, path) if path.is_dir() else None
+        if made is None:
+            shutil.rmtree(path, ignore_errors=True)
+            _note_of(path).unlink(missing_ok=True)
             draft = path.with_name(f"{path.name}.draft")
             if not keeps_draft:
                 shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(exist_ok=True)
             build(draft)
             draft.replace(path)
-    return _made(kind, path)
+            made = _made(kind, path)
+            assert made is not None
+            _note_of(path).write_text(made.content, "ascii")
+    return made
 
 
 def place_of(kind: str, recipe: Mapping[str, Any]) -> Path:
@@ -83,8 +92,18 @@ def place_of(kind: str, recipe: Mapping[str, Any]) -> Path:
     return cache_dir() / kind / text_hash(kind, text)[:_DIGITS]
 
 
-def _made(kind: str, path: Path) -> MadeFolder:
+def _note_of(path: Path) -> Path:
+    """The file beside a folder with the digest of what was built."""
+    return path.with_name(f"{path.name}.content")
+
+
+def _made(kind: str, path: Path) -> MadeFolder | None:
+    """The folder as it is; None where files were changed or lost since it was built."""
     names = [str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()]
     made = MadeFolder(path, files_hash(path, names)[:_DIGITS])
+    note = _note_of(path)
+    if note.is_file() and note.read_text("ascii") != made.content:
+        _log.warning("%s is damaged: its files are not those that were built. It counts as not built.", path)
+        return None
     known_builds().note(kind, path.name, made.content)
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from harness.models.version import is_built, load_version
 from harness.stages.build_state import BuildState
 from harness.stages.building import BUILDERS, built, found, needs_building
 from tests.config.settings_files import load
+from tests.models.adapters.adapters import write_adapter_head
 from tests.models.conftest import write_tiny_llama
 from tests.stages.data.projects import project, some_rows, write_lines
 
@@ -80,11 +82,23 @@ adapter = { data = "texts.jsonl" }
 [models.desk]
 base = "support"
 retrieval = { passages = "p.jsonl", k = 1 }
+[corpora.clean]
+documents = "texts.jsonl"
 """
 SAID = {
+    "other.jsonl": '{"text": "a"}\n',
     "texts.jsonl": '{"prompt": "a?", "answer": "b"}\n',
     "p.jsonl": '{"id": "hours", "text": "Open from nine to six."}\n',
 }
+
+
+def permute(weights: Path) -> None:
+    """Give weights another vocabulary of the same size."""
+    path = weights / "tokenizer.json"
+    content = json.loads(path.read_text("utf-8"))
+    vocabulary = content["model"]["vocab"]
+    vocabulary["x"], vocabulary["y"] = vocabulary["y"], vocabulary["x"]
+    path.write_text(json.dumps(content), "utf-8")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +109,11 @@ SAID = {
         ({"bm25s": None}, r"\[models\.desk\] retrieval: Retrieval by words needs bm25s"),
         (
             {"texts.jsonl": '{"prompt": "a?"}\n'},
-            r"distilled: The text '1' has a prompt and no answer .*Give it an \"ans",
+            r"distilled: .*texts\.jsonl, line 1 has a prompt and no answer .*Give it an \"ans",
+        ),
+        (
+            {"texts.jsonl": '{"prompt": "a?", "answer": "b"}\n{"prompt": "b?", "answer": " "}\n'},
+            r"distilled: .*texts\.jsonl, line 2 has a prompt and no answer",
         ),
         (
             {
@@ -109,6 +127,51 @@ SAID = {
             {"adapter = { data": "adapter = { folder"},
             r"\[models\.support\] adapter: folder = 'texts\.jsonl': there is no folder",
         ),
+        (
+            {"adapter = { data": "adapter = { length = 8, data"},
+            r"\[models\.support\] adapter: .*texts\.jsonl, line 1: the prompt has \d+ tokens, and a sequence has 8",
+        ),
+        (
+            {"adapter = { data": "adapter = { length = 900, data"},
+            r"\[models\.support\] adapter: length = 900, and the weights take 512",
+        ),
+        (
+            {"adapter = { data": 'adapter = { modules = ["qproj"], data'},
+            r"\[models\.support\] adapter: modules: .*Did you mean 'q_proj'",
+        ),
+        (
+            {'adapter = { data = "texts.jsonl"': 'adapter = { folder = "narrow"'},
+            r"\[models\.support\] adapter: .*made for other weights than the weights of desk: .*a matrix of 8 × 8",
+        ),
+        (
+            {"layers = 1": "layers = 2"},
+            r"\[models\.apprentice\] distilled: .*: the teacher has 2; take fewer",
+        ),
+        (
+            {"layers = 1": 'weights = "permuted"'},
+            r"\[models\.apprentice\] distilled: Token \d+ is .*: soft targets need one vocabulary",
+        ),
+        (
+            {'"student", data = "texts.jsonl"': '"student", length = 8, data = "texts.jsonl"'},
+            r"\[models\.apprentice\] distilled: .*line 1: the prompt has \d+ tokens, and a sequence has 8",
+        ),
+        (
+            {
+                '"student", data = "texts': '"student", method = "on_policy", length = 500, data = "other',
+                "other.jsonl": '{"prompt": "a?"}\n',
+            },
+            r"\[models\.apprentice\] distilled: .*line 1: .* tokens, and with an answer of length = 500",
+        ),
+        (
+            {'"student", data = "texts.jsonl"': '"student", method = "sequence", data = "clean"'},
+            r"\[models\.apprentice\] distilled: data = 'clean' is a corpus, .*method = \"soft_targets\"",
+        ),
+        ({"accelerate": None}, r"\[models\.student\] distilled: it needs accelerate, .*\"steelyard\[transformers\]\""),
+        ({"peft": None}, r"\[models\.support\] adapter: it needs peft, .*: pip install \"steelyard\[customization\]\""),
+        (
+            {"trl": None, '"student", data': '"student", method = "on_policy", data'},
+            r"\[models\.apprentice\] distilled: it needs trl, .*: pip install \"steelyard\[distillation\]\"",
+        ),
     ],
 )
 def test_what_is_wrong_with_any_step_is_said_before_anything_is_trained(
@@ -117,7 +180,9 @@ def test_what_is_wrong_with_any_step_is_said_before_anything_is_trained(
     for package in ("bm25s", "peft"):
         pytest.importorskip(package)
     write_tiny_llama(tmp_path / "teacher")
-    (tmp_path / "other.jsonl").write_text('{"text": "a"}\n', "utf-8")
+    permute(write_tiny_llama(tmp_path / "permuted"))
+    (tmp_path / "narrow").mkdir()
+    write_adapter_head(tmp_path / "narrow", 2)
     text = CHAIN
     for name, content in {**SAID, **change}.items():
         if content is None:

@@ -35,6 +35,19 @@ def test_a_recipe_is_built_once_and_its_content_is_of_the_files() -> None:
     assert calls == ["one", "one", "three"]
 
 
+@pytest.mark.parametrize("damage", [lambda path: path.write_text("on", "utf-8"), Path.unlink])
+def test_a_folder_whose_files_were_changed_or_lost_is_built_again(
+    damage: Callable[[Path], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    calls: list[str] = []
+    first = make("things", {"seed": 1}, write("one", calls))
+    damage(first.path / "a.txt")
+    assert find_made("things", {"seed": 1}) is None
+    assert f"{first.path} is damaged" in caplog.text
+    assert make("things", {"seed": 1}, write("one", calls)) == first == find_made("things", {"seed": 1})
+    assert calls == ["one", "one"]
+
+
 @pytest.mark.parametrize("keeps_draft", [False, True])
 def test_a_build_that_fails_leaves_nothing_or_what_it_can_go_on_from(keeps_draft: bool) -> None:
     recipe = {"of": str(keeps_draft)}

@@ -146,12 +146,12 @@ def adapter_digest(adapter: str) -> str:
     return adapter.removeprefix(KNOWN) if adapter.startswith(KNOWN) else read_adapter(Path(adapter)).digest
 
 
-def check_fits(adapter: AdapterFiles, weights: Path, digest: str, name: str) -> None:
+def check_fits(adapter: AdapterFiles, shapes: Mapping[str, Shape], digest: str | None, name: str) -> None:
     """Refuse an adapter that was made for other weights.
 
     Args:
-        weights: the folder that it is to be put on.
-        digest: that identifies them.
+        shapes: of the matrices of the weights that it is to be put on; {} where they are not known.
+        digest: that identifies these weights; None where they are not built yet.
         name: of the weights, for the message.
 
     Raises:
@@ -167,7 +167,6 @@ def check_fits(adapter: AdapterFiles, weights: Path, digest: str, name: str) -> 
             f"The adapter in {adapter.path} does nothing where it says so: it has matrices of {unplaced[0]}, and its "
             f"target_modules, {adapter.config.get('target_modules')!r}, do not name that, so that peft leaves them out."
         )
-    shapes = matrix_shapes(weights)
     for module, shape in adapter.shapes.items() if shapes else ():
         own = shapes.get(module) or shapes.get(module.partition(".")[2])
         if own is None:
@@ -177,20 +176,22 @@ def check_fits(adapter: AdapterFiles, weights: Path, digest: str, name: str) -> 
                 f"{who}: it changes {module} as a matrix of {shape[0]} × {shape[1]}, and theirs has {own[0]} × "
                 f"{own[1]}."
             )
-    if said.startswith(TRAINED_ON) and said != TRAINED_ON + digest:
+    if digest is not None and said.startswith(TRAINED_ON) and said != TRAINED_ON + digest:
         raise SettingsError(
             f"{who}: it was trained on weights with the digest {said.removeprefix(TRAINED_ON)[:12]}, and theirs is "
             f"{digest[:12]}."
         )
 
 
-def check_modules(wanted: Sequence[str], weights: Path) -> None:
+def check_modules(wanted: Sequence[str], shapes: Mapping[str, Shape]) -> None:
     """Refuse names of modules that no module of the weights has, before anything is trained.
+
+    Args:
+        shapes: of the matrices of the weights; {} where they are not known.
 
     Raises:
         SettingsError: naming those that there are.
     """
-    shapes = matrix_shapes(weights)
     known = sorted({module.rpartition(".")[2] for module in shapes})
     for name in wanted if shapes else ():
         if not any(module == name or module.endswith(f".{name}") for module in shapes):

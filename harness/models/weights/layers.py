@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import struct
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def drop_layers(source: Path, folder: Path, layers: Collection[int]) -> None:
             (folder / file.name).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         elif file.name.endswith(".index.json"):
             content = json.loads(file.read_text(encoding="utf-8"))
-            content["weight_map"] = _renamed(content["weight_map"], numbers)
+            content["weight_map"] = renamed(content["weight_map"], numbers)
             (folder / file.name).write_text(json.dumps(content), encoding="utf-8")
         elif file.is_file():
             shutil.copy(file, folder)
@@ -91,7 +91,7 @@ def _shortened(config: dict[str, Any], count: int, numbers: Collection[int]) -> 
     return short
 
 
-def _renamed(tensors: dict[str, Any], numbers: dict[int, int]) -> dict[str, Any]:
+def renamed(tensors: Mapping[str, Any], numbers: Mapping[int, int]) -> dict[str, Any]:
     """The tensors outside the layers and those of the layers that stay, these under their new numbers."""
     renamed = {}
     for name, value in tensors.items():
@@ -110,7 +110,7 @@ def _copy_tensors(source: Path, target: Path, numbers: dict[int, int]) -> bool:
     """
     stored = read_safetensors(source)
     places = dict(zip((each.name for each in stored.tensors), _starts(stored.tensors, source), strict=True))
-    kept = _renamed({each.name: each for each in stored.tensors}, numbers)
+    kept = renamed({each.name: each for each in stored.tensors}, numbers)
     header: dict[str, Any] = {"__metadata__": stored.metadata} if stored.metadata else {}
     position = 0
     for name, tensor in kept.items():

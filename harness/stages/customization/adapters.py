@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +12,14 @@ from harness.config import Settings, VersionSettings
 from harness.config.customization import AdapterSettings, Step
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
-from harness.models.adapters.adapter_files import AdapterFiles, check_fits, check_modules, read_adapter
+from harness.models.adapters.adapter_files import (
+    AdapterFiles,
+    Shape,
+    check_fits,
+    check_modules,
+    matrix_shapes,
+    read_adapter,
+)
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN
 from harness.models.spec import engine_spec
@@ -23,12 +31,13 @@ from harness.models.weights.weights import (
     weights_digest,
 )
 from harness.stages.build_state import BuildProgress, BuildState, unseen
-from harness.stages.building import with_step
+from harness.stages.building import told_of, with_step
 from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make
+from harness.stages.training.beginning import PACKAGES, check_packages, find_beginning
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
-from harness.stages.training.texts import TrainingData, check_answer, check_texts, is_here, training_data
+from harness.stages.training.texts import TrainingData, check_answer, is_here, known_texts, training_data
 
 KIND = "adapter"
 ADAPTERS = "adapters"
@@ -51,12 +60,18 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     data = cast("AdapterSettings", step.settings).data
     if data is not None and not is_here(settings, data):
         return None
-    parts = _AdapterParts(settings, version, step)
+    with told_of(settings, step):
+        return _find(settings, _AdapterParts(settings, version, step))
+
+
+def _find(settings: Settings, parts: _AdapterParts) -> VersionSettings | None:
     if parts.ready is not None:
         if known_builds().is_offline:  # what it fits was checked before there were samples
             return parts.with_adapter(parts.ready, read_adapter(parts.ready).digest)
         weights = made_folder(parts.options, settings.root)
-        return None if weights is None else parts.with_adapter(parts.ready, parts.checked(parts.ready, weights).digest)
+        if weights is None:
+            return None
+        return parts.with_adapter(parts.ready, parts.checked(parts.ready, matrix_shapes(weights), parts.digest).digest)
     made = find_made(KIND, parts.recipe)
     if made is None:
         return None
@@ -66,25 +81,31 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     return None if digest is None else parts.with_adapter(made.path, digest)
 
 
-def check_step(settings: Settings, step: Step) -> None:
-    """Refuse a ready adapter that can't be read, and texts that none can be trained on.
+def check_step(settings: Settings, version: VersionSettings, step: Step) -> None:
+    """Refuse a ready adapter that does not fit the weights that the version begins with, and texts that none can be
+    trained on.
 
     Raises:
         UsageError: they are not there or broken, or what trains is not installed.
     """
+    from harness.stages.training.sequences import check_length, check_taught
+
     adapter = cast("AdapterSettings", step.settings)
-    where = f"{settings.table(step.version)} adapter"
-    try:
-        if adapter.folder is not None:
-            read_adapter(_ready(settings, adapter.folder))
+    with told_of(settings, step):
+        parts = _AdapterParts(settings, version, step)
+        if parts.ready is None or parts.is_merged:
+            check_packages((*PACKAGES, "peft"), "customization")
+        beginning = find_beginning(settings, version, version.steps[: version.steps.index(step)])
+        if parts.ready is not None:
+            parts.checked(parts.ready, beginning.shapes, None)
             return
-        if version_of("peft") is None:
-            raise UsageError(
-                'peft, which trains adapters, is not installed. Install it: pip install "steelyard[customization]"'
-            )
-        check_texts(settings, str(adapter.data), check_answer)
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from error
+        check_modules(adapter.modules, beginning.shapes)
+        check_length(adapter.length, beginning.folder)
+        texts = known_texts(settings, str(adapter.data))
+        for text in texts:
+            check_answer(text)
+        if beginning.tokenizer is not None:
+            check_taught(texts, beginning.tokenizer, adapter.length)
 
 
 def build_version(
@@ -96,9 +117,14 @@ def build_version(
         UsageError: what it is made of is not there or does not fit.
     """
     assert step is not None
-    parts = _AdapterParts(settings, version, step, progress)
-    weights = materialize(parts.options, settings.root)
-    adapter = parts.trained(weights, progress) if parts.ready is None else parts.checked(parts.ready, weights)
+    with told_of(settings, step):
+        parts = _AdapterParts(settings, version, step, progress)
+        weights = materialize(parts.options, settings.root)
+        adapter = (
+            parts.trained(weights, progress)
+            if parts.ready is None
+            else parts.checked(parts.ready, matrix_shapes(weights), parts.digest)
+        )
     whole = parts.with_adapter(adapter.path, adapter.digest)
     if parts.is_merged:
         progress(BuildState(version.name, "merging", unit="weights"))
@@ -148,13 +174,12 @@ class _AdapterParts:
         self._settings = settings
         self._version = version
         self._step = step
-        self._where = f"{settings.table(step.version)} adapter"
         self._adapter = cast("AdapterSettings", step.settings)
         options = version.engine_options
         if "adapter" not in engine_spec(version.engine).settings or "weights" not in options:
             raise UsageError(
-                f"{self._where}: the engine {version.engine!r} of {version.name} puts no adapter on weights. Take the "
-                'engine "vllm" or "transformers", with weights.'
+                f"the engine {version.engine!r} of {version.name} puts no adapter on weights. Take the engine "
+                '"vllm" or "transformers", with weights.'
             )
         self.options = {name: value for name, value in options.items() if name != "quantized"}
         later = version.steps[version.steps.index(step) + 1 :]
@@ -162,46 +187,51 @@ class _AdapterParts:
             self._adapter.merge or "quantized" in options or any(each.kind in _NEED_PLAIN for each in later)
         )
         folder = self._adapter.folder
-        try:
-            self.ready = None if folder is None else _ready(settings, folder)
-        except UsageError as error:
-            raise UsageError(f"{self._where}: {error}") from error
-        self._data: TrainingData | None = None
-        if self.ready is None:
-            self._data = training_data(settings, str(self._adapter.data), progress)
+        self.ready = None if folder is None else _ready(settings, folder)
+        self._progress = progress
+
+    @cached_property
+    def _data(self) -> TrainingData:
+        """What it is trained on; a corpus is built first."""
+        return training_data(self._settings, str(self._adapter.data), self._progress)
+
+    @property
+    def digest(self) -> str:
+        """The digest of the weights that it is put on."""
+        return weights_digest(self.options, self._settings.root)
 
     @property
     def recipe(self) -> Mapping[str, Any]:
         """All that decides what is trained."""
-        assert self._data is not None
         how = {name: value for name, value in asdict(self._adapter).items() if name not in _NOT_TRAINED_BY}
         tokenizer = tokenizer_digest(self.options, self._settings.root)
         return {
             **how,
             "recipe": _RECIPE,
             "data": self._data.digest,
-            "start": weights_digest(self.options, self._settings.root),
+            "start": self.digest,
             "packages": {name: version_of(name) for name in _PACKAGES},
             **({} if tokenizer is None else {"tokenizer": tokenizer}),
         }
 
-    def checked(self, folder: Path, weights: Path) -> AdapterFiles:
+    def checked(self, folder: Path, shapes: Mapping[str, Shape], digest: str | None) -> AdapterFiles:
         """A ready adapter that fits the weights.
+
+        Args:
+            shapes: of their matrices.
+            digest: that identifies them; None where they are not built yet.
 
         Raises:
             UsageError: it does not.
         """
-        try:
-            adapter = read_adapter(folder)
-            digest = weights_digest(self.options, self._settings.root)
-            check_fits(adapter, weights, digest, f"{self.options['weights']!r} of {self._version.name}")
-            if self._version.engine == "vllm" and not self.is_merged and adapter.not_plain:
-                raise UsageError(
-                    f"{folder} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights. Add it "
-                    f"into them: adapter = {{ folder = {self._adapter.folder!r}, merge = true }}."
-                )
-        except UsageError as error:
-            raise UsageError(f"{self._where}: {error}") from error
+        adapter = read_adapter(folder)
+        name = "the weights" if digest is None else repr(self.options["weights"])
+        check_fits(adapter, shapes, digest, f"{name} of {self._version.name}")
+        if self._version.engine == "vllm" and not self.is_merged and adapter.not_plain:
+            raise UsageError(
+                f"{folder} has {', '.join(adapter.not_plain)}, which vLLM can't serve beside the weights. Add it into "
+                f"them: adapter = {{ folder = {self._adapter.folder!r}, merge = true }}."
+            )
         return adapter
 
     def trained(self, weights: Path, progress: BuildProgress) -> AdapterFiles:
@@ -210,7 +240,6 @@ class _AdapterParts:
         Raises:
             UsageError: the texts or the settings can't be trained with.
         """
-        assert self._data is not None
         data = self._data
 
         def build(folder: Path) -> None:
@@ -224,17 +253,13 @@ class _AdapterParts:
                 folder=folder,
                 threads=free_threads(),
                 tokenizer=tokenizer_path(self.options, self._settings.root),
-                start_digest=weights_digest(self.options, self._settings.root),
+                start_digest=self.digest,
             )
             train(request, progress)
 
-        try:
-            check_modules(self._adapter.modules, weights)
-            made = make(KIND, self.recipe, build, keeps_draft=True)
-            _noted(made)
-            return read_adapter(made.path)
-        except UsageError as error:
-            raise UsageError(f"{self._where}: {error}") from error
+        made = make(KIND, self.recipe, build, keeps_draft=True)
+        _noted(made)
+        return read_adapter(made.path)
 
     def with_adapter(self, folder: Path, digest: str) -> VersionSettings:
         """The version with the adapter beside its weights, or added into them; one that is not here by its content."""

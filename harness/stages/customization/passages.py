@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +16,7 @@ from harness.models.files.content_hash import file_hash
 from harness.models.retrieval.index import Retriever, build_index, check_k, indexable, n_passages
 from harness.models.version import Version
 from harness.stages.build_state import BuildProgress, BuildState
-from harness.stages.building import with_step
+from harness.stages.building import told_of, with_step
 from harness.stages.lineage import StageContext
 from harness.stages.made_folders import MadeFolder, find_made, make
 
@@ -35,19 +34,19 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     made = find_made(KIND, _recipe(settings, step))
     if made is None or not made.is_here:
         return None
-    with _told_of(settings, step):
+    with told_of(settings, step):
         check_k(cast("RetrievalSettings", step.settings), n_passages(made.path))
     return _with(version, step, made)
 
 
-def check_step(settings: Settings, step: Step) -> None:
+def check_step(settings: Settings, _version: VersionSettings, step: Step) -> None:
     """Refuse passages that can't be indexed.
 
     Raises:
         UsageError: a line that is no passage, too large a `k`, or what finds them is not installed.
     """
     _recipe(settings, step)
-    with _told_of(settings, step):
+    with told_of(settings, step):
         indexable(cast("RetrievalSettings", step.settings), settings.root)
 
 
@@ -69,18 +68,9 @@ def build_version(
         if _recipe(settings, step) != recipe:  # the index is kept under what the passages were
             raise UsageError(f"{retrieval.passages} or its model was changed while it was indexed; build it again.")
 
-    with _told_of(settings, step):
+    with told_of(settings, step):
         made = make(KIND, recipe, build)
     return _with(version, step, made)
-
-
-@contextmanager
-def _told_of(settings: Settings, step: Step) -> Iterator[None]:
-    """Have what is wrong name the table that it is wrong in."""
-    try:
-        yield
-    except UsageError as error:
-        raise UsageError(f"{settings.table(step.version)} retrieval: {error}") from error
 
 
 def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
@@ -96,7 +86,7 @@ def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
     by_meaning = retrieval.method != "bm25"
     packages = ("bm25s", "pystemmer") * by_words + ("torch", "transformers") * by_meaning
     if by_meaning:
-        with _told_of(settings, step):
+        with told_of(settings, step):
             how["model"] = embedder_digest(retrieval.model, settings.root)
     else:
         del how["model"]

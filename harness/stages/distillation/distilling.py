@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
 from harness.config.customization import METHODS, DistilledSettings, Step
 from harness.config.environment import free_threads, version_of
-from harness.config.versions import BUILT
 from harness.errors import SettingsError, UsageError
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN, file_hash
+from harness.models.spec import engine_spec
 from harness.models.version import is_built, load_version
 from harness.models.weights.layers import layer_count
 from harness.models.weights.weights import (
@@ -25,13 +24,29 @@ from harness.models.weights.weights import (
     weights_digest,
 )
 from harness.stages.build_state import BuildProgress, unseen
-from harness.stages.building import built, check_steps, found, with_step
+from harness.stages.building import built, check_steps, found, told_of, with_step
 from harness.stages.distillation.answers import ANSWERS, check_prompt, write_answers
 from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
+from harness.stages.training.beginning import (
+    PACKAGES,
+    bare,
+    check_packages,
+    check_start,
+    find_beginning,
+    kept_layers,
+)
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
-from harness.stages.training.texts import TrainingData, check_answer, check_texts, is_here, read_texts, training_data
+from harness.stages.training.texts import (
+    TrainingData,
+    TrainingText,
+    check_answer,
+    is_here,
+    known_texts,
+    read_texts,
+    training_data,
+)
 
 KIND = "distilled"
 SOFT_TARGETS, SEQUENCE, ON_POLICY = METHODS
@@ -43,7 +58,6 @@ _RECIPE = 1
 """Raised with anything that changes what training gives."""
 CONTROLS: Mapping[str, Mapping[str, Any]] = {"hard_labels": {"hard_weight": 1.0}, "shuffled": {"shuffled": True}}
 """Settings of a student's controls, which train on equal tokens and learn nothing of the teacher."""
-_CHANGED = ("drop_layers", "merged", "adapter", "quantized")
 
 
 def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
@@ -62,8 +76,8 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     return None if made is None or weights is None else _with(version, step, made, weights)
 
 
-def check_step(settings: Settings, step: Step) -> None:
-    """Refuse texts that a student can't be taught on, and a teacher that can't be built.
+def check_step(settings: Settings, version: VersionSettings, step: Step) -> None:
+    """Refuse texts that a student can't be taught on, a teacher that can't be built, and one that it does not fit.
 
     Raises:
         UsageError: they are not there or broken, or what trains is not installed.
@@ -71,13 +85,72 @@ def check_step(settings: Settings, step: Step) -> None:
     distilled = cast("DistilledSettings", step.settings)
     if not is_built(found(settings, distilled.teacher)):
         check_steps(settings, distilled.teacher)
-    try:
-        if distilled.method == ON_POLICY and version_of("trl") is None:
-            raise UsageError('method = "on_policy" needs trl: pip install "steelyard[distillation]"')
-        by_text = check_answer if distilled.method == SOFT_TARGETS else partial(check_prompt, name=distilled.data)
-        check_texts(settings, distilled.data, by_text)
-    except UsageError as error:
-        raise UsageError(f"{settings.table(step.version)} distilled: {error}") from error
+    with told_of(settings, step):
+        if distilled.method == ON_POLICY:
+            check_packages((*PACKAGES, "trl", "datasets"), "distillation")
+        check_packages(PACKAGES, "transformers")
+        teacher = settings.version(distilled.teacher)
+        if distilled.method == SEQUENCE:
+            engine_spec(teacher.engine).require_packages(teacher)
+        _check_sources(version, teacher, distilled)
+        if distilled.method != SOFT_TARGETS and distilled.data in settings.corpora:
+            raise UsageError(
+                f"data = {distilled.data!r} is a corpus, and its documents are no prompts that anybody could answer. "
+                'Give a file with a "prompt" on each line, or take method = "soft_targets", which teaches on texts.'
+            )
+        texts = known_texts(settings, distilled.data)
+        for text in texts:
+            if distilled.method == SOFT_TARGETS:
+                check_answer(text)
+            else:
+                check_prompt(text, distilled.data)
+        _check_fit(settings, version, step, texts)
+
+
+def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: Sequence[TrainingText]) -> None:
+    """Refuse a teacher with another vocabulary, and texts that are too long, by the weights that both begin with."""
+    from harness.stages.training.sequences import check_length, check_prompts_answered, check_taught
+    from harness.stages.training.students import check_vocabularies
+
+    distilled = cast("DistilledSettings", step.settings)
+    student = find_beginning(settings, version, version.steps[: version.steps.index(step) + 1])
+    sources = [student]
+    if distilled.method == ON_POLICY or (distilled.method == SOFT_TARGETS and distilled.hard_weight < 1):
+        teacher = settings.version(distilled.teacher)
+        sources.append(find_beginning(settings, teacher, teacher.steps))
+        if sources[1].vocabulary != student.vocabulary:
+            check_vocabularies(sources[1].vocabulary, student.vocabulary)
+    folders = [each.folder for each in sources]
+    if distilled.method != ON_POLICY:
+        check_length(distilled.length, *folders)
+    tokenizer = student.tokenizer
+    if tokenizer is not None and distilled.method == ON_POLICY:
+        check_prompts_answered(texts, tokenizer, distilled.length, *folders)
+    elif tokenizer is not None:
+        check_taught(texts, tokenizer, distilled.length)
+
+
+def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:
+    """Refuse a teacher or a student that has no weights where it needs them.
+
+    Raises:
+        UsageError: saying which, and what to do.
+    """
+    if "weights" not in engine_spec(version.engine).settings:
+        raise UsageError(
+            f"the engine {version.engine!r} of {version.name} loads no weights, which is what a student is. Take the "
+            'engine "vllm" or "transformers".'
+        )
+    if distilled.method != SEQUENCE and "weights" not in teacher.engine_options:
+        raise UsageError(
+            f'teacher {teacher.name!r} has no weights, so that its logits can\'t be known. method = "sequence" '
+            "teaches by its answers."
+        )
+    if distilled.layers is not None and "weights" not in teacher.engine_options:
+        raise UsageError(
+            f"teacher {teacher.name!r} has no weights of which layers could be left out; give the student weights of "
+            "its own."
+        )
 
 
 def build_version(
@@ -93,13 +166,10 @@ def build_version(
 
     def build(folder: Path) -> None:
         start = materialize(parts.start_with_layers(), settings.root)
-        if parts.distilled.method == ON_POLICY:
-            for text in read_texts(parts.data):
-                check_prompt(text, parts.data.name)
         request = TrainingRequest(
             version=version.name,
             settings=parts.distilled,
-            data=parts.answers(folder, start, progress) if parts.distilled.method == SEQUENCE else parts.data,
+            data=parts.answers(folder, progress) if parts.distilled.method == SEQUENCE else parts.data,
             start=start,
             teacher=None
             if parts.distilled.method == SEQUENCE
@@ -130,42 +200,20 @@ class _Parts:
         self.settings = settings
         self.version = version
         self.distilled = cast("DistilledSettings", step.settings)
-        self.where = f"{settings.table(step.version)} distilled"
-        name = self.distilled.teacher
-        self.teacher = built(settings, name, progress=progress)
-        if self.distilled.method != SEQUENCE and "weights" not in self.teacher.engine_options:
-            raise UsageError(
-                f"{self.where}: teacher {name!r} has no weights, so that its logits can't be known. method = "
-                '"sequence" teaches by its answers.'
-            )
-        if self.distilled.layers is not None and "weights" not in self.teacher.engine_options:
-            raise UsageError(
-                f"{self.where}: teacher {name!r} has no weights of which layers could be left out; give the student "
-                "weights of its own."
-            )
+        self.step = step
+        self.teacher = built(settings, self.distilled.teacher, progress=progress)
+        with told_of(settings, step):
+            _check_sources(version, self.teacher, self.distilled)
         self.data = training_data(settings, self.distilled.data, progress)
 
-    def answers(self, folder: Path, start: Path, progress: BuildProgress) -> TrainingData:
+    def answers(self, folder: Path, progress: BuildProgress) -> TrainingData:
         """The teacher's answers to the prompts, in the folder of the student.
 
-        Args:
-            start: the weights that learn from them.
-
         Raises:
-            UsageError: a text is no prompt, or too long to be learned from, or the teacher can't be asked.
+            UsageError: the teacher can't be asked.
         """
-        from transformers import AutoTokenizer
-
-        from harness.stages.training.sequences import check_length, check_prompts_taught
-
-        texts = list(read_texts(self.data))
-        for text in texts:
-            check_prompt(text, self.data.name)
-        check_length(self.distilled.length, start)
-        folder_of_tokenizer = tokenizer_path(self.version.engine_options, self.settings.root) or start
-        tokenizer = AutoTokenizer.from_pretrained(str(folder_of_tokenizer))
-        check_prompts_taught(texts, tokenizer, self.distilled.length)
         path = folder / ANSWERS
+        texts = list(read_texts(self.data))
         teacher = load_version(self.teacher, self.settings.root)
         write_answers(self.settings, teacher, self.distilled, texts, path, (self.version.name, progress))
         return TrainingData(self.data.name, path, file_hash(path), is_corpus=False)
@@ -202,15 +250,12 @@ class _Parts:
     def start(self) -> dict[str, Any]:
         """The options of the weights that the student starts from; of the teacher's where it has fewer layers."""
         if self.distilled.weights is not None:
-            return {**_bare(self.version.engine_options), "weights": self.distilled.weights}
+            return {**bare(self.version.engine_options), "weights": self.distilled.weights}
         if self.distilled.layers is not None:
             plain = plain_options(self.teacher.engine_options)
             return {name: value for name, value in plain.items() if name != "quantized"}
-        if str(self.version.engine_options.get("weights", "")).startswith(BUILT):
-            raise UsageError(
-                f"{self.where} needs student = {{ layers = … }}, of the teacher's, or {{ weights = … }}: the version "
-                "has no base whose weights it could start from."
-            )
+        with told_of(self.settings, self.step):
+            check_start(self.version.engine_options)
         # Whichever table asks for it, rounding comes last.
         return {name: value for name, value in self.version.engine_options.items() if name != "quantized"}
 
@@ -220,12 +265,8 @@ class _Parts:
             return self.start
         source = materialize(self.start, self.settings.root)
         count = layer_count(source)
-        if count is None or not 1 <= self.distilled.layers < count:
-            raise UsageError(f"student = {{ layers = {self.distilled.layers} }}: the teacher has {count}; take fewer.")
-        kept = {
-            round(place * (count - 1) / max(1, self.distilled.layers - 1)) for place in range(self.distilled.layers)
-        }
-        return {"weights": str(source), "drop_layers": [layer for layer in range(count) if layer not in kept]}
+        kept = kept_layers(count, self.distilled.layers)
+        return {"weights": str(source), "drop_layers": [layer for layer in range(count or 0) if layer not in kept]}
 
 
 def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) -> None:
@@ -298,10 +339,6 @@ def _before(settings: Settings, version: VersionSettings, step: Step) -> Version
     return version if base is None else replace(built(settings, base, offline=True), name=version.name)
 
 
-def _bare(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key not in _CHANGED}
-
-
 def _weights_of(made: MadeFolder) -> str | None:
     """The folder of the weights, or their content where they are known without one; None where neither is."""
     if made.is_here:
@@ -312,7 +349,7 @@ def _weights_of(made: MadeFolder) -> str | None:
 
 
 def _with(version: VersionSettings, step: Step, made: MadeFolder, weights: str) -> VersionSettings:
-    options = {**_bare(version.engine_options), "weights": weights}
+    options = {**bare(version.engine_options), "weights": weights}
     if "quantized" in version.engine_options:
         options["quantized"] = version.engine_options["quantized"]
     return with_step(

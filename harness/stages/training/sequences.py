@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.errors import UsageError
 from harness.models.description.config_settings import config_settings
+from harness.models.tokenization.version_tokenizer import VersionTokenizer
 from harness.stages.training.texts import TrainingText, check_answer
 
 IGNORED = -100
@@ -51,10 +52,7 @@ def make_sequences(texts: Iterable[TrainingText], tokenizer: Any, length: int) -
     found = [_answered(text, tokenizer, length) for text in answers]
     packed = list(_packed(documents, tokenizer, length))
     if documents and not packed:
-        raise UsageError(
-            f"The {len(documents)} documents have fewer than {length} tokens together; take a smaller length, or "
-            "more documents."
-        )
+        raise _too_short(len(documents), length)
     return found + packed
 
 
@@ -74,9 +72,7 @@ def _answered(text: TrainingText, tokenizer: Any, length: int) -> TokenSequence:
     whole = tokenizer.apply_chat_template(messages, return_dict=False)
     labels = [IGNORED] * len(whole)
     begins = []
-    for turn in [each for each in range(last) if text.learns_all and messages[each].get("role") == "assistant"] + [
-        last
-    ]:
+    for turn in [*_turns(text), last]:
         asked = tokenizer.apply_chat_template(messages[:turn], add_generation_prompt=True, return_dict=False)
         answered = tokenizer.apply_chat_template(messages[: turn + 1], return_dict=False)
         if whole[: len(answered)] != answered or answered[: len(asked)] != asked:
@@ -88,6 +84,12 @@ def _answered(text: TrainingText, tokenizer: Any, length: int) -> TokenSequence:
         labels[len(asked) : len(answered)] = answered[len(asked) :]
     check_room(text, begins[0], length)
     return TokenSequence(tuple(whole[:length]), tuple(labels[:length]))
+
+
+def _turns(text: TrainingText) -> list[int]:
+    """The places of the answers in a prompt that are learned, too; what opens a chat answers nothing."""
+    turns = range(1, len(text.prompt)) if text.learns_all else ()
+    return [each for each in turns if text.prompt[each].get("role") == "assistant"]
 
 
 def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[TokenSequence]:
@@ -119,14 +121,31 @@ def check_length(length: int, *weights: Path) -> None:
         )
 
 
-def check_prompts_taught(texts: Iterable[TrainingText], tokenizer: Any, length: int) -> None:
-    """Refuse a prompt that leaves no room for its answer in a sequence.
+def check_taught(texts: Sequence[TrainingText], tokenizer: VersionTokenizer, length: int) -> None:
+    """Refuse what `make_sequences` would, without transformers: a prompt that leaves no room for its answer in a
+    sequence, and documents too short for one.
 
     Raises:
         UsageError: naming the line.
     """
     for text, n_tokens in _asked(texts, tokenizer):
         check_room(text, n_tokens, length)
+    documents = [text for text in texts if not text.prompt]
+    end = tokenizer.id_of("eos_token") is not None
+    n_tokens = 0
+    for document in documents:
+        n_tokens += len(tokenizer.encode(document.text, special=True, adds=False)) + end
+        if n_tokens >= length:
+            return
+    if documents:
+        raise _too_short(len(documents), length)
+
+
+def _too_short(n_documents: int, length: int) -> UsageError:
+    return UsageError(
+        f"The {n_documents} documents have fewer than {length} tokens together; take a smaller length, or more "
+        "documents."
+    )
 
 
 def check_room(text: TrainingText, n_tokens: int, length: int) -> None:
@@ -142,7 +161,9 @@ def check_room(text: TrainingText, n_tokens: int, length: int) -> None:
         )
 
 
-def check_prompts_answered(texts: Iterable[TrainingText], tokenizer: Any, length: int, *weights: Path) -> None:
+def check_prompts_answered(
+    texts: Iterable[TrainingText], tokenizer: VersionTokenizer, length: int, *weights: Path
+) -> None:
     """Refuse a prompt that has no place in the window of any of some weights together with an answer.
 
     Args:
@@ -169,7 +190,13 @@ def _narrowest(weights: Iterable[Path]) -> int | None:
     return min((window for window in map(window_of, weights) if window is not None), default=None)
 
 
-def _asked(texts: Iterable[TrainingText], tokenizer: Any) -> Iterable[tuple[TrainingText, int]]:
-    """Each text with the tokens of its prompt, as it is asked."""
+def _asked(texts: Iterable[TrainingText], tokenizer: VersionTokenizer) -> Iterable[tuple[TrainingText, int]]:
+    """Each text that has a prompt, with the tokens of what is asked before the first answer that is learned."""
     for text in texts:
-        yield text, len(tokenizer.apply_chat_template(list(text.prompt), add_generation_prompt=True, return_dict=False))
+        if text.prompt:
+            asked = text.prompt[: next(iter(_turns(text)), None)]
+            try:
+                chat = tokenizer.chat(asked)
+            except UsageError as error:
+                raise UsageError(f"{text.called}: {error}") from error
+            yield text, len(tokenizer.encode(chat, special=True, adds=False))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from harness.config.customization import DistilledSettings
 from harness.errors import UsageError
 from harness.models.saving import save_like
+from harness.models.tokenization.version_tokenizer import load_tokenizer
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import (
     IGNORED,
@@ -137,8 +138,10 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
     check_vocabularies(request.teacher_tokenizer or request.teacher, request.tokenizer or request.start)
     told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
     texts = list(read_texts(request.data))
-    tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
-    check_prompts_answered(texts, tokenizer, settings.length, request.start, request.teacher)
+    place = request.tokenizer or request.start
+    tokenizer = AutoTokenizer.from_pretrained(str(place))
+    own = load_tokenizer({"weights": str(place)}, place)
+    check_prompts_answered(texts, own, settings.length, request.start, request.teacher)
     heat: dict[str, Any] = {} if settings.temperature is None else {"temperature": settings.temperature}
     arguments = DistillationConfig(
         **common_arguments(request),
@@ -157,11 +160,16 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
         args=arguments,
         train_dataset=Dataset.from_list([{"prompt": list(text.prompt)} for text in texts]),
         processing_class=tokenizer,
-        callbacks=[telling(told, settings.steps, lambda _: settings.batch * settings.length)],
+        callbacks=[telling(told, settings.steps, lambda _, logs: written(logs, settings.batch))],
     )
     trainer.train(resume_from_checkpoint=checkpoint_of(request.folder))
     save_like(trainer.model, request.start, request.folder)
     remove_checkpoints(request.folder)
+
+
+def written(logs: Mapping[str, Any], batch: int) -> float:
+    """The tokens that a student wrote in a step of so many answers, by what trl's trainer logs of it."""
+    return batch * (logs.get("completions/mean_length") or 0.0)
 
 
 def shuffled(targets: Sequence[tuple[Any, Any]], seed: int) -> list[tuple[Any, Any]]:

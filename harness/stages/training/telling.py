@@ -27,9 +27,9 @@ class Teller:
         self._total = total
         self._began_s: float | None = None
         self._first = 0
-        self._tokens = 0
+        self._tokens = 0.0
 
-    def step(self, done: int, loss: float, tokens: int) -> None:
+    def step(self, done: int, loss: float, tokens: float) -> None:
         """A step is done, of so many tokens."""
         now_s = time.monotonic()
         note = f"loss {loss:.3f}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -12,7 +12,7 @@ from harness.config.files import json_lines
 from harness.errors import UsageError
 from harness.models.corpus.spec import CONTENT, FOLDER
 from harness.models.files.content_hash import file_hash
-from harness.models.version import is_built
+from harness.models.version import check_messages, is_built
 from harness.records import Messages
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, found
@@ -83,19 +83,16 @@ def is_here(settings: Settings, name: str) -> bool:
     return name not in settings.corpora or is_built(found(settings, name))
 
 
-def check_texts(settings: Settings, name: str, check: Callable[[TrainingText], None]) -> None:
-    """Refuse a file of texts before anything is built; a corpus is checked when it is.
+def known_texts(settings: Settings, name: str) -> list[TrainingText]:
+    """The texts of a file, before anything is built; none of a corpus, which is read when it is built.
 
     Args:
         name: as the setting `data` has it.
-        check: refuses a text that can't be learned from.
 
     Raises:
-        UsageError: it can't be read, or has such a text.
+        UsageError: it can't be read.
     """
-    if name not in settings.corpora:
-        for text in read_texts(training_data(settings, name)):
-            check(text)
+    return [] if name in settings.corpora else list(read_texts(training_data(settings, name)))
 
 
 def check_answer(text: TrainingText) -> None:
@@ -104,10 +101,10 @@ def check_answer(text: TrainingText) -> None:
     Raises:
         UsageError: saying what gives it one.
     """
-    if text.prompt and not text.text:
+    if text.prompt and not text.text.strip():
         raise UsageError(
-            f'The text {text.id!r} has a prompt and no answer to learn from. Give it an "answer"; a student may also '
-            'be taught by its teacher\'s: distilled with method = "sequence".'
+            f'{text.called} has a prompt and no answer to learn from. Give it an "answer"; a student may also be '
+            'taught by its teacher\'s: distilled with method = "sequence".'
         )
 
 
@@ -141,23 +138,30 @@ def _of_file(data: TrainingData) -> Iterator[TrainingText]:
 
 
 def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
-    if isinstance(values.get("text"), str) and "prompt" not in values:
-        return TrainingText(name, values["text"], line=where)
-    prompt, answer = values.get("prompt"), values.get("answer", "")
+    text, prompt, answer = (values.get(each, "") for each in ("text", "prompt", "answer"))
+    if isinstance(text, str) and text.strip() and "prompt" not in values:
+        return TrainingText(name, text, line=where)
     if isinstance(prompt, str) and prompt.strip() and isinstance(answer, str):
         return TrainingText(name, answer, ({"role": "user", "content": prompt},), line=where)
     if _are_messages(prompt) and isinstance(answer, str):
-        return TrainingText(name, answer, tuple(prompt), line=where)
+        return TrainingText(name, answer, _checked(prompt, where), line=where)
     messages = values.get("messages")
     if _are_messages(messages) and len(messages) > 1 and messages[-1].get("role") == "assistant":
         answer = messages[-1].get("content")
         if not isinstance(answer, str):
             raise UsageError(f"{where}: the last message has the content {answer!r}, and only a text can be learned.")
-        return TrainingText(name, answer, tuple(messages[:-1]), learns_all=True, line=where)
+        return TrainingText(name, answer, _checked(messages[:-1], where), learns_all=True, line=where)
     raise UsageError(
         f'{where} has no prompt; write {{"prompt": "…", "answer": "…"}}, the prompt a text or a list of messages, '
         '{"messages": […]}, the last one of the assistant, or {"text": "…"}.'
     )
+
+
+def _checked(messages: list[dict[str, Any]], where: str) -> Messages:
+    try:
+        return check_messages(messages)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
 
 
 def _are_messages(value: Any) -> TypeGuard[list[dict[str, Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def run_trainer(
 
     batch = request.settings.batch
 
-    def tokens_of(step: int) -> int:
+    def tokens_of(step: int, _logs: Mapping[str, Any]) -> int:
         return sum(len(each.tokens) for each in chosen[(step - 1) * batch : step * batch])
 
     trainer = (trainer_class or Trainer)(
@@ -55,12 +55,12 @@ def run_trainer(
     return trainer.model
 
 
-def telling(told: Told, steps: int, tokens_of: Callable[[int], int]) -> Any:
+def telling(told: Told, steps: int, tokens_of: Callable[[int, Mapping[str, Any]], float]) -> Any:
     """Make a trainer's callback that tells after each step how far training is.
 
     Args:
         steps: in all.
-        tokens_of: how many tokens a step saw, by its number from 1 on.
+        tokens_of: how many tokens a step saw, by its number from 1 on and what the trainer logs of it.
     """
     from transformers import TrainerCallback
 
@@ -76,7 +76,7 @@ def telling(told: Told, steps: int, tokens_of: Callable[[int], int]) -> Any:
                     raise UsageError(
                         f"Training diverged: the loss of step {step} is {loss}. Take a lower learning_rate."
                     )
-                teller.step(step, loss, tokens_of(step))
+                teller.step(step, loss, tokens_of(step, logs))
 
     return Telling()
 

@@ -39,7 +39,7 @@ def test_it_says_what_it_changes(made: Path, tiny_llama: Path) -> None:
     assert len(adapter.shapes) == 2 * LAYERS
     assert adapter.shapes["model.layers.0.self_attn.q_proj"] == (HIDDEN, HIDDEN)
     assert adapter.not_plain == () == adapter.unplaced
-    check_fits(adapter, tiny_llama, "d", "tiny")
+    check_fits(adapter, matrix_shapes(tiny_llama), "d", "tiny")
 
 
 def test_its_digest_is_of_its_content(made: Path, own: Path) -> None:
@@ -63,10 +63,13 @@ def test_one_for_other_weights_is_refused_with_what_differs(made: Path, own: Pat
     drop_layers(smaller, fewer, [LAYERS - 1])
     name = f"model.layers.{LAYERS - 1}.self_attn.q_proj"
     with pytest.raises(SettingsError, match=f"made for other weights than fewer.*changes {name}, which they have not"):
-        check_fits(read_adapter(made), fewer, "d", "fewer")
+        check_fits(read_adapter(made), matrix_shapes(fewer), "d", "fewer")
     with pytest.raises(SettingsError, match=r"digest aaaaaaaaaaaa, and theirs is bbbbbbbbbbbb"):
         check_fits(
-            read_adapter(change_config(own, base_model_name_or_path=TRAINED_ON + "a" * 64)), smaller, "b" * 64, "w"
+            read_adapter(change_config(own, base_model_name_or_path=TRAINED_ON + "a" * 64)),
+            matrix_shapes(smaller),
+            "b" * 64,
+            "w",
         )
 
 
@@ -79,20 +82,20 @@ def test_another_width_is_refused(made: Path, tmp_path: Path) -> None:
         tmp_path / "w.safetensors",
     )
     with pytest.raises(SettingsError, match=rf"matrix of {HIDDEN} × {HIDDEN}, and theirs has 8 × 16"):
-        check_fits(read_adapter(made), tmp_path, "d", "narrow")
+        check_fits(read_adapter(made), matrix_shapes(tmp_path), "d", "narrow")
 
 
 def test_matrices_that_peft_would_leave_out_are_no_adapter(own: Path, tiny_llama: Path) -> None:
     with pytest.raises(SettingsError, match=r"does nothing where it says so: it has matrices of model"):
-        check_fits(read_adapter(change_config(own, target_modules=".*k_proj")), tiny_llama, "d", "tiny")
+        check_fits(read_adapter(change_config(own, target_modules=".*k_proj")), matrix_shapes(tiny_llama), "d", "tiny")
     with pytest.raises(SettingsError, match=r"target_modules, \['up_proj'\], do not name that"):
-        check_fits(read_adapter(change_config(own, target_modules=["up_proj"])), tiny_llama, "d", "tiny")
+        check_fits(read_adapter(change_config(own, target_modules=["up_proj"])), matrix_shapes(tiny_llama), "d", "tiny")
 
 
 def test_modules_that_no_layer_has_are_refused_with_those_that_there_are(tiny_llama: Path) -> None:
-    check_modules(["q_proj", "self_attn.v_proj"], tiny_llama)
+    check_modules(["q_proj", "self_attn.v_proj"], matrix_shapes(tiny_llama))
     with pytest.raises(SettingsError, match=r"modules: .*'qproj'.* q_proj.*Did you mean 'q_proj'"):
-        check_modules(["k_proj", "qproj"], tiny_llama)
+        check_modules(["k_proj", "qproj"], matrix_shapes(tiny_llama))
     assert matrix_shapes(tiny_llama)["lm_head"][1] == HIDDEN
 
 

@@ -68,6 +68,16 @@ def test_other_passages_are_another_index_and_another_version(settings: Settings
     assert load_retriever(after, context).search("open")[0].text == "Open from ten to six."
 
 
+def test_an_index_that_lost_passages_is_built_again(settings: Settings) -> None:
+    first = built(settings, "rag")
+    path = Path(first.steps[0].folder or "") / "passages.jsonl"
+    path.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[1:]), "utf-8")
+    assert found(settings, "rag").steps[0].folder is None
+    assert built(settings, "rag") == first
+    retriever = load_retriever(load_version(first, settings.root), StageContext(settings))
+    assert retriever.search("card")[0].text == "A card costs twelve euros."
+
+
 def test_a_version_without_a_retriever_is_told_how_to_get_one(settings: Settings) -> None:
     with pytest.raises(NotInLineageError, match="plain has no retriever") as caught:
         load_retriever(load_version(built(settings, "plain"), settings.root), StageContext(settings))

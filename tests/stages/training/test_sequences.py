@@ -13,13 +13,14 @@ import pytest
 
 from harness.config.customization import AdapterSettings
 from harness.errors import UsageError
+from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 from harness.stages.building import built
 from harness.stages.training.adapters import train_adapter
 from harness.stages.training.sequences import (
     IGNORED,
     TokenSequence,
     check_prompts_answered,
-    check_prompts_taught,
+    check_taught,
     drawn,
     make_sequences,
     window_of,
@@ -37,6 +38,12 @@ WINDOW = 512
 @pytest.fixture(scope="module")
 def tokenizer(tiny_llama: Path) -> Any:
     return transformers.AutoTokenizer.from_pretrained(str(tiny_llama))
+
+
+@pytest.fixture(scope="module")
+def own(tiny_llama: Path) -> VersionTokenizer:
+    """The same, without transformers."""
+    return load_tokenizer({"weights": str(tiny_llama)}, tiny_llama)
 
 
 def asked(prompt: str, answer: str) -> TrainingText:
@@ -122,22 +129,24 @@ def test_the_window_is_that_of_the_config(tiny_llama: Path, tmp_path: Path) -> N
     assert window_of(tmp_path) is None
 
 
-def test_a_prompt_and_its_answer_fill_the_window_and_are_no_longer(tiny_llama: Path, tokenizer: Any) -> None:
+def test_a_prompt_and_its_answer_fill_the_window_and_are_no_longer(
+    tiny_llama: Path, tokenizer: Any, own: VersionTokenizer
+) -> None:
     text = prompt_of(100, tokenizer)
     room = WINDOW - length_of(text, tokenizer)
-    check_prompts_answered([text], tokenizer, room, tiny_llama)
+    check_prompts_answered([text], own, room, tiny_llama)
     with pytest.raises(UsageError, match=rf"d\.jsonl, line 3: .* more than the 512 .* Set length to {room} or fewer"):
-        check_prompts_answered([text], tokenizer, room + 1, tiny_llama)
+        check_prompts_answered([text], own, room + 1, tiny_llama)
     with pytest.raises(UsageError, match=r"\. Take a shorter prompt"):
-        check_prompts_answered([prompt_of(700, tokenizer)], tokenizer, 1, tiny_llama)
+        check_prompts_answered([prompt_of(700, tokenizer)], own, 1, tiny_llama)
 
 
-def test_a_prompt_that_fills_a_sequence_teaches_nothing(tokenizer: Any) -> None:
+def test_a_prompt_that_fills_a_sequence_teaches_nothing(tokenizer: Any, own: VersionTokenizer) -> None:
     text = prompt_of(40, tokenizer)
     n_tokens = length_of(text, tokenizer)
-    check_prompts_taught([text], tokenizer, n_tokens + 1)
+    check_taught([text], own, n_tokens + 1)
     with pytest.raises(UsageError, match=rf"line 3: the prompt has {n_tokens} .* Set length to more than {n_tokens}"):
-        check_prompts_taught([text], tokenizer, n_tokens)
+        check_taught([text], own, n_tokens)
 
 
 @pytest.mark.parametrize("train", [train_student, train_adapter])
@@ -179,4 +188,4 @@ def test_a_teacher_is_not_asked_what_its_student_could_not_learn(
     phases = []
     with pytest.raises(UsageError, match=r"student\] distilled: .*d\.jsonl, line 2: the prompt has \d+ tokens, and a"):
         built(settings, "student", progress=lambda state: phases.append(state.phase))
-    assert phases == ["starting"]
+    assert phases == []

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness.config.customization import DistilledSettings
+from harness.config.customization import AdapterSettings, DistilledSettings
 from harness.errors import UsageError
+from harness.models.adapters.adapter_files import read_adapter
 from harness.models.files.content_hash import file_hash
+from harness.stages.training.adapters import train_adapter
 from harness.stages.training.request import TrainingRequest
-from harness.stages.training.students import shuffled, train_student
-from harness.stages.training.texts import TrainingData
+from harness.stages.training.students import shuffled, train_student, written
+from harness.stages.training.texts import TrainingData, read_texts, training_data
 from tests.models.conftest import write_tiny_llama
+from tests.stages.data.projects import project, some_rows, write_lines
+from tests.stages.training.requests import request_of
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+load_file = pytest.importorskip("safetensors.torch").load_file
 
 TEXTS = ("the gulls follow the boat", "a boat follows the gulls", "the harbour sleeps at night")
 
@@ -88,6 +95,55 @@ def test_what_is_said_at_other_places_brings_a_student_less_near(tmp_path: Path)
     teacher, _, student = trained(tmp_path / "own")
     _, _, other = trained(tmp_path / "other", shuffled=True)
     assert mean_divergence(teacher, student) < 0.9 * mean_divergence(teacher, other)
+
+
+def test_gradients_that_are_added_up_in_turns_are_those_of_the_whole_step(tmp_path: Path) -> None:
+    """Answers of unequal lengths: the mean of means would be another."""
+    torch.set_num_threads(1)
+    lines = [{"prompt": "Where?", "answer": "In box " + "ab" * number} for number in range(12)]
+    request = request_of(tmp_path, "".join(json.dumps(line) + "\n" for line in lines))
+    settings = DistilledSettings("teacher", "d.jsonl", steps=3, batch=4, length=64, learning_rate=3e-3, hard_weight=0.3)
+    request = replace(request, settings=settings, start=other_start(tmp_path / "start"))
+    losses: dict[str, list[tuple[str, str]]] = {}
+    weights = {}
+    for name, at_once in (("whole", 4 * 64), ("turns", 64)):
+        told = losses[name] = []
+        (tmp_path / name).mkdir()
+        train_student(
+            replace(request, folder=tmp_path / name, places_at_once=at_once),
+            lambda message, told=told: told.append((message["phase"], message["note"].partition(",")[0])),
+        )
+        weights[name] = load_file(tmp_path / name / "model.safetensors")
+    whole, turns = ([note for phase, note in told if phase == "training"] for told in losses.values())
+    assert whole == turns
+    assert len(whole) == 3
+    for name, tensor in weights["whole"].items():
+        torch.testing.assert_close(weights["turns"][name], tensor, rtol=1e-2, atol=2e-4)
+
+
+@pytest.mark.slow
+def test_a_corpus_teaches_a_student_and_an_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("datatrove")
+    pytest.importorskip("peft")
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    torch.set_num_threads(1)
+    request = request_of(tmp_path, "")
+    write_lines(tmp_path / "web.jsonl", some_rows(20))
+    made = project(tmp_path, "web.jsonl", ["steps:long_enough"])
+    data = training_data(replace(made, versions={"clean": made.corpora["clean"].version}), "clean")
+    assert [text.text for text in read_texts(data)] == [f"this is the text number {n}" for n in range(20) if n % 5]
+    settings = replace(request.settings, data="clean", length=16)
+    train_student(replace(request, data=data, settings=settings), lambda _: None)  # type: ignore[arg-type]
+    assert (tmp_path / "to" / "model.safetensors").is_file()
+    (tmp_path / "adapter").mkdir()
+    adapter = AdapterSettings(data="clean", steps=2, batch=1, length=16)
+    train_adapter(replace(request, data=data, settings=adapter, folder=tmp_path / "adapter"), lambda _: None)
+    assert read_adapter(tmp_path / "adapter").rank == adapter.rank
+
+
+def test_what_a_student_wrote_itself_is_counted_and_not_what_it_might_have_written() -> None:
+    assert written({"loss": 0.5, "completions/mean_length": 3.5}, 8) == 28
+    assert written({"loss": 0.5}, 8) == 0
 
 
 def test_hard_labels_ask_no_teacher(tmp_path: Path) -> None:
