@@ -8,7 +8,7 @@ import pytest
 
 from harness import Measure, checks
 
-QUERIES = "evals/customization/handbook/queries.jsonl"
+QUERIES = "evals/customization/handbook/queries/cases.jsonl"
 LENGTH = 32
 
 

@@ -7,7 +7,7 @@ none, and so the judge of the settings is not asked.
 import pytest
 from deepeval.metrics import AnswerRelevancyMetric, FaithfulnessMetric
 
-QUERIES = "evals/customization/handbook/queries.jsonl"
+QUERIES = "evals/customization/handbook/queries/cases.jsonl"
 LENGTH = 32
 
 

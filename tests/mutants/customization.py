@@ -184,7 +184,7 @@ def new_project(folder: Path, seed: str, mutants: Sequence[Mutant] = ()) -> Path
     messages = folder / "evals" / "customization" / "support" / "cases.jsonl"
     some = messages.read_text(encoding="utf-8").splitlines(keepends=True)[:ADAPTED_CASES]
     messages.write_text("".join(some), encoding="utf-8")
-    queries = (folder / HANDBOOK / "queries.jsonl").read_text(encoding="utf-8").splitlines()
+    queries = (folder / HANDBOOK / "queries" / "cases.jsonl").read_text(encoding="utf-8").splitlines()
     gold = {name for line in queries for name, grade in json.loads(line)["relevant"].items() if grade == 2}
     others = [line for line in lines if json.loads(line)["id"] not in gold]
     (folder / WITHOUT_GOLD).write_text("".join(others), encoding="utf-8")
