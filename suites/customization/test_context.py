@@ -53,7 +53,7 @@ def own(request):
     requirement=f"Business: of what is found in a short text, {SHARE:.0%} at least is found in a longer one.",
 )
 async def test_effective_length(model, needles, case):
-    """The score less that share of the short one's, by length: above 0 where the ratio of both means is above the share.
+    """The score less that share of the short one's, by length: above 0 where the ratio of the means is above it.
 
     The share is that of NoLiMa (Modarressi and others 2025). Facts like these are claimed to be found, and not these
     alone, so that chance is in which there are; a margin would let a shorter length pass than is claimed.
