@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from harness.stages.case_files import filed_cases
+from harness.stages.customization.prompt import PromptText
+from harness.stages.data.overlap.contamination import find_contamination
+
 EVALS = Path(__file__).parents[2] / "evals"
 HANDBOOK = EVALS / "customization" / "handbook"
 
@@ -35,6 +39,16 @@ def test_the_passage_that_answers_holds_the_answer_and_not_the_other(name: str) 
         assert query["expected"] in gold, query["id"]
         assert query["other"] not in gold, query["id"]
         assert query["expected"].lower() not in query["prompt"].lower(), "the question does not give its answer away"
+
+
+def test_its_questions_are_among_the_cases_that_a_prompt_must_not_quote() -> None:
+    filed = filed_cases("evals/customization", (EVALS.parent,))
+    cases = [each for each in filed if each.file.startswith("handbook/")]
+    assert len(cases) == 91
+    shown = max((each.case for each in cases), key=lambda case: len(case.prompt))
+    quoting = PromptText("system", f"Be brief. Q: {shown.prompt} A: {shown.expected}")
+    found = find_contamination([quoting], filed)
+    assert [each.id for each in filed if found[each.id].is_contaminated] == [f"handbook/queries/{shown.id}"]
 
 
 def test_the_measures_of_rankings_are_those_of_trec_eval() -> None:
