@@ -79,5 +79,4 @@ def test_a_base_that_finds_passages_itself_is_no_counterpart(desk: Project) -> N
 def test_what_is_about_passages_is_skipped_without_a_retriever(desk: Project) -> None:
     taken(desk, "test_grounding.py", "test_budget.py", "test_judged.py", "test_retrieval.py")
     skipped = desk.run("-rs", "--candidate", "plain", "--baseline", "none", "--judge", "kind")
-    skipped.assert_outcomes(skipped=14, passed=1)
-    assert desk.verdicts() == {"test_measures": "passed"}
+    skipped.assert_outcomes(skipped=15, passed=1)
