@@ -23,6 +23,9 @@ LIGHT := .venv-light
 # Processes that share the cores: threads of each would wait for those of the others, and take up to 20 times as long.
 SINGLE := OMP_NUM_THREADS=1
 
+# Where bytecode is not kept, each of hundreds of processes would compile the product anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 COMPILE = UV_FIND_LINKS="$$PIP_FIND_LINKS" uv pip compile --quiet --python-version 3.11 \
   --python-platform x86_64-manylinux_2_28 --no-header --no-annotate --no-emit-find-links --no-emit-index-url
 

@@ -113,11 +113,15 @@ class Collector:
         return self._cut_at is not None
 
     def stop_after(self, n: int) -> None:
-        """Decide by the first `n` of the cases (of the samples, for a single case) that were not skipped."""
+        """Decide by the first `n` of the cases (of the samples, for a single case) that were not skipped.
+
+        The skipped cases right after them count as drawn: without them a suite of which all is drawn would lack some.
+        """
         if self.evaluation.plan.per == "case":
             self._upto = self._step(0, n - 1) + 1
-        else:
-            self._upto = self._step(self._kept(self.complete)[n - 1], 0) + 1
+            return
+        kept = self._kept(self.complete)
+        self._upto = self._step(kept[n], 0) if n < len(kept) else self.complete
 
     @property
     def asks_people(self) -> bool:

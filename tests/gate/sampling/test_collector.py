@@ -87,6 +87,20 @@ def test_case_skipped_once_is_left_out_for_both_versions() -> None:
     assert observed.n_skipped == 1
 
 
+def test_skipped_cases_after_the_last_that_decides_count_as_drawn() -> None:
+    gathered = collector(design="sequential")
+    drawn = gathered.order.cases
+    for role, case, sample, outcome, trace in outcomes():
+        skipped = case in (drawn[1], drawn[-2], drawn[-1])
+        gathered.add(role, case, sample, BodyResult(skipped=True) if skipped else outcome, trace)
+    gathered.stop_after(1)
+    assert gathered.observed()[0].n_skipped == 1
+    gathered.stop_after(3)
+    (observed,) = gathered.observed()
+    assert observed.n_skipped == 3
+    assert len(observed.case_ids) + observed.n_skipped == N_CASES
+
+
 def test_clusters_are_those_of_the_marker() -> None:
     gathered = collector(cluster="page")
     for entry in outcomes():
