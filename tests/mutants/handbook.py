@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.models.adapters.adapters import write_adapter
 from tests.models.conftest import write_tiny_llama
-from tests.mutants import readers
+from tests.mutants import reader_engine, readers
 from tests.mutants.gates import ROOT
 from tests.mutants.mutant import Mutant
 
@@ -32,8 +32,8 @@ READS, FINDS, SORTS, TAUGHT = "reads", "finds", "sorts", "taught"
 """Versions without a fault: of passages, long texts, an adapter's engine, and an adapter that was trained."""
 HANDBOOK = "evals/customization/handbook"
 WITHOUT_GOLD = "without.jsonl"
-TRAINED = {"steps": 1, "batch": 2, "rank": 4, "length": 256, "modules": ["q_proj", "v_proj"], "learning_rate": 0.01}
-"""How a tiny adapter is trained."""
+TRAINED = {"steps": 3, "batch": 2, "rank": 4, "length": 256, "modules": ["q_proj", "v_proj"], "learning_rate": 0.2}
+"""How a tiny adapter is trained; the first step warms up, and changes nothing."""
 WHOLE = {
     SOUND: MODULES,
     PLANTED: NEEDLES,
@@ -91,10 +91,11 @@ def _write_taught(folder: Path, cases: Sequence[str]) -> None:
 
 def _write_readers(folder: Path) -> None:
     """Functions that answer, and the engine that has weights beside them."""
-    shutil.copy(str(readers.__file__), folder)
+    for module in (readers, reader_engine):
+        shutil.copy(str(module.__file__), folder)
     metadata = folder / "reader-1.dist-info"
     metadata.mkdir()
-    for name, text in readers.METADATA.items():
+    for name, text in reader_engine.METADATA.items():
         (metadata / name).write_text(text, encoding="utf-8")
 
 

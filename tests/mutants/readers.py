@@ -1,27 +1,14 @@
 """Functions that answer for a model in the gates of mutants: `reads`, `finds` and `sorts` without a fault.
 
-They stand in the folder of a mutants' project, beside its evals/, and take what a question holds for all there is. The
-engine `reader` asks them as a version with weights, whose tokenizer counts. With an adapter it sorts messages; one that
-`leaves_adapter_out` goes on answering as before.
+They stand in the folder of a mutants' project, beside its evals/, and take what a question holds for all there is.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from harness.config import VersionSettings, setting_checks
-from harness.models.application.spec import PYTHON
-from harness.models.engine import Engine
-
-METADATA = {
-    "METADATA": "Metadata-Version: 2.1\nName: reader\nVersion: 1\n",
-    "entry_points.txt": "[steelyard.engines]\nreader = readers:READER\n",
-}
-"""The files of `reader-1.dist-info`, by which the engine is found."""
 
 UNKNOWN = "I don't know."
 _EVALS = Path(__file__).parent / "evals" / "customization"
@@ -86,25 +73,3 @@ def skims(question: str, sampling: Any = None) -> str:
 def sorts(question: str, sampling: Any = None) -> str:
     """Answers with the queue of a customer's message."""
     return next((str(each["expected"]) for each in _cases("support") if each["prompt"] == question), UNKNOWN)
-
-
-def _create(settings: VersionSettings, root: Path) -> Engine:
-    options = {name: value for name, value in settings.engine_options.items() if name in PYTHON.settings}
-    if "adapter" in settings.engine_options and not settings.engine_options.get("leaves_adapter_out"):
-        options["call"] = "readers:sorts"
-    return PYTHON.create(replace(settings, engine_options=options), root)
-
-
-READER = replace(
-    PYTHON,
-    summary="a function of the project, with weights",
-    settings={
-        **PYTHON.settings,
-        "weights": setting_checks.text,
-        "adapter": setting_checks.path,
-        "leaves_adapter_out": setting_checks.boolean,
-    },
-    create=_create,
-    check=lambda settings, root: None,
-    identity=None,
-)
