@@ -15,6 +15,7 @@ from tests.durations import seconds
 from tests.libraries import Libraries
 from tests.loopback import Loopback, Options
 from tests.store.postgres import new_postgres_url, postgres_databases, postgres_url
+from tests.torch_processes import torch_is_loaded
 from tests.tracking.fixtures import database, empty_database, mlflow_server
 
 __all__ = [
@@ -125,6 +126,13 @@ def _ctrl_c() -> None:
     """A shell that starts the tests in its background has them ignore Ctrl-C, and so all that they start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def loaded_torch() -> Iterator[None]:
+    """Processes that Steelyard starts find torch and transformers loaded."""
+    with torch_is_loaded():
+        yield
 
 
 @pytest.fixture

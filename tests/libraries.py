@@ -1,14 +1,20 @@
-"""Keeps what was imported of installed libraries.
+"""Keeps what was imported of installed libraries, and what was read of their metadata.
 
-pytester forgets what is imported while it is used. The next to want transformers, deepeval or lm-eval imported it anew,
-for seconds, and torch can't even be imported twice.
+Each session of pytest reads the metadata of all that is installed: a sixth of what a small session takes. And pytester
+forgets what is imported while it is used. The next to want transformers, deepeval or lm-eval imported it anew, for
+seconds, and torch can't even be imported twice.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import Distribution
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -40,3 +46,37 @@ class Libraries:
 def _is_installed(package: ModuleType | None) -> bool:
     places = (getattr(package, "__file__", None) or "", *getattr(package, "__path__", ()))
     return any(place.startswith(_PLACES) for place in places)
+
+
+class _Installed:
+    """A distribution of which each part is read once: what is installed does not change while tests run."""
+
+    def __init__(self, found: Distribution) -> None:
+        self._found = found
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._found, name)
+        setattr(self, name, value)
+        return value
+
+
+_INSTALLED: dict[str, _Installed] = {}
+
+
+def _kept(found: Distribution) -> Any:
+    if str(found.locate_file("")) not in _PLACES:
+        return found
+    return _INSTALLED.setdefault(str(getattr(found, "_path", found)), _Installed(found))
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Give every reader the same distributions; those that a test has made itself are read each time."""
+    metadata: Any = importlib.metadata
+    find, find_all = metadata.distribution, metadata.distributions
+    metadata.distribution = lambda distribution_name: _kept(find(distribution_name))
+    metadata.distributions = lambda **options: map(_kept, find_all(**options))
+    try:
+        yield
+    finally:
+        metadata.distribution, metadata.distributions = find, find_all

@@ -135,3 +135,32 @@ def test_what_is_read_at_the_start_is_read_by_a_process_of_its_own(
     assert process.wait(60) == 0
     assert isinstance(process, subprocess.Popen)
     assert isinstance(warm.start("-c", "pass"), warm.Session)
+
+
+LOOKS_IN_A_WORKER = """
+import json, os, pathlib, sys
+
+READLINE = "LINES", "COLUMNS"  # the C library sets them behind Python's back, for all that is started later
+
+def test_look(worker_id):
+    found = {
+        "path": sys.path, "flags": list(sys.flags), "folder": os.getcwd(),
+        "group": os.getpgid(0) == os.getpgid(os.getppid()),
+        "environment": {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", *READLINE))},
+    }
+    loaded = "sqlalchemy.dialects.postgresql" in sys.modules
+    pathlib.Path(worker_id).write_text(json.dumps([found, os.getppid(), loaded]))
+"""
+
+
+def test_its_workers_are_forked_and_find_what_started_ones_find(tmp_path: Path) -> None:
+    """The last number is how many there are, and the first how many of these are forked."""
+    (tmp_path / "test_it.py").write_text(LOOKS_IN_A_WORKER)
+    (tmp_path / "conftest.py").write_text("import os\n\ndef pytest_configure(): os.environ['LATE'] = 'told'\n")
+    workers = ("-p", "no:cacheprovider", "-p", "no:deepeval", "-n", "1", "-n", "2", "--dist", "each")
+    with warm.start("-m", "pytest", *workers, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        assert process.wait(240) == 0
+    forked, started = (json.loads((tmp_path / name).read_text()) for name in ("gw0", "gw1"))
+    assert forked[0] == started[0]
+    assert forked[0]["environment"]["LATE"] == "told"
+    assert (forked[1:], started[1:]) == ([process.pid, True], [process.pid, False])

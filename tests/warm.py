@@ -5,6 +5,8 @@
 its plugins, the libraries that take long, and Steelyard, and runs nothing. It forks a process for each session: with a
 pid, signals, an exit status, a folder, an environment and files of its own, and all that a process does at its end.
 
+A session with `-n 2` forks its workers from itself, too, before it does anything else.
+
 What differs from a process that `python` starts:
 
 - Modules of `PRELOADED` are in `sys.modules`. A test of what is imported, and when, starts a process itself.
@@ -333,15 +335,94 @@ def _become(request: Mapping[str, Any], files: Sequence[int], base: Sequence[str
     os.chdir(request["cwd"])
     for stream in (sys.stdin, sys.stdout):
         stream.reconfigure(line_buffering=stream.isatty())  # type: ignore[union-attr]
+    arguments = request["arguments"]
+    if _fork_workers(_workers_wanted(arguments)):
+        arguments = ["-c", _WORKER]
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()  # type: ignore[attr-defined]
-    option, what, *others = request["arguments"]
+    option, what, *others = arguments
     first = request["cwd"] if option == "-m" else ""
     sys.path[:] = [first, *_python_path(os.environ), *base]
     sys.argv = [option if option == "-c" else what, *others]
     if option == "-m":
         return lambda: _run_module(what)
     return lambda: _run_code(what)
+
+
+_WORKER = """
+import json, os, sys
+told = sys.stdin.readline()
+if not told:
+    os._exit(0)
+folder, environment = json.loads(told)
+os.chdir(folder)
+os.environ.clear()
+os.environ.update(environment)
+exec(eval(sys.stdin.readline()))
+"""
+"""What a worker does: wait until the session wants it, or has ended, and then what execnet tells a new process."""
+
+
+class _Worker:
+    """A process that waits to be a worker, with the part of `subprocess.Popen` that execnet uses."""
+
+    def __init__(self, pid: int, stdin: int, stdout: int) -> None:
+        self._pid = pid
+        self._files = stdin, stdout
+        self.stdin: IO[bytes]
+        self.stdout: IO[bytes]
+
+    def begin(self) -> None:
+        """Give it the folder and the environment that a process would have that is started now."""
+        self.stdin, self.stdout = os.fdopen(self._files[0], "wb"), os.fdopen(self._files[1], "rb")
+        self.stdin.write(json.dumps([str(Path.cwd()), dict(os.environ)]).encode() + b"\n")
+        self.stdin.flush()
+
+    def wait(self) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+
+    def kill(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+
+
+def _workers_wanted(arguments: Sequence[str]) -> int:
+    after = arguments[arguments.index("-n") + 1 :] if "-n" in arguments else []
+    return int(after[0]) if after and after[0].isdigit() else 0
+
+
+def _fork_workers(number: int) -> bool:
+    """Fork workers for xdist, as long as nothing has run and there are no threads; true in a worker."""
+    waiting: list[_Worker] = []
+    for _ in range(number):
+        (asked, asks), (answers, answered) = os.pipe(), os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(asked, 0)
+            os.dup2(answered, 1)
+            os.closerange(3, max(asks, answered) + 1)
+            return True
+        os.close(asked)
+        os.close(answered)
+        waiting.append(_Worker(pid, asks, answers))
+    if waiting:
+        _offer(waiting)
+    return False
+
+
+def _offer(waiting: list[_Worker]) -> None:
+    """Have execnet take the processes that wait before it starts others."""
+    io: Any = importlib.import_module("execnet.gateway_io")
+
+    class Forked(io.Popen2IOMaster):  # type: ignore[misc]
+        def __init__(self, args: list[str], execmodel: Any) -> None:
+            if not waiting:
+                super().__init__(args, execmodel)
+                return
+            self.popen = waiting.pop(0)
+            self.popen.begin()
+            io.Popen2IO.__init__(self, self.popen.stdin, self.popen.stdout, execmodel)
+
+    io.Popen2IOMaster = Forked
 
 
 def _run_module(name: str) -> None:

@@ -6,13 +6,13 @@ A subcommand is imported when it is called, so that none pays for another.
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from harness.cli.shared.lazy_group import LazyGroup
 from harness.errors import SteelyardError, UsageError, choices
 
 USAGE = 4
@@ -66,6 +66,7 @@ _COMMANDS = {
     "track": _Entry("harness.cli.track", "track", "Hand a stored run to a tracker, such as MLflow."),
     "store": _Entry("harness.cli.store", "store", "Look at stored samples, prune them, merge two stores."),
 }
+_PLACES = {name: f"{entry.module}:{entry.attribute}" for name, entry in _COMMANDS.items()}
 
 
 class _Refusal(click.ClickException):
@@ -76,22 +77,8 @@ class _Refusal(click.ClickException):
         self.exit_code = exit_code
 
 
-class _LazyGroup(click.Group):
-    """Looks subcommands up in `_COMMANDS`; gives errors their exit codes (usage: 4, anything else: 1).
-
-    The arguments that go unused are click's.
-    """
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        entry = _COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        command = getattr(importlib.import_module(entry.module), entry.attribute)
-        assert isinstance(command, click.Command)
-        return command
+class _Commands(LazyGroup):
+    """The commands of `_COMMANDS`; gives errors their exit codes (usage: 4, anything else: 1)."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -126,7 +113,7 @@ def _exit_codes() -> Iterator[None]:
         raise _Refusal(str(error), USAGE if isinstance(error, UsageError) else 1) from None
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, elsewhere=_PLACES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="steelyard", message="steelyard %(version)s")
 def main() -> None:
     """The behaviour of a language model as test cases.

@@ -207,7 +207,8 @@ def _row(path: Path) -> dict[str, Any]:
 
 def _table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """One line for each that can be read, below a heading; then what is wrong with the others."""
-    from harness.reporting.shared.text import cells, pad, printable
+    from harness.reporting.shared.columns import columns
+    from harness.reporting.shared.text import printable
 
     shown = [
         (
@@ -215,17 +216,15 @@ def _table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
             printable(row["created"][:10]),
             printable(row["version"], _MOST_CELLS),
             printable(row["fingerprint"][:_SHOWN_DIGITS]),
-            f"{row['n_evaluations']:>11,}",
-            f"{row['n_cases']:>6,}",
+            f"{row['n_evaluations']:,}",
+            f"{row['n_cases']:,}",
         )
         for row in rows
         if "error" not in row
     ]
     if shown:
         table = [("name", "recorded", "version", "fingerprint", "evaluations", " cases"), *shown]
-        widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
-        for line in table:
-            yield "  ".join(map(pad, line, widths)).rstrip()
+        yield from columns(table, left=4)
     for row in rows:
         if "error" in row:
             yield f"{printable(row['name'])}: {printable(row['error'])}"

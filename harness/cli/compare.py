@@ -95,7 +95,8 @@ def _choice(report: Report, given: _CompareOptions, inconclusive: str) -> Compar
     margin, level = given.margin, given.confidence_level
     evaluations = None
     if given.evaluation is not None:
-        evaluations = find_evaluations(given.evaluation, report, where="--evaluation")
+        ids = (verdict.id for verdict in report.evaluations)
+        evaluations = find_evaluations(given.evaluation, ids, where="--evaluation")
     return ComparisonOptions(
         evaluations=evaluations,
         cases=EVERY_CASE if given.case is None else given.case,

@@ -29,6 +29,7 @@ from harness.config.asking import understood
 from harness.config.environment import version_of
 from harness.config.settings import SANDBOXES, Settings, load_settings
 from harness.errors import SettingsError
+from harness.reporting.shared.figures import plural
 
 _SCOPES, _DEVICES, _TRUNCATION = 6, 5, 3
 
@@ -259,14 +260,28 @@ def _machine() -> Iterator[Finding]:
 
 
 def _walls(chosen: str) -> Iterator[Finding]:
+    """Each kind of walls but the weaker ones. One that is chosen in the settings and can't stand is a problem."""
     section = "walls around code (checks.runs)"
     try:
-        found = list(walls(chosen))
+        from harness.scoring.confinement import sandboxes
     except ImportError as error:
         yield Finding(section, "checks.runs", "absent", f"is not there: {error}")
         return
-    for wall in found:
-        yield Finding(section, wall.name, wall.state, wall.detail, wall.mend)
+    for name in SANDBOXES:
+        if name == "weaker":
+            continue
+        lacks = sandboxes.lacks(name)
+        if lacks is None:
+            yield Finding(section, name, "ok", _built_in() if name == "built-in" else "works")
+        elif name == chosen:
+            detail = f"{lacks}: evaluations that use checks.runs end in an error"
+            state: State = "warning" if name == "built-in" else "problem"
+            yield Finding(section, name, state, detail, 'set sandbox = "…" in [tool.steelyard] to one that works')
+        else:
+            yield Finding(section, name, "absent", lacks)
+    if chosen == "weaker":
+        detail = "chosen in the settings: code that was written to break out may get through"
+        yield Finding(section, "weaker", "ok", detail)
 
 
 def _gpus() -> list[str]:
@@ -309,44 +324,10 @@ def _finding_lines(finding: Finding, width: int) -> list[str]:
 def _summary(states: list[State]) -> str:
     problems = states.count("problem")
     if problems:
-        return f"{problems} problem{'s' if problems > 1 else ''} (x above)"
+        return f"{plural(problems, 'problem')} (x above)"
     if "configured" in states:
         return "nothing that this project needs is missing; what is configured was not asked"
     return "ready: nothing that this project needs is missing"
-
-
-@dataclass(frozen=True, slots=True)
-class Wall:
-    """One kind of walls, and whether they can stand here."""
-
-    name: str
-    state: Literal["ok", "absent", "warning", "problem"]
-    detail: str
-    mend: str | None = None
-
-
-def walls(chosen: str) -> Iterator[Wall]:
-    """Each kind of walls but the weaker ones. One that is chosen in the settings and can't stand is a problem.
-
-    Args:
-        chosen: the setting `sandbox`.
-    """
-    from harness.scoring.confinement import sandboxes
-
-    for name in SANDBOXES:
-        if name == "weaker":
-            continue
-        lacks = sandboxes.lacks(name)
-        if lacks is None:
-            yield Wall(name, "ok", _built_in() if name == "built-in" else "works")
-        elif name == chosen:
-            detail = f"{lacks}: evaluations that use checks.runs end in an error"
-            state: Literal["warning", "problem"] = "warning" if name == "built-in" else "problem"
-            yield Wall(name, state, detail, 'set sandbox = "…" in [tool.steelyard] to one that works')
-        else:
-            yield Wall(name, "absent", lacks)
-    if chosen == "weaker":
-        yield Wall("weaker", "ok", "chosen in the settings: code that was written to break out may get through")
 
 
 def _built_in() -> str:

@@ -15,6 +15,7 @@ from harness.cli.shared.stored import open_store, settings_with_store, store_opt
 from harness.config.setting_checks import duration_s
 from harness.config.settings import Settings
 from harness.errors import SettingsError, UsageError, choices
+from harness.reporting.shared.figures import plural
 
 if TYPE_CHECKING:
     from harness.store import PruneSummary, StoreInfo, VersionInfo
@@ -130,12 +131,12 @@ def prune(
         if doomed.waiting:
             one = doomed.waiting == 1
             click.echo(
-                f"Warning: {_plural(doomed.waiting, 'item')} {'waits' if one else 'wait'} in the review queue for "
+                f"Warning: {plural(doomed.waiting, 'item')} {'waits' if one else 'wait'} in the review queue for "
                 f"labels of what would go. {'It stays' if one else 'They stay'}, but no gate can decide by the labels."
             )
         if doomed.looks:
             click.echo(
-                f"{_plural(doomed.looks, 'look')} at evaluations {'rests' if doomed.looks == 1 else 'rest'} on samples "
+                f"{plural(doomed.looks, 'look')} at evaluations {'rests' if doomed.looks == 1 else 'rest'} on samples "
                 "of these versions. Weighed again, they are another look, which may err less often."
             )
         if not yes:
@@ -164,16 +165,16 @@ def merge(place: str | None, other: str) -> None:
     with open_store(replace(settings, store=source), readonly=True) as theirs, open_store(settings) as ours:
         merged = ours.merge(theirs)
         url = ours.url
-    parts = [_plural(merged.samples, "sample"), _plural(merged.runs, "run"), _plural(merged.scores, "score")]
-    parts += [_plural(merged.labels, "label")] if merged.labels else []
+    parts = [plural(merged.samples, "sample"), plural(merged.runs, "run"), plural(merged.scores, "score")]
+    parts += [plural(merged.labels, "label")] if merged.labels else []
     click.echo(f"Brought {', '.join(parts)} into {url}.")
     if merged.overdrawn:
         click.echo(
-            f"Looked at in both stores: {_plural(merged.overdrawn, 'evaluation')}. Their verdicts together may be "
+            f"Looked at in both stores: {plural(merged.overdrawn, 'evaluation')}. Their verdicts together may be "
             "wrong more often than 5 times in 100; let gates of one candidate share a store."
         )
     if merged.apart:
-        click.echo(f"Kept apart, since they were drawn anew here or there: {_plural(merged.apart, 'sample')} of them.")
+        click.echo(f"Kept apart, since they were drawn anew here or there: {plural(merged.apart, 'sample')} of them.")
 
 
 def _fingerprints(wanted: tuple[str, ...], stored: tuple[VersionInfo, ...], settings: Settings) -> list[str]:
@@ -217,8 +218,8 @@ def _lines(held: StoreInfo) -> list[str]:
     lines = [
         f"store    {held.url}",
         f"size     {_size(held.size_bytes)}, schema version {held.schema_version}",
-        f"holds    {_plural(held.samples, 'sample')} of {_plural(held.requests, 'request')}, "
-        f"{_plural(held.runs, 'run')}, {_plural(held.scores, 'score')}",
+        f"holds    {plural(held.samples, 'sample')} of {plural(held.requests, 'request')}, "
+        f"{plural(held.runs, 'run')}, {plural(held.scores, 'score')}",
     ]
     if held.oldest is not None and held.newest is not None:
         lines.append(f"drawn    {_date(held.oldest)} to {_date(held.newest)}")
@@ -241,19 +242,15 @@ def _table(versions: tuple[VersionInfo, ...]) -> list[str]:
             f"{version.samples:>10,}  {version.generations:>11}  {newest}"
         )
         if version.apart:
-            lines.append(f"{'':<{width}}  {_plural(version.apart, 'sample')} apart, of another store's generation")
+            lines.append(f"{'':<{width}}  {plural(version.apart, 'sample')} apart, of another store's generation")
     return lines
 
 
 def _counted(pruned: PruneSummary) -> str:
-    parts = [_plural(pruned.samples, "sample"), _plural(pruned.requests, "request")]
+    parts = [plural(pruned.samples, "sample"), plural(pruned.requests, "request")]
     if pruned.runs:
-        parts += [_plural(pruned.runs, "run"), _plural(pruned.scores, "score")]
+        parts += [plural(pruned.runs, "run"), plural(pruned.scores, "score")]
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _date(epoch_s: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from harness.config import setting_checks
@@ -164,38 +165,10 @@ class Step:
         return self.kind == "context" or self.content is not None
 
 
-def _fraction(value: Any, name: str, *, where: str) -> float:
-    return setting_checks.number(value, name, where=where, low=0, high=1)
-
-
-def _below_one(value: Any, name: str, *, where: str) -> float:
-    return setting_checks.number(value, name, where=where, low=0, high=1, below=True)
-
-
 def _positive(value: Any, name: str, *, where: str) -> float:
     if setting_checks.number(value, name, where=where, low=0) == 0:
         raise SettingsError(f"{where}: {name} = {value!r} is not above 0.")
     return float(value)
-
-
-def _seed(value: Any, name: str, *, where: str) -> int:
-    return setting_checks.integer(value, name, where=where, low=0, high=(1 << 63) - 1)
-
-
-def _kept(value: Any, name: str, *, where: str) -> str:
-    return setting_checks.one_of(value, name, KEPT, where=where)
-
-
-def _teaching(value: Any, name: str, *, where: str) -> str:
-    return setting_checks.one_of(value, name, METHODS, where=where)
-
-
-def _multiplying(value: Any, name: str, *, where: str) -> str:
-    return setting_checks.one_of(value, name, PRECISIONS, where=where)
-
-
-def _searching(value: Any, name: str, *, where: str) -> str:
-    return setting_checks.one_of(value, name, RETRIEVAL_METHODS, where=where)
 
 
 def _language(value: Any, name: str, *, where: str) -> str | None:
@@ -216,15 +189,15 @@ _TRAINING: dict[str, Any] = {
     "batch": setting_checks.integer,
     "length": setting_checks.integer,
     "learning_rate": _positive,
-    "precision": _multiplying,
-    "seed": _seed,
+    "precision": partial(setting_checks.one_of, known=PRECISIONS),
+    "seed": partial(setting_checks.integer, low=0, high=(1 << 63) - 1),
 }
 _DISTILLED: dict[str, Any] = {
     "teacher": setting_checks.text,
     "data": setting_checks.path,
-    "method": _teaching,
+    "method": partial(setting_checks.one_of, known=METHODS),
     "temperature": _positive,
-    "hard_weight": _fraction,
+    "hard_weight": partial(setting_checks.number, low=0, high=1),
     "top_k": setting_checks.integer,
     "shuffled": setting_checks.boolean,
     **_TRAINING,
@@ -235,20 +208,23 @@ _ADAPTER: dict[str, Any] = {
     "rank": setting_checks.integer,
     "alpha": _positive,
     "modules": setting_checks.names,
-    "dropout": _below_one,
+    "dropout": partial(setting_checks.number, low=0, high=1, below=True),
     "merge": setting_checks.boolean,
     **_TRAINING,
 }
 _READY_ADAPTER: dict[str, Any] = {"folder": setting_checks.path, "merge": setting_checks.boolean}
 _RETRIEVAL: dict[str, Any] = {
     "passages": setting_checks.path,
-    "method": _searching,
+    "method": partial(setting_checks.one_of, known=RETRIEVAL_METHODS),
     "k": setting_checks.integer,
     "language": _language,
     "model": setting_checks.text,
     "prompt": _passages_prompt,
 }
-_CONTEXT: dict[str, Any] = {"tokens": setting_checks.integer, "keep": _kept}
+_CONTEXT: dict[str, Any] = {
+    "tokens": setting_checks.integer,
+    "keep": partial(setting_checks.one_of, known=KEPT),
+}
 
 
 def read_step(kind: str, value: Any, *, version: str, where: str) -> Step:

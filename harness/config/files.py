@@ -1,16 +1,20 @@
-"""Files that a test names, texts of settings that may name some, and files that are replaced whole."""
+"""Files that are named and read, texts of settings that may name some, and files that are replaced whole."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UsageError, shortened
+from harness.errors import UsageError, shortened, some
 
 _SHOWN = 200
+
+_READ = (".csv", ".json", ".jsonl", ".txt")
+"""Suffixes of files that may be meant where another is not there."""
 
 
 def find_file(
@@ -41,6 +45,57 @@ def find_file(
     except (RuntimeError, ValueError) as problem:  # a NUL in the name
         raise error(f"The {kind} {shortened(str(path), _SHOWN)} can't be looked for: {problem}.") from None
     return None
+
+
+def read_text(path: Path, error: type[UsageError], hint: str = "") -> str:
+    """The text of a file in UTF-8.
+
+    Args:
+        error: what is raised.
+        hint: a sentence that says what to write, which ends the message.
+
+    Raises:
+        UsageError: it can't be read; where it is not there, the message names those beside it.
+    """
+    try:
+        return path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        near = sorted(each.name for each in path.parent.glob("*") if each.suffix in _READ)
+        beside = f" Beside it: {some(near)}." if near and isinstance(problem, FileNotFoundError) else ""
+        raise error(f"{path} can't be read: {reason}.{beside} {hint}".rstrip()) from None
+
+
+def json_lines(path: Path, error: type[UsageError], hint: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The objects of a file of JSON lines, each after the place that it stands in; empty lines are passed over.
+
+    Args:
+        error, hint: as `read_text` has them.
+
+    Raises:
+        UsageError: the file can't be read, or a line is no object.
+    """
+    for number, line in enumerate(read_text(path, error, hint).split("\n"), 1):
+        if line.strip():
+            place = f"{path}, line {number}"
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError) as problem:
+                raise error(f"{place} is no JSON: {problem}. {hint}".rstrip()) from None
+            if not isinstance(entry, Mapping):
+                raise error(f"{place} is no JSON object: {shortened(line, _SHOWN)} {hint}".rstrip())
+            yield place, entry
+
+
+def note_id(name: str, place: str, places: MutableMapping[str, str], error: type[UsageError]) -> None:
+    """Note where an id stands, and refuse one that stands somewhere else as well.
+
+    Raises:
+        UsageError: naming both places.
+    """
+    if name in places:
+        raise error(f"{place}: the id {name!r} is that of {places[name]} as well; write another.")
+    places[name] = place
 
 
 @contextmanager

@@ -23,19 +23,9 @@ DESIGNS = ("auto", "sequential", "fixed")
 INCONCLUSIVE = ("fail", "warn")
 ABOUT = ("suite", "population")
 SANDBOXES = ("built-in", "bubblewrap", "podman", "docker", "weaker")
-_MOST = {
-    "samples": 1_000_000,
-    "max_samples": 1_000_000_000,
-    "concurrency": 10_000,
-    "max_requests": 1_000_000_000,
-    "max_tokens": 1_000_000_000_000,
-    "best_of": 1_000_000,
-}
 _FIELDS = {"deadline": "deadline_s"}
 """Settings that are kept under another name than they are written with: in seconds."""
 _NOT_WRITTEN = ("root", "source", "prefix", "versions", "corpora", "commits", "margin_is_default", "is_tracked")
-_CHOICES = {"design": DESIGNS, "inconclusive": INCONCLUSIVE, "about": ABOUT, "sandbox": SANDBOXES}
-_HIGHEST_CONFIDENCE = 0.9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,27 +333,47 @@ def field_of(name: str) -> str:
 
 def check_setting(name: str, value: Any, *, where: str) -> Any:
     """One setting's value, checked; used for files, options and the marker alike."""
-    if name in _MOST:
-        return setting_checks.integer(value, name, where=where, high=_MOST[name])
-    if name in ("apply_chat_template", "fewshot_as_multiturn"):
-        return setting_checks.boolean(value, name, where=where)
-    if name in ("seed", "num_fewshot", "max_lost"):
-        return setting_checks.integer(value, name, where=where, low=0, high=(1 << 63) - 1)
-    if name in ("margin", "slice_margin"):
-        return _margin(value, name, where=where)
-    if name == "threshold":
-        return setting_checks.number(value, name, where=where, low=0, high=1)
-    if name == "confidence_level":
-        return setting_checks.number(value, name, where=where, low=0.5, high=_HIGHEST_CONFIDENCE)
-    if name == "max_cost":
-        return _cost(value, where=where)
-    if name in _CHOICES:
-        return setting_checks.one_of(value, name, _CHOICES[name], where=where)
-    check: Callable[..., Any] = _TEXTS.get(name, setting_checks.text)
+    check: Callable[..., Any] = _CHECKS.get(name, setting_checks.text)
     return check(value, name, where=where)
 
 
-_TEXTS: Mapping[str, Callable[..., Any]] = {
+def _margin(value: Any, name: str, *, where: str) -> float:
+    """A drop that leaves something to be asked for."""
+    if setting_checks.number(value, name, where=where, low=0) >= 1:
+        raise SettingsError(f"{where}: {name} = {value!r} lets everything pass: scores lie in [0, 1].")
+    return float(value)
+
+
+def _cost(value: Any, name: str, *, where: str) -> float:
+    """An amount above 0, in the currency of the prices."""
+    cost = setting_checks.number(value, name, where=where, low=0)
+    if cost == 0:
+        raise SettingsError(f"{where}: {name} = {value!r} lets nothing be drawn; --offline asks no model.")
+    return cost
+
+
+_COUNT = partial(setting_checks.integer, low=0, high=(1 << 63) - 1)
+_CHECKS: Mapping[str, Callable[..., Any]] = {
+    "samples": partial(setting_checks.integer, high=1_000_000),
+    "max_samples": partial(setting_checks.integer, high=1_000_000_000),
+    "margin": _margin,
+    "slice_margin": _margin,
+    "threshold": partial(setting_checks.number, low=0, high=1),
+    "confidence_level": partial(setting_checks.number, low=0.5, high=0.9999),
+    "best_of": partial(setting_checks.integer, high=1_000_000),
+    "design": partial(setting_checks.one_of, known=DESIGNS),
+    "about": partial(setting_checks.one_of, known=ABOUT),
+    "inconclusive": partial(setting_checks.one_of, known=INCONCLUSIVE),
+    "sandbox": partial(setting_checks.one_of, known=SANDBOXES),
+    "seed": _COUNT,
+    "max_lost": _COUNT,
+    "num_fewshot": _COUNT,
+    "apply_chat_template": setting_checks.boolean,
+    "fewshot_as_multiturn": setting_checks.boolean,
+    "concurrency": partial(setting_checks.integer, high=10_000),
+    "max_requests": partial(setting_checks.integer, high=1_000_000_000),
+    "max_tokens": partial(setting_checks.integer, high=1_000_000_000_000),
+    "max_cost": _cost,
     "deadline": setting_checks.duration_s,
     "include_path": setting_checks.names,
     "judge": setting_checks.names,
@@ -374,18 +384,4 @@ _TEXTS: Mapping[str, Callable[..., Any]] = {
     "report_dir": setting_checks.path,
     "review_url": addresses.review_address,
 }
-
-
-def _margin(value: Any, name: str, *, where: str) -> float:
-    """A drop that leaves something to be asked for."""
-    if setting_checks.number(value, name, where=where, low=0) >= 1:
-        raise SettingsError(f"{where}: {name} = {value!r} lets everything pass: scores lie in [0, 1].")
-    return float(value)
-
-
-def _cost(value: Any, *, where: str) -> float:
-    """An amount above 0, in the currency of the prices."""
-    cost = setting_checks.number(value, "max_cost", where=where, low=0)
-    if cost == 0:
-        raise SettingsError(f"{where}: max_cost = {value!r} lets nothing be drawn; --offline asks no model.")
-    return cost
+"""What each setting must be; every other is a text."""

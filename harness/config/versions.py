@@ -47,18 +47,18 @@ _COMMON = (
     *_PRICES,
     *STEP_KINDS,
 )
-_SAMPLING = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "min_p",
-    "max_tokens",
-    "stop",
-    "seed",
-    "presence_penalty",
-    "frequency_penalty",
-    "repetition_penalty",
-)
+_SAMPLING: Mapping[str, Callable[..., Any]] = {
+    "temperature": partial(setting_checks.number, low=0),
+    "top_p": partial(setting_checks.number, low=0, high=1),
+    "top_k": partial(setting_checks.integer, low=-1),
+    "min_p": partial(setting_checks.number, low=0, high=1),
+    "max_tokens": setting_checks.integer,
+    "stop": setting_checks.stops,
+    "seed": partial(setting_checks.integer, low=0),
+    "presence_penalty": setting_checks.number,
+    "frequency_penalty": setting_checks.number,
+    "repetition_penalty": setting_checks.number,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,16 +357,5 @@ def check_sampling(table: Any, *, where: str) -> dict[str, Any]:
     where = f"{where}, sampling"
     setting_checks.refuse_unknown(table, _SAMPLING, where=where)
     for name, value in table.items():
-        if name in ("max_tokens",):
-            setting_checks.integer(value, name, where=where)
-        elif name in ("seed", "top_k"):
-            setting_checks.integer(value, name, where=where, low=-1 if name == "top_k" else 0)
-        elif name in ("top_p", "min_p"):
-            setting_checks.number(value, name, where=where, low=0, high=1)
-        elif name == "temperature":
-            setting_checks.number(value, name, where=where, low=0)
-        elif name == "stop":
-            setting_checks.stops(value, name, where=where)
-        else:
-            setting_checks.number(value, name, where=where)
+        _SAMPLING[name](value, name, where=where)
     return dict(table)

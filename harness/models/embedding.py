@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.config.customization import EMBEDDING_MODEL
 from harness.errors import UsageError
-from harness.models.files.content_hash import file_hash
+from harness.models.files.content_hash import file_hash, text_hash
 
 _POOLED_BY = {
     "pooling_mode_mean_tokens": "mean",
@@ -24,12 +24,13 @@ _PINNED = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 @functools.cache
-def load_embedder(model: str, root: Path) -> Embedder:
+def load_embedder(model: str, root: Path, digest: str = "") -> Embedder:  # noqa: ARG001  a part of the key
     """The model, loaded once in a process.
 
     Args:
         model: a folder, a hub id in the local cache, a .gguf file or `package:NAME`.
         root: folder that a relative path starts from.
+        digest: that `embedder_digest` gives, where a model whose files have changed is to be loaded anew.
 
     Raises:
         UsageError: the model can't embed texts; transformers is not installed.
@@ -48,6 +49,19 @@ def check_embedder(model: str, root: Path) -> None:
 
     _library()
     check_weights({"weights": model}, root)
+
+
+def embedder_digest(model: str, root: Path) -> str:
+    """Identify a model by its content and by how it pools, without loading it.
+
+    Raises:
+        UsageError: there is no such model, or it pools in a way that is not known here.
+    """
+    from harness.models.weights.weights import weights_digest, weights_source
+
+    options = {"weights": model}
+    source = weights_source(options, root)
+    return text_hash(weights_digest(options, root), "mean" if source.is_gguf else _pooling(source.path))
 
 
 def _library() -> Any:

@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from harness.config.files import replacing
+
 
 def save_like(model: Any, source: Path, folder: Path) -> None:
     """Save a model of transformers in the type of the weights in `source`, with the other files that lie there.
@@ -28,4 +30,5 @@ def copy_others(source: Path, folder: Path) -> None:
     for file in source.iterdir():
         is_weights = file.suffix in (".safetensors", ".bin", ".pt") or file.name.endswith(".index.json")
         if file.is_file() and not is_weights and file.name not in written:
-            shutil.copyfile(file, folder / file.name)
+            with replacing(folder / file.name) as draft:  # half a file would be taken for a whole one by the next try
+                shutil.copyfile(file, draft)

@@ -217,7 +217,8 @@ def _notes(comparison: Comparison) -> list[str]:
 def _options(rule: Mapping[str, Any], report: Report) -> ComparisonOptions:
     chosen: dict[str, Any] = {}
     if "evaluation" in rule:
-        chosen["evaluations"] = find_evaluations(rule["evaluation"], report, where=f"{_WHERE}: evaluation")
+        ids = (verdict.id for verdict in report.evaluations)
+        chosen["evaluations"] = find_evaluations(rule["evaluation"], ids, where=f"{_WHERE}: evaluation")
     if "case" in rule:
         chosen["cases"] = rule["case"]
     if "margin" in rule:

@@ -9,6 +9,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin.pytest_internals import argument_names, fixture_definitions
+from harness.reporting.shared.figures import plural
 
 if TYPE_CHECKING:
     from pluggy import HookImpl
@@ -201,8 +202,7 @@ def none_ran(config: pytest.Config, n_collected: int, n_chosen: int) -> str:
         why = "left out by the options"
     else:
         why = "skipped"
-    evaluations = f"{n_collected:,} evaluation{'' if n_collected == 1 else 's'}"
-    return f"steelyard: {evaluations}, none ran: {why}"
+    return f"steelyard: {plural(n_collected, 'evaluation')}, none ran: {why}"
 
 
 def one_backend(metafunc: pytest.Metafunc) -> None:

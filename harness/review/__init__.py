@@ -13,7 +13,7 @@ processes may serve the same store. Whatever a call has written when it returns 
 
     view = queue.next("ann")                               # View, or None: nothing is left for this reviewer
     ahead = queue.next("ann", holding=[view.lease_id])     # a second lease: the prefetched item
-    done = queue.label("ann", view.lease_id, 4, key="…")   # ItemResult
+    done = queue.label("ann", view.lease_id, 4, key="…")   # RecordedLabel
     queue.skip("ann", ahead.lease_id, key="…", note="")
     queue.flag("ann", ahead.lease_id, key="…", note="the answer is cut")
     queue.undo("ann", key="…")                             # UndoResult: the item again, if it is still free
@@ -48,6 +48,7 @@ What holds, whatever the clients do:
 """
 
 from harness.review.queue import LEASE_S, LabelledItem, Queue
-from harness.review.views import ItemResult, RevealedItem, UndoResult, View
+from harness.review.views import RevealedItem, UndoResult, View
+from harness.store.review.turns import RecordedLabel
 
-__all__ = ["LEASE_S", "ItemResult", "LabelledItem", "Queue", "RevealedItem", "UndoResult", "View"]
+__all__ = ["LEASE_S", "LabelledItem", "Queue", "RecordedLabel", "RevealedItem", "UndoResult", "View"]

@@ -12,12 +12,12 @@ from harness.records.review import SETTLED, Batch, EventKind, Item, Reviewer, Re
 from harness.review.agreement import AgreementReport, agreement_of
 from harness.review.older_batches import with_calls_of_store
 from harness.review.progress import BatchOrigin, BatchProgress, progress_of
-from harness.review.views import ItemResult, RevealedItem, UndoResult, View, done_of, revealed, view_of
+from harness.review.views import RevealedItem, UndoResult, View, revealed, view_of
 from harness.store import Store
 from harness.store.review.events import in_force
 from harness.store.review.leases import Wish, is_swapped
 from harness.store.review.reviewers import new_token
-from harness.store.review.turns import HeldItem, SubmittedLabel
+from harness.store.review.turns import HeldItem, RecordedLabel, SubmittedLabel
 
 LEASE_S = 600.0
 _LONGEST_KEY = 200
@@ -87,7 +87,7 @@ class Queue:
         """
         return self._view(self._review.renew(reviewer, lease_id, lease_s=self._lease_s, clock=self._clock))
 
-    def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> ItemResult:
+    def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> RecordedLabel:
         """Store a label. `value` is one of the form's: a whole number, a category, a text, or "left", "tie", "right".
 
         Raises:
@@ -96,19 +96,19 @@ class Queue:
         """
         return self._submit("label", reviewer, lease_id, key, note, value)
 
-    def adjudicate(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> ItemResult:
+    def adjudicate(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> RecordedLabel:
         """Store the label that counts for an item taken with `task="adjudicate"`. Raises as `label`."""
         return self._submit("adjudicate", reviewer, lease_id, key, note, value)
 
-    def skip(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> ItemResult:
+    def skip(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> RecordedLabel:
         """Leave an item to others; to this reviewer once more, when nothing else is left. Raises as `label`."""
         return self._submit("skip", reviewer, lease_id, key, note)
 
-    def flag(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> ItemResult:
+    def flag(self, reviewer: str, lease_id: str, *, key: str, note: str = "") -> RecordedLabel:
         """Take an item out of the queue until somebody adjudicates it. Raises as `label`."""
         return self._submit("flag", reviewer, lease_id, key, note)
 
-    def exclude(self, reviewer: str, lease_id: str, reason: str, *, key: str) -> ItemResult:
+    def exclude(self, reviewer: str, lease_id: str, reason: str, *, key: str) -> RecordedLabel:
         """Settle an item taken with `task="adjudicate"` by leaving it out: nothing right can be said of it.
 
         It counts for neither side: see `harness.decisions.labels.labelled`. An undo brings it back.
@@ -128,7 +128,7 @@ class Queue:
         """
         _check_key(key)
         recorded, held = self._review.undo(reviewer, key, lease_s=self._lease_s, clock=self._clock)
-        return UndoResult(done_of(recorded), None if held is None else self._view(held))
+        return UndoResult(recorded, None if held is None else self._view(held))
 
     def reveal(self, reviewer: str, item_id: str) -> RevealedItem:
         """Versions, judge score and all labels of an item that this reviewer has labelled, flagged or adjudicated.
@@ -176,12 +176,12 @@ class Queue:
 
     def _submit(
         self, kind: EventKind, reviewer: str, lease_id: str, key: str, note: str, value: Any = None
-    ) -> ItemResult:
+    ) -> RecordedLabel:
         _check_key(key)
         if len(note) > _LONGEST_NOTE:
             raise ReviewError(f"The note has {len(note):,} characters; the most are {_LONGEST_NOTE:,}.")
         submitted = SubmittedLabel(kind, reviewer, lease_id, key, value, note)
-        return done_of(self._review.record(submitted, self._clock))
+        return self._review.record(submitted, self._clock)
 
     def batches(self) -> list[Batch]:
         """All batches, the oldest first."""

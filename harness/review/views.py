@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.records import Messages
@@ -38,37 +39,22 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class ItemResult:
-    """The result of a reviewer's word on an item.
-
-    Attributes:
-        event: as it is stored.
-        standing: of the item after it.
-        repeated: whether it was stored before, under the same key.
-    """
-
-    event: Event
-    standing: Standing
-    repeated: bool
-
-
-@dataclass(frozen=True, slots=True)
 class UndoResult:
     """The result of an undo; `view` is the item again, or None where it is no longer free."""
 
-    done: ItemResult
+    done: RecordedLabel
     view: View | None
 
 
 @dataclass(frozen=True, slots=True)
 class GivenLabel:
-    """A label as its reviewer sees labels: a preference names the side that the answer is on for the one who looks."""
+    """A label as somebody sees it or a file holds it; of a pair "left", "tie" or "right", as answers stand there."""
 
     reviewer: str
     value: Value
-    note: str
-    time: float
-    adjudicated: bool
+    note: str = ""
+    time: float = 0.0
+    adjudicated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +94,6 @@ def view_of(held: HeldItem) -> View:
     )
 
 
-def done_of(recorded: RecordedLabel) -> ItemResult:
-    """Give what was recorded, for the one who said it."""
-    return ItemResult(recorded.event, recorded.standing, recorded.repeated)
-
-
 def on_sides(answers: tuple[Answer, ...], *, swapped: bool) -> tuple[Answer, ...]:
     """The answers from left to right."""
     return answers[::-1] if swapped else answers
@@ -127,15 +108,20 @@ def revealed(item: Item, form: Form, standing: Standing, labels: list[Event], *,
         judge_score=1 - score if score is not None and swapped and form.is_pair else score,
         probability=item.probability,
         standing=standing,
-        labels=tuple(
-            GivenLabel(
-                reviewer=event.reviewer,
-                value=form.shown(event.value, swapped=swapped),
-                note=event.note,
-                time=event.time,
-                adjudicated=event.kind == "adjudicate",
-            )
-            for event in labels
-            if event.value is not None
-        ),
+        labels=given_labels(labels, form, swapped=swapped),
+    )
+
+
+def given_labels(events: Iterable[Event], form: Form, *, swapped: bool) -> tuple[GivenLabel, ...]:
+    """The labels among events, on the sides on which the answers stand."""
+    return tuple(
+        GivenLabel(
+            reviewer=event.reviewer,
+            value=form.shown(event.value, swapped=swapped),
+            note=event.note,
+            time=event.time,
+            adjudicated=event.kind == "adjudicate",
+        )
+        for event in events
+        if event.value is not None
     )

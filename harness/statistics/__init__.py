@@ -6,8 +6,9 @@ loads its module when it is first asked for.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from harness import _lazy
 
 if TYPE_CHECKING:
     from harness.statistics.betting.betting import ConfidenceSequence, EProcess, betting_e_process, confidence_sequence
@@ -90,7 +91,6 @@ _NAMES = {
     "suites.lost": "LostCases lost_cases",
     "suites.suites": "suite_contrast suite_threshold_contrast",
 }
-_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "Agreement",
@@ -166,16 +166,4 @@ __all__ = [
     "wilson_interval",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load what is asked for the first time."""
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy(__name__, {f"{__name__}.{module}": names for module, names in _NAMES.items()}, {})

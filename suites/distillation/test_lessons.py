@@ -49,7 +49,6 @@ def test_contamination(distillation, case):
     requirement="Business: a teacher that answers its own prompts wrongly teaches what is wrong.",
 )
 async def test_teacher_passes(distillation, teacher, case):
-    if distillation.method == "soft_targets":
-        pytest.skip("the teacher answers nothing: a student of soft targets reads texts that were written for it")
+    assert distillation.prompts, "there is nothing that the teacher is asked"
     answer = await teacher.chat([*EXAMPLES, {"role": "user", "content": case.prompt}], max_tokens=48)
     return checks.contains(answer.text, case.expected)

@@ -4,6 +4,12 @@ import pytest
 
 from harness import Measure, checks
 
+AS_GOOD = {
+    "samples": 4,
+    "threshold": 0.0,
+    "margin": 0.08,
+    "requirement": "Business: whoever is answered by the student in place of its teacher loses nothing by it.",
+}
 CHECKS = {
     "arithmetic": checks.numeric,
     "capitals": checks.contains,
@@ -17,13 +23,7 @@ CHECKS = {
     [
         pytest.param(
             task,
-            marks=pytest.mark.evaluation(
-                cases=f"evals/foundation/{task}/cases.jsonl",
-                samples=4,
-                threshold=0.0,
-                margin=0.08,
-                requirement="Business: whoever is answered by the student in place of its teacher loses nothing by it.",
-            ),
+            marks=pytest.mark.evaluation(cases=f"evals/foundation/{task}/cases.jsonl", **AS_GOOD),
         )
         for task in CHECKS
     ],
@@ -31,6 +31,21 @@ CHECKS = {
 async def test_as_good_as_the_teacher(model, teacher, case, task):
     messages = [*case.examples, {"role": "user", "content": case.prompt}]
     ours, theirs = await model.chat(messages), await teacher.chat(messages)
-    own, other = (CHECKS[task](each.text, case.expected) for each in (ours, theirs))
-    reason = f"{ours.text!r}, the teacher {theirs.text!r}"
-    return Measure(own.value - other.value, "of the answers", at_least=-1.0, at_most=1.0, reason=reason)
+    own, other = (CHECKS[task](each.text, case.expected).value for each in (ours, theirs))
+    return less(own, other, f"{ours.text!r}, the teacher {theirs.text!r}")
+
+
+@pytest.mark.evaluation(cases="evals/foundation/facts/documents.jsonl", **(AS_GOOD | {"samples": 1}))
+async def test_as_good_as_the_teacher_at_facts(model, teacher, case):
+    """As lm-eval weighs them: of four answers the likeliest counts."""
+    question = f"Question: {case.question}\nAnswer:"
+    ours, theirs = [
+        await checks.choose(each, question, case.choices, length_normalised=False) for each in (model, teacher)
+    ]
+    reason = f"{case.choices[ours.index]!r}, the teacher {case.choices[theirs.index]!r}"
+    return less(ours.index == case.answer, theirs.index == case.answer, reason)
+
+
+def less(own, other, reason):
+    """How much better than the teacher an answer is: -1, 0 or 1."""
+    return Measure(float(own) - float(other), "of the answers", at_least=-1.0, at_most=1.0, reason=reason)

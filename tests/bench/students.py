@@ -26,8 +26,8 @@ HELD_OUT = ROOT / "evals" / "foundation" / "prose" / "documents.jsonl"
 SOFT = "soft targets"
 CONTROLS = {"hard labels": {"hard_weight": 1.0}, "a shuffled teacher": {"shuffled": True}}
 NOTHING = "no distillation"
-_LENGTH, _BATCH, _RATE = 64, 16, 3e-3
-_LAYERS, _DROPPED = 4, 2
+LENGTH, BATCH, RATE = 64, 16, 3e-3
+LAYERS, _DROPPED = 4, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +61,30 @@ def divergences_of_seed(folder: Path, sizes: Sizes, seed: int) -> dict[str, floa
     Its students start as the teacher without one of its layers, and see the same texts in the same order.
     """
     here = folder / str(seed)
-    data = prose(here)
     texts = [json.loads(line)["text"] for line in HELD_OUT.read_text(encoding="utf-8").splitlines()[: sizes.held_out]]
-    blank = new_model(here / "blank", seed)
-    teacher, start = here / "teacher", here / "start"
-    _train(blank, teacher, data, DistilledSettings("", "", hard_weight=1.0, **_how(sizes.taught, seed, _RATE)))
-    start.mkdir()
-    drop_layers(teacher, start, [_DROPPED])
+    teacher, start, data = new_teacher(here, seed, sizes.taught)
     found = {NOTHING: divergence(teacher, start, texts)}
     for name, settings in ((SOFT, {}), *CONTROLS.items()):
         student = here / name.replace(" ", "-")
-        how: dict[str, Any] = {**_how(sizes.steps, 100 + seed, _RATE / 3), **settings}
+        how: dict[str, Any] = {**_how(sizes.steps, 100 + seed, RATE / 3), **settings}
         _train(start, student, data, DistilledSettings("teacher", "", **how), teacher)
         found[name] = divergence(teacher, student, texts)
     return found
+
+
+def new_teacher(folder: Path, seed: int, steps: int) -> tuple[Path, Path, TrainingData]:
+    """A small model that was taught so many steps on the passages, the same without one of its layers, and these."""
+    data = prose(folder)
+    teacher, start = folder / "teacher", folder / "start"
+    teach(new_model(folder / "blank", seed), teacher, data, seed, steps)
+    start.mkdir()
+    drop_layers(teacher, start, [_DROPPED])
+    return teacher, start, data
+
+
+def teach(start: Path, out: Path, data: TrainingData, seed: int, steps: int) -> None:
+    """Train a model on texts, without a teacher."""
+    _train(start, out, data, DistilledSettings("", "", hard_weight=1.0, **_how(steps, seed, RATE)))
 
 
 def comparisons(found: dict[str, list[float]]) -> Iterator[tuple[str, float, float]]:
@@ -91,12 +101,13 @@ def prose(folder: Path) -> TrainingData:
     """The passages among the lessons of the project."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "prose.jsonl"
-    lines = [line for line in LESSONS.read_text(encoding="utf-8").splitlines() if "text" in json.loads(line)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lessons = [json.loads(line) for line in LESSONS.read_text(encoding="utf-8").splitlines()]
+    texts = [each for each in lessons if "text" in each and not each["id"].startswith("sums-")]
+    path.write_text("".join(json.dumps(each) + "\n" for each in texts), encoding="utf-8")
     return TrainingData("prose", path, file_hash(path), is_corpus=False)
 
 
-def new_model(folder: Path, seed: int) -> Path:
+def new_model(folder: Path, seed: int, layers: int = LAYERS) -> Path:
     """A small Llama that knows nothing, whose tokens are bytes."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
@@ -107,7 +118,7 @@ def new_model(folder: Path, seed: int) -> Path:
         vocab_size=len(AutoTokenizer.from_pretrained(str(folder))),
         hidden_size=64,
         intermediate_size=128,
-        num_hidden_layers=_LAYERS,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=1024,
@@ -130,7 +141,7 @@ def divergence(teacher: Path, student: Path, texts: list[str]) -> float:
 
 
 def _how(steps: int, seed: int, rate: float) -> dict[str, Any]:
-    return {"steps": steps, "batch": _BATCH, "length": _LENGTH, "learning_rate": rate, "seed": seed}
+    return {"steps": steps, "batch": BATCH, "length": LENGTH, "learning_rate": rate, "seed": seed}
 
 
 def _train(

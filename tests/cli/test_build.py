@@ -13,6 +13,8 @@ from tests.models.adapters.adapters import change_config, write_adapter
 from tests.models.conftest import write_tiny_llama
 from tests.stages.distillation.conftest import STUDENT
 
+pytestmark = pytest.mark.usefixtures("loaded_torch")
+
 __all__ = ["cache", "corpora"]
 
 

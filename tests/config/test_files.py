@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.files import find_file, replacing, texts_in
+from harness.config.files import find_file, json_lines, note_id, replacing, texts_in
 from harness.errors import CaseError
 
 
@@ -68,3 +68,39 @@ def test_after_an_error_the_old_file_stays_alone(tmp_path: Path) -> None:
 
 def test_all_texts_of_a_table_are_found() -> None:
     assert [*texts_in({"a": ["b", ("c",)], "d": {"e": "f"}, "g": 1})] == ["b", "c", "f"]
+
+
+def test_lines_are_read_with_their_places(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('\ufeff{"a": "one\u2028two"}\r\n\n{"b": 2}\n', "utf-8")
+    assert [*json_lines(path, CaseError)] == [(f"{path}, line 1", {"a": "one\u2028two"}), (f"{path}, line 3", {"b": 2})]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{}\n{"a"', "line 2 is no JSON: .* Write it.$"),
+        (b"[1]", r"line 1 is no JSON object: '\[1\]' Write it.$"),
+        (b"[" * 100_000, "line 1 is no JSON: .* Write it.$"),
+        (b"\xff", "can't be read: .* Write it.$"),
+    ],
+)
+def test_a_line_that_is_no_object_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(CaseError, match=message):
+        list(json_lines(path, CaseError, "Write it."))
+
+
+def test_files_beside_one_that_is_not_there_are_named(tmp_path: Path) -> None:
+    (tmp_path / "ab.jsonl").touch()
+    with pytest.raises(CaseError, match=r"a\.jsonl can't be read: No such file or directory\. Beside it: ab\.jsonl\.$"):
+        list(json_lines(tmp_path / "a.jsonl", CaseError))
+
+
+def test_an_id_that_stands_twice_is_refused_with_both_places() -> None:
+    places: dict[str, str] = {}
+    note_id("a", "f, line 1", places, CaseError)
+    note_id("b", "f, line 2", places, CaseError)
+    with pytest.raises(CaseError, match="f, line 3: the id 'a' is that of f, line 1 as well"):
+        note_id("a", "f, line 3", places, CaseError)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
+from tests import warm
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -36,14 +38,8 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run Python on a command in a folder, with what is installed in another one to be found first."""
     places = [str(place) for place in (installed, ROOT, os.environ.get("PYTHONPATH")) if place]
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(places), "COLUMNS": "200", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    own = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "COLUMNS": "200", **environment}
+    return warm.run(*command, cwd=folder, env=own)
 
 
 GATE = ("-m", "pytest", "-p", "no:deepeval", "-p", "no:asyncio", "-p", "no:cacheprovider")

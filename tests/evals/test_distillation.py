@@ -39,10 +39,10 @@ def test_there_are_as_many_as_the_page_says() -> None:
         next((kind for kind in ("text", "messages") if kind in each), "") or type(each["prompt"]).__name__
         for each in lessons
     )
-    assert kinds == {"text": 103, "str": 50, "list": 12, "messages": 105}
+    assert kinds == {"text": 103 + 6, "str": 50, "list": 12, "messages": 137}
     page = (LESSONS / "README.md").read_text(encoding="utf-8")
-    assert [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == [103, 50, 12, 105]
-    row = r"^\| \[distillation/lessons\]\(distillation/lessons/README\.md\) \| 270 \|"
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == [103, 6, 50, 12, 137]
+    row = r"^\| \[distillation/lessons\]\(distillation/lessons/README\.md\) \| 308 \|"
     assert re.search(row, (EVALS / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
 
 
@@ -57,6 +57,24 @@ def test_no_case_of_an_evaluation_is_in_a_lesson() -> None:
         for case in lines(path):
             found = [taught[run] for run in runs(json.dumps(case)) if run in taught]
             assert not found, f"{path.parent.name} {case.get('id')}: {found[0]}"
+
+
+def test_no_sum_of_the_gate_is_taught_in_either_order() -> None:
+    cases = lines(EVALS / "foundation" / "arithmetic" / "cases.jsonl")
+    asked = set().union(*(sums(json.dumps(case)) for case in cases))
+    taught = {each: lesson["id"] for lesson in lines(LESSONS / "lessons.jsonl") for each in sums(told(lesson))}
+    assert len(asked) > 150
+    assert len(taught) > 200
+    assert {each: taught[each] for each in asked & taught.keys()} == {}
+
+
+def sums(text: str) -> set[tuple[str, ...]]:
+    """The sums, products, differences and comparisons of a text; those of which the order does not matter, sorted."""
+    found: set[tuple[str, ...]] = set()
+    for left, sign, right in re.findall(r"(\d+) ([-+x]) (\d+)", text):
+        found.add((sign, left, right) if sign == "-" else (sign, *sorted((left, right))))
+    found |= {("or", *sorted(pair)) for pair in re.findall(r"(\d+) or (\d+)", text)}
+    return found | {("after", number) for number in re.findall(r"comes after (\d+)", text)}
 
 
 def test_no_lesson_has_the_subject_of_a_held_out_text() -> None:

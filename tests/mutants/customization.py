@@ -9,6 +9,7 @@ long texts and of an adapter is asked of functions that answer for a model (`rea
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mutants.gates import weigh
@@ -271,15 +272,19 @@ MUTANTS = (
 )
 
 
-def try_mutant(folder: Path, mutant: Mutant) -> Outcome:
-    """Weigh a mutant against the version without a fault; one of code alone, for the code finds for both."""
+def try_mutant(folder: Path, mutant: Mutant, modules: Sequence[str] = MODULES) -> Outcome:
+    """Weigh a mutant against the version without a fault; one of code alone, for the code finds for both.
+
+    Args:
+        modules: that are run where the mutant has none of its own.
+    """
     if mutant.modules:
-        sound = next(name for name, modules in WHOLE.items() if modules == mutant.modules)
+        sound = next(name for name, own in WHOLE.items() if own == mutant.modules)
         candidate = mutant.name if mutant.patch is None else sound
         return Outcome(mutant, weigh(folder, mutant.modules, candidate, "none", mutant.patch, SUITE))
     if mutant.patch is not None:
-        return Outcome(mutant, weigh(folder, MODULES, SOUND, "none", mutant.patch, SUITE))
-    return Outcome(mutant, weigh(folder, MODULES, mutant.name, SOUND, suite=SUITE))
+        return Outcome(mutant, weigh(folder, modules, SOUND, "none", mutant.patch, SUITE))
+    return Outcome(mutant, weigh(folder, modules, mutant.name, SOUND, suite=SUITE))
 
 
 def try_same(folder: Path, seed: int) -> Weighed:

@@ -249,9 +249,13 @@ def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def try_mutant(folder: Path, mutant: Mutant) -> Outcome:
-    """Weigh a mutant against the version without a fault; one of code alone, for the code builds both."""
-    modules = (*MODULES, *mutant.modules)
+def try_mutant(folder: Path, mutant: Mutant, modules: Sequence[str] = MODULES) -> Outcome:
+    """Weigh a mutant against the version without a fault; one of code alone, for the code builds both.
+
+    Args:
+        modules: of suites/data that are run, beside the mutant's own.
+    """
+    modules = (*modules, *mutant.modules)
     if mutant.patch is not None:
         return Outcome(mutant, weigh(folder, modules, CLEAN, "none", mutant.patch))
     return Outcome(mutant, weigh(folder, modules, mutant.name, CLEAN))

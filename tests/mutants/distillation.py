@@ -1,7 +1,7 @@
-"""The stage `distillation`: code that teaches wrongly, held to the invariants of training on tiny models.
+"""The stage `distillation`: students of which data, settings or weights have one fault, weighed by suites/distillation,
+and code that teaches wrongly, held to the invariants of training on tiny models.
 
-A fault turns the test red whose name says what must hold. The tests of the faultless code are the A/A: run again and
-again with other hash seeds, none may be red.
+A fault of the code turns the test red whose name says what must hold, for a student alone does not tell all of them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
+from tests.mutants import students
 from tests.mutants.gates import ROOT, patched
 from tests.mutants.mutant import Mutant, Outcome, Patch, Weighed
 
@@ -30,7 +30,7 @@ MODULES = (
     "tests/stages/training/test_vocabularies.py",
     "tests/stages/distillation/test_answers.py",
 )
-MUTANTS = (
+CODE = (
     Mutant(
         "kl-turned-round",
         "the divergence is of the teacher from the student",
@@ -123,19 +123,19 @@ MUTANTS = (
     ),
 )
 
-NOTES = """Here the fault is in the code that teaches, and what turns red is the test of training, on tiny models,
-whose name says what must hold. The tests of the code without a fault are run once for each seed, that of the hashes."""
+MUTANTS = (*students.MUTANTS, *CODE)
 
+NOTES = """Students of a tiny teacher are weighed by suites/distillation, alone: it says what it asks of any student.
+The faults after them are in the code that teaches, and what turns red is the test of training, on tiny models,
+whose name says what must hold. Each seed gives another teacher and another student."""
 
-def new_project(folder: Path, _seed: str, _mutants: Sequence[Mutant] = ()) -> Path:
-    """A folder for the copies of the code; the tests make their own models."""
-    folder.mkdir(parents=True)
-    return folder
+new_project, try_same = students.new_project, students.try_same
 
 
 def try_mutant(folder: Path, mutant: Mutant) -> Outcome:
-    """Hold code with a fault to the invariants."""
-    assert mutant.patch is not None
+    """Weigh a student with a fault, or hold code with one to the invariants."""
+    if mutant.patch is None:
+        return students.try_mutant(folder, mutant)
     out = folder / mutant.name
     code = patched(mutant.patch, out)
     # pytest puts the folder of the tests before all others, so they stand beside the code that they are to try.
@@ -147,27 +147,29 @@ def try_mutant(folder: Path, mutant: Mutant) -> Outcome:
     return Outcome(mutant, weighed)
 
 
-def try_same(_folder: Path, seed: int) -> Weighed:
-    """Hold the code without a fault to the invariants."""
-    return _held(ROOT, "", str(seed))
+def try_sound(folder: Path) -> Weighed:
+    """Weigh the student without a fault, and hold the code without one to the invariants."""
+    student, code = students.try_sound(folder), _held(ROOT, "")
+    return Weighed(
+        student.red + code.red,
+        student.errors + code.errors,
+        student.n_verdicts + code.n_verdicts,
+        student.seconds + code.seconds,
+    )
 
 
-def try_sound(_folder: Path) -> Weighed:
-    """The same, once, before any mutant."""
-    return _held(ROOT, "")
-
-
-def _held(code: Path, name: str, seed: str = "0") -> Weighed:
+def _held(code: Path, name: str) -> Weighed:
     """What the tests say of some code; of one name, or of all for ""."""
     began = time.perf_counter()
     environment = {
         **os.environ,
         "PYTHONPATH": f"{code}{os.pathsep}{ROOT}",
-        "PYTHONHASHSEED": seed,
+        "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": "1",
     }
     environment.pop("PYTEST_ADDOPTS", None)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfE", *MODULES, "-k", name]
+    modules = [each for each in MODULES if not name or f"def {name}(" in (code / each).read_text(encoding="utf-8")]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfE", *modules, "-k", name]
     done = subprocess.run(command, cwd=code, env=environment, capture_output=True, text=True)
     found = {kind: re.findall(rf"^{kind} \S+::(\w+)", done.stdout, re.MULTILINE) for kind in ("FAILED", "ERROR")}
     if not re.search(r"^\d+ (passed|failed)", done.stdout.splitlines()[-1]):

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import data, distillation
+from tests.mutants import data, distillation, students
 from tests.mutants.gates import ROOT
 from tests.mutants.mutant import Mutant, Outcome, Weighed
 
 BY_NAME = {mutant.name: mutant for mutant in data.MUTANTS}
-TRIED = ("no-exact", "any-ip")
-"""A wrong setting and wrong code, which a test runs; `make mutants STAGE=data` runs all."""
+TRIED = {"no-exact": "test_duplicates", "any-ip": "test_personal_data"}
+"""A wrong setting and wrong code, which a test runs, by the module that is to find it; `make mutants STAGE=data` runs
+all, by every module."""
 
 
 def functions() -> Iterator[str]:
@@ -55,33 +56,55 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRIED)
 def test_a_fault_turns_the_evaluation_red_that_names_it(name: str, project: Path) -> None:
-    outcome = data.try_mutant(project, BY_NAME[name])
+    outcome = data.try_mutant(project, BY_NAME[name], (TRIED[name],))
     assert outcome.is_found, outcome
     assert outcome.weighed.errors == ()
 
 
-def test_there_are_enough_of_distillation_and_each_names_a_test() -> None:
+def test_there_are_enough_of_distillation_and_each_names_an_evaluation_or_a_test() -> None:
     named = {
         node.name
-        for module in distillation.MODULES
+        for module in (*distillation.MODULES, *sorted((ROOT / students.SUITE).glob("test_*.py")))
         for node in ast.parse((ROOT / module).read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     }
-    assert len({each.name for each in distillation.MUTANTS}) == len(distillation.MUTANTS) >= 12
-    assert {each.red for each in distillation.MUTANTS} <= named
+    mutants = distillation.MUTANTS
+    assert len({each.name for each in mutants}) == len(mutants) >= 25
+    assert {each.red.partition("[")[0] for each in mutants} <= named
 
 
-@pytest.mark.parametrize("mutant", distillation.MUTANTS, ids=lambda mutant: mutant.name)
+def test_each_evaluation_of_distillation_but_those_of_speed_has_a_mutant() -> None:
+    modules = [path for path in (ROOT / students.SUITE).glob("test_*.py") if path.name != "test_speed.py"]
+    named = {
+        node.name
+        for path in modules
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_")
+    }
+    assert {each.red.partition("[")[0] for each in students.MUTANTS} == named
+
+
+@pytest.mark.parametrize("mutant", distillation.CODE, ids=lambda mutant: mutant.name)
 def test_a_fault_of_distillation_fits_one_place(mutant: Mutant) -> None:
     assert mutant.patch is not None
     assert (ROOT / mutant.patch.path).read_text(encoding="utf-8").count(mutant.patch.old) == 1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["kl-turned-round", "prompt-unmasked", "vocabulary-by-size"])
+@pytest.mark.parametrize("name", ["kl-turned-round", "vocabulary-by-size"])
 def test_a_fault_of_distillation_turns_the_invariant_red(name: str, tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    mutant = next(each for each in distillation.MUTANTS if each.name == name)
+    mutant = next(each for each in distillation.CODE if each.name == name)
     outcome = distillation.try_mutant(tmp_path, mutant)
+    assert outcome.is_found, outcome
+    assert outcome.weighed.errors == ()
+
+
+@pytest.mark.slow
+def test_a_student_with_a_fault_turns_the_evaluation_red_that_names_it(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    mutant = next(each for each in students.MUTANTS if each.name == "only-texts")
+    project = students.new_project(tmp_path / "project", "test", [mutant], taught=60)
+    outcome = students.try_mutant(project, mutant)
     assert outcome.is_found, outcome
     assert outcome.weighed.errors == ()

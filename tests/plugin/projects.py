@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests import warm
-from tests.libraries import Libraries
+from tests.libraries import Libraries, read_once
 
 ADDOPTS = "addopts = -p no:deepeval -p no:hypothesispytest -p no:benchmark\n"
 INI = f"[pytest]\n{ADDOPTS}filterwarnings = error\nasyncio_default_fixture_loop_scope = function\n"
@@ -72,7 +72,8 @@ class Project:
         """Run pytest in this process."""
         self.configure()
         libraries = Libraries()
-        result = self._pytester.runpytest_inprocess(*arguments, plugins=[libraries])
+        with read_once():
+            result = self._pytester.runpytest_inprocess(*arguments, plugins=[libraries])
         libraries.bring_back()
         return result
 

@@ -14,7 +14,7 @@ from tests.stages.inference.blocks.conftest import Serve, serve
 __all__ = ["serve"]
 
 PAIR = ("--candidate", "ours", "--baseline", "theirs")
-BLOCKS = {"blocks": 5, "rate": 20, "seconds": 0.4, "prompt_tokens": 8, "warm_up": 1, "accept": ["schedule", "steal"]}
+BLOCKS = {"blocks": 5, "rate": 32, "seconds": 0.25, "prompt_tokens": 8, "warm_up": 1, "accept": ["schedule", "steal"]}
 
 
 @pytest.fixture

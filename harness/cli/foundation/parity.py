@@ -63,23 +63,22 @@ def parity(version: str, other: str | None, texts: Path | None, top: int, whole:
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
+    from harness.reporting.shared.columns import columns
     from harness.reporting.shared.text import labelled
 
     bound = "  (lower bounds)" if found["is_lower_bound"] else ""
-    columns = ("mean", "median", "p90", "p95", "p99", "p99.9", "max")
-    rows: list[tuple[str, ...]] = [("nats a token", *columns)]
+    names = ("mean", "median", "p90", "p95", "p99", "p99.9", "max")
+    rows: list[tuple[str, ...]] = [("nats a token", *names)]
     labels = {"kl": "KL(ref||version)", "kl_reverse": "KL(version||ref)"}
-    figures = zip(*(_alike([found[name][column] for name in labels]) for column in columns), strict=True)
+    figures = zip(*(_alike([found[label][name] for label in labels]) for name in names), strict=True)
     rows += [(label, *told) for label, told in zip(labels.values(), figures, strict=True)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     interval = found["kl"]
     between = "" if interval["low"] is None else f" [{interval['low']:.3g}, {interval['high']:.3g}]"
     return [
         f"{found['version']} beside the weights of {found['reference']} in 32 bits",
         f"{found['texts']:,} texts, {found['positions']:,} tokens",
         "",
-        *table,
+        *columns(rows, left=len(rows[0])),
         "",
         f"mean KL            {interval['mean']:.3g}{between} nats a token{bound}",
         f"same top token     {found['same_top']:.1%}",

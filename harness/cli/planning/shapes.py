@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import click
 from harness.cli.shared.stored import open_store
 from harness.config import setting_checks
 from harness.config.settings import Settings, check_setting
-from harness.errors import SettingsError, StoreError, choices
+from harness.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
     from harness.gate.planning.shapes import PlannedGate, SeenShape
@@ -154,8 +153,10 @@ def _but(asked: GateOptions) -> str:
 
 def _certain(report: Report) -> str:
     """Say how many evaluations the plan leaves out because chance has no part in them; "" for none."""
+    from harness.reporting.shared.figures import plural
+
     n = len({verdict.id for verdict in report.evaluations if verdict.is_certain})
-    return f", without {n} evaluation{'s' * (n > 1)} in which nothing is left to chance" if n else ""
+    return f", without {plural(n, 'evaluation')} in which nothing is left to chance" if n else ""
 
 
 def _under_test(settings: Settings) -> dict[Role, str | None]:
@@ -192,7 +193,7 @@ def _exists(settings: Settings) -> bool:
 
 def _seen(store: Store, side: Any, report: Report, asked: GateOptions) -> tuple[SeenShape, ...]:
     from harness.gate.planning.shapes import shapes_of_run
-    from harness.reporting.shared.names import row_names
+    from harness.reporting.shared.names import find_evaluations, row_names
 
     names = row_names(report.evaluations)
     found = shapes_of_run(store, side, names)
@@ -204,19 +205,13 @@ def _seen(store: Store, side: Any, report: Report, asked: GateOptions) -> tuple[
             "a baseline; nothing of it can be simulated."
         )
     if asked.pattern is not None:
-        known = {each.shape.name for each in found}
-        found = tuple(each for each in found if _matches(each.shape.name, asked.pattern))
-        if not found:
-            raise SettingsError(f"--evaluation: {choices('evaluation', asked.pattern, known)}")
+        named = find_evaluations(asked.pattern, (each.shape.name for each in found), where="--evaluation")
+        found = tuple(each for each in found if each.shape.name in named)
     if asked.threshold is not None:
         threshold = check_setting("threshold", asked.threshold, where="--threshold")
         by_name = {each.shape.name: each for each in found}
         found = tuple(replace(each, shape=replace(each.shape, threshold=threshold)) for each in by_name.values())
     return tuple(replace(each, shape=_as_asked(each.shape, asked)) for each in found)
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return any(fnmatch.fnmatchcase(each, pattern) for each in (name, name.rpartition("/")[2]))
 
 
 def _as_asked(shape: Shape, asked: GateOptions) -> Shape:

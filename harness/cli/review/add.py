@@ -118,6 +118,7 @@ def _add_new(store: Store, run: RunInfo, plans: Sequence[ReviewPlan]) -> tuple[l
 
 
 def _plans(store: Store, run: RunInfo, options: _AddOptions, settings: Settings) -> list[ReviewPlan]:
+    from harness.reporting.shared.names import find_evaluations
     from harness.review.batches.plans import ReviewPlan
 
     roles: dict[str, tuple[Role, ...]] = {
@@ -126,8 +127,9 @@ def _plans(store: Store, run: RunInfo, options: _AddOptions, settings: Settings)
         "both": ("candidate", "baseline"),
     }
     sets = store.score_sets(run.run_id)
+    pattern = "*" if options.evaluation is None else options.evaluation
     plans = []
-    for evaluation_id in _evaluations(sets, run, options.evaluation):
+    for evaluation_id in find_evaluations(pattern, (each.evaluation_id for each in sets), where=f"Run {run.run_id}"):
         own = [each for each in sets if each.evaluation_id == evaluation_id]
         metric = _metric(store, own, options.metric, evaluation_id)
         judges = store.judged_by([each for each in own if each.metric == metric])
@@ -144,25 +146,6 @@ def _plans(store: Store, run: RunInfo, options: _AddOptions, settings: Settings)
             )
         )
     return plans
-
-
-def _evaluations(sets: list[ScoreSet], run: RunInfo, pattern: str | None) -> list[str]:
-    import fnmatch
-
-    from harness.reporting.shared.names import display_names
-
-    names = display_names(dict.fromkeys(each.evaluation_id for each in sets))
-    if pattern is None:
-        found = list(names)
-    else:
-        found = [
-            identity
-            for identity, name in names.items()
-            if any(fnmatch.fnmatchcase(each, pattern) for each in (identity, name, name.rpartition("/")[2]))
-        ]
-    if not found:
-        raise SettingsError(f"Run {run.run_id}: {choices('evaluation', pattern or '*', names.values())}")
-    return found
 
 
 def _metric(store: Store, sets: list[ScoreSet], wanted: str | None, evaluation_id: str) -> str:

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from dataclasses import asdict
 
 import click
 
+from harness.cli.shared.lazy_group import LazyGroup
 from harness.cli.shared.stored import find_batch, open_existing, open_store, settings_with_store, store_option
 
 _ELSEWHERE = {
-    "add": ("harness.cli.review.add", "add"),
-    "serve": ("harness.cli.review.serve", "serve"),
-    "reviewer": ("harness.cli.review.reviewer", "reviewer"),
-    "export": ("harness.cli.review.exchange", "export"),
-    "import": ("harness.cli.review.exchange", "import_file"),
+    "add": "harness.cli.review.add:add",
+    "serve": "harness.cli.review.serve:serve",
+    "reviewer": "harness.cli.review.reviewer:reviewer",
+    "export": "harness.cli.review.exchange:export",
+    "import": "harness.cli.review.exchange:import_file",
 }
 _json = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 _batch = click.argument("batch_id", metavar="BATCH")
 
 
-class _Group(click.Group):
-    """Imports the commands of other modules when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _ELSEWHERE:
-            return super().get_command(ctx, cmd_name)
-        module, attribute = _ELSEWHERE[cmd_name]
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-
-@click.group(cls=_Group)
+@click.group(cls=LazyGroup, elsewhere=_ELSEWHERE)
 def review() -> None:
     """Let people judge answers: fill the queue, see how far it is, and take labels out of it or into it.
 

@@ -8,6 +8,7 @@ import click
 
 from harness.cli.shared.stored import find_batch, open_existing, open_store, settings_with_store, store_option
 from harness.errors import ReviewFileError
+from harness.reporting.shared.figures import plural
 
 
 @click.command()
@@ -51,7 +52,7 @@ def export(
             f"--output {output} can't be written: {error.strerror or error}. Name a file in a folder that is there."
         ) from None
     told = f"{'with' if unblind else 'blind: --unblind adds'} labels, versions and judge scores"
-    click.echo(f"Wrote {_counted(len(shared), 'item')} to {output} ({told}).")
+    click.echo(f"Wrote {plural(len(shared), 'item')} to {output} ({told}).")
 
 
 @click.command("import")
@@ -92,12 +93,7 @@ def import_file(place: str | None, name: str | None, reviewer: str, path: Path) 
         before = opened.review.last_event()
         done = import_items(opened.review, shared, time.time())
         problems = attend_all(opened, opened.review.touched(before))
-    added = f" and {_counted(done.items, 'item')} in {_counted(done.batches, 'new batch')}" if done.items else ""
-    click.echo(f"Brought in {_counted(done.labels, 'label')}{added}.")
+    added = f" and {plural(done.items, 'item')} in {plural(done.batches, 'new batch')}" if done.items else ""
+    click.echo(f"Brought in {plural(done.labels, 'label')}{added}.")
     for batch_id, problem in problems.items():
         click.echo(f"Batch {batch_id} can't be decided: {problem}", err=True)
-
-
-def _counted(count: int, what: str) -> str:
-    plural = "" if count == 1 else "es" if what.endswith("ch") else "s"
-    return f"{count:,} {what}{plural}"

@@ -14,6 +14,7 @@ from harness.config.environment import colours_wanted, user_name
 from harness.config.setting_checks import duration_s
 from harness.config.settings import Settings
 from harness.errors import ReviewerError, SettingsError
+from harness.reporting.shared.figures import plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,7 +140,7 @@ def _greet(link: str, who: str, store: str, left: int) -> None:
     styled = sys.stdout.isatty() and colours_wanted()
     shown = click.style(link, bold=True, underline=True) if styled else link
     click.echo(f"store     {store}")
-    click.echo(f"waiting   {left:,} label{'' if left == 1 else 's'}")
+    click.echo(f"waiting   {plural(left, 'label')}")
     click.echo(f"sign in   {shown}")
     click.echo(f"          as {who}; this address works once")
     click.echo("Ctrl-C ends it.")

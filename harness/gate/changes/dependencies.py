@@ -196,10 +196,12 @@ class Dependencies:
 
     def _is_of_project(self, file: Path) -> bool:
         """Tell whether a module is of the project's repository, and neither of what is installed nor of Steelyard."""
-        own = Path(harness.__file__).parent.resolve()
         place = file.resolve()
-        is_own = place.is_relative_to(own)
-        return place.is_relative_to(self._changed.root) and not is_installed(place) and not is_own
+        return (
+            place.is_relative_to(self._changed.root)
+            and not is_installed(place)
+            and not place.is_relative_to(Path(harness.__file__).parent.resolve())
+        )
 
     @cached_property
     def _values(self) -> dict[Path, dict[str, object]]:

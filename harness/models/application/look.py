@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from harness.models.application.called import tell_of_opened
 from harness.models.application.checkouts import check_modules, environment_of, list_watched
 from harness.models.application.engine import TIMEOUT_S, import_paths, worker_command
 from harness.models.application.packages import found_package
+from harness.models.processes.ends import how_it_ended
 from harness.models.processes.frames import encode_frame, parse_frame
 
 if TYPE_CHECKING:
@@ -101,7 +101,6 @@ def _asked(settings: VersionSettings, folder: Path, python: str, asked: dict[str
     if message is not None:
         raise SettingsError(f"{where}: {message['failed']}")
     lines = done.stderr.decode("utf-8", "replace").splitlines()[-_LAST_LINES:]
-    code = done.returncode
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    how = how_it_ended(done.returncode)
     said = "".join(f"\n  {line}" for line in lines)
     raise SettingsError(f"{where}: the process that imports {call} {how}.{' Its last lines:' + said if said else ''}")

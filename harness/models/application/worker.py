@@ -32,6 +32,7 @@ from harness.models.application.called import (
 )
 from harness.models.application.packages import found_package
 from harness.models.application.returned import UnreadableAnswerError, read_answer
+from harness.models.processes.ends import answer_pipe
 from harness.models.processes.frames import encode_frame, read_frame, receive_frame
 
 _FAILED_START = 3
@@ -45,9 +46,8 @@ _LISTS = frozenset({"os.listdir", "os.scandir"})
 
 def main() -> None:
     """Import what the first frame names, then answer until the parent closes the pipe."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    answers = answer_pipe()
     requests = os.fdopen(os.dup(0), "rb", buffering=0)
-    os.dup2(2, 1)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)  # what was printed is told although the process ends at once

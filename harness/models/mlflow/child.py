@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.errors import MlflowError, SteelyardError
 from harness.models.mlflow.process import REQUEST_S
+from harness.models.processes.ends import answer_pipe
 from harness.models.processes.frames import encode_frame, read_frame
 
 _MOST_CHARACTERS = 500
@@ -43,8 +44,7 @@ class Login:
 
 def serve(work: Callable[[Login, dict[str, Any]], dict[str, Any]]) -> None:
     """Answer the one question that comes in on the standard input, as frames; what is printed goes elsewhere."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
+    answers = answer_pipe()
     import mlflow
 
     question = read_frame(sys.stdin.buffer)

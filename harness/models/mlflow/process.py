@@ -21,6 +21,7 @@ from typing import Any
 from harness.config import child_environment
 from harness.config.addresses import secrets_of, split_credentials, without_credentials
 from harness.errors import MlflowError, SettingsError
+from harness.models.processes.ends import how_it_ended
 from harness.models.processes.frames import encode_frame, parse_frame
 
 REQUEST_S = 10
@@ -121,6 +122,6 @@ class MlflowProcess:
 def _how_it_ended(code: int, errors: bytes) -> str:
     """Without what a traceback's frames say, which could hold what was asked."""
     if code < 0:
-        return f"was ended by signal {-code} ({signal.Signals(-code).name})."
+        return f"{how_it_ended(code)}."
     lines = [line.strip() for line in errors.decode("utf-8", "replace").splitlines() if line.strip()]
-    return f"ended with exit code {code}: {' | '.join(lines[-_LAST_LINES:])}"
+    return f"{how_it_ended(code)}: {' | '.join(lines[-_LAST_LINES:])}"

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, cast
 from harness.config import child_environment
 from harness.config.environment import shared_threads
 from harness.errors import EngineError, SettingsError, SteelyardError
+from harness.models.processes.ends import answer_pipe, how_it_ended
 from harness.models.processes.frames import encode_frame, parse_frame, read_frame
 
 _ALONE = {
@@ -75,10 +76,7 @@ class AnsweringProcess:
             except (OSError, ValueError):  # it is gone, or was closed
                 answer = None
         if answer is None:
-            raise EngineError(
-                f"{self._name} ended (exit code {self._process.wait()}); the system ends processes when memory runs "
-                "out."
-            )
+            raise EngineError(f"{self._name} {how_it_ended(self._process.wait())}.")
         return answer
 
     def close(self) -> None:
@@ -167,8 +165,7 @@ def answer_messages(load: Callable[[dict[str, Any]], tuple[Any, Answering]]) -> 
     Args:
         load: gives the answer to the first message, and what answers those after it.
     """
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
+    answers = answer_pipe()
     answering: Answering | None = None
     while (message := read_frame(sys.stdin.buffer)) is not None:
         try:

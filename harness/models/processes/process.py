@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.config import child_environment
 from harness.errors import EngineError, SettingsError
+from harness.models.processes.ends import how_it_ended
 from harness.models.processes.frames import encode_frame, receive_frame
 
 _log = logging.getLogger(__name__)
@@ -254,14 +255,8 @@ class ChildProcess:
             _log.debug("%s: %s", self._name, line)
 
     def _how_it_ended(self, code: int) -> str:
-        if code == -signal.SIGKILL:
-            cause = "was killed (signal 9); the system does that when memory runs out"
-        elif code < 0:
-            cause = f"was ended by signal {-code} ({signal.Signals(-code).name})"
-        else:
-            cause = f"ended with exit code {code}"
         last = self.last_lines
-        return f"its process {cause}.{' Its last lines:' + last if last else ''}"
+        return f"its process {how_it_ended(code)}.{' Its last lines:' + last if last else ''}"
 
 
 def _again(failure: SettingsError | EngineError) -> SettingsError | EngineError:

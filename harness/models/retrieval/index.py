@@ -6,17 +6,21 @@ a query is no find of `bm25`, so that fewer than k may be found.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.config.customization import RetrievalSettings
 from harness.errors import UsageError
 from harness.models.retrieval.lexical import LexicalIndex, check_installed
 from harness.models.retrieval.passages import Passage, read_passages
+
+if TYPE_CHECKING:
+    from harness.models.embedding import Embedder
 
 RANK_CONSTANT = 60
 """Of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
@@ -102,9 +106,7 @@ def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
     if settings.method != "bm25":
         import numpy as np
 
-        from harness.models.embedding import load_embedder
-
-        np.save(folder / "vectors.npy", load_embedder(settings.model, root).embed_all(texts))
+        np.save(folder / "vectors.npy", _embedder(settings.model, root).embed_all(texts))
     with (folder / _PASSAGES).open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(asdict(passage), ensure_ascii=False) + "\n" for passage in found)
 
@@ -176,16 +178,23 @@ class Retriever:
         best = sorted(sums, key=lambda place: (-sums[place], place))[:k]
         return best, [sums[place] for place in best]
 
+    @functools.cached_property
+    def _embedder(self) -> Embedder:
+        return _embedder(self.settings.model, self._root)
+
     def _by_words(self, query: str, k: int) -> tuple[Sequence[int], Sequence[float]]:
         assert self._lexical is not None
         scores = self._lexical.scores(query)
         return _highest(scores, k, above=0.0)
 
     def _by_meaning(self, query: str, k: int) -> tuple[Sequence[int], Sequence[float]]:
-        from harness.models.embedding import load_embedder
+        return _highest(self._vectors @ self._embedder.embed(query).numpy(), k)
 
-        vector = load_embedder(self.settings.model, self._root).embed(query).numpy()
-        return _highest(self._vectors @ vector, k)
+
+def _embedder(model: str, root: Path) -> Embedder:
+    from harness.models.embedding import embedder_digest, load_embedder
+
+    return load_embedder(model, root, embedder_digest(model, root))
 
 
 def _highest(scores: Any, k: int, above: float | None = None) -> tuple[Sequence[int], Sequence[float]]:

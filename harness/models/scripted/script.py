@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import setting_checks
+from harness.config.files import json_lines, read_text
 from harness.errors import SettingsError
 
 _ROUNDING = 1e-9
@@ -111,14 +112,12 @@ def _entries(options: Mapping[str, Any], root: Path, where: str) -> Iterator[tup
             f"{where}: answers = {answers!r} is neither a table nor the path of a .json or .jsonl file."
         )
     path = root / answers
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{where}: answers = {answers!r} can't be read: {error}.") from None
+    hint = f"{where}: answers = {answers!r} names it."
     if path.suffix == ".jsonl":
-        yield from _lines(text, str(path))
+        for place, entry in json_lines(path, SettingsError, hint):
+            yield _answered(entry, place)
         return
-    table = _parsed(text, str(path))
+    table = _parsed(read_text(path, SettingsError, hint), path)
     if not isinstance(table, Mapping):
         raise SettingsError(
             f"{path} is not an object; write {{PROMPT: ANSWER}} or {{PROMPT: {{ANSWER: PROBABILITY}}}}."
@@ -126,26 +125,21 @@ def _entries(options: Mapping[str, Any], root: Path, where: str) -> Iterator[tup
     yield from ((prompt, value, str(path)) for prompt, value in table.items())
 
 
-def _lines(text: str, path: str) -> Iterator[tuple[str, Any, str]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        place = f"{path}, line {number}"
-        entry = _parsed(line, place)
-        fields = set(entry) if isinstance(entry, Mapping) else set()
-        if fields not in ({"prompt", "answer"}, {"prompt", "answers"}) or not isinstance(entry["prompt"], str):
-            raise SettingsError(
-                f'{place} is not {{"prompt": …, "answer": …}} or {{"prompt": …, "answers": {{ANSWER: PROBABILITY}}}}.'
-            )
-        yield entry["prompt"], entry.get("answer", entry.get("answers")), place
+def _answered(entry: Mapping[str, Any], place: str) -> tuple[str, Any, str]:
+    if set(entry) not in ({"prompt", "answer"}, {"prompt", "answers"}) or not isinstance(entry["prompt"], str):
+        raise SettingsError(
+            f'{place} is not {{"prompt": …, "answer": …}} or {{"prompt": …, "answers": {{ANSWER: PROBABILITY}}}}.'
+        )
+    return entry["prompt"], entry.get("answer", entry.get("answers")), place
 
 
-def _parsed(text: str, place: str) -> Any:
+def _parsed(text: str, path: Path) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        line = f", line {error.lineno}" if ", line " not in place else ""
-        raise SettingsError(f"{place}{line}: not valid JSON: {error.msg} at column {error.colno}.") from None
+        raise SettingsError(
+            f"{path}, line {error.lineno}: not valid JSON: {error.msg} at column {error.colno}."
+        ) from None
 
 
 def _weights(value: Any, place: str) -> dict[str, float]:

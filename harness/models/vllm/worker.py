@@ -11,15 +11,14 @@ from __future__ import annotations
 import collections
 import dataclasses
 import logging
-import os
 import queue
 import sys
-import threading
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.errors import SettingsError, choices
-from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.processes.ends import answer_pipe, incoming
+from harness.models.processes.frames import encode_frame
 from harness.models.vllm import cpu_adapters, cpu_sampler
 from harness.models.vllm.requests import EngineJob, open_job
 from harness.models.weights.weights import materialize, tokenizer_path
@@ -30,10 +29,8 @@ _FAILED_START = 3
 
 def main() -> None:
     """Load the engine that the first frame describes, then answer until the parent closes the pipe."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(sys.stdin.buffer, requests), daemon=True).start()
+    answers = answer_pipe()
+    requests = incoming()
     logging.getLogger("harness").addHandler(_LogForwarder(answers))
     logging.getLogger("harness").setLevel(logging.INFO)
     start = requests.get()
@@ -46,13 +43,6 @@ def main() -> None:
         answers.write(encode_frame({"failed": f"{type(error).__name__}: {error}"}))
         sys.exit(_FAILED_START)
     worker.serve(requests)
-
-
-def _receive(pipe: BinaryIO, requests: queue.SimpleQueue[dict[str, Any]]) -> None:
-    while (message := read_frame(pipe)) is not None:
-        requests.put(message)
-    # The parent closed the pipe or is gone. Python would first wait for the step or the loading that is going on.
-    os._exit(0)
 
 
 class _LogForwarder(logging.Handler):

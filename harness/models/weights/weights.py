@@ -81,10 +81,18 @@ def weights_digest(options: Mapping[str, Any], root: Path) -> str:
         SettingsError: the weights are not there, or lack the layers to be dropped.
     """
     base = _base_digest(options, root)
+    tokenizer = tokenizer_digest(options, root)
+    return base if tokenizer is None else text_hash(base, "tokenizer", tokenizer)
+
+
+def tokenizer_digest(options: Mapping[str, Any], root: Path) -> str | None:
+    """Identify the tokenizer that replaces the weights' own by content; None where they have theirs.
+
+    Raises:
+        SettingsError: it is neither a folder nor a cached hub id.
+    """
     tokenizer = tokenizer_path(options, root)
-    if tokenizer is None:
-        return base
-    return text_hash(base, "tokenizer", files_hash(tokenizer, _files(tokenizer, _TOKENIZER.fullmatch)))
+    return None if tokenizer is None else files_hash(tokenizer, _files(tokenizer, _TOKENIZER.fullmatch))
 
 
 def materialize(options: Mapping[str, Any], root: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import count, figure, interval, plural
 from harness.reporting.shared.names import display_names
-from harness.reporting.shared.text import printable, wrap
+from harness.reporting.shared.text import hang, printable, wrap
 from harness.reporting.terminal.report import Layout
 
 if TYPE_CHECKING:
@@ -100,5 +100,4 @@ def _row(scores: LeakedScores, name: str, layout: Layout) -> tuple[str, ...]:
 def _wrapped(text: str, layout: Layout, indent: int) -> list[str]:
     """A text on lines of its own, those that follow further in."""
     shown = printable(text, 100_000, encoding=layout.encoding)
-    first, *rest = wrap(shown, max(20, layout.width - indent - 2))
-    return [" " * indent + first, *(f"{' ' * (indent + 2)}{line}" for line in rest)]
+    return hang(" " * indent, wrap(shown, max(20, layout.width - indent - 2)), indent + 2)

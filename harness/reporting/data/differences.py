@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import count, figure, interval, plural
-from harness.reporting.shared.text import printable, wrap
+from harness.reporting.shared.text import hang, printable, wrap
 from harness.reporting.terminal.report import Layout
 from harness.stages.data.drift.differences import AloneDocument, DocumentDifferences, RecipeDifference, count_by_reason
 
@@ -142,6 +142,6 @@ def _indented(texts: Iterable[str], layout: Layout) -> list[str]:
     """Each text on lines of its own, those that follow further in."""
     lines = []
     for text in texts:
-        first, *rest = wrap(printable(text, 100_000, encoding=layout.encoding), max(20, layout.width - 4))
-        lines += [f"  {first}", *(f"    {line}" for line in rest)]
+        shown = printable(text, 100_000, encoding=layout.encoding)
+        lines += hang("  ", wrap(shown, max(20, layout.width - 4)), 4)
     return lines

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import count, duration, plural
-from harness.reporting.shared.text import printable, wrap
+from harness.reporting.shared.text import hang, printable, wrap
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from harness.stages.inference.load.result import LatencyFigures, LoadResult, RequestRecord
 
@@ -38,8 +38,7 @@ def render_load(name: str, plan: LoadPlan, result: LoadResult, encoding: str = "
     lines += ["", *_over_time(result.records, encoding)]
     width = 10
     for label, text in _told(plan, result):
-        first, *others = wrap(printable(text, encoding=encoding), _WIDTH - width)
-        lines += [f"{label:<{width}}{first}", *(" " * width + other for other in others)]
+        lines += hang(f"{label:<{width}}", wrap(printable(text, encoding=encoding), _WIDTH - width), width)
     return lines
 
 

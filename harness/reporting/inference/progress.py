@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import TextIO
 
 from harness.reporting.shared.figures import count, duration
-from harness.reporting.shared.text import cells, printable
+from harness.reporting.shared.live_line import LiveLine, Pace
 from harness.stages.inference.load.run import LoadProgress
 
-_WIDTH = 79
-_TERMINAL_S = 0.2
-_LOG_S = 15.0
+_WIDTH = 80
+_PACE = Pace(first_s=0.0, every_s=0.2, log_first_s=15.0)
 
 
 class LoadLine:
@@ -24,17 +23,13 @@ class LoadLine:
     """
 
     def __init__(self, stream: TextIO, is_terminal: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream
-        self._is_terminal = is_terminal
-        self._clock = clock
-        self._next_s = clock() + (0.0 if is_terminal else _LOG_S)
-        self._shown = 0
+        self._line = LiveLine(stream, is_terminal, _WIDTH, pace=_PACE, log_prefix="steelyard load  ", clock=clock)
 
     def __enter__(self) -> LoadLine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._clear()
+        self._line.clear()
 
     def show(self, state: LoadProgress) -> None:
         """Say how far a load is."""
@@ -48,26 +43,5 @@ class LoadLine:
 
     def say(self, text: str) -> None:
         """Say what is going on, when it is time to."""
-        now = self._clock()
-        if now < self._next_s:
-            return
-        self._next_s = now + (_TERMINAL_S if self._is_terminal else _LOG_S)
-        line = printable(text, _WIDTH, encoding=getattr(self._stream, "encoding", None) or "utf-8")
-        if self._is_terminal:
-            self._write("\r" + line + " " * max(0, self._shown - cells(line)))
-            self._shown = cells(line)
-        else:
-            self._write(f"steelyard load  {line}\n")
-
-    def _clear(self) -> None:
-        if self._shown:
-            self._write("\r" + " " * self._shown + "\r")
-            self._shown = 0
-
-    def _write(self, text: str) -> None:
-        """A stream that can't be written to never stops a load."""
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except (OSError, ValueError):
-            self._shown = 0
+        if self._line.is_due:
+            self._line.write([text])

@@ -14,7 +14,7 @@ from harness.reporting.shared.answers import COMPARED_CHARACTERS, excerpts, quot
 from harness.reporting.shared.figures import count, digits, figure
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.table import INDENT, NARROW
-from harness.reporting.shared.text import cells, flow, pad, printable, right_to_left, wrap
+from harness.reporting.shared.text import cells, flow, hang, pad, printable, right_to_left, wrap
 
 MOST_CHANGES = 3
 _AMPLE_CELLS = 32
@@ -85,8 +85,7 @@ def change_lines(report: Report, changes: Sequence[Change], width: int, encoding
         if beside is not None:
             lines.append((head + beside).rstrip())
         else:
-            first, *rest = flow([name, score], width - indent)
-            lines += [start + first, *(" " * indent + line for line in rest)]
+            lines += hang(start, flow([name, score], width - indent), indent)
             lines += [
                 f"{below}{label:<{_LABEL_CELLS}}{text}"
                 for label, text in _answers(change, width - len(below) - _LABEL_CELLS, encoding)

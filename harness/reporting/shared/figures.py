@@ -88,10 +88,11 @@ def chosen(best_of: int) -> str:
 def plural(number: int, noun: str) -> str:
     """A count with its noun.
 
-    >>> plural(1, "case"), plural(1200, "case")
-    ('1 case', '1,200 cases')
+    >>> plural(1, "case"), plural(1200, "case"), plural(2, "batch")
+    ('1 case', '1,200 cases', '2 batches')
     """
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    ending = "" if number == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{number:,} {noun}{ending}"
 
 
 def duration(seconds: float, *, whole: bool = False) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from harness.errors import SettingsError, choices
-from harness.records import Report, Verdict, VersionRef
+from harness.records import Verdict, VersionRef
 from harness.reporting.shared.figures import plural
 
 _DIGITS = 12
@@ -51,8 +51,8 @@ def row_names(verdicts: Sequence[Verdict]) -> list[str]:
     ]
 
 
-def find_evaluations(pattern: str, report: Report, *, where: str) -> set[str]:
-    """The evaluations of a report whose id, or name in the table, or test function, matches a shell pattern.
+def find_evaluations(pattern: str, ids: Iterable[str], *, where: str) -> list[str]:
+    """Those of the evaluations whose id, or name in the table, or test function, matches a shell pattern.
 
     Args:
         where: what the pattern was given as, for the message.
@@ -60,14 +60,14 @@ def find_evaluations(pattern: str, report: Report, *, where: str) -> set[str]:
     Raises:
         SettingsError: there is none; the message lists the names.
     """
-    names = display_names(verdict.id for verdict in report.evaluations)
-    found = {
+    names = display_names(ids)
+    found = [
         identity
         for identity, name in names.items()
         if any(
             each == pattern or fnmatch.fnmatchcase(each, pattern) for each in (identity, name, name.rpartition("/")[2])
         )
-    }
+    ]
     if not found:
         raise SettingsError(f"{where}: {choices('evaluation', pattern, names.values())}")
     return found

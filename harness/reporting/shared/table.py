@@ -11,7 +11,7 @@ from harness.records import Check, Difference, Estimate, Report, Verdict, Verdic
 from harness.reporting.shared.differences import ratio_in_words
 from harness.reporting.shared.figures import count, digits, figure, interval, plural
 from harness.reporting.shared.names import row_names
-from harness.reporting.shared.text import cells, flow, pad, printable, without_traceback, wrap
+from harness.reporting.shared.text import cells, flow, hang, pad, printable, without_traceback, wrap
 
 FEW = 5
 INDENT = 18
@@ -154,9 +154,8 @@ def _on_two_lines(
         texts = [texts[position] for texts in figures.values()]
         is_beside = cells(row.name + _GAP + row.why) <= room
         below = [] if is_beside else wrap(row.why, room)
-        first, *rest = flow([row.name, row.why] if is_beside and row.why else [row.name], room)
-        lines.append(f"  {row.status}".ljust(INDENT) + first)
-        lines += [" " * INDENT + line for line in rest]
+        head = flow([row.name, row.why] if is_beside and row.why else [row.name], room)
+        lines += hang(f"  {row.status}".ljust(INDENT), head, INDENT)
         lines += [_line("", texts, list(sizes.values()), "")] if any(texts) else []
         lines += [" " * INDENT + line for line in below if line]
         lines += _errors(row, width, INDENT)
@@ -168,8 +167,7 @@ def greens(report: Report, hidden: Sequence[TableRow], width: int) -> list[str]:
     if not hidden:
         return []
     indent = INDENT if width >= NARROW else 11
-    first, *rest = wrap(greens_in_words(report, hidden), width - indent)
-    return [f"{'    passed':<{indent}}{first}", *(" " * indent + line for line in rest)]
+    return hang(f"{'    passed':<{indent}}", wrap(greens_in_words(report, hidden), width - indent))
 
 
 def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
@@ -282,7 +280,7 @@ def _folded(row: TableRow, width: int) -> list[str]:
         line for block, gap in zip(blocks, (_GAP, _GAP, " "), strict=True) if block for line in flow(block, room, gap)
     ]
     if wide or cells(head + lines[0]) <= width:
-        lines = [head + lines[0], *(" " * indent + line for line in lines[1:])]
+        lines = hang(head, lines, indent)
     else:
         lines = [head.rstrip(), *(" " * indent + line for line in lines)]
     return [line.rstrip() for line in lines] + _errors(row, width, indent)
@@ -294,11 +292,8 @@ def _named(name: str, text: str) -> str:
 
 def _errors(row: TableRow, width: int, indent: int) -> list[str]:
     """The first messages, each with its own bullet."""
-    lines = []
-    for message in row.errors:
-        first, *rest = wrap(message, width - indent - 2)
-        lines += [" " * indent + "- " + first, *(" " * (indent + 2) + line for line in rest)]
-    return lines
+    bullet = " " * indent + "- "
+    return [line for message in row.errors for line in hang(bullet, wrap(message, width - len(bullet)))]
 
 
 def _error_messages(errors: Sequence[str], encoding: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 LINE_END = "⏎"
@@ -122,8 +122,21 @@ def labelled(label: str, text: str, width: int) -> list[str]:
     ['note    4 cases', '        skipped']
     """
     start = f"{label:<{_LABEL}}"
-    first, *rest = wrap(text, width - len(start))
-    return [start + first, *(" " * len(start) + line for line in rest)]
+    return hang(start, wrap(text, width - len(start)))
+
+
+def hang(start: str, lines: Sequence[str], indent: int | None = None) -> list[str]:
+    """Lines of which the first stands beside a start, and the others below each other.
+
+    Args:
+        indent: of the others; None for as far as the start goes.
+
+    >>> hang("- ", ["4 cases", "skipped"])
+    ['- 4 cases', '  skipped']
+    """
+    first, *rest = lines
+    margin = " " * (len(start) if indent is None else indent)
+    return [start + first, *(margin + line for line in rest)]
 
 
 def flow(pieces: Iterable[str], width: int, gap: str = "   ") -> list[str]:

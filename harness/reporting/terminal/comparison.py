@@ -9,7 +9,7 @@ from harness.records import VerdictKind
 from harness.records.report_json import plain, to_json
 from harness.reporting.shared.figures import count, plural
 from harness.reporting.shared.names import display_names
-from harness.reporting.shared.text import printable, wrap
+from harness.reporting.shared.text import labelled, printable
 from harness.reporting.terminal.report import Layout, render
 from harness.reporting.wording.failure import KEPT
 
@@ -32,8 +32,7 @@ def render_comparison(comparison: Comparison, layout: Layout) -> list[str]:
     facts = [("cases", _cases(comparison)), *zip(("runs", ""), _runs(comparison), strict=True)]
     facts += [("note", note) for note in notes(comparison)]
     for label, text in facts:
-        first, *rest = wrap(printable(text, encoding=layout.encoding), max(30, layout.width) - 8)
-        lines += [f"{label:<8}{first}", *(" " * 8 + line for line in rest)]
+        lines += labelled(label, printable(text, encoding=layout.encoding), max(30, layout.width))
     return lines
 
 

@@ -171,10 +171,10 @@ def aligned(facts: Sequence[tuple[str, str]], width: int = 80) -> list[str]:
 
 
 def _folded(start: str, value: str, width: int) -> list[str]:
-    from harness.reporting.shared.text import flow
+    from harness.reporting.shared.text import flow, hang
 
-    first, *rest = flow(value.split(" ") if cells_over(start + value, width) else [value], width - len(start), " ")
-    return [start + first, *(" " * len(start) + line for line in rest)]
+    words = value.split(" ") if cells_over(start + value, width) else [value]
+    return hang(start, flow(words, width - len(start), " "))
 
 
 def cells_over(text: str, width: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.models.description.description import WeightsDescription
 from harness.models.lineage import LineageStep
-from harness.reporting.shared.text import printable, wrap
+from harness.reporting.shared.text import hang, printable, wrap
 from harness.reporting.weights.document import DescribedVersion, TracedVersion, version_document
 from harness.reporting.weights.facts import aligned, amount, llama_cpp_facts, shown_name
 
@@ -78,8 +78,7 @@ def traced_lines(version: TracedVersion, width: int) -> list[str]:
 def _lineage_lines(lineage: Sequence[LineageStep], width: int) -> list[str]:
     lines = ["lineage:"]
     for number, step in enumerate(lineage, 1):
-        first, *rest = wrap(_step(step), width - 5)
-        lines += [f"{number:3d}  {first}", *(f"     {line}" for line in rest)]
+        lines += hang(f"{number:3d}  ", wrap(_step(step), width - 5))
     return lines
 
 
@@ -99,8 +98,7 @@ def difference_lines(version: DescribedVersion, other: DescribedVersion, width: 
         for version_name, place in names.items():
             start = f"  {version_name:<{longest}}  "
             value = _told(values[place]) + (unit if values[place] is not None else "")
-            first, *rest = wrap(printable(value), width - len(start))
-            lines += [start + first, *(" " * len(start) + line for line in rest)]
+            lines += hang(start, wrap(printable(value), width - len(start)))
     return lines
 
 

@@ -10,7 +10,7 @@ from harness.reporting.shared.differences import margin_in_words
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.table import TableRow, row
-from harness.reporting.shared.text import LINE_END, cells, flow, printable, wrap
+from harness.reporting.shared.text import LINE_END, cells, flow, hang, printable, wrap
 from harness.reporting.wording.interruption import GO_ON, is_interrupted
 
 _WIDTH = 80
@@ -118,5 +118,4 @@ def _answers(change: Change, verdict: Verdict) -> list[str]:
 
 
 def _fact(label: str, texts: list[str]) -> list[str]:
-    first, *rest = texts
-    return [f"  {label:<{_LABEL_CELLS - 2}}{first}", *(" " * _LABEL_CELLS + text for text in rest)]
+    return hang(f"  {label:<{_LABEL_CELLS - 2}}", texts, _LABEL_CELLS)

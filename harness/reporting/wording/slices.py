@@ -13,7 +13,7 @@ from harness.reporting.shared.differences import difference_in_words, margin_in_
 from harness.reporting.shared.figures import digits, figure, interval
 from harness.reporting.shared.names import row_names
 from harness.reporting.shared.table import FEW, INDENT, MARKS, NARROW
-from harness.reporting.shared.text import cells, flow, pad, printable, wrap
+from harness.reporting.shared.text import cells, flow, hang, pad, printable, wrap
 
 _MOST_RED = 5
 _MOST_OPEN = 3
@@ -124,13 +124,11 @@ def slice_lines(report: Report, width: int, encoding: str, *, every: bool = Fals
         told = f"{printable(name, _NAME_CELLS, cut='middle', encoding=encoding)}: {slices_in_words(verdict)}"
         shown = shown_slices(verdict, every=every)
         start = "  slices" if width >= NARROW else ""
-        first, *rest = wrap(told, width - indent)
         lines += [] if width >= NARROW else ["slices"]
-        lines += [f"{start:<{indent}}{first}", *(" " * indent + line for line in rest)]
+        lines += hang(f"{start:<{indent}}", wrap(told, width - indent))
         for texts in _table(verdict, shown, encoding):
-            one, *others = flow(texts, width - _ROW_INDENT - 2)
-            lines.append(" " * _ROW_INDENT + one.rstrip())
-            lines += [" " * (_ROW_INDENT + 2) + line.rstrip() for line in others if line.strip()]
+            told_row = hang(" " * _ROW_INDENT, flow(texts, width - _ROW_INDENT - 2), _ROW_INDENT + 2)
+            lines += [line.rstrip() for line in told_row if line.strip()]
         if hidden := len(verdict.slices) - len(shown):
             lines.append(" " * _ROW_INDENT + f"  and {hidden:,} more in the report")
     return lines

@@ -7,14 +7,15 @@ version, run, judge score, drawing or label, and the answers of a pair in an ord
 from __future__ import annotations
 
 from harness.review.exchange.formats import FORMATS, ExchangeFormat, find_format, format_of
-from harness.review.exchange.sharing import SharedExclusion, SharedItem, SharedLabel, exported, import_items
+from harness.review.exchange.sharing import SharedExclusion, SharedItem, exported, import_items
+from harness.review.views import GivenLabel
 
 __all__ = [
     "FORMATS",
     "ExchangeFormat",
+    "GivenLabel",
     "SharedExclusion",
     "SharedItem",
-    "SharedLabel",
     "exported",
     "find_format",
     "format_of",

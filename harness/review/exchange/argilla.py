@@ -19,8 +19,9 @@ from typing import Any
 
 from harness.records.review import Form
 from harness.review.exchange.json_lines import item_fields, item_of, judged_values, listed
-from harness.review.exchange.sharing import SharedItem, SharedLabel
+from harness.review.exchange.sharing import SharedItem
 from harness.review.exchange.table import value_of
+from harness.review.views import GivenLabel
 
 _UNSENT = ("draft", "discarded")
 LABEL, NOTE = "label", "note"
@@ -64,7 +65,7 @@ def _record(shared: SharedItem) -> dict[str, Any]:
     }
 
 
-def _one_each(labels: Sequence[SharedLabel]) -> tuple[list[SharedLabel], list[SharedLabel]]:
+def _one_each(labels: Sequence[GivenLabel]) -> tuple[list[GivenLabel], list[GivenLabel]]:
     """The label of each reviewer that counts, and the others: Argilla keeps one response of a user to a question.
 
     Who adjudicated an item after labelling it responds with what settled it; the label goes with the metadata.

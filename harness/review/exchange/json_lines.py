@@ -10,7 +10,8 @@ from typing import Any
 from harness.errors import ReviewFileError
 from harness.records.review import Value
 from harness.review.exchange.checking import check_item, form_of
-from harness.review.exchange.sharing import SharedExclusion, SharedItem, SharedLabel
+from harness.review.exchange.sharing import SharedExclusion, SharedItem
+from harness.review.views import GivenLabel
 
 
 def write(shared: Sequence[SharedItem]) -> str:
@@ -110,7 +111,7 @@ def item_of(fields: dict[str, Any]) -> SharedItem:
         answers=tuple(fields["answers"]),
         reference=fields.get("reference"),
         wanted=fields.get("wanted", 1),
-        labels=tuple(SharedLabel(**{"reviewer": "", **label}) for label in fields.get("labels", ())),
+        labels=tuple(GivenLabel(**{"reviewer": "", **label}) for label in fields.get("labels", ())),
         excluded=None if fields.get("excluded") is None else SharedExclusion(**fields["excluded"]),
         hidden=fields.get("hidden"),
     )

@@ -15,8 +15,9 @@ from xml.sax.saxutils import quoteattr
 
 from harness.records.review import Form
 from harness.review.exchange.json_lines import item_fields, item_of, judged_values, listed
-from harness.review.exchange.sharing import SharedItem, SharedLabel
+from harness.review.exchange.sharing import SharedItem
 from harness.review.exchange.table import value_of
+from harness.review.views import GivenLabel
 
 LABEL, NOTE, ANSWER, LEFT, RIGHT = "label", "note", "answer", "left", "right"
 _OWN = "steelyard"
@@ -125,14 +126,14 @@ def _label(annotation: Mapping[str, Any], form: Form) -> dict[str, Any] | None:
     text = value["choices"][0] if "choices" in value else _joined(value["text"])
     created = annotation.get("created_at")
     time = 0.0 if created is None else datetime.fromisoformat(created).timestamp()
-    label = SharedLabel(
+    label = GivenLabel(
         reviewer=_who(annotation.get("completed_by")),
         value=value_of(text, form),
         note=_joined(given[NOTE]["text"]) if NOTE in given else "",
         time=time,
         adjudicated=bool(annotation.get(_ADJUDICATED)),
     )
-    return {name: getattr(label, name) for name in SharedLabel.__slots__}
+    return {name: getattr(label, name) for name in GivenLabel.__slots__}
 
 
 def _joined(text: str | Sequence[str]) -> str:

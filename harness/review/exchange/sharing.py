@@ -11,9 +11,9 @@ from typing import Any
 
 from harness.errors import LabelError, ReviewerError, ReviewFileError, UnknownItemError
 from harness.records import Messages
-from harness.records.review import Answer, Batch, Event, Form, Item, Value
+from harness.records.review import Answer, Batch, Event, Form, Item
 from harness.review.exchange.checking import is_share
-from harness.review.views import on_sides
+from harness.review.views import GivenLabel, given_labels, on_sides
 from harness.store.review.events import in_force
 from harness.store.review.leases import is_swapped
 from harness.store.review.reviewers import check_name
@@ -21,17 +21,6 @@ from harness.store.review.store import ReviewStore
 
 _NOBODY = ""
 """For whom the order of a pair in a file is drawn."""
-
-
-@dataclass(frozen=True, slots=True)
-class SharedLabel:
-    """A label in a file; of a pair "left", "tie" or "right", as the answers stand in the file."""
-
-    reviewer: str
-    value: Value
-    note: str = ""
-    time: float = 0.0
-    adjudicated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +51,7 @@ class SharedItem:
     answers: tuple[str, ...]
     reference: str | None = None
     wanted: int = 1
-    labels: tuple[SharedLabel, ...] = ()
+    labels: tuple[GivenLabel, ...] = ()
     excluded: SharedExclusion | None = None
     hidden: Mapping[str, Any] | None = field(default=None)
     place: str = field(default="", compare=False)
@@ -98,17 +87,6 @@ def _shared(item: Item, batch: Batch, events: Sequence[Event], *, unblind: bool)
         "samples": [answer.sample_index for answer in answers],
         "sample_keys": [answer.sample_key and answer.sample_key.hex() for answer in answers],
     }
-    labels = tuple(
-        SharedLabel(
-            reviewer=event.reviewer,
-            value=batch.form.shown(event.value, swapped=swapped),
-            note=event.note,
-            time=event.time,
-            adjudicated=event.kind == "adjudicate",
-        )
-        for event in events
-        if event.value is not None
-    )
     return SharedItem(
         item_id=item.id,
         evaluation_id=batch.evaluation_id,
@@ -118,7 +96,7 @@ def _shared(item: Item, batch: Batch, events: Sequence[Event], *, unblind: bool)
         answers=tuple(answer.text for answer in answers),
         reference=item.reference,
         wanted=item.wanted,
-        labels=labels,
+        labels=given_labels(events, batch.form, swapped=swapped),
         excluded=_excluded(events),
         hidden=hidden if unblind else None,
     )
@@ -265,7 +243,7 @@ def _answers(shared: SharedItem, hidden: Mapping[str, Any]) -> tuple[Answer, ...
         ) from None
 
 
-def _label(shared: SharedItem, label: SharedLabel, now: float) -> Event:
+def _label(shared: SharedItem, label: GivenLabel, now: float) -> Event:
     swapped = is_swapped(shared.item_id, _NOBODY)
     try:
         value, score = shared.form.read(label.value, swapped=swapped)

@@ -14,7 +14,8 @@ from harness.errors import ReviewFileError
 from harness.records.review import Form, Value
 from harness.review.exchange.checking import check_label, form_of
 from harness.review.exchange.json_lines import item_of, said
-from harness.review.exchange.sharing import SharedItem, SharedLabel
+from harness.review.exchange.sharing import SharedItem
+from harness.review.views import GivenLabel
 
 _ITEM = ("item", "evaluation", "case", "question", "answer", "other_answer", "reference")
 _LABEL = ("reviewer", "value", "note", "time", "adjudicated")
@@ -44,7 +45,7 @@ def write(shared: Sequence[SharedItem]) -> str:
     return out.getvalue()
 
 
-def _row(shared: SharedItem, label: SharedLabel | None) -> dict[str, Any]:
+def _row(shared: SharedItem, label: GivenLabel | None) -> dict[str, Any]:
     answer, other = (*shared.answers, "")[:2]
     row = {
         "item": shared.item_id,
@@ -120,7 +121,7 @@ def _excluded(cells: dict[str, str]) -> dict[str, Any] | None:
     return {"reviewer": by, "reason": because, "time": _time(at)} if by or because else None
 
 
-def _label(cells: dict[str, str], form: Form) -> SharedLabel:
+def _label(cells: dict[str, str], form: Form) -> GivenLabel:
     label: dict[str, Any] = {
         "reviewer": cells.get("reviewer", "").strip(),
         "value": value_of(cells["value"], form),
@@ -129,7 +130,7 @@ def _label(cells: dict[str, str], form: Form) -> SharedLabel:
         "adjudicated": _is_adjudicated(cells.get("adjudicated", "").strip()),
     }
     check_label(label)
-    return SharedLabel(**label)
+    return GivenLabel(**label)
 
 
 def _time(cell: str) -> float | str:

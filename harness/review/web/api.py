@@ -12,11 +12,12 @@ from pydantic import BaseModel, Field, StrictInt, StrictStr
 
 from harness.errors import UnknownItemError
 from harness.records.review import Event, Form, Task
-from harness.review.views import ItemResult, View
+from harness.review.views import View
 from harness.review.web.desk import desk_of
 from harness.review.web.queue_counter import endings
 from harness.review.web.showing import in_dispute, item_json, said_value, text_of
 from harness.review.web.signing_in import checked, page, signed_in
+from harness.store.review.turns import RecordedLabel
 
 router = APIRouter(dependencies=[Depends(signed_in), Depends(checked)])
 Name = Annotated[str, Depends(signed_in)]
@@ -145,7 +146,7 @@ def _json(request: Request, name: str, view: View) -> dict[str, Any]:
     return item_json(desk.pages, view, in_dispute(desk.review, view, name))
 
 
-def _submit(request: Request, said: LabelSubmission, name: str) -> ItemResult:
+def _submit(request: Request, said: LabelSubmission, name: str) -> RecordedLabel:
     queue, note = desk_of(request).queue, said.note or ""
     if said.act == "skip":
         return queue.skip(name, said.lease, key=said.key, note=note)

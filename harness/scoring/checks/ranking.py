@@ -29,7 +29,8 @@ def recall_at(ranking: Sequence[str], relevant: Relevant, k: int) -> Score:
         k: how many of the ranking count, from 1.
 
     Raises:
-        CheckError: nothing is relevant, an id stands twice in the ranking, a `k` below 1.
+        CheckError: nothing is relevant, an id stands twice in the ranking, or is a number in one of both and a text in
+            the other, a `k` below 1.
 
     >>> recall_at(["a", "b", "c"], {"a", "c", "d", "e"}, 3)
     Score(value=0.5, reason="2 of 4 relevant among the first 3; not 'd' and 'e'", judged_by=None, disagreement=None)
@@ -114,7 +115,7 @@ def ndcg_at(ranking: Sequence[str], relevant: Relevant, k: int | None = None, ga
     if gain not in _GAINS:
         raise CheckError(f"ndcg_at: {choices('gain', str(gain), _GAINS)}")
     grades = _grades(relevant)
-    found = [grades.get(each, 0.0) for each in _first(ranking, k)]
+    found = [grades.get(each, 0.0) for each in _first(ranking, grades, k)]
     best = sorted(grades.values(), reverse=True)[:k]
     share = min(1.0, _discounted(found, gain) / _discounted(best, gain))
     return Score(share, f"grades {', '.join(f'{each:g}' for each in found[:10])}{_lacking(ranking, grades, k)}")
@@ -127,25 +128,31 @@ def _discounted(grades: Sequence[float], gain: Gain) -> float:
 
 def _lacking(ranking: Sequence[str], grades: Mapping[str, float], k: int | None) -> str:
     """Name the relevant ids that are not among the first `k`, to end a reason with."""
-    lacking = tuple(sorted(set(grades) - set(ranking[:k])))
+    lacking = tuple(sorted(set(grades) - set(ranking[:k]), key=str))
     return f"; not {listed(lacking, 'and')}" if lacking else ""
 
 
 def _hits(ranking: Sequence[str], grades: Mapping[str, float], k: int | None) -> list[int]:
     """The places of what is relevant among the first `k`, from 1."""
-    return [place for place, each in enumerate(_first(ranking, k), 1) if each in grades]
+    return [place for place, each in enumerate(_first(ranking, grades, k), 1) if each in grades]
 
 
-def _first(ranking: Sequence[str], k: int | None) -> Sequence[str]:
+def _first(ranking: Sequence[str], grades: Mapping[str, float], k: int | None) -> Sequence[str]:
     if k is not None and (isinstance(k, bool) or not isinstance(k, int) or k < 1):
         raise CheckError(f"k = {k!r} is not a number of places; give 1 or more.")
     if isinstance(ranking, str):
         raise CheckError(f"ranking = {ranking!r} is a text; give a list of ids, the best first.")
+    named = {str(each): each for each in grades}
     seen: set[str] = set()
     for each in ranking:
         if each in seen:
             raise CheckError(f"The ranking holds {each!r} twice, so that it would be found twice; give each id once.")
         seen.add(each)
+        if each not in grades and str(each) in named:
+            raise CheckError(
+                f"The ranking holds {each!r}, and relevant is {named[str(each)]!r}, which is another id. The ids of "
+                "passages are texts: write them so in both."
+            )
     return ranking[:k]
 
 

@@ -71,7 +71,7 @@ class AdapterProber:
         """Measure the adapter's effect on a text: the fields of `AdapterEffect`.
 
         Raises:
-            ValueError: the text has no tokens, or more than go into a window.
+            ValueError: the text has no tokens, or more than go into a window, or what the adapter gives are no numbers.
         """
         tokens = self._tokenizer.encode(text, add_special_tokens=False)
         window = self._base.config.max_position_embeddings
@@ -79,6 +79,8 @@ class AdapterProber:
             raise ValueError(f"the text has {len(tokens)} tokens; the weights read 1 to {window} at once")
         base = self._logits(self._base, tokens)
         own = self._with(_OWN, tokens)
+        if own.isnan().any():
+            raise ValueError("with the adapter logits are no numbers (NaN), as after training that diverged")
         found = {
             "untrained": _apart(self._with(_NEW, tokens), base),
             "reloaded": _apart(self._with(_AGAIN, tokens), own),

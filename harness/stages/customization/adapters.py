@@ -15,7 +15,13 @@ from harness.models.adapters.adapter_files import AdapterFiles, check_fits, chec
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN
 from harness.models.spec import engine_spec
-from harness.models.weights.weights import made_folder, materialize, weights_digest
+from harness.models.weights.weights import (
+    made_folder,
+    materialize,
+    tokenizer_digest,
+    tokenizer_path,
+    weights_digest,
+)
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import with_step
 from harness.stages.known_builds import known_builds
@@ -169,12 +175,14 @@ class _AdapterParts:
         """All that decides what is trained."""
         assert self._data is not None
         how = {name: value for name, value in asdict(self._adapter).items() if name not in _NOT_TRAINED_BY}
+        tokenizer = tokenizer_digest(self.options, self._settings.root)
         return {
             **how,
             "recipe": _RECIPE,
             "data": self._data.digest,
             "start": weights_digest(self.options, self._settings.root),
             "packages": {name: version_of(name) for name in _PACKAGES},
+            **({} if tokenizer is None else {"tokenizer": tokenizer}),
         }
 
     def checked(self, folder: Path, weights: Path) -> AdapterFiles:
@@ -215,6 +223,7 @@ class _AdapterParts:
                 targets=None,
                 folder=folder,
                 threads=free_threads(),
+                tokenizer=tokenizer_path(self.options, self._settings.root),
                 start_digest=weights_digest(self.options, self._settings.root),
             )
             train(request, progress)

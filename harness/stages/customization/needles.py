@@ -32,7 +32,7 @@ _PROMPT = "Read this text. {text}\n\n{question}"
 """The first fact follows a space as the others do: after a line end, tokenizers split a name otherwise."""
 _ID = re.compile(rf"({'|'.join(TASKS)})-(\d+)-(\d+)")
 _METRIC = re.compile(r"(\d+) tokens")
-_BETWEEN_DIGITS = re.compile(r"(?<=\d),(?=\d)")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _OTHERS = 3
 _FEWEST = 8
 """Tokens of a generated sentence, which has 10 words and more."""
@@ -70,8 +70,8 @@ class Needle:
         >>> needle.score("It is 4,821, and not 1307.").value, needle.score("1307 or 4821").value
         (1.0, 0.0)
         """
-        plain = _BETWEEN_DIGITS.sub("", answer)
-        places = {value: re.search(rf"\b{value}\b", plain, re.IGNORECASE) for value in (*self.expected, *self.others)}
+        plain = _THOUSANDS.sub("", answer)
+        places = {value: _find(value, plain) for value in (*self.expected, *self.others)}
         named = sorted((found.start(), value) for value, found in places.items() if found is not None)
         right = {value for _, value in named[: len(self.expected)]} & set(self.expected)
         return Score(len(right) / len(self.expected), f"{answer!r}, expected {' and '.join(self.expected)}")
@@ -148,7 +148,7 @@ class Needles:
         """
         _check(task, depth)
         self._check_length(tokens)
-        generator = Random(f"{task} {depth} {seed}")
+        generator = Random(f"{task} {float(depth)} {seed}")
         plan = _PLANS[task](generator, depth)
         text = list(haystack) if haystack is not None else sentences(generator, tokens // _FEWEST + 1)
         most = self._fitting(plan, text, tokens, is_given=haystack is not None)
@@ -209,6 +209,11 @@ class Needles:
         end = start + len(fact)
         spans = [(first, last) for first, last in self._tokenizer.spans(text) if first < end and last > start]
         return [text[first:last].lstrip() if first < start else text[first:last] for first, last in spans]
+
+
+def _find(value: str, answer: str) -> re.Match[str] | None:
+    """Find a value that stands by itself; underscores around it are emphasis."""
+    return re.search(rf"(?<![^\W_]){value}(?![^\W_])", answer, re.IGNORECASE)
 
 
 def _check(task: str, depth: float) -> None:

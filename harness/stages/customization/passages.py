@@ -12,6 +12,7 @@ from harness.config import Settings, VersionSettings
 from harness.config.customization import RetrievalSettings, Step
 from harness.config.environment import version_of
 from harness.errors import NotInLineageError, UsageError
+from harness.models.embedding import embedder_digest
 from harness.models.files.content_hash import file_hash
 from harness.models.retrieval.index import Retriever, build_index, check_k, indexable, n_passages
 from harness.models.version import Version
@@ -28,7 +29,7 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     """The version with the index that was built before of the same passages in the same way; None where none was.
 
     Raises:
-        UsageError: the passages are not there.
+        UsageError: the passages are not there, or the model that embeds them.
     """
     assert step is not None
     made = find_made(KIND, _recipe(settings, step))
@@ -62,8 +63,14 @@ def build_version(
     progress(BuildState(version.name, "indexing", unit="passages"))
     retrieval = cast("RetrievalSettings", step.settings)
     recipe = _recipe(settings, step)
+
+    def build(folder: Path) -> None:
+        build_index(retrieval, folder, settings.root)
+        if _recipe(settings, step) != recipe:  # the index is kept under what the passages were
+            raise UsageError(f"{retrieval.passages} or its model was changed while it was indexed; build it again.")
+
     with _told_of(settings, step):
-        made = make(KIND, recipe, lambda folder: build_index(retrieval, folder, settings.root))
+        made = make(KIND, recipe, build)
     return _with(version, step, made)
 
 
@@ -88,7 +95,10 @@ def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
     by_words = retrieval.method != "dense"
     by_meaning = retrieval.method != "bm25"
     packages = ("bm25s", "pystemmer") * by_words + ("torch", "transformers") * by_meaning
-    if not by_meaning:
+    if by_meaning:
+        with _told_of(settings, step):
+            how["model"] = embedder_digest(retrieval.model, settings.root)
+    else:
         del how["model"]
     return {**how, "passages": file_hash(passages), "packages": {name: version_of(name) for name in packages}}
 

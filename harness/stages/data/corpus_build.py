@@ -10,6 +10,7 @@ from harness import errors
 from harness.config import Settings, cache_dir
 from harness.config.environment import version_of
 from harness.errors import CorpusError, SettingsError, UsageError
+from harness.models.processes.ends import how_it_ended
 from harness.models.processes.ordered import order
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.data.corpus import Corpus, open_corpus
@@ -87,7 +88,7 @@ def _run(request: BuildRequest, progress: BuildProgress) -> dict[str, Any]:
 
     outcome = order(_MODULE, request, log=log, environment=_ENVIRONMENT, told=told)
     if isinstance(outcome, int):
-        return {"failed": f"The process that builds ended with code {outcome}. {_last_lines(log)}"}
+        return {"failed": f"The process that builds {how_it_ended(outcome)}. {_last_lines(log)}"}
     return outcome
 
 

@@ -14,7 +14,7 @@ from harness.config.customization import DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError, choices
 from harness.models.description.description import describe_weights
 from harness.models.version import Version
-from harness.models.weights.weights import materialize
+from harness.models.weights.weights import materialize, tokenizer_path
 from harness.requests.bridge import settle
 from harness.stages.build_state import BuildState
 from harness.stages.building import built
@@ -22,7 +22,14 @@ from harness.stages.case_files import filed_cases
 from harness.stages.data.overlap.contamination import Contamination, find_contamination
 from harness.stages.data.overlap.words import words_of
 from harness.stages.distillation.answers import ANSWERS
-from harness.stages.distillation.distilling import CONTROLS, SOFT_TARGETS, control_weights, sources_of
+from harness.stages.distillation.distilling import (
+    CONTROLS,
+    ON_POLICY,
+    SEQUENCE,
+    SOFT_TARGETS,
+    control_weights,
+    sources_of,
+)
 from harness.stages.foundation.divergence import TextDivergence, read_positions
 from harness.stages.foundation.reference import Reference, reference_options
 from harness.stages.lineage import StageContext
@@ -150,7 +157,10 @@ class Distillation:
 
     @functools.cached_property
     def _tokenizers(self) -> tuple[Any, Any]:
-        teacher, student = (materialize(self._options[who], self._root) for who in ("teacher", "student"))
+        teacher, student = (
+            tokenizer_path(self._options[who], self._root) or materialize(self._options[who], self._root)
+            for who in ("teacher", "student")
+        )
         return load_both(teacher, student)
 
     @functools.cached_property
@@ -178,6 +188,17 @@ class Distillation:
             Lesson(row["id"], tuple(row["prompt"]), row["answer"], row["finish_reason"] == "stop") for row in rows
         )
 
+    @property
+    def prompts(self) -> tuple[tuple[Mapping[str, Any], ...], ...]:
+        """The prompts that its teacher is asked, as messages.
+
+        Raises:
+            NotInLineageError: it was taught by soft targets: its teacher reads texts that are there, and answers none.
+        """
+        if self.method == SOFT_TARGETS:
+            raise NotInLineageError(self.version, "prompts that its teacher answers", 'method = "sequence"')
+        return tuple(each.prompt for each in self.lessons)
+
     @functools.cached_property
     def quality(self) -> Mapping[str, float]:
         """Shares: `valid` (lessons that end, and hold words), `distinct` (whose words no other has), and `diversity`
@@ -185,7 +206,14 @@ class Distillation:
 
         Source of the last: Li et al. (2016), A Diversity-Promoting Objective Function for Neural Conversation Models,
         distinct-n.
+
+        Raises:
+            NotInLineageError: the student was taught on its own answers, which nobody kept.
         """
+        if self.method == ON_POLICY:
+            raise NotInLineageError(
+                self.version, "answers in its lessons", f"method = {SOFT_TARGETS!r} or {SEQUENCE!r}"
+            )
         words = [words_of(each.answer) for each in self.lessons]
         runs = [tuple(each[place : place + _RUN]) for each in words for place in range(len(each) - _RUN + 1)]
         count = len(self.lessons)
@@ -225,6 +253,7 @@ class SyncDistillation(Protocol):
     same_template: bool
     ratios: Mapping[str, float]
     lessons: Sequence[Lesson]
+    prompts: Sequence[Sequence[Mapping[str, Any]]]
     quality: Mapping[str, float]
 
     def compare(self, text: str) -> TextDivergence:
@@ -259,7 +288,8 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
         raise NotInLineageError(version.name, "distillation", "a teacher with weights")
     start, data = sources_of(context.settings, version.settings, step)
     options = {
-        "student": {"weights": step.folder},
+        "student": {name: value for name, value in version.settings.engine_options.items() if name == "tokenizer"}
+        | {"weights": step.folder},
         "teacher": teacher.engine_options,
         "start": start,
     }

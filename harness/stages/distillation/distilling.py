@@ -14,10 +14,16 @@ from harness.config.environment import free_threads, version_of
 from harness.config.versions import BUILT
 from harness.errors import SettingsError, UsageError
 from harness.models.adapters.merging import plain_options
-from harness.models.files.content_hash import KNOWN
+from harness.models.files.content_hash import KNOWN, file_hash
 from harness.models.version import is_built, load_version
 from harness.models.weights.layers import layer_count
-from harness.models.weights.weights import folder_content, materialize, weights_digest
+from harness.models.weights.weights import (
+    folder_content,
+    materialize,
+    tokenizer_digest,
+    tokenizer_path,
+    weights_digest,
+)
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, check_steps, found, with_step
 from harness.stages.distillation.answers import ANSWERS, check_prompt, write_answers
@@ -101,6 +107,8 @@ def build_version(
             targets=place_of(TARGETS, parts.teacher_recipe) if parts.distilled.method == SOFT_TARGETS else None,
             folder=folder,
             threads=free_threads(),
+            tokenizer=tokenizer_path(version.engine_options, settings.root),
+            teacher_tokenizer=tokenizer_path(parts.teacher.engine_options, settings.root),
         )
         train(request, progress)
 
@@ -154,11 +162,13 @@ class _Parts:
         for text in texts:
             check_prompt(text, self.data.name)
         check_length(self.distilled.length, start)
-        check_prompts_taught(texts, AutoTokenizer.from_pretrained(str(start)), self.distilled.length)
+        folder_of_tokenizer = tokenizer_path(self.version.engine_options, self.settings.root) or start
+        tokenizer = AutoTokenizer.from_pretrained(str(folder_of_tokenizer))
+        check_prompts_taught(texts, tokenizer, self.distilled.length)
         path = folder / ANSWERS
         teacher = load_version(self.teacher, self.settings.root)
         write_answers(self.settings, teacher, self.distilled, texts, path, (self.version.name, progress))
-        return TrainingData(self.data.name, path, self.data.digest, is_corpus=False)
+        return TrainingData(self.data.name, path, file_hash(path), is_corpus=False)
 
     @property
     def teacher_recipe(self) -> Mapping[str, Any]:
@@ -178,12 +188,14 @@ class _Parts:
     def recipe(self) -> Mapping[str, Any]:
         """All that decides what is trained."""
         how = {key: value for key, value in asdict(self.distilled).items() if key not in ("teacher", "data", "weights")}
+        tokenizer = tokenizer_digest(self.version.engine_options, self.settings.root)
         return {
             **how,
             "recipe": _RECIPE,
             "teacher": self.teacher_recipe,
             "data": self.data.digest,
             "start": None if self.distilled.layers is not None else weights_digest(self.start, self.settings.root),
+            **({} if tokenizer is None else {"tokenizer": tokenizer}),
         }
 
     @property

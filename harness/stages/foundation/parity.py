@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
+from harness.config.files import json_lines, read_text
 from harness.errors import CaseError
 from harness.models.engine_creation import check_version, create_engine
 from harness.models.version import Version, load_version
@@ -24,30 +24,23 @@ def read_texts(path: Path) -> list[str]:
     Raises:
         CaseError: there is no such file, no text in it, or a line without one.
     """
-    try:
-        content = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise CaseError(
-            f"The texts {path} can't be read: {reason}. Name others with --texts FILE: a .jsonl with a field `text` in "
-            "each line, or paragraphs between empty lines."
-        ) from None
-    if path.suffix != ".jsonl":
-        texts = [paragraph.strip() for paragraph in content.split("\n\n") if paragraph.strip()]
+    if path.suffix == ".jsonl":
+        texts = [_text(values, where) for where, values in json_lines(path, CaseError, _HINT)]
     else:
-        texts = [_text(line, number, path) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
+        paragraphs = read_text(path, CaseError, _HINT).split("\n\n")
+        texts = [paragraph.strip() for paragraph in paragraphs if paragraph.strip()]
     if not texts:
         raise CaseError(f"{path} holds no text.")
     return texts
 
 
-def _text(line: str, number: int, path: Path) -> str:
-    try:
-        text = json.loads(line)["text"]
-    except (ValueError, KeyError, TypeError):
-        text = None
+_HINT = "Name others with --texts FILE: a .jsonl with a field `text` in each line, or paragraphs between empty lines."
+
+
+def _text(values: Mapping[str, Any], where: str) -> str:
+    text = values.get("text")
     if not isinstance(text, str) or not text:
-        raise CaseError(f'{path}, line {number}: there is no text; write {{"text": "…"}} in each line.')
+        raise CaseError(f'{where}: there is no text; write {{"text": "…"}} in each line.')
     return text
 
 

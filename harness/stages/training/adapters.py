@@ -27,7 +27,7 @@ def train_adapter(request: TrainingRequest, told: Told) -> None:
 
     settings = cast("AdapterSettings", request.settings)
     check_length(settings.length, request.start)
-    tokenizer = AutoTokenizer.from_pretrained(str(request.start))
+    tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
     told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
     sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
     chosen = drawn(sequences, settings.steps * settings.batch, settings.seed)

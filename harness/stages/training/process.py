@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.config.customization import DistilledSettings
 from harness.errors import SteelyardError
+from harness.models.processes.ends import answer_pipe
 from harness.models.processes.frames import encode_frame
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.telling import Told
@@ -21,8 +22,7 @@ from harness.stages.training.telling import Told
 
 def main() -> None:
     """Train what the standard input asks for."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
+    answers = answer_pipe()
     request: TrainingRequest = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with_input, daemon=True).start()
 

@@ -22,6 +22,8 @@ class TrainingRequest:
         targets: the folder in which the teacher's logits are kept for the next student; None without a teacher.
         folder: where the result goes, and until then what training goes on from after it was killed.
         threads: of the processor that training may take.
+        tokenizer: the folder of the tokenizer that the result is served with; None for that of `start`.
+        teacher_tokenizer: the folder of the teacher's; None for that of `teacher`.
         start_digest: what identifies the weights that it starts from.
         places_at_once: tokens computed at once; None for as many as is usual.
     """
@@ -34,5 +36,7 @@ class TrainingRequest:
     targets: Path | None
     folder: Path
     threads: int
+    tokenizer: Path | None = None
+    teacher_tokenizer: Path | None = None
     start_digest: str = ""
     places_at_once: int | None = None

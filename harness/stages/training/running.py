@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.errors import UsageError
+from harness.models.processes.ends import how_it_ended
 from harness.models.processes.ordered import order
 from harness.stages.build_state import BuildProgress, BuildState
 from harness.stages.training.request import TrainingRequest
@@ -40,6 +41,5 @@ def train(request: TrainingRequest, progress: BuildProgress) -> None:
     lines = log.read_text("utf-8", errors="replace").splitlines()[-_LAST_LINES:]
     told_last = "".join(f"\n  {line}" for line in lines)
     raise UsageError(
-        f"The process that trains ended with code {outcome}."
-        f"{f' The end of its log, {log}:{told_last}' if lines else ''}"
+        f"The process that trains {how_it_ended(outcome)}.{f' The end of its log, {log}:{told_last}' if lines else ''}"
     )

@@ -38,9 +38,9 @@ def train_student(request: TrainingRequest, told: Told) -> None:
     is_soft = settings.method == "soft_targets" and settings.hard_weight < 1
     if is_soft:
         assert request.teacher is not None
-        check_vocabularies(request.teacher, request.start)
+        check_vocabularies(request.teacher_tokenizer or request.teacher, request.tokenizer or request.start)
     check_length(settings.length, request.start, *([request.teacher] if is_soft and request.teacher else ()))
-    tokenizer = AutoTokenizer.from_pretrained(str(request.start))
+    tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
     told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
     sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
     chosen = drawn(sequences, settings.steps * settings.batch, settings.seed)
@@ -134,10 +134,10 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
 
     settings = cast("DistilledSettings", request.settings)
     assert request.teacher is not None
-    check_vocabularies(request.teacher, request.start)
+    check_vocabularies(request.teacher_tokenizer or request.teacher, request.tokenizer or request.start)
     told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
     texts = list(read_texts(request.data))
-    tokenizer = AutoTokenizer.from_pretrained(str(request.start))
+    tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
     check_prompts_answered(texts, tokenizer, settings.length, request.start, request.teacher)
     heat: dict[str, Any] = {} if settings.temperature is None else {"temperature": settings.temperature}
     arguments = DistillationConfig(
@@ -182,6 +182,9 @@ def shuffled(targets: Sequence[tuple[Any, Any]], seed: int) -> list[tuple[Any, A
 
 def check_vocabularies(teacher: Path, student: Path) -> None:
     """See that a token means the same to both, and that both write a chat alike, by the content of their files.
+
+    Args:
+        teacher, student: the folders of their weights, or of the tokenizers in place of those of the weights.
 
     Raises:
         UsageError: it does not, or they don't.

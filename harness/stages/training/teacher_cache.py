@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.config.files import replacing
 from harness.stages.training.sequences import TokenSequence
 from harness.stages.training.soft_targets import teacher_targets
 
@@ -58,9 +59,8 @@ class TeacherCache:
                 logits = model(input_ids=batch, attention_mask=mask).logits
             for tokens, each in zip(several, logits, strict=True):
                 ids, logprobs = teacher_targets(each[: len(tokens)], self._top_k, self._temperature)
-                draft = self._path(tokens).with_suffix(".draft.npz")
-                np.savez(draft, ids=ids.numpy(), logprobs=logprobs.numpy())
-                draft.replace(self._path(tokens))
+                with replacing(self._path(tokens)) as draft, draft.open("wb") as file:
+                    np.savez(file, ids=ids.numpy(), logprobs=logprobs.numpy())
             told(min(begin + at_once, len(missing)), len(missing))
         return len(missing)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+STATE = "trainer_state.json"
+"""The file of a checkpoint that transformers writes last."""
 Told = Callable[[dict[str, Any]], None]
 """Called with each message for the process that waits."""
 
@@ -43,4 +46,13 @@ class Teller:
 def checkpoint_of(folder: Path) -> str | None:
     """The newest checkpoint in a folder that is whole; None where there is none."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    return next((str(path) for path in reversed(found) if (path / "trainer_state.json").is_file()), None)
+    return next((str(path) for path in reversed(found) if _is_whole(path / STATE)), None)
+
+
+def _is_whole(state: Path) -> bool:
+    """Tell whether the last file of a checkpoint is there, and not cut off by a full disk."""
+    try:
+        json.loads(state.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from harness.config import Settings
+from harness.config.files import json_lines
 from harness.errors import UsageError
 from harness.models.corpus.spec import CONTENT, FOLDER
 from harness.models.files.content_hash import file_hash
@@ -115,10 +115,10 @@ def read_texts(data: TrainingData) -> Iterator[TrainingText]:
     """The texts, in the order of the data.
 
     Raises:
-        UsageError: a line that is no text, or there is none at all.
+        UsageError: a line that is no text, or there is none at all, or the file is not what it was when it was found.
     """
     has_any = False
-    for text in _of_corpus(data) if data.is_corpus else _of_file(data.path):
+    for text in _of_corpus(data) if data.is_corpus else _of_file(data):
         has_any = True
         yield text
     if not has_any:
@@ -132,24 +132,15 @@ def _of_corpus(data: TrainingData) -> Iterator[TrainingText]:
         yield TrainingText(document.id, document.text)
 
 
-def _of_file(path: Path) -> Iterator[TrainingText]:
-    try:
-        lines = path.read_text("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} can't be read: {error}.") from None
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield _of_line(line, number, f"{path}, line {number}")
+def _of_file(data: TrainingData) -> Iterator[TrainingText]:
+    lines = [*json_lines(data.path, UsageError, 'Write {"prompt": "…", "answer": "…"} in each line.')]
+    if file_hash(data.path) != data.digest:  # what is built is kept under what the file was
+        raise UsageError(f"{data.path} was changed while something was built of it; build it again.")
+    for where, values in lines:
+        yield _of_line(values, str(values.get("id", where.rpartition(" ")[2])), where)
 
 
-def _of_line(line: str, number: int, where: str) -> TrainingText:
-    try:
-        values = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"{where} is no JSON: {error}.") from None
-    if not isinstance(values, dict):
-        raise UsageError(f'{where} is no object; write {{"prompt": "…", "answer": "…"}}.')
-    name = str(values.get("id", number))
+def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
     if isinstance(values.get("text"), str) and "prompt" not in values:
         return TrainingText(name, values["text"], line=where)
     prompt, answer = values.get("prompt"), values.get("answer", "")
@@ -159,7 +150,9 @@ def _of_line(line: str, number: int, where: str) -> TrainingText:
         return TrainingText(name, answer, tuple(prompt), line=where)
     messages = values.get("messages")
     if _are_messages(messages) and len(messages) > 1 and messages[-1].get("role") == "assistant":
-        answer = str(messages[-1].get("content", ""))
+        answer = messages[-1].get("content")
+        if not isinstance(answer, str):
+            raise UsageError(f"{where}: the last message has the content {answer!r}, and only a text can be learned.")
         return TrainingText(name, answer, tuple(messages[:-1]), learns_all=True, line=where)
     raise UsageError(
         f'{where} has no prompt; write {{"prompt": "…", "answer": "…"}}, the prompt a text or a list of messages, '

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence
-from harness.stages.training.telling import Teller, Told, checkpoint_of
+from harness.stages.training.telling import STATE, Teller, Told, checkpoint_of
 
 Collate = Callable[[Sequence[TokenSequence]], dict[str, Any]]
 PLACES_AT_ONCE = 4096
@@ -135,4 +135,5 @@ def collated(items: Sequence[TokenSequence]) -> dict[str, Any]:
 def remove_checkpoints(folder: Path) -> None:
     """Remove what training would go on from."""
     for checkpoint in folder.glob("checkpoint-*"):
+        (checkpoint / STATE).unlink(missing_ok=True)  # what is killed now must not go on from half of one
         shutil.rmtree(checkpoint)

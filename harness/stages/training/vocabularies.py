@@ -41,6 +41,6 @@ def template_of(tokenizer: VersionTokenizer) -> str | None:
 
 
 def load_both(teacher: Path, student: Path) -> tuple[VersionTokenizer, VersionTokenizer]:
-    """The tokenizers of two folders of weights."""
-    theirs, ours = (load_tokenizer({"weights": str(folder)}, folder) for folder in (teacher, student))
+    """The tokenizers of two folders, of weights or of a tokenizer alone."""
+    theirs, ours = (load_tokenizer({"tokenizer": str(folder)}, folder) for folder in (teacher, student))
     return theirs, ours

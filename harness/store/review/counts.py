@@ -104,7 +104,7 @@ def _by_reviewer(connection: Connection, batch_id: str) -> dict[str, dict[EventK
 
 
 def left_for(connection: Connection, reviewer: str) -> LabelsLeft:
-    """See `ReviewStore.left_for`."""
+    """The labels that open batches still want, by what they are to a reviewer for whom nothing is left."""
     own = and_(marks.c.item_id == standings.c.item_id, marks.c.reviewer == reviewer)
     query = (
         select(marks.c.kind, func.sum(standings.c.wanted - standings.c.n_labels))

@@ -119,8 +119,8 @@ def _batch(row: Any) -> Batch:
     )
 
 
-def set_closed(connection: Connection, batch_id: str, closed: float | None, reason: str | None) -> None:
-    """Close a batch, or open it again.
+def set_closed(connection: Connection, batch_id: str, closed: float | None, reason: str | None = None) -> None:
+    """Stop offering a batch's items, or (None) offer them again; leases that are held may still be used.
 
     Raises:
         UnknownItemError: there is no such batch.

@@ -8,16 +8,17 @@ the turn begins: a lease may run out while its label waits for a turn.
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select, text
 
 from harness.records import Request
-from harness.records.review import Batch, Event, Item, Reviewer, Standing
+from harness.records.review import Batch, Event, Item, Reviewer
 from harness.store.database import Database
 from harness.store.review import counts as review_counts
 from harness.store.review import events as review_events
@@ -27,9 +28,8 @@ from harness.store.review import leases as review_leases
 from harness.store.review import merging as review_merging
 from harness.store.review import reviewers as review_reviewers
 from harness.store.review import turns as review_turns
-from harness.store.review.counts import Counts, LabelsLeft
+from harness.store.review.counts import Counts
 from harness.store.review.leases import Wish
-from harness.store.review.reviewers import AdmittedReviewer
 from harness.store.review.turns import HeldItem, RecordedLabel, SubmittedLabel
 from harness.store.schema import codec
 from harness.store.schema.tables import APART, requests
@@ -39,6 +39,32 @@ _SINCE_VERSION = 3
 
 Clock = Callable[[], float]
 """Gives the time in epoch seconds."""
+
+
+Terms = ParamSpec("Terms")
+Result = TypeVar("Result")
+
+
+def _reads(of: Callable[Concatenate[Connection, Terms], Result]) -> Callable[Concatenate[ReviewStore, Terms], Result]:
+    """The method that calls a function with a connection to read by."""
+
+    @functools.wraps(of)
+    def method(self: ReviewStore, /, *args: Terms.args, **named: Terms.kwargs) -> Result:
+        with self._database.read() as connection:
+            return of(connection, *args, **named)
+
+    return method
+
+
+def _writes(of: Callable[Concatenate[Connection, Terms], Result]) -> Callable[Concatenate[ReviewStore, Terms], Result]:
+    """The method that calls a function with a connection to write by, when its turn comes."""
+
+    @functools.wraps(of)
+    def method(self: ReviewStore, /, *args: Terms.args, **named: Terms.kwargs) -> Result:
+        with self._write() as connection:
+            return of(connection, *args, **named)
+
+    return method
 
 
 class ReviewStore:
@@ -62,10 +88,26 @@ class ReviewStore:
         """True where the store has a queue; one of an older schema that is open for reading has none."""
         return self._database.schema_version >= _SINCE_VERSION
 
-    def add_batch(self, batch: Batch, added: Sequence[Item]) -> None:
-        """Add a batch and its items, all or none."""
-        with self._write() as connection:
-            review_items.add_batch(connection, batch, added)
+    add_batch = _writes(review_items.add_batch)
+    add_items = _writes(review_items.add_items)
+    extend = _writes(review_gate.extend)
+    set_source = _writes(review_gate.set_source)
+    last_event = _reads(review_gate.last_event)
+    touched = _reads(review_gate.touched)
+    batch = _reads(review_items.find_batch)
+    set_closed = _writes(review_items.set_closed)
+    item = _reads(review_items.find_item)
+    items = _reads(review_items.items_of)
+    standings = _reads(review_items.standings_of)
+    standing = _reads(review_items.find_standing)
+    left_for = _reads(review_counts.left_for)
+    skipped = _reads(review_counts.skipped)
+    held = _reads(review_leases.count_live)
+    add_reviewer = _writes(review_reviewers.add)
+    set_token = _writes(review_reviewers.set_token)
+    disable = _writes(review_reviewers.disable)
+    admitted_by = _reads(review_reviewers.by_token)
+    admitted = _reads(review_reviewers.admitted)
 
     def asked(self, fingerprint: str) -> dict[bytes, Request]:
         """All that a version was asked, by the key of the samples, but what a merge keeps apart."""
@@ -74,67 +116,12 @@ class ReviewStore:
             rows = connection.execute(query.where(requests.c.generation != APART))
             return {key: codec.stored_request(text) for key, text in rows}
 
-    def add_items(self, batch_id: str, added: Sequence[Item]) -> list[Item]:
-        """Add items to a batch, but for those whose position is taken, so that doing it again changes nothing."""
-        with self._write() as connection:
-            return review_items.add_items(connection, batch_id, added)
-
-    def extend(self, batch_id: str, added: Sequence[Item]) -> bool:
-        """Add items after the last of a batch, all or none; False where somebody else has added some meanwhile."""
-        with self._write() as connection:
-            return review_gate.extend(connection, batch_id, added)
-
-    def set_source(self, batch_id: str, run_id: str, source: Mapping[str, Any]) -> None:
-        """Let a batch be decided by another run of the same samples."""
-        with self._write() as connection:
-            review_gate.set_source(connection, batch_id, run_id, source)
-
-    def last_event(self) -> int:
-        """The number of the newest event; 0 where there is none."""
-        with self._database.read() as connection:
-            return review_gate.last_event(connection)
-
-    def touched(self, since: int) -> list[str]:
-        """The batches in which something happened after an event."""
-        with self._database.read() as connection:
-            return review_gate.touched(connection, since)
-
     def batches(self) -> list[Batch]:
         """All batches, the oldest first."""
         if not self._is_there:
             return []
         with self._database.read() as connection:
             return review_items.list_batches(connection)
-
-    def batch(self, batch_id: str) -> Batch:
-        """The batch of an id, or UnknownItemError."""
-        with self._database.read() as connection:
-            return review_items.find_batch(connection, batch_id)
-
-    def set_closed(self, batch_id: str, closed: float | None, reason: str | None = None) -> None:
-        """Stop offering a batch's items, or (None) offer them again; leases that are held may still be used."""
-        with self._write() as connection:
-            review_items.set_closed(connection, batch_id, closed, reason)
-
-    def item(self, item_id: str) -> Item:
-        """The item of an id, or UnknownItemError."""
-        with self._database.read() as connection:
-            return review_items.find_item(connection, item_id)
-
-    def items(self, batch_id: str) -> list[Item]:
-        """The items of a batch in the order in which they are offered."""
-        with self._database.read() as connection:
-            return review_items.items_of(connection, batch_id)
-
-    def standings(self, batch_id: str) -> dict[str, Standing]:
-        """Give the standing of each item of a batch, by its id."""
-        with self._database.read() as connection:
-            return review_items.standings_of(connection, batch_id)
-
-    def standing(self, item_id: str) -> Standing:
-        """Give the standing of an item."""
-        with self._database.read() as connection:
-            return review_items.find_standing(connection, item_id)
 
     def events(self, *, batch_id: str | None = None, item_id: str | None = None) -> list[Event]:
         """All events of a batch or an item, in the order in which they happened."""
@@ -148,21 +135,6 @@ class ReviewStore:
         with self._database.read() as connection:
             review_items.find_batch(connection, batch_id)
             return review_counts.count(connection, batch_id, now)
-
-    def left_for(self, reviewer: str) -> LabelsLeft:
-        """The labels that open batches still want, by what they are to a reviewer for whom nothing is left."""
-        with self._database.read() as connection:
-            return review_counts.left_for(connection, reviewer)
-
-    def skipped(self, batch_id: str) -> dict[str, list[str]]:
-        """List, by the item's id, the reviewers who skipped the open items of a batch."""
-        with self._database.read() as connection:
-            return review_counts.skipped(connection, batch_id)
-
-    def held(self, batch_id: str, now: float) -> int:
-        """Count the items of a batch that reviewers have before the eyes, each as often as it is."""
-        with self._database.read() as connection:
-            return review_leases.count_live(connection, batch_id, now)
 
     def next(self, wish: Wish, clock: Clock) -> HeldItem | None:
         """The reviewer's next item under a lease; None where nothing is left for this reviewer."""
@@ -214,34 +186,9 @@ class ReviewStore:
         with self._write() as connection:
             return review_merging.merge(connection, parts, reviewers)
 
-    def add_reviewer(self, reviewer: Reviewer, token: str | None) -> None:
-        """Add a reviewer; of the token a hash is kept."""
-        with self._write() as connection:
-            review_reviewers.add(connection, reviewer, token)
-
-    def set_token(self, name: str, token: str) -> None:
-        """Give a reviewer a new token, also one who was disabled."""
-        with self._write() as connection:
-            review_reviewers.set_token(connection, name, token)
-
-    def disable(self, name: str, now: float) -> None:
-        """Let a reviewer do nothing any more, and forget the token."""
-        with self._write() as connection:
-            review_reviewers.disable(connection, name, now)
-
     def reviewers(self) -> list[Reviewer]:
         """All reviewers, by name."""
         if not self._is_there:
             return []
         with self._database.read() as connection:
             return review_reviewers.list_all(connection)
-
-    def admitted_by(self, token: str) -> AdmittedReviewer | None:
-        """The reviewer who signs in with a token and is not disabled."""
-        with self._database.read() as connection:
-            return review_reviewers.by_token(connection, token)
-
-    def admitted(self, name: str) -> AdmittedReviewer | None:
-        """The reviewer of a name as the store has it now; None where there is none, or one who is disabled."""
-        with self._database.read() as connection:
-            return review_reviewers.admitted(connection, name)

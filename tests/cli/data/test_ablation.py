@@ -12,6 +12,8 @@ from tests.corpora.questions import cloze, held_out
 from tests.stages.data.ablation.conftest import articles, worsened
 from tests.stages.data.projects import write_lines
 
+pytestmark = pytest.mark.usefixtures("loaded_torch")
+
 SETTINGS = """
 [corpora.good]
 documents = "good.jsonl"

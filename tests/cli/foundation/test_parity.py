@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.usefixtures("loaded_torch")
+
 SETTINGS = """
 [models.tiny]
 engine = "transformers"
@@ -70,8 +72,11 @@ def test_whole_distributions_of_two_models_are_compared_and_shown_at_80_columns(
         (["table"], "Version 'table' has no weights"),
         (["tiny", "table"], "Version 'table' has no weights"),
         (["table", "tiny", "--weights"], "Version 'table' has no weights"),
-        (["tiny"], "documents.jsonl can't be read: No such file or directory. Name others with --texts FILE"),
-        (["tiny", "--texts", "none.txt"], "The texts none.txt can't be read: No such file or directory. Name"),
+        (
+            ["tiny"],
+            "documents.jsonl can't be read: No such file or directory. Name others with --texts FILE",
+        ),
+        (["tiny", "--texts", "none.txt"], "none.txt can't be read: No such file or directory. Beside it: texts.txt"),
         (["tinny", "--texts", "texts.txt"], "Did you mean 'tiny'?"),
         (["tiny", "--texts", "texts.txt", "--top", "0"], "0 is not in the range"),
     ],

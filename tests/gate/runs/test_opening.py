@@ -14,6 +14,8 @@ from tests.models.conftest import write_tiny_llama
 from tests.requests.engines import NotingEngine
 from tests.stages.distillation.conftest import STUDENT
 
+pytestmark = pytest.mark.usefixtures("loaded_torch")
+
 
 def test_a_judge_whose_engine_can_be_held_to_no_form_is_refused() -> None:
     able, unable = NotingEngine("able (large)"), NotingEngine("noting (small)")

@@ -29,9 +29,9 @@ def test_a_line_is_a_passage(tmp_path: Path) -> None:
         ('{"id": true, "text": "nine"}\n', "line 1 has no id"),
         (
             '{"id": "a", "text": "x"}\n{"id": "b", "text": "x"}\n{"id": "a", "text": "y"}\n',
-            "'a' stands in lines 1 and 3",
+            r"line 3: the id 'a' is that of .*line 1 as well",
         ),
-        ("[1]\n", "line 1 has no text"),
+        ("[1]\n", "line 1 is no JSON object"),
     ],
 )
 def test_what_is_no_passage_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:

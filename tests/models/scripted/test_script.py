@@ -60,7 +60,7 @@ def test_a_file_says_the_same_as_a_table(tmp_path: Path, name: str) -> None:
         ({"answers": {"Q": 3}}, "3 is neither an answer nor a table"),
         ({"answers": {"Q": "A"}, "default": {"B": 0.5}}, r"default: the probabilities add up to 0\.5"),
         ({"answers": 3}, "neither a table nor the path"),
-        ({"answers": "missing.json"}, r"missing\.json' can't be read"),
+        ({"answers": "missing.json"}, r"missing\.json can't be read"),
         ({"default": "x", "seed": -1}, "seed = -1 is below 0"),
         ({"default": "x", "seed": "s"}, "seed = 's' is not a whole number"),
     ],
@@ -78,14 +78,14 @@ def test_a_script_that_is_none_is_refused(tmp_path: Path, options: dict[str, Any
         ("a.json", '{\n"Q": }', r"a\.json, line 2: not valid JSON"),
         ("a.json", '{"Q": {"A": 2}}', r"a\.json: prompt 'Q': the probability 2"),
         ("a.jsonl", '{"prompt": "Q", "answer": "A"}\n{"prompt": "R"}', r"a\.jsonl, line 2 is not"),
-        ("a.jsonl", '{"prompt": "Q", "answer": "A"}\n{"prompt"', r"a\.jsonl, line 2: not valid JSON"),
+        ("a.jsonl", '{"prompt": "Q", "answer": "A"}\n{"prompt"', r"a\.jsonl, line 2 is no JSON"),
         (
             "a.jsonl",
             '{"prompt": "Q", "answer": "A"}\n{"prompt": "Q", "answer": "B"}',
             r"line 2: the prompt 'Q' is .*twice",
         ),
         ("a.jsonl", '{"prompt": 3, "answer": "A"}', "line 1 is not"),
-        ("a.jsonl", '["prompt", "answer"]', "line 1 is not"),
+        ("a.jsonl", '["prompt", "answer"]', "line 1 is no JSON object"),
     ],
 )
 def test_a_malformed_file_is_refused_with_its_line(tmp_path: Path, name: str, content: str, said: str) -> None:

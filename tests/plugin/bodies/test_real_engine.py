@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 
 from harness.records import ScoreRow
 from harness.store import Store
+from tests import warm
 from tests.plugin.projects import Project
 from tests.scoring.judging.rubrics import with_sections
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, ROLLING, SUMS, write_task
@@ -85,9 +84,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.settings = {"candidate": "smollm2", "judge": "smollm2", "samples": SAMPLES, "design": "fixed"}
     project.module(SUITE)
     project.configure()
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest"], cwd=project.path, capture_output=True, text=True, check=False
-    )
+    done = warm.run("-m", "pytest", cwd=project.path)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     return project
 

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -40,17 +39,17 @@ class KillableServer:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
         self._answers, self._stack = answers, stack
-        self._process: subprocess.Popen[str] | None = None
+        self._process: warm.Process | None = None
 
     @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self._port}/v1"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.loopback", "--port", str(self._port), "--latency", "0.1"]
-        self._process = self._stack.enter_context(
-            subprocess.Popen([*command, "--answers", str(self._answers)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        )
+        asked = {"--port": self._port, "--latency": 0.1, "--answers": self._answers}
+        options = [str(word) for pair in asked.items() for word in pair]
+        self._process = warm.start("-m", "tests.loopback", *options, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        self._stack.enter_context(self._process)
         self._stack.callback(self._process.kill)
         assert self._process.stdout is not None
         assert self._process.stdout.readline().strip() == self.base_url

@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 from harness.review import Queue
-from harness.review.exchange import FORMATS, SharedItem, SharedLabel, exported
+from harness.review.exchange import FORMATS, GivenLabel, SharedItem, exported
 from harness.store import Store
 from tests.review.conftest import SCALE
 
@@ -40,7 +40,7 @@ def share(store: Store, *, unblind: bool) -> list[SharedItem]:
 
 
 def label_of(value: Any) -> Any:
-    return SharedLabel("ann", value)
+    return GivenLabel("ann", value)
 
 
 ITEM = {

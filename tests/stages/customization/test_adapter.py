@@ -18,7 +18,7 @@ from tests.models.adapters.adapters import write_adapter
 from tests.models.conftest import write_tiny_llama
 
 pytest.importorskip("peft")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loaded_torch")]
 TEXT = """
 [models.plain]
 engine = "transformers"

@@ -30,6 +30,17 @@ def test_each_text_finds_the_same_weights(tiny_llama: Path, tmp_path: Path) -> N
         prober.probe("d" * 600)
 
 
+def test_matrices_that_hold_no_numbers_are_named(tiny_llama: Path, tmp_path: Path) -> None:
+    """NaN is no no-op, and beyond no tolerance."""
+    from harness.stages.customization.adapter_process import AdapterProber
+
+    prober = AdapterProber({"weights": str(tiny_llama)}, write_adapter(tiny_llama, tmp_path / "adapter"), tmp_path)
+    for layer in prober._layers.values():
+        layer.lora_B["default"].weight.data.fill_(float("nan"))
+    with pytest.raises(ValueError, match=r"with the adapter logits are no numbers \(NaN\)"):
+        prober.probe("abc")
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_matrices_that_peft_leaves_out_are_named(tiny_llama: Path, tmp_path: Path) -> None:
     from harness.stages.customization.adapter_process import AdapterProber

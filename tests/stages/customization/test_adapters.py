@@ -22,7 +22,7 @@ from tests.models.conftest import write_tiny_llama
 from tests.stages.killing import kill_while_training
 
 pytest.importorskip("peft")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loaded_torch")]
 TRAINED = 'data = "d.jsonl", rank = 4, steps = 3, batch = 4, length = 128, learning_rate = 0.005'
 TEXT = f"""
 [models.plain]
@@ -115,6 +115,18 @@ def test_training_that_is_killed_goes_on_and_comes_to_the_same(settings: Setting
     assert (steps[0] > 1, steps[-1]) == (True, 8)
     assert again == whole
     assert (folder / "adapter_model.safetensors").read_bytes() == uninterrupted
+
+
+def test_a_chat_is_taught_by_the_tokenizer_that_the_version_has(settings: Settings, project: Path) -> None:
+    other = project / "other"
+    other.mkdir()
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(project / "weights" / name, other / name)
+    config = json.loads((other / "tokenizer_config.json").read_text("utf-8"))
+    template = "{{ messages | length }}" + config["chat_template"]
+    (other / "tokenizer_config.json").write_text(json.dumps({**config, "chat_template": template}), "utf-8")
+    with pytest.raises(UsageError, match="The chat template writes a prompt otherwise once it is answered"):
+        built(load(project, TEXT.replace('weights = "weights"', 'weights = "weights"\ntokenizer = "other"')), "trained")
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ def test_the_same_seed_gives_the_same_facts_at_every_length_and_text_that_goes_o
         [part for part in each.prompt.split("\n\n")[0].split(". ") if "secret" not in part] for each in (short, long)
     ]
     assert plain[1][: len(plain[0]) - 1] == plain[0][:-1]
+    assert short == needles.plant("keys", 200, 1, seed=2), "a whole depth is the same number"
     assert needles.plant("keys", 200, 1.0, seed=3).facts != short.facts
 
 
@@ -94,6 +95,8 @@ def test_question_and_fact_of_a_meaning_share_no_word_that_counts() -> None:
         ("keys", "{0}", 1.0),
         ("keys", "{1}, or {0}", 0.0),
         ("values", "{0}, {2} and {1}", 1.0),
+        ("values", "{0},{2},{1}", 1.0),
+        ("values", "_{0}_, *{1}*", 2 / 3),
         ("values", "{0} and 7", 1 / 3),
         ("tracing", "{0}", 1.0),
         ("tracing", "{1}", 0.0),

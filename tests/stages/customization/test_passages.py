@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.config import Settings
 from harness.errors import NotInLineageError, SettingsError, UsageError
+from harness.models.retrieval.index import build_index
 from harness.models.version import load_version
 from harness.stages.building import built, found, needs_building
+from harness.stages.customization import passages
 from harness.stages.customization.passages import load_retriever
 from harness.stages.lineage import StageContext
 from tests.config.settings_files import load
+from tests.models.conftest import write_tiny_llama
 
 pytest.importorskip("bm25s")
 TEXT = """
@@ -32,11 +36,11 @@ retrieval = { passages = "p.jsonl", k = 2 }
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
-    passages = [
+    lines = [
         {"id": "hours", "text": "Open from nine to six."},
         {"id": "cards", "text": "A card costs twelve euros."},
     ]
-    (tmp_path / "p.jsonl").write_text("".join(json.dumps(passage) + "\n" for passage in passages), "utf-8")
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     return load(tmp_path, TEXT)
 
 
@@ -92,3 +96,36 @@ def test_more_passages_than_there_are_can_not_be_found(settings: Settings) -> No
     for more in (text, text.replace('base = "rag"', 'base = "plain"').replace("k = 3", 'k = 3, language = "german"')):
         with pytest.raises(UsageError, match=r"\[models\.more\] retrieval: k = 3, and p\.jsonl has 2 passages; take a"):
             built(load(settings.root, more), "more")
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
+def test_another_model_in_the_same_folder_is_another_index(settings: Settings, tmp_path: Path) -> None:
+    """A question is embedded by the model that is there, and its vectors mean nothing beside those of another."""
+    pytest.importorskip("transformers")
+    settings = load(tmp_path, TEXT.replace("k = 1 }", 'k = 1, method = "dense", model = "embeds" }'))
+    with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: weights = 'embeds': there is no"):
+        found(settings, "rag")
+    model = write_tiny_llama(tmp_path / "embeds")
+    before = built(settings, "rag")
+    assert found(settings, "rag") == before
+    config = json.loads((model / "config.json").read_text("utf-8"))
+    (model / "config.json").write_text(json.dumps({**config, "rms_norm_eps": 1e-3}), "utf-8")
+    assert found(settings, "rag").steps[0].folder is None
+    after = built(settings, "rag")
+    assert after.steps[0].content != before.steps[0].content
+
+
+def test_passages_that_change_while_they_are_indexed_are_refused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index is found again by what the passages were."""
+    path = settings.root / "p.jsonl"
+
+    def change_first(*given: Any) -> None:
+        path.write_text(path.read_text("utf-8").replace("nine", "ten"), "utf-8")
+        build_index(*given)
+
+    monkeypatch.setattr(passages, "build_index", change_first)
+    with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: p\.jsonl or its model was changed while it was"):
+        built(settings, "rag")
+    assert found(settings, "rag").steps[0].folder is None

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.config import Settings
-from harness.config.customization import DistilledSettings
+from harness.config.customization import DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError
 from harness.models.version import load_version
 from harness.stages.building import built
-from harness.stages.distillation.distillation import Lesson, load_distillation
+from harness.stages.distillation.distillation import Distillation, Lesson, load_distillation
 from harness.stages.lineage import StageContext
+from harness.stages.training.texts import training_data
 from tests.config.settings_files import load
 from tests.stages.distillation.conftest import STUDENT
 
 pytest.importorskip("torch")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loaded_torch")]
 
 
 def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: Settings, tmp_path: Path) -> None:
@@ -82,6 +84,25 @@ def test_other_files_of_a_student_are_found_out(settings: Settings) -> None:
     assert "is 'x' to the teacher and 'y' to the student" in "".join(found.other_tokens)
 
 
+def test_the_tokenizer_that_a_student_is_served_with_is_held_against_the_teachers(
+    settings: Settings, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(tmp_path / "teacher" / name, own / name)
+    config = json.loads((own / "tokenizer_config.json").read_text("utf-8"))
+    config["chat_template"] += " "
+    (own / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
+    served = load(tmp_path, STUDENT.replace("[models.student.dis", 'tokenizer = "own"\n[models.student.dis'))
+    with pytest.raises(UsageError, match="The chat templates of teacher and student differ"):
+        built(served, "student")
+    made = built(settings, "student")
+    options = {**made.engine_options, "tokenizer": "own"}
+    version = replace(load_version(made, tmp_path), settings=replace(made, engine_options=options))
+    assert not load_distillation(version, StageContext(settings)).same_template
+
+
 def test_a_student_may_be_based_on_its_teacher(settings: Settings, tmp_path: Path) -> None:
     text = STUDENT.replace('[models.student]\nengine = "transformers"', '[models.student]\nbase = "teacher"')
     based = load(tmp_path, text)
@@ -132,6 +153,17 @@ def test_a_student_learns_on_its_own_answers_by_trl_and_the_same_seed_gives_the_
     assert first.content is not None
     Path(first.folder or "").rename(tmp_path / "moved")
     assert built(load(tmp_path, text), "student").steps[0].content == first.content
+
+
+def test_lessons_that_are_prompts_alone_have_no_quality(tmp_path: Path) -> None:
+    """They counted as lessons that nobody ended, so that every student of its own answers was red."""
+    (tmp_path / "prompts.jsonl").write_text('{"prompt": "One ship?"}\n{"prompt": "Two ships?"}\n', "utf-8")
+    data = training_data(Settings(root=tmp_path), "prompts.jsonl")
+    step = Step("distilled", "own", DistilledSettings("teacher", "prompts.jsonl", method="on_policy"))
+    student = Distillation("own", (step, data), {}, tmp_path, lambda _: {})
+    assert [lesson.text for lesson in student.lessons] == ["One ship?\n", "Two ships?\n"]
+    with pytest.raises(NotInLineageError, match="own has no answers in its lessons"):
+        _ = student.quality
 
 
 @pytest.mark.parametrize("method", ["sequence", "on_policy"])

@@ -17,7 +17,7 @@ from tests.models.conftest import write_tiny_llama
 from tests.stages.killing import kill_while_training
 
 pytest.importorskip("torch")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loaded_torch")]
 ROOT = Path(__file__).parents[3]
 TEXT = """
 [models.teacher]

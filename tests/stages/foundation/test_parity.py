@@ -20,7 +20,7 @@ def test_texts_are_lines_of_jsonl_or_paragraphs(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.jsonl", '{"text": "x"}\n{"prompt": "x"}\n', "line 2: there is no text"),
-        ("a.jsonl", "[1]\n", "line 1: there is no text"),
+        ("a.jsonl", "[1]\n", "line 1 is no JSON object"),
         ("a.jsonl", "\n", "holds no text"),
         ("a.txt", " \n\n \n", "holds no text"),
     ],

@@ -18,6 +18,8 @@ from harness.records import Request, Sample
 from harness.stages.foundation.divergence import TextDivergence, read_positions
 from harness.stages.foundation.reference import Reference, load_reference, reference_options, sampled_message
 
+pytestmark = pytest.mark.usefixtures("loaded_torch")
+
 TEXT = "abc bca cab, and so on: 12 of 13 words."
 
 

@@ -12,6 +12,8 @@ from harness.errors import NotInLineageError, SettingsError
 from harness.stages.foundation.weights import load_weights
 from tests.models.conftest import write_tiny_llama
 
+pytestmark = pytest.mark.usefixtures("loaded_torch")
+
 
 def version(**options: str) -> Any:
     return SimpleNamespace(name="mine", settings=SimpleNamespace(engine="transformers", engine_options=options))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.config.customization import DistilledSettings
+from harness.models.files.content_hash import file_hash
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.texts import TrainingData
 from tests.models.conftest import write_tiny_llama
@@ -18,7 +19,7 @@ def request_of(folder: Path, text: str) -> TrainingRequest:
     return TrainingRequest(
         version="student",
         settings=DistilledSettings("teacher", "d.jsonl", steps=2, batch=1, length=8),
-        data=TrainingData("d.jsonl", folder / "d.jsonl", "digest", is_corpus=False),
+        data=TrainingData("d.jsonl", folder / "d.jsonl", file_hash(folder / "d.jsonl"), is_corpus=False),
         start=folder / "tiny",
         teacher=folder / "tiny",
         targets=folder / "targets",

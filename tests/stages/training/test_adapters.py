@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,21 @@ def test_the_same_seed_gives_the_same_files_and_another_one_others(request_of: T
     assert json.loads(config)["base_model_name_or_path"] == f"steelyard:{'f' * 64}"
     assert str(request_of.start.parent) not in config
     assert any(tensor.any() for name, tensor in tensors(first).items() if "lora_B" in name)
+
+
+def test_chats_are_written_by_the_tokenizer_that_the_version_is_served_with(request_of: TrainingRequest) -> None:
+    """The setting `tokenizer` often brings another template, and what is taught must be what is asked."""
+    other = Path(shutil.copytree(request_of.start, request_of.folder / "other"))
+    settings = json.loads((other / "tokenizer_config.json").read_text("utf-8"))
+    settings["chat_template"] = (
+        settings["chat_template"].replace(": ", " says ").replace("assistant:", "assistant says")
+    )
+    (other / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
+    short = replace(SETTINGS, steps=2)
+    plain = trained(request_of, "plain", settings=short)
+    replaced = trained(request_of, "replaced", settings=short, tokenizer=other)
+    own = trained(request_of, "own", settings=short, start=other)
+    assert read_adapter(replaced).digest == read_adapter(own).digest != read_adapter(plain).digest
 
 
 def test_training_that_ends_midway_goes_on_and_comes_to_the_same(request_of: TrainingRequest) -> None:

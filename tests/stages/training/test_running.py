@@ -12,6 +12,7 @@ from harness.stages.training.running import LOG, train
 from tests.stages.training.requests import request_of
 
 pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("loaded_torch")
 
 
 @pytest.mark.slow

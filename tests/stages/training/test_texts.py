@@ -39,7 +39,7 @@ def test_a_chat_is_learned_whole(tmp_path: Path) -> None:
     [
         ("", r"data = 'd\.jsonl' holds no text"),
         ("one\n", "line 1 is no JSON"),
-        ("[]\n", "line 1 is no object"),
+        ("[]\n", "line 1 is no JSON object"),
         ('{"answer": "2"}\n', "line 1 has no prompt"),
         ('{"prompt": " ", "answer": "2"}\n', "line 1 has no prompt"),
         ('{"prompt": "a", "answer": 2}\n', "line 1 has no prompt"),
@@ -48,11 +48,28 @@ def test_a_chat_is_learned_whole(tmp_path: Path) -> None:
             '{"messages": [{"role": "assistant", "content": "2?"}, {"role": "user", "content": "two"}]}\n',
             "the last one of the assistant",
         ),
+        *(
+            (
+                f'{{"messages": [{{"role": "user", "content": "2?"}}, {{"role": "assistant"{content}}}]}}\n',
+                "line 1: the last message has the content .*, and only a text can be learned",
+            )
+            for content in (', "content": null, "tool_calls": [{"id": "a"}]', ', "content": [{"type": "text"}]', "")
+        ),
     ],
 )
 def test_what_is_no_text_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         written(tmp_path, text)
+
+
+def test_a_file_that_changes_while_something_is_built_of_it_is_refused(tmp_path: Path) -> None:
+    """What is built is found again by what the file was: it must not be of anything else."""
+    path = tmp_path / "d.jsonl"
+    path.write_text('{"text": "one"}\n', "utf-8")
+    data = training_data(Settings(root=tmp_path), "d.jsonl")
+    path.write_text('{"text": "two"}\n', "utf-8")
+    with pytest.raises(UsageError, match=r"d\.jsonl was changed while something was built of it; build it again"):
+        list(read_texts(data))
 
 
 def test_what_is_neither_a_corpus_nor_a_file_is_named(tmp_path: Path) -> None:

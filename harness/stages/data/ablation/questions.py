@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.config.files import json_lines, note_id
 from harness.errors import CorpusError
 
 
@@ -34,11 +34,11 @@ def read_held_out(path: Path) -> dict[str, str]:
         CorpusError: it is not there, is empty, or has a line that is no document.
     """
     texts: dict[str, str] = {}
+    places: dict[str, str] = {}
     for where, record in _records(path, ("id", "text")):
         if not isinstance(record["text"], str) or not record["text"].strip():
             raise CorpusError(f"{where}: the held-out text is {record['text']!r}; write one, or take the line out.")
-        if str(record["id"]) in texts:
-            raise CorpusError(f"{where}: id = {record['id']!r} is that of another text before it; write another.")
+        note_id(str(record["id"]), where, places, CorpusError)
         texts[str(record["id"])] = record["text"]
     return texts
 
@@ -68,20 +68,8 @@ def read_cloze(path: Path) -> tuple[ClozeItem, ...]:
 
 def _records(path: Path, fields: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The lines of a file, each with where it is."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CorpusError(f"{path} can't be read: {error}. Name a file of JSON lines.") from None
     found = False
-    for number, line in enumerate(lines, 1):
-        where = f"{path}:{number}"
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise CorpusError(f"{where} is no JSON: {error}.") from None
-        record = record if isinstance(record, dict) else {}
+    for where, record in json_lines(path, CorpusError, f"Name a file of JSON lines with {', '.join(fields)}."):
         for name in fields:
             if name not in record:
                 near = difflib.get_close_matches(name, record, n=1)

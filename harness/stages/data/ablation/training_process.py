@@ -8,17 +8,14 @@ of these processes do not wait for each other's, and the same seed gives the sam
 from __future__ import annotations
 
 import functools
-import os
-import queue
-import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from harness.errors import SteelyardError
-from harness.models.processes.frames import encode_frame, read_frame
+from harness.models.processes.ends import answer_pipe, incoming
+from harness.models.processes.frames import encode_frame
 from harness.stages.data.ablation.drawing import draw_tokens, refuse_held_out, text_key
 from harness.stages.data.ablation.plan import AblationPlan
 from harness.stages.data.ablation.questions import read_cloze, read_held_out
@@ -33,10 +30,8 @@ _TOLD_EVERY_S = 1.0
 
 def main() -> None:
     """Train what each message asks for, until the input ends."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(sys.stdin.buffer, messages), daemon=True).start()
+    answers = answer_pipe()
+    messages = incoming()
     messages.get()
     try:
         _use_one_thread()
@@ -55,12 +50,6 @@ def main() -> None:
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         answers.write(encode_frame({"id": message["id"], **answer}))
-
-
-def _receive(pipe: BinaryIO, messages: queue.SimpleQueue[dict[str, Any]]) -> None:
-    while (message := read_frame(pipe)) is not None:
-        messages.put(message)
-    os._exit(0)  # the parent closed the pipe or is gone: what is being trained is wanted by nobody
 
 
 def _use_one_thread() -> None:

@@ -28,6 +28,7 @@ from typing import Any, BinaryIO
 from harness.config import Settings
 from harness.errors import CorpusError, SteelyardError
 from harness.models.files.content_hash import text_hash
+from harness.models.processes.ends import answer_pipe
 from harness.models.processes.frames import encode_frame
 from harness.stages.data.build.executors import BuildExecutor, build_executor
 from harness.stages.data.build.ingest import ingest
@@ -62,8 +63,7 @@ class BuildRequest:
 
 def main() -> None:
     """Build what the standard input asks for."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
+    answers = answer_pipe()
     orders = os.dup(0)
     with os.fdopen(os.dup(0), "rb", buffering=0) as pipe:
         request: BuildRequest = pickle.load(pipe)

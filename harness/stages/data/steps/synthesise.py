@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings, setting_checks
+from harness.config.files import json_lines, note_id
 from harness.config.versions import check_sampling
 from harness.errors import CorpusError, SettingsError, SteelyardError
 from harness.models.engine_creation import check_version, create_engine
@@ -169,39 +169,21 @@ def read_prompts(path: Path) -> list[SyntheticPrompt]:
     Raises:
         CorpusError: there is no such file, no prompt in it, a line without `id` or `prompt`, or an id twice.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise CorpusError(f"synthesise: the prompts {path} can't be read: {reason}.") from None
-    found: dict[str, int] = {}
+    places: dict[str, str] = {}
     prompts = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        prompt = _prompt(line, f"{path}, line {number}")
-        if prompt.id in found:
-            raise CorpusError(f"{path}, lines {found[prompt.id]} and {number}: the id {prompt.id!r} is there twice.")
-        found[prompt.id] = number
-        prompts.append(prompt)
+    for where, row in json_lines(path, CorpusError, _HINT):
+        for key in ("id", "prompt"):
+            value = row.get(key)
+            if not isinstance(value, str) or not value.strip():
+                raise CorpusError(f"{where}: {key} = {value!r} is no text. {_HINT}")
+        note_id(row["id"], where, places, CorpusError)
+        prompts.append(SyntheticPrompt(row["id"], row["prompt"]))
     if not prompts:
-        raise CorpusError(f"synthesise: {path} holds no prompts; write a line for each: {_LINE}")
+        raise CorpusError(f"{path} holds no prompts. {_HINT}")
     return prompts
 
 
-_LINE = '{"id": "river", "prompt": "Write a page about a river."}'
-
-
-def _prompt(line: str, where: str) -> SyntheticPrompt:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise CorpusError(f"{where}: this is no JSON ({error}); write {_LINE}") from None
-    for key in ("id", "prompt"):
-        value = row.get(key) if isinstance(row, dict) else None
-        if not isinstance(value, str) or not value.strip():
-            raise CorpusError(f"{where}: {key} = {value!r} is no text; write {_LINE}")
-    return SyntheticPrompt(row["id"], row["prompt"])
+_HINT = 'For synthesise, write a line for each prompt, such as {"id": "river", "prompt": "Write a page about a river."}'
 
 
 def _load_teacher(name: str, settings: Settings) -> Version:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import datetime
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UsageError, some
+from harness.config.files import json_lines, read_text
+from harness.errors import UsageError
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt, TracedRequest
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def read_prompts(path: Path) -> tuple[PlannedPrompt, ...]:
         UsageError: there is no such file, or something in it is no prompt.
     """
     if path.suffix in (".jsonl", ".csv"):
-        prompts = [_prompt(row, f"{path}, {where}") for where, row in _rows(path)]
+        prompts = [_prompt(row, where) for where, row in _rows(path)]
         for place, prompt in enumerate(prompts):
             if prompt is None:
                 raise UsageError(
@@ -186,7 +186,7 @@ def read_prompts(path: Path) -> tuple[PlannedPrompt, ...]:
                 )
         found = tuple(prompt for prompt in prompts if prompt is not None)
     else:
-        found = tuple(PlannedPrompt(line) for line in _text(path).split("\n") if line.strip())
+        found = tuple(PlannedPrompt(line) for line in read_text(path, UsageError).split("\n") if line.strip())
     if not found:
         raise UsageError(f"{path} holds no prompts; write one a line.")
     return found
@@ -203,8 +203,7 @@ def read_trace(path: Path) -> tuple[TracedRequest, ...]:
         UsageError: there is no such file, or an entry of it has no time, or a length that is none.
     """
     found = []
-    for place, row in _rows(path):
-        where = f"{path}, {place}"
+    for where, row in _rows(path):
         found.append(
             TracedRequest(
                 _time(row, where),
@@ -228,31 +227,11 @@ _EPOCH_S = 1e8
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The entries of a file, each with its place in words."""
-    text = _text(path)
     if path.suffix == ".csv":
-        for number, row in enumerate(csv.DictReader(text.splitlines()), start=2):
-            yield f"line {number}", row
-        return
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-        except ValueError as error:
-            raise UsageError(f"{path}, line {number} is no JSON: {error}.") from None
-        if not isinstance(entry, Mapping):
-            raise UsageError(f"{path}, line {number} is no JSON object: {line[:60]}")
-        yield f"line {number}", entry
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        near = some(sorted(each.name for each in path.parent.glob("*") if each.suffix in (".jsonl", ".csv", ".txt")))
-        raise UsageError(f"There is no file {path}. Beside it: {near}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} can't be read: {error}.") from None
+        for number, row in enumerate(csv.DictReader(read_text(path, UsageError).splitlines()), start=2):
+            yield f"{path}, line {number}", row
+    else:
+        yield from json_lines(path, UsageError)
 
 
 def _prompt(row: Mapping[str, Any], where: str) -> PlannedPrompt | None:

@@ -18,6 +18,8 @@ from harness.stages.data.corpus import Corpus
 from harness.stages.lineage import StageContext
 from tests.stages.data.ablation.conftest import MakeCorpus, Trained, articles
 
+pytestmark = pytest.mark.usefixtures("loaded_torch")
+
 
 def figures(found: list[TrainedModel]) -> list[dict[str, Any]]:
     """All that a result says, the time apart."""

@@ -31,12 +31,12 @@ def test_cloze_items_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({"id": "a"}, "h.jsonl:1 has no field 'text'; it needs id, text."),
+        ({"id": "a"}, "h.jsonl, line 1 has no field 'text'; it needs id, text."),
         ({"id": "a", "txt": "x"}, "Its field 'txt' may be meant."),
-        ({"id": "a", "text": " "}, "h.jsonl:1: the held-out text is ' '"),
+        ({"id": "a", "text": " "}, "h.jsonl, line 1: the held-out text is ' '"),
         ({"id": "a", "text": 5}, "the held-out text is 5"),
-        ("{", "h.jsonl:1 is no JSON"),
-        ("[1]", "has no field 'id'"),
+        ("{", "h.jsonl, line 1 is no JSON"),
+        ("[1]", "line 1 is no JSON object"),
         ("", "h.jsonl is empty"),
     ],
 )
@@ -48,7 +48,7 @@ def test_held_out_texts_that_are_none_are_named(tmp_path: Path, row: Any, told: 
 
 def test_an_id_that_is_there_twice_is_named(tmp_path: Path) -> None:
     row = {"id": "a", "text": "x"}
-    with pytest.raises(CorpusError, match=r"h.jsonl:2: id = 'a' is that of another text"):
+    with pytest.raises(CorpusError, match=r"h.jsonl, line 2: the id 'a' is that of .*h.jsonl, line 1 as well"):
         read_held_out(lines(tmp_path / "h.jsonl", row, row))
 
 
@@ -69,7 +69,7 @@ def test_items_that_are_none_are_named(tmp_path: Path, change: dict[str, Any], t
     with pytest.raises(CorpusError) as failed:
         read_cloze(lines(tmp_path / "c.jsonl", ITEM | change))
     assert told in str(failed.value)
-    assert "c.jsonl:1" in str(failed.value)
+    assert "c.jsonl, line 1" in str(failed.value)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

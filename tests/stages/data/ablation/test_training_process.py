@@ -16,6 +16,8 @@ from harness.stages.data.corpus import Corpus
 from tests.stages.data.ablation.conftest import MakeCorpus
 from tests.stages.data.projects import write_lines
 
+pytestmark = pytest.mark.usefixtures("loaded_torch")
+
 
 def message(corpus: Corpus, questions: Path, seed: int = 0, **plan: Any) -> dict[str, Any]:
     return {

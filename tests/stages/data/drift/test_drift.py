@@ -10,6 +10,7 @@ from harness.stages.data.corpus import CorpusDocument
 from harness.stages.data.drift.columns import BLOCKS, COLUMNS, ColumnSums, add_up
 from harness.stages.data.drift.drift import drift_table, find_drift
 from harness.statistics import holm
+from tests.error_rates import is_at_most
 
 WORDS = {
     "sea": "the ferry leaves harbour at dawn and gulls follow it over grey water while nobody speaks of storms",
@@ -161,14 +162,18 @@ def versions(rng, n, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["independent", "shared", "part"])
 def test_no_drift_is_called_drift_five_times_in_a_hundred_at_most(kind):
-    """Over all columns together, by Holm. A wrong rate of 0.05 gives more than 35 of 400 once in 1,000."""
+    """Over all columns together, by Holm. As soon as it is clear: a rate of 0.1 is taken for 0.05 twice in a hundred.
+
+    400 of which 35 may be wrong would take it for that 23 times in a hundred.
+    """
     rng = np.random.default_rng(6)
-    wrong = 0
-    for _ in range(400):
+
+    def is_wrong() -> bool:
         baseline, candidate = versions(rng, 500, kind)
         found = [find_drift(*each) for each in zip(baseline, candidate, COLUMNS, strict=True)]
-        wrong += bool(holm([each.p_value for each in found], 0.05).any())
-    assert wrong <= 35
+        return bool(holm([each.p_value for each in found], 0.05).any())
+
+    assert is_at_most(0.05, is_wrong, 400)
 
 
 @pytest.mark.slow

@@ -283,7 +283,7 @@ def test_a_build_on_ray_removes_the_same(pairs: Pairs, tmp_path: Path, monkeypat
     write_lines(tmp_path / "d.jsonl", [*rows, *shouted])
     settings = project(tmp_path, "d.jsonl", ["exact", "minhash"])
     found = {}
-    for name, workers in (("local", 1), ("local", 2), ("ray", 2)):
+    for name, workers in (("local", 1), ("ray", 2)):
         monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / f"{name}{workers}"))
         corpus = build_corpus(settings, "clean", executor={"name": name, "workers": workers})
         told = [(each.id, each.reason, each.duplicate_of) for each in corpus.explain()]

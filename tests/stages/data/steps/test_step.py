@@ -21,10 +21,13 @@ METADATA = [{}, {"url": "https://example.org/porn/xxx"}, {"is_html": True}, {"ur
 
 
 def outcomes(seed: int) -> list[str]:
-    """What becomes of some texts in the order of a seed, each twice if that is odd: a line for each step."""
+    """What becomes of some texts in the order of a seed, each twice if that is odd: a line for each step.
+
+    28 have every length with every metadata.
+    """
     some = [
         (f"{text}{SENTENCE * (number % 7)} a{number}@acme.org (415) 555-2671 8.8.8.8", METADATA[number % 4])
-        for number, text in enumerate(texts(40))
+        for number, text in enumerate(texts(28))
     ]
     order = [number for number in range(len(some)) for _ in range(1 + seed % 2)]
     random.Random(seed).shuffle(order)

@@ -177,12 +177,15 @@ def test_a_price_is_needed_where_cost_is_bounded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([], "holds no prompts; write a line for each"),
-        (['{"id": "a", "prompt": "x"', ""], "line 1: this is no JSON"),
-        (['{"id": "a", "prompt": "x"}', '["b"]'], "line 2: id = None is no text"),
+        ([], "holds no prompts. For synthesise, write a line for each"),
+        (['{"id": "a", "prompt": "x"', ""], "line 1 is no JSON"),
+        (['{"id": "a", "prompt": "x"}', '["b"]'], "line 2 is no JSON object"),
         (['{"id": 3, "prompt": "x"}'], "line 1: id = 3 is no text"),
         (['{"id": "a", "prompt": " "}'], "line 1: prompt = ' ' is no text"),
-        (['{"id": "a", "prompt": "x"}', "", '{"id": "a", "prompt": "y"}'], "lines 1 and 3: the id 'a' is there twice"),
+        (
+            ['{"id": "a", "prompt": "x"}', "", '{"id": "a", "prompt": "y"}'],
+            r"line 3: the id 'a' is that of .*line 1 as well",
+        ),
     ],
 )
 def test_a_wrong_line_is_named(lines: Sequence[str], message: str, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,6 +15,7 @@ import pytest
 from harness.config.settings import load_settings
 from harness.models.version import load_version
 from harness.stages.inference.serving import Server
+from tests import warm
 
 ROOT = Path(__file__).parents[4]
 Serve = Callable[..., Server]
@@ -28,8 +28,8 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
         def start(settings: str = "", **law: Any) -> Server:
             told = {"median_s": 0.01, "sigma": 0.1, "itl_s": 0.002, "tokens": 8, **law}
-            command = [sys.executable, "-m", "tests.loopback.law", json.dumps(told)]
-            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+            command = ("-m", "tests.loopback.law", json.dumps(told))
+            process = warm.start(*command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
             stack.callback(process.wait)
             stack.callback(process.kill)
             assert process.stdout is not None
