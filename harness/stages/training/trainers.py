@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.errors import UsageError
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence
 from harness.stages.training.telling import STATE, Teller, Told, checkpoint_of
@@ -69,7 +71,12 @@ def telling(told: Told, steps: int, tokens_of: Callable[[int], int]) -> Any:
 
         def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
             if logs and "loss" in logs:
-                teller.step(state.global_step, float(logs["loss"]), tokens_of(state.global_step))
+                loss, step = float(logs["loss"]), state.global_step
+                if not math.isfinite(loss):
+                    raise UsageError(
+                        f"Training diverged: the loss of step {step} is {loss}. Take a lower learning_rate."
+                    )
+                teller.step(step, loss, tokens_of(step))
 
     return Telling()
 
@@ -102,6 +109,7 @@ def common_arguments(request: TrainingRequest) -> dict[str, Any]:
         "save_steps": max(1, settings.steps // _SAVES),
         "save_total_limit": 1,
         "logging_steps": 1,
+        "logging_nan_inf_filter": False,
         "bf16": settings.precision == "bfloat16",
         "use_cpu": not torch.cuda.is_available(),
         "seed": settings.seed,

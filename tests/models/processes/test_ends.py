@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from harness.models.processes.frames import encode_frame, parse_frame
+from harness.models.processes.frames import encode_frame, read_frame
 
 CHILD = """
 from harness.models.processes.ends import answer_pipe, incoming
@@ -20,7 +20,13 @@ messages.get()
 
 
 def test_answers_are_apart_from_what_is_printed_and_the_process_ends_with_its_input() -> None:
-    asked = encode_frame({"id": 1})
-    done = subprocess.run([sys.executable, "-c", CHILD], input=asked, capture_output=True, timeout=60, check=True)
-    assert parse_frame(done.stdout) == {"heard": {"id": 1}}
-    assert done.stderr == b"printed\n"
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(encode_frame({"id": 1}))
+    child.stdin.flush()
+    assert read_frame(child.stdout) == {"heard": {"id": 1}}
+    assert child.communicate(timeout=60) == (b"", b"printed\n")
+    assert child.returncode == 0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.config.customization import DistilledSettings
+from harness.errors import UsageError
 from harness.models.files.content_hash import file_hash
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.students import shuffled, train_student
@@ -92,6 +93,12 @@ def test_what_is_said_at_other_places_brings_a_student_less_near(tmp_path: Path)
 def test_hard_labels_ask_no_teacher(tmp_path: Path) -> None:
     trained(tmp_path, hard_weight=1.0, steps=2)
     assert not (tmp_path / "targets").exists()
+
+
+@pytest.mark.slow
+def test_training_that_diverges_ends_with_the_step_and_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"diverged: the loss of step \d+ is nan. Take a lower learning_rate"):
+        trained(tmp_path, learning_rate=1e30, hard_weight=1.0)
 
 
 def test_shuffled_targets_are_the_same_at_other_places() -> None:
