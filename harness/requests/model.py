@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 SETS_APART = 10_000_000
 """Distance between the indices of a model's sets of draws: more than there are samples of a case."""
-
 _CUT_ADVICE = "raise it, or let the schema bound the answer (maxLength and pattern of texts, maxItems of lists)"
 
 Result = TypeVar("Result")
@@ -80,6 +79,11 @@ class Model:
     def fingerprint(self) -> str:
         """The digest that tells the version's answers from every other version's."""
         return self._source.version.fingerprint
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The kinds of the steps that the version is made by, the first made first: "adapter", "retrieval", …"""
+        return tuple(step.kind for step in self._source.version.settings.steps)
 
     def __repr__(self) -> str:
         return f"<model {self.name}>"
@@ -188,9 +192,8 @@ class Model:
         Raises:
             CapabilityError: the engine gives no log probabilities of given text.
         """
-        return self._settle(
-            "loglikelihood", self._loglikelihood(self._source.version.loglikelihood(prompt, continuation))
-        )
+        request = self._source.version.loglikelihood(prompt, continuation)
+        return self._settle("loglikelihood", self._loglikelihood(request))
 
     def weigh(
         self, prompt: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False
@@ -204,9 +207,8 @@ class Model:
         Returns:
             harness.Sample
         """
-        return self._settle(
-            "weigh", self._draw(self._source.version.loglikelihood(prompt, continuation, truncate=truncate))
-        )
+        request = self._source.version.loglikelihood(prompt, continuation, truncate=truncate)
+        return self._settle("weigh", self._draw(request))
 
     def rolling(self, text: str) -> Coroutine[Any, Any, float]:
         """The natural log of the probability of a whole text, of any length, from its first token.
@@ -380,16 +382,15 @@ class Model:
 
     async def _structured(self, request: Request) -> Any:
         sample = await self._draw(request)
+        begins = repr(sample.text[:200])
         cut = f" It was cut at max_tokens: {_CUT_ADVICE}." if sample.truncated else ""
         try:
             data = json.loads(sample.text)
         except ValueError as error:
-            raise EngineError(
-                f"{self.name} answered no JSON for a schema ({error}): {sample.text[:200]!r}.{cut}"
-            ) from None
+            raise EngineError(f"{self.name} answered no JSON for a schema ({error}): {begins}.{cut}") from None
         # Whatever else JSON holds shows its own end.
         if sample.truncated and isinstance(data, int | float) and not isinstance(data, bool):
-            raise EngineError(f"{self.name} answered a number that may have more digits: {sample.text[:200]!r}.{cut}")
+            raise EngineError(f"{self.name} answered a number that may have more digits: {begins}.{cut}")
         return data
 
     async def _loglikelihood(self, request: Request) -> float:

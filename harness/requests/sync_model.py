@@ -35,6 +35,10 @@ class SyncModel(Protocol):
     def fingerprint(self) -> str:
         """The digest that tells the version's answers from every other version's."""
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The kinds of the steps that the version is made by, the first made first."""
+
     def apart(self, number: int) -> SyncModel:
         """As `Model.apart`: the same version with draws of its own."""
 

@@ -45,8 +45,8 @@ def effective_length(
     Lengths are tested from short to long, each at the whole level, and the first that is not shown ends it: a closed
     test of ordered hypotheses, so that the chance of any length too many is at most 1 - confidence_level. It is tested
     whether the mean over cases of the score less the share of the same case's short score is above 0, by bets (see
-    `betting_e_process`), which hold for any scores in [0, 1] and any number of cases: equal scores of ten cases show
-    nothing.
+    `betting_e_process`), which hold for any scores in [0, 1], any number of cases and any order of them: equal scores
+    of ten cases show nothing.
 
     Parameters
     ----------

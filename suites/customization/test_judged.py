@@ -7,7 +7,7 @@ none, and so the judge of the settings is not asked.
 import pytest
 from deepeval.metrics import AnswerRelevancyMetric, FaithfulnessMetric
 
-QUERIES = "evals/customization/handbook/queries.jsonl"
+QUERIES = "evals/customization/handbook/queries/cases.jsonl"
 LENGTH = 32
 
 
@@ -42,6 +42,6 @@ async def test_faithful(model, retriever, judge, case):
     margin=0.1,
     requirement="Business: an answer is to the question, and not to another.",
 )
-async def test_relevant(model, judge, case):
+async def test_relevant(model, retriever, judge, case):
     answer = await model.ask(case.prompt, max_tokens=LENGTH)
     return await judge.measure(AnswerRelevancyMetric, input=case.prompt, output=answer, include_reason=False)

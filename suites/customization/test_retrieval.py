@@ -13,7 +13,7 @@ from harness import Retriever, checks
 
 ROOT = Path(__file__).parents[2]
 HANDBOOK = "evals/customization/handbook"
-QUERIES = f"{HANDBOOK}/queries.jsonl"
+QUERIES = f"{HANDBOOK}/queries/cases.jsonl"
 K = 3
 BUILD = """
 import json, sys
@@ -24,14 +24,18 @@ build_index(RetrievalSettings(**json.loads(sys.argv[1])), Path(sys.argv[2]), Pat
 """
 
 
-def of_queries(threshold, cases=QUERIES, margin=0.1):
-    """An evaluation of what is found for questions; the same each time, so that each is asked once."""
+def of_queries(threshold, cases=QUERIES, margin=0.05):
+    """An evaluation of what is found for questions, each asked once: a retriever finds the same each time.
+
+    Chance is in which questions there are. The margin is the least that 75 can show of a retriever that is as good.
+    """
     return pytest.mark.evaluation(
         cases=cases,
         samples=1,
         design="fixed",
         threshold=threshold,
         margin=margin,
+        about="population",
         requirement="Non-functional: the passage that answers a question is among those that a version is given.",
     )
 
@@ -40,23 +44,23 @@ def ids(retriever, question):
     return [find.id for find in retriever.search(question, K)]
 
 
-@of_queries(0.85)
+@of_queries(0.8)
 def test_recall(retriever, case):
     return checks.recall_at(ids(retriever, case.prompt), case.relevant, K)
 
 
-@of_queries(0.9)
+@of_queries(0.85)
 def test_first_relevant(retriever, case):
     return checks.reciprocal_rank(ids(retriever, case.prompt), case.relevant)
 
 
-@of_queries(0.87)
+@of_queries(0.82)
 def test_gain(retriever, case):
     """The passage that answers has grade 2, one that only tells of the matter 1: their order counts."""
     return checks.ndcg_at(ids(retriever, case.prompt), case.relevant, K)
 
 
-@of_queries(0.95, cases=f"{HANDBOOK}/inflected.jsonl", margin=0.3)
+@of_queries(0.95, cases=f"{HANDBOOK}/inflected/cases.jsonl", margin=0.2)
 def test_inflected(retriever, case):
     return checks.recall_at(ids(retriever, case.prompt), case.relevant, K)
 
@@ -91,12 +95,16 @@ def test_as_many_as_asked_for(retriever, case):
     requirement="Non-functional: a figure of a ranking is trec_eval's figure of that name.",
 )
 def test_measures(case):
-    """Asks no version: the same measures tell how good every retriever is."""
+    """Asks no version: the same measures tell how good every retriever is. trec_eval has no exponential gain: what is
+    expected of ours is its nDCG of the grades 2^grade - 1.
+    """
     measured = {
         "recall": checks.recall_at(case.ranking, case.relevant, case.k),
+        "precision": checks.precision_at(case.ranking, case.relevant, case.k),
         "reciprocal_rank": checks.reciprocal_rank(case.ranking, case.relevant),
         "average_precision": checks.average_precision(case.ranking, case.relevant),
         "ndcg": checks.ndcg_at(case.ranking, case.relevant, case.k),
+        "exponential_ndcg": checks.ndcg_at(case.ranking, case.relevant, case.k, "exponential"),
     }
     wrong = [name for name, score in measured.items() if abs(score.value - case.expected[name]) > 5e-5]
     assert not wrong, f"{wrong[0]} is {measured[wrong[0]].value}, trec_eval's is {case.expected[wrong[0]]}"
@@ -130,15 +138,18 @@ def contents(folder):
 
 
 @pytest.mark.evaluation(
-    cases=f"{HANDBOOK}/inflected.jsonl",
+    cases=f"{HANDBOOK}/inflected/cases.jsonl",
     samples=1,
     threshold=1.0,
     margin=0.3,
     requirement="Non-functional: what is found reaches the model, and the question with it.",
 )
 async def test_put(model, base, retriever, case):
-    """By the tokens that were read: more than the question's, and no more than those of question and passages."""
+    """By the tokens that were read: as many as question and passages have, and fewer only where a budget cuts these."""
+    if {"retrieval", "context"} & {*base.steps}:
+        pytest.skip(f"{base.name}, the base, finds passages or cuts what it is asked: weigh that version")
     asked = case.prompt, retriever.prompt(case.prompt, retriever.search(case.prompt))
     alone, whole = [(await base.chat(each, max_tokens=1, temperature=0)).prompt_tokens for each in asked]
     ours = (await model.chat(case.prompt, max_tokens=1, temperature=0)).prompt_tokens
-    assert alone < ours <= whole, f"{ours} tokens were read; the question has {alone}, with its passages {whole}"
+    told = f"{ours} tokens were read; the question has {alone}, with its passages {whole}"
+    assert alone < ours <= whole if "context" in model.steps else ours == whole, told

@@ -23,8 +23,13 @@ async def test_support(model: harness.Model, case: harness.Case) -> harness.Scor
     samples=5,
     threshold=0.4,
     margin=0.1,
-    requirement="Business: what a version was customised for, it does much better than its base.",
+    requirement="Business: what a version was trained for, it does much better than its base.",
 )
-async def test_gain(model: harness.Model, base: harness.Model, case: harness.Case) -> harness.Measure:
+async def test_gain(
+    model: harness.Model, base: harness.Model, adapter: harness.Adapter, case: harness.Case
+) -> harness.Measure:
+    """Takes `adapter`, for it is about versions that have one, and of these about what `base` is without."""
+    if "adapter" not in model.steps[len(base.steps) :]:
+        pytest.skip(f"the last customization of {model.name} is no adapter: weigh {base.name}")
     own, before = [checks.contains(await each.ask(case.prompt), case.expected) for each in (model, base)]
     return harness.Measure(own.value - before.value, "share", at_least=-1.0, at_most=1.0)

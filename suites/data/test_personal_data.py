@@ -37,7 +37,7 @@ def items(name, least, requirement):
 
 
 @items("found", RECALL, "Business: the model learns nobody's address, phone, card or account.")
-def test_recall(corpus, case, kind):  # noqa: ARG001 - the kind is in the name
+def test_recall(corpus, case, kind):
     found = corpus[case.id]
     if not found.kept:
         pytest.skip(f"{found}: of it nothing is learnt")
@@ -47,7 +47,7 @@ def test_recall(corpus, case, kind):  # noqa: ARG001 - the kind is in the name
 
 
 @items("alike", PRECISION, "Non-functional: numbers and signs that name nobody stay as they were written.")
-def test_precision(corpus, case, kind):  # noqa: ARG001 - the kind is in the name
+def test_precision(corpus, case, kind):
     found = corpus[case.id]
     if not found.kept:
         pytest.skip(f"{found}: of it nothing is learnt")

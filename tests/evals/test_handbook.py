@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from harness.stages.case_files import filed_cases
+from harness.stages.customization.prompt import PromptText
+from harness.stages.data.overlap.contamination import find_contamination
+
 EVALS = Path(__file__).parents[2] / "evals"
 HANDBOOK = EVALS / "customization" / "handbook"
 
@@ -19,14 +23,14 @@ def lines(name: str) -> list[dict[str, Any]]:
 
 def test_there_are_as_many_as_the_page_says() -> None:
     page = (HANDBOOK / "README.md").read_text(encoding="utf-8")
-    counts = [len(lines(name)) for name in ("passages.jsonl", "queries.jsonl", "inflected.jsonl")]
+    counts = [len(lines(name)) for name in ("passages.jsonl", "queries/cases.jsonl", "inflected/cases.jsonl")]
     assert counts == [80, 75, 16]
     assert "80 passages" in page
     assert "91 questions" in page
     assert len({line["id"] for line in lines("passages.jsonl")}) == 80
 
 
-@pytest.mark.parametrize("name", ["queries.jsonl", "inflected.jsonl"])
+@pytest.mark.parametrize("name", ["queries/cases.jsonl", "inflected/cases.jsonl"])
 def test_the_passage_that_answers_holds_the_answer_and_not_the_other(name: str) -> None:
     texts = {line["id"]: line["text"] for line in lines("passages.jsonl")}
     for query in lines(name):
@@ -37,15 +41,30 @@ def test_the_passage_that_answers_holds_the_answer_and_not_the_other(name: str) 
         assert query["expected"].lower() not in query["prompt"].lower(), "the question does not give its answer away"
 
 
+def test_its_questions_are_among_the_cases_that_a_prompt_must_not_quote() -> None:
+    filed = filed_cases("evals/customization", (EVALS.parent,))
+    cases = [each for each in filed if each.file.startswith("handbook/")]
+    assert len(cases) == 91
+    shown = max((each.case for each in cases), key=lambda case: len(case.prompt))
+    quoting = PromptText("system", f"Be brief. Q: {shown.prompt} A: {shown.expected}")
+    found = find_contamination([quoting], filed)
+    assert [each.id for each in filed if found[each.id].is_contaminated] == [f"handbook/queries/{shown.id}"]
+
+
 def test_the_measures_of_rankings_are_those_of_trec_eval() -> None:
     ir_measures = pytest.importorskip("ir_measures")
-    names = {"reciprocal_rank": "RR", "average_precision": "AP", "recall": "R@{k}", "ndcg": "nDCG@{k}"}
+    names = {"reciprocal_rank": "RR", "average_precision": "AP", "recall": "R@{k}", "precision": "P@{k}"}
+    names |= {"ndcg": "nDCG@{k}", "exponential_ndcg": "nDCG@{k}"}
     for line in (EVALS / "customization" / "rankings" / "cases.jsonl").read_text(encoding="utf-8").splitlines():
         case = json.loads(line)
         run = {"q": {name: float(-place) for place, name in enumerate(case["ranking"])}}
+        assert case["expected"].keys() == names.keys()
         for name, measure in names.items():
             parsed = ir_measures.parse_measure(measure.format(k=case["k"]))
-            theirs = ir_measures.calc_aggregate([parsed], {"q": case["relevant"]}, run)[parsed]
+            grades = case["relevant"]
+            if name == "exponential_ndcg":  # which trec_eval has by the name of no measure, but by its grades
+                grades = {each: 2**grade - 1 for each, grade in grades.items()}
+            theirs = ir_measures.calc_aggregate([parsed], {"q": grades}, run)[parsed]
             assert case["expected"][name] == pytest.approx(theirs, abs=1e-6), case["id"]
 
 

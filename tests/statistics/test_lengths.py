@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.statistics import betting_e_process, effective_length
+from harness.statistics.betting.sequential import Horizon, Units, tuned_wealth
 
 LENGTHS = (128, 256, 512)
 
@@ -49,15 +50,25 @@ def test_a_bound_is_the_share_that_bets_just_show() -> None:
         assert (bets.log_e_value >= np.log(20)) == shown
 
 
-def test_a_length_too_many_is_rarer_than_the_level_at_the_boundary() -> None:
-    """The long score is 0.85 of the short one exactly; four lengths, so that later ones add no error."""
+@pytest.mark.parametrize("kept", [[0.85], [1.0, 1.0, 1.0, 0.4]], ids=["everywhere", "by depth"])
+def test_a_length_too_many_is_rarer_than_the_level_at_the_boundary(kept: list[float]) -> None:
+    """The long score is 0.85 of the short one exactly, in all cases or over depths; later lengths add no error.
+
+    So it is of the bets of a gate, which ends when they are won.
+    """
     rng = np.random.default_rng(11)
-    wrong = 0
-    for _ in range(100):
+    keeps = np.resize(kept, 80)
+    wrong, passed = 0, 0
+    for _ in range(200):
         short = rng.random(80) < 0.9
-        long = [short & (rng.random(80) < 0.85) for _ in range(3)]
+        long = [short & (rng.random(80) < keeps) for _ in range(3)]
         wrong += effective_length(np.column_stack([short, *long]).astype(float), (1, 2, 3, 4)).length > 1
-    assert wrong / 100 <= 0.05
+        differences = rng.permutation(long[0] - 0.85 * short)
+        units = Units((differences + 0.85) / 1.85, np.ones(80), low=0.0)
+        bets = tuned_wealth(units, 0.85 / 1.85, 0.05, Horizon(80, 0.05))
+        passed += bets.first_above(0.85 / 1.85, 0.05) is not None
+    assert wrong / 200 <= 0.05
+    assert passed / 200 <= 0.05
 
 
 def test_cases_that_are_not_whole_are_left_out() -> None:

@@ -24,6 +24,8 @@ PARITY = 1e-4
 SAME = 1e-6
 """The same, where nothing was computed otherwise. Source of both: huggingface/peft, tests/testing_common.py."""
 
+_NAMED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class AdapterEffect:
@@ -61,11 +63,13 @@ class AdapterEffect:
         return self.effect <= SAME
 
     def __str__(self) -> str:
+        n, names = len(self.left_out), ", ".join(self.left_out[:_NAMED])
+        left_out = f"peft put no matrices on {n} modules that its files name ({names}{', …' if n > _NAMED else ''})."
         if not self.is_noop:
-            return f"The adapter moves the logits by up to {self.effect:.2g} and is {self.kl:.2g} nats from its base."
-        if not self.modules or self.left_out:
-            names = ", ".join(self.left_out[:3])
-            return f"A no-op: peft put its matrices on no module that its files name ({names}, …)."
+            told = f"The adapter moves the logits by up to {self.effect:.2g} and is {self.kl:.2g} nats from its base."
+            return f"{told} But {left_out}" if n else told
+        if n or not self.modules:
+            return f"A no-op: {left_out}"
         if len(self.idle) == len(self.modules):
             return (
                 f"A no-op: the matrices of all {len(self.modules)} modules come to 0, as those of an adapter do that "

@@ -206,6 +206,7 @@ def test_def_and_async_def_bodies_see_the_same_answers(project: Project, kind: s
             assert {wait}model.structured("As JSON?", {{"type": "object"}}) == {{"city": "Lima"}}
             assert {wait}model.loglikelihood("Capital of Peru?", "Lima") == 0.0
             assert model.name == "only"
+            assert model.steps == ()
     """)
     project.versions["only"] = {
         "engine": "scripted",

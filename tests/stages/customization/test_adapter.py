@@ -89,7 +89,13 @@ def test_other_no_ops_are_told_apart() -> None:
     still = AdapterEffect(0, 0, 0, 0, 0, 0, 0, idle=(), modules=("a",), left_out=())
     assert "its matrices are not 0" in str(still)
     lost = AdapterEffect(0, 0, 0, 0, 0, 0, 0, idle=(), modules=("a",), left_out=("b", "c"))
-    assert "on no module that its files name (b, c" in str(lost)
+    assert str(lost) == "A no-op: peft put no matrices on 2 modules that its files name (b, c)."
+
+
+def test_what_was_left_out_is_named_where_the_rest_has_an_effect() -> None:
+    partly = AdapterEffect(0.5, 0.1, 0, 0, 0, 0, 0, idle=(), modules=("a",), left_out=("b", "c", "d", "e"))
+    assert not partly.is_noop
+    assert str(partly).endswith("But peft put no matrices on 4 modules that its files name (b, c, d, …).")
 
 
 def test_what_it_was_trained_on_is_searched_for_cases(settings: Settings, project: Path) -> None:
