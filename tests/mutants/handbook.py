@@ -19,7 +19,7 @@ SOUND = "sound"
 PLANTED = "planted"
 """Has the weights whose tokenizer counts, and no retriever."""
 ADAPTED = "adapted"
-ADAPTED_CASES = 12
+ADAPTED_CASES = 30
 """Of 60: what an adapter does to one text it does to the next."""
 SUITE = "suites/customization"
 MODULES = ("test_retrieval", "test_prompts")
