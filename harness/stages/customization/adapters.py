@@ -30,11 +30,11 @@ from harness.models.weights.weights import (
     tokenizer_path,
     weights_digest,
 )
+from harness.stages.beginning import PACKAGES, check_packages, find_beginning
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
 from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make
-from harness.stages.training.beginning import PACKAGES, check_packages, find_beginning
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
 from harness.stages.training.texts import TrainingData, check_answer, is_here, known_texts, training_data

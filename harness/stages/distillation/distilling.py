@@ -23,12 +23,7 @@ from harness.models.weights.weights import (
     tokenizer_path,
     weights_digest,
 )
-from harness.stages.build_state import BuildProgress, unseen
-from harness.stages.building import built, check_steps, found, told_of, with_step
-from harness.stages.distillation.answers import ANSWERS, check_prompt, write_answers
-from harness.stages.known_builds import known_builds
-from harness.stages.made_folders import MadeFolder, find_made, make, place_of
-from harness.stages.training.beginning import (
+from harness.stages.beginning import (
     PACKAGES,
     bare,
     check_packages,
@@ -36,6 +31,11 @@ from harness.stages.training.beginning import (
     find_beginning,
     kept_layers,
 )
+from harness.stages.build_state import BuildProgress, unseen
+from harness.stages.building import built, check_steps, found, told_of, with_step
+from harness.stages.distillation.answers import ANSWERS, check_prompt, write_answers
+from harness.stages.known_builds import known_builds
+from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.running import train
 from harness.stages.training.texts import (

@@ -10,7 +10,7 @@ import pytest
 from harness.config import Settings
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import matrix_shapes
-from harness.stages.training.beginning import Beginning, check_packages, find_beginning, kept_layers
+from harness.stages.beginning import Beginning, check_packages, find_beginning, kept_layers
 from tests.config.settings_files import load
 from tests.models.conftest import HIDDEN, LAYERS, write_tiny_llama
 
