@@ -47,7 +47,7 @@ class Beginning:
         """The tokenizer; None where transformers alone can read it."""
         if not (self.vocabulary / "tokenizer.json").is_file():
             return None
-        return load_tokenizer({"weights": str(self.vocabulary)}, self.vocabulary)
+        return load_tokenizer({"tokenizer": str(self.vocabulary)}, self.vocabulary)
 
 
 def find_beginning(settings: Settings, version: VersionSettings, steps: Sequence[Step]) -> Beginning:

@@ -87,7 +87,9 @@ def test_a_tokenizer_is_read_without_transformers_or_left_to_it(settings: Settin
 def test_the_tokenizer_that_a_version_has_in_place_of_its_own_counts(settings: Settings) -> None:
     write_tiny_llama(settings.root / "other")
     other = load(settings.root, CHAIN.replace('base = "student"', 'base = "student"\ntokenizer = "other"'))
+    (settings.root / "other" / "config.json").unlink()
     assert beginning_of(other, "support").vocabulary == settings.root / "other"
+    assert beginning_of(other, "support").tokenizer is not None
     assert beginning_of(other, "student").vocabulary == settings.root / "tiny"
 
 

@@ -140,7 +140,7 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
     texts = list(read_texts(request.data))
     place = request.tokenizer or request.start
     tokenizer = AutoTokenizer.from_pretrained(str(place))
-    own = load_tokenizer({"weights": str(place)}, place)
+    own = load_tokenizer({"tokenizer": str(place)}, place)
     check_prompts_answered(texts, own, settings.length, request.start, request.teacher)
     heat: dict[str, Any] = {} if settings.temperature is None else {"temperature": settings.temperature}
     arguments = DistillationConfig(
