@@ -386,6 +386,9 @@ class _Worker:
 
 
 def _workers_wanted(arguments: Sequence[str]) -> int:
+    """The workers of a session of pytest's; 0 of anything else."""
+    if list(arguments[:2]) != ["-m", "pytest"]:
+        return 0
     after = arguments[arguments.index("-n") + 1 :] if "-n" in arguments else []
     return int(after[0]) if after and after[0].isdigit() else 0
 

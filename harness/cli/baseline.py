@@ -223,7 +223,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
         if "error" not in row
     ]
     if shown:
-        table = [("name", "recorded", "version", "fingerprint", "evaluations", " cases"), *shown]
+        table = [("name", "recorded", "version", "fingerprint", "evaluations", "cases"), *shown]
         yield from columns(table, left=4)
     for row in rows:
         if "error" in row:

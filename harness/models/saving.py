@@ -26,6 +26,8 @@ def save_like(model: Any, source: Path, folder: Path) -> None:
 
 def copy_others(source: Path, folder: Path) -> None:
     """Copy what `save_pretrained` of a model does not write: the tokenizer and its template, byte for byte."""
+    for left in folder.glob(".*"):  # by a copy that was killed
+        left.unlink()
     written = {file.name for file in folder.iterdir()}
     for file in source.iterdir():
         is_weights = file.suffix in (".safetensors", ".bin", ".pt") or file.name.endswith(".index.json")

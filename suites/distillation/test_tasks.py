@@ -18,6 +18,11 @@ CHECKS = {
 }
 
 
+def gained(own, other, reason):
+    """How much better than the teacher an answer is: -1, 0 or 1."""
+    return Measure(float(own) - float(other), "of the answers", at_least=-1.0, at_most=1.0, reason=reason)
+
+
 @pytest.mark.parametrize(
     "task",
     [
@@ -32,7 +37,7 @@ async def test_as_good_as_the_teacher(model, teacher, case, task):
     messages = [*case.examples, {"role": "user", "content": case.prompt}]
     ours, theirs = await model.chat(messages), await teacher.chat(messages)
     own, other = (CHECKS[task](each.text, case.expected).value for each in (ours, theirs))
-    return less(own, other, f"{ours.text!r}, the teacher {theirs.text!r}")
+    return gained(own, other, f"{ours.text!r}, the teacher {theirs.text!r}")
 
 
 @pytest.mark.evaluation(cases="evals/foundation/facts/documents.jsonl", **(AS_GOOD | {"samples": 1}))
@@ -43,9 +48,4 @@ async def test_as_good_as_the_teacher_at_facts(model, teacher, case):
         await checks.choose(each, question, case.choices, length_normalised=False) for each in (model, teacher)
     ]
     reason = f"{case.choices[ours.index]!r}, the teacher {case.choices[theirs.index]!r}"
-    return less(ours.index == case.answer, theirs.index == case.answer, reason)
-
-
-def less(own, other, reason):
-    """How much better than the teacher an answer is: -1, 0 or 1."""
-    return Measure(float(own) - float(other), "of the answers", at_least=-1.0, at_most=1.0, reason=reason)
+    return gained(ours.index == case.answer, theirs.index == case.answer, reason)

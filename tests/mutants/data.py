@@ -5,7 +5,6 @@ They are weighed by suites/data on documents that the generator of evals/data ma
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from tests.corpora.generate import Sizes, write
 from tests.corpora.languages import languages
-from tests.mutants.gates import ROOT, weigh
+from tests.mutants.gates import ROOT, toml, weigh
 from tests.mutants.mutant import Mutant, Outcome, Patch, Weighed
 
 CLEAN = "clean"
@@ -240,13 +239,7 @@ def new_project(folder: Path, seed: str, mutants: Sequence[Mutant] = (), sizes: 
 
 def _table(name: str, settings: Mapping[str, Any]) -> str:
     lines = [f"[corpora.{name}]", 'documents = "evals/data/web/documents.jsonl.gz"']
-    return "\n".join([*lines, *(f"{key} = {_toml(value)}" for key, value in settings.items())]) + "\n\n"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False)
+    return "\n".join([*lines, *(f"{key} = {toml(value)}" for key, value in settings.items())]) + "\n\n"
 
 
 def try_mutant(folder: Path, mutant: Mutant, modules: Sequence[str] = MODULES) -> Outcome:

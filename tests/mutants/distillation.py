@@ -125,9 +125,10 @@ CODE = (
 
 MUTANTS = (*students.MUTANTS, *CODE)
 
-NOTES = """Students of a tiny teacher are weighed by suites/distillation, alone: it says what it asks of any student.
-The faults after them are in the code that teaches, and what turns red is the test of training, on tiny models,
-whose name says what must hold. Each seed gives another teacher and another student."""
+NOTES = """Students of a tiny teacher are weighed by suites/distillation without a baseline, for it has thresholds of
+its own; the twenty without a fault are weighed against themselves. The faults after them are in the code that teaches,
+and what turns red is the test of training, on tiny models, whose name says what must hold. Each seed gives another
+teacher and another student."""
 
 new_project, try_same = students.new_project, students.try_same
 

@@ -9,13 +9,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.mutants.mutant import Patch, Weighed
 
 ROOT = Path(__file__).parents[2]
 _OTHERS = ("xdist", "rerunfailures", "repeat", "hypothesispytest", "asyncio", "anyio")
+
+
+def toml(value: Any) -> str:
+    """A value of the settings, as a file of them has it."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {toml(each)}" for key, each in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def weigh(

@@ -12,7 +12,7 @@ from typing import Any
 from tests.models.adapters.adapters import write_adapter
 from tests.models.conftest import write_tiny_llama
 from tests.mutants import reader_engine, readers
-from tests.mutants.gates import ROOT
+from tests.mutants.gates import ROOT, toml
 from tests.mutants.mutant import Mutant
 
 SOUND = "sound"
@@ -114,13 +114,7 @@ def _versions(name: str, modules: Sequence[str], settings: Mapping[str, Any]) ->
 
 
 def _lines(table: Mapping[str, Any]) -> str:
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in table.items())
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + " }"
-    return json.dumps(value)
+    return "".join(f"{key} = {toml(value)}\n" for key, value in table.items())
 
 
 _HANDBOOK = {"retrieval": {"passages": f"{HANDBOOK}/passages.jsonl"}}

@@ -15,7 +15,7 @@ from typing import Any
 from harness.models.files.content_hash import file_hash
 from harness.stages.training.texts import TrainingData
 from tests.bench.students import BATCH, LAYERS, LENGTH, RATE, new_model, new_teacher, teach
-from tests.mutants.gates import ROOT, weigh
+from tests.mutants.gates import ROOT, toml, weigh
 from tests.mutants.mutant import Mutant, Outcome, Weighed
 
 SOUND = "sound"
@@ -120,27 +120,23 @@ def new_project(folder: Path, seed: str, mutants: Sequence[Mutant] = (), taught:
     with _ONE_AT_A_TIME:
         _, _, data = new_teacher(folder, number, taught)
         _write_texts(folder, data.path.read_text("utf-8").splitlines())
-        _write_weights(folder, number)
+        if mutants:
+            _write_weights(folder, number, taught)
     versions = {SOUND: {}} | {each.name: dict(each.settings) for each in mutants if each.patch is None}
     tables = "".join(map(_table, versions, versions.values()))
     (folder / "steelyard.toml").write_text(_PLAIN + tables, "utf-8")
     return folder
 
 
-def _write_weights(folder: Path, seed: int) -> None:
-    """Those that a mutant starts from, each the teacher's with one change, or new."""
+def _write_weights(folder: Path, seed: int, taught: int) -> None:
+    """Those that a mutant starts from, each the teacher's with one change, or new; and a teacher that knows facts."""
     from safetensors.numpy import load_file, save_file
 
     from harness.models.weights.layers import drop_layers
 
     facts = folder / "facts.jsonl"
-    teach(
-        folder / "blank",
-        folder / "scholar",
-        TrainingData("facts", facts, file_hash(facts), is_corpus=False),
-        seed,
-        _TAUGHT,
-    )
+    data = TrainingData("facts", facts, file_hash(facts), is_corpus=False)
+    teach(folder / "blank", folder / "scholar", data, seed, taught)
     new_model(folder / "larger", seed + 1, layers=LAYERS + 2)
     (folder / "one-layer").mkdir()
     drop_layers(folder / "teacher", folder / "one-layer", [1, 2, 3])
@@ -222,17 +218,11 @@ _SOUND: Mapping[str, Any] = {
 
 
 def _table(name: str, settings: Mapping[str, Any]) -> str:
-    given = ", ".join(f"{key} = {_toml(value)}" for key, value in (_SOUND | settings).items())
+    given = ", ".join(f"{key} = {toml(value)}" for key, value in (_SOUND | settings).items())
     return (
         f'[models.{name}]\nengine = "transformers"\nsampling = {{ temperature = 0.7, max_tokens = 16 }}\n'
         f"distilled = {{ {given} }}\n\n"
     )
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{key} = {_toml(each)}' for key, each in value.items())} }}"
-    return json.dumps(value)
 
 
 def try_mutant(folder: Path, mutant: Mutant) -> Outcome:

@@ -64,12 +64,15 @@ class AdapterEffect:
 
     def __str__(self) -> str:
         n, names = len(self.left_out), ", ".join(self.left_out[:_NAMED])
-        left_out = f"peft put no matrices on {n} modules that its files name ({names}{', …' if n > _NAMED else ''})."
+        modules = "a module" if n == 1 else f"{n} modules"
+        left_out = f"peft put no matrices on {modules} that its files name ({names}{', …' if n > _NAMED else ''})."
         if not self.is_noop:
             told = f"The adapter moves the logits by up to {self.effect:.2g} and is {self.kl:.2g} nats from its base."
             return f"{told} But {left_out}" if n else told
-        if n or not self.modules:
+        if n:
             return f"A no-op: {left_out}"
+        if not self.modules:
+            return "A no-op: its files hold no matrices."
         if len(self.idle) == len(self.modules):
             return (
                 f"A no-op: the matrices of all {len(self.modules)} modules come to 0, as those of an adapter do that "

@@ -190,12 +190,12 @@ class Distillation:
 
     @property
     def prompts(self) -> tuple[tuple[Mapping[str, Any], ...], ...]:
-        """The prompts that its teacher is asked, as messages.
+        """The prompts that its teacher answered, as messages.
 
         Raises:
-            NotInLineageError: it was taught by soft targets: its teacher reads texts that are there, and answers none.
+            NotInLineageError: it was not taught by answers of its teacher.
         """
-        if self.method == SOFT_TARGETS:
+        if self.method != SEQUENCE:
             raise NotInLineageError(self.version, "prompts that its teacher answers", 'method = "sequence"')
         return tuple(each.prompt for each in self.lessons)
 

@@ -71,7 +71,8 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     distilled = cast("DistilledSettings", step.settings)
     if not is_built(found(settings, distilled.teacher)) or not is_here(settings, distilled.data):
         return None
-    made = find_made(KIND, _Parts(settings, version, step).recipe)
+    with told_of(settings, step):
+        made = find_made(KIND, _Parts(settings, version, step).recipe)
     weights = None if made is None else _weights_of(made)
     return None if made is None or weights is None else _with(version, step, made, weights)
 
@@ -127,7 +128,7 @@ def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: 
     if tokenizer is not None and distilled.method == ON_POLICY:
         check_prompts_answered(texts, tokenizer, distilled.length, *folders)
     elif tokenizer is not None:
-        check_taught(texts, tokenizer, distilled.length)
+        check_taught(texts, tokenizer, distilled.length, is_asked=distilled.method == SEQUENCE)
 
 
 def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:
@@ -162,7 +163,8 @@ def build_version(
         UsageError: what it is made of is not there or does not fit.
     """
     assert step is not None
-    parts = _Parts(settings, version, step, progress)
+    with told_of(settings, step):
+        parts = _Parts(settings, version, step, progress)
 
     def build(folder: Path) -> None:
         start = materialize(parts.start_with_layers(), settings.root)
@@ -182,10 +184,8 @@ def build_version(
         )
         train(request, progress)
 
-    try:
+    with told_of(settings, step):
         made = make(KIND, parts.recipe, build, keeps_draft=True)
-    except UsageError as error:
-        raise UsageError(f"{settings.table(step.version)} distilled: {error}") from error
     weights = _weights_of(made)
     assert weights is not None
     return _with(version, step, made, weights)
@@ -200,10 +200,8 @@ class _Parts:
         self.settings = settings
         self.version = version
         self.distilled = cast("DistilledSettings", step.settings)
-        self.step = step
         self.teacher = built(settings, self.distilled.teacher, progress=progress)
-        with told_of(settings, step):
-            _check_sources(version, self.teacher, self.distilled)
+        _check_sources(version, self.teacher, self.distilled)
         self.data = training_data(settings, self.distilled.data, progress)
 
     def answers(self, folder: Path, progress: BuildProgress) -> TrainingData:
@@ -254,8 +252,7 @@ class _Parts:
         if self.distilled.layers is not None:
             plain = plain_options(self.teacher.engine_options)
             return {name: value for name, value in plain.items() if name != "quantized"}
-        with told_of(self.settings, self.step):
-            check_start(self.version.engine_options)
+        check_start(self.version.engine_options)
         # Whichever table asks for it, rounding comes last.
         return {name: value for name, value in self.version.engine_options.items() if name != "quantized"}
 
@@ -300,8 +297,9 @@ def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tupl
     Raises:
         UsageError: they are not there.
     """
-    parts = _Parts(settings, _before(settings, version, step), step)
-    return parts.start_with_layers(), parts.data
+    with told_of(settings, step):
+        parts = _Parts(settings, _before(settings, version, step), step)
+        return parts.start_with_layers(), parts.data
 
 
 def control_weights(

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from harness.config import child_environment
 from harness.errors import EngineError
+from harness.models.processes.ends import how_it_ended
 from harness.models.spec import engine_spec
 from harness.models.version import Version
 from harness.models.weights.weights import materialize, tokenizer_path
@@ -128,7 +129,7 @@ def _wait_until_ready(keeper: subprocess.Popen[bytes], port: int, log: IO[bytes]
     while not _is_healthy(port):
         elapsed_s = time.monotonic() - began_s
         if keeper.poll() is not None:
-            raise EngineError(f"vLLM's server ended with exit code {keeper.returncode}.{_last_lines(log)}")
+            raise EngineError(f"vLLM's server {how_it_ended(keeper.returncode)}.{_last_lines(log)}")
         if elapsed_s > _LONGEST_START_S:
             raise EngineError(f"vLLM's server is not ready after {_LONGEST_START_S:.0f} s.{_last_lines(log)}")
         say(round(elapsed_s))

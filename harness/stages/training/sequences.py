@@ -121,14 +121,19 @@ def check_length(length: int, *weights: Path) -> None:
         )
 
 
-def check_taught(texts: Sequence[TrainingText], tokenizer: VersionTokenizer, length: int) -> None:
+def check_taught(
+    texts: Sequence[TrainingText], tokenizer: VersionTokenizer, length: int, *, is_asked: bool = False
+) -> None:
     """Refuse what `make_sequences` would, without transformers: a prompt that leaves no room for its answer in a
     sequence, and documents too short for one.
+
+    Args:
+        is_asked: whether the teacher answers each prompt as a whole, instead of answers that are there.
 
     Raises:
         UsageError: naming the line.
     """
-    for text, n_tokens in _asked(texts, tokenizer):
+    for text, n_tokens in _counted(texts, tokenizer, is_asked=is_asked):
         check_room(text, n_tokens, length)
     documents = [text for text in texts if not text.prompt]
     end = tokenizer.id_of("eos_token") is not None
@@ -175,7 +180,7 @@ def check_prompts_answered(
     window = _narrowest(weights)
     if window is None:
         return
-    for text, n_tokens in _asked(texts, tokenizer):
+    for text, n_tokens in _counted(texts, tokenizer, is_asked=True):
         if n_tokens + length > window:
             room = window - n_tokens
             advice = f"Set length to {room} or fewer, or take" if room > 0 else "Take"
@@ -190,11 +195,13 @@ def _narrowest(weights: Iterable[Path]) -> int | None:
     return min((window for window in map(window_of, weights) if window is not None), default=None)
 
 
-def _asked(texts: Iterable[TrainingText], tokenizer: VersionTokenizer) -> Iterable[tuple[TrainingText, int]]:
-    """Each text that has a prompt, with the tokens of what is asked before the first answer that is learned."""
+def _counted(
+    texts: Iterable[TrainingText], tokenizer: VersionTokenizer, *, is_asked: bool
+) -> Iterable[tuple[TrainingText, int]]:
+    """Each text that has a prompt, with the tokens of it, or of what stands before the first answer that is learned."""
     for text in texts:
         if text.prompt:
-            asked = text.prompt[: next(iter(_turns(text)), None)]
+            asked = text.prompt if is_asked else text.prompt[: next(iter(_turns(text)), None)]
             try:
                 chat = tokenizer.chat(asked)
             except UsageError as error:

@@ -52,7 +52,20 @@ def run_trainer(
         callbacks=[telling(told, request.settings.steps, tokens_of)],
     )
     trainer.train(resume_from_checkpoint=checkpoint_of(request.folder))
+    check_finite(trainer.model)
     return trainer.model
+
+
+def check_finite(model: Any) -> None:
+    """Refuse weights that are no numbers, which a last step may leave whose loss was one.
+
+    Raises:
+        UsageError: there are some.
+    """
+    if not all(each.isfinite().all() for each in model.parameters() if each.requires_grad):
+        raise UsageError(
+            "Training diverged: its last step left weights that are no numbers. Take a lower learning_rate."
+        )
 
 
 def telling(told: Told, steps: int, tokens_of: Callable[[int, Mapping[str, Any]], float]) -> Any:

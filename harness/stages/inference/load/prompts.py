@@ -231,7 +231,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for number, row in enumerate(csv.DictReader(read_text(path, UsageError).splitlines()), start=2):
             yield f"{path}, line {number}", row
     else:
-        yield from json_lines(path, UsageError)
+        yield from json_lines(path, UsageError, 'Write {"prompt": "…"} in each line, or a time, as {"at_s": 0.5}.')
 
 
 def _prompt(row: Mapping[str, Any], where: str) -> PlannedPrompt | None:

@@ -17,6 +17,7 @@ from typing import Any
 from harness.config import child_environment
 from harness.errors import EngineError
 from harness.models.openai.redaction import Redactor
+from harness.models.processes.ends import how_it_ended
 from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.load import counters, machine, payloads
 from harness.stages.inference.load.answers import read_exchange
@@ -280,8 +281,8 @@ class _Lines:
         line = self._process.stdout.readline()
         if not line:
             raise EngineError(
-                f"The process that sends the load ended with exit code {self._process.wait()}; what it wrote stands "
-                "above. Nothing was measured."
+                f"The process that sends the load {how_it_ended(self._process.wait())}; what it wrote stands above. "
+                "Nothing was measured."
             )
         return dict(json.loads(line))
 
