@@ -160,7 +160,7 @@ def test_a_process_that_was_killed_is_said_to_be(tiny_llama: Path) -> None:
     found.ask(sampled_message(sample))
     assert found._process.pid is not None
     os.kill(found._process.pid, signal.SIGKILL)
-    with pytest.raises(EngineError, match=r"ended \(exit code -9\)"):
+    with pytest.raises(EngineError, match=r"was killed \(signal 9\)"):
         found.ask(sampled_message(replace(sample, logprobs=sample.logprobs[:-1])))
     found.close()
 
