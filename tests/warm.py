@@ -329,6 +329,7 @@ def _become(request: Mapping[str, Any], files: Sequence[int], base: Sequence[str
     for number, file in enumerate(files[:3]):
         os.dup2(file, number)
     os.closerange(3, max(files) + 1)
+    path = os.environ.get("PYTHONPATH")
     os.environ.clear()
     os.environ.update(request["environment"])
     time.tzset()
@@ -336,7 +337,8 @@ def _become(request: Mapping[str, Any], files: Sequence[int], base: Sequence[str
     for stream in (sys.stdin, sys.stdout):
         stream.reconfigure(line_buffering=stream.isatty())  # type: ignore[union-attr]
     arguments = request["arguments"]
-    if _fork_workers(_workers_wanted(arguments)):
+    # Where packages are added, workers must find them at their start.
+    if path == os.environ.get("PYTHONPATH") and _fork_workers(_workers_wanted(arguments)):
         arguments = ["-c", _WORKER]
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()  # type: ignore[attr-defined]

@@ -9,7 +9,6 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin.pytest_internals import argument_names, fixture_definitions
-from harness.reporting.shared.figures import plural
 
 if TYPE_CHECKING:
     from pluggy import HookImpl
@@ -202,6 +201,8 @@ def none_ran(config: pytest.Config, n_collected: int, n_chosen: int) -> str:
         why = "left out by the options"
     else:
         why = "skipped"
+    from harness.reporting.shared.figures import plural
+
     return f"steelyard: {plural(n_collected, 'evaluation')}, none ran: {why}"
 
 

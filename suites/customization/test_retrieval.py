@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Retriever, checks
+from harness import NotInLineageError, Retriever, checks
 
 ROOT = Path(__file__).parents[2]
 HANDBOOK = "evals/customization/handbook"
@@ -145,7 +145,7 @@ def contents(folder):
 async def test_put(model, base, retriever, case):
     """By the tokens that were read: as many as question and passages have, and fewer only where a budget cuts these."""
     if {"retrieval", "context"} & {*base.steps}:
-        pytest.skip(f"{base.name}, the base, finds passages or cuts what it is asked: weigh that version")
+        raise NotInLineageError(base.name, "way to be asked a question alone", "no retrieval and no context")
     asked = case.prompt, retriever.prompt(case.prompt, retriever.search(case.prompt))
     alone, whole = [(await base.chat(each, max_tokens=1, temperature=0)).prompt_tokens for each in asked]
     ours = (await model.chat(case.prompt, max_tokens=1, temperature=0)).prompt_tokens

@@ -30,6 +30,6 @@ async def test_gain(
 ) -> harness.Measure:
     """Takes `adapter`, for it is about versions that have one, and of these about what `base` is without."""
     if "adapter" not in model.steps[len(base.steps) :]:
-        pytest.skip(f"the last customization of {model.name} is no adapter: weigh {base.name}")
+        raise harness.NotInLineageError(model.name, "adapter as its last customization", f"one, or weigh {base.name}")
     own, before = [checks.contains(await each.ask(case.prompt), case.expected) for each in (model, base)]
     return harness.Measure(own.value - before.value, "share", at_least=-1.0, at_most=1.0)
