@@ -36,7 +36,7 @@ def test_it_answers_as_the_engine_would(folder: Path, engine: str) -> None:
         assert loaded.encode("ab") == [259]
     finally:
         loaded.close()
-    with pytest.raises(EngineError, match=r"The process that loads the tokenizer (was )?ended"):
+    with pytest.raises(EngineError, match=r"The process that loads the tokenizer (was killed|was ended|ended)"):
         loaded.encode("x")
 
 
