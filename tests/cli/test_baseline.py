@@ -106,8 +106,8 @@ def test_they_are_listed_and_a_broken_file_is_told(run: Run, folder: Path, store
     run("baseline", "record", "--name", "released")
     (folder / "reports" / "baselines" / "broken.json").write_text("{}")
     heading, released, broken = run("baseline", "list").output.splitlines()
-    assert heading == "name      recorded    version  fingerprint  evaluations   cases"
-    assert released == "released  2026-11-24  small    f-small                1       2"
+    assert heading == "name      recorded    version  fingerprint  evaluations  cases"
+    assert released == "released  2026-11-24  small    f-small                1      2"
     assert broken.startswith("broken: ")
     assert "it has no baseline_version" in broken
     rows = {row["name"]: row for row in json.loads(run("baseline", "list", "--json").stdout)}

@@ -67,7 +67,7 @@ def test_a_missing_file_is_told_with_what_lies_beside_it(tmp_path: Path) -> None
     written(tmp_path, "prompts.jsonl", "")
     with pytest.raises(UsageError) as caught:
         read_prompts(tmp_path / "prompt.jsonl")
-    assert str(caught.value).endswith("Beside it: prompts.jsonl.")
+    assert "Beside it: prompts.jsonl. Write {" in str(caught.value)
 
 
 @pytest.mark.parametrize(
