@@ -33,7 +33,7 @@ from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
-from tests.warm import _become
+from tests.warm import become
 
 ROOT = Path(__file__).parents[1]
 LIBRARIES = (
@@ -157,7 +157,7 @@ class _Forks:
                 other.close()
             for fd in (self._until, *self._asked):
                 os.close(fd)
-            return _become(json.loads(message), files, self._base)
+            return become(json.loads(message), files, self._base)
         for file in files:
             os.close(file)
         ended = os.pidfd_open(pid)

@@ -312,7 +312,7 @@ def _serve(requests: socket.socket, base: Sequence[str]) -> Callable[[], None] |
                         os.close(fd)
                         os.close(told)
                     requests.close()
-                    return _become(json.loads(message), files, base)
+                    return become(json.loads(message), files, base)
                 requests.send(str(pid).encode())
                 for file in files[:3]:
                     os.close(file)
@@ -321,7 +321,7 @@ def _serve(requests: socket.socket, base: Sequence[str]) -> Callable[[], None] |
                 waiting.register(fd, selectors.EVENT_READ)
 
 
-def _become(request: Mapping[str, Any], files: Sequence[int], base: Sequence[str]) -> Callable[[], None]:
+def become(request: Mapping[str, Any], files: Sequence[int], base: Sequence[str]) -> Callable[[], None]:
     """Turn a forked process into what `python` would have started, and give what is left to do."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if request["leads"]:

@@ -194,6 +194,8 @@ def none_ran(config: pytest.Config, n_collected: int, n_chosen: int) -> str:
     Args:
         n_chosen: how many of them were not left out by an option.
     """
+    from harness.reporting.shared.figures import plural
+
     option = skipped_by_option(config)
     if option:
         why = f'{option} skips them; -m "not evaluation" leaves them out'
@@ -201,8 +203,6 @@ def none_ran(config: pytest.Config, n_collected: int, n_chosen: int) -> str:
         why = "left out by the options"
     else:
         why = "skipped"
-    from harness.reporting.shared.figures import plural
-
     return f"steelyard: {plural(n_collected, 'evaluation')}, none ran: {why}"
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SETS_APART = 10_000_000
 """Distance between the indices of a model's sets of draws: more than there are samples of a case."""
+
 _CUT_ADVICE = "raise it, or let the schema bound the answer (maxLength and pattern of texts, maxItems of lists)"
 
 Result = TypeVar("Result")
@@ -134,9 +135,8 @@ class Model:
             harness.Sample
         """
         version = self._source.version
-        return self._settle(
-            "chat", self._draw(version.chat(messages, sampling=sampling, schema=schema, tools=tools, logprobs=logprobs))
-        )
+        request = version.chat(messages, sampling=sampling, schema=schema, tools=tools, logprobs=logprobs)
+        return self._settle("chat", self._draw(request))
 
     def structured(
         self, messages: str | Sequence[Mapping[str, Any]], schema: Mapping[str, Any], **sampling: Any
@@ -151,9 +151,8 @@ class Model:
             EngineError: the answer is no JSON all the same, as when it was cut at max_tokens; also where it is, and is
                 a number that was cut there.
         """
-        return self._settle(
-            "structured", self._structured(self._source.version.chat(messages, sampling=sampling, schema=schema))
-        )
+        request = self._source.version.chat(messages, sampling=sampling, schema=schema)
+        return self._settle("structured", self._structured(request))
 
     def complete(
         self,
