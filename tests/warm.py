@@ -329,7 +329,6 @@ def become(request: Mapping[str, Any], files: Sequence[int], base: Sequence[str]
     for number, file in enumerate(files[:3]):
         os.dup2(file, number)
     os.closerange(3, max(files) + 1)
-    path = os.environ.get("PYTHONPATH")
     os.environ.clear()
     os.environ.update(request["environment"])
     time.tzset()
@@ -337,14 +336,15 @@ def become(request: Mapping[str, Any], files: Sequence[int], base: Sequence[str]
     for stream in (sys.stdin, sys.stdout):
         stream.reconfigure(line_buffering=stream.isatty())  # type: ignore[union-attr]
     arguments = request["arguments"]
-    # Where packages are added, workers must find them at their start.
-    if path == os.environ.get("PYTHONPATH") and _fork_workers(_workers_wanted(arguments)):
+    if _fork_workers(_workers_wanted(arguments)):
         arguments = ["-c", _WORKER]
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()  # type: ignore[attr-defined]
     option, what, *others = arguments
     first = request["cwd"] if option == "-m" else ""
     sys.path[:] = [first, *_python_path(os.environ), *base]
+    if "xdist.plugin" in sys.modules:  # it notes at its import what workers are to have
+        sys.modules["xdist.plugin"]._sys_path[:] = sys.path
     sys.argv = [option if option == "-c" else what, *others]
     if option == "-m":
         return lambda: _run_module(what)

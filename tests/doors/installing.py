@@ -39,10 +39,6 @@ def run(
     """Run Python on a command in a folder, with what is installed in another one to be found first."""
     places = [str(place) for place in (installed, ROOT, os.environ.get("PYTHONPATH")) if place]
     own = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "COLUMNS": "200", **environment}
-    if "-n" in command:  # workers find what is installed where Python starts alone
-        return subprocess.run(
-            [sys.executable, *command], cwd=folder, env=own, capture_output=True, text=True, check=False
-        )
     return warm.run(*command, cwd=folder, env=own)
 
 
