@@ -69,12 +69,20 @@ BUILDERS: Mapping[str, str] = {
 """The module that builds a step, by the step's kind; and a corpus, by the setting that each has."""
 
 
-def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, offline: bool = False) -> VersionSettings:
+def built(
+    settings: Settings,
+    name: str,
+    *,
+    progress: BuildProgress = unseen,
+    offline: bool = False,
+    before: Step | None = None,
+) -> VersionSettings:
     """The version of this name, with all that it is made of built and named by it.
 
     Args:
         progress: is told how far each building is.
         offline: build nothing. What is known to have been built, as the store has it, need not be here then.
+        before: one of its steps, before which it stops; None for all of them.
 
     Raises:
         SettingsError: there is no such version, or something is not built and `offline`.
@@ -83,6 +91,8 @@ def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, of
     version, settings = settings.version(name), settings.home(name)
     is_checked = False
     for builder, step in _builders(version):
+        if before is not None and step is not None and (step.version, step.kind) == (before.version, before.kind):
+            break
         found = builder.find_version(settings, version, step)
         if offline and step is None and found is not None and not Path(found.engine_options[FOLDER]).is_dir():
             found = None  # its content is known, and nobody can look into it

@@ -298,7 +298,7 @@ def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tupl
         UsageError: they are not there.
     """
     with told_of(settings, step):
-        parts = _Parts(settings, _before(settings, version, step), step)
+        parts = _Parts(settings, built(settings, version.name, offline=True, before=step), step)
         return parts.start_with_layers(), parts.data
 
 
@@ -318,7 +318,8 @@ def control_weights(
     """
     settled = cast("DistilledSettings", step.settings)
     changed = replace(step, settings=replace(settled, **CONTROLS[control]), folder=None, content=None)
-    own = replace(_before(settings, version, step), name=f"{version.name}, {control}")
+    start = built(settings, version.name, offline=True, before=step)
+    own = replace(start, name=f"{version.name}, {control}")
     found = find_version(settings, own, changed)
     if found is None and progress is None:
         raise SettingsError(
@@ -329,12 +330,6 @@ def control_weights(
         assert progress is not None
         found = build_version(settings, own, changed, progress)
     return {"weights": found.engine_options["weights"]}
-
-
-def _before(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings:
-    """A version as it was before it was distilled."""
-    base = settings.version(step.version).base
-    return version if base is None else replace(built(settings, base, offline=True), name=version.name)
 
 
 def _weights_of(made: MadeFolder) -> str | None:
