@@ -172,6 +172,18 @@ def test_prompts_that_a_student_would_answer_itself_are_measured_before_weights_
         train_on_policy(policy, lambda _: None)
 
 
+@pytest.mark.slow
+def test_a_student_whose_last_step_leaves_no_numbers_is_refused_also_where_it_writes_itself(tmp_path: Path) -> None:
+    """The loss of that step is one: it is computed before the step is taken. Here for the sake of one import of trl."""
+    pytest.importorskip("trl")
+    request = request_of(tmp_path, '{"prompt": "Two?"}\n')
+    config = write_tiny_llama(tmp_path / "other") / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), "rms_norm_eps": 1.0}), "utf-8")
+    settings = replace(request.settings, method="on_policy", length=4, learning_rate=1e38)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="its last step left weights that are no numbers. Take a lower learning_rate"):
+        train_on_policy(replace(request, settings=settings, teacher=config.parent), lambda _: None)
+
+
 def test_a_teacher_is_not_asked_what_its_student_could_not_learn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
