@@ -20,6 +20,7 @@ from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler
 from harness.requests.spending import Spending
 from harness.stages.build_state import BuildProgress, BuildState
+from harness.stages.failed_draws import FailedDraws
 from harness.stages.training.texts import TrainingText
 
 ANSWERS = "answers.jsonl"
@@ -102,22 +103,23 @@ async def _drawn(
         spending = Spending(settings.limits, {teacher.name: teacher.settings.price})
         sampler = Sampler(store, window=settings.concurrency, spending=spending)
 
-        async def answered(text: TrainingText) -> Sample:
+        failed = FailedDraws(f"The teacher {teacher.name}", len(texts))
+
+        async def answered(text: TrainingText) -> Sample | None:
             request = teacher.chat(text.prompt, sampling=answer_sampling(distilled))
             question = KeyedQuestion(request_text(teacher.fingerprint, request), 0)
             try:
                 _, sample = await sampler.draw(source, request, question, 0)
             except SteelyardError as error:
-                said = str(error).rstrip(".")
-                raise UsageError(
-                    f"The teacher {teacher.name} gave no answer to {text.id!r}: {said}. What was drawn is stored: "
-                    "another build goes on there."
-                ) from error
+                failed.add(text.id, error)
+                return None
             done["prompts"] += 1
             progress(BuildState(name, "asking the teacher", done["prompts"], len(texts), "prompts"))
             return sample
 
         try:
-            return list(await asyncio.gather(*map(answered, texts)))
+            drawn = await asyncio.gather(*map(answered, texts))
         finally:
             await sampler.close()
+        failed.check(UsageError)
+        return [sample for sample in drawn if sample is not None]
