@@ -39,6 +39,6 @@ class FailedDraws:
             told.append(f"{', '.join(map(repr, list(prompts)[:_NAMED]))}{more}: {said}.")
         count = len(set().union(*self._found.values()))
         raise kind(
-            f"{self._teacher} gave no answer to {count:,} of {self._n_prompts:,} prompts. {' '.join(told)} What was drawn "
-            "is stored: another build asks for these alone. One that is refused each time has to be changed or left out."
+            f"{self._teacher} gave no answer to {count:,} of {self._n_prompts:,} prompts. {' '.join(told)} What was "
+            "drawn is stored: another build asks for these alone. Change or leave out what is refused each time."
         )
