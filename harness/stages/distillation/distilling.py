@@ -215,7 +215,7 @@ class _Parts:
             start: the folder of the weights that the student starts from.
 
         Raises:
-            UsageError: the teacher can't be asked, or ends no answer.
+            UsageError: the teacher can't be asked.
         """
         from harness.stages.training.sequences import counted_prompts, cut_note
 

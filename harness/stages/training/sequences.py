@@ -168,26 +168,26 @@ def check_taught(
 
 
 def cut_note(
-    texts: Iterable[TrainingText], tokenizer: VersionTokenizer, length: int, unended: Collection[int] = ()
+    texts: Iterable[TrainingText], tokenizer: VersionTokenizer, length: int, unended: Collection[int] | None = None
 ) -> str | None:
     """Say how many answers are cut at the end of a sequence, after which a model learns to run on; None where none is.
 
     Args:
-        unended: the places of those that whoever wrote them did not end.
+        unended: the places of those that the teacher did not end; None where they are no teacher's.
 
     Raises:
-        UsageError: all are.
+        UsageError: all are, and they are no teacher's.
     """
     asked = [text for text in texts if text.prompt]
     # Templates end a chat with a space that nobody misses.
     chats = [tokenizer.chat(_messages(text), is_open=False).rstrip() for text in asked]
     lengths = [len(tokenizer.encode(chat, special=True, adds=False)) for chat in chats]
-    n_cut = sum(n_tokens > length or place in unended for place, n_tokens in enumerate(lengths))
+    n_cut = sum(n_tokens > length or place in (unended or ()) for place, n_tokens in enumerate(lengths))
     if not n_cut:
         return None
     advice = "set a larger length" if unended else f"set length to {max(lengths)} to keep them whole"
     # Of a chat that is learned whole the first answers are.
-    if n_cut == len(asked) and not any(text.learns_all for text in asked):
+    if unended is None and n_cut == len(asked) and not any(text.learns_all for text in asked):
         raise UsageError(f"All {n_cut} answers are cut at length = {length}, so that no end is learned: {advice}.")
     return f"{n_cut} of {len(asked)} answers are cut at length = {length}; {advice}"
 

@@ -166,9 +166,9 @@ def test_answers_that_are_cut_are_counted_and_refused_where_all_are(tokenizer: A
     chat = (user("Two?"), {"role": "assistant", "content": "Yes."}, user("Three?"))
     learned = TrainingText("a", "No, " * 9, chat, learns_all=True)
     assert check_taught([learned], own, 70) is not None, "its first answer ends"
-    assert cut_note([short, long], own, longest, unended={0}) == (
-        f"1 of 2 answers are cut at length = {longest}; set a larger length"
-    )
+    assert cut_note([short, long], own, longest - 1, unended=()) == f"1 of 2 {said}"
+    unended = cut_note([short, long], own, longest - 1, unended={0})
+    assert unended == f"2 of 2 answers are cut at length = {longest - 1}; set a larger length", "a teacher was paid"
 
 
 @pytest.mark.parametrize("is_asked", [False, True])
