@@ -9,7 +9,7 @@ from typing import TextIO
 from harness.reporting.shared.figures import count, duration
 from harness.reporting.shared.live_line import LiveLine, Rate, time_left
 from harness.reporting.shared.text import printable
-from harness.stages.build_state import BuildState
+from harness.stages.build_state import NOTE, BuildState
 
 _NARROW = 60
 _PHASE = 28
@@ -42,7 +42,10 @@ class BuildLine:
         self._line.clear()
 
     def show(self, state: BuildState) -> None:
-        """Take note of a state, and show it when it is time to."""
+        """Take note of a state, and show it when it is time to; what is to stay in sight at once."""
+        if state.phase == NOTE:
+            self._line.say(state.note)
+            return
         now = self._line.clock()
         began_s, _ = self._spans.get(state.version, (now, now))
         self._spans[state.version] = began_s, now

@@ -23,7 +23,14 @@ from harness.stages.training.soft_targets import distillation_loss
 from harness.stages.training.teacher_cache import TeacherCache
 from harness.stages.training.telling import Told, checkpoint_of
 from harness.stages.training.texts import read_texts
-from harness.stages.training.trainers import collated, common_arguments, remove_checkpoints, run_trainer, telling
+from harness.stages.training.trainers import (
+    check_finite,
+    collated,
+    common_arguments,
+    remove_checkpoints,
+    run_trainer,
+    telling,
+)
 from harness.stages.training.vocabularies import load_both, other_tokens, template_of
 
 
@@ -163,6 +170,7 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
         callbacks=[telling(told, settings.steps, lambda _, logs: written(logs, settings.batch))],
     )
     trainer.train(resume_from_checkpoint=checkpoint_of(request.folder))
+    check_finite(trainer.model)
     save_like(trainer.model, request.start, request.folder)
     remove_checkpoints(request.folder)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from harness.config import Settings
 from harness.config.customization import DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError
 from harness.models.version import load_version
+from harness.stages.build_state import NOTE, BuildState
 from harness.stages.building import built
 from harness.stages.distillation.distillation import Distillation, Lesson, load_distillation
 from harness.stages.lineage import StageContext
@@ -130,13 +132,17 @@ def test_a_student_that_was_taught_by_answers_has_these_as_lessons(settings: Set
         .replace("{ layers = 2 }", '"teacher"')
         .replace("= 24", "= 60")
     )
-    text += '[models.wise]\nengine = "scripted"\ndefault = "Aye, aye."\n'
+    text += '[models.wise]\nengine = "scripted"\ndefault = "Aye, aye."\n[models.wise.answers]\n"3 ships?" = '
+    text += f'"{"Aye, " * 9}"\n'
     changed = load(tmp_path, text)
-    version = built(changed, "student")
+    told: list[BuildState] = []
+    version = built(changed, "student", progress=told.append)
+    (note,) = [state.note for state in told if state.phase == NOTE]
+    assert re.fullmatch(r"\[models\.student\] distilled: 1 of 4 answers are cut at length = 60; set length to .*", note)
     folder = Path(version.steps[0].folder or "")
     rows = [json.loads(line) for line in (folder / "answers.jsonl").read_text("utf-8").splitlines()]
     assert [row["id"] for row in rows] == ["p0", "p1", "p2", "p3"]
-    assert {row["answer"] for row in rows} == {"Aye, aye."}
+    assert {row["answer"] for row in rows[:3]} == {"Aye, aye."}
     assert built(changed, "student").steps == version.steps
 
 
