@@ -164,3 +164,16 @@ def test_as_a_search_of_every_gram_by_hand_finds(seed):
         have = {gram: [number for number, text in enumerate(texts) if gram in grams(text)] for gram in own}
         expected = {f"d{number}" for numbers in have.values() if len(numbers) <= 3 for number in numbers}
         assert {place.document for place in found[each.id].places} == expected
+
+
+@pytest.mark.parametrize(
+    "leaked",
+    ["図書館は毎週土曜日の朝十時から午後四時まで開いています。", "老图书馆星期六从早上十点开到下午四点,星期天不开。"],
+)
+def test_a_text_without_spaces_is_found(leaked):
+    """It was one word, and so too short to be looked for."""
+    found = look([f"{filler(1)} 前文。{leaked}後文。"], case(prompt=leaked))["a"]
+    assert found.is_contaminated
+    assert found.places[0].text in leaked
+    other = leaked[:12] + "別" + leaked[13:]
+    assert look([other[:20]], case(prompt=leaked))["a"].state == "clean"
