@@ -14,6 +14,7 @@ from harness.errors import NotInLineageError, UsageError
 from harness.models.embedding import embedder_digest
 from harness.models.files.content_hash import file_hash
 from harness.models.retrieval.index import Retriever, build_index, check_k, indexable, n_passages
+from harness.models.retrieval.lexical import has_word_characters
 from harness.models.version import Version
 from harness.stages.build_state import BuildProgress, BuildState
 from harness.stages.building import told_of, with_step
@@ -90,7 +91,10 @@ def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
             how["model"] = embedder_digest(retrieval.model, settings.root)
     else:
         del how["model"]
-    return {**how, "passages": file_hash(passages), "packages": {name: version_of(name) for name in packages}}
+    digest = file_hash(passages)
+    if by_words and has_word_characters(passages, digest):
+        how["words"] = "characters"  # a sentence of them was one word, and is where a recipe does not say this
+    return {**how, "passages": digest, "packages": {name: version_of(name) for name in packages}}
 
 
 def _with(version: VersionSettings, step: Step, made: MadeFolder) -> VersionSettings:
