@@ -16,6 +16,7 @@ from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.runs.generations import Generations
 from harness.gate.runs.players import Players
 from harness.gate.runs.prices import spending_of
 from harness.gate.runs.run import Run
@@ -227,11 +228,21 @@ def _assemble(
     store: Store,
     notes: tuple[str, ...],
 ) -> OpenRun:
-    candidate, baseline, judges = _sources(settings, options, versions, engines, store)
+    generations = Generations(store, is_fresh=options.fresh)
+    candidate, baseline, judges = _sources(settings, options, versions, engines, generations)
     spending = spending_of(settings, versions, options.elapsed_s)
     sources = tuple(source for source in (candidate, baseline, *judges) if source is not None)
-    players = Players(settings, sources, store, is_fresh=options.fresh, is_offline=options.offline)
+    players = Players(settings, sources, generations, is_offline=options.offline)
     sampler = Sampler(store, window=settings.concurrency, spending=spending, find_source=players.find)
+    known = tuple(source for source in (candidate, baseline) if source is not None)
+    shared = StageContext(
+        settings,
+        sources=known,
+        sampler=sampler,
+        store=store,
+        generations=generations.of,
+        is_offline=options.offline,
+    )
     now = time.time()
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     run_settings = RunSettings(
@@ -245,7 +256,7 @@ def _assemble(
         changed=partial(changed_versions, tuple(versions.values()), settings.root),
         root=settings.root,
         notes=(*version_notes(*(each.version for each in sources), root=settings.root, runs=store.runs), *notes),
-        lineages=_lineages(settings, (candidate, baseline), store, sampler, is_offline=options.offline),
+        lineages=_lineages(settings, (candidate, baseline), shared),
     )
     recording = options.recording
     described = specification(settings, candidate, recording or baseline, judges)
@@ -268,18 +279,9 @@ def _assemble(
     return OpenRun(run, store, created, options.selection, tuple(told), evaluations=options.evaluations)
 
 
-def _lineages(
-    settings: Settings,
-    sources: tuple[SampleSource, SampleSource | None],
-    store: Store,
-    sampler: Sampler,
-    *,
-    is_offline: bool,
-) -> Lineages:
+def _lineages(settings: Settings, sources: tuple[SampleSource, SampleSource | None], shared: StageContext) -> Lineages:
     """Make the lineages that give both versions their stage fixtures."""
     candidate, baseline = sources
-    known = tuple(source for source in sources if source is not None)
-    shared = StageContext(settings, sources=known, sampler=sampler, store=store, is_offline=is_offline)
     contexts = {}
     if baseline is not None:
         name = baseline.version.name
@@ -356,18 +358,11 @@ def _sources(
     options: RunOptions,
     versions: Mapping[str, Version],
     engines: Mapping[str, Engine],
-    store: Store,
+    generations: Generations,
 ) -> tuple[SampleSource, SampleSource | None, tuple[SampleSource, ...]]:
-    generations: dict[str, tuple[int, ...]] = {}
-    for version in versions.values():
-        if version.fingerprint not in generations:
-            generations[version.fingerprint] = store.generations(
-                version.fingerprint, fresh=options.fresh, max_age_s=version.settings.max_age_s
-            )
-
     def source(name: str, first_index: int = 0) -> SampleSource:
         version = versions[name]
-        newest, *older = generations[version.fingerprint]
+        newest, *older = generations.of(version)
         return SampleSource(version, engines.get(name), newest, first_index, tuple(older))
 
     name, against = candidate_name(settings), _against(settings, options)
