@@ -64,8 +64,11 @@ def build_version(
     retrieval = cast("RetrievalSettings", step.settings)
     recipe = _recipe(settings, step)
 
+    def told(done: int, total: int, note: str) -> None:
+        progress(BuildState(version.name, "embedding", done, total, "passages", note))
+
     def build(folder: Path) -> None:
-        build_index(retrieval, folder, settings.root)
+        build_index(retrieval, folder, settings.root, told)
         if _recipe(settings, step) != recipe:  # the index is kept under what the passages were
             raise UsageError(f"{retrieval.passages} or its model was changed while it was indexed; build it again.")
 
