@@ -16,14 +16,13 @@ from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.runs.generations import Generations
 from harness.gate.runs.players import Players
 from harness.gate.runs.prices import spending_of
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.seeds import seeds_in_words
 from harness.gate.runs.specification import specification
-from harness.gate.runs.versions import changed_versions, check_versions, version_notes
+from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
 from harness.gate.sampling.seen import keep_unseen, read_seen, unmatched_notes
@@ -234,14 +233,8 @@ def _assemble(
     sources = tuple(source for source in (candidate, baseline, *judges) if source is not None)
     players = Players(settings, sources, generations, is_offline=options.offline)
     sampler = Sampler(store, window=settings.concurrency, spending=spending, find_source=players.find)
-    known = tuple(source for source in (candidate, baseline) if source is not None)
     shared = StageContext(
-        settings,
-        sources=known,
-        sampler=sampler,
-        store=store,
-        generations=generations.of,
-        is_offline=options.offline,
+        settings, sampler=sampler, store=store, generations=generations.of, is_offline=options.offline
     )
     now = time.time()
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
@@ -256,17 +249,15 @@ def _assemble(
         changed=partial(changed_versions, tuple(versions.values()), settings.root),
         root=settings.root,
         notes=(*version_notes(*(each.version for each in sources), root=settings.root, runs=store.runs), *notes),
-        lineages=_lineages(settings, (candidate, baseline), shared),
+        lineages=_lineages((candidate, baseline), shared),
     )
-    recording = options.recording
-    described = specification(settings, candidate, recording or baseline, judges)
+    described = specification(settings, candidate, options.recording or baseline, judges)
     left_out = {each.id: each.left_out for each in options.evaluations if each.left_out}
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
-    if left_out:
-        described["left_out"] = left_out
+    described |= {"left_out": left_out} if left_out else {}
     store.begin_run(run_settings.run_id, created, described)
     against: SampleSource | RecordedBaseline | None = baseline
-    if recording is not None:
+    if (recording := options.recording) is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
         against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
     ledger = _enter(settings, options, (candidate, baseline), store, run_settings.run_id)
@@ -279,9 +270,11 @@ def _assemble(
     return OpenRun(run, store, created, options.selection, tuple(told), evaluations=options.evaluations)
 
 
-def _lineages(settings: Settings, sources: tuple[SampleSource, SampleSource | None], shared: StageContext) -> Lineages:
+def _lineages(sources: tuple[SampleSource, SampleSource | None], shared: StageContext) -> Lineages:
     """Make the lineages that give both versions their stage fixtures."""
     candidate, baseline = sources
+    shared = replace(shared, sources=tuple(source for source in sources if source is not None))
+    settings = shared.settings
     contexts = {}
     if baseline is not None:
         name = baseline.version.name

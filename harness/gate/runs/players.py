@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from harness.config import Settings
 from harness.errors import AnswersNothingError
-from harness.gate.runs.generations import Generations
 from harness.gate.runs.prices import check_prices
+from harness.gate.runs.versions import Generations
 from harness.models.engine import Engine
 from harness.models.engine_creation import check_version, create_engine, engine_key
 from harness.models.version import Version, answers, load_version

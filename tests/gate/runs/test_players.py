@@ -12,8 +12,8 @@ import pytest
 
 from harness.config import Settings, load_settings
 from harness.errors import AnswersNothingError, SettingsError
-from harness.gate.runs.generations import Generations
 from harness.gate.runs.players import Players
+from harness.gate.runs.versions import Generations
 from harness.models.engine_creation import create_engine
 from harness.models.version import load_version
 from harness.requests import SampleSource
