@@ -36,8 +36,8 @@ def build(version: str, as_json: bool) -> None:
     check_version(chosen, settings.root)
     is_new = needs_building(chosen) and found(settings, version) == chosen
     began_s = time.monotonic()
-    with build_line() as progress:
-        made = built(settings, version, progress=progress)
+    with build_line() as line:
+        made = built(settings, version, progress=line.show)
     fingerprint = load_version(made, settings.root).fingerprint
     took_s = time.monotonic() - began_s
     if as_json:
@@ -47,5 +47,7 @@ def build(version: str, as_json: bool) -> None:
     if needs_building(chosen):
         said = f"built in {duration(took_s)}" if is_new else "was built before"
     click.echo(f"{version}: {said}, fingerprint {fingerprint[:12]}")
+    for name, note in line.notes.items():
+        click.echo(f"  {name}: {note}")
     for base in filter(None, map(told_base, made.steps)):
         click.echo(f"  its adapter was made for {base}, as it says; the shapes fit, which others' may, too")

@@ -22,7 +22,7 @@ from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.seeds import seeds_in_words
 from harness.gate.runs.specification import specification
-from harness.gate.runs.versions import changed_versions, check_versions, version_notes
+from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
 from harness.gate.sampling.seen import keep_unseen, read_seen, unmatched_notes
@@ -227,11 +227,15 @@ def _assemble(
     store: Store,
     notes: tuple[str, ...],
 ) -> OpenRun:
-    candidate, baseline, judges = _sources(settings, options, versions, engines, store)
+    generations = Generations(store, is_fresh=options.fresh)
+    candidate, baseline, judges = _sources(settings, options, versions, engines, generations)
     spending = spending_of(settings, versions, options.elapsed_s)
     sources = tuple(source for source in (candidate, baseline, *judges) if source is not None)
-    players = Players(settings, sources, store, is_fresh=options.fresh, is_offline=options.offline)
+    players = Players(settings, sources, generations, is_offline=options.offline)
     sampler = Sampler(store, window=settings.concurrency, spending=spending, find_source=players.find)
+    shared = StageContext(
+        settings, sampler=sampler, store=store, generations=generations.of, is_offline=options.offline
+    )
     now = time.time()
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     run_settings = RunSettings(
@@ -245,17 +249,15 @@ def _assemble(
         changed=partial(changed_versions, tuple(versions.values()), settings.root),
         root=settings.root,
         notes=(*version_notes(*(each.version for each in sources), root=settings.root, runs=store.runs), *notes),
-        lineages=_lineages(settings, (candidate, baseline), store, sampler, is_offline=options.offline),
+        lineages=_lineages((candidate, baseline), shared),
     )
-    recording = options.recording
-    described = specification(settings, candidate, recording or baseline, judges)
+    described = specification(settings, candidate, options.recording or baseline, judges)
     left_out = {each.id: each.left_out for each in options.evaluations if each.left_out}
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
-    if left_out:
-        described["left_out"] = left_out
+    described |= {"left_out": left_out} if left_out else {}
     store.begin_run(run_settings.run_id, created, described)
     against: SampleSource | RecordedBaseline | None = baseline
-    if recording is not None:
+    if (recording := options.recording) is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
         against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
     ledger = _enter(settings, options, (candidate, baseline), store, run_settings.run_id)
@@ -268,18 +270,11 @@ def _assemble(
     return OpenRun(run, store, created, options.selection, tuple(told), evaluations=options.evaluations)
 
 
-def _lineages(
-    settings: Settings,
-    sources: tuple[SampleSource, SampleSource | None],
-    store: Store,
-    sampler: Sampler,
-    *,
-    is_offline: bool,
-) -> Lineages:
+def _lineages(sources: tuple[SampleSource, SampleSource | None], shared: StageContext) -> Lineages:
     """Make the lineages that give both versions their stage fixtures."""
     candidate, baseline = sources
-    known = tuple(source for source in sources if source is not None)
-    shared = StageContext(settings, sources=known, sampler=sampler, store=store, is_offline=is_offline)
+    shared = replace(shared, sources=tuple(source for source in sources if source is not None))
+    settings = shared.settings
     contexts = {}
     if baseline is not None:
         name = baseline.version.name
@@ -356,18 +351,11 @@ def _sources(
     options: RunOptions,
     versions: Mapping[str, Version],
     engines: Mapping[str, Engine],
-    store: Store,
+    generations: Generations,
 ) -> tuple[SampleSource, SampleSource | None, tuple[SampleSource, ...]]:
-    generations: dict[str, tuple[int, ...]] = {}
-    for version in versions.values():
-        if version.fingerprint not in generations:
-            generations[version.fingerprint] = store.generations(
-                version.fingerprint, fresh=options.fresh, max_age_s=version.settings.max_age_s
-            )
-
     def source(name: str, first_index: int = 0) -> SampleSource:
         version = versions[name]
-        newest, *older = generations[version.fingerprint]
+        newest, *older = generations.of(version)
         return SampleSource(version, engines.get(name), newest, first_index, tuple(older))
 
     name, against = candidate_name(settings), _against(settings, options)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from harness.config import Settings
 from harness.errors import AnswersNothingError
 from harness.gate.runs.prices import check_prices
+from harness.gate.runs.versions import Generations
 from harness.models.engine import Engine
 from harness.models.engine_creation import check_version, create_engine, engine_key
 from harness.models.version import Version, answers, load_version
 from harness.requests import SampleSource
 from harness.stages.building import built
-from harness.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,13 @@ class Players:
         settings: that have the versions.
         sources: those of the run. A version that is among them shares their draws, and one of the same weights their
             engine.
-        is_fresh, is_offline: whether all is drawn anew, or nothing.
+        generations: of the run.
+        is_offline: whether nothing is drawn.
     """
 
     settings: Settings
     sources: Sequence[SampleSource]
-    store: Store
-    is_fresh: bool = False
+    generations: Generations
     is_offline: bool = False
     _opened: dict[str, asyncio.Future[SampleSource]] = field(default_factory=dict)
 
@@ -51,8 +51,7 @@ class Players:
         for source in self.sources:
             if source.version.fingerprint == version.fingerprint:
                 return replace(source, first_index=0)
-        age_s = version.settings.max_age_s
-        newest, *older = self.store.generations(version.fingerprint, fresh=self.is_fresh, max_age_s=age_s)
+        newest, *older = self.generations.of(version)
         return SampleSource(version, self._engine(version), newest, older=tuple(older))
 
     def _load(self, name: str) -> Version:

@@ -200,9 +200,9 @@ class Distillation:
         return tuple(each.prompt for each in self.lessons)
 
     @functools.cached_property
-    def quality(self) -> Mapping[str, float]:
+    def quality(self) -> Mapping[str, float | None]:
         """Shares: `valid` (lessons that end, and hold words), `distinct` (whose words no other has), and `diversity`
-        (runs of four words that no run before equals).
+        (runs of four words that no run before equals; None where no answer has four).
 
         Source of the last: Li et al. (2016), A Diversity-Promoting Objective Function for Neural Conversation Models,
         distinct-n.
@@ -220,7 +220,7 @@ class Distillation:
         return {
             "valid": sum(each.is_ended and bool(own) for each, own in zip(self.lessons, words, strict=True)) / count,
             "distinct": len(set(map(tuple, words))) / count,
-            "diversity": len(set(runs)) / len(runs) if runs else 0.0,
+            "diversity": len(set(runs)) / len(runs) if runs else None,
         }
 
     def contamination(self, cases: str | Path = "evals") -> Contamination:
@@ -254,7 +254,7 @@ class SyncDistillation(Protocol):
     ratios: Mapping[str, float]
     lessons: Sequence[Lesson]
     prompts: Sequence[Sequence[Mapping[str, Any]]]
-    quality: Mapping[str, float]
+    quality: Mapping[str, float | None]
 
     def compare(self, text: str) -> TextDivergence:
         """As `Distillation.compare`: how far the student is from its teacher."""

@@ -68,6 +68,15 @@ def test_the_loss_of_a_training_has_its_place() -> None:
     )
 
 
+def test_the_last_note_stays_when_all_is_built() -> None:
+    build = Build(is_terminal=True)
+    build.at(0, "training", note="loss 2.31")
+    build.at(9, "training", note="loss 0.12")
+    build.at(10, "done")
+    assert build.line.notes == {"clean": "loss 0.12"}
+    assert build.line.done() == ["built clean in 10 s (loss 0.12)"]
+
+
 @pytest.mark.parametrize("width", [79, 59, 30])
 def test_it_fits_the_terminal(width: int) -> None:
     build = Build(is_terminal=True, width=width)

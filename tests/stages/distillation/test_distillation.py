@@ -48,7 +48,7 @@ def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: S
     assert 0 < found.ratios["flops"] < 1
     assert found.lessons[1] == Lesson("t1", (), "The 1 ships of 7 left harbour. " * 3)
     assert found.quality["valid"] == found.quality["distinct"] == 1.0
-    assert found.quality["diversity"] < 0.7, "each sentence is there three times"
+    assert 0 < (found.quality["diversity"] or 0) < 0.7, "each sentence is there three times"
     (tmp_path / "cases.jsonl").write_text(
         json.dumps({"id": "a", "prompt": "The 3 ships of 21 left harbour. The 3 ships of 21 left harbour."})
         + "\n"
@@ -170,6 +170,21 @@ def test_lessons_that_are_prompts_alone_have_no_quality(tmp_path: Path) -> None:
     assert [lesson.text for lesson in student.lessons] == ["One ship?\n", "Two ships?\n"]
     with pytest.raises(NotInLineageError, match="own has no answers in its lessons"):
         _ = student.quality
+
+
+@pytest.mark.parametrize(
+    ("answers", "diversity"), [(("yes", "no"), None), (("今天天气", "今天天气很好"), 3 / 4)], ids=["labels", "chinese"]
+)
+def test_answers_without_four_words_have_no_diversity(
+    answers: tuple[str, str], diversity: float | None, tmp_path: Path
+) -> None:
+    """It was 0, and so red, for labels, and for whatever Chinese says."""
+    rows = [{"prompt": f"{number}?", "answer": answer} for number, answer in enumerate(answers)]
+    (tmp_path / "lessons.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    data = training_data(Settings(root=tmp_path), "lessons.jsonl")
+    step = Step("distilled", "own", DistilledSettings("teacher", "lessons.jsonl"))
+    student = Distillation("own", (step, data), {}, tmp_path, lambda _: {})
+    assert student.quality["diversity"] == diversity
 
 
 @pytest.mark.parametrize("method", ["sequence", "on_policy"])
