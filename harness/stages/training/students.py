@@ -57,6 +57,7 @@ def train_student(request: TrainingRequest, told: Told) -> None:
 
 def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told: Told) -> TeacherCache:
     """Return the teacher's predictions for the sequences, kept on disk; compute those that are missing."""
+    import torch
     from transformers import AutoModelForCausalLM
 
     settings = cast("DistilledSettings", request.settings)
@@ -65,7 +66,8 @@ def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told:
     cache = TeacherCache(request.targets, settings.top_k, settings.temperature)
 
     def load_teacher() -> Any:
-        return AutoModelForCausalLM.from_pretrained(str(request.teacher), dtype="float32").eval()
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return AutoModelForCausalLM.from_pretrained(str(request.teacher), dtype="float32").to(device).eval()
 
     cache.fill(
         chosen,
