@@ -14,7 +14,7 @@ from harness.models.engine_creation import check_version, create_engine
 from harness.models.version import Version, load_version
 from harness.requests.window import check_capabilities
 from harness.stages.building import built
-from harness.stages.foundation.divergence import TextDivergence, read_positions
+from harness.stages.foundation.divergence import TextDivergence
 from harness.stages.foundation.reference import Reference, reference_options
 
 
@@ -97,11 +97,11 @@ def compare_weights(
         UsageError, EngineError: a version that can't be loaded, vocabularies that differ, a text longer than a window.
     """
     other = _load(settings, name).settings
-    reference = _reference(settings, against, other.engine_options)
+    reference = _reference(settings, against)
     found = []
     try:
         for text in texts:
-            found.append(read_positions(reference.ask({"text": text})))
+            found.append(reference.compare_weights(other.engine_options, text))
             step()
     finally:
         reference.close()
@@ -113,6 +113,5 @@ def _load(settings: Settings, name: str) -> Version:
     return load_version(built(settings, name), settings.root)
 
 
-def _reference(settings: Settings, name: str, other: Mapping[str, Any] | None = None) -> Reference:
-    options = reference_options(_load(settings, name).settings.engine_options)
-    return Reference(name, options, str(settings.root), other)
+def _reference(settings: Settings, name: str) -> Reference:
+    return Reference(name, reference_options(_load(settings, name).settings.engine_options), str(settings.root))
