@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import EngineError
 from harness.stages.foundation.reference_process import Comparer
-from tests.models.conftest import VOCABULARY
+from tests.models.conftest import write_resized
 
 
 @pytest.fixture(scope="module")
@@ -34,22 +34,8 @@ def test_more_positions_than_are_compared_at_once_are_all_compared(comparer: Com
     assert len(in_full(comparer, "x" * 300, tiny_llama)["positions"]) == 300
 
 
-def resized(weights: Path, folder: Path, n_tokens: int) -> Path:
-    """The same weights with more embeddings, which are no token's and foreseen everywhere, or with fewer."""
-    torch = pytest.importorskip("torch")
-    from transformers import AutoModelForCausalLM
-
-    shutil.copytree(weights, folder)
-    model = AutoModelForCausalLM.from_pretrained(str(weights))
-    model.resize_token_embeddings(n_tokens, mean_resizing=False)
-    with torch.no_grad():
-        model.lm_head.weight[VOCABULARY:] = 2 * model.lm_head.weight[97]
-    model.save_pretrained(str(folder))
-    return folder
-
-
 def test_embeddings_that_are_no_token_s_count_for_nothing(comparer: Comparer, tiny_llama: Path, tmp_path: Path) -> None:
-    padded = resized(tiny_llama, tmp_path / "padded", 300)
+    padded = write_resized(tmp_path / "padded", 300)
     text = "abc and more"
     for kl, back, *_ in in_full(comparer, text, padded)["positions"]:
         assert (kl, back) == (pytest.approx(0, abs=1e-6), pytest.approx(0, abs=1e-6))
@@ -59,7 +45,7 @@ def test_embeddings_that_are_no_token_s_count_for_nothing(comparer: Comparer, ti
 
 def test_a_token_without_an_embedding_is_named(comparer: Comparer, tiny_llama: Path, tmp_path: Path) -> None:
     """The tokenizer has more tokens than the weights: an IndexError was told."""
-    few = resized(tiny_llama, tmp_path / "few", 260)
+    few = write_resized(tmp_path / "few", 260)
     assert in_full(comparer, "ab", few)["positions"]
     with pytest.raises(EngineError, match="has token 260, and the weights have 260 tokens: the tokenizer is not their"):
         in_full(comparer, "bc", few)
