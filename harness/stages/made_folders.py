@@ -113,7 +113,7 @@ def _set_aside(path: Path) -> None:
 
 
 def _made(kind: str, path: Path) -> MadeFolder | None:
-    """The folder as it is; None where files were changed or lost since it was built. What was added is of no account."""
+    """The folder as it is; None where files were changed or lost since it was built, whatever was added."""
     note = _note_of(path)
     content, *built = note.read_text("utf-8").split("\n") if note.is_file() else [""]
     here = _files(path)

@@ -139,6 +139,6 @@ def _check_windows(texts: Sequence[str], root: Path, *options: Mapping[str, Any]
             counts = [len(tokenizer.encode(text, special=True, adds=False)) for text in texts]
             if 0 < window < max(counts):
                 raise CaseError(
-                    f"Text {counts.index(max(counts)) + 1} has {max(counts):,} tokens, and {window:,} are read at once: "
-                    "compare shorter ones."
+                    f"Text {counts.index(max(counts)) + 1} has {max(counts):,} tokens, and {window:,} are read at "
+                    "once: compare shorter ones."
                 )

@@ -66,10 +66,10 @@ class Comparer:
             raise EngineError(f"the text has {len(tokens)} tokens, and the weights read {self._window} at once")
         logits = self._logits(self._model, tokens)
         if "text" in message:
-            both = (logits, self._logits(other, tokens))
+            others = self._logits(other, tokens)
             # Embeddings may be padded, to whatever size, with some that are no token's.
-            width = min(max(self._pieces.values()) + 1, *(each.shape[-1] for each in both))
-            positions = _compare_whole(*(each[:, :width] for each in both), tokens)
+            width = min(max(self._pieces.values()) + 1, logits.shape[-1], others.shape[-1])
+            positions = _compare_whole(logits[:, :width], others[:, :width], tokens)
             return {"positions": positions, "is_lower_bound": False}
         listed = [self._ids(top) for top in message["top"]]
         positions = _compare_listed(logits, tokens, listed, message)

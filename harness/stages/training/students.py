@@ -60,9 +60,7 @@ def train_student(request: TrainingRequest, told: Told) -> None:
     remove_checkpoints(request.folder)
 
 
-def _targets_of(
-    chosen: Sequence[TokenSequence], request: TrainingRequest, told: Told, n_tokens: int
-) -> TeacherCache:
+def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told: Told, n_tokens: int) -> TeacherCache:
     """Return the teacher's predictions for the sequences, kept on disk; compute those that are missing.
 
     Args:

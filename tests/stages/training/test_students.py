@@ -157,7 +157,7 @@ def test_a_token_that_the_weights_have_no_embedding_of_is_refused(tmp_path: Path
     request = replace(request, start=write_resized(tmp_path / "few", 260))
     adapter = AdapterSettings(data="d.jsonl", steps=2, batch=1, length=8)
     for train, settings in ((train_student, request.settings), (train_adapter, adapter)):
-        with pytest.raises(UsageError, match="have token 260, and the weights in .*few have 260 tokens"):
+        with pytest.raises(UsageError, match=r"have token 260, and the weights in .*few have 260 tokens"):
             train(replace(request, settings=settings), lambda _: None)
     assert not (tmp_path / "targets").exists()
 
