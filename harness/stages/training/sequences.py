@@ -125,8 +125,36 @@ def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[Tok
 
 def window_of(weights: Path) -> int | None:
     """The tokens that weights can take at most; None where their config does not say."""
-    window: int | None = config_settings(json.loads((weights / "config.json").read_text("utf-8")))["context_length"]
-    return window
+    return _setting(weights, "context_length")
+
+
+def vocabulary_of(weights: Path) -> int | None:
+    """How many tokens weights have embeddings of; None where their config does not say."""
+    return _setting(weights, "vocab_size")
+
+
+def _setting(weights: Path, name: str) -> int | None:
+    found: int | None = config_settings(json.loads((weights / "config.json").read_text("utf-8")))[name]
+    return found
+
+
+def check_embedded(texts: Iterable[Sequence[int]], *weights: Path) -> None:
+    """Refuse a token that any of some weights have no embedding of.
+
+    Args:
+        texts: the tokens of each.
+
+    Raises:
+        UsageError: naming it.
+    """
+    last = max((max(tokens) for tokens in texts if tokens), default=0)
+    for folder in weights:
+        size = vocabulary_of(folder)
+        if size is not None and last >= size:
+            raise UsageError(
+                f"The texts have token {last:,}, and the weights in {folder} have {size:,} tokens (vocab_size of their "
+                "config): the tokenizer is not theirs. Take the one that they came with."
+            )
 
 
 def check_length(length: int, *weights: Path) -> None:

@@ -14,10 +14,12 @@ from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import (
     IGNORED,
     TokenSequence,
+    check_embedded,
     check_length,
     check_prompts_answered,
     drawn,
     make_sequences,
+    vocabulary_of,
 )
 from harness.stages.training.soft_targets import distillation_loss
 from harness.stages.training.teacher_cache import TeacherCache
@@ -47,12 +49,15 @@ def train_student(request: TrainingRequest, told: Told) -> None:
     if is_soft:
         assert request.teacher is not None
         check_vocabularies(request.teacher_tokenizer or request.teacher, request.tokenizer or request.start)
-    check_length(settings.length, request.start, *([request.teacher] if is_soft and request.teacher else ()))
+    weights = (request.start, *([request.teacher] if is_soft and request.teacher else ()))
+    check_length(settings.length, *weights)
     tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
     told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
     sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
+    check_embedded((each.tokens for each in sequences), *weights)
     chosen = drawn(sequences, settings.steps * settings.batch, settings.seed)
-    cache = _targets_of(chosen, request, told) if is_soft else None
+    n_tokens = max(tokenizer.get_vocab().values()) + 1
+    cache = _targets_of(chosen, request, told, n_tokens) if is_soft else None
     student = AutoModelForCausalLM.from_pretrained(str(request.start), dtype="float32")
     if cache is None:
         trained = run_trainer(student, chosen, request, told)
@@ -62,8 +67,13 @@ def train_student(request: TrainingRequest, told: Told) -> None:
     remove_checkpoints(request.folder)
 
 
-def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told: Told) -> TeacherCache:
-    """Return the teacher's predictions for the sequences, kept on disk; compute those that are missing."""
+def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told: Told, n_tokens: int) -> TeacherCache:
+    """Return the teacher's predictions for the sequences, kept on disk; compute those that are missing.
+
+    Args:
+        n_tokens: of the tokenizer. The teacher may have more embeddings, padded, than it and the student.
+    """
+    import torch
     from transformers import AutoModelForCausalLM
 
     settings = cast("DistilledSettings", request.settings)
@@ -72,7 +82,8 @@ def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told:
     cache = TeacherCache(request.targets, settings.top_k, settings.temperature)
 
     def load_teacher() -> Any:
-        return AutoModelForCausalLM.from_pretrained(str(request.teacher), dtype="float32").eval()
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return AutoModelForCausalLM.from_pretrained(str(request.teacher), dtype="float32").to(device).eval()
 
     cache.fill(
         chosen,
@@ -80,6 +91,7 @@ def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told:
         lambda done, total: told(
             {"phase": "asking the teacher", "done": done, "total": total, "unit": "sequences", "note": ""}
         ),
+        n_tokens=min(n_tokens, vocabulary_of(request.start) or n_tokens),
     )
     return cache
 
@@ -149,6 +161,8 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
     tokenizer = AutoTokenizer.from_pretrained(str(place))
     own = load_tokenizer({"tokenizer": str(place)}, place)
     check_prompts_answered(texts, own, settings.length, request.start, request.teacher)
+    asked = (own.encode(own.chat(text.prompt), special=True, adds=False) for text in texts)
+    check_embedded(asked, request.start, request.teacher)
     heat: dict[str, Any] = {} if settings.temperature is None else {"temperature": settings.temperature}
     arguments = DistillationConfig(
         **common_arguments(request),
