@@ -368,7 +368,11 @@ class GateSession:
         if exitstatus == 0 and is_asked and not self._has_run and is_idle:
             exitstatus = int(pytest.ExitCode.NO_TESTS_COLLECTED)
         only_inconclusive = session.testsfailed == self._n_inconclusive
-        session.exitstatus = session_exit_code(exitstatus, self._opened, only_inconclusive)
+        verdicts = self.outcome.report.evaluations if self.outcome.report is not None else ()  # of a worker
+        if self._opened is not None:
+            verdicts = self._opened.run.all_verdicts
+        inconclusive = self.collection.settings.inconclusive if verdicts else ""
+        session.exitstatus = session_exit_code(exitstatus, verdicts, only_inconclusive, inconclusive)
         if self._opened is not None and self._driver is not None:
             self.outcome.take(self._opened, self._driver, int(session.exitstatus), self._n_unreached)
             if not self.is_worker:
