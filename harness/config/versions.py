@@ -250,8 +250,8 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         raise SettingsError(f"{here}: template = {template!r} does not hold {{prompt}}.")
     if template is not None and "{{prompt}}" in template:
         raise SettingsError(
-            f"{here}: template = {template!r} would put braces around each question. Write {{prompt}}: files and MLflow's "
-            "registry alone have {{prompt}}."
+            f"{here}: template = {template!r} would put braces around each question. Write {{prompt}}: files and "
+            "MLflow's registry alone have {{prompt}}."
         )
     options = {key: value for key, value in table.items() if key not in _COMMON}
     if any(step.kind == "distilled" for step in steps) and "weights" in declared.settings:

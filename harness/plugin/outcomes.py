@@ -74,9 +74,7 @@ def harmless(printed: str) -> str:
     return "\n".join(shown)
 
 
-def session_exit_code(
-    exitstatus: int, verdicts: Sequence[Verdict], only_inconclusive: bool, inconclusive: str
-) -> int:
+def session_exit_code(exitstatus: int, verdicts: Sequence[Verdict], only_inconclusive: bool, inconclusive: str) -> int:
     """pytest's own 2 to 5 win; that of an inconclusive gate where nothing failed but what is inconclusive.
 
     A verdict that is red though pytest counts no failure means that the session ended in the middle, or that a fixture

@@ -282,9 +282,7 @@ class Sampler:
         if not self._arrived:
             asyncio.get_running_loop().call_soon(self.commit)
         source = asked.source
-        self._arrived.append(
-            NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, sample)
-        )
+        self._arrived.append(NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, sample))
 
     def commit(self) -> None:
         """Store what has arrived, then give it to those who wait."""

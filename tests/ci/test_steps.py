@@ -163,7 +163,7 @@ def test_a_copy_of_the_action_does_not_install_the_project_that_it_lies_in(demo:
     (demo / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\n')
     ended = run_action(demo, {"python-version": "", "comment": "false"}, {"GITHUB_ACTION_PATH": str(copy)})
     assert (ended.code, ended.ran[0]) == (1, "Install Steelyard")
-    assert '::error::This copy of the action lies in a repository that is not Steelyard' in ended.output
+    assert "::error::This copy of the action lies in a repository that is not Steelyard" in ended.output
     assert "pip" not in ended.output
 
 

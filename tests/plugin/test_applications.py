@@ -99,7 +99,7 @@ def answer(prompt):
 """
 
 
-@pytest.mark.parametrize("fails", ["raise KeyError('order 7')", "return None", "os._exit(3)"])
+@pytest.mark.parametrize("fails", ["raise KeyError('order 7')", "os._exit(3)"])
 def test_a_draw_that_an_application_failed_at_is_not_drawn_until_it_succeeds(
     gate: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
 ) -> None:
@@ -113,7 +113,8 @@ def test_a_draw_that_an_application_failed_at_is_not_drawn_until_it_succeeds(
         result = gate.run("--candidate", "only", *options)
         told.append((gate.verdicts(), gate.report()["evaluations"][0]["reason"]))
         assert "note only failed at 1 draw, kept as answers are: a rerun fails there again, until" in squeezed(result)
-    assert told[0] == told[1] == told[2] and told[0][0] == {"test_it": "error"}
+    assert told[0] == told[1] == told[2]
+    assert told[0][0] == {"test_it": "error"}
     assert asked.read_text() == "q0q1q2"
     assert "failed at" not in squeezed(gate.run("--candidate", "only", "--fresh"))
     assert (gate.score(), asked.read_text()) == (1.0, "q0q1q2" * 2)

@@ -39,7 +39,9 @@ HIDDEN = """
     def known(request):
         request.applymarker(pytest.mark.xfail(reason="known"))
 
-    @pytest.mark.evaluation(cases=[{{"id": f"c{{i}}"}} for i in range(40)], threshold=0.9, about="population", asks="nothing")
+    CASES = [{{"id": f"c{{i}}"}} for i in range(40)]
+
+    @pytest.mark.evaluation(cases=CASES, threshold=0.9, about="population", asks="nothing")
     def test_hidden(model, case, known):
         return {score}
 """

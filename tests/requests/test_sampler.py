@@ -137,14 +137,14 @@ def test_what_an_application_failed_at_is_kept_once_it_has_answered_anything(sto
     run(store, beside_an_answer)
     assert store.info().samples == 2
 
-    async def again(sampler: Sampler) -> Exception:
+    async def again(sampler: Sampler, engine: NotingEngine | None) -> Exception:
         with pytest.raises(error) as raised:
             await draw(sampler, source(engine), "q", 0)
         assert {len(found) for found in sampler.failures.values()} == {1}
         return raised.value
 
     for engine in (NotingEngine(), None):
-        (kept,) = run(store, again)
+        (kept,) = run(store, lambda s, engine=engine: again(s, engine))
         assert (str(kept), kept.cause) == ("v raised KeyError", "KeyError")
     assert run(store, lambda s: draw(s, source(NotingEngine(), "v", 1), "q", 0))[0].text == "q/0"
     run(store, lambda s: draw(s, source(failing), "later", 0))

@@ -127,8 +127,8 @@ def check_judges(names: Sequence[str], engines: Mapping[str, Engine]) -> None:
             able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
             raise SettingsError(
                 f"{engine.name} can't judge: a judge's answer is held to a JSON schema, and this engine has no "
-                f"structured output (it has: {able}). Name another version: vllm, openai and scripted have it, transformers "
-                "with xgrammar, and an application that takes `schema`."
+                f"structured output (it has: {able}). Name another version: vllm, openai and scripted have it, "
+                "transformers with xgrammar, and an application that takes `schema`."
             )
 
 

@@ -54,8 +54,8 @@ def _of_failures(run: Run) -> list[str]:
     sources = (run.candidate, run.baseline, *run.judges, *run.sampler.named.values())
     names = {each.version.fingerprint: each.version.name for each in sources if each is not None}
     return [
-        f"{name} failed at {len(failed):,} {'draw' if len(failed) == 1 else 'draws'}, kept as answers are: a rerun fails "
-        "there again, until its code or `revision` changes, or --fresh draws all anew"
+        f"{name} failed at {len(failed):,} {'draw' if len(failed) == 1 else 'draws'}, kept as answers are: a rerun "
+        "fails there again, until its code or `revision` changes, or --fresh draws all anew"
         for fingerprint, name in names.items()
         if (failed := run.sampler.failures.get(fingerprint))
     ]

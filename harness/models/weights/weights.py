@@ -265,8 +265,8 @@ def _source(weights: str, root: Path) -> WeightsSource:
     if weights.startswith(REGISTERED):
         raise SettingsError(
             f"weights = {weights!r} of MLflow's registry: no student or adapter is made of them, and they teach none. "
-            f"Download them once, with `mlflow artifacts download --artifact-uri {weights} --dst-path FOLDER`, and write "
-            "the folder in it that has the config.json."
+            f"Download them once, with `mlflow artifacts download --artifact-uri {weights} --dst-path FOLDER`, and "
+            "write the folder in it that has the config.json."
         )
     if colon and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
         raise SettingsError(f"weights = {weights!r}: the form {scheme}: is not known. Write {WEIGHTS_FORMS}.")
