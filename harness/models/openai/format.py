@@ -86,8 +86,8 @@ def read_choices(document: Mapping[str, Any], request: Request, indices: Sequenc
     """The answers in the body of a response to a chat or completion request, at most one for each index.
 
     Raises:
-        MalformedResponseError: there are no choices, none of them holds an answer, or a field is of another type than it
-            must be; only token counts are left out when they are none.
+        MalformedResponseError: there are no choices, none of them holds an answer, or a field is of another type than
+            it must be; only token counts are left out when they are none.
         CapabilityError: log probabilities were asked for and are not there.
     """
     choices = document.get("choices")
