@@ -15,7 +15,8 @@ from harness.config.settings import load_settings
 @click.argument("version")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def build(version: str, as_json: bool) -> None:
-    """Build what VERSION is made of, as a gate would before its first request: a corpus from its documents.
+    """Build what VERSION is made of, as a gate would before its first request: a corpus, a student, an adapter, an
+    index of passages, and what these are made of.
 
     What was built before of the same by the same recipe is found again, and nothing is done.
 

@@ -81,11 +81,6 @@ def _told_threads() -> int:
     return int(told) if told.isdigit() else 0
 
 
-def in_ci() -> bool:
-    """Tell whether this runs in a CI system, by the variable that all of them set."""
-    return bool(os.environ.get("CI"))
-
-
 def colours_wanted() -> bool:
     """Tell whether a terminal may be written to in colour: NO_COLOR (no-color.org) is not set, or empty."""
     return not os.environ.get("NO_COLOR")

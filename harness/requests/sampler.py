@@ -7,7 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from harness.errors import CapabilityError, EngineError, MissingSampleError, UnstorableError, UsageError
+from harness.errors import (
+    CapabilityError,
+    EngineError,
+    FailedDrawError,
+    MissingSampleError,
+    UnstorableError,
+    UsageError,
+)
 from harness.records import Budget, NewSample, Request, Sample
 from harness.records.keys import KeyedQuestion
 from harness.requests.pending import PendingDraws, SampleSource
@@ -20,6 +27,9 @@ class SampleStore(Protocol):
 
     def find(self, keys: Sequence[bytes]) -> Mapping[bytes, Mapping[int, Sample]]:
         """All stored samples of these keys."""
+
+    def holds(self, fingerprint: str) -> bool:
+        """Tell whether there is any sample of a version."""
 
     def add(self, draws: Sequence[NewSample]) -> list[Sample]:
         """Store samples in one transaction; gives the stored ones, which are others' where others were first."""
@@ -93,6 +103,10 @@ class Sampler:
         self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
         self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
         self._arrived: list[NewSample] = []
+        self._in_doubt: dict[str, list[NewSample]] = {}
+        self._has_answered: dict[str, bool] = {}
+        self.failures: dict[str, set[tuple[bytes, int]]] = {}
+        """The draws wanted in this run that came to a failure which is kept, by the version's fingerprint."""
         self.spending = spending or Spending()
         self.window = Window(window, self._arrive, self._fail, self.spending)
         self.model_calls = 0
@@ -182,6 +196,9 @@ class Sampler:
         sample = found.get(place, {}).get(index)
         if sample is None:
             raise MissingSampleError(f"a sample of {source.version.name} is not stored")
+        if sample.failure is not None:
+            self._count_failure(source.version.fingerprint, place, sample)
+            raise _failed_draw(sample.failure)
         if self._was_asked(source, places[0], index):
             self.shared_samples += 1
         else:
@@ -221,6 +238,7 @@ class Sampler:
             stored = found.get(key, {})
             for index in item.indices:
                 if index in stored:
+                    self._count_failure(item.source.version.fingerprint, *stored[index])
                     if index in item.asked_again:
                         self.shared_samples += 1
                     else:
@@ -255,22 +273,46 @@ class Sampler:
         return kept
 
     def _arrive(self, asked: PendingDraws, samples: Sequence[Sample]) -> None:
+        for index, sample in zip(asked.indices, samples, strict=True):
+            self._store_soon(asked, sample if sample.index == index else replace(sample, index=index))
+            self.model_calls += 1
+        self.origins(asked.source).n_asked += len(samples)
+
+    def _store_soon(self, asked: PendingDraws, sample: Sample) -> None:
         if not self._arrived:
             asyncio.get_running_loop().call_soon(self.commit)
         source = asked.source
-        for index, sample in zip(asked.indices, samples, strict=True):
-            kept = sample if sample.index == index else replace(sample, index=index)
-            self._arrived.append(
-                NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, kept)
-            )
-            self.model_calls += 1
-        self.origins(source).n_asked += len(samples)
+        self._arrived.append(NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, sample))
 
     def commit(self) -> None:
         """Store what has arrived, then give it to those who wait."""
-        draws, self._arrived = self._arrived, []
+        arrived, self._arrived = self._arrived, []
+        draws: list[NewSample] = []
+        for draw in arrived:
+            if draw.sample.failure is not None and not self._answers(draw.fingerprint):
+                self._in_doubt.setdefault(draw.fingerprint, []).append(draw)
+                continue
+            self._has_answered[draw.fingerprint] = True
+            draws += [*self._in_doubt.pop(draw.fingerprint, ()), draw]
+        for draw in draws:
+            self._count_failure(draw.fingerprint, draw.key, draw.sample)
         if draws:
             self._keep(draws)
+
+    def _answers(self, fingerprint: str) -> bool:
+        """Tell whether a version has answered anything, so that its failures are kept. One that never has lacks a key
+        or a server of its own, which tells nothing of how often it fails.
+        """
+        if fingerprint not in self._has_answered:
+            try:
+                self._has_answered[fingerprint] = self._store.holds(fingerprint)
+            except Exception:  # noqa: BLE001 - whatever the database raises it raises for answers, too
+                return False
+        return self._has_answered[fingerprint]
+
+    def _count_failure(self, fingerprint: str, key: bytes, sample: Sample) -> None:
+        if sample.failure is not None:
+            self.failures.setdefault(fingerprint, set()).add((key, sample.index))
 
     def _keep(self, draws: Sequence[NewSample]) -> None:
         """Store draws in one transaction; one by one where the store does not take all of them."""
@@ -293,11 +335,19 @@ class Sampler:
     def _fail(self, asked: PendingDraws, error: BaseException) -> None:
         if isinstance(error, EngineError) and not isinstance(error, CapabilityError):  # of which nothing was sent
             self.origins(asked.source).n_asked += len(asked.indices)
+        if isinstance(error, FailedDrawError) and not self.is_halted:
+            failure = {"said": str(error), "cause": error.cause}
+            for index in asked.indices:
+                self._store_soon(asked, Sample("", index, failure=failure))
         self._break(asked.key, asked.indices, error)
 
     def _give(self, key: bytes, index: int, place: bytes, sample: Sample) -> None:
         future = self._futures.pop((key, index), None)
-        if future is not None and not future.done():
+        if future is None or future.done():
+            return
+        if sample.failure is not None:
+            future.set_exception(_failed_draw(sample.failure))
+        else:
             future.set_result((place, sample))
 
     def _break(self, key: bytes, indices: Sequence[int], error: BaseException) -> None:
@@ -320,3 +370,8 @@ class Sampler:
         await self.window.stop()
         self.commit()
         await self.window.close_engines()
+
+
+def _failed_draw(failure: Mapping[str, str | None]) -> FailedDrawError:
+    """The error of a failure that is kept, as it was when the application was asked."""
+    return FailedDrawError(failure["said"] or "", failure["cause"])

@@ -55,6 +55,13 @@ def _found(database: Database, connection: Connection, keys: Iterable[bytes]) ->
     return found
 
 
+def holds(database: Database, fingerprint: str) -> bool:
+    """See `Store.holds`."""
+    with database.read() as connection:
+        query = select(requests.c.key).where(requests.c.fingerprint == fingerprint).limit(1)
+        return connection.execute(query).first() is not None
+
+
 def add(database: Database, draws: Sequence[NewSample]) -> list[Sample]:
     """See `Store.add`."""
     if not draws:

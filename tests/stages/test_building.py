@@ -150,7 +150,7 @@ def permute(weights: Path) -> None:
         ),
         (
             {"layers = 1": 'weights = "permuted"'},
-            r"\[models\.apprentice\] distilled: Token \d+ is .*: soft targets need one vocabulary",
+            r"\[models\.apprentice\] distilled: Token \d+ is .*: teaching by logits needs one vocabulary",
         ),
         (
             {'"student", data = "texts.jsonl"': '"student", length = 8, data = "texts.jsonl"'},

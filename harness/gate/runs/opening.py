@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from harness.config import Settings
+from harness.config import Settings, VersionSettings
 from harness.config.roles import baseline_name, candidate_name, judge_names
 from harness.decisions import later
 from harness.errors import SettingsError, StoreError
@@ -25,7 +25,7 @@ from harness.gate.runs.specification import specification
 from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
-from harness.gate.sampling.seen import keep_unseen, read_seen, unmatched_notes
+from harness.gate.sampling.seen import Named, keep_unseen, read_seen, unmatched_notes
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
@@ -127,7 +127,8 @@ def check_judges(names: Sequence[str], engines: Mapping[str, Engine]) -> None:
             able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
             raise SettingsError(
                 f"{engine.name} can't judge: a judge's answer is held to a JSON schema, and this engine has no "
-                f"structured output (it has: {able}). Name another version; vllm and openai have it."
+                f"structured output (it has: {able}). Name another version: vllm, openai and scripted have it, "
+                "transformers with xgrammar, and an application that takes `schema`."
             )
 
 
@@ -149,9 +150,9 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
             versions[name] = load_version(made, settings.root, offline=options.offline)
     engines = {} if options.offline else _engines(versions, settings)
     asked = {"candidate": candidate_name(settings), "baseline": _against(settings, options)}
-    seen = {role: versions[name].settings.optimised_on for role, name in asked.items() if name is not None}
-    notes = unmatched_notes(options.evaluations, seen, settings.root)
-    options = replace(options, evaluations=keep_unseen(options.evaluations, seen, settings.root))
+    seen = {role: _optimised_on(settings, versions[name].settings) for role, name in asked.items() if name is not None}
+    notes = unmatched_notes(options.evaluations, seen)
+    options = replace(options, evaluations=keep_unseen(options.evaluations, seen))
     judging = versions if options.weighs_judges else _judges(settings, options)
     check_judges(tuple(judging), engines)
     store = Store.open(store_url(settings))
@@ -199,11 +200,16 @@ def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
     against = _against(settings, options)
     names += [against] if against is not None else []
     for name in names:
-        read_seen(settings.version(name).optimised_on, settings.root)
+        read_seen(*_optimised_on(settings, settings.version(name)))
     names += _judges(settings, options)
     if not options.offline:
         check_versions(settings, names)
     return names
+
+
+def _optimised_on(settings: Settings, version: VersionSettings) -> Named:
+    """What a version's prompt was optimised on: files of its commit, or of the project where git does not have them."""
+    return version.optimised_on, tuple(dict.fromkeys((version.root(settings.root), settings.root)))
 
 
 def _engines(versions: Mapping[str, Version], settings: Settings) -> dict[str, Engine]:

@@ -223,12 +223,12 @@ def check_vocabularies(teacher: Path, student: Path) -> None:
     other = 'method = "sequence" teaches by texts, whatever the vocabulary.'
     if theirs.n_tokens != ours.n_tokens:
         raise UsageError(
-            f"The teacher has {theirs.n_tokens:,} tokens and the student {ours.n_tokens:,}: soft targets need one "
-            f"vocabulary. {other}"
+            f"The teacher has {theirs.n_tokens:,} tokens and the student {ours.n_tokens:,}: teaching by logits "
+            f"needs one vocabulary. {other}"
         )
     different = next(other_tokens(theirs, ours), None)
     if different is not None:
-        raise UsageError(f"{str(different).capitalize()}: soft targets need one vocabulary. {other}")
+        raise UsageError(f"{str(different).capitalize()}: teaching by logits needs one vocabulary. {other}")
     if template_of(theirs) != template_of(ours):
         raise UsageError(
             "The chat templates of teacher and student differ, so that a chat is other tokens to each: give the "
