@@ -21,6 +21,9 @@ from harness.requests.pending import PendingDraws, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
 
+_RARELY = 0.01
+"""The share of draws that an application may fail at, and be asked again: less than the margins of a gate can tell."""
+
 
 class SampleStore(Protocol):
     """A store as the sampler needs it."""
@@ -28,8 +31,8 @@ class SampleStore(Protocol):
     def find(self, keys: Sequence[bytes]) -> Mapping[bytes, Mapping[int, Sample]]:
         """All stored samples of these keys."""
 
-    def holds(self, fingerprint: str) -> bool:
-        """Tell whether there is any sample of a version."""
+    def count(self, fingerprint: str) -> int:
+        """Count the samples of a version."""
 
     def add(self, draws: Sequence[NewSample]) -> list[Sample]:
         """Store samples in one transaction; gives the stored ones, which are others' where others were first."""
@@ -103,8 +106,7 @@ class Sampler:
         self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
         self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
         self._arrived: list[NewSample] = []
-        self._in_doubt: dict[str, list[NewSample]] = {}
-        self._has_answered: dict[str, bool] = {}
+        self._failed: dict[str, dict[tuple[bytes, int], NewSample]] = {}
         self.failures: dict[str, set[tuple[bytes, int]]] = {}
         """The draws wanted in this run that came to a failure which is kept, by the version's fingerprint."""
         self.spending = spending or Spending()
@@ -273,42 +275,33 @@ class Sampler:
         return kept
 
     def _arrive(self, asked: PendingDraws, samples: Sequence[Sample]) -> None:
+        if not self._arrived:
+            asyncio.get_running_loop().call_soon(self.commit)
         for index, sample in zip(asked.indices, samples, strict=True):
-            self._store_soon(asked, sample if sample.index == index else replace(sample, index=index))
+            self._arrived.append(_new_sample(asked, sample if sample.index == index else replace(sample, index=index)))
             self.model_calls += 1
         self.origins(asked.source).n_asked += len(samples)
 
-    def _store_soon(self, asked: PendingDraws, sample: Sample) -> None:
-        if not self._arrived:
-            asyncio.get_running_loop().call_soon(self.commit)
-        source = asked.source
-        self._arrived.append(NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, sample))
-
     def commit(self) -> None:
         """Store what has arrived, then give it to those who wait."""
-        arrived, self._arrived = self._arrived, []
-        draws: list[NewSample] = []
-        for draw in arrived:
-            if draw.sample.failure is not None and not self._answers(draw.fingerprint):
-                self._in_doubt.setdefault(draw.fingerprint, []).append(draw)
-                continue
-            self._has_answered[draw.fingerprint] = True
-            draws += [*self._in_doubt.pop(draw.fingerprint, ()), draw]
-        for draw in draws:
-            self._count_failure(draw.fingerprint, draw.key, draw.sample)
+        draws, self._arrived = self._arrived, []
         if draws:
             self._keep(draws)
 
-    def _answers(self, fingerprint: str) -> bool:
-        """Tell whether a version has answered anything, so that its failures are kept. One that never has lacks a key
-        or a server of its own, which tells nothing of how often it fails.
+    def keep_failures(self) -> None:
+        """Keep the failures of an application that failed in more than one of a hundred draws, once all have arrived:
+        a rerun has them again, for else all draws would be survivors after some reruns. It asks again for fewer, and
+        for those of a version that has never answered anything: it lacks a key or a server of its own.
         """
-        if fingerprint not in self._has_answered:
+        failed, self._failed = self._failed, {}
+        for fingerprint, draws in failed.items():
             try:
-                self._has_answered[fingerprint] = self._store.holds(fingerprint)
-            except Exception:  # noqa: BLE001 - whatever the database raises it raises for answers, too
-                return False
-        return self._has_answered[fingerprint]
+                n_answered = self._store.count(fingerprint)
+            except Exception:  # noqa: BLE001 - a database that can't count can't keep either, and has told so
+                continue
+            if n_answered and len(draws) > _RARELY * (n_answered + len(draws)):
+                self.failures.setdefault(fingerprint, set()).update(draws)
+                self._keep([*draws.values()])
 
     def _count_failure(self, fingerprint: str, key: bytes, sample: Sample) -> None:
         if sample.failure is not None:
@@ -337,8 +330,10 @@ class Sampler:
             self.origins(asked.source).n_asked += len(asked.indices)
         if isinstance(error, FailedDrawError) and not self.is_halted:
             failure = {"said": str(error), "cause": error.cause}
-            for index in asked.indices:
-                self._store_soon(asked, Sample("", index, failure=failure))
+            failed = self._failed.setdefault(asked.source.version.fingerprint, {})
+            failed |= {
+                (asked.key, each): _new_sample(asked, Sample("", each, failure=failure)) for each in asked.indices
+            }
         self._break(asked.key, asked.indices, error)
 
     def _give(self, key: bytes, index: int, place: bytes, sample: Sample) -> None:
@@ -369,7 +364,13 @@ class Sampler:
         """Stop what is under way, keep what has arrived, free the engines."""
         await self.window.stop()
         self.commit()
+        self.keep_failures()
         await self.window.close_engines()
+
+
+def _new_sample(asked: PendingDraws, sample: Sample) -> NewSample:
+    source = asked.source
+    return NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, sample)
 
 
 def _failed_draw(failure: Mapping[str, str | None]) -> FailedDrawError:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from harness.errors import StoreError, UnstorableError
 from harness.records import NewSample, Request, Sample
@@ -55,11 +55,12 @@ def _found(database: Database, connection: Connection, keys: Iterable[bytes]) ->
     return found
 
 
-def holds(database: Database, fingerprint: str) -> bool:
-    """See `Store.holds`."""
+def count(database: Database, fingerprint: str) -> int:
+    """See `Store.count`."""
     with database.read() as connection:
-        query = select(requests.c.key).where(requests.c.fingerprint == fingerprint).limit(1)
-        return connection.execute(query).first() is not None
+        joined = samples.join(requests, samples.c.key == requests.c.key)
+        query = select(func.count()).select_from(joined).where(requests.c.fingerprint == fingerprint)
+        return connection.scalar(query) or 0
 
 
 def add(database: Database, draws: Sequence[NewSample]) -> list[Sample]:

@@ -59,9 +59,9 @@ class Store:
         """All stored samples of these keys, by key and index; keys without any are left out."""
         return samples.find(self._database, keys)
 
-    def holds(self, fingerprint: str) -> bool:
-        """Tell whether there is any sample of a version."""
-        return samples.holds(self._database, fingerprint)
+    def count(self, fingerprint: str) -> int:
+        """Count the samples of a version."""
+        return samples.count(self._database, fingerprint)
 
     def add(self, draws: Sequence[NewSample]) -> list[Sample]:
         """Store samples in one transaction, and with each new key its request.

@@ -151,6 +151,17 @@ def test_what_an_application_failed_at_is_kept_once_it_has_answered_anything(sto
     assert run(store, lambda s: draw(s, replace(source(None), only_stored=True), "later", 0))[0].cause == "KeyError"
 
 
+@pytest.mark.parametrize(("n_failed", "n_kept"), [(1, 0), (2, 2)])
+def test_what_an_application_rarely_fails_at_is_asked_again(store: Store, n_failed: int, n_kept: int) -> None:
+    """One in a hundred is a network that broke; more would be hidden by those that survive."""
+    run(store, *(lambda s, i=i: draw(s, source(NotingEngine()), "q", i) for i in range(99)))
+    failing = NotingEngine(error=FailedDrawError("v raised OSError", "OSError"))
+    run(store, *(lambda s, i=i: draw(s, source(failing), f"bad {i}", 0) for i in range(n_failed)))
+    assert store.info().samples == 99 + n_kept
+    (again,) = run(store, lambda s: draw(s, source(NotingEngine()), "bad 0", 0))
+    assert isinstance(again, FailedDrawError) == bool(n_kept)
+
+
 def test_what_fails_while_a_run_is_interrupted_is_not_kept(store: Store) -> None:
     run(store, lambda s: draw(s, source(NotingEngine()), "other", 0))
 

@@ -50,7 +50,8 @@ def _late_errors(run: Run) -> list[str]:
 
 
 def _of_failures(run: Run) -> list[str]:
-    """Note which versions failed at draws, which are kept as answers are."""
+    """Keep what versions failed at, and note which did."""
+    run.sampler.keep_failures()
     sources = (run.candidate, run.baseline, *run.judges, *run.sampler.named.values())
     names = {each.version.fingerprint: each.version.name for each in sources if each is not None}
     return [
