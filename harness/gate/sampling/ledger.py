@@ -13,7 +13,6 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.slices import slices_in_words
 from harness.gate.sampling.bets import Bets, bets_of, case_digests, gone_on
 from harness.gate.sampling.order import draw_order, most_samples
-from harness.records import Role
 from harness.store.ledger import LookRow, Settle
 
 Draws = tuple[int, ...]
@@ -53,11 +52,14 @@ class Entry:
         numbers = {digest: number for number, digest in enumerate(case_digests(evaluation.cases))}
         return [numbers[digest] for digest in self.bets.cases if digest in numbers]
 
-    def draws(self, role: Role) -> Draws | None:
-        """The generations that this version's samples come from; None for those of the run."""
+    def draws(self, name: str) -> Draws | None:
+        """The generations that a version's samples come from, by its role or a judge's fingerprint; None for those of
+        the run.
+        """
         if self.bets is None:
             return None
-        return _draws(self.bets.draws).get(role)
+        known = _draws_of(self.bets.draws) | _draws_of(self.bets.judges)
+        return next((numbers for each, numbers in known.items() if each.partition("@")[0] == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,9 @@ class Family:
         confidence_level: of the gate.
         seed: of the order of cases, where nothing is settled yet.
         best_of: among how many candidates this one is chosen.
-        draws: the generations that each version is answered with; no entry for a recorded baseline.
+        draws: the generations that each version is answered with, by what `Bets.draws` calls it; no entry for a
+            recorded baseline.
+        judges: the same of judges, by fingerprint.
         recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
         is_fresh: whether all is drawn anew.
         max_age_s: looks that are older count no more, for what they rest on does not either; None for no limit.
@@ -83,7 +87,8 @@ class Family:
     confidence_level: float
     seed: int = 0
     best_of: int = 1
-    draws: Mapping[Role, Draws] = field(default_factory=dict)
+    draws: Mapping[str, Draws] = field(default_factory=dict)
+    judges: Mapping[str, Draws] = field(default_factory=dict)
     recorded: str = ""
     is_fresh: bool = False
     max_age_s: float | None = None
@@ -184,15 +189,13 @@ class LookLedger:
 
         Samples of the baseline that came in since then don't count: the bets were settled without them.
         """
-        usable, kept = _draws(wanted.draws), _draws(before.draws)
         more = (wanted.baseline_samples or 0) >= (before.baseline_samples or 0) > 0
         if more and wanted.samples == before.samples:
             wanted = replace(wanted, baseline_samples=before.baseline_samples)
-        if self._family.is_fresh or usable.keys() != kept.keys():
+        if self._family.is_fresh:
             return wanted
-        if all(set(kept[role][:1]) <= set(usable[role]) for role in kept):
-            return replace(wanted, draws=before.draws)
-        return wanted
+        draws, judges = _still(before.draws, wanted.draws), _still(before.judges, wanted.judges)
+        return replace(wanted, draws=draws, judges=judges)
 
     def _on_known_draws(self, known: Sequence[Bets], wanted: Bets) -> Bets:
         """The bets that are wanted, on the draws of the look before that had most of its cases, the newest of these.
@@ -205,7 +208,7 @@ class LookLedger:
         return self._as_before(looked[-1], wanted) if looked else wanted
 
     def _wanted(self, evaluation: Evaluation, baseline_samples: int | None, seed: int) -> Bets:
-        plan = evaluation.plan
+        plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
         digests = case_digests(evaluation.cases)
         order = draw_order(evaluation, seed)
         size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
@@ -231,6 +234,9 @@ class LookLedger:
             aim=plan.aim if plan.aim in ("lower", "same") else "",
             scale="per cent" if plan.margin_is_relative else "",
             slices=slices_in_words(plan.slices, evaluation.cases),
+            prompting=evaluation.prompting,
+            judges=_in_words(self._family.judges) if judged else "",
+            may_grow=not evaluation.may_measure,
         )
 
 
@@ -300,18 +306,23 @@ def _added_later(entries: Mapping[str, Entry], level: float) -> list[str]:
 _ROUNDING = 1e-9
 
 
-def _in_words(draws: Mapping[Role, Draws]) -> str:
+def _in_words(draws: Mapping[str, Draws]) -> str:
     """Generations by version, as one text.
 
-    >>> _draws(_in_words({"candidate": (1, 0), "baseline": (0,)}))
-    {'candidate': (1, 0), 'baseline': (0,)}
+    >>> _draws_of(_in_words({"candidate": (1, 0), "baseline@1000000": (0,)}))
+    {'candidate': (1, 0), 'baseline@1000000': (0,)}
     """
-    return ";".join(f"{role}={','.join(map(str, numbers))}" for role, numbers in draws.items())
+    return ";".join(f"{name}={','.join(map(str, numbers))}" for name, numbers in draws.items())
 
 
-def _draws(text: str) -> dict[Role, Draws]:
-    found: dict[Role, Draws] = {}
-    for part in filter(None, text.split(";")):
-        role, _, numbers = part.partition("=")
-        found["candidate" if role == "candidate" else "baseline"] = tuple(map(int, numbers.split(",")))
-    return found
+def _draws_of(text: str) -> dict[str, Draws]:
+    """Generations by what a text calls the version."""
+    parts = (part.partition("=") for part in text.split(";") if part)
+    return {name: tuple(map(int, numbers.split(","))) for name, _, numbers in parts}
+
+
+def _still(before: str, wanted: str) -> str:
+    """The draws of a look before, where they are of the same versions and can still be had; else those wanted."""
+    kept, usable = _draws_of(before), _draws_of(wanted)
+    is_good = kept.keys() == usable.keys() and all(set(kept[name][:1]) <= set(usable[name]) for name in kept)
+    return before if is_good else wanted
