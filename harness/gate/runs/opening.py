@@ -21,6 +21,7 @@ from harness.gate.baselines.draws import (
 )
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
+from harness.gate.baselines.refusals import check_orders
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.runs.players import Players
@@ -31,7 +32,7 @@ from harness.gate.runs.seeds import seeds_in_words
 from harness.gate.runs.specification import specification
 from harness.gate.runs.versions import changed_versions, check_versions, version_notes
 from harness.gate.sampling.blocks import never_red
-from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
+from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger, looks_in_words
 from harness.gate.sampling.seen import keep_unseen, read_seen, unmatched_notes
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
@@ -257,12 +258,12 @@ def _assemble(
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
     if left_out:
         described["left_out"] = left_out
-    store.begin_run(run_settings.run_id, created, described)
     against: SampleSource | RecordedBaseline | None = baseline
     if recording is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
         against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
     ledger = _enter(settings, options, (candidate, baseline, *judges), store, run_settings.run_id)
+    store.begin_run(run_settings.run_id, created, described)
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     level = 1 - settings.confidence_level
     told = [*(f"{name}: {words}" for name, words in left_out.items()), *looks_in_words(ledger, level)]
@@ -332,6 +333,9 @@ def _enter(
         is_fresh=options.fresh,
         max_age_s=None if recording is not None else oldest(candidate, baseline),
     )
+    if recording is not None:
+        foreseen = LookLedger(KnownLooks(store.looks), family, run_id).enter(asked, {})
+        check_orders(recording, asked, foreseen, settings.seed)
     stored = StoredBaseline(store, baseline)
     of_baseline = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
     entries = dict(LookLedger(store.looks, family, run_id).enter(asked, of_baseline))

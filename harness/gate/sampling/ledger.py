@@ -13,7 +13,7 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.slices import slices_in_words
 from harness.gate.sampling.bets import Bets, bets_of, case_digests, gone_on
 from harness.gate.sampling.order import draw_order, most_samples
-from harness.store.ledger import LookRow, Settle
+from harness.store.ledger import LookRow, LookStore, Settle
 
 Draws = tuple[int, ...]
 """Generations of draws, the newest first."""
@@ -99,6 +99,19 @@ class Looks(Protocol):
 
     def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
         """Add the rows that `settle` makes of those of a family, while nobody else does; gives all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLooks:
+    """The looks that a store has, to see what a run would enter without entering it."""
+
+    store: LookStore
+
+    def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
+        """See `Looks`; nothing is added."""
+        rows = self.store.of_family(candidate, against)
+        settle(rows)
+        return rows
 
 
 class LookLedger:

@@ -203,7 +203,7 @@ class Collection:
         from harness.gate.baselines.refusals import check_recorded
 
         try:
-            check_recorded(self._recording, list(self.evaluations.values()), self.settings.seed)
+            check_recorded(self._recording, list(self.evaluations.values()))
         except UsageError as error:
             self._note(error)
 

@@ -29,7 +29,7 @@ def drawn(project: Project) -> Project:
 
 def draw(project: Project, samples: int, *options: str) -> None:
     """Draw so many samples of each case of "good"."""
-    project.run("--candidate", "good", "--baseline", "none", "--samples", str(samples), *options)
+    project.run("--candidate", "good", "--for-baseline", "--samples", str(samples), *options)
 
 
 def weigh(project: Project, *options: str) -> dict[str, Any]:
