@@ -144,8 +144,8 @@ def _written(recording: Recording, path: Path, settings: Settings, *, is_new: bo
 
 
 _FLATTERED = (
-    "its samples are those that it was weighed by, and one that passed by luck looks better than it is: record a run of "
-    "pytest --for-baseline, which draws others"
+    "its samples are those that it was weighed by, and one that passed by luck looks better than it is: record a run "
+    "of pytest --for-baseline, which draws others"
 )
 
 

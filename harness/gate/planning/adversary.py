@@ -274,7 +274,7 @@ def _run(
     has_baseline = any(truth.baseline is not None for truth in truths)
     newest = tuple(range(command.fresh, -1, -1)) if not is_fresh else (command.fresh,)
     roles: tuple[Role, ...] = ("candidate", "baseline") if has_baseline else ("candidate",)
-    draws: dict[Role, Draws] = dict.fromkeys(roles, newest)
+    draws: dict[str, Draws] = dict.fromkeys(roles, newest)
     family = Family(
         candidate="candidate",
         against="baseline" if has_baseline else "",
