@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from harness.errors import StoreError, UnstorableError
 from harness.records import NewSample, Request, Sample
@@ -53,6 +53,14 @@ def _found(database: Database, connection: Connection, keys: Iterable[bytes]) ->
                 raise digests.damage(database.url, key, row[0], what)
             found.setdefault(key, {})[row[0]] = codec.stored_sample(row, created)
     return found
+
+
+def count(database: Database, fingerprint: str) -> int:
+    """See `Store.count`."""
+    with database.read() as connection:
+        joined = samples.join(requests, samples.c.key == requests.c.key)
+        query = select(func.count()).select_from(joined).where(requests.c.fingerprint == fingerprint)
+        return connection.scalar(query) or 0
 
 
 def add(database: Database, draws: Sequence[NewSample]) -> list[Sample]:

@@ -243,7 +243,10 @@ class Feeder:
         """The source of a version that bodies ask, with the draws that this look goes by."""
         own = source.version.fingerprint
         names = [*(role for role, each in self._sources.items() if each.version.fingerprint == own), own]
-        return source.of_generations(next(filter(None, map(collector.entry.draws, names)), None))
+        draws = next(filter(None, map(collector.entry.draws, names)), None)
+        if draws is None and collector.entry.bets is not None:  # such as a teacher: what was drawn first, nobody chose
+            draws = tuple(sorted((source.generation, *source.older)))
+        return source.of_generations(draws)
 
     def _offered(
         self, collector: Collector, source: SampleSource, number: int, sample: int, trace: Trace
