@@ -89,6 +89,7 @@ class Observations:
         stakes: what its bets were tuned to at the first look; None for what is required now.
         max_lost: how many cases may be shown to be worse than the baseline before it is red; None for any number.
         is_part: whether cases were left out by hand, so that it is shown and decides nothing.
+        undecided: why it is, where that was not `--case`.
         is_same: whether neither way is better: it passes where the difference lies within the margin on both sides.
         in_blocks: whether its cases are pairs of blocks of time, whose order was drawn: the differences are symmetric.
         margin_is_relative: whether the margin is a share, of the baseline's figure or of the threshold.
@@ -130,6 +131,7 @@ class Observations:
     stakes: Stakes | None = None
     max_lost: int | None = None
     is_part: bool = False
+    undecided: str = ""
     is_repeatable: bool = False
     copies: tuple[Any, ...] | None = None
     clusters_known_by: Literal["field", "texts", "requests", "answers"] | None = None

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from harness.errors import StoreError, UnstorableError
 from harness.records import NewSample, Request, Sample
@@ -19,6 +19,7 @@ from harness.store.schema.migrations import readable_column
 from harness.store.schema.tables import generations, requests, samples
 
 _CHUNK = 500
+_TOKEN_SIZE = 32
 Item = TypeVar("Item")
 
 
@@ -124,10 +125,31 @@ def generations_in_use(
         usable = [] if fresh else _young(begun, now, max_age_s)
         if usable:
             return tuple(usable)
-        number = _next(begun)
-        row = {"fingerprint": fingerprint, "generation": number, "begun": now}
-        connection.execute(generations.insert(), {**row, "token": secrets.token_hex(16) if number else ""})
-        return (number,)
+        return (_begin(connection, fingerprint, _next(begun), now),)
+
+
+def first_generation(database: Database, fingerprint: str) -> int:
+    """See `Store.first_generation`."""
+    after = generations.c.fingerprint == fingerprint, generations.c.token.startswith(_PRUNED)
+    with database.read() as connection:
+        found = connection.execute(select(func.max(generations.c.generation)).where(*after)).scalar_one()
+    return found or 0
+
+
+def begin_after_pruning(connection: Connection, fingerprint: str) -> None:
+    """Begin a generation of a version of which some samples were removed: gates rest on none before it."""
+    _begin(connection, fingerprint, max(1, _next(_begun(connection, fingerprint))), time.time(), _PRUNED)
+
+
+_PRUNED = "pruned-"
+"""How the token of a generation begins that came after some samples were removed."""
+
+
+def _begin(connection: Connection, fingerprint: str, number: int, now: float, told: str = "") -> int:
+    token = told + secrets.token_hex((_TOKEN_SIZE - len(told)) // 2) if number else ""
+    row = {"fingerprint": fingerprint, "generation": number, "begun": now, "token": token}
+    connection.execute(generations.insert(), row)
+    return number
 
 
 def _begun(connection: Connection, fingerprint: str) -> dict[int, float]:

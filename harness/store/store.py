@@ -94,6 +94,10 @@ class Store:
         """
         return samples.generations_in_use(self._database, fingerprint, fresh=fresh, max_age_s=max_age_s, now=now)
 
+    def first_generation(self, fingerprint: str) -> int:
+        """The first generation of a version whose draws a gate may be answered with: none that some were pruned of."""
+        return samples.first_generation(self._database, fingerprint)
+
     def begin_run(self, run_id: str, created: str, spec: Mapping[str, Any]) -> None:
         """Record that a run begins.
 

@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings
 from harness.config.roles import baseline_name, candidate_name, judge_names
-from harness.decisions import later
 from harness.errors import SettingsError, StoreError
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.runs.announcements import looks_in_words, seeds_in_words
 from harness.gate.runs.players import Players
 from harness.gate.runs.prices import spending_of
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
-from harness.gate.runs.seeds import seeds_in_words
 from harness.gate.runs.specification import specification
 from harness.gate.runs.versions import changed_versions, check_versions, version_notes
 from harness.gate.sampling.blocks import never_red
-from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
+from harness.gate.sampling.ledger import Entry, Family, enter_looks
 from harness.gate.sampling.seen import keep_unseen, read_seen, unmatched_notes
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
@@ -314,7 +313,8 @@ def _enter(
     asked = [each for each in required if can_have(settings, version, each.taken)]
     if not asked:
         return {}
-    ages = [each.version.settings.max_age_s for each in sources if each is not None]
+    known = {role: each for role, each in zip(_SIDES, sources, strict=True) if each is not None}
+    ages = [each.version.settings.max_age_s for each in known.values()]
     names = [each.id for each in asked]
     family = Family(
         candidate=candidate.version.fingerprint,
@@ -323,26 +323,25 @@ def _enter(
         confidence_level=settings.confidence_level,
         seed=settings.seed,
         best_of=settings.best_of,
-        draws={role: _draws(each) for role, each in zip(_SIDES, sources, strict=True) if each is not None},
+        draws={role: _draws(each, store) for role, each in known.items()},
         recorded="" if recording is None else recording.run_id,
         is_fresh=options.fresh,
         max_age_s=None if recording is not None else _oldest(ages),
+        seen=store.looks.of_candidate(candidate.version.fingerprint),
+        begin=lambda: {role: store.generations(each.version.fingerprint, fresh=True) for role, each in known.items()},
     )
     stored = StoredBaseline(store, baseline)
     of_baseline = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
-    entries = dict(LookLedger(store.looks, family, run_id).enter(asked, of_baseline))
-    demanding = [each for each in asked if each.plan.threshold is not None] if against else []
-    # A threshold is the same question whatever else the candidate is weighed against.
-    alone = replace(family, against="", recorded="", draws={"candidate": family.draws["candidate"]})
-    for name, entry in LookLedger(store.looks, alone, run_id).enter(demanding, {}).items():
-        if entry.look.number > entries[name].look.number:
-            entries[name] = replace(entries[name], look=later(entries[name].look, entry.look))
-    return entries
+    return enter_looks(store.looks, family, run_id, asked, of_baseline)
 
 
-def _draws(source: SampleSource) -> tuple[int, ...]:
-    """The generations of a version's draws, the oldest first: each case's first draw counts, which nobody chose."""
-    return tuple(sorted((source.generation, *source.older)))
+def _draws(source: SampleSource, store: Store) -> tuple[int, ...]:
+    """The generations of a version's draws, the oldest first: each case's first draw counts, which nobody chose.
+
+    Those of which some were pruned don't: what is left of them may be what somebody drew until it came out well.
+    """
+    first = store.first_generation(source.version.fingerprint)
+    return tuple(sorted(each for each in (source.generation, *source.older) if each >= first)) or (first,)
 
 
 def _oldest(ages: Sequence[float | None]) -> float | None:

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from harness.gate.evaluations.contents import content_digest
+from harness.gate.evaluations.contents import settled_digest
 from harness.records import Case, Stakes
 
 RULE = 1
 """Raised whenever the rule of the gate changes what bets come to: looks by another rule are looks of their own."""
 
+ANEW = "drawn anew"
 _SIZE = 16
 """Hexadecimal digits that stand for a case."""
 _IN_WORDS = {
@@ -49,6 +50,7 @@ class Bets:
         aim: "lower" or "same", where the marker says so; "" elsewhere.
         scale: "per cent" for a margin that is a share of the baseline's figure; "" for one in the unit.
         slices: the fields that they are of, and the number of values of each; "" for none.
+        largest_cluster: the most cases that were one bet by their sum; 0 where that was not kept.
         cases: a digest of each case, in the order of the evaluation's draws.
     """
 
@@ -72,6 +74,7 @@ class Bets:
     aim: str = ""
     scale: str = ""
     slices: str = ""
+    largest_cluster: int = 0
 
     @property
     def stakes(self) -> Stakes:
@@ -85,7 +88,7 @@ class Bets:
 
 def bets_of(plain: Mapping[str, Any]) -> Bets | None:
     """The bets that `plain` wrote; None for those of a rule whose bets had other parts."""
-    names, plain = {field.name for field in fields(Bets)}, {"aim": "", "scale": "", "slices": "", **plain}
+    names, plain = {field.name for field in fields(Bets)}, {**_KEPT_LATER, **plain}
     text = plain.get("cases")
     if not names <= set(plain) or not isinstance(text, str) or not _are_of_their_kinds(plain):
         return None
@@ -93,21 +96,23 @@ def bets_of(plain: Mapping[str, Any]) -> Bets | None:
     return Bets(**{**{name: plain[name] for name in names}, "cases": cases})
 
 
+_KEPT_LATER = {"aim": "", "scale": "", "slices": "", "largest_cluster": 0}
+_NUMBERS = ("samples", "confidence_level", "margin", "horizon", "largest_cluster")
 _TEXTS = ("about", "per", "cluster", "design", "draws", "recorded")
 
 
 def _are_of_their_kinds(plain: Mapping[str, Any]) -> bool:
     """True for what `plain` can have written: a store may be edited, or damaged."""
     texts = all(isinstance(plain[name], str) for name in (*_TEXTS, "aim", "scale", "slices"))
-    numbers = all(isinstance(plain[name], int | float) for name in ("samples", "confidence_level", "margin", "horizon"))
+    numbers = all(isinstance(plain[name], int | float) for name in _NUMBERS)
     return texts and numbers and re.fullmatch(r"((candidate|baseline)=\d+(,\d+)*(;|$))*", plain["draws"]) is not None
 
 
 def case_digests(cases: Sequence[Case]) -> list[str]:
-    """A digest of id and content of each case; of the id alone where the content has none that stays the same."""
+    """A digest of id and content of each case; of the type alone of what has no JSON form that stays the same."""
     found = []
     for case in cases:
-        text = f"{case.id}|{content_digest(case)}".encode("utf-8", "surrogatepass")
+        text = f"{case.id}|{settled_digest(case)}".encode("utf-8", "surrogatepass")
         found.append(hashlib.blake2b(text, digest_size=_SIZE // 2).hexdigest())
     return found
 
@@ -128,7 +133,7 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
     if before.recorded != now.recorded:
         why.append("another recording of the baseline")
     elif before.draws != now.draws:
-        why.append("drawn anew")
+        why.append(ANEW)
     if (before.threshold is None) != (now.threshold is None):
         why.append("a threshold, where there was none" if before.threshold is None else "the threshold is gone")
     fixed_matters = now.per == "case" or before.about == now.about == "population"
@@ -146,6 +151,17 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
     if not added:
         return before
     return replace(before, cases=(*before.cases, *(case for case in now.cases if case not in old_cases)))
+
+
+def gone_on_as(before: Bets, decided: Bets) -> Bets | list[str]:
+    """The same for bets that are decided by, whatever else they are entered for: order and stakes have to agree too."""
+    found = gone_on(before, decided)
+    if not isinstance(found, Bets):
+        return found
+    why = ["another order of its cases"] if found.cases != decided.cases else []
+    if (found.stakes, found.largest_cluster) != (decided.stakes, decided.largest_cluster):
+        why.append("bets tuned to other figures")
+    return why or found
 
 
 def _cases(count: int) -> Literal["case", "cases"]:

@@ -93,7 +93,7 @@ class Collector:
         self.done = 0
         self.n_stored = 0
         """Bodies that ended without a draw: the store had all that they asked for."""
-        self._largest_cluster = bet_on_together(evaluation)
+        self._largest_cluster = entry.largest_cluster or bet_on_together(evaluation)
         self.complete = 0
         """The steps that have come to their end, with all those before them."""
 
@@ -356,7 +356,8 @@ class Collector:
             suite_size=len(self.evaluation.cases),
             stakes=None if self.entry.bets is None else self.entry.bets.stakes,
             max_lost=plan.max_lost,
-            is_part=self.evaluation.is_part,
+            is_part=self.evaluation.is_part or bool(self.entry.undecided),
+            undecided=self.entry.undecided,
             is_repeatable=self._is_repeatable,
             is_exact=self.evaluation.is_exact,
             alone_because=self._alone_because,
