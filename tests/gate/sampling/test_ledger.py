@@ -8,16 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.decisions import share_of
+from harness.decisions import decide, share_of
 from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
+from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.announcements import looks_in_words
 from harness.gate.sampling.ledger import Draws, Entry, Family, LookLedger, enter_looks
-from harness.records import Case, Role
+from harness.records import Case, Role, VerdictKind
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle
 from tests.store.rows import draw
@@ -534,3 +536,24 @@ def test_a_case_with_a_field_without_json_form_is_known_by_the_rest():
     look(store, pointing("q", Path("a")))
     assert look(store, pointing("q", Path("b"))).look.number == 1
     assert look(store, pointing("another q", Path("a"))).look.number == 2
+
+
+def test_who_keeps_the_lucky_cases_passes_no_more_often_than_promised():
+    """Of 100 equal cases that miss the threshold by the margin, those that went well would pass nearly always."""
+    rng, passed = np.random.default_rng(0), 0
+    asked = evaluation(100, threshold=0.85, about="suite", design="fixed", samples=2)
+    for _ in range(40):
+        store, drawn = Memory(), {}
+
+        def scores(entry: Entry, cases: Sequence[int], drawn: dict[Draws, np.ndarray] = drawn) -> np.ndarray:
+            generation = entry.draws("candidate")
+            return drawn.setdefault(generation, rng.binomial(1, 0.8, (100, 2)).astype(float))[list(cases)]
+
+        seen = scores(look(store, asked, ALONE), range(100)).mean(axis=1)
+        kept = sorted(np.argsort(seen, kind="stable")[20:].tolist())
+        part = replace(asked, cases=tuple(asked.cases[i] for i in kept))
+        entry = look(store, part, ALONE)
+        shape = Shape("t", 80, 2, threshold=0.85, margin=0.05, design="fixed", about="suite")
+        verdict = decide([observed(shape, scores(entry, kept), None)], 0.95, looks={"t": entry.look})[0]
+        passed += verdict.verdict is VerdictKind.PASSED
+    assert passed <= 2

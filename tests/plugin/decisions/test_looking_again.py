@@ -45,7 +45,6 @@ def test_cases_that_lost_are_left_out_or_edited(low: Project, way: str) -> None:
     cases_of(low, kept, unlucky)
     result = low.run("--design", "fixed")
     entry, usage = low.evaluation(), low.report()["usage"]
-    assert entry["verdict"] != "passed"
     assert (usage["stored_samples"], usage["model_calls"]) == (0, 2 * len(kept))
     assert entry["look"]["because"] == f"{len(unlucky)} cases changed or left out, so drawn anew"
     assert "changed or left out, so drawn anew" in " ".join(result.stdout.lines).partition("test_it.py ")[0]
@@ -56,7 +55,7 @@ def test_cases_that_lost_are_left_out_or_edited(low: Project, way: str) -> None:
 
 @pytest.mark.parametrize("is_looked_at", [True, False], ids=["after a look", "before any"])
 def test_cases_are_drawn_anew_until_they_come_out_well_and_the_rest_is_pruned(low: Project, is_looked_at: bool) -> None:
-    low.run(*([] if is_looked_at else ["--case", "c*[0-9]"]), "--design", "fixed")
+    low.run(*([] if is_looked_at else ["--case", "c[0-2]*"]), "--design", "fixed")
     low.run("--fresh", "--case", "c1*")
     with Store.open(str(low.store)) as store:
         assert store.prune(replaced=True).samples > 0
