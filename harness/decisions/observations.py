@@ -282,11 +282,14 @@ class Observations:
         """Itself; a part of a fixed design with bounds that hold whenever one stops, and without a say.
 
         Its cases come in the random order of a sequential design. When it is cut short may depend on its scores, and so
-        may whether somebody goes on from there: its own bounds hold for the whole of it alone.
+        may whether somebody goes on from there: its own bounds hold for the whole of it alone. So it is with what can't
+        be bet on, such as a quantile, in a sequential design that `max_samples` ends.
         """
-        if not self.stopped_at or self.is_sequential:
+        limit = self.stopped_at or ("" if self.design == "fixed" or self.is_whole else "max_samples")
+        if not limit or self.is_sequential:
             return self
-        return replace(self, design="sequential", may_decide=False)
+        planned = max(self.n_planned, self.suite_size)
+        return replace(self, design="sequential", may_decide=False, stopped_at=limit, n_planned=planned)
 
     def first(self, n: int) -> Observations:
         """The first `n` rows alone; of a single case its first `n` samples."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -128,12 +128,12 @@ def generations_in_use(
         return (_begin(connection, fingerprint, _next(begun), now),)
 
 
-def first_generation(database: Database, fingerprint: str) -> int:
-    """See `Store.first_generation`."""
+def first_draws(database: Database, fingerprint: str, known: Collection[int]) -> tuple[int, ...]:
+    """See `Store.first_draws`."""
     after = generations.c.fingerprint == fingerprint, generations.c.token.startswith(_PRUNED)
     with database.read() as connection:
-        found = connection.execute(select(func.max(generations.c.generation)).where(*after)).scalar_one()
-    return found or 0
+        first = connection.execute(select(func.max(generations.c.generation)).where(*after)).scalar_one() or 0
+    return tuple(sorted(each for each in known if each >= first)) or (first,)
 
 
 def begin_after_pruning(connection: Connection, fingerprint: str) -> None:

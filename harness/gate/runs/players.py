@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from harness.config import Settings
 from harness.errors import AnswersNothingError
@@ -21,17 +21,18 @@ from harness.store import Store
 class Players:
     """Gives the source of a version's samples by its name, the same one each time.
 
+    A turn is the first that was drawn, whatever was drawn since: nobody chose it. With `--fresh` it is another one,
+    since the version that it is said to has other draws then.
+
     Attributes:
         settings: that have the versions.
-        sources: those of the run. A version that is among them shares their draws, and one of the same weights their
-            engine.
-        is_fresh, is_offline: whether all is drawn anew, or nothing.
+        sources: those of the run. A version of the same weights shares their engine.
+        is_offline: whether nothing is drawn.
     """
 
     settings: Settings
     sources: Sequence[SampleSource]
     store: Store
-    is_fresh: bool = False
     is_offline: bool = False
     _opened: dict[str, asyncio.Future[SampleSource]] = field(default_factory=dict)
 
@@ -48,12 +49,9 @@ class Players:
 
     async def _open(self, name: str) -> SampleSource:
         version = await asyncio.to_thread(self._load, name)
-        for source in self.sources:
-            if source.version.fingerprint == version.fingerprint:
-                return replace(source, first_index=0)
-        age_s = version.settings.max_age_s
-        newest, *older = self.store.generations(version.fingerprint, fresh=self.is_fresh, max_age_s=age_s)
-        return SampleSource(version, self._engine(version), newest, older=tuple(older))
+        known = self.store.generations(version.fingerprint, max_age_s=version.settings.max_age_s)
+        first, *later = self.store.first_draws(version.fingerprint, known)
+        return SampleSource(version, self._engine(version), first, older=tuple(later))
 
     def _load(self, name: str) -> Version:
         declared, root = self.settings.version(name), self.settings.root

@@ -6,22 +6,31 @@ import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Protocol
 
 from harness.decisions import Look, later, look_at, share_of
 from harness.gate.evaluations.clusters import bet_on_together
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.slices import slices_in_words
-from harness.gate.sampling.bets import ANEW, Bets, bets_of, case_digests, gone_on, gone_on_as
+from harness.gate.sampling.bets import (
+    ANEW,
+    Bets,
+    Draws,
+    bets_of,
+    case_digests,
+    drawn_of_candidate,
+    draws_in_words,
+    draws_of,
+    gone_on,
+    gone_on_as,
+    of_candidate,
+    of_threshold,
+    seen_in_recording,
+)
 from harness.gate.sampling.order import draw_order, most_samples
-from harness.records import Role
 from harness.store.ledger import LookRow, Settle
 
-Draws = tuple[int, ...]
-"""Generations of draws, in the order in which they are looked through for a sample."""
 Settled = Mapping[str, Bets]
-_NONE: Settled = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +73,14 @@ class Entry:
         numbers = {digest: number for number, digest in enumerate(case_digests(evaluation.cases))}
         return [numbers[digest] for digest in self.bets.cases if digest in numbers]
 
-    def draws(self, role: Role) -> Draws | None:
-        """The generations that this version's samples come from; None for those of the run."""
+    def draws(self, name: str) -> Draws | None:
+        """The generations that a version's samples come from, by its role or a judge's fingerprint; None for those of
+        the run.
+        """
         if self.bets is None:
             return None
-        return _draws(self.bets.draws).get(role)
+        known = draws_of(self.bets.draws) | draws_of(self.bets.judges)
+        return next((numbers for each, numbers in known.items() if each.partition("@")[0] == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +94,14 @@ class Family:
         confidence_level: of the gate.
         seed: of the order of cases, where nothing is settled yet.
         best_of: among how many candidates this one is chosen.
-        draws: the generations that each version is answered with; no entry for a recorded baseline.
+        draws: the generations that each version is answered with, by what `Bets.draws` calls it; no entry for a
+            recorded baseline.
+        judges: the same of judges, by fingerprint.
         recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
         is_fresh: whether all is drawn anew.
         max_age_s: looks that are older count no more, for what they rest on does not either; None for no limit.
         seen: the looks at the candidate in other families.
-        begin: begins a generation for each version that has draws.
+        begin: begins a generation of each version, by role or a judge's fingerprint.
     """
 
     candidate: str
@@ -96,12 +110,13 @@ class Family:
     confidence_level: float
     seed: int = 0
     best_of: int = 1
-    draws: Mapping[Role, Draws] = field(default_factory=dict)
+    draws: Mapping[str, Draws] = field(default_factory=dict)
+    judges: Mapping[str, Draws] = field(default_factory=dict)
     recorded: str = ""
     is_fresh: bool = False
     max_age_s: float | None = None
     seen: Sequence[LookRow] = ()
-    begin: Callable[[], Mapping[Role, Draws]] = dict
+    begin: Callable[[], Mapping[str, Draws]] = dict
 
 
 class Looks(Protocol):
@@ -109,6 +124,17 @@ class Looks(Protocol):
 
     def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
         """Add the rows that `settle` makes of those of a family, while nobody else does; gives all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLooks:
+    """The looks that there are, to see what a run would enter without entering it."""
+
+    looks: Looks
+
+    def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
+        """See `Looks`; nothing is added."""
+        return self.looks.settle(candidate, against, lambda rows: (settle(rows), ())[1])
 
 
 class LookLedger:
@@ -124,11 +150,11 @@ class LookLedger:
         self._store = store
         self._family = family
         self._run_id = run_id
-        self._anew = ""
+        self._anew: Mapping[str, Draws] = {}
         self._lacks_draws = False
 
     def enter(
-        self, evaluations: Sequence[Evaluation], baseline_samples: Mapping[str, int], like: Settled = _NONE
+        self, evaluations: Sequence[Evaluation], baseline_samples: Mapping[str, int], like: Settled | None = None
     ) -> dict[str, Entry]:
         """Enter a look at each of these evaluations; one that goes on with the bets of a look before is that look.
 
@@ -138,10 +164,6 @@ class LookLedger:
         """
         return self._settle(evaluations, baseline_samples, like)
 
-    def look_up(self, evaluations: Sequence[Evaluation]) -> dict[str, Entry]:
-        """The looks at thresholds that `enter` would enter."""
-        return self._settle(evaluations, {}, is_kept=False)
-
     def enter_decided(self, evaluations: Sequence[Evaluation], decided: Settled) -> dict[str, Entry]:
         """Enter looks with bets that were settled elsewhere; one goes on with a look of the very same alone."""
         return self._settle([each for each in evaluations if each.id in decided], {}, decided, is_decided=True)
@@ -150,10 +172,9 @@ class LookLedger:
         self,
         evaluations: Sequence[Evaluation],
         n_baseline: Mapping[str, int],
-        like: Settled = _NONE,
+        like: Settled | None = None,
         *,
         is_decided: bool = False,
-        is_kept: bool = True,
     ) -> dict[str, Entry]:
         asked = {each.id: each for each in evaluations}
         seed = self._family.seed
@@ -171,16 +192,15 @@ class LookLedger:
                 bets = by_family_seed[name]
                 if first != seed:
                     bets = self._wanted(evaluation, n_baseline.get(name), first)
-                if name in like:
+                if like and name in like:
                     bets = like[name] if is_decided else _taken_over(bets, like[name])
                 entries[name], row = self._entered(name, bets, rows, is_decided=is_decided)
                 added += [row] if row is not None else []
-            return added if is_kept and not self._lacks_draws else []
+            return [] if self._lacks_draws else added
 
         self._store.settle(self._family.candidate, self._family.against, settle)
         if self._lacks_draws:  # begun while nobody waits
-            begun = self._family.begin()
-            self._anew, self._lacks_draws = _in_words({role: begun[role] for role in self._family.draws}), False
+            self._anew, self._lacks_draws = self._family.begin(), False
             self._store.settle(self._family.candidate, self._family.against, settle)
         return entries
 
@@ -213,7 +233,7 @@ class LookLedger:
             # The order of new cases is settled as well, before they are drawn.
             grown = replace(counted[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
             return Entry(look, bets, is_new=False, spent=spent), grown
-        if undecided := _seen_in_recording(known, wanted):
+        if undecided := seen_in_recording(known, wanted):
             return Entry(look_at(1, *batch), wanted, undecided=undecided), None
         because, number, share = _why(tried, counted), len(counted) + 1, share_of(len(counted) + 1)
         if not is_decided:
@@ -237,15 +257,13 @@ class LookLedger:
 
         Samples of the baseline that came in since then don't count: the bets were settled without them.
         """
-        kept = _draws(before.draws)
         more = (wanted.baseline_samples or 0) >= (before.baseline_samples or 0) > 0
         if more and wanted.samples == before.samples:
             wanted = replace(wanted, baseline_samples=before.baseline_samples)
         if self._family.is_fresh:
             return wanted
-        draws = _draws(wanted.draws)
-        good = {role: kept[role] for role in draws if role in kept and _is_usable(kept[role], self._family.draws[role])}
-        return replace(wanted, draws=_in_words({**draws, **good}))
+        draws = _still(before.draws, wanted.draws, self._family.draws)
+        return replace(wanted, draws=draws, judges=_still(before.judges, wanted.judges, self._family.judges))
 
     def _on_draws(self, looks: Sequence[Bets | None], name: str, wanted: Bets) -> tuple[Bets, bool]:
         """The bets that are wanted, on draws of which nobody chose by what was seen of them, and whether those were
@@ -268,17 +286,21 @@ class LookLedger:
         tried = [] if looks else [wanted]
         for before in sorted(known, key=lambda each: len(cases.intersection(each.cases))):
             found = self._as_before(before, wanted)
-            tried += [found] if _of_candidate(found) == _of_candidate(before) else []
-        chosen = {number for each in lacking for number in _draws(each.draws).get("candidate", ())}
-        good = [each for each in tried if chosen.isdisjoint(_draws(each.draws).get("candidate", ()))]
+            tried += [found] if drawn_of_candidate(found) == drawn_of_candidate(before) else []
+        chosen = {each_drawn for each in lacking for each_drawn in drawn_of_candidate(each)}
+        good = [each for each in tried if chosen.isdisjoint(drawn_of_candidate(each))]
         if good:
             return good[-1], False
         self._lacks_draws = self._lacks_draws or not self._anew
         n_baseline = None if wanted.baseline_samples is None else wanted.samples
-        return replace(wanted, draws=self._anew, baseline_samples=n_baseline), True
+        draws, judges = (
+            draws_in_words({each: self._anew.get(each.partition("@")[0], (0,)) for each in draws_of(text)})
+            for text in (wanted.draws, wanted.judges)
+        )
+        return replace(wanted, draws=draws, judges=judges, baseline_samples=n_baseline), True
 
     def _wanted(self, evaluation: Evaluation, baseline_samples: int | None, seed: int) -> Bets:
-        plan = evaluation.plan
+        plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
         digests = case_digests(evaluation.cases)
         order = draw_order(evaluation, seed)
         size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
@@ -291,7 +313,7 @@ class LookLedger:
             design=plan.design,
             samples=plan.samples,
             baseline_samples=baseline_samples,
-            draws=_in_words(self._family.draws),
+            draws=draws_in_words(self._family.draws),
             recorded=self._family.recorded,
             confidence_level=self._family.confidence_level,
             best_of=self._family.best_of,
@@ -305,6 +327,9 @@ class LookLedger:
             scale="per cent" if plan.margin_is_relative else "",
             slices=slices_in_words(plan.slices, evaluation.cases),
             largest_cluster=bet_on_together(evaluation),
+            prompting=evaluation.prompting,
+            judges=draws_in_words(self._family.judges) if judged else "",
+            may_grow=not evaluation.may_measure,
         )
 
 
@@ -325,45 +350,37 @@ def enter_looks(
     if not family.against:
         return ledger.enter(evaluations, baseline_samples)
     demanding = [each for each in evaluations if each.plan.threshold is not None]
-    alone = replace(family, against="", recorded="", draws={"candidate": family.draws["candidate"]})
-    thresholds = LookLedger(looks, alone, run_id)
-    settled = {name: entry.bets for name, entry in thresholds.look_up(demanding).items() if entry.bets is not None}
+    alone = replace(family, against="", recorded="", draws=of_candidate(family.draws))
+    foreseen = LookLedger(KnownLooks(looks), alone, run_id).enter(demanding, {})
+    settled = {name: entry.bets for name, entry in foreseen.items() if entry.bets is not None}
     entries = ledger.enter(evaluations, baseline_samples, settled)
     decided = {
-        each.id: replace(bets, recorded="", baseline_samples=None, draws=_of_candidate(bets))
+        each.id: of_threshold(bets)
         for each in demanding
         if (bets := entries[each.id].bets) is not None and not entries[each.id].undecided
     }
-    for name, entry in thresholds.enter_decided(demanding, decided).items():
+    for name, entry in LookLedger(looks, alone, run_id).enter_decided(demanding, decided).items():
         if entry.look.number > entries[name].look.number:
-            is_new = entries[name].is_new or entry.is_new
-            entries[name] = replace(entries[name], look=later(entries[name].look, entry.look), is_new=is_new)
+            own = entries[name]
+            entries[name] = replace(own, look=later(own.look, entry.look), is_new=own.is_new or entry.is_new)
     return entries
 
 
 def _taken_over(wanted: Bets, settled: Bets) -> Bets:
-    """The bets that are wanted, with the order, the stakes and the candidate's draws of others."""
-    draws = {**_draws(wanted.draws), **_draws(_of_candidate(settled))}
+    """The bets that are wanted, with the order, the stakes and the draws of others, but for the baseline's."""
+    draws = draws_in_words({**draws_of(wanted.draws), **draws_of(settled.draws)})
     stakes = {name: getattr(settled, name) for name in ("threshold", "margin", "horizon", "design", "largest_cluster")}
-    return replace(wanted, seed=settled.seed, cases=settled.cases, draws=_in_words(draws), **stakes)
+    return replace(wanted, seed=settled.seed, cases=settled.cases, draws=draws, judges=settled.judges, **stakes)
 
 
-def _of_candidate(bets: Bets) -> str:
-    """The draws of the candidate alone, in words."""
-    return _in_words({role: draws for role, draws in _draws(bets.draws).items() if role == "candidate"})
-
-
-def _is_usable(kept: Draws, usable: Draws) -> bool:
-    """True for draws that are not too old: what another run began since is not."""
-    return kept[0] in usable or kept[0] > max(usable)
-
-
-def _seen_in_recording(known: Sequence[Bets | None], wanted: Bets) -> str:
-    """Say why what is left of a recording can't be weighed: it was seen, and can't be drawn anew."""
-    cases = set(wanted.cases)
-    same = [each for each in known if each is not None and wanted.recorded and each.recorded == wanted.recorded]
-    gone = max((len(set(each.cases) - cases) for each in same), default=0)
-    return f"what is left of a recording without {gone:,} of its cases that were seen (record it anew)" if gone else ""
+def _still(before: str, wanted: str, usable: Mapping[str, Draws]) -> str:
+    """The draws of a look before, where they are not too old (those that another run began since are not); else those
+    wanted.
+    """
+    kept, draws = draws_of(before), draws_of(wanted)
+    good = {name: kept[name] for name in draws if name in kept}
+    good = {name: each for name, each in good.items() if each[0] in usable[name] or each[0] > max(usable[name])}
+    return draws_in_words({**draws, **good})
 
 
 def _why(tried: Sequence[Bets | list[str] | None], rows: Sequence[LookRow]) -> str:
@@ -381,20 +398,3 @@ def _chosen(known: Sequence[Bets | None], tried: Sequence[Bets | list[str] | Non
     if same:
         return known.index(known[same[-1]])  # two machines may have looked alike: what they saw is here once
     return going[0] if going else None
-
-
-def _in_words(draws: Mapping[Role, Draws]) -> str:
-    """Generations by version, as one text.
-
-    >>> _draws(_in_words({"candidate": (1, 0), "baseline": (0,)}))
-    {'candidate': (1, 0), 'baseline': (0,)}
-    """
-    return ";".join(f"{role}={','.join(map(str, numbers))}" for role, numbers in draws.items())
-
-
-def _draws(text: str) -> dict[Role, Draws]:
-    found: dict[Role, Draws] = {}
-    for part in filter(None, text.split(";")):
-        role, _, numbers = part.partition("=")
-        found["candidate" if role == "candidate" else "baseline"] = tuple(map(int, numbers.split(",")))
-    return found

@@ -68,12 +68,12 @@ def found(players: Players, *names: str) -> list[Any]:
     return asyncio.run(find())
 
 
-def test_a_version_of_the_run_shares_its_draws_and_others_of_its_weights_their_engine(
+def test_versions_of_the_weights_of_one_of_the_run_share_its_engine(
     settings: Settings, store: Store, bot: SampleSource
 ) -> None:
     players = Players(settings, (bot,), store)
     same, kinder = found(players, "same", "kinder")
-    assert same == replace(bot, first_index=0)
+    assert (same.engine, same.first_index) == (bot.engine, 0)
     assert (kinder.engine, kinder.generation, kinder.first_index) == (bot.engine, 0, 0)
     (other,) = found(players, "other")
     assert other.engine not in (None, bot.engine)
@@ -82,12 +82,11 @@ def test_a_version_of_the_run_shares_its_draws_and_others_of_its_weights_their_e
     assert louder.engine is other.engine
 
 
-def test_with_fresh_its_draws_begin_a_generation_and_offline_it_has_no_engine(
+def test_its_turns_have_draws_of_their_own_and_offline_it_has_no_engine(
     settings: Settings, store: Store, bot: SampleSource
 ) -> None:
     (first,) = found(Players(settings, (bot,), store), "other")
-    (fresh,) = found(Players(settings, (bot,), store, is_fresh=True), "other")
-    assert (first.generation, fresh.generation) == (0, 1)
+    assert (first.generation, first.first_index, first.older) == (0, 0, ())
     (offline,) = found(Players(settings, (bot,), store, is_offline=True), "kinder")
     assert offline.engine is None
 

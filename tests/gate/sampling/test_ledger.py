@@ -18,7 +18,8 @@ from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.announcements import looks_in_words
-from harness.gate.sampling.ledger import Draws, Entry, Family, LookLedger, enter_looks
+from harness.gate.sampling.bets import Draws
+from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger, enter_looks
 from harness.records import Case, Role, VerdictKind
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle
@@ -133,6 +134,26 @@ def test_the_order_of_new_cases_is_settled_when_they_come():
     assert look(store, evaluation(60), replace(FAMILY, seed=9)).order(evaluation(60)) == order
     assert look(store, evaluation(90), replace(FAMILY, seed=9)).order(evaluation(90))[:60] == order
     assert look(store, evaluation(90)).look.number == 1
+
+
+def test_new_cases_and_samples_of_what_can_not_be_bet_on_are_another_question():
+    """A quantile is tested once, with all that there is: each other number would be another test."""
+    store = Memory()
+    look(store, replace(evaluation(40), may_measure=True))
+    assert look(store, replace(evaluation(60), may_measure=True)).look.because == "20 new cases"
+    store, single = Memory(), replace(evaluation(1, per="case", max_samples=60), may_measure=True)
+    look(store, single)
+    more = replace(single, plan=replace(single.plan, max_samples=80))
+    assert look(store, more).look.because == "at most 60 → 80 samples"
+
+
+def test_other_prompts_of_a_task_are_another_look():
+    store = Memory()
+    look(store, replace(evaluation(), prompting="num_fewshot 0"))
+    assert look(store, replace(evaluation(), prompting="num_fewshot 5")).look.because == "num_fewshot 0 → num_fewshot 5"
+    store.rows = [replace(row, bets={**row.bets, "prompting": ""}) for row in store.rows if row.number < 2]
+    assert look(store, replace(evaluation(), prompting="num_fewshot 5")).look.number == 1
+    assert look(store, replace(evaluation(), prompting="num_fewshot 0")).look.number == 2
 
 
 def test_new_cases_of_a_suite_are_another_question():
@@ -507,7 +528,7 @@ def test_threshold_and_baseline_rest_on_the_same_draws_where_cases_go():
 
 def test_looking_up_enters_nothing():
     store = Memory()
-    LookLedger(store, ALONE, "run").look_up([evaluation()])
+    LookLedger(KnownLooks(store), ALONE, "run").enter([evaluation()], {})
     assert store.rows == []
 
 

@@ -273,7 +273,7 @@ def test_a_recording_that_stopped_early_is_weighed_in_its_order(recorded: Projec
     ("options", "reason"),
     [
         (("--design", "fixed"), "*stopped after * of 300 in test_it.py::test_it*fixed design*--design sequential*"),
-        ((), "*in the order of seed = 0, and this run does in that of seed = 7*"),
+        ((), "*drew its cases in another order, of seed = 0. Gate with its cases and seed*"),
     ],
     ids=["fixed", "other seed"],
 )
@@ -286,6 +286,20 @@ def test_a_recording_that_stopped_early_is_refused_in_another_order(
     result = recorded.run("--candidate", "equal", "--baseline", "early", *options)
     assert result.ret == 4
     result.stderr.fnmatch_lines([reason])
+
+
+def test_a_recording_of_cases_that_came_later_goes_with_no_other_order(recorded: Project) -> None:
+    """The first 15 came in their random order, and the others behind them; a new candidate shuffles all 200."""
+    for number in (15, 200):
+        recorded.body(BODY, cases=number, threshold=0.9, about="population", margin=0.1)
+        recorded.run("--candidate", "good", "--baseline", "none", "--design", "sequential")
+    assert 15 < recorded.evaluation()["n_cases"] < 200
+    steelyard("record", "--name", "later")
+    result = recorded.run("--candidate", "equal", "--baseline", "later", "--design", "sequential")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*drew its cases in another order*"])
+    with Store.open(str(recorded.store), readonly=True) as store:
+        assert store.runs()[-1].finished, "a run that is refused leaves none behind"
 
 
 def test_each_case_of_its_own_is_paired_with_its_recorded_samples(recorded: Project) -> None:
