@@ -74,3 +74,25 @@ def test_what_stays_free(low: Project) -> None:
         low.run("--max-samples", "20")
         assert low.evaluation()["look"]["number"] == 1
         assert low.report()["usage"]["model_calls"] == 0
+
+
+def test_a_case_that_is_added_to_the_largest_cluster_leaves_the_earlier_bets_as_they_were(low: Project) -> None:
+    def documents(*sizes: int) -> None:
+        cases = [{"id": f"c{n}-{i}", "document": str(n)} for n, size in enumerate(sizes) for i in range(size)]
+        low.module(f"""
+            @pytest.mark.evaluation(cases={cases!r}, threshold=0.9, cluster="document", about="population")
+            def test_it(model, case):
+                return model.ask(case.id) == "yes"
+        """)
+
+    documents(*[2] * 8)
+    low.run()
+    assert (low.evaluation()["verdict"], low.evaluation()["largest_cluster"]) == ("inconclusive", 2)
+    before = low.evaluation()["difference"]
+    documents(4, *[2] * 7)
+    low.run()
+    assert (low.evaluation()["look"]["number"], low.evaluation()["largest_cluster"]) == (1, 2)
+    assert (low.evaluation()["difference"]["low"], low.evaluation()["difference"]["high"]) == (
+        before["low"],
+        before["high"],
+    )
