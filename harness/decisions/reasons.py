@@ -155,7 +155,7 @@ def _of_pairs(
 
 def part(observed: Observations, summed_up: str) -> str:
     """Say that a part of the cases that was chosen by hand decides nothing."""
-    return f"{observed.undecided or 'a part of the cases (--case)'} is shown and decides nothing: {summed_up}"
+    return f"{observed.undecided} is shown and decides nothing: {summed_up}"
 
 
 def lost(found: LostClaim) -> str:

@@ -251,7 +251,7 @@ def _outcome(observed: Observations, checks: tuple[Check, ...], beside: _Beside)
             return VerdictKind.INCONCLUSIVE, reasons.cut_short(observed, "nothing required, and measured in part")
         return VerdictKind.PASSED, "nothing required"
     kind = worst(check.verdict for check in checks)
-    if observed.is_part:
+    if observed.undecided:
         return VerdictKind.INCONCLUSIVE, reasons.part(observed, reasons.summed_up(checks, kind))
     lost = None if claims is None else claims.lost
     if lost is not None and lost.is_too_many and kind.severity < VerdictKind.REGRESSED.severity:

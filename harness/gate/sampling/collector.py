@@ -32,6 +32,8 @@ from harness.statistics.arrays import FloatArray
 
 _How = Literal["scored", "skipped", "error"]
 
+_PART = "a part of the cases (--case)"
+
 
 class Collector:
     """The scores of one evaluation, a table for each version that its body runs for.
@@ -356,8 +358,7 @@ class Collector:
             suite_size=len(self.evaluation.cases),
             stakes=None if self.entry.bets is None else self.entry.bets.stakes,
             max_lost=plan.max_lost,
-            is_part=self.evaluation.is_part or bool(self.entry.undecided),
-            undecided=self.entry.undecided,
+            undecided=_PART if self.evaluation.is_part else self.entry.undecided,
             is_repeatable=self._is_repeatable,
             is_exact=self.evaluation.is_exact,
             alone_because=self._alone_because,

@@ -80,7 +80,7 @@ def test_a_case_that_is_added_to_the_largest_cluster_leaves_the_earlier_bets_as_
     def documents(*sizes: int) -> None:
         cases = [{"id": f"c{n}-{i}", "document": str(n)} for n, size in enumerate(sizes) for i in range(size)]
         low.module(f"""
-            @pytest.mark.evaluation(cases={cases!r}, threshold=0.9, cluster="document", about="population")
+            @pytest.mark.evaluation(cases={cases!r}, threshold=0.7, cluster="document", about="population")
             def test_it(model, case):
                 return model.ask(case.id) == "yes"
         """)
