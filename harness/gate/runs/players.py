@@ -21,8 +21,8 @@ from harness.store import Store
 class Players:
     """Gives the source of a version's samples by its name, the same one each time.
 
-    A turn is the first that was drawn, whatever was drawn since: nobody chose it. With `--fresh` it is another one,
-    since the version that it is said to has other draws then.
+    A turn is the first that was drawn, whatever was drawn since: nobody chose it. With `--fresh` it is another one, for
+    it belongs to the candidate's draws.
 
     Attributes:
         settings: that have the versions.

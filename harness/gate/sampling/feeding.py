@@ -184,7 +184,8 @@ class Feeder:
             self._cut(collector)
             return
         evaluation, outcome = collector.evaluation, None
-        trace = Trace(functools.partial(case_number, evaluation.cases[number]))
+        generation = self._source(collector, "candidate").generation
+        trace = Trace(functools.partial(case_number, evaluation.cases[number]), generation)
         source = self._source(collector, role)
         if sample >= collector.order.n_samples:
             source = replace(source, only_stored=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -236,16 +237,9 @@ class Collection:
         wants = _wanted(item)
         rubrics = Rubrics(self._folders(item))
         evaluation = Evaluation(
-            self._id(item),
-            plan,
-            cases,
-            item.obj,
-            self._classify,
-            wants,
-            rubrics=rubrics,
-            is_part=part,
-            may_measure=inspection.may_measure(item.function),
+            self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
         )
+        evaluation = replace(evaluation, may_measure=inspection.may_measure(item.function))
         if plan.blocks is not None:
             self._check_load(item, evaluation, where)
         if evaluation.is_pairwise:
