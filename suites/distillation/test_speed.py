@@ -2,7 +2,7 @@
 
 import pytest
 
-BLOCKS = {"blocks": 8, "seconds": 2.5, "concurrency": 2, "prompt_tokens": 64, "output_tokens": 16}
+BLOCKS = {"blocks": 24, "seconds": 2.5, "concurrency": 2, "prompt_tokens": 64, "output_tokens": 16}
 
 
 @pytest.mark.evaluation(

@@ -12,7 +12,7 @@ from tests.stages.inference.blocks.conftest import Serve, serve
 __all__ = ["serve"]
 
 SUITE = Path(__file__).parents[2] / "suites" / "distillation" / "test_speed.py"
-SHORTER = {'"blocks": 8': '"blocks": 6', '"seconds": 2.5': '"seconds": 0.3, "accept": ["schedule", "steal"]'}
+SHORTER = {'"blocks": 24': '"blocks": 6', '"seconds": 2.5': '"seconds": 0.3, "accept": ["schedule", "steal"]'}
 
 
 @pytest.mark.slow

@@ -81,6 +81,8 @@ def distillation_loss(
     wanted = labels[:, 1:]
     counts = wanted != IGNORED
     logits = student_logits[:, :-1][counts]
-    hard = torch.nn.functional.cross_entropy(logits.float(), wanted[counts], reduction="sum")
     soft = soft_loss(logits, ids[:, :-1][counts], logprobs[:, :-1][counts], temperature).sum()
+    if hard_weight == 0:
+        return soft  # the other part costs as much, and would be multiplied by 0
+    hard = torch.nn.functional.cross_entropy(logits.float(), wanted[counts], reduction="sum")
     return hard_weight * hard + (1 - hard_weight) * soft
