@@ -78,9 +78,10 @@ def test_what_stays_free(low: Project) -> None:
 
 def test_a_case_that_is_added_to_the_largest_cluster_leaves_the_earlier_bets_as_they_were(low: Project) -> None:
     def documents(*sizes: int) -> None:
+        marked = "cluster='document', about='population', design='sequential'"
         cases = [{"id": f"c{n}-{i}", "document": str(n)} for n, size in enumerate(sizes) for i in range(size)]
         low.module(f"""
-            @pytest.mark.evaluation(cases={cases!r}, threshold=0.7, cluster="document", about="population")
+            @pytest.mark.evaluation(cases={cases!r}, threshold=0.85, {marked})
             def test_it(model, case):
                 return model.ask(case.id) == "yes"
         """)
