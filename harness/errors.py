@@ -23,6 +23,7 @@
     │       └── ReviewFileError    a file to import that can't be understood
     ├── EngineError            a model could not answer: the verdict becomes `error`
     │   ├── UnreachableError   given up after retries; every later request fails at once
+    │   ├── FailedDrawError    an application was asked, and failed: that is what the draw came to, and is kept
     │   ├── PartlyAnsweredError    it could, for some of the draws of a request
     │   ├── CapabilityError    the engine cannot do what was asked (logprobs, a schema, …)
     │   └── JudgeError         a judge's answers did not follow the form or the scale that it was given
@@ -147,6 +148,12 @@ class EngineError(SteelyardError):
 
 class UnreachableError(EngineError):
     """A model's endpoint was given up after retries."""
+
+
+class FailedDrawError(EngineError):
+    """An application was asked, and failed: that is what the draw came to, as an answer is. It is kept and not asked
+    again, for a version that is asked until it succeeds looks as if it never failed.
+    """
 
 
 class PartlyAnsweredError(EngineError):

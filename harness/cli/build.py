@@ -15,7 +15,8 @@ from harness.config.settings import load_settings
 @click.argument("version")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def build(version: str, as_json: bool) -> None:
-    """Build what VERSION is made of, as a gate would before its first request: a corpus from its documents.
+    """Build what VERSION is made of, as a gate would before its first request: a corpus, a student, an adapter, an
+    index of passages, and what these are made of.
 
     What was built before of the same by the same recipe is found again, and nothing is done.
 
@@ -36,8 +37,8 @@ def build(version: str, as_json: bool) -> None:
     check_version(chosen, settings.root)
     is_new = needs_building(chosen) and found(settings, version) == chosen
     began_s = time.monotonic()
-    with build_line() as progress:
-        made = built(settings, version, progress=progress)
+    with build_line() as line:
+        made = built(settings, version, progress=line.show)
     fingerprint = load_version(made, settings.root).fingerprint
     took_s = time.monotonic() - began_s
     if as_json:
@@ -47,5 +48,7 @@ def build(version: str, as_json: bool) -> None:
     if needs_building(chosen):
         said = f"built in {duration(took_s)}" if is_new else "was built before"
     click.echo(f"{version}: {said}, fingerprint {fingerprint[:12]}")
+    for name, note in line.notes.items():
+        click.echo(f"  {name}: {note}")
     for base in filter(None, map(told_base, made.steps)):
         click.echo(f"  its adapter was made for {base}, as it says; the shapes fit, which others' may, too")

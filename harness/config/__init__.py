@@ -1,6 +1,6 @@
 """The only reader of settings files and of the environment."""
 
-from harness.config.environment import cache_dir, child_environment, in_ci, secret
+from harness.config.environment import cache_dir, child_environment, secret
 from harness.config.settings import Settings, find_settings, load_settings
 from harness.config.versions import VersionSettings
 
@@ -10,7 +10,6 @@ __all__ = [
     "cache_dir",
     "child_environment",
     "find_settings",
-    "in_ci",
     "load_settings",
     "secret",
 ]

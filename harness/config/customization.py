@@ -80,7 +80,7 @@ class AdapterSettings:
 
     Attributes:
         folder: of a ready adapter, as peft saves it; None where one is trained.
-        data: the file of `prompt` and `answer` that it is trained on; None for a ready one.
+        data: the corpus, or the file of texts or answers, that it is trained on; None for a ready one.
         rank: of its matrices.
         alpha: its scale is alpha / rank; twice the rank where it is left out.
         modules: the layers that are adapted, by the ends of their names.

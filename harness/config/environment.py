@@ -62,6 +62,11 @@ def free_threads() -> int:
     return _told_threads() or len(os.sched_getaffinity(0))
 
 
+def first_gpu() -> str:
+    """The value of CUDA_VISIBLE_DEVICES that shows the first GPU that this process may use, and no other."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
+
+
 def shared_threads() -> int:
     """Count the threads of a process that computes beside others: OMP_NUM_THREADS, else a quarter of the cores.
 
@@ -74,11 +79,6 @@ def shared_threads() -> int:
 def _told_threads() -> int:
     told = os.environ.get("OMP_NUM_THREADS", "")
     return int(told) if told.isdigit() else 0
-
-
-def in_ci() -> bool:
-    """Tell whether this runs in a CI system, by the variable that all of them set."""
-    return bool(os.environ.get("CI"))
 
 
 def colours_wanted() -> bool:

@@ -29,6 +29,8 @@ _NEEDED = {
 """Descriptions of the settings that engines need, for whoever left one out."""
 BUILT = "built:"
 """Begins the `weights` of a version whose weights are still to be built; its name follows."""
+REGISTERED = "models:/"
+"""Begins the `weights` that MLflow's registry has."""
 FILE, PROMPTS = "file:", "prompts:/"
 """Begin a `system` or `template` that stands elsewhere: in a file, or in MLflow's prompt registry."""
 _OF_THE_START = ("weights", "drop_layers")
@@ -158,7 +160,7 @@ class VersionSettings:
     @property
     def is_registered(self) -> bool:
         """Whether its weights are a model of MLflow's registry."""
-        return str(self.engine_options.get("weights", "")).startswith("models:/")
+        return str(self.engine_options.get("weights", "")).startswith(REGISTERED)
 
 
 def read_versions(
@@ -246,6 +248,11 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
     template = _optional_text(table, "template", here)
     if template is not None and not template.startswith((FILE, PROMPTS)) and "{prompt}" not in template:
         raise SettingsError(f"{here}: template = {template!r} does not hold {{prompt}}.")
+    if template is not None and "{{prompt}}" in template:
+        raise SettingsError(
+            f"{here}: template = {template!r} would put braces around each question. Write {{prompt}}: files and "
+            "MLflow's registry alone have {{prompt}}."
+        )
     options = {key: value for key, value in table.items() if key not in _COMMON}
     if any(step.kind == "distilled" for step in steps) and "weights" in declared.settings:
         options.setdefault("weights", f"{BUILT}{name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,15 +102,30 @@ class Embedder:
         self._longest = min(longest, self._tokenizer.model_max_length)
         self.embed = functools.lru_cache(maxsize=_KEPT)(self._embed)
 
-    def embed_all(self, texts: Sequence[str]) -> Any:
-        """The vectors of texts.
+    def embed_all(self, texts: Sequence[str], told: Callable[[int, str], None] = lambda _done, _note: None) -> Any:
+        """The vectors of texts; of one that is longer than the model reads, the beginning counts.
+
+        Args:
+            told: called after each with how many are done, and with how many of them were cut; "" where none was.
 
         Returns:
             numpy array of shape (texts, dimensions), float32, each row of length 1.
         """
         import numpy as np
 
-        return np.stack([self._embed(text).numpy() for text in texts])
+        vectors, cut = [], []
+        for text in texts:
+            vectors.append(self._embed(text).numpy())
+            n_tokens = len(self._tokenizer(text, verbose=False)["input_ids"])
+            if n_tokens > self._longest:
+                cut.append(n_tokens)
+            told(len(vectors), self._cut_in_words(cut))
+        return np.stack(vectors)
+
+    def _cut_in_words(self, cut: Sequence[int]) -> str:
+        if not cut:
+            return ""
+        return f"texts cut: {len(cut):,}, at {self._longest:,} tokens; the longest has {max(cut):,}"
 
     def _embed(self, text: str) -> Any:
         import torch

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.errors import UsageError
+from harness.plugin.outcomes import session_exit_code
 from harness.plugin.pytest_internals import terminal_of
 
 if TYPE_CHECKING:
@@ -42,6 +43,19 @@ class ReportDelivery:
     @property
     def _folder(self) -> Path:
         return self._collection.settings.report_folder
+
+    def exit_code(self, exitstatus: int, opened: OpenRun | None, only_inconclusive: bool) -> int:
+        """The exit code of the session, by the verdicts of its run, or of a worker's.
+
+        Args:
+            exitstatus: pytest's own.
+            only_inconclusive: whether what failed is inconclusive.
+        """
+        verdicts = () if self.report is None else self.report.evaluations
+        if opened is not None:
+            verdicts = opened.run.all_verdicts
+        inconclusive = self._collection.settings.inconclusive if verdicts else ""
+        return session_exit_code(exitstatus, verdicts, only_inconclusive, inconclusive)
 
     def take(self, opened: OpenRun, driver: Driver, exit_code: int, n_unreached: int) -> None:
         """Make the report of a run."""

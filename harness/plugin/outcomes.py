@@ -14,7 +14,6 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.gate.evaluations.evaluation import Ending
-    from harness.gate.runs.opening import OpenRun
     from harness.gate.runs.run import Run
     from harness.records import Verdict
 
@@ -75,16 +74,19 @@ def harmless(printed: str) -> str:
     return "\n".join(shown)
 
 
-def session_exit_code(exitstatus: int, opened: OpenRun | None, only_inconclusive: bool) -> int:
+def session_exit_code(exitstatus: int, verdicts: Sequence[Verdict], only_inconclusive: bool, inconclusive: str) -> int:
     """pytest's own 2 to 5 win; that of an inconclusive gate where nothing failed but what is inconclusive.
 
-    A verdict that is red though pytest counts no failure means that the session ended in the middle.
+    A verdict that is red though pytest counts no failure means that the session ended in the middle, or that a fixture
+    marked its item xfail; one that is inconclusive never passes by that.
     """
     from harness.records import VerdictKind
 
-    if exitstatus == 0 and opened is not None and any(each.verdict.is_red for each in opened.run.all_verdicts):
+    kinds = {each.verdict for each in verdicts}
+    if exitstatus == 0 and any(kind.is_red for kind in kinds):
         return int(pytest.ExitCode.INTERRUPTED)
-    if exitstatus == pytest.ExitCode.TESTS_FAILED and only_inconclusive:
+    is_open = exitstatus == 0 and VerdictKind.INCONCLUSIVE in kinds and inconclusive == "fail"
+    if is_open or (exitstatus == pytest.ExitCode.TESTS_FAILED and only_inconclusive):
         return VerdictKind.INCONCLUSIVE.exit_code
     return exitstatus
 

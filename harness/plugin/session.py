@@ -18,7 +18,7 @@ from harness.plugin.ending import ReportDelivery, discard_report
 from harness.plugin.hooks.announcing import Announcer, HookManager
 from harness.plugin.loop.interrupts import InterruptHooks, Interrupts
 from harness.plugin.options import runs_bodies
-from harness.plugin.outcomes import ENDED, VERDICT, as_usage, classify, conclude, harmless, session_exit_code
+from harness.plugin.outcomes import ENDED, VERDICT, as_usage, classify, conclude, harmless
 from harness.plugin.pytest_internals import (
     argument_names,
     call_and_report,
@@ -368,7 +368,7 @@ class GateSession:
         if exitstatus == 0 and is_asked and not self._has_run and is_idle:
             exitstatus = int(pytest.ExitCode.NO_TESTS_COLLECTED)
         only_inconclusive = session.testsfailed == self._n_inconclusive
-        session.exitstatus = session_exit_code(exitstatus, self._opened, only_inconclusive)
+        session.exitstatus = self.outcome.exit_code(exitstatus, self._opened, only_inconclusive)
         if self._opened is not None and self._driver is not None:
             self.outcome.take(self._opened, self._driver, int(session.exitstatus), self._n_unreached)
             if not self.is_worker:

@@ -138,6 +138,8 @@ class Sample:
         metadata: what else an application told of its answer.
         messages: the turns of a conversation, or those that an application returned, in the form of OpenAI's API.
         drawn_at: when it was drawn, in seconds since 1970, of one from the store; None of one that was drawn just now.
+        failure: what an application said that gave no answer (`said`), and the `cause` that failures have in common; no
+            body ever gets such a sample.
     """
 
     text: str
@@ -157,6 +159,7 @@ class Sample:
     cost: float | None = None
     metadata: Mapping[str, Any] | None = None
     messages: Messages | None = None
+    failure: Mapping[str, Any] | None = None
     drawn_at: float | None = field(default=None, compare=False)
 
     @property

@@ -7,12 +7,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from harness.errors import CapabilityError, EngineError, MissingSampleError, UnstorableError, UsageError
+from harness.errors import (
+    CapabilityError,
+    EngineError,
+    FailedDrawError,
+    MissingSampleError,
+    UnstorableError,
+    UsageError,
+)
 from harness.records import Budget, NewSample, Request, Sample
 from harness.records.keys import KeyedQuestion
 from harness.requests.pending import PendingDraws, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
+
+_RARELY = 0.01
+"""The share of draws that an application may fail at, and be asked again: less than the margins of a gate can tell."""
 
 
 class SampleStore(Protocol):
@@ -20,6 +30,9 @@ class SampleStore(Protocol):
 
     def find(self, keys: Sequence[bytes]) -> Mapping[bytes, Mapping[int, Sample]]:
         """All stored samples of these keys."""
+
+    def count(self, fingerprint: str) -> int:
+        """Count the samples of a version."""
 
     def add(self, draws: Sequence[NewSample]) -> list[Sample]:
         """Store samples in one transaction; gives the stored ones, which are others' where others were first."""
@@ -93,6 +106,9 @@ class Sampler:
         self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
         self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
         self._arrived: list[NewSample] = []
+        self._failed: dict[str, dict[tuple[bytes, int], NewSample]] = {}
+        self.failures: dict[str, set[tuple[bytes, int]]] = {}
+        """The draws wanted in this run that came to a failure which is kept, by the version's fingerprint."""
         self.spending = spending or Spending()
         self.window = Window(window, self._arrive, self._fail, self.spending)
         self.model_calls = 0
@@ -182,6 +198,9 @@ class Sampler:
         sample = found.get(place, {}).get(index)
         if sample is None:
             raise MissingSampleError(f"a sample of {source.version.name} is not stored")
+        if sample.failure is not None:
+            self._count_failure(source.version.fingerprint, place, sample)
+            raise _failed_draw(sample.failure)
         if self._was_asked(source, places[0], index):
             self.shared_samples += 1
         else:
@@ -221,6 +240,7 @@ class Sampler:
             stored = found.get(key, {})
             for index in item.indices:
                 if index in stored:
+                    self._count_failure(item.source.version.fingerprint, *stored[index])
                     if index in item.asked_again:
                         self.shared_samples += 1
                     else:
@@ -257,20 +277,35 @@ class Sampler:
     def _arrive(self, asked: PendingDraws, samples: Sequence[Sample]) -> None:
         if not self._arrived:
             asyncio.get_running_loop().call_soon(self.commit)
-        source = asked.source
         for index, sample in zip(asked.indices, samples, strict=True):
-            kept = sample if sample.index == index else replace(sample, index=index)
-            self._arrived.append(
-                NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, kept)
-            )
+            self._arrived.append(_new_sample(asked, sample if sample.index == index else replace(sample, index=index)))
             self.model_calls += 1
-        self.origins(source).n_asked += len(samples)
+        self.origins(asked.source).n_asked += len(samples)
 
     def commit(self) -> None:
         """Store what has arrived, then give it to those who wait."""
         draws, self._arrived = self._arrived, []
         if draws:
             self._keep(draws)
+
+    def keep_failures(self) -> None:
+        """Keep the failures of an application that failed in more than one of a hundred draws, once all have arrived:
+        a rerun has them again, for else all draws would be survivors after some reruns. It asks again for fewer, and
+        for those of a version that has never answered anything: it lacks a key or a server of its own.
+        """
+        failed, self._failed = self._failed, {}
+        for fingerprint, draws in failed.items():
+            try:
+                n_answered = self._store.count(fingerprint)
+            except Exception:  # noqa: BLE001 - a database that can't count can't keep either, and has told so
+                continue
+            if n_answered and len(draws) > _RARELY * (n_answered + len(draws)):
+                self.failures.setdefault(fingerprint, set()).update(draws)
+                self._keep([*draws.values()])
+
+    def _count_failure(self, fingerprint: str, key: bytes, sample: Sample) -> None:
+        if sample.failure is not None:
+            self.failures.setdefault(fingerprint, set()).add((key, sample.index))
 
     def _keep(self, draws: Sequence[NewSample]) -> None:
         """Store draws in one transaction; one by one where the store does not take all of them."""
@@ -293,11 +328,21 @@ class Sampler:
     def _fail(self, asked: PendingDraws, error: BaseException) -> None:
         if isinstance(error, EngineError) and not isinstance(error, CapabilityError):  # of which nothing was sent
             self.origins(asked.source).n_asked += len(asked.indices)
+        if isinstance(error, FailedDrawError) and not self.is_halted:
+            failure = {"said": str(error), "cause": error.cause}
+            failed = self._failed.setdefault(asked.source.version.fingerprint, {})
+            failed |= {
+                (asked.key, each): _new_sample(asked, Sample("", each, failure=failure)) for each in asked.indices
+            }
         self._break(asked.key, asked.indices, error)
 
     def _give(self, key: bytes, index: int, place: bytes, sample: Sample) -> None:
         future = self._futures.pop((key, index), None)
-        if future is not None and not future.done():
+        if future is None or future.done():
+            return
+        if sample.failure is not None:
+            future.set_exception(_failed_draw(sample.failure))
+        else:
             future.set_result((place, sample))
 
     def _break(self, key: bytes, indices: Sequence[int], error: BaseException) -> None:
@@ -319,4 +364,15 @@ class Sampler:
         """Stop what is under way, keep what has arrived, free the engines."""
         await self.window.stop()
         self.commit()
+        self.keep_failures()
         await self.window.close_engines()
+
+
+def _new_sample(asked: PendingDraws, sample: Sample) -> NewSample:
+    source = asked.source
+    return NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, sample)
+
+
+def _failed_draw(failure: Mapping[str, str | None]) -> FailedDrawError:
+    """The error of a failure that is kept, as it was when the application was asked."""
+    return FailedDrawError(failure["said"] or "", failure["cause"])

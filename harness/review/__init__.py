@@ -21,7 +21,7 @@ processes may serve the same store. Whatever a call has written when it returns 
 
     view = queue.next("eve", task="adjudicate")            # disputed and flagged items; for adjudicators
     queue.adjudicate("eve", view.lease_id, 2, key="…")     # this label counts
-    queue.exclude("eve", view.lease_id, "the passage is missing", key="…")   # it counts for neither side
+    queue.exclude("eve", view.lease_id, "the passage is missing", key="…")   # for its version, it counts as the worst
     queue.reveal("ann", item_id)                           # RevealedItem: versions, judge, labels; after its own label
 
     queue.batches(); queue.close(batch_id, "decided"); queue.reopen(batch_id)

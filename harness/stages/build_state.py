@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+NOTE = "note"
+"""The phase of a state that tells something of the recipe, and not how far its building is."""
+
 
 @dataclass(frozen=True, slots=True)
 class BuildState:
@@ -12,11 +15,12 @@ class BuildState:
 
     Attributes:
         version: what is built, by its name.
-        phase: what is being done, in a word or two: the name of a step of a corpus, "reading", "training".
+        phase: what is being done, in a word or two: the name of a step of a corpus, "reading", "training"; or `NOTE`.
         done: of `unit`, in this phase.
         total: of `unit`, in this phase; None while it is not known.
         unit: what is counted, in the plural: "documents", "steps".
-        note: what else is worth a look, such as the loss; "" for nothing.
+        note: what else is worth a look, such as the loss, or, where that is the phase, what is to stay in sight; "" for
+            nothing.
     """
 
     version: str

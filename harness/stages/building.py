@@ -20,7 +20,7 @@ from harness.config import Settings, VersionSettings
 from harness.config.customization import Step
 from harness.errors import SettingsError, UsageError
 from harness.models.corpus.spec import FOLDER
-from harness.stages.build_state import BuildProgress, BuildState, unseen
+from harness.stages.build_state import NOTE, BuildProgress, BuildState, unseen
 from harness.stages.known_builds import known_builds
 
 
@@ -47,11 +47,14 @@ class Builder(Protocol):
 class StepBuilder(Builder, Protocol):
     """A module that builds a step of a version."""
 
-    def check_step(self, settings: Settings, version: VersionSettings, step: Step) -> None:
+    def check_step(self, settings: Settings, version: VersionSettings, step: Step) -> str | None:
         """Refuse what can be seen to be wrong before anything is built for any step; corpora are checked when they are.
 
         Args:
             version: with this step, and nothing built for it.
+
+        Returns:
+            What is to be told of it before it is built; None for nothing.
 
         Raises:
             UsageError: texts that can't be read or are too long, what does not fit the weights that the version begins
@@ -69,12 +72,20 @@ BUILDERS: Mapping[str, str] = {
 """The module that builds a step, by the step's kind; and a corpus, by the setting that each has."""
 
 
-def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, offline: bool = False) -> VersionSettings:
+def built(
+    settings: Settings,
+    name: str,
+    *,
+    progress: BuildProgress = unseen,
+    offline: bool = False,
+    before: Step | None = None,
+) -> VersionSettings:
     """The version of this name, with all that it is made of built and named by it.
 
     Args:
         progress: is told how far each building is.
         offline: build nothing. What is known to have been built, as the store has it, need not be here then.
+        before: one of its steps, before which it stops; None for all of them.
 
     Raises:
         SettingsError: there is no such version, or something is not built and `offline`.
@@ -83,6 +94,8 @@ def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, of
     version, settings = settings.version(name), settings.home(name)
     is_checked = False
     for builder, step in _builders(version):
+        if before is not None and step is not None and (step.version, step.kind) == (before.version, before.kind):
+            break
         found = builder.find_version(settings, version, step)
         if offline and step is None and found is not None and not Path(found.engine_options[FOLDER]).is_dir():
             found = None  # its content is known, and nobody can look into it
@@ -92,7 +105,7 @@ def built(settings: Settings, name: str, *, progress: BuildProgress = unseen, of
             )
         if found is None:
             if not is_checked:
-                check_steps(settings, name)
+                check_steps(settings, name, progress)
                 is_checked = True
             progress(BuildState(name, "starting"))
             found = builder.build_version(settings, version, step, progress)
@@ -126,8 +139,11 @@ def with_step(version: VersionSettings, step: Step, made: Step) -> VersionSettin
     return replace(version, steps=tuple(made if each is step else each for each in version.steps))
 
 
-def check_steps(settings: Settings, name: str) -> None:
+def check_steps(settings: Settings, name: str, progress: BuildProgress = unseen) -> None:
     """Refuse what can be seen to be wrong with any step of a version, before the first is built.
+
+    Args:
+        progress: is told what is worth a look.
 
     Raises:
         UsageError: saying what, and in which table.
@@ -135,7 +151,14 @@ def check_steps(settings: Settings, name: str) -> None:
     version, settings = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
         if step is not None:
-            cast("StepBuilder", builder).check_step(settings, version, step)
+            note = cast("StepBuilder", builder).check_step(settings, version, step)
+            if note is not None:
+                progress(noted(settings, step, name, note))
+
+
+def noted(settings: Settings, step: Step, name: str, note: str) -> BuildState:
+    """The state that tells of a step of a version in the building, after the table that asks for it."""
+    return BuildState(name, NOTE, note=f"{settings.table(step.version)} {step.kind}: {note}")
 
 
 @contextmanager

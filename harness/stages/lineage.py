@@ -33,6 +33,7 @@ class StageContext:
         source: where the version's samples come from, with the generations of its draws.
         sampler: of the run: what may be spent, and how often models were called.
         store: keeps what was found, so that a gate that is run again decides by the same.
+        generations: gives those of the draws of a version that bodies ask beside the one under test, the newest first.
         alone: held by what starts an engine beside those of the run, so that one of these lives at a time.
         is_offline: whether nothing may be made that takes long.
         told: called with what goes on, in a few words, as long as it does; "" for nothing.
@@ -45,6 +46,7 @@ class StageContext:
     source: SampleSource | None = None
     sampler: Sampler | None = None
     store: SampleStore | None = None
+    generations: Callable[[Version], tuple[int, ...]] = lambda _: (0,)
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)
     is_offline: bool = False
     told: Callable[[str], None] = lambda _: None

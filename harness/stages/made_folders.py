@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import cache_dir
+from harness.config.files import replacing
 from harness.models.files.content_hash import files_hash, text_hash
 from harness.stages.known_builds import known_builds
 
@@ -56,7 +57,7 @@ def make(
     kind: str, recipe: Mapping[str, Any], build: Callable[[Path], None], *, keeps_draft: bool = False
 ) -> MadeFolder:
     """Build a recipe's folder in the cache, if it is not there or damaged. Of several processes one builds, the others
-    wait.
+    wait. What was damaged is kept beside it until the next time.
 
     Args:
         build: writes into the folder that it is given, which becomes the result when it ends.
@@ -72,7 +73,8 @@ def make(
     with FileLock(f"{path}.lock"):
         made = _made(kind, path) if path.is_dir() else None
         if made is None:
-            shutil.rmtree(path, ignore_errors=True)
+            if path.is_dir():
+                _set_aside(path)
             _note_of(path).unlink(missing_ok=True)
             draft = path.with_name(f"{path.name}.draft")
             if not keeps_draft:
@@ -82,7 +84,8 @@ def make(
             draft.replace(path)
             made = _made(kind, path)
             assert made is not None
-            _note_of(path).write_text(made.content, "ascii")
+            with replacing(_note_of(path)) as note:
+                note.write_text("\n".join([made.content, *_files(path)]), "utf-8")
     return made
 
 
@@ -93,16 +96,29 @@ def place_of(kind: str, recipe: Mapping[str, Any]) -> Path:
 
 
 def _note_of(path: Path) -> Path:
-    """The file beside a folder with the digest of what was built."""
+    """The file beside a folder with the digest of what was built, and the names of its files in lines of their own."""
     return path.with_name(f"{path.name}.content")
 
 
+def _files(path: Path) -> list[str]:
+    return sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
+
+
+def _set_aside(path: Path) -> None:
+    """Rename a folder that is damaged: what was trained for hours may still be of use."""
+    aside = path.with_name(f"{path.name}.damaged")
+    shutil.rmtree(aside, ignore_errors=True)
+    path.replace(aside)
+    _log.warning("It is kept as %s.", aside)
+
+
 def _made(kind: str, path: Path) -> MadeFolder | None:
-    """The folder as it is; None where files were changed or lost since it was built."""
-    names = [str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()]
-    made = MadeFolder(path, files_hash(path, names)[:_DIGITS])
+    """The folder as it is; None where files were changed or lost since it was built, whatever was added."""
     note = _note_of(path)
-    if note.is_file() and note.read_text("ascii") != made.content:
+    content, *built = note.read_text("utf-8").split("\n") if note.is_file() else [""]
+    here = _files(path)
+    made = MadeFolder(path, files_hash(path, [name for name in here if not built or name in built])[:_DIGITS])
+    if content and content != made.content:
         _log.warning("%s is damaged: its files are not those that were built. It counts as not built.", path)
         return None
     known_builds().note(kind, path.name, made.content)

@@ -67,8 +67,9 @@ def _other(name: str, context: StageContext) -> OtherVersion:
     for source in context.sources:
         if source.version.fingerprint == version.fingerprint:
             return OtherVersion(source, is_own=False)
+    newest, *older = context.generations(version)
     for source in context.sources:
         if source.engine is not None and engine_key(source.version) == engine_key(version):
-            return OtherVersion(SampleSource(version, source.engine), is_own=False)
+            return OtherVersion(SampleSource(version, source.engine, newest, older=tuple(older)), is_own=False)
     engine = None if context.is_offline else create_engine(version, root)
-    return OtherVersion(SampleSource(version, engine), is_own=True)
+    return OtherVersion(SampleSource(version, engine, newest, older=tuple(older)), is_own=True)

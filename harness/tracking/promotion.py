@@ -16,6 +16,7 @@ from harness.store import RunInfo
 _ALIAS = re.compile(r"[\w-]{1,255}")
 _RESERVED = re.compile(r"latest|v\d+", re.IGNORECASE)
 _CHANGES = ("tokenizer", "drop_layers", "quantized")
+_STEPS = ("distilled", "adapter")
 
 
 def check_alias(alias: str) -> None:
@@ -47,6 +48,7 @@ def check_promotion(settings: Settings, alias: str) -> None:
             'aliases. Register it, and write weights = "models:/NAME/VERSION".'
         )
     changed = [name for name in _CHANGES if name in version.engine_options]
+    changed += [step.kind for step in version.steps if step.kind in _STEPS]
     if changed:
         raise SettingsError(
             f"--promote {alias}: the candidate {version.name!r} changes the registered weights ({', '.join(changed)}), "

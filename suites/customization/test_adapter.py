@@ -72,6 +72,8 @@ def test_held_out(adapter: harness.Adapter, case: harness.Case) -> harness.Score
     found = adapter.contamination(CASES)[case.id]
     if case.id in adapter.trained_ids:
         return harness.Score(0.0, f"a line of the training file has the id {case.id!r}")
+    if found.state == "too short":
+        pytest.skip("has too few words to be known again")
     return harness.Score(float(not found.is_contaminated), str(found))
 
 

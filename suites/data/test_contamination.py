@@ -21,7 +21,11 @@ CLOZE = "evals/data/ablation/cloze.jsonl"
 def test_contamination(corpus, case):
     if case.id.startswith("data/"):
         pytest.skip("asks about documents, which a corpus may well hold")
-    found = corpus.contamination("evals")[case.id]
+    return looked_for(corpus, "evals", case)
+
+
+def looked_for(corpus, cases, case):
+    found = corpus.contamination(cases)[case.id]
     if found.state == "too short":
         pytest.skip("has too few words to be known again")
     return Score(float(not found.is_contaminated), str(found))
@@ -42,14 +46,12 @@ def apart(cases):
 
 @apart(HELD_OUT)
 def test_held_out_texts(corpus, case):
-    found = corpus.contamination(HELD_OUT)[case.id]
-    return Score(float(not found.is_contaminated), str(found))
+    return looked_for(corpus, HELD_OUT, case)
 
 
 @apart(CLOZE)
 def test_cloze(corpus, case):
-    found = corpus.contamination(CLOZE)[case.id]
-    return Score(float(not found.is_contaminated), str(found))
+    return looked_for(corpus, CLOZE, case)
 
 
 @pytest.mark.evaluation(

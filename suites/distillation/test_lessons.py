@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import Measure, Score, checks
+from harness import Measure, NotInLineageError, Score, checks
 
 # So that a small teacher answers the question, and does not tell a story.
 EXAMPLES = [
@@ -22,7 +22,10 @@ EXAMPLES = [
     requirement="Non-functional: lessons are whole, differ, and do not repeat one another.",
 )
 def test_quality(distillation, case):
-    return Measure(distillation.quality[case.of], "of the lessons", at_most=1.0)
+    share = distillation.quality[case.of]
+    if share is None:
+        raise NotInLineageError(distillation.version, "answer of four words in its lessons", "longer ones")
+    return Measure(share, "of the lessons", at_most=1.0)
 
 
 @pytest.mark.evaluation(

@@ -71,7 +71,7 @@ def run_action(folder: Path, inputs: Mapping[str, str], variables: Mapping[str, 
         files = {name: folder.parent / f"{number}-{name}" for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
         own = {name: _filled(text, values) for name, text in step.get("env", {}).items()}
         own |= {name: str(path) for name, path in files.items()}
-        own |= {"GITHUB_ACTIONS": "true", "GITHUB_ACTION_PATH": str(ACTION.parent)}
+        own |= {"GITHUB_ACTIONS": "true", "GITHUB_ACTION_PATH": variables.get("GITHUB_ACTION_PATH", str(ACTION.parent))}
         place = folder / _filled(step.get("working-directory", "."), values)
         code, output = _bash(step["run"], place, environment(**{**variables, **own}))
         ended.ran.append(step["name"])

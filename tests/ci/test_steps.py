@@ -157,6 +157,16 @@ def test_the_template_ends_as_its_gate_and_keeps_one_comment(demo: Path, gitlab:
     assert headlines(gitlab) == ["### ❔ no report"]
 
 
+def test_a_copy_of_the_action_does_not_install_the_project_that_it_lies_in(demo: Path) -> None:
+    copy = demo / ".github/actions/gate"
+    copy.mkdir(parents=True)
+    (demo / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\n')
+    ended = run_action(demo, {"python-version": "", "comment": "false"}, {"GITHUB_ACTION_PATH": str(copy)})
+    assert (ended.code, ended.ran[0]) == (1, "Install Steelyard")
+    assert "::error::This copy of the action lies in a repository that is not Steelyard" in ended.output
+    assert "pip" not in ended.output
+
+
 def test_both_install_this_steelyard(demo: Path, github: Forge, tmp_path: Path) -> None:
     """The action from its own commit; pip is kept from the network, and from what is installed here."""
     kept = "--quiet --no-deps --no-index --no-build-isolation --root-user-action ignore"

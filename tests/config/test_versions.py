@@ -242,6 +242,10 @@ class TestPrompts:
         plain = load_version(folder, {**SCRIPTED, "template": "Q: {prompt}"}).version("v")
         assert (plain.texts_elsewhere, plain.asks_registry) == ({}, False)
 
+    def test_a_template_in_the_settings_has_its_place_in_one_way(self, folder: Path) -> None:
+        with pytest.raises(SettingsError, match=r"would put braces around each question\. Write \{prompt\}: files"):
+            load_version(folder, {**SCRIPTED, "template": "Q: {{prompt}}"}).version("v")
+
     def test_what_a_base_was_optimised_on_is_kept(self, folder: Path) -> None:
         tables = {
             "a": {**SCRIPTED, "optimised_on": "seen.jsonl"},

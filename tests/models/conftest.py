@@ -96,6 +96,17 @@ def write_tiny_llama(folder: Path) -> Path:
     return folder
 
 
+def write_resized(folder: Path, n_tokens: int) -> Path:
+    """The same with more embeddings, which are no token's and foreseen everywhere, or with fewer."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(str(write_tiny_llama(folder)))
+    model.resize_token_embeddings(n_tokens, mean_resizing=False)
+    model.lm_head.weight.data[VOCABULARY:] = 2 * model.lm_head.weight.data[97]
+    model.save_pretrained(str(folder))
+    return folder
+
+
 @pytest.fixture(scope="module")
 def run() -> Iterator[Loop]:
     """Runs coroutines in one loop for all tests of a module."""

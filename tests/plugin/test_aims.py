@@ -65,6 +65,17 @@ def test_scores_may_aim_at_less(gate: Project) -> None:
     assert (entry["verdict"], entry["aim"], entry["higher_is_better"]) == ("regressed", "lower", False)
 
 
+def test_a_failed_assertion_is_an_error_where_less_is_better(gate: Project) -> None:
+    """It scores 0, which would make the version that leaks the better one."""
+    gate.body("assert model.ask(case.prompt) != '12'", cases=40, aim="lower", margin=0.1)
+    gate.run(*PAIR)
+    assert (gate.verdicts(), gate.evaluation()["reason"]) == (
+        {"test_it": "error"},
+        "a body failed an assertion, which scores 0, and with aim='lower' 0 is the best 'score' there is: return the "
+        "score instead, as in `return leaks(answer)`, or leave `aim` out",
+    )
+
+
 def test_a_ratio_is_told_in_per_cent_wherever_it_is_shown(gate: Project) -> None:
     entry = measured(gate, LOWER, margin="10 %")
     assert entry["difference"]["value"] == pytest.approx(0.2)

@@ -82,7 +82,53 @@ def test_exceptions_are_errors_and_no_scores_and_what_is_printed_is_noted(gate: 
     assert gate.verdicts() == {"test_it": "error"}
     assert "case 'c1': python (only): bot:answer raised KeyError: 'order 7'" in told
     assert "note only printed 6 lines: pytest --log-cli-level DEBUG shows what it prints" in told
-    assert gate.stored() == 4
+    assert gate.stored() == 6, "its failures are kept as its answers are"
+
+
+FLAKY = """
+import os, pathlib
+
+def answer(prompt):
+    log = pathlib.Path(os.environ["ASKED"])
+    n_asked = log.read_text().count(prompt) if log.exists() else 0
+    with log.open("a") as file:
+        file.write(prompt)
+    if prompt == "q1" and n_asked == 0:
+        {fails}
+    return "yes"
+"""
+
+
+@pytest.mark.parametrize("fails", ["raise KeyError('order 7')", "os._exit(3)"])
+def test_a_draw_that_an_application_failed_at_is_not_drawn_until_it_succeeds(
+    gate: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    asked = tmp_path / "asked.log"
+    monkeypatch.setenv("ASKED", str(asked))
+    (gate.path / "bot.py").write_text(FLAKY.replace("{fails}", fails))
+    gate.settings["samples"] = 1
+    gate.body("return model.ask(case.prompt) == 'yes'")
+    told = []
+    for options in ([], [], ["--offline"]):
+        result = gate.run("--candidate", "only", *options)
+        told.append((gate.verdicts(), gate.report()["evaluations"][0]["reason"]))
+        assert "note only failed at 1 draw, kept as answers are: a rerun fails there again, until" in squeezed(result)
+    assert told[0] == told[1] == told[2]
+    assert told[0][0] == {"test_it": "error"}
+    assert asked.read_text() == "q0q1q2"
+    assert "failed at" not in squeezed(gate.run("--candidate", "only", "--fresh"))
+    assert (gate.score(), asked.read_text()) == (1.0, "q0q1q2" * 2)
+
+
+def test_an_application_that_answered_nothing_is_asked_again(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    (gate.path / "bot.py").write_text("import os\ndef answer(prompt): return os.environ['KEY_OF_BOT']")
+    gate.body("return model.ask(case.prompt) == 'yes'")
+    told = squeezed(gate.run("--candidate", "only"))
+    assert (gate.verdicts(), gate.stored()) == ({"test_it": "error"}, 0)
+    assert "kept as answers" not in told
+    monkeypatch.setenv("KEY_OF_BOT", "yes")
+    gate.run("--candidate", "only")
+    assert gate.score() == 1.0
 
 
 def test_an_error_after_the_decision_is_a_note(gate: Project) -> None:

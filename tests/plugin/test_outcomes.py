@@ -34,6 +34,42 @@ def test_exit_code_of_the_process_and_the_report(project: Project, chosen: str, 
     assert project.report()["verdict"] == verdict
 
 
+HIDDEN = """
+    @pytest.fixture
+    def known(request):
+        request.applymarker(pytest.mark.xfail(reason="known"))
+
+    CASES = [{{"id": f"c{{i}}"}} for i in range(40)]
+
+    @pytest.mark.evaluation(cases=CASES, threshold=0.9, about="population", asks="nothing")
+    def test_hidden(model, case, known):
+        return {score}
+"""
+
+
+@pytest.mark.parametrize(
+    ("score", "options", "code"),
+    [
+        ("int(case.id[1:]) % 10 != 0", (), 8),
+        ("int(case.id[1:]) % 10 != 0", ("--inconclusive", "warn"), 0),
+        ("False", (), 2),
+    ],
+)
+def test_a_fixture_that_marks_xfail_hides_no_verdict(
+    project: Project, score: str, options: tuple[str, ...], code: int
+) -> None:
+    project.module(HIDDEN.format(score=score))
+    assert project.run(*options).ret == code
+    assert project.report()["exit_code"] == code
+
+
+def test_workers_hide_none_either(project: Project) -> None:
+    project.module(HIDDEN.format(score="int(case.id[1:]) % 10 != 0"))
+    pytest.importorskip("xdist")
+    assert project.run_apart("-n", "1").ret == 8
+    assert project.report()["exit_code"] == 8
+
+
 def test_no_test_collected_is_5(project: Project) -> None:
     project.module(RED_AND_GREEN)
     assert project.run("-k", "nothing_of_this_name").ret == 5

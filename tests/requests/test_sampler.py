@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.errors import CapabilityError, EngineError, MissingSampleError, UnstorableError
+from harness.errors import CapabilityError, EngineError, FailedDrawError, MissingSampleError, UnstorableError
 from harness.records import Request, Sample
 from harness.requests import Sampler
 from harness.requests.sampler import SampleOrigins
@@ -121,6 +121,56 @@ def test_error_of_an_engine_reaches_all_who_wait_and_is_not_stored(store: Store)
     assert [str(result) for result in results] == ["down"] * 3
     assert store.info().samples == 0
     assert run(store, lambda s: draw(s, source(NotingEngine()), "q", 0))[0].text == "q/0"
+
+
+def test_what_an_application_failed_at_is_kept_once_it_has_answered_anything(store: Store) -> None:
+    failing, error = NotingEngine(error=FailedDrawError("v raised KeyError", "KeyError")), FailedDrawError
+    (first,) = run(store, lambda s: draw(s, source(failing), "q", 0))
+    assert (type(first), store.info().samples) == (error, 0)
+
+    async def beside_an_answer(sampler: Sampler) -> Exception:
+        with pytest.raises(error) as raised:
+            await draw(sampler, source(failing), "q", 0)
+        await draw(sampler, source(NotingEngine()), "other", 0)
+        return raised.value
+
+    run(store, beside_an_answer)
+    assert store.info().samples == 2
+
+    async def again(sampler: Sampler, engine: NotingEngine | None) -> Exception:
+        with pytest.raises(error) as raised:
+            await draw(sampler, source(engine), "q", 0)
+        assert {len(found) for found in sampler.failures.values()} == {1}
+        return raised.value
+
+    for engine in (NotingEngine(), None):
+        (kept,) = run(store, lambda s, engine=engine: again(s, engine))
+        assert (str(kept), kept.cause) == ("v raised KeyError", "KeyError")
+    assert run(store, lambda s: draw(s, source(NotingEngine(), "v", 1), "q", 0))[0].text == "q/0"
+    run(store, lambda s: draw(s, source(failing), "later", 0))
+    assert run(store, lambda s: draw(s, replace(source(None), only_stored=True), "later", 0))[0].cause == "KeyError"
+
+
+@pytest.mark.parametrize(("n_failed", "n_kept"), [(1, 0), (2, 2)])
+def test_what_an_application_rarely_fails_at_is_asked_again(store: Store, n_failed: int, n_kept: int) -> None:
+    """One in a hundred is a network that broke; more would be hidden by those that survive."""
+    run(store, *(lambda s, i=i: draw(s, source(NotingEngine()), "q", i) for i in range(99)))
+    failing = NotingEngine(error=FailedDrawError("v raised OSError", "OSError"))
+    run(store, *(lambda s, i=i: draw(s, source(failing), f"bad {i}", 0) for i in range(n_failed)))
+    assert store.info().samples == 99 + n_kept
+    (again,) = run(store, lambda s: draw(s, source(NotingEngine()), "bad 0", 0))
+    assert isinstance(again, FailedDrawError) == bool(n_kept)
+
+
+def test_what_fails_while_a_run_is_interrupted_is_not_kept(store: Store) -> None:
+    run(store, lambda s: draw(s, source(NotingEngine()), "other", 0))
+
+    async def halted(sampler: Sampler) -> None:
+        sampler.halt()
+        await draw(sampler, source(NotingEngine(error=FailedDrawError("its process ended"))), "q", 0)
+
+    run(store, halted)
+    assert store.info().samples == 1
 
 
 @pytest.mark.parametrize(("error", "n_asked"), [(EngineError("down"), 1), (CapabilityError("takes no tools"), 0)])

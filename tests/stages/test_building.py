@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from harness.config import Settings, VersionSettings
 from harness.errors import SettingsError, UsageError
 from harness.models.version import is_built, load_version
-from harness.stages.build_state import BuildState
+from harness.stages.build_state import NOTE, BuildState
 from harness.stages.building import BUILDERS, built, found, needs_building
 from tests.config.settings_files import load
 from tests.models.adapters.adapters import write_adapter_head
@@ -149,7 +150,7 @@ def permute(weights: Path) -> None:
         ),
         (
             {"layers = 1": 'weights = "permuted"'},
-            r"\[models\.apprentice\] distilled: Token \d+ is .*: soft targets need one vocabulary",
+            r"\[models\.apprentice\] distilled: Token \d+ is .*: teaching by logits needs one vocabulary",
         ),
         (
             {'"student", data = "texts.jsonl"': '"student", length = 8, data = "texts.jsonl"'},
@@ -207,3 +208,20 @@ def test_teachers_that_are_taught_by_each_other_are_refused_by_name(tmp_path: Pa
         UsageError, match=r"is taught by the next, .*: student -> desk -> student\. Give one of them another"
     ):
         built(circle, "desk")
+
+
+def test_what_is_worth_a_look_is_told_with_its_table_before_anything_is_trained(tmp_path: Path) -> None:
+    for package in ("bm25s", "peft"):
+        pytest.importorskip(package)
+    write_tiny_llama(tmp_path / "teacher")
+    lines = [{"prompt": "a?", "answer": answer} for answer in ("b", "b" * 300)]
+    written = {**SAID, "texts.jsonl": "".join(json.dumps(line) + "\n" for line in lines), "p.jsonl": "nine\n"}
+    for name, content in written.items():
+        (tmp_path / name).write_text(content, "utf-8")
+    told: list[BuildState] = []
+    with pytest.raises(UsageError, match="retrieval"):
+        built(load(tmp_path, CHAIN), "desk", progress=told.append)
+    assert [(state.version, state.phase) for state in told] == [("desk", NOTE)] * 2
+    said = r"\[models\.%s: 1 of 2 answers are cut at length = %d; set length to 3\d\d to keep them whole"
+    for state, step in zip(told, (("apprentice\\] distilled", 128), ("support\\] adapter", 256)), strict=True):
+        assert re.fullmatch(said % step, state.note)

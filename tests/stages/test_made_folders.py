@@ -46,6 +46,33 @@ def test_a_folder_whose_files_were_changed_or_lost_is_built_again(
     assert f"{first.path} is damaged" in caplog.text
     assert make("things", {"seed": 1}, write("one", calls)) == first == find_made("things", {"seed": 1})
     assert calls == ["one", "one"]
+    aside = first.path.with_name(f"{first.path.name}.damaged")
+    assert [path.read_text("utf-8") for path in aside.iterdir()] in ([], ["on"])
+    assert f"It is kept as {aside}" in caplog.text
+
+
+def test_a_file_that_came_later_is_no_damage() -> None:
+    """A file manager's note of how it shows the folder had weights trained anew."""
+    calls: list[str] = []
+    first = make("things", {"seed": 1}, write("one", calls))
+    (first.path / ".DS_Store").write_bytes(b"x")
+    assert make("things", {"seed": 1}, write("two", calls)) == first == find_made("things", {"seed": 1})
+
+
+def test_a_note_that_could_not_be_written_costs_nothing_that_was_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk was full: an empty note made what had been trained count as damaged, and it was removed."""
+    calls: list[str] = []
+
+    def full(path: Path, *_: object) -> int:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(OSError, match="No space left"):
+            make("things", {"seed": 1}, lambda folder: (folder / "a.txt").write_bytes(b"one"))
+    assert make("things", {"seed": 1}, write("two", calls)).path.joinpath("a.txt").read_bytes() == b"one"
+    assert calls == []
 
 
 @pytest.mark.parametrize("keeps_draft", [False, True])

@@ -64,6 +64,16 @@ def test_a_version_of_the_run_is_asked_by_its_own_engine(settings: Settings) -> 
     assert (other.source.version.name, other.source.engine is source.engine, other.is_own) == ("plain", True, False)
 
 
+@pytest.mark.parametrize("shares", [False, True], ids=["own engine", "engine of the run"])
+def test_its_draws_are_of_the_generations_of_the_run(settings: Settings, shares: bool) -> None:
+    """They were of the first for ever, so that `--fresh` and `max_age` changed nothing."""
+    polite = version(settings, "polite")
+    sources = (SampleSource(polite, create_engine(polite, settings.root), generation=9),) if shares else ()
+    context = StageContext(settings, sources=sources, generations=lambda asked: {"plain": (4, 2)}[asked.name])
+    source = load_base(version(settings, "rag"), context).source
+    assert (source.generation, source.older, source.first_index) == (4, (2,), 0)
+
+
 def test_offline_nothing_is_asked(settings: Settings) -> None:
     assert load_base(version(settings, "rag"), StageContext(settings, is_offline=True)).source.engine is None
 

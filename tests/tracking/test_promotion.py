@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.config import Settings, VersionSettings
+from harness.config.customization import AdapterSettings, Step
 from harness.errors import SettingsError
 from harness.tracking.promotion import check_alias, check_promotion, obstacle
 from tests.tracking.reports import ENTRY, entry, report, spec
@@ -88,6 +90,14 @@ def settings(**options: Any) -> Settings:
 def test_a_candidate_of_the_registry_may_be_promoted() -> None:
     importlib.import_module("mlflow")
     check_promotion(settings(weights="models:/tiny/3"), "champion")
+
+
+def test_a_candidate_that_is_made_of_registered_weights_is_refused() -> None:
+    known = settings(weights="models:/tiny/3")
+    step = Step("adapter", "small", AdapterSettings(folder="adapters/desk"))
+    made = replace(known, versions={"small": replace(known.version("small"), steps=(step,))})
+    with pytest.raises(SettingsError, match=r"changes the registered weights \(adapter\)"):
+        check_promotion(made, "champion")
 
 
 @pytest.mark.parametrize(

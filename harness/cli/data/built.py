@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.config.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from harness.stages.build_state import BuildProgress
+    from harness.reporting.terminal.building import BuildLine
     from harness.stages.data.corpus import Corpus
 
 
@@ -27,8 +27,8 @@ def opened_corpus(name: str, executor: Mapping[str, Any] | None = None) -> Corpu
     require_packages(settings, name)
     from harness.stages.data.corpus_build import build_corpus
 
-    with build_line() as progress:
-        return build_corpus(settings, name, progress=progress, executor=executor)
+    with build_line() as line:
+        return build_corpus(settings, name, progress=line.show, executor=executor)
 
 
 def require_packages(settings: Settings, name: str) -> None:
@@ -44,9 +44,9 @@ def require_packages(settings: Settings, name: str) -> None:
 
 
 @contextmanager
-def build_line() -> Iterator[BuildProgress]:
+def build_line() -> Iterator[BuildLine]:
     """Shows how far builds are on the standard error."""
     from harness.reporting.terminal.building import BuildLine
 
     with BuildLine(sys.stderr, sys.stderr.isatty(), shutil.get_terminal_size().columns) as line:
-        yield line.show
+        yield line

@@ -133,8 +133,8 @@ def _loaded(settings: Settings, chosen: VersionSettings) -> Version:
     from harness.stages.building import built
 
     check_version(chosen, settings.root)
-    with build_line() as progress:
-        return load_version(built(settings, chosen.name, progress=progress), settings.root)
+    with build_line() as line:
+        return load_version(built(settings, chosen.name, progress=line.show), settings.root)
 
 
 def _calibrate(

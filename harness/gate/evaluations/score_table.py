@@ -6,11 +6,12 @@ This module alone knows so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.records import Kind
 from harness.scoring.results import METRIC
 from harness.statistics.arrays import FloatArray
 
@@ -91,6 +92,17 @@ def names_of(metric: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([metric, METRIC]))
 
 
-def failed_measure(metric: str, unit: str) -> str:
-    """Say what is wrong with a measure of which a body failed an assertion."""
-    return f"a body that measures {metric!r} in {unit} failed an assertion, which gives no measure"
+def failed_assertions(kinds: Mapping[str, Kind]) -> list[str]:
+    """Say what is wrong with metrics for which a failed assertion, a 0, is no score of a body that failed.
+
+    Args:
+        kinds: the metrics of bodies of which one failed an assertion.
+    """
+    return [
+        f"a body that measures {metric!r} in {kind.unit} failed an assertion, which gives no measure"
+        if kind.unit is not None
+        else f"a body failed an assertion, which scores 0, and with aim='lower' 0 is the best {metric!r} there is: "
+        "return the score instead, as in `return leaks(answer)`, or leave `aim` out"
+        for metric, kind in kinds.items()
+        if kind.unit is not None or not kind.higher_is_better
+    ]

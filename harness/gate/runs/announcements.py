@@ -40,7 +40,7 @@ def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
     Args:
         level: the error rate of the gate.
 
-    >>> in_words({"a": Entry(look_at(2, 1, 1, because="samples 5 → 10")), "b": Entry(look_at(1, 1, 1))}, 0.05)[0]
+    >>> looks_in_words({"a": Entry(look_at(2, 1, 1, because="samples 5 → 10")), "b": Entry(look_at(1, 1, 1))}, 0.05)[0]
     'a was weighed before for this candidate (samples 5 → 10). Its second look may be wrong 0.25 times in 100, not 4.5'
     """
     kinds: dict[tuple[int, str, float], list[str]] = {}

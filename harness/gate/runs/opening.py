@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from harness.config import Settings
+from harness.config import Settings, VersionSettings
 from harness.config.roles import baseline_name, candidate_name, judge_names
 from harness.errors import SettingsError, StoreError
 from harness.gate.baselines.draws import (
@@ -29,10 +29,10 @@ from harness.gate.runs.prices import spending_of
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.specification import specification
-from harness.gate.runs.versions import changed_versions, check_versions, version_notes
+from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, enter_looks
-from harness.gate.sampling.seen import keep_unseen, read_seen, unmatched_notes
+from harness.gate.sampling.seen import Named, keep_unseen, read_seen, unmatched_notes
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
@@ -131,7 +131,8 @@ def check_judges(names: Sequence[str], engines: Mapping[str, Engine]) -> None:
             able = ", ".join(sorted(engine.capabilities)) or "plain chat only"
             raise SettingsError(
                 f"{engine.name} can't judge: a judge's answer is held to a JSON schema, and this engine has no "
-                f"structured output (it has: {able}). Name another version; vllm and openai have it."
+                f"structured output (it has: {able}). Name another version: vllm, openai and scripted have it, "
+                "transformers with xgrammar, and an application that takes `schema`."
             )
 
 
@@ -153,9 +154,9 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
             versions[name] = load_version(made, settings.root, offline=options.offline)
     engines = {} if options.offline else _engines(versions, settings)
     asked = {"candidate": candidate_name(settings), "baseline": _against(settings, options)}
-    seen = {role: versions[name].settings.optimised_on for role, name in asked.items() if name is not None}
-    notes = unmatched_notes(options.evaluations, seen, settings.root)
-    options = replace(options, evaluations=keep_unseen(options.evaluations, seen, settings.root))
+    seen = {role: _optimised_on(settings, versions[name].settings) for role, name in asked.items() if name is not None}
+    notes = unmatched_notes(options.evaluations, seen)
+    options = replace(options, evaluations=keep_unseen(options.evaluations, seen))
     judging = versions if options.weighs_judges else _judges(settings, options)
     check_judges(tuple(judging), engines)
     store = Store.open(store_url(settings))
@@ -203,11 +204,16 @@ def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
     against = _against(settings, options)
     names += [against] if against is not None else []
     for name in names:
-        read_seen(settings.version(name).optimised_on, settings.root)
+        read_seen(*_optimised_on(settings, settings.version(name)))
     names += _judges(settings, options)
     if not options.offline:
         check_versions(settings, names)
     return names
+
+
+def _optimised_on(settings: Settings, version: VersionSettings) -> Named:
+    """What a version's prompt was optimised on: files of its commit, or of the project where git does not have them."""
+    return version.optimised_on, tuple(dict.fromkeys((version.root(settings.root), settings.root)))
 
 
 def _engines(versions: Mapping[str, Version], settings: Settings) -> dict[str, Engine]:
@@ -231,11 +237,15 @@ def _assemble(
     store: Store,
     notes: tuple[str, ...],
 ) -> OpenRun:
-    candidate, baseline, judges = _sources(settings, options, versions, engines, store)
+    generations = Generations(store, is_fresh=options.fresh)
+    candidate, baseline, judges = _sources(settings, options, versions, engines, generations)
     spending = spending_of(settings, versions, options.elapsed_s)
     sources = tuple(source for source in (candidate, baseline, *judges) if source is not None)
     players = Players(settings, sources, store, is_offline=options.offline)
     sampler = Sampler(store, window=settings.concurrency, spending=spending, find_source=players.find)
+    shared = StageContext(
+        settings, sampler=sampler, store=store, generations=generations.of, is_offline=options.offline
+    )
     now = time.time()
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     run_settings = RunSettings(
@@ -249,16 +259,14 @@ def _assemble(
         changed=partial(changed_versions, tuple(versions.values()), settings.root),
         root=settings.root,
         notes=(*version_notes(*(each.version for each in sources), root=settings.root, runs=store.runs), *notes),
-        lineages=_lineages(settings, (candidate, baseline), store, sampler, is_offline=options.offline),
+        lineages=_lineages((candidate, baseline), shared),
     )
-    recording = options.recording
-    described = specification(settings, candidate, recording or baseline, judges)
+    described = specification(settings, candidate, options.recording or baseline, judges)
     left_out = {each.id: each.left_out for each in options.evaluations if each.left_out}
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
-    if left_out:
-        described["left_out"] = left_out
+    described |= {"left_out": left_out} if left_out else {}
     against: SampleSource | RecordedBaseline | None = baseline
-    if recording is not None:
+    if (recording := options.recording) is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
         against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
     ledger = _enter(settings, options, (candidate, baseline, *judges), store, run_settings.run_id)
@@ -272,18 +280,11 @@ def _assemble(
     return OpenRun(run, store, created, options.selection, tuple(told), evaluations=options.evaluations)
 
 
-def _lineages(
-    settings: Settings,
-    sources: tuple[SampleSource, SampleSource | None],
-    store: Store,
-    sampler: Sampler,
-    *,
-    is_offline: bool,
-) -> Lineages:
+def _lineages(sources: tuple[SampleSource, SampleSource | None], shared: StageContext) -> Lineages:
     """Make the lineages that give both versions their stage fixtures."""
     candidate, baseline = sources
-    known = tuple(source for source in sources if source is not None)
-    shared = StageContext(settings, sources=known, sampler=sampler, store=store, is_offline=is_offline)
+    shared = replace(shared, sources=tuple(source for source in sources if source is not None))
+    settings = shared.settings
     contexts = {}
     if baseline is not None:
         name = baseline.version.name
@@ -349,18 +350,11 @@ def _sources(
     options: RunOptions,
     versions: Mapping[str, Version],
     engines: Mapping[str, Engine],
-    store: Store,
+    generations: Generations,
 ) -> tuple[SampleSource, SampleSource | None, tuple[SampleSource, ...]]:
-    generations: dict[str, tuple[int, ...]] = {}
-    for version in versions.values():
-        if version.fingerprint not in generations:
-            generations[version.fingerprint] = store.generations(
-                version.fingerprint, fresh=options.fresh, max_age_s=version.settings.max_age_s
-            )
-
     def source(name: str, first_index: int = 0) -> SampleSource:
         version = versions[name]
-        newest, *older = generations[version.fingerprint]
+        newest, *older = generations.of(version)
         return SampleSource(version, engines.get(name), newest, first_index, tuple(older))
 
     name, against = candidate_name(settings), _against(settings, options)

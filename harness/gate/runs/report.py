@@ -40,9 +40,26 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         selection=opened.selection,
         best_of=run.settings.best_of,
         skipped=run.all_skipped,
-        notes=(*run.settings.notes, *filter(None, (each.late_errors for each in run.collectors.values()))),
+        notes=(*run.settings.notes, *_of_failures(run), *_late_errors(run)),
         from_store=_from_store(run),
     )
+
+
+def _late_errors(run: Run) -> list[str]:
+    return [late for each in run.collectors.values() if (late := each.late_errors)]
+
+
+def _of_failures(run: Run) -> list[str]:
+    """Keep what versions failed at, and note which did."""
+    run.sampler.keep_failures()
+    sources = (run.candidate, run.baseline, *run.judges, *run.sampler.named.values())
+    names = {each.version.fingerprint: each.version.name for each in sources if each is not None}
+    return [
+        f"{name} failed at {len(failed):,} {'draw' if len(failed) == 1 else 'draws'}, kept as answers are: a rerun "
+        "fails there again, until its code or `revision` changes, or --fresh draws all anew"
+        for fingerprint, name in names.items()
+        if (failed := run.sampler.failures.get(fingerprint))
+    ]
 
 
 def _from_store(run: Run) -> StoredAnswers | None:

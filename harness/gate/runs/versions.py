@@ -1,9 +1,12 @@
-"""Looks at the versions of a run: before the first request, and whether they are still the same after the last."""
+"""Looks at the versions of a run: before the first request, and whether they are still the same after the last. Gives
+the generations of their draws.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,10 +21,34 @@ from harness.models.application.spec import COMMAND, PYTHON, folder_of, python_o
 from harness.models.engine_creation import check_version
 from harness.models.spec import engine_spec
 from harness.models.version import Version, load_version, tells_cost
-from harness.store import RunInfo
+from harness.store import RunInfo, Store
 
 _DIGITS = 12
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+class Generations:
+    """Gives the generations of a version, the newest first: the same ones to all who ask in a run, in any thread.
+
+    Args:
+        store: that has them.
+        is_fresh: whether each version begins one.
+    """
+
+    def __init__(self, store: Store, *, is_fresh: bool = False) -> None:
+        self._store = store
+        self._is_fresh = is_fresh
+        self._known: dict[str, tuple[int, ...]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, version: Version) -> tuple[int, ...]:
+        """The generations of a version, by its fingerprint."""
+        with self._lock:
+            if version.fingerprint not in self._known:
+                self._known[version.fingerprint] = self._store.generations(
+                    version.fingerprint, fresh=self._is_fresh, max_age_s=version.settings.max_age_s
+                )
+            return self._known[version.fingerprint]
 
 
 def check_versions(settings: Settings, names: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, changes, expected_of
 from harness.gate.evaluations.exceptions import describe
 from harness.gate.evaluations.kinds import against_aim, aimed, misfits, two_kinds, without_ratio
-from harness.gate.evaluations.score_table import ScoreTable, failed_measure
+from harness.gate.evaluations.score_table import ScoreTable, failed_assertions
 from harness.gate.evaluations.slices import case_slices
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
@@ -280,7 +280,7 @@ class Collector:
         }
         end = self._end()
         judged = self._judges.errors(lambda place: self._step(place[1], place[2]) < end)
-        errors = [*judged, *self._tally.lines(end, self._case_of)] or self._failed_measures()
+        errors = [*judged, *self._tally.lines(end, self._case_of)] or self._failed_assertions()
         if not errors and self._unasked and self.evaluation.plan.asks != "nothing":
             errors = [NOTHING_ASKED]
         if not errors and self.complete >= end:
@@ -313,11 +313,10 @@ class Collector:
         """The metrics that are decided, and what they are; one alone where each body failed an assertion."""
         return self._kinds or aimed({METRIC: Reading(0.0)}, self.evaluation.plan.aim)
 
-    def _failed_measures(self) -> list[str]:
-        """The errors of measures of which a body failed an assertion."""
-        units = {metric: kind.unit for metric, kind in self.kinds.items() if kind.unit is not None}
+    def _failed_assertions(self) -> list[str]:
+        """The errors of metrics of which a body failed an assertion, where that is no score."""
         any_failed = any(table.failed.any() for table in self._tables.values())
-        return [failed_measure(metric, unit) for metric, unit in units.items()] if any_failed else []
+        return failed_assertions(self.kinds) if any_failed else []
 
     def _observed(
         self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]

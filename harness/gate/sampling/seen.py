@@ -19,6 +19,10 @@ from harness.stages.data.overlap.words import words_of
 _MESSAGES = "messages["
 _SHOWN = 5
 
+Named = tuple[Sequence[str], Sequence[Path]]
+"""What a version's `optimised_on` names (files of cases, folders of these, and ids), and the folders that relative
+paths may start from, the first that has one before the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class SeenCases:
@@ -40,12 +44,11 @@ class SeenCases:
         return bool(asked) and self.texts.issuperset(asked)
 
 
-def read_seen(named: Iterable[str], root: Path) -> SeenCases:
+def read_seen(named: Iterable[str], folders: Sequence[Path]) -> SeenCases:
     """The cases that a version's `optimised_on` names.
 
     Args:
-        named: files of cases, folders of these, and ids.
-        root: folder that relative paths start from.
+        named, folders: as `Named` has them.
 
     Raises:
         CaseError: a file is not there or can't be read.
@@ -53,7 +56,7 @@ def read_seen(named: Iterable[str], root: Path) -> SeenCases:
     ids: set[str] = set()
     texts: set[tuple[str, ...]] = set()
     for name in named:
-        files = list(_files(name, root))
+        files = list(_files(name, folders))
         if not files:
             ids.add(name)
         for file in files:
@@ -64,13 +67,15 @@ def read_seen(named: Iterable[str], root: Path) -> SeenCases:
     return SeenCases(frozenset(ids), frozenset(texts))
 
 
-def _files(name: str, root: Path) -> Iterator[Path]:
+def _files(name: str, folders: Sequence[Path]) -> Iterator[Path]:
     """The files of cases that a name stands for; none for an id."""
     if Path(name).suffix in CASE_SUFFIXES:
-        found = find_file(Path(name), (root,), kind="case file", suffixes=CASE_SUFFIXES, error=CaseError)
+        found = find_file(Path(name), tuple(folders), kind="case file", suffixes=CASE_SUFFIXES, error=CaseError)
         yield from [] if found is None else [found]
-    elif "/" in name and (root / name).is_dir():
-        yield from sorted(path for path in (root / name).rglob("*") if path.suffix in CASE_SUFFIXES)
+    elif "/" in name:
+        found = next((folder / name for folder in folders if (folder / name).is_dir()), None)
+        paths = () if found is None else found.rglob("*")
+        yield from sorted(path for path in paths if path.suffix in CASE_SUFFIXES)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -81,21 +86,17 @@ def _is_question(place: str) -> bool:
     return place in QUESTIONS or (place.startswith(_MESSAGES) and place.endswith(".content"))
 
 
-def keep_unseen(
-    evaluations: Sequence[Evaluation], named: Mapping[str, Sequence[str]], root: Path
-) -> tuple[Evaluation, ...]:
+def keep_unseen(evaluations: Sequence[Evaluation], named: Mapping[str, Named]) -> tuple[Evaluation, ...]:
     """The evaluations without the cases that `named` says a prompt was optimised on, by whose it was.
 
     Raises:
         CaseError: as `read_seen` and `without_seen`.
     """
-    seen = {role: read_seen(cases, root) for role, cases in named.items() if cases}
+    seen = {role: read_seen(cases, folders) for role, (cases, folders) in named.items() if cases}
     return without_seen(evaluations, seen) if seen else tuple(evaluations)
 
 
-def unmatched_notes(
-    evaluations: Sequence[Evaluation], named: Mapping[str, Sequence[str]], root: Path
-) -> tuple[str, ...]:
+def unmatched_notes(evaluations: Sequence[Evaluation], named: Mapping[str, Named]) -> tuple[str, ...]:
     """The sentence on what `named` holds that is neither a file nor the id of a case, if it holds any: it may be
     misspelt, and leaves nothing out.
 
@@ -104,8 +105,8 @@ def unmatched_notes(
         named: as of `keep_unseen`.
     """
     ids = {case.id for evaluation in evaluations for case in evaluation.cases}
-    entries = dict.fromkeys(name for cases in named.values() for name in cases)
-    lost = [name for name in entries if name not in ids and not list(_files(name, root))]
+    entries = {name: folders for cases, folders in named.values() for name in cases}
+    lost = [name for name, folders in entries.items() if name not in ids and not list(_files(name, folders))]
     if not lost:
         return ()
     words = ", ".join(map(repr, lost[:_SHOWN])) + (f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else "")
@@ -126,13 +127,13 @@ def without_seen(evaluations: Sequence[Evaluation], seen: Mapping[str, SeenCases
         CaseError: all cases of one have been seen, so that nothing can be said.
     """
     kept = tuple(_without(evaluation, seen) for evaluation in evaluations)
-    groups: dict[str, list[Evaluation]] = defaultdict(list)
-    for evaluation in kept:
+    groups: dict[str, list[tuple[Evaluation, Evaluation]]] = defaultdict(list)
+    for whole, evaluation in zip(evaluations, kept, strict=True):
         name = evaluation.id.partition("[")[0] if evaluation.plan.per == "case" else evaluation.id
-        groups[name].append(evaluation)
+        groups[name].append((whole, evaluation))
     for name, group in groups.items():
-        if not any(each.cases for each in group):
-            n = sum(len(each.cases) for each in evaluations if each.id.startswith(name))
+        if not any(each.cases for _, each in group):
+            n = sum(len(whole.cases) for whole, _ in group)
             cases = f"all {n} of its cases have" if n != 1 else "its one case has"
             raise CaseError(
                 f"{name}: {cases} been seen: {_whose(seen)} optimised on them, so that they say nothing of it. Give "

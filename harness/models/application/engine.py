@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.errors import CapabilityError, EngineError, PartlyAnsweredError, SteelyardError
+from harness.errors import CapabilityError, EngineError, FailedDrawError, PartlyAnsweredError, SteelyardError
 from harness.models.application.lines import UNCHANGED, LineProcess
 from harness.models.application.pool import Manners, WorkerPool
 from harness.models.application.returned import UnreadableAnswerError, read_answer
@@ -92,7 +92,8 @@ class ApplicationEngine:
 
         Raises:
             CapabilityError: it does not take what the request has.
-            EngineError: it raised, did not answer in time, returned no answer, or its process ended.
+            FailedDrawError: it raised, did not answer in time, returned no answer, or its process ended.
+            EngineError: it could not be asked.
             PartlyAnsweredError: some of several calls did.
         """
         if len(indices) == 1:
@@ -107,11 +108,11 @@ class ApplicationEngine:
     async def _sample(self, request: Request, index: int) -> Sample:
         reply, took_s = await self._pool.ask(self._message(request, index))
         if "error" in reply:
-            raise EngineError(f"{self.name}: {reply['error']}", cause=reply["cause"])
+            raise FailedDrawError(f"{self.name}: {reply['error']}", cause=reply["cause"])
         try:
             answer = reply["answer"] if "latency_s" in reply else read_answer(_told(reply["answer"]))
         except UnreadableAnswerError as error:
-            raise EngineError(f"{self.name}: {self._call} {error}.") from None
+            raise FailedDrawError(f"{self.name}: {self._call} {error}.") from None
         return _read(answer, index, reply.get("latency_s", took_s))
 
     def _message(self, request: Request, index: int) -> dict[str, Any]:

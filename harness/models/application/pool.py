@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from harness.errors import EngineError, SteelyardError, UnreachableError
+from harness.errors import EngineError, FailedDrawError, SteelyardError, UnreachableError
 from harness.models.processes.process import ChildProcess
 
 _MOST_ENDS = 10
@@ -105,7 +105,8 @@ class WorkerPool:
         """Ask the application; return its answer, and the seconds that it took from when it was asked.
 
         Raises:
-            EngineError: it did not answer in time, or its process ended.
+            FailedDrawError: it did not answer in time, or its process ended.
+            EngineError: no process could be started.
             UnreachableError: its processes end one after the other.
         """
         if self._room is None:
@@ -154,13 +155,13 @@ class WorkerPool:
             )
             if hint and not any(each.heard_s for each in self._places):  # nor will it answer the others
                 self._held = self._held or UnreachableError(said, "a timeout")
-            raise EngineError(said, cause="a timeout") from None
+            raise FailedDrawError(said, cause="a timeout") from None
         except asyncio.CancelledError:
             self._give_up(place, process, is_silent=self._manners.at_once == 1)
             raise
         except EngineError as error:
             beside = f" {place.n_asked} calls were under way in it, this one among them." if place.n_asked > 1 else ""
-            raise EngineError(f"{error}{beside}", cause=error.cause or "its process ended") from None
+            raise FailedDrawError(f"{error}{beside}", cause=error.cause or "its process ended") from None
         self._n_ended = 0
         place.heard_s = time.monotonic()
         return reply, place.heard_s - began

@@ -84,7 +84,7 @@ class Body:
 
         Raises:
             OversizedError: it is larger than it may be, sent or decompressed, or would be when it is parsed.
-            MalformedError: it is not encoded as it says.
+            MalformedResponseError: it is not encoded as it says.
         """
         limit = self._bodies.most_bytes if response.status == 200 else _MOST_OF_A_REFUSAL
         unpacked = _Unpacking(response.headers.get("Content-Encoding", ""))
@@ -136,7 +136,7 @@ class _Unpacking:
         """Decompress a chunk, in pieces of at most 64 KiB.
 
         Raises:
-            MalformedError: it can't be decompressed.
+            MalformedResponseError: it can't be decompressed.
         """
         if self._encoding in ("", "identity"):
             for start in range(0, len(data), _PIECE):
@@ -162,7 +162,7 @@ class _Unpacking:
         """Say that nothing more comes.
 
         Raises:
-            MalformedError: what came ends in the middle.
+            MalformedResponseError: what came ends in the middle.
         """
         if self._machine is not None:
             raise MalformedResponseError(f"the answer ends in the middle of its {self._encoding}")

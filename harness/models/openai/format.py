@@ -86,8 +86,8 @@ def read_choices(document: Mapping[str, Any], request: Request, indices: Sequenc
     """The answers in the body of a response to a chat or completion request, at most one for each index.
 
     Raises:
-        MalformedError: there are no choices, none of them holds an answer, or a field is of another type than it must
-            be; only token counts are left out when they are none.
+        MalformedResponseError: there are no choices, none of them holds an answer, or a field is of another type than
+            it must be; only token counts are left out when they are none.
         CapabilityError: log probabilities were asked for and are not there.
     """
     choices = document.get("choices")
@@ -251,7 +251,7 @@ def read_echo(document: Mapping[str, Any], request: Request, latency_s: float) -
     The first token of all has one only where the server puts a token in front of it; else it is not weighed.
 
     Raises:
-        MalformedError: the answer is not a completion.
+        MalformedResponseError: the answer is not a completion.
         CapabilityError: the endpoint did not echo the prompt with its log probabilities.
     """
     try:

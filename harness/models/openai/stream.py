@@ -27,7 +27,7 @@ def read_stream(content: bytes | bytearray) -> dict[str, Any]:
     """The document that a server which does not stream would have sent.
 
     Raises:
-        MalformedError: an event is not what it must be.
+        MalformedResponseError: an event is not what it must be.
         UnusableError: the stream ends before its answer does.
     """
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from harness.models.mlflow.child import Login, serve
@@ -34,10 +36,10 @@ def find_prompts(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
 def _found(client: MlflowClient, name: str, version: str | None, alias: str | None) -> dict[str, Any]:
     from mlflow.exceptions import MlflowException
 
-    names = [prompt.name for prompt in client.search_prompts(max_results=_LARGEST_PAGE)]
+    names = [prompt.name for prompt in _all(client.search_prompts)]
     if name not in names:
         return {"unknown": "name", "known": names}
-    versions = {str(each.version) for each in client.search_prompt_versions(name, max_results=_LARGEST_PAGE)}
+    versions = {str(each.version) for each in _all(partial(client.search_prompt_versions, name))}
     if alias is not None:
         try:
             version = str(client.get_prompt_version_by_alias(name, alias).version)
@@ -50,6 +52,17 @@ def _found(client: MlflowClient, name: str, version: str | None, alias: str | No
         return {"unknown": "version", "known": sorted(versions, key=int)}
     prompt = client.get_prompt_version(name, str(version))
     return {"name": name, "version": str(version), "template": prompt.template, "tags": dict(prompt.tags)}
+
+
+def _all(search: Callable[..., Any]) -> Iterator[Any]:
+    """Yield what a search finds, page after page."""
+    token = None
+    while True:
+        page = search(max_results=_LARGEST_PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,13 +88,19 @@ def indexable(settings: RetrievalSettings, root: Path) -> list[Passage]:
     return found
 
 
-def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
+def build_index(
+    settings: RetrievalSettings,
+    folder: Path,
+    root: Path,
+    told: Callable[[int, int, str], None] = lambda _done, _total, _note: None,
+) -> None:
     """Write the index of a file of passages into a folder.
 
     Args:
         settings: which passages, and how they are to be found.
         folder: that the index is written to.
         root: folder that relative paths start from.
+        told: called as passages are embedded, with how many are, of how many, and with what `Embedder.embed_all` tells.
 
     Raises:
         UsageError: passages, model or library are missing or broken.
@@ -106,7 +112,8 @@ def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
     if settings.method != "bm25":
         import numpy as np
 
-        np.save(folder / "vectors.npy", _embedder(settings.model, root).embed_all(texts))
+        vectors = _embedder(settings.model, root).embed_all(texts, lambda done, note: told(done, len(texts), note))
+        np.save(folder / "vectors.npy", vectors)
     with (folder / _PASSAGES).open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(asdict(passage), ensure_ascii=False) + "\n" for passage in found)
 

@@ -1,15 +1,19 @@
 """Passages by their words: BM25, by bm25s.
 
-The defaults are Lucene's: k1 = 1.5, b = 0.75 (Robertson and Zaragoza 2009; Lù 2024 for the sparse index).
+The defaults are Lucene's: k1 = 1.5, b = 0.75 (Robertson and Zaragoza 2009; Lù 2024 for the sparse index). Words are
+runs of two letters or more, as of bm25s, and each character of Chinese and Japanese.
 """
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+from harness.models.tokenization.characters import WORD_CHARACTERS
 
 LANGUAGES = {
     "english": "en",
@@ -25,6 +29,9 @@ LANGUAGES = {
     "danish": "da",
 }
 """Languages whose words are stemmed and whose commonest words are left out, with bm25s's name of the latter."""
+
+_WORD = rf"[{WORD_CHARACTERS}]|[^\W{WORD_CHARACTERS}]{{2,}}"
+_WRITTEN = re.compile(rf"[{WORD_CHARACTERS}]|\\u(?:[3-9f]|d8[4-9ab])", re.IGNORECASE)
 
 
 class LexicalIndex:
@@ -81,6 +88,17 @@ class LexicalIndex:
         return self._index.get_scores(known)
 
 
+@functools.lru_cache(maxsize=8)
+def has_word_characters(path: Path, digest: str) -> bool:  # noqa: ARG001  a part of the key
+    """Tell whether a file may hold characters that are words by themselves, as they are or as JSON escapes them.
+
+    Args:
+        path: the file.
+        digest: of its content.
+    """
+    return _WRITTEN.search(path.read_text("utf-8", "replace")) is not None
+
+
 def check_installed(language: str | None) -> None:
     """Refuse to index by words where what does is not installed.
 
@@ -115,5 +133,5 @@ def _lacking(package: str) -> UsageError:
 def _words(language: str | None) -> dict[str, Any]:
     """Return the options by which bm25s makes words of a text."""
     if language is None:
-        return {"stopwords": None, "stemmer": None}
-    return {"stopwords": LANGUAGES[language], "stemmer": _stemmers().Stemmer(language)}
+        return {"token_pattern": _WORD, "stopwords": None, "stemmer": None}
+    return {"token_pattern": _WORD, "stopwords": LANGUAGES[language], "stemmer": _stemmers().Stemmer(language)}

@@ -107,11 +107,12 @@ class VersionTokenizer:
             text, encoding, self._backend, self.decode([number for number, around in pairs if not around])
         )
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], *, template: str | None = None) -> str:
+    def chat(self, messages: Sequence[Mapping[str, Any]], *, template: str | None = None, is_open: bool = True) -> str:
         """A chat as the text that the model is given, up to where its answer begins.
 
         Args:
             template: which of `templates`; None for the one that counts.
+            is_open: whether an answer is to begin; not where the last message is one.
 
         Raises:
             SettingsError: there is none, or it refuses the messages.
@@ -119,7 +120,7 @@ class VersionTokenizer:
         if not self.templates:
             raise SettingsError(f"{self.source} has no chat template.")
         chosen = self.templates[template] if template is not None else next(iter(self.templates.values()))
-        return render(chosen, messages, self.special_tokens)
+        return render(chosen, messages, self.special_tokens, add_generation_prompt=is_open)
 
     @functools.cached_property
     def reach(self) -> dict[str, bool]:

@@ -180,7 +180,7 @@ def engine_arguments(options: Mapping[str, Any], device: Device) -> dict[str, An
         arguments |= {"enforce_eager": True, "block_size": 32, "kv_cache_memory_bytes": _GIB}
     if "adapter" in options:
         arguments |= {"enable_lora": True, "max_lora_rank": _lora_rank(Path(options["adapter"]))}
-    if _world_size(given) == 1:
+    if world_size(given) == 1:
         arguments["distributed_executor_backend"] = "uni"
     return {**arguments, **given}
 
@@ -204,13 +204,14 @@ def engine_environment(options: Mapping[str, Any], device: Device) -> dict[str, 
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_LOGGING_LEVEL": "WARNING",
-        "VLLM_CPU_OMP_THREADS_BIND": _threads(_world_size(options.get("engine_args", {}))),
+        "VLLM_CPU_OMP_THREADS_BIND": _threads(world_size(options.get("engine_args", {}))),
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
 
 
-def _world_size(engine_args: Mapping[str, Any]) -> int:
+def world_size(engine_args: Mapping[str, Any]) -> int:
+    """The number of devices that hold one copy of the weights, a part each."""
     return int(engine_args.get("tensor_parallel_size", 1)) * int(engine_args.get("pipeline_parallel_size", 1))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from harness.config import cache_dir
 from harness.config.environment import version_of
-from harness.config.versions import BUILT, WEIGHTS_FORMS
+from harness.config.versions import BUILT, REGISTERED, WEIGHTS_FORMS
 from harness.errors import SettingsError
 from harness.models.adapters import adapter_files, merging
 from harness.models.files.content_hash import KNOWN, file_hash, files_hash, text_hash
@@ -262,6 +262,12 @@ def _source(weights: str, root: Path) -> WeightsSource:
         )
     if weights.startswith(BUILT):
         raise SettingsError(f"{rest} is not built here: `steelyard build {rest}` does that.")
+    if weights.startswith(REGISTERED):
+        raise SettingsError(
+            f"weights = {weights!r} of MLflow's registry: no student or adapter is made of them, and they teach none. "
+            f"Download them once, with `mlflow artifacts download --artifact-uri {weights} --dst-path FOLDER`, and "
+            "write the folder in it that has the config.json."
+        )
     if colon and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
         raise SettingsError(f"weights = {weights!r}: the form {scheme}: is not known. Write {WEIGHTS_FORMS}.")
     path = (root / Path(weights).expanduser()).resolve()

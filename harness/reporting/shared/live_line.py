@@ -74,6 +74,13 @@ class LiveLine:
         else:
             self._put(printable(self._log_prefix + "   ".join(pieces), encoding=self._encoding) + "\n")
 
+    def say(self, text: str) -> None:
+        """Write a line that stays."""
+        if not self._silent:
+            self.clear()
+            prefix = "" if self.is_terminal else self._log_prefix
+            self._put(printable(prefix + text, encoding=self._encoding) + "\n")
+
     def clear(self) -> None:
         """Erase the line on a terminal; the next one is written again."""
         if self._shown_cells:

@@ -9,7 +9,7 @@ from typing import TextIO
 from harness.reporting.shared.figures import count, duration
 from harness.reporting.shared.live_line import LiveLine, Rate, time_left
 from harness.reporting.shared.text import printable
-from harness.stages.build_state import BuildState
+from harness.stages.build_state import NOTE, BuildState
 
 _NARROW = 60
 _PHASE = 28
@@ -25,6 +25,9 @@ class BuildLine:
         stream: usually the standard error.
         is_terminal: whether lines can be overwritten there.
         width: of the terminal.
+
+    Attributes:
+        notes: the last of each version that has one.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class BuildLine:
         self._line = LiveLine(stream, is_terminal, width, clock=clock)
         self._rate = Rate()
         self._spans: dict[str, tuple[float, float]] = {}
+        self.notes: dict[str, str] = {}
         self._phase = ("", "")
 
     def __enter__(self) -> BuildLine:
@@ -42,20 +46,27 @@ class BuildLine:
         self._line.clear()
 
     def show(self, state: BuildState) -> None:
-        """Take note of a state, and show it when it is time to."""
+        """Take note of a state, and show it when it is time to; what is to stay in sight at once."""
+        if state.phase == NOTE:
+            self._line.say(state.note)
+            return
         now = self._line.clock()
         began_s, _ = self._spans.get(state.version, (now, now))
         self._spans[state.version] = began_s, now
         if self._phase != (state.version, state.phase):
             self._phase, self._rate = (state.version, state.phase), Rate()
         self._rate.observe(now, state.done)
+        if state.note:
+            self.notes[state.version] = state.note
         if self._line.is_due:
             short = self._line.is_terminal and self._line.width < _NARROW
             self._line.write(_pieces(state, self._rate, now - began_s, short=short))
 
     def done(self) -> list[str]:
-        """List the versions that were built, and how long each took, a line each."""
-        return [f"built {name} in {duration(end_s - began_s)}" for name, (began_s, end_s) in self._spans.items()]
+        """List the versions that were built, how long each took, and the last note of each, a line each."""
+        spans = self._spans.items()
+        notes = {name: f" ({note})" for name, note in self.notes.items()}
+        return [f"built {name} in {duration(end_s - began_s)}{notes.get(name, '')}" for name, (began_s, end_s) in spans]
 
 
 def _pieces(state: BuildState, rate: Rate, elapsed_s: float, *, short: bool) -> list[str]:

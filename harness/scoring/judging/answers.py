@@ -53,7 +53,7 @@ def read_rating(sample: Sample, rubric: Rubric, *, weighted: bool = False) -> tu
         weighted: give the mean of the scale's scores, each weighing what the judge gave it for a probability.
 
     Raises:
-        MalformedError: the answer is no such object, or the score is not on the scale.
+        MalformedAnswerError: the answer is no such object, or the score is not on the scale.
     """
     answer = _read(sample, "score")
     score = answer["score"]
@@ -69,7 +69,7 @@ def read_preference(sample: Sample) -> tuple[float, str]:
     """Read what the choice is worth for the answer shown first (1, 0.5 or 0), and its reason.
 
     Raises:
-        MalformedError: the answer is no such object, or the choice is none.
+        MalformedAnswerError: the answer is no such object, or the choice is none.
     """
     answer = _read(sample, "choice")
     choice = answer["choice"]
@@ -93,7 +93,7 @@ def _expected(sample: Sample, rubric: Rubric) -> float:
     """The mean of the scale under the probabilities at the score's token.
 
     Raises:
-        MalformedError: the score is not the last thing in the answer, so that its token can't be told.
+        MalformedAnswerError: the score is not the last thing in the answer, so that its token can't be told.
     """
     found = _SCORE_LAST.search(sample.text)
     # From the end: the score's token is the last one with a digit in it.

@@ -145,10 +145,11 @@ class Adapter:
 
     @property
     def trained_ids(self) -> frozenset[str]:
-        """The ids of the lines that it was trained on; empty where it was not trained here."""
+        """The ids that the lines state that it was trained on; empty where it was not trained here."""
         if self._step.data is None:
             return frozenset()
-        return frozenset(text.id for text in read_texts(training_data(self._settings, self._step.data)))
+        texts = read_texts(training_data(self._settings, self._step.data))
+        return frozenset(text.id for text in texts if text.states_id)
 
     def close(self) -> None:
         """End the process that computes."""

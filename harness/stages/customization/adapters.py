@@ -81,9 +81,9 @@ def _find(settings: Settings, parts: _AdapterParts) -> VersionSettings | None:
     return None if digest is None else parts.with_adapter(made.path, digest)
 
 
-def check_step(settings: Settings, version: VersionSettings, step: Step) -> None:
+def check_step(settings: Settings, version: VersionSettings, step: Step) -> str | None:
     """Refuse a ready adapter that does not fit the weights that the version begins with, and texts that none can be
-    trained on.
+    trained on; say what of them is cut.
 
     Raises:
         UsageError: they are not there or broken, or what trains is not installed.
@@ -98,14 +98,14 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> None
         beginning = find_beginning(settings, version, version.steps[: version.steps.index(step)])
         if parts.ready is not None:
             parts.checked(parts.ready, beginning.shapes, None)
-            return
+            return None
         check_modules(adapter.modules, beginning.shapes)
         check_length(adapter.length, beginning.folder)
         texts = known_texts(settings, str(adapter.data))
         for text in texts:
             check_answer(text)
-        if beginning.tokenizer is not None:
-            check_taught(texts, beginning.tokenizer, adapter.length)
+        tokenizer = beginning.tokenizer
+        return None if tokenizer is None else check_taught(texts, tokenizer, adapter.length)
 
 
 def build_version(

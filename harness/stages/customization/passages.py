@@ -14,6 +14,7 @@ from harness.errors import NotInLineageError, UsageError
 from harness.models.embedding import embedder_digest
 from harness.models.files.content_hash import file_hash
 from harness.models.retrieval.index import Retriever, build_index, check_k, indexable, n_passages
+from harness.models.retrieval.lexical import has_word_characters
 from harness.models.version import Version
 from harness.stages.build_state import BuildProgress, BuildState
 from harness.stages.building import told_of, with_step
@@ -63,8 +64,11 @@ def build_version(
     retrieval = cast("RetrievalSettings", step.settings)
     recipe = _recipe(settings, step)
 
+    def told(done: int, total: int, note: str) -> None:
+        progress(BuildState(version.name, "embedding", done, total, "passages", note))
+
     def build(folder: Path) -> None:
-        build_index(retrieval, folder, settings.root)
+        build_index(retrieval, folder, settings.root, told)
         if _recipe(settings, step) != recipe:  # the index is kept under what the passages were
             raise UsageError(f"{retrieval.passages} or its model was changed while it was indexed; build it again.")
 
@@ -90,7 +94,10 @@ def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
             how["model"] = embedder_digest(retrieval.model, settings.root)
     else:
         del how["model"]
-    return {**how, "passages": file_hash(passages), "packages": {name: version_of(name) for name in packages}}
+    digest = file_hash(passages)
+    if by_words and has_word_characters(passages, digest):
+        how["words"] = "characters"  # a sentence of them was one word, and is where a recipe does not say this
+    return {**how, "passages": digest, "packages": {name: version_of(name) for name in packages}}
 
 
 def _with(version: VersionSettings, step: Step, made: MadeFolder) -> VersionSettings:

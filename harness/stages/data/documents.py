@@ -69,14 +69,14 @@ def source_fingerprint(source: str, root: Path) -> str:
 
 
 def source_bytes(source: str, root: Path) -> int:
-    """About how many bytes of text and markup a source holds; 0 for a dataset of the hub.
+    """About how many bytes of text and markup a source holds.
 
     Raises:
         CorpusError: there is no such source.
     """
     path = _place(source, root)
     if path is None:
-        return 0
+        return tables.hub_dataset_bytes(source)
     files = _saved(path) if path.is_dir() and tables.is_saved_dataset(path) else _files(path)
     return sum(file.stat().st_size * (_UNPACKED if file.suffix in (".gz", ".parquet") else 1) for file, _ in files)
 

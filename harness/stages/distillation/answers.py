@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
 from harness.config.customization import DistilledSettings
+from harness.config.files import json_lines
 from harness.errors import SteelyardError, UsageError
 from harness.models.engine_creation import check_version, create_engine
 from harness.models.version import Version
@@ -20,16 +22,21 @@ from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler
 from harness.requests.spending import Spending
 from harness.stages.build_state import BuildProgress, BuildState
+from harness.stages.failed_draws import FailedDraws
 from harness.stages.training.texts import TrainingText
 
 ANSWERS = "answers.jsonl"
 """The file of a built student in which they are."""
 
 
-def answer_sampling(distilled: DistilledSettings) -> dict[str, Any]:
-    """Return the options that override the teacher's own: an answer longer than a sequence would be learned in part."""
+def answer_sampling(distilled: DistilledSettings, n_tokens: int) -> dict[str, Any]:
+    """Return the options that override the teacher's own: an answer longer than a sequence would be learned in part.
+
+    Args:
+        n_tokens: of the prompt, which shares the sequence with its answer.
+    """
     heat = {} if distilled.temperature is None else {"temperature": distilled.temperature}
-    return {"max_tokens": distilled.length, **heat}
+    return {"max_tokens": distilled.length - n_tokens, **heat}
 
 
 def check_prompt(text: TrainingText, name: str) -> None:
@@ -52,7 +59,7 @@ def write_answers(
     settings: Settings,
     teacher: Version,
     distilled: DistilledSettings,
-    texts: Sequence[TrainingText],
+    asked: Sequence[tuple[TrainingText, int]],
     path: Path,
     told: tuple[str, BuildProgress],
 ) -> None:
@@ -62,6 +69,7 @@ def write_answers(
     and the budget of the settings bounds it.
 
     Args:
+        asked: the prompts, each with its tokens.
         path: of the file; what is there already is taken as it is.
         told: the version that is built, and who is told how far it is.
 
@@ -71,24 +79,30 @@ def write_answers(
     if path.exists():
         return
     check_version(teacher.settings, settings.root)
-    samples = asyncio.run(_drawn(settings, teacher, distilled, texts, told))
+    samples = asyncio.run(_drawn(settings, teacher, distilled, asked, told))
     rows = [
         {"id": text.id, "prompt": list(text.prompt), "answer": sample.text, "finish_reason": sample.finish_reason}
-        for text, sample in zip(texts, samples, strict=True)
+        for (text, _), sample in zip(asked, samples, strict=True)
         if sample.lack is None and sample.text.strip()
     ]
     if not rows:
-        raise UsageError(f"The teacher {teacher.name} answers none of the {len(texts)} prompts.")
+        raise UsageError(f"The teacher {teacher.name} answers none of the {len(asked)} prompts.")
     draft = path.with_suffix(".draft")
     draft.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     draft.replace(path)
+
+
+def unended_answers(path: Path) -> frozenset[int]:
+    """The places in a file of answers of those that ran into the limit of tokens."""
+    rows = json_lines(path, UsageError, "")
+    return frozenset(place for place, (_, row) in enumerate(rows) if row["finish_reason"] == "length")
 
 
 async def _drawn(
     settings: Settings,
     teacher: Version,
     distilled: DistilledSettings,
-    texts: Sequence[TrainingText],
+    asked: Sequence[tuple[TrainingText, int]],
     told: tuple[str, BuildProgress],
 ) -> list[Sample]:
     from harness.store import Store
@@ -102,22 +116,23 @@ async def _drawn(
         spending = Spending(settings.limits, {teacher.name: teacher.settings.price})
         sampler = Sampler(store, window=settings.concurrency, spending=spending)
 
-        async def answered(text: TrainingText) -> Sample:
-            request = teacher.chat(text.prompt, sampling=answer_sampling(distilled))
+        failed = FailedDraws(f"The teacher {teacher.name}", len(asked))
+
+        async def answered(text: TrainingText, n_tokens: int) -> Sample | None:
+            request = teacher.chat(text.prompt, sampling=answer_sampling(distilled, n_tokens))
             question = KeyedQuestion(request_text(teacher.fingerprint, request), 0)
             try:
                 _, sample = await sampler.draw(source, request, question, 0)
             except SteelyardError as error:
-                said = str(error).rstrip(".")
-                raise UsageError(
-                    f"The teacher {teacher.name} gave no answer to {text.id!r}: {said}. What was drawn is stored: "
-                    "another build goes on there."
-                ) from error
+                failed.add(text.id, error)
+                return None
             done["prompts"] += 1
-            progress(BuildState(name, "asking the teacher", done["prompts"], len(texts), "prompts"))
+            progress(BuildState(name, "asking the teacher", done["prompts"], len(asked), "prompts"))
             return sample
 
         try:
-            return list(await asyncio.gather(*map(answered, texts)))
+            drawn = await asyncio.gather(*starmap(answered, asked))
         finally:
             await sampler.close()
+        failed.check(UsageError)
+        return [sample for sample in drawn if sample is not None]

@@ -30,7 +30,7 @@ from harness.stages.distillation.distilling import (
     control_weights,
     sources_of,
 )
-from harness.stages.foundation.divergence import TextDivergence, read_positions
+from harness.stages.foundation.divergence import TextDivergence
 from harness.stages.foundation.reference import Reference, reference_options
 from harness.stages.lineage import StageContext
 from harness.stages.training.texts import TrainingData, read_texts
@@ -95,7 +95,6 @@ class Distillation:
         self._find_control = find_control
         self._finding = asyncio.Lock()
         self._root = root
-        self._pairs: dict[str, Reference] = {}
         self._contaminations: dict[str, Contamination] = {}
 
     def compare(self, text: str) -> Coroutine[Any, Any, TextDivergence]:
@@ -135,14 +134,17 @@ class Distillation:
             raise UsageError(choices("control", control, CONTROLS))
         async with self._finding:
             if control not in self._options:
-                self._options[control] = await asyncio.to_thread(self._find_control, control)
+                found = await asyncio.to_thread(self._find_control, control)
+                self._options[control] = {**self._options["student"], **found}
         return await self._compared(control, text)
 
     async def _compared(self, who: str, text: str) -> TextDivergence:
-        if who not in self._pairs:
-            teacher = reference_options(self._options["teacher"])
-            self._pairs[who] = Reference(self.teacher, teacher, str(self._root), self._options[who])
-        return read_positions(await asyncio.to_thread(self._pairs[who].ask, {"text": text}))
+        return await asyncio.to_thread(self._reference.compare_weights, self._options[who], text)
+
+    @functools.cached_property
+    def _reference(self) -> Reference:
+        """The process that holds the teacher, and beside it all that are compared with it."""
+        return Reference(self.teacher, reference_options(self._options["teacher"]), str(self._root))
 
     @functools.cached_property
     def other_tokens(self) -> tuple[str, ...]:
@@ -200,9 +202,9 @@ class Distillation:
         return tuple(each.prompt for each in self.lessons)
 
     @functools.cached_property
-    def quality(self) -> Mapping[str, float]:
+    def quality(self) -> Mapping[str, float | None]:
         """Shares: `valid` (lessons that end, and hold words), `distinct` (whose words no other has), and `diversity`
-        (runs of four words that no run before equals).
+        (runs of four words that no run before equals; None where no answer has four).
 
         Source of the last: Li et al. (2016), A Diversity-Promoting Objective Function for Neural Conversation Models,
         distinct-n.
@@ -220,7 +222,7 @@ class Distillation:
         return {
             "valid": sum(each.is_ended and bool(own) for each, own in zip(self.lessons, words, strict=True)) / count,
             "distinct": len(set(map(tuple, words))) / count,
-            "diversity": len(set(runs)) / len(runs) if runs else 0.0,
+            "diversity": len(set(runs)) / len(runs) if runs else None,
         }
 
     def contamination(self, cases: str | Path = "evals") -> Contamination:
@@ -238,9 +240,8 @@ class Distillation:
         return self._contaminations[key]
 
     def close(self) -> None:
-        """End the processes that hold the weights."""
-        for pair in self._pairs.values():
-            pair.close()
+        """End the process that holds the weights."""
+        self._reference.close()
 
 
 class SyncDistillation(Protocol):
@@ -254,7 +255,7 @@ class SyncDistillation(Protocol):
     ratios: Mapping[str, float]
     lessons: Sequence[Lesson]
     prompts: Sequence[Sequence[Mapping[str, Any]]]
-    quality: Mapping[str, float]
+    quality: Mapping[str, float | None]
 
     def compare(self, text: str) -> TextDivergence:
         """As `Distillation.compare`: how far the student is from its teacher."""

@@ -25,6 +25,7 @@ from harness.models.weights.weights import (
 )
 from harness.stages.beginning import (
     PACKAGES,
+    Beginning,
     bare,
     check_packages,
     check_start,
@@ -32,8 +33,8 @@ from harness.stages.beginning import (
     kept_layers,
 )
 from harness.stages.build_state import BuildProgress, unseen
-from harness.stages.building import built, check_steps, found, told_of, with_step
-from harness.stages.distillation.answers import ANSWERS, check_prompt, write_answers
+from harness.stages.building import built, check_steps, found, noted, told_of, with_step
+from harness.stages.distillation.answers import ANSWERS, check_prompt, unended_answers, write_answers
 from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
@@ -77,8 +78,9 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     return None if made is None or weights is None else _with(version, step, made, weights)
 
 
-def check_step(settings: Settings, version: VersionSettings, step: Step) -> None:
-    """Refuse texts that a student can't be taught on, a teacher that can't be built, and one that it does not fit.
+def check_step(settings: Settings, version: VersionSettings, step: Step) -> str | None:
+    """Refuse texts that a student can't be taught on, a teacher that can't be built, and one that it does not fit; say
+    what of the texts is cut.
 
     Raises:
         UsageError: they are not there or broken, or what trains is not installed.
@@ -105,10 +107,10 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> None
                 check_answer(text)
             else:
                 check_prompt(text, distilled.data)
-        _check_fit(settings, version, step, texts)
+        return _check_fit(settings, version, step, texts)
 
 
-def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: Sequence[TrainingText]) -> None:
+def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: Sequence[TrainingText]) -> str | None:
     """Refuse a teacher with another vocabulary, and texts that are too long, by the weights that both begin with."""
     from harness.stages.training.sequences import check_length, check_prompts_answered, check_taught
     from harness.stages.training.students import check_vocabularies
@@ -128,7 +130,8 @@ def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: 
     if tokenizer is not None and distilled.method == ON_POLICY:
         check_prompts_answered(texts, tokenizer, distilled.length, *folders)
     elif tokenizer is not None:
-        check_taught(texts, tokenizer, distilled.length, is_asked=distilled.method == SEQUENCE)
+        return check_taught(texts, tokenizer, distilled.length, is_asked=distilled.method == SEQUENCE)
+    return None
 
 
 def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:
@@ -171,7 +174,7 @@ def build_version(
         request = TrainingRequest(
             version=version.name,
             settings=parts.distilled,
-            data=parts.answers(folder, progress) if parts.distilled.method == SEQUENCE else parts.data,
+            data=parts.answers(folder, start, progress) if parts.distilled.method == SEQUENCE else parts.data,
             start=start,
             teacher=None
             if parts.distilled.method == SEQUENCE
@@ -199,22 +202,36 @@ class _Parts:
     ) -> None:
         self.settings = settings
         self.version = version
+        self.step = step
         self.distilled = cast("DistilledSettings", step.settings)
         self.teacher = built(settings, self.distilled.teacher, progress=progress)
         _check_sources(version, self.teacher, self.distilled)
         self.data = training_data(settings, self.distilled.data, progress)
 
-    def answers(self, folder: Path, progress: BuildProgress) -> TrainingData:
-        """The teacher's answers to the prompts, in the folder of the student.
+    def answers(self, folder: Path, start: Path, progress: BuildProgress) -> TrainingData:
+        """The teacher's answers to the prompts, in the folder of the student; it is told how many are cut.
+
+        Args:
+            start: the folder of the weights that the student starts from.
 
         Raises:
             UsageError: the teacher can't be asked.
         """
+        from harness.stages.training.sequences import counted_prompts, cut_note
+
         path = folder / ANSWERS
-        texts = list(read_texts(self.data))
+        texts = read_texts(self.data)
+        vocabulary = tokenizer_path(self.version.engine_options, self.settings.root) or start
+        tokenizer = Beginning(start, None, vocabulary).tokenizer
+        asked = [(text, 0) for text in texts] if tokenizer is None else counted_prompts(texts, tokenizer, is_asked=True)
         teacher = load_version(self.teacher, self.settings.root)
-        write_answers(self.settings, teacher, self.distilled, texts, path, (self.version.name, progress))
-        return TrainingData(self.data.name, path, file_hash(path), is_corpus=False)
+        write_answers(self.settings, teacher, self.distilled, list(asked), path, (self.version.name, progress))
+        answers = TrainingData(self.data.name, path, file_hash(path), is_corpus=False)
+        if tokenizer is not None:
+            note = cut_note(read_texts(answers), tokenizer, self.distilled.length, unended_answers(path))
+            if note is not None:
+                progress(noted(self.settings, self.step, self.version.name, note))
+        return answers
 
     @property
     def teacher_recipe(self) -> Mapping[str, Any]:
@@ -298,7 +315,7 @@ def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tupl
         UsageError: they are not there.
     """
     with told_of(settings, step):
-        parts = _Parts(settings, _before(settings, version, step), step)
+        parts = _Parts(settings, built(settings, version.name, offline=True, before=step), step)
         return parts.start_with_layers(), parts.data
 
 
@@ -318,7 +335,8 @@ def control_weights(
     """
     settled = cast("DistilledSettings", step.settings)
     changed = replace(step, settings=replace(settled, **CONTROLS[control]), folder=None, content=None)
-    own = replace(_before(settings, version, step), name=f"{version.name}, {control}")
+    start = built(settings, version.name, offline=True, before=step)
+    own = replace(start, name=f"{version.name}, {control}")
     found = find_version(settings, own, changed)
     if found is None and progress is None:
         raise SettingsError(
@@ -329,12 +347,6 @@ def control_weights(
         assert progress is not None
         found = build_version(settings, own, changed, progress)
     return {"weights": found.engine_options["weights"]}
-
-
-def _before(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings:
-    """A version as it was before it was distilled."""
-    base = settings.version(step.version).base
-    return version if base is None else replace(built(settings, base, offline=True), name=version.name)
 
 
 def _weights_of(made: MadeFolder) -> str | None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
 from harness.config.files import json_lines, read_text
-from harness.errors import CaseError
+from harness.errors import CaseError, SettingsError
+from harness.models.description.description import describe_weights
 from harness.models.engine_creation import check_version, create_engine
+from harness.models.tokenization.version_tokenizer import load_tokenizer
 from harness.models.version import Version, load_version
 from harness.requests.window import check_capabilities
 from harness.stages.building import built
-from harness.stages.foundation.divergence import TextDivergence, read_positions
+from harness.stages.foundation.divergence import TextDivergence
 from harness.stages.foundation.reference import Reference, reference_options
 
 
@@ -56,10 +59,12 @@ def compare_served(
         step: called after each text.
 
     Raises:
-        UsageError, EngineError: a version that can't be loaded, or gives no log probabilities of given text.
+        UsageError, EngineError: a version that can't be loaded, or gives no log probabilities of given text, a text
+            longer than a window.
     """
     version = _load(settings, name)
-    reference = _reference(settings, against)
+    reference, options = _reference(settings, against)
+    _check_windows(texts, settings.root, version.settings.engine_options, options)
     try:
         return asyncio.run(_compared(settings, version, reference, texts, top, step))
     finally:
@@ -96,12 +101,13 @@ def compare_weights(
     Raises:
         UsageError, EngineError: a version that can't be loaded, vocabularies that differ, a text longer than a window.
     """
-    other = _load(settings, name).settings
-    reference = _reference(settings, against, other.engine_options)
+    other = _load(settings, name).settings.engine_options
+    reference, options = _reference(settings, against)
+    _check_windows(texts, settings.root, options)
     found = []
     try:
         for text in texts:
-            found.append(read_positions(reference.ask({"text": text})))
+            found.append(reference.compare_weights(other, text))
             step()
     finally:
         reference.close()
@@ -113,6 +119,26 @@ def _load(settings: Settings, name: str) -> Version:
     return load_version(built(settings, name), settings.root)
 
 
-def _reference(settings: Settings, name: str, other: Mapping[str, Any] | None = None) -> Reference:
+def _reference(settings: Settings, name: str) -> tuple[Reference, dict[str, Any]]:
+    """The reference, and the options of its weights."""
     options = reference_options(_load(settings, name).settings.engine_options)
-    return Reference(name, options, str(settings.root), other)
+    return Reference(name, options, str(settings.root)), options
+
+
+def _check_windows(texts: Sequence[str], root: Path, *options: Mapping[str, Any]) -> None:
+    """Refuse a text that is longer than the window of any of some weights, before they are loaded.
+
+    Raises:
+        CaseError: naming it.
+    """
+    for each in options:
+        if "weights" not in each:
+            continue
+        with suppress(SettingsError):  # what transformers alone can read is counted once it is loaded
+            tokenizer, window = load_tokenizer(each, root), describe_weights(each, root).in_engine.sizes.n_ctx
+            counts = [len(tokenizer.encode(text, special=True, adds=False)) for text in texts]
+            if 0 < window < max(counts):
+                raise CaseError(
+                    f"Text {counts.index(max(counts)) + 1} has {max(counts):,} tokens, and {window:,} are read at "
+                    "once: compare shorter ones."
+                )

@@ -31,14 +31,11 @@ class Reference:
         version: its name, for messages.
         options: that name the weights.
         root: folder that relative paths start from.
-        other: options of weights to be compared in full, computed alike; None where samples are compared alone.
     """
 
-    def __init__(
-        self, version: str, options: Mapping[str, Any], root: str, other: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, version: str, options: Mapping[str, Any], root: str) -> None:
         self.version = version
-        start = {"options": dict(options), "other": None if other is None else dict(other), "root": root}
+        start = {"options": dict(options), "root": root}
         self._process = AskedProcess(f"The reference of {version}", _MODULE, start)
 
     def compare(self, sample: Sample) -> Coroutine[Any, Any, TextDivergence]:
@@ -58,6 +55,17 @@ class Reference:
 
     async def _compared(self, sample: Sample) -> TextDivergence:
         return read_positions(await asyncio.to_thread(self.ask, sampled_message(sample)))
+
+    def compare_weights(self, other: Mapping[str, Any], text: str) -> TextDivergence:
+        """The divergence of other weights from the reference on a text, from whole distributions, both computed alike.
+
+        Args:
+            other: their options. They stay loaded beside the reference.
+
+        Raises:
+            SettingsError, EngineError: as of `ask`, and where the vocabularies differ.
+        """
+        return read_positions(self.ask({"text": text, "other": dict(other)}))
 
     def ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Send one message to the process and wait for its answer; the process is started first if it was not.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import EngineError, SettingsError
+from harness.errors import EngineError
 from harness.models.adapters.merging import adapted
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token
@@ -28,38 +29,34 @@ def _loaded(start: dict[str, Any]) -> tuple[bool, Answering]:
 
 
 class Comparer:
-    """The reference's weights, and those that are compared with them in full, if any.
+    """The reference's weights, and those that are compared with them in full, once they are asked for.
 
     Args:
-        start: `options` of the reference, `other` options or None, and the folder `root`.
+        start: `options` of the reference, and the folder `root`.
     """
 
     def __init__(self, start: Mapping[str, Any]) -> None:
-        from transformers import AutoTokenizer
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
-        options, root = start["options"], Path(start["root"])
-        folder = materialize(options, root)
-        self._tokenizer = AutoTokenizer.from_pretrained(
-            str(tokenizer_path(options, root) or folder), clean_up_tokenization_spaces=False
-        )
+        options, self._root = start["options"], Path(start["root"])
+        folder = materialize(options, self._root)
+        self._tokenizer = _tokenizer(folder, options, self._root)
+        self._pieces = self._tokenizer.get_vocab()
         self._model = _load(folder, options)
         self._window = self._model.config.max_position_embeddings
-        self._other = None
-        if start["other"] is not None:
-            self._other = _load(materialize(start["other"], root), start["other"])
-            sizes = [each.config.vocab_size for each in (self._model, self._other)]
-            if sizes[0] != sizes[1]:
-                raise SettingsError(f"the vocabularies have {sizes[0]:,} and {sizes[1]:,} tokens; compare equal ones")
+        self._others: dict[str, Any] = {}
 
     def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Compare one text: a `text` with both weights in full, or `tokens` with what an engine foresees of them.
+        """Compare one text: a `text` in full with the weights of the options `other`, or `tokens` with what an engine
+        foresees of them.
 
         Raises:
-            EngineError: tokens that the reference does not have, or more than go into its window.
+            EngineError: tokens that the reference does not have, or more than go into its window; a vocabulary that is
+                not the reference's.
         """
         if "text" in message:
+            other = self._other(message["other"])
             tokens = self._tokenizer.encode(message["text"], add_special_tokens=False)
         else:
             tokens = self._ids(message["tokens"])
@@ -69,17 +66,39 @@ class Comparer:
             raise EngineError(f"the text has {len(tokens)} tokens, and the weights read {self._window} at once")
         logits = self._logits(self._model, tokens)
         if "text" in message:
-            positions = _compare_whole(logits, self._logits(self._other, tokens), tokens)
+            others = self._logits(other, tokens)
+            # Embeddings may be padded, to whatever size, with some that are no token's.
+            width = min(max(self._pieces.values()) + 1, logits.shape[-1], others.shape[-1])
+            positions = _compare_whole(logits[:, :width], others[:, :width], tokens)
             return {"positions": positions, "is_lower_bound": False}
         listed = [self._ids(top) for top in message["top"]]
         positions = _compare_listed(logits, tokens, listed, message)
         return {"positions": positions, "is_lower_bound": True}
 
+    def _other(self, options: Mapping[str, Any]) -> Any:
+        key = json.dumps(options, sort_keys=True)
+        if key not in self._others:
+            folder = materialize(options, self._root)
+            different = self._pieces.items() ^ _tokenizer(folder, options, self._root).get_vocab().items()
+            if different:
+                piece, number = min(different, key=lambda each: (each[1], each[0]))
+                raise EngineError(
+                    f"token {number:,} is not the same to both ({piece!r} to one of them): compare weights of one "
+                    "vocabulary"
+                )
+            self._others[key] = _load(folder, options)
+        return self._others[key]
+
     def _logits(self, model: Any, tokens: list[int]) -> Any:
         """(n_tokens, n_vocabulary): what is foreseen at the place of each token."""
         import torch
 
-        prefix = prefix_token(self._tokenizer)
+        prefix, size = prefix_token(self._tokenizer), model.config.get_text_config().vocab_size
+        if max(prefix, *tokens) >= size:
+            raise EngineError(
+                f"the text has token {max(prefix, *tokens):,}, and the weights have {size:,} tokens: the tokenizer is "
+                "not theirs"
+            )
         with torch.inference_mode():
             return model(torch.tensor([[prefix, *tokens[:-1]]]), use_cache=False).logits[0].float()
 
@@ -90,6 +109,13 @@ class Comparer:
         if unknown is not None:
             raise EngineError(f"the reference's vocabulary has no token {unknown!r}: the engine has another tokenizer")
         return list(ids)
+
+
+def _tokenizer(folder: Path, options: Mapping[str, Any], root: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    place = tokenizer_path(options, root) or folder
+    return AutoTokenizer.from_pretrained(str(place), clean_up_tokenization_spaces=False)
 
 
 def _load(folder: Path, options: Mapping[str, Any]) -> Any:

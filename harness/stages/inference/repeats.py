@@ -110,9 +110,13 @@ class Repeats:
         question = KeyedQuestion(text, self._asked[text])
         self._asked[text] += 1
         if (found := self._stored(source, question)) is not None:
+            if not found.beside:
+                raise UsageError(f"{_alone(self.version)}, in an earlier run. Draw anew: --fresh --concurrency 8.")
             return found
         if source.engine is None:
             raise MissingSampleError(f"what {self.version} answers again is not stored")
+        if self._context.settings.concurrency < 2:
+            raise UsageError(f"{_alone(self.version)}. Set it to 2 or more, as many as are served at once.")
         future: asyncio.Future[Repeated] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, question, future))
         if self._rounds is None or self._rounds.done():
@@ -247,6 +251,10 @@ class SyncRepeats(Protocol):
 def load_repeats(version: Version, context: StageContext) -> Repeats:
     """The version on an engine of its own, which starts with the first round."""
     return Repeats(version, context, lambda: create_engine(version, context.settings.root))
+
+
+def _alone(version: str) -> str:
+    return f"{version} was to answer prompts beside others, and with concurrency = 1 each is asked alone"
 
 
 async def _one_by_one(ask: Ask, requests: Sequence[Request]) -> list[Sample]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
@@ -12,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CapabilityError, EngineError, NotInLineageError
+from harness.models.openai.redaction import without_secrets
 from harness.models.version import Version
 from harness.stages.inference.address import ServerAddress, has_address, is_servable
+from harness.stages.inference.load.counters import read_metrics
 from harness.stages.inference.pausing import wake
 from harness.stages.inference.server import serve
 from harness.stages.lineage import StageContext
-
-_PATIENCE_S = 10.0
 
 
 class Server:
@@ -61,11 +59,10 @@ class Server:
         Raises:
             EngineError: there is none, or nobody answers.
         """
-        url = f"{self.target.root_url}/metrics"
         try:
-            with urllib.request.urlopen(url, timeout=_PATIENCE_S) as answer:
-                return str(answer.read().decode("utf-8", "replace"))
-        except (OSError, urllib.error.URLError) as error:
+            return read_metrics(self.target)
+        except OSError as error:
+            url = f"{without_secrets(self.target.root_url)}/metrics"
             raise EngineError(f"{url} can't be read: {error}. Is the server of {self.version!r} up?") from None
 
     def restart(self) -> float:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from harness.config.customization import AdapterSettings
 from harness.models.adapters.adapter_files import CONFIG, TRAINED_ON
 from harness.stages.training.request import TrainingRequest
-from harness.stages.training.sequences import check_length, drawn, make_sequences
+from harness.stages.training.sequences import check_embedded, check_length, drawn, make_sequences
 from harness.stages.training.telling import Told
 from harness.stages.training.texts import read_texts
 from harness.stages.training.trainers import remove_checkpoints, run_trainer
@@ -30,6 +30,7 @@ def train_adapter(request: TrainingRequest, told: Told) -> None:
     tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
     told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
     sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
+    check_embedded((each.tokens for each in sequences), request.start)
     chosen = drawn(sequences, settings.steps * settings.batch, settings.seed)
     model = AutoModelForCausalLM.from_pretrained(str(request.start), dtype="float32")
     trained = run_trainer(new_adapter(model, settings), chosen, request, told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.config.environment import first_gpu
 from harness.errors import UsageError
 from harness.models.processes.ends import how_it_ended
 from harness.models.processes.ordered import order
@@ -27,7 +28,8 @@ def train(request: TrainingRequest, progress: BuildProgress) -> None:
     """
     log = request.folder / LOG
     fixed = {"PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", **_KEEPS_MEMORY}
-    environment = {"OMP_NUM_THREADS": str(request.threads), **fixed}
+    # Of several GPUs transformers' trainer would give each a batch of its own, and that of trl refuses them.
+    environment = {"OMP_NUM_THREADS": str(request.threads), "CUDA_VISIBLE_DEVICES": first_gpu(), **fixed}
 
     def told(message: dict[str, Any]) -> None:
         progress(BuildState(request.version, **message))

@@ -1,10 +1,11 @@
-"""Texts as sequences of tokens, each with the places that carry loss; what is too long for one is refused."""
+"""Texts as sequences of tokens, each with the places that carry loss. A prompt that is too long for one is refused; an
+answer that is too long is cut, which is told before anything is trained."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from harness.stages.training.texts import TrainingText, check_answer
 
 IGNORED = -100
 """The label of a place that carries no loss, as PyTorch's cross entropy has it."""
+
+Writer = Callable[[Sequence[Mapping[str, Any]], bool], list[int]]
+"""Gives the tokens of a chat, and whether an answer is to begin at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +71,41 @@ def _packed(documents: Sequence[TrainingText], tokenizer: Any, length: int) -> I
 
 def _answered(text: TrainingText, tokenizer: Any, length: int) -> TokenSequence:
     check_answer(text)
-    messages = [*text.prompt, {"role": "assistant", "content": text.text}]
-    last = len(text.prompt)
-    whole = tokenizer.apply_chat_template(messages, return_dict=False)
+
+    def written(messages: Sequence[Mapping[str, Any]], is_open: bool) -> list[int]:
+        tokens: list[int] = tokenizer.apply_chat_template(messages, add_generation_prompt=is_open, return_dict=False)
+        return tokens
+
+    whole, answers = _placed(text, written)
+    check_room(text, answers[0].start, length)
     labels = [IGNORED] * len(whole)
-    begins = []
-    for turn in [*_turns(text), last]:
-        asked = tokenizer.apply_chat_template(messages[:turn], add_generation_prompt=True, return_dict=False)
-        answered = tokenizer.apply_chat_template(messages[: turn + 1], return_dict=False)
+    for answer in answers:
+        labels[answer] = whole[answer]
+    return TokenSequence(tuple(whole[:length]), tuple(labels[:length]))
+
+
+def _placed(text: TrainingText, written: Writer) -> tuple[list[int], list[slice]]:
+    """The tokens of a chat, and the places in it of the answers that are learned.
+
+    Raises:
+        UsageError: they can't be told from the prompts.
+    """
+    messages = _messages(text)
+    whole = written(messages, False)
+    places = []
+    for turn in [*_turns(text), len(text.prompt)]:
+        asked, answered = written(messages[:turn], True), written(messages[: turn + 1], False)
         if whole[: len(answered)] != answered or answered[: len(asked)] != asked:
             raise UsageError(
                 "The chat template writes a prompt otherwise once it is answered, so that the tokens of the answer "
-                "can't be told from those of the prompt."
+                "can't be told from those of the prompt. Give the version a tokenizer whose template does not."
             )
-        begins.append(len(asked))
-        labels[len(asked) : len(answered)] = answered[len(asked) :]
-    check_room(text, begins[0], length)
-    return TokenSequence(tuple(whole[:length]), tuple(labels[:length]))
+        places.append(slice(len(asked), len(answered)))
+    return whole, places
+
+
+def _messages(text: TrainingText) -> list[Mapping[str, Any]]:
+    return [*text.prompt, {"role": "assistant", "content": text.text}]
 
 
 def _turns(text: TrainingText) -> list[int]:
@@ -103,8 +125,36 @@ def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[Tok
 
 def window_of(weights: Path) -> int | None:
     """The tokens that weights can take at most; None where their config does not say."""
-    window: int | None = config_settings(json.loads((weights / "config.json").read_text("utf-8")))["context_length"]
-    return window
+    return _setting(weights, "context_length")
+
+
+def vocabulary_of(weights: Path) -> int | None:
+    """How many tokens weights have embeddings of; None where their config does not say."""
+    return _setting(weights, "vocab_size")
+
+
+def _setting(weights: Path, name: str) -> int | None:
+    found: int | None = config_settings(json.loads((weights / "config.json").read_text("utf-8")))[name]
+    return found
+
+
+def check_embedded(texts: Iterable[Sequence[int]], *weights: Path) -> None:
+    """Refuse a token that any of some weights have no embedding of.
+
+    Args:
+        texts: the tokens of each.
+
+    Raises:
+        UsageError: naming it.
+    """
+    last = max((max(tokens) for tokens in texts if tokens), default=0)
+    for folder in weights:
+        size = vocabulary_of(folder)
+        if size is not None and last >= size:
+            raise UsageError(
+                f"The texts have token {last:,}, and the weights in {folder} have {size:,} tokens (vocab_size of their "
+                "config): the tokenizer is not theirs. Take the one that they came with."
+            )
 
 
 def check_length(length: int, *weights: Path) -> None:
@@ -123,19 +173,54 @@ def check_length(length: int, *weights: Path) -> None:
 
 def check_taught(
     texts: Sequence[TrainingText], tokenizer: VersionTokenizer, length: int, *, is_asked: bool = False
-) -> None:
+) -> str | None:
     """Refuse what `make_sequences` would, without transformers: a prompt that leaves no room for its answer in a
-    sequence, and documents too short for one.
+    sequence, a template that answers can't be told apart by, and documents too short for one sequence.
 
     Args:
         is_asked: whether the teacher answers each prompt as a whole, instead of answers that are there.
 
+    Returns:
+        What is to be told of answers that are cut; None where none is known to be.
+
     Raises:
-        UsageError: naming the line.
+        UsageError: naming the line. Also where all answers are cut.
     """
-    for text, n_tokens in _counted(texts, tokenizer, is_asked=is_asked):
+    for text, n_tokens in counted_prompts(texts, tokenizer, is_asked=is_asked):
         check_room(text, n_tokens, length)
-    documents = [text for text in texts if not text.prompt]
+    first = next((text for text in texts if text.prompt), None)
+    if first is not None:  # one tells of all what the template does
+        _placed(replace(first, text="Yes.", learns_all=False) if is_asked else first, _writer(tokenizer))
+    _check_documents([text for text in texts if not text.prompt], tokenizer, length)
+    return None if is_asked else cut_note(texts, tokenizer, length)
+
+
+def cut_note(
+    texts: Iterable[TrainingText], tokenizer: VersionTokenizer, length: int, unended: Collection[int] | None = None
+) -> str | None:
+    """Say how many answers are cut at the end of a sequence, after which a model learns to run on; None where none is.
+
+    Args:
+        unended: the places of those that the teacher did not end; None where they are no teacher's.
+
+    Raises:
+        UsageError: all are, and they are no teacher's.
+    """
+    asked = [text for text in texts if text.prompt]
+    # Templates end a chat with a space that nobody misses.
+    chats = [tokenizer.chat(_messages(text), is_open=False).rstrip() for text in asked]
+    lengths = [len(tokenizer.encode(chat, special=True, adds=False)) for chat in chats]
+    n_cut = sum(n_tokens > length or place in (unended or ()) for place, n_tokens in enumerate(lengths))
+    if not n_cut:
+        return None
+    advice = "set a larger length" if unended else f"set length to {max(lengths)} to keep them whole"
+    # Of a chat that is learned whole the first answers are.
+    if unended is None and n_cut == len(asked) and not any(text.learns_all for text in asked):
+        raise UsageError(f"All {n_cut} answers are cut at length = {length}, so that no end is learned: {advice}.")
+    return f"{n_cut} of {len(asked)} answers are cut at length = {length}; {advice}"
+
+
+def _check_documents(documents: Sequence[TrainingText], tokenizer: VersionTokenizer, length: int) -> None:
     end = tokenizer.id_of("eos_token") is not None
     n_tokens = 0
     for document in documents:
@@ -180,7 +265,7 @@ def check_prompts_answered(
     window = _narrowest(weights)
     if window is None:
         return
-    for text, n_tokens in _counted(texts, tokenizer, is_asked=True):
+    for text, n_tokens in counted_prompts(texts, tokenizer, is_asked=True):
         if n_tokens + length > window:
             room = window - n_tokens
             advice = f"Set length to {room} or fewer, or take" if room > 0 else "Take"
@@ -195,15 +280,29 @@ def _narrowest(weights: Iterable[Path]) -> int | None:
     return min((window for window in map(window_of, weights) if window is not None), default=None)
 
 
-def _counted(
+def counted_prompts(
     texts: Iterable[TrainingText], tokenizer: VersionTokenizer, *, is_asked: bool
-) -> Iterable[tuple[TrainingText, int]]:
-    """Each text that has a prompt, with the tokens of it, or of what stands before the first answer that is learned."""
+) -> Iterator[tuple[TrainingText, int]]:
+    """Yield each text that has a prompt, with the tokens of it.
+
+    Args:
+        is_asked: whether the prompt is asked as a whole; else those before its first answer that is learned count.
+
+    Raises:
+        UsageError: the template refuses one; with its line.
+    """
+    written = _writer(tokenizer)
     for text in texts:
         if text.prompt:
             asked = text.prompt if is_asked else text.prompt[: next(iter(_turns(text)), None)]
             try:
-                chat = tokenizer.chat(asked)
+                n_tokens = len(written(asked, True))
             except UsageError as error:
                 raise UsageError(f"{text.called}: {error}") from error
-            yield text, len(tokenizer.encode(chat, special=True, adds=False))
+            yield text, n_tokens
+
+
+def _writer(tokenizer: VersionTokenizer) -> Writer:
+    return lambda messages, is_open: tokenizer.encode(
+        tokenizer.chat(messages, is_open=is_open), special=True, adds=False
+    )

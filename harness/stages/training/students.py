@@ -14,16 +14,25 @@ from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import (
     IGNORED,
     TokenSequence,
+    check_embedded,
     check_length,
     check_prompts_answered,
     drawn,
     make_sequences,
+    vocabulary_of,
 )
 from harness.stages.training.soft_targets import distillation_loss
 from harness.stages.training.teacher_cache import TeacherCache
 from harness.stages.training.telling import Told, checkpoint_of
 from harness.stages.training.texts import read_texts
-from harness.stages.training.trainers import collated, common_arguments, remove_checkpoints, run_trainer, telling
+from harness.stages.training.trainers import (
+    check_finite,
+    collated,
+    common_arguments,
+    remove_checkpoints,
+    run_trainer,
+    telling,
+)
 from harness.stages.training.vocabularies import load_both, other_tokens, template_of
 
 
@@ -40,12 +49,15 @@ def train_student(request: TrainingRequest, told: Told) -> None:
     if is_soft:
         assert request.teacher is not None
         check_vocabularies(request.teacher_tokenizer or request.teacher, request.tokenizer or request.start)
-    check_length(settings.length, request.start, *([request.teacher] if is_soft and request.teacher else ()))
+    weights = (request.start, *([request.teacher] if is_soft and request.teacher else ()))
+    check_length(settings.length, *weights)
     tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
     told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
     sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
+    check_embedded((each.tokens for each in sequences), *weights)
     chosen = drawn(sequences, settings.steps * settings.batch, settings.seed)
-    cache = _targets_of(chosen, request, told) if is_soft else None
+    n_tokens = max(tokenizer.get_vocab().values()) + 1
+    cache = _targets_of(chosen, request, told, n_tokens) if is_soft else None
     student = AutoModelForCausalLM.from_pretrained(str(request.start), dtype="float32")
     if cache is None:
         trained = run_trainer(student, chosen, request, told)
@@ -55,8 +67,13 @@ def train_student(request: TrainingRequest, told: Told) -> None:
     remove_checkpoints(request.folder)
 
 
-def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told: Told) -> TeacherCache:
-    """Return the teacher's predictions for the sequences, kept on disk; compute those that are missing."""
+def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told: Told, n_tokens: int) -> TeacherCache:
+    """Return the teacher's predictions for the sequences, kept on disk; compute those that are missing.
+
+    Args:
+        n_tokens: of the tokenizer. The teacher may have more embeddings, padded, than it and the student.
+    """
+    import torch
     from transformers import AutoModelForCausalLM
 
     settings = cast("DistilledSettings", request.settings)
@@ -65,7 +82,8 @@ def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told:
     cache = TeacherCache(request.targets, settings.top_k, settings.temperature)
 
     def load_teacher() -> Any:
-        return AutoModelForCausalLM.from_pretrained(str(request.teacher), dtype="float32").eval()
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return AutoModelForCausalLM.from_pretrained(str(request.teacher), dtype="float32").to(device).eval()
 
     cache.fill(
         chosen,
@@ -73,6 +91,7 @@ def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told:
         lambda done, total: told(
             {"phase": "asking the teacher", "done": done, "total": total, "unit": "sequences", "note": ""}
         ),
+        n_tokens=min(n_tokens, vocabulary_of(request.start) or n_tokens),
     )
     return cache
 
@@ -142,6 +161,8 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
     tokenizer = AutoTokenizer.from_pretrained(str(place))
     own = load_tokenizer({"tokenizer": str(place)}, place)
     check_prompts_answered(texts, own, settings.length, request.start, request.teacher)
+    asked = (own.encode(own.chat(text.prompt), special=True, adds=False) for text in texts)
+    check_embedded(asked, request.start, request.teacher)
     heat: dict[str, Any] = {} if settings.temperature is None else {"temperature": settings.temperature}
     arguments = DistillationConfig(
         **common_arguments(request),
@@ -163,6 +184,7 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
         callbacks=[telling(told, settings.steps, lambda _, logs: written(logs, settings.batch))],
     )
     trainer.train(resume_from_checkpoint=checkpoint_of(request.folder))
+    check_finite(trainer.model)
     save_like(trainer.model, request.start, request.folder)
     remove_checkpoints(request.folder)
 
@@ -201,12 +223,12 @@ def check_vocabularies(teacher: Path, student: Path) -> None:
     other = 'method = "sequence" teaches by texts, whatever the vocabulary.'
     if theirs.n_tokens != ours.n_tokens:
         raise UsageError(
-            f"The teacher has {theirs.n_tokens:,} tokens and the student {ours.n_tokens:,}: soft targets need one "
-            f"vocabulary. {other}"
+            f"The teacher has {theirs.n_tokens:,} tokens and the student {ours.n_tokens:,}: teaching by logits "
+            f"needs one vocabulary. {other}"
         )
     different = next(other_tokens(theirs, ours), None)
     if different is not None:
-        raise UsageError(f"{str(different).capitalize()}: soft targets need one vocabulary. {other}")
+        raise UsageError(f"{str(different).capitalize()}: teaching by logits needs one vocabulary. {other}")
     if template_of(theirs) != template_of(ours):
         raise UsageError(
             "The chat templates of teacher and student differ, so that a chat is other tokens to each: give the "

@@ -31,13 +31,19 @@ class TeacherCache:
         self._temperature = temperature
 
     def fill(
-        self, sequences: Sequence[TokenSequence], load: Callable[[], Any], told: Callable[[int, int], None]
+        self,
+        sequences: Sequence[TokenSequence],
+        load: Callable[[], Any],
+        told: Callable[[int, int], None],
+        *,
+        n_tokens: int | None = None,
     ) -> int:
         """See that what the teacher says of these sequences is there.
 
         Args:
             load: loads the teacher's model; not called where nothing is missing.
             told: called with how many sequences are done, of how many.
+            n_tokens: that there are; what the teacher has beyond them is no token. None for as many as it has.
 
         Returns:
             how many sequences the teacher was asked for.
@@ -56,11 +62,11 @@ class TeacherCache:
             batch = torch.tensor([[*tokens, *[0] * (longest - len(tokens))] for tokens in several])
             mask = torch.tensor([[1] * len(tokens) + [0] * (longest - len(tokens)) for tokens in several])
             with torch.inference_mode():
-                logits = model(input_ids=batch, attention_mask=mask).logits
+                logits = model(input_ids=batch.to(model.device), attention_mask=mask.to(model.device)).logits
             for tokens, each in zip(several, logits, strict=True):
-                ids, logprobs = teacher_targets(each[: len(tokens)], self._top_k, self._temperature)
+                ids, logprobs = teacher_targets(each[: len(tokens), :n_tokens], self._top_k, self._temperature)
                 with replacing(self._path(tokens)) as draft, draft.open("wb") as file:
-                    np.savez(file, ids=ids.numpy(), logprobs=logprobs.numpy())
+                    np.savez(file, ids=ids.cpu().numpy(), logprobs=logprobs.cpu().numpy())
             told(min(begin + at_once, len(missing)), len(missing))
         return len(missing)
 

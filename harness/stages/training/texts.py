@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -23,11 +23,12 @@ class TrainingText:
     """One text to learn from.
 
     Attributes:
-        id: of the document or the line.
+        id: of the document or the line; the line's number where it states none.
         text: a document, or the answer to the prompt; "" for a prompt whose answer somebody else gives.
         prompt: the messages that the text answers, and that carry no loss; () for a document.
         learns_all: whether the answers among these messages are learned, too.
         line: of which file it is, in words; "" for a document of a corpus.
+        states_id: whether the line states its id.
     """
 
     id: str
@@ -35,6 +36,7 @@ class TrainingText:
     prompt: Messages = ()
     learns_all: bool = False
     line: str = field(default="", compare=False)
+    states_id: bool = field(default=True, compare=False)
 
     @property
     def called(self) -> str:
@@ -134,7 +136,8 @@ def _of_file(data: TrainingData) -> Iterator[TrainingText]:
     if file_hash(data.path) != data.digest:  # what is built is kept under what the file was
         raise UsageError(f"{data.path} was changed while something was built of it; build it again.")
     for where, values in lines:
-        yield _of_line(values, str(values.get("id", where.rpartition(" ")[2])), where)
+        text = _of_line(values, str(values.get("id", where.rpartition(" ")[2])), where)
+        yield replace(text, states_id="id" in values)
 
 
 def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:

@@ -59,7 +59,7 @@ def sample_digest(row: Sequence[Any], key: bytes) -> int:
 
 
 _LISTS = ("tool_calls", "context", "messages")
-_RARE = ("reasoning", *_LISTS, "loglikelihood", "is_greedy", "cost", "metadata")
+_RARE = ("reasoning", *_LISTS, "loglikelihood", "is_greedy", "cost", "metadata", "failure")
 """Fields that few samples have, stored as they are."""
 
 

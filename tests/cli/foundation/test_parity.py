@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,19 @@ def test_what_can_t_be_compared_is_said_with_the_way_out(run: Run, arguments: li
     result = run("parity", *arguments)
     assert result.exit_code != 0
     assert message in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("arguments", [["short"], ["short", "tiny"], ["tiny", "--weights"]])
+def test_a_text_that_is_too_long_is_refused_before_anything_is_asked(
+    run: Run, project: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was refused once the engine had answered all."""
+    with (project / "steelyard.toml").open("a") as settings:
+        settings.write('[models.short]\nbase = "tiny"\nmax_model_len = 64\n')
+    size = 65 if "short" in arguments else 513
+    (project / "long.txt").write_text(f"abc\n\n{'x' * size}\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "executable", "/nothing/is/started")
+    result = run("parity", *arguments, "--texts", "long.txt")
+    assert result.exit_code == 4, result.output
+    said = f"Text 2 has {size} tokens, and {size - 1} are read at once"
+    assert said in " ".join(result.output.split())

@@ -53,3 +53,26 @@ def test_cases_that_can_not_be_read_are_told_before_anything_is_built(tmp_path: 
     )
     with pytest.raises(CaseError, match=r"There is no case file 'sen\.jsonl'"):
         check_run(load(tmp_path, text), RunOptions())
+
+
+def test_fresh_draws_a_base_anew_that_is_not_under_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("bm25s")
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "p.jsonl").write_text('{"id": "a", "text": "Open at nine."}\n{"id": "b", "text": "Closed."}\n', "utf-8")
+    text = (
+        'candidate = "one"\nbaseline = "two"\nstore = "store.db"\n[models.plain]\nengine = "scripted"\ndefault = "9"\n'
+    )
+    for k, name in enumerate(("one", "two"), 1):
+        text += f'[models.{name}]\nbase = "plain"\nretrieval = {{ passages = "p.jsonl", k = {k} }}\n'
+
+    async def generations(*, fresh: bool) -> set[int]:
+        opened = open_run(load(tmp_path, text), RunOptions(fresh=fresh))
+        sides = (opened.run.candidate, opened.run.baseline)
+        try:
+            taken = [await opened.run.settings.lineages.take(["base"], each.version) for each in sides if each]
+            return {each["base"].source.generation for each in taken}
+        finally:
+            await opened.close()
+
+    assert asyncio.run(generations(fresh=False)) == {0}
+    assert asyncio.run(generations(fresh=True)) == {1}, "the same for both sides"

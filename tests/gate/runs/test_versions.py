@@ -10,9 +10,9 @@ import pytest
 from harness.config import VersionSettings
 from harness.config.repository.commits import with_commits
 from harness.config.settings import load_settings
-from harness.gate.runs.versions import version_notes
+from harness.gate.runs.versions import Generations, version_notes
 from harness.models.version import Version
-from harness.store import RunInfo
+from harness.store import RunInfo, Store
 from tests.repositories import commit_all, write
 
 
@@ -114,3 +114,19 @@ def test_a_store_is_told_of_an_endpoint_once() -> None:
     assert version_notes(second, first, root=Path(), runs=lambda: before)[0].startswith("second is an endpoint without")
     judged = [ended(True, candidate={"name": "t", "fingerprint": "t"}, judges=[note])]
     assert version_notes(first, root=Path(), runs=lambda: judged) == ()
+
+
+def test_fresh_begins_one_for_the_run_and_not_one_for_each_who_asks(tmp_path: Path) -> None:
+    version = served("it")
+    with Store.open(str(tmp_path / "store.db")) as store:
+        assert Generations(store).of(version) == (0,)
+        fresh = Generations(store, is_fresh=True)
+        assert fresh.of(version) == fresh.of(replace(version, name="same")) == (1,)
+        assert Generations(store, is_fresh=True).of(version) == (2,)
+
+
+def test_those_that_are_too_old_do_not_count(tmp_path: Path) -> None:
+    version = served("it", max_age_s=60.0)
+    with Store.open(str(tmp_path / "store.db")) as store:
+        store.generations(version.fingerprint, now=0.0)
+        assert Generations(store).of(version) == (1,)

@@ -31,7 +31,7 @@ def seen(*ids: str) -> SeenCases:
 def test_a_file_names_cases_by_id_and_by_what_they_ask(tmp_path: Path) -> None:
     rows = [{"id": "c7"}, {"inputs": {"question": "Which river is in ULM"}, "outputs": "Danube"}, ["no case"]]
     (tmp_path / "seen.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    known = read_seen(["seen.jsonl", "peru"], tmp_path)
+    known = read_seen(["seen.jsonl", "peru"], [tmp_path])
     assert known.ids == {"c7", "peru"}
     assert [known.has(case) for case in evaluation().cases] == [False, True, False, False]
     assert known.has(Case({"id": "x", "messages": [{"role": "user", "content": "Which river is in Ulm?"}]}))
@@ -41,10 +41,13 @@ def test_a_file_names_cases_by_id_and_by_what_they_ask(tmp_path: Path) -> None:
 
 def test_what_is_no_file_and_the_id_of_no_case_is_noted(tmp_path: Path) -> None:
     (tmp_path / "seen.jsonl").write_text('{"id": "c9"}')
-    assert unmatched_notes([evaluation()], {"candidate": ["seen.jsonl", "c1"], "baseline": []}, tmp_path) == ()
-    (one,) = unmatched_notes([evaluation()], {"candidate": ["seen_jsonl", "c1"]}, tmp_path)
+    here = [tmp_path]
+    named = {"candidate": (["seen.jsonl", "c1"], here), "baseline": ([], here)}
+    assert unmatched_notes([evaluation()], named) == ()
+    (one,) = unmatched_notes([evaluation()], {"candidate": (["seen_jsonl", "c1"], here)})
     assert one.startswith("'seen_jsonl' of optimised_on is no file and the id of no case")
-    (more,) = unmatched_notes([evaluation()], {"candidate": [f"d{i}" for i in range(7)], "baseline": ["d0"]}, tmp_path)
+    unknown = {"candidate": ([f"d{i}" for i in range(7)], here), "baseline": (["d0"], here)}
+    (more,) = unmatched_notes([evaluation()], unknown)
     assert more.startswith(
         "'d0', 'd1', 'd2', 'd3', 'd4' and 2 more of optimised_on are no files and the ids of no case"
     )
@@ -53,12 +56,21 @@ def test_what_is_no_file_and_the_id_of_no_case_is_noted(tmp_path: Path) -> None:
 def test_a_folder_names_the_cases_of_all_its_files(tmp_path: Path) -> None:
     (tmp_path / "evals" / "rivers").mkdir(parents=True)
     (tmp_path / "evals" / "rivers" / "train.csv").write_text("id,prompt\nc2,Which?\n")
-    assert read_seen(["evals/rivers"], tmp_path).ids == {"c2"}
+    assert read_seen(["evals/rivers"], [tmp_path]).ids == {"c2"}
+
+
+def test_files_of_the_first_folder_that_has_them_count(tmp_path: Path) -> None:
+    for folder, name in (("commit", "old"), ("project", "new")):
+        (tmp_path / folder / "evals/rivers").mkdir(parents=True)
+        (tmp_path / folder / "evals/rivers/train.csv").write_text(f"id,prompt\n{name},Which?\n")
+    (tmp_path / "project/ignored.csv").write_text("id,prompt\nhere,Which?\n")
+    folders = [tmp_path / "commit", tmp_path / "project"]
+    assert read_seen(["evals/rivers", "ignored.csv"], folders).ids == {"old", "here"}
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CaseError, match=r"There is no case file 'sen.jsonl'"):
-        read_seen(["sen.jsonl"], tmp_path)
+        read_seen(["sen.jsonl"], [tmp_path])
 
 
 def test_what_either_version_has_seen_is_left_out_for_both_and_said() -> None:
@@ -69,6 +81,12 @@ def test_what_either_version_has_seen_is_left_out_for_both_and_said() -> None:
     )
     (found,) = without_seen([evaluation()], {"candidate": seen("c3"), "baseline": seen("other")})
     assert found.left_out == "1 of 4 cases left out: the candidate's prompt was optimised on them"
+
+
+def test_the_cases_of_an_evaluation_are_not_those_of_one_whose_name_begins_alike() -> None:
+    pair = [evaluation("suite.py::test_desk", n=2), evaluation("suite.py::test_desk_two")]
+    with pytest.raises(CaseError, match=r"test_desk: all 2 of its cases have been seen"):
+        without_seen(pair, {"candidate": seen("c0", "c1")})
 
 
 def test_copies_are_those_of_the_cases_that_are_left() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import CapabilityError, EngineError, PartlyAnsweredError, SettingsError
+from harness.errors import CapabilityError, EngineError, FailedDrawError, PartlyAnsweredError, SettingsError
 from harness.models.engine import Capability
 from harness.records import Request, Sample
 from harness.requests.window import check_capabilities
@@ -102,7 +102,7 @@ def test_sampling_schema_and_tools_go_to_who_takes_them(tmp_path: Path) -> None:
 def test_what_goes_wrong_is_told_and_the_next_is_answered(tmp_path: Path, body: str, words: str, kind: str) -> None:
     application(tmp_path, f"{kind} answer(prompt):\n  if prompt == 'Hi': {body}\n  return prompt")
     bad, good = ask(python(tmp_path), chat("Hi")), None
-    assert isinstance(bad[0], EngineError)
+    assert isinstance(bad[0], FailedDrawError)
     with pytest.raises(EngineError, match=words):
         raise bad[0]
     good = answer(python(tmp_path), "Ho")

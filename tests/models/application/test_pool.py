@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import EngineError, UnreachableError
+from harness.errors import EngineError, FailedDrawError, UnreachableError
 from harness.records import Sample
 from tests.models.application.asking import application, ask, chat, python
 
@@ -77,7 +77,7 @@ def test_calls_that_were_under_way_when_a_process_ended_are_not_made_again(tmp_p
 def test_processes_that_all_end_are_given_up(tmp_path: Path) -> None:
     application(tmp_path, "import os\ndef answer(prompt): os._exit(4)")
     found = ask(python(tmp_path), *(chat(str(number)) for number in range(12)))
-    assert [type(each) for each in found] == [EngineError] * 10 + [UnreachableError] * 2
+    assert [type(each) for each in found] == [FailedDrawError] * 10 + [UnreachableError] * 2
     assert "10 of its processes ended in a row" in str(found[-1])
 
 

@@ -21,7 +21,7 @@ def main(address: str) -> None:
     import mlflow
 
     from harness.models.mlflow.child import Login
-    from harness.models.prompts.lookup import find_prompts
+    from harness.models.prompts import lookup
 
     mlflow.set_tracking_uri(address)
     mlflow.genai.register_prompt("qa", "Q: {{ prompt }}\nA:", tags={"steelyard.optimised_on": '["peru", "chad"]'})
@@ -30,7 +30,8 @@ def main(address: str) -> None:
     mlflow.genai.set_prompt_alias("qa", "best", 1)
     asked = {"number": ("qa", "7", None), "alias": ("qa", None, "bset"), "name": ("qaa", "1", None)}
     parts = {key: dict(zip(("name", "version", "alias"), each, strict=True)) for key, each in asked.items()}
-    print(json.dumps(find_prompts(Login(address, address, "", "", ()), {"prompts": parts})["prompts"]))
+    lookup._LARGEST_PAGE = 1  # so that what is asked for stands on a later page
+    print(json.dumps(lookup.find_prompts(Login(address, address, "", "", ()), {"prompts": parts})["prompts"]))
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 
 from harness.config import customization
 from harness.errors import UsageError
-from harness.models.retrieval.lexical import LANGUAGES, LexicalIndex
+from harness.models.retrieval.lexical import LANGUAGES, LexicalIndex, has_word_characters
 
 bm25s = pytest.importorskip("bm25s")
 
@@ -39,6 +39,30 @@ def test_stems_and_left_out_words_are_of_the_language() -> None:
     index = LexicalIndex.of(["Die Bibliotheken sind geöffnet", "Der Hund bellt"], "german")
     assert index.scores("Bibliothek").tolist()[0] > 0
     assert index.scores("der die das").tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("language", [None, "english"])
+def test_a_character_of_chinese_or_japanese_is_a_word(language: str | None) -> None:
+    """A sentence was one word, which no question has."""
+    index = LexicalIndex.of(["图书馆九点开门", "カードは12ユーロです", "Open at nine, 图"], language)
+    assert [score > 0 for score in index.scores("图书馆几点开门?")] == [True, False, True]
+    assert index.scores("カード").argmax() == 1
+    assert index.scores("12")[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("line", "has"),
+    [
+        ('{"text": "图书馆"}', True),
+        (r'{"text": "\u56fe\u4e66"}', True),
+        (r'{"text": "\uD842\uDFB7"}', True),
+        ('{"text": "Grüße, “서울” 🙂"}', False),
+        (r'{"text": "Gr\u00fc\u00dfe \u201c\ud83d\ude42"}', False),
+    ],
+)
+def test_a_file_tells_whether_it_has_such_characters(line: str, has: bool, tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text(line, "utf-8")
+    assert has_word_characters(tmp_path / "p.jsonl", line) is has
 
 
 def test_words_that_no_text_has_score_nothing() -> None:

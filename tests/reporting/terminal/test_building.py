@@ -6,7 +6,7 @@ import pytest
 
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.building import BuildLine
-from harness.stages.build_state import BuildState
+from harness.stages.build_state import NOTE, BuildState
 from tests.reporting.terminal.test_progress import Stream
 
 
@@ -68,6 +68,15 @@ def test_the_loss_of_a_training_has_its_place() -> None:
     )
 
 
+def test_the_last_note_stays_when_all_is_built() -> None:
+    build = Build(is_terminal=True)
+    build.at(0, "training", note="loss 2.31")
+    build.at(9, "training", note="loss 0.12")
+    build.at(10, "done")
+    assert build.line.notes == {"clean": "loss 0.12"}
+    assert build.line.done() == ["built clean in 10 s (loss 0.12)"]
+
+
 @pytest.mark.parametrize("width", [79, 59, 30])
 def test_it_fits_the_terminal(width: int) -> None:
     build = Build(is_terminal=True, width=width)
@@ -95,3 +104,13 @@ def test_a_long_phase_leaves_room_for_how_far_it_is() -> None:
     build = Build(is_terminal=True, width=80)
     shown = build.at(1, "suites.data.licences:is_open to fineweb", done=500)
     assert "500 of 5,000 documents (10%)" in shown
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "before", "written"), [(True, "\r{}\r", "Cut.\n"), (False, "", "steelyard  Cut.\n")]
+)
+def test_a_note_stays(is_terminal: bool, before: str, written: str) -> None:
+    build = Build(is_terminal=is_terminal)
+    shown = build.at(1, done=10)
+    assert build.at(1, NOTE, note="Cut.") == before.format(" " * cells(shown.strip("\r"))) + written
+    assert build.line.done() == ["built clean in 0.0 s"]

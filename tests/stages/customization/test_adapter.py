@@ -103,6 +103,7 @@ def test_what_it_was_trained_on_is_searched_for_cases(settings: Settings, projec
     lines = [
         {"id": "l1", "prompt": question, "answer": "Under the stairs."},
         {"id": "l2", "prompt": "a", "answer": "b"},
+        {"prompt": "c", "answer": "d"},
     ]
     (project / "d.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     cases = [
@@ -121,7 +122,7 @@ def test_what_it_was_trained_on_is_searched_for_cases(settings: Settings, projec
     assert found["leak"].is_contaminated
     assert found["leak"].places[0].document == "l1"
     assert not found["l2"].is_contaminated
-    assert trained.trained_ids == {"l1", "l2"}
+    assert trained.trained_ids == {"l1", "l2"}, "the number of a line is no id of a case"
     ready = adapter_of(settings, "own")
     assert ready.trained_ids == frozenset()
     with pytest.raises(NotInLineageError, match="own has no training file"):

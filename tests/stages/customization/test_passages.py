@@ -12,6 +12,7 @@ from harness.config import Settings
 from harness.errors import NotInLineageError, SettingsError, UsageError
 from harness.models.retrieval.index import build_index
 from harness.models.version import load_version
+from harness.stages.build_state import BuildState
 from harness.stages.building import built, found, needs_building
 from harness.stages.customization import passages
 from harness.stages.customization.passages import load_retriever
@@ -68,6 +69,16 @@ def test_other_passages_are_another_index_and_another_version(settings: Settings
     assert load_retriever(after, context).search("open")[0].text == "Open from ten to six."
 
 
+def test_an_index_says_so_where_characters_are_words(settings: Settings) -> None:
+    """An index of before, in which a sentence is one word, is not taken for one of these passages."""
+    (step,) = settings.version("rag").steps
+    assert "words" not in passages._recipe(settings, step)
+    (settings.root / "p.jsonl").write_text('{"id": "hours", "text": "图书馆九点开门"}\n', "utf-8")
+    assert passages._recipe(settings, step)["words"] == "characters"
+    retriever = load_retriever(load_version(built(settings, "rag"), settings.root), StageContext(settings))
+    assert [find.id for find in retriever.search("几点开门")] == ["hours"]
+
+
 def test_an_index_that_lost_passages_is_built_again(settings: Settings) -> None:
     first = built(settings, "rag")
     path = Path(first.steps[0].folder or "") / "passages.jsonl"
@@ -116,13 +127,23 @@ def test_another_model_in_the_same_folder_is_another_index(settings: Settings, t
     with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: weights = 'embeds': there is no"):
         found(settings, "rag")
     model = write_tiny_llama(tmp_path / "embeds")
-    before = built(settings, "rag")
+    told: list[BuildState] = []
+    before = built(settings, "rag", progress=told.append)
+    assert [(each.done, each.total, each.unit, each.note) for each in told if each.phase == "embedding"] == [
+        (1, 2, "passages", ""),
+        (2, 2, "passages", ""),
+    ]
     assert found(settings, "rag") == before
     config = json.loads((model / "config.json").read_text("utf-8"))
-    (model / "config.json").write_text(json.dumps({**config, "rms_norm_eps": 1e-3}), "utf-8")
+    changed = {**config, "rms_norm_eps": 1e-3, "max_position_embeddings": 24}
+    (model / "config.json").write_text(json.dumps(changed), "utf-8")
     assert found(settings, "rag").steps[0].folder is None
-    after = built(settings, "rag")
+    after = built(settings, "rag", progress=told.append)
     assert after.steps[0].content != before.steps[0].content
+    assert [each.note for each in told if each.phase == "embedding"][2:] == [
+        "",
+        "texts cut: 1, at 24 tokens; the longest has 26",
+    ]
 
 
 def test_passages_that_change_while_they_are_indexed_are_refused(

@@ -11,8 +11,10 @@ from harness.config.customization import DistilledSettings
 from harness.errors import SettingsError, UsageError
 from harness.models.version import load_version
 from harness.stages.build_state import BuildState
-from harness.stages.distillation.answers import answer_sampling, check_prompt, write_answers
+from harness.stages.distillation.answers import answer_sampling, check_prompt, unended_answers, write_answers
 from harness.stages.training.texts import TrainingText
+from harness.store import Store
+from harness.store.location import store_url
 from tests.config.settings_files import load
 
 TEACHER = """
@@ -24,8 +26,8 @@ answers = { "Say nothing." = " " }
 """
 
 
-def prompt(name: str, text: str) -> TrainingText:
-    return TrainingText(name, "", ({"role": "user", "content": text},))
+def prompt(name: str, text: str, n_tokens: int = 9) -> tuple[TrainingText, int]:
+    return TrainingText(name, "", ({"role": "user", "content": text},)), n_tokens
 
 
 def test_each_prompt_is_asked_once_and_an_empty_answer_teaches_nothing(tmp_path: Path) -> None:
@@ -65,12 +67,38 @@ def test_a_teacher_that_answers_nothing_is_refused(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_a_prompt_that_is_refused_costs_no_other_its_answer(tmp_path: Path) -> None:
+    settings = load(tmp_path, TEACHER.replace('default = "Aye."\n', "").replace('" " }', '"Aye.", "Now?" = "Aye." }'))
+    teacher = load_version(settings.version("wise"), settings.root)
+    texts = [prompt("a", "Ready?"), prompt("b", "Say nothing."), prompt("c", "Who?"), prompt("d", "Now?")]
+    told: list[BuildState] = []
+    path = tmp_path / "answers.jsonl"
+    message = r"The teacher wise gave no answer to 2 of 4 prompts\. 'a': .*Ready.* 'c': .*What was drawn is stored"
+    with pytest.raises(UsageError, match=message):
+        write_answers(settings, teacher, DistilledSettings("wise", "p"), texts, path, ("student", told.append))
+    assert told[-1].done == 2
+    with Store.open(store_url(settings)) as store:
+        assert store.info().samples == 2
+    assert not path.exists()
+
+
 def test_an_answer_is_no_longer_than_a_sequence_and_as_warm_as_the_settings_say() -> None:
-    assert answer_sampling(DistilledSettings("t", "d", length=64, temperature=None)) == {"max_tokens": 64}
-    assert answer_sampling(DistilledSettings("t", "d", length=64, temperature=0.3)) == {
-        "max_tokens": 64,
+    assert answer_sampling(DistilledSettings("t", "d", length=64, temperature=None), 24) == {"max_tokens": 40}
+    assert answer_sampling(DistilledSettings("t", "d", length=64, temperature=0.3), 24) == {
+        "max_tokens": 40,
         "temperature": 0.3,
     }
+
+
+def test_prompt_and_answer_share_the_sequence_and_what_is_cut_is_known(tmp_path: Path) -> None:
+    settings = load(tmp_path, TEACHER.replace("Aye.", "Aye, aye."))
+    teacher = load_version(settings.version("wise"), settings.root)
+    asked = [prompt("a", "Ready?", 8), prompt("b", "Now?", 9)]
+    path = tmp_path / "answers.jsonl"
+    write_answers(settings, teacher, DistilledSettings("wise", "p", length=10), asked, path, ("s", lambda _: None))
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert [row["answer"] for row in rows] == ["Aye, aye.", "Aye,"]
+    assert unended_answers(path) == {1}
 
 
 def test_a_text_that_is_no_prompt_is_refused() -> None:

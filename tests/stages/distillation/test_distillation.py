@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,13 @@ from harness.config import Settings
 from harness.config.customization import DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError
 from harness.models.version import load_version
+from harness.stages.build_state import NOTE, BuildState
 from harness.stages.building import built
 from harness.stages.distillation.distillation import Distillation, Lesson, load_distillation
 from harness.stages.lineage import StageContext
-from harness.stages.training.texts import training_data
+from harness.stages.training.texts import TrainingData, training_data
 from tests.config.settings_files import load
+from tests.models.conftest import write_tiny_llama
 from tests.stages.distillation.conftest import STUDENT
 
 pytest.importorskip("torch")
@@ -46,7 +49,7 @@ def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: S
     assert 0 < found.ratios["flops"] < 1
     assert found.lessons[1] == Lesson("t1", (), "The 1 ships of 7 left harbour. " * 3)
     assert found.quality["valid"] == found.quality["distinct"] == 1.0
-    assert found.quality["diversity"] < 0.7, "each sentence is there three times"
+    assert 0 < (found.quality["diversity"] or 0) < 0.7, "each sentence is there three times"
     (tmp_path / "cases.jsonl").write_text(
         json.dumps({"id": "a", "prompt": "The 3 ships of 21 left harbour. The 3 ships of 21 left harbour."})
         + "\n"
@@ -103,6 +106,24 @@ def test_the_tokenizer_that_a_student_is_served_with_is_held_against_the_teacher
     assert not load_distillation(version, StageContext(settings)).same_template
 
 
+def test_a_control_is_read_by_the_tokenizer_that_its_student_is_served_with(tmp_path: Path) -> None:
+    """Its folder has that of the weights that it started from, which may be another."""
+    write_tiny_llama(tmp_path / "teacher")
+    control = write_tiny_llama(tmp_path / "control")
+    tokens = json.loads((control / "tokenizer.json").read_text("utf-8"))
+    vocabulary = tokens["model"]["vocab"]
+    vocabulary["x"], vocabulary["y"] = vocabulary["y"], vocabulary["x"]
+    (control / "tokenizer.json").write_text(json.dumps(tokens), "utf-8")
+    step = Step("distilled", "own", DistilledSettings("teacher", "texts.jsonl"))
+    data = TrainingData("texts.jsonl", tmp_path / "texts.jsonl", "", is_corpus=False)
+    options = {"teacher": {"weights": "teacher"}, "student": {"weights": "teacher", "tokenizer": "teacher"}}
+    found = Distillation("own", (step, data), options, tmp_path, lambda _: {"weights": "control"})
+    try:
+        assert asyncio.run(found.compare_control("shuffled", "xylophones")).kl.value == 0
+    finally:
+        found.close()
+
+
 def test_a_student_may_be_based_on_its_teacher(settings: Settings, tmp_path: Path) -> None:
     text = STUDENT.replace('[models.student]\nengine = "transformers"', '[models.student]\nbase = "teacher"')
     based = load(tmp_path, text)
@@ -130,13 +151,17 @@ def test_a_student_that_was_taught_by_answers_has_these_as_lessons(settings: Set
         .replace("{ layers = 2 }", '"teacher"')
         .replace("= 24", "= 60")
     )
-    text += '[models.wise]\nengine = "scripted"\ndefault = "Aye, aye."\n'
+    text += '[models.wise]\nengine = "scripted"\ndefault = "Aye, aye."\n[models.wise.answers]\n"3 ships?" = '
+    text += f'"{"Aye, " * 9}"\n'
     changed = load(tmp_path, text)
-    version = built(changed, "student")
+    told: list[BuildState] = []
+    version = built(changed, "student", progress=told.append)
+    (note,) = [state.note for state in told if state.phase == NOTE]
+    assert re.fullmatch(r"\[models\.student\] distilled: 1 of 4 answers are cut at length = 60; set length to .*", note)
     folder = Path(version.steps[0].folder or "")
     rows = [json.loads(line) for line in (folder / "answers.jsonl").read_text("utf-8").splitlines()]
     assert [row["id"] for row in rows] == ["p0", "p1", "p2", "p3"]
-    assert {row["answer"] for row in rows} == {"Aye, aye."}
+    assert {row["answer"] for row in rows[:3]} == {"Aye, aye."}
     assert built(changed, "student").steps == version.steps
 
 
@@ -164,6 +189,21 @@ def test_lessons_that_are_prompts_alone_have_no_quality(tmp_path: Path) -> None:
     assert [lesson.text for lesson in student.lessons] == ["One ship?\n", "Two ships?\n"]
     with pytest.raises(NotInLineageError, match="own has no answers in its lessons"):
         _ = student.quality
+
+
+@pytest.mark.parametrize(
+    ("answers", "diversity"), [(("yes", "no"), None), (("今天天气", "今天天气很好"), 3 / 4)], ids=["labels", "chinese"]
+)
+def test_answers_without_four_words_have_no_diversity(
+    answers: tuple[str, str], diversity: float | None, tmp_path: Path
+) -> None:
+    """It was 0, and so red, for labels, and for whatever Chinese says."""
+    rows = [{"prompt": f"{number}?", "answer": answer} for number, answer in enumerate(answers)]
+    (tmp_path / "lessons.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    data = training_data(Settings(root=tmp_path), "lessons.jsonl")
+    step = Step("distilled", "own", DistilledSettings("teacher", "lessons.jsonl"))
+    student = Distillation("own", (step, data), {}, tmp_path, lambda _: {})
+    assert student.quality["diversity"] == diversity
 
 
 @pytest.mark.parametrize("method", ["sequence", "on_policy"])

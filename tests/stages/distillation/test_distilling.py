@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from harness.errors import SettingsError, UsageError
 from harness.models.version import is_built, load_version
 from harness.stages.build_state import BuildState
 from harness.stages.building import built, found
+from harness.stages.distillation.distilling import sources_of
 from tests.config.settings_files import load
 from tests.models.conftest import write_tiny_llama
 from tests.stages.killing import kill_while_training
@@ -138,3 +140,25 @@ def test_what_can_not_be_trained_is_said_first(
     broken = load(project, TEXT.replace(*change))
     with pytest.raises(UsageError, match=message):
         built(broken, "student")
+
+
+@pytest.mark.parametrize(
+    ("given", "start"),
+    [
+        ('base = "teacher"\ndrop_layers = [1]', {"weights": "teacher", "drop_layers": [1]}),
+        ('engine = "transformers"\nweights = "teacher"', {"weights": "teacher"}),
+    ],
+)
+def test_a_student_started_from_what_its_own_table_gives_it(
+    settings: Settings, project: Path, given: str, start: dict[str, object]
+) -> None:
+    """Not from its base as a whole, and not from what it was trained to."""
+    text = TEXT.replace("student = { layers = 2 }\n", "").replace(
+        '[models.student]\nengine = "transformers"', f"[models.student]\n{given}"
+    )
+    changed = load(project, text)
+    version = changed.version("student")
+    (step,) = version.steps
+    made = replace(step, folder="trained", content="0" * 32)
+    trained = replace(version, engine_options={"weights": "trained"}, steps=(made,))
+    assert sources_of(changed, trained, made)[0] == start

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import EngineError, NotInLineageError, SettingsError
+from harness.errors import EngineError, NotInLineageError
 from harness.models.transformers.engine import TransformersEngine
 from harness.records import Request, Sample
 from harness.stages.foundation.divergence import TextDivergence, read_positions
@@ -71,12 +71,8 @@ def test_weights_computed_as_they_are_don_t_diverge(reference: Reference, tiny_l
         assert each.log_likelihood == pytest.approx(each.reference_log_likelihood, abs=1e-5)
 
 
-def test_all_tokens_listed_give_the_whole_divergence(reference: Reference, other: Path, tiny_llama: Path) -> None:
-    whole = Reference("tiny", {"weights": str(tiny_llama)}, str(tiny_llama), {"weights": str(other)})
-    try:
-        exact = read_positions(whole.ask({"text": TEXT}))
-    finally:
-        whole.close()
+def test_all_tokens_listed_give_the_whole_divergence(reference: Reference, other: Path) -> None:
+    exact = reference.compare_weights({"weights": str(other)}, TEXT)
     assert not exact.is_lower_bound
     listed = divergence(reference, foreseen(other, top=261))
     few = divergence(reference, foreseen(other, top=5))
@@ -104,11 +100,11 @@ def test_the_same_weights_kept_in_16_bits_of_either_kind_are_almost_0_apart(
         folder = Path(shutil.copytree(tiny_llama, tmp_path / str(dtype)))
         AutoModelForCausalLM.from_pretrained(str(tiny_llama), dtype=dtype).save_pretrained(str(folder))
         folders.append(folder)
-    pair = Reference("half", {"weights": str(folders[0])}, str(tmp_path), {"weights": str(folders[1])})
+    half = Reference("half", {"weights": str(folders[0])}, str(tmp_path))
     try:
-        found = read_positions(pair.ask({"text": TEXT * 4}))
+        found = half.compare_weights({"weights": str(folders[1])}, TEXT * 4)
     finally:
-        pair.close()
+        half.close()
     assert 0 < found.kl.value < 0.0005
 
 
@@ -140,17 +136,14 @@ def test_tokens_of_another_vocabulary_are_named(reference: Reference, tiny_llama
     assert divergence(reference, sample).same_top == 1.0, "the process goes on"
 
 
-def test_other_vocabularies_can_t_be_compared(tiny_llama: Path, tmp_path: Path) -> None:
-    from transformers import AutoModelForCausalLM
-
-    larger = tmp_path / "larger"
-    model = AutoModelForCausalLM.from_pretrained(str(tiny_llama))
-    model.resize_token_embeddings(300, mean_resizing=False)
-    model.save_pretrained(str(larger))
-    shutil.copy(tiny_llama / "tokenizer.json", larger)
-    pair = Reference("tiny", {"weights": str(tiny_llama)}, str(tmp_path), {"weights": str(larger)})
-    with pytest.raises(SettingsError, match="have 261 and 300 tokens"):
-        pair.ask({"text": TEXT})
+def test_one_process_holds_all_that_are_compared(reference: Reference, other: Path, tiny_llama: Path) -> None:
+    """Each pair had a process, and a copy of the teacher in it."""
+    own, same = (reference.compare_weights({"weights": str(each)}, TEXT) for each in (other, tiny_llama))
+    assert own.kl.value > same.kl.value == 0
+    assert own.reference_log_likelihood == same.reference_log_likelihood
+    with pytest.raises(EngineError, match="no-such"):
+        reference.compare_weights({"weights": "no-such"}, TEXT)
+    assert reference.compare_weights({"weights": str(other)}, TEXT) == own
 
 
 def test_a_process_that_was_killed_is_said_to_be(tiny_llama: Path) -> None:

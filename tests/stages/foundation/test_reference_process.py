@@ -1,21 +1,28 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.errors import EngineError
 from harness.stages.foundation.reference_process import Comparer
+from tests.models.conftest import write_resized
 
 
 @pytest.fixture(scope="module")
 def comparer(tiny_llama: Path) -> Comparer:
-    options = {"weights": str(tiny_llama)}
-    return Comparer({"options": options, "other": options, "root": str(tiny_llama)})
+    return Comparer({"options": {"weights": str(tiny_llama)}, "root": str(tiny_llama)})
 
 
-def test_a_model_is_no_way_from_itself(comparer: Comparer) -> None:
-    answer = comparer.answer({"text": "abc and more"})
+def in_full(comparer: Comparer, text: str, other: Path) -> dict[str, Any]:
+    return comparer.answer({"text": text, "other": {"weights": str(other)}})
+
+
+def test_a_model_is_no_way_from_itself(comparer: Comparer, tiny_llama: Path) -> None:
+    answer = in_full(comparer, "abc and more", tiny_llama)
     assert not answer["is_lower_bound"]
     assert len(answer["positions"]) == len("abc and more") - 1
     for kl, back, same, change, own, reference, middle in answer["positions"]:
@@ -23,13 +30,41 @@ def test_a_model_is_no_way_from_itself(comparer: Comparer) -> None:
         assert own == reference < 0
 
 
-def test_more_positions_than_are_compared_at_once_are_all_compared(comparer: Comparer) -> None:
-    assert len(comparer.answer({"text": "x" * 300})["positions"]) == 300
+def test_more_positions_than_are_compared_at_once_are_all_compared(comparer: Comparer, tiny_llama: Path) -> None:
+    assert len(in_full(comparer, "x" * 300, tiny_llama)["positions"]) == 300
+
+
+def test_embeddings_that_are_no_token_s_count_for_nothing(comparer: Comparer, tiny_llama: Path, tmp_path: Path) -> None:
+    padded = write_resized(tmp_path / "padded", 300)
+    text = "abc and more"
+    for kl, back, *_ in in_full(comparer, text, padded)["positions"]:
+        assert (kl, back) == (pytest.approx(0, abs=1e-6), pytest.approx(0, abs=1e-6))
+    other_way = Comparer({"options": {"weights": str(padded)}, "root": str(tmp_path)})
+    assert in_full(other_way, text, tiny_llama) == in_full(other_way, text, padded)
+
+
+def test_a_token_without_an_embedding_is_named(comparer: Comparer, tiny_llama: Path, tmp_path: Path) -> None:
+    """The tokenizer has more tokens than the weights: an IndexError was told."""
+    few = write_resized(tmp_path / "few", 260)
+    assert in_full(comparer, "ab", few)["positions"]
+    with pytest.raises(EngineError, match="has token 260, and the weights have 260 tokens: the tokenizer is not their"):
+        in_full(comparer, "bc", few)
+
+
+def test_another_vocabulary_of_equal_size_is_refused(comparer: Comparer, tiny_llama: Path, tmp_path: Path) -> None:
+    """It was compared, and the divergence meant nothing."""
+    other = Path(shutil.copytree(tiny_llama, tmp_path / "other"))
+    content = json.loads((other / "tokenizer.json").read_text("utf-8"))
+    vocabulary = content["model"]["vocab"]
+    vocabulary["x"], vocabulary["y"] = vocabulary["y"], vocabulary["x"]
+    (other / "tokenizer.json").write_text(json.dumps(content), "utf-8")
+    with pytest.raises(EngineError, match=rf"token {vocabulary['y']} is not the same to both \('x' to one of them\)"):
+        in_full(comparer, "abc", other)
 
 
 @pytest.mark.parametrize(
     ("text", "message"), [("", "without tokens"), ("x" * 513, "has 513 tokens, and the weights read 512 at once")]
 )
-def test_what_can_t_be_read_at_once_is_refused(comparer: Comparer, text: str, message: str) -> None:
+def test_what_can_t_be_read_at_once_is_refused(comparer: Comparer, tiny_llama: Path, text: str, message: str) -> None:
     with pytest.raises(EngineError, match=message):
-        comparer.answer({"text": text})
+        in_full(comparer, text, tiny_llama)

@@ -72,7 +72,9 @@ def ask(tmp_path: Path, log: list[str]) -> Iterator[Asking]:
     """Asks prompts side by side, each time as a run of its own on the same store."""
     with Store.open(str(tmp_path / "store.db")) as store:
 
-        def ask_all(*prompts: str, engine: str = "scripted", offline: bool = False, generation: int = 0) -> list[Any]:
+        def ask_all(
+            *prompts: str, engine: str = "scripted", offline: bool = False, generation: int = 0, concurrency: int = 16
+        ) -> list[Any]:
             options = {"base_url": "http://127.0.0.1:1/v1", "model": "m"} if engine == "openai" else {}
             version = Version("mine", VersionSettings("mine", engine, engine_options=options), fingerprint="mine" * 8)
             made: list[Batching] = []
@@ -83,7 +85,7 @@ def ask(tmp_path: Path, log: list[str]) -> Iterator[Asking]:
 
             async def run() -> list[Any]:
                 source = SampleSource(version, None if offline else NotingEngine(), generation)
-                settings: Any = SimpleNamespace(concurrency=16)
+                settings: Any = SimpleNamespace(concurrency=concurrency)
                 context = StageContext(settings, None, None, source, Sampler(store, window=16), store)
                 repeats = Repeats(version, context, create)
                 found = await asyncio.gather(*(repeats.of(prompt) for prompt in prompts), return_exceptions=True)
@@ -150,6 +152,25 @@ def test_one_prompt_has_nothing_beside_it(ask: Asking, log: list[str]) -> None:
     assert isinstance(error, UsageError)
     assert 'design="fixed"' in str(error)
     assert log == []
+
+
+def test_where_one_is_in_flight_none_is_beside_others(ask: Asking, log: list[str]) -> None:
+    """They were asked alone each time, and were the same, whatever the engine does beside others."""
+    for error in ask("odd", "plain", concurrency=1):
+        assert isinstance(error, UsageError)
+        assert "with concurrency = 1 each is asked alone. Set it to 2 or more" in str(error)
+    assert log == []
+    first = ask("odd", "plain", concurrency=2)
+    assert ask("odd", "plain", concurrency=1) == first, "what is stored was beside others"
+
+
+def test_what_was_found_beside_nothing_does_not_count(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.stages.inference.repeats.compare", lambda *given: compare(*given[:2], 0))
+    ask("odd", "plain")
+    monkeypatch.undo()
+    (error,) = ask("odd")
+    assert isinstance(error, UsageError)
+    assert "in an earlier run. Draw anew: --fresh" in str(error)
 
 
 def test_an_answer_that_does_not_come_is_an_error_of_the_round_and_nothing_is_kept(ask: Asking, log: list[str]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,3 +40,27 @@ def test_a_version_with_an_address_is_there_and_is_not_ended(tmp_path: Path) -> 
 def test_a_version_that_nobody_serves_has_none(tmp_path: Path) -> None:
     with pytest.raises(NotInLineageError, match="it has no server"):
         server_of(tmp_path, 'engine = "scripted"\ndefault = "yes"')
+
+
+def test_its_counters_are_asked_for_with_its_key_and_past_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were asked for without a key, through the proxy of the environment."""
+    asked: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers["Authorization"])
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(f"requests {self.path}".encode())
+
+        def log_message(self, *_: Any) -> None: ...
+
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("OWN_KEY", "secret")
+    with HTTPServer(("127.0.0.1", 0), Handler) as there:
+        threading.Thread(target=there.handle_request, daemon=True).start()
+        table = SERVED.replace("127.0.0.1:9", f"127.0.0.1:{there.server_port}") + '\napi_key_env = "OWN_KEY"'
+        assert server_of(tmp_path, table).metrics() == "requests /metrics"
+    assert asked == ["Bearer secret"]

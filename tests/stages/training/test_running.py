@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.environment import python_path
 from harness.errors import UsageError
 from harness.stages.build_state import BuildState
+from harness.stages.training import running
 from harness.stages.training.running import LOG, train
 from tests.stages.training.requests import request_of
 
@@ -29,3 +31,24 @@ def test_what_it_tells_is_passed_on_and_its_log_goes(tmp_path: Path) -> None:
 def test_why_it_could_not_train_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"d\.jsonl, line 1 is no JSON"):
         train(request_of(tmp_path, "ships"), lambda _: None)
+
+
+@pytest.mark.parametrize(("visible", "first"), [(None, "0"), ("3,1", "3"), ("GPU-5c2b,GPU-88aa", "GPU-5c2b"), ("", "")])
+def test_of_several_gpus_it_sees_the_first(
+    visible: str | None, first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With each of them the trainer of transformers would read another batch in every step."""
+    (tmp_path / "seeing.py").write_text(
+        "import os\n"
+        "from harness.models.processes.ends import answer_pipe\n"
+        "from harness.models.processes.frames import encode_frame\n"
+        "answer_pipe().write(encode_frame({'failed': 'sees ' + os.environ['CUDA_VISIBLE_DEVICES'] + '.'}))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", python_path([str(tmp_path)]))
+    monkeypatch.setattr(running, "_MODULE", "seeing")
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    with pytest.raises(UsageError, match=f"sees {first}\\."):
+        train(request_of(tmp_path, '{"text": "ships"}\n'), lambda _: None)

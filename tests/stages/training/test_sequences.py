@@ -21,6 +21,7 @@ from harness.stages.training.sequences import (
     TokenSequence,
     check_prompts_answered,
     check_taught,
+    cut_note,
     drawn,
     make_sequences,
     window_of,
@@ -144,9 +145,43 @@ def test_a_prompt_and_its_answer_fill_the_window_and_are_no_longer(
 def test_a_prompt_that_fills_a_sequence_teaches_nothing(tokenizer: Any, own: VersionTokenizer) -> None:
     text = prompt_of(40, tokenizer)
     n_tokens = length_of(text, tokenizer)
-    check_taught([text], own, n_tokens + 1)
+    check_taught([text], own, n_tokens + 1, is_asked=True)
     with pytest.raises(UsageError, match=rf"line 3: the prompt has {n_tokens} .* Set length to more than {n_tokens}"):
-        check_taught([text], own, n_tokens)
+        check_taught([text], own, n_tokens, is_asked=True)
+
+
+def whole_length(text: TrainingText, tokenizer: Any) -> int:
+    return len(make_sequences([text], tokenizer, WINDOW)[0].tokens)
+
+
+def test_answers_that_are_cut_are_counted_and_refused_where_all_are(tokenizer: Any, own: VersionTokenizer) -> None:
+    short, long = asked("Two?", "Yes."), asked("Two?", "Yes, " * 9)
+    longest = whole_length(long, tokenizer)
+    assert check_taught([short, long], own, longest) is None
+    assert check_taught([short, long], own, longest, is_asked=True) is None
+    said = f"answers are cut at length = {longest - 1}; set length to {longest} to keep them whole"
+    assert check_taught([short, long], own, longest - 1) == f"1 of 2 {said}"
+    with pytest.raises(UsageError, match=f"All 2 answers are cut at length = 40, .*: set length to {longest} to keep"):
+        check_taught([long, long], own, 40)
+    chat = (user("Two?"), {"role": "assistant", "content": "Yes."}, user("Three?"))
+    learned = TrainingText("a", "No, " * 9, chat, learns_all=True)
+    assert check_taught([learned], own, 70) is not None, "its first answer ends"
+    assert cut_note([short, long], own, longest - 1, unended=()) == f"1 of 2 {said}"
+    unended = cut_note([short, long], own, longest - 1, unended={0})
+    assert unended == f"2 of 2 answers are cut at length = {longest - 1}; set a larger length", "a teacher was paid"
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_a_template_that_writes_a_prompt_otherwise_is_refused_before_anything_is_trained(
+    is_asked: bool, tmp_path: Path
+) -> None:
+    config = write_tiny_llama(tmp_path) / "tokenizer_config.json"
+    content = json.loads(config.read_text("utf-8"))
+    content["chat_template"] = "{{ messages | length }}" + content["chat_template"]
+    config.write_text(json.dumps(content), "utf-8")
+    own = load_tokenizer({"weights": str(tmp_path)}, tmp_path)
+    with pytest.raises(UsageError, match=r"The chat template writes a prompt otherwise .*Give the version a tokenizer"):
+        check_taught([asked("Two?", "" if is_asked else "Yes.")], own, 99, is_asked=is_asked)
 
 
 @pytest.mark.parametrize("train", [train_student, train_adapter])
@@ -170,6 +205,18 @@ def test_prompts_that_a_student_would_answer_itself_are_measured_before_weights_
     policy = replace(request, settings=replace(request.settings, method="on_policy", length=64))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"d\.jsonl, line 2: the prompt has \d+ tokens, .* answer of length = 64"):
         train_on_policy(policy, lambda _: None)
+
+
+@pytest.mark.slow
+def test_a_student_whose_last_step_leaves_no_numbers_is_refused_also_where_it_writes_itself(tmp_path: Path) -> None:
+    """The loss of that step is one: it is computed before the step is taken. Here for the sake of one import of trl."""
+    pytest.importorskip("trl")
+    request = request_of(tmp_path, '{"prompt": "Two?"}\n')
+    config = write_tiny_llama(tmp_path / "other") / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), "rms_norm_eps": 1.0}), "utf-8")
+    settings = replace(request.settings, method="on_policy", length=4, learning_rate=1e38)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"its last step left weights that are no numbers. Take a lower learning_rate"):
+        train_on_policy(replace(request, settings=settings, teacher=config.parent), lambda _: None)
 
 
 def test_a_teacher_is_not_asked_what_its_student_could_not_learn(

@@ -17,7 +17,7 @@ from harness.stages.training.adapters import train_adapter
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.students import shuffled, train_student, written
 from harness.stages.training.texts import TrainingData, read_texts, training_data
-from tests.models.conftest import write_tiny_llama
+from tests.models.conftest import VOCABULARY, write_resized, write_tiny_llama
 from tests.stages.data.projects import project, some_rows, write_lines
 from tests.stages.training.requests import request_of
 
@@ -139,6 +139,27 @@ def test_a_corpus_teaches_a_student_and_an_adapter(tmp_path: Path, monkeypatch: 
     adapter = AdapterSettings(data="clean", steps=2, batch=1, length=16)
     train_adapter(replace(request, data=data, settings=adapter, folder=tmp_path / "adapter"), lambda _: None)
     assert read_adapter(tmp_path / "adapter").rank == adapter.rank
+
+
+def test_a_teacher_with_padded_embeddings_teaches_a_student_without(tmp_path: Path) -> None:
+    """What is likeliest to it has no number with the student, and is no token."""
+    torch.set_num_threads(1)
+    request = request_of(tmp_path, '{"text": "ships of the line and boats"}\n' * 3)
+    train_student(replace(request, teacher=write_resized(tmp_path / "padded", 300)), lambda _: None)
+    assert (tmp_path / "to" / "model.safetensors").is_file()
+    kept = [np.load(path)["ids"] for path in (tmp_path / "targets").iterdir()]
+    assert max(ids.max() for ids in kept) < VOCABULARY
+
+
+def test_a_token_that_the_weights_have_no_embedding_of_is_refused(tmp_path: Path) -> None:
+    """An IndexError was told, once the teacher had been asked."""
+    request = request_of(tmp_path, '{"text": "the bc of it all"}\n')
+    request = replace(request, start=write_resized(tmp_path / "few", 260))
+    adapter = AdapterSettings(data="d.jsonl", steps=2, batch=1, length=8)
+    for train, settings in ((train_student, request.settings), (train_adapter, adapter)):
+        with pytest.raises(UsageError, match=r"have token 260, and the weights in .*few have 260 tokens"):
+            train(replace(request, settings=settings), lambda _: None)
+    assert not (tmp_path / "targets").exists()
 
 
 def test_what_a_student_wrote_itself_is_counted_and_not_what_it_might_have_written() -> None:

@@ -21,12 +21,14 @@ LONG, SHORT = (TokenSequence(tokens, tokens) for tokens in ((1, 2, 3, 4), (5, 6)
 class Teacher:
     """Foretells a token by the one before it; the rest of a batch is of no account."""
 
+    device = torch.device("cpu")
+
     def __init__(self) -> None:
         self.asked: list[Any] = []
 
     def __call__(self, input_ids: Any, attention_mask: Any) -> Any:
         self.asked.append((input_ids, attention_mask))
-        logits = torch.arange(10.0) - input_ids[..., None].float()
+        logits = torch.arange(10.0, device=input_ids.device) - input_ids[..., None].float()
         return SimpleNamespace(logits=logits.abs())
 
 
@@ -42,6 +44,14 @@ def test_a_sequence_is_asked_for_once_whatever_stands_beside_it(tmp_path: Path) 
     for one, other in zip(cache.read(SHORT.tokens), alone.read(SHORT.tokens), strict=True):
         assert one.shape == (2, 3)
         assert (one == other).all()
+
+
+def test_a_batch_goes_where_the_teacher_is(tmp_path: Path) -> None:
+    teacher = Teacher()
+    teacher.device = torch.device("meta")
+    with pytest.raises(NotImplementedError, match="meta"):  # what lies there has no values that could be kept
+        TeacherCache(tmp_path, 3, 2.0).fill([LONG], lambda: teacher, lambda *_: None)
+    assert {each.device for batch in teacher.asked for each in batch} == {teacher.device}
 
 
 def test_what_is_there_costs_no_teacher(tmp_path: Path) -> None:

@@ -36,7 +36,9 @@ def test_a_permuted_vocabulary_of_equal_size_is_refused(tiny_llama: Path, studen
     change(student / "tokenizer.json", model={**model, "vocab": vocabulary})
     found = list(other_tokens(*load_both(tiny_llama, student)))
     assert {(each.theirs, each.ours) for each in found} == {("x", "y"), ("y", "x")}
-    with pytest.raises(UsageError, match=r"Token \d+ is .* to the teacher and .*: soft targets need one vocabulary"):
+    with pytest.raises(
+        UsageError, match=r"Token \d+ is .* to the teacher and .*: teaching by logits needs one vocabulary"
+    ):
         check_vocabularies(tiny_llama, student)
 
 

@@ -51,10 +51,12 @@ def ingest(recipe: Recipe, root: Path, work: Path, tell: Callable[[int], None]) 
         CorpusError: the source or a document is broken, two documents have one id, or there is no document.
     """
     done = work / "ingested.json"
-    n_shards = count_shards(source_bytes(recipe.source, root))
-    shards = ShardedCorpus(work / "source", n_shards)
+    folder = work / "source"
     if done.exists():
+        shards = ShardedCorpus(folder, len(list(folder.glob("*.jsonl"))))
         return Ingested(shards, int(json.loads(done.read_text())["documents"]))
+    n_shards = count_shards(source_bytes(recipe.source, root))
+    shards = ShardedCorpus(folder, n_shards)
     unsorted = work / "unsorted"
     shutil.rmtree(unsorted, ignore_errors=True)
     unsorted.mkdir(parents=True)

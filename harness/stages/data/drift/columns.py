@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from harness.stages.data.overlap.words import word_of
+from harness.stages.data.overlap.words import spaced_parts, word_of
 from harness.statistics.arrays import FloatArray
 
 HashArray = npt.NDArray[np.uint64]
@@ -160,7 +160,7 @@ class _Values:
 
 
 def _length(document: DriftingDocument) -> int:
-    return len(document.text.split())
+    return len(spaced_parts(document.text))
 
 
 def _language(document: DriftingDocument) -> str:
@@ -232,7 +232,7 @@ class _Numbers(dict[str, int]):
 
     def of(self, text: str) -> HashArray:
         """The numbers of a text's words."""
-        pieces = text.split()
+        pieces = spaced_parts(text)
         found = np.fromiter(map(self.__getitem__, pieces), dtype=np.uint64, count=len(pieces))
         return found[found > 0]
 

@@ -52,6 +52,16 @@ def hub_dataset_fingerprint(name: str) -> str:
     return " ".join(f"{split}={part._fingerprint}" for split, part in sorted(parts))
 
 
+def hub_dataset_bytes(name: str) -> int:
+    """The bytes of the rows of a dataset of the hub, of those splits that are read.
+
+    Raises:
+        CorpusError: it can't be loaded.
+    """
+    found = _load(name)
+    return sum(part.data.nbytes for part in (found.values() if isinstance(found, dict) else [found]))
+
+
 def _load(name: str) -> Any:
     try:
         import datasets

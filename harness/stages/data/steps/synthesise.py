@@ -33,6 +33,7 @@ from harness.stages.data.steps.step import (
     place_of,
     shard_of,
 )
+from harness.stages.failed_draws import FailedDraws
 from harness.store import Store
 from harness.store.location import store_url
 
@@ -104,18 +105,25 @@ class SyntheticDocuments:
             spending = Spending(settings.limits, {self.teacher: version.settings.price})
             sampler = Sampler(store, window=settings.concurrency, spending=spending)
             asked = Counter[bytes]()
+            failed = FailedDraws(f"synthesise: {self.teacher}", len(prompts))
             drawn: list[tuple[SyntheticPrompt, int, Sample]] = []
             left = iter(prompts)
             try:
                 while batch := list(islice(left, _AT_A_TIME)):
-                    draws = [draw for prompt in batch for draw in self._draws(prompt, source, sampler, asked)]
-                    drawn += await asyncio.gather(*draws)
+                    draws = [draw for prompt in batch for draw in self._draws(prompt, source, sampler, asked, failed)]
+                    drawn += filter(None, await asyncio.gather(*draws))
             finally:
                 await sampler.close()
+        failed.check(CorpusError)
         return drawn
 
     def _draws(
-        self, prompt: SyntheticPrompt, source: SampleSource, sampler: Sampler, asked: Counter[bytes]
+        self,
+        prompt: SyntheticPrompt,
+        source: SampleSource,
+        sampler: Sampler,
+        asked: Counter[bytes],
+        failed: FailedDraws,
     ) -> Iterator[Any]:
         """The draws of one prompt, to be awaited; of equal prompts each has its own."""
         request = source.version.chat(prompt.text, sampling=self.sampling)
@@ -123,15 +131,12 @@ class SyntheticDocuments:
         question = KeyedQuestion(text, asked[text])
         asked[text] += 1
 
-        async def draw(number: int) -> tuple[SyntheticPrompt, int, Sample]:
+        async def draw(number: int) -> tuple[SyntheticPrompt, int, Sample] | None:
             try:
                 _, sample = await sampler.draw(source, request, question, number)
             except SteelyardError as error:
-                said = str(error).rstrip(".")
-                raise CorpusError(
-                    f"synthesise: {self.teacher} gave no sample {number} of the prompt {prompt.id!r}: {said}. What was "
-                    "drawn is stored: another build goes on there."
-                ) from error
+                failed.add(prompt.id, error)
+                return None
             return prompt, number, sample
 
         return map(draw, range(self.samples))

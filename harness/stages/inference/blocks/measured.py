@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import CapabilityError, ScoreError
 from harness.records import Measure
 from harness.stages.inference.blocks.block import LoadBlock
 from harness.stages.inference.blocks.meters import no_energy
 from harness.stages.inference.serving import Server
+
+if TYPE_CHECKING:
+    from harness.stages.inference.blocks.peaks import Peaks
 
 _MILLION = 1e6
 _HOUR_S = 3600.0
@@ -82,7 +86,7 @@ class Load:
 
     @property
     def memory(self) -> Measure:
-        """Memory of the server's processes, in bytes."""
+        """Memory of the server's processes, in bytes: of the machine, not of a GPU."""
         if self._block.memory_bytes is None:
             raise CapabilityError(
                 f"The memory of {self._server.version} is not known: its server was not started by this run, or this "
@@ -122,25 +126,37 @@ class Load:
 
     @property
     def mfu(self) -> Measure:
-        """The share of the device's arithmetic that the model's operations were (model FLOPs utilisation)."""
-        from harness.stages.inference.blocks.peaks import peaks
-
-        peak = peaks().flops_per_s
+        """The share of the devices' arithmetic that the model's operations were (model FLOPs utilisation)."""
+        peak = self._peaks().flops_per_s
         share = self._flops() / self._block.load["duration_s"] / peak.value
         return Measure(share, "of peak", reason=f"peak {peak.in_words('FLOP/s')}")
 
     @property
     def mbu(self) -> Measure:
         """The share of the memory's bandwidth that reading weights and cache took while decoding."""
-        from harness.stages.inference.blocks.peaks import peaks
-
-        peak, weights = peaks().bytes_per_s, self._server.description.in_engine
+        peak, weights = self._peaks().bytes_per_s, self._server.description.in_engine
         requests = max(1, self._block.load["completed"])
         context = self._tokens() / requests
         together = max(1.0, self._block.in_flight or 1.0)
-        moved = weights.tensor_bytes + weights.kv_bytes_per_token * context * together
+        moved = weights.tensor_bytes * self._copies() + weights.kv_bytes_per_token * context * together
         share = moved / self.itl.value / peak.value
         return Measure(share, "of peak", reason=f"peak {peak.in_words('B/s')}")
+
+    def _peaks(self) -> Peaks:
+        """Those of all devices that the server computes on."""
+        from harness.models.vllm.engine import world_size
+        from harness.stages.inference.blocks.peaks import peaks
+
+        return peaks().of(world_size(self._engine_args) * self._copies())
+
+    def _copies(self) -> int:
+        """Copies of the weights that answer side by side."""
+        return int(self._engine_args.get("data_parallel_size", 1))
+
+    @property
+    def _engine_args(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._server.served.settings.engine_options.get("engine_args", {})
+        return found
 
     def _tokens(self) -> float:
         """Tokens read and written."""

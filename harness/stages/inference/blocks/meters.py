@@ -16,7 +16,10 @@ _MICRO, _MILLI, _KILO = 1e-6, 1e-3, 1024
 
 
 def memory_bytes(pids: Iterable[int]) -> int | None:
-    """The memory that processes and their descendants hold, shared parts divided; None where unknown."""
+    """The memory that processes and their descendants hold, shared parts divided; None where unknown.
+
+    It is the machine's: what they hold on a GPU is not in it.
+    """
     found = [held for pid in descendants(pids) if (held := _held(_PROC / str(pid) / "smaps_rollup")) is not None]
     return sum(found) if found else None
 

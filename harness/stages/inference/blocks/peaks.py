@@ -18,15 +18,25 @@ _GPU_COPIED = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """A rate that was measured: the median of its rounds, and where the true median lies with 95 % confidence."""
+    """A rate that was measured: the median of its rounds, and where the true median lies with 95 % confidence.
+
+    Attributes:
+        devices: that it is the rate of together; one of them was measured.
+    """
 
     value: float
     low: float
     high: float
+    devices: int = 1
 
     def in_words(self, unit: str) -> str:
         """The rate with its interval, as measured."""
-        return f"{self.value:.3g} {unit} [{self.low:.3g}, {self.high:.3g}], measured"
+        where = f" on one of {self.devices} GPUs" if self.devices > 1 else ""
+        return f"{self.value:.3g} {unit} [{self.low:.3g}, {self.high:.3g}], measured{where}"
+
+    def times(self, devices: int) -> Peak:
+        """The rate of so many devices together."""
+        return Peak(self.value * devices, self.low * devices, self.high * devices, devices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,13 @@ class Peaks:
 
     flops_per_s: Peak
     bytes_per_s: Peak
+    is_gpu: bool = False
+
+    def of(self, workers: int) -> Peaks:
+        """The peaks of what so many workers of an engine take: a GPU each, or all cores together."""
+        if not self.is_gpu:
+            return self
+        return Peaks(self.flops_per_s.times(workers), self.bytes_per_s.times(workers), is_gpu=True)
 
 
 @functools.cache
@@ -54,6 +71,7 @@ def peaks() -> Peaks:
     return Peaks(
         flops_per_s=peak_of([2 * size**3 / seconds for seconds in multiply]),
         bytes_per_s=peak_of([2 * copied / seconds for seconds in copy]),  # each byte is read and written
+        is_gpu=device == "cuda",
     )
 
 

@@ -97,10 +97,19 @@ def tokenized_size(address: ServerAddress, body: Mapping[str, Any]) -> int | Non
     return size if isinstance(size, int) else None
 
 
+def read_metrics(address: ServerAddress) -> str:
+    """A server's counters, as its /metrics has them.
+
+    Raises:
+        OSError: it has none, or can't be reached.
+    """
+    return _get(address, f"{address.root_url}/metrics").decode("utf-8", "replace")
+
+
 def read_counters(address: ServerAddress) -> dict[str, float]:
     """vLLM's counters by our names, added up over its engines; {} for a server that has none."""
     try:
-        text = _get(address, f"{address.root_url}/metrics").decode("utf-8", "replace")
+        text = read_metrics(address)
     except OSError:
         return {}
     sums: dict[str, float] = {}

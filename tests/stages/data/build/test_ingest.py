@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import datasets
 import pyarrow
 import pytest
 from pyarrow import parquet
@@ -47,11 +48,28 @@ def test_each_document_is_in_its_shard_and_in_the_one_order(tmp_path: Path) -> N
     assert all(shard_of(name, 4) == shard for shard, names in enumerate(read) for name in names)
 
 
+def test_a_dataset_of_the_library_is_read_into_as_many_shards_as_its_size_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counted as one of no size, and all of it was sorted in memory."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    monkeypatch.chdir(tmp_path)
+    for split, n in (("train", 1500), ("test", 500)):
+        write_lines(tmp_path / "owner" / "name" / f"{split}.jsonl", [{"text": f"{i} " * 200} for i in range(n)])
+    root = tmp_path / "project"
+    for source, n_shards, n_documents in (("owner/name", 4, 2000), ("owner/name:test", 1, 500)):
+        recipe = Recipe(source, source_fingerprint(source, root), ())
+        for _ in range(2):
+            found = ingest(recipe, root, tmp_path / f"work{n_shards}", lambda _: None)
+            assert (found.shards.n_shards, found.n_documents) == (n_shards, n_documents)
+        assert sum(1 for shard in range(n_shards) for _ in found.shards.read(shard)) == n_documents
+
+
 def test_what_was_read_is_not_read_again(tmp_path: Path) -> None:
     write_lines(tmp_path / "d.jsonl", some_rows(5))
     recipe = recipe_of(tmp_path)
     ingest(recipe, tmp_path, tmp_path / "work", lambda _: None)
-    (tmp_path / "d.jsonl").write_text("no JSON", encoding="utf-8")
+    write_lines(tmp_path / "d.jsonl", [{"text": "x" * 2_000_000}])  # more shards, were it read
     assert ingest(recipe, tmp_path, tmp_path / "work", lambda _: None).n_documents == 5
 
 

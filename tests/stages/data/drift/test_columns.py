@@ -32,6 +32,12 @@ def test_lengths_are_words():
     assert found.sums.sum(axis=0).tolist() == [1, 1, 1]
 
 
+def test_a_character_of_chinese_or_japanese_is_a_word():
+    found = add_up([document(0, "今天天气很好。"), document(1, "今天, 天气 hěn 好")])
+    assert found["length"].names == (6,)
+    assert found["ngrams"].sums.sum() == 10
+
+
 def test_source_is_what_the_document_says_else_its_host():
     documents = [document(0, source="books", url="https://a.org/1"), document(1, url="https://A.org/1"), document(2)]
     assert add_up(documents)["source"].names == ("a.org", "books", "unknown")

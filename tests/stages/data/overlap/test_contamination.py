@@ -1,5 +1,9 @@
 """Cases are found in documents, where they stand, by the rule of Brown et al. and by those for what is shorter."""
 
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -164,3 +168,33 @@ def test_as_a_search_of_every_gram_by_hand_finds(seed):
         have = {gram: [number for number, text in enumerate(texts) if gram in grams(text)] for gram in own}
         expected = {f"d{number}" for numbers in have.values() if len(numbers) <= 3 for number in numbers}
         assert {place.document for place in found[each.id].places} == expected
+
+
+@pytest.mark.parametrize(
+    "leaked",
+    ["図書館は毎週土曜日の朝十時から午後四時まで開いています。", "老图书馆星期六从早上十点开到下午四点,星期天不开。"],
+)
+def test_a_text_without_spaces_is_found(leaked):
+    """It was one word, and so too short to be looked for."""
+    found = look([f"{filler(1)} 前文。{leaked}後文。"], case(prompt=leaked))["a"]
+    assert found.is_contaminated
+    assert found.places[0].text in leaked
+    other = leaked[:12] + "別" + leaked[13:]
+    assert look([other[:20]], case(prompt=leaked))["a"].state == "clean"
+
+
+@pytest.mark.parametrize(
+    ("suite", "name"),
+    [
+        ("data/test_contamination.py", "test_held_out_texts"),
+        ("data/test_contamination.py", "test_cloze"),
+        ("customization/test_adapter.py", "test_held_out"),
+    ],
+)
+def test_a_case_that_is_too_short_is_skipped_and_does_not_count_as_clean(suite, name):
+    """It scored 1, so that these evaluations were green for cases that nobody can look for."""
+    body = runpy.run_path(str(Path(__file__).parents[4] / "suites" / suite))[name]
+    short = case(prompt="Yes or no?")
+    searched = SimpleNamespace(contamination=lambda _: look(["Yes or no?"], short), trained_ids=frozenset())
+    with pytest.raises(pytest.skip.Exception, match="too few words"):
+        body(searched, short)

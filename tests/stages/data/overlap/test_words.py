@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.stages.data.overlap.words import WordNumbers, places_of, word_of, words_of
+from harness.stages.data.overlap.words import WordNumbers, places_of, spaced_parts, word_of, words_of
 
-TEXTS = st.text(st.sampled_from("aB1é-\u00ad\n\r >.,_ \u00a0ﬁ中"), max_size=60)
+TEXTS = st.text(st.sampled_from("aB1é-\u00ad\n\r >.,_ \u00a0ﬁ中が\u3099ｶﾞ。"), max_size=60)
 
 
 @given(TEXTS)
@@ -49,3 +49,20 @@ def test_a_closed_vocabulary_knows_no_new_word() -> None:
     vocabulary.numbers("Lima is the capital")
     vocabulary.close()
     assert vocabulary.numbers("LIMA was, the; capital").tolist() == [1, 0, 3, 4]
+
+
+def test_a_character_of_a_script_without_spaces_is_a_word() -> None:
+    """A sentence was one word, so that a case of a sentence was too short to be looked for."""
+    assert words_of("「東京」は、日本の首都。") == list("東京は日本の首都")
+    assert words_of("用GPT-4写的 text，中文") == ["用", "gpt4", "写", "的", "text", "中", "文"]
+    assert words_of("ｶﾞｽ か\u3099") == ["ガ", "ス", "が"]
+    text = "「東京」は、Tokyo。"
+    assert [text[begin:end] for begin, end in places_of(text)] == ["「東", "京」", "は、", "Tokyo。"]
+
+
+@given(st.text(st.sampled_from("aB1é- \n.,«ßд서ก"), max_size=60))
+def test_texts_with_spaces_are_split_at_these_alone(text: str) -> None:
+    assert spaced_parts(text) == text.split()
+    assert words_of(text.replace("-\n", "-")) == [
+        each for each in map(word_of, text.replace("-\n", "-").split()) if each
+    ]

@@ -116,11 +116,15 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
     assert alone == together
 
 
-def test_a_prompt_that_is_not_answered_ends_the_build_and_keeps_the_rest(tmp_path: Path) -> None:
-    settings = project(tmp_path, {"Write about a river.": "A river runs."})
-    with pytest.raises(CorpusError, match=r"teacher gave no sample 0 of the prompt 'hill': .*no answer to"):
+def test_prompts_that_are_not_answered_end_the_build_and_the_rest_is_stored(tmp_path: Path) -> None:
+    """Also what is asked after the first failure, a batch of its own, and all failures are named."""
+    names = [str(number) for number in range(1010)]
+    write_prompts(tmp_path, {name: f"Write {name}." for name in names})
+    settings = project(tmp_path, {f"Write {name}.": "Text." for name in names if name not in ("3", "1005")})
+    message = r"synthesise: teacher gave no answer to 2 of 1,010 prompts\. '3': .*no answer to.* '1005': .*no answer to"
+    with pytest.raises(CorpusError, match=message):
         apply(tmp_path, settings)
-    assert n_stored(settings) == 1
+    assert n_stored(settings) == 1008
 
 
 def test_a_document_of_the_same_id_is_an_error(tmp_path: Path) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from harness.config.versions import VersionSettings
 from harness.errors import CapabilityError, ScoreError
+from harness.models.version import Version
 from harness.stages.inference.blocks.block import LoadBlock
 from harness.stages.inference.blocks.measured import Load
 from harness.stages.inference.blocks.meters import EnergyMeter
+from harness.stages.inference.blocks.peaks import Peak, Peaks
 from tests.stages.inference.blocks.conftest import Serve
 
 FIGURES = {
@@ -70,6 +76,27 @@ def test_what_is_not_known_says_why(serve: Serve, name: str, error: type[Excepti
 def test_a_block_without_tokens_has_no_throughput(serve: Serve) -> None:
     with pytest.raises(ScoreError, match="counts no tokens"):
         _ = Load(LoadBlock({**FIGURES, "output_tokens_per_s": None}), serve()).throughput
+
+
+def test_several_gpus_do_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The share was that of one: twice as high as it is with two."""
+    one = Peaks(Peak(1e12, 1e12, 1e12), Peak(1e12, 1e12, 1e12), is_gpu=True)
+    monkeypatch.setattr("harness.stages.inference.blocks.peaks.peaks", lambda: one)
+    architecture = SimpleNamespace(flops_of_request=lambda read, written: 1e9 * (read + written))
+    weights = SimpleNamespace(architecture=architecture, tensor_bytes=1e9, kv_bytes_per_token=1e5)
+
+    def load(**engine_args: int) -> Load:
+        settings = VersionSettings("it", "vllm", engine_options={"engine_args": engine_args})
+        version = Version("it", settings, "f" * 32)
+        server: Any = SimpleNamespace(served=version, description=SimpleNamespace(in_engine=weights))
+        return Load(LoadBlock(FIGURES), server)
+
+    assert load().mfu.value == pytest.approx(0.55)
+    assert load(tensor_parallel_size=2).mfu.value == pytest.approx(0.55 / 2)
+    assert load(data_parallel_size=2, pipeline_parallel_size=2).mfu.value == pytest.approx(0.55 / 4)
+    assert load().mbu.value == pytest.approx(0.1011)
+    assert load(tensor_parallel_size=2).mbu.value == pytest.approx(0.1011 / 2)
+    assert load(data_parallel_size=2).mbu.value == pytest.approx(0.2011 / 2), "each copy is read"
 
 
 def test_energy_is_by_the_token(serve: Serve) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.stages.inference.blocks.peaks import peak_of, peaks
+from harness.stages.inference.blocks.peaks import Peak, Peaks, peak_of, peaks
 
 
 def test_the_interval_holds_the_median_in_95_of_100() -> None:
@@ -18,3 +18,12 @@ def test_it_is_measured_here() -> None:
     for peak in (found.flops_per_s, found.bytes_per_s):
         assert 1e8 < peak.low <= peak.value <= peak.high
     assert "measured" in found.flops_per_s.in_words("FLOP/s")
+
+
+def test_workers_have_a_gpu_each_and_share_the_cores() -> None:
+    rate = Peak(2.0, 1.0, 3.0)
+    assert Peaks(rate, rate, is_gpu=True).of(1).flops_per_s == rate
+    two = Peaks(rate, rate, is_gpu=True).of(2).bytes_per_s
+    assert (two.value, two.low, two.high) == (4.0, 2.0, 6.0)
+    assert two.in_words("B/s") == "4 B/s [2, 6], measured on one of 2 GPUs"
+    assert Peaks(rate, rate).of(2).flops_per_s == rate
