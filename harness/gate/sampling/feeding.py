@@ -243,8 +243,7 @@ class Feeder:
         """The source of a version that bodies ask, with the draws that this look goes by."""
         own = source.version.fingerprint
         names = [*(role for role, each in self._sources.items() if each.version.fingerprint == own), own]
-        draws = next(filter(None, map(collector.entry.draws, names)), None)
-        return source if draws is None else replace(source, generation=draws[0], older=draws[1:])
+        return source.of_generations(next(filter(None, map(collector.entry.draws, names)), None))
 
     def _offered(
         self, collector: Collector, source: SampleSource, number: int, sample: int, trace: Trace
