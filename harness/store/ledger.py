@@ -80,6 +80,13 @@ class LookStore:
         with self._database.read() as connection:
             return _family(connection, candidate, against)
 
+    def of_candidate(self, candidate: str) -> list[LookRow]:
+        """The rows of a candidate, whatever it is weighed against."""
+        if not self._is_there:
+            return []
+        with self._database.read() as connection:
+            return [_row(row) for row in connection.execute(select(looks).where(looks.c.candidate == candidate))]
+
     def all_rows(self) -> list[LookRow]:
         """Every row, families together."""
         if not self._is_there:

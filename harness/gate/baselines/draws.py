@@ -49,18 +49,18 @@ def oldest(*sides: SampleSource | None) -> float | None:
     return max(known) if len(known) == len(ages) else None
 
 
-def generations_of(source: SampleSource) -> tuple[int, ...]:
+def generations_of(store: Store, source: SampleSource) -> tuple[int, ...]:
     """The generations of a version's draws, the oldest first: each case's first draw counts, which nobody chose."""
-    return tuple(sorted((source.generation, *source.older)))
+    return store.first_draws(source.version.fingerprint, (source.generation, *source.older))
 
 
 def known_draws(
-    candidate: SampleSource, baseline: SampleSource | None, *, as_baseline: bool
+    store: Store, candidate: SampleSource, baseline: SampleSource | None, *, as_baseline: bool
 ) -> dict[str, tuple[int, ...]]:
     """The draws of both versions by what bets call them: those that a baseline has as one are told by their index."""
     is_apart = as_baseline and candidate.first_index > 0
-    found = {f"candidate@{candidate.first_index}" if is_apart else "candidate": generations_of(candidate)}
+    found = {f"candidate@{candidate.first_index}" if is_apart else "candidate": generations_of(store, candidate)}
     if baseline is not None:
         is_apart = baseline.first_index > 0 and baseline.version.fingerprint != candidate.version.fingerprint
-        found[f"baseline@{baseline.first_index}" if is_apart else "baseline"] = generations_of(baseline)
+        found[f"baseline@{baseline.first_index}" if is_apart else "baseline"] = generations_of(store, baseline)
     return found

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings, VersionSettings
 from harness.config.roles import baseline_name, candidate_name, judge_names
-from harness.decisions import later
 from harness.errors import SettingsError, StoreError
 from harness.gate.baselines.draws import (
     baseline_first_index,
@@ -24,15 +23,15 @@ from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.refusals import check_orders
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.runs.announcements import looks_in_words, seeds_in_words
 from harness.gate.runs.players import Players
 from harness.gate.runs.prices import spending_of
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
-from harness.gate.runs.seeds import seeds_in_words
 from harness.gate.runs.specification import specification
 from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes
 from harness.gate.sampling.blocks import never_red
-from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger, looks_in_words
+from harness.gate.sampling.ledger import Entry, Family, KnownLooks, enter_looks
 from harness.gate.sampling.seen import Named, keep_unseen, read_seen, unmatched_notes
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
@@ -242,7 +241,7 @@ def _assemble(
     candidate, baseline, judges = _sources(settings, options, versions, engines, generations, store)
     spending = spending_of(settings, versions, options.elapsed_s)
     sources = tuple(source for source in (candidate, baseline, *judges) if source is not None)
-    players = Players(settings, sources, Generations(store), is_offline=options.offline)
+    players = Players(settings, sources, store, is_offline=options.offline)
     sampler = Sampler(store, window=settings.concurrency, spending=spending, find_source=players.find)
     shared = StageContext(
         settings, sampler=sampler, store=store, generations=generations.of, is_offline=options.offline
@@ -320,6 +319,8 @@ def _enter(
     asked = [each for each in required if can_have(settings, version, each.taken)]
     if not asked:
         return {}
+    sides = {"candidate": candidate, "baseline": baseline, **{each.version.fingerprint: each for each in judges}}
+    prints = {name: each.version.fingerprint for name, each in sides.items() if each is not None}
     names = [each.id for each in asked]
     family = Family(
         candidate=candidate.version.fingerprint,
@@ -328,27 +329,20 @@ def _enter(
         confidence_level=settings.confidence_level,
         seed=settings.seed,
         best_of=settings.best_of,
-        draws=known_draws(candidate, baseline, as_baseline=options.for_baseline),
-        judges={each.version.fingerprint: generations_of(each) for each in judges},
+        draws=known_draws(store, candidate, baseline, as_baseline=options.for_baseline),
+        judges={each.version.fingerprint: generations_of(store, each) for each in judges},
         recorded="" if recording is None else recording.run_id,
         is_fresh=options.fresh,
         max_age_s=None if recording is not None else oldest(candidate, baseline),
+        seen=store.looks.of_candidate(candidate.version.fingerprint),
+        begin=lambda: {name: store.generations(each, fresh=True) for name, each in prints.items()},
     )
     if recording is not None:
-        foreseen = LookLedger(KnownLooks(store.looks), family, run_id).enter(asked, {})
+        foreseen = enter_looks(KnownLooks(store.looks), family, run_id, asked, {})
         check_orders(recording, asked, foreseen, settings.seed)
     stored = StoredBaseline(store, baseline)
     of_baseline = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
-    entries = dict(LookLedger(store.looks, family, run_id).enter(asked, of_baseline))
-    demanding = [each for each in asked if each.plan.threshold is not None] if against else []
-    # A threshold is the same question whatever else the candidate is weighed against.
-    alone = replace(
-        family, against="", recorded="", draws=known_draws(candidate, None, as_baseline=options.for_baseline)
-    )
-    for name, entry in LookLedger(store.looks, alone, run_id).enter(demanding, {}).items():
-        if entry.look.number > entries[name].look.number:
-            entries[name] = replace(entries[name], look=later(entries[name].look, entry.look))
-    return entries
+    return enter_looks(store.looks, family, run_id, asked, of_baseline)
 
 
 def _sources(

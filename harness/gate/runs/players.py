@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from harness.config import Settings
 from harness.errors import AnswersNothingError
 from harness.gate.runs.prices import check_prices
-from harness.gate.runs.versions import Generations
 from harness.models.engine import Engine
 from harness.models.engine_creation import check_version, create_engine, engine_key
 from harness.models.version import Version, answers, load_version
 from harness.requests import SampleSource
 from harness.stages.building import built
+from harness.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,12 @@ class Players:
     Attributes:
         settings: that have the versions.
         sources: those of the run. A version of the same weights shares their engine.
-        generations: of all draws that there are, fresh or not.
         is_offline: whether nothing is drawn.
     """
 
     settings: Settings
     sources: Sequence[SampleSource]
-    generations: Generations
+    store: Store
     is_offline: bool = False
     _opened: dict[str, asyncio.Future[SampleSource]] = field(default_factory=dict)
 
@@ -50,7 +49,8 @@ class Players:
 
     async def _open(self, name: str) -> SampleSource:
         version = await asyncio.to_thread(self._load, name)
-        first, *later = sorted(self.generations.of(version))
+        known = self.store.generations(version.fingerprint, max_age_s=version.settings.max_age_s)
+        first, *later = self.store.first_draws(version.fingerprint, known)
         return SampleSource(version, self._engine(version), first, older=tuple(later))
 
     def _load(self, name: str) -> Version:

@@ -8,11 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from harness.gate.evaluations.contents import content_digest
+from harness.gate.evaluations.contents import settled_digest
 from harness.records import Case, Stakes
 
 RULE = 1
 """Raised whenever the rule of the gate changes what bets come to: looks by another rule are looks of their own."""
+
+ANEW = "drawn anew"
+Draws = tuple[int, ...]
+"""Generations of draws, in the order in which they are looked through for a sample."""
 
 _SIZE = 16
 """Hexadecimal digits that stand for a case."""
@@ -29,7 +33,7 @@ _IN_WORDS = {
     "scale": "margin in {0} → in {1}",
     "slices": "slices {0} → {1}",
 }
-_LATER = {"prompting": "", "judges": "", "may_grow": True}
+_LATER = {"aim": "", "scale": "", "slices": "", "largest_cluster": 0, "prompting": "", "judges": "", "may_grow": True}
 """The parts that bets of older stores lack: they go on, and have them from then on."""
 
 
@@ -55,6 +59,7 @@ class Bets:
         prompting: how the documents of a task become prompts; "" for cases.
         judges: the fingerprints of those that are asked, with the generations of their draws; "" for none.
         may_grow: whether new cases can be bet on like the old ones.
+        largest_cluster: the most cases that were one bet by their sum; 0 where that was not kept.
         cases: a digest of each case, in the order of the evaluation's draws.
     """
 
@@ -81,6 +86,7 @@ class Bets:
     prompting: str = ""
     judges: str = ""
     may_grow: bool = True
+    largest_cluster: int = 0
 
     @property
     def stakes(self) -> Stakes:
@@ -94,7 +100,7 @@ class Bets:
 
 def bets_of(plain: Mapping[str, Any]) -> Bets | None:
     """The bets that `plain` wrote; None for those of a rule whose bets had other parts."""
-    names, plain = {field.name for field in fields(Bets)}, {"aim": "", "scale": "", "slices": "", **_LATER, **plain}
+    names, plain = {field.name for field in fields(Bets)}, {**_LATER, **plain}
     text = plain.get("cases")
     if not names <= set(plain) or not isinstance(text, str) or not _are_of_their_kinds(plain):
         return None
@@ -102,6 +108,7 @@ def bets_of(plain: Mapping[str, Any]) -> Bets | None:
     return Bets(**{**{name: plain[name] for name in names}, "cases": cases})
 
 
+_NUMBERS = ("samples", "confidence_level", "margin", "horizon", "largest_cluster")
 _TEXTS = ("about", "per", "cluster", "design", "draws", "recorded", "aim", "scale", "slices", "prompting", "judges")
 _DRAWS = re.compile(r"([^=;]+=\d+(,\d+)*(;|$))*")
 
@@ -109,15 +116,53 @@ _DRAWS = re.compile(r"([^=;]+=\d+(,\d+)*(;|$))*")
 def _are_of_their_kinds(plain: Mapping[str, Any]) -> bool:
     """True for what `plain` can have written: a store may be edited, or damaged."""
     texts = all(isinstance(plain[name], str) for name in _TEXTS)
-    numbers = all(isinstance(plain[name], int | float) for name in ("samples", "confidence_level", "margin", "horizon"))
+    numbers = all(isinstance(plain[name], int | float) for name in _NUMBERS)
     return texts and numbers and all(_DRAWS.fullmatch(plain[name]) for name in ("draws", "judges"))
 
 
+def draws_in_words(draws: Mapping[str, Draws]) -> str:
+    """Generations by version, as one text.
+
+    >>> draws_of(draws_in_words({"candidate": (1, 0), "baseline@1000000": (0,)}))
+    {'candidate': (1, 0), 'baseline@1000000': (0,)}
+    """
+    return ";".join(f"{name}={','.join(map(str, numbers))}" for name, numbers in draws.items())
+
+
+def draws_of(text: str) -> dict[str, Draws]:
+    """Generations by what a text calls the version."""
+    parts = (part.partition("=") for part in text.split(";") if part)
+    return {name: tuple(map(int, numbers.split(","))) for name, _, numbers in parts}
+
+
+def of_candidate(draws: Mapping[str, Draws]) -> dict[str, Draws]:
+    """The draws of the candidate alone."""
+    return {name: numbers for name, numbers in draws.items() if name.partition("@")[0] == "candidate"}
+
+
+def of_threshold(bets: Bets) -> Bets:
+    """The bets on the candidate's score alone."""
+    return replace(bets, recorded="", baseline_samples=None, draws=draws_in_words(of_candidate(draws_of(bets.draws))))
+
+
+def drawn_of_candidate(bets: Bets) -> set[tuple[str, int]]:
+    """The generations of the candidate, with what it is called."""
+    return {(name, each) for name, numbers in of_candidate(draws_of(bets.draws)).items() for each in numbers}
+
+
+def seen_in_recording(known: Sequence[Bets | None], wanted: Bets) -> str:
+    """Say why what is left of a recording can't be weighed: it was seen, and can't be drawn anew."""
+    cases = set(wanted.cases)
+    same = [each for each in known if each is not None and wanted.recorded and each.recorded == wanted.recorded]
+    gone = max((len(set(each.cases) - cases) for each in same), default=0)
+    return f"what is left of a recording without {gone:,} of its cases that were seen (record it anew)" if gone else ""
+
+
 def case_digests(cases: Sequence[Case]) -> list[str]:
-    """A digest of id and content of each case; of the id alone where the content has none that stays the same."""
+    """A digest of id and content of each case; of the type alone of what has no JSON form that stays the same."""
     found = []
     for case in cases:
-        text = f"{case.id}|{content_digest(case)}".encode("utf-8", "surrogatepass")
+        text = f"{case.id}|{settled_digest(case)}".encode("utf-8", "surrogatepass")
         found.append(hashlib.blake2b(text, digest_size=_SIZE // 2).hexdigest())
     return found
 
@@ -138,7 +183,7 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
     if before.recorded != now.recorded:
         why.append("another recording of the baseline")
     elif before.draws != now.draws:
-        why.append("drawn anew")
+        why.append(ANEW)
     why += _asked_otherwise(before, now)
     if (before.threshold is None) != (now.threshold is None):
         why.append("a threshold, where there was none" if before.threshold is None else "the threshold is gone")
@@ -158,6 +203,17 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
     if not added:
         return before
     return replace(before, cases=(*before.cases, *(case for case in now.cases if case not in old_cases)))
+
+
+def gone_on_as(before: Bets, decided: Bets) -> Bets | list[str]:
+    """The same for bets that are decided by, whatever else they are entered for: order and stakes have to agree too."""
+    found = gone_on(before, decided)
+    if not isinstance(found, Bets):
+        return found
+    why = ["another order of its cases"] if found.cases != decided.cases else []
+    if (found.stakes, found.largest_cluster) != (decided.stakes, decided.largest_cluster):
+        why.append("bets tuned to other figures")
+    return why or found
 
 
 def _asked_otherwise(before: Bets, now: Bets) -> list[str]:

@@ -67,9 +67,13 @@ def test_a_candidate_has_no_draws_that_were_recorded_of_it() -> None:
 def test_bets_tell_the_draws_of_a_baseline_from_those_of_a_candidate(tmp_path: Path) -> None:
     candidate, baseline = sources(tmp_path)
     apart = replace(baseline, first_index=1_000_000)
-    assert known_draws(candidate, baseline, as_baseline=False) == {"candidate": (0, 1), "baseline": (0,)}
-    assert known_draws(candidate, apart, as_baseline=False) == {"candidate": (0, 1), "baseline@1000000": (0,)}
-    itself = replace(candidate, first_index=1_000_000)
-    assert known_draws(candidate, itself, as_baseline=False) == {"candidate": (0, 1), "baseline": (0, 1)}
-    assert known_draws(itself, None, as_baseline=True) == {"candidate@1000000": (0, 1)}
+    with Store.open(str(tmp_path / "store.db")) as store:
+        assert known_draws(store, candidate, baseline, as_baseline=False) == {"candidate": (0, 1), "baseline": (0,)}
+        assert known_draws(store, candidate, apart, as_baseline=False) == {
+            "candidate": (0, 1),
+            "baseline@1000000": (0,),
+        }
+        itself = replace(candidate, first_index=1_000_000)
+        assert known_draws(store, candidate, itself, as_baseline=False) == {"candidate": (0, 1), "baseline": (0, 1)}
+        assert known_draws(store, itself, None, as_baseline=True) == {"candidate@1000000": (0, 1)}
     assert oldest(candidate, None) == oldest(candidate, baseline) == AGE_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from harness.errors import SettingsError
 from harness.gate.baselines.refusals import check_orders, check_recorded
 from harness.gate.sampling.bets import case_digests
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger
-from harness.store.ledger import LookRow
+from harness.store.ledger import LookRow, Settle
 from tests.gate.baselines.recordings import cases, early, evaluation, recorded, recording
 
 
@@ -26,8 +27,8 @@ def entries(order: str = "") -> dict[str, Entry]:
 class NoLooks:
     """A store without looks."""
 
-    def of_family(self, candidate: str, against: str) -> list[LookRow]:
-        return []
+    def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
+        return settle([])
 
 
 def test_a_recording_that_stopped_early_can_not_be_weighed_by_a_fixed_design() -> None:

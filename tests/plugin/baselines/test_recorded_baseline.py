@@ -236,6 +236,20 @@ def test_case_looks_at_a_part_and_counts_no_other_as_gone(recorded: Project) -> 
     told(recorded, n_paired=11)
 
 
+def test_what_is_left_of_cases_that_were_seen_decides_nothing_until_it_is_recorded_anew(recorded: Project) -> None:
+    """The cases that went wrong could else be deleted, and the recorded scores of the rest are what they are."""
+    recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
+    recorded.body(BODY, cases=50, threshold=0.8)
+    result = recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
+    told_of = "what is left of a recording without 10 of its cases that were seen (record it anew)"
+    assert result.ret == 8
+    assert recorded.evaluation()["reason"].startswith(f"{told_of} is shown and decides nothing: ")
+    assert f"test_it: {told_of} decides nothing" in " ".join(result.stdout.lines)
+    record(recorded)
+    assert recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed").ret == 1
+    assert recorded.evaluation()["look"]["number"] == 2
+
+
 @pytest.mark.parametrize("how", ["id", "beginning", "latest"])
 def test_a_stored_run_stands_for_its_candidate(recorded: Project, how: str) -> None:
     run_id = recorded.report()["run_id"]
