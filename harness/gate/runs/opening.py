@@ -238,7 +238,7 @@ def _assemble(
     notes: tuple[str, ...],
 ) -> OpenRun:
     generations = Generations(store, is_fresh=options.fresh)
-    candidate, baseline, judges = _sources(settings, options, versions, engines, generations)
+    candidate, baseline, judges = _sources(settings, options, versions, engines, generations, store)
     spending = spending_of(settings, versions, options.elapsed_s)
     sources = tuple(source for source in (candidate, baseline, *judges) if source is not None)
     players = Players(settings, sources, store, is_offline=options.offline)
@@ -351,6 +351,7 @@ def _sources(
     versions: Mapping[str, Version],
     engines: Mapping[str, Engine],
     generations: Generations,
+    store: Store,
 ) -> tuple[SampleSource, SampleSource | None, tuple[SampleSource, ...]]:
     def source(name: str, first_index: int = 0) -> SampleSource:
         version = versions[name]
