@@ -70,7 +70,10 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
         recording = recording_of(opened, found, report, path.stem)
     is_new = write_recording(recording, path, force=force)
     told = [_written(recording, path, settings, is_new=is_new), *_support(recording, settings.samples)]
-    told += [("note", printable(note)) for note in _notes(recording, left_out(report, recording))]
+    notes = _notes(recording, left_out(report, recording))
+    if recording.first_index == 0 and any(each.checks for each in report.evaluations):
+        notes.append(_FLATTERED)
+    told += [("note", printable(note)) for note in notes]
     told.append(("next", f"pytest … --baseline {_option(recording.name, settings)}"))
     click.echo("\n".join(_laid_out(told)))
 
@@ -138,6 +141,12 @@ def _written(recording: Recording, path: Path, settings: Settings, *, is_new: bo
     there = "" if is_new else ", the same is there already"
     size = f"{n_bytes:,} bytes, {n_bytes / max(1, n_cases):.0f} a case"
     return "wrote" if is_new else "found", f"{shown}{there}   {what} of run {recording.run_id} ({size})"
+
+
+_FLATTERED = (
+    "its samples are those that it was weighed by, and one that passed by luck looks better than it is: record a run "
+    "of pytest --for-baseline, which draws others"
+)
 
 
 def _notes(recording: Recording, missing: Iterable[str]) -> list[str]:

@@ -137,7 +137,7 @@ def prune(
         if doomed.looks:
             click.echo(
                 f"{plural(doomed.looks, 'look')} at evaluations {'rests' if doomed.looks == 1 else 'rest'} on samples "
-                "of these versions. Weighed again, they are another look, which may err less often."
+                "of these versions. Weighed again, they are another look, which draws anew and may err less often."
             )
         if not yes:
             click.confirm("Remove them for good?", abort=True)

@@ -22,7 +22,7 @@ def claims_of(observed: Observations, checks: tuple[Check, ...], levels: tuple[f
         checks: those of the verdict.
         levels: at which the evaluation passes, and at which one of its comparisons is red by itself.
     """
-    if not checks or not observed.has_two_claims or not observed.may_decide or observed.is_part:
+    if not checks or not observed.has_two_claims or not observed.may_decide or observed.undecided:
         return None
     own: About = "suite" if observed.is_about_suite else "population"
     found = {}

@@ -88,7 +88,7 @@ class Observations:
         suite_size: how many cases the evaluation has, drawn or not; 0 for `n_planned`, which may be fewer.
         stakes: what its bets were tuned to at the first look; None for what is required now.
         max_lost: how many cases may be shown to be worse than the baseline before it is red; None for any number.
-        is_part: whether cases were left out by hand, so that it is shown and decides nothing.
+        undecided: what of it is shown and decides nothing, as a part of its cases does; "" where it may decide.
         is_same: whether neither way is better: it passes where the difference lies within the margin on both sides.
         in_blocks: whether its cases are pairs of blocks of time, whose order was drawn: the differences are symmetric.
         margin_is_relative: whether the margin is a share, of the baseline's figure or of the threshold.
@@ -129,7 +129,7 @@ class Observations:
     suite_size: int = 0
     stakes: Stakes | None = None
     max_lost: int | None = None
-    is_part: bool = False
+    undecided: str = ""
     is_repeatable: bool = False
     copies: tuple[Any, ...] | None = None
     clusters_known_by: Literal["field", "texts", "requests", "answers"] | None = None
@@ -280,11 +280,14 @@ class Observations:
         """Itself; a part of a fixed design with bounds that hold whenever one stops, and without a say.
 
         Its cases come in the random order of a sequential design. When it is cut short may depend on its scores, and so
-        may whether somebody goes on from there: its own bounds hold for the whole of it alone.
+        may whether somebody goes on from there: its own bounds hold for the whole of it alone. So it is with what can't
+        be bet on, such as a quantile, in a sequential design that `max_samples` ends.
         """
-        if not self.stopped_at or self.is_sequential:
+        limit = self.stopped_at or ("" if self.design == "fixed" or self.is_whole else "max_samples")
+        if not limit or self.is_sequential:
             return self
-        return replace(self, design="sequential", may_decide=False)
+        planned = max(self.n_planned, self.suite_size)
+        return replace(self, design="sequential", may_decide=False, stopped_at=limit, n_planned=planned)
 
     def first(self, n: int) -> Observations:
         """The first `n` rows alone; of a single case its first `n` samples."""

@@ -153,9 +153,9 @@ def _of_pairs(
     return text
 
 
-def part(summed_up: str) -> str:
+def part(observed: Observations, summed_up: str) -> str:
     """Say that a part of the cases that was chosen by hand decides nothing."""
-    return f"a part of the cases (--case) is shown and decides nothing: {summed_up}"
+    return f"{observed.undecided} is shown and decides nothing: {summed_up}"
 
 
 def lost(found: LostClaim) -> str:

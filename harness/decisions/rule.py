@@ -161,7 +161,7 @@ def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, be
         higher_is_better=observed.higher_is_better,
         design=observed.design if observed.is_sequential and observed.may_decide else "fixed",
         n_planned=observed.n_planned,
-        largest_cluster=max(observed.largest_cluster, *sizes, 1),
+        largest_cluster=max(observed.largest_cluster, 1, *(() if observed.clusters_known_by == "field" else sizes)),
         n_clusters=len(sizes),
         clusters_known_by=observed.clusters_known_by,
         n_skipped=observed.n_skipped,
@@ -251,8 +251,8 @@ def _outcome(observed: Observations, checks: tuple[Check, ...], beside: _Beside)
             return VerdictKind.INCONCLUSIVE, reasons.cut_short(observed, "nothing required, and measured in part")
         return VerdictKind.PASSED, "nothing required"
     kind = worst(check.verdict for check in checks)
-    if observed.is_part:
-        return VerdictKind.INCONCLUSIVE, reasons.part(reasons.summed_up(checks, kind))
+    if observed.undecided:
+        return VerdictKind.INCONCLUSIVE, reasons.part(observed, reasons.summed_up(checks, kind))
     lost = None if claims is None else claims.lost
     if lost is not None and lost.is_too_many and kind.severity < VerdictKind.REGRESSED.severity:
         return VerdictKind.REGRESSED, reasons.lost(lost)

@@ -145,7 +145,8 @@ def settings_of(config: pytest.Config) -> Settings:
 def run_options(config: pytest.Config, known: RunOptions) -> RunOptions:
     """Add what the command line says to what is known of a run beyond the settings."""
     option = config.getoption
-    return replace(known, offline=option("offline"), fresh=option("fresh"), cases=option("case") or "*")
+    given = {name: option(name) for name in ("offline", "fresh", "for_baseline")}
+    return replace(known, **given, cases=option("case") or "*")
 
 
 def _search_start(config: pytest.Config) -> Path:

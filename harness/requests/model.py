@@ -329,6 +329,7 @@ class Model:
     async def _player(self, version: Any) -> Play:
         """Asks a version that plays the user of this model: its draws have the number of this model's."""
         source = version._source if isinstance(version, Model) else await self._sampler.source_of(version)
+        apart = self._trace.generation * SETS_APART  # its turns are drawn anew where the candidate's answers are
         if self._source.only_stored:
             source = replace(source, only_stored=True)
         number, name = self._index - self._source.first_index, source.version.fingerprint
@@ -337,7 +338,7 @@ class Model:
 
         async def play(part: Messages, schema: Mapping[str, Any], number: int) -> Sample:
             asked = player.apart(number) if number else player
-            return await asked._draw(source.version.chat(part, schema=schema))
+            return await asked._draw(source.version.chat(part, schema=schema), apart)
 
         return play
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.models.engine import Engine
 from harness.models.version import Version
@@ -27,6 +27,10 @@ class SampleSource:
     first_index: int = 0
     older: tuple[int, ...] = ()
     only_stored: bool = False
+
+    def of_generations(self, draws: tuple[int, ...] | None) -> SampleSource:
+        """The same source with samples of these generations, of the first of them that has one; itself for None."""
+        return self if draws is None else replace(self, generation=draws[0], older=draws[1:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Trace:
         shared: keys of what the version under test was asked whose answers another case may share: its first question
             that leaves the answer to chance, and the first one of each conversation; with a `seed`, every one.
         case_number: gives a number of what the body's case holds; 0 where nothing is known of it.
+        generation: of the candidate's draws, to which the turns of simulated users belong.
         first_drawn: the first question of the version under test that leaves the answer to chance.
         made: what was asked for, by the name of the method, with what is to be awaited for it.
         judgements: what each judge did that the body asked.
@@ -41,6 +42,7 @@ class Trace:
         "drew",
         "error",
         "first_drawn",
+        "generation",
         "is_drawn",
         "judged_by",
         "judgements",
@@ -53,8 +55,9 @@ class Trace:
         "truncated",
     )
 
-    def __init__(self, case_number: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, case_number: Callable[[], int] = lambda: 0, generation: int = 0) -> None:
         self.case_number = case_number
+        self.generation = generation
         self.first_drawn: bytes | None = None
         self.shared: dict[int, bytes] = {}
         self.asked: list[KeyedQuestion] = []

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, false, or_, select, update
 
 from harness.store.database import Database
 from harness.store.schema.tables import looks
@@ -80,6 +80,13 @@ class LookStore:
         with self._database.read() as connection:
             return _family(connection, candidate, against)
 
+    def of_candidate(self, candidate: str) -> list[LookRow]:
+        """The rows of a candidate, whatever it is weighed against."""
+        if not self._is_there:
+            return []
+        with self._database.read() as connection:
+            return [_row(row) for row in connection.execute(select(looks).where(looks.c.candidate == candidate))]
+
     def all_rows(self) -> list[LookRow]:
         """Every row, families together."""
         if not self._is_there:
@@ -114,11 +121,13 @@ class LookStore:
 
 
 def end(connection: Connection, fingerprints: Sequence[str]) -> int:
-    """End the looks at these versions, or against them: their samples are gone, so that none can be gone on with.
+    """End the looks at these versions, against them, or judged by them: their samples are gone, so that none can be
+    gone on with.
 
     What they spent stays spent. Gives how many there were.
     """
-    of_these = looks.c.candidate.in_(fingerprints) | looks.c.against.in_(fingerprints)
+    judged = or_(false(), *(looks.c.bets.contains(f"{each}=", autoescape=True) for each in fingerprints))
+    of_these = looks.c.candidate.in_(fingerprints) | looks.c.against.in_(fingerprints) | judged
     ended = json.dumps(ENDED)
     open_looks = update(looks).where(of_these, looks.c.number > 0, looks.c.bets != ended)
     return connection.execute(open_looks.values(bets=ended)).rowcount

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from harness.store.schema.migrations import readable_column
 from harness.store.schema.tables import generations, requests, samples
 
 _CHUNK = 500
+_TOKEN_SIZE = 32
 Item = TypeVar("Item")
 
 
@@ -132,10 +133,31 @@ def generations_in_use(
         usable = [] if fresh else _young(begun, now, max_age_s)
         if usable:
             return tuple(usable)
-        number = _next(begun)
-        row = {"fingerprint": fingerprint, "generation": number, "begun": now}
-        connection.execute(generations.insert(), {**row, "token": secrets.token_hex(16) if number else ""})
-        return (number,)
+        return (_begin(connection, fingerprint, _next(begun), now),)
+
+
+def first_draws(database: Database, fingerprint: str, known: Collection[int]) -> tuple[int, ...]:
+    """See `Store.first_draws`."""
+    after = generations.c.fingerprint == fingerprint, generations.c.token.startswith(_PRUNED)
+    with database.read() as connection:
+        first = connection.execute(select(func.max(generations.c.generation)).where(*after)).scalar_one() or 0
+    return tuple(sorted(each for each in known if each >= first)) or (first,)
+
+
+def begin_after_pruning(connection: Connection, fingerprint: str) -> None:
+    """Begin a generation of a version of which some samples were removed: gates rest on none before it."""
+    _begin(connection, fingerprint, max(1, _next(_begun(connection, fingerprint))), time.time(), _PRUNED)
+
+
+_PRUNED = "pruned-"
+"""How the token of a generation begins that came after some samples were removed."""
+
+
+def _begin(connection: Connection, fingerprint: str, number: int, now: float, told: str = "") -> int:
+    token = told + secrets.token_hex((_TOKEN_SIZE - len(told)) // 2) if number else ""
+    row = {"fingerprint": fingerprint, "generation": number, "begun": now, "token": token}
+    connection.execute(generations.insert(), row)
+    return number
 
 
 def _begun(connection: Connection, fingerprint: str) -> dict[int, float]:

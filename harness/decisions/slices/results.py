@@ -147,7 +147,7 @@ def _result(observed: Observations, each: CaseSlice, levels: _Levels, level: flo
         candidate=estimate(part, part.candidate, 1 - level),
         baseline=estimate(part, part.baseline, 1 - level),
         difference=by_name.get("baseline", by_name.get("threshold")),
-        verdict=VerdictKind.INCONCLUSIVE if observed.is_part and worst is not None else kind,
+        verdict=VerdictKind.INCONCLUSIVE if observed.undecided and worst is not None else kind,
         reason="nothing required" if worst is None else worst.reason,
         samples_needed=max((one.samples_needed for one in checks if one.samples_needed is not None), default=None),
         n_planned=each.size,

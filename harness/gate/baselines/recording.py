@@ -61,6 +61,8 @@ class RecordedEvaluation:
         cases: by id; those that it was decided by.
         skipped: ids of the cases that its body skipped.
         code: a digest of the code that scored it; None where not known.
+        drawn: ids of `cases` in the order in which they were drawn, where it stopped early; empty elsewhere, and where
+            that is not known.
     """
 
     design: Literal["fixed", "sequential"]
@@ -70,6 +72,7 @@ class RecordedEvaluation:
     cases: Mapping[str, RecordedCase]
     skipped: tuple[str, ...] = ()
     code: str | None = None
+    drawn: tuple[str, ...] = ()
 
     @cached_property
     def table(self) -> ScoreTable:
@@ -214,7 +217,7 @@ def _evaluation(store: Store, scores: Scores) -> RecordedEvaluation:
         own = {metric: _values(table[row], case) for metric, table in tables.items()}
         if any(own.values()):
             cases[case.id] = RecordedCase(case.content, case.asked, own)
-    return RecordedEvaluation(
+    found = RecordedEvaluation(
         design=first.design,
         n_planned=first.n_planned,
         n_drawn=_drawn(first, listed),
@@ -222,6 +225,7 @@ def _evaluation(store: Store, scores: Scores) -> RecordedEvaluation:
         cases=cases,
         skipped=tuple(sorted(scores.skipped.difference(cases))),
     )
+    return replace(found, drawn=tuple(cases)) if found.stopped_early else found
 
 
 def _values(row: Any, case: CaseResult) -> tuple[float, ...]:

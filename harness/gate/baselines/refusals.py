@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from harness.errors import SettingsError, some
 from harness.gate.baselines.recording import RecordedEvaluation, Recording
 from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.sampling.ledger import Entry
+from harness.gate.sampling.order import draw_order
 
 
-def check_recorded(recording: Recording, evaluations: Sequence[Evaluation], seed: int) -> None:
+def check_recorded(recording: Recording, evaluations: Sequence[Evaluation]) -> None:
     """Refuse, before the first request, a recording that evaluations can't be weighed against.
 
     Raises:
-        SettingsError: it is of other evaluations altogether; or it stopped as soon as it was decided, and the cases
-            would not be weighed in the order in which it drew them.
+        SettingsError: it is of other evaluations altogether; or it stopped as soon as it was decided, and this run has
+            a fixed design.
     """
     ours = [evaluation.id for evaluation in evaluations]
     if not any(identity in recording.evaluations for identity in ours):
@@ -25,21 +28,44 @@ def check_recorded(recording: Recording, evaluations: Sequence[Evaluation], seed
         )
     for evaluation in evaluations:
         recorded = recording.evaluations.get(evaluation.id)
-        if recorded is not None and recorded.stopped_early:
-            _check_order(recording, recorded, evaluation, seed)
+        if recorded is not None and recorded.stopped_early and evaluation.plan.design != "sequential":
+            _refuse(recording, recorded, evaluation, "this run has a fixed design. Gate with --design sequential")
 
 
-def _check_order(recording: Recording, recorded: RecordedEvaluation, evaluation: Evaluation, seed: int) -> None:
+def check_orders(
+    recording: Recording, evaluations: Sequence[Evaluation], entries: Mapping[str, Entry], seed: int
+) -> None:
+    """Refuse a recording that stopped early where its cases would not be weighed in the order in which it drew them.
+
+    Args:
+        entries: that the ledger would make for this run, by evaluation.
+        seed: of the run.
+
+    Raises:
+        SettingsError: naming the evaluation.
+    """
+    for evaluation in evaluations:
+        recorded = recording.evaluations.get(evaluation.id)
+        if recorded is None or not recorded.stopped_early:
+            continue
+        now = _ids(evaluation, entries[evaluation.id].order(evaluation) or draw_order(evaluation, seed))
+        then: Sequence[str] = recorded.drawn
+        if not then and recording.seed is not None:  # a file of a Steelyard that did not write the order
+            then = _ids(evaluation, draw_order(evaluation, recording.seed))
+        both = {*then}.intersection(now, recorded.cases)
+        if not then or [case for case in now if case in both] != [case for case in then if case in both]:
+            drawn = "an unknown order" if recording.seed is None else f"another order, of seed = {recording.seed}"
+            _refuse(recording, recorded, evaluation, f"it drew its cases in {drawn}. Gate with its cases and seed")
+
+
+def _ids(evaluation: Evaluation, order: Sequence[int]) -> list[str]:
+    return [evaluation.cases[number].id for number in order]
+
+
+def _refuse(recording: Recording, recorded: RecordedEvaluation, evaluation: Evaluation, why: str) -> NoReturn:
     """A run that stopped when it was decided stopped at scores that lean one way: bets in the order drawn allow for it,
     and nothing else does.
     """
-    if evaluation.plan.design == "sequential" and recording.seed == seed:
-        return
-    if evaluation.plan.design != "sequential":
-        why = "this run has a fixed design. Gate with --design sequential"
-    else:
-        drawn = "an unknown order" if recording.seed is None else f"the order of seed = {recording.seed}"
-        why = f"it drew its cases in {drawn}, and this run does in that of seed = {seed}. Gate with its seed"
     raise SettingsError(
         f"--baseline: {recording.in_words} stopped after {recorded.n_drawn:,} of {recorded.n_planned:,} in "
         f"{evaluation.id}, as soon as it was decided, so that its mean is biased; and {why}, or record a run that drew "

@@ -27,6 +27,33 @@ def content_digest(case: Case) -> str | None:
         return None
 
 
+def settled_digest(case: Case) -> str:
+    """A digest of all fields of a case; of what has no JSON form that stays the same, the type alone.
+
+    >>> settled_digest(Case({"id": "peru", "prompt": "Capital of Peru?"}))
+    '6f6d24be565f7721'
+    """
+    return content_digest(case) or _digest({name: _form(value) for name, value in case.fields.items()})
+
+
+def _form(value: Any) -> str:
+    try:
+        return _LENIENT.encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return _type(value)
+
+
+def _type(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _plain_or_type(value: Any) -> Any:
+    try:
+        return plain(value)
+    except TypeError:
+        return _type(value)
+
+
 def case_number(case: Case) -> int:
     """A number of all fields of a case but its id, or of that where one of them has no JSON form."""
     fields = {name: value for name, value in case.fields.items() if name != "id"}
@@ -99,3 +126,4 @@ def plain(value: Any) -> Any:
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=plain)
+_LENIENT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain_or_type)

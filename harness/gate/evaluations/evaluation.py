@@ -37,8 +37,7 @@ _CHECKED = ("samples", "threshold", "max_samples", "design", "cluster", "require
 """The marker's words that are settings, too, or are checked like one, beside margins."""
 _MARGINS = ("margin", "slice_margin")
 REVIEWS = ("uncertain", "failures", "all")
-_FEWEST_RECORDED = 20
-_TIMES_RECORDED = 4
+_FEWEST_RECORDED, _TIMES_RECORDED = 20, 4
 Ending = Literal["failed", "skipped", "aborted", "error"]
 
 
@@ -159,9 +158,8 @@ def _design(keywords: Mapping[str, Any], asked_for: Any, options: Collection[str
     """The design: people and recordings need all that is drawn, and a single case may stop when it is decided."""
     if keywords.get("review") is not None or "for_baseline" in options:
         return "fixed"
-    if keywords.get("per") != "case":
-        return asked_for
-    return "fixed" if exact or asked_for == "fixed" else "sequential"
+    own = "fixed" if exact or asked_for == "fixed" else "sequential"
+    return own if keywords.get("per") == "case" else asked_for
 
 
 def with_blocks(plan: EvaluationPlan, blocks: BlockPlan | None, *, is_relative: bool) -> EvaluationPlan:
@@ -294,6 +292,8 @@ class Evaluation:
         is_part: whether cases of it are left out by `--case`: it is measured then, and decides nothing.
         left_out: how many cases are left out because a prompt was optimised on them, in words; "" for none.
         copies: its cases that are copies of each other; None where there are none, or they were not looked for.
+        prompting: how the documents of its task become prompts; "" without one.
+        may_measure: whether its body may return a `Measure`, of which not every kind can be bet on.
     """
 
     id: str
@@ -309,6 +309,8 @@ class Evaluation:
     is_part: bool = False
     left_out: str = ""
     limit: tuple[float, str] | None = None
+    prompting: str = ""
+    may_measure: bool = False
 
     @property
     def is_pairwise(self) -> bool:

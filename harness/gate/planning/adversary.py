@@ -12,7 +12,8 @@ from harness.gate.evaluations.evaluation import Ending, Evaluation, EvaluationPl
 from harness.gate.evaluations.slices import SlicePlan, case_slices
 from harness.gate.planning.calibration import GateShare, Wrong
 from harness.gate.planning.simulation import Shape, observed, sampled, true_means, uneven
-from harness.gate.sampling.ledger import Draws, Entry, Family, LookLedger
+from harness.gate.sampling.bets import Draws
+from harness.gate.sampling.ledger import Entry, Family, LookLedger
 from harness.gate.sampling.order import order_of
 from harness.records import Case, Role, Verdict, VerdictKind
 from harness.statistics.arrays import FloatArray
@@ -274,7 +275,7 @@ def _run(
     has_baseline = any(truth.baseline is not None for truth in truths)
     newest = tuple(range(command.fresh, -1, -1)) if not is_fresh else (command.fresh,)
     roles: tuple[Role, ...] = ("candidate", "baseline") if has_baseline else ("candidate",)
-    draws: dict[Role, Draws] = dict.fromkeys(roles, newest)
+    draws: dict[str, Draws] = dict.fromkeys(roles, newest)
     family = Family(
         candidate="candidate",
         against="baseline" if has_baseline else "",

@@ -10,26 +10,33 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings, VersionSettings
 from harness.config.roles import baseline_name, candidate_name, judge_names
-from harness.decisions import later
 from harness.errors import SettingsError, StoreError
+from harness.gate.baselines.draws import (
+    baseline_first_index,
+    candidate_first_index,
+    generations_of,
+    known_draws,
+    oldest,
+)
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
+from harness.gate.baselines.refusals import check_orders
 from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.runs.announcements import looks_in_words, seeds_in_words
 from harness.gate.runs.players import Players
 from harness.gate.runs.prices import spending_of
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
-from harness.gate.runs.seeds import seeds_in_words
 from harness.gate.runs.specification import specification
 from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes
 from harness.gate.sampling.blocks import never_red
-from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
+from harness.gate.sampling.ledger import Entry, Family, KnownLooks, enter_looks
 from harness.gate.sampling.seen import Named, keep_unseen, read_seen, unmatched_notes
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
-from harness.records import Role, Selection
+from harness.records import Selection
 from harness.requests import Sampler, SampleSource
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built
@@ -39,11 +46,6 @@ from harness.store import Store, new_run_id, store_url
 
 if TYPE_CHECKING:
     from harness.store.soundness import Soundness
-
-BASELINE_FIRST_INDEX = 1_000_000
-"""The first draw of a baseline that is the same version as the candidate, so that their draws are independent."""
-
-_SIDES: tuple[Role, Role] = ("candidate", "baseline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class RunOptions:
         weighs_judges: whether the versions under test judge in any evaluation.
         recording: that the candidate is weighed against, in place of a version that is asked.
         cases: the pattern of ids that the run is restricted to.
+        for_baseline: whether the candidate is drawn as a baseline is.
         noted: what else the store keeps of the run, for those who read it later.
         elapsed_s: seconds that the session is old, for a deadline.
         selection: which evaluations were chosen by what changed; None where all run.
@@ -69,6 +72,7 @@ class RunOptions:
     weighs_judges: bool = False
     recording: Recording | None = None
     cases: str = "*"
+    for_baseline: bool = False
     noted: Mapping[str, Any] = field(default_factory=dict)
     elapsed_s: float = 0.0
     selection: Selection | None = None
@@ -234,10 +238,10 @@ def _assemble(
     notes: tuple[str, ...],
 ) -> OpenRun:
     generations = Generations(store, is_fresh=options.fresh)
-    candidate, baseline, judges = _sources(settings, options, versions, engines, generations)
+    candidate, baseline, judges = _sources(settings, options, versions, engines, generations, store)
     spending = spending_of(settings, versions, options.elapsed_s)
     sources = tuple(source for source in (candidate, baseline, *judges) if source is not None)
-    players = Players(settings, sources, generations, is_offline=options.offline)
+    players = Players(settings, sources, store, is_offline=options.offline)
     sampler = Sampler(store, window=settings.concurrency, spending=spending, find_source=players.find)
     shared = StageContext(
         settings, sampler=sampler, store=store, generations=generations.of, is_offline=options.offline
@@ -261,12 +265,12 @@ def _assemble(
     left_out = {each.id: each.left_out for each in options.evaluations if each.left_out}
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
     described |= {"left_out": left_out} if left_out else {}
-    store.begin_run(run_settings.run_id, created, described)
     against: SampleSource | RecordedBaseline | None = baseline
     if (recording := options.recording) is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
         against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
-    ledger = _enter(settings, options, (candidate, baseline), store, run_settings.run_id)
+    ledger = _enter(settings, options, (candidate, baseline, *judges), store, run_settings.run_id)
+    store.begin_run(run_settings.run_id, created, described)
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     level = 1 - settings.confidence_level
     told = [*(f"{name}: {words}" for name, words in left_out.items()), *looks_in_words(ledger, level)]
@@ -299,12 +303,12 @@ _SOON_S = 0.2
 def _enter(
     settings: Settings,
     options: RunOptions,
-    sources: tuple[SampleSource, SampleSource | None],
+    sources: tuple[SampleSource, SampleSource | None, *tuple[SampleSource, ...]],
     store: Store,
     run_id: str,
 ) -> Mapping[str, Entry]:
     """Enter this look at the candidate into the store's ledger, before anything is drawn."""
-    candidate, baseline = sources
+    candidate, baseline, *judges = sources
     recording = options.recording
     against = "" if baseline is None else baseline.version.fingerprint
     if recording is not None:
@@ -315,7 +319,8 @@ def _enter(
     asked = [each for each in required if can_have(settings, version, each.taken)]
     if not asked:
         return {}
-    ages = [each.version.settings.max_age_s for each in sources if each is not None]
+    sides = {"candidate": candidate, "baseline": baseline, **{each.version.fingerprint: each for each in judges}}
+    prints = {name: each.version.fingerprint for name, each in sides.items() if each is not None}
     names = [each.id for each in asked]
     family = Family(
         candidate=candidate.version.fingerprint,
@@ -324,32 +329,20 @@ def _enter(
         confidence_level=settings.confidence_level,
         seed=settings.seed,
         best_of=settings.best_of,
-        draws={role: _draws(each) for role, each in zip(_SIDES, sources, strict=True) if each is not None},
+        draws=known_draws(store, candidate, baseline, as_baseline=options.for_baseline),
+        judges={each.version.fingerprint: generations_of(store, each) for each in judges},
         recorded="" if recording is None else recording.run_id,
         is_fresh=options.fresh,
-        max_age_s=None if recording is not None else _oldest(ages),
+        max_age_s=None if recording is not None else oldest(candidate, baseline),
+        seen=store.looks.of_candidate(candidate.version.fingerprint),
+        begin=lambda: {name: store.generations(each, fresh=True) for name, each in prints.items()},
     )
+    if recording is not None:
+        foreseen = enter_looks(KnownLooks(store.looks), family, run_id, asked, {})
+        check_orders(recording, asked, foreseen, settings.seed)
     stored = StoredBaseline(store, baseline)
     of_baseline = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
-    entries = dict(LookLedger(store.looks, family, run_id).enter(asked, of_baseline))
-    demanding = [each for each in asked if each.plan.threshold is not None] if against else []
-    # A threshold is the same question whatever else the candidate is weighed against.
-    alone = replace(family, against="", recorded="", draws={"candidate": family.draws["candidate"]})
-    for name, entry in LookLedger(store.looks, alone, run_id).enter(demanding, {}).items():
-        if entry.look.number > entries[name].look.number:
-            entries[name] = replace(entries[name], look=later(entries[name].look, entry.look))
-    return entries
-
-
-def _draws(source: SampleSource) -> tuple[int, ...]:
-    """The generations of a version's draws, the oldest first: each case's first draw counts, which nobody chose."""
-    return tuple(sorted((source.generation, *source.older)))
-
-
-def _oldest(ages: Sequence[float | None]) -> float | None:
-    """Return the greatest age of samples that any side allows, in seconds; None where one allows any age."""
-    known = [age for age in ages if age is not None]
-    return max(known) if len(known) == len(ages) else None
+    return enter_looks(store.looks, family, run_id, asked, of_baseline)
 
 
 def _sources(
@@ -358,6 +351,7 @@ def _sources(
     versions: Mapping[str, Version],
     engines: Mapping[str, Engine],
     generations: Generations,
+    store: Store,
 ) -> tuple[SampleSource, SampleSource | None, tuple[SampleSource, ...]]:
     def source(name: str, first_index: int = 0) -> SampleSource:
         version = versions[name]
@@ -365,15 +359,10 @@ def _sources(
         return SampleSource(version, engines.get(name), newest, first_index, tuple(older))
 
     name, against = candidate_name(settings), _against(settings, options)
-    candidate = source(name, _first_index(versions[name], options.recording))
+    own, as_baseline = versions[name].fingerprint, options.for_baseline and against is None
+    candidate = source(name, candidate_first_index(own, options.recording, as_baseline=as_baseline))
     judges = tuple(map(source, _judges(settings, options)))
     if against is None:
         return candidate, None, judges
-    is_same = versions[against].fingerprint == candidate.version.fingerprint
-    return candidate, source(against, BASELINE_FIRST_INDEX if is_same else 0), judges
-
-
-def _first_index(candidate: Version, recording: Recording | None) -> int:
-    """Return the index of the candidate's first draw: those recorded of this very version are not drawn again."""
-    is_same = recording is not None and recording.version.fingerprint == candidate.fingerprint
-    return BASELINE_FIRST_INDEX if is_same and recording is not None and recording.first_index == 0 else 0
+    baseline = source(against)
+    return candidate, replace(baseline, first_index=baseline_first_index(store, candidate, baseline)), judges

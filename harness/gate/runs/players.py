@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from harness.config import Settings
 from harness.errors import AnswersNothingError
 from harness.gate.runs.prices import check_prices
-from harness.gate.runs.versions import Generations
 from harness.models.engine import Engine
 from harness.models.engine_creation import check_version, create_engine, engine_key
 from harness.models.version import Version, answers, load_version
 from harness.requests import SampleSource
 from harness.stages.building import built
+from harness.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Players:
     """Gives the source of a version's samples by its name, the same one each time.
 
+    A turn is the first that was drawn, whatever was drawn since: nobody chose it. With `--fresh` it is another one, for
+    it belongs to the candidate's draws.
+
     Attributes:
         settings: that have the versions.
-        sources: those of the run. A version that is among them shares their draws, and one of the same weights their
-            engine.
-        generations: of the run.
+        sources: those of the run. A version of the same weights shares their engine.
         is_offline: whether nothing is drawn.
     """
 
     settings: Settings
     sources: Sequence[SampleSource]
-    generations: Generations
+    store: Store
     is_offline: bool = False
     _opened: dict[str, asyncio.Future[SampleSource]] = field(default_factory=dict)
 
@@ -48,11 +49,9 @@ class Players:
 
     async def _open(self, name: str) -> SampleSource:
         version = await asyncio.to_thread(self._load, name)
-        for source in self.sources:
-            if source.version.fingerprint == version.fingerprint:
-                return replace(source, first_index=0)
-        newest, *older = self.generations.of(version)
-        return SampleSource(version, self._engine(version), newest, older=tuple(older))
+        known = self.store.generations(version.fingerprint, max_age_s=version.settings.max_age_s)
+        first, *later = self.store.first_draws(version.fingerprint, known)
+        return SampleSource(version, self._engine(version), first, older=tuple(later))
 
     def _load(self, name: str) -> Version:
         declared, root = self.settings.version(name), self.settings.root

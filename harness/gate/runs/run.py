@@ -115,7 +115,7 @@ class Run:
         servers: Any = {role: made["server"] for role, made in collector.of_stages.items()}
         try:
             async with asyncio.timeout(self.left_s):
-                collector.loads = await self._blocks.loads(evaluation, servers)
+                collector.loads = await self._blocks.loads(evaluation, servers, collector.entry)
         except (TimeoutError, BudgetSpentError):
             collector.cut(self.sampler.spending.refuse().limit)
             return False

@@ -8,11 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from harness.gate.evaluations.contents import content_digest
+from harness.gate.evaluations.contents import settled_digest
 from harness.records import Case, Stakes
 
 RULE = 1
 """Raised whenever the rule of the gate changes what bets come to: looks by another rule are looks of their own."""
+
+ANEW = "drawn anew"
+Draws = tuple[int, ...]
+"""Generations of draws, in the order in which they are looked through for a sample."""
 
 _SIZE = 16
 """Hexadecimal digits that stand for a case."""
@@ -29,6 +33,8 @@ _IN_WORDS = {
     "scale": "margin in {0} → in {1}",
     "slices": "slices {0} → {1}",
 }
+_LATER = {"aim": "", "scale": "", "slices": "", "largest_cluster": 0, "prompting": "", "judges": "", "may_grow": True}
+"""The parts that bets of older stores lack: they go on, and have them from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,8 @@ class Bets:
         rule: by which verdicts are found.
         about, per, cluster, design: as the marker or the settings have them.
         samples, baseline_samples: of a case, of each version; None where there is no baseline.
-        draws: the generations of draws that the versions are answered with, the newest first.
+        draws: the generations of draws that the versions are answered with, the newest first. A baseline that has
+            draws of its own as one is written "baseline@INDEX", and so is a candidate that is drawn as a baseline.
         recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
         confidence_level, best_of: of the gate.
         threshold, margin: what was required; bets stay tuned to it.
@@ -49,6 +56,10 @@ class Bets:
         aim: "lower" or "same", where the marker says so; "" elsewhere.
         scale: "per cent" for a margin that is a share of the baseline's figure; "" for one in the unit.
         slices: the fields that they are of, and the number of values of each; "" for none.
+        prompting: how the documents of a task become prompts; "" for cases.
+        judges: the fingerprints of those that are asked, with the generations of their draws; "" for none.
+        may_grow: whether new cases can be bet on like the old ones.
+        largest_cluster: the most cases that were one bet by their sum; 0 where that was not kept.
         cases: a digest of each case, in the order of the evaluation's draws.
     """
 
@@ -72,6 +83,10 @@ class Bets:
     aim: str = ""
     scale: str = ""
     slices: str = ""
+    prompting: str = ""
+    judges: str = ""
+    may_grow: bool = True
+    largest_cluster: int = 0
 
     @property
     def stakes(self) -> Stakes:
@@ -85,7 +100,7 @@ class Bets:
 
 def bets_of(plain: Mapping[str, Any]) -> Bets | None:
     """The bets that `plain` wrote; None for those of a rule whose bets had other parts."""
-    names, plain = {field.name for field in fields(Bets)}, {"aim": "", "scale": "", "slices": "", **plain}
+    names, plain = {field.name for field in fields(Bets)}, {**_LATER, **plain}
     text = plain.get("cases")
     if not names <= set(plain) or not isinstance(text, str) or not _are_of_their_kinds(plain):
         return None
@@ -93,21 +108,61 @@ def bets_of(plain: Mapping[str, Any]) -> Bets | None:
     return Bets(**{**{name: plain[name] for name in names}, "cases": cases})
 
 
-_TEXTS = ("about", "per", "cluster", "design", "draws", "recorded")
+_NUMBERS = ("samples", "confidence_level", "margin", "horizon", "largest_cluster")
+_TEXTS = ("about", "per", "cluster", "design", "draws", "recorded", "aim", "scale", "slices", "prompting", "judges")
+_DRAWS = re.compile(r"([^=;]+=\d+(,\d+)*(;|$))*")
 
 
 def _are_of_their_kinds(plain: Mapping[str, Any]) -> bool:
     """True for what `plain` can have written: a store may be edited, or damaged."""
-    texts = all(isinstance(plain[name], str) for name in (*_TEXTS, "aim", "scale", "slices"))
-    numbers = all(isinstance(plain[name], int | float) for name in ("samples", "confidence_level", "margin", "horizon"))
-    return texts and numbers and re.fullmatch(r"((candidate|baseline)=\d+(,\d+)*(;|$))*", plain["draws"]) is not None
+    texts = all(isinstance(plain[name], str) for name in _TEXTS)
+    numbers = all(isinstance(plain[name], int | float) for name in _NUMBERS)
+    return texts and numbers and all(_DRAWS.fullmatch(plain[name]) for name in ("draws", "judges"))
+
+
+def draws_in_words(draws: Mapping[str, Draws]) -> str:
+    """Generations by version, as one text.
+
+    >>> draws_of(draws_in_words({"candidate": (1, 0), "baseline@1000000": (0,)}))
+    {'candidate': (1, 0), 'baseline@1000000': (0,)}
+    """
+    return ";".join(f"{name}={','.join(map(str, numbers))}" for name, numbers in draws.items())
+
+
+def draws_of(text: str) -> dict[str, Draws]:
+    """Generations by what a text calls the version."""
+    parts = (part.partition("=") for part in text.split(";") if part)
+    return {name: tuple(map(int, numbers.split(","))) for name, _, numbers in parts}
+
+
+def of_candidate(draws: Mapping[str, Draws]) -> dict[str, Draws]:
+    """The draws of the candidate alone."""
+    return {name: numbers for name, numbers in draws.items() if name.partition("@")[0] == "candidate"}
+
+
+def of_threshold(bets: Bets) -> Bets:
+    """The bets on the candidate's score alone."""
+    return replace(bets, recorded="", baseline_samples=None, draws=draws_in_words(of_candidate(draws_of(bets.draws))))
+
+
+def drawn_of_candidate(bets: Bets) -> set[tuple[str, int]]:
+    """The generations of the candidate, with what it is called."""
+    return {(name, each) for name, numbers in of_candidate(draws_of(bets.draws)).items() for each in numbers}
+
+
+def seen_in_recording(known: Sequence[Bets | None], wanted: Bets) -> str:
+    """Say why what is left of a recording can't be weighed: it was seen, and can't be drawn anew."""
+    cases = set(wanted.cases)
+    same = [each for each in known if each is not None and wanted.recorded and each.recorded == wanted.recorded]
+    gone = max((len(set(each.cases) - cases) for each in same), default=0)
+    return f"what is left of a recording without {gone:,} of its cases that were seen (record it anew)" if gone else ""
 
 
 def case_digests(cases: Sequence[Case]) -> list[str]:
-    """A digest of id and content of each case; of the id alone where the content has none that stays the same."""
+    """A digest of id and content of each case; of the type alone of what has no JSON form that stays the same."""
     found = []
     for case in cases:
-        text = f"{case.id}|{content_digest(case)}".encode("utf-8", "surrogatepass")
+        text = f"{case.id}|{settled_digest(case)}".encode("utf-8", "surrogatepass")
         found.append(hashlib.blake2b(text, digest_size=_SIZE // 2).hexdigest())
     return found
 
@@ -128,7 +183,8 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
     if before.recorded != now.recorded:
         why.append("another recording of the baseline")
     elif before.draws != now.draws:
-        why.append("drawn anew")
+        why.append(ANEW)
+    why += _asked_otherwise(before, now)
     if (before.threshold is None) != (now.threshold is None):
         why.append("a threshold, where there was none" if before.threshold is None else "the threshold is gone")
     fixed_matters = now.per == "case" or before.about == now.about == "population"
@@ -136,16 +192,41 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
         why.append(f"design {before.design} → {now.design}")
     old_cases, new_cases = set(before.cases), set(now.cases)
     added, gone = len(new_cases - old_cases), len(old_cases - new_cases)
-    may_grow = now.about == "population" and now.design == "sequential"
+    may_grow = now.may_grow and now.about == "population" and now.design == "sequential"
     if gone:
         why.append(f"{gone:,} {_cases(gone)} changed or left out")
     elif added and not may_grow:
         why.append(f"{added:,} new {_cases(added)}")
     if why:
         return why
+    before = replace(before, prompting=now.prompting, judges=now.judges)
     if not added:
         return before
     return replace(before, cases=(*before.cases, *(case for case in now.cases if case not in old_cases)))
+
+
+def gone_on_as(before: Bets, decided: Bets) -> Bets | list[str]:
+    """The same for bets that are decided by, whatever else they are entered for: order and stakes have to agree too."""
+    found = gone_on(before, decided)
+    if not isinstance(found, Bets):
+        return found
+    why = ["another order of its cases"] if found.cases != decided.cases else []
+    if (found.stakes, found.largest_cluster) != (decided.stakes, decided.largest_cluster):
+        why.append("bets tuned to other figures")
+    return why or found
+
+
+def _asked_otherwise(before: Bets, now: Bets) -> list[str]:
+    """Say what else is asked than at a look before, as far as it is known of that."""
+    why = []
+    if before.prompting and before.prompting != now.prompting:
+        why.append(f"{before.prompting} → {now.prompting}")
+    if before.judges and before.judges != now.judges:
+        names = (re.sub("=[^;]*", "", each.judges) for each in (before, now))
+        why.append("judged anew" if len(set(names)) == 1 else "other judges")
+    if not now.may_grow and now.per == "case" and before.horizon != now.horizon:
+        why.append(f"at most {before.horizon:,} → {now.horizon:,} samples")
+    return why
 
 
 def _cases(count: int) -> Literal["case", "cases"]:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from harness.decisions import Look
 from harness.errors import InvalidBlockError, MissingSampleError
 from harness.gate.evaluations.cases import pairs_of
 from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.sampling.ledger import Entry
 from harness.records import NewSample, Request, Role, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests import Sampler, SampleSource
@@ -29,6 +30,9 @@ from harness.store import Store
 Loads = Mapping[tuple[Role, str], Load | InvalidBlockError]
 """The blocks that bodies get, by version and case. A pair that can't be trusted has an error under the candidate, and
 those after it were not measured."""
+
+
+_NO_ENTRY = Entry(Look())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +77,17 @@ class BlockRoom:
         self._store = store
         self._sampler = sampler
         self._sources = sources
-        self._measured: dict[tuple[str, tuple[int, ...], frozenset[Role]], asyncio.Task[Loads]] = {}
+        self._measured: dict[tuple[Hashable, ...], asyncio.Task[Loads]] = {}
         self._lock = asyncio.Lock()
         self.phase = ""
         """The block that is being measured, in a few words; "" for none."""
 
-    async def loads(self, evaluation: Evaluation, servers: Mapping[Role, Server]) -> Loads:
+    async def loads(self, evaluation: Evaluation, servers: Mapping[Role, Server], entry: Entry = _NO_ENTRY) -> Loads:
         """The blocks of an evaluation's pairs, measured now unless another one of its plan had them measured.
 
         Args:
             servers: of the versions that its body runs for.
+            entry: what the ledger says of the evaluation: a look goes on with the blocks that it began with.
 
         Raises:
             MissingSampleError: there is no engine (`--offline`), and the store lacks a pair.
@@ -92,34 +97,37 @@ class BlockRoom:
         assert plan is not None
         wanted = {case.id for case in evaluation.cases}
         pairs = {pair: case.id for pair, case in enumerate(pairs_of(plan)) if case.id in wanted}
-        key = plan.text, tuple(pairs), frozenset(servers)
+        sources = {role: self._sources[role].of_generations(entry.draws(role)) for role in servers}
+        key = plan.text, tuple(pairs), *((role, each.generation, each.older) for role, each in sources.items())
         if key not in self._measured:
-            self._measured[key] = asyncio.get_running_loop().create_task(self._all(plan, pairs, servers))
+            work = self._all(plan, pairs, {role: self._side(role, plan, servers, sources) for role in servers})
+            self._measured[key] = asyncio.get_running_loop().create_task(work)
         return await asyncio.shield(self._measured[key])
 
-    async def _all(self, plan: BlockPlan, pairs: Mapping[int, str], servers: Mapping[Role, Server]) -> Loads:
+    async def _all(self, plan: BlockPlan, pairs: Mapping[int, str], sides: Mapping[Role, _Side]) -> Loads:
         """Measure pairs, each with the id of its case, up to the first that can't be trusted."""
-        sides = {role: self._side(role, plan, servers) for role in servers}
         found: dict[tuple[Role, str], Load | InvalidBlockError] = {}
         async with self._lock:
             try:
                 for pair, case in pairs.items():
                     blocks = self._stored(sides, pair) or await self._measure(plan, sides, pair)
                     for role, block in blocks.items():
-                        found[role, case] = Load(block, servers[role])
+                        found[role, case] = Load(block, sides[role].server)
             except InvalidBlockError as error:
                 found["candidate", case] = error
             finally:
                 self.phase = ""
         return found
 
-    def _side(self, role: Role, plan: BlockPlan, servers: Mapping[Role, Server]) -> _Side:
+    def _side(
+        self, role: Role, plan: BlockPlan, servers: Mapping[Role, Server], sources: Mapping[Role, SampleSource]
+    ) -> _Side:
         """Blocks belong to a pair of versions on a machine: those of yesterday's baseline are not today's."""
-        prints = {each: self._sources[each].version.fingerprint for each in servers}
+        prints = {each: source.version.fingerprint for each, source in sources.items()}
         against = prints.get("baseline" if role == "candidate" else "candidate", "")
         told = f"blocks|{role}|{against}|{machine()}|{plan.text}"
         question = KeyedQuestion(request_text(prints[role], Request(kind="completion", prompt=told)))
-        return _Side(self._sources[role], question, servers[role])
+        return _Side(sources[role], question, servers[role])
 
     def _stored(self, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock] | None:
         """The blocks of a pair, where the store has all of them."""

@@ -32,6 +32,8 @@ from harness.statistics.arrays import FloatArray
 
 _How = Literal["scored", "skipped", "error"]
 
+_PART = "a part of the cases (--case)"
+
 
 class Collector:
     """The scores of one evaluation, a table for each version that its body runs for.
@@ -93,7 +95,7 @@ class Collector:
         self.done = 0
         self.n_stored = 0
         """Bodies that ended without a draw: the store had all that they asked for."""
-        self._largest_cluster = bet_on_together(evaluation)
+        self._largest_cluster = entry.largest_cluster or bet_on_together(evaluation)
         self.complete = 0
         """The steps that have come to their end, with all those before them."""
 
@@ -355,7 +357,7 @@ class Collector:
             suite_size=len(self.evaluation.cases),
             stakes=None if self.entry.bets is None else self.entry.bets.stakes,
             max_lost=plan.max_lost,
-            is_part=self.evaluation.is_part,
+            undecided=_PART if self.evaluation.is_part else self.entry.undecided,
             is_repeatable=self._is_repeatable,
             is_exact=self.evaluation.is_exact,
             alone_because=self._alone_because,

@@ -12,7 +12,6 @@ from dataclasses import replace
 from harness.decisions import decided_after
 from harness.errors import BudgetSpentError, InvalidBlockError
 from harness.gate.evaluations.contents import case_number
-from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.sampling.bodies import BodyResult, run_body
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.turns import Turns
@@ -185,13 +184,14 @@ class Feeder:
             self._cut(collector)
             return
         evaluation, outcome = collector.evaluation, None
-        trace = Trace(functools.partial(case_number, evaluation.cases[number]))
+        generation = self._source(collector, "candidate").generation
+        trace = Trace(functools.partial(case_number, evaluation.cases[number]), generation)
         source = self._source(collector, role)
         if sample >= collector.order.n_samples:
             source = replace(source, only_stored=True)
-        offered = self._offered(evaluation, source, number, sample, trace)
+        offered = self._offered(collector, source, number, sample, trace)
         made = {
-            name: self._model(each, sample, trace) if isinstance(each, OtherVersion) else each
+            name: self._model(collector, each, sample, trace) if isinstance(each, OtherVersion) else each
             for name, each in collector.of_stages.get(role, {}).items()
             if name in evaluation.wants
         }
@@ -216,8 +216,8 @@ class Feeder:
         else:
             collector.add(role, number, sample, outcome, trace)
 
-    def _model(self, other: OtherVersion, sample: int, trace: Trace) -> Model:
-        return Model(self._sampler, other.source, sample, trace, is_other=True)
+    def _model(self, collector: Collector, other: OtherVersion, sample: int, trace: Trace) -> Model:
+        return Model(self._sampler, self._settled(collector, other.source), sample, trace, is_other=True)
 
     def _is_left(self, collector: Collector) -> bool:
         """True where nobody waits for a body of an evaluation any more, so that what it comes to counts for nothing."""
@@ -237,23 +237,33 @@ class Feeder:
 
     def _source(self, collector: Collector, role: Role) -> SampleSource:
         """Return the source of a version's samples, with the draws that this look goes by."""
-        source, draws = self._sources[role], collector.entry.draws(role)
-        return source if draws is None else replace(source, generation=draws[0], older=draws[1:])
+        return self._settled(collector, self._sources[role])
+
+    def _settled(self, collector: Collector, source: SampleSource) -> SampleSource:
+        """The source of a version that bodies ask, with the draws that this look goes by."""
+        own = source.version.fingerprint
+        names = [*(role for role, each in self._sources.items() if each.version.fingerprint == own), own]
+        draws = next(filter(None, map(collector.entry.draws, names)), None)
+        if draws is None and collector.entry.bets is not None:  # such as a teacher: what was drawn first, nobody chose
+            draws = tuple(sorted((source.generation, *source.older)))
+        return source.of_generations(draws)
 
     def _offered(
-        self, evaluation: Evaluation, source: SampleSource, number: int, sample: int, trace: Trace
+        self, collector: Collector, source: SampleSource, number: int, sample: int, trace: Trace
     ) -> dict[str, object]:
         """The `case`, `model`, `baseline` and `judge` that this call of the body gets."""
+        evaluation = collector.evaluation
         offered: dict[str, object] = {}
         if "case" in evaluation.wants:
             offered["case"] = evaluation.cases[number]
         if "model" in evaluation.wants:
             offered["model"] = Model(self._sampler, source, sample, trace)
         if "baseline" in evaluation.wants and "baseline" in self._sources:
-            offered["baseline"] = Model(self._sampler, self._sources["baseline"], sample, trace, is_other=True)
+            against = self._source(collector, "baseline")
+            offered["baseline"] = Model(self._sampler, against, sample, trace, is_other=True)
         if "judge" in evaluation.wants:
             own = evaluation.weighs_judge
-            sources = [source] if own else self._judges
+            sources = [source] if own else [self._settled(collector, each) for each in self._judges]
             judges = [Model(self._sampler, each, sample, trace, is_other=not own) for each in sources]
             offered["judge"] = Judge(judges, evaluation.rubrics, evaluation.cases[number].id, trace)
         return offered

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from harness.decisions import Look, look_at, share_of
-from harness.decisions.looks import ADDED_LATER, ordinal
+from harness.decisions import Look, later, look_at, share_of
+from harness.gate.evaluations.clusters import bet_on_together
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.slices import slices_in_words
-from harness.gate.sampling.bets import Bets, bets_of, case_digests, gone_on
+from harness.gate.sampling.bets import (
+    ANEW,
+    Bets,
+    Draws,
+    bets_of,
+    case_digests,
+    drawn_of_candidate,
+    draws_in_words,
+    draws_of,
+    gone_on,
+    gone_on_as,
+    of_candidate,
+    of_threshold,
+    seen_in_recording,
+)
 from harness.gate.sampling.order import draw_order, most_samples
-from harness.records import Role
 from harness.store.ledger import LookRow, Settle
 
-Draws = tuple[int, ...]
-"""Generations of draws, the newest first."""
+Settled = Mapping[str, Bets]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +42,14 @@ class Entry:
         bets: what was settled before it; None where nothing is kept of it.
         is_new: whether this run is the first to look so.
         spent: the shares of all looks, this one included; above 1 where two stores handed out the same level.
+        undecided: why it decides nothing and is no look, in words; "" where it is one.
     """
 
     look: Look
     bets: Bets | None = None
     is_new: bool = True
     spent: float = 0.0
+    undecided: str = ""
 
     @property
     def baseline_samples(self) -> int | None:
@@ -46,6 +61,11 @@ class Entry:
         """The most cases that there were to be at the first look; 0 where not known."""
         return 0 if self.bets is None else self.bets.horizon
 
+    @property
+    def largest_cluster(self) -> int:
+        """The most cases that are one bet by their sum; 0 where that is not settled."""
+        return 0 if self.bets is None else self.bets.largest_cluster
+
     def order(self, evaluation: Evaluation) -> list[int] | None:
         """The numbers of the cases in the order in which they are drawn; None for the order of the run's own seed."""
         if self.bets is None:
@@ -53,11 +73,14 @@ class Entry:
         numbers = {digest: number for number, digest in enumerate(case_digests(evaluation.cases))}
         return [numbers[digest] for digest in self.bets.cases if digest in numbers]
 
-    def draws(self, role: Role) -> Draws | None:
-        """The generations that this version's samples come from; None for those of the run."""
+    def draws(self, name: str) -> Draws | None:
+        """The generations that a version's samples come from, by its role or a judge's fingerprint; None for those of
+        the run.
+        """
         if self.bets is None:
             return None
-        return _draws(self.bets.draws).get(role)
+        known = draws_of(self.bets.draws) | draws_of(self.bets.judges)
+        return next((numbers for each, numbers in known.items() if each.partition("@")[0] == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +94,14 @@ class Family:
         confidence_level: of the gate.
         seed: of the order of cases, where nothing is settled yet.
         best_of: among how many candidates this one is chosen.
-        draws: the generations that each version is answered with; no entry for a recorded baseline.
+        draws: the generations that each version is answered with, by what `Bets.draws` calls it; no entry for a
+            recorded baseline.
+        judges: the same of judges, by fingerprint.
         recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
         is_fresh: whether all is drawn anew.
         max_age_s: looks that are older count no more, for what they rest on does not either; None for no limit.
+        seen: the looks at the candidate in other families.
+        begin: begins a generation of each version, by role or a judge's fingerprint.
     """
 
     candidate: str
@@ -83,10 +110,13 @@ class Family:
     confidence_level: float
     seed: int = 0
     best_of: int = 1
-    draws: Mapping[Role, Draws] = field(default_factory=dict)
+    draws: Mapping[str, Draws] = field(default_factory=dict)
+    judges: Mapping[str, Draws] = field(default_factory=dict)
     recorded: str = ""
     is_fresh: bool = False
     max_age_s: float | None = None
+    seen: Sequence[LookRow] = ()
+    begin: Callable[[], Mapping[str, Draws]] = dict
 
 
 class Looks(Protocol):
@@ -94,6 +124,17 @@ class Looks(Protocol):
 
     def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
         """Add the rows that `settle` makes of those of a family, while nobody else does; gives all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLooks:
+    """The looks that there are, to see what a run would enter without entering it."""
+
+    looks: Looks
+
+    def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
+        """See `Looks`; nothing is added."""
+        return self.looks.settle(candidate, against, lambda rows: (settle(rows), ())[1])
 
 
 class LookLedger:
@@ -109,15 +150,34 @@ class LookLedger:
         self._store = store
         self._family = family
         self._run_id = run_id
+        self._anew: Mapping[str, Draws] = {}
+        self._lacks_draws = False
 
-    def enter(self, evaluations: Sequence[Evaluation], baseline_samples: Mapping[str, int]) -> Mapping[str, Entry]:
+    def enter(
+        self, evaluations: Sequence[Evaluation], baseline_samples: Mapping[str, int], like: Settled | None = None
+    ) -> dict[str, Entry]:
         """Enter a look at each of these evaluations; one that goes on with the bets of a look before is that look.
 
         Args:
             baseline_samples: how many samples of a case the baseline has, by evaluation; none without a baseline.
+            like: bets whose order, stakes and draws of the candidate a new look takes over, by evaluation.
         """
+        return self._settle(evaluations, baseline_samples, like)
+
+    def enter_decided(self, evaluations: Sequence[Evaluation], decided: Settled) -> dict[str, Entry]:
+        """Enter looks with bets that were settled elsewhere; one goes on with a look of the very same alone."""
+        return self._settle([each for each in evaluations if each.id in decided], {}, decided, is_decided=True)
+
+    def _settle(
+        self,
+        evaluations: Sequence[Evaluation],
+        n_baseline: Mapping[str, int],
+        like: Settled | None = None,
+        *,
+        is_decided: bool = False,
+    ) -> dict[str, Entry]:
         asked = {each.id: each for each in evaluations}
-        n_baseline, seed = baseline_samples, self._family.seed
+        seed = self._family.seed
         # Others wait while the ledger is settled, so what takes time is done before.
         by_family_seed = {name: self._wanted(each, n_baseline.get(name), seed) for name, each in asked.items()}
         entries: dict[str, Entry] = {}
@@ -132,12 +192,16 @@ class LookLedger:
                 bets = by_family_seed[name]
                 if first != seed:
                     bets = self._wanted(evaluation, n_baseline.get(name), first)
-                entry, row = self._entered(name, bets, rows)
-                entries[name] = entry
+                if like and name in like:
+                    bets = like[name] if is_decided else _taken_over(bets, like[name])
+                entries[name], row = self._entered(name, bets, rows, is_decided=is_decided)
                 added += [row] if row is not None else []
-            return added
+            return [] if self._lacks_draws else added
 
         self._store.settle(self._family.candidate, self._family.against, settle)
+        if self._lacks_draws:  # begun while nobody waits
+            self._anew, self._lacks_draws = self._family.begin(), False
+            self._store.settle(self._family.candidate, self._family.against, settle)
         return entries
 
     def _members(self, known: Sequence[LookRow]) -> list[LookRow]:
@@ -151,13 +215,16 @@ class LookLedger:
         plain = {} if bets is None else bets.plain()
         return LookRow(self._family.candidate, self._family.against, name, number, share, *batch, self._run_id, plain)
 
-    def _entered(self, name: str, wanted: Bets, rows: Sequence[LookRow]) -> tuple[Entry, LookRow | None]:
+    def _entered(
+        self, name: str, wanted: Bets, rows: Sequence[LookRow], *, is_decided: bool
+    ) -> tuple[Entry, LookRow | None]:
         own = sorted((row for row in rows if row.evaluation_id == name), key=lambda row: row.number)
         batch = own[0].batch, own[0].batch_size
-        counted = [row for row in own if row.number and self._counts(row)]
+        looked = [row for row in own if row.number]
+        counted = [row for row in looked if self._counts(row)]
         spent, best_of = sum(row.share for row in counted), self._family.best_of
         known = [bets_of(row.bets) for row in counted]
-        tried = [None if before is None else gone_on(before, self._as_before(before, wanted)) for before in known]
+        tried = [None if before is None else self._gone_on(before, wanted, is_decided) for before in known]
         place = _chosen(known, tried)
         if place is not None:
             told = str(counted[place].bets.get("because", ""))
@@ -166,14 +233,20 @@ class LookLedger:
             # The order of new cases is settled as well, before they are drawn.
             grown = replace(counted[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
             return Entry(look, bets, is_new=False, spent=spent), grown
-        because = _why(tried, counted)
-        wanted = self._on_known_draws([each for each in known if each is not None], wanted)
-        number = len(counted) + 1
-        share = share_of(number)
+        if undecided := seen_in_recording(known, wanted):
+            return Entry(look_at(1, *batch), wanted, undecided=undecided), None
+        because, number, share = _why(tried, counted), len(counted) + 1, share_of(len(counted) + 1)
+        if not is_decided:
+            wanted, is_anew = self._on_draws([bets_of(row.bets) for row in looked], name, wanted)
+            why = because or ("" if looked else "seen before with other cases")
+            because = f"{why}, so {ANEW}" if is_anew and why and not why.endswith(ANEW) else because
         look = look_at(number, *batch, best_of=best_of, because=because)
         kept = self._row(name, max(row.number for row in own) + 1, share, batch, wanted)
         kept = replace(kept, bets={**kept.bets, "because": because})
         return Entry(look, wanted, spent=share + spent), kept
+
+    def _gone_on(self, before: Bets, wanted: Bets, is_decided: bool) -> Bets | list[str]:
+        return gone_on_as(before, wanted) if is_decided else gone_on(before, self._as_before(before, wanted))
 
     def _counts(self, row: LookRow) -> bool:
         age = self._family.max_age_s
@@ -184,28 +257,50 @@ class LookLedger:
 
         Samples of the baseline that came in since then don't count: the bets were settled without them.
         """
-        usable, kept = _draws(wanted.draws), _draws(before.draws)
         more = (wanted.baseline_samples or 0) >= (before.baseline_samples or 0) > 0
         if more and wanted.samples == before.samples:
             wanted = replace(wanted, baseline_samples=before.baseline_samples)
-        if self._family.is_fresh or usable.keys() != kept.keys():
+        if self._family.is_fresh:
             return wanted
-        if all(set(kept[role][:1]) <= set(usable[role]) for role in kept):
-            return replace(wanted, draws=before.draws)
-        return wanted
+        draws = _still(before.draws, wanted.draws, self._family.draws)
+        return replace(wanted, draws=draws, judges=_still(before.judges, wanted.judges, self._family.judges))
 
-    def _on_known_draws(self, known: Sequence[Bets], wanted: Bets) -> Bets:
-        """The bets that are wanted, on the draws of the look before that had most of its cases, the newest of these.
+    def _on_draws(self, looks: Sequence[Bets | None], name: str, wanted: Bets) -> tuple[Bets, bool]:
+        """The bets that are wanted, on draws of which nobody chose by what was seen of them, and whether those were
+        begun for it.
 
-        The newest draws of each case would be a choice of the best: whoever draws anew what went wrong, case by case,
-        ends with a suite in which nothing does.
+        Draws are good where every case that was seen of them is weighed: who left out, edited or pruned those that went
+        wrong would else end with a suite in which nothing does. So does whoever draws them anew one by one, if the
+        newest draws counted. The first look has each case's first draw; a later one those of the look before that had
+        most of its cases, the newest of these.
+
+        Args:
+            looks: those before; None where nothing is known of its bets.
         """
-        cases = set(wanted.cases)
-        looked = sorted(known, key=lambda each: len(cases & set(each.cases)))
-        return self._as_before(looked[-1], wanted) if looked else wanted
+        if self._family.is_fresh:
+            return wanted, False
+        cases, known = set(wanted.cases), [each for each in looks if each is not None]
+        seen = [row for row in self._family.seen if row.evaluation_id == name and row.against != self._family.against]
+        others = [bets_of(row.bets) for row in seen]
+        lacking = [each for each in (*known, *others) if each is not None and not cases.issuperset(each.cases)]
+        tried = [] if looks else [wanted]
+        for before in sorted(known, key=lambda each: len(cases.intersection(each.cases))):
+            found = self._as_before(before, wanted)
+            tried += [found] if drawn_of_candidate(found) == drawn_of_candidate(before) else []
+        chosen = {each_drawn for each in lacking for each_drawn in drawn_of_candidate(each)}
+        good = [each for each in tried if chosen.isdisjoint(drawn_of_candidate(each))]
+        if good:
+            return good[-1], False
+        self._lacks_draws = self._lacks_draws or not self._anew
+        n_baseline = None if wanted.baseline_samples is None else wanted.samples
+        draws, judges = (
+            draws_in_words({each: self._anew.get(each.partition("@")[0], (0,)) for each in draws_of(text)})
+            for text in (wanted.draws, wanted.judges)
+        )
+        return replace(wanted, draws=draws, judges=judges, baseline_samples=n_baseline), True
 
     def _wanted(self, evaluation: Evaluation, baseline_samples: int | None, seed: int) -> Bets:
-        plan = evaluation.plan
+        plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
         digests = case_digests(evaluation.cases)
         order = draw_order(evaluation, seed)
         size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
@@ -218,7 +313,7 @@ class LookLedger:
             design=plan.design,
             samples=plan.samples,
             baseline_samples=baseline_samples,
-            draws=_in_words(self._family.draws),
+            draws=draws_in_words(self._family.draws),
             recorded=self._family.recorded,
             confidence_level=self._family.confidence_level,
             best_of=self._family.best_of,
@@ -231,7 +326,61 @@ class LookLedger:
             aim=plan.aim if plan.aim in ("lower", "same") else "",
             scale="per cent" if plan.margin_is_relative else "",
             slices=slices_in_words(plan.slices, evaluation.cases),
+            largest_cluster=bet_on_together(evaluation),
+            prompting=evaluation.prompting,
+            judges=draws_in_words(self._family.judges) if judged else "",
+            may_grow=not evaluation.may_measure,
         )
+
+
+def enter_looks(
+    looks: Looks,
+    family: Family,
+    run_id: str,
+    evaluations: Sequence[Evaluation],
+    baseline_samples: Mapping[str, int],
+) -> dict[str, Entry]:
+    """Enter a look at each of these evaluations, and at their thresholds.
+
+    A threshold is the same question whatever else the candidate is weighed against, so that its looks are counted
+    together, and have one order and one set of stakes.
+    """
+    family = replace(family, begin=functools.cache(family.begin))  # both rest on the same new draws
+    ledger = LookLedger(looks, family, run_id)
+    if not family.against:
+        return ledger.enter(evaluations, baseline_samples)
+    demanding = [each for each in evaluations if each.plan.threshold is not None]
+    alone = replace(family, against="", recorded="", draws=of_candidate(family.draws))
+    foreseen = LookLedger(KnownLooks(looks), alone, run_id).enter(demanding, {})
+    settled = {name: entry.bets for name, entry in foreseen.items() if entry.bets is not None}
+    entries = ledger.enter(evaluations, baseline_samples, settled)
+    decided = {
+        each.id: of_threshold(bets)
+        for each in demanding
+        if (bets := entries[each.id].bets) is not None and not entries[each.id].undecided
+    }
+    for name, entry in LookLedger(looks, alone, run_id).enter_decided(demanding, decided).items():
+        if entry.look.number > entries[name].look.number:
+            own = entries[name]
+            entries[name] = replace(own, look=later(own.look, entry.look), is_new=own.is_new or entry.is_new)
+    return entries
+
+
+def _taken_over(wanted: Bets, settled: Bets) -> Bets:
+    """The bets that are wanted, with the order, the stakes and the draws of others, but for the baseline's."""
+    draws = draws_in_words({**draws_of(wanted.draws), **draws_of(settled.draws)})
+    stakes = {name: getattr(settled, name) for name in ("threshold", "margin", "horizon", "design", "largest_cluster")}
+    return replace(wanted, seed=settled.seed, cases=settled.cases, draws=draws, judges=settled.judges, **stakes)
+
+
+def _still(before: str, wanted: str, usable: Mapping[str, Draws]) -> str:
+    """The draws of a look before, where they are not too old (those that another run began since are not); else those
+    wanted.
+    """
+    kept, draws = draws_of(before), draws_of(wanted)
+    good = {name: kept[name] for name in draws if name in kept}
+    good = {name: each for name, each in good.items() if each[0] in usable[name] or each[0] > max(usable[name])}
+    return draws_in_words({**draws, **good})
 
 
 def _why(tried: Sequence[Bets | list[str] | None], rows: Sequence[LookRow]) -> str:
@@ -249,69 +398,3 @@ def _chosen(known: Sequence[Bets | None], tried: Sequence[Bets | list[str] | Non
     if same:
         return known.index(known[same[-1]])  # two machines may have looked alike: what they saw is here once
     return going[0] if going else None
-
-
-def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
-    """The price of looking again, a line for each kind of new look; nothing for first looks, or for one gone on with.
-
-    Args:
-        level: the error rate of the gate.
-
-    >>> looks_in_words({"a": Entry(look_at(2, 1, 1, because="samples 5 → 10")), "b": Entry(look_at(1, 1, 1))}, 0.05)[0]
-    'a was weighed before for this candidate (samples 5 → 10). Its second look may be wrong 0.25 times in 100, not 4.5'
-    """
-    kinds: dict[tuple[int, str, float], list[str]] = {}
-    for name, entry in entries.items():
-        if entry.is_new and entry.look.number > 1:
-            kinds.setdefault((entry.look.number, entry.look.because, entry.look.passing), []).append(name)
-    lines = _added_later(entries, level)
-    for (number, because, passing), names in sorted(kinds.items()):
-        who = names[0].rpartition("::")[2] if len(names) == 1 else f"{len(names):,} evaluations"
-        were, its = ("was", "Its") if len(names) == 1 else ("were", "Their")
-        lines.append(
-            f"{who} {were} weighed before for this candidate ({because}). {its} {ordinal(number)} look may be wrong "
-            f"{100 * level * passing:.2g} times in 100, not {100 * level * share_of(1):.2g}"
-        )
-    over = sum(entry.spent > 1 + _ROUNDING for entry in entries.values())
-    if over:
-        lines.append(
-            f"{over:,} {'evaluation was' if over == 1 else 'evaluations were'} looked at in two stores that were "
-            "merged: their error rate was spent twice, and verdicts may be wrong more often than promised"
-        )
-    return lines
-
-
-def _added_later(entries: Mapping[str, Entry], level: float) -> list[str]:
-    """The levels of red of evaluations that were added to a family that had been weighed, a line for each."""
-    levels: dict[float, list[str]] = {}
-    for name, entry in entries.items():
-        if entry.is_new and entry.look.because == ADDED_LATER:
-            levels.setdefault(entry.look.red, []).append(name)
-    lines = []
-    for red, names in sorted(levels.items()):
-        who = names[0].rpartition("::")[2] if len(names) == 1 else f"{len(names):,} evaluations"
-        lines.append(
-            f"{who} {'was' if len(names) == 1 else 'were'} {ADDED_LATER} for this candidate: red may be wrong "
-            f"{100 * level * red:.2g} times in 100{'' if len(names) == 1 else ' for each'}"
-        )
-    return lines
-
-
-_ROUNDING = 1e-9
-
-
-def _in_words(draws: Mapping[Role, Draws]) -> str:
-    """Generations by version, as one text.
-
-    >>> _draws(_in_words({"candidate": (1, 0), "baseline": (0,)}))
-    {'candidate': (1, 0), 'baseline': (0,)}
-    """
-    return ";".join(f"{role}={','.join(map(str, numbers))}" for role, numbers in draws.items())
-
-
-def _draws(text: str) -> dict[Role, Draws]:
-    found: dict[Role, Draws] = {}
-    for part in filter(None, text.split(";")):
-        role, _, numbers = part.partition("=")
-        found["candidate" if role == "candidate" else "baseline"] = tuple(map(int, numbers.split(",")))
-    return found

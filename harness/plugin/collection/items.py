@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -203,7 +204,7 @@ class Collection:
         from harness.gate.baselines.refusals import check_recorded
 
         try:
-            check_recorded(self._recording, list(self.evaluations.values()), self.settings.seed)
+            check_recorded(self._recording, list(self.evaluations.values()))
         except UsageError as error:
             self._note(error)
 
@@ -238,6 +239,7 @@ class Collection:
         evaluation = Evaluation(
             self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
         )
+        evaluation = replace(evaluation, may_measure=inspection.may_measure(item.function))
         if plan.blocks is not None:
             self._check_load(item, evaluation, where)
         if evaluation.is_pairwise:
@@ -266,9 +268,16 @@ class Collection:
         plan = with_design(plan, len(cases), self.settings.confidence_level)
         part = len(cases) < len(evaluated.cases)
         check_evaluation(plan, cases, where=item.nodeid, is_part=part)
-        over_all = evaluated.metrics.over_all
         return Evaluation(
-            self._id(item), plan, cases, evaluated.body, self._classify, aggregation=over_all, is_part=part
+            self._id(item),
+            plan,
+            cases,
+            evaluated.body,
+            self._classify,
+            aggregation=evaluated.metrics.over_all,
+            is_part=part,
+            prompting=evaluated.prompting.in_words,
+            may_measure=evaluated.metrics.has_measures,
         )
 
     def _selected(self, cases: tuple[Case, ...]) -> tuple[Case, ...]:

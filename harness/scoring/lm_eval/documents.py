@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from harness.errors import TaskError, shortened
@@ -27,6 +27,15 @@ class Prompting:
     num_fewshot: int | None = None
     apply_chat_template: bool = False
     fewshot_as_multiturn: bool = True
+
+    @property
+    def in_words(self) -> str:
+        """All of it in a few words.
+
+        >>> Prompting(5).in_words
+        'num_fewshot 5, apply_chat_template False, fewshot_as_multiturn True'
+        """
+        return ", ".join(f"{each.name} {getattr(self, each.name)}" for each in fields(self))
 
 
 class Documents:

@@ -30,6 +30,7 @@ class EvaluatedTask:
 
     def __init__(self, task: Any, prompting: Prompting, wanted: Mapping[str, str | None], where: str) -> None:
         self._task = task
+        self.prompting = prompting
         self.metrics = Metrics(task, wanted, where)
         self._documents = Documents(task, prompting, where)
         for instances in self._documents.requests(None):

@@ -17,6 +17,7 @@ from harness.store import ledger
 from harness.store.database import Database
 from harness.store.pruning import open_items
 from harness.store.pruning.replaced import delete_replaced
+from harness.store.samples import begin_after_pruning
 from harness.store.schema.migrations import table_names
 from harness.store.schema.tables import APART, generations, reports, requests, runs, samples, score_sets, scores
 from harness.store.summaries import PruneSummary, StoreInfo, VersionInfo
@@ -124,7 +125,7 @@ def prune(
     before = None if older_than_s is None else time.time() - older_than_s
     of_version = [] if fingerprints is None else [requests.c.fingerprint.in_(list(fingerprints))]
     with database.write() as connection:
-        for table in (requests, samples):
+        for table in (generations, requests, samples):
             database.lock(connection, table)
         size = _size_bytes(database, connection)
         asked = open_items.waiting(connection)
@@ -142,7 +143,10 @@ def prune(
         n_runs, n_scores = (0, 0) if before is None or of_version or replaced else _delete_runs(connection, before)
         n_waiting = open_items.lost(asked, there, open_items.stored(connection, asked))
         left = _drawn(connection)
-        n_looks = ledger.end(connection, [name for name, count in drawn.items() if left.get(name, 0) < count])
+        touched = [name for name, count in drawn.items() if left.get(name, 0) < count]
+        n_looks = ledger.end(connection, touched)
+        for name in left.keys() & touched:
+            begin_after_pruning(connection, name)
         if dry_run:
             connection.rollback()
     pruned = PruneSummary(n_samples, n_requests, n_runs, n_scores, waiting=n_waiting, looks=n_looks)

@@ -162,7 +162,7 @@ def test_a_slice_of_a_single_case_is_weighed_by_its_samples():
 
 
 def test_a_part_of_the_cases_shows_slices_and_decides_nothing():
-    verdict = verdict_of(replace(scores(lost=[1]), is_part=True))
+    verdict = verdict_of(replace(scores(lost=[1]), undecided="a part"))
     assert verdict.verdict is INCONCLUSIVE
     assert {each.verdict for each in verdict.slices} == {INCONCLUSIVE}
     assert verdict.slices[0].difference.value == -1.0

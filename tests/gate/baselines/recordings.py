@@ -63,6 +63,7 @@ def whole() -> Recording:
             "a": RecordedCase("00", "11", {"f1": (1.0, 0.0), "s": (0.0, 1.0), "t": (0.0, 0.0)}),
         },
         skipped=("z",),
+        drawn=("b \ud800", "a"),
     )
     return replace(recording(test=recorded(cases()), other=mixed), environment={"engine": "vllm"}, first_index=7)
 

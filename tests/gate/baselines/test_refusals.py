@@ -2,27 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from harness.errors import SettingsError
-from harness.gate.baselines.refusals import check_recorded
+from harness.gate.baselines.refusals import check_orders, check_recorded
+from harness.gate.sampling.bets import case_digests
+from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger
+from harness.store.ledger import LookRow, Settle
 from tests.gate.baselines.recordings import cases, early, evaluation, recorded, recording
 
 
-def test_a_recording_that_stopped_early_goes_with_its_own_order_alone() -> None:
-    check_recorded(recording(test=early()), [evaluation(cases())], seed=0)
+def entries(order: str = "") -> dict[str, Entry]:
+    """What the ledger says: the order of the run's own seed, or that of these cases of six."""
+    ledger = LookLedger(KnownLooks(NoLooks()), Family("c", "b", ("test",), 0.95), "run")
+    looked = ledger.enter([evaluation(cases())], {})["test"]
+    digests = case_digests(cases())
+    bets = replace(looked.bets, cases=tuple(digests[int(number)] for number in order))
+    return {"test": replace(looked, bets=bets if order else None)}
+
+
+class NoLooks:
+    """A store without looks."""
+
+    def settle(self, candidate: str, against: str, settle: Settle) -> Sequence[LookRow]:
+        return settle([])
+
+
+def test_a_recording_that_stopped_early_can_not_be_weighed_by_a_fixed_design() -> None:
+    check_recorded(recording(test=early()), [evaluation(cases())])
     with pytest.raises(SettingsError, match=r"stopped after 2 of 6 in test, .* fixed design. Gate with --design seq"):
-        check_recorded(recording(test=early()), [evaluation(cases(), design="fixed")], seed=0)
-    with pytest.raises(SettingsError, match="in the order of seed = 0, and this run does in that of seed = 3"):
-        check_recorded(recording(test=early()), [evaluation(cases())], seed=3)
-    unknown = replace(recording(test=early()), seed=None)
+        check_recorded(recording(test=early()), [evaluation(cases(), design="fixed")])
+    check_recorded(recording(test=recorded(cases())), [evaluation(cases(), design="fixed")])
+
+
+def test_a_recording_that_stopped_early_goes_with_the_order_alone_in_which_it_drew() -> None:
+    known = recording(test=replace(early(3), drawn=("c2", "c0", "c1")))
+    for order in ("201345", "250134"):
+        check_orders(known, [evaluation(cases())], entries(order), seed=0)
+    for order in ("012345", "210345"):
+        with pytest.raises(SettingsError, match="drew its cases in another order, of seed = 0"):
+            check_orders(known, [evaluation(cases())], entries(order), seed=0)
+    check_orders(recording(test=recorded(cases())), [evaluation(cases())], entries("012345"), seed=3)
+
+
+def test_a_recording_that_does_not_say_its_order_has_that_of_its_seed() -> None:
+    known = recording(test=early(6 - 1))
+    check_orders(known, [evaluation(cases())], entries(), seed=0)
+    with pytest.raises(SettingsError, match="another order, of seed = 0"):
+        check_orders(known, [evaluation(cases())], entries(), seed=3)
     with pytest.raises(SettingsError, match="in an unknown order"):
-        check_recorded(unknown, [evaluation(cases())], seed=0)
-    check_recorded(recording(test=recorded(cases())), [evaluation(cases(), design="fixed")], seed=3)
+        check_orders(replace(known, seed=None), [evaluation(cases())], entries(), seed=0)
 
 
 def test_a_recording_of_other_evaluations_is_refused_with_both() -> None:
     with pytest.raises(SettingsError, match="is of other evaluations: it has 'other', and this run has test"):
-        check_recorded(recording(other=recorded(cases())), [evaluation(cases())], seed=0)
+        check_recorded(recording(other=recorded(cases())), [evaluation(cases())])

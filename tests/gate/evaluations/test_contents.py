@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
-from harness.gate.evaluations.contents import content_digest, question_digest
+from harness.gate.evaluations.contents import content_digest, question_digest, settled_digest
 from harness.records import Case, Request
 
 
@@ -26,3 +28,15 @@ def test_what_was_asked_leaves_the_system_text_out() -> None:
     assert question_digest(Request(messages=(system, user))) == question_digest(Request(messages=(user,)))
     assert question_digest(Request(messages=(user,))) != question_digest(Request(prompt="q"))
     assert question_digest(None) is None
+
+
+def test_what_has_no_json_form_is_told_by_its_type_and_the_rest_by_content() -> None:
+    def digest(**fields: object) -> str:
+        return settled_digest(Case({"id": "a", **fields}))
+
+    assert digest(x=1, y="q") == content_digest(Case({"id": "a", "x": 1, "y": "q"}))
+    assert digest(file=Path("a"), prompt="q") == digest(file=Path("b"), prompt="q")
+    assert digest(file=Path("a"), prompt="q") != digest(file=Path("a"), prompt="other")
+    assert digest(file=Path("a")) != digest(file=object())
+    assert digest(files=[Path("a"), 1]) != digest(files=[Path("a"), 2]), "what has a form inside of it counts"
+    assert digest(x={1: 2, "b": 3}) == digest(x={1: 9, "b": 3}), "keys of two kinds have no order"

@@ -13,7 +13,6 @@ import pytest
 from harness.config import Settings, load_settings
 from harness.errors import AnswersNothingError, SettingsError
 from harness.gate.runs.players import Players
-from harness.gate.runs.versions import Generations
 from harness.models.engine_creation import create_engine
 from harness.models.version import load_version
 from harness.requests import SampleSource
@@ -69,12 +68,12 @@ def found(players: Players, *names: str) -> list[Any]:
     return asyncio.run(find())
 
 
-def test_a_version_of_the_run_shares_its_draws_and_others_of_its_weights_their_engine(
+def test_versions_of_the_weights_of_one_of_the_run_share_its_engine(
     settings: Settings, store: Store, bot: SampleSource
 ) -> None:
-    players = Players(settings, (bot,), Generations(store))
+    players = Players(settings, (bot,), store)
     same, kinder = found(players, "same", "kinder")
-    assert same == replace(bot, first_index=0)
+    assert (same.engine, same.first_index) == (bot.engine, 0)
     assert (kinder.engine, kinder.generation, kinder.first_index) == (bot.engine, 0, 0)
     (other,) = found(players, "other")
     assert other.engine not in (None, bot.engine)
@@ -83,21 +82,20 @@ def test_a_version_of_the_run_shares_its_draws_and_others_of_its_weights_their_e
     assert louder.engine is other.engine
 
 
-def test_with_fresh_its_draws_begin_a_generation_and_offline_it_has_no_engine(
+def test_its_turns_have_draws_of_their_own_and_offline_it_has_no_engine(
     settings: Settings, store: Store, bot: SampleSource
 ) -> None:
-    (first,) = found(Players(settings, (bot,), Generations(store)), "other")
-    (fresh,) = found(Players(settings, (bot,), Generations(store, is_fresh=True)), "other")
-    assert (first.generation, fresh.generation) == (0, 1)
-    (offline,) = found(Players(settings, (bot,), Generations(store), is_offline=True), "kinder")
+    (first,) = found(Players(settings, (bot,), store), "other")
+    assert (first.generation, first.first_index, first.older) == (0, 0, ())
+    (offline,) = found(Players(settings, (bot,), store, is_offline=True), "kinder")
     assert offline.engine is None
 
 
 def test_what_can_not_play_a_user_is_refused(settings: Settings, store: Store, bot: SampleSource) -> None:
-    players = Players(replace(settings, max_cost=1.0), (bot,), Generations(store))
+    players = Players(replace(settings, max_cost=1.0), (bot,), store)
     unpriced, unknown = found(players, "other", "othr")
     assert isinstance(unpriced, SettingsError)
     assert "'other' has none" in str(unpriced)
     assert "Did you mean 'other'?" in str(unknown)
-    (corpus,) = found(Players(settings, (bot,), Generations(store), is_offline=True), "texts")
+    (corpus,) = found(Players(settings, (bot,), store, is_offline=True), "texts")
     assert isinstance(corpus, AnswersNothingError | SettingsError)

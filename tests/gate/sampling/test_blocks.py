@@ -6,15 +6,18 @@ import asyncio
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.config.settings import Settings
-from harness.decisions import look_at
+from harness.decisions import Look, look_at
 from harness.errors import MissingSampleError
 from harness.gate.evaluations.cases import pairs_of
 from harness.gate.evaluations.evaluation import Evaluation, read_plan, with_blocks
+from harness.gate.sampling.bets import Bets
 from harness.gate.sampling.blocks import BlockRoom, machine, never_red, others_done
+from harness.gate.sampling.ledger import Entry
 from harness.models.engine_creation import create_engine
 from harness.requests import Sampler, SampleSource
 from harness.stages.inference.blocks.plan import BlockPlan
@@ -57,14 +60,15 @@ def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_pat
     sources = {"candidate": source, "baseline": replace(source, first_index=1000)}
     url = f"sqlite:///{tmp_path / 'store.db'}"
 
-    async def measured(plan: BlockPlan, **changes: object) -> int:
+    async def measured(plan: BlockPlan, entry: Entry | None = None, **changes: object) -> int:
         """How many blocks were measured."""
         store = Store.open(url)
         sampler = Sampler(store, window=1)
         own = {role: replace(each, **changes) for role, each in sources.items()}
         room = BlockRoom(store, sampler, own)  # type: ignore[arg-type]
         try:
-            loads = await room.loads(evaluation_of(plan), {"candidate": server, "baseline": server})
+            servers: Any = {"candidate": server, "baseline": server}
+            loads = await room.loads(evaluation_of(plan), servers, entry or Entry(Look()))
             assert set(loads) == {(role, f"pair-{n}") for role in sources for n in range(plan.blocks)}
             assert sampler.model_calls + sampler.stored_samples == len(loads)
             return sampler.model_calls
@@ -75,9 +79,13 @@ def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_pat
         found = [await measured(PLAN), await measured(PLAN), await measured(replace(PLAN, blocks=5, seed=5))]
         with sqlite3.connect(tmp_path / "store.db") as connection:
             connection.execute("delete from steelyard_samples where sample_index = 1001")
-        return [*found, await measured(PLAN)]
+        found.append(await measured(PLAN))
+        # A look goes on with the blocks that it began with, whatever was measured anew since.
+        return [*found, await measured(PLAN, generation=1), await measured(PLAN, begun, generation=2)]
 
-    assert asyncio.run(all_of_them()) == [10, 0, 10, 2]
+    draws = "candidate=0;baseline=0"
+    begun = Entry(Look(), Bets("population", "suite", "", "fixed", 1, 1, draws, "", 0.95, 1, None, 0.1, None, 0, 5, ()))
+    assert asyncio.run(all_of_them()) == [10, 0, 10, 2, 10, 0]
     with pytest.raises(MissingSampleError, match="pair 1 of 5 blocks is not stored"):
         asyncio.run(measured(replace(PLAN, seed=6), engine=None))
 

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.decisions import share_of
+from harness.decisions import decide, share_of
 from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
-from harness.gate.sampling.ledger import Entry, Family, LookLedger, looks_in_words
-from harness.records import Case
+from harness.gate.planning.simulation import Shape, observed
+from harness.gate.runs.announcements import looks_in_words
+from harness.gate.sampling.bets import Draws
+from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger, enter_looks
+from harness.records import Case, Role, VerdictKind
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle
 from tests.store.rows import draw
 
-FAMILY = Family("c", "b", ("t",), 0.95, draws={"candidate": (0,), "baseline": (0,)})
+GENERATIONS = itertools.count(100)
+
+
+def begin() -> dict[Role, Draws]:
+    return {"candidate": (next(GENERATIONS),), "baseline": (next(GENERATIONS),)}
+
+
+FAMILY = Family("c", "b", ("t",), 0.95, draws={"candidate": (0,), "baseline": (0,)}, begin=begin)
 PLAN = EvaluationPlan(
     cases=None,
     samples=5,
@@ -124,11 +136,31 @@ def test_the_order_of_new_cases_is_settled_when_they_come():
     assert look(store, evaluation(90)).look.number == 1
 
 
+def test_new_cases_and_samples_of_what_can_not_be_bet_on_are_another_question():
+    """A quantile is tested once, with all that there is: each other number would be another test."""
+    store = Memory()
+    look(store, replace(evaluation(40), may_measure=True))
+    assert look(store, replace(evaluation(60), may_measure=True)).look.because == "20 new cases"
+    store, single = Memory(), replace(evaluation(1, per="case", max_samples=60), may_measure=True)
+    look(store, single)
+    more = replace(single, plan=replace(single.plan, max_samples=80))
+    assert look(store, more).look.because == "at most 60 → 80 samples"
+
+
+def test_other_prompts_of_a_task_are_another_look():
+    store = Memory()
+    look(store, replace(evaluation(), prompting="num_fewshot 0"))
+    assert look(store, replace(evaluation(), prompting="num_fewshot 5")).look.because == "num_fewshot 0 → num_fewshot 5"
+    store.rows = [replace(row, bets={**row.bets, "prompting": ""}) for row in store.rows if row.number < 2]
+    assert look(store, replace(evaluation(), prompting="num_fewshot 5")).look.number == 1
+    assert look(store, replace(evaluation(), prompting="num_fewshot 0")).look.number == 2
+
+
 def test_new_cases_of_a_suite_are_another_question():
     store = Memory()
     look(store, evaluation(40, about="suite"))
     assert look(store, evaluation(60, about="suite")).look.because == "20 new cases"
-    assert look(store, evaluation(30, about="suite")).look.because == "30 cases changed or left out"
+    assert look(store, evaluation(30, about="suite")).look.because == "30 cases changed or left out, so drawn anew"
 
 
 def test_a_case_that_was_changed_is_another_one():
@@ -136,7 +168,7 @@ def test_a_case_that_was_changed_is_another_one():
     look(store, evaluation())
     edited = evaluation()
     cases = (Case({"id": "c0", "prompt": "another question"}), *edited.cases[1:])
-    assert look(store, replace(edited, cases=cases)).look.because == "1 case changed or left out"
+    assert look(store, replace(edited, cases=cases)).look.because == "1 case changed or left out, so drawn anew"
 
 
 def test_going_back_to_the_bets_of_an_earlier_look_is_that_look():
@@ -197,7 +229,7 @@ def test_a_look_by_another_rule_is_a_look():
     store.rows = [replace(row, bets={**row.bets, "rule": 0}) if row.number else row for row in store.rows]
     assert look(store, evaluation()).look.because == "the gate's rule 0 → 1"
     store.rows = [replace(row, bets={"rule": 9}) if row.number else row for row in store.rows]
-    assert look(store, evaluation()).look.because == "bets of another rule"
+    assert look(store, evaluation()).look.because == "bets of another rule, so drawn anew"
 
 
 def test_more_samples_of_the_baseline_are_left_for_the_next_look():
@@ -227,7 +259,7 @@ RUN = st.tuples(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(RUN, max_size=12))
 def test_no_sequence_of_commands_hands_out_more_than_all(runs):
     """Of passing to an evaluation, of red to the family; and the same bets are always the same look."""
@@ -269,7 +301,7 @@ def test_a_damaged_row_is_spent_all_the_same(tmp_path: Path):
                 connection.exec_driver_sql("UPDATE steelyard_looks SET bets = ? WHERE number = 1", (text,))
             assert store.looks.of_family("c", "b")[1].share == share_of(1)
         entry = LookLedger(store.looks, FAMILY, "run").enter([evaluation()], {"t": 5})["t"]
-    assert (entry.look.number, entry.look.because) == (2, "bets of another rule")
+    assert (entry.look.number, entry.look.because) == (2, "bets of another rule, so drawn anew")
 
 
 def test_the_seed_of_the_first_look_orders_later_ones():
@@ -351,5 +383,198 @@ def test_a_look_whose_samples_were_removed_can_not_be_gone_on_with(tmp_path: Pat
         assert look(looks, evaluation()).look.number == 1
         assert store.prune(fingerprints=["c"]).looks == 1
         again = look(looks, evaluation()).look
-        assert (again.number, again.because) == (2, "its samples were removed from the store")
+        assert (again.number, again.because) == (2, "its samples were removed from the store, so drawn anew")
         assert look(looks, evaluation()).look.number == 2
+
+
+# ------------------------------------------------------------------------------------- what was seen, and cases chosen
+
+
+def test_who_leaves_out_or_edits_cases_weighs_nothing_that_was_seen():
+    """Of the 80 luckiest of 100 equal cases a look would be right by what was chosen."""
+    store = Memory()
+    look(store, evaluation(100))
+    part = look(store, evaluation(100, first=20))
+    assert part.look.because == "20 cases changed or left out, so drawn anew"
+    assert part.draws("candidate") != (0,)
+    assert part.draws("baseline") != (0,)
+    again = look(store, evaluation(100, first=20))
+    assert (again.is_new, again.bets) == (False, part.bets)
+
+
+def test_a_look_anew_has_no_more_samples_of_the_baseline_than_of_the_candidate():
+    store = Memory()
+    look(store, evaluation(), baseline=50)
+    assert look(store, evaluation(first=1), baseline=50).baseline_samples == 5
+
+
+def test_what_was_drawn_anew_is_gone_on_with_while_no_case_of_it_goes():
+    store = Memory()
+    look(store, evaluation(100))
+    part = look(store, evaluation(100, first=20))
+    more = look(store, evaluation(100, first=20, samples=10), baseline=10)
+    assert (more.look.because, more.bets.draws) == ("samples 5 → 10", part.bets.draws)
+    less = look(store, evaluation(100, first=30, samples=10), baseline=10)
+    assert less.bets.draws not in (part.bets.draws, FAMILY.draws)
+
+
+def test_going_back_to_all_cases_is_the_look_that_it_was():
+    store = Memory()
+    first = look(store, evaluation(100))
+    look(store, evaluation(100, first=20))
+    assert look(store, evaluation(100)).bets == first.bets
+
+
+def test_another_baseline_lends_no_look_at_chosen_cases():
+    store = Memory()
+    look(store, evaluation(100))
+    other = replace(FAMILY, against="b2", seen=tuple(store.rows))
+    entry = look(store, evaluation(100, first=20), other)
+    assert (entry.look.number, entry.look.because) == (1, "seen before with other cases, so drawn anew")
+    assert look(store, evaluation(100), replace(other, against="b3")).draws("candidate") == (0,)
+
+
+def test_what_is_left_of_a_recording_decides_nothing():
+    store = Memory()
+    family = replace(FAMILY, draws={"candidate": (0,)}, recorded="run")
+    look(store, evaluation(100), family)
+    part = look(store, evaluation(100, first=20), family)
+    assert part.undecided == "what is left of a recording without 20 of its cases that were seen (record it anew)"
+    assert len([row for row in store.rows if row.number]) == 1
+    anew = look(store, evaluation(100, first=20), replace(family, recorded="another"))
+    assert (anew.undecided, anew.look.number) == ("", 2)
+    assert anew.draws("candidate") != (0,)
+
+
+@pytest.mark.parametrize("bets", [{"ended": "its samples were removed from the store"}, {"rule": 9}])
+def test_after_a_look_of_which_nothing_is_known_the_next_is_drawn_anew(bets):
+    """What is left in the store may be what somebody drew until it came out well."""
+    store = Memory()
+    look(store, evaluation())
+    store.rows = [replace(row, bets=bets) if row.number else row for row in store.rows]
+    entry = look(store, evaluation(), replace(FAMILY, draws={"candidate": (0, 1), "baseline": (0,)}))
+    assert not {0, 1} & {*entry.draws("candidate"), *entry.draws("baseline")}
+
+
+def test_looks_that_are_too_old_to_count_lend_no_draws():
+    store = Memory()
+    look(store, evaluation())
+    store.rows = [replace(row, begun=row.begun - 1000) for row in store.rows]
+    now = replace(FAMILY, max_age_s=500, draws={"candidate": (1, 2), "baseline": (1,)})
+    entry = look(store, evaluation(), now)
+    assert entry.look.number == 1
+    assert entry.draws("candidate") not in ((1, 2), (1,))
+
+
+def test_draws_that_another_run_began_since_are_gone_on_with():
+    store = Memory()
+    look(store, evaluation())
+    part = look(store, evaluation(first=20))
+    assert look(store, evaluation(first=20), replace(FAMILY, draws={"candidate": (0,), "baseline": (0,)})) == replace(
+        part, is_new=False
+    )
+
+
+DEMANDING = {"threshold": 0.8}
+
+
+def gate(store: Memory, asked: Evaluation, family: Family = FAMILY) -> Entry:
+    known = replace(family, seen=tuple(store.rows))
+    samples = {asked.id: 5} if family.against else {}
+    return enter_looks(store, known, "run", [asked], samples)[asked.id]
+
+
+ALONE = replace(FAMILY, against="", draws={"candidate": (0,)})
+
+
+def test_a_threshold_keeps_order_and_stakes_whatever_else_the_candidate_is_weighed_against():
+    """Else each throwaway baseline would shuffle the samples that were seen anew."""
+    store = Memory()
+    gate(store, evaluation(40, **DEMANDING), ALONE)
+    first = gate(store, evaluation(60, **DEMANDING), ALONE)
+    other = gate(store, evaluation(60, threshold=0.8, margin=0.2), replace(FAMILY, against="b2", seed=7))
+    assert (other.look.number, other.bets.cases, other.bets.stakes) == (1, first.bets.cases, first.bets.stakes)
+    assert other.bets.stakes.horizon == 40
+    third = gate(store, evaluation(60, **DEMANDING), replace(FAMILY, against="b3", seed=9))
+    assert (third.look.number, third.bets.cases) == (1, first.bets.cases)
+
+
+def test_another_order_of_a_threshold_is_another_look_at_it():
+    """As stores have it in which each baseline had its own."""
+    store = Memory()
+    gate(store, evaluation(40, **DEMANDING), replace(ALONE, seed=1))
+    LookLedger(store, replace(FAMILY, seed=2), "run").enter([evaluation(40, **DEMANDING)], {"t": 5})
+    entry = gate(store, evaluation(40, **DEMANDING))
+    assert (entry.look.number, entry.is_new) == (2, True)
+    assert entry.look.because == "another order of its cases"
+    again = gate(store, evaluation(40, **DEMANDING))
+    assert (again.look, again.is_new) == (entry.look, False)
+    LookLedger(store, replace(FAMILY, against="b2", seed=1), "run").enter(
+        [evaluation(40, threshold=0.8, margin=0.2)], {"t": 5}
+    )
+    tuned = gate(store, evaluation(40, **DEMANDING), replace(FAMILY, against="b2"))
+    assert (tuned.look.number, tuned.look.because) == (3, "bets tuned to other figures")
+
+
+def test_threshold_and_baseline_rest_on_the_same_draws_where_cases_go():
+    store = Memory()
+    gate(store, evaluation(40, **DEMANDING))
+    entry = gate(store, evaluation(40, first=10, **DEMANDING))
+    rows = [row for row in store.rows if row.number == 2]
+    assert len(rows) == 2
+    assert {row.bets["draws"].split(";")[0] for row in rows} == {entry.bets.draws.split(";")[0]}
+    assert entry.look.number == 2
+
+
+def test_looking_up_enters_nothing():
+    store = Memory()
+    LookLedger(KnownLooks(store), ALONE, "run").enter([evaluation()], {})
+    assert store.rows == []
+
+
+def test_the_largest_cluster_is_settled_with_the_first_look():
+    """A case that is added to it would else rescale the bets on all that was seen."""
+
+    def clustered(*documents: int) -> Evaluation:
+        cases = tuple(Case({"id": f"c{i}", "document": each}) for i, each in enumerate(documents))
+        return replace(evaluation(cluster="document"), cases=cases)
+
+    store = Memory()
+    assert look(store, clustered(1, 1, 2)).largest_cluster == 2
+    more = look(store, clustered(1, 1, 2, 1, 1))
+    assert (more.is_new, more.largest_cluster) == (False, 2)
+    store.rows = [
+        replace(row, bets={k: v for k, v in row.bets.items() if k != "largest_cluster"}) for row in store.rows
+    ]
+    assert look(store, clustered(1, 1, 2, 1, 1)).largest_cluster == 0, "an older store does not tell"
+
+
+def test_a_case_with_a_field_without_json_form_is_known_by_the_rest():
+    def pointing(prompt: str, file: object) -> Evaluation:
+        return replace(evaluation(), cases=(Case({"id": "a", "prompt": prompt, "file": file}),))
+
+    store = Memory()
+    look(store, pointing("q", Path("a")))
+    assert look(store, pointing("q", Path("b"))).look.number == 1
+    assert look(store, pointing("another q", Path("a"))).look.number == 2
+
+
+def test_who_keeps_the_lucky_cases_passes_no_more_often_than_promised():
+    """Of 100 equal cases that miss the threshold by the margin, those that went well would pass nearly always."""
+    rng, passed = np.random.default_rng(0), 0
+    asked = evaluation(100, threshold=0.85, about="suite", design="fixed", samples=2)
+    for _ in range(40):
+        store, drawn = Memory(), {}
+
+        def scores(entry: Entry, cases: Sequence[int], drawn: dict[Draws, np.ndarray] = drawn) -> np.ndarray:
+            generation = entry.draws("candidate")
+            return drawn.setdefault(generation, rng.binomial(1, 0.8, (100, 2)).astype(float))[list(cases)]
+
+        seen = scores(look(store, asked, ALONE), range(100)).mean(axis=1)
+        kept = sorted(np.argsort(seen, kind="stable")[20:].tolist())
+        part = replace(asked, cases=tuple(asked.cases[i] for i in kept))
+        entry = look(store, part, ALONE)
+        shape = Shape("t", 80, 2, threshold=0.85, margin=0.05, design="fixed", about="suite")
+        verdict = decide([observed(shape, scores(entry, kept), None)], 0.95, looks={"t": entry.look})[0]
+        passed += verdict.verdict is VerdictKind.PASSED
+    assert passed <= 2

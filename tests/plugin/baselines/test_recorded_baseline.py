@@ -236,6 +236,20 @@ def test_case_looks_at_a_part_and_counts_no_other_as_gone(recorded: Project) -> 
     told(recorded, n_paired=11)
 
 
+def test_what_is_left_of_cases_that_were_seen_decides_nothing_until_it_is_recorded_anew(recorded: Project) -> None:
+    """The cases that went wrong could else be deleted, and the recorded scores of the rest are what they are."""
+    recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
+    recorded.body(BODY, cases=50, threshold=0.8)
+    result = recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
+    told_of = "what is left of a recording without 10 of its cases that were seen (record it anew)"
+    assert result.ret == 8
+    assert recorded.evaluation()["reason"].startswith(f"{told_of} is shown and decides nothing: ")
+    assert f"test_it: {told_of} decides nothing" in " ".join(result.stdout.lines)
+    record(recorded)
+    assert recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed").ret == 1
+    assert recorded.evaluation()["look"]["number"] == 2
+
+
 @pytest.mark.parametrize("how", ["id", "beginning", "latest"])
 def test_a_stored_run_stands_for_its_candidate(recorded: Project, how: str) -> None:
     run_id = recorded.report()["run_id"]
@@ -273,7 +287,7 @@ def test_a_recording_that_stopped_early_is_weighed_in_its_order(recorded: Projec
     ("options", "reason"),
     [
         (("--design", "fixed"), "*stopped after * of 300 in test_it.py::test_it*fixed design*--design sequential*"),
-        ((), "*in the order of seed = 0, and this run does in that of seed = 7*"),
+        ((), "*drew its cases in another order, of seed = 0. Gate with its cases and seed*"),
     ],
     ids=["fixed", "other seed"],
 )
@@ -286,6 +300,20 @@ def test_a_recording_that_stopped_early_is_refused_in_another_order(
     result = recorded.run("--candidate", "equal", "--baseline", "early", *options)
     assert result.ret == 4
     result.stderr.fnmatch_lines([reason])
+
+
+def test_a_recording_of_cases_that_came_later_goes_with_no_other_order(recorded: Project) -> None:
+    """The first 15 came in their random order, and the others behind them; a new candidate shuffles all 200."""
+    for number in (15, 200):
+        recorded.body(BODY, cases=number, threshold=0.9, about="population", margin=0.1)
+        recorded.run("--candidate", "good", "--baseline", "none", "--design", "sequential")
+    assert 15 < recorded.evaluation()["n_cases"] < 200
+    steelyard("record", "--name", "later")
+    result = recorded.run("--candidate", "equal", "--baseline", "later", "--design", "sequential")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*drew its cases in another order*"])
+    with Store.open(str(recorded.store), readonly=True) as store:
+        assert store.runs()[-1].finished, "a run that is refused leaves none behind"
 
 
 def test_each_case_of_its_own_is_paired_with_its_recorded_samples(recorded: Project) -> None:

@@ -107,6 +107,20 @@ def test_max_samples_ends_what_is_undecided(project: Project) -> None:
     assert entry["samples_needed"] > 0
 
 
+def test_a_quantile_that_max_samples_cuts_short_is_open(project: Project) -> None:
+    """It is tested once: whoever may choose the number of cases would test it as often as there are numbers."""
+    body = "return harness.Measure(9.0 if model.ask(case.prompt) else 0.0, 's', statistic='p50')"
+    project.body(body, cases=60, threshold=20.0, margin=0.5, design="sequential", samples=1)
+    assert project.run("--max-samples", "40").ret == 8
+    entry = project.evaluation()
+    assert entry["verdict"] == "inconclusive"
+    assert entry["reason"].startswith(
+        "stopped at max_samples after 40 of 60 cases; a fixed design is decided by all of them: 20 more cases"
+    )
+    assert project.run().ret == 1
+    assert (project.verdicts(), project.evaluation()["look"]["number"]) == ({"test_it": "failed"}, 1)
+
+
 def test_each_case_is_sampled_until_it_is_decided(project: Project) -> None:
     project.versions = {
         "only": {"engine": "scripted", "answers": {"q0": "yes", "q1": "no", "q2": {"yes": 0.85, "no": 0.15}}}

@@ -99,3 +99,18 @@ def test_prune_gives_space_back(tmp_path: Path) -> None:
         assert gone.freed_bytes > 2_500_000
         assert store.info().size_bytes == before - gone.freed_bytes
     assert path.stat().st_size < 200_000
+
+
+def test_what_is_left_of_a_version_answers_no_gate(store: Store) -> None:
+    """It may be what somebody drew until it came out well."""
+    store.generations("f0")
+    store.generations("f0", fresh=True)
+    store.add([draw("a"), draw("a", generation=1), draw("b"), draw("a", fingerprint="f1")])
+    store.prune(replaced=True, dry_run=True)
+    assert store.first_draws("f0", (1, 0)) == (0, 1)
+    assert store.prune(replaced=True).samples == 1
+    assert store.generations("f0") == (1, 0), "what requires nothing is answered with it"
+    assert store.first_draws("f0", (1, 0)) == (2,)
+    assert store.generations("f0", fresh=True) == (3,)
+    assert store.first_draws("f0", (3, 1)) == (3,)
+    assert store.first_draws("f1", (0,)) == (0,)

@@ -9,7 +9,7 @@ from typing import Any
 from harness.config import Settings
 from harness.decisions import look_at
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
-from harness.gate.runs.seeds import seeds_in_words
+from harness.gate.runs.announcements import seeds_in_words
 from harness.records import Case
 
 

@@ -1,0 +1,66 @@
+"""The draws that candidate and baseline are answered with: a baseline never has those that it was chosen by."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from harness.requests import SampleSource
+
+if TYPE_CHECKING:
+    from harness.gate.baselines.recording import Recording
+    from harness.store import Store
+
+BASELINE_FIRST_INDEX = 1_000_000
+"""The first draw of a baseline: never one of those that it was promoted by, nor of a candidate that is the same."""
+
+
+def candidate_first_index(fingerprint: str, recording: Recording | None, *, as_baseline: bool) -> int:
+    """The index of a candidate's first draw: those recorded of this very version are not drawn again.
+
+    Args:
+        recording: that it is weighed against.
+        as_baseline: whether a version that is weighed against nothing is drawn as a baseline is, to be recorded.
+    """
+    if recording is None:
+        return BASELINE_FIRST_INDEX if as_baseline else 0
+    is_same = recording.version.fingerprint == fingerprint
+    return BASELINE_FIRST_INDEX if is_same and recording.first_index == 0 else 0
+
+
+def baseline_first_index(store: Store, candidate: SampleSource, baseline: SampleSource) -> int:
+    """The index of a baseline's first draw: 0 where a look at the candidate was begun with draws that both roles share,
+    as they did once, for it goes on with them.
+    """
+    own, other = candidate.version.fingerprint, baseline.version.fingerprint
+    if own == other:
+        return BASELINE_FIRST_INDEX
+    age_s = oldest(candidate, baseline)
+    young = (row for row in store.looks.of_family(own, other) if age_s is None or time.time() - row.begun <= age_s)
+    is_shared = any(re.search(r"\bbaseline=", str(row.bets.get("draws"))) for row in young)
+    return 0 if is_shared else BASELINE_FIRST_INDEX
+
+
+def oldest(*sides: SampleSource | None) -> float | None:
+    """The greatest age of samples that any side allows, in seconds; None where one allows any age."""
+    ages = [each.version.settings.max_age_s for each in sides if each is not None]
+    known = [age for age in ages if age is not None]
+    return max(known) if len(known) == len(ages) else None
+
+
+def generations_of(store: Store, source: SampleSource) -> tuple[int, ...]:
+    """The generations of a version's draws, the oldest first: each case's first draw counts, which nobody chose."""
+    return store.first_draws(source.version.fingerprint, (source.generation, *source.older))
+
+
+def known_draws(
+    store: Store, candidate: SampleSource, baseline: SampleSource | None, *, as_baseline: bool
+) -> dict[str, tuple[int, ...]]:
+    """The draws of both versions by what bets call them: those that a baseline has as one are told by their index."""
+    is_apart = as_baseline and candidate.first_index > 0
+    found = {f"candidate@{candidate.first_index}" if is_apart else "candidate": generations_of(store, candidate)}
+    if baseline is not None:
+        is_apart = baseline.first_index > 0 and baseline.version.fingerprint != candidate.version.fingerprint
+        found[f"baseline@{baseline.first_index}" if is_apart else "baseline"] = generations_of(store, baseline)
+    return found

@@ -1,0 +1,212 @@
+"""A look goes by its own draws of all that its bodies ask, and a baseline never by those that it was promoted by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.store import Store
+from tests.plugin.judges import RATE, judged, says
+from tests.plugin.projects import Project
+from tests.scoring.judging.panel import rated
+
+__all__ = ["judged"]
+
+
+def cases(project: Project) -> list[Any]:
+    """What each case of the newest run came to."""
+    found: list[Any] = project.evaluation()["cases"]
+    return found
+
+
+def look(project: Project) -> tuple[int, str]:
+    """Number of the newest look, and why it is not the one before."""
+    taken = project.evaluation()["look"]
+    return taken["number"], taken["because"]
+
+
+def calls(project: Project) -> int:
+    return int(project.report()["usage"]["model_calls"])
+
+
+def first_indices(project: Project) -> dict[str, int]:
+    """The first index of each version of the newest run."""
+    with Store.open(str(project.store), readonly=True) as store:
+        spec = store.runs()[-1].spec
+    return {role: spec[role]["first_index"] for role in ("candidate", "baseline") if spec.get(role)}
+
+
+# ------------------------------------------------------------------------------------------- what bodies ask besides
+
+
+@pytest.fixture
+def moody(judged: Project, loopback: Callable[..., Any]) -> Project:
+    """A project whose judge says 1 or 5 by chance, another time to each question."""
+    server = loopback(default={rated(1): 0.5, rated(5): 0.5})
+    judged.versions["small"] = {"engine": "openai", **server.settings()}
+    judged.versions["other"] = {"base": "small", "revision": "2"}
+    judged.body(RATE, cases=20, arguments="model, case, judge", samples=1, design="fixed", threshold=0.9)
+    return judged
+
+
+def test_judgements_that_were_drawn_anew_for_a_part_are_not_those_of_the_look(moody: Project) -> None:
+    moody.run()
+    first = cases(moody)
+    moody.run("--fresh", "--case", "c1*")
+    assert calls(moody) == 2 * 11
+    moody.run()
+    assert (cases(moody), calls(moody), look(moody)) == (first, 0, (1, ""))
+
+
+@pytest.mark.parametrize(
+    ("options", "because"),
+    [(("--judge", "other"), "other judges"), (("--judge", "small,other"), "other judges"), (("--fresh",), "anew")],
+    ids=["another", "two", "drawn anew"],
+)
+def test_other_judgements_are_another_look(moody: Project, options: tuple[str, ...], because: str) -> None:
+    moody.run()
+    first = cases(moody)
+    moody.run(*options)
+    assert look(moody)[0] == 2
+    assert because in look(moody)[1]
+    moody.run()
+    assert (cases(moody) == first) == (options != ("--fresh",))
+    assert calls(moody) == 0
+
+
+def test_a_judge_whose_answers_are_too_old_judges_anew_in_another_look(moody: Project) -> None:
+    moody.run()
+    moody.versions["small"]["max_age"] = "1h"
+    with Store.open(str(moody.store)) as store, store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE steelyard_generations SET begun = begun - 7200")
+    moody.run()
+    assert look(moody) == (2, "judged anew")
+
+
+def test_an_open_look_of_an_older_store_goes_on_and_has_its_judges_from_then_on(moody: Project) -> None:
+    moody.run()
+    forget(moody, "judges", "prompting", "may_grow")
+    moody.run()
+    assert look(moody) == (1, "")
+    moody.run("--judge", "other")
+    assert look(moody) == (2, "other judges")
+
+
+def test_answers_of_the_bodys_baseline_are_those_of_the_look(project: Project, loopback: Callable[..., Any]) -> None:
+    server = loopback(default={"good": 0.5, "bad": 0.5})
+    project.versions = {"new": says("good"), "old": {"engine": "openai", **server.settings()}}
+    project.settings |= {"candidate": "new", "baseline": "old"}
+    lines = "return model.ask(case.prompt) == baseline.ask(case.prompt)"
+    project.body(lines, cases=20, arguments="model, baseline, case", samples=1, design="fixed", threshold=0.9)
+    project.run()
+    first = cases(project)
+    project.run("--fresh", "--case", "c1*")
+    project.run()
+    assert (cases(project), calls(project), look(project)) == (first, 0, (1, ""))
+
+
+def test_turns_of_a_simulated_user_belong_to_the_draws_of_the_version_that_they_are_said_to(
+    project: Project, loopback: Callable[..., Any]
+) -> None:
+    said = {json.dumps({"goal_met": False, "message": text}): 0.5 for text in ("Hi", "Ho")}
+    server = loopback(default=said)
+    project.versions = {"bot": says("Yes."), "user": {"engine": "openai", **server.settings()}}
+    project.settings |= {"candidate": "bot", "samples": 1}
+    project.body(
+        "user = harness.SimulatedUser('user', 'a guest', case.prompt)\n"
+        "return model.converse(user, turns=1).messages[0]['content'] == 'Hi'",
+        cases=20,
+        design="fixed",
+        threshold=0.9,
+    )
+    project.run()
+    first = cases(project)
+    project.run("--fresh", "--case", "c1*")
+    assert calls(project) == 3 * 11
+    project.run()
+    assert (cases(project), calls(project), look(project)) == (first, 0, (1, ""))
+    project.run("--fresh")
+    anew = cases(project)
+    assert (anew != first, calls(project), look(project)) == (True, 60, (2, "drawn anew"))
+    project.run()
+    assert (cases(project), calls(project), look(project)) == (anew, 0, (2, "drawn anew"))
+
+
+# ------------------------------------------------------------------------------------------------- draws of baselines
+
+
+def forget(project: Project, *names: str, **changed: str) -> None:
+    """Let the bets of all looks be as an older Steelyard wrote them: without these parts, and with others changed."""
+    with Store.open(str(project.store)) as store, store._database.write() as connection:
+        for number, text in connection.exec_driver_sql("SELECT rowid, bets FROM steelyard_looks").fetchall():
+            bets = {name: value for name, value in json.loads(text).items() if name not in names}
+            bets = {**bets, **changed} if bets else bets
+            connection.exec_driver_sql(
+                "UPDATE steelyard_looks SET bets = ? WHERE rowid = ?", (json.dumps(bets), number)
+            )
+
+
+@pytest.fixture
+def promoted(project: Project) -> Project:
+    """A project in which C passed a gate against B, and D is as good."""
+    project.versions = {name: says("yes", "no") for name in "BCD"}
+    for name in "CD":
+        project.versions[name]["seed"] = ord(name)
+    project.settings |= {"samples": 2, "margin": 0.3}
+    project.body("return model.ask(case.prompt) == 'yes'", cases=20, design="fixed")
+    project.run("--candidate", "C", "--baseline", "B")
+    return project
+
+
+def test_a_baseline_is_drawn_once_as_one_and_never_weighed_by_what_promoted_it(promoted: Project) -> None:
+    promoting = [case["candidate"] for case in cases(promoted)]
+    promoted.run("--candidate", "D", "--baseline", "C")
+    assert calls(promoted) == 2 * 40
+    assert first_indices(promoted) == {"candidate": 0, "baseline": 1_000_000}
+    assert [case["baseline"] for case in cases(promoted)] != promoting
+    promoted.run("--candidate", "D", "--baseline", "C")
+    assert calls(promoted) == 0
+    promoted.versions["E"] = {"base": "D", "system": "Be brief."}
+    promoted.run("--candidate", "E", "--baseline", "C")
+    assert calls(promoted) == 40, "the baseline's are there"
+
+
+def test_a_look_that_was_begun_with_draws_of_both_roles_goes_on_with_them(promoted: Project) -> None:
+    promoting = [case["candidate"] for case in cases(promoted)]
+    promoted.run("--candidate", "D", "--baseline", "C")
+    forget(promoted, "judges", "prompting", "may_grow", draws="candidate=0;baseline=0")
+    promoted.run("--candidate", "D", "--baseline", "C")
+    assert (calls(promoted), look(promoted)) == (0, (1, ""))
+    assert [case["baseline"] for case in cases(promoted)] == promoting
+    assert first_indices(promoted)["baseline"] == 0
+    promoted.run("--candidate", "D", "--baseline", "C", "--samples", "3")
+    assert (look(promoted)[0], first_indices(promoted)["baseline"]) == (2, 0)
+    promoted.versions["E"] = {"base": "D", "system": "Be brief."}
+    promoted.run("--candidate", "E", "--baseline", "C")
+    assert first_indices(promoted)["baseline"] == 1_000_000
+
+
+def test_a_version_against_itself_goes_on_in_a_store_of_before(promoted: Project) -> None:
+    promoted.run("--candidate", "C", "--baseline", "C")
+    assert first_indices(promoted) == {"candidate": 0, "baseline": 1_000_000}
+    forget(promoted, "judges", "prompting", "may_grow")
+    promoted.run("--candidate", "C", "--baseline", "C")
+    assert (calls(promoted), look(promoted)) == (0, (1, ""))
+
+
+def test_what_is_drawn_for_a_baseline_is_drawn_as_one(promoted: Project) -> None:
+    promoted.run("--candidate", "C", "--for-baseline")
+    assert (calls(promoted), first_indices(promoted)) == (20 * 20, {"candidate": 1_000_000})
+    promoted.run("--candidate", "D", "--baseline", "C")
+    assert calls(promoted) == 40
+    assert promoted.evaluation()["look"]["number"] == 1
+
+
+def test_draws_for_a_baseline_are_another_look_at_a_threshold(promoted: Project) -> None:
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=20, design="fixed", threshold=0.9)
+    promoted.run("--candidate", "D", "--baseline", "none")
+    promoted.run("--candidate", "D", "--for-baseline", "--samples", "2")
+    assert look(promoted) == (2, "drawn anew")
