@@ -113,19 +113,15 @@ class Embedder:
         """
         import numpy as np
 
-        vectors, cut = [], []
+        vectors, n_cut, most, note = [], 0, 0, ""
         for text in texts:
             vectors.append(self._embed(text).numpy())
             n_tokens = len(self._tokenizer(text, verbose=False)["input_ids"])
             if n_tokens > self._longest:
-                cut.append(n_tokens)
-            told(len(vectors), self._cut_in_words(cut))
+                n_cut, most = n_cut + 1, max(most, n_tokens)
+                note = f"texts cut: {n_cut:,}, at {self._longest:,} tokens; the longest has {most:,}"
+            told(len(vectors), note)
         return np.stack(vectors)
-
-    def _cut_in_words(self, cut: Sequence[int]) -> str:
-        if not cut:
-            return ""
-        return f"texts cut: {len(cut):,}, at {self._longest:,} tokens; the longest has {max(cut):,}"
 
     def _embed(self, text: str) -> Any:
         import torch

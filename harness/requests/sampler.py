@@ -22,7 +22,7 @@ from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
 
 _RARELY = 0.01
-"""The share of draws that an application may fail at, and be asked again: less than the margins of a gate can tell."""
+"""The share of its draws that an application may fail at in a run, and be asked again: less than a margin can tell."""
 
 
 class SampleStore(Protocol):
@@ -30,9 +30,6 @@ class SampleStore(Protocol):
 
     def find(self, keys: Sequence[bytes]) -> Mapping[bytes, Mapping[int, Sample]]:
         """All stored samples of these keys."""
-
-    def count(self, fingerprint: str) -> int:
-        """Count the samples of a version."""
 
     def add(self, draws: Sequence[NewSample]) -> list[Sample]:
         """Store samples in one transaction; gives the stored ones, which are others' where others were first."""
@@ -289,17 +286,14 @@ class Sampler:
             self._keep(draws)
 
     def keep_failures(self) -> None:
-        """Keep the failures of an application that failed in more than one of a hundred draws, once all have arrived:
-        a rerun has them again, for else all draws would be survivors after some reruns. It asks again for fewer, and
-        for those of a version that has never answered anything: it lacks a key or a server of its own.
+        """Keep the failures of an application that failed at more than one draw of this run, and at more than one of a
+        hundred, once all have arrived: a rerun has them again, for else all draws would be survivors after some reruns.
+        It asks again for fewer, and for those of a version that answered nothing: it lacks a key or a server.
         """
         failed, self._failed = self._failed, {}
         for fingerprint, draws in failed.items():
-            try:
-                n_answered = self._store.count(fingerprint)
-            except Exception:  # noqa: BLE001 - a database that can't count can't keep either, and has told so
-                continue
-            if n_answered and len(draws) > _RARELY * (n_answered + len(draws)):
+            n_asked = sum(each.n_asked for (own, _), each in self._origins.items() if own == fingerprint)
+            if 1 < len(draws) < n_asked and len(draws) > _RARELY * n_asked:
                 self.failures.setdefault(fingerprint, set()).update(draws)
                 self._keep([*draws.values()])
 

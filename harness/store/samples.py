@@ -56,14 +56,6 @@ def _found(database: Database, connection: Connection, keys: Iterable[bytes]) ->
     return found
 
 
-def count(database: Database, fingerprint: str) -> int:
-    """See `Store.count`."""
-    with database.read() as connection:
-        joined = samples.join(requests, samples.c.key == requests.c.key)
-        query = select(func.count()).select_from(joined).where(requests.c.fingerprint == fingerprint)
-        return connection.scalar(query) or 0
-
-
 def add(database: Database, draws: Sequence[NewSample]) -> list[Sample]:
     """See `Store.add`."""
     if not draws:

@@ -59,10 +59,6 @@ class Store:
         """All stored samples of these keys, by key and index; keys without any are left out."""
         return samples.find(self._database, keys)
 
-    def count(self, fingerprint: str) -> int:
-        """Count the samples of a version."""
-        return samples.count(self._database, fingerprint)
-
     def add(self, draws: Sequence[NewSample]) -> list[Sample]:
         """Store samples in one transaction, and with each new key its request.
 

@@ -65,7 +65,8 @@ def _figures(stage: str, outcomes: Sequence[Outcome], same: Mapping[int, Weighed
     red = [
         f"seed {seed}: {', '.join(each.red + each.errors)}" for seed, each in same.items() if each.red or each.errors
     ]
-    n_verdicts = max((each.n_verdicts for each in same.values()), default=0)
+    fewest, most = (pick((each.n_verdicts for each in same.values()), default=0) for pick in (min, max))
+    n_verdicts = f"{most} verdicts each" if fewest == most else f"{fewest} to {most} verdicts each"
     seconds = max(each.weighed.seconds for each in outcomes)
     return [
         Figure(
@@ -82,7 +83,7 @@ def _figures(stage: str, outcomes: Sequence[Outcome], same: Mapping[int, Weighed
             f"of {len(same)}",
             "0",
             not red,
-            "; ".join(red) or f"{n_verdicts} verdicts each, on what other seeds give",
+            "; ".join(red) or f"{n_verdicts}, on what other seeds give",
         ),
         Figure(f"Mutants of the stage {stage}: longest gate, building included", seconds, "s", "", True),
     ]

@@ -118,7 +118,9 @@ CODE = (
         "answers are as long as the teacher's own sampling lets them",
         "test_an_answer_is_no_longer_than_a_sequence_and_as_warm_as_the_settings_say",
         patch=Patch(
-            "harness/stages/distillation/answers.py", 'return {"max_tokens": distilled.length, **heat}', "return heat"
+            "harness/stages/distillation/answers.py",
+            'return {"max_tokens": distilled.length - n_tokens, **heat}',
+            "return heat",
         ),
     ),
 )

@@ -56,7 +56,7 @@ def _of_failures(run: Run) -> list[str]:
     names = {each.version.fingerprint: each.version.name for each in sources if each is not None}
     return [
         f"{name} failed at {len(failed):,} {'draw' if len(failed) == 1 else 'draws'}, kept as answers are: a rerun "
-        "fails there again, until its code or `revision` changes, or --fresh draws all anew"
+        "fails there again, until its code or `revision` changes; --fresh draws all anew, as another look"
         for fingerprint, name in names.items()
         if (failed := run.sampler.failures.get(fingerprint))
     ]

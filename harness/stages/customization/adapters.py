@@ -88,7 +88,7 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
     Raises:
         UsageError: they are not there or broken, or what trains is not installed.
     """
-    from harness.stages.training.sequences import check_length, check_taught
+    from harness.stages.training.sequences import check_length, check_taught, window_of
 
     adapter = cast("AdapterSettings", step.settings)
     with told_of(settings, step):
@@ -104,8 +104,9 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
         texts = known_texts(settings, str(adapter.data))
         for text in texts:
             check_answer(text)
-        tokenizer = beginning.tokenizer
-        return None if tokenizer is None else check_taught(texts, tokenizer, adapter.length)
+        if (tokenizer := beginning.tokenizer) is None:
+            return None
+        return check_taught(texts, tokenizer, adapter.length, window=window_of(beginning.folder))
 
 
 def build_version(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Sequence
 from itertools import starmap
 from pathlib import Path
@@ -109,14 +108,13 @@ async def _drawn(
     from harness.store.location import store_url
 
     name, progress = told
-    done = Counter[str]()
     with Store.open(store_url(settings)) as store:
         newest, *older = store.generations(teacher.fingerprint, max_age_s=teacher.settings.max_age_s)
         source = SampleSource(teacher, create_engine(teacher, settings.root), newest, older=tuple(older))
         spending = Spending(settings.limits, {teacher.name: teacher.settings.price})
         sampler = Sampler(store, window=settings.concurrency, spending=spending)
 
-        failed = FailedDraws(f"The teacher {teacher.name}", len(asked))
+        failed = FailedDraws(f"The teacher {teacher.name}", len(asked), UsageError)
 
         async def answered(text: TrainingText, n_tokens: int) -> Sample | None:
             request = teacher.chat(text.prompt, sampling=answer_sampling(distilled, n_tokens))
@@ -126,13 +124,13 @@ async def _drawn(
             except SteelyardError as error:
                 failed.add(text.id, error)
                 return None
-            done["prompts"] += 1
-            progress(BuildState(name, "asking the teacher", done["prompts"], len(asked), "prompts"))
+            failed.n_answered += 1
+            progress(BuildState(name, "asking the teacher", failed.n_answered, len(asked), "prompts"))
             return sample
 
         try:
             drawn = await asyncio.gather(*starmap(answered, asked))
         finally:
             await sampler.close()
-        failed.check(UsageError)
+        failed.check()
         return [sample for sample in drawn if sample is not None]

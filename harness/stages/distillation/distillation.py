@@ -288,11 +288,11 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
     if "weights" not in teacher.engine_options:
         raise NotInLineageError(version.name, "distillation", "a teacher with weights")
     start, data = sources_of(context.settings, version.settings, step)
+    tokenizer = {name: value for name, value in version.settings.engine_options.items() if name == "tokenizer"}
     options = {
-        "student": {name: value for name, value in version.settings.engine_options.items() if name == "tokenizer"}
-        | {"weights": step.folder},
+        "student": {**tokenizer, "weights": step.folder},
         "teacher": teacher.engine_options,
-        "start": start,
+        "start": {**tokenizer, **start},
     }
     find_control = functools.partial(_control, version, step, context)
     return Distillation(version.name, (step, data), options, context.settings.root, find_control)

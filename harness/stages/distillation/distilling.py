@@ -112,7 +112,7 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
 
 def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: Sequence[TrainingText]) -> str | None:
     """Refuse a teacher with another vocabulary, and texts that are too long, by the weights that both begin with."""
-    from harness.stages.training.sequences import check_length, check_prompts_answered, check_taught
+    from harness.stages.training.sequences import check_length, check_prompts_answered, check_taught, window_of
     from harness.stages.training.students import check_vocabularies
 
     distilled = cast("DistilledSettings", step.settings)
@@ -130,7 +130,9 @@ def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: 
     if tokenizer is not None and distilled.method == ON_POLICY:
         check_prompts_answered(texts, tokenizer, distilled.length, *folders)
     elif tokenizer is not None:
-        return check_taught(texts, tokenizer, distilled.length, is_asked=distilled.method == SEQUENCE)
+        return check_taught(
+            texts, tokenizer, distilled.length, is_asked=distilled.method == SEQUENCE, window=window_of(student.folder)
+        )
     return None
 
 
@@ -239,7 +241,8 @@ class _Parts:
         names = _ON_POLICY_PACKAGES if self.distilled.method == ON_POLICY else _PACKAGES
         packages = {name: version_of(name) for name in names}
         if self.distilled.method == SEQUENCE:
-            return {"teacher": load_version(self.teacher, self.settings.root).fingerprint, "packages": packages}
+            teacher = load_version(self.teacher, self.settings.root).fingerprint
+            return {"teacher": teacher, "packages": packages, "answers": "what the prompt leaves of the length"}
         return {
             "teacher": weights_digest(plain_options(self.teacher.engine_options), self.settings.root),
             "top_k": self.distilled.top_k,

@@ -103,7 +103,7 @@ def compare_weights(
     """
     other = _load(settings, name).settings.engine_options
     reference, options = _reference(settings, against)
-    _check_windows(texts, settings.root, options)
+    _check_windows(texts, settings.root, options, other)
     found = []
     try:
         for text in texts:

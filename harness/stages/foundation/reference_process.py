@@ -44,7 +44,6 @@ class Comparer:
         self._tokenizer = _tokenizer(folder, options, self._root)
         self._pieces = self._tokenizer.get_vocab()
         self._model = _load(folder, options)
-        self._window = self._model.config.max_position_embeddings
         self._others: dict[str, Any] = {}
 
     def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,8 +61,10 @@ class Comparer:
             tokens = self._ids(message["tokens"])
         if not tokens:
             raise EngineError("a text without tokens has nothing to compare")
-        if len(tokens) > self._window:
-            raise EngineError(f"the text has {len(tokens)} tokens, and the weights read {self._window} at once")
+        models = [self._model, *([other] if "text" in message else [])]
+        window = min(each.config.max_position_embeddings for each in models)
+        if len(tokens) > window:
+            raise EngineError(f"the text has {len(tokens)} tokens, and the weights read {window} at once")
         logits = self._logits(self._model, tokens)
         if "text" in message:
             others = self._logits(other, tokens)

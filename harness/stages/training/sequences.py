@@ -172,13 +172,19 @@ def check_length(length: int, *weights: Path) -> None:
 
 
 def check_taught(
-    texts: Sequence[TrainingText], tokenizer: VersionTokenizer, length: int, *, is_asked: bool = False
+    texts: Sequence[TrainingText],
+    tokenizer: VersionTokenizer,
+    length: int,
+    *,
+    is_asked: bool = False,
+    window: int | None = None,
 ) -> str | None:
     """Refuse what `make_sequences` would, without transformers: a prompt that leaves no room for its answer in a
     sequence, a template that answers can't be told apart by, and documents too short for one sequence.
 
     Args:
         is_asked: whether the teacher answers each prompt as a whole, instead of answers that are there.
+        window: the tokens that the weights take at most; None where that is not known.
 
     Returns:
         What is to be told of answers that are cut; None where none is known to be.
@@ -192,16 +198,21 @@ def check_taught(
     if first is not None:  # one tells of all what the template does
         _placed(replace(first, text="Yes.", learns_all=False) if is_asked else first, _writer(tokenizer))
     _check_documents([text for text in texts if not text.prompt], tokenizer, length)
-    return None if is_asked else cut_note(texts, tokenizer, length)
+    return None if is_asked else cut_note(texts, tokenizer, length, window=window)
 
 
 def cut_note(
-    texts: Iterable[TrainingText], tokenizer: VersionTokenizer, length: int, unended: Collection[int] | None = None
+    texts: Iterable[TrainingText],
+    tokenizer: VersionTokenizer,
+    length: int,
+    unended: Collection[int] | None = None,
+    window: int | None = None,
 ) -> str | None:
     """Say how many answers are cut at the end of a sequence, after which a model learns to run on; None where none is.
 
     Args:
         unended: the places of those that the teacher did not end; None where they are no teacher's.
+        window: the tokens that the weights take at most; None where that is not known.
 
     Raises:
         UsageError: all are, and they are no teacher's.
@@ -213,7 +224,11 @@ def cut_note(
     n_cut = sum(n_tokens > length or place in (unended or ()) for place, n_tokens in enumerate(lengths))
     if not n_cut:
         return None
-    advice = "set a larger length" if unended else f"set length to {max(lengths)} to keep them whole"
+    longest = max(lengths)
+    if window is not None and longest > window:
+        advice = f"the longest has {longest} tokens with its prompt, and the weights take {window}: shorten it"
+    else:
+        advice = "set a larger length" if unended else f"set length to {longest} to keep them whole"
     # Of a chat that is learned whole the first answers are.
     if unended is None and n_cut == len(asked) and not any(text.learns_all for text in asked):
         raise UsageError(f"All {n_cut} answers are cut at length = {length}, so that no end is learned: {advice}.")

@@ -105,7 +105,7 @@ class SyntheticDocuments:
             spending = Spending(settings.limits, {self.teacher: version.settings.price})
             sampler = Sampler(store, window=settings.concurrency, spending=spending)
             asked = Counter[bytes]()
-            failed = FailedDraws(f"synthesise: {self.teacher}", len(prompts))
+            failed = FailedDraws(f"synthesise: {self.teacher}", len(prompts), CorpusError)
             drawn: list[tuple[SyntheticPrompt, int, Sample]] = []
             left = iter(prompts)
             try:
@@ -114,7 +114,7 @@ class SyntheticDocuments:
                     drawn += filter(None, await asyncio.gather(*draws))
             finally:
                 await sampler.close()
-        failed.check(CorpusError)
+        failed.check()
         return drawn
 
     def _draws(
@@ -137,6 +137,7 @@ class SyntheticDocuments:
             except SteelyardError as error:
                 failed.add(prompt.id, error)
                 return None
+            failed.n_answered += 1
             return prompt, number, sample
 
         return map(draw, range(self.samples))
