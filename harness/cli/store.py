@@ -138,7 +138,7 @@ def prune(
         if doomed.looks:
             click.echo(
                 f"{plural(doomed.looks, 'look')} at evaluations {'rests' if doomed.looks == 1 else 'rest'} on samples "
-                "of these versions. Weighed again, they are another look, which draws them anew and may err less often."
+                "of these versions. Weighed again, they are another look, which draws all anew and may err less often."
             )
         for fingerprint, n_left in doomed.idle.items():
             named = next(_named(version) for version in held if version.fingerprint == fingerprint)

@@ -128,7 +128,7 @@ def end(connection: Connection, removed: Mapping[str, Collection[Place]]) -> int
     What they spent stays spent. What they saw is kept, and which draws of it are whole.
 
     Args:
-        removed: generation and index of the samples that were removed, by fingerprint.
+        removed: generation and index of the samples that gates had, and have no more, by fingerprint.
 
     Returns:
         How many there were.

@@ -276,8 +276,8 @@ class LookLedger:
         Draws are good where every case that was seen of them is weighed: who left out, edited or pruned those that went
         wrong would else end with a suite in which nothing does. So does whoever draws them anew one by one, if the
         newest draws counted. The first look has each case's first draw; a later one those of the look before that had
-        most of its cases, the newest of these. Where only some versions' draws were pruned or are too old, the others
-        keep theirs.
+        most of its cases, the newest of these. Where the candidate's are too old, the other versions keep theirs; where
+        some were pruned none does, for who prunes has seen whose luck to keep.
 
         Args:
             looks: those before.
@@ -292,7 +292,7 @@ class LookLedger:
         chosen |= {each for bets, _ in own if bets in lacking for each in all_drawn(bets)}
         pruned = {each for _, gone in own for each in gone}
         pruned |= {each for _, gone in others for each in gone if not each[0].startswith("baseline")}
-        known = [bets for bets, _ in own if bets is not None]
+        known = [bets for bets, gone in own if bets is not None and not gone]
         known.sort(key=lambda each: len(cases.intersection(each.cases)))
         tried = [(each, self._as_before(each, wanted)) for each in known] if looks else [(wanted, wanted)]
         kept = [(old, new) for old, new in tried if drawn_of_candidate(old) == drawn_of_candidate(new)]

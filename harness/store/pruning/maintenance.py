@@ -144,9 +144,9 @@ def prune(
         n_waiting = open_items.lost(asked, there, open_items.stored(connection, asked))
         left = _drawn(connection)
         removed = {name: places for name in drawn if (places := _fewer(drawn[name], left.get(name, {})))}
-        n_looks = ledger.end(connection, removed)
         mixed = [name for name in removed.keys() & left.keys() if replaced or _is_mixed(removed[name], left[name])]
         idle = {name: sum(left[name].values()) for name in sorted(mixed)}
+        n_looks = ledger.end(connection, removed | {name: [*removed[name], *left[name]] for name in idle})
         for name in idle:
             begin_after_pruning(connection, name)
         if dry_run:
