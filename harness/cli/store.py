@@ -118,9 +118,10 @@ def prune(
     age_s = None if older_than is None else duration_s(older_than, "--older-than", where="store prune")
     settings = settings_with_store(place)
     with open_store(settings) as opened:
+        held = opened.info().versions
         conditions: dict[str, Any] = {
             "older_than_s": age_s,
-            "fingerprints": _fingerprints(versions, opened.info().versions, settings) if versions else None,
+            "fingerprints": _fingerprints(versions, held, settings) if versions else None,
             "replaced": keep_latest_generation,
         }
         doomed = opened.prune(**conditions, dry_run=True)
@@ -137,7 +138,14 @@ def prune(
         if doomed.looks:
             click.echo(
                 f"{plural(doomed.looks, 'look')} at evaluations {'rests' if doomed.looks == 1 else 'rest'} on samples "
-                "of these versions. Weighed again, they are another look, which draws anew and may err less often."
+                "of these versions. Weighed again, they are another look, which draws all anew and may err less often."
+            )
+        for fingerprint, n_left in doomed.idle.items():
+            named = next(_named(version) for version in held if version.fingerprint == fingerprint)
+            one = n_left == 1
+            click.echo(
+                f"{plural(n_left, 'sample')} of {named} {'stays' if one else 'stay'}, but no gate that requires "
+                f"something is answered with {'it' if one else 'them'} any more: it draws anew."
             )
         if not yes:
             click.confirm("Remove them for good?", abort=True)

@@ -1,21 +1,23 @@
 """The ledger's rows: which looks at a candidate there were, and what each could spend.
 
 Rows are added and never pruned. What changes of one is the order of its cases, which new cases go to the end of; and
-its bets are forgotten where the samples that it rests on are.
+where samples that it rests on are removed, it ends: of its bets is left what it has seen.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, delete, false, or_, select, update
 
 from harness.store.database import Database
+from harness.store.samples import chunks
 from harness.store.schema.tables import looks
 
 
@@ -120,22 +122,58 @@ class LookStore:
         return twice
 
 
-def end(connection: Connection, fingerprints: Sequence[str]) -> int:
-    """End the looks at these versions, against them, or judged by them: their samples are gone, so that none can be
-    gone on with.
+def end(connection: Connection, removed: Mapping[str, Collection[Place]]) -> int:
+    """End the looks that rest on samples which are gone, so that none can be gone on with.
 
-    What they spent stays spent. Gives how many there were.
+    What they spent stays spent. What they saw is kept, and which draws of it are whole.
+
+    Args:
+        removed: generation and index of the samples that gates had, and have no more, by fingerprint.
+
+    Returns:
+        How many there were.
     """
-    judged = or_(false(), *(looks.c.bets.contains(f"{each}=", autoescape=True) for each in fingerprints))
-    of_these = looks.c.candidate.in_(fingerprints) | looks.c.against.in_(fingerprints) | judged
-    ended = json.dumps(ENDED)
-    open_looks = update(looks).where(of_these, looks.c.number > 0, looks.c.bets != ended)
-    return connection.execute(open_looks.values(bets=ended)).rowcount
+    n_ended = 0
+    for some in chunks(removed):
+        judged = or_(false(), *(looks.c.bets.contains(f"{each}=", autoescape=True) for each in some))
+        of_these = looks.c.candidate.in_(some) | looks.c.against.in_(some) | judged
+        for row in map(_row, connection.execute(select(looks).where(of_these, looks.c.number > 0)).all()):
+            after = _after_removal(row, removed)
+            if after != row.bets:
+                one = (looks.c[name] == getattr(row, name) for name in _KEY)
+                connection.execute(update(looks).where(*one).values(bets=json.dumps(after, sort_keys=True)))
+                n_ended += "ended" not in row.bets
+    return n_ended
 
+
+def _after_removal(row: LookRow, removed: Mapping[str, Collection[Place]]) -> Mapping[str, Any]:
+    """The bets of a look after samples were removed; its own where it rests on none of them."""
+    kept = {name: row.bets[name] for name in ("draws", "judges", "seed", "cases") if name in row.bets}
+    texts = [text for name in ("draws", "judges") if isinstance(text := kept.get(name, ""), str)]
+    draws = [(name, numbers) for text in texts for name, numbers in _DRAWS.findall(text)]
+    if not draws:
+        return {**ENDED}
+    fingerprints = {"candidate": row.candidate, "baseline": row.against}
+    gone = row.bets.get("gone")
+    gone = {*gone} if isinstance(gone, list) else set()
+    for name, numbers in draws:
+        role, _, first = name.partition("@")
+        generations, least = set(map(int, numbers.split(","))), int(first or 0)
+        places = removed.get(fingerprints.get(role, role), ())
+        if any(number in generations and index >= least for number, index in places):
+            gone.add(name)
+    if not gone:
+        return row.bets
+    return {**ENDED, **kept, "gone": sorted(gone)}
+
+
+Place = tuple[int, int]
+"""Generation and index of a sample."""
 
 ENDED: Mapping[str, Any] = {"ended": "its samples were removed from the store"}
-"""In place of the bets of a look whose samples are gone; why, in words."""
+"""Of the bets of a look whose samples are gone, why, in words. Beside it stands what it saw, and in "gone" whose."""
 
+_DRAWS = re.compile(r"([^=;]+)=(\d+(?:,\d+)*)")
 _SINCE = 6
 """The schema version that brought the table."""
 _KEY = ("candidate", "against", "evaluation_id", "number")

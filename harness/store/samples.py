@@ -130,14 +130,19 @@ def generations_in_use(
 
 def first_draws(database: Database, fingerprint: str, known: Collection[int]) -> tuple[int, ...]:
     """See `Store.first_draws`."""
-    after = generations.c.fingerprint == fingerprint, generations.c.token.startswith(_PRUNED)
     with database.read() as connection:
-        first = connection.execute(select(func.max(generations.c.generation)).where(*after)).scalar_one() or 0
+        first = first_generations(connection).get(fingerprint, 0)
     return tuple(sorted(each for each in known if each >= first)) or (first,)
 
 
+def first_generations(connection: Connection) -> dict[str, int]:
+    """The first generation that gates may rest on, of each version of which they don't rest on all."""
+    last = select(generations.c.fingerprint, func.max(generations.c.generation)).group_by(generations.c.fingerprint)
+    return {row[0]: row[1] for row in connection.execute(last.where(generations.c.token.startswith(_PRUNED)))}
+
+
 def begin_after_pruning(connection: Connection, fingerprint: str) -> None:
-    """Begin a generation of a version of which some samples were removed: gates rest on none before it."""
+    """Begin a generation of a version whose samples gates can't rest on any more, for some of them were chosen."""
     _begin(connection, fingerprint, max(1, _next(_begun(connection, fingerprint))), time.time(), _PRUNED)
 
 

@@ -97,8 +97,8 @@ class Store:
     def first_draws(self, fingerprint: str, generations: Collection[int]) -> tuple[int, ...]:
         """Those of some generations of a version that a gate may be answered with, the oldest first.
 
-        None of which some were pruned: what is left may be what somebody drew until it came out well. Where that leaves
-        none, the one that began after it.
+        None of which `prune` left what somebody may have drawn until it came out well. Where that leaves none, the one
+        that began after it.
         """
         return samples.first_draws(self._database, fingerprint, generations)
 
@@ -193,7 +193,7 @@ class Store:
                 with their scores and reports.
             fingerprints: of these versions.
             replaced: of which a newer generation has the same (the same request, index and occurrence), or that a
-                merge kept apart: no gate is answered with them.
+                merge kept apart. No gate is answered with what is left of these versions.
             dry_run: change nothing; what is returned is what would go.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.records import Role
@@ -113,6 +113,7 @@ class PruneSummary:
     Attributes:
         waiting: items that wait in the review queue and lose their run or their answer.
         looks: of the ledger, that rested on samples of these versions: what is weighed again is another look.
+        idle: how many samples are left, but answer no gate any more, by the fingerprint of their version.
     """
 
     samples: int
@@ -122,6 +123,7 @@ class PruneSummary:
     freed_bytes: int = 0
     waiting: int = 0
     looks: int = 0
+    idle: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def nothing(self) -> bool:

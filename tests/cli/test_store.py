@@ -105,6 +105,12 @@ def test_prune_removes_what_meets_every_condition(run: Run, place: Path, options
     assert json.loads(run("store", "info", "--json").output)["samples"] == left
 
 
+def test_prune_says_what_stays_and_answers_no_gate(run: Run, place: Path) -> None:
+    told = "2 samples of f0a1b2c3d4e5 (small) stay, but no gate that requires something is answered with them any more"
+    assert told in run("store", "prune", "--keep-latest-generation", "--yes").output
+    assert "no gate" not in run("store", "prune", "--version", "f0ff", "--yes").output
+
+
 def test_prune_finds_a_version_of_the_settings_that_no_run_names(run: Run, folder: Path) -> None:
     (folder / "steelyard.toml").write_text(SETTINGS)
     fingerprint = json.loads(run("models", "--json").output)[0]["fingerprint"]

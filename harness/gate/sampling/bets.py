@@ -93,6 +93,11 @@ class Bets:
         """The stakes that its bets are tuned to."""
         return Stakes(self.threshold, self.margin, self.horizon, self.design == "sequential")
 
+    @property
+    def all_draws(self) -> dict[str, Draws]:
+        """The generations of versions and judges, by what `draws` and `judges` call them."""
+        return draws_of(self.draws) | draws_of(self.judges)
+
     def plain(self) -> dict[str, Any]:
         """As JSON takes it."""
         return {each.name: getattr(self, each.name) for each in fields(self)} | {"cases": "".join(self.cases)}
@@ -135,6 +140,15 @@ def draws_of(text: str) -> dict[str, Draws]:
     return {name: tuple(map(int, numbers.split(","))) for name, _, numbers in parts}
 
 
+def with_draws(text: str, new: Mapping[str, Draws]) -> str:
+    """Draws in words, with other generations of the versions among them that are named.
+
+    >>> with_draws("candidate=0;baseline=0", {"candidate": (1,), "judge": (1,)})
+    'candidate=1;baseline=0'
+    """
+    return draws_in_words({name: new.get(name, numbers) for name, numbers in draws_of(text).items()})
+
+
 def of_candidate(draws: Mapping[str, Draws]) -> dict[str, Draws]:
     """The draws of the candidate alone."""
     return {name: numbers for name, numbers in draws.items() if name.partition("@")[0] == "candidate"}
@@ -145,9 +159,48 @@ def of_threshold(bets: Bets) -> Bets:
     return replace(bets, recorded="", baseline_samples=None, draws=draws_in_words(of_candidate(draws_of(bets.draws))))
 
 
+def all_drawn(bets: Bets) -> set[tuple[str, int]]:
+    """The generations of all versions and judges, with what each is called."""
+    return {(name, each) for name, numbers in bets.all_draws.items() for each in numbers}
+
+
 def drawn_of_candidate(bets: Bets) -> set[tuple[str, int]]:
     """The generations of the candidate, with what it is called."""
     return {(name, each) for name, numbers in of_candidate(draws_of(bets.draws)).items() for each in numbers}
+
+
+def seen_by(plain: Mapping[str, Any], like: Bets) -> tuple[Bets | None, frozenset[tuple[str, int]]]:
+    """The cases and draws that a look has seen, in bets that are else like others, and the generations of versions that
+    were pruned since, by name; None where nothing is known of it.
+    """
+    names = plain.get("gone")
+    if not isinstance(names, list):
+        return bets_of(plain), frozenset()
+    before = bets_of({**like.plain(), **{name: plain.get(name) for name in ("draws", "judges", "cases")}})
+    if before is None:
+        return None, frozenset()
+    gone = {name: numbers for name, numbers in before.all_draws.items() if name in names}
+    draws, judges = (
+        draws_in_words({name: numbers for name, numbers in draws_of(text).items() if name not in gone})
+        for text in (before.draws, before.judges)
+    )
+    pruned = frozenset((name, number) for name, numbers in gone.items() for number in numbers)
+    return replace(before, draws=draws, judges=judges), pruned
+
+
+def taken_over(wanted: Bets, settled: Bets) -> Bets:
+    """The bets that are wanted, with the order, the stakes and the draws of others, but for the baseline's."""
+    draws = draws_in_words({**draws_of(wanted.draws), **draws_of(settled.draws)})
+    stakes = {name: getattr(settled, name) for name in ("threshold", "margin", "horizon", "design", "largest_cluster")}
+    return replace(wanted, seed=settled.seed, cases=settled.cases, draws=draws, judges=settled.judges, **stakes)
+
+
+def still_of(before: str, wanted: str, usable: Mapping[str, Draws]) -> str:
+    """The draws of a look before, where they are not too old (those that another run began since are not); else those
+    wanted.
+    """
+    kept = {name: each for name, each in draws_of(before).items() if name in usable}
+    return with_draws(wanted, {n: each for n, each in kept.items() if each[0] in usable[n] or each[0] > max(usable[n])})
 
 
 def seen_in_recording(known: Sequence[Bets | None], wanted: Bets) -> str:

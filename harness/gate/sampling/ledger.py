@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from harness.gate.sampling.bets import (
     ANEW,
     Bets,
     Draws,
+    all_drawn,
     bets_of,
     case_digests,
     drawn_of_candidate,
@@ -25,7 +26,11 @@ from harness.gate.sampling.bets import (
     gone_on_as,
     of_candidate,
     of_threshold,
+    seen_by,
     seen_in_recording,
+    still_of,
+    taken_over,
+    with_draws,
 )
 from harness.gate.sampling.order import draw_order, most_samples
 from harness.store.ledger import LookRow, Settle
@@ -193,7 +198,7 @@ class LookLedger:
                 if first != seed:
                     bets = self._wanted(evaluation, n_baseline.get(name), first)
                 if like and name in like:
-                    bets = like[name] if is_decided else _taken_over(bets, like[name])
+                    bets = like[name] if is_decided else taken_over(bets, like[name])
                 entries[name], row = self._entered(name, bets, rows, is_decided=is_decided)
                 added += [row] if row is not None else []
             return [] if self._lacks_draws else added
@@ -237,7 +242,7 @@ class LookLedger:
             return Entry(look_at(1, *batch), wanted, undecided=undecided), None
         because, number, share = _why(tried, counted), len(counted) + 1, share_of(len(counted) + 1)
         if not is_decided:
-            wanted, is_anew = self._on_draws([bets_of(row.bets) for row in looked], name, wanted)
+            wanted, is_anew = self._on_draws(looked, name, wanted)
             why = because or ("" if looked else "seen before with other cases")
             because = f"{why}, so {ANEW}" if is_anew and why and not why.endswith(ANEW) else because
         look = look_at(number, *batch, best_of=best_of, because=because)
@@ -262,42 +267,54 @@ class LookLedger:
             wanted = replace(wanted, baseline_samples=before.baseline_samples)
         if self._family.is_fresh:
             return wanted
-        draws = _still(before.draws, wanted.draws, self._family.draws)
-        return replace(wanted, draws=draws, judges=_still(before.judges, wanted.judges, self._family.judges))
+        draws = still_of(before.draws, wanted.draws, self._family.draws)
+        return replace(wanted, draws=draws, judges=still_of(before.judges, wanted.judges, self._family.judges))
 
-    def _on_draws(self, looks: Sequence[Bets | None], name: str, wanted: Bets) -> tuple[Bets, bool]:
-        """The bets that are wanted, on draws of which nobody chose by what was seen of them, and whether those were
-        begun for it.
+    def _on_draws(self, looks: Sequence[LookRow], name: str, wanted: Bets) -> tuple[Bets, bool]:
+        """The bets that are wanted, on draws of which nobody chose by what was seen, and whether any were begun for it.
 
         Draws are good where every case that was seen of them is weighed: who left out, edited or pruned those that went
         wrong would else end with a suite in which nothing does. So does whoever draws them anew one by one, if the
         newest draws counted. The first look has each case's first draw; a later one those of the look before that had
-        most of its cases, the newest of these.
+        most of its cases, the newest of these. Where the candidate's are too old, the other versions keep theirs; where
+        some were pruned none does, for who prunes has seen whose luck to keep.
 
         Args:
-            looks: those before; None where nothing is known of its bets.
+            looks: those before.
         """
         if self._family.is_fresh:
             return wanted, False
-        cases, known = set(wanted.cases), [each for each in looks if each is not None]
-        seen = [row for row in self._family.seen if row.evaluation_id == name and row.against != self._family.against]
-        others = [bets_of(row.bets) for row in seen]
-        lacking = [each for each in (*known, *others) if each is not None and not cases.issuperset(each.cases)]
-        tried = [] if looks else [wanted]
-        for before in sorted(known, key=lambda each: len(cases.intersection(each.cases))):
-            found = self._as_before(before, wanted)
-            tried += [found] if drawn_of_candidate(found) == drawn_of_candidate(before) else []
-        chosen = {each_drawn for each in lacking for each_drawn in drawn_of_candidate(each)}
-        good = [each for each in tried if chosen.isdisjoint(drawn_of_candidate(each))]
-        if good:
-            return good[-1], False
+        cases, own = set(wanted.cases), [seen_by(row.bets, wanted) for row in looks]
+        rows = [row for row in self._family.seen if row.evaluation_id == name and row.against != self._family.against]
+        others = [seen_by(row.bets, wanted) for row in rows]
+        lacking = [bets for bets, _ in (*own, *others) if bets is not None and not cases.issuperset(bets.cases)]
+        chosen = {each for bets in lacking for each in drawn_of_candidate(bets)}
+        chosen |= {each for bets, _ in own if bets in lacking for each in all_drawn(bets)}
+        pruned = {each for _, gone in own for each in gone}
+        pruned |= {each for _, gone in others for each in gone if not each[0].startswith("baseline")}
+        known = [bets for bets, gone in own if bets is not None and not gone]
+        known.sort(key=lambda each: len(cases.intersection(each.cases)))
+        tried = [(each, self._as_before(each, wanted)) for each in known] if looks else [(wanted, wanted)]
+        kept = [(old, new) for old, new in tried if drawn_of_candidate(old) == drawn_of_candidate(new)]
+        good = [(old, new) for old, new in kept if chosen.isdisjoint(all_drawn(new))]
+        before, found = (good or tried or [(wanted, wanted)])[-1]
+        there, now = before.all_draws if looks else {}, found.all_draws
+        spoilt = {name for name, _ in pruned if name not in there} | {name for name, _ in all_drawn(found) & pruned}
+        begun = spoilt & now.keys()
+        if not good:
+            is_chosen = not tried or bool(kept) or not chosen.isdisjoint(all_drawn(before))
+            begun |= {each for each in now if is_chosen or there.get(each) != now[each]}
+        return self._begun(found, begun, wanted.samples), bool(begun)
+
+    def _begun(self, bets: Bets, names: Collection[str], samples: int) -> Bets:
+        """The bets with new generations of some versions; a baseline has no more samples in them than the candidate."""
+        if not names:
+            return bets
         self._lacks_draws = self._lacks_draws or not self._anew
-        n_baseline = None if wanted.baseline_samples is None else wanted.samples
-        draws, judges = (
-            draws_in_words({each: self._anew.get(each.partition("@")[0], (0,)) for each in draws_of(text)})
-            for text in (wanted.draws, wanted.judges)
-        )
-        return replace(wanted, draws=draws, judges=judges, baseline_samples=n_baseline), True
+        new = {each: self._anew.get(each.partition("@")[0], (0,)) for each in names}
+        draws, judges = (with_draws(each, new) for each in (bets.draws, bets.judges))
+        is_new = bets.baseline_samples is not None and any(each.startswith("baseline") for each in names)
+        return replace(bets, draws=draws, judges=judges, baseline_samples=samples if is_new else bets.baseline_samples)
 
     def _wanted(self, evaluation: Evaluation, baseline_samples: int | None, seed: int) -> Bets:
         plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
@@ -364,23 +381,6 @@ def enter_looks(
             own = entries[name]
             entries[name] = replace(own, look=later(own.look, entry.look), is_new=own.is_new or entry.is_new)
     return entries
-
-
-def _taken_over(wanted: Bets, settled: Bets) -> Bets:
-    """The bets that are wanted, with the order, the stakes and the draws of others, but for the baseline's."""
-    draws = draws_in_words({**draws_of(wanted.draws), **draws_of(settled.draws)})
-    stakes = {name: getattr(settled, name) for name in ("threshold", "margin", "horizon", "design", "largest_cluster")}
-    return replace(wanted, seed=settled.seed, cases=settled.cases, draws=draws, judges=settled.judges, **stakes)
-
-
-def _still(before: str, wanted: str, usable: Mapping[str, Draws]) -> str:
-    """The draws of a look before, where they are not too old (those that another run began since are not); else those
-    wanted.
-    """
-    kept, draws = draws_of(before), draws_of(wanted)
-    good = {name: kept[name] for name in draws if name in kept}
-    good = {name: each for name, each in good.items() if each[0] in usable[name] or each[0] > max(usable[name])}
-    return draws_in_words({**draws, **good})
 
 
 def _why(tried: Sequence[Bets | list[str] | None], rows: Sequence[LookRow]) -> str:

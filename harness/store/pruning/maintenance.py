@@ -6,7 +6,7 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from sqlalchemy import Connection, and_, case, delete, exists, func, select, text
@@ -17,7 +17,7 @@ from harness.store import ledger
 from harness.store.database import Database
 from harness.store.pruning import open_items
 from harness.store.pruning.replaced import delete_replaced
-from harness.store.samples import begin_after_pruning
+from harness.store.samples import begin_after_pruning, first_generations
 from harness.store.schema.migrations import table_names
 from harness.store.schema.tables import APART, generations, reports, requests, runs, samples, score_sets, scores
 from harness.store.summaries import PruneSummary, StoreInfo, VersionInfo
@@ -143,13 +143,15 @@ def prune(
         n_runs, n_scores = (0, 0) if before is None or of_version or replaced else _delete_runs(connection, before)
         n_waiting = open_items.lost(asked, there, open_items.stored(connection, asked))
         left = _drawn(connection)
-        touched = [name for name, count in drawn.items() if left.get(name, 0) < count]
-        n_looks = ledger.end(connection, touched)
-        for name in left.keys() & touched:
+        removed = {name: places for name in drawn if (places := _fewer(drawn[name], left.get(name, {})))}
+        mixed = [name for name in removed.keys() & left.keys() if replaced or _is_mixed(removed[name], left[name])]
+        idle = {name: sum(left[name].values()) for name in sorted(mixed)}
+        n_looks = ledger.end(connection, removed | {name: [*removed[name], *left[name]] for name in idle})
+        for name in idle:
             begin_after_pruning(connection, name)
         if dry_run:
             connection.rollback()
-    pruned = PruneSummary(n_samples, n_requests, n_runs, n_scores, waiting=n_waiting, looks=n_looks)
+    pruned = PruneSummary(n_samples, n_requests, n_runs, n_scores, waiting=n_waiting, looks=n_looks, idle=idle)
     if dry_run:
         return pruned
     _vacuum(database)
@@ -158,11 +160,29 @@ def prune(
     return replace(pruned, freed_bytes=freed)
 
 
-def _drawn(connection: Connection) -> dict[str, int]:
-    """Count the samples of each version that gates are answered with, by fingerprint."""
-    query = select(requests.c.fingerprint, func.count()).join_from(requests, samples, requests.c.key == samples.c.key)
-    query = query.where(requests.c.generation != APART).group_by(requests.c.fingerprint)
-    return {row[0]: row[1] for row in connection.execute(query)}
+def _drawn(connection: Connection) -> dict[str, dict[ledger.Place, int]]:
+    """Count the samples of each version that gates are answered with, by fingerprint, generation and index."""
+    place = requests.c.fingerprint, requests.c.generation, samples.c.sample_index
+    query = select(*place, func.count()).join_from(requests, samples, requests.c.key == samples.c.key)
+    first = first_generations(connection)
+    drawn: dict[str, dict[ledger.Place, int]] = {}
+    for name, generation, index, count in connection.execute(query.where(place[1] != APART).group_by(*place)):
+        if generation >= first.get(name, 0):
+            drawn.setdefault(name, {})[generation, index] = count
+    return drawn
+
+
+def _fewer(before: Mapping[ledger.Place, int], left: Mapping[ledger.Place, int]) -> list[ledger.Place]:
+    return [place for place, count in before.items() if left.get(place, 0) < count]
+
+
+def _is_mixed(removed: Collection[ledger.Place], left: Collection[ledger.Place]) -> bool:
+    """True where a part of a generation went, and newer draws of the same cases may take its place: who saw both could
+    choose. Within one generation no case has another draw.
+    """
+    newest = max(generation for generation, _ in left)
+    torn = {generation for generation, _ in removed} & {generation for generation, _ in left}
+    return any(generation < newest for generation in torn)
 
 
 def _delete_runs(connection: Connection, before: float) -> tuple[int, int]:

@@ -1,4 +1,6 @@
-"""Samples that no gate is answered with any more, since a newer generation has the same ones."""
+"""Samples of which a newer generation has the same: what requires nothing is answered with the newest. Gates take each
+case's first draw, so that they rest on nothing that is left.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -473,6 +473,79 @@ def test_draws_that_another_run_began_since_are_gone_on_with():
     assert look(store, evaluation(first=20), replace(FAMILY, draws={"candidate": (0,), "baseline": (0,)})) == replace(
         part, is_new=False
     )
+
+
+JUDGED = replace(FAMILY, draws={"candidate": (0,), "baseline@1000000": (0,)}, judges={"j": (0,)})
+
+
+def judged(**changes: object) -> Evaluation:
+    return replace(evaluation(**changes), wants=frozenset({"judge"}))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Iterator[Store]:
+    """A store with an answer of the candidate, the baseline and the judge, and a look at what was judged."""
+    with Store.open(str(tmp_path / "store.db")) as store:
+        store.add([draw("q", fingerprint="c"), draw("q", index=1_000_000, fingerprint="b"), draw("q", fingerprint="j")])
+        look(store.looks, judged(), JUDGED)
+        yield store
+
+
+@pytest.mark.parametrize("name", ["c", "b", "j"])
+def test_after_a_prune_of_any_version_all_are_drawn_anew(stored: Store, name: str):
+    """Who saw what came of them would else keep those that were lucky, and draw the others once more."""
+    assert stored.prune(fingerprints=[name]).looks == 1
+    entry = look(stored.looks, judged(), replace(JUDGED, begin=begin_all))
+    assert (entry.look.number, entry.look.because) == (2, "its samples were removed from the store, so drawn anew")
+    assert (0,) not in [entry.draws(each) for each in ("candidate", "baseline", "j")]
+    assert look(stored.looks, judged(), JUDGED).bets == entry.bets
+
+
+def begin_all() -> dict[str, Draws]:
+    return {**begin(), "j": (next(GENERATIONS),)}
+
+
+def test_a_baseline_whose_draws_as_a_candidate_are_pruned_keeps_those_that_it_has_as_one(stored: Store):
+    stored.add([draw("q", index=3, fingerprint="b", generation=0)])
+    with stored._database.write() as connection:
+        connection.exec_driver_sql("UPDATE steelyard_samples SET created = 1 WHERE sample_index = 3")
+    gone = stored.prune(older_than_s=1e6)
+    assert (gone.samples, gone.looks) == (1, 0)
+    assert not look(stored.looks, judged(), JUDGED).is_new
+
+
+def test_a_look_on_newer_draws_ends_where_gates_rest_on_none_that_are_left(stored: Store):
+    stored.generations("c")
+    stored.generations("c", fresh=True)
+    stored.add([draw("q", generation=1, fingerprint="c")])
+    fresh = {"candidate": (1,), "baseline@1000000": (0,)}
+    look(stored.looks, judged(), replace(JUDGED, is_fresh=True, draws=fresh))
+    assert stored.prune(replaced=True, fingerprints=["c"]).looks == 2
+    entry = look(stored.looks, judged(), replace(JUDGED, draws=fresh | {"candidate": (2,)}, begin=begin_all))
+    assert entry.look.number == 3
+    assert (0,) not in [entry.draws(each) for each in ("candidate", "baseline", "j")]
+
+
+@pytest.mark.parametrize(("names", "begun"), [("b", []), ("j", ["j"]), ("jc", ["candidate", "j"])])
+def test_another_baseline_draws_anew_what_was_pruned_alone(stored: Store, names: str, begun: list[str]):
+    for name in names:
+        stored.prune(fingerprints=[name])
+    assert stored.prune(fingerprints=names).looks == 0, "it was ended"
+    other = replace(JUDGED, against="b2", seen=tuple(stored.looks.of_candidate("c")), begin=begin_all)
+    entry = look(stored.looks, judged(), other)
+    assert [each for each in ("candidate", "baseline", "j") if entry.draws(each) != (0,)] == begun
+
+
+def test_a_candidate_too_old_leaves_the_baseline_and_judges_their_draws():
+    """Else each night with `max_age = "1d"` would pay for them again."""
+    store = Memory()
+    look(store, judged(), JUDGED)
+    for night in (1, 2):
+        aged = replace(JUDGED, draws={"candidate": (10_000 * night,), "baseline@1000000": (0,)}, begin=begin_all)
+        entry = look(store, judged(), aged)
+        assert (entry.look.number, entry.look.because) == (1 + night, "drawn anew")
+        assert (entry.draws("baseline"), entry.draws("j")) == ((0,), (0,))
+        assert entry.draws("candidate")[0] < 10_000, "what may have been seen is not taken"
 
 
 DEMANDING = {"threshold": 0.8}

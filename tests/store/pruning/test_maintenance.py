@@ -7,7 +7,7 @@ import pytest
 from harness.errors import StoreError
 from harness.store import PruneSummary, Store
 from harness.store.schema.tables import SCHEMA_VERSION
-from tests.store.drawn import DAY_S, NOW
+from tests.store.drawn import DAY_S, NOW, Clock
 from tests.store.rows import draw, key_of
 
 
@@ -114,3 +114,41 @@ def test_what_is_left_of_a_version_answers_no_gate(store: Store) -> None:
     assert store.generations("f0", fresh=True) == (3,)
     assert store.first_draws("f0", (3, 1)) == (3,)
     assert store.first_draws("f1", (0,)) == (0,)
+
+
+def test_what_is_left_after_a_prune_by_age_answers_gates(store: Store, at: type[Clock]) -> None:
+    """Of one generation no case has a second draw: nobody chooses among draws of a case."""
+    at.now = NOW - 40 * DAY_S
+    store.generations("f0")
+    store.add([draw("a")])
+    at.now = NOW
+    store.add([draw("b")])
+    gone = store.prune(older_than_s=30 * DAY_S)
+    assert (gone.samples, gone.idle) == (1, {})
+    assert store.first_draws("f0", (0,)) == (0,)
+
+
+def test_whole_old_generations_go_and_leave_the_newer_in_use(filled: Store) -> None:
+    """As `max_age` leaves them behind, week after week."""
+    assert filled.prune(older_than_s=30 * DAY_S).idle == {}
+    assert filled.first_draws("f0", (1, 0)) == (0, 1)
+
+
+def test_a_generation_of_which_a_part_went_by_age_leaves_no_choice_among_newer_draws(
+    filled: Store, at: type[Clock]
+) -> None:
+    filled.add([draw("b")])
+    gone = filled.prune(older_than_s=30 * DAY_S)
+    assert (gone.samples, gone.idle) == (3, {"f0": 3})
+    assert filled.first_draws("f0", (1, 0)) == (2,)
+    at.now = NOW + 60 * DAY_S
+    filled.generations("f0", fresh=True)
+    filled.add([draw("b", generation=3)])
+    assert filled.prune(older_than_s=30 * DAY_S).idle == {}, "what answered no gate goes"
+    assert filled.first_draws("f0", (3,)) == (3,)
+
+
+def test_a_store_of_any_number_of_versions_is_pruned(store: Store) -> None:
+    """As an application has one for each commit."""
+    store.add([draw("a", fingerprint=f"f{number}") for number in range(1_500)])
+    assert store.prune(older_than_s=-1, dry_run=True).samples == 1_500
