@@ -210,3 +210,58 @@ def test_draws_for_a_baseline_are_another_look_at_a_threshold(promoted: Project)
     promoted.run("--candidate", "D", "--baseline", "none")
     promoted.run("--candidate", "D", "--for-baseline", "--samples", "2")
     assert look(promoted) == (2, "drawn anew")
+
+
+def test_a_version_against_its_own_recording_is_another_look_at_a_threshold(promoted: Project) -> None:
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=20, design="fixed", threshold=0.9)
+    promoted.run("--candidate", "D", "--baseline", "none")
+    with Store.open(str(promoted.store), readonly=True) as store:
+        newest = store.runs()[-1].run_id
+    promoted.run("--candidate", "D", "--baseline", newest)
+    assert (calls(promoted), first_indices(promoted)["candidate"]) == (40, 1_000_000)
+    assert look(promoted)[0] == 2
+
+
+def test_a_run_notes_the_draws_that_each_evaluation_went_by(promoted: Project) -> None:
+    promoted.run("--candidate", "D", "--baseline", "C")
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=19, design="fixed")
+    promoted.run("--candidate", "D", "--baseline", "C")
+    with Store.open(str(promoted.store), readonly=True) as store:
+        before, now = (run.spec["baseline"]["draws"] for run in store.runs()[-2:])
+    assert ([*before.values()], [*now.values()]) == ([[0]], [[1]])
+
+
+def test_a_version_in_two_roles_begins_one_generation(promoted: Project) -> None:
+    promoted.run("--candidate", "C", "--baseline", "C")
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=19, design="fixed")
+    promoted.run("--candidate", "C", "--baseline", "C")
+    assert look(promoted)[0] == 2
+    with Store.open(str(promoted.store), readonly=True) as store:
+        spec = store.runs()[-1].spec
+        assert [*spec["candidate"]["draws"].values()] == [*spec["baseline"]["draws"].values()] == [[1]]
+        assert store.generations(spec["candidate"]["fingerprint"]) == (1, 0)
+
+
+@pytest.mark.parametrize("against", ["B", "none"])
+def test_what_would_be_drawn_anew_is_refused_offline_before_it_is_a_look(promoted: Project, against: str) -> None:
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=20, design="fixed", threshold=0.9)
+    promoted.run("--candidate", "C", "--baseline", against)
+    first, looks = cases(promoted), n_looks(promoted)
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=19, design="fixed", threshold=0.9)
+    result = promoted.run("--candidate", "C", "--baseline", against, "--offline")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--offline draws nothing, and cases that were seen were changed, left out*"])
+    assert n_looks(promoted) == looks
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=20, design="fixed", threshold=0.9)
+    promoted.run("--candidate", "C", "--baseline", against, "--offline")
+    assert (cases(promoted), calls(promoted)) == (first, 0)
+
+
+def n_looks(project: Project) -> tuple[int, int]:
+    """How many looks and generations the store has."""
+    with Store.open(str(project.store)) as store, store._database.read() as connection:
+        looks, begun = (
+            connection.exec_driver_sql(f"SELECT count(*) FROM steelyard_{name}").scalar_one()
+            for name in ("looks", "generations")
+        )
+    return int(looks), int(begun)
