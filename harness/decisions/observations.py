@@ -86,6 +86,8 @@ class Observations:
         traceback: the user's frames of the first error.
         about: "suite" where the verdict is about these cases, "population" where it is about cases like these.
         suite_size: how many cases the evaluation has, drawn or not; 0 for `n_planned`, which may be fewer.
+        n_weighable: how many cases a recorded baseline lets be weighed, where `max_samples` leaves out none of them; 0
+            for all of them.
         stakes: what its bets were tuned to at the first look; None for what is required now.
         max_lost: how many cases may be shown to be worse than the baseline before it is red; None for any number.
         undecided: what of it is shown and decides nothing, as a part of its cases does; "" where it may decide.
@@ -127,6 +129,7 @@ class Observations:
     may_decide: bool = True
     about: Literal["suite", "population"] = "population"
     suite_size: int = 0
+    n_weighable: int = 0
     stakes: Stakes | None = None
     max_lost: int | None = None
     undecided: str = ""
@@ -283,7 +286,8 @@ class Observations:
         may whether somebody goes on from there: its own bounds hold for the whole of it alone. So it is with what can't
         be bet on, such as a quantile, in a sequential design that `max_samples` ends.
         """
-        limit = self.stopped_at or ("" if self.design == "fixed" or self.is_whole else "max_samples")
+        is_whole = self.is_whole or len(self.case_ids) + self.n_skipped >= self.n_weighable > 0
+        limit = self.stopped_at or ("" if self.design == "fixed" or is_whole else "max_samples")
         if not limit or self.is_sequential:
             return self
         planned = max(self.n_planned, self.suite_size)

@@ -16,7 +16,8 @@ class SampleSource:
     Attributes:
         engine: None to answer from the store alone.
         generation: that new draws belong to.
-        older: generations whose samples count where this one has none, the newest first.
+        older: generations whose samples count where this one has none, in the order in which they are looked through:
+            the newest first, but for a look of a gate, which goes by the oldest draws.
         first_index: keeps the draws of a baseline apart from those of a candidate that is the same version.
         only_stored: whether nothing is drawn, whatever the engine: what the store lacks is missing.
     """

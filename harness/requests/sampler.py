@@ -78,7 +78,7 @@ class Sampler:
     become one request with `n` choices; samples that arrive in one tick are committed in one transaction, and a sample
     is given to its body only after that.
 
-    Each sample comes from the newest generation of the source that has it; what none has is drawn in the newest one.
+    Each sample comes from the first generation of the source that has it; what none has is drawn in the first one.
 
     Args:
         store: where samples are looked up and kept.
@@ -182,7 +182,7 @@ class Sampler:
         return await asyncio.shield(future)  # whose body may give up waiting, while others wait for the same
 
     async def _stored(self, source: SampleSource, question: KeyedQuestion, index: int) -> Kept:
-        """A sample of the newest generation that has any of the question: those of a question are of one generation."""
+        """A sample of the first generation that has any of the question: those of a question are of one generation."""
         places = tuple(question.key(generation) for generation in (source.generation, *source.older))
         shelf = self._shelves.get(places)
         if shelf is None:
@@ -252,7 +252,7 @@ class Sampler:
         self.window.pump()
 
     def _find(self, wanted: Mapping[bytes, _DrawsOfTick]) -> dict[bytes, dict[int, Kept]]:
-        """The stored samples that are wanted, each of the newest generation that has it."""
+        """The stored samples that are wanted, each of the first generation of its source that has it."""
         found = dict(self._store.find(list(wanted)))
         chains = {
             key: (key, *(item.question.key(generation) for generation in item.source.older))

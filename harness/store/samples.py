@@ -128,11 +128,17 @@ def generations_in_use(
         return (_begin(connection, fingerprint, _next(begun), now),)
 
 
-def first_draws(database: Database, fingerprint: str, known: Collection[int]) -> tuple[int, ...]:
+def first_draws(database: Database, fingerprint: str, known: Collection[int], first_index: int = 0) -> tuple[int, ...]:
     """See `Store.first_draws`."""
     with database.read() as connection:
         first = first_generations(connection).get(fingerprint, 0)
-    return tuple(sorted(each for each in known if each >= first)) or (first,)
+        found = sorted(each for each in known if each >= first)
+        if first_index and len(found) > 1:
+            is_there = samples.c.key == requests.c.key, samples.c.sample_index >= first_index
+            of_version = requests.c.fingerprint == fingerprint, select(samples.c.key).where(*is_there).exists()
+            drawn = set(connection.scalars(select(requests.c.generation).where(*of_version).distinct()))
+            found.sort(key=lambda each: each not in drawn)
+    return tuple(found) or (first,)
 
 
 def first_generations(connection: Connection) -> dict[str, int]:

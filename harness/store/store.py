@@ -94,13 +94,14 @@ class Store:
         """
         return samples.generations_in_use(self._database, fingerprint, fresh=fresh, max_age_s=max_age_s, now=now)
 
-    def first_draws(self, fingerprint: str, generations: Collection[int]) -> tuple[int, ...]:
-        """Those of some generations of a version that a gate may be answered with, the oldest first.
+    def first_draws(self, fingerprint: str, generations: Collection[int], first_index: int = 0) -> tuple[int, ...]:
+        """Those of some generations of a version that a gate may be answered with, the oldest first; those without a
+        sample from this index on come last.
 
         None of which `prune` left what somebody may have drawn until it came out well. Where that leaves none, the one
         that began after it.
         """
-        return samples.first_draws(self._database, fingerprint, generations)
+        return samples.first_draws(self._database, fingerprint, generations, first_index)
 
     def begin_run(self, run_id: str, created: str, spec: Mapping[str, Any]) -> None:
         """Record that a run begins.

@@ -50,16 +50,16 @@ def oldest(*sides: SampleSource | None) -> float | None:
 
 
 def generations_of(store: Store, source: SampleSource) -> tuple[int, ...]:
-    """The generations of a version's draws, the oldest first: each case's first draw counts, which nobody chose."""
-    return store.first_draws(source.version.fingerprint, (source.generation, *source.older))
+    """The generations of a version's draws, the oldest first: each case's first draw counts, which nobody chose. Those
+    that have none at a baseline's indices come last.
+    """
+    return store.first_draws(source.version.fingerprint, (source.generation, *source.older), source.first_index)
 
 
-def known_draws(
-    store: Store, candidate: SampleSource, baseline: SampleSource | None, *, as_baseline: bool
-) -> dict[str, tuple[int, ...]]:
+def known_draws(store: Store, candidate: SampleSource, baseline: SampleSource | None) -> dict[str, tuple[int, ...]]:
     """The draws of both versions by what bets call them: those that a baseline has as one are told by their index."""
-    is_apart = as_baseline and candidate.first_index > 0
-    found = {f"candidate@{candidate.first_index}" if is_apart else "candidate": generations_of(store, candidate)}
+    name = f"candidate@{candidate.first_index}" if candidate.first_index > 0 else "candidate"
+    found = {name: generations_of(store, candidate)}
     if baseline is not None:
         is_apart = baseline.first_index > 0 and baseline.version.fingerprint != candidate.version.fingerprint
         found[f"baseline@{baseline.first_index}" if is_apart else "baseline"] = generations_of(store, baseline)

@@ -92,11 +92,14 @@ class RecordedCollector(Collector):
 
     def observed(self) -> list[Observations]:
         """One entry for each metric, with the recorded scores as the baseline's."""
+        drawn = {self.evaluation.cases[number].id for number in self.order.cases}
+        is_limited = any(state == "paired" and case not in drawn for case, state in self._pairing.states.items())
         found = [
             replace(
                 each,
                 baseline=self._pairing.scores(each.metric, each.case_ids),
                 baseline_is_recorded=True,
+                n_weighable=0 if is_limited else len(drawn),
                 is_repeatable=False,  # how the recorded answers were asked for is not known
             )
             for each in super().observed()

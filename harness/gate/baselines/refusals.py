@@ -16,8 +16,8 @@ def check_recorded(recording: Recording, evaluations: Sequence[Evaluation]) -> N
     """Refuse, before the first request, a recording that evaluations can't be weighed against.
 
     Raises:
-        SettingsError: it is of other evaluations altogether; or it stopped as soon as it was decided, and this run has
-            a fixed design.
+        SettingsError: it is of other evaluations altogether; or it stopped as soon as it was decided, and this run
+            weighs all cases at once.
     """
     ours = [evaluation.id for evaluation in evaluations]
     if not any(identity in recording.evaluations for identity in ours):
@@ -28,8 +28,13 @@ def check_recorded(recording: Recording, evaluations: Sequence[Evaluation]) -> N
         )
     for evaluation in evaluations:
         recorded = recording.evaluations.get(evaluation.id)
-        if recorded is not None and recorded.stopped_early and evaluation.plan.design != "sequential":
-            _refuse(recording, recorded, evaluation, "this run has a fixed design. Gate with --design sequential")
+        if recorded is None or not recorded.stopped_early:
+            continue
+        if evaluation.plan.design != "sequential":
+            _refuse(recording, recorded, evaluation, "this run has a fixed design. Gate with --design sequential, or")
+        if evaluation.plan.margin_is_relative:
+            why = "a margin in per cent is decided by all cases at once. Gate with a margin in the unit, or"
+            _refuse(recording, recorded, evaluation, why)
 
 
 def check_orders(
@@ -54,8 +59,12 @@ def check_orders(
             then = _ids(evaluation, draw_order(evaluation, recording.seed))
         both = {*then}.intersection(now, recorded.cases)
         if not then or [case for case in now if case in both] != [case for case in then if case in both]:
-            drawn = "an unknown order" if recording.seed is None else f"another order, of seed = {recording.seed}"
-            _refuse(recording, recorded, evaluation, f"it drew its cases in {drawn}. Gate with its cases and seed")
+            drawn = "another order than this run" if then else "an unknown order"
+            ways = [seed] if recording.seed is None else [seed, recording.seed]
+            own, its = (_ids(evaluation, draw_order(evaluation, each)) for each in (seed, ways[-1]))
+            helps = now == own and [case for case in its if case in both] == [case for case in then if case in both]
+            way = f" Gate with its seed = {recording.seed}, or" if both and helps and len(ways) > 1 else ""
+            _refuse(recording, recorded, evaluation, f"it drew its cases in {drawn}.{way}")
 
 
 def _ids(evaluation: Evaluation, order: Sequence[int]) -> list[str]:
@@ -66,8 +75,9 @@ def _refuse(recording: Recording, recorded: RecordedEvaluation, evaluation: Eval
     """A run that stopped when it was decided stopped at scores that lean one way: bets in the order drawn allow for it,
     and nothing else does.
     """
+    record = "record" if why.endswith("or") else "Record"
     raise SettingsError(
         f"--baseline: {recording.in_words} stopped after {recorded.n_drawn:,} of {recorded.n_planned:,} in "
-        f"{evaluation.id}, as soon as it was decided, so that its mean is biased; and {why}, or record a run that drew "
+        f"{evaluation.id}, as soon as it was decided, so that its mean is biased; and {why} {record} a run that drew "
         "everything (--for-baseline)."
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.sampling.bets import Draws, bets_of, draws_of, of_baseline
 from harness.records import Role
 from harness.requests import SampleSource
 from harness.store import Store
+from harness.store.ledger import LookRow
 
 _MOST = 50
 _TIMES = 10
@@ -28,13 +30,17 @@ class StoredBaseline:
 
     Args:
         store: has the runs.
-        source: of the baseline, or None without one; runs count that drew in its generation and at its indices.
+        source: of the baseline, or None without one; runs count that drew at its indices.
+        looks: at the candidate against it; a run goes by the draws of one of them, or by
+        draws: those of a new look. The samples of a question all come from the first generation that has any.
     """
 
-    def __init__(self, store: Store, source: SampleSource | None) -> None:
+    def __init__(self, store: Store, source: SampleSource | None, looks: Sequence[LookRow], draws: Draws) -> None:
         self._store = store
         self._source = source
-        self._runs: frozenset[tuple[str, Role]] | None = None
+        self._looks = looks
+        self._draws = draws
+        self._runs: list[tuple[str, Role, Mapping[str, Any]]] | None = None
 
     def n_samples(self, evaluation: Evaluation) -> int:
         """Give the number of samples of each case that an evaluation may weigh against: its own, or more.
@@ -47,26 +53,48 @@ class StoredBaseline:
         if source is None or most <= own or not _takes_more(evaluation):
             return own
         if self._runs is None:
-            wanted = (source.version.fingerprint, source.generation, source.first_index)
-            self._runs = _runs_with(self._store, wanted)
-        ids, fingerprint = [case.id for case in evaluation.cases], source.version.fingerprint
-        probed = self._store.samples_scored(self._runs, evaluation.id, fingerprint, ids[:1])
+            self._runs = _runs_with(self._store, (source.version.fingerprint, source.first_index))
+        looks = [bets_of(row.bets) for row in self._looks if row.evaluation_id == evaluation.id]
+        known = [self._draws, *(of_baseline(draws_of(each.draws)) for each in looks if each is not None)]
+        generations = {each[0] for each in known if each}
+        return min((self._n_of(evaluation, each, own, most) for each in generations), default=own)
+
+    def _n_of(self, evaluation: Evaluation, generation: int, own: int, most: int) -> int:
+        """The number of samples of each case that are of one generation, from what an evaluation draws to the most."""
+        assert self._runs is not None
+        assert self._source is not None
+        found = [each[:2] for each in self._runs if _generation(each[2], evaluation.id) == generation]
+        runs = frozenset(found[:_RUNS_LOOKED_AT])
+        ids, fingerprint = [case.id for case in evaluation.cases], self._source.version.fingerprint
+        probed = self._store.samples_scored(runs, evaluation.id, fingerprint, ids[:1])
         if probed and max(probed.values()) <= own:
             return own
-        known = self._store.samples_scored(self._runs, evaluation.id, fingerprint, ids)
+        known = self._store.samples_scored(runs, evaluation.id, fingerprint, ids)
         return max(own, min(most, min(known.values(), default=own)))
 
 
-def _runs_with(store: Store, wanted: tuple[str, int, int]) -> frozenset[tuple[str, Role]]:
-    """The newest finished runs that asked a version (fingerprint, generation, first index), and in which role."""
-    runs = [run for run in reversed(store.runs()) if run.finished]
-    found = [(run.run_id, role) for run in runs for role in _ROLES if _draws(run.spec.get(role) or {}) == wanted]
-    return frozenset(found[:_RUNS_LOOKED_AT])
+def _runs_with(store: Store, wanted: tuple[str, int]) -> list[tuple[str, Role, Mapping[str, Any]]]:
+    """The finished runs that asked a version (fingerprint, first index), in which role, and what they note of it; the
+    newest first.
+    """
+    noted = (
+        (run.run_id, role, run.spec.get(role) or {})
+        for run in reversed(store.runs())
+        if run.finished
+        for role in _ROLES
+    )
+    # A recorded one was not asked.
+    return [each for each in noted if "recorded" not in each[2] and _place(each[2]) == wanted]
 
 
-def _draws(version: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Tell which draws a run had of a version; None of a recorded one, which was not asked."""
-    return None if "recorded" in version else tuple(map(version.get, ("fingerprint", "generation", "first_index")))
+def _place(version: Mapping[str, Any]) -> tuple[Any, Any]:
+    return version.get("fingerprint"), version.get("first_index")
+
+
+def _generation(version: Mapping[str, Any], evaluation_id: str) -> int | None:
+    """The generation that a run's samples of a version come from in an evaluation."""
+    first: int | None = next(iter(version.get("draws", {}).get(evaluation_id, ())), version.get("generation"))
+    return first
 
 
 def _takes_more(evaluation: Evaluation) -> bool:

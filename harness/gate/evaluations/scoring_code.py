@@ -11,7 +11,7 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import harness
@@ -40,20 +40,65 @@ def scoring_digest(body: Callable[..., Any]) -> str | None:
 @functools.lru_cache(maxsize=256)
 def _digest(function: FunctionType) -> str | None:
     parts: list[tuple[str, str]] = []
-    waiting: list[tuple[str, Any]] = [("", function)]
-    seen: set[int] = set()
-    while waiting:
-        name, value = waiting.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
+    for name, value in _used(function):
         text = _source(value) if isinstance(value, FunctionType | type) else _written(value)
         if text is None:
             return None
         parts.append((f"{name} {getattr(value, '__qualname__', '')}", text))
-        waiting += _named(value)
     content = "\0".join(f"{name}\0{text}" for name, text in sorted(parts))
     return hashlib.blake2b(content.encode("utf-8", "backslashreplace"), digest_size=_SIZE_BYTES).hexdigest()
+
+
+def _used(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """Yield a function, and each function, class and constant of the project that it names, or that these name."""
+    waiting: list[tuple[str, Any]] = [("", function)]
+    seen: set[int] = set()
+    while waiting:
+        name, value = waiting.pop()
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value
+            waiting += _named(value)
+
+
+def may_use(function: Callable[..., Any], name: str) -> bool:
+    """Tell whether a function may use what is called so: it names it, or something of the project that it uses does, or
+    it uses what can't be looked into, such as an object, a closure or a class with a base.
+    """
+    if not isinstance(function, FunctionType) or hasattr(function, "__wrapped__"):
+        return True
+    try:
+        return any(_may_use(value, name) for _, value in _used(function))
+    except RecursionError:  # a constant that holds itself
+        return True
+
+
+def _may_use(value: Any, wanted: str) -> bool:
+    if isinstance(value, type):
+        own = vars(value).values()
+        if len(value.__mro__) > _OF_NO_BASE or any(isinstance(each, _WRAPPED) for each in own):
+            return True
+    for function in _functions_of(value):
+        given = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+        if function.__closure__ or not all(map(_counts, given)):
+            return True
+        for name in _names(function.__code__):
+            found = function.__globals__.get(name)
+            is_known = isinstance(found, FunctionType | BuiltinFunctionType | ModuleType | type) or _counts(found)
+            if wanted in (name, getattr(found, "__name__", "")) or not is_known:
+                return True
+    return False
+
+
+_OF_NO_BASE = 2
+_WRAPPED = (staticmethod, classmethod, property)
+
+
+def _functions_of(value: Any) -> list[FunctionType]:
+    """The function that a value is, or those of a class."""
+    if isinstance(value, type):
+        return [each for each in vars(value).values() if isinstance(each, FunctionType)]
+    return [value] if isinstance(value, FunctionType) else []
 
 
 def _named(value: Any) -> Iterator[tuple[str, Any]]:
@@ -63,10 +108,7 @@ def _named(value: Any) -> Iterator[tuple[str, Any]]:
     """
     if isinstance(value, _SEVERAL):
         yield from (("", each) for each in _code_in(value))
-    functions = [value] if isinstance(value, FunctionType) else []
-    if isinstance(value, type):
-        functions = [each for each in vars(value).values() if isinstance(each, FunctionType)]
-    for function in functions:
+    for function in _functions_of(value):
         names = sorted(_names(function.__code__))
         known = function.__globals__
         modules = [each for name in names if isinstance(each := known.get(name), ModuleType) and _is_of_project(each)]

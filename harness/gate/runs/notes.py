@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,12 @@ def settings_note(settings: Settings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in _SETTINGS}
 
 
-def version_note(source: SampleSource) -> dict[str, Any]:
-    """A version and its draws; of the settings what tells a reader what it was, and nothing secret."""
+def version_note(source: SampleSource, draws: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """A version and its draws; of the settings what tells a reader what it was, and nothing secret.
+
+    Args:
+        draws: the generations that its samples come from, by evaluation; those of the source for any other.
+    """
     version = source.version
     record: dict[str, Any] = {
         "name": version.name,
@@ -38,6 +42,8 @@ def version_note(source: SampleSource) -> dict[str, Any]:
         "engine": version.settings.engine,
         "settings": _version_settings(version.settings),
     }
+    if draws:
+        record["draws"] = {name: list(numbers) for name, numbers in draws.items()}
     if version.places:
         record["prompts"] = dict(version.places)
     if version.registered is not None:

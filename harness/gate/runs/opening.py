@@ -30,6 +30,7 @@ from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.specification import specification
 from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes
+from harness.gate.sampling.bets import Draws, of_baseline
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, enter_looks
 from harness.gate.sampling.seen import Named, keep_unseen, read_seen, unmatched_notes
@@ -261,15 +262,15 @@ def _assemble(
         notes=(*version_notes(*(each.version for each in sources), root=settings.root, runs=store.runs), *notes),
         lineages=_lineages((candidate, baseline), shared),
     )
-    described = specification(settings, candidate, options.recording or baseline, judges)
     left_out = {each.id: each.left_out for each in options.evaluations if each.left_out}
-    described |= {"n_evaluations": options.n_evaluations, **options.noted}
-    described |= {"left_out": left_out} if left_out else {}
     against: SampleSource | RecordedBaseline | None = baseline
     if (recording := options.recording) is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
         against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
     ledger = _enter(settings, options, (candidate, baseline, *judges), store, run_settings.run_id)
+    described = specification(settings, candidate, options.recording or baseline, judges, ledger)
+    described |= {"n_evaluations": options.n_evaluations, **options.noted}
+    described |= {"left_out": left_out} if left_out else {}
     store.begin_run(run_settings.run_id, created, described)
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     level = 1 - settings.confidence_level
@@ -322,6 +323,8 @@ def _enter(
     sides = {"candidate": candidate, "baseline": baseline, **{each.version.fingerprint: each for each in judges}}
     prints = {name: each.version.fingerprint for name, each in sides.items() if each is not None}
     names = [each.id for each in asked]
+    asks_models = any(each.wants & {"model", "baseline", "judge"} for each in asked)
+    draws = known_draws(store, candidate, baseline)
     family = Family(
         candidate=candidate.version.fingerprint,
         against=against,
@@ -329,20 +332,39 @@ def _enter(
         confidence_level=settings.confidence_level,
         seed=settings.seed,
         best_of=settings.best_of,
-        draws=known_draws(store, candidate, baseline, as_baseline=options.for_baseline),
+        draws=draws,
         judges={each.version.fingerprint: generations_of(store, each) for each in judges},
         recorded="" if recording is None else recording.run_id,
         is_fresh=options.fresh,
         max_age_s=None if recording is not None else oldest(candidate, baseline),
         seen=store.looks.of_candidate(candidate.version.fingerprint),
-        begin=lambda: {name: store.generations(each, fresh=True) for name, each in prints.items()},
+        begin=partial(_begin, store, prints, may_draw=not (options.offline and asks_models)),
     )
     if recording is not None:
-        foreseen = enter_looks(KnownLooks(store.looks), family, run_id, asked, {})
+        foreseen = enter_looks(KnownLooks(store.looks), replace(family, begin=dict), run_id, asked, {})
         check_orders(recording, asked, foreseen, settings.seed)
-    stored = StoredBaseline(store, baseline)
-    of_baseline = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
-    return enter_looks(store.looks, family, run_id, asked, of_baseline)
+    looks = store.looks.of_family(family.candidate, against)
+    stored = StoredBaseline(store, baseline, looks, of_baseline(draws))
+    n_stored = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
+    return enter_looks(store.looks, family, run_id, asked, n_stored)
+
+
+def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[str, Draws]:
+    """Begin a generation of each version, one where it has several roles.
+
+    Args:
+        prints: fingerprints by role.
+
+    Raises:
+        SettingsError: nothing is drawn in this run.
+    """
+    if not may_draw:
+        raise SettingsError(
+            "--offline draws nothing, and cases that were seen were changed, left out or pruned since, so that all "
+            "would be drawn anew, as another look. Run without --offline, or with the cases that were seen."
+        )
+    begun = {each: store.generations(each, fresh=True) for each in dict.fromkeys(prints.values())}
+    return {name: begun[each] for name, each in prints.items()}
 
 
 def _sources(

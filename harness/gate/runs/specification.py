@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness import doors
@@ -15,6 +16,8 @@ from harness.config import Settings
 from harness.config.environment import version_of
 from harness.gate.baselines.recording import Recording
 from harness.gate.runs.notes import settings_note, version_note
+from harness.gate.sampling.bets import Draws
+from harness.gate.sampling.ledger import Entry
 from harness.models.corpus.spec import N_DOCUMENTS
 from harness.models.spec import engine_spec
 from harness.models.version import answers
@@ -27,15 +30,21 @@ def specification(
     candidate: SampleSource,
     baseline: SampleSource | Recording | None,
     judges: Sequence[SampleSource],
+    ledger: Mapping[str, Entry] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Describe a run for those who read the store later."""
-    named: dict[str, Any] = {"candidate": version_note(candidate)}
+
+    def draws(name: str) -> dict[str, Draws]:
+        """The generations that a version's samples come from, by evaluation, where its look says so."""
+        return {each: known for each, entry in ledger.items() if (known := entry.draws(name)) is not None}
+
+    named: dict[str, Any] = {"candidate": version_note(candidate, draws("candidate"))}
     if isinstance(baseline, Recording):
         named["baseline"] = _recorded(baseline)
     elif baseline is not None:
-        named["baseline"] = version_note(baseline)
+        named["baseline"] = version_note(baseline, draws("baseline"))
     if judges:
-        named["judges"] = [version_note(judge) for judge in judges]
+        named["judges"] = [version_note(judge, draws(judge.version.fingerprint)) for judge in judges]
     asked = [each for each in (candidate, baseline, *judges) if isinstance(each, SampleSource)]
     engines = {each.version.settings.engine for each in asked}
     return {

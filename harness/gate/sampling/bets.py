@@ -45,7 +45,7 @@ class Bets:
         rule: by which verdicts are found.
         about, per, cluster, design: as the marker or the settings have them.
         samples, baseline_samples: of a case, of each version; None where there is no baseline.
-        draws: the generations of draws that the versions are answered with, the newest first. A baseline that has
+        draws: the generations of draws that the versions are answered with, the oldest first. A baseline that has
             draws of its own as one is written "baseline@INDEX", and so is a candidate that is drawn as a baseline.
         recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
         confidence_level, best_of: of the gate.
@@ -152,6 +152,11 @@ def with_draws(text: str, new: Mapping[str, Draws]) -> str:
 def of_candidate(draws: Mapping[str, Draws]) -> dict[str, Draws]:
     """The draws of the candidate alone."""
     return {name: numbers for name, numbers in draws.items() if name.partition("@")[0] == "candidate"}
+
+
+def of_baseline(draws: Mapping[str, Draws]) -> Draws:
+    """The draws of the baseline; none where it has none."""
+    return next((numbers for name, numbers in draws.items() if name.partition("@")[0] == "baseline"), ())
 
 
 def of_threshold(bets: Bets) -> Bets:

@@ -32,6 +32,16 @@ def may_measure(function: Callable[..., Any]) -> bool:
     return "Measure" in vars(module or object) or "Measure" in _source(function)
 
 
+def may_return_measure(function: Callable[..., Any]) -> bool:
+    """Tell whether a body may return a `Measure`: its module speaks of it, and so does the body or what it uses; or it
+    takes a fixture of the user's, which may give one.
+    """
+    from harness.gate.evaluations.scoring_code import may_use
+
+    takes_others = not {*inspect.signature(function).parameters} <= {*OFFERED}
+    return may_measure(function) and (takes_others or may_use(function, "Measure"))
+
+
 def check_fields(function: Callable[..., Any], cases: Iterable[Case], *, where: str) -> None:
     """Refuse a `case.NAME` or `case["NAME"]` in the body that a case lacks.
 

@@ -239,7 +239,7 @@ class Collection:
         evaluation = Evaluation(
             self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
         )
-        evaluation = replace(evaluation, may_measure=inspection.may_measure(item.function))
+        evaluation = replace(evaluation, may_measure=inspection.may_return_measure(item.function))
         if plan.blocks is not None:
             self._check_load(item, evaluation, where)
         if evaluation.is_pairwise:

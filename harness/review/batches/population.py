@@ -101,7 +101,9 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
             "with --baseline."
         )
     ours, theirs = (_rows(store, run, plan, role) for role in ("candidate", "baseline"))
-    partners = {(row.case_id, row.sample_index): row for row in theirs} or _compared(store, run, ours)
+    partners = {(row.case_id, row.sample_index): row for row in theirs} or _compared(
+        store, run, ours, plan.evaluation_id
+    )
     answers = _Answers(store, run, [*ours, *partners.values()])
     left_out: Counter[str] = Counter()
     items, disagreements = {}, {}
@@ -158,16 +160,19 @@ def _preferred(row: ScoreRow, other: ScoreRow | None) -> float | None:
     return 0.5 + 0.5 * ((row.value > other.value) - (row.value < other.value))
 
 
-def _compared(store: Store, run: RunInfo, ours: Sequence[ScoreRow]) -> dict[tuple[str, int], ScoreRow]:
+def _compared(
+    store: Store, run: RunInfo, ours: Sequence[ScoreRow], evaluation_id: str
+) -> dict[tuple[str, int], ScoreRow]:
     """For scores of bodies that compared both versions: whose sample answers the same question for the baseline.
 
-    Of several generations the newest one counts that has the sample, as it did in the run. A question that the baseline
-    was asked twice in a body, or in two ways, is left out: which of them was compared is not stored. Conversations with
-    the same words of the user are the same, whatever was answered before the last of them.
+    Of several generations the first one counts that has the sample, in the order in which the run went by them; the
+    newest where it did not note them. A question that the baseline was asked twice in a body, or in two ways, is left
+    out: which of them was compared is not stored. Conversations with the same words of the user are the same, whatever
+    was answered before the last of them.
     """
     fingerprint = run.spec["baseline"]["fingerprint"]
     known = store.review.asked(fingerprint)
-    keys, by_turns = _keys_by_question(known, run), _keys_by_turns(known)
+    keys, by_turns = _keys_by_question(known, run, evaluation_id), _keys_by_turns(known)
     own = store.requests({row.sample_key for row in ours if row.sample_key is not None})
     asked = {key: keys.get(_asked(request)) or by_turns.get(_turns(request), ()) for key, request in own.items()}
     samples = store.find(key for places in asked.values() for key in places)
@@ -197,10 +202,11 @@ def _turns(request: Request) -> str:
     return json.dumps(request.user_turns, default=str) if in_turns else ""
 
 
-def _keys_by_question(known: Mapping[bytes, Request], run: RunInfo) -> dict[str, list[bytes]]:
-    """Under which keys the baseline has answers to a question, those of the newest generation first."""
+def _keys_by_question(known: Mapping[bytes, Request], run: RunInfo, evaluation_id: str) -> dict[str, list[bytes]]:
+    """Under which keys the baseline has answers to a question, in the order in which an evaluation went by them."""
     baseline = run.spec["baseline"]
-    generations = range(int(baseline.get("generation", 0)), -1, -1)
+    noted: Sequence[int] | None = baseline.get("draws", {}).get(evaluation_id)
+    generations = noted or range(int(baseline.get("generation", 0)), -1, -1)
     asked: dict[str, list[bytes]] = {}
     for key, request in known.items():
         asked.setdefault(_asked(request), []).append(key)
@@ -208,7 +214,7 @@ def _keys_by_question(known: Mapping[bytes, Request], run: RunInfo) -> dict[str,
     for question, keys in asked.items():
         texts = {request_text(baseline["fingerprint"], known[key]) for key in keys}
         again = any(sample_key(text, generation, 1) in known for text in texts for generation in generations)
-        if len(keys) > 1:
+        if noted or len(keys) > 1:
             ordered = [sample_key(text, generation, 0) for text in texts for generation in generations]
             keys = [key for key in ordered if key in known]
         found[question] = keys if len(texts) == 1 and not again else []

@@ -68,12 +68,12 @@ def test_bets_tell_the_draws_of_a_baseline_from_those_of_a_candidate(tmp_path: P
     candidate, baseline = sources(tmp_path)
     apart = replace(baseline, first_index=1_000_000)
     with Store.open(str(tmp_path / "store.db")) as store:
-        assert known_draws(store, candidate, baseline, as_baseline=False) == {"candidate": (0, 1), "baseline": (0,)}
-        assert known_draws(store, candidate, apart, as_baseline=False) == {
+        assert known_draws(store, candidate, baseline) == {"candidate": (0, 1), "baseline": (0,)}
+        assert known_draws(store, candidate, apart) == {
             "candidate": (0, 1),
             "baseline@1000000": (0,),
         }
         itself = replace(candidate, first_index=1_000_000)
-        assert known_draws(store, candidate, itself, as_baseline=False) == {"candidate": (0, 1), "baseline": (0, 1)}
-        assert known_draws(store, itself, None, as_baseline=True) == {"candidate@1000000": (0, 1)}
+        assert known_draws(store, candidate, itself) == {"candidate": (0, 1), "baseline": (0, 1)}
+        assert known_draws(store, itself, None) == {"candidate@1000000": (0, 1)}
     assert oldest(candidate, None) == oldest(candidate, baseline) == AGE_S

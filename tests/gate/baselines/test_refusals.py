@@ -36,6 +36,9 @@ def test_a_recording_that_stopped_early_can_not_be_weighed_by_a_fixed_design() -
     with pytest.raises(SettingsError, match=r"stopped after 2 of 6 in test, .* fixed design. Gate with --design seq"):
         check_recorded(recording(test=early()), [evaluation(cases(), design="fixed")])
     check_recorded(recording(test=recorded(cases())), [evaluation(cases(), design="fixed")])
+    relative = replace(evaluation(cases()).plan, margin_is_relative=True)
+    with pytest.raises(SettingsError, match="a margin in per cent is decided by all cases at once"):
+        check_recorded(recording(test=early()), [replace(evaluation(cases()), plan=relative)])
 
 
 def test_a_recording_that_stopped_early_goes_with_the_order_alone_in_which_it_drew() -> None:
@@ -43,7 +46,7 @@ def test_a_recording_that_stopped_early_goes_with_the_order_alone_in_which_it_dr
     for order in ("201345", "250134"):
         check_orders(known, [evaluation(cases())], entries(order), seed=0)
     for order in ("012345", "210345"):
-        with pytest.raises(SettingsError, match="drew its cases in another order, of seed = 0"):
+        with pytest.raises(SettingsError, match=r"in another order than this run\. Record a run that drew every"):
             check_orders(known, [evaluation(cases())], entries(order), seed=0)
     check_orders(recording(test=recorded(cases())), [evaluation(cases())], entries("012345"), seed=3)
 
@@ -51,7 +54,9 @@ def test_a_recording_that_stopped_early_goes_with_the_order_alone_in_which_it_dr
 def test_a_recording_that_does_not_say_its_order_has_that_of_its_seed() -> None:
     known = recording(test=early(6 - 1))
     check_orders(known, [evaluation(cases())], entries(), seed=0)
-    with pytest.raises(SettingsError, match="another order, of seed = 0"):
+    with pytest.raises(
+        SettingsError, match=r"in another order than this run\. Gate with its seed = 0, or record a run"
+    ):
         check_orders(known, [evaluation(cases())], entries(), seed=3)
     with pytest.raises(SettingsError, match="in an unknown order"):
         check_orders(replace(known, seed=None), [evaluation(cases())], entries(), seed=0)

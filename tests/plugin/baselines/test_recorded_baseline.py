@@ -287,7 +287,7 @@ def test_a_recording_that_stopped_early_is_weighed_in_its_order(recorded: Projec
     ("options", "reason"),
     [
         (("--design", "fixed"), "*stopped after * of 300 in test_it.py::test_it*fixed design*--design sequential*"),
-        ((), "*drew its cases in another order, of seed = 0. Gate with its cases and seed*"),
+        ((), "*drew its cases in another order than this run. Gate with its seed = 0, or record*"),
     ],
     ids=["fixed", "other seed"],
 )
@@ -565,6 +565,23 @@ def test_a_recorded_measure_is_weighed_within_its_range_and_by_its_statistic(rec
     assert recorded.run("--candidate", "bad", "--baseline", "ranged").ret == 1
     now, then = "in characters from 0 to 12, higher being better now", "in characters from 0 to 9, weighed by p50"
     assert re.match(rf"'score' is {now}, {then}", recorded.evaluation()["reason"])
+
+
+@pytest.mark.parametrize("limit", ["", "100"])
+def test_a_measure_is_decided_by_all_that_is_recorded_though_new_cases_are_not_drawn(
+    recorded: Project, limit: str
+) -> None:
+    body = RANGED.format(most=9.0, more="statistic='median'")
+    recorded.body(body, cases=60, margin=1.5)
+    recorded.settings["seed"] = 5  # whose last case is a new one
+    record(recorded, name="ranged")
+    recorded.body(body, cases=90, margin=1.5)
+    options = ("--max-samples", limit) if limit else ()
+    recorded.run("--candidate", "equal", "--baseline", "ranged", "--design", "sequential", *options)
+    entry = recorded.evaluation()
+    assert 0 < recorded.report()["usage"]["model_calls"] < 4 * 90, "the last new cases are not drawn"
+    assert entry["stopped_at"] == ("max_samples" if limit else None)
+    assert entry["verdict"] == ("inconclusive" if limit else "passed")
 
 
 def test_what_is_drawn_for_a_baseline_is_everything_and_4_times_the_samples(recorded: Project) -> None:

@@ -73,10 +73,38 @@ def test_a_run_that_is_repeated_finds_the_same_also_offline_and_sequentially(dra
 
 def test_a_baseline_drawn_for_some_of_the_cases_alone_moves_nothing(drawn: Project) -> None:
     """Whoever has seen the scores could else draw more of the cases that came out well."""
-    draw(drawn, 30, "--fresh", "--samples", "2")
+    drawn.versions["good"]["revision"] = "2"
+    draw(drawn, 2)
     draw(drawn, 30, "--case", "c1*")
     weigh(drawn)
     assert counts(drawn) == [2] * 20
+
+
+def test_what_was_drawn_anew_later_neither_counts_nor_ends_a_look(drawn: Project) -> None:
+    first = weigh(drawn)
+    draw(drawn, 2, "--fresh")
+    draw(drawn, 30, "--case", "c1*")
+    assert weigh(drawn) == first
+    assert counts(drawn) == [20] * 20
+
+
+def test_samples_that_are_counted_are_of_the_draws_of_a_look(drawn: Project) -> None:
+    """A look at other samples goes on with the draws of the fresh one, of which there are no more of every case."""
+    weigh(drawn, "--fresh")
+    draw(drawn, 30, "--case", "c1*")
+    weigh(drawn, "--samples", "4")
+    assert counts(drawn) == [4] * 20
+
+
+def test_samples_that_a_look_for_a_baseline_drew_anew_count(drawn: Project) -> None:
+    drawn.versions["good"]["revision"] = "2"
+    drawn.body(BODY, cases=20, threshold=0.5)
+    drawn.run("--candidate", "good", "--baseline", "none")
+    draw(drawn, 30)
+    assert drawn.evaluation()["look"]["number"] == 2
+    weigh(drawn)
+    assert counts(drawn) == [20] * 20
+    assert drawn.report()["usage"]["model_calls"] == 2 * 20
 
 
 def test_samples_that_are_gone_are_left_out_and_not_drawn_again(drawn: Project) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from harness.config import Settings
 from harness.errors import SettingsError
-from harness.plugin.collection.inspection import check_figures, check_users
+from harness.plugin.collection.inspection import check_figures, check_users, may_return_measure
 from tests.plugin.marked import marked, refused
 from tests.plugin.projects import Project
 
@@ -66,6 +68,76 @@ def test_a_users_version_is_looked_up_where_class_and_name_are_certain(
     test_it = defined(f"{head}{body}\n", tmp_path)
     with pytest.raises(SettingsError, match="No version named 'usr'") if is_refused else contextlib.nullcontext():
         check_users(test_it, Settings(root=tmp_path), where="test_it")
+
+
+SECONDS = """
+import harness
+from functools import partial
+from harness import Measure
+
+seconds = partial(Measure, unit="s")
+
+
+def right(text):
+    return text == "yes"
+
+
+def timed(text):
+    return harness.Measure(len(text), unit="s")
+
+
+def through(text):
+    return timed(text)
+
+
+class Checks:
+    def right(self, text):
+        return right(text)
+
+    @property
+    def timed(self):
+        return timed("")
+
+
+def closed():
+    made = Measure
+    return lambda text: made(1, unit="s")
+
+
+made = closed()
+
+
+def test_it(model, case{more}):
+    return {value}
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "more", "may"),
+    [
+        ("right(model.ask(case.prompt)) and len(case.prompt) > 1", "", False),
+        ("Measure(1, unit='s')", "", True),
+        ("harness.Measure(1, unit='s')", "", True),
+        ("through('a')", "", True),
+        ("seconds(1)", "", True),
+        ("Checks().right('')", "", True),
+        ("made('')", "", True),
+        ("latency", ", latency", True),
+        ("[right, timed][1]('')", "", True),
+    ],
+)
+def test_what_of_a_module_that_speaks_of_measures_may_return_one(
+    value: str, more: str, may: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_it = defined(SECONDS.replace("{more}", more).replace("{value}", value), tmp_path)
+    module = ModuleType("body")
+    vars(module).update(test_it.__globals__)
+    monkeypatch.setitem(sys.modules, "body", module)
+    assert may_return_measure(test_it) is may
+
+
+def test_a_module_that_does_not_speak_of_measures_returns_none(tmp_path: Path) -> None:
+    assert not may_return_measure(defined("def test_it(model, latency):\n    return latency\n", tmp_path))
 
 
 @pytest.mark.parametrize("written", ["case.promt", "case['promt']", 'case["promt"]'])

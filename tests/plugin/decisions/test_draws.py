@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from harness.review.batches.plans import ReviewPlan
+from harness.review.batches.population import pairs
 from harness.store import Store
 from tests.plugin.judges import RATE, judged, says
 from tests.plugin.projects import Project
+from tests.review.conftest import PAIR
 from tests.scoring.judging.panel import rated
 
 __all__ = ["judged"]
@@ -210,3 +213,78 @@ def test_draws_for_a_baseline_are_another_look_at_a_threshold(promoted: Project)
     promoted.run("--candidate", "D", "--baseline", "none")
     promoted.run("--candidate", "D", "--for-baseline", "--samples", "2")
     assert look(promoted) == (2, "drawn anew")
+
+
+def test_a_version_against_its_own_recording_is_another_look_at_a_threshold(promoted: Project) -> None:
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=20, design="fixed", threshold=0.9)
+    promoted.run("--candidate", "D", "--baseline", "none")
+    with Store.open(str(promoted.store), readonly=True) as store:
+        newest = store.runs()[-1].run_id
+    promoted.run("--candidate", "D", "--baseline", newest)
+    assert (calls(promoted), first_indices(promoted)["candidate"]) == (40, 1_000_000)
+    assert look(promoted)[0] == 2
+
+
+def test_a_run_notes_the_draws_that_each_evaluation_went_by(promoted: Project) -> None:
+    promoted.run("--candidate", "D", "--baseline", "C")
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=19, design="fixed")
+    promoted.run("--candidate", "D", "--baseline", "C")
+    with Store.open(str(promoted.store), readonly=True) as store:
+        before, now = (run.spec["baseline"]["draws"] for run in store.runs()[-2:])
+    assert ([*before.values()], [*now.values()]) == ([[0]], [[1]])
+    page = (promoted.path / "reports" / "latest" / "index.html").read_text(encoding="utf-8")
+    assert "candidate 1, baseline 1" in page
+
+
+def test_a_version_in_two_roles_begins_one_generation(promoted: Project) -> None:
+    promoted.run("--candidate", "C", "--baseline", "C")
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=19, design="fixed")
+    promoted.run("--candidate", "C", "--baseline", "C")
+    assert look(promoted)[0] == 2
+    with Store.open(str(promoted.store), readonly=True) as store:
+        spec = store.runs()[-1].spec
+        assert [*spec["candidate"]["draws"].values()] == [*spec["baseline"]["draws"].values()] == [[1]]
+        assert store.generations(spec["candidate"]["fingerprint"]) == (1, 0)
+
+
+@pytest.mark.parametrize("against", ["B", "none"])
+def test_what_would_be_drawn_anew_is_refused_offline_before_it_is_a_look(promoted: Project, against: str) -> None:
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=20, design="fixed", threshold=0.9)
+    promoted.run("--candidate", "C", "--baseline", against)
+    first, looks = cases(promoted), n_looks(promoted)
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=19, design="fixed", threshold=0.9)
+    result = promoted.run("--candidate", "C", "--baseline", against, "--offline")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--offline draws nothing, and cases that were seen were changed, left out*"])
+    assert n_looks(promoted) == looks
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=20, design="fixed", threshold=0.9)
+    promoted.run("--candidate", "C", "--baseline", against, "--offline")
+    assert (cases(promoted), calls(promoted)) == (first, 0)
+
+
+def test_people_see_the_baselines_answers_that_a_look_was_drawn_anew_with(
+    promoted: Project, loopback: Callable[..., Any]
+) -> None:
+    server = loopback(default={"yes": 0.5, "no": 0.5})
+    promoted.versions["C"] = {"engine": "openai", **server.settings()}
+    lines = "return model.ask(case.prompt) == baseline.ask(case.prompt)"
+    for n_cases in (20, 19):
+        promoted.body(lines, cases=n_cases, arguments="model, baseline, case", samples=1, threshold=0.9, design="fixed")
+        promoted.run("--candidate", "D", "--baseline", "C")
+    assert calls(promoted) == 2 * 19
+    with Store.open(str(promoted.store), readonly=True) as store:
+        run = store.runs()[-1]
+        found = pairs(store, run, ReviewPlan(promoted.evaluation()["id"], "score", PAIR, keep_equal=True))
+    assert len(found.items) == 19
+    for item in found.items.values():
+        assert (item.answers[0].text == item.answers[1].text) == (item.judge_score == 1)
+
+
+def n_looks(project: Project) -> tuple[int, int]:
+    """How many looks and generations the store has."""
+    with Store.open(str(project.store)) as store, store._database.read() as connection:
+        looks, begun = (
+            connection.exec_driver_sql(f"SELECT count(*) FROM steelyard_{name}").scalar_one()
+            for name in ("looks", "generations")
+        )
+    return int(looks), int(begun)
