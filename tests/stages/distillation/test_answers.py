@@ -73,7 +73,7 @@ def test_a_prompt_that_is_refused_costs_no_other_its_answer(tmp_path: Path) -> N
     texts = [prompt("a", "Ready?"), prompt("b", "Say nothing."), prompt("c", "Who?"), prompt("d", "Now?")]
     told: list[BuildState] = []
     path = tmp_path / "answers.jsonl"
-    message = r"The teacher wise gave no answer to 2 of 4 prompts\. 'a': .*Ready.* 'c': .*What was drawn is stored"
+    message = r"The teacher wise gave no answer to 2 of 4 prompts\. 'a': .*Ready.* 'c': .*What was answered is stored"
     with pytest.raises(UsageError, match=message):
         write_answers(settings, teacher, DistilledSettings("wise", "p"), texts, path, ("student", told.append))
     assert told[-1].done == 2
