@@ -93,7 +93,9 @@ def test_the_pairs_that_are_asked_for_decide_most_of_the_time():
 def test_where_all_cases_are_one_cluster_the_advice_is_another_cluster(known_by: Any, expected: str) -> None:
     seconds = np.linspace(1, 2, 6 if known_by else 1)[:, np.newaxis]
     clusters = ("a",) * 6 if known_by else None
-    entry = observed(seconds, unit="s", threshold=9.0, clusters=clusters, clusters_known_by=known_by)
+    largest = 6 if known_by == "field" else 1
+    known = {"clusters": clusters, "clusters_known_by": known_by, "largest_cluster": largest}
+    entry = observed(seconds, unit="s", threshold=9.0, **known)
     (verdict,) = decide([entry], 0.95)
     assert expected in verdict.reason
     assert verdict.largest_cluster == len(seconds)

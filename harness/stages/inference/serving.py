@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CapabilityError, EngineError, NotInLineageError
-from harness.models.openai.redaction import without_secrets
 from harness.models.version import Version
 from harness.stages.inference.address import ServerAddress, has_address, is_servable
-from harness.stages.inference.load.counters import read_metrics
 from harness.stages.inference.pausing import wake
 from harness.stages.inference.server import serve
 from harness.stages.lineage import StageContext
@@ -59,6 +57,9 @@ class Server:
         Raises:
             EngineError: there is none, or nobody answers.
         """
+        from harness.models.openai.redaction import without_secrets
+        from harness.stages.inference.load.counters import read_metrics
+
         try:
             return read_metrics(self.target)
         except OSError as error:

@@ -25,6 +25,6 @@ def test_without_its_packages_it_says_what_installs_them(corpora: Path, monkeypa
 
 
 def test_progress_goes_to_the_standard_error_and_not_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    with build_line() as progress:
-        progress(BuildState("clean", "c4", 1, 2))
+    with build_line() as line:
+        line.show(BuildState("clean", "c4", 1, 2))
     assert capsys.readouterr() == ("", "")

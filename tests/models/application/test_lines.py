@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import EngineError, UnreachableError
+from harness.errors import EngineError, FailedDrawError, UnreachableError
 from harness.models.application.engine import ApplicationEngine, command_engine
 from tests.models.application.asking import answer, ask, chat, program
 
@@ -60,7 +60,7 @@ def one_by_one(engine: ApplicationEngine, *texts: str) -> list[Any]:
 def test_of_two_answers_without_an_id_none_is_taken_for_that_to_another_question(tmp_path: Path) -> None:
     began = time.monotonic()
     found = one_by_one(program(tmp_path, DRAFTS.replace("**ID, ", "")), "a", "b", "c")
-    assert [type(each) for each in found] == [EngineError] * 3
+    assert [type(each) for each in found] == [FailedDrawError] * 3
     assert "answered without an id: {'text': 'draft for a'}. Give each answer the `id` of its question" in str(found[0])
     assert {each.cause for each in found} == {"an answer without an id"}
     assert time.monotonic() - began < 5
