@@ -134,8 +134,7 @@ class Model:
         Returns:
             harness.Sample
         """
-        version = self._source.version
-        request = version.chat(messages, sampling=sampling, schema=schema, tools=tools, logprobs=logprobs)
+        request = self._source.version.chat(messages, sampling=sampling, schema=schema, tools=tools, logprobs=logprobs)
         return self._settle("chat", self._draw(request))
 
     def structured(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from harness.decisions import Look, share_of
 from harness.decisions.looks import ADDED_LATER, ordinal
@@ -49,7 +49,7 @@ def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
             kinds.setdefault((entry.look.number, entry.look.because, entry.look.passing), []).append(name)
     lines = [*_added_later(entries, level), *_plainly(entries)]
     for (number, because, passing), names in sorted(kinds.items()):
-        who = names[0].rpartition("::")[2] if len(names) == 1 else f"{len(names):,} evaluations"
+        who = _who(names)
         were, its = ("was", "Its") if len(names) == 1 else ("were", "Their")
         lines.append(
             f"{who} {were} weighed before for this candidate ({because}). {its} {ordinal(number)} look may be wrong "
@@ -62,6 +62,10 @@ def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:
             "merged: their error rate was spent twice, and verdicts may be wrong more often than promised"
         )
     return lines
+
+
+def _who(names: Sequence[str]) -> str:
+    return names[0].rpartition("::")[2] if len(names) == 1 else f"{len(names):,} evaluations"
 
 
 def _plainly(entries: Mapping[str, Entry]) -> list[str]:
@@ -83,7 +87,7 @@ def _added_later(entries: Mapping[str, Entry], level: float) -> list[str]:
             levels.setdefault(entry.look.red, []).append(name)
     lines = []
     for red, names in sorted(levels.items()):
-        who = names[0].rpartition("::")[2] if len(names) == 1 else f"{len(names):,} evaluations"
+        who = _who(names)
         lines.append(
             f"{who} {'was' if len(names) == 1 else 'were'} {ADDED_LATER} for this candidate: red may be wrong "
             f"{100 * level * red:.2g} times in 100{'' if len(names) == 1 else ' for each'}"

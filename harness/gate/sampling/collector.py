@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions import Observations
-from harness.errors import FailedDrawError, MissingSampleError
 from harness.gate.evaluations.aggregates import Parts
 from harness.gate.evaluations.clusters import Clusters, bet_on_together, clusters_of
 from harness.gate.evaluations.contents import question_digest, with_contents
@@ -169,8 +168,7 @@ class Collector:
         while self.complete < len(self._left) and self._left[self.complete] == 0:
             self.complete += 1
         self.n_stored += bool(trace.asked or trace.asked_others) and not trace.drew
-        is_lacking = outcome.skipped or isinstance(outcome.error, (MissingSampleError, FailedDrawError))
-        if sample >= self.order.n_samples and is_lacking:  # one more of the baseline's than is needed
+        if sample >= self.order.n_samples and outcome.is_lacking:  # one more of the baseline's than is needed
             self._left_out[case, sample] = True
             return
         if role == "candidate":

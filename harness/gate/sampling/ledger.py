@@ -21,7 +21,6 @@ from harness.gate.sampling.bets import (
     case_digests,
     drawn_of_candidate,
     draws_in_words,
-    draws_of,
     gone_on,
     gone_on_as,
     of_candidate,
@@ -84,8 +83,7 @@ class Entry:
         """
         if self.bets is None:
             return None
-        known = draws_of(self.bets.draws) | draws_of(self.bets.judges)
-        return next((numbers for each, numbers in known.items() if each.partition("@")[0] == name), None)
+        return next((numbers for each, numbers in self.bets.all_draws.items() if each.partition("@")[0] == name), None)
 
 
 @dataclass(frozen=True, slots=True)
