@@ -13,15 +13,12 @@ import pytest
 
 from harness.models.processes.frames import encode_frame
 from tests.models.conftest import write_tiny_llama
+from tests.processes import children
 from tests.torch_processes import launcher, torch_is_loaded
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
 ASKED = ("-P", "-m", "harness.stages.foundation.reference_process")
-
-
-def children(pid: int) -> list[int]:
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def forked() -> list[int]:

@@ -97,7 +97,9 @@ class WorkerPool:
         first, *others = self._places
         process = first.process = self._make()
         manners = self._manners = await self._start(process)
-        await asyncio.gather(*(self._begin(place) for place in others))
+        begun = await asyncio.gather(*(self._begin(place) for place in others), return_exceptions=True)
+        for error in filter(None, begun):
+            raise error
         self._room = None if manners.at_once is None else asyncio.Semaphore(len(self._places) * manners.at_once)
         return manners
 
@@ -120,10 +122,10 @@ class WorkerPool:
 
     async def close(self) -> None:
         """End all processes."""
-        for place in self._places:
-            for task in (place.starting, *place.checks):
-                if task is not None:
-                    task.cancel()
+        tasks = [task for place in self._places for task in (place.starting, *place.checks) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # one may be starting a process
         processes = [place.process for place in self._places if place.process is not None]
         await asyncio.gather(*(process.close() for process in processes), return_exceptions=True)
 

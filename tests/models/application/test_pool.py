@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from harness.errors import EngineError, FailedDrawError, UnreachableError
 from harness.records import Sample
 from tests.models.application.asking import application, ask, chat, python
+from tests.processes import children
 
 pytestmark = pytest.mark.whole
 
@@ -98,3 +100,21 @@ def test_what_waits_for_its_turn_ends_when_it_is_held(tmp_path: Path) -> None:
     first, *others = asyncio.run(run())
     assert isinstance(first, list)
     assert [str(each) for each in others] == ["the budget is spent"] * 2
+
+
+def test_a_process_that_is_just_being_started_ends_with_the_rest(tmp_path: Path) -> None:
+    application(tmp_path, "import os\ndef answer(prompt): os._exit(4)")
+    engine = python(tmp_path)
+
+    async def run() -> None:
+        before = children(os.getpid())
+        await engine.start()
+        await asyncio.gather(engine.sample(chat("a"), [0]), return_exceptions=True)
+        asked = asyncio.create_task(engine.sample(chat("b"), [0]))
+        while children(os.getpid()) == before:
+            await asyncio.sleep(0)
+        await engine.close()
+        assert children(os.getpid()) == before
+        await asyncio.gather(asked, return_exceptions=True)
+
+    asyncio.run(run())

@@ -130,15 +130,20 @@ class Ablation:
                     "harness.stages.data.ablation.training_process",
                     told=lambda text: self._told(f"training on {self.corpus.name}, {text}"),
                 )
-                await process.start({}, _ONE_THREAD)
+                try:
+                    await process.start({}, _ONE_THREAD)
+                except BaseException:
+                    await process.close()
+                    raise
                 self._process = process
             return self._process
 
     async def close(self) -> None:
         """End the process; what is being trained is given up."""
-        process, self._process = self._process, None
         for task in self._training.values():
             task.cancel()
+        await asyncio.gather(*self._training.values(), return_exceptions=True)  # one may be starting the process
+        process, self._process = self._process, None
         if process is not None:
             await process.close()
 

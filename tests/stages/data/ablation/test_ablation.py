@@ -16,6 +16,7 @@ from harness.stages.data.ablation.ablation import Ablation, load_ablation
 from harness.stages.data.ablation.results import TrainedModel
 from harness.stages.data.corpus import Corpus
 from harness.stages.lineage import StageContext
+from tests.processes import children
 from tests.stages.data.ablation.conftest import MakeCorpus, Trained, articles
 
 pytestmark = pytest.mark.usefixtures("loaded_torch")
@@ -114,6 +115,22 @@ def test_a_process_that_was_killed_is_an_error_of_its_own(good: Corpus, question
 
     with pytest.raises(EngineError, match=r"the ablation of good: its process was killed \(signal 9\)"):
         asyncio.run(killed())
+
+
+def test_a_process_that_is_just_being_started_ends_with_the_rest(good: Corpus, questions: Path) -> None:
+    async def closed() -> None:
+        before = children(os.getpid())
+        ablation = Ablation(good, questions)
+        task = asyncio.ensure_future(ablation.train(1, held_out="held_out.jsonl", tokens=10**6, most_epochs=10**5))
+        while children(os.getpid()) == before:
+            await asyncio.sleep(0.001)
+        assert ablation.pid is None
+        await ablation.close()
+        assert children(os.getpid()) == before
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(closed())
 
 
 def test_a_model_that_was_made_from_no_corpus_has_no_ablation(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tests.loopback.faults import Fault
 from tests.loopback.law import law_server
 from tests.loopback.server import Options
 from tests.loopback.thread import Loopback
+from tests.processes import children
 from tests.stages.inference.load.addresses import address_at
 
 # A machine that runs tests is never quiet.
@@ -246,16 +247,12 @@ run_load(plan, address_at(sys.argv[1]), progress=lambda state: state.sent and pr
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "sent\n"
-            (generator,) = _children(process.pid)
+            (generator,) = children(process.pid)
             process.kill() if signal_name == "SIGKILL" else process.terminate()
         deadline = time.monotonic() + 10
         while _is_running(generator):
             assert time.monotonic() < deadline
             time.sleep(0.02)
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _is_running(pid: int) -> bool:

@@ -1,0 +1,10 @@
+"""What the tests ask the system about processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def children(pid: int) -> list[int]:
+    """The processes that the main thread of a process has started and that have not ended."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
