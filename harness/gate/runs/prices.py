@@ -19,7 +19,7 @@ def check_prices(settings: Settings, names: Iterable[str]) -> None:
     if settings.max_cost is None:
         return
     for name in names:
-        version = None if name in settings.corpora else settings.version(name)
+        version = None if name in settings.home(name).corpora else settings.version(name)
         if version is not None and version.price is None and not tells_cost(version):
             raise SettingsError(
                 f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "

@@ -16,11 +16,12 @@ from harness.config.files import texts_in
 from harness.config.repository.git import Repository
 from harness.config.versions import FILE
 from harness.errors import SettingsError, UsageError, some
+from harness.gate.runs.prices import check_prices
 from harness.models.application.identity import files_of
 from harness.models.application.spec import COMMAND, PYTHON, folder_of, python_of
 from harness.models.engine_creation import check_version
 from harness.models.spec import engine_spec
-from harness.models.version import Version, load_version, tells_cost
+from harness.models.version import Version, load_version
 from harness.store import RunInfo, Store
 
 _DIGITS = 12
@@ -66,25 +67,7 @@ def check_versions(settings: Settings, names: Iterable[str]) -> None:
             if version.commit is None:
                 raise
             raise SettingsError(f"{name}, the project as it was at {version.commit[:_DIGITS]}: {error}") from None
-    _check_prices(settings, names)
-
-
-def _check_prices(settings: Settings, names: Iterable[str]) -> None:
-    """Refuse a version that would be asked at a price that is not known, where cost is bounded.
-
-    Raises:
-        SettingsError: saying what to write.
-    """
-    if settings.max_cost is None:
-        return
-    for name in names:
-        version = None if name in settings.home(name).corpora else settings.version(name)
-        if version is not None and version.price is None and not tells_cost(version):
-            raise SettingsError(
-                f"--max-cost needs the price of every version that is asked, and {name!r} has none. Write price = "
-                f"{{ input = 0.15, output = 0.60 }}, what a million tokens cost, in {settings.table(name)}; "
-                "{ input = 0, output = 0 } for one that costs nothing."
-            )
+    check_prices(settings, names)
 
 
 def changed_versions(versions: Sequence[Version], root: Path) -> list[str]:
