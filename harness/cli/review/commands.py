@@ -89,7 +89,6 @@ def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
       steelyard review status 1f0c --json
     """
     from harness.gate.people.attending import prospects
-    from harness.gate.people.results import held_back
     from harness.review import Queue
 
     settings = settings_with_store(place)
@@ -97,24 +96,21 @@ def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
         queue = Queue(opened)
         progress = queue.progress(None if batch_id is None else find_batch(queue, batch_id).id)
         ahead = prospects(opened, [each.batch_id for each in progress])
-        decided = [each for each in queue.batches() if "key" in each.source and each.closed is None]
-        behind = {each.id: told for each in decided if (told := held_back(opened, each)) is not None}
     if as_json:
         further = (
             {
                 "labels_needed": ahead.needed.get(p.batch_id),
-                "held_back": behind.get(p.batch_id),
+                "held_back": ahead.held_back.get(p.batch_id),
                 "problem": ahead.problems.get(p.batch_id),
             }
             for p in progress
         )
         click.echo(json.dumps([{**asdict(p), **more} for p, more in zip(progress, further, strict=True)], indent=2))
         return
-    from harness.reporting.terminal.review import BatchForecast, status_lines
+    from harness.reporting.terminal.review import status_lines
     from harness.reporting.wording.waiting import DEFAULT_URL
 
-    lying = BatchForecast(ahead.needed, ahead.problems, behind)
-    click.echo("\n".join(status_lines(progress, sys.stdout.encoding or "utf-8", lying)))
+    click.echo("\n".join(status_lines(progress, sys.stdout.encoding or "utf-8", ahead)))
     if any(each.left and each.closed is None for each in progress):
         serve = f"steelyard review serve{'' if place is None else ' --store URL'}   ({DEFAULT_URL})"
         click.echo(f"\nnext    {settings.review_url or serve}")

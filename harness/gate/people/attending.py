@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from harness.errors import ReviewError, SteelyardError, StoreError, UsageError
 from harness.gate.people.batches import Attendant
+from harness.gate.people.results import held_back
 from harness.store import Store
 
 _log = logging.getLogger(__name__)
@@ -54,10 +55,12 @@ class Prospects:
     Attributes:
         needed: about how many more labels decide it, where anything tells.
         problems: why it can't be decided.
+        held_back: labels that are in and do not count yet, with what they wait for, of one that is not closed.
     """
 
     needed: Mapping[str, int]
     problems: Mapping[str, str]
+    held_back: Mapping[str, str]
 
 
 def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
@@ -65,6 +68,7 @@ def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
     attendant = Attendant(store)
     needed: dict[str, int] = {}
     problems: dict[str, str] = {}
+    behind: dict[str, str] = {}
     for batch_id in batch_ids:
         try:
             outlook = attendant.outlook(batch_id)
@@ -73,7 +77,10 @@ def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
         else:
             if outlook is not None and outlook.labels_needed is not None:
                 needed[batch_id] = outlook.labels_needed
-    return Prospects(needed, problems)
+        batch = store.review.batch(batch_id)
+        if "key" in batch.source and batch.closed is None and (told := held_back(store, batch)) is not None:
+            behind[batch_id] = told
+    return Prospects(needed, problems, behind)
 
 
 def _watch(store: Store, stopped: threading.Event, every_s: float, needed: dict[str, int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from harness.records.review import Batch, Form
 from harness.reporting.shared.figures import plural
@@ -13,6 +13,9 @@ from harness.review.agreement import CUT, AgreementReport, JudgeAgreement
 from harness.review.judged import Coefficient, JudgeMatrix, LabelShare
 from harness.review.progress import BatchOrigin, BatchProgress
 
+if TYPE_CHECKING:
+    from harness.gate.people.attending import Prospects
+
 _MOST_CELLS = 60
 _ORIGIN_CELLS = 90
 _TEXT_CELLS = 100_000
@@ -20,21 +23,6 @@ _WIDTH = 80
 _POINT_CELLS = 24
 _MOST_DIFFERING = 10
 _METHODS = "  ranges: "
-
-
-@dataclass(frozen=True, slots=True)
-class BatchForecast:
-    """The outlook of batches, by their ids.
-
-    Attributes:
-        needed: about how many more labels decide a batch, where a gate decides it and anything tells.
-        problems: why a gate can't decide a batch.
-        held_back: labels that are in and do not count yet, with what they wait for.
-    """
-
-    needed: Mapping[str, int] = field(default_factory=dict)
-    problems: Mapping[str, str] = field(default_factory=dict)
-    held_back: Mapping[str, str] = field(default_factory=dict)
 
 
 def batch_lines(
@@ -54,13 +42,8 @@ def batch_lines(
         yield f"{'':<8}  {printable(str(origins[batch.id]), _ORIGIN_CELLS, encoding=encoding)}"
 
 
-def status_lines(
-    progress: Sequence[BatchProgress],
-    encoding: str,
-    ahead: BatchForecast | None = None,
-) -> Iterator[str]:
+def status_lines(progress: Sequence[BatchProgress], encoding: str, ahead: Prospects) -> Iterator[str]:
     """Say how far each batch is, and what lies ahead of those that a gate decides."""
-    ahead = ahead or BatchForecast()
     if not progress:
         yield "The review queue is empty; `steelyard review add RUN` fills it."
     for number, each in enumerate(progress):
