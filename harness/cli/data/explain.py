@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -36,14 +37,14 @@ def explain(
       steelyard corpus explain clean --removed --step gopher_quality
       steelyard corpus explain clean --reason gopher_short_doc --json
     """
-    from harness.reporting.data.explaining import explanation_document, explanation_lines, explanation_row
+    from harness.reporting.data.explaining import explanation_lines, explanation_row
 
     found = opened_corpus(name)
     _check(found, step, reason)
     layout = terminal_layout()
     for number, explanation in enumerate(_chosen(found, ids, removed=removed, step=step, reason=reason)):
         if as_json:
-            click.echo(json.dumps(explanation_document(explanation), ensure_ascii=False))
+            click.echo(json.dumps(asdict(explanation), ensure_ascii=False))
         elif ids:
             gap = "\n" if number else ""
             click.echo(gap + "\n".join(explanation_lines(explanation, layout)), color=layout.colour)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import count, figure, interval, plural
 from harness.reporting.shared.names import display_names
-from harness.reporting.shared.text import hang, printable, wrap
-from harness.reporting.terminal.report import Layout
+from harness.reporting.shared.text import printable
+from harness.reporting.terminal.report import Layout, indented
 
 if TYPE_CHECKING:
     from harness.gate.history.leaked_scores import LeakedScores
@@ -49,19 +49,19 @@ def contamination_lines(
         f"{count(states['contaminated'])} contaminated, {count(states['clean'])} clean, "
         f"{count(states['too short'])} too short to tell"
     )
-    lines = [*_wrapped(f"{printable(name, 60, encoding=layout.encoding)}: {facts}", layout, 0), f"  {told}"]
+    lines = [*indented(f"{printable(name, 60, encoding=layout.encoding)}: {facts}", layout, 0), f"  {told}"]
     for case in found.contaminated:
-        lines += ["", *_wrapped(case.id, layout, 2)]
+        lines += ["", *indented(case.id, layout)]
         for place in case.places[:_MOST_PLACES]:
             answered = ", with its answer" if place.with_answer else ""
-            lines += _wrapped(f"{plural(place.words, 'word')} of {place}{answered}", layout, 4)
+            lines += indented(f"{plural(place.words, 'word')} of {place}{answered}", layout, 4)
         if len(case.places) > _MOST_PLACES:
             lines.append(f"    and {count(len(case.places) - _MOST_PLACES)} more places")
     if any(each.n_boilerplate for each in found.values()):
         number = sum(bool(each.n_boilerplate) for each in found.values())
         most = found.rule.most_documents
         note = f"{plural(number, 'case')} with words in a row that more than {most} documents have, which do not count"
-        lines += ["", *_wrapped(note, layout, 2)]
+        lines += ["", *indented(note, layout)]
     if scores is not None:
         lines += ["", *_scores(scores, layout)]
     return lines
@@ -69,19 +69,19 @@ def contamination_lines(
 
 def _scores(scores: Sequence[LeakedScores], layout: Layout) -> list[str]:
     if not scores:
-        return _wrapped("No evaluation of the run has both contaminated and clean cases.", layout, 2)
+        return indented("No evaluation of the run has both contaminated and clean cases.", layout)
     names = display_names(each.evaluation_id for each in scores)
     head = ("evaluation", "cases", "clean", "difference", "interval", "")
     rows = [_row(each, names[each.evaluation_id], layout) for each in scores]
     table = columns([head, *rows])
     if max(map(len, table)) + 2 > layout.width:
-        table = [line for row in rows for line in _wrapped(" ".join(row), layout, 0)]
+        table = [line for row in rows for line in indented(" ".join(row), layout, 0)]
     what = (
         "contaminated less clean, of candidate less baseline on each case"
         if any(each.gain for each in scores)
         else "contaminated less clean; contaminated cases may be easier ones: a run with a baseline tells"
     )
-    return [*(f"  {line}" for line in table), "", *_wrapped(f"The difference is {what}.", layout, 2)]
+    return [*(f"  {line}" for line in table), "", *indented(f"The difference is {what}.", layout)]
 
 
 def _row(scores: LeakedScores, name: str, layout: Layout) -> tuple[str, ...]:
@@ -95,9 +95,3 @@ def _row(scores: LeakedScores, name: str, layout: Layout) -> tuple[str, ...]:
         interval(told.low, told.high, signed=True),
         "shown" if scores.is_shown else "",
     )
-
-
-def _wrapped(text: str, layout: Layout, indent: int) -> list[str]:
-    """A text on lines of its own, those that follow further in."""
-    shown = printable(text, 100_000, encoding=layout.encoding)
-    return hang(" " * indent, wrap(shown, max(20, layout.width - indent - 2)), indent + 2)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import count, figure, interval, plural
-from harness.reporting.shared.text import hang, printable, wrap
-from harness.reporting.terminal.report import Layout
+from harness.reporting.shared.text import printable
+from harness.reporting.terminal.report import Layout, indented
 from harness.stages.data.drift.differences import AloneDocument, DocumentDifferences, RecipeDifference, count_by_reason
 
 if TYPE_CHECKING:
@@ -56,11 +56,12 @@ def difference_lines(
         drift: or why it is not told.
     """
     first, second = (printable(name, 30, encoding=layout.encoding) for name in names)
-    lines = [f"{first} and {second}", "", "recipe", *_indented(_recipe(recipes, first, second), layout)]
+    told = [line for text in _recipe(recipes, first, second) for line in indented(text, layout)]
+    lines = [f"{first} and {second}", "", "recipe", *told]
     lines += ["", "documents", *_documents(documents, first, second, layout)]
     lines += ["", f"drift of {second} from {first}"]
     if isinstance(drift, str):
-        return [*lines, *_indented([drift], layout)]
+        return [*lines, *indented(drift, layout)]
     return [*lines, *_drift(drift, layout)]
 
 
@@ -86,12 +87,10 @@ def _value(value: Any) -> str:
 
 def _documents(documents: DocumentDifferences, first: str, second: str, layout: Layout) -> list[str]:
     changed = f"{count(len(documents.changed))} of them with another text" if documents.changed else "all alike"
-    lines = _indented(
-        [f"{plural(documents.n_shared, 'document')} in both, {changed}{_such(documents.changed)}"], layout
-    )
+    lines = indented(f"{plural(documents.n_shared, 'document')} in both, {changed}{_such(documents.changed)}", layout)
     for name, other, alone in ((first, second, documents.first_alone), (second, first, documents.second_alone)):
         if alone:
-            lines += _indented([f"{count(len(alone))} in {name} alone{_such(each.id for each in alone)}"], layout)
+            lines += indented(f"{count(len(alone))} in {name} alone{_such(each.id for each in alone)}", layout)
             lines += _reasons(alone, other, layout)
     return lines
 
@@ -116,7 +115,7 @@ def _drift(drift: DriftTable, layout: Layout) -> list[str]:
     rows = [(each.column, *_figures(each), "drift" if each.column in drift.shown else "") for each in drift.columns]
     lines = [f"  {line}" for line in columns([head, *rows])]
     if max(map(len, lines)) > layout.width:
-        lines = [line for row in rows for line in _indented([" ".join(row)], layout)]
+        lines = [line for row in rows for line in indented(" ".join(row), layout)]
     moved = [f"{each.column}: {'; '.join(map(_move, each.moves))}" for each in drift.columns if each.moves]
     said = [*moved, *(f"{each.column}: {each.unit}, {each.meaning}" for each in drift.columns)]
     level = f"{100 * drift.confidence_level:g}"
@@ -124,7 +123,7 @@ def _drift(drift: DriftTable, layout: Layout) -> list[str]:
         f"Intervals hold with {level} % each; what is called drift is so with {level} % for all together (Holm). "
         "Documents that both versions have are no evidence of a drift, nor against it."
     )
-    return [*lines, "", *_indented([*said, note], layout)]
+    return [*lines, "", *(line for text in (*said, note) for line in indented(text, layout))]
 
 
 def _move(move: Move) -> str:
@@ -136,12 +135,3 @@ def _figures(drift: Drift) -> tuple[str, str, str]:
     signed = drift.low < 0
     p = "< 0.001" if drift.p_value < 0.001 else figure(drift.p_value, 3)
     return figure(drift.value, places, signed=signed), interval(drift.low, drift.high, places, signed=signed), p
-
-
-def _indented(texts: Iterable[str], layout: Layout) -> list[str]:
-    """Each text on lines of its own, those that follow further in."""
-    lines = []
-    for text in texts:
-        shown = printable(text, 100_000, encoding=layout.encoding)
-        lines += hang("  ", wrap(shown, max(20, layout.width - 4)), 4)
-    return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import cells, pad, printable, symbol
@@ -23,19 +23,6 @@ _MOST_WORDS = 4_000
 """Texts that differ over more words than this are not compared word by word, which would take too long."""
 _EXCERPT = 400
 _ID_CELLS = 24
-
-
-def explanation_document(explanation: Explanation) -> dict[str, Any]:
-    """Return an explanation as JSON has it."""
-    return {
-        "id": explanation.id,
-        "kept": explanation.kept,
-        "step": explanation.step,
-        "reason": explanation.reason,
-        "duplicate_of": explanation.duplicate_of,
-        "before": explanation.before,
-        "after": explanation.after,
-    }
 
 
 def explanation_row(explanation: Explanation, layout: Layout) -> str:

@@ -12,7 +12,7 @@ from harness.reporting.shared.cases import case_option, change_lines, look_up, s
 from harness.reporting.shared.figures import chosen, count, digits, duration, figure, plural
 from harness.reporting.shared.names import display_names, kind_in_words
 from harness.reporting.shared.table import FEW, NARROW, TableRow, greens, rows, table
-from harness.reporting.shared.text import flow, labelled, printable, symbol, wrap
+from harness.reporting.shared.text import flow, hang, labelled, printable, symbol, wrap
 from harness.reporting.wording.aggregates import aggregate_notes
 from harness.reporting.wording.answered import name_notes, not_asked, printed_notes, version_notes
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
@@ -30,6 +30,7 @@ __all__ = [
     "Layout",
     "failure_text",
     "headline",
+    "indented",
     "next_steps",
     "notes",
     "ranges",
@@ -41,6 +42,7 @@ __all__ = [
 
 _SET_MARGIN = "set it for an evaluation or the project"
 _LEAST_WIDTH = 30
+_TEXT_CELLS = 100_000
 _MOST_ROWS = 50
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
 _COLOURS = {"RED": "1;31", "INTERRUPTED": "1;33", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
@@ -64,6 +66,16 @@ class Layout:
     encoding: str = "utf-8"
     verbosity: int = 0
     set_margin: str = _SET_MARGIN
+
+
+def indented(text: str, layout: Layout, indent: int = 2) -> list[str]:
+    """A text on lines of its own; those that follow the first stand two cells further in.
+
+    >>> indented("lower than the baseline", Layout(width=24))
+    ['  lower than the', '    baseline']
+    """
+    shown = printable(text, _TEXT_CELLS, encoding=layout.encoding)
+    return hang(" " * indent, wrap(shown, max(20, layout.width - indent - 2)), indent + 2)
 
 
 def render(

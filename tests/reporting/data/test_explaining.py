@@ -6,25 +6,13 @@ import time
 
 import pytest
 
-from harness.reporting.data.explaining import explanation_document, explanation_lines, explanation_row
+from harness.reporting.data.explaining import explanation_lines, explanation_row
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.report import Layout
 from tests.reporting.data.corpora import explanation, removed
 
 PLAIN = Layout()
 COLOUR = Layout(colour=True)
-
-
-def test_json_has_the_keys_that_were_promised() -> None:
-    assert explanation_document(removed(duplicate_of="d3")) == {
-        "id": "d17",
-        "kept": False,
-        "step": "gopher_quality",
-        "reason": "gopher_short_doc",
-        "duplicate_of": "d3",
-        "before": "One text.",
-        "after": None,
-    }
 
 
 @pytest.mark.parametrize(
