@@ -55,7 +55,8 @@ if TYPE_CHECKING:
     from harness.stages.customization.prompt import Prompt
     from harness.stages.data.ablation.ablation import Ablation, SyncAblation
     from harness.stages.data.ablation.results import TrainedModel
-    from harness.stages.data.corpus import Corpus, CorpusDocument, Explanation
+    from harness.stages.data.corpus import Corpus
+    from harness.stages.data.outcomes import CorpusDocument, Explanation
     from harness.stages.distillation.distillation import Distillation, Lesson, SyncDistillation
     from harness.stages.foundation.reference import Reference, SyncReference
     from harness.stages.foundation.weights import Weights
@@ -162,7 +163,8 @@ _NAMES = {
     "harness.stages.customization.prompt": "Prompt",
     "harness.stages.data.ablation.ablation": "Ablation SyncAblation",
     "harness.stages.data.ablation.results": "TrainedModel",
-    "harness.stages.data.corpus": "Corpus CorpusDocument Explanation",
+    "harness.stages.data.corpus": "Corpus",
+    "harness.stages.data.outcomes": "CorpusDocument Explanation",
     "harness.stages.distillation.distillation": "Distillation Lesson SyncDistillation",
     "harness.stages.foundation.reference": "Reference SyncReference",
     "harness.stages.foundation.weights": "Weights",

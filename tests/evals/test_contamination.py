@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.stages.case_files import filed_cases
-from harness.stages.data.corpus import CorpusDocument
+from harness.stages.data.outcomes import CorpusDocument
 from harness.stages.data.overlap.contamination import find_contamination
 from tests.corpora.leaks import EACH, NOTICES, SLOTS, STORIES, make_leaks, write_leaks
 

@@ -14,7 +14,8 @@ from harness.cli.shared.layout import terminal_layout
 from harness.errors import UsageError, choices
 
 if TYPE_CHECKING:
-    from harness.stages.data.corpus import Corpus, Explanation
+    from harness.stages.data.corpus import Corpus
+    from harness.stages.data.outcomes import Explanation
 
 
 @click.command(short_help="Tell what became of documents, and why.")

@@ -12,7 +12,7 @@ from harness.reporting.shared.text import cells, pad, printable, symbol
 from harness.reporting.terminal.report import Layout
 
 if TYPE_CHECKING:
-    from harness.stages.data.corpus import Explanation
+    from harness.stages.data.outcomes import Explanation
 
 Part = Literal["same", "lost", "added"]
 _COLOURS: dict[Part, str] = {"lost": "31", "added": "32"}

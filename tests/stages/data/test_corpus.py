@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import CorpusError
-from harness.stages.data.corpus import Corpus, CorpusDocument, Explanation, open_corpus
+from harness.stages.data.corpus import Corpus, open_corpus
 from harness.stages.data.corpus_build import build_corpus
+from harness.stages.data.outcomes import CorpusDocument
 from tests.stages.data.projects import project, some_rows, write_lines
 
 
@@ -99,11 +100,3 @@ def test_two_thousand_explanations_take_well_below_a_second_and_little_memory(co
 def test_a_folder_that_holds_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="holds no corpus that can be read"):
         open_corpus(tmp_path)
-
-
-def test_what_became_of_a_document_is_said_in_a_sentence(corpus: Corpus) -> None:
-    kept, removed = next(iter(corpus.kept.values())), next(iter(corpus.removed.values()))
-    assert str(kept) == f"'{kept.id}' was kept"
-    assert str(removed) == f"'{removed.id}' was removed by {removed.step}: {removed.reason}"
-    copy = Explanation("b", False, "exact", "duplicate", "a", "text", None)
-    assert str(copy) == "'b' was removed by exact: a duplicate of 'a'"

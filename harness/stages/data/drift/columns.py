@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
+from harness.stages.data.outcomes import CorpusDocument
 from harness.stages.data.overlap.words import spaced_parts, word_of
 from harness.statistics.arrays import FloatArray
 
@@ -31,26 +32,6 @@ _MIXED = np.uint64(0x9E3779B97F4A7C15)
 _SEED = 20_260_101
 _TOLD_BY = 1000
 """Characters by which the language of a text is told."""
-
-
-class DriftingDocument(Protocol):
-    """A document of a corpus, as far as drift sees it."""
-
-    @property
-    def id(self) -> str:
-        """Its name."""
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-
-    @property
-    def url(self) -> str | None:
-        """Its address."""
-
-    @property
-    def metadata(self) -> Mapping[str, Any]:
-        """The metadata from its source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +62,7 @@ class ColumnSums:
         return ColumnSums(first.documents + second.documents, first.sums + second.sums, self.names)
 
 
-def add_up(documents: Iterable[DriftingDocument]) -> Mapping[str, ColumnSums]:
+def add_up(documents: Iterable[CorpusDocument]) -> Mapping[str, ColumnSums]:
     """All columns of a version, in one pass: by the blocks of one half of the documents, and those of the other.
 
     Args:
@@ -136,7 +117,7 @@ def aligned(first: ColumnSums, second: ColumnSums) -> tuple[FloatArray, FloatArr
 class _Column(Protocol):
     """Adds up a column."""
 
-    def add(self, row: int, document: DriftingDocument, words: HashArray) -> None:
+    def add(self, row: int, document: CorpusDocument, words: HashArray) -> None:
         """Add what a document has; its words are numbers."""
 
     def sums(self) -> tuple[FloatArray, tuple[Any, ...]]:
@@ -146,11 +127,11 @@ class _Column(Protocol):
 class _Values:
     """A column of which each document has one value."""
 
-    def __init__(self, value: Callable[[DriftingDocument], Any]) -> None:
+    def __init__(self, value: Callable[[CorpusDocument], Any]) -> None:
         self._value = value
         self._counts: list[Counter[Any]] = [Counter() for _ in range(2 * BLOCKS)]
 
-    def add(self, row: int, document: DriftingDocument, words: HashArray) -> None:  # noqa: ARG002
+    def add(self, row: int, document: CorpusDocument, words: HashArray) -> None:  # noqa: ARG002
         self._counts[row][self._value(document)] += 1
 
     def sums(self) -> tuple[FloatArray, tuple[Any, ...]]:
@@ -159,11 +140,11 @@ class _Values:
         return np.array(rows, dtype=np.float64).reshape(2 * BLOCKS, -1), names
 
 
-def _length(document: DriftingDocument) -> int:
+def _length(document: CorpusDocument) -> int:
     return len(spaced_parts(document.text))
 
 
-def _language(document: DriftingDocument) -> str:
+def _language(document: CorpusDocument) -> str:
     """The likeliest language of a text's beginning, by one model for all versions, whatever steps have noted."""
     from harness.stages.data.steps.language import language_scores
 
@@ -171,7 +152,7 @@ def _language(document: DriftingDocument) -> str:
     return next(iter(language_scores(text)), "unknown") if text else "unknown"
 
 
-def _source(document: DriftingDocument) -> str:
+def _source(document: CorpusDocument) -> str:
     """Return the source that the document's metadata name, else the host of its address."""
     given = document.metadata.get("source")
     return str(given) if given is not None else urlsplit(document.url or "").hostname or "unknown"
@@ -183,7 +164,7 @@ class _Pairs:
     def __init__(self) -> None:
         self._sums = np.zeros((2 * BLOCKS, 1 << _PAIR_BITS))
 
-    def add(self, row: int, document: DriftingDocument, words: HashArray) -> None:  # noqa: ARG002
+    def add(self, row: int, document: CorpusDocument, words: HashArray) -> None:  # noqa: ARG002
         if len(words) > 1:
             mixed = (words[:-1] * _MIXED + words[1:]) * _MIXED
             groups = (mixed >> np.uint64(64 - _PAIR_BITS)).astype(np.int64)
@@ -208,7 +189,7 @@ class _Embedding:
         self._phases = generator.uniform(0.0, 2 * np.pi, _FEATURES)
         self._sums = np.zeros((2 * BLOCKS, _FEATURES + 1))
 
-    def add(self, row: int, document: DriftingDocument, words: HashArray) -> None:  # noqa: ARG002
+    def add(self, row: int, document: CorpusDocument, words: HashArray) -> None:  # noqa: ARG002
         features = np.sqrt(2 / _FEATURES) * np.cos(_vector(words) @ self._directions + self._phases)
         self._sums[row, :-1] += features
         self._sums[row, -1] += features @ features

@@ -6,7 +6,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+from harness.stages.data.outcomes import Explanation
 
 if TYPE_CHECKING:
     from harness.stages.data.recipe import Recipe, RecipeStep
@@ -77,30 +79,6 @@ def _numbered(steps: Iterable[RecipeStep]) -> dict[tuple[str, int], RecipeStep]:
     return found
 
 
-class ToldDocument(Protocol):
-    """The outcome of a document, as a corpus tells it."""
-
-    @property
-    def id(self) -> str:
-        """Its name."""
-
-    @property
-    def kept(self) -> bool:
-        """Whether it is in the corpus."""
-
-    @property
-    def step(self) -> str | None:
-        """The step that removed it."""
-
-    @property
-    def reason(self) -> str | None:
-        """The reason of its removal."""
-
-    @property
-    def after(self) -> str | None:
-        """The text that was kept."""
-
-
 @dataclass(frozen=True, slots=True)
 class AloneDocument:
     """A document that one version has kept alone.
@@ -129,7 +107,7 @@ class DocumentDifferences:
     changed: tuple[str, ...]
 
 
-def compare_documents(first: Iterable[ToldDocument], second: Iterable[ToldDocument]) -> DocumentDifferences:
+def compare_documents(first: Iterable[Explanation], second: Iterable[Explanation]) -> DocumentDifferences:
     """The documents that one version has alone, with what removed them from the other, and those of other texts.
 
     Args:
@@ -166,7 +144,7 @@ class _Fate:
     reason: str | None = None
 
     @classmethod
-    def of(cls, explanation: ToldDocument) -> _Fate:
+    def of(cls, explanation: Explanation) -> _Fate:
         if not explanation.kept:
             return cls(None, explanation.step, explanation.reason)
         text = (explanation.after or "").encode("utf-8", "surrogatepass")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.stages.data.corpus import Explanation
 from harness.stages.data.drift.differences import (
     AloneDocument,
     ChangedOption,
@@ -13,6 +12,7 @@ from harness.stages.data.drift.differences import (
     compare_recipes,
     count_by_reason,
 )
+from harness.stages.data.outcomes import Explanation
 from harness.stages.data.recipe import Recipe, RecipeStep
 
 

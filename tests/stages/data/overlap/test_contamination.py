@@ -9,7 +9,7 @@ import pytest
 
 from harness.records import Case
 from harness.stages.case_files import FiledCase
-from harness.stages.data.corpus import CorpusDocument
+from harness.stages.data.outcomes import CorpusDocument
 from harness.stages.data.overlap.case_texts import RULE, OverlapRule
 from harness.stages.data.overlap.contamination import find_contamination
 
