@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from harness.stages.case_files import filed_cases
-from harness.stages.data.outcomes import CorpusDocument
 from harness.stages.data.overlap.contamination import find_contamination
 from tests.corpora.leaks import EACH, NOTICES, SLOTS, STORIES, make_leaks, write_leaks
 
@@ -19,7 +18,7 @@ FOLDER = Path(__file__).parents[2] / "evals" / "data" / "contamination"
 
 def documents():
     rows = map(json.loads, (FOLDER / "documents.jsonl").read_text(encoding="utf-8").splitlines())
-    return [CorpusDocument(row["id"], row["text"], None, {}) for row in rows]
+    return [(row["id"], row["text"]) for row in rows]
 
 
 def test_files_are_those_of_the_generator(tmp_path):
@@ -68,7 +67,7 @@ def test_another_seed_makes_others_that_are_found_as_well(seed):
     from harness.stages.case_files import FiledCase
 
     cases = [FiledCase(f"{name}/{row['id']}", name, Case(row)) for name, rows in leaks.cases.items() for row in rows]
-    found = find_contamination([CorpusDocument(row["id"], row["text"], None, {}) for row in leaks.documents], cases)
+    found = find_contamination([(row["id"], row["text"]) for row in leaks.documents], cases)
     wrong = [each.id for each in cases if found[each.id].is_contaminated != each.id.startswith("leaked")]
     assert wrong == []
 

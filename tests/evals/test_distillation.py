@@ -10,7 +10,6 @@ from typing import Any
 
 from harness.stages.case_files import filed_cases
 from harness.stages.data.overlap.contamination import find_contamination
-from harness.stages.distillation.distillation import Lesson
 
 ROOT = Path(__file__).parents[2]
 EVALS = ROOT / "evals"
@@ -95,8 +94,7 @@ def test_the_page_of_all_evaluations_counts_the_cases() -> None:
 def test_no_lesson_gives_a_short_question_away_with_its_answer() -> None:
     """By the rule of `distillation.contamination`, which also finds questions of few words whose answer follows."""
     lessons = [
-        Lesson(each["id"], (), each["text"] if "text" in each else written(each))
-        for each in lines(LESSONS / "lessons.jsonl")
+        (each["id"], each["text"] if "text" in each else written(each)) for each in lines(LESSONS / "lessons.jsonl")
     ]
     found = find_contamination(lessons, filed_cases("evals/foundation", (ROOT,)))
     assert [str(each) for each in found.contaminated] == []

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from harness.stages.case_files import filed_cases
-from harness.stages.customization.prompt import PromptText
 from harness.stages.data.overlap.contamination import find_contamination
 
 EVALS = Path(__file__).parents[2] / "evals"
@@ -46,8 +45,7 @@ def test_its_questions_are_among_the_cases_that_a_prompt_must_not_quote() -> Non
     cases = [each for each in filed if each.file.startswith("handbook/")]
     assert len(cases) == 91
     shown = max((each.case for each in cases), key=lambda case: len(case.prompt))
-    quoting = PromptText("system", f"Be brief. Q: {shown.prompt} A: {shown.expected}")
-    found = find_contamination([quoting], filed)
+    found = find_contamination([("system", f"Be brief. Q: {shown.prompt} A: {shown.expected}")], filed)
     assert [each.id for each in filed if found[each.id].is_contaminated] == [f"handbook/queries/{shown.id}"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -140,7 +139,7 @@ class Adapter:
         if cases not in self._cases:
             data = training_data(self._settings, self._step.data)
             filed = filed_cases(cases, (self._settings.root,))
-            self._cases[cases] = find_contamination(map(_told, read_texts(data)), filed)
+            self._cases[cases] = find_contamination(map(_searched, read_texts(data)), filed)
         return self._cases[cases]
 
     @property
@@ -156,20 +155,9 @@ class Adapter:
         self._process.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A text to look in: prompt and answer as one."""
-
-    id: str
-    text: str
-
-
-def _told(text: TrainingText) -> _Told:
-    return _Told(text.id, "\n".join([*_contents(text.prompt), text.text]))
-
-
-def _contents(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    return (str(message.get("content", "")) for message in messages)
+def _searched(text: TrainingText) -> tuple[str, str]:
+    """A text to look in, with its id: prompt and answer as one."""
+    return text.id, "\n".join([*(str(message.get("content", "")) for message in text.prompt), text.text])
 
 
 def load_adapter(version: Version, context: StageContext) -> Adapter:

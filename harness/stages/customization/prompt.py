@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -13,18 +12,6 @@ from harness.models.version import Version
 from harness.stages.case_files import filed_cases
 from harness.stages.data.overlap.contamination import Contamination, find_contamination
 from harness.stages.lineage import StageContext
-
-
-@dataclass(frozen=True, slots=True)
-class PromptText:
-    """A text of a prompt, to look in.
-
-    Attributes:
-        id: the setting that has it: "system", "template", "retrieval.prompt".
-    """
-
-    id: str
-    text: str
 
 
 class Prompt:
@@ -60,8 +47,7 @@ class Prompt:
         """
         if cases not in self._cases:
             filed = filed_cases(cases, (self._root,))
-            documents = [PromptText(name, text) for name, text in self.texts.items()]
-            self._cases[cases] = find_contamination(documents, filed)
+            self._cases[cases] = find_contamination(self.texts.items(), filed)
         return self._cases[cases]
 
 

@@ -236,7 +236,8 @@ class Distillation:
         """
         key = str(cases)
         if key not in self._contaminations:
-            self._contaminations[key] = find_contamination(self.lessons, filed_cases(cases, (self._root,)))
+            texts = [(each.id, each.text) for each in self.lessons]
+            self._contaminations[key] = find_contamination(texts, filed_cases(cases, (self._root,)))
         return self._contaminations[key]
 
     def close(self) -> None:

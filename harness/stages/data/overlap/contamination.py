@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,19 +14,6 @@ from harness.stages.case_files import FiledCase
 from harness.stages.data.overlap.case_texts import RULE, CaseTexts, Gram, Occurrence, OverlapRule
 from harness.stages.data.overlap.words import places_of, words_of
 from harness.statistics.arrays import IntArray
-
-
-class SearchedDocument(Protocol):
-    """A document to look in."""
-
-    @property
-    def id(self) -> str:
-        """Its name."""
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-
 
 State = Literal["contaminated", "clean", "too short"]
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -122,7 +109,7 @@ class Contamination(Mapping[str, CaseOverlap]):
 
 
 def find_contamination(
-    documents: Iterable[SearchedDocument], cases: Sequence[FiledCase], rule: OverlapRule = RULE
+    documents: Iterable[tuple[str, str]], cases: Sequence[FiledCase], rule: OverlapRule = RULE
 ) -> Contamination:
     """Look for cases in documents: one pass over these, in memory that the cases' grams alone decide.
 
@@ -130,7 +117,7 @@ def find_contamination(
     have it from anywhere.
 
     Args:
-        documents: to look in, each with an id of its own.
+        documents: to look in: id, which no other has, and text.
         cases: to look for, each with an id of its own.
         rule: what counts.
     """
@@ -148,13 +135,13 @@ def find_contamination(
     return Contamination(rule, n_documents, found)
 
 
-def _batches(documents: Iterable[SearchedDocument]) -> Iterator[list[SearchedDocument]]:
+def _batches(documents: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
     """Yield documents together that are looked through at once: a call of numpy costs as much as hundreds of words."""
-    batch: list[SearchedDocument] = []
+    batch: list[tuple[str, str]] = []
     n_characters = 0
     for document in documents:
         batch.append(document)
-        n_characters += len(document.text)
+        n_characters += len(document[1])
         if n_characters >= _BATCH:
             yield batch
             batch, n_characters = [], 0
@@ -188,9 +175,9 @@ class _Search:
             grams = np.array([gram for gram in texts.occurrences if len(gram) == size], dtype=np.uint64)
             self._may_be[_hashes(grams) >> _SHIFT] = True
 
-    def look_in(self, batch: Sequence[SearchedDocument]) -> None:
+    def look_in(self, batch: Sequence[tuple[str, str]]) -> None:
         """Look for all grams in some documents."""
-        numbers = [self.texts.vocabulary.numbers(document.text) for document in batch]
+        numbers = [self.texts.vocabulary.numbers(text) for _, text in batch]
         ends = np.cumsum([len(each) + 1 for each in numbers])
         words = np.zeros(ends[-1] if len(ends) else 0, dtype=np.int64)  # a word that no case has between documents
         for own, end in zip(numbers, ends, strict=True):
@@ -202,15 +189,15 @@ class _Search:
                 number = int(np.searchsorted(ends, start, side="right"))
                 found[number].append((start - int(ends[number]) + 1 + len(numbers[number]), gram))
         for number, places in found.items():
-            self._keep(batch[number], numbers[number], places)
+            self._keep(*batch[number], numbers[number], places)
 
-    def _keep(self, document: SearchedDocument, words: IntArray, places: Sequence[tuple[int, Gram]]) -> None:
+    def _keep(self, document: str, text: str, words: IntArray, places: Sequence[tuple[int, Gram]]) -> None:
         """Keep the grams of one document: of each the first place."""
-        spans = list(places_of(document.text))
+        spans = list(places_of(text))
         seen: set[Gram] = set()
         for start, gram in places:
             begin, end = spans[start][0], spans[start + len(gram) - 1][1]
-            hit = _Hit(document.id, start, begin, document.text[begin:end])
+            hit = _Hit(document, start, begin, text[begin:end])
             if gram not in seen and len(self._hits[gram]) <= self._rule.most_documents:
                 seen.add(gram)
                 self._hits[gram].append(hit)

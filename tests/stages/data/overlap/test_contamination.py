@@ -9,7 +9,6 @@ import pytest
 
 from harness.records import Case
 from harness.stages.case_files import FiledCase
-from harness.stages.data.outcomes import CorpusDocument
 from harness.stages.data.overlap.case_texts import RULE, OverlapRule
 from harness.stages.data.overlap.contamination import find_contamination
 
@@ -22,7 +21,7 @@ def case(identity="a", file="evals/x/cases.jsonl", **fields):
 
 
 def look(texts, *cases, rule=RULE):
-    documents = [CorpusDocument(f"d{number}", text, None, {}) for number, text in enumerate(texts)]
+    documents = [(f"d{number}", text) for number, text in enumerate(texts)]
     return find_contamination(documents, cases, rule)
 
 
