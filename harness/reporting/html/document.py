@@ -17,7 +17,7 @@ from harness.reporting.shared.cases import look_up, score_in_words
 from harness.reporting.shared.figures import chosen, count, duration, plural
 from harness.reporting.shared.names import kind_in_words, row_names
 from harness.reporting.terminal.report import headline, next_steps, notes
-from harness.reporting.wording.operations import flops_in_words
+from harness.reporting.wording.budget import flops_in_words
 from harness.reporting.wording.waiting import review_step
 from harness.store import RunInfo
 

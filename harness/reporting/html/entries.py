@@ -18,11 +18,8 @@ from harness.reporting.html.requirements import kind_and_text
 from harness.reporting.shared.differences import Against, difference_in_words, margin_against, margin_in_words
 from harness.reporting.shared.figures import digits, figure, interval, plural
 from harness.reporting.shared.table import row
-from harness.reporting.wording.aggregates import aggregate_notes
 from harness.reporting.wording.claims import claims_shown, lost_in_words
-from harness.reporting.wording.judges import judge_notes
-from harness.reporting.wording.recorded import record_in_words
-from harness.reporting.wording.retained import retained_note
+from harness.reporting.wording.notes import aggregate_notes, judge_notes, record_in_words, retained_note
 from harness.reporting.wording.slices import SliceRow, slice_margin_in_words, slice_rows, slices_in_words
 
 Key = tuple[str, str]

@@ -17,10 +17,9 @@ from harness.reporting.shared.names import COMMENT_NAME, kind_in_words
 from harness.reporting.shared.table import TableRow, greens_in_words, rows
 from harness.reporting.shared.text import printable
 from harness.reporting.terminal.report import headline, next_steps, notes, ranges, samples_in_words
-from harness.reporting.wording.budget import cost
+from harness.reporting.wording.budget import cost, flops_in_words
 from harness.reporting.wording.interruption import interrupted
-from harness.reporting.wording.operations import flops_in_words
-from harness.reporting.wording.retained import retained_note
+from harness.reporting.wording.notes import retained_note
 from harness.reporting.wording.slices import slice_rows, slice_titles, sliced, slices_in_words
 from harness.reporting.wording.waiting import review_step
 

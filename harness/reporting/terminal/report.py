@@ -13,16 +13,13 @@ from harness.reporting.shared.figures import chosen, count, digits, duration, fi
 from harness.reporting.shared.names import display_names, kind_in_words
 from harness.reporting.shared.table import FEW, NARROW, TableRow, greens, rows, table
 from harness.reporting.shared.text import flow, hang, labelled, printable, symbol, wrap
-from harness.reporting.wording.aggregates import aggregate_notes
 from harness.reporting.wording.answered import name_notes, not_asked, printed_notes, version_notes
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
-from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short
+from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short, flops_in_words
 from harness.reporting.wording.claims import claim_notes, lost_notes
 from harness.reporting.wording.failure import KEPT, failure_text
 from harness.reporting.wording.interruption import GO_ON, interrupted, progress
-from harness.reporting.wording.judges import judge_notes
-from harness.reporting.wording.operations import flops_in_words
-from harness.reporting.wording.recorded import recorded_notes
+from harness.reporting.wording.notes import aggregate_notes, judge_notes, recorded_notes
 from harness.reporting.wording.slices import slice_lines
 from harness.reporting.wording.waiting import review_step
 

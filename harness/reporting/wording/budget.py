@@ -1,14 +1,16 @@
-"""Says what a run might spend, and where that ended it."""
+"""Says what a run has spent and might spend, and where that ended it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.records import Budget, LimitName, Report, Verdict
+from harness.records import Budget, LimitName, Report, Usage, Verdict
 from harness.records.budget import amount
 from harness.reporting.shared.figures import count, plural
+from harness.reporting.shared.text import printable
 
 GO_ON = "run again, or with a higher limit, to go on from there: what is stored costs nothing"
+_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
 def budget_line(report: Report) -> str:
@@ -46,6 +48,16 @@ def cost(amount_spent: float | None) -> str:
     return "" if amount_spent is None else f"cost {amount(amount_spent)}"
 
 
+def flops_in_words(usage: Usage) -> list[str]:
+    """The operations that each version spent in this run, a text each; of those for which they are known.
+
+    >>> flops_in_words(Usage(flops={"smollm2": 1.234e13, "served": None}))
+    ['12.3 TFLOP by smollm2']
+    """
+    known = {name: spent for name, spent in usage.flops.items() if spent}
+    return [f"{_operations(spent)} by {printable(name, 40)}" for name, spent in known.items()]
+
+
 def left(budget: Budget | None) -> str:
     """Say how much of the scarcest limit is left: "38% of --max-tokens left"; "" without limits."""
     if budget is None:
@@ -79,3 +91,15 @@ def _share_left(budget: Budget, name: LimitName) -> float:
 
 def _used(budget: Budget, name: LimitName) -> str:
     return f"{budget.spent.in_words(name)} of {budget.limits.in_words(name)} spent"
+
+
+def _operations(spent: float) -> str:
+    """A number of operations with three digits.
+
+    >>> _operations(2.5e9), _operations(999.4e12), _operations(3e22)
+    ('2.5 GFLOP', '999 TFLOP', '3e+04 EFLOP')
+    """
+    place = 0
+    while spent >= 1000 and place < len(_PREFIXES) - 1:
+        spent, place = spent / 1000, place + 1
+    return f"{spent:.3g} {_PREFIXES[place]}FLOP"

@@ -10,7 +10,7 @@ from harness.records import Budget, BudgetLimits, Expenditure, Usage, VerdictKin
 from harness.records.report_json import from_json, to_json
 from harness.reporting.markdown.report import markdown
 from harness.reporting.terminal.report import Layout, next_steps, notes, render
-from harness.reporting.wording.budget import budget_line, left
+from harness.reporting.wording.budget import budget_line, flops_in_words, left
 from tests.reporting import example_reports as examples
 
 LIMITS = BudgetLimits(max_tokens=10_000, max_cost=0.5)
@@ -85,3 +85,8 @@ def test_a_budget_reads_back_equal():
     report = stopped(cut())
     assert from_json(to_json(report)) == report
     assert from_json({key: value for key, value in to_json(report).items() if key != "budget"}).budget is None
+
+
+def test_versions_that_spent_nothing_or_nobody_knows_how_much_are_left_out():
+    usage = Usage(flops={"a": 2.5e12, "b": None, "c": 0.0})
+    assert flops_in_words(usage) == ["2.5 TFLOP by a"]

@@ -1,0 +1,143 @@
+"""Notes on the figures of evaluations that a reader needs before trusting them: who judged, what was recorded, what is
+kept of the baseline's score, what is another figure over all cases.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from harness.records import Aggregate, BaselineRecord, Estimate, JudgeSummary, Verdict, VerdictKind
+from harness.reporting.shared.figures import count, digits, figure, interval, plural
+from harness.reporting.shared.names import display_names
+from harness.reporting.shared.text import printable
+
+_MOST = 3
+"""Evaluations that are told of one by one."""
+_MOST_CELLS = 400
+_WORDS = {
+    "n_changed": "changed",
+    "n_new": "new",
+    "n_undrawn": "not drawn when recorded",
+    "n_skipped": "skipped when recorded",
+    "n_gone": "gone",
+}
+
+
+def aggregate_notes(verdicts: Sequence[Verdict], encoding: str) -> list[str]:
+    """A line for each evaluation that measures in a unit and has figures over all cases; how many, beyond three."""
+    names = display_names(verdict.id for verdict in verdicts)
+    told = [verdict for verdict in verdicts if verdict.aggregates and verdict.unit is not None]
+    lines = [
+        printable(
+            f"over all cases of {names[verdict.id]}: {', '.join(map(_aggregate_in_words, verdict.aggregates))}",
+            _MOST_CELLS,
+            cut="middle",
+            encoding=encoding,
+        )
+        for verdict in told[:_MOST]
+    ]
+    hidden = len(told) - len(lines)
+    return [
+        *lines,
+        *([f"figures over all cases of {plural(hidden, 'more evaluation')} in report.json"] if hidden else []),
+    ]
+
+
+def _aggregate_in_words(aggregate: Aggregate) -> str:
+    places = digits([aggregate.candidate, aggregate.baseline], unit="")
+    text = f"{aggregate.name} {figure(aggregate.candidate, places)}"
+    return text if aggregate.baseline is None else f"{text} (baseline {figure(aggregate.baseline, places)})"
+
+
+def retained_note(verdict: Verdict) -> str | None:
+    """The share of the baseline's mean score that the candidate keeps, with any interval; None where none is told."""
+    kept = verdict.retained
+    if kept is None:
+        return None
+    share = f"keeps {kept.estimate:.1%} of the baseline's score"
+    if verdict.is_certain or not math.isfinite(kept.low):
+        return share
+    return f"{share} [{kept.low:.1%}, {kept.high:.1%}]"
+
+
+def recorded_notes(verdicts: Sequence[Verdict]) -> list[str]:
+    """Note how many cases of evaluations that passed had no recorded scores to be weighed against; [] where all had.
+
+    Args:
+        verdicts: one of each evaluation.
+    """
+    passed = [each for each in verdicts if each.verdict is VerdictKind.PASSED]
+    records = [each.baseline_record for each in passed if each.baseline_record is not None]
+    told = [f"{count(total)} {words}" for name, words in _WORDS.items() if (total := _sum(records, name))]
+    notes = []
+    if told:
+        paired = plural(_sum(records, "n_paired"), "case")
+        notes.append(f"what passed was weighed against the recorded scores of {paired}; of others {', '.join(told)}")
+    otherwise = _sum(records, "asked_otherwise")
+    if otherwise:
+        notes.append(f"{plural(otherwise, 'case')} of what passed were asked otherwise when recorded")
+    scored = sum(record.scored_otherwise for record in records)
+    if scored:
+        notes.append(f"{plural(scored, 'test')} of what passed had other code when recorded: scores may differ by that")
+    return notes
+
+
+def record_in_words(record: BaselineRecord) -> str:
+    """Say which recording the baseline's scores come from, and how many cases have some."""
+    others = [f"{count(number)} {words}" for name, words in _WORDS.items() if (number := getattr(record, name))]
+    left_out = f"; of others {', '.join(others)}" if others else ""
+    code = "; its test had other code then" if record.scored_otherwise else ""
+    return (
+        f"baseline {record.name}: scores of {plural(record.n_paired, 'case')}, recorded in run {record.run_id} of "
+        f"{record.created}{left_out}{code}"
+    )
+
+
+def _sum(records: Sequence[BaselineRecord], name: str) -> int:
+    return sum(getattr(each, name) for each in records)
+
+
+def judge_notes(verdicts: Sequence[Verdict], encoding: str) -> list[str]:
+    """A sentence for each thing to know of a judge.
+
+    Args:
+        verdicts: of a run, one of each evaluation.
+    """
+    judged = [verdict for verdict in verdicts if verdict.judges]
+    names = display_names(verdict.id for verdict in verdicts)
+    notes = list(_malformed([verdict for verdict in judged if not verdict.errors]))
+    for verdict in judged[:_MOST]:
+        told = [text for judge in verdict.judges for text in _told(judge)]
+        where = f" in {printable(names[verdict.id], 60, cut='middle', encoding=encoding)}" if len(judged) > 1 else ""
+        notes += [f"{text}{where}" for text in told]
+    more = sum(any(_is_told(judge) for judge in verdict.judges) for verdict in judged[_MOST:])
+    if more:
+        notes.append(f"how the judges of {plural(more, 'further evaluation')} agree with themselves is in report.json")
+    return notes
+
+
+def _malformed(judged: Sequence[Verdict]) -> Iterator[str]:
+    """The answers that followed no form, of each judge in all evaluations together; errors tell of theirs."""
+    for name in sorted({judge.name for verdict in judged for judge in verdict.judges}):
+        given = [judge for verdict in judged for judge in verdict.judges if judge.name == name]
+        malformed = sum(judge.n_malformed for judge in given)
+        if malformed:
+            total = count(sum(judge.n_answers for judge in given))
+            yield f"judge {name}: {count(malformed)} of {total} answers did not follow the form or scale asked for"
+
+
+def _is_told(judge: JudgeSummary) -> bool:
+    return judge.noise is not None or judge.flip is not None
+
+
+def _told(judge: JudgeSummary) -> Iterator[str]:
+    if judge.noise is not None:
+        yield f"judge {judge.name} varies by {figure(judge.noise)} on one answer (standard deviation of its repeats)"
+    if judge.flip is not None:
+        first = "" if judge.first_wins is None else f", and the one shown first won {_shown(judge.first_wins)}"
+        yield f"judge {judge.name}: the order of the answers changed {_shown(judge.flip)} of its preferences{first}"
+
+
+def _shown(estimate: Estimate) -> str:
+    return f"{figure(estimate.value)} {interval(estimate.low, estimate.high)}"
