@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from harness.statistics.arrays import FloatArray, as_floats, check_confidence
 from harness.statistics.betting.betting import betting_e_process
+from harness.statistics.searching import halved
 
 _LEAST, _MOST = 1e-6, 2.0
 _STEPS = 12
@@ -104,8 +105,4 @@ def _is_shown(short: FloatArray, long: FloatArray, share: float, level: float) -
 
 def _bound(short: FloatArray, long: FloatArray, level: float) -> float:
     """The largest share that is shown."""
-    low, high = _LEAST, _MOST
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _is_shown(short, long, middle, level) else (low, middle)
-    return low
+    return halved(lambda share: not _is_shown(short, long, share, level), _LEAST, _MOST, _STEPS)[0]

@@ -9,6 +9,7 @@ from scipy import special
 
 from harness.statistics.arrays import as_count, as_number, check_alternative, check_confidence
 from harness.statistics.intervals.proportions import Alternative
+from harness.statistics.searching import first_that, halved
 
 
 def required_cases(
@@ -51,18 +52,10 @@ def required_cases(
         raise ValueError(f"difference = {difference!r}: only a difference other than 0 can be found.")
     effect = abs(difference) / _case_sd(between_sd, within_sd, samples)
     _check_power(confidence_level, power, alternative)
-    low, high = 1, 2
-    while _power(effect, high, confidence_level, alternative) < power:
-        low, high = high, 2 * high
-        if high > 2**50:
-            raise ValueError(f"difference = {difference!r} is too small to be found with any number of cases.")
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _power(effect, middle, confidence_level, alternative) < power:
-            low = middle
-        else:
-            high = middle
-    return high
+    found = first_that(lambda cases: not _power(effect, cases, confidence_level, alternative) < power, 2, 2**50)
+    if found is None:
+        raise ValueError(f"difference = {difference!r} is too small to be found with any number of cases.")
+    return found
 
 
 def minimum_detectable_difference(
@@ -93,16 +86,11 @@ def minimum_detectable_difference(
     as_count(cases, "cases", 2)
     scale = _case_sd(between_sd, within_sd, samples)
     _check_power(confidence_level, power, alternative)
-    low, high = 0.0, 1.0
-    while _power(high, cases, confidence_level, alternative) < power:
-        high *= 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        if _power(middle, cases, confidence_level, alternative) < power:
-            low = middle
-        else:
-            high = middle
-    return high * scale
+    most = 1.0
+    while _power(most, cases, confidence_level, alternative) < power:
+        most *= 2
+    _, found = halved(lambda effect: _power(effect, cases, confidence_level, alternative) >= power, 0.0, most, 60)
+    return found * scale
 
 
 def required_samples(

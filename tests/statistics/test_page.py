@@ -31,6 +31,7 @@ PARTS = {
     "noise",
     "quantiles.evidence",
     "raters.agreement_intervals",
+    "searching",
     "spread",
     "suites.many_suites",
 }

@@ -11,10 +11,11 @@ from scipy import special
 
 from harness.decisions import look_at
 from harness.gate.planning.halfwidths import expected
-from harness.gate.planning.searching import LARGEST_STEP, first_that, smallest
+from harness.gate.planning.searching import LARGEST_STEP, smallest
 from harness.gate.planning.settling import Colour, Ends, ends_of, fewest_cases
 from harness.gate.planning.simulation import Shape
 from harness.statistics.planning import minimum_detectable_difference, required_cases
+from harness.statistics.searching import first_that, halved
 
 MOST_CASES = 20_000
 """Larger suites are not looked for."""
@@ -320,13 +321,7 @@ def drop_by_normal(shape: Shape, levels: ErrorRates) -> float:
 
 def _bisected(holds: Callable[[float], bool], most: float) -> float:
     """About the smallest number up to `most` that holds, or a larger one where none does."""
-    low, high = 0.0, most
-    if not holds(most):
-        return LARGEST_STEP * most
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high
+    return halved(holds, 0.0, most, _HALVINGS)[1] if holds(most) else LARGEST_STEP * most
 
 
 def _has_power(shape: Shape, drop: float, levels: ErrorRates) -> bool:

@@ -42,20 +42,3 @@ def smallest(
             aim = LARGEST_STEP * number if high == math.inf else (low + high) / 2
             aim = math.floor(aim) if finest == 1 else aim
         number = min(aim, most)
-
-
-def first_that(holds: Callable[[int], bool], least: int, most: int) -> int | None:
-    """The first number from which on something holds, small ones tried first; None where it holds for none.
-
-    >>> first_that(lambda n: n >= 62, 2, 20_000), first_that(lambda n: n >= 62, 2, 50)
-    (62, None)
-    """
-    low, high = least - 1, least
-    while not holds(high):
-        if high >= most:
-            return None
-        low, high = high, min(2 * high, most)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high

@@ -11,11 +11,11 @@ from harness.decisions import Observations
 from harness.decisions.betting import BettingContrast, expected_variances
 from harness.decisions.hypotheses import hypotheses
 from harness.decisions.suite import TwoStageContrast, early_shares
-from harness.gate.planning.searching import first_that
 from harness.gate.planning.simulation import Shape, observed, sampled, true_means_of_many
 from harness.records import VerdictKind
 from harness.statistics.arrays import FloatArray, IntArray
 from harness.statistics.betting.sequential import Horizon, first_above_of_many
+from harness.statistics.searching import first_that
 from harness.statistics.suites.many_suites import suite_contrasts
 
 Colour = Literal["red", "green"]

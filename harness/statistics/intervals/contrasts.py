@@ -12,6 +12,7 @@ from scipy import special
 
 from harness.statistics.arrays import IntArray
 from harness.statistics.noise import Draws, recovered_half
+from harness.statistics.searching import halved
 from harness.statistics.spread import MeanSpread, is_thin
 
 #: Skewness of differences from which on t passes a drop of the margin in 6 of 100 runs and more.
@@ -300,15 +301,8 @@ def tail_where_negative(upper_at: Callable[[float], float]) -> float:
     ----------
     upper_at : the bound as a function of its tail, falling as the tail grows to 0.5
     """
-    low, high = math.log(1e-15), math.log(0.5)
     if upper_at(0.5) >= 0:
         return 0.5
     if upper_at(1e-15) < 0:
         return 1e-15
-    for _ in range(45):
-        middle = (low + high) / 2
-        if upper_at(math.exp(middle)) < 0:
-            high = middle
-        else:
-            low = middle
-    return math.exp(high)
+    return math.exp(halved(lambda log: upper_at(math.exp(log)) < 0, math.log(1e-15), math.log(0.5), 45)[1])

@@ -10,6 +10,7 @@ from scipy import special
 
 from harness.statistics.arrays import as_count, check_confidence
 from harness.statistics.intervals.proportions import Interval, wilson_bound
+from harness.statistics.searching import halved
 
 McNemarMethod = Literal["mid-p", "exact", "asymptotic", "corrected"]
 
@@ -146,12 +147,7 @@ def _root(falling: Callable[[float], float], low: float, high: float) -> float:
         return low
     if falling(high) >= 0:
         return high
-    for _ in range(60):
-        middle = (low + high) / 2
-        if falling(middle) > 0:
-            low = middle
-        else:
-            high = middle
+    low, high = halved(lambda at: falling(at) <= 0, low, high, 60)
     return (low + high) / 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import math
 from dataclasses import dataclass
@@ -120,13 +121,9 @@ def most_rank_sum(pairs: int, tail: float) -> int | None:
     >>> most_rank_sum(5, 0.05), most_rank_sum(8, 0.05), most_rank_sum(5, 0.02)
     (0, 5, None)
     """
-    if rank_sum_tail(0, pairs) >= tail:
-        return None
-    low, high = 0, pairs * (pairs + 1) // 4
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if rank_sum_tail(middle, pairs) < tail else (low, middle - 1)
-    return low
+    sums = range(pairs * (pairs + 1) // 4 + 1)
+    found = bisect.bisect_left(sums, tail, key=lambda total: rank_sum_tail(total, pairs)) - 1
+    return None if found < 0 else found
 
 
 def fewest_pairs(level: float) -> int:

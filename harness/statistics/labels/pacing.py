@@ -11,6 +11,7 @@ import numpy as np
 from harness.statistics.arrays import FloatArray
 from harness.statistics.labels.draws import LabelQuestion
 from harness.statistics.labels.labelled import Evidence
+from harness.statistics.searching import halved
 
 #: The part of the wealth that the label which one least wishes for can cost.
 _MOST_LOST = 0.9
@@ -126,15 +127,12 @@ def paced(question: LabelQuestion, found: Evidence, seen: Forecast, left: int) -
 def _budget(pace: DrawRule, seen: Forecast, bearable: float) -> float:
     """The smallest budget at which what is left to chance by asking some alone adds no more variance than bearable."""
     ruin = pace.ruin(seen)
-    below, above = 0.0, _MOST_BUDGET
-    for _ in range(_HALVINGS):
-        middle = (below + above) / 2
-        chances = np.minimum(ruin + middle * seen.spread, 1.0)
-        if float((seen.spread**2 / np.maximum(chances, 1e-9)).mean()) > bearable:
-            below = middle
-        else:
-            above = middle
-    return above
+
+    def suffices(budget: float) -> bool:
+        chances = np.minimum(ruin + budget * seen.spread, 1.0)
+        return float((seen.spread**2 / np.maximum(chances, 1e-9)).mean()) <= bearable
+
+    return halved(suffices, 0.0, _MOST_BUDGET, _HALVINGS)[1]
 
 
 def _lacking(question: LabelQuestion, found: Evidence) -> tuple[float, float]:

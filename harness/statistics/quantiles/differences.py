@@ -14,6 +14,7 @@ from scipy import special
 from harness.statistics.arrays import FloatArray, IntArray, as_scores, as_share, group_indices
 from harness.statistics.quantiles.evidence import fewest_units, log_evidence, p_value, shares_beyond
 from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_estimate, quantile_of
+from harness.statistics.searching import halved
 
 #: What is bet on the values that decide far from the quantile, on the others, and on both versions at once, which
 #: cancels what they share.
@@ -122,13 +123,7 @@ class _PairedQuantiles:
             return math.inf
         if places.shows(below, tail):
             return below
-        for _ in range(_HALVINGS):
-            middle = (above + below) / 2
-            if places.shows(middle, tail):
-                above = middle
-            else:
-                below = middle
-        return above
+        return halved(lambda difference: places.shows(difference, tail), below, above, _HALVINGS)[1]
 
     def low(self, confidence_level: float) -> float:
         return -self._turned().high(confidence_level)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import special
@@ -73,19 +74,4 @@ def fewest_units(tail: float, gain: float) -> int:
     most = 1
     while not reached(most):
         most *= 2
-    found = first_that(most + 1, reached)
-    return most if found is None else found
-
-
-def first_that(n: int, holds: Callable[[int], bool]) -> int | None:
-    """The first of 0, …, n - 1 for which it holds, where it does for all after that; None where it does for none."""
-    if n == 0 or not holds(n - 1):
-        return None
-    below, above = -1, n - 1
-    while above - below > 1:
-        middle = (above + below) // 2
-        if holds(middle):
-            above = middle
-        else:
-            below = middle
-    return above
+    return bisect.bisect_left(range(most + 1), True, key=reached)

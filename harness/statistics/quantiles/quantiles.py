@@ -7,6 +7,7 @@ case may depend on each other in any way.
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from harness.statistics.arrays import (
     check_confidence,
     group_indices,
 )
-from harness.statistics.quantiles.evidence import fewest_units, first_that, log_evidence, p_value, shares_beyond
+from harness.statistics.quantiles.evidence import fewest_units, log_evidence, p_value, shares_beyond
 
 #: The one-sided level of a bound that lies one standard error away, were it normal (R. S. Woodruff, 1952).
 _ONE_ERROR = 0.8413447460685429
@@ -261,13 +262,15 @@ class _NumberDifference:
 
     def high(self, confidence_level: float) -> float:
         places = np.unique(self.values[~np.isnan(self.values)])
-        first = first_that(len(places), lambda at: self._p_few(float(places[at]), closed=False) <= 1 - confidence_level)
-        return math.inf if first is None else float(places[first]) - self.number
+        tail = 1 - confidence_level
+        first = bisect.bisect_left(places, True, key=lambda place: self._p_few(float(place), closed=False) <= tail)
+        return math.inf if first == len(places) else float(places[first]) - self.number
 
     def low(self, confidence_level: float) -> float:
         places = np.unique(self.values[~np.isnan(self.values)])[::-1]
-        first = first_that(len(places), lambda at: self._p_many(float(places[at]), closed=True) <= 1 - confidence_level)
-        return -math.inf if first is None else float(places[first]) - self.number
+        tail = 1 - confidence_level
+        first = bisect.bisect_left(places, True, key=lambda place: self._p_many(float(place), closed=True) <= tail)
+        return -math.inf if first == len(places) else float(places[first]) - self.number
 
     def fewest(self, tail: float, *, above: bool) -> int:
         within = self.probability if above else 1 - self.probability

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.statistics.quantiles.evidence import fewest_units, first_that, log_evidence, p_value, shares_beyond
+from harness.statistics.quantiles.evidence import fewest_units, log_evidence, p_value, shares_beyond
 
 NAN = math.nan
 
@@ -49,8 +49,3 @@ def test_the_fewest_units_reach_the_level_and_one_fewer_does_not() -> None:
 
     fewest = fewest_units(0.05, 0.5)
     assert evidence(fewest) >= math.log(20) > evidence(fewest - 1)
-
-
-@pytest.mark.parametrize(("n", "first", "found"), [(0, 0, None), (5, 9, None), (5, 0, 0), (5, 3, 3), (1, 0, 0)])
-def test_the_first_that_holds_is_found_by_halves(n: int, first: int, found: int | None) -> None:
-    assert first_that(n, lambda i: i >= first) == found

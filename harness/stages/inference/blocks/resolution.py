@@ -16,6 +16,7 @@ from harness.stages.inference.blocks.measuring import measure_pair
 from harness.stages.inference.blocks.plan import FEWEST_BLOCKS, MOST_BLOCKS, BlockPlan
 from harness.stages.inference.serving import Server
 from harness.statistics.intervals.signed_ranks import fewest_pairs, most_rank_sum, rank_sum_tail
+from harness.statistics.searching import first_that
 
 FIGURES = ("ttft", "itl", "throughput")
 EFFICIENCY = math.pi / 3
@@ -108,15 +109,8 @@ def smallest_log(spread: float, pairs: int, level: float, power: float) -> float
 
 def pairs_for(spread: float, log: float, level: float = RED_LEVEL, power: float = 0.9) -> int | None:
     """The fewest pairs with which a slow-down of this logarithm is found so often."""
-    low = high = max(FEWEST_BLOCKS, fewest_pairs(level))
-    while smallest_log(spread, high, level, power) > log:
-        if high >= MOST_BLOCKS:
-            return None
-        low, high = high, min(2 * high, MOST_BLOCKS)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if smallest_log(spread, middle, level, power) <= log else (middle + 1, high)
-    return high
+    least = max(FEWEST_BLOCKS, fewest_pairs(level))
+    return first_that(lambda pairs: smallest_log(spread, pairs, level, power) <= log, least, MOST_BLOCKS)
 
 
 def _figure(block: LoadBlock, name: str) -> float:
