@@ -12,16 +12,13 @@ from typing import Any
 from harness.config import Settings
 from harness.config.customization import DistilledSettings
 from harness.config.files import json_lines
-from harness.errors import SteelyardError, UsageError
-from harness.models.engine_creation import check_version, create_engine
+from harness.errors import UsageError
+from harness.models.engine_creation import check_version
 from harness.models.version import Version
 from harness.records import Sample
 from harness.records.keys import KeyedQuestion, request_text
-from harness.requests.pending import SampleSource
-from harness.requests.sampler import Sampler
-from harness.requests.spending import Spending
 from harness.stages.build_state import BuildProgress, BuildState
-from harness.stages.failed_draws import FailedDraws
+from harness.stages.teacher_draws import FailedDraws, teacher_draws
 from harness.stages.training.texts import TrainingText
 
 ANSWERS = "answers.jsonl"
@@ -64,9 +61,6 @@ def write_answers(
 ) -> None:
     """Ask the teacher every prompt once, and write a line for each answer that is one.
 
-    Samples are drawn as a gate draws them: what is in the store is not drawn again, what is drawn is stored at once,
-    and the budget of the settings bounds it.
-
     Args:
         asked: the prompts, each with its tokens.
         path: of the file; what is there already is taken as it is.
@@ -104,33 +98,17 @@ async def _drawn(
     asked: Sequence[tuple[TrainingText, int]],
     told: tuple[str, BuildProgress],
 ) -> list[Sample]:
-    from harness.store import Store
-    from harness.store.location import store_url
-
     name, progress = told
-    with Store.open(store_url(settings)) as store:
-        newest, *older = store.generations(teacher.fingerprint, max_age_s=teacher.settings.max_age_s)
-        source = SampleSource(teacher, create_engine(teacher, settings.root), newest, older=tuple(older))
-        spending = Spending(settings.limits, {teacher.name: teacher.settings.price})
-        sampler = Sampler(store, window=settings.concurrency, spending=spending)
-
-        failed = FailedDraws(f"The teacher {teacher.name}", len(asked), UsageError)
+    failed = FailedDraws(f"The teacher {teacher.name}", len(asked), UsageError)
+    async with teacher_draws(settings, teacher, failed) as draw:
 
         async def answered(text: TrainingText, n_tokens: int) -> Sample | None:
             request = teacher.chat(text.prompt, sampling=answer_sampling(distilled, n_tokens))
             question = KeyedQuestion(request_text(teacher.fingerprint, request), 0)
-            try:
-                _, sample = await sampler.draw(source, request, question, 0)
-            except SteelyardError as error:
-                failed.add(text.id, error)
-                return None
-            failed.n_answered += 1
-            progress(BuildState(name, "asking the teacher", failed.n_answered, len(asked), "prompts"))
+            sample = await draw(text.id, request, question, 0)
+            if sample is not None:
+                progress(BuildState(name, "asking the teacher", failed.n_answered, len(asked), "prompts"))
             return sample
 
-        try:
-            drawn = await asyncio.gather(*starmap(answered, asked))
-        finally:
-            await sampler.close()
-        failed.check()
-        return [sample for sample in drawn if sample is not None]
+        drawn = await asyncio.gather(*starmap(answered, asked))
+    return [sample for sample in drawn if sample is not None]

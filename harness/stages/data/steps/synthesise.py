@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Any
 from harness.config import Settings, setting_checks
 from harness.config.files import json_lines, note_id
 from harness.config.versions import check_sampling
-from harness.errors import CorpusError, SettingsError, SteelyardError
-from harness.models.engine_creation import check_version, create_engine
+from harness.errors import CorpusError, SettingsError
+from harness.models.engine_creation import check_version
 from harness.models.files.content_hash import file_hash
 from harness.models.version import Version, load_version
 from harness.records import Sample
 from harness.records.keys import KeyedQuestion, request_text
-from harness.requests.pending import SampleSource
-from harness.requests.sampler import Sampler
-from harness.requests.spending import Spending
 from harness.stages.data.steps.duplicates import run_stage
 from harness.stages.data.steps.step import (
     INSTALL,
@@ -33,9 +30,7 @@ from harness.stages.data.steps.step import (
     place_of,
     shard_of,
 )
-from harness.stages.failed_draws import FailedDraws
-from harness.store import Store
-from harness.store.location import store_url
+from harness.stages.teacher_draws import FailedDraws, TeacherDraw, teacher_draws
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -59,9 +54,7 @@ class SyntheticPrompt:
 class SyntheticDocuments:
     """Asks a version for documents, and puts them among those that there are.
 
-    Each sample of a prompt is a document, `synthesise/PROMPT/NUMBER`. Samples are drawn as a gate draws them: what is
-    in the store is not drawn again, what is drawn is stored at once, and the budget of the settings bounds it. The
-    answers lie in memory until all are there.
+    Each sample of a prompt is a document, `synthesise/PROMPT/NUMBER`. The answers lie in memory until all are there.
 
     Attributes:
         teacher: the version that is asked.
@@ -99,48 +92,30 @@ class SyntheticDocuments:
     ) -> list[tuple[SyntheticPrompt, int, Sample]]:
         """All samples of all prompts, from the store or the teacher."""
         version = _load_teacher(self.teacher, settings)
-        with Store.open(store_url(settings)) as store:
-            newest, *older = store.generations(version.fingerprint, max_age_s=version.settings.max_age_s)
-            source = SampleSource(version, create_engine(version, settings.root), newest, older=tuple(older))
-            spending = Spending(settings.limits, {self.teacher: version.settings.price})
-            sampler = Sampler(store, window=settings.concurrency, spending=spending)
-            asked = Counter[bytes]()
-            failed = FailedDraws(f"synthesise: {self.teacher}", len(prompts), CorpusError)
-            drawn: list[tuple[SyntheticPrompt, int, Sample]] = []
-            left = iter(prompts)
-            try:
-                while batch := list(islice(left, _AT_A_TIME)):
-                    draws = [draw for prompt in batch for draw in self._draws(prompt, source, sampler, asked, failed)]
-                    drawn += filter(None, await asyncio.gather(*draws))
-            finally:
-                await sampler.close()
-        failed.check()
+        asked = Counter[bytes]()
+        drawn: list[tuple[SyntheticPrompt, int, Sample]] = []
+        left = iter(prompts)
+        failed = FailedDraws(f"synthesise: {self.teacher}", len(prompts), CorpusError)
+        async with teacher_draws(settings, version, failed) as draw:
+            while batch := list(islice(left, _AT_A_TIME)):
+                draws = [each for prompt in batch for each in self._draws(prompt, version, asked, draw)]
+                drawn += filter(None, await asyncio.gather(*draws))
         return drawn
 
     def _draws(
-        self,
-        prompt: SyntheticPrompt,
-        source: SampleSource,
-        sampler: Sampler,
-        asked: Counter[bytes],
-        failed: FailedDraws,
+        self, prompt: SyntheticPrompt, teacher: Version, asked: Counter[bytes], draw: TeacherDraw
     ) -> Iterator[Any]:
         """The draws of one prompt, to be awaited; of equal prompts each has its own."""
-        request = source.version.chat(prompt.text, sampling=self.sampling)
-        text = request_text(source.version.fingerprint, request)
+        request = teacher.chat(prompt.text, sampling=self.sampling)
+        text = request_text(teacher.fingerprint, request)
         question = KeyedQuestion(text, asked[text])
         asked[text] += 1
 
-        async def draw(number: int) -> tuple[SyntheticPrompt, int, Sample] | None:
-            try:
-                _, sample = await sampler.draw(source, request, question, number)
-            except SteelyardError as error:
-                failed.add(prompt.id, error)
-                return None
-            failed.n_answered += 1
-            return prompt, number, sample
+        async def drawn(number: int) -> tuple[SyntheticPrompt, int, Sample] | None:
+            sample = await draw(prompt.id, request, question, number)
+            return None if sample is None else (prompt, number, sample)
 
-        return map(draw, range(self.samples))
+        return map(drawn, range(self.samples))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import CorpusError, EngineError
-from harness.stages.failed_draws import FailedDraws
+from harness.stages.teacher_draws import FailedDraws
 
 
 def test_each_error_is_told_once_with_all_its_prompts() -> None:

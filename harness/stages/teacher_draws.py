@@ -1,8 +1,21 @@
-"""Prompts that a teacher did not answer in a build, told once all others have been."""
+"""What a teacher is asked in a build, and the prompts that it did not answer, told once all others have been."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from harness.config import Settings
 from harness.errors import SteelyardError
+from harness.models.engine_creation import create_engine
+from harness.models.version import Version
+from harness.records import Request, Sample
+from harness.records.keys import KeyedQuestion
+from harness.requests.pending import SampleSource
+from harness.requests.sampler import Sampler
+from harness.requests.spending import Spending
+
+TeacherDraw = Callable[[str, Request, KeyedQuestion, int], Awaitable[Sample | None]]
 
 _NAMED = 100
 """Prompts named of one error: where more fail alike, it is not the prompts."""
@@ -55,3 +68,35 @@ class FailedDraws:
             f"{self._teacher} gave no answer to {count:,} of {self._n_prompts:,} prompts. {' '.join(told)} What was "
             "answered is stored, and another build goes on there. Change or leave out what is refused each time."
         )
+
+
+@asynccontextmanager
+async def teacher_draws(settings: Settings, teacher: Version, failed: FailedDraws) -> AsyncIterator[TeacherDraw]:
+    """A function that draws a sample for the prompt of an id; None where that fails, of which all are told at the end.
+
+    Samples are drawn as a gate draws them: what is in the store is not drawn again, what is drawn is stored at once,
+    and the budget of the settings bounds it.
+    """
+    from harness.store import Store
+    from harness.store.location import store_url
+
+    with Store.open(store_url(settings)) as store:
+        newest, *older = store.generations(teacher.fingerprint, max_age_s=teacher.settings.max_age_s)
+        source = SampleSource(teacher, create_engine(teacher, settings.root), newest, older=tuple(older))
+        spending = Spending(settings.limits, {teacher.name: teacher.settings.price})
+        sampler = Sampler(store, window=settings.concurrency, spending=spending)
+
+        async def draw(prompt: str, request: Request, question: KeyedQuestion, number: int) -> Sample | None:
+            try:
+                _, sample = await sampler.draw(source, request, question, number)
+            except SteelyardError as error:
+                failed.add(prompt, error)
+                return None
+            failed.n_answered += 1
+            return sample
+
+        try:
+            yield draw
+        finally:
+            await sampler.close()
+    failed.check()
