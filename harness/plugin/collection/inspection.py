@@ -51,12 +51,12 @@ def check_fields(function: Callable[..., Any], cases: Iterable[Case], *, where: 
     Raises:
         CaseError: naming the field, its line and a case without it.
     """
-    used = _fields_used(function)
+    used = _reads(function, "case")
     if not used:
         return
     for case in cases:
         for written, (name, line) in used.items():
-            if name not in case:
+            if name not in case and written.removeprefix("case.") not in _OF_EVERY_CASE:
                 nearest = difflib.get_close_matches(name, case, n=1)
                 meant = f" Did you mean {nearest[0]!r}?" if nearest else ""
                 raise CaseError(
@@ -74,8 +74,10 @@ def check_figures(function: Callable[..., Any], *, where: str) -> None:
     from harness.stages.inference.blocks.measured import Load
 
     known = [name for name in dir(Load) if not name.startswith("_")]
-    for written, (name, line) in _attributes_used(function, "load").items():
-        if name not in known:
+    if any(_is_name(node, "load") and not _is_read(node) for node in ast.walk(parsed(function) or ast.Module([], []))):
+        return  # the body's own
+    for written, (name, line) in _reads(function, "load").items():
+        if name not in known and written == f"load.{name}":
             raise MarkerError(f"{where}, line {line}: {written}. {choices('figure', name, known)}")
 
 
@@ -129,21 +131,25 @@ def _own_names(function: Callable[..., Any]) -> set[str]:
 
 
 @functools.lru_cache(maxsize=256)
-def _attributes_used(function: Callable[..., Any], argument: str) -> dict[str, tuple[str, int]]:
-    """Collect what is read as `ARGUMENT.NAME`: as it is written, the name and its line; none where it is set anew."""
+def _reads(function: Callable[..., Any], argument: str) -> dict[str, tuple[str, int]]:
+    """Collect what is read as `ARGUMENT.NAME` or `ARGUMENT["NAME"]`: as it is written, the name and its first line."""
     tree = parsed(function)
-    nodes = [] if tree is None else list(ast.walk(tree))
-    if any(isinstance(node, ast.Name) and node.id == argument and not _is_read(node) for node in nodes):
+    if tree is None:
         return {}
-    asked_for = set() if tree is None else set(_names_asked_for(tree))
-    caught = {node for attempt in nodes for node in _tried(attempt)}
+    asked_for = set(_names_asked_for(tree))
+    caught = {node for attempt in ast.walk(tree) for node in _tried(attempt)}
     used: dict[str, tuple[str, int]] = {}
-    for node in nodes:
-        if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == argument):
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute | ast.Subscript) or not _is_read(node) or node in caught:
             continue
-        if _is_read(node) and node not in caught and node.attr not in asked_for:
-            used.setdefault(ast.unparse(node), (node.attr, first_line(function) + node.lineno - 1))
+        name = node.attr if isinstance(node, ast.Attribute) else getattr(node.slice, "value", None)
+        if _is_name(node.value, argument) and isinstance(name, str) and name not in asked_for:
+            used.setdefault(ast.unparse(node), (name, first_line(function) + node.lineno - 1))
     return used
+
+
+def _is_name(node: ast.AST | None, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def _is_read(node: ast.AST) -> bool:
@@ -170,35 +176,6 @@ def first_line(function: Callable[..., Any]) -> int:
     """The line of its file in which a function's source begins."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     return 1 if code is None else int(code.co_firstlineno)
-
-
-@functools.lru_cache(maxsize=256)
-def _fields_used(function: Callable[..., Any]) -> dict[str, tuple[str, int]]:
-    """Collect what is read as `case.NAME` or `case["NAME"]`: as it is written, the name and the line of the first."""
-    tree = parsed(function)
-    if tree is None:
-        return {}
-    asked_for = set(_names_asked_for(tree))
-    caught = {node for attempt in ast.walk(tree) for node in _tried(attempt)}
-    used: dict[str, tuple[str, int]] = {}
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.expr) or node in caught:
-            continue
-        name = _field_read(node)
-        if name is not None and name not in asked_for:
-            used.setdefault(ast.unparse(node), (name, first_line(function) + node.lineno - 1))
-    return used
-
-
-def _field_read(node: ast.expr) -> str | None:
-    """The field that a node reads from `case`; None where it reads none, or not by a constant name."""
-    if not (isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Load)):
-        return None
-    if not (isinstance(node.value, ast.Name) and node.value.id == "case"):
-        return None
-    if isinstance(node, ast.Attribute):
-        return None if node.attr in _OF_EVERY_CASE else node.attr
-    return node.slice.value if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str) else None
 
 
 def _tried(node: ast.AST) -> Iterator[ast.AST]:
@@ -297,4 +274,4 @@ def check_fixtures(item: pytest.Function, *, where: str) -> None:
 
 def is_case(node: ast.expr | None) -> bool:
     """Tell whether an expression is the argument `case`."""
-    return isinstance(node, ast.Name) and node.id == "case"
+    return _is_name(node, "case")
