@@ -50,6 +50,7 @@ HELPERS = {
     "values_needed",
     "quantile_of",
     "summarise",
+    "told_difference",
     "wilson_bound",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,24 +99,24 @@ def paired_difference(
     check_alternative(alternative)
     contrast = paired_contrast(candidate, baseline, clusters, bounded=bounded)
     mirrored = paired_contrast(baseline, candidate, clusters, bounded=bounded)
+    return told_difference(contrast, mirrored, lambda tail: -mirrored.upper(tail), level, alternative)
+
+
+def told_difference(
+    contrast: Contrast, mirrored: Contrast, lower: Callable[[float], float], level: float, alternative: Alternative
+) -> DifferenceEstimate:
+    """A contrast at one level; `mirrored` is that of the baseline less the candidate, `lower` the bound at a level."""
+    p_value = contrast.p_less if alternative == "less" else mirrored.p_less
     if alternative == "two-sided":
-        level = 0.5 + level / 2
+        level, p_value = 0.5 + level / 2, min(1.0, 2 * min(contrast.p_less, p_value))
     return DifferenceEstimate(
         value=contrast.value,
         standard_error=contrast.standard_error,
-        low=-math.inf if alternative == "less" else -mirrored.upper(level),
+        low=-math.inf if alternative == "less" else lower(level),
         high=math.inf if alternative == "greater" else contrast.upper(level),
-        p_value=_p_value(contrast.p_less, mirrored.p_less, alternative),
+        p_value=p_value,
         method=contrast.method,
     )
-
-
-def _p_value(p_less: float, p_greater: float, alternative: Alternative) -> float:
-    if alternative == "less":
-        return p_less
-    if alternative == "greater":
-        return p_greater
-    return min(1.0, 2 * min(p_less, p_greater))
 
 
 def paired_contrast(

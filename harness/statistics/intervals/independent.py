@@ -10,7 +10,7 @@ from scipy import special
 
 from harness.statistics.arrays import as_scores, check_alternative, check_confidence, check_counts
 from harness.statistics.intervals.contrasts import Contrast, StudentContrast, UnknownContrast, tail_where_negative
-from harness.statistics.intervals.differences import DifferenceEstimate
+from harness.statistics.intervals.differences import DifferenceEstimate, told_difference
 from harness.statistics.intervals.means import as_column, summarise
 from harness.statistics.intervals.proportions import Alternative, Interval, exact_lower, wilson_bound
 from harness.statistics.spread import MeanSpread
@@ -84,17 +84,7 @@ def independent_difference(
     check_alternative(alternative)
     contrast = independent_contrast(candidate, baseline, bounded=bounded)
     mirrored = independent_contrast(baseline, candidate, bounded=bounded)
-    if alternative == "two-sided":
-        level = 0.5 + level / 2
-    p_values = {"less": contrast.p_less, "greater": mirrored.p_less}
-    return DifferenceEstimate(
-        value=contrast.value,
-        standard_error=contrast.standard_error,
-        low=-math.inf if alternative == "less" else contrast.lower(level),
-        high=math.inf if alternative == "greater" else contrast.upper(level),
-        p_value=p_values.get(alternative, min(1.0, 2 * min(p_values.values()))),
-        method=contrast.method,
-    )
+    return told_difference(contrast, mirrored, contrast.lower, level, alternative)
 
 
 def independent_contrast(candidate: npt.ArrayLike, baseline: npt.ArrayLike, *, bounded: bool | None = None) -> Contrast:
