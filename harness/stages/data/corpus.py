@@ -183,8 +183,8 @@ class Corpus:
         key = (str(cases), str(planted))
         if key not in self._contaminations:
             more = () if planted is None else read_documents(str(planted), self.root)
-            documents = ((each.id, each.text) for each in chain(self.documents(), more))
-            self._contaminations[key] = find_contamination(documents, filed_cases(cases, (self.root,)))
+            texts = chain(((each.id, each.text) for each in self.documents()), ((each.id, each.text) for each in more))
+            self._contaminations[key] = find_contamination(texts, filed_cases(cases, (self.root,)))
         return self._contaminations[key]
 
     def drift(self, column: str, *, against: Literal["baseline", "half"] = "baseline") -> Drift:
