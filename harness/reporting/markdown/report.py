@@ -37,6 +37,7 @@ _MARKS = {
 }
 _MOST_NOTES = 6
 _NAME_CELLS = 80
+_GREENS_CELLS = 320
 _REASON_CELLS = 200
 _ANSWER_CELLS = 240
 _FINGERPRINT_DIGITS = 12
@@ -190,7 +191,7 @@ def _greens(report: Report, passed: Sequence[TableRow], most: int) -> list[str]:
     """One line for what passed, which opens to a table."""
     if not passed:
         return []
-    line = f"{_MARKS[VerdictKind.PASSED]} passed: {prose(greens_in_words(report, passed), 160)}"
+    line = f"{_MARKS[VerdictKind.PASSED]} passed: {prose(greens_in_words(report, passed), _GREENS_CELLS)}"
     if not most:
         return ["", line]
     hidden = len(passed) - most

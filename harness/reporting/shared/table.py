@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 
 from harness.decisions.reasons import figure as in_words
 from harness.records import Check, Difference, Estimate, Report, Verdict, VerdictKind
-from harness.reporting.shared.differences import ratio_in_words
+from harness.reporting.shared.differences import (
+    difference_in_words,
+    margin_against,
+    margin_in_words,
+    ratio_in_words,
+)
 from harness.reporting.shared.figures import count, digits, figure, interval, plural
 from harness.reporting.shared.names import row_names
 from harness.reporting.shared.text import cells, flow, hang, pad, printable, without_traceback, wrap
@@ -171,7 +176,9 @@ def greens(report: Report, hidden: Sequence[TableRow], width: int) -> list[str]:
 
 
 def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
-    """The number of evaluations that passed, the name of a single one, and what is to be known of them."""
+    """The number of evaluations that passed, the name of a single one or of the worst, and what is to be known of
+    them.
+    """
     notes = []
     for word, is_same in (("worse", False), ("different", True)):
         if found := sum(_within_margin(row.verdict) for row in hidden if (row.verdict.aim == "same") == is_same):
@@ -184,7 +191,29 @@ def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
     what = plural(len(hidden), "evaluation") if len(hidden) > 1 else hidden[0].name
     if 1 < len(hidden) == len(report.evaluations):
         what = f"all {what}"
-    return what + note
+    return what + note + (_worst(hidden) if len(hidden) > 1 else "")
+
+
+def _worst(passed: Sequence[TableRow]) -> str:
+    """The one that has lost the largest part of its margin; "" where none has lost any."""
+    losses: list[tuple[float, TableRow, Check]] = []
+    for row in passed:
+        for check in row.verdict.checks:
+            margin = margin_against(check.against, row.verdict)
+            if margin > 0 and (loss := _loss(row.verdict, check.difference.value)) > 0:
+                losses.append((loss / margin, row, check))
+    if not losses:
+        return ""
+    _, row, check = max(losses, key=lambda each: each[0])
+    difference = difference_in_words(check.difference, row.verdict, check.against)
+    return f"; the worst: {row.name}, {difference}, margin {margin_in_words(row.verdict, check.against)}"
+
+
+def _loss(verdict: Verdict, difference: float) -> float:
+    """How much worse a difference is, or how far apart where that counts; below 0 for better."""
+    if verdict.aim == "same":
+        return abs(difference)
+    return -difference if verdict.higher_is_better else difference
 
 
 def _widest_gap(whys: Sequence[int], sizes: Sequence[int], width: int) -> int | None:
