@@ -31,6 +31,8 @@ MARKS = {
 }
 _MOST_NAME_CELLS = 200
 _MOST_ERRORS = 3
+_LEAST_LOSS = 0.1
+"""The share of its margin that the worst of what passed has lost, where it is named."""
 _MOST_REASON_CELLS = 400
 _GAP = "   "
 
@@ -195,13 +197,13 @@ def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
 
 
 def _worst(passed: Sequence[TableRow]) -> str:
-    """The one that has lost the largest part of its margin; "" where none has lost any."""
+    """The one that has lost the largest part of its margin; "" where none has lost a tenth of it."""
     losses: list[tuple[float, TableRow, Check]] = []
     for row in passed:
         for check in row.verdict.checks:
             margin = margin_against(check.against, row.verdict)
-            if margin > 0 and (loss := _loss(row.verdict, check.difference.value)) > 0:
-                losses.append((loss / margin, row, check))
+            if margin > 0 and (loss := _loss(row.verdict, check.difference.value) / margin) >= _LEAST_LOSS:
+                losses.append((loss, row, check))
     if not losses:
         return ""
     _, row, check = max(losses, key=lambda each: each[0])
