@@ -231,7 +231,8 @@ async def _next_words(play: Play, user: SimulatedUser, part: Messages, *, may_en
     Raises:
         EngineError: neither can be.
     """
-    problem = ""
+    name = user.version if isinstance(user.version, str) else user.version.name
+    problem = remedy = ""
     for number in (0, 1):
         sample = await play(part, _SCHEMA, number)
         try:
@@ -244,8 +245,8 @@ async def _next_words(play: Play, user: SimulatedUser, part: Messages, *, may_en
         except (ValueError, TypeError, KeyError, RecursionError):
             cut = ", cut at max_tokens" if sample.truncated else ""
             problem = f'it is no JSON with "goal_met" and "message"{cut}: {shortened(sample.text, _SHOWN)}'
-    name = user.version if isinstance(user.version, str) else user.version.name
-    raise EngineError(f"{name} plays the user, and wrote no turn, asked twice: {problem}")
+            remedy = f" Raise max_tokens in the sampling of {name}." if sample.truncated else ""
+    raise EngineError(f"{name} plays the user, and wrote no turn, asked twice: {problem.rstrip('.')}.{remedy}")
 
 
 def _turn(said: str | Mapping[str, Any]) -> Mapping[str, Any]:

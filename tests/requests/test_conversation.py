@@ -39,7 +39,7 @@ def look_up(city: str) -> str:
 
 
 class NotedEngine(ScriptedEngine):
-    """A scripted engine that notes what it was asked, and may say one thing after another."""
+    """A scripted engine that notes what it was asked, and may say one thing after another; "…" at the end is cut."""
 
     def __init__(self, name: str, options: Any, says: tuple[str, ...] = ()) -> None:
         super().__init__(name, options, Path())
@@ -50,7 +50,8 @@ class NotedEngine(ScriptedEngine):
         self.requests.append(request)
         found = await super().sample(request, indices)
         text = self.says.pop(0) if self.says else None
-        return found if text is None else [Sample(text, index, "stop", 1, 1) for index in indices]
+        end = "length" if text is not None and text.endswith("…") else "stop"
+        return found if text is None else [Sample(text, index, end, 1, 1) for index in indices]
 
 
 @dataclass
@@ -232,6 +233,9 @@ def test_a_turn_that_is_none_is_drawn_once_more(stage: Stage) -> None:
     empty = json.dumps({"goal_met": False, "message": " "})
     with pytest.raises(EngineError, match="player plays the user, and wrote no turn, asked twice: it says nothing"):
         stage.run(lambda model: model.converse(user(persona="Other.")), empty, empty)
+    cut = '{"goal_met": false, "mess…'
+    with pytest.raises(EngineError, match="cut at max_tokens.*Raise max_tokens in the sampling of player.$"):
+        stage.run(lambda model: model.converse(user(persona="Third.")), cut, cut)
 
 
 def test_tools_run_until_the_version_answers(stage: Stage) -> None:
