@@ -148,7 +148,7 @@ def end(connection: Connection, removed: Mapping[str, Collection[Place]]) -> int
 
 def _after_removal(row: LookRow, removed: Mapping[str, Collection[Place]]) -> Mapping[str, Any]:
     """The bets of a look after samples were removed; its own where it rests on none of them."""
-    kept = {name: row.bets[name] for name in ("draws", "judges", "seed", "cases") if name in row.bets}
+    kept = {name: row.bets[name] for name in _SEEN if name in row.bets}
     texts = [text for name in ("draws", "judges") if isinstance(text := kept.get(name, ""), str)]
     draws = [(name, numbers) for text in texts for name, numbers in _DRAWS.findall(text)]
     if not draws:
@@ -173,6 +173,7 @@ Place = tuple[int, int]
 ENDED: Mapping[str, Any] = {"ended": "its samples were removed from the store"}
 """Of the bets of a look whose samples are gone, why, in words. Beside it stands what it saw, and in "gone" whose."""
 
+_SEEN = ("draws", "judges", "seed", "cases", "recorded", "recorded_draws", "unpaired")
 _DRAWS = re.compile(r"([^=;]+)=(\d+(?:,\d+)*)")
 _SINCE = 6
 """The schema version that brought the table."""
@@ -186,7 +187,7 @@ def _replaced(known: Sequence[LookRow], added: Sequence[LookRow]) -> list[LookRo
 
 def _identity(row: LookRow) -> tuple[str, str, str]:
     """Give what identifies a look: its evaluation, its run and its bets, whatever cases came later."""
-    settled = {name: value for name, value in row.bets.items() if name != "cases"}
+    settled = {name: value for name, value in row.bets.items() if name not in ("cases", "unpaired")}
     return row.evaluation_id, row.run_id, json.dumps(settled, sort_keys=True) if row.number else ""
 
 

@@ -128,6 +128,12 @@ def generations_in_use(
         return (_begin(connection, fingerprint, _next(begun), now),)
 
 
+def begun(database: Database, fingerprint: str) -> dict[int, float]:
+    """See `Store.begun`."""
+    with database.read() as connection:
+        return _begun(connection, fingerprint)
+
+
 def first_draws(database: Database, fingerprint: str, known: Collection[int], first_index: int = 0) -> tuple[int, ...]:
     """See `Store.first_draws`."""
     with database.read() as connection:

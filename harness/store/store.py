@@ -94,6 +94,10 @@ class Store:
         """
         return samples.generations_in_use(self._database, fingerprint, fresh=fresh, max_age_s=max_age_s, now=now)
 
+    def begun(self, fingerprint: str) -> dict[int, float]:
+        """When each generation of a version's draws began, in epoch seconds, the newest first."""
+        return samples.begun(self._database, fingerprint)
+
     def first_draws(self, fingerprint: str, generations: Collection[int], first_index: int = 0) -> tuple[int, ...]:
         """Those of some generations of a version that a gate may be answered with, the oldest first; those without a
         sample from this index on come last.

@@ -61,6 +61,8 @@ def _evaluation_lines(identity: str, evaluation: RecordedEvaluation, end: str) -
         yield f'      "{name}": {_encode(getattr(evaluation, name))},'
     if evaluation.code is not None:
         yield f'      "code": {_encode(evaluation.code)},'
+    if evaluation.draws:
+        yield f'      "draws": {_encode(evaluation.draws)},'
     if evaluation.drawn:
         yield f'      "drawn": {_encode(evaluation.drawn)},'
     yield f'      "skipped": {_encode(sorted(evaluation.skipped))},'
@@ -213,6 +215,7 @@ def _evaluation(identity: str, entry: Mapping[str, Any]) -> RecordedEvaluation:
         skipped=tuple(_of(str, case) for case in _of(list, entry["skipped"])),
         code=None if entry.get("code") is None else _of(str, entry["code"]),
         drawn=tuple(case for case in _of(list, entry.get("drawn", [])) if case in entry["cases"]),
+        draws=tuple(_of(str, each) for each in _of(list, entry.get("draws", []))),
     )
 
 

@@ -11,12 +11,13 @@ from typing import Literal
 import numpy as np
 
 from harness.gate.baselines.noise import noise_of, warning
-from harness.gate.baselines.recording import RecordedEvaluation, RecordedMetric, Recording
+from harness.gate.baselines.recording import RecordedCase, RecordedEvaluation, RecordedMetric, Recording
 from harness.gate.evaluations.contents import content_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
+from harness.gate.sampling.bets import RecordedSide
 from harness.gate.sampling.order import Order
-from harness.records import BaselineRecord, ScoringRule, kind_and_direction, same_kind
+from harness.records import BaselineRecord, Case, ScoringRule, kind_and_direction, same_kind
 from harness.scoring.results import Reading
 from harness.statistics.arrays import FloatArray
 
@@ -201,9 +202,7 @@ def pair(recording: Recording, evaluation: Evaluation, order: Order, pattern: st
             skipped = case.id in recorded.skipped
             states[case.id] = "skipped" if skipped else "undrawn" if case.id in undrawn else "new"
             continue
-        digest = content_digest(case)
-        verified = None not in (digest, known.content)
-        states[case.id] = "changed" if verified and digest != known.content else "paired"
+        states[case.id], verified = _state(case, known)
         n_unverified += not verified
     gone = {*recorded.cases, *recorded.skipped}.difference(states)
     pairing = Pairing(
@@ -216,6 +215,25 @@ def pair(recording: Recording, evaluation: Evaluation, order: Order, pattern: st
         scored_otherwise=recorded.code is not None and scoring_digest(evaluation.body) not in (None, recorded.code),
     )
     return replace(pairing, trouble=_nothing_paired(pairing))
+
+
+def _state(case: Case, known: RecordedCase) -> tuple[Literal["paired", "changed"], bool]:
+    """Tell of a recorded case whether it is the same, and whether that is known."""
+    digest = content_digest(case)
+    verified = None not in (digest, known.content)
+    return ("changed" if verified and digest != known.content else "paired"), verified
+
+
+def recorded_side(recording: Recording, evaluation: Evaluation) -> RecordedSide:
+    """What a recording has of an evaluation, for the ledger."""
+    recorded = recording.evaluations.get(evaluation.id)
+    if recorded is None:
+        return RecordedSide(recording.run_id, recording.run_id, frozenset(case.id for case in evaluation.cases))
+    known = [(case, recorded.cases.get(case.id)) for case in evaluation.cases if case.id not in recorded.skipped]
+    unpaired = frozenset(case.id for case, its in known if its is None or _state(case, its)[0] == "changed")
+    return RecordedSide(
+        recording.run_id, " ".join(recorded.draws) or recording.run_id, unpaired, recorded.stopped_early
+    )
 
 
 def _after_the_last(recorded: RecordedEvaluation, evaluation: Evaluation, order: Order) -> set[str]:

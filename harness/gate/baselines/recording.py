@@ -63,6 +63,7 @@ class RecordedEvaluation:
         code: a digest of the code that scored it; None where not known.
         drawn: ids of `cases` in the order in which they were drawn, where it stopped early; empty elsewhere, and where
             that is not known.
+        draws: first index, generation and when that began, of each that its samples are of; empty where not known.
     """
 
     design: Literal["fixed", "sequential"]
@@ -73,6 +74,7 @@ class RecordedEvaluation:
     skipped: tuple[str, ...] = ()
     code: str | None = None
     drawn: tuple[str, ...] = ()
+    draws: tuple[str, ...] = ()
 
     @cached_property
     def table(self) -> ScoreTable:
@@ -153,8 +155,14 @@ def recording_of(store: Store, weighed: WeighedVersion, report: Report, name: st
             sets.setdefault(each.evaluation_id, []).append(each)
     has_baseline = weighed.run.spec.get("baseline") is not None
     code = weighed.run.spec.get("code") or {}
+    begun = store.begun(weighed.version.fingerprint)
+
+    def evaluation(identity: str, own: list[ScoreSet]) -> RecordedEvaluation:
+        found = _evaluation(store, Scores(store, Side(weighed, report), own))
+        return replace(found, code=code.get(identity), draws=_draws(weighed, identity, begun))
+
     found = {
-        identity: replace(_evaluation(store, Scores(store, Side(weighed, report), own)), code=code.get(identity))
+        identity: evaluation(identity, own)
         for identity, own in sets.items()
         if any(entry.id == identity for entry in report.evaluations)
         and not (has_baseline and "baseline" not in roles[identity])
@@ -175,6 +183,13 @@ def recording_of(store: Store, weighed: WeighedVersion, report: Report, name: st
         environment=_environment(spec, weighed.role),
         evaluations=found,
     )
+
+
+def _draws(weighed: WeighedVersion, evaluation_id: str, begun: Mapping[int, float]) -> tuple[str, ...]:
+    """The draws that a run's scores of an evaluation are of."""
+    noted = weighed.run.spec[weighed.role]
+    numbers = noted.get("draws", {}).get(evaluation_id) or [noted.get("generation"), *noted.get("older", ())]
+    return tuple(f"{weighed.first_index}:{each}:{begun[each]:.0f}" for each in sorted(begun.keys() & {*numbers}))
 
 
 def left_out(report: Report, recording: Recording) -> tuple[str, ...]:

@@ -42,6 +42,8 @@ def version_note(source: SampleSource, draws: Mapping[str, Sequence[int]]) -> di
         "engine": version.settings.engine,
         "settings": _version_settings(version.settings),
     }
+    if source.older:
+        record["older"] = list(source.older)
     if draws:
         record["draws"] = {name: list(numbers) for name, numbers in draws.items()}
     if version.places:

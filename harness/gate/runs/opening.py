@@ -18,6 +18,7 @@ from harness.gate.baselines.draws import (
     known_draws,
     oldest,
 )
+from harness.gate.baselines.pairing import recorded_side
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.baselines.recording import Recording
 from harness.gate.baselines.refusals import check_orders
@@ -334,7 +335,7 @@ def _enter(
         best_of=settings.best_of,
         draws=draws,
         judges={each.version.fingerprint: generations_of(store, each) for each in judges},
-        recorded="" if recording is None else recording.run_id,
+        recorded={} if recording is None else {each.id: recorded_side(recording, each) for each in asked},
         is_fresh=options.fresh,
         max_age_s=None if recording is not None else oldest(candidate, baseline),
         seen=store.looks.of_candidate(candidate.version.fingerprint),

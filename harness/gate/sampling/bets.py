@@ -20,6 +20,7 @@ Draws = tuple[int, ...]
 
 _SIZE = 16
 """Hexadecimal digits that stand for a case."""
+OF_RECORDING = ("recorded", "recorded_draws", "unpaired")
 _IN_WORDS = {
     "samples": "samples {0} → {1}",
     "baseline_samples": "samples of the baseline {0} → {1}",
@@ -33,7 +34,17 @@ _IN_WORDS = {
     "scale": "margin in {0} → in {1}",
     "slices": "slices {0} → {1}",
 }
-_LATER = {"aim": "", "scale": "", "slices": "", "largest_cluster": 0, "prompting": "", "judges": "", "may_grow": True}
+_LATER = {
+    "aim": "",
+    "scale": "",
+    "slices": "",
+    "largest_cluster": 0,
+    "prompting": "",
+    "judges": "",
+    "may_grow": True,
+    "recorded_draws": "",
+    "unpaired": "",
+}
 """The parts that bets of older stores lack: they go on, and have them from then on."""
 
 
@@ -48,6 +59,9 @@ class Bets:
         draws: the generations of draws that the versions are answered with, the oldest first. A baseline that has
             draws of its own as one is written "baseline@INDEX", and so is a candidate that is drawn as a baseline.
         recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
+        recorded_draws: which draws these scores are of, as far as it is known; else the run. "" as above, and where
+            that was not kept.
+        unpaired: digests of the cases that a recording leaves out of the order in which it has others, sorted.
         confidence_level, best_of: of the gate.
         threshold, margin: what was required; bets stay tuned to it.
         max_lost: how many lost cases are allowed; None for any number.
@@ -87,6 +101,13 @@ class Bets:
     judges: str = ""
     may_grow: bool = True
     largest_cluster: int = 0
+    recorded_draws: str = ""
+    unpaired: str = ""
+
+    @property
+    def weighed(self) -> frozenset[str]:
+        """The cases that are weighed against the baseline."""
+        return frozenset(self.cases).difference(_parts(self.unpaired))
 
     @property
     def stakes(self) -> Stakes:
@@ -109,12 +130,19 @@ def bets_of(plain: Mapping[str, Any]) -> Bets | None:
     text = plain.get("cases")
     if not names <= set(plain) or not isinstance(text, str) or not _are_of_their_kinds(plain):
         return None
-    cases = tuple(text[start : start + _SIZE] for start in range(0, len(text), _SIZE))
-    return Bets(**{**{name: plain[name] for name in names}, "cases": cases})
+    return Bets(**{**{name: plain[name] for name in names}, "cases": _parts(text)})
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    """The digests of cases that a text has."""
+    return tuple(text[start : start + _SIZE] for start in range(0, len(text), _SIZE))
 
 
 _NUMBERS = ("samples", "confidence_level", "margin", "horizon", "largest_cluster")
-_TEXTS = ("about", "per", "cluster", "design", "draws", "recorded", "aim", "scale", "slices", "prompting", "judges")
+_TEXTS = (
+    *("about", "per", "cluster", "design", "draws", "recorded", "aim", "scale", "slices", "prompting", "judges"),
+    *("recorded_draws", "unpaired"),
+)
 _DRAWS = re.compile(r"([^=;]+=\d+(,\d+)*(;|$))*")
 
 
@@ -161,7 +189,8 @@ def of_baseline(draws: Mapping[str, Draws]) -> Draws:
 
 def of_threshold(bets: Bets) -> Bets:
     """The bets on the candidate's score alone."""
-    return replace(bets, recorded="", baseline_samples=None, draws=draws_in_words(of_candidate(draws_of(bets.draws))))
+    draws = draws_in_words(of_candidate(draws_of(bets.draws)))
+    return replace(bets, recorded="", recorded_draws="", unpaired="", baseline_samples=None, draws=draws)
 
 
 def all_drawn(bets: Bets) -> set[tuple[str, int]]:
@@ -181,7 +210,8 @@ def seen_by(plain: Mapping[str, Any], like: Bets) -> tuple[Bets | None, frozense
     names = plain.get("gone")
     if not isinstance(names, list):
         return bets_of(plain), frozenset()
-    before = bets_of({**like.plain(), **{name: plain.get(name) for name in ("draws", "judges", "cases")}})
+    own = {name: plain.get(name) for name in ("draws", "judges", "cases")}
+    before = bets_of({**like.plain(), **own, **{name: plain.get(name, "") for name in OF_RECORDING}})
     if before is None:
         return None, frozenset()
     gone = {name: numbers for name, numbers in before.all_draws.items() if name in names}
@@ -209,11 +239,53 @@ def still_of(before: str, wanted: str, usable: Mapping[str, Draws]) -> str:
 
 
 def seen_in_recording(known: Sequence[Bets | None], wanted: Bets) -> str:
-    """Say why what is left of a recording can't be weighed: it was seen, and can't be drawn anew."""
-    cases = set(wanted.cases)
-    same = [each for each in known if each is not None and wanted.recorded and each.recorded == wanted.recorded]
-    gone = max((len(set(each.cases) - cases) for each in same), default=0)
-    return f"what is left of a recording without {gone:,} of its cases that were seen (record it anew)" if gone else ""
+    """Say why what is left of recorded draws can't be weighed: they were seen, and can't be drawn anew, under whatever
+    name they are recorded.
+    """
+    draws = set(wanted.recorded_draws.split())
+    same = [
+        each
+        for each in known
+        if each is not None and wanted.recorded
+        if each.recorded == wanted.recorded or draws.intersection(each.recorded_draws.split())
+    ]
+    gone = max((n_lacking(wanted, each) for each in same), default=0)
+    told = "record it anew, from a run with --fresh"
+    return f"what is left of a recording without {gone:,} of its cases that were seen ({told})" if gone else ""
+
+
+def n_lacking(wanted: Bets, before: Bets) -> int:
+    """Count the cases of a look before that are weighed no more; of one against a recording whose pairs were not kept,
+    those that are there no more.
+    """
+    if before.recorded and not before.recorded_draws:
+        return len(set(before.cases).difference(wanted.cases))
+    return len(before.weighed - wanted.weighed)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSide:
+    """What is recorded of an evaluation that is weighed against a recording.
+
+    Attributes:
+        run_id: of the run.
+        draws: which draws it has, as `Bets.recorded_draws` writes them.
+        unpaired: ids of the cases that it lacks, or has otherwise.
+        stopped_early: whether it ended where it was decided, so that it lacks the last cases of its order.
+    """
+
+    run_id: str = ""
+    draws: str = ""
+    unpaired: frozenset[str] = frozenset()
+    stopped_early: bool = False
+
+    def left_out(self, cases: Sequence[tuple[str, str]]) -> str:
+        """Digests of the cases that are left out, of ids and digests in the order drawn. Those behind the last of a
+        recording that stopped early are not: where bets end is no choice among cases.
+        """
+        ends = [at for at, (name, _) in enumerate(cases, 1) if name not in self.unpaired] if self.stopped_early else ()
+        within = cases[: ends[-1]] if ends else cases
+        return "".join(sorted(digest for name, digest in within if name in self.unpaired))
 
 
 def case_digests(cases: Sequence[Case]) -> list[str]:
@@ -255,9 +327,12 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
         why.append(f"{gone:,} {_cases(gone)} changed or left out")
     elif added and not may_grow:
         why.append(f"{added:,} new {_cases(added)}")
+    if before.recorded_draws and (before.weighed ^ now.weighed) & old_cases & new_cases:
+        why.append("other cases have recorded scores")
     if why:
         return why
-    before = replace(before, prompting=now.prompting, judges=now.judges)
+    kept = {name: getattr(now, name) for name in ("prompting", "judges", "recorded_draws", "unpaired")}
+    before = replace(before, **kept)
     if not added:
         return before
     return replace(before, cases=(*before.cases, *(case for case in now.cases if case not in old_cases)))
@@ -289,3 +364,19 @@ def _asked_otherwise(before: Bets, now: Bets) -> list[str]:
 
 def _cases(count: int) -> Literal["case", "cases"]:
     return "case" if count == 1 else "cases"
+
+
+def why_not(tried: Sequence[Bets | list[str] | None], ended: Sequence[str]) -> str:
+    """Say what keeps a run from going on with the nearest earlier look, of several the newest; "" for no look."""
+    told = [each if isinstance(each, list) else [why] for each, why in zip(tried, ended, strict=True)]
+    nearest = min((len(each) for each in told), default=0)
+    return next((", ".join(each) for each in reversed(told) if len(each) == nearest), "")
+
+
+def chosen_of(known: Sequence[Bets | None], tried: Sequence[Bets | list[str] | None]) -> int | None:
+    """The place of the look that a run goes on with: the newest that has just its cases, else the first that grows."""
+    going = [place for place, each in enumerate(tried) if isinstance(each, Bets)]
+    same = [place for place in going if tried[place] == known[place]]
+    if same:
+        return known.index(known[same[-1]])  # two machines may have looked alike: what they saw is here once
+    return going[0] if going else None

@@ -16,19 +16,23 @@ from harness.gate.sampling.bets import (
     ANEW,
     Bets,
     Draws,
+    RecordedSide,
     all_drawn,
     bets_of,
     case_digests,
+    chosen_of,
     drawn_of_candidate,
     draws_in_words,
     gone_on,
     gone_on_as,
+    n_lacking,
     of_candidate,
     of_threshold,
     seen_by,
     seen_in_recording,
     still_of,
     taken_over,
+    why_not,
     with_draws,
 )
 from harness.gate.sampling.order import draw_order, most_samples
@@ -100,7 +104,7 @@ class Family:
         draws: the generations that each version is answered with, by what `Bets.draws` calls it; no entry for a
             recorded baseline.
         judges: the same of judges, by fingerprint.
-        recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
+        recorded: what is recorded of the baseline, by evaluation; empty where it is drawn.
         is_fresh: whether all is drawn anew.
         max_age_s: looks that are older count no more, for what they rest on does not either; None for no limit.
         seen: the looks at the candidate in other families.
@@ -115,7 +119,7 @@ class Family:
     best_of: int = 1
     draws: Mapping[str, Draws] = field(default_factory=dict)
     judges: Mapping[str, Draws] = field(default_factory=dict)
-    recorded: str = ""
+    recorded: Mapping[str, RecordedSide] = field(default_factory=dict)
     is_fresh: bool = False
     max_age_s: float | None = None
     seen: Sequence[LookRow] = ()
@@ -228,7 +232,7 @@ class LookLedger:
         spent, best_of = sum(row.share for row in counted), self._family.best_of
         known = [bets_of(row.bets) for row in counted]
         tried = [None if before is None else self._gone_on(before, wanted, is_decided) for before in known]
-        place = _chosen(known, tried)
+        place = chosen_of(known, tried)
         if place is not None:
             told = str(counted[place].bets.get("because", ""))
             look, bets = look_at(place + 1, *batch, best_of=best_of, because=told), tried[place]
@@ -236,9 +240,10 @@ class LookLedger:
             # The order of new cases is settled as well, before they are drawn.
             grown = replace(counted[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
             return Entry(look, bets, is_new=False, spent=spent), grown
-        if undecided := seen_in_recording(known, wanted):
+        if undecided := seen_in_recording([seen_by(row.bets, wanted)[0] for row in counted], wanted):
             return Entry(look_at(1, *batch), wanted, undecided=undecided), None
-        because, number, share = _why(tried, counted), len(counted) + 1, share_of(len(counted) + 1)
+        ended = [str(row.bets.get("ended", "bets of another rule")) for row in counted]
+        because, number, share = why_not(tried, ended), len(counted) + 1, share_of(len(counted) + 1)
         if not is_decided:
             wanted, is_anew = self._on_draws(looked, name, wanted)
             why = because or ("" if looked else "seen before with other cases")
@@ -285,7 +290,7 @@ class LookLedger:
         cases, own = set(wanted.cases), [seen_by(row.bets, wanted) for row in looks]
         rows = [row for row in self._family.seen if row.evaluation_id == name and row.against != self._family.against]
         others = [seen_by(row.bets, wanted) for row in rows]
-        lacking = [bets for bets, _ in (*own, *others) if bets is not None and not cases.issuperset(bets.cases)]
+        lacking = [bets for bets, _ in (*own, *others) if bets is not None and n_lacking(wanted, bets)]
         chosen = {each for bets in lacking for each in drawn_of_candidate(bets)}
         chosen |= {each for bets, _ in own if bets in lacking for each in all_drawn(bets)}
         pruned = {each for _, gone in own for each in gone}
@@ -317,7 +322,7 @@ class LookLedger:
     def _wanted(self, evaluation: Evaluation, baseline_samples: int | None, seed: int) -> Bets:
         plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
         digests = case_digests(evaluation.cases)
-        order = draw_order(evaluation, seed)
+        order, side = draw_order(evaluation, seed), self._family.recorded.get(evaluation.id, RecordedSide())
         size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
         if plan.per == "case":
             size = plan.max_samples or most_samples(plan.threshold, plan.margin)
@@ -329,7 +334,9 @@ class LookLedger:
             samples=plan.samples,
             baseline_samples=baseline_samples,
             draws=draws_in_words(self._family.draws),
-            recorded=self._family.recorded,
+            recorded=side.run_id,
+            recorded_draws=side.draws,
+            unpaired=side.left_out([(evaluation.cases[number].id, digests[number]) for number in order]),
             confidence_level=self._family.confidence_level,
             best_of=self._family.best_of,
             threshold=plan.threshold,
@@ -365,7 +372,7 @@ def enter_looks(
     if not family.against:
         return ledger.enter(evaluations, baseline_samples)
     demanding = [each for each in evaluations if each.plan.threshold is not None]
-    alone = replace(family, against="", recorded="", draws=of_candidate(family.draws))
+    alone = replace(family, against="", recorded={}, draws=of_candidate(family.draws))
     foreseen = LookLedger(KnownLooks(looks), alone, run_id).enter(demanding, {})
     settled = {name: entry.bets for name, entry in foreseen.items() if entry.bets is not None}
     entries = ledger.enter(evaluations, baseline_samples, settled)
@@ -379,20 +386,3 @@ def enter_looks(
             own = entries[name]
             entries[name] = replace(own, look=later(own.look, entry.look), is_new=own.is_new or entry.is_new)
     return entries
-
-
-def _why(tried: Sequence[Bets | list[str] | None], rows: Sequence[LookRow]) -> str:
-    """Say what keeps a run from going on with the nearest earlier look, of several the newest; "" for no look."""
-    ended = [str(row.bets.get("ended", "bets of another rule")) for row in rows]
-    told = [each if isinstance(each, list) else [why] for each, why in zip(tried, ended, strict=True)]
-    nearest = min((len(each) for each in told), default=0)
-    return next((", ".join(each) for each in reversed(told) if len(each) == nearest), "")
-
-
-def _chosen(known: Sequence[Bets | None], tried: Sequence[Bets | list[str] | None]) -> int | None:
-    """The place of the look that a run goes on with: the newest that has just its cases, else the first that grows."""
-    going = [place for place, each in enumerate(tried) if isinstance(each, Bets)]
-    same = [place for place in going if tried[place] == known[place]]
-    if same:
-        return known.index(known[same[-1]])  # two machines may have looked alike: what they saw is here once
-    return going[0] if going else None

@@ -64,6 +64,7 @@ def whole() -> Recording:
         },
         skipped=("z",),
         drawn=("b \ud800", "a"),
+        draws=("0:0:1764288000",),
     )
     return replace(recording(test=recorded(cases()), other=mixed), environment={"engine": "vllm"}, first_index=7)
 

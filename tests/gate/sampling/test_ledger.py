@@ -18,8 +18,9 @@ from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.announcements import looks_in_words
-from harness.gate.sampling.bets import Draws
+from harness.gate.sampling.bets import OF_RECORDING, Draws, RecordedSide
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger, enter_looks
+from harness.gate.sampling.order import draw_order
 from harness.records import Case, Role, VerdictKind
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle
@@ -70,6 +71,11 @@ def evaluation(n_cases: int = 40, name: str = "t", first: int = 0, **changes: ob
 
 def look(store: Memory, asked: Evaluation, family: Family = FAMILY, baseline: int = 5) -> Entry:
     return LookLedger(store, family, "run").enter([asked], {asked.id: baseline})[asked.id]
+
+
+def recorded(run: str = "run", draws: str = "0:0:7", **side: object) -> Family:
+    """The family of a candidate against a recording."""
+    return replace(FAMILY, draws={"candidate": (0,)}, recorded={"t": RecordedSide(run, draws, **side)})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -436,14 +442,59 @@ def test_another_baseline_lends_no_look_at_chosen_cases():
 
 def test_what_is_left_of_a_recording_decides_nothing():
     store = Memory()
-    family = replace(FAMILY, draws={"candidate": (0,)}, recorded="run")
-    look(store, evaluation(100), family)
-    part = look(store, evaluation(100, first=20), family)
-    assert part.undecided == "what is left of a recording without 20 of its cases that were seen (record it anew)"
+    look(store, evaluation(100), recorded())
+    part = look(store, evaluation(100, first=20), recorded())
+    told = "(record it anew, from a run with --fresh)"
+    assert part.undecided == f"what is left of a recording without 20 of its cases that were seen {told}"
     assert len([row for row in store.rows if row.number]) == 1
-    anew = look(store, evaluation(100, first=20), replace(family, recorded="another"))
+    anew = look(store, evaluation(100, first=20), recorded("another", "0:1:9"))
     assert (anew.undecided, anew.look.number) == ("", 2)
     assert anew.draws("candidate") != (0,)
+
+
+@pytest.mark.parametrize("how", ["recorded again", "cases not recorded", "lines deleted", "pruned"])
+def test_the_rest_of_recorded_draws_decides_nothing_however_it_comes_about(stored: Store, how: str):
+    """Who has seen the scores could else keep the cases that went well."""
+    lost = frozenset(f"c{i}" for i in range(20))
+    look(stored.looks, evaluation(100), recorded())
+    if how == "pruned":
+        stored.prune(fingerprints=["c"])
+    asked, family = {
+        "recorded again": (evaluation(100, first=20), recorded("another")),
+        "cases not recorded": (evaluation(100), recorded("another", unpaired=lost)),
+        "lines deleted": (evaluation(100), recorded(unpaired=lost)),
+        "pruned": (evaluation(100, first=20), recorded()),
+    }[how]
+    assert "without 20 of its cases that were seen" in look(stored.looks, asked, family).undecided
+
+
+def test_a_recording_that_lacks_cases_takes_new_draws_of_the_candidate():
+    memory = Memory()
+    look(memory, evaluation(100), recorded())
+    lost = frozenset(f"c{i}" for i in range(20))
+    entry = look(memory, evaluation(100), recorded("another", "0:1:9", unpaired=lost))
+    assert (entry.undecided, entry.look.number) == ("", 2)
+    assert entry.draws("candidate") != (0,)
+
+
+def test_cases_that_a_recording_did_not_come_to_are_no_choice():
+    """Bets end wherever one likes, in the order drawn."""
+    memory = Memory()
+    look(memory, evaluation(100), recorded())
+    order = [evaluation(100).cases[number].id for number in draw_order(evaluation(100), 0)]
+    entry = look(memory, evaluation(100), recorded("r", "0:1:9", unpaired=frozenset(order[50:]), stopped_early=True))
+    assert entry.draws("candidate") == (0,)
+
+
+def test_a_look_of_before_pairs_were_kept_goes_on_and_has_them_then():
+    memory, lost = Memory(), frozenset({"c1"})
+    look(memory, evaluation(100), recorded(unpaired=lost))
+    old = [replace(row, bets={n: v for n, v in row.bets.items() if n not in OF_RECORDING[1:]}) for row in memory.rows]
+    memory.rows = old
+    again = look(memory, evaluation(100), recorded(unpaired=lost))
+    assert (again.is_new, len(again.bets.weighed)) == (False, 99)
+    memory.rows = old
+    assert look(memory, evaluation(100, samples=9), recorded(unpaired=lost)).undecided == ""
 
 
 @pytest.mark.parametrize("bets", [{"ended": "its samples were removed from the store"}, {"rule": 9}])

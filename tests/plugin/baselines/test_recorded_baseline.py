@@ -241,11 +241,15 @@ def test_what_is_left_of_cases_that_were_seen_decides_nothing_until_it_is_record
     recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
     recorded.body(BODY, cases=50, threshold=0.8)
     result = recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
-    told_of = "what is left of a recording without 10 of its cases that were seen (record it anew)"
+    told_of = (
+        "what is left of a recording without 10 of its cases that were seen (record it anew, from a run with --fresh)"
+    )
     assert result.ret == 8
     assert recorded.evaluation()["reason"].startswith(f"{told_of} is shown and decides nothing: ")
     assert f"test_it: {told_of} decides nothing" in " ".join(result.stdout.lines)
-    record(recorded)
+    record(recorded)  # its stored draws under another name
+    assert recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed").ret == 8
+    record(recorded, "--design", "fixed", "--fresh")
     assert recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed").ret == 1
     assert recorded.evaluation()["look"]["number"] == 2
 
