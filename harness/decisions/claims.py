@@ -53,7 +53,7 @@ def _lost(observed: Observations, red_level: float) -> LostClaim | None:
     shown = tuple(ids[i] for i in found.indices)
     if observed.max_lost is None:
         return LostClaim(shown)
-    if not observed.is_whole:
+    if not observed.is_whole or observed.baseline_stopped_early:
         return LostClaim(shown, observed.max_lost)
     # No false one among them but by the level (Bonferroni over those that could be found): any number may be allowed.
     decisive = lost_cases(candidate, baseline, red_level, observed.clusters)

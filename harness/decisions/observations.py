@@ -61,6 +61,7 @@ class Observations:
         candidate: (n_cases, n_samples), NaN for missing samples.
         baseline: (n_cases, samples of its own) of the same cases in the same order, or None.
         baseline_is_recorded: whether its scores were drawn for another run, so that no more of them can be drawn.
+        baseline_stopped_early: whether these ended where they were decided: bets in their order allow for that alone.
         clusters: the cluster of each case, or None for independent cases. Of two cases of a cluster that are not
             adjacent, the later one adds no evidence to a sequential design.
         copies: what each case is a copy of, known before the first draw; adjacent ones count as one case, by their
@@ -125,6 +126,7 @@ class Observations:
     interruption: Interruption | None = None
     traceback: tuple[str, ...] = ()
     baseline_is_recorded: bool = False
+    baseline_stopped_early: bool = False
     stopped_at: str = ""
     may_decide: bool = True
     about: Literal["suite", "population"] = "population"

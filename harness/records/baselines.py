@@ -22,6 +22,7 @@ class BaselineRecord:
         asked_otherwise: paired cases of which the first sample was asked something else than when it was recorded.
         scored_otherwise: whether the code of the test is another than when it was recorded, so that the same answer
             may have another score.
+        stopped_early: whether its run ended where it was decided: bets in its order are weighed alone.
     """
 
     name: str
@@ -36,3 +37,4 @@ class BaselineRecord:
     n_skipped: int = 0
     n_unverified: int = 0
     scored_otherwise: bool = False
+    stopped_early: bool = False

@@ -138,6 +138,7 @@ class Pairing:
             n_skipped=counts["skipped"],
             n_unverified=self.n_unverified,
             scored_otherwise=self.scored_otherwise,
+            stopped_early=self.recorded is not None and self.recorded.stopped_early,
         )
 
     def asked_otherwise(self, asked: Mapping[str, str | None]) -> list[str]:

@@ -92,6 +92,7 @@ class RecordedCollector(Collector):
 
     def observed(self) -> list[Observations]:
         """One entry for each metric, with the recorded scores as the baseline's."""
+        recorded = self._pairing.recorded
         drawn = {self.evaluation.cases[number].id for number in self.order.cases}
         is_limited = any(state == "paired" and case not in drawn for case, state in self._pairing.states.items())
         found = [
@@ -99,6 +100,7 @@ class RecordedCollector(Collector):
                 each,
                 baseline=self._pairing.scores(each.metric, each.case_ids),
                 baseline_is_recorded=True,
+                baseline_stopped_early=recorded is not None and recorded.stopped_early,
                 n_weighable=0 if is_limited else len(drawn),
                 is_repeatable=False,  # how the recorded answers were asked for is not known
             )

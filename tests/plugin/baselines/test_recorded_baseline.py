@@ -281,7 +281,7 @@ def test_a_recording_that_stopped_early_is_weighed_in_its_order(recorded: Projec
     recorded.body(BODY, cases=300)
     recorded.settings["margin"] = 0.001
     recorded.run("--candidate", "equal", "--baseline", "early")
-    told(recorded, n_paired=n_recorded, n_undrawn=300 - n_recorded)
+    told(recorded, n_paired=n_recorded, n_undrawn=300 - n_recorded, stopped_early=True)
     entry = recorded.evaluation()
     assert (entry["verdict"], entry["n_cases"]) == ("inconclusive", n_recorded)
     assert f"({300 - n_recorded} not drawn when it was recorded)" in entry["reason"]
