@@ -283,8 +283,7 @@ class Evaluation:
         id: stable and unique in the run.
         body: called as `body(case=…, model=…, baseline=…, judge=…)` with those of `wants` that it names.
         arguments: what the body gets besides, the same for all calls.
-        wants: which of "case", "model", "baseline", "judge" and the stage fixtures the body takes. One that takes
-            `baseline` compares the two versions itself, so it is not run for the baseline on its own.
+        wants: which of "case", "model", "baseline", "judge" and the stage fixtures the body takes.
         classify: what an exception of the body means.
         aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
         rubrics: those that its body names to the judge.
@@ -292,7 +291,7 @@ class Evaluation:
         is_part: whether cases of it are left out by `--case`: it is measured then, and decides nothing.
         left_out: how many cases are left out because a prompt was optimised on them, in words; "" for none.
         copies: its cases that are copies of each other; None where there are none, or they were not looked for.
-        prompting: how the documents of its task become prompts; "" without one.
+        prompting, metric: how documents of its task become prompts, and which metrics are weighed; "" without one.
         may_measure: whether its body may return a `Measure`, of which not every kind can be bet on.
     """
 
@@ -310,11 +309,12 @@ class Evaluation:
     left_out: str = ""
     limit: tuple[float, str] | None = None
     prompting: str = ""
+    metric: str = ""
     may_measure: bool = False
 
     @property
     def is_pairwise(self) -> bool:
-        """Whether the body itself compares candidate and baseline."""
+        """Whether the body itself compares candidate and baseline, so that it is not run for the baseline alone."""
         return "baseline" in self.wants
 
     @property

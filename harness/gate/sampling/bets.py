@@ -34,17 +34,8 @@ _IN_WORDS = {
     "scale": "margin in {0} → in {1}",
     "slices": "slices {0} → {1}",
 }
-_LATER = {
-    "aim": "",
-    "scale": "",
-    "slices": "",
-    "largest_cluster": 0,
-    "prompting": "",
-    "judges": "",
-    "may_grow": True,
-    "recorded_draws": "",
-    "unpaired": "",
-}
+_LATER_TEXTS = ("aim", "scale", "slices", "prompting", "judges", "recorded_draws", "unpaired", "review", "metric")
+_LATER = {"largest_cluster": 0, "may_grow": True, **dict.fromkeys(_LATER_TEXTS, "")}
 """The parts that bets of older stores lack: they go on, and have them from then on."""
 
 
@@ -74,6 +65,8 @@ class Bets:
         judges: the fingerprints of those that are asked, with the generations of their draws; "" for none.
         may_grow: whether new cases can be bet on like the old ones.
         largest_cluster: the most cases that were one bet by their sum; 0 where that was not kept.
+        review: how items are drawn for people, whose labels then decide; "none" where they don't, "" where not known.
+        metric: which metrics of a task are weighed; "" for cases, and where that was not kept.
         cases: a digest of each case, in the order of the evaluation's draws.
     """
 
@@ -103,6 +96,8 @@ class Bets:
     largest_cluster: int = 0
     recorded_draws: str = ""
     unpaired: str = ""
+    review: str = ""
+    metric: str = ""
 
     @property
     def weighed(self) -> frozenset[str]:
@@ -139,10 +134,7 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 _NUMBERS = ("samples", "confidence_level", "margin", "horizon", "largest_cluster")
-_TEXTS = (
-    *("about", "per", "cluster", "design", "draws", "recorded", "aim", "scale", "slices", "prompting", "judges"),
-    *("recorded_draws", "unpaired"),
-)
+_TEXTS = ("about", "per", "cluster", "design", "draws", "recorded", *_LATER_TEXTS)
 _DRAWS = re.compile(r"([^=;]+=\d+(,\d+)*(;|$))*")
 
 
@@ -331,8 +323,8 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
         why.append("other cases have recorded scores")
     if why:
         return why
-    kept = {name: getattr(now, name) for name in ("prompting", "judges", "recorded_draws", "unpaired")}
-    before = replace(before, **kept)
+    kept = ("prompting", "judges", "recorded_draws", "unpaired", "review", "metric")
+    before = replace(before, **{name: getattr(now, name) for name in kept})
     if not added:
         return before
     return replace(before, cases=(*before.cases, *(case for case in now.cases if case not in old_cases)))
@@ -351,7 +343,8 @@ def gone_on_as(before: Bets, decided: Bets) -> Bets | list[str]:
 
 def _asked_otherwise(before: Bets, now: Bets) -> list[str]:
     """Say what else is asked than at a look before, as far as it is known of that."""
-    why = []
+    told = ((name, getattr(before, name), getattr(now, name)) for name in ("review", "metric"))
+    why = [f"{name} {old} → {new}" for name, old, new in told if old and old != new]
     if before.prompting and before.prompting != now.prompting:
         why.append(f"{before.prompting} → {now.prompting}")
     if before.judges and before.judges != now.judges:

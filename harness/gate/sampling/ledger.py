@@ -350,6 +350,8 @@ class LookLedger:
             slices=slices_in_words(plan.slices, evaluation.cases),
             largest_cluster=bet_on_together(evaluation),
             prompting=evaluation.prompting,
+            metric=evaluation.metric,
+            review=plan.review or "none",
             judges=draws_in_words(self._family.judges) if judged else "",
             may_grow=not evaluation.may_measure,
         )

@@ -277,6 +277,7 @@ class Collection:
             aggregation=evaluated.metrics.over_all,
             is_part=part,
             prompting=evaluated.prompting.in_words,
+            metric=", ".join(sorted(evaluated.metrics.weighed)),
             may_measure=evaluated.metrics.has_measures,
         )
 

@@ -107,6 +107,7 @@ def test_what_changes_no_bet_is_the_same_look(changes, family):
         ({"design": "fixed"}, {}, "design sequential → fixed"),
         ({"threshold": 0.9}, {}, "a threshold, where there was none"),
         ({"max_lost": 0}, {}, "max_lost none → 0"),
+        ({"about": "population", "review": "all"}, {}, "review none → all"),
         ({}, {"confidence_level": 0.9}, "confidence level 0.95 → 0.9"),
         ({}, {"best_of": 30}, "best of 1 → of 30"),
         ({}, {"is_fresh": True, "draws": {"candidate": (1,), "baseline": (1,)}}, "drawn anew"),
@@ -119,6 +120,24 @@ def test_what_changes_the_bets_is_another_look_and_says_why(changes, family, bec
     assert (second.look.number, second.look.because) == (2, because)
     assert second.look.passing * second.bets.best_of == pytest.approx(share_of(2))
     assert second.is_new
+
+
+def test_another_metric_of_a_task_is_another_look():
+    """Else acc, acc_norm and each filter would have a first look of their own at the same answers."""
+    store = Memory()
+    look(store, replace(evaluation(), metric="acc"))
+    second = look(store, replace(evaluation(), metric="acc_norm"))
+    assert (second.look.number, second.look.because) == (2, "metric acc → acc_norm")
+
+
+@pytest.mark.parametrize("later", ["review", "metric"])
+def test_looks_of_before_a_word_was_kept_go_on_with_any(later: str):
+    store, asked = Memory(), replace(evaluation(review="all"), metric="acc")
+    look(store, asked)
+    store.rows = [replace(row, bets={n: v for n, v in row.bets.items() if n != later}) for row in store.rows]
+    assert look(store, asked).look.number == 1
+    other = replace(evaluation(review=None), metric="acc") if later == "review" else replace(asked, metric="acc_norm")
+    assert look(store, other).look.number == 2, "known from then on"
 
 
 def test_new_cases_go_behind_the_old_order():
