@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
+from harness.decisions import Observations
 from harness.gate.evaluations.contents import settled_digest
 from harness.records import Case, Stakes
 
@@ -35,7 +36,7 @@ _IN_WORDS = {
     "slices": "slices {0} → {1}",
 }
 _LATER_TEXTS = ("aim", "scale", "slices", "prompting", "judges", "recorded_draws", "unpaired", "review", "metric")
-_LATER = {"largest_cluster": 0, "may_grow": True, **dict.fromkeys(_LATER_TEXTS, "")}
+_LATER = {"largest_cluster": 0, "n_cases": 0, "may_grow": True, **dict.fromkeys(_LATER_TEXTS, "")}
 """The parts that bets of older stores lack: they go on, and have them from then on."""
 
 
@@ -66,6 +67,7 @@ class Bets:
         may_grow: whether new cases can be bet on like the old ones.
         largest_cluster: the most cases that were one bet by their sum; 0 where that was not kept.
         review: how items are drawn for people, whose labels then decide; "none" where they don't, "" where not known.
+        n_cases: with how many it was entered; 0 where that was not kept.
         metric: which metrics of a task are weighed; "" for cases, and where that was not kept.
         cases: a digest of each case, in the order of the evaluation's draws.
     """
@@ -98,6 +100,7 @@ class Bets:
     unpaired: str = ""
     review: str = ""
     metric: str = ""
+    n_cases: int = 0
 
     @property
     def weighed(self) -> frozenset[str]:
@@ -133,7 +136,7 @@ def _parts(text: str) -> tuple[str, ...]:
     return tuple(text[start : start + _SIZE] for start in range(0, len(text), _SIZE))
 
 
-_NUMBERS = ("samples", "confidence_level", "margin", "horizon", "largest_cluster")
+_NUMBERS = ("samples", "confidence_level", "margin", "horizon", "largest_cluster", "n_cases")
 _TEXTS = ("about", "per", "cluster", "design", "draws", "recorded", *_LATER_TEXTS)
 _DRAWS = re.compile(r"([^=;]+=\d+(,\d+)*(;|$))*")
 
@@ -218,7 +221,8 @@ def seen_by(plain: Mapping[str, Any], like: Bets) -> tuple[Bets | None, frozense
 def taken_over(wanted: Bets, settled: Bets) -> Bets:
     """The bets that are wanted, with the order, the stakes and the draws of others, but for the baseline's."""
     draws = draws_in_words({**draws_of(wanted.draws), **draws_of(settled.draws)})
-    stakes = {name: getattr(settled, name) for name in ("threshold", "margin", "horizon", "design", "largest_cluster")}
+    names = ("threshold", "margin", "horizon", "design", "largest_cluster", "n_cases")
+    stakes = {name: getattr(settled, name) for name in names}
     return replace(wanted, seed=settled.seed, cases=settled.cases, draws=draws, judges=settled.judges, **stakes)
 
 
@@ -312,7 +316,8 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
     fixed_matters = now.per == "case" or before.about == now.about == "population"
     if before.design != now.design and fixed_matters:
         why.append(f"design {before.design} → {now.design}")
-    old_cases, new_cases = set(before.cases), set(now.cases)
+    old_cases = set(before.cases if now.may_grow else before.cases[: before.n_cases or None])
+    new_cases = set(now.cases)
     added, gone = len(new_cases - old_cases), len(old_cases - new_cases)
     may_grow = now.may_grow and now.about == "population" and now.design == "sequential"
     if gone:
@@ -339,6 +344,19 @@ def gone_on_as(before: Bets, decided: Bets) -> Bets | list[str]:
     if (found.stakes, found.largest_cluster) != (decided.stakes, decided.largest_cluster):
         why.append("bets tuned to other figures")
     return why or found
+
+
+def unless_grown(bets: Bets | None, observed: Observations) -> Observations:
+    """The same; undecided where it can't be bet on and has grown since the look was entered: each number of cases is
+    another test. That a body may measure was not seen then, or it would have been another look.
+    """
+    if bets is None or observed.undecided or observed.design == "fixed" or observed.is_sequential:
+        return observed
+    has_more = observed.n_planned > bets.horizon if bets.per == "case" else len(bets.cases) > bets.n_cases > 0
+    what = "samples" if bets.per == "case" else "cases"
+    way = "say -> harness.Measure, and they are another look"
+    told = f"a measure that can't be bet on, with more {what} than when it was first looked at ({way})"
+    return replace(observed, undecided=told) if has_more else observed
 
 
 def _asked_otherwise(before: Bets, now: Bets) -> list[str]:

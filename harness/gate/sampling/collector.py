@@ -18,6 +18,7 @@ from harness.gate.evaluations.exceptions import describe
 from harness.gate.evaluations.kinds import against_aim, aimed, misfits, two_kinds, without_ratio
 from harness.gate.evaluations.score_table import ScoreTable, failed_assertions
 from harness.gate.evaluations.slices import case_slices
+from harness.gate.sampling.bets import unless_grown
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.gate.sampling.judges import CountedBodies, Judges
@@ -365,6 +366,7 @@ class Collector:
             margin_is_relative=plan.margin_is_relative,
             in_blocks=plan.blocks is not None,
         )
+        observed = unless_grown(self.entry.bets, observed)
         return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 
     def _clusters(self, kept: Sequence[int]) -> Clusters:

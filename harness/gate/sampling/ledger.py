@@ -349,6 +349,7 @@ class LookLedger:
             scale="per cent" if plan.margin_is_relative else "",
             slices=slices_in_words(plan.slices, evaluation.cases),
             largest_cluster=bet_on_together(evaluation),
+            n_cases=len(order),
             prompting=evaluation.prompting,
             metric=evaluation.metric,
             review=plan.review or "none",

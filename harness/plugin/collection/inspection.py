@@ -33,13 +33,14 @@ def may_measure(function: Callable[..., Any]) -> bool:
 
 
 def may_return_measure(function: Callable[..., Any]) -> bool:
-    """Tell whether a body may return a `Measure`: its module speaks of it, and so does the body or what it uses; or it
-    takes a fixture of the user's, which may give one.
+    """Tell whether a body may return a `Measure`: it says so; or its module speaks of it, and the body or what it uses
+    does as well, or takes a fixture of the user's, which may give one.
     """
     from harness.gate.evaluations.scoring_code import may_use
 
     takes_others = not {*inspect.signature(function).parameters} <= {*OFFERED}
-    return may_measure(function) and (takes_others or may_use(function, "Measure"))
+    says_so = "Measure" in str(getattr(function, "__annotations__", {}).get("return", ""))
+    return says_so or (may_measure(function) and (takes_others or may_use(function, "Measure")))
 
 
 def check_fields(function: Callable[..., Any], cases: Iterable[Case], *, where: str) -> None:

@@ -18,12 +18,13 @@ from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.announcements import looks_in_words
-from harness.gate.sampling.bets import OF_RECORDING, Draws, RecordedSide
+from harness.gate.sampling.bets import OF_RECORDING, Draws, RecordedSide, unless_grown
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger, enter_looks
 from harness.gate.sampling.order import draw_order
 from harness.records import Case, Role, VerdictKind
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle
+from tests.decisions.observations import observed as scores
 from tests.store.rows import draw
 
 GENERATIONS = itertools.count(100)
@@ -170,6 +171,20 @@ def test_new_cases_and_samples_of_what_can_not_be_bet_on_are_another_question():
     look(store, single)
     more = replace(single, plan=replace(single.plan, max_samples=80))
     assert look(store, more).look.because == "at most 60 → 80 samples"
+
+
+def test_what_turns_out_not_to_be_bet_on_is_undecided_once_it_has_grown():
+    store = Memory()
+    first, grown = (look(store, evaluation(n)).bets for n in (40, 60))
+    asked = {"design": "sequential", "n_planned": 60}
+    seconds = scores(np.ones((60, 1)), unit="s", statistic="p50", **asked)
+    assert unless_grown(first, seconds).undecided == ""
+    assert "more cases than when it was first looked at" in unless_grown(grown, seconds).undecided
+    assert unless_grown(grown, scores(np.ones((60, 1)), **asked)).undecided == ""
+    single = look(Memory(), evaluation(1, per="case", max_samples=40)).bets
+    drawn = scores(np.ones((1, 60)), unit="s", per="case", **asked)
+    assert "more samples" in unless_grown(single, drawn).undecided
+    assert look(store, replace(evaluation(60), may_measure=True)).look.because == "20 new cases"
 
 
 def test_other_prompts_of_a_task_are_another_look():

@@ -121,6 +121,26 @@ def test_a_quantile_that_max_samples_cuts_short_is_open(project: Project) -> Non
     assert (project.verdicts(), project.evaluation()["look"]["number"]) == ({"test_it": "failed"}, 1)
 
 
+def test_a_quantile_of_a_helper_that_has_new_cases_decides_nothing_until_the_body_says_that_it_measures(
+    project: Project,
+) -> None:
+    """Each number of cases is another test of it, and nobody saw that the body measures."""
+    helper = "import harness\n\n\ndef timed(answer):\n    return harness.Measure(0.9, 's', statistic='p50')\n"
+    (project.path / "timing.py").write_text(helper, encoding="utf-8")
+    body = "from timing import timed\nreturn timed(model.ask(case.prompt))"
+    marker = {"threshold": 0.5, "margin": 0.1, "design": "sequential", "about": "population", "samples": 1}
+    project.body(body, cases=60, **marker)
+    assert project.run().ret == 0
+    project.body(body, cases=80, **marker)
+    assert project.run().ret == 8
+    told = "a measure that can't be bet on, with more cases than when it was first looked at"
+    assert project.evaluation()["reason"].startswith(told)
+    path = project.path / "test_it.py"
+    path.write_text(path.read_text().replace("(model, case):", "(model, case) -> harness.Measure:"))
+    assert project.run().ret == 0
+    assert project.evaluation()["look"]["because"] == "20 new cases"
+
+
 def test_each_case_is_sampled_until_it_is_decided(project: Project) -> None:
     project.versions = {
         "only": {"engine": "scripted", "answers": {"q0": "yes", "q1": "no", "q2": {"yes": 0.85, "no": 0.15}}}
