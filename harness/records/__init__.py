@@ -3,7 +3,7 @@
 The way of one sample: case → request → sample (stored) → score (stored) → estimate → verdict → report.
 """
 
-from harness.records.baselines import BaselineRecord
+from harness.records.baselines import BaselineRecord, RecordedSide
 from harness.records.budget import Budget, BudgetLimits, Expenditure, LimitName, Price
 from harness.records.estimates import Difference, Estimate, RetainedShare
 from harness.records.judging import Judgement, JudgeSummary, ScoringRule
@@ -77,6 +77,7 @@ __all__ = [
     "Messages",
     "NewSample",
     "Price",
+    "RecordedSide",
     "Report",
     "Request",
     "RetainedShare",

@@ -1,7 +1,8 @@
-"""The recorded baseline that an evaluation was weighed against, where no version was asked."""
+"""The recorded baseline that an evaluation is weighed against, where no version is asked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -38,3 +39,30 @@ class BaselineRecord:
     n_unverified: int = 0
     scored_otherwise: bool = False
     stopped_early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSide:
+    """What is recorded of an evaluation that is weighed against a recording.
+
+    Attributes:
+        run_id: of the run.
+        draws: which draws it has, each by first index, generation and when that began; the run where not known.
+        unpaired: ids of the cases that it lacks, or has otherwise.
+        stopped_early: whether it ended where it was decided, so that it lacks the last cases of its order.
+        asked: first index and generation of those of `draws` that this store has, with which looks may have been asked.
+    """
+
+    run_id: str = ""
+    draws: str = ""
+    unpaired: frozenset[str] = frozenset()
+    stopped_early: bool = False
+    asked: frozenset[str] = frozenset()
+
+    def left_out(self, cases: Sequence[tuple[str, str]]) -> str:
+        """Digests of the cases that are left out, of ids and digests in the order drawn. Those behind the last of a
+        recording that stopped early are not: where bets end is no choice among cases.
+        """
+        ends = [at for at, (name, _) in enumerate(cases, 1) if name not in self.unpaired] if self.stopped_early else ()
+        within = cases[: ends[-1]] if ends else cases
+        return "".join(sorted(digest for name, digest in within if name in self.unpaired))

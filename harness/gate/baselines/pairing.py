@@ -15,9 +15,8 @@ from harness.gate.baselines.recording import RecordedCase, RecordedEvaluation, R
 from harness.gate.evaluations.contents import content_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
-from harness.gate.sampling.bets import RecordedSide
 from harness.gate.sampling.order import Order
-from harness.records import BaselineRecord, Case, ScoringRule, kind_and_direction, same_kind
+from harness.records import BaselineRecord, Case, RecordedSide, ScoringRule, kind_and_direction, same_kind
 from harness.scoring.results import Reading
 from harness.statistics.arrays import FloatArray
 
@@ -225,16 +224,21 @@ def _state(case: Case, known: RecordedCase) -> tuple[Literal["paired", "changed"
     return ("changed" if verified and digest != known.content else "paired"), verified
 
 
-def recorded_side(recording: Recording, evaluation: Evaluation) -> RecordedSide:
-    """What a recording has of an evaluation, for the ledger."""
+def recorded_side(recording: Recording, evaluation: Evaluation, begun: Mapping[int, float]) -> RecordedSide:
+    """What a recording has of an evaluation, for the ledger.
+
+    Args:
+        begun: when each generation of its version began in this store.
+    """
     recorded = recording.evaluations.get(evaluation.id)
     if recorded is None:
         return RecordedSide(recording.run_id, recording.run_id, frozenset(case.id for case in evaluation.cases))
     known = [(case, recorded.cases.get(case.id)) for case in evaluation.cases if case.id not in recorded.skipped]
     unpaired = frozenset(case.id for case, its in known if its is None or _state(case, its)[0] == "changed")
-    return RecordedSide(
-        recording.run_id, " ".join(recorded.draws) or recording.run_id, unpaired, recorded.stopped_early
-    )
+    here = {f"{number}:{at:.0f}" for number, at in begun.items()}
+    asked = frozenset(each.rpartition(":")[0] for each in recorded.draws if each.partition(":")[2] in here)
+    draws = " ".join(recorded.draws) or recording.run_id
+    return RecordedSide(recording.run_id, draws, unpaired, recorded.stopped_early, asked)
 
 
 def _after_the_last(recorded: RecordedEvaluation, evaluation: Evaluation, order: Order) -> set[str]:

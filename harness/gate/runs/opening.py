@@ -325,7 +325,7 @@ def _enter(
     prints = {name: each.version.fingerprint for name, each in sides.items() if each is not None}
     names = [each.id for each in asked]
     asks_models = any(each.wants & {"model", "baseline", "judge"} for each in asked)
-    draws = known_draws(store, candidate, baseline)
+    draws, begun = known_draws(store, candidate, baseline), store.begun(against)
     family = Family(
         candidate=candidate.version.fingerprint,
         against=against,
@@ -335,7 +335,7 @@ def _enter(
         best_of=settings.best_of,
         draws=draws,
         judges={each.version.fingerprint: generations_of(store, each) for each in judges},
-        recorded={} if recording is None else {each.id: recorded_side(recording, each) for each in asked},
+        recorded={} if recording is None else {each.id: recorded_side(recording, each, begun) for each in asked},
         is_fresh=options.fresh,
         max_age_s=None if recording is not None else oldest(candidate, baseline),
         seen=store.looks.of_candidate(candidate.version.fingerprint),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -234,20 +234,29 @@ def still_of(before: str, wanted: str, usable: Mapping[str, Draws]) -> str:
     return with_draws(wanted, {n: each for n, each in kept.items() if each[0] in usable[n] or each[0] > max(usable[n])})
 
 
-def seen_in_recording(known: Sequence[Bets | None], wanted: Bets) -> str:
+def seen_in_recording(known: Sequence[Bets | None], wanted: Bets, asked: Collection[str] = ()) -> str:
     """Say why what is left of recorded draws can't be weighed: they were seen, and can't be drawn anew, under whatever
     name they are recorded.
+
+    Args:
+        asked: as `RecordedSide` has it.
     """
-    draws = set(wanted.recorded_draws.split())
+    draws = {*wanted.recorded_draws.split(), *asked}
     same = [
         each
         for each in known
         if each is not None and wanted.recorded
-        if each.recorded == wanted.recorded or draws.intersection(each.recorded_draws.split())
+        if each.recorded == wanted.recorded or draws.intersection(_of_other_side(each))
     ]
     gone = max((n_lacking(wanted, each) for each in same), default=0)
     told = "record it anew, from a run with --fresh"
     return f"what is left of a recording without {gone:,} of its cases that were seen ({told})" if gone else ""
+
+
+def _of_other_side(bets: Bets) -> list[str]:
+    """The draws of a baseline that were seen: as `recorded_draws` has them, or first index and generation."""
+    asked = ((name.partition("@"), each) for name, numbers in draws_of(bets.draws).items() for each in numbers)
+    return [*bets.recorded_draws.split(), *(f"{name[2] or 0}:{each}" for name, each in asked if name[0] == "baseline")]
 
 
 def n_lacking(wanted: Bets, before: Bets) -> int:
@@ -257,31 +266,6 @@ def n_lacking(wanted: Bets, before: Bets) -> int:
     if before.recorded and not before.recorded_draws:
         return len(set(before.cases).difference(wanted.cases))
     return len(before.weighed - wanted.weighed)
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedSide:
-    """What is recorded of an evaluation that is weighed against a recording.
-
-    Attributes:
-        run_id: of the run.
-        draws: which draws it has, as `Bets.recorded_draws` writes them.
-        unpaired: ids of the cases that it lacks, or has otherwise.
-        stopped_early: whether it ended where it was decided, so that it lacks the last cases of its order.
-    """
-
-    run_id: str = ""
-    draws: str = ""
-    unpaired: frozenset[str] = frozenset()
-    stopped_early: bool = False
-
-    def left_out(self, cases: Sequence[tuple[str, str]]) -> str:
-        """Digests of the cases that are left out, of ids and digests in the order drawn. Those behind the last of a
-        recording that stopped early are not: where bets end is no choice among cases.
-        """
-        ends = [at for at, (name, _) in enumerate(cases, 1) if name not in self.unpaired] if self.stopped_early else ()
-        within = cases[: ends[-1]] if ends else cases
-        return "".join(sorted(digest for name, digest in within if name in self.unpaired))
 
 
 def case_digests(cases: Sequence[Case]) -> list[str]:

@@ -16,7 +16,6 @@ from harness.gate.sampling.bets import (
     ANEW,
     Bets,
     Draws,
-    RecordedSide,
     all_drawn,
     bets_of,
     case_digests,
@@ -36,6 +35,7 @@ from harness.gate.sampling.bets import (
     with_draws,
 )
 from harness.gate.sampling.order import draw_order, most_samples
+from harness.records import RecordedSide
 from harness.store.ledger import LookRow, Settle
 
 Settled = Mapping[str, Bets]
@@ -240,7 +240,8 @@ class LookLedger:
             # The order of new cases is settled as well, before they are drawn.
             grown = replace(counted[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
             return Entry(look, bets, is_new=False, spent=spent), grown
-        if undecided := seen_in_recording([seen_by(row.bets, wanted)[0] for row in counted], wanted):
+        seen, asked = [seen_by(row.bets, wanted)[0] for row in counted], self._recorded(name).asked
+        if undecided := seen_in_recording(seen, wanted, asked):
             return Entry(look_at(1, *batch), wanted, undecided=undecided), None
         ended = [str(row.bets.get("ended", "bets of another rule")) for row in counted]
         because, number, share = why_not(tried, ended), len(counted) + 1, share_of(len(counted) + 1)
@@ -319,10 +320,13 @@ class LookLedger:
         is_new = bets.baseline_samples is not None and any(each.startswith("baseline") for each in names)
         return replace(bets, draws=draws, judges=judges, baseline_samples=samples if is_new else bets.baseline_samples)
 
+    def _recorded(self, name: str) -> RecordedSide:
+        return self._family.recorded.get(name, RecordedSide())
+
     def _wanted(self, evaluation: Evaluation, baseline_samples: int | None, seed: int) -> Bets:
         plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
         digests = case_digests(evaluation.cases)
-        order, side = draw_order(evaluation, seed), self._family.recorded.get(evaluation.id, RecordedSide())
+        order, side = draw_order(evaluation, seed), self._recorded(evaluation.id)
         size = len(order) if plan.max_samples is None else min(len(order), plan.max_samples // plan.samples)
         if plan.per == "case":
             size = plan.max_samples or most_samples(plan.threshold, plan.margin)

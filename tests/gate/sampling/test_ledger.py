@@ -18,10 +18,10 @@ from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.announcements import looks_in_words
-from harness.gate.sampling.bets import OF_RECORDING, Draws, RecordedSide, unless_grown
+from harness.gate.sampling.bets import OF_RECORDING, Draws, unless_grown
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger, enter_looks
 from harness.gate.sampling.order import draw_order
-from harness.records import Case, Role, VerdictKind
+from harness.records import Case, RecordedSide, Role, VerdictKind
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle
 from tests.decisions.observations import observed as scores
@@ -500,6 +500,15 @@ def test_the_rest_of_recorded_draws_decides_nothing_however_it_comes_about(store
         "pruned": (evaluation(100, first=20), recorded()),
     }[how]
     assert "without 20 of its cases that were seen" in look(stored.looks, asked, family).undecided
+
+
+def test_draws_of_a_baseline_that_was_asked_are_known_once_they_are_recorded():
+    memory = Memory()
+    look(memory, evaluation(100), replace(FAMILY, draws={"candidate": (0,), "baseline@1000000": (0,)}))
+    side = {"draws": "1000000:0:7", "asked": frozenset({"1000000:0"})}
+    assert "without 20 of its cases" in look(memory, evaluation(100, first=20), recorded(**side)).undecided
+    elsewhere = {**side, "asked": frozenset()}
+    assert look(memory, evaluation(100, first=20), recorded(**elsewhere)).undecided == "", "of another store"
 
 
 def test_a_recording_that_lacks_cases_takes_new_draws_of_the_candidate():

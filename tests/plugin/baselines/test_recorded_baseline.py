@@ -254,6 +254,14 @@ def test_what_is_left_of_cases_that_were_seen_decides_nothing_until_it_is_record
     assert recorded.evaluation()["look"]["number"] == 2
 
 
+def test_draws_that_a_live_baseline_was_seen_with_are_the_same_once_they_are_recorded(recorded: Project) -> None:
+    recorded.run("--candidate", "bad", "--baseline", "good", "--design", "fixed")
+    recorded.body(BODY, cases=50)
+    record(recorded, "--for-baseline", "--samples", "4")
+    assert recorded.run("--candidate", "bad", "--baseline", "released").ret == 8
+    assert "without 10 of its cases that were seen" in recorded.evaluation()["reason"]
+
+
 @pytest.mark.parametrize("how", ["id", "beginning", "latest"])
 def test_a_stored_run_stands_for_its_candidate(recorded: Project, how: str) -> None:
     run_id = recorded.report()["run_id"]
