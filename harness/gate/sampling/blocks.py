@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
-import platform
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from harness.decisions import Look
 from harness.errors import InvalidBlockError, MissingSampleError
@@ -23,6 +19,7 @@ from harness.requests import Sampler, SampleSource
 from harness.stages.inference.blocks.block import LoadBlock, block_from
 from harness.stages.inference.blocks.measured import Load
 from harness.stages.inference.blocks.plan import BlockPlan
+from harness.stages.inference.load.machine import kind_of_machine
 from harness.stages.inference.serving import Server
 from harness.statistics.intervals.signed_ranks import fewest_pairs
 from harness.store import Store
@@ -125,7 +122,7 @@ class BlockRoom:
         """Blocks belong to a pair of versions on a machine: those of yesterday's baseline are not today's."""
         prints = {each: source.version.fingerprint for each, source in sources.items()}
         against = prints.get("baseline" if role == "candidate" else "candidate", "")
-        told = f"blocks|{role}|{against}|{machine()}|{plan.text}"
+        told = f"blocks|{role}|{against}|{kind_of_machine()}|{plan.text}"
         question = KeyedQuestion(request_text(prints[role], Request(kind="completion", prompt=told)))
         return _Side(sources[role], question, servers[role])
 
@@ -166,15 +163,6 @@ class BlockRoom:
 def _asked(question: KeyedQuestion) -> Request:
     """The request that the store shows for a block: the plan stands in its text."""
     return Request(kind="completion", prompt=hashlib.blake2b(question.text, digest_size=8).hexdigest())
-
-
-def machine() -> str:
-    """The kind of machine that this is: blocks that another one measured are not this one's."""
-    name = platform.processor() or platform.machine()
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
-    return f"{name}, {os.cpu_count()} cores"
 
 
 def never_red(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], level: float) -> list[str]:

@@ -16,7 +16,7 @@ from harness.errors import MissingSampleError
 from harness.gate.evaluations.cases import pairs_of
 from harness.gate.evaluations.evaluation import Evaluation, read_plan, with_blocks
 from harness.gate.sampling.bets import Bets
-from harness.gate.sampling.blocks import BlockRoom, machine, never_red, others_done
+from harness.gate.sampling.blocks import BlockRoom, never_red, others_done
 from harness.gate.sampling.ledger import Entry
 from harness.models.engine_creation import create_engine
 from harness.requests import Sampler, SampleSource
@@ -88,11 +88,6 @@ def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_pat
     assert asyncio.run(all_of_them()) == [10, 0, 10, 2, 10, 0]
     with pytest.raises(MissingSampleError, match="pair 1 of 5 blocks is not stored"):
         asyncio.run(measured(replace(PLAN, seed=6), engine=None))
-
-
-def test_a_machine_is_told_by_its_processor() -> None:
-    assert machine() == machine()
-    assert "cores" in machine()
 
 
 def test_blocks_wait_for_all_that_is_in_flight_also_for_what_begins_meanwhile() -> None:
