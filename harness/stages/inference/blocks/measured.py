@@ -180,7 +180,10 @@ class Load:
 
     def _under_objective(self, value: float | None, name: str) -> float:
         if value is None:
-            raise ScoreError(f'load.{name} needs an objective: write objective="ttft=0.5,itl=0.1" in the marker.')
+            raise ScoreError(
+                f'load.{name} needs an objective: write objective="ttft=0.5,itl=0.1" in the marker; itl in place of '
+                "tpot where the server counts no tokens (usage)."
+            )
         return value
 
 

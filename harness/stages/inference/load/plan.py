@@ -155,8 +155,8 @@ def _check_loop(plan: LoadPlan) -> None:
         raise UsageError(f"concurrency = {plan.concurrency!r} sends nothing; give a count of requests in flight.")
     if plan.burstiness != 1 and plan.rate is None:
         raise UsageError(
-            f"burstiness = {plan.burstiness!r} is of the gaps between arrivals at a rate; a closed loop and a trace have "
-            "none that are drawn. Give a rate, or leave it out."
+            f"burstiness = {plan.burstiness!r} is of the gaps between arrivals at a rate; a closed loop and a trace "
+            "have none that are drawn. Give a rate, or leave it out."
         )
     if not 0 < plan.burstiness < float("inf"):
         raise UsageError(
