@@ -120,6 +120,7 @@ def test_a_block_that_can_not_be_trusted_is_an_error_of_the_evaluation(gate: Pro
     assert entry["verdict"] == "error"
     assert "can't be trusted" in entry["reason"]
     assert "not measured again by itself" in entry["reason"]
+    assert "Run again: the pairs before it are in the store." in entry["reason"]
 
 
 def test_pairs_before_one_that_can_not_be_trusted_are_shown_and_decide_nothing(gate: Project, serve: Serve) -> None:

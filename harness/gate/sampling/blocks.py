@@ -114,7 +114,8 @@ class BlockRoom:
                     for role, block in blocks.items():
                         found[role, case] = Load(block, sides[role].server)
             except InvalidBlockError as error:
-                found["candidate", case] = error
+                told = f"{error} Run again: the pairs before it are in the store."
+                found["candidate", case] = InvalidBlockError(told)
             finally:
                 self.phase = ""
         return found

@@ -51,8 +51,7 @@ def measure_pair(
         if block.invalid_reasons:
             raise InvalidBlockError(
                 f"block {pair + 1} of {server.version} can't be trusted: {' '.join(block.invalid_reasons)} It is "
-                "not measured again by itself, for then blocks would be chosen by how they went. Run again: the "
-                "pairs before it are in the store."
+                "not measured again by itself, for then blocks would be chosen by how they went."
             )
     return found
 
