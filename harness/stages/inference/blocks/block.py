@@ -24,7 +24,7 @@ class LoadBlock:
         rate_held: the highest rate up to which 9 of 10 requests kept the objective; None where that is not known.
         start_up_s: how long the server took to start before this block; None where it was not started anew.
         memory_bytes: what the server's processes held of the machine's memory at the end; None where it is not known.
-        energy_j: what the machine's counters say it took meanwhile; None where it has none.
+        energy_j: what the machine's counters say it took from the end of the warm-up on; None where it has none.
         in_flight: requests that were answered at one time, on average.
     """
 
