@@ -56,7 +56,16 @@ class Load:
         return self._latency("e2e_s")
 
     def _latency(self, name: str) -> Measure:
-        figures = self._block.load[name]
+        load = self._block.load
+        if load["completed"] < load["requests"]:
+            kinds = ", ".join(f"{kind} {number}" for kind, number in load["errors"].items())
+            raise ScoreError(
+                f"{load['requests'] - load['completed']} of {load['requests']} requests of a block of "
+                f"{self._server.version} were not answered ({kinds}): the {name} of the others says nothing of what "
+                "users wait, for who refuses most is quickest. Send less, mend the server, or weigh load.goodput, in "
+                "which they count."
+            )
+        figures = load[name]
         return Measure(self._known(figures["mean"], name), "s", higher_is_better=False, reason=f"of {figures['n']:,}")
 
     @property
