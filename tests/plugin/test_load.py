@@ -107,9 +107,30 @@ def test_the_server_is_there_for_bodies_too(gate: Project) -> None:
 
 
 def test_what_a_block_does_not_have_is_an_error(gate: Project) -> None:
-    body(gate, "return load.goodput")
+    body(gate, "return load.memory")
     assert gate.run(*PAIR).ret == 1
-    assert "needs an objective" in gate.evaluation()["reason"]
+    assert "was not started by this run" in gate.evaluation()["reason"]
+
+
+@pytest.mark.parametrize(
+    ("figure", "told"),
+    [
+        ("goodput", "needs an objective"),
+        ("rate_held", "needs an objective"),
+        ("start_up", "restart=True"),
+        ("cost", "needs what ours costs"),
+        ("mfu", "needs the weights of ours, which has an address"),
+    ],
+)
+def test_what_no_block_of_the_plan_can_have_is_refused_before_any_is_measured(
+    project: Project, figure: str, told: str
+) -> None:
+    """Nothing listens at the address: whoever asked it would have said so."""
+    project.versions = {"ours": {"engine": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "law"}}
+    body(project, f"return load.{figure}")
+    result = project.run("--candidate", "ours", "--baseline", "none")
+    assert result.ret == 4
+    assert told in " ".join(" ".join([*result.outlines, *result.errlines]).split())
 
 
 def test_a_block_that_can_not_be_trusted_is_an_error_of_the_evaluation(gate: Project, serve: Serve) -> None:
