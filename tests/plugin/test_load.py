@@ -100,6 +100,20 @@ def test_a_candidate_alone_is_held_to_its_threshold(gate: Project) -> None:
     assert gate.report()["usage"]["model_calls"] == 5
 
 
+def test_a_budget_leaves_blocks_unmeasured_and_the_verdict_open(gate: Project) -> None:
+    """The first pair is measured whole; the next run goes on from there."""
+    limit = ("--max-tokens", "20")
+    body(gate, "return load.itl")
+    gate.run(*PAIR, *limit)
+    budget, entry = gate.report()["budget"], gate.evaluation()
+    assert (entry["verdict"], entry["stopped_at"]) == ("inconclusive", " ".join(limit))
+    assert budget["stopped_by"] == "max_tokens"
+    assert budget["spent"]["requests"] > 1
+    assert gate.report()["usage"]["measured_blocks"] == 2
+    gate.run(*PAIR, *limit)
+    assert (gate.report()["usage"]["measured_blocks"], gate.report()["usage"]["stored_blocks"]) == (2, 2)
+
+
 def test_the_server_is_there_for_bodies_too(gate: Project) -> None:
     body(gate, "return load.ttft if server.address.startswith('http://') else 0.0", arguments="load, server")
     gate.run("--candidate", "ours", "--baseline", "none")

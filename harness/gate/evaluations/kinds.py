@@ -59,7 +59,7 @@ def against_aim(metric: str, kind: Kind, aim: str | None) -> list[str]:
 
 def without_ratio(observed: Observations) -> list[str]:
     """Say why a margin in per cent can't be weighed; [] where it can."""
-    if not observed.margin_is_relative:
+    if not observed.margin_is_relative or not observed.scored.any():
         return []
     if observed.unit is None:
         return [
