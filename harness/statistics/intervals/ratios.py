@@ -15,7 +15,6 @@ from harness.statistics.intervals.contrasts import Contrast
 from harness.statistics.noise import summed
 from harness.statistics.spread import t_quantile
 
-
 LOG_OF_ZERO = -1000.0
 """Stands for the logarithm of 0 where order alone counts: below that of any figure, and its ratio is 0."""
 
