@@ -286,15 +286,6 @@ def gone_on_as(before: Bets, decided: Bets) -> Bets | list[str]:
     return why or found
 
 
-def chosen_look(known: Sequence[Bets | None], tried: Sequence[Bets | list[str] | None]) -> int | None:
-    """The place of the look that a run goes on with: the newest that has just its cases, else the first that grows."""
-    going = [place for place, each in enumerate(tried) if isinstance(each, Bets)]
-    same = [place for place in going if tried[place] == known[place]]
-    if same:
-        return known.index(known[same[-1]])  # two machines may have looked alike: what they saw is here once
-    return going[0] if going else None
-
-
 def _asked_otherwise(before: Bets, now: Bets) -> list[str]:
     """Say what else is asked than at a look before, as far as it is known of that."""
     why = []

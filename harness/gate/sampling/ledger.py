@@ -19,7 +19,6 @@ from harness.gate.sampling.bets import (
     all_drawn,
     bets_of,
     case_digests,
-    chosen_look,
     drawn_of_candidate,
     draws_in_words,
     gone_on,
@@ -230,7 +229,7 @@ class LookLedger:
         spent, best_of = sum(row.share for row in counted), self._family.best_of
         known = [bets_of(row.bets) for row in counted]
         tried = [None if before is None else self._gone_on(before, wanted, is_decided) for before in known]
-        place = chosen_look(known, tried)
+        place = _chosen(known, tried)
         if place is not None:
             told = str(counted[place].bets.get("because", ""))
             look, bets = look_at(place + 1, *batch, best_of=best_of, because=told), tried[place]
@@ -390,3 +389,12 @@ def _why(tried: Sequence[Bets | list[str] | None], rows: Sequence[LookRow]) -> s
     told = [each if isinstance(each, list) else [why] for each, why in zip(tried, ended, strict=True)]
     nearest = min((len(each) for each in told), default=0)
     return next((", ".join(each) for each in reversed(told) if len(each) == nearest), "")
+
+
+def _chosen(known: Sequence[Bets | None], tried: Sequence[Bets | list[str] | None]) -> int | None:
+    """The place of the look that a run goes on with: the newest that has just its cases, else the first that grows."""
+    going = [place for place, each in enumerate(tried) if isinstance(each, Bets)]
+    same = [place for place in going if tried[place] == known[place]]
+    if same:
+        return known.index(known[same[-1]])  # two machines may have looked alike: what they saw is here once
+    return going[0] if going else None
