@@ -125,8 +125,10 @@ def bets_of(plain: Mapping[str, Any]) -> Bets | None:
 
 
 _NUMBERS = ("samples", "confidence_level", "margin", "horizon", "largest_cluster")
-_TEXTS = ("about", "per", "cluster", "design", "draws", "recorded")
-_TEXTS += ("aim", "scale", "slices", "prompting", "judges", "machine")
+_TEXTS = (
+    *("about", "per", "cluster", "design", "draws", "recorded", "aim", "scale", "slices", "prompting", "judges"),
+    "machine",
+)
 _DRAWS = re.compile(r"([^=;]+=\d+(,\d+)*(;|$))*")
 
 
