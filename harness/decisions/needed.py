@@ -156,7 +156,7 @@ def _to_bound(hypothesis: Hypothesis, fewest: int) -> SamplesNeeded:
 def _growth(contrast: Contrast, levels: tuple[float, float], margin: float, units: float) -> float | None:
     """The factor by which units must grow until a bound decides; None where neither comes nearer.
 
-    Where so many units do not differ at all, a bound is that of Clopper and Pearson, as far away as 1 - level^(1/units).
+    Where so many units do not differ at all, a bound is as far away as 1 - level^(1/units) (Clopper and Pearson, 1934).
     """
     ways = [
         _factor(contrast.standard_error, distance, width, level, units)
