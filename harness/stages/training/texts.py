@@ -92,9 +92,12 @@ def known_texts(settings: Settings, name: str) -> list[TrainingText]:
         name: as the setting `data` has it.
 
     Raises:
-        UsageError: it can't be read.
+        UsageError: it can't be read; of a corpus, there are no such documents, or its recipe can't be followed.
     """
-    return [] if name in settings.corpora else list(read_texts(training_data(settings, name)))
+    if name in settings.corpora:
+        found(settings, name)
+        return []
+    return list(read_texts(training_data(settings, name)))
 
 
 def check_answer(text: TrainingText) -> None:
