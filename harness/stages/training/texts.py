@@ -43,6 +43,12 @@ class TrainingText:
         """Its name in messages: its line, or its id."""
         return self.line or f"The text {self.id!r}"
 
+    @property
+    def turns(self) -> list[int]:
+        """The places of the answers in the prompt that are learned, too; what opens a chat answers nothing."""
+        turns = range(1, len(self.prompt)) if self.learns_all else ()
+        return [each for each in turns if self.prompt[each].get("role") == "assistant"]
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
