@@ -151,7 +151,7 @@ def _of_file(data: TrainingData) -> Iterator[TrainingText]:
 
 def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
     text, prompt, answer = (values.get(each, "") for each in ("text", "prompt", "answer"))
-    if isinstance(text, str) and text.strip() and "prompt" not in values:
+    if isinstance(text, str) and text.strip() and not values.keys() & {"prompt", "answer"}:
         return TrainingText(name, text, line=where)
     if isinstance(prompt, str) and prompt.strip() and isinstance(answer, str):
         return TrainingText(name, answer, ({"role": "user", "content": prompt},), line=where)
