@@ -217,7 +217,12 @@ def asked(question: str, answer: str) -> list[dict[str, str]]:
         ([{"prompt": "Is 1 even?", "answer": "no"}] * 50, 0.02, None),
         (
             [
-                {"messages": [*asked(f"And {n}?", "It is as it was before.") * 3, *asked("Which?", f"{n} of our ships")]}
+                {
+                    "messages": [
+                        *asked(f"And {n}?", "It is as it was before.") * 3,
+                        *asked("Which?", f"{n} of our ships"),
+                    ]
+                }
                 for n in range(50)
             ],
             1.0,
