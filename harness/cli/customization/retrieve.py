@@ -27,7 +27,8 @@ _LINES = 3
 def retrieve(version: str, query: str, k: int | None, as_json: bool) -> None:
     """Show the passages that VERSION finds for QUERY, the best first, as its model is given them with a question.
 
-    The index is built first where it is not there, and nothing else of VERSION. Passages of equal score keep the order of their file.
+    The index is built first where it is not there, and nothing else of VERSION. Passages of equal score keep the order
+    of their file.
 
     \b
     Examples:

@@ -205,8 +205,8 @@ class Distillation:
 
     @functools.cached_property
     def quality(self) -> Mapping[str, float | None]:
-        """Shares: `valid` (lessons that end, and hold words), `distinct` (whose words, with those of the prompt, no other
-        has), and `diversity` (of the answers: runs of four words that no run before equals; None where none has four).
+        """Shares: `valid` (lessons that end, and hold words), `distinct` (no other has their words, prompt and all), and
+        `diversity` (of the answers: runs of four words that no run before equals; None where none has four).
 
         Source of the last: Li et al. (2016), A Diversity-Promoting Objective Function for Neural Conversation Models,
         distinct-n.
