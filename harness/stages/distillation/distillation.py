@@ -205,7 +205,7 @@ class Distillation:
 
     @functools.cached_property
     def quality(self) -> Mapping[str, float | None]:
-        """Shares: `valid` (lessons that end, and hold words), `distinct` (no other has their words, prompt and all), and
+        """Shares: `valid` (lessons that end, and hold words), `distinct` (no other has their words and prompt), and
         `diversity` (of the answers: runs of four words that no run before equals; None where none has four).
 
         Source of the last: Li et al. (2016), A Diversity-Promoting Objective Function for Neural Conversation Models,
