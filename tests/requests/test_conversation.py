@@ -234,7 +234,7 @@ def test_a_turn_that_is_none_is_drawn_once_more(stage: Stage) -> None:
     with pytest.raises(EngineError, match="player plays the user, and wrote no turn, asked twice: it says nothing"):
         stage.run(lambda model: model.converse(user(persona="Other.")), empty, empty)
     cut = '{"goal_met": false, "mess…'
-    with pytest.raises(EngineError, match="cut at max_tokens.*Raise max_tokens in the sampling of player.$"):
+    with pytest.raises(EngineError, match=r"cut at max_tokens.*Raise max_tokens in the sampling of player\.$"):
         stage.run(lambda model: model.converse(user(persona="Third.")), cut, cut)
 
 
