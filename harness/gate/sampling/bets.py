@@ -35,7 +35,9 @@ _IN_WORDS = {
     "scale": "margin in {0} → in {1}",
     "slices": "slices {0} → {1}",
 }
-_LATER_TEXTS = ("aim", "scale", "slices", "prompting", "judges", "recorded_draws", "unpaired", "review", "metric")
+_LATER_TEXTS = (
+    *("aim", "scale", "slices", "prompting", "judges", "machine", "recorded_draws", "unpaired", "review", "metric"),
+)
 _LATER = {"largest_cluster": 0, "n_cases": 0, "may_grow": True, **dict.fromkeys(_LATER_TEXTS, "")}
 """The parts that bets of older stores lack: they go on, and have them from then on."""
 
@@ -69,6 +71,7 @@ class Bets:
         review: how items are drawn for people, whose labels then decide; "none" where they don't, "" where not known.
         n_cases: with how many it was entered; 0 where that was not kept.
         metric: which metrics of a task are weighed; "" for cases, and where that was not kept.
+        machine: the kind of machine on which blocks under load are measured; "" for what measures none.
         cases: a digest of each case, in the order of the evaluation's draws.
     """
 
@@ -96,6 +99,7 @@ class Bets:
     judges: str = ""
     may_grow: bool = True
     largest_cluster: int = 0
+    machine: str = ""
     recorded_draws: str = ""
     unpaired: str = ""
     review: str = ""
@@ -312,7 +316,7 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
         why.append("other cases have recorded scores")
     if why:
         return why
-    kept = ("prompting", "judges", "recorded_draws", "unpaired", "review", "metric")
+    kept = ("prompting", "judges", "machine", "recorded_draws", "unpaired", "review", "metric")
     before = replace(before, **{name: getattr(now, name) for name in kept})
     if not added:
         return before
@@ -352,6 +356,8 @@ def _asked_otherwise(before: Bets, now: Bets) -> list[str]:
     if before.judges and before.judges != now.judges:
         names = (re.sub("=[^;]*", "", each.judges) for each in (before, now))
         why.append("judged anew" if len(set(names)) == 1 else "other judges")
+    if before.machine and before.machine != now.machine:
+        why.append(f"another kind of machine ({before.machine} → {now.machine})")
     if not now.may_grow and now.per == "case" and before.horizon != now.horizon:
         why.append(f"at most {before.horizon:,} → {now.horizon:,} samples")
     return why

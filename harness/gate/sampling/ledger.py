@@ -36,6 +36,7 @@ from harness.gate.sampling.bets import (
 )
 from harness.gate.sampling.order import draw_order, most_samples
 from harness.records import RecordedSide
+from harness.stages.inference.load.machine import kind_of_machine
 from harness.store.ledger import LookRow, Settle
 
 Settled = Mapping[str, Bets]
@@ -359,6 +360,7 @@ class LookLedger:
             review=plan.review or "none",
             judges=draws_in_words(self._family.judges) if judged else "",
             may_grow=not evaluation.may_measure,
+            machine="" if plan.blocks is None else kind_of_machine(),
         )
 
 

@@ -109,13 +109,15 @@ class LoadResult:
         itl_s: time between tokens. tpot_s: of each request the mean time for a token after the first.
         e2e_s: from begun to the end of the answer.
         output_tokens_per_s, requests_per_s, goodput_per_s: over `duration_s`; the last of requests that keep the
-            objective, None without one.
+            objective, None without one and where tokens are not counted that it needs (tpot).
         prompt_tokens, completion_tokens: of completed requests, by the server's usage; None where it does not count.
         client_cpu: the share of one core that the generator used while it measured.
         server: what the server's own counters tell of the same time, by name; empty for a server without any.
         others_cpu: cores that were busy with what is neither the server nor this run; None where that can't be told.
         steal: share of the machine's time that its host took.
         interrupted: whether Ctrl-C ended it early.
+        by_server: whether something that the server itself did is among the reasons not to trust the figures: it
+            ended, answered nothing, put requests off, answered from a cache, or counted other tokens.
         records: every request.
     """
 
@@ -144,6 +146,7 @@ class LoadResult:
     others_cpu: float | None = None
     steal: float | None = None
     interrupted: bool = False
+    by_server: bool = False
     records: tuple[RequestRecord, ...] = field(default=(), repr=False)
 
     def as_json(self) -> dict[str, Any]:
