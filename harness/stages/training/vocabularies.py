@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
@@ -29,8 +30,7 @@ class OtherToken:
 
 def other_tokens(teacher: VersionTokenizer, student: VersionTokenizer) -> Iterator[OtherToken]:
     """All tokens that are not the same to both, in the order of their numbers."""
-    for number in range(max(teacher.n_tokens, student.n_tokens)):
-        theirs, ours = (each.piece_of(number) if number < each.n_tokens else None for each in (teacher, student))
+    for number, (theirs, ours) in enumerate(zip_longest(teacher.pieces, student.pieces)):
         if theirs != ours:
             yield OtherToken(number, theirs, ours)
 
