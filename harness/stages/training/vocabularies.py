@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -35,9 +35,12 @@ def other_tokens(teacher: VersionTokenizer, student: VersionTokenizer) -> Iterat
             yield OtherToken(number, theirs, ours)
 
 
-def template_of(tokenizer: VersionTokenizer) -> str | None:
-    """The chat template that counts; None where there is none."""
-    return next(iter(tokenizer.templates.values()), None)
+def template_of(tokenizer: VersionTokenizer) -> tuple[str, Mapping[str, str]] | None:
+    """The chat template that counts, and the special tokens that it names; None where there is none."""
+    template = next(iter(tokenizer.templates.values()), None)
+    if template is None:
+        return None
+    return template, {name: token for name, token in tokenizer.special_tokens.items() if name in template}
 
 
 def load_both(teacher: Path, student: Path) -> tuple[VersionTokenizer, VersionTokenizer]:

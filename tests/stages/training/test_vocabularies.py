@@ -78,3 +78,15 @@ def test_another_template_is_refused(tiny_llama: Path, student: Path) -> None:
     change(path, chat_template=json.loads(path.read_text("utf-8"))["chat_template"] + " ")
     with pytest.raises(UsageError, match="The chat templates of teacher and student differ"):
         check_vocabularies(tiny_llama, student)
+
+
+def test_a_template_is_another_where_a_special_token_that_it_names_is(student: Path, tmp_path: Path) -> None:
+    path = student / "tokenizer_config.json"
+    template = "{% for message in messages %}{{ message['content'] }}{{ eos_token }}{% endfor %}"
+    change(path, chat_template=template, eos_token="</s>")
+    own = Path(shutil.copytree(student, tmp_path / "own"))
+    change(own / "tokenizer_config.json", pad_token="</s>")
+    check_vocabularies(student, own)
+    change(own / "tokenizer_config.json", eos_token="<pad>")
+    with pytest.raises(UsageError, match="differ, or special tokens that they name"):
+        check_vocabularies(student, own)
