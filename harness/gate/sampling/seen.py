@@ -104,8 +104,8 @@ def keep_unseen(evaluations: Sequence[Evaluation], named: Mapping[str, Named]) -
 
 
 def unmatched_notes(evaluations: Sequence[Evaluation], named: Mapping[str, Named]) -> tuple[str, ...]:
-    """The sentences on what `named` holds that leaves nothing out, if it holds any: what is neither a file nor the id of
-    a case, which may be misspelt, and files that have no case of the run.
+    """The sentences on what `named` holds that leaves nothing out: what is neither a file nor the id of a case, which
+    may be misspelt, and files that have no case of the run.
 
     Args:
         evaluations: with all of their cases.
