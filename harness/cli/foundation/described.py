@@ -80,7 +80,7 @@ def _sources(settings: Settings, name: str, weights: WeightsDescription | None) 
     names = _chain(settings, name)
     for step in settings.version(name).steps:
         data = getattr(step.settings, "data", None)
-        if data in settings.corpora:
+        if isinstance(data, str) and data in settings.corpora:
             names += _chain(settings, data)
     versions = {each: found(settings, each) for each in dict.fromkeys(names)}
     fingerprints: dict[str, str | None] = {}
