@@ -80,8 +80,8 @@ def _library() -> Any:
 
 
 class Embedder:
-    """A loaded model that turns a text into a vector of length 1, one at a time, so that no other changes it, and by one
-    thread, so that the number of cores does not.
+    """A loaded model that turns a text into a vector of length 1: one at a time, so that no other changes it, and by
+    one thread, so that the number of cores does not.
 
     Args:
         model, root: as for `load_embedder`.
