@@ -285,7 +285,8 @@ class Collector:
             errors = [NOTHING_ASKED]
         if not errors and self.complete >= end:
             errors = missing_metrics(cut, int(self._left_out[rows].sum()))
-        return [self._sliced(self._observed(metric, by_role, rows, errors)) for metric, by_role in cut.items()]
+        found = (self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items())
+        return [self._sliced(unless_grown(self.entry.bets, each)) for each in found]
 
     def _sliced(self, observed: Observations) -> Observations:
         """The same with the slices that the marker asks for."""
@@ -366,7 +367,6 @@ class Collector:
             margin_is_relative=plan.margin_is_relative,
             in_blocks=plan.blocks is not None,
         )
-        observed = unless_grown(self.entry.bets, observed)
         return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 
     def _clusters(self, kept: Sequence[int]) -> Clusters:
