@@ -394,6 +394,7 @@ class Run:
         finally:
             try:
                 await self.settings.lineages.close()
+                self.sampler.keep_failures()
                 await self.sampler.close()
             finally:
                 self.flush()
