@@ -9,6 +9,7 @@ import pytest
 
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
+from tests.repositories import commit_all
 from tests.stages.data.projects import STEPS, some_rows, write_lines
 
 PAIR = ("--candidate", "clean", "--baseline", "raw")
@@ -76,6 +77,23 @@ def test_the_same_documents_under_another_name_are_the_same_version(gate: Projec
     document = gate.report()
     assert document["candidate"]["fingerprint"] == document["baseline"]["fingerprint"]
     assert gate.verdicts() == {"test_kept": "passed"}
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "sizes"), [("clean", "git:HEAD", (0.2, 0.16)), ("git:HEAD", "clean", (0.16, 0.2))]
+)
+def test_a_corpus_is_weighed_against_that_of_a_commit(
+    gate: Project, candidate: str, baseline: str, sizes: tuple[float, float]
+) -> None:
+    """Each is of its own recipe, and the baseline that a body asks its corpus for is the run's."""
+    gate.write(".gitignore", ".steelyard/\nreports/\n")
+    gate.configure()
+    commit_all(gate.path)
+    gate.settings["corpora"]["clean"] = {"base": "raw"}
+    gate.body("return {'own': len(corpus) / 100, 'other': len(corpus.baseline) / 100}", arguments="corpus", margin=0.9)
+    gate.run("--candidate", candidate, "--baseline", baseline)
+    found = {entry["metric"]: entry["candidate"]["value"] for entry in gate.report()["evaluations"]}
+    assert (found["own"], found["other"]) == sizes
 
 
 def test_documents_that_changed_are_another_version(gate: Project) -> None:

@@ -291,8 +291,9 @@ def _lineages(sources: tuple[SampleSource, SampleSource | None], shared: StageCo
         name = baseline.version.name
         own = replace(shared, engine=baseline.engine, source=baseline, baseline=baseline.version)
         contexts[name] = replace(own, settings=settings.home(name))
-    against, name = None if baseline is None else baseline.version, candidate.version.name
-    own = replace(shared, engine=candidate.engine, source=candidate, baseline=against)
+        shared = replace(shared, baseline=baseline.version, baseline_settings=settings.home(name))
+    name = candidate.version.name
+    own = replace(shared, engine=candidate.engine, source=candidate)
     contexts[name] = replace(own, settings=settings.home(name))
     return Lineages(contexts)
 
