@@ -85,15 +85,17 @@ def test_the_same_documents_under_another_name_are_the_same_version(gate: Projec
 def test_a_corpus_is_weighed_against_that_of_a_commit(
     gate: Project, candidate: str, baseline: str, sizes: tuple[float, float]
 ) -> None:
-    """Each is of its own recipe, and the baseline that a body asks its corpus for is the run's."""
+    """Each is of its own recipe, each look is in the ledger, and a body has the baseline of the run."""
     gate.write(".gitignore", ".steelyard/\nreports/\n")
+    gate.settings["candidate"] = "clean"
     gate.configure()
     commit_all(gate.path)
     gate.settings["corpora"]["clean"] = {"base": "raw"}
     gate.body("return {'own': len(corpus) / 100, 'other': len(corpus.baseline) / 100}", arguments="corpus", margin=0.9)
     gate.run("--candidate", candidate, "--baseline", baseline)
     found = {entry["metric"]: entry["candidate"]["value"] for entry in gate.report()["evaluations"]}
-    assert (found["own"], found["other"]) == sizes
+    assert (found["own"], found["other"]) == pytest.approx(sizes)
+    assert gate.report()["evaluations"][0]["look"]["batch"] == 1  # of the ledger
 
 
 def test_documents_that_changed_are_another_version(gate: Project) -> None:

@@ -318,7 +318,7 @@ def _enter(
     required = (each for each in options.evaluations if each.plan.threshold is not None or against)
     version = candidate.version.settings
     required = (each for each in required if each.cases and not each.is_part)
-    asked = [each for each in required if can_have(settings, version, each.taken)]
+    asked = [each for each in required if can_have(settings.home(version.name), version, each.taken)]
     if not asked:
         return {}
     sides = {"candidate": candidate, "baseline": baseline, **{each.version.fingerprint: each for each in judges}}
