@@ -216,6 +216,19 @@ def test_what_can_not_be_built_is_a_usage_error(gate: Project, corpora: dict[str
     assert pytest.LineMatcher([told]).fnmatch_lines([said]) is None
 
 
+def test_a_baseline_that_can_not_be_built_is_told_before_the_candidate_is(
+    gate: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(gate.path / "empty"))
+    gate.settings["corpora"]["raw"] = {"documents": "web.jsonl", "steps": ["minhahs"]}
+    gate.settings["corpora"]["clean"] = {"documents": "web.jsonl", "steps": ["steps:long_enough"]}
+    gate.module(KEPT)
+    result = gate.run(*PAIR)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*No step named 'minhahs'*"])
+    assert not (gate.path / "empty" / "corpora").exists()
+
+
 def test_a_missing_package_is_named_with_what_installs_it(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib import util
 
