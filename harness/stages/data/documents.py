@@ -81,7 +81,9 @@ def source_bytes(source: str, root: Path) -> int:
     if path is None:
         return tables.hub_dataset_bytes(source)
     files = _saved(path) if path.is_dir() and tables.is_saved_dataset(path) else _files(path)
-    return sum(file.stat().st_size * (_UNPACKED if file.suffix.lower() in (".gz", ".parquet") else 1) for file, _ in files)
+    return sum(
+        file.stat().st_size * (_UNPACKED if file.suffix.lower() in (".gz", ".parquet") else 1) for file, _ in files
+    )
 
 
 def _place(source: str, root: Path) -> Path | None:

@@ -30,8 +30,7 @@ def read_warc(path: Path, name: str) -> Iterator[SourceDocument]:
     """The pages of HTML and the plain texts of a WARC file; records of other kinds are no documents.
 
     Raises:
-        CorpusError: the file is damaged or ends too early, or a page is packed in a way that can't be unpacked; named by
-            the record.
+        CorpusError: the file is damaged or ends too early, or a page can't be unpacked; named by the record.
     """
     from warcio.archiveiterator import ArchiveIterator
     from warcio.exceptions import ArchiveLoadFailed
