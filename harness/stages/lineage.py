@@ -38,6 +38,7 @@ class StageContext:
         is_offline: whether nothing may be made that takes long.
         told: called with what goes on, in a few words, as long as it does; "" for nothing.
         sources: of all versions of the run.
+        baseline_settings: that the baseline is found in, as those of its commit; None for `settings`.
     """
 
     settings: Settings
@@ -51,6 +52,7 @@ class StageContext:
     is_offline: bool = False
     told: Callable[[str], None] = lambda _: None
     sources: tuple[SampleSource, ...] = ()
+    baseline_settings: Settings | None = None
 
 
 def can_have(settings: Settings, version: VersionSettings, taken: Iterable[str]) -> bool:
