@@ -98,7 +98,7 @@ class Server:
                 f"{self.version} has an address and no weights, so that its operations and bytes can't be counted. "
                 "Name its weights in a version of their own."
             )
-        return describe_weights(options, self._root)
+        return describe_weights(options, self._root, self.served.settings.engine)
 
     def close(self) -> None:
         """End the server, if this run started it; one that stands still could not be told to."""
