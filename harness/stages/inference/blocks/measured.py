@@ -148,7 +148,7 @@ class Load:
         from harness.models.vllm.engine import world_size
         from harness.stages.inference.blocks.peaks import peaks
 
-        return peaks().of(world_size(self._engine_args) * self._copies())
+        return peaks(self._server.description.in_engine.dtype).of(world_size(self._engine_args) * self._copies())
 
     def _copies(self) -> int:
         """Copies of the weights that answer side by side."""

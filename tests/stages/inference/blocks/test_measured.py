@@ -82,9 +82,9 @@ def test_a_block_without_tokens_has_no_throughput(serve: Serve) -> None:
 def test_several_gpus_do_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The share was that of one: twice as high as it is with two."""
     one = Peaks(Peak(1e12, 1e12, 1e12), Peak(1e12, 1e12, 1e12), is_gpu=True)
-    monkeypatch.setattr("harness.stages.inference.blocks.peaks.peaks", lambda: one)
+    monkeypatch.setattr("harness.stages.inference.blocks.peaks.peaks", {"bfloat16": one}.get)
     architecture = SimpleNamespace(flops_of_request=lambda read, written: 1e9 * (read + written))
-    weights = SimpleNamespace(architecture=architecture, tensor_bytes=1e9, kv_bytes_per_token=1e5)
+    weights = SimpleNamespace(architecture=architecture, tensor_bytes=1e9, kv_bytes_per_token=1e5, dtype="bfloat16")
 
     def load(figures: Mapping[str, Any] = FIGURES, **engine_args: int) -> Load:
         settings = VersionSettings("it", "vllm", engine_options={"engine_args": engine_args})
