@@ -141,7 +141,7 @@ class Run:
                     source = self.candidate if role == "candidate" or self.baseline is None else self.baseline
                     try:
                         check_answers(evaluation, source.version, against)
-                        made[role] = await self.settings.lineages.take(evaluation.stages, source.version)
+                        made[role] = await self.settings.lineages.take(evaluation.stages, source.version, evaluation.wants)
                     except NotInLineageError as error:
                         if role == "candidate":
                             self._skip(evaluation, error.advice)

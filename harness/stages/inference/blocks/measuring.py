@@ -41,6 +41,8 @@ def measure_pair(
     load = plan.load_of(pair)
     found: dict[Role, LoadBlock] = {}
     roles = [role for role in plan.order_of(pair) if role in servers]
+    for each in servers.values():
+        each.start()
     for role in roles:
         server = servers[role]
         told(f"block {pair + 1} of {plan.blocks}, {server.version}")
