@@ -136,9 +136,7 @@ def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "") -
         ) from error
 
 
-def _described_whole(
-    source: WeightsSource, options: Mapping[str, Any], root: Path, engine: str
-) -> WeightsDescription:
+def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Path, engine: str) -> WeightsDescription:
     file = read_gguf(source.path) if source.is_gguf else read_folder(source.path)
     digest = weights_digest(options, root)
     own_dtype = _CACHE_OF_LLAMA_CPP if source.is_gguf else _dtype(file)

@@ -138,7 +138,7 @@ def test_a_token_that_only_one_puts_before_a_text_is_a_difference(run: Run, fold
         ["tiny"],
         ["split"],
         ["0", "1", "<s>", "3c733e", "special"],
-        "1 place differs: 2 (tiny) and 3 (split) tokens".split(),
+        ["1", "place", "differs:", "2", "(tiny)", "and", "3", "(split)", "tokens"],
     ]
     document = json.loads(run("tokens", "tiny", "xab", "--against", "split", "--json").stdout)
     places = [(each["offset"], each["end"], each["tokens"]) for each in document["differences"]]

@@ -138,7 +138,9 @@ class Load:
         load, itl_s = self._block.load, self.itl.value
         read, written = (self._known(load[name], name) for name in ("prompt_tokens", "completion_tokens"))
         context = (read + written / 2) / max(1, load["completed"])
-        together = max(1.0, itl_s * load["itl_s"]["n"] / load["duration_s"])  # what waits for its first token reads none
+        together = max(
+            1.0, itl_s * load["itl_s"]["n"] / load["duration_s"]
+        )  # what waits for its first token reads none
         moved = weights.tensor_bytes * self._copies() + weights.kv_bytes_per_token * context * together
         share = moved / itl_s / peak.value
         return Measure(share, "of peak", reason=f"peak {peak.in_words('B/s')}")
