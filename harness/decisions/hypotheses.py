@@ -20,7 +20,7 @@ from harness.statistics.intervals.contrasts import ConstantContrast, Contrast, S
 from harness.statistics.intervals.differences import paired_contrast
 from harness.statistics.intervals.independent import independent_contrast
 from harness.statistics.intervals.means import as_column, clustered_mean, threshold_contrast
-from harness.statistics.intervals.ratios import RatioContrast, log_figures
+from harness.statistics.intervals.ratios import LOG_OF_ZERO, RatioContrast, log_figures
 from harness.statistics.intervals.signed_ranks import signed_rank_contrast
 from harness.statistics.quantiles.differences import quantile_difference
 from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_contrast, quantile_estimate
@@ -153,7 +153,7 @@ def _ratio(observed: Observations, levels: tuple[float, float]) -> Contrast | No
     assert observed.baseline is not None
     logs = replace(
         observed,
-        candidate=log_figures(observed.candidate),
+        candidate=log_figures(observed.candidate, LOG_OF_ZERO if observed.in_blocks else None),
         baseline=log_figures(observed.baseline),
         threshold=None,
         margin_is_relative=False,

@@ -75,15 +75,15 @@ def needed(
         return _to_bound(hypothesis, weighed.fewest_units(levels[0]))
     if not (math.isfinite(lower) and math.isfinite(upper)):
         return None
-    fewest = 0.0
+    fewest, n_samples = 0.0, int((~np.isnan(observed.candidate)).sum())
     if isinstance(contrast, BettingContrast):
         factor, fewest = contrast.growth_needed(*levels), contrast.fewest_units(*levels)
     else:
-        lower, upper = contrast.lower(1 - levels[0] * next_share), contrast.upper(1 - levels[1] * next_share)
-        factor = _growth(contrast, lower, upper, observed.margin)
+        levels = (levels[0] * next_share, levels[1] * next_share)
+        units = n_samples if observed.by_samples else len(observed.cluster_sizes)
+        factor = _growth(contrast, levels, observed.margin, units)
     if factor is None:
         return None
-    n_samples = int((~np.isnan(observed.candidate)).sum())
     if observed.by_samples:
         extra = _at_least_one((factor - 1) * n_samples)
         return SamplesNeeded(extra, None, extra)
@@ -112,8 +112,7 @@ def _about_suite(
     if contrast.whole is None:
         left = max(1, (observed.suite_size or observed.n_planned) - observed.n_done)
         return SamplesNeeded(_at_least_one(left * per_case), left, None, is_rest=True)
-    lower, upper = contrast.lower(1 - levels[0]), contrast.upper(1 - levels[1])
-    factor = _growth(contrast, lower, upper, observed.margin)
+    factor = _growth(contrast, levels, observed.margin, per_case * len(observed.cluster_sizes))
     if factor is None:
         return None
     ours, theirs = float(np.nansum(_noise(observed.candidate))), 0.0
@@ -154,15 +153,30 @@ def _to_bound(hypothesis: Hypothesis, fewest: int) -> SamplesNeeded:
     return SamplesNeeded(_at_least_one(extra * n_samples / max(1, int(observed.scored.sum()))), extra, None)
 
 
-def _growth(contrast: Contrast, lower: float, upper: float, margin: float) -> float | None:
-    """Return the factor by which units must grow until a bound decides; None where neither comes nearer."""
-    value, error = contrast.value, contrast.standard_error
-    to_pass = (value + margin) / (value - lower + _POWER * error) if value > -margin else 0.0
-    to_red = -value / (upper - value + _POWER * error) if value < 0 else 0.0
-    shrink = max(to_pass, to_red)
-    if shrink <= 0:
-        return None
-    return max(1.0, shrink**-1 if error == 0 else shrink**-2)
+def _growth(contrast: Contrast, levels: tuple[float, float], margin: float, units: float) -> float | None:
+    """The factor by which units must grow until a bound decides; None where neither comes nearer.
+
+    Where so many units do not differ at all, a bound is as far away as 1 - level^(1/units) (Clopper and Pearson, 1934).
+    """
+    ways = [
+        _factor(contrast.standard_error, distance, width, level, units)
+        for distance, width, level in (
+            (contrast.value + margin, contrast.value - contrast.lower(1 - levels[0]), levels[0]),
+            (-contrast.value, contrast.upper(1 - levels[1]) - contrast.value, levels[1]),
+        )
+        if distance > 0
+    ]
+    return max(1.0, min(ways)) if ways else None
+
+
+def _factor(error: float, distance: float, width: float, level: float, units: float) -> float:
+    """The growth of units after which a bound that is so wide today is no wider than the distance."""
+    if error > 0:
+        return ((width + _POWER * error) / distance) ** 2
+    if width <= distance:
+        return width / distance
+    share = distance / width * -math.expm1(math.log(level) / units)
+    return math.log(level) / math.log1p(-share) / units
 
 
 def _at_least_one(number: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -60,6 +60,7 @@ class Version:
         schema: Mapping[str, Any] | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         logprobs: int | None = None,
+        prompts: Collection[int] = (),
     ) -> Request:
         """The complete request for an answer to `messages`.
 
@@ -70,6 +71,7 @@ class Version:
             schema: a JSON schema that the answer must follow.
             tools: tool definitions in the form of OpenAI's API.
             logprobs: alternatives to report for each token; 0 for the drawn token alone.
+            prompts: the places of messages whose texts are prompts, too: those that a user says in a conversation.
 
         Raises:
             UsageError: messages, sampling, schema or logprobs that no engine could understand.
@@ -80,7 +82,7 @@ class Version:
                 f'{{"type": "object", "properties": …}}, or MODEL.model_json_schema() of a pydantic model.'
             )
         return Request(
-            messages=self._messages(messages),
+            messages=self._messages(messages, prompts),
             sampling=self._sampling(sampling),
             schema=schema,
             tools=tuple(tools) if tools else None,
@@ -153,18 +155,20 @@ class Version:
         """The raw text or the messages of a context; the other one is None or empty."""
         return (context, ()) if isinstance(context, str) else (None, self._messages(context))
 
-    def _messages(self, messages: str | Sequence[Mapping[str, Any]]) -> Messages:
+    def _messages(self, messages: str | Sequence[Mapping[str, Any]], prompts: Collection[int] = ()) -> Messages:
         if isinstance(messages, str):
-            template = self.settings.template
-            asked = messages if self.enrichment is None else self.enrichment.of(messages)
-            text = template.replace("{prompt}", asked) if template else asked
-            rendered: Messages = ({"role": "user", "content": text},)
-            bring_system = False
+            rendered: Messages = ({"role": "user", "content": messages},)
+            prompts, bring_system = (0,), False
         else:
             rendered = check_messages(messages)
-            if self.enrichment is not None:
-                rendered = self.enrichment.of_messages(rendered)
             bring_system = rendered[0]["role"] in ("system", "developer")
+        if self.enrichment is not None:
+            rendered = self.enrichment.of_messages(rendered)
+        if template := self.settings.template:
+            rendered = tuple(
+                {**each, "content": template.replace("{prompt}", each["content"])} if place in prompts else each
+                for place, each in enumerate(rendered)
+            )
         if self.settings.system is None or bring_system:
             return rendered
         return ({"role": "system", "content": self.settings.system}, *rendered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -178,7 +179,7 @@ def _observed(scores: PairedScores, kind: Reading, plan: EvaluationPlan) -> Obse
         baseline=scores.baseline,
         clusters=clusters,
         clusters_known_by=None if clusters is None else "field",
-        largest_cluster=1 if clusters is None else max(map(clusters.count, clusters)),
+        largest_cluster=1 if clusters is None else max(Counter(clusters).values()),
         unit=kind.unit,
         higher_is_better=kind.higher_is_better,
         at_least=kind.at_least,

@@ -53,9 +53,10 @@ def paired_scores(new: Any, old: Any) -> PairedScores:
         theirs = None if old is None else _Table("old", old)
         return _paired_tables(ours, theirs)
     for name, given in (("new", new), ("old", old)):
-        if hasattr(given, "reindex") and not given.index.is_unique:
+        if hasattr(given, "reindex") and (given.index.nlevels > 1 or not given.index.is_unique):
+            names = "has several levels" if given.index.nlevels > 1 else "names a case twice"
             raise UsageError(
-                f"compare: the index of {name} names a case twice. Give samples as a data frame with the columns "
+                f"compare: the index of {name} {names}. Give samples as a data frame with the columns "
                 "`case` and `score`, or .to_numpy() where each row is a case of its own."
             )
     candidate = _array("new", new)
@@ -109,7 +110,7 @@ class _Table:
 
     def __init__(self, name: str, frame: Any) -> None:
         self._name = name
-        columns = [str(column) for column in frame.columns]
+        columns = [str(column) for column in getattr(frame, "column_names", frame.columns)]
         for column in _ONE_OF:
             values = dict.fromkeys(map(str, frame[column])) if column in columns else {}
             if len(values) > 1:

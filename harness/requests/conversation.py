@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -89,31 +89,34 @@ class Conversation:
     """The turns so far, and the samples that the version's answers are.
 
     Args:
-        ask: gives the version's answer to messages.
+        ask: gives the version's answer to messages, of which those at some places are prompts.
         toolbox: what it may call; None for nothing.
         steps: the most answers in a row of which each calls tools.
-        messages: that it begins with.
+        messages: that it begins with, or one prompt.
     """
 
     def __init__(
         self,
-        ask: Callable[[Messages], Awaitable[Sample]],
+        ask: Callable[[Messages, Collection[int]], Awaitable[Sample]],
         toolbox: Toolbox | None = None,
         steps: int = STEPS,
-        messages: Iterable[Mapping[str, Any]] = (),
+        messages: str | Iterable[Mapping[str, Any]] = (),
     ) -> None:
         self._ask = ask
         self._toolbox = toolbox
         self._steps = steps
-        self.turns: list[Mapping[str, Any]] = list(messages)
+        self.turns: list[Mapping[str, Any]] = []
+        self._prompts: set[int] = set()
         self.samples: list[Sample] = []
         self.ended = "answer"
         """The reason for its end: "answer", "script", "goal met", "turns" or "steps"."""
+        for message in [messages] if isinstance(messages, str) else messages:
+            self._say(message)
 
     async def follow(self, script: Script) -> None:
         """Say one turn of a script after the other."""
         for turn in script:
-            self.turns.append(_turn(turn))
+            self._say(turn)
             if not await self.answer():
                 return
         self.ended = "script"
@@ -131,7 +134,7 @@ class Conversation:
                 return
             if number == turns:
                 break
-            self.turns.append({"role": "user", "content": said})
+            self._say(said)
             if not await self.answer():
                 return
             part.append({"role": "assistant", "content": _acted(said)})
@@ -141,7 +144,8 @@ class Conversation:
     async def answer(self) -> bool:
         """Let the version answer, and run the tools that it calls until it calls none; whether it came to that."""
         for step in range(self._steps):
-            sample = await self._ask(tuple(map(_without_calls, self.turns) if self._toolbox is None else self.turns))
+            turns = tuple(map(_without_calls, self.turns) if self._toolbox is None else self.turns)
+            sample = await self._ask(turns, self._prompts)
             self.samples.append(sample)
             self.turns.append(_spoken(sample, step))
             if self._toolbox is None or not sample.tool_calls:
@@ -150,6 +154,12 @@ class Conversation:
                 self.turns += [await self._toolbox.reply(call) for call in self.turns[-1]["tool_calls"]]
         self.ended = "steps"
         return False
+
+    def _say(self, said: str | Mapping[str, Any]) -> None:
+        """Add a turn. A text is a prompt: the version puts its template around it, as around any other."""
+        if isinstance(said, str):
+            self._prompts.add(len(self.turns))
+        self.turns.append(_turn(said))
 
     @property
     def shortfall(self) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -287,15 +287,12 @@ class Model:
         Returns:
             harness.Sample, as of `converse`; `metadata["ended"]` is "answer" or "steps".
         """
-        if isinstance(messages, str):
-            template = self._source.version.settings.template or "{prompt}"
-            messages = [{"role": "user", "content": template.replace("{prompt}", messages)}]
         apart = self._trace.case_number()
         return self._settle("loop", self._conversed(self._begun(messages, tools, steps, sampling, apart)))
 
     def _begun(
         self,
-        messages: Sequence[Mapping[str, Any]],
+        messages: str | Sequence[Mapping[str, Any]],
         tools: Sequence[Callable[..., Any]],
         steps: int,
         sampling: Mapping[str, Any],
@@ -304,8 +301,9 @@ class Model:
         toolbox = Toolbox(tools) if tools else None
         definitions = None if toolbox is None else toolbox.definitions
 
-        async def ask(turns: Sequence[Mapping[str, Any]]) -> Sample:
-            return await self._draw(self._source.version.chat(turns, sampling=sampling, tools=definitions), apart)
+        async def ask(turns: Sequence[Mapping[str, Any]], prompts: Collection[int]) -> Sample:
+            request = self._source.version.chat(turns, sampling=sampling, tools=definitions, prompts=prompts)
+            return await self._draw(request, apart)
 
         return Conversation(ask, toolbox, check_count(steps, "steps"), messages)
 

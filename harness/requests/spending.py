@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.errors import BudgetSpentError, CapabilityError
 from harness.records import Budget, BudgetLimits, Expenditure, LimitName, Price, Request, Sample
@@ -152,6 +152,7 @@ class Spending:
         self.limits = limits or BudgetLimits()
         self.stopped_by: LimitName | None = None
         self._versions = {name: _Version(price) for name, price in (prices or {}).items()}
+        self._n_under_load = 0
         self._clock = clock
         self._began_s = clock() - elapsed_s
 
@@ -212,10 +213,18 @@ class Spending:
         version.n_answered += 1
         version.n_samples += len(samples)
 
-    def measured(self, version: Version, prompt_tokens: int, completion_tokens: int, n_requests: int) -> None:
-        """Count what a version read and wrote under load, where requests are not sent one by one."""
+    def measured(self, version: Version, load: Mapping[str, Any]) -> None:
+        """Count what a version read and wrote under load, where requests are not sent one by one.
+
+        Args:
+            load: what came of it, with the keys of `steelyard load --json`.
+        """
         found = self._versions.setdefault(version.name, _Version(version.settings.price))
-        found.charge((), _Tokens(prompt_tokens, completion_tokens))
+        self._n_under_load += load["requests"]
+        counted, n_requests = (load["prompt_tokens"], load["completion_tokens"]), load["completed"]
+        found.counts = found.counts and None not in counted
+        prompt_tokens, completion_tokens = (number or 0 for number in counted)
+        found.charge((), None if None in counted else _Tokens(prompt_tokens, completion_tokens))
         found.prompt_tokens += prompt_tokens
         found.completion_tokens += completion_tokens
         found.n_answered += n_requests
@@ -252,9 +261,29 @@ class Spending:
             self.stopped_by = "deadline"
         return BudgetSpentError(self.limits.in_words(self.stopped_by))
 
+    def begin_block(self, versions: Iterable[Version], n_requests: int) -> None:
+        """Let a pair of blocks begin, whole: half of one would say nothing. It may so go over a limit by what it takes.
+
+        Args:
+            n_requests: sent so far one by one.
+
+        Raises:
+            BudgetSpentError: a limit is reached.
+            CapabilityError: a limit is set, and a version does not say what its answers take.
+        """
+        self.stopped_by = self.stopped_by or self._reached(n_requests)
+        if self.is_over:
+            raise self.refuse()
+        for version in versions:
+            if (error := self._uncounted(version)) is not None:
+                raise error
+
     def uncounted(self, asked: PendingDraws) -> CapabilityError | None:
         """Return the error that a version can't be asked: a limit is set, and it does not say what its answers take."""
-        version = self._version(asked)
+        return self._uncounted(asked.source.version)
+
+    def _uncounted(self, asked: Version) -> CapabilityError | None:
+        version = self._versions.setdefault(asked.name, _Version(asked.settings.price))
         if self.limits.max_tokens is not None and not version.counts:
             limit, lacks = self.limits.in_words("max_tokens"), "a count of its tokens (`usage`)"
         elif self.limits.max_cost is not None and not version.is_cost_known:
@@ -263,7 +292,7 @@ class Spending:
         else:
             return None
         return CapabilityError(
-            f"{limit} can't be kept: {asked.source.version.name} answers without {lacks}. Bound the run with "
+            f"{limit} can't be kept: {asked.name} answers without {lacks}. Bound the run with "
             "--max-requests or --deadline instead."
         )
 
@@ -276,7 +305,7 @@ class Spending:
         """
         if not self.limits.bounded:
             return True
-        if self.limits.max_requests is not None and n_requests >= self.limits.max_requests:
+        if self.limits.max_requests is not None and n_requests + self._n_under_load >= self.limits.max_requests:
             self.stopped_by = self.stopped_by or "max_requests"
         elif (scarce := self._scarce(asked)) is not None and not n_under_way:
             self.stopped_by = self.stopped_by or scarce
@@ -310,10 +339,16 @@ class Spending:
 
     def is_exceeded(self, n_requests: int) -> bool:
         """Tell whether a limit is reached by what is known to be spent: what an engine holds back must not go out."""
-        reached = self.limits.max_tokens, self.limits.max_cost, self.limits.max_requests
-        spent = self.prompt_tokens + self.completion_tokens, self.cost or 0.0, n_requests
-        over = any(limit is not None and used >= limit for limit, used in zip(reached, spent, strict=True))
-        return over or self.is_late
+        return self._reached(n_requests) is not None or self.is_late
+
+    def _reached(self, n_requests: int) -> LimitName | None:
+        """The limit that is reached by what is known to be spent; None where none is."""
+        limits: dict[LimitName, tuple[float | None, float]] = {
+            "max_requests": (self.limits.max_requests, n_requests + self._n_under_load),
+            "max_tokens": (self.limits.max_tokens, self.prompt_tokens + self.completion_tokens),
+            "max_cost": (self.limits.max_cost, self.cost or 0.0),
+        }
+        return next((name for name, (limit, used) in limits.items() if limit is not None and used >= limit), None)
 
     # -- telling ----------------------------------------------------------------------------------------------------
 
@@ -322,6 +357,7 @@ class Spending:
         if not self.limits.bounded:
             return None
         tokens, elapsed_s = self.prompt_tokens + self.completion_tokens, self._clock() - self._began_s
+        n_requests += self._n_under_load
         return Budget(self.limits, Expenditure(n_requests, tokens, self.cost, elapsed_s), self.stopped_by)
 
 

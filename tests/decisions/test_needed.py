@@ -3,6 +3,7 @@
 import numpy as np
 
 from harness.decisions import decide
+from harness.decisions.looks import Look, share_of
 from tests.decisions.observations import binary, observed, share_right
 
 
@@ -50,3 +51,32 @@ def test_the_stated_need_decides_most_of_the_time():
         decided += again.samples_needed is None
     assert asked >= 30
     assert decided / asked > 0.66
+
+
+def test_cases_that_count_as_one_need_as_many_samples_as_the_next_look_takes():
+    """All right: 0.0025^(1/7) > 0.5 - 0.1, so 7 samples pass at the second look."""
+
+    def decided(n_samples, number):
+        look = Look(number, share_of(number), share_of(number))
+        (verdict,) = decide(
+            [
+                observed(
+                    np.ones((60, n_samples)),
+                    threshold=0.5,
+                    margin=0.1,
+                    clusters=("one",) * 60,
+                    clusters_known_by="requests",
+                    largest_cluster=60,
+                    about="suite",
+                    suite_size=60,
+                    design="sequential",
+                )
+            ],
+            0.95,
+            looks={"foundation/test_capitals": look},
+        )
+        return verdict
+
+    assert "about 5 more samples a case would decide it" in decided(2, 1).reason
+    assert decided(2 + 4, 2).verdict == "inconclusive"
+    assert decided(2 + 5, 2).verdict == "passed"

@@ -8,6 +8,7 @@ import pytest
 
 from harness.decisions import decide, look_at
 from harness.decisions.reasons import figure
+from harness.gate.evaluations.kinds import without_ratio
 from tests.decisions.observations import observed
 
 
@@ -53,6 +54,19 @@ def test_pairs_that_can_not_be_red_say_how_many_could(higher_is_better):
     )
     assert told.verdict.is_red
     assert "red at" not in told.reason
+
+
+@pytest.mark.parametrize("zeros", [8, 5])
+def test_a_candidate_that_never_keeps_what_is_required_is_red(zeros: int) -> None:
+    """The worst that can be measured was an error: 0 has no logarithm."""
+    entry = pairs_of_blocks(8, 0.9, higher_is_better=True, unit="requests/s")
+    figures = np.where(np.arange(8)[:, np.newaxis] < zeros, 0.0, entry.candidate)
+    (told,) = decide([replace(entry, candidate=figures, margin=0.1)], 0.95)
+    assert told.verdict.value == "regressed"
+    assert told.difference.value == told.difference.low == -1.0
+    assert without_ratio(replace(entry, candidate=figures)) == []
+    assert without_ratio(replace(entry, candidate=figures, higher_is_better=False))
+    assert without_ratio(replace(entry, baseline=figures))
 
 
 @pytest.mark.parametrize("higher_is_better", [False, True])

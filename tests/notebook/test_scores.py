@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas
+import pyarrow
 import pytest
 
 from harness.errors import UsageError
@@ -120,6 +121,8 @@ class Columns:
 def test_data_frames_of_any_library_will_do() -> None:
     found = paired_scores(Columns(), None)
     assert (found.case_ids, found.candidate.tolist(), found.baseline) == (("1", "2"), [[0.5], [1.0]], None)
+    arrow = pyarrow.table({"case": ["a", "b", "b"], "score": [1.0, 0.0, 1.0]})
+    assert paired_scores(arrow, None).candidate.tolist()[1] == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -138,6 +141,11 @@ def test_data_frames_of_any_library_will_do() -> None:
         (np.array(["1"]), None, "new is ndarray, and not an array of numbers"),
         (pandas.Series([1, 1], index=["a", "a"]), None, "the index of new names a case twice"),
         ([1], pandas.Series([1, 1], index=["a", "a"]), "the index of old names a case twice"),
+        (
+            pandas.Series([1, 1], index=pandas.MultiIndex.from_product([["a"], [0, 1]])),
+            None,
+            "the index of new has several levels. Give samples as a data frame",
+        ),
         (frame(case=["a", None], score=[1, 1]), None, "new has rows that name no case"),
         (frame(case=["a", "a"], score=[1, 1], run_id=["r", "s"]), None, r"new has 2 runs .*\(r, s\)"),
         (frame(case=["a", "b"], score=[1, None], outcome=["scored", "error"]), None, "new has 1 row of an error"),

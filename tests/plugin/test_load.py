@@ -101,6 +101,20 @@ def test_a_candidate_alone_is_held_to_its_threshold(gate: Project) -> None:
     assert gate.report()["usage"]["model_calls"] == 5
 
 
+def test_a_budget_leaves_blocks_unmeasured_and_the_verdict_open(gate: Project) -> None:
+    """The first pair is measured whole; the next run goes on from there."""
+    limit = ("--max-tokens", "20")
+    body(gate, "return load.itl")
+    gate.run(*PAIR, *limit)
+    budget, entry = gate.report()["budget"], gate.evaluation()
+    assert (entry["verdict"], entry["stopped_at"]) == ("inconclusive", " ".join(limit))
+    assert budget["stopped_by"] == "max_tokens"
+    assert budget["spent"]["requests"] > 1
+    assert gate.report()["usage"]["measured_blocks"] == 2
+    gate.run(*PAIR, *limit)
+    assert (gate.report()["usage"]["measured_blocks"], gate.report()["usage"]["stored_blocks"]) == (2, 2)
+
+
 def test_the_server_is_there_for_bodies_too(gate: Project) -> None:
     body(gate, "return load.ttft if server.address.startswith('http://') else 0.0", arguments="load, server")
     gate.run("--candidate", "ours", "--baseline", "none")
@@ -108,9 +122,30 @@ def test_the_server_is_there_for_bodies_too(gate: Project) -> None:
 
 
 def test_what_a_block_does_not_have_is_an_error(gate: Project) -> None:
-    body(gate, "return load.goodput")
+    body(gate, "return load.memory")
     assert gate.run(*PAIR).ret == 1
-    assert "needs an objective" in gate.evaluation()["reason"]
+    assert "was not started by this run" in gate.evaluation()["reason"]
+
+
+@pytest.mark.parametrize(
+    ("figure", "told"),
+    [
+        ("goodput", "needs an objective"),
+        ("rate_held", "needs an objective"),
+        ("start_up", "restart=True"),
+        ("cost", "needs what ours costs"),
+        ("mfu", "needs the weights of ours, which has an address"),
+    ],
+)
+def test_what_no_block_of_the_plan_can_have_is_refused_before_any_is_measured(
+    project: Project, figure: str, told: str
+) -> None:
+    """Nothing listens at the address: whoever asked it would have said so."""
+    project.versions = {"ours": {"engine": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "law"}}
+    body(project, f"return load.{figure}")
+    result = project.run("--candidate", "ours", "--baseline", "none")
+    assert result.ret == 4
+    assert told in " ".join(" ".join([*result.outlines, *result.errlines]).split())
 
 
 def test_a_block_that_can_not_be_trusted_is_an_error_of_the_evaluation(gate: Project, serve: Serve) -> None:
@@ -121,6 +156,7 @@ def test_a_block_that_can_not_be_trusted_is_an_error_of_the_evaluation(gate: Pro
     assert entry["verdict"] == "error"
     assert "can't be trusted" in entry["reason"]
     assert "not measured again by itself" in entry["reason"]
+    assert "Run again: the pairs before it are in the store." in entry["reason"]
 
 
 def test_pairs_before_one_that_can_not_be_trusted_are_shown_and_decide_nothing(gate: Project, serve: Serve) -> None:

@@ -65,9 +65,9 @@ class Stage:
     trace: Trace = field(default_factory=Trace)
     case_number: int = 0
 
-    def run(self, body: Callable[..., Any], *says: str, system: str | None = None, **other: Any) -> Any:
+    def run(self, body: Callable[..., Any], *says: str, **more: Any) -> Any:
         tables = {
-            "v": {"engine": "scripted", "answers": ANSWERS, "price": PRICE, **({"system": system} if system else {})},
+            "v": {"engine": "scripted", "answers": ANSWERS, "price": PRICE, **more},
             "player": {"engine": "scripted", "default": ON},
         }
         settings = read_versions(tables, where="test")
@@ -120,6 +120,21 @@ def test_a_script_gives_the_same_in_def_and_async_def_bodies(stage: Stage) -> No
     assert (again.messages, again.stored, stage.drawn) == (talk.messages, True, 0)
     assert stage.trace.sample is again
     assert stage.trace.lack is None
+
+
+def test_what_a_user_says_is_a_prompt_of_the_version_and_a_message_stays_as_it_is(stage: Stage) -> None:
+    more = {"template": "Kindly: {prompt}", "default": "Yes."}
+    turns = ["Hi", {"role": "user", "content": "And?"}, "So?"]
+    talk = stage.run(lambda model: model.converse(turns), **more)
+    assert [turn["content"] for turn in talk.messages] == ["Hi", "Yes.", "And?", "So.", "So?", "Yes."]
+    asked = [turn["content"] for turn in stage.said[-1].messages]
+    assert asked == ["Kindly: Hi", "Yes.", "And?", "So.", "Kindly: So?"]
+    for body in (lambda model: model.converse(["Hi"]), lambda model: model.loop("Hi", tools=[look_up])):
+        talk = stage.run(body, **more)
+        assert talk.messages[0]["content"] == "Hi"
+        assert [turn["content"] for turn in stage.said[-1].messages] == ["Kindly: Hi"]
+    assert stage.run(lambda model: model.converse(user(), turns=1), ON, **more).messages[0]["content"] == "And?"
+    assert stage.said[-1].messages[0]["content"] == "Kindly: And?"
 
 
 def test_turns_cut_a_script(stage: Stage) -> None:
@@ -234,7 +249,7 @@ def test_a_turn_that_is_none_is_drawn_once_more(stage: Stage) -> None:
     with pytest.raises(EngineError, match="player plays the user, and wrote no turn, asked twice: it says nothing"):
         stage.run(lambda model: model.converse(user(persona="Other.")), empty, empty)
     cut = '{"goal_met": false, "mess…'
-    with pytest.raises(EngineError, match="cut at max_tokens.*Raise max_tokens in the sampling of player.$"):
+    with pytest.raises(EngineError, match=r"cut at max_tokens.*Raise max_tokens in the sampling of player.$"):
         stage.run(lambda model: model.converse(user(persona="Third.")), cut, cut)
 
 

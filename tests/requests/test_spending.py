@@ -116,9 +116,34 @@ def test_each_prompt_passes_once_and_only_its_last_token_predicts() -> None:
     what = PendingDraws(where, Request(kind="loglikelihood", prompt="p", continuation="c"), b"k", (0, 1))
     landed(spending, what, 8, 2)
     assert spending.tokens["v"].passes[ForwardPass(8, 0, 8)] == spending.tokens["v"].passes[ForwardPass(2, 8, 2)] == 1
-    spending.measured(where.version, 205, 61, 10)
+    load = {"requests": 11, "completed": 10, "prompt_tokens": 205, "completion_tokens": 61}
+    spending.measured(where.version, load)
     assert spending.tokens["v"].passes[ForwardPass(20, 0, 1)] == 10
     assert spending.tokens["v"].passes[ForwardPass(6, 20, 6)] == 10
+
+
+@pytest.mark.parametrize(
+    "limits", [BudgetLimits(max_requests=12), BudgetLimits(max_tokens=21), BudgetLimits(max_cost=0.00002)]
+)
+def test_a_pair_of_blocks_begins_only_while_no_limit_is_reached(limits: BudgetLimits) -> None:
+    spending, where = Spending(limits), source(NotingEngine(), price=Price(1.0, 1.0))
+    spending.begin_block([where.version], 1)
+    spending.measured(where.version, {"requests": 11, "completed": 10, "prompt_tokens": 20, "completion_tokens": 1})
+    with pytest.raises(BudgetSpentError):
+        spending.begin_block([where.version], 1)
+    (limit,) = (name for name in ("max_requests", "max_tokens", "max_cost") if getattr(limits, name) is not None)
+    budget = spending.budget(1)
+    assert budget is not None
+    assert (budget.stopped_by, budget.spent.requests, budget.spent.tokens) == (limit, 12, 21)
+    assert not spending.allows(asked(where), 1, 0)
+
+
+def test_a_server_that_counts_no_tokens_is_measured_no_further_under_a_limit_of_them() -> None:
+    spending, where = Spending(BudgetLimits(max_tokens=100)), source(NotingEngine())
+    spending.begin_block([where.version], 0)
+    spending.measured(where.version, {"requests": 9, "completed": 9, "prompt_tokens": None, "completion_tokens": None})
+    with pytest.raises(CapabilityError, match="v answers without a count of its tokens"):
+        spending.begin_block([where.version], 0)
 
 
 def test_cost_is_that_of_each_version_at_its_own_price() -> None:

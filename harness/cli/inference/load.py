@@ -131,7 +131,9 @@ def _loaded(settings: Settings, chosen: VersionSettings) -> Version:
     from harness.models.engine_creation import check_version
     from harness.models.version import load_version
     from harness.stages.building import built
+    from harness.stages.inference.address import check_load
 
+    check_load(chosen)
     check_version(chosen, settings.root)
     with build_line() as line:
         return load_version(built(settings, chosen.name, progress=line.show), settings.root)

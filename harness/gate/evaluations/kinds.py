@@ -59,7 +59,7 @@ def against_aim(metric: str, kind: Kind, aim: str | None) -> list[str]:
 
 def without_ratio(observed: Observations) -> list[str]:
     """Say why a margin in per cent can't be weighed; [] where it can."""
-    if not observed.margin_is_relative:
+    if not observed.margin_is_relative or not observed.scored.any():
         return []
     if observed.unit is None:
         return [
@@ -68,8 +68,9 @@ def without_ratio(observed: Observations) -> list[str]:
         ]
     if observed.baseline is None:
         return []
+    may_be_zero = observed.in_blocks and observed.higher_is_better  # the worst there is: signed ranks need order alone
     for role, scores in (("candidate", observed.candidate), ("baseline", observed.baseline)):
-        rows, _ = np.nonzero(scores <= 0)
+        rows, _ = np.nonzero(scores < 0 if may_be_zero and role == "candidate" else scores <= 0)
         if len(rows):
             figure = float(np.nanmin(scores[rows[0]]))
             return [

@@ -114,7 +114,8 @@ class BlockRoom:
                     for role, block in blocks.items():
                         found[role, case] = Load(block, sides[role].server)
             except InvalidBlockError as error:
-                found["candidate", case] = error
+                told = f"{error} Run again: the pairs before it are in the store."
+                found["candidate", case] = InvalidBlockError(told)
             finally:
                 self.phase = ""
         return found
@@ -147,14 +148,15 @@ class BlockRoom:
         if any(side.source.engine is None for side in sides.values()):
             raise MissingSampleError(f"pair {pair + 1} of {plan.blocks} blocks is not stored")
         self._sampler.check_time()
+        versions = [side.source.version for side in sides.values()]
+        self._sampler.spending.begin_block(versions, self._sampler.window.requests)
         servers = {role: side.server for role, side in sides.items()}
         from harness.stages.inference.blocks.measuring import measure_pair
 
         blocks = await asyncio.to_thread(measure_pair, servers, plan, pair, self._tell)
         self._store.add([sides[role].draw(pair, block) for role, block in blocks.items()])
         for role, block in blocks.items():
-            tokens = (block.load[name] or 0 for name in ("prompt_tokens", "completion_tokens", "completed"))
-            self._sampler.spending.measured(sides[role].source.version, *tokens)
+            self._sampler.spending.measured(sides[role].source.version, block.load)
             self._sampler.model_calls += 1
             self._sampler.measured_blocks += 1
         return blocks

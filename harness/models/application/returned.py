@@ -152,7 +152,13 @@ def _pydantic_run(value: Any) -> Answer:
 
 
 def _said(output: Any) -> str:
-    """An output as a text: data as JSON."""
+    """An output as a text: data as JSON.
+
+    Raises:
+        TypeError: there is none, as where an agent waits for an approval.
+    """
+    if output is None:
+        raise TypeError(f"it has no final output; {_WAY_OUT}")
     return output if isinstance(output, str) else json.dumps(plain(output), ensure_ascii=False)
 
 

@@ -20,6 +20,7 @@ from harness.records import Case
 
 if TYPE_CHECKING:
     from harness.config import Settings
+    from harness.stages.inference.blocks.plan import BlockPlan
 
 _LACK = {"AttributeError", "KeyError", "LookupError", "Exception", "BaseException"}
 _OF_EVERY_CASE = {name for name in dir(Case) if not name.startswith("_")}
@@ -65,20 +66,23 @@ def check_fields(function: Callable[..., Any], cases: Iterable[Case], *, where: 
                 )
 
 
-def check_figures(function: Callable[..., Any], *, where: str) -> None:
-    """Refuse a `load.NAME` in the body that no block has, before the first of them is measured.
+def check_figures(function: Callable[..., Any], plan: BlockPlan, settings: Settings, *, where: str) -> None:
+    """Refuse a `load.NAME` in the body that no block of the plan has, before the first of them is measured.
 
     Raises:
         MarkerError: naming the figure and its line.
     """
-    from harness.stages.inference.blocks.measured import Load
+    from harness.stages.inference.blocks.measured import Load, unmeasurable
 
     known = [name for name in dir(Load) if not name.startswith("_")]
     if any(_is_name(node, "load") and not _is_read(node) for node in ast.walk(parsed(function) or ast.Module([], []))):
         return  # the body's own
     for written, (name, line) in _reads(function, "load").items():
-        if name not in known and written == f"load.{name}":
-            raise MarkerError(f"{where}, line {line}: {written}. {choices('figure', name, known)}")
+        if written != f"load.{name}":
+            continue
+        why = unmeasurable(name, plan, settings) if name in known else choices("figure", name, known)
+        if why:
+            raise MarkerError(f"{where}, line {line}: {written}. {why}")
 
 
 def check_users(function: Callable[..., Any], settings: Settings, *, where: str) -> None:

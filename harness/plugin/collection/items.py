@@ -299,7 +299,8 @@ class Collection:
     def _check_load(self, item: pytest.Function, evaluation: Evaluation, where: str) -> None:
         from harness.plugin.collection.inspection import check_figures
 
-        check_figures(item.function, where=where)
+        assert evaluation.plan.blocks is not None
+        check_figures(item.function, evaluation.plan.blocks, self.settings, where=where)
         if others := sorted(evaluation.wants & {"model", "baseline", "judge"}):
             raise MarkerError(
                 f"{where} takes `load` and `{others[0]}`: while a block is measured nothing else may be asked. Ask in "

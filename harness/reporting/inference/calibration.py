@@ -28,9 +28,9 @@ def render_calibration(version: str, plan: BlockPlan, found: Sequence[Resolution
         yield f"  {each.figure:<12}{smallest:<22}{spread:<20}{pairs}"
     yield ""
     yield from wrap(
-        "The smallest slow-down is found in 9 of 10 gates with so many pairs, and none in 95 of 100 where there is "
-        "none. The spread is the standard deviation of the logarithm of a pair's ratio; so few pairs know it up to the "
-        "figure in brackets.",
+        "The smallest slow-down is found in 9 of 10 gates with so many pairs whose margin is smaller than it, and none "
+        "in 95 of 100 where there is none; one within the margin passes. The spread is the standard deviation of the "
+        "logarithm of a pair's ratio; so few pairs know it up to the figure in brackets.",
         _WIDTH,
     )
 

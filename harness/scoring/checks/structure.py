@@ -170,6 +170,8 @@ def calls(
     made, wanted = _made(sample), _wanted(name, arguments, exact)
     if extra not in get_args(Extra):
         raise CheckError(f"calls: {choices('extra', str(extra), get_args(Extra), 'choices of extra')}")
+    if isinstance(order, str) or not isinstance(order, bool | Sequence):
+        raise CheckError(f"calls: order = {order!r} is no order; write True, or the names of the tools in their order.")
     if not wanted and extra == "allow":
         raise CheckError('calls: name = [] asks for no call; write extra="refuse" where there should be none.')
     met = _in_order(wanted, made) if order is True else _in_any_order(wanted, made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from harness.config.versions import VersionSettings
 from harness.errors import UsageError
 from harness.models.spec import engine_spec
 from harness.models.version import Version
@@ -49,10 +50,7 @@ def address_of(version: Version) -> ServerAddress:
 
     options = version.settings.engine_options
     if not has_address(version) or "base_url" not in options:
-        raise UsageError(
-            f"Version {version.name!r} has the engine {version.settings.engine!r} and no address to send load to. "
-            'Give it base_url and model (engine = "openai"), or weights and engine = "vllm", which is then served here.'
-        )
+        raise _no_address(version.settings)
     return ServerAddress(
         version, str(options["base_url"]).rstrip("/"), str(options["model"]), api_key(version.settings)
     )
@@ -60,4 +58,32 @@ def address_of(version: Version) -> ServerAddress:
 
 def is_servable(version: Version) -> bool:
     """True where vLLM can serve a version here: it has weights, and vLLM for its engine."""
-    return version.settings.engine == "vllm" and "weights" in version.settings.engine_options
+    return _has_weights_for_vllm(version.settings)
+
+
+def takes_load(settings: VersionSettings) -> bool:
+    """True for a version that load can be put on: it has an address, or vLLM can serve it here."""
+    options = settings.engine_options
+    is_there = "base_url" in options and engine_spec(settings.engine).is_endpoint(options)
+    return is_there or _has_weights_for_vllm(settings)
+
+
+def check_load(settings: VersionSettings) -> None:
+    """Refuse a version that load can't be put on, before anything that it is made of is built.
+
+    Raises:
+        UsageError: with what to give it.
+    """
+    if not takes_load(settings):
+        raise _no_address(settings)
+
+
+def _has_weights_for_vllm(settings: VersionSettings) -> bool:
+    return settings.engine == "vllm" and "weights" in settings.engine_options
+
+
+def _no_address(settings: VersionSettings) -> UsageError:
+    return UsageError(
+        f"Version {settings.name!r} has the engine {settings.engine!r} and no address to send load to. "
+        'Give it base_url and model (engine = "openai"), or weights and engine = "vllm", which is then served here.'
+    )

@@ -182,11 +182,12 @@ class Repeats:
         engine, sampler = self._create(), self._context.sampler
         assert sampler is not None
         assert self._context.source is not None
-        source = replace(self._context.source, engine=engine)
+        source, origins = replace(self._context.source, engine=engine), sampler.origins(self._context.source)
         waiting: dict[bytes, asyncio.Future[Sample]] = {}
 
         def arrived(asked: PendingDraws, samples: Sequence[Sample]) -> None:
             sampler.model_calls += 1
+            origins.n_asked += 1
             waiting.pop(asked.key).set_result(samples[0])
 
         def failed(asked: PendingDraws, error: BaseException) -> None:

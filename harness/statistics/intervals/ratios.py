@@ -15,16 +15,24 @@ from harness.statistics.intervals.contrasts import Contrast
 from harness.statistics.noise import summed
 from harness.statistics.spread import t_quantile
 
+LOG_OF_ZERO = -1000.0
+"""Stands for the logarithm of 0 where order alone counts: below that of any figure, and its ratio is 0."""
 
-def log_figures(figures: FloatArray) -> FloatArray:
+
+def log_figures(figures: FloatArray, of_zero: float | None = None) -> FloatArray:
     """The natural logarithms of figures; NaN stays NaN.
 
+    Args:
+        of_zero: that of 0; None where there is none.
+
     Raises:
-        ValueError: a figure of 0 or less, which has no ratio to another.
+        ValueError: a figure that has no logarithm, and so no ratio to another.
     """
-    if (figures <= 0).any():
+    has_none = figures < 0 if of_zero is not None else figures <= 0
+    if has_none.any():
         raise ValueError(f"{float(np.nanmin(figures)):g} is not above 0, and a ratio needs figures above 0.")
-    logs: FloatArray = np.log(figures)
+    is_zero = figures == 0
+    logs: FloatArray = np.where(is_zero, of_zero or 0.0, np.log(np.where(is_zero, 1.0, figures)))
     return logs
 
 

@@ -73,6 +73,20 @@ def test_what_a_version_is_made_of_is_built_first(run: Run, project: Path, monke
     assert json.loads(run("models", "desk", "--json").stdout)[0]["built"]
 
 
+def test_what_takes_no_load_is_refused_before_anything_is_built(
+    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(project / "cache"))
+    (project / "p.jsonl").write_text('{"id": "hours", "text": "Open from nine to six."}\n', encoding="utf-8")
+    desk = '[models.desk]\nbase = "answers"\nretrieval = { passages = "p.jsonl", k = 1 }\n'
+    (project / "steelyard.toml").write_text((project / "steelyard.toml").read_text("utf-8") + desk, encoding="utf-8")
+    done = run("load", "desk", "--rate", "1")
+    assert done.exit_code == 4
+    assert "has the engine 'scripted' and no address" in done.output
+    (state,) = [each["state"] for each in json.loads(run("models", "--json").stdout) if each["name"] == "desk"]
+    assert state == "to be built"
+
+
 @pytest.mark.usefixtures("project")
 def test_people_are_shown_a_table_that_fits(run: Run) -> None:
     done = run("load", "served", "--concurrency", "4", "--requests", "60", "--objective", "ttft=1,itl=1", *NOISY)

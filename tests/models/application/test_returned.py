@@ -230,6 +230,18 @@ def test_a_run_of_openai_agents() -> None:
     assert [turn["role"] for turn in found["messages"]] == ["user", "assistant", "tool", "assistant"]
 
 
+@pytest.mark.parametrize(
+    "run",
+    [
+        Thing(final_output=None, new_items=[], to_input_list=list, context_wrapper=None),
+        Thing(output=None, all_messages=list, usage=None),
+    ],
+)
+def test_a_run_of_an_agent_that_waits_has_no_output_and_is_no_answer(run: Thing) -> None:
+    with pytest.raises(UnreadableAnswerError, match="it has no final output; return the text"):
+        read_answer(run)
+
+
 def test_an_object_of_the_project_s_own() -> None:
     @dataclass
     class Reply:

@@ -15,6 +15,7 @@ import pytest
 from harness.config import Settings
 from harness.errors import SettingsError
 from harness.plugin.collection.inspection import check_figures, check_users, may_return_measure
+from harness.stages.inference.blocks.plan import BlockPlan
 from tests.plugin.marked import marked, refused
 from tests.plugin.projects import Project
 
@@ -34,7 +35,7 @@ def test_case_field_that_a_case_lacks_is_refused_with_its_line(project: Project)
     ],
 )
 def test_figures_of_load_that_a_body_may_read(body: str, tmp_path: Path) -> None:
-    check_figures(defined(f"def test_it(load):\n    {body}\n", tmp_path), where="test_it")
+    check_figures(defined(f"def test_it(load):\n    {body}\n", tmp_path), BlockPlan(), Settings(tmp_path), where="it")
 
 
 def defined(text: str, folder: Path) -> Callable[..., Any]:

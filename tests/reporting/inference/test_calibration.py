@@ -15,6 +15,7 @@ def test_each_figure_has_the_smallest_slow_down_and_how_many_pairs_others_take()
     assert lines[0] == "a against itself: 12 pairs of blocks of 2.5 s"
     assert any(line.split()[:3] == ["itl", "2.1", "%"] for line in lines)
     assert max(map(len, lines)) <= 80
+    assert "9 of 10 gates with so many pairs whose margin is smaller than it" in " ".join(lines)
     document = json.loads(json.dumps(calibration_json(plan, found)))
     assert document["figures"][0]["pairs_for"] == dict(found[0].pairs_for)
     assert (document["blocks"], document["seconds"], document["power"]) == (12, 2.5, 0.9)

@@ -190,3 +190,5 @@ def test_calls_refuses_what_it_can_not_work_with(given: Any, message: str) -> No
         checks.calls(*given)
     with pytest.raises(CheckError, match="'no'"):
         checks.calls(called(FIND), "find", extra="no")  # type: ignore[arg-type]
+    with pytest.raises(CheckError, match="order = 'find' is no order; write True, or the names"):
+        checks.calls(called(FIND), "find", order="find")

@@ -9,7 +9,7 @@ import pytest
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError, UsageError
 from harness.models.version import Version
-from harness.stages.inference.address import address_of, has_address, is_servable
+from harness.stages.inference.address import address_of, check_load, has_address, is_servable, takes_load
 
 
 def version(engine: str, **options: Any) -> Version:
@@ -53,3 +53,10 @@ def test_a_key_comes_from_the_environment_and_is_not_shown(monkeypatch: pytest.M
     address = address_of(served)
     assert address.api_key == "secret"
     assert "secret" not in repr(address)
+
+
+def test_load_is_put_on_an_address_or_on_weights_for_vllm() -> None:
+    assert takes_load(version("openai", base_url="http://h/v1", model="m").settings)
+    assert takes_load(version("vllm", weights="folder").settings)
+    with pytest.raises(UsageError, match="has the engine 'transformers' and no address to send load to"):
+        check_load(version("transformers", weights="folder").settings)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.statistics.intervals.contrasts import StudentContrast
-from harness.statistics.intervals.ratios import RatioContrast, log_figures, mean_ratio
+from harness.statistics.intervals.ratios import LOG_OF_ZERO, RatioContrast, log_figures, mean_ratio
 from harness.statistics.intervals.signed_ranks import signed_rank_contrast
 
 
@@ -46,6 +46,15 @@ def test_a_figure_that_is_not_above_0_has_no_ratio():
     with pytest.raises(ValueError, match="0 is not above 0"):
         log_figures(np.array([[1.0], [0.0]]))
     assert np.isnan(log_figures(np.array([[np.nan], [1.0]]))[0, 0])
+
+
+def test_zero_lies_below_all_others_where_order_alone_counts():
+    logs = log_figures(np.array([[5e-324], [0.0], [np.nan]]), LOG_OF_ZERO)[:, 0]
+    assert logs[1] < logs[0]
+    assert np.isnan(logs[2])
+    assert math.expm1(logs[1]) == -1.0
+    with pytest.raises(ValueError, match="-1 is not above 0"):
+        log_figures(np.array([[-1.0]]), LOG_OF_ZERO)
 
 
 scores = st.lists(st.tuples(st.floats(0.2, 1), st.floats(0.5, 1)), min_size=4, max_size=12)

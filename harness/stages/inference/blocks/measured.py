@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from harness.config import Settings
+from harness.config.roles import baseline_name, candidate_name
 from harness.errors import CapabilityError, ScoreError
 from harness.records import Measure
+from harness.stages.inference.address import takes_load
 from harness.stages.inference.blocks.block import LoadBlock
 from harness.stages.inference.blocks.meters import no_energy
+from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.serving import Server
 
 if TYPE_CHECKING:
@@ -56,7 +60,16 @@ class Load:
         return self._latency("e2e_s")
 
     def _latency(self, name: str) -> Measure:
-        figures = self._block.load[name]
+        load = self._block.load
+        if load["completed"] < load["requests"]:
+            kinds = ", ".join(f"{kind} {number}" for kind, number in load["errors"].items())
+            raise ScoreError(
+                f"{load['requests'] - load['completed']} of {load['requests']} requests of a block of "
+                f"{self._server.version} were not answered ({kinds}): the {name} of the others says nothing of what "
+                "users wait, for who refuses most is quickest. Send less, mend the server, or weigh load.goodput, in "
+                "which they count."
+            )
+        figures = load[name]
         return Measure(self._known(figures["mean"], name), "s", higher_is_better=False, reason=f"of {figures['n']:,}")
 
     @property
@@ -79,9 +92,7 @@ class Load:
     def start_up(self) -> Measure:
         """Seconds until the server answered, started anew for this block."""
         if self._block.start_up_s is None:
-            raise ScoreError(
-                "load.start_up needs a server that is started anew before each block: write restart=True in the marker."
-            )
+            raise ScoreError(_NO_START)
         return Measure(self._block.start_up_s, "s", higher_is_better=False)
 
     @property
@@ -104,10 +115,7 @@ class Load:
             hours = load["duration_s"] / _HOUR_S
             return _cost(settings.price_per_hour * hours / written * _MILLION)
         if settings.price is None:
-            raise CapabilityError(
-                f"load.cost needs what {self._server.version} costs: write price_per_hour = 2.5, of the machine, or "
-                "price = { input = 0.15, output = 0.60 }, of a million tokens, among its settings."
-            )
+            raise CapabilityError(_no_price(self._server.version))
         read = self._known(load["prompt_tokens"], "prompt_tokens")
         return _cost(settings.price.of(int(read), int(written)) / written * _MILLION)
 
@@ -138,9 +146,8 @@ class Load:
         load, itl_s = self._block.load, self.itl.value
         read, written = (self._known(load[name], name) for name in ("prompt_tokens", "completion_tokens"))
         context = (read + written / 2) / max(1, load["completed"])
-        together = max(
-            1.0, itl_s * load["itl_s"]["n"] / load["duration_s"]
-        )  # what waits for its first token reads none
+        # Requests that wait for their first token read nothing yet.
+        together = max(1.0, itl_s * load["itl_s"]["n"] / load["duration_s"])
         moved = weights.tensor_bytes * self._copies() + weights.kv_bytes_per_token * context * together
         share = moved / itl_s / peak.value
         return Measure(share, "of peak", reason=f"peak {peak.in_words('B/s')}")
@@ -183,8 +190,54 @@ class Load:
 
     def _under_objective(self, value: float | None, name: str) -> float:
         if value is None:
-            raise ScoreError(f'load.{name} needs an objective: write objective="ttft=0.5,itl=0.1" in the marker.')
+            raise ScoreError(_no_objective(name))
         return value
+
+
+_NO_START = "load.start_up needs a server that is started anew before each block: write restart=True in the marker."
+
+
+def _no_objective(figure: str) -> str:
+    return (
+        f'load.{figure} needs an objective: write objective="ttft=0.5,itl=0.1" in the marker; itl in place of tpot '
+        "where the server counts no tokens (usage)."
+    )
+
+
+def _no_price(version: str) -> str:
+    return (
+        f"load.cost needs what {version} costs: write price_per_hour = 2.5, of the machine, or "
+        "price = { input = 0.15, output = 0.60 }, of a million tokens, among its settings."
+    )
+
+
+def unmeasurable(figure: str, plan: BlockPlan, settings: Settings) -> str | None:
+    """The reason why no block of a plan has a figure of `Load`, as far as it is known beforehand; None without one.
+
+    Args:
+        settings: of the project, which name the versions that are measured.
+    """
+    if figure in ("goodput", "rate_held") and not plan.load.objective:
+        return _no_objective(figure)
+    if figure == "start_up" and not plan.restart:
+        return _NO_START
+    if figure not in ("cost", *_OF_WEIGHTS):
+        return None
+    names = (candidate_name(settings), baseline_name(settings))
+    for version in (settings.version(name) for name in names if name is not None):
+        if not takes_load(version):  # for which the test is skipped
+            continue
+        if figure == "cost" and version.price is None and version.price_per_hour is None:
+            return _no_price(version.name)
+        if figure in _OF_WEIGHTS and "weights" not in version.engine_options:
+            return (
+                f"load.{figure} needs the weights of {version.name}, which has an address: name a version with "
+                'weights and engine = "vllm", or leave the test out with -k.'
+            )
+    return None
+
+
+_OF_WEIGHTS = ("flops_per_token", "mfu", "mbu")
 
 
 def _cost(value: float) -> Measure:

@@ -12,7 +12,7 @@ from harness.stages.inference.blocks.meters import EnergyMeter, memory_bytes
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.result import LoadResult
-from harness.stages.inference.load.run import run_load
+from harness.stages.inference.load.run import LoadProgress, run_load
 from harness.stages.inference.load.validity import MOST_DELAY_S
 from harness.stages.inference.pausing import pausing
 from harness.stages.inference.serving import Server
@@ -53,15 +53,20 @@ def measure_pair(
         if block.invalid_reasons:
             raise InvalidBlockError(
                 f"block {pair + 1} of {server.version} can't be trusted: {' '.join(block.invalid_reasons)} It is "
-                "not measured again by itself, for then blocks would be chosen by how they went. Run again: the "
-                "pairs before it are in the store."
+                "not measured again by itself, for then blocks would be chosen by how they went."
             )
     return found
 
 
 def _measure(server: Server, load: LoadPlan) -> LoadBlock:
     meter = EnergyMeter()
-    result = run_load(replace(load, accept=load.accept | ACCEPTED), server.target)
+
+    def tell(progress: LoadProgress) -> None:
+        nonlocal meter
+        if progress.phase == "measuring" and not progress.elapsed_s:  # what came before is no energy of its tokens
+            meter = EnergyMeter()
+
+    result = run_load(replace(load, accept=load.accept | ACCEPTED), server.target, progress=tell)
     energy_j = meter.joules()
     memory = None if server.target.pid is None else memory_bytes([server.target.pid])
     return block_of(result, load, energy_j=energy_j, memory=memory)

@@ -35,7 +35,8 @@ class Resolution:
         spread: standard deviation of the logarithm of the ratio in a pair.
         spread_high: the end of its one-sided 95 % interval, for few pairs know it badly.
         bias: mean of these logarithms; 0 but for chance.
-        smallest: the share by which a version must be slower to be found in 9 of 10 gates with so many pairs.
+        smallest: the share by which a version must be slower to be found in 9 of 10 gates with so many pairs,
+            and a margin that is smaller than it.
         pairs_for: how many pairs it takes to find a slow-down, by its share; None for more than a plan may have.
     """
 

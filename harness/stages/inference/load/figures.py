@@ -75,7 +75,7 @@ def figures(records: Sequence[RequestRecord], plan: LoadPlan) -> dict[str, Any]:
         "output_tokens_per_s": None if completion_tokens is None else _per_second(completion_tokens, duration_s),
         "requests_per_s": _per_second(len(answered), duration_s),
         "goodput_per_s": _per_second(sum(is_good(record, plan.objective) for record in answered), duration_s)
-        if plan.objective
+        if plan.objective and is_told(records, plan.objective)
         else None,
     }
 
@@ -88,6 +88,11 @@ def is_good(record: RequestRecord, objective: Mapping[str, float]) -> bool:
         return False
     values = {name: getattr(record, f"{name}_s") for name in objective}
     return all(value is None or value <= objective[name] for name, value in values.items())
+
+
+def is_told(records: Sequence[RequestRecord], objective: Mapping[str, float]) -> bool:
+    """True where every answer tells whether it keeps the objective: `tpot` needs tokens that are counted (usage)."""
+    return "tpot" not in objective or None not in [each.completion_tokens for each in records if each.error is None]
 
 
 def percentile_notes(found: Mapping[str, Any]) -> list[str]:

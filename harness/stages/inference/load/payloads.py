@@ -66,10 +66,11 @@ def body_of(
     body["stream"] = True
     if form.counts:
         body["stream_options"] = {"include_usage": True}
+        if form.model.is_vllm:
+            body["stream_options"]["continuous_usage_stats"] = True
     if form.limit not in body:
         body[form.limit] = body.pop("max_tokens")
     if form.model.is_vllm:
-        body["stream_options"]["continuous_usage_stats"] = True
         if not plan.ends_itself:
             body["ignore_eos"] = True
         if not plan.cached:

@@ -153,6 +153,11 @@ def _check_loop(plan: LoadPlan) -> None:
         raise UsageError(f"rate = {plan.rate!r} sends nothing; give requests a second, above 0, such as 2.5.")
     if plan.concurrency is not None and plan.concurrency < 1:
         raise UsageError(f"concurrency = {plan.concurrency!r} sends nothing; give a count of requests in flight.")
+    if plan.burstiness != 1 and plan.rate is None:
+        raise UsageError(
+            f"burstiness = {plan.burstiness!r} is of the gaps between arrivals at a rate; a closed loop and a trace "
+            "have none that are drawn. Give a rate, or leave it out."
+        )
     if not 0 < plan.burstiness < float("inf"):
         raise UsageError(
             f"burstiness = {plan.burstiness!r} is no shape of a gamma distribution; give a number above 0."
@@ -225,9 +230,11 @@ def _drawn(plan: LoadPlan, generator: np.random.Generator) -> list[float]:
 
 def mean_rate(plan: LoadPlan, times: list[float]) -> float | None:
     """Requests a second that a plan has; None for a closed loop. That of a trace is its own."""
-    if plan.rate is not None:
-        return plan.rate if plan.ramp is None else (plan.rate + plan.ramp) / 2
-    if plan.trace and times and times[-1] > 0:
+    if plan.rate is not None and plan.ramp is None:
+        return plan.rate
+    if plan.rate is not None and plan.ramp is not None and len(times) != plan.requests:
+        return (plan.rate + plan.ramp) / 2
+    if times and times[-1] > 0:  # of a trace, or of a ramp that the number of requests ended
         return len(times) / times[-1]
     return None
 

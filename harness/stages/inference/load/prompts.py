@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -254,9 +256,9 @@ def _length(row: Mapping[str, Any], keys: Sequence[str], where: str) -> int | No
         return None
     try:
         value = float(row[key])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = 0.0
-    if value < 1 or value != int(value):
+    if not 1 <= value < math.inf or value != int(value):
         raise UsageError(f"{where}: {key} = {row[key]!r} is no number of tokens; write 1 or more.")
     return int(value)
 
@@ -266,12 +268,12 @@ def _time(row: Mapping[str, Any], where: str) -> float:
     key = next((key for key in _TIME_KEYS if row.get(key) not in (None, "")), None)
     if key is None:
         raise UsageError(f"{where} has no time; give it one of: {', '.join(_TIME_KEYS)}.")
-    value = row[key]
+    value, seconds = row[key], math.nan
     try:
-        return float(value) / (1000 if "hash_ids" in row else 1)
-    except (TypeError, ValueError):
-        pass
-    try:
-        return datetime.datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        raise UsageError(f"{where}: {key} = {value!r} is no time; write seconds, or a date.") from None
+        seconds = float(value) / (1000 if "hash_ids" in row else 1)
+    except (TypeError, ValueError, OverflowError):
+        with contextlib.suppress(ValueError):
+            seconds = datetime.datetime.fromisoformat(str(value)).timestamp()
+    if not math.isfinite(seconds):
+        raise UsageError(f"{where}: {key} = {value!r} is no time; write seconds, or a date.")
+    return seconds

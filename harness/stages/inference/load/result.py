@@ -109,7 +109,7 @@ class LoadResult:
         itl_s: time between tokens. tpot_s: of each request the mean time for a token after the first.
         e2e_s: from begun to the end of the answer.
         output_tokens_per_s, requests_per_s, goodput_per_s: over `duration_s`; the last of requests that keep the
-            objective, None without one.
+            objective, None without one and where tokens are not counted that it needs (tpot).
         prompt_tokens, completion_tokens: of completed requests, by the server's usage; None where it does not count.
         client_cpu: the share of one core that the generator used while it measured.
         server: what the server's own counters tell of the same time, by name; empty for a server without any.

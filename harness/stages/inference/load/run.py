@@ -367,8 +367,8 @@ def _notes(requests: _Requests, found: Mapping[str, Any], records: Sequence[Requ
     if uncounted:
         notes.append(
             f"{uncounted} of {found['completed']} answers do not tell their tokens (usage), so that they are not "
-            "counted: prompt_tokens, completion_tokens, output_tokens_per_s and tpot_s are left out where they need "
-            "them."
+            "counted: prompt_tokens, completion_tokens, output_tokens_per_s, tpot_s and goodput_per_s (of an objective "
+            "of tpot) are left out where they need them."
         )
     if found["requests"] > len(requests.wire):
         notes.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.errors import StoreError
@@ -28,3 +30,5 @@ def test_the_rate_that_is_held_lies_in_the_ramp_where_the_objective_is_kept(serv
     assert held > 20.0
     assert rate_held(result, {"ttft": 0.0001}) == 0.0
     assert rate_held(result, {}) is None
+    uncounted = tuple(replace(each, completion_tokens=None) for each in result.records)
+    assert rate_held(replace(result, records=uncounted), {"tpot": 1.0}) is None

@@ -26,7 +26,9 @@ FIGURES = {
     "goodput_per_s": None,
     "prompt_tokens": 1000,
     "completion_tokens": 100,
+    "requests": 10,
     "completed": 10,
+    "errors": {},
     "duration_s": 2.0,
     "invalid_reasons": [],
 }
@@ -72,6 +74,15 @@ def test_or_what_their_tokens_cost(serve: Serve) -> None:
 def test_what_is_not_known_says_why(serve: Serve, name: str, error: type[Exception], told: str) -> None:
     with pytest.raises(error, match=told):
         getattr(Load(LoadBlock(FIGURES), serve()), name)
+
+
+@pytest.mark.parametrize("name", ["ttft", "itl", "tpot", "e2e"])
+def test_a_block_with_unanswered_requests_has_no_latency(serve: Serve, name: str) -> None:
+    """A server that refused every second request was green, and quicker."""
+    block = LoadBlock({**FIGURES, "requests": 18, "errors": {"http_429": 7, "timeout": 1}})
+    with pytest.raises(ScoreError, match=r"8 of 18 requests of a block of law .* \(http_429 7, timeout 1\)"):
+        getattr(Load(block, serve()), name)
+    assert Load(block, serve()).throughput.value == 50.0
 
 
 def test_a_block_without_tokens_has_no_throughput(serve: Serve) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -41,7 +43,7 @@ def test_both_versions_are_sent_the_same_and_each_answers_by_its_law(serve: Serv
 def test_a_block_that_can_not_be_trusted_is_an_error_and_no_score(serve: Serve) -> None:
     """The server says that it put requests off, which no plan here accepts."""
     servers = {"candidate": serve(counters=True, preemptions=1)}
-    with pytest.raises(InvalidBlockError, match=r"block 1 of law can't be trusted: .*preemptions.*not measured again"):
+    with pytest.raises(InvalidBlockError, match=r"block 1 of law can't be trusted: .*preemptions.*how they went\.$"):
         measure_pair(servers, BlockPlan(blocks=5, load=LOAD), 0)  # type: ignore[arg-type]
 
 
@@ -79,9 +81,9 @@ def test_the_other_server_stands_still_also_behind_one_that_is_started_anew(
         alone.append(is_stopped(other.target.pid))
         return 0.5
 
-    def looked(plan: LoadPlan, address: ServerAddress) -> LoadResult:
+    def looked(plan: LoadPlan, address: ServerAddress, **told: Any) -> LoadResult:
         alone.extend(is_stopped(other.target.pid) for server, other in pairs if server.target == address)
-        return run_load(plan, address)
+        return run_load(plan, address, **told)
 
     for server, other in pairs:
         monkeypatch.setattr(server, "restart", partial(anew, server, other))
@@ -90,6 +92,17 @@ def test_the_other_server_stands_still_also_behind_one_that_is_started_anew(
     assert alone == [True] * (4 if restart else 2)
     assert [block.start_up_s for block in blocks.values()] == [0.5 if restart else None] * 2
     assert not any(is_stopped(server.target.pid) for server in servers.values())
+
+
+def test_energy_is_that_of_the_measured_time_and_not_of_the_warm_up(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that takes 100 W, whatever it does, and a server that takes as long to warm up as to answer."""
+    monkeypatch.setattr("harness.stages.inference.blocks.meters._packages", lambda: {"all": (100 * monotonic(), 0.0)})
+    load = replace(LOAD, warm_up=3)
+    (block,) = measure_pair({"candidate": serve(median_s=0.3)}, BlockPlan(blocks=5, load=load), 0).values()
+    assert block.energy_j is not None
+    assert block.energy_j == pytest.approx(100 * block.load["duration_s"], abs=40)
 
 
 def test_a_server_of_others_is_not_started_anew(serve: Serve) -> None:

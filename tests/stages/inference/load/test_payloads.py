@@ -53,6 +53,12 @@ def test_vllm_is_asked_for_an_exact_length_and_a_cache_of_its_own() -> None:
     assert asked_tokens(found) == 64
 
 
+def test_vllm_behind_a_gateway_that_takes_no_stream_options_is_asked_without_them() -> None:
+    found = body(form=replace(VLLM, counts=False))
+    assert "stream_options" not in found
+    assert found["ignore_eos"] is True
+
+
 def test_a_plan_may_leave_the_end_to_the_model_and_the_cache_to_the_server() -> None:
     found = body(LoadPlan(rate=1.0, ends_itself=True, cached=True, output_tokens=9), VLLM)
     assert not {"ignore_eos", "cache_salt"} & set(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ from harness.stages.inference.load.plan import (
         ({"rate": 1.0, "concurrency": 1}, "rate and concurrency are given"),
         ({"rate": 1.0, "trace": (TracedRequest(0.0),)}, "rate and trace are given"),
         ({"rate": 1.0, "burstiness": 0.0}, "burstiness = 0.0"),
+        ({"concurrency": 2, "burstiness": 0.5}, "burstiness = 0.5 is of the gaps between arrivals at a rate"),
+        ({"trace": (TracedRequest(0.0),), "burstiness": 2.0}, "burstiness = 2.0 is of the gaps between arrivals"),
         ({"rate": 1.0, "ramp": 2.0}, "ramp needs seconds"),
         ({"rate": 1.0, "ramp": 0.0, "seconds": 1.0}, "ramp = 0.0 ends at nothing"),
         ({"trace": (TracedRequest(0.0),), "ramp": 2.0, "seconds": 1.0}, "a trace has its own"),
@@ -135,3 +138,10 @@ def test_a_ramp_of_a_closed_loop_adds_or_takes_away_one_at_a_time() -> None:
     assert worker_starts(LoadPlan(concurrency=1, ramp=3, seconds=9.0)) == [0.0, 3.0, 6.0]
     assert worker_ends(LoadPlan(concurrency=3, ramp=1, seconds=9.0)) == [3.0, 6.0, None]
     assert mean_rate(LoadPlan(rate=2.0, ramp=4.0, seconds=1.0), []) == 3.0
+
+
+def test_a_ramp_that_its_requests_end_has_the_rate_that_it_got_to() -> None:
+    plan = LoadPlan(rate=1.0, ramp=8.0, seconds=120.0, requests=100)
+    drawn = times(plan)
+    assert mean_rate(plan, drawn.tolist()) == 100 / drawn[-1] < 3
+    assert mean_rate(replace(plan, requests=100_000), times(replace(plan, requests=100_000)).tolist()) == 4.5

@@ -97,7 +97,11 @@ def test_a_trace_keeps_the_time_before_its_first_request(tmp_path: Path) -> None
         ("", "holds no requests"),
         ('{"prompt_tokens": 3}', "line 1 has no time"),
         ('{"at_s": "soon"}', "at_s = 'soon' is no time"),
+        ('{"at_s": 1e999}', "at_s = inf is no time"),
+        ('{"at_s": NaN}', "at_s = nan is no time"),
         ('{"at_s": 1, "output_tokens": 0}', "output_tokens = 0 is no number of tokens"),
+        ('{"at_s": 1, "output_tokens": 1e999}', "output_tokens = inf is no number of tokens"),
+        ('{"at_s": 1, "prompt_tokens": NaN}', "prompt_tokens = nan is no number of tokens"),
     ],
 )
 def test_a_trace_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -> None:
