@@ -43,12 +43,15 @@ def check_embedder(model: str, root: Path) -> None:
     """Refuse a model that can't be loaded, without loading it.
 
     Raises:
-        UsageError: there is no such model, or transformers is not installed.
+        UsageError: there is no such model, or other weights under the name of the default one, or transformers is not
+            installed.
     """
-    from harness.models.weights.weights import check_weights
+    from harness.models.weights.weights import check_weights, weights_source
 
     _library()
     check_weights({"weights": model}, root)
+    if model == EMBEDDING_MODEL:
+        _check_pinned(weights_source({"weights": model}, root).path)
 
 
 def embedder_digest(model: str, root: Path) -> str:

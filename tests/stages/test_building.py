@@ -167,6 +167,19 @@ def permute(weights: Path) -> None:
             {'"student", data = "texts.jsonl"': '"student", method = "sequence", data = "clean"'},
             r"\[models\.apprentice\] distilled: data = 'clean' is a corpus, .*method = \"soft_targets\"",
         ),
+        *(
+            (
+                {
+                    f'{step} = {{ {before}data = "texts.jsonl"': f'{step} = {{ {before}data = "clean"',
+                    'documents = "texts': 'documents = "no',
+                },
+                rf"\[models\.{name}\] {step}: .*no\.jsonl",
+            )
+            for name, step, before in (
+                ("support", "adapter", ""),
+                ("apprentice", "distilled", 'teacher = "student", '),
+            )
+        ),
         ({"accelerate": None}, r"\[models\.student\] distilled: it needs accelerate, .*\"steelyard\[transformers\]\""),
         ({"peft": None}, r"\[models\.support\] adapter: it needs peft, .*: pip install \"steelyard\[customization\]\""),
         (

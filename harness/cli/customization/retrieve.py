@@ -27,7 +27,8 @@ _LINES = 3
 def retrieve(version: str, query: str, k: int | None, as_json: bool) -> None:
     """Show the passages that VERSION finds for QUERY, the best first, as its model is given them with a question.
 
-    The index is built first where it is not there. Passages of equal score keep the order of their file.
+    The index is built first where it is not there, and nothing else of VERSION. Passages of equal score keep the order
+    of their file.
 
     \b
     Examples:
@@ -36,17 +37,13 @@ def retrieve(version: str, query: str, k: int | None, as_json: bool) -> None:
     """
     from pathlib import Path
 
+    from harness.cli.data.built import build_line
     from harness.config.settings import load_settings
-    from harness.models.version import load_version
-    from harness.stages.building import built
-    from harness.stages.customization.passages import load_retriever
-    from harness.stages.lineage import StageContext
+    from harness.stages.customization.passages import built_retriever
 
-    settings = load_settings(Path.cwd())
-    settings.version(version)
-    loaded = load_version(built(settings, version), settings.root)
     try:
-        retriever = load_retriever(loaded, StageContext(settings))
+        with build_line() as line:
+            retriever = built_retriever(load_settings(Path.cwd()), version, line.show)
     except NotInLineageError as error:
         raise UsageError(f"{error.advice}.") from error
     found = retriever.search(query, k)

@@ -208,7 +208,7 @@ class _AdapterParts:
         tokenizer = tokenizer_digest(self.options, self._settings.root)
         return {
             **how,
-            "recipe": _RECIPE,
+            "recipe": _RECIPE + (self._adapter.steps == 1),  # a single step was of the warm-up, and taught nothing
             "data": self._data.digest,
             "start": self.digest,
             "packages": {name: version_of(name) for name in _PACKAGES},

@@ -16,7 +16,7 @@ from harness.models.files.content_hash import file_hash
 from harness.models.retrieval.index import Retriever, build_index, check_k, indexable, n_passages
 from harness.models.retrieval.lexical import has_word_characters
 from harness.models.version import Version
-from harness.stages.build_state import BuildProgress, BuildState
+from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
 from harness.stages.lineage import StageContext
 from harness.stages.made_folders import MadeFolder, find_made, make
@@ -110,8 +110,26 @@ def load_retriever(version: Version, context: StageContext) -> Retriever:
     Raises:
         NotInLineageError: it finds no passages.
     """
-    step = version.settings.retrieval
+    return _retriever(context.settings, version.settings)
+
+
+def built_retriever(settings: Settings, name: str, progress: BuildProgress = unseen) -> Retriever:
+    """The retriever of a version of which nothing but the index is built, where that is not there.
+
+    Raises:
+        NotInLineageError: it finds no passages.
+        UsageError: there is no such version, or its index can't be built.
+    """
+    version, home = settings.version(name), settings.home(name)
+    step = version.retrieval
+    if step is not None:
+        version = find_version(home, version, step) or build_version(home, version, step, progress)
+    return _retriever(home, version)
+
+
+def _retriever(settings: Settings, version: VersionSettings) -> Retriever:
+    step = version.retrieval
     if step is None or step.folder is None:
         example = 'retrieval = { passages = "passages.jsonl" }'
-        raise NotInLineageError(version.name, "retriever", f"{example} in {context.settings.table(version.name)}")
-    return Retriever(cast("RetrievalSettings", step.settings), Path(step.folder), context.settings.root)
+        raise NotInLineageError(version.name, "retriever", f"{example} in {settings.table(version.name)}")
+    return Retriever(cast("RetrievalSettings", step.settings), Path(step.folder), settings.root)

@@ -33,7 +33,7 @@ from harness.stages.distillation.distilling import (
 from harness.stages.foundation.divergence import TextDivergence
 from harness.stages.foundation.reference import Reference, reference_options
 from harness.stages.lineage import StageContext
-from harness.stages.training.texts import TrainingData, read_texts
+from harness.stages.training.texts import TrainingData, TrainingText, read_texts
 from harness.stages.training.vocabularies import load_both, other_tokens, template_of
 
 _RUN = 4
@@ -48,12 +48,14 @@ class Lesson:
         prompt: the messages that it answers; () for a text that answers none.
         answer: the text, or the answer: the teacher's, where it taught by answers.
         is_ended: whether whoever wrote it ended it, and not a limit of tokens.
+        earlier: answers in the prompt that are learned, too.
     """
 
     id: str
     prompt: tuple[Mapping[str, Any], ...]
     answer: str
     is_ended: bool = True
+    earlier: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -184,7 +186,7 @@ class Distillation:
         """
         path = self._folder / ANSWERS
         if not path.is_file():
-            return tuple(Lesson(each.id, each.prompt, each.text) for each in read_texts(self._data))
+            return tuple(map(_lesson, read_texts(self._data)))
         rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
         return tuple(
             Lesson(row["id"], tuple(row["prompt"]), row["answer"], row["finish_reason"] == "stop") for row in rows
@@ -203,8 +205,8 @@ class Distillation:
 
     @functools.cached_property
     def quality(self) -> Mapping[str, float | None]:
-        """Shares: `valid` (lessons that end, and hold words), `distinct` (whose words no other has), and `diversity`
-        (runs of four words that no run before equals; None where no answer has four).
+        """Shares: `valid` (lessons that end, and hold words), `distinct` (no other has their words and prompt), and
+        `diversity` (of the answers: runs of four words that no run before equals; None where none has four).
 
         Source of the last: Li et al. (2016), A Diversity-Promoting Objective Function for Neural Conversation Models,
         distinct-n.
@@ -216,12 +218,17 @@ class Distillation:
             raise NotInLineageError(
                 self.version, "answers in its lessons", f"method = {SOFT_TARGETS!r} or {SEQUENCE!r}"
             )
-        words = [words_of(each.answer) for each in self.lessons]
-        runs = [tuple(each[place : place + _RUN]) for each in words for place in range(len(each) - _RUN + 1)]
+        answers = [[*map(words_of, (*each.earlier, each.answer))] for each in self.lessons]
+        runs = [
+            tuple(words[place : place + _RUN])
+            for own in answers
+            for words in own
+            for place in range(len(words) - _RUN + 1)
+        ]
         count = len(self.lessons)
         return {
-            "valid": sum(each.is_ended and bool(own) for each, own in zip(self.lessons, words, strict=True)) / count,
-            "distinct": len(set(map(tuple, words))) / count,
+            "valid": sum(each.is_ended and all(own) for each, own in zip(self.lessons, answers, strict=True)) / count,
+            "distinct": len({tuple(words_of(each.text)) for each in self.lessons}) / count,
             "diversity": len(set(runs)) / len(runs) if runs else None,
         }
 
@@ -243,6 +250,11 @@ class Distillation:
     def close(self) -> None:
         """End the process that holds the weights."""
         self._reference.close()
+
+
+def _lesson(text: TrainingText) -> Lesson:
+    earlier = tuple(str(text.prompt[place]["content"]) for place in text.turns)
+    return Lesson(text.id, text.prompt, text.text, earlier=earlier)
 
 
 class SyncDistillation(Protocol):

@@ -257,7 +257,7 @@ class _Parts:
         tokenizer = tokenizer_digest(self.version.engine_options, self.settings.root)
         return {
             **how,
-            "recipe": _RECIPE,
+            "recipe": _RECIPE + (self.distilled.steps == 1),  # a single step was of the warm-up, and taught nothing
             "teacher": self.teacher_recipe,
             "data": self.data.digest,
             "start": None if self.distilled.layers is not None else weights_digest(self.start, self.settings.root),

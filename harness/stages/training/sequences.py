@@ -93,7 +93,7 @@ def _placed(text: TrainingText, written: Writer) -> tuple[list[int], list[slice]
     messages = _messages(text)
     whole = written(messages, False)
     places = []
-    for turn in [*_turns(text), len(text.prompt)]:
+    for turn in [*text.turns, len(text.prompt)]:
         asked, answered = written(messages[:turn], True), written(messages[: turn + 1], False)
         if whole[: len(answered)] != answered or answered[: len(asked)] != asked:
             raise UsageError(
@@ -106,12 +106,6 @@ def _placed(text: TrainingText, written: Writer) -> tuple[list[int], list[slice]
 
 def _messages(text: TrainingText) -> list[Mapping[str, Any]]:
     return [*text.prompt, {"role": "assistant", "content": text.text}]
-
-
-def _turns(text: TrainingText) -> list[int]:
-    """The places of the answers in a prompt that are learned, too; what opens a chat answers nothing."""
-    turns = range(1, len(text.prompt)) if text.learns_all else ()
-    return [each for each in turns if text.prompt[each].get("role") == "assistant"]
 
 
 def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[TokenSequence]:
@@ -309,7 +303,7 @@ def counted_prompts(
     written = _writer(tokenizer)
     for text in texts:
         if text.prompt:
-            asked = text.prompt if is_asked else text.prompt[: next(iter(_turns(text)), None)]
+            asked = text.prompt if is_asked else text.prompt[: next(iter(text.turns), None)]
             try:
                 n_tokens = len(written(asked, True))
             except UsageError as error:

@@ -43,6 +43,12 @@ class TrainingText:
         """Its name in messages: its line, or its id."""
         return self.line or f"The text {self.id!r}"
 
+    @property
+    def turns(self) -> list[int]:
+        """The places of the answers in the prompt that are learned, too; what opens a chat answers nothing."""
+        turns = range(1, len(self.prompt)) if self.learns_all else ()
+        return [each for each in turns if self.prompt[each].get("role") == "assistant"]
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
@@ -92,9 +98,12 @@ def known_texts(settings: Settings, name: str) -> list[TrainingText]:
         name: as the setting `data` has it.
 
     Raises:
-        UsageError: it can't be read.
+        UsageError: it can't be read; of a corpus, there are no such documents, or its recipe can't be followed.
     """
-    return [] if name in settings.corpora else list(read_texts(training_data(settings, name)))
+    if name in settings.corpora:
+        found(settings, name)
+        return []
+    return list(read_texts(training_data(settings, name)))
 
 
 def check_answer(text: TrainingText) -> None:
@@ -142,7 +151,7 @@ def _of_file(data: TrainingData) -> Iterator[TrainingText]:
 
 def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
     text, prompt, answer = (values.get(each, "") for each in ("text", "prompt", "answer"))
-    if isinstance(text, str) and text.strip() and "prompt" not in values:
+    if isinstance(text, str) and text.strip() and not values.keys() & {"prompt", "answer"}:
         return TrainingText(name, text, line=where)
     if isinstance(prompt, str) and prompt.strip() and isinstance(answer, str):
         return TrainingText(name, answer, ({"role": "user", "content": prompt},), line=where)

@@ -118,7 +118,7 @@ def common_arguments(request: TrainingRequest) -> dict[str, Any]:
         "max_steps": settings.steps,
         "learning_rate": settings.learning_rate,
         "lr_scheduler_type": "cosine",
-        "warmup_steps": max(1, round(_WARM_UP * settings.steps)),
+        "warmup_steps": min(max(1, round(_WARM_UP * settings.steps)), settings.steps - 1),
         "save_steps": max(1, settings.steps // _SAVES),
         "save_total_limit": 1,
         "logging_steps": 1,

@@ -14,6 +14,9 @@ pytest.importorskip("bm25s")
 TEXT = """
 models.plain = { engine = "scripted", default = "nine" }
 models.rag = { base = "plain", retrieval = { passages = "p.jsonl", k = 2 } }
+models.student = { engine = "transformers", distilled = { teacher = "gone", data = "gone.jsonl" } }
+models.gone = { engine = "transformers", weights = "gone" }
+models.desk = { base = "student", retrieval = { passages = "p.jsonl", k = 1 } }
 """
 
 
@@ -43,6 +46,11 @@ class TestRetrieve:
         (found,) = json.loads(done.output)
         assert (found["rank"], found["id"], found["text"]) == (1, "hours", "Open from nine to six.")
         assert found["score"] > 0
+
+    def test_the_index_is_built_alone(self) -> None:
+        """A question cost the training of a student that is not asked."""
+        done = CliRunner().invoke(main, ["retrieve", "desk", "open", "--json"])
+        assert [find["id"] for find in json.loads(done.output)] == ["hours"]
 
     def test_nothing_found_is_said(self) -> None:
         assert CliRunner().invoke(main, ["retrieve", "rag", "zeppelin"]).output.startswith("No passage shares a word")

@@ -15,7 +15,7 @@ from harness.models.version import load_version
 from harness.stages.build_state import BuildState
 from harness.stages.building import built, found, needs_building
 from harness.stages.customization import passages
-from harness.stages.customization.passages import load_retriever
+from harness.stages.customization.passages import built_retriever, load_retriever
 from harness.stages.lineage import StageContext
 from tests.config.settings_files import load
 from tests.models.conftest import write_tiny_llama
@@ -55,6 +55,13 @@ def test_an_index_is_built_once_for_the_same_passages(settings: Settings) -> Non
     more = built(settings, "more", offline=True).steps[-1]
     assert (more.folder, more.content) == (first.steps[0].folder, first.steps[0].content)
     assert not needs_building(built(settings, "plain"))
+
+
+def test_a_retriever_tells_of_the_index_that_is_built_for_it(settings: Settings) -> None:
+    told: list[str] = []
+    first, again = (built_retriever(settings, "rag", lambda state: told.append(state.phase)) for _ in range(2))
+    assert told == ["indexing"]
+    assert first.folder == again.folder == Path(built(settings, "rag").steps[0].folder or "")
 
 
 def test_other_passages_are_another_index_and_another_version(settings: Settings) -> None:

@@ -206,6 +206,42 @@ def test_answers_without_four_words_have_no_diversity(
     assert student.quality["diversity"] == diversity
 
 
+def asked(question: str, answer: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "distinct", "diversity"),
+    [
+        ([{"prompt": f"Is {n} even?", "answer": "no" if n % 2 else "yes"} for n in range(50)], 1.0, None),
+        ([{"prompt": "Is 1 even?", "answer": "no"}] * 50, 0.02, None),
+        (
+            [
+                {
+                    "messages": [
+                        *asked(f"And {n}?", "It is as it was before.") * 3,
+                        *asked("Which?", f"{n} of our ships"),
+                    ]
+                }
+                for n in range(50)
+            ],
+            1.0,
+            (3 + 50) / (3 * 3 * 50 + 50),
+        ),
+    ],
+    ids=["labels", "one lesson", "chats"],
+)
+def test_lessons_are_told_apart_by_prompt_and_answer_and_diverse_in_all_that_is_learned(
+    rows: list[dict[str, object]], distinct: float, diversity: float | None, tmp_path: Path
+) -> None:
+    """Labels of fifty questions were duplicates, and of a chat the last answer alone counted."""
+    (tmp_path / "lessons.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    data = training_data(Settings(root=tmp_path), "lessons.jsonl")
+    step = Step("distilled", "own", DistilledSettings("teacher", "lessons.jsonl"))
+    student = Distillation("own", (step, data), {}, tmp_path, lambda _: {})
+    assert student.quality == {"valid": 1.0, "distinct": distinct, "diversity": diversity}
+
+
 @pytest.mark.parametrize("method", ["sequence", "on_policy"])
 def test_texts_without_a_prompt_are_refused(method: str, settings: Settings, tmp_path: Path) -> None:
     changed = load(tmp_path, STUDENT.replace('data = "texts.jsonl"', f'data = "texts.jsonl"\nmethod = "{method}"'))

@@ -67,6 +67,12 @@ def test_the_same_seed_gives_the_same_files_and_another_one_others(request_of: T
     assert any(tensor.any() for name, tensor in tensors(first).items() if "lora_B" in name)
 
 
+def test_a_single_step_teaches(request_of: TrainingRequest) -> None:
+    """It was the first of the warm-up, whose rate is 0."""
+    one = trained(request_of, "one", settings=replace(SETTINGS, steps=1))
+    assert any(tensor.any() for name, tensor in tensors(one).items() if "lora_B" in name)
+
+
 def test_chats_are_written_by_the_tokenizer_that_the_version_is_served_with(request_of: TrainingRequest) -> None:
     """The setting `tokenizer` often brings another template, and what is taught must be what is asked."""
     other = Path(shutil.copytree(request_of.start, request_of.folder / "other"))

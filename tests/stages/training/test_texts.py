@@ -43,6 +43,7 @@ def test_a_chat_is_learned_whole(tmp_path: Path) -> None:
         ('{"answer": "2"}\n', "line 1 has no prompt"),
         ('{"prompt": " ", "answer": "2"}\n', "line 1 has no prompt"),
         ('{"text": " "}\n', "line 1 has no prompt"),
+        ('{"text": "2?", "answer": "2"}\n', "line 1 has no prompt"),
         ('{"prompt": [{"role": "user"}], "answer": "2"}\n', r"line 1: messages\[0\]: content = None is not a text"),
         (
             '{"messages": [{"role": "user"}, {"role": "assistant", "content": "two"}]}\n',
