@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -302,5 +302,35 @@ _READERS: dict[str, Any] = {
     "retrieval": _read_retrieval,
     "context": _read_context,
 }
+
+
+def settings_used(settings: Customization) -> dict[str, Any]:
+    """The settings that decide what a step makes: without those of other methods, and those that are not set."""
+    match settings:
+        case DistilledSettings() if settings.method != METHODS[0]:
+            unused: tuple[str, ...] = _OF_SOFT_TARGETS
+        case AdapterSettings() if settings.folder is not None:
+            unused = tuple(name for name in _ADAPTER if name not in _READY_ADAPTER)
+        case RetrievalSettings() if settings.method != "hybrid":
+            unused = ("model",) if settings.method == "bm25" else ("language",)
+        case _:
+            unused = ()
+    return {name: value for name, value in asdict(settings).items() if value is not None and name not in unused}
+
+
+def packages_of(settings: Customization) -> tuple[str, ...]:
+    """The names of the packages that decide, beside the settings, what a step makes."""
+    match settings:
+        case DistilledSettings():
+            return ("torch", "transformers", "trl") if settings.method == "on_policy" else ("torch", "transformers")
+        case AdapterSettings() if settings.folder is None or settings.merge:
+            return ("torch", "transformers", "peft")
+        case RetrievalSettings():
+            by_words, by_meaning = settings.method != "dense", settings.method != "bm25"
+            return ("bm25s", "pystemmer") * by_words + ("torch", "transformers") * by_meaning
+        case _:
+            return ()
+
+
 STEP_KINDS = tuple(_READERS)
 """The keys of a version's table that are steps."""

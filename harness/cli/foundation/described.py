@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,6 @@ def _has_weights(settings: Settings, name: str) -> bool:
 
 def _sources(settings: Settings, name: str, weights: WeightsDescription | None) -> LineageSources:
     """The version, its bases and the corpora that any of them was taught on; nothing is built, and nobody is asked."""
-    from harness.config.customization import DistilledSettings
     from harness.models.lineage import LineageSources
     from harness.models.prompts.texts import read_texts
     from harness.models.version import fingerprint_here
@@ -79,8 +79,9 @@ def _sources(settings: Settings, name: str, weights: WeightsDescription | None) 
 
     names = _chain(settings, name)
     for step in settings.version(name).steps:
-        if isinstance(step.settings, DistilledSettings) and step.settings.data in settings.corpora:
-            names += _chain(settings, step.settings.data)
+        data = getattr(step.settings, "data", None)
+        if isinstance(data, str) and data in settings.corpora:
+            names += _chain(settings, data)
     versions = {each: found(settings, each) for each in dict.fromkeys(names)}
     fingerprints: dict[str, str | None] = {}
     texts: dict[str, dict[str, str]] = {}
@@ -88,6 +89,7 @@ def _sources(settings: Settings, name: str, weights: WeightsDescription | None) 
         with suppress(UsageError):
             fingerprints[each] = fingerprint_here(version, settings.root)
             read = read_texts(version, settings.root, offline=True).settings if fingerprints[each] else version
+            versions[each] = replace(version, optimised_on=read.optimised_on)  # with what the registry's tags name
             own = {"system": read.system, "template": read.template}
             if not read.texts_elsewhere:
                 texts[each] = {key: text for key, text in own.items() if text}

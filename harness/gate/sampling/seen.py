@@ -13,7 +13,7 @@ from harness.errors import CaseError
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.records import Case
 from harness.stages.case_files import CASE_SUFFIXES, read_rows
-from harness.stages.data.overlap.case_texts import QUESTIONS, texts_of
+from harness.stages.data.overlap.case_texts import ANSWERS, QUESTIONS, RULE, texts_of
 from harness.stages.data.overlap.words import words_of
 
 _MESSAGES = "messages["
@@ -37,10 +37,17 @@ class SeenCases:
     texts: frozenset[tuple[str, ...]] = field(default=frozenset(), repr=False)
 
     def has(self, case: Case) -> bool:
-        """Tell whether a case is one of them: by its id, or because all that it asks is there, word by word."""
+        """Tell whether a case is one of them: by its id, or because all that it asks is there, word by word.
+
+        A case without a field that is known to ask does so by all of its texts, without answers and labels of a word
+        or two.
+        """
         if case.id in self.ids:
             return True
         asked = [words for place, text in texts_of(case.fields) if _is_question(place) and (words := _words(text))]
+        if not asked:
+            others = {name: value for name, value in case.fields.items() if name not in ANSWERS}
+            asked = [words for _, text in texts_of(others) if len(words := _words(text)) >= RULE.fewest_asked]
         return bool(asked) and self.texts.issuperset(asked)
 
 
@@ -97,8 +104,8 @@ def keep_unseen(evaluations: Sequence[Evaluation], named: Mapping[str, Named]) -
 
 
 def unmatched_notes(evaluations: Sequence[Evaluation], named: Mapping[str, Named]) -> tuple[str, ...]:
-    """The sentence on what `named` holds that is neither a file nor the id of a case, if it holds any: it may be
-    misspelt, and leaves nothing out.
+    """The sentences on what `named` holds that leaves nothing out: what is neither a file nor the id of a case, which
+    may be misspelt, and files that have no case of the run.
 
     Args:
         evaluations: with all of their cases.
@@ -106,13 +113,30 @@ def unmatched_notes(evaluations: Sequence[Evaluation], named: Mapping[str, Named
     """
     ids = {case.id for evaluation in evaluations for case in evaluation.cases}
     entries = {name: folders for cases, folders in named.values() for name in cases}
-    lost = [name for name, folders in entries.items() if name not in ids and not list(_files(name, folders))]
-    if not lost:
+    lost, idle = [], []
+    for name, folders in entries.items():
+        if name in ids:
+            continue
+        if not list(_files(name, folders)):
+            lost.append(name)
+        elif not _has_any(read_seen([name], folders), evaluations):
+            idle.append(name)
+    return (
+        *_note(lost, "is no file and the id of no case of this run", "are no files and the ids of no case of this run"),
+        *_note(idle, "has no case of this run", "have no case of this run"),
+    )
+
+
+def _has_any(seen: SeenCases, evaluations: Sequence[Evaluation]) -> bool:
+    return any(seen.has(case) for evaluation in evaluations for case in evaluation.cases)
+
+
+def _note(names: Sequence[str], one: str, more: str) -> tuple[str, ...]:
+    if not names:
         return ()
-    words = ", ".join(map(repr, lost[:_SHOWN])) + (f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else "")
-    one = len(lost) == 1
-    what, leaves = ("is no file and the id", "it leaves") if one else ("are no files and the ids", "they leave")
-    return (f"{words} of optimised_on {what} of no case of this run, so that {leaves} nothing out",)
+    words = ", ".join(map(repr, names[:_SHOWN])) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    what, leaves = (one, "it leaves") if len(names) == 1 else (more, "they leave")
+    return (f"{words} of optimised_on {what}, so that {leaves} nothing out",)
 
 
 def without_seen(evaluations: Sequence[Evaluation], seen: Mapping[str, SeenCases]) -> tuple[Evaluation, ...]:

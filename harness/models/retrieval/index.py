@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 RANK_CONSTANT = 60
 """Of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
 _DEPTH = 100
+_DIGITS = 6
+"""Of a cosine: equal texts have equal ones, whose last bits depend on where in the file they stand."""
 _PASSAGES = "passages.jsonl"
 _FIELD = re.compile(r"\{(passages|prompt)\}")
 
@@ -140,7 +142,7 @@ class Retriever:
         if settings.method != "bm25":
             import numpy as np
 
-            self._vectors = np.load(folder / "vectors.npy")
+            self._vectors = np.load(folder / "vectors.npy").astype(np.float64)
 
     def search(self, query: str, k: int | None = None) -> list[Find]:
         """The passages that fit a query best.
@@ -195,7 +197,8 @@ class Retriever:
         return _highest(scores, k, above=0.0)
 
     def _by_meaning(self, query: str, k: int) -> tuple[Sequence[int], Sequence[float]]:
-        return _highest(self._vectors @ self._embedder.embed(query).numpy(), k)
+        cosines = self._vectors @ self._embedder.embed(query).numpy()
+        return _highest(cosines.round(_DIGITS), k)
 
 
 def _embedder(model: str, root: Path) -> Embedder:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import AdapterSettings, Step
+from harness.config.customization import AdapterSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
 from harness.models.adapters.adapter_files import (
@@ -41,7 +41,6 @@ from harness.stages.training.texts import TrainingData, check_answer, is_here, k
 
 KIND = "adapter"
 ADAPTERS = "adapters"
-_PACKAGES = ("torch", "transformers", "peft")
 _RECIPE = 1
 """Raised with anything that changes what training gives."""
 _NOT_TRAINED_BY = ("folder", "data", "merge")
@@ -211,7 +210,7 @@ class _AdapterParts:
             "recipe": _RECIPE + (self._adapter.steps == 1),  # a single step was of the warm-up, and taught nothing
             "data": self._data.digest,
             "start": self.digest,
-            "packages": {name: version_of(name) for name in _PACKAGES},
+            "packages": {name: version_of(name) for name in packages_of(self._adapter)},
             **({} if tokenizer is None else {"tokenizer": tokenizer}),
         }
 

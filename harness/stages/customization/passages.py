@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import RetrievalSettings, Step
+from harness.config.customization import RetrievalSettings, Step, packages_of
 from harness.config.environment import version_of
 from harness.errors import NotInLineageError, UsageError
 from harness.models.embedding import embedder_digest
@@ -88,7 +88,6 @@ def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
     how = {name: value for name, value in asdict(retrieval).items() if name not in _NOT_BUILT_BY}
     by_words = retrieval.method != "dense"
     by_meaning = retrieval.method != "bm25"
-    packages = ("bm25s", "pystemmer") * by_words + ("torch", "transformers") * by_meaning
     if by_meaning:
         with told_of(settings, step):
             how["model"] = embedder_digest(retrieval.model, settings.root)
@@ -97,7 +96,7 @@ def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
     digest = file_hash(passages)
     if by_words and has_word_characters(passages, digest):
         how["words"] = "characters"  # a sentence of them was one word, and is where a recipe does not say this
-    return {**how, "passages": digest, "packages": {name: version_of(name) for name in packages}}
+    return {**how, "passages": digest, "packages": {name: version_of(name) for name in packages_of(retrieval)}}
 
 
 def _with(version: VersionSettings, step: Step, made: MadeFolder) -> VersionSettings:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import METHODS, DistilledSettings, Step
+from harness.config.customization import METHODS, DistilledSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
 from harness.errors import SettingsError, UsageError
 from harness.models.adapters.merging import plain_options
@@ -53,8 +53,6 @@ KIND = "distilled"
 SOFT_TARGETS, SEQUENCE, ON_POLICY = METHODS
 TARGETS = "teachers"
 WEIGHTS = "weights"
-_PACKAGES = ("torch", "transformers")
-_ON_POLICY_PACKAGES = (*_PACKAGES, "trl")
 _RECIPE = 1
 """Raised with anything that changes what training gives."""
 CONTROLS: Mapping[str, Mapping[str, Any]] = {"hard_labels": {"hard_weight": 1.0}, "shuffled": {"shuffled": True}}
@@ -238,8 +236,7 @@ class _Parts:
     @property
     def teacher_recipe(self) -> Mapping[str, Any]:
         """The recipe of the teacher's logits; or of its answers, where these are what it teaches by."""
-        names = _ON_POLICY_PACKAGES if self.distilled.method == ON_POLICY else _PACKAGES
-        packages = {name: version_of(name) for name in names}
+        packages = {name: version_of(name) for name in packages_of(self.distilled)}
         if self.distilled.method == SEQUENCE:
             teacher = load_version(self.teacher, self.settings.root).fingerprint
             return {"teacher": teacher, "packages": packages, "answers": "what the prompt leaves of the length"}

@@ -231,6 +231,6 @@ def check_vocabularies(teacher: Path, student: Path) -> None:
         raise UsageError(f"{str(different).capitalize()}: teaching by logits needs one vocabulary. {other}")
     if template_of(theirs) != template_of(ours):
         raise UsageError(
-            "The chat templates of teacher and student differ, so that a chat is other tokens to each: give the "
-            f"student the teacher's template. {other}"
+            "The chat templates of teacher and student differ, or special tokens that they name, so that a chat is "
+            f"other tokens to each: give the student the teacher's template and special tokens. {other}"
         )

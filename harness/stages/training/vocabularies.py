@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
@@ -29,15 +30,17 @@ class OtherToken:
 
 def other_tokens(teacher: VersionTokenizer, student: VersionTokenizer) -> Iterator[OtherToken]:
     """All tokens that are not the same to both, in the order of their numbers."""
-    for number in range(max(teacher.n_tokens, student.n_tokens)):
-        theirs, ours = (each.piece_of(number) if number < each.n_tokens else None for each in (teacher, student))
+    for number, (theirs, ours) in enumerate(zip_longest(teacher.pieces, student.pieces)):
         if theirs != ours:
             yield OtherToken(number, theirs, ours)
 
 
-def template_of(tokenizer: VersionTokenizer) -> str | None:
-    """The chat template that counts; None where there is none."""
-    return next(iter(tokenizer.templates.values()), None)
+def template_of(tokenizer: VersionTokenizer) -> tuple[str, Mapping[str, str]] | None:
+    """The chat template that counts, and the special tokens that it names; None where there is none."""
+    template = next(iter(tokenizer.templates.values()), None)
+    if template is None:
+        return None
+    return template, {name: token for name, token in tokenizer.special_tokens.items() if name in template}
 
 
 def load_both(teacher: Path, student: Path) -> tuple[VersionTokenizer, VersionTokenizer]:

@@ -150,3 +150,43 @@ steps = ["url"]
         ("clean", ("raw",), "corpus"),
     ]
     assert [traced_version(found, name) for name in ("tiny", "nobody", "served", "raw")] == [None] * 4
+
+
+def test_the_corpora_that_an_adapter_was_taught_on_are_told_and_what_an_optimiser_saw_by_a_tag(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mlflow")
+    from harness.models.prompts import registered
+
+    monkeypatch.setenv("STEELYARD_CACHE", str(settings.root / "cache"))
+    path = settings.root / "steelyard.toml"
+    more = """
+[models.tuned]
+base = "tiny"
+adapter = { data = "clean" }
+[models.asked]
+base = "served"
+template = "prompts:/ask/3"
+[models.asked-less]
+base = "asked"
+sampling = { temperature = 0 }
+[corpora.raw]
+documents = "web"
+[corpora.clean]
+base = "raw"
+steps = ["url"]
+"""
+    path.write_text('mlflow = "http://127.0.0.1:9"\n' + path.read_text(encoding="utf-8") + more, encoding="utf-8")
+    (settings.root / "web").mkdir()
+    (settings.root / "web" / "a.txt").write_text("A text.", encoding="utf-8")
+    found = load_settings(settings.root)
+    told = described_version(found, "tuned").lineage
+    assert [step.step for step in told if step.made in ("raw", "clean")] == ["corpus", "corpus"]
+    registry = found.version("asked").registry
+    assert registry is not None
+    registered._keep(registry, registered.RegisteredPrompt("ask", "3", "Q: {{prompt}}", ("peru", "chad")))
+    asked = traced_version(found, "asked-less")
+    assert asked is not None
+    by = {step.made: step.by for step in asked.lineage}
+    assert by["asked, prompt"].endswith("optimised on peru, chad")
+    assert "asked-less, prompt" not in by

@@ -40,7 +40,7 @@ def test_a_file_names_cases_by_id_and_by_what_they_ask(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_and_the_id_of_no_case_is_noted(tmp_path: Path) -> None:
-    (tmp_path / "seen.jsonl").write_text('{"id": "c9"}')
+    (tmp_path / "seen.jsonl").write_text('{"id": "c2"}')
     here = [tmp_path]
     named = {"candidate": (["seen.jsonl", "c1"], here), "baseline": ([], here)}
     assert unmatched_notes([evaluation()], named) == ()
@@ -51,6 +51,24 @@ def test_what_is_no_file_and_the_id_of_no_case_is_noted(tmp_path: Path) -> None:
     assert more.startswith(
         "'d0', 'd1', 'd2', 'd3', 'd4' and 2 more of optimised_on are no files and the ids of no case"
     )
+
+
+def test_a_file_that_has_no_case_of_the_run_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "other.jsonl").write_text('{"id": "c9"}')
+    (one,) = unmatched_notes([evaluation()], {"candidate": (["other.jsonl", "c1"], [tmp_path])})
+    assert one == "'other.jsonl' of optimised_on has no case of this run, so that it leaves nothing out"
+
+
+def test_a_case_that_asks_by_other_fields_is_known_by_all_of_its_texts(tmp_path: Path) -> None:
+    rows = [{"message": "My parcel has not come.", "topic": "parcels"}, {"note": "It was sent on Monday."}]
+    (tmp_path / "seen.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    known = read_seen(["seen.jsonl"], [tmp_path])
+    assert known.has(Case({"id": "a", "message": "My parcel has not come!", "expected": "We will look for it."}))
+    both = {"message": "My parcel has not come.", "note": "It was sent on Monday.", "topic": "parcels"}
+    assert known.has(Case({"id": "a", **both}))
+    assert not known.has(Case({"id": "a", **both, "note": "It was sent on Tuesday."}))
+    assert not known.has(Case({"id": "a", "topic": "parcels"})), "a label is no question"
+    assert not known.has(Case({"id": "a", "topic": "parcels", "expected": "It was sent on Monday."}))
 
 
 def test_a_folder_names_the_cases_of_all_its_files(tmp_path: Path) -> None:

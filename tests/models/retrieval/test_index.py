@@ -124,6 +124,15 @@ def test_a_passage_is_found_by_its_meaning_and_by_both(tmp_path: Path) -> None:
     assert found(hybrid, "puppies", 1) == ["pets"]
 
 
+@SHIPS
+@pytest.mark.slow
+def test_passages_of_equal_meaning_keep_the_order_of_the_file(tmp_path: Path) -> None:
+    """The last bits of a product depend on the place, so that p4 and p5 stood before p0."""
+    texts = {f"p{number}": TEXTS["fines"] for number in range(6)}
+    retriever = index_of(tmp_path, texts, method="dense")
+    assert found(retriever, "May I bring my dog?", 6) == list(texts)
+
+
 @pytest.mark.parametrize("k", [0, -1, 6, True, 1.5])
 def test_a_number_that_can_not_be_found_is_refused(tmp_path: Path, k: object) -> None:
     with pytest.raises(UsageError, match="give 1 to 5, which is how many passages there are"):

@@ -51,8 +51,42 @@ def test_a_smaller_vocabulary_is_refused(tiny_llama: Path, student: Path) -> Non
         check_vocabularies(tiny_llama, student)
 
 
+def test_numbers_that_no_token_has_are_no_difference_and_tokens_after_them_are_compared(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    content = json.loads((tiny_llama / "tokenizer.json").read_text("utf-8"))
+    vocabulary = content["model"]["vocab"]
+    last, gap = (next(piece for piece, number in vocabulary.items() if number == wanted) for wanted in (258, 200))
+    made = []
+    for name, renamed in (("teacher", last), ("student", last), ("other", "Ω")):
+        folder = Path(shutil.copytree(tiny_llama, tmp_path / name))
+        kept = {renamed if piece == last else piece: number for piece, number in vocabulary.items() if piece != gap}
+        change(folder / "tokenizer.json", model={**content["model"], "vocab": kept})
+        made.append(folder)
+    teacher, student, other = made
+    assert list(other_tokens(*load_both(teacher, student))) == []
+    check_vocabularies(teacher, student)
+    assert list(map(str, other_tokens(*load_both(teacher, other)))) == [
+        f"token 258 is {last!r} to the teacher and 'Ω' to the student"
+    ]
+    (found,) = other_tokens(*load_both(teacher, tiny_llama))
+    assert (found.id, found.theirs, found.ours) == (200, None, gap)
+
+
 def test_another_template_is_refused(tiny_llama: Path, student: Path) -> None:
     path = student / "tokenizer_config.json"
     change(path, chat_template=json.loads(path.read_text("utf-8"))["chat_template"] + " ")
     with pytest.raises(UsageError, match="The chat templates of teacher and student differ"):
         check_vocabularies(tiny_llama, student)
+
+
+def test_a_template_is_another_where_a_special_token_that_it_names_is(student: Path, tmp_path: Path) -> None:
+    path = student / "tokenizer_config.json"
+    template = "{% for message in messages %}{{ message['content'] }}{{ eos_token }}{% endfor %}"
+    change(path, chat_template=template, eos_token="</s>")
+    own = Path(shutil.copytree(student, tmp_path / "own"))
+    change(own / "tokenizer_config.json", pad_token="</s>")
+    check_vocabularies(student, own)
+    change(own / "tokenizer_config.json", eos_token="<pad>")
+    with pytest.raises(UsageError, match="differ, or special tokens that they name"):
+        check_vocabularies(student, own)

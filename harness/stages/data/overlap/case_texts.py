@@ -30,9 +30,9 @@ class OverlapRule:
     Attributes:
         words: in a row, of a text that has as many.
         fewest: of a shorter text, which must be there whole.
-        fewest_asked: words of a question that is shorter still, and counts where its answer follows.
-        answer_within: words after such a question, among which the answer must begin.
-        most_documents: that may have a gram which is still no boilerplate.
+        fewest_asked: words of a question that counts where its answer follows, however often that is there.
+        answer_within: words after a question, among which the answer must begin.
+        most_documents: of different texts, that may have a gram which is still no boilerplate.
         most_texts: different texts of one case file that may have a gram which is still no part of their template.
     """
 
@@ -54,12 +54,14 @@ class Occurrence:
     Attributes:
         case: its number.
         field: such as "prompt" or "messages[0].content".
-        needs_answer: whether it counts with the case's answer after it alone, for it is a short question.
+        needs_answer: whether it counts with the case's answer after it alone, for it is a question.
+        before: the words of a question that is longer than a gram, which must stand before it.
     """
 
     case: int
     field: str
     needs_answer: bool = False
+    before: Gram = ()
 
 
 class CaseTexts:
@@ -98,15 +100,14 @@ class CaseTexts:
         return tuple(self.vocabulary.numbers(text).tolist())
 
     def _grams(self, case: int, field: str, gram: Gram, rule: OverlapRule) -> Iterator[tuple[Gram, Occurrence]]:
-        """Yield the grams to search for: all of a text, a short text itself, a shorter question for its answer."""
+        """Yield the grams to search for: all of a text, a short text itself, a question's end for its answer."""
         if len(gram) >= rule.words:
             for start in range(len(gram) - rule.words + 1):
                 yield gram[start : start + rule.words], Occurrence(case, field)
-            return
-        if len(gram) >= rule.fewest:
+        elif len(gram) >= rule.fewest:
             yield gram, Occurrence(case, field)
         if len(gram) >= rule.fewest_asked and field in QUESTIONS and self.answers[case]:
-            yield gram, Occurrence(case, field, needs_answer=True)
+            yield gram[-rule.words :], Occurrence(case, field, needs_answer=True, before=gram[: -rule.words])
 
 
 def texts_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -149,12 +149,16 @@ def _batches(documents: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, s
 
 
 class _Hit(NamedTuple):
-    """A gram in a document: its place among the words and among the characters, and the text there."""
+    """A gram in a document: its place among the words and among the characters, and the text there.
+
+    `whole` is the hash of all that the document has: copies of it are told by that.
+    """
 
     document: str
     word: int
     offset: int
     text: str
+    whole: int
 
 
 class _Search:
@@ -192,20 +196,22 @@ class _Search:
             self._keep(*batch[number], numbers[number], places)
 
     def _keep(self, document: str, text: str, words: IntArray, places: Sequence[tuple[int, Gram]]) -> None:
-        """Keep the grams of one document: of each the first place."""
-        spans = list(places_of(text))
-        seen: set[Gram] = set()
+        """Keep the grams of one document: of each the first place; none of a copy of what was kept."""
+        spans, whole = list(places_of(text)), hash(text)
+
+        def hit(first: int, after: int) -> _Hit:
+            begin, end = spans[first][0], spans[after - 1][1]
+            return _Hit(document, first, begin, text[begin:end], whole)
+
         for start, gram in places:
-            begin, end = spans[start][0], spans[start + len(gram) - 1][1]
-            hit = _Hit(document, start, begin, text[begin:end])
-            if gram not in seen and len(self._hits[gram]) <= self._rule.most_documents:
-                seen.add(gram)
-                self._hits[gram].append(hit)
+            hits, after = self._hits[gram], start + len(gram)
+            if len(hits) <= self._rule.most_documents and all(each.whole != whole for each in hits):
+                hits.append(hit(start, after))
             for each in self.texts.occurrences[gram]:
-                key = (each.case, each.field)
+                key, first = (each.case, each.field), start - len(each.before)
                 is_new = each.needs_answer and key not in self._answered
-                if is_new and self._is_answered(each, words, start + len(gram)):
-                    self._answered[key] = hit
+                if is_new and self._is_asked(each, words, first, start) and self._is_answered(each, words, after):
+                    self._answered[key] = hit(first, after)
 
     def _candidates(self, words: IntArray) -> Iterator[tuple[int, int]]:
         """Yield each place that may be a gram: its first word, and how many words it has."""
@@ -216,6 +222,10 @@ class _Search:
             if size in self._sizes:
                 for start in np.flatnonzero(self._may_be[hashes >> _SHIFT]).tolist():
                     yield start, size
+
+    def _is_asked(self, question: Occurrence, words: IntArray, first: int, start: int) -> bool:
+        """Tell whether the words before a gram are those of the question that it ends."""
+        return first >= 0 and tuple(words[first:start].tolist()) == question.before
 
     def _is_answered(self, question: Occurrence, words: IntArray, start: int) -> bool:
         """Tell whether the answer of a case begins among the words after its question."""

@@ -123,6 +123,29 @@ def test_a_question_with_its_answer_counts_however_often_it_is_there():
     assert look(texts, case(prompt="What is the capital of Peru?", expected="Lima"))["a"].is_contaminated
 
 
+def test_copies_of_a_document_are_one_document():
+    copies = look([LONG] * 30, case(passage=LONG))["a"]
+    assert copies.is_contaminated
+    assert [place.document for place in copies.places] == ["d0"]
+
+
+def test_a_long_question_with_its_answer_counts_however_often_it_is_there():
+    question = f"{LONG} What is that library?"
+    asked = case(prompt=question, expected="Old")
+    texts = [f"{filler(seed)} {question}" for seed in range(30)]
+    assert look(texts, asked)["a"].state == "clean"
+    found = look([f"{text} It is old." for text in texts], asked)["a"]
+    (place,) = found.places
+    assert (place.with_answer, place.text, place.words) == (True, question, len(question.split()))
+    other = question.replace("Saturdays", "Mondays")
+    assert (
+        look([f"{text} It is old." for text in (t.replace(question, other) for t in texts)], asked)["a"].state
+        == "clean"
+    )
+    end = " ".join(question.split()[-13:])
+    assert look([f"{end} Old {seed}" for seed in range(30)], asked)["a"].state == "clean"
+
+
 def test_the_number_of_a_choice_stands_for_its_text():
     spider = case(question="How many legs does a spider have?", choices=["ten", "eight"], answer=1)
     assert look(["How many legs does a spider have? Eight."], spider)["a"].is_contaminated
