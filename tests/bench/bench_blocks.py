@@ -19,7 +19,7 @@ from harness.decisions import Observations, decide
 from harness.errors import InvalidBlockError
 from harness.models.version import load_version
 from harness.records import Role, VerdictKind
-from harness.stages.inference.blocks.measuring import measure_pair
+from harness.stages.inference.blocks.measuring import check_pair, measure_pair
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.serving import Server
@@ -79,6 +79,7 @@ def gate(servers: dict[Role, Server], seed: int) -> list[float]:
     found = []
     for pair in range(PAIRS):
         blocks = measure_pair(servers, plan, pair)
+        check_pair(blocks, servers, pair)
         ours, theirs = (blocks[role].load["itl_s"]["mean"] for role in ("candidate", "baseline"))
         found.append(math.log(ours / theirs))
     return found

@@ -156,7 +156,11 @@ def test_a_block_that_can_not_be_trusted_is_an_error_of_the_evaluation(gate: Pro
     assert entry["verdict"] == "error"
     assert "can't be trusted" in entry["reason"]
     assert "not measured again by itself" in entry["reason"]
-    assert "Run again: the pairs before it are in the store." in entry["reason"]
+    for alone in ((), ("--case", "pair-0")):
+        result = gate.run(*PAIR, *alone)
+        assert (result.ret, gate.evaluation()["reason"]) == (1, entry["reason"])
+        assert "measure all pairs anew with --fresh" in " ".join(result.stdout.str().split())
+        assert gate.report()["usage"]["measured_blocks"] == 0
 
 
 def test_pairs_before_one_that_can_not_be_trusted_are_shown_and_decide_nothing(gate: Project, serve: Serve) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 from click.testing import CliRunner
@@ -319,3 +320,51 @@ def test_a_fixture_or_a_parameter_of_the_projects_own_goes_by_its_own_meaning(pr
             return await model.ask(prompt + case.q) == "yes"
     """)
     project.run("--candidate", "only", "--baseline", "none").assert_outcomes(passed=3)
+
+
+def repeating(gate: Project, cases: range) -> None:
+    """A module whose prompts are asked again of an engine that answers each time alike."""
+    gate.module(f"""
+        CASES = [{{"id": f"c{{i}}", "prompt": f"q{{i}}"}} for i in {list(cases)}]
+
+        @pytest.mark.evaluation(cases=CASES, samples=1, design="fixed", threshold=0.5, cluster=False)
+        def test_it(repeats, case):
+            found = repeats.of(case.prompt)
+            return {{"alone_again": found.scores["alone_again"]}}
+    """)
+
+
+def test_repeats_without_cases_that_were_seen_are_asked_anew(gate: Project) -> None:
+    """As samples are: else those that differed could be left out, and the others would pass."""
+    alone = ("--candidate", "table", "--baseline", "none")
+    repeating(gate, range(12))
+    gate.run(*alone)
+    asked = gate.report()["usage"]["model_calls"]
+    assert asked == 12 * 5
+    gate.run(*alone)
+    assert gate.report()["usage"]["model_calls"] == 0
+    repeating(gate, range(10))
+    with_some_left_out = gate.run(*alone, "--offline")
+    assert with_some_left_out.ret == 4
+    assert "--offline draws nothing" in with_some_left_out.stderr.str()
+    gate.run(*alone)
+    assert "left out, so drawn anew" in gate.evaluation()["reason"]
+    assert gate.report()["usage"]["model_calls"] == 10 * 5
+
+
+def test_repeats_that_were_asked_anew_one_by_one_decide_nothing(gate: Project) -> None:
+    """A look goes by what was found first of each prompt; what came since is made to differ here."""
+    alone = ("--candidate", "table", "--baseline", "none")
+    repeating(gate, range(12))
+    gate.run(*alone)
+    gate.run(*alone, "--fresh", "--case", "c1*")
+    assert gate.report()["usage"]["model_calls"] == 3 * 5
+    with sqlite3.connect(gate.store) as connection:
+        changed = connection.execute(
+            """update steelyard_samples set digest = null,
+            text = cast(replace(text, '"alone_again": null', '"alone_again": 0') as blob)
+            where key in (select key from steelyard_requests order by generation desc limit 3)"""
+        )
+        assert changed.rowcount == 3
+    assert gate.run(*alone).ret == 0
+    assert (gate.score(), gate.evaluation()["look"]["number"]) == (1.0, 1)

@@ -331,7 +331,7 @@ def _enter(
     sides = {"candidate": candidate, "baseline": baseline, **{each.version.fingerprint: each for each in judges}}
     prints = {name: each.version.fingerprint for name, each in sides.items() if each is not None}
     names = [each.id for each in asked]
-    asks_models = any(each.wants & {"model", "baseline", "judge"} for each in asked)
+    asks_models = any(each.wants & {"model", "baseline", "judge", "load", "repeats"} for each in asked)
     draws = known_draws(store, candidate, baseline)
     family = Family(
         candidate=candidate.version.fingerprint,

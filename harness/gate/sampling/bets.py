@@ -33,7 +33,16 @@ _IN_WORDS = {
     "scale": "margin in {0} → in {1}",
     "slices": "slices {0} → {1}",
 }
-_LATER = {"aim": "", "scale": "", "slices": "", "largest_cluster": 0, "prompting": "", "judges": "", "may_grow": True}
+_LATER = {
+    "aim": "",
+    "scale": "",
+    "slices": "",
+    "largest_cluster": 0,
+    "prompting": "",
+    "judges": "",
+    "may_grow": True,
+    "machine": "",
+}
 """The parts that bets of older stores lack: they go on, and have them from then on."""
 
 
@@ -60,6 +69,7 @@ class Bets:
         judges: the fingerprints of those that are asked, with the generations of their draws; "" for none.
         may_grow: whether new cases can be bet on like the old ones.
         largest_cluster: the most cases that were one bet by their sum; 0 where that was not kept.
+        machine: the kind of machine on which blocks under load are measured; "" for what measures none.
         cases: a digest of each case, in the order of the evaluation's draws.
     """
 
@@ -87,6 +97,7 @@ class Bets:
     judges: str = ""
     may_grow: bool = True
     largest_cluster: int = 0
+    machine: str = ""
 
     @property
     def stakes(self) -> Stakes:
@@ -114,7 +125,10 @@ def bets_of(plain: Mapping[str, Any]) -> Bets | None:
 
 
 _NUMBERS = ("samples", "confidence_level", "margin", "horizon", "largest_cluster")
-_TEXTS = ("about", "per", "cluster", "design", "draws", "recorded", "aim", "scale", "slices", "prompting", "judges")
+_TEXTS = (
+    *("about", "per", "cluster", "design", "draws", "recorded", "aim", "scale", "slices", "prompting", "judges"),
+    "machine",
+)
 _DRAWS = re.compile(r"([^=;]+=\d+(,\d+)*(;|$))*")
 
 
@@ -257,7 +271,7 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
         why.append(f"{added:,} new {_cases(added)}")
     if why:
         return why
-    before = replace(before, prompting=now.prompting, judges=now.judges)
+    before = replace(before, prompting=now.prompting, judges=now.judges, machine=now.machine)
     if not added:
         return before
     return replace(before, cases=(*before.cases, *(case for case in now.cases if case not in old_cases)))
@@ -282,6 +296,8 @@ def _asked_otherwise(before: Bets, now: Bets) -> list[str]:
     if before.judges and before.judges != now.judges:
         names = (re.sub("=[^;]*", "", each.judges) for each in (before, now))
         why.append("judged anew" if len(set(names)) == 1 else "other judges")
+    if before.machine and before.machine != now.machine:
+        why.append(f"another kind of machine ({before.machine} → {now.machine})")
     if not now.may_grow and now.per == "case" and before.horizon != now.horizon:
         why.append(f"at most {before.horizon:,} → {now.horizon:,} samples")
     return why

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
-import platform
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from harness.decisions import Look
 from harness.errors import InvalidBlockError, MissingSampleError
@@ -23,6 +19,7 @@ from harness.requests import Sampler, SampleSource
 from harness.stages.inference.blocks.block import LoadBlock, block_from
 from harness.stages.inference.blocks.measured import Load
 from harness.stages.inference.blocks.plan import BlockPlan
+from harness.stages.inference.load.machine import kind_of_machine
 from harness.stages.inference.serving import Server
 from harness.statistics.intervals.signed_ranks import fewest_pairs
 from harness.store import Store
@@ -33,6 +30,11 @@ those after it were not measured."""
 
 
 _NO_ENTRY = Entry(Look())
+_KEPT = (
+    "It is the version's own doing, so that whoever runs again meets the same block. Mend what the reasons name, or "
+    "measure all pairs anew with --fresh, which is another look."
+)
+_NOT_KEPT = "Run again: the pairs before it are in the store."
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +108,20 @@ class BlockRoom:
 
     async def _all(self, plan: BlockPlan, pairs: Mapping[int, str], sides: Mapping[Role, _Side]) -> Loads:
         """Measure pairs, each with the id of its case, up to the first that can't be trusted."""
+        from harness.stages.inference.blocks.measuring import check_pair
+
         found: dict[tuple[Role, str], Load | InvalidBlockError] = {}
+        servers = {role: side.server for role, side in sides.items()}
         async with self._lock:
             try:
                 for pair, case in pairs.items():
                     blocks = self._stored(sides, pair) or await self._measure(plan, sides, pair)
+                    check_pair(blocks, servers, pair)
                     for role, block in blocks.items():
                         found[role, case] = Load(block, sides[role].server)
             except InvalidBlockError as error:
-                told = f"{error} Run again: the pairs before it are in the store."
-                found["candidate", case] = InvalidBlockError(told)
+                told = _KEPT if all(block.is_kept for block in blocks.values()) else _NOT_KEPT
+                found["candidate", case] = InvalidBlockError(f"{error} {told}")
             finally:
                 self.phase = ""
         return found
@@ -126,20 +132,21 @@ class BlockRoom:
         """Blocks belong to a pair of versions on a machine: those of yesterday's baseline are not today's."""
         prints = {each: source.version.fingerprint for each, source in sources.items()}
         against = prints.get("baseline" if role == "candidate" else "candidate", "")
-        told = f"blocks|{role}|{against}|{machine()}|{plan.text}"
+        told = f"blocks|{role}|{against}|{kind_of_machine()}|{plan.text}"
         question = KeyedQuestion(request_text(prints[role], Request(kind="completion", prompt=told)))
         return _Side(sources[role], question, servers[role])
 
-    def _stored(self, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock] | None:
-        """The blocks of a pair, where the store has all of them."""
+    def _stored(self, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock]:
+        """The blocks of a pair, where the store has all of them, or of those that it has one that can't be trusted."""
         found: dict[Role, LoadBlock] = {}
         for role, side in sides.items():
             places, index = side.places(), side.source.first_index + pair
             kept = self._store.find(places)
             sample = next((kept[place][index] for place in places if index in kept.get(place, {})), None)
-            if sample is None:
-                return None
-            found[role] = block_from(sample.text)
+            if sample is not None:
+                found[role] = block_from(sample.text)
+        if found.keys() != sides.keys():
+            found = {role: block for role, block in found.items() if block.invalid_reasons}
         self._sampler.stored_samples += len(found)
         self._sampler.stored_blocks += len(found)
         return found
@@ -150,14 +157,16 @@ class BlockRoom:
         self._sampler.check_time()
         versions = [side.source.version for side in sides.values()]
         self._sampler.spending.begin_block(versions, self._sampler.window.requests)
-        servers = {role: side.server for role, side in sides.items()}
         from harness.stages.inference.blocks.measuring import measure_pair
 
+        servers = {role: side.server for role, side in sides.items()}
         blocks = await asyncio.to_thread(measure_pair, servers, plan, pair, self._tell)
-        self._store.add([sides[role].draw(pair, block) for role, block in blocks.items()])
+        if all(block.is_kept for block in blocks.values()):
+            self._store.add([sides[role].draw(pair, block) for role, block in blocks.items()])
         for role, block in blocks.items():
             self._sampler.spending.measured(sides[role].source.version, block.load)
             self._sampler.model_calls += 1
+            self._sampler.origins(sides[role].source).n_asked += 1
             self._sampler.measured_blocks += 1
         return blocks
 
@@ -168,15 +177,6 @@ class BlockRoom:
 def _asked(question: KeyedQuestion) -> Request:
     """The request that the store shows for a block: the plan stands in its text."""
     return Request(kind="completion", prompt=hashlib.blake2b(question.text, digest_size=8).hexdigest())
-
-
-def machine() -> str:
-    """The kind of machine that this is: blocks that another one measured are not this one's."""
-    name = platform.processor() or platform.machine()
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
-    return f"{name}, {os.cpu_count()} cores"
 
 
 def never_red(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], level: float) -> list[str]:

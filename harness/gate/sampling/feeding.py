@@ -19,6 +19,7 @@ from harness.models.engine import Engine
 from harness.records import Role
 from harness.requests import Model, Sampler, SampleSource, Trace
 from harness.scoring.judging import Judge
+from harness.stages.inference.repeats import Repeats
 from harness.stages.other_versions import OtherVersion
 
 _LIVE_BODIES_PER_REQUEST = 32
@@ -191,7 +192,7 @@ class Feeder:
             source = replace(source, only_stored=True)
         offered = self._offered(collector, source, number, sample, trace)
         made = {
-            name: self._model(collector, each, sample, trace) if isinstance(each, OtherVersion) else each
+            name: self._with_draws(collector, each, source, sample, trace)
             for name, each in collector.of_stages.get(role, {}).items()
             if name in evaluation.wants
         }
@@ -216,8 +217,13 @@ class Feeder:
         else:
             collector.add(role, number, sample, outcome, trace)
 
-    def _model(self, collector: Collector, other: OtherVersion, sample: int, trace: Trace) -> Model:
-        return Model(self._sampler, self._settled(collector, other.source), sample, trace, is_other=True)
+    def _with_draws(
+        self, collector: Collector, made: object, source: SampleSource, sample: int, trace: Trace
+    ) -> object:
+        """A stage fixture as this call of the body gets it: what draws, with the draws that this look goes by."""
+        if isinstance(made, OtherVersion):
+            return Model(self._sampler, self._settled(collector, made.source), sample, trace, is_other=True)
+        return made.drawn_from(source) if isinstance(made, Repeats) else made
 
     def _is_left(self, collector: Collector) -> bool:
         """True where nobody waits for a body of an evaluation any more, so that what it comes to counts for nothing."""

@@ -32,6 +32,7 @@ from harness.gate.sampling.bets import (
     with_draws,
 )
 from harness.gate.sampling.order import draw_order, most_samples
+from harness.stages.inference.load.machine import kind_of_machine
 from harness.store.ledger import LookRow, Settle
 
 Settled = Mapping[str, Bets]
@@ -345,6 +346,7 @@ class LookLedger:
             prompting=evaluation.prompting,
             judges=draws_in_words(self._family.judges) if judged else "",
             may_grow=not evaluation.may_measure,
+            machine="" if plan.blocks is None else kind_of_machine(),
         )
 
 

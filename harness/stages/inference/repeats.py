@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -27,6 +28,16 @@ _SHOWN = 40
 
 Ask = Callable[[Sequence[Request]], Awaitable[list[Sample]]]
 """Asks an engine all of the requests at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a body waits for, and where it is kept."""
+
+    request: Request
+    question: KeyedQuestion
+    source: SampleSource
+    future: asyncio.Future[Repeated]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +91,16 @@ class Repeats:
         self._context = context
         self._create = create
         self._can_restart = not engine_spec(version.settings.engine).is_endpoint(version.settings.engine_options)
-        self._asked = Counter[bytes]()
-        self._waiting: list[tuple[Request, KeyedQuestion, asyncio.Future[Repeated]]] = []
-        self._rounds: asyncio.Task[None] | None = None
+        self._source = context.source
+        self._asked = Counter[tuple[int, bytes]]()
+        self._waiting: list[_Asked] = []
+        self._rounds: list[asyncio.Task[None]] = []
+
+    def drawn_from(self, source: SampleSource) -> Repeats:
+        """The same for a body that goes by the draws of a source: it has the rounds, and what was asked, in common."""
+        own = copy.copy(self)
+        own._source = source
+        return own
 
     def of(self, prompt: str | Sequence[Mapping[str, Any]], **sampling: Any) -> Coroutine[Any, Any, Repeated]:
         """The answers to a prompt that is asked again; awaited in an `async def` body.
@@ -104,27 +122,27 @@ class Repeats:
         return settled
 
     async def _of(self, request: Request) -> Repeated:
-        source = self._context.source
+        source = self._source
         assert source is not None
         text = b"repeats|" + request_text(self._version.fingerprint, request)
-        question = KeyedQuestion(text, self._asked[text])
-        self._asked[text] += 1
+        question = KeyedQuestion(text, self._asked[source.first_index, text])
+        self._asked[source.first_index, text] += 1
         if (found := self._stored(source, question)) is not None:
             if not found.beside:
                 raise UsageError(f"{_alone(self.version)}, in an earlier run. Draw anew: --fresh --concurrency 8.")
             return found
-        if source.engine is None:
+        if source.engine is None or source.only_stored:
             raise MissingSampleError(f"what {self.version} answers again is not stored")
         if self._context.settings.concurrency < 2:
             raise UsageError(f"{_alone(self.version)}. Set it to 2 or more, as many as are served at once.")
         future: asyncio.Future[Repeated] = asyncio.get_running_loop().create_future()
-        self._waiting.append((request, question, future))
-        if self._rounds is None or self._rounds.done():
-            self._rounds = asyncio.create_task(self._run_rounds())
+        self._waiting.append(_Asked(request, question, source, future))
+        if not self._rounds or self._rounds[-1].done():
+            self._rounds.append(asyncio.create_task(self._run_rounds()))
         return await future
 
     def _stored(self, source: SampleSource, question: KeyedQuestion) -> Repeated | None:
-        """The answers of an earlier run, of the newest generation that has them."""
+        """The answers of an earlier run, of the first generation of the source that has them."""
         assert self._context.store is not None
         keys = [question.key(generation) for generation in (source.generation, *source.older)]
         kept = self._context.store.find(keys)
@@ -138,22 +156,23 @@ class Repeats:
             while n_waiting < len(self._waiting):
                 n_waiting = len(self._waiting)
                 await asyncio.sleep(_GATHER_S)
-            asked, self._waiting = self._waiting, []
+            asked = list(self._waiting)
+            self._waiting.clear()
             try:
                 async with self._context.alone:
-                    found = self._keep(asked, await self._round([request for request, _, _ in asked]))
+                    found = self._keep(asked, await self._round([each.request for each in asked]))
             except asyncio.CancelledError:
-                for _, _, future in asked:
-                    future.cancel()
+                for each in asked:
+                    each.future.cancel()
                 raise
             except Exception as error:  # noqa: BLE001 - whatever an engine raises belongs to those who wait
-                for _, _, future in asked:
-                    if not future.done():
-                        future.set_exception(error)
+                for each in asked:
+                    if not each.future.done():
+                        each.future.set_exception(error)
                 continue
-            for (_, _, future), repeated in zip(asked, found, strict=True):
-                if not future.done():
-                    future.set_result(repeated)
+            for each, repeated in zip(asked, found, strict=True):
+                if not each.future.done():
+                    each.future.set_result(repeated)
 
     async def _round(self, requests: Sequence[Request]) -> list[Repeated]:
         if len(requests) < 2:
@@ -217,25 +236,22 @@ class Repeats:
         tells = self._can_restart and Capability.LOGPROBS in engine.capabilities
         return replace(request, logprobs=0) if tells else request
 
-    def _keep(
-        self, asked: Sequence[tuple[Request, KeyedQuestion, asyncio.Future[Repeated]]], found: Sequence[Repeated]
-    ) -> list[Repeated]:
+    def _keep(self, asked: Sequence[_Asked], found: Sequence[Repeated]) -> list[Repeated]:
         """The answers of a round, as the store has them: another run may have been first."""
-        source, store = self._context.source, self._context.store
-        assert source is not None
+        store = self._context.store
         assert store is not None
         draws = []
-        for (request, question, _), repeated in zip(asked, found, strict=True):
-            sample = Sample(json.dumps(asdict(repeated)), source.first_index)
-            key = question.key(source.generation)
-            draws.append(NewSample(key, self._version.fingerprint, source.generation, request, sample))
+        for each, repeated in zip(asked, found, strict=True):
+            sample, generation = Sample(json.dumps(asdict(repeated)), each.source.first_index), each.source.generation
+            key = each.question.key(generation)
+            draws.append(NewSample(key, self._version.fingerprint, generation, each.request, sample))
         return [Repeated(**json.loads(sample.text)) for sample in store.add(draws)]
 
     async def close(self) -> None:
         """End the round that is going on, and its engine."""
-        if self._rounds is not None:
-            self._rounds.cancel()
-            await asyncio.gather(self._rounds, return_exceptions=True)
+        for task in self._rounds:
+            task.cancel()
+        await asyncio.gather(*self._rounds, return_exceptions=True)
 
 
 class SyncRepeats(Protocol):

@@ -12,16 +12,19 @@ import pytest
 
 from harness.config.settings import Settings
 from harness.decisions import Look, look_at
-from harness.errors import MissingSampleError
+from harness.errors import InvalidBlockError, MissingSampleError
 from harness.gate.evaluations.cases import pairs_of
 from harness.gate.evaluations.evaluation import Evaluation, read_plan, with_blocks
 from harness.gate.sampling.bets import Bets
-from harness.gate.sampling.blocks import BlockRoom, machine, never_red, others_done
+from harness.gate.sampling.blocks import BlockRoom, never_red, others_done
 from harness.gate.sampling.ledger import Entry
 from harness.models.engine_creation import create_engine
 from harness.requests import Sampler, SampleSource
+from harness.stages.inference.blocks import measuring
 from harness.stages.inference.blocks.plan import BlockPlan
-from harness.stages.inference.load.plan import LoadPlan
+from harness.stages.inference.load.plan import DOUBTS, LoadPlan
+from harness.stages.inference.load.result import LoadResult
+from harness.stages.inference.load.run import run_load
 from harness.store import Store
 from tests.stages.inference.blocks.conftest import Serve, serve
 
@@ -90,9 +93,48 @@ def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_pat
         asyncio.run(measured(replace(PLAN, seed=6), engine=None))
 
 
-def test_a_machine_is_told_by_its_processor() -> None:
-    assert machine() == machine()
-    assert "cores" in machine()
+@pytest.mark.parametrize(("by_server", "at"), [(True, 2), (True, 3), (False, 3)])
+def test_an_untrusted_pair_is_kept_where_that_is_the_versions_own_doing(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch, by_server: bool, at: int
+) -> None:
+    """Who measured it anew until it could be trusted would choose among the version's own blocks. The first block of
+    the pair can't be, or the second.
+    """
+    server = serve()
+    sound = run_load(replace(PLAN.load, accept=frozenset(DOUBTS)), server.target)
+    broken = replace(sound, valid=False, invalid_reasons=("Put off.",), by_server=by_server)
+    source = SampleSource(server.served, create_engine(server.served, tmp_path))
+    sources: Any = {"candidate": source, "baseline": replace(source, first_index=1000)}
+    servers: Any = {"candidate": server, "baseline": server}
+
+    async def measured(broken_at: int | None, generation: int = 0) -> dict[Any, Any]:
+        """What came of the pairs, and how many blocks were measured."""
+        made: list[LoadResult] = []
+
+        def load(*_: Any, **__: Any) -> LoadResult:
+            made.append(broken if len(made) == broken_at else sound)
+            return made[-1]
+
+        monkeypatch.setattr(measuring, "run_load", load)
+        with Store.open(str(tmp_path / "store.db")) as store:
+            own = {role: replace(each, generation=generation) for role, each in sources.items()}
+            room = BlockRoom(store, Sampler(store, window=1), own)
+            found = dict(await room.loads(evaluation_of(PLAN), servers))
+            return {**found, "measured": len(made)}
+
+    first = asyncio.run(measured(at))
+    assert (first["measured"], list(first)[-2]) == (at + 1, ("candidate", "pair-1"))
+    error = first["candidate", "pair-1"]
+    assert isinstance(error, InvalidBlockError)
+    assert ("measure all pairs anew with --fresh" in str(error)) == by_server
+    assert ("Run again: the pairs before it" in str(error)) == (not by_server)
+    again = asyncio.run(measured(None))
+    if by_server:
+        assert again["measured"] == 0
+        assert str(again["candidate", "pair-1"]) == str(error)
+        again = asyncio.run(measured(None, generation=1))
+    assert again["measured"] == (10 if by_server else 8)
+    assert not any(isinstance(each, InvalidBlockError) for each in again.values())
 
 
 def test_blocks_wait_for_all_that_is_in_flight_also_for_what_begins_meanwhile() -> None:

@@ -21,6 +21,7 @@ from harness.gate.runs.announcements import looks_in_words
 from harness.gate.sampling.bets import Draws
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger, enter_looks
 from harness.records import Case, Role, VerdictKind
+from harness.stages.inference.blocks.plan import BlockPlan
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle
 from tests.store.rows import draw
@@ -113,6 +114,26 @@ def test_what_changes_the_bets_is_another_look_and_says_why(changes, family, bec
     assert (second.look.number, second.look.because) == (2, because)
     assert second.look.passing * second.bets.best_of == pytest.approx(share_of(2))
     assert second.is_new
+
+
+def test_blocks_of_another_kind_of_machine_are_another_look(monkeypatch):
+    """Of a pool of machines each would else measure anew at the level of the first look."""
+    store, measured = Memory(), evaluation(5, blocks=BlockPlan(blocks=5))
+
+    def on(machine: str, asked: Evaluation = measured) -> Entry:
+        monkeypatch.setattr("harness.gate.sampling.ledger.kind_of_machine", lambda: machine)
+        return look(store, asked)
+
+    assert on("a").look.number == 1
+    second = on("b")
+    assert (second.look.number, second.look.because) == (2, "another kind of machine (a → b)")
+    assert [on(machine).look.number for machine in "ab"] == [1, 2], "back on a machine, its look is gone on with"
+    (row,) = (row for row in store.rows if row.number == 1)
+    older = {name: value for name, value in row.bets.items() if name != "machine"}
+    store.rows = [replace(row, bets=older)]
+    assert [on(machine).look.number for machine in "aba"] == [1, 2, 1], "a look of an older store is this machine's"
+    store.rows.clear()
+    assert [on(machine, evaluation()).look.number for machine in "ab"] == [1, 1], "what measures none is of any"
 
 
 def test_new_cases_go_behind_the_old_order():

@@ -38,6 +38,13 @@ class LoadBlock:
         """The reasons not to trust its figures; () where there are none."""
         return tuple(self.load["invalid_reasons"])
 
+    @property
+    def is_kept(self) -> bool:
+        """True where a gate that is run again has it again: it can be trusted, or that it can't is the server's own
+        doing. Who measured that anew until it could be trusted would choose among the version's own blocks.
+        """
+        return not self.invalid_reasons or (self.load["by_server"] and not self.load["interrupted"])
+
     def as_text(self) -> str:
         """As the store keeps it."""
         return json.dumps({name: getattr(self, name) for name in self.__slots__}, sort_keys=True)

@@ -28,14 +28,14 @@ MOST_LATE = 0.25
 def measure_pair(
     servers: Mapping[Role, Server], plan: BlockPlan, pair: int, told: Callable[[str], None] = lambda _: None
 ) -> dict[Role, LoadBlock]:
-    """Measure both blocks of a pair, in their drawn order; of a candidate alone the one.
+    """Measure both blocks of a pair, in their drawn order, up to one that can't be trusted; of a candidate alone the
+    one.
 
     Args:
         servers: by whose version is measured.
         told: which block is measured now, in a few words.
 
     Raises:
-        InvalidBlockError: one of the two can't be trusted, with the reasons.
         EngineError: a server can't be reached, or does not start again.
     """
     load = plan.load_of(pair)
@@ -51,11 +51,22 @@ def measure_pair(
             block = _measure(server, load)
         found[role] = replace(block, start_up_s=start_up_s)
         if block.invalid_reasons:
-            raise InvalidBlockError(
-                f"block {pair + 1} of {server.version} can't be trusted: {' '.join(block.invalid_reasons)} It is "
-                "not measured again by itself, for then blocks would be chosen by how they went."
-            )
+            break
     return found
+
+
+def check_pair(blocks: Mapping[Role, LoadBlock], servers: Mapping[Role, Server], pair: int) -> None:
+    """Refuse a pair that can't be trusted.
+
+    Raises:
+        InvalidBlockError: naming the version and the reasons.
+    """
+    for role, block in blocks.items():
+        if block.invalid_reasons:
+            raise InvalidBlockError(
+                f"block {pair + 1} of {servers[role].version} can't be trusted: {' '.join(block.invalid_reasons)} It "
+                "is not measured again by itself, for then blocks would be chosen by how they went."
+            )
 
 
 def _measure(server: Server, load: LoadPlan) -> LoadBlock:

@@ -12,7 +12,7 @@ from scipy import special
 from harness.decisions import look_at
 from harness.records import Role
 from harness.stages.inference.blocks.block import LoadBlock
-from harness.stages.inference.blocks.measuring import measure_pair
+from harness.stages.inference.blocks.measuring import check_pair, measure_pair
 from harness.stages.inference.blocks.plan import FEWEST_BLOCKS, MOST_BLOCKS, BlockPlan
 from harness.stages.inference.serving import Server
 from harness.statistics.intervals.signed_ranks import fewest_pairs, most_rank_sum, rank_sum_tail
@@ -55,7 +55,10 @@ def calibrate(server: Server, plan: BlockPlan, told: Callable[[str], None] = lam
         InvalidBlockError: a block can't be trusted.
     """
     servers: dict[Role, Server] = {"candidate": server, "baseline": server}
-    pairs = [measure_pair(servers, plan, number, told) for number in range(plan.blocks)]
+    pairs = []
+    for number in range(plan.blocks):
+        pairs.append(measure_pair(servers, plan, number, told))
+        check_pair(pairs[-1], servers, number)
     return tuple(
         resolution(
             name, [math.log(_figure(pair["candidate"], name) / _figure(pair["baseline"], name)) for pair in pairs]

@@ -1,10 +1,12 @@
-"""The machine meanwhile: how much of it its host takes, and how much other processes use."""
+"""The machine: its kind, how much of it its host takes meanwhile, and how much other processes use."""
 
 from __future__ import annotations
 
 import os
+import platform
 import socket
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +15,15 @@ _PROC = Path("/proc")
 _LISTENS = "0A"
 _BUSY = (0, 1, 2, 5, 6)  # user, nice, system, irq, softirq
 _STEAL = 7
+
+
+def kind_of_machine() -> str:
+    """The processor and its cores: blocks that another kind of machine measured are not this one's."""
+    name = platform.processor() or platform.machine()
+    with suppress(OSError):
+        lines = (_PROC / "cpuinfo").read_text().splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name}, {os.cpu_count()} cores"
 
 
 @dataclass(frozen=True, slots=True)

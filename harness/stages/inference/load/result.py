@@ -116,6 +116,8 @@ class LoadResult:
         others_cpu: cores that were busy with what is neither the server nor this run; None where that can't be told.
         steal: share of the machine's time that its host took.
         interrupted: whether Ctrl-C ended it early.
+        by_server: whether something that the server itself did is among the reasons not to trust the figures: it
+            ended, answered nothing, put requests off, answered from a cache, or counted other tokens.
         records: every request.
     """
 
@@ -144,6 +146,7 @@ class LoadResult:
     others_cpu: float | None = None
     steal: float | None = None
     interrupted: bool = False
+    by_server: bool = False
     records: tuple[RequestRecord, ...] = field(default=(), repr=False)
 
     def as_json(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from harness.stages.inference.load.generator import Sending
 from harness.stages.inference.load.plan import LoadPlan, arrival_times, mean_rate, worker_ends, worker_starts
 from harness.stages.inference.load.prompts import planned_prompts
 from harness.stages.inference.load.result import LoadResult, RequestRecord
-from harness.stages.inference.load.validity import LoadEvidence, doubts, failures
+from harness.stages.inference.load.validity import BY_SERVER, LoadEvidence, doubts, failures
 
 _SETTLES_S = 2.0
 _SETTLING_STEP_S = 0.05
@@ -329,14 +329,11 @@ def _result(plan: LoadPlan, requests: _Requests, measured: _Measured) -> LoadRes
     wall_s = measured.ending["wall_s"]
     client_cpu = measured.ending["cpu_s"] / wall_s if wall_s else 0.0
     evidence = LoadEvidence(found, measured.records, client_cpu, measured.server, measured.use, measured.is_reachable)
-    raised = doubts(evidence, plan)
+    raised, failed = doubts(evidence, plan), failures(evidence)
+    refused = [doubt for doubt in raised if doubt.name not in plan.accept]
     reasons = [_INTERRUPTED] if measured.is_interrupted else []
-    reasons += failures(evidence)
-    reasons += [
-        f"{doubt.reason} Or accept it: --accept {doubt.name} (accept= in a marker)."
-        for doubt in raised
-        if doubt.name not in plan.accept
-    ]
+    reasons += failed
+    reasons += [f"{doubt.reason} Or accept it: --accept {doubt.name} (accept= in a marker)." for doubt in refused]
     notes = [f"Accepted: {doubt.reason}" for doubt in raised if doubt.name in plan.accept]
     notes += percentile_notes(found) + _notes(requests, found, measured.records)
     use = measured.use
@@ -350,6 +347,7 @@ def _result(plan: LoadPlan, requests: _Requests, measured: _Measured) -> LoadRes
         others_cpu=None if use is None else use.others_cpu,
         steal=None if use is None else use.steal,
         interrupted=measured.is_interrupted,
+        by_server=bool(failed and measured.records) or any(doubt.name in BY_SERVER for doubt in refused),
         records=tuple(measured.records),
         **found,
     )

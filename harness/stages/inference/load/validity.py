@@ -16,6 +16,8 @@ MOST_DELAY_S = 0.010
 """The 99th of 100 requests may be begun so late: a frame of the eye, and less than a step of most engines."""
 MOST_CACHED = 0.01
 """Share of the prompts' tokens that a cache may answer though it was not meant to."""
+BY_SERVER = frozenset({"cache", "preemptions", "tokens"})
+"""Doubts about what the server itself did; the others are of the client, the machine and its host."""
 MOST_STEAL = 0.02
 MOST_OTHERS = 0.1
 """Share of the machine that its host, and that other processes, may take."""

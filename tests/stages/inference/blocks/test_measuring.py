@@ -12,7 +12,7 @@ import pytest
 from harness.errors import CapabilityError, InvalidBlockError
 from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.blocks import measuring
-from harness.stages.inference.blocks.measuring import ACCEPTED, MOST_LATE, block_of, measure_pair
+from harness.stages.inference.blocks.measuring import ACCEPTED, MOST_LATE, block_of, check_pair, measure_pair
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.load.figures import figures
 from harness.stages.inference.load.machine import MachineUse
@@ -43,8 +43,12 @@ def test_both_versions_are_sent_the_same_and_each_answers_by_its_law(serve: Serv
 def test_a_block_that_can_not_be_trusted_is_an_error_and_no_score(serve: Serve) -> None:
     """The server says that it put requests off, which no plan here accepts."""
     servers = {"candidate": serve(counters=True, preemptions=1)}
+    blocks = measure_pair(servers, BlockPlan(blocks=5, load=LOAD), 0)  # type: ignore[arg-type]
     with pytest.raises(InvalidBlockError, match=r"block 1 of law can't be trusted: .*preemptions.*how they went\.$"):
-        measure_pair(servers, BlockPlan(blocks=5, load=LOAD), 0)  # type: ignore[arg-type]
+        check_pair(blocks, servers, 0)  # type: ignore[arg-type]
+    assert blocks["candidate"].is_kept
+    for others in ({"by_server": False}, {"interrupted": True}):
+        assert not replace(blocks["candidate"], load={**blocks["candidate"].load, **others}).is_kept
 
 
 def test_other_processes_are_what_pairs_are_for_and_a_host_that_takes_time_is_not() -> None:

@@ -8,9 +8,21 @@ import subprocess
 import sys
 import time
 
-from harness.stages.inference.load.machine import MachineTimes, MachineUse, read_times, server_pids, use_between
+from harness.stages.inference.load.machine import (
+    MachineTimes,
+    MachineUse,
+    kind_of_machine,
+    read_times,
+    server_pids,
+    use_between,
+)
 
 BURN = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass\n"
+
+
+def test_a_machine_is_told_by_its_processor() -> None:
+    assert kind_of_machine() == kind_of_machine()
+    assert "cores" in kind_of_machine()
 
 
 def test_what_is_not_ours_nor_the_servers_is_others() -> None:
