@@ -23,7 +23,7 @@
     │       └── ReviewFileError    a file to import that can't be understood
     ├── EngineError            a model could not answer: the verdict becomes `error`
     │   ├── UnreachableError   given up after retries; every later request fails at once
-    │   ├── FailedDrawError    an application was asked, and failed: that is what the draw came to, and is kept
+    │   ├── FailedDrawError    it was asked, and failed or took too long: that is what the draw came to, and is kept
     │   ├── PartlyAnsweredError    it could, for some of the draws of a request
     │   ├── CapabilityError    the engine cannot do what was asked (logprobs, a schema, …)
     │   └── JudgeError         a judge's answers did not follow the form or the scale that it was given
@@ -151,9 +151,13 @@ class UnreachableError(EngineError):
 
 
 class FailedDrawError(EngineError):
-    """An application was asked, and failed: that is what the draw came to, as an answer is. It is kept and not asked
-    again, for a version that is asked until it succeeds looks as if it never failed.
+    """An application was asked, and failed, or no complete answer came in time: that is what the draw came to, as an
+    answer is. It is kept and not asked again, for what is asked until it succeeds looks as if it never failed.
     """
+
+
+TIMED_OUT = "a timeout"
+"""The cause of errors of what was not answered in time."""
 
 
 class PartlyAnsweredError(EngineError):

@@ -104,7 +104,13 @@ def continuation_row(tokenizer: Any, context: str, continuation: str, most: int,
     return TokenRow(tokens[too_many:], before - too_many, too_many)
 
 
-def rolling_rows(tokenizer: Any, text: str, most: int) -> list[TokenRow]:
+def text_tokens(tokenizer: Any, text: str) -> list[int]:
+    """The tokens of a text alone, to follow the token that begins one: without that, and what else is put around it."""
+    tokens = list(tokenizer.encode(text, add_special_tokens=False))
+    return tokens[1:] if tokens[:1] == [prefix_token(tokenizer)] else tokens
+
+
+def rolling_rows(tokenizer: Any, text: str, most: int, *, is_alone: bool = False) -> list[TokenRow]:
     """The tokens of a whole text, each weighed once; none for an empty text.
 
     The first row begins with the token that begins a text. Those after it have as many tokens as fit, and each begins
@@ -112,8 +118,10 @@ def rolling_rows(tokenizer: Any, text: str, most: int) -> list[TokenRow]:
 
     Args:
         most: how many tokens a row may have, at least 2.
+        is_alone: take `text_tokens`. lm-evaluation-harness weighs what the tokenizer puts around a text as well: where
+            that is the token that begins one, all else comes after two of them.
     """
-    tokens = _encode(tokenizer, text)
+    tokens = text_tokens(tokenizer, text) if is_alone else _encode(tokenizer, text)
     window = most - 1
     rows = [TokenRow([prefix_token(tokenizer), *tokens[:window]], 1)] if tokens else []
     for start in range(window, len(tokens), window):

@@ -83,10 +83,11 @@ def session_exit_code(exitstatus: int, verdicts: Sequence[Verdict], only_inconcl
     from harness.records import VerdictKind
 
     kinds = {each.verdict for each in verdicts}
-    if exitstatus == 0 and any(kind.is_red for kind in kinds):
+    is_red = any(kind.is_red for kind in kinds)
+    if exitstatus == 0 and is_red:
         return int(pytest.ExitCode.INTERRUPTED)
     is_open = exitstatus == 0 and VerdictKind.INCONCLUSIVE in kinds and inconclusive == "fail"
-    if is_open or (exitstatus == pytest.ExitCode.TESTS_FAILED and only_inconclusive):
+    if is_open or (exitstatus == pytest.ExitCode.TESTS_FAILED and only_inconclusive and not is_red):
         return VerdictKind.INCONCLUSIVE.exit_code
     return exitstatus
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
@@ -138,7 +138,7 @@ class Sample:
         metadata: what else an application told of its answer.
         messages: the turns of a conversation, or those that an application returned, in the form of OpenAI's API.
         drawn_at: when it was drawn, in seconds since 1970, of one from the store; None of one that was drawn just now.
-        failure: what an application said that gave no answer (`said`), and the `cause` that failures have in common; no
+        failure: what was said of a draw that failed (`said`), and the `cause` that failures have in common; no
             body ever gets such a sample.
     """
 
@@ -198,6 +198,25 @@ class NewSample:
     generation: int
     request: Request
     sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
+class NotedFailures:
+    """The draws of a version that failed in any run, whether they were answered later or not.
+
+    Attributes:
+        draws: as they would be kept, with their `failure`.
+        n_drawn: all draws of the version: those with a sample, and those that failed alone.
+    """
+
+    draws: Sequence[NewSample] = ()
+    n_drawn: int = 0
+
+    @property
+    def n_requests(self) -> int:
+        """The requests that failed: those of several draws fail as one."""
+        failed = [(draw.key, draw.sample) for draw in self.draws]
+        return len({(key, (each.failure or {}).get("request_index", each.index)) for key, each in failed})
 
 
 @dataclass(frozen=True, slots=True)

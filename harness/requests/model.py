@@ -229,8 +229,8 @@ class Model:
             top: how many of the most probable tokens to report at each place.
 
         Returns:
-            harness.Sample, whose `logprobs` have an entry for each token of the text. Tokens are named by the
-            vocabulary's own pieces, so that each name stands for one token.
+            harness.Sample, whose `logprobs` have an entry for each token of the text, but none for one that begins it.
+            Tokens are named by the vocabulary's own pieces, so that each name stands for one token.
 
         Raises:
             CapabilityError: the engine gives no log probabilities of given text.

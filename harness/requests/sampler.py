@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness.errors import (
+    TIMED_OUT,
     CapabilityError,
     EngineError,
     FailedDrawError,
     MissingSampleError,
+    UnreachableError,
     UnstorableError,
     UsageError,
 )
-from harness.records import Budget, NewSample, Request, Sample
+from harness.records import Budget, NewSample, NotedFailures, Request, Sample
 from harness.records.keys import KeyedQuestion
 from harness.requests.pending import PendingDraws, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
 
 _RARELY = 0.01
-"""The share of its draws that an application may fail at in a run, and be asked again: less than a margin can tell."""
+"""The share of its draws that a version may fail at, and be asked again: less than a margin can tell."""
+_LACKING = 10
+"""Draws of a run that tell, where all of them failed, that the version lacks a server or a key."""
 
 
 class SampleStore(Protocol):
@@ -33,6 +37,9 @@ class SampleStore(Protocol):
 
     def add(self, draws: Sequence[NewSample]) -> list[Sample]:
         """Store samples in one transaction; gives the stored ones, which are others' where others were first."""
+
+    def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
+        """Note draws of one version that failed, unless it has no sample; gives all that were ever noted of it."""
 
 
 Kept = tuple[bytes, Sample]
@@ -85,6 +92,7 @@ class Sampler:
         window: the most requests in flight, over all engines.
         spending: what may be spent, and was; without it there is no limit.
         find_source: gives where the samples of another version of the settings come from, by its name.
+        asks_again: whether a draw that failed is asked for again in the same run.
     """
 
     def __init__(
@@ -94,9 +102,11 @@ class Sampler:
         window: int,
         spending: Spending | None = None,
         find_source: Callable[[str], Awaitable[SampleSource]] | None = None,
+        asks_again: bool = False,
     ) -> None:
         self._store = store
         self._find_source = find_source
+        self._asks_again = asks_again
         self.named: dict[str, SampleSource] = {}
         """Sources of samples of the versions that bodies named."""
         self._wanted: dict[bytes, _DrawsOfTick] = {}
@@ -104,8 +114,9 @@ class Sampler:
         self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
         self._arrived: list[NewSample] = []
         self._failed: dict[str, dict[tuple[bytes, int], NewSample]] = {}
-        self.failures: dict[str, set[tuple[bytes, int]]] = {}
-        """The draws wanted in this run that came to a failure which is kept, by the version's fingerprint."""
+        self._silent: set[str] = set()
+        self.failures: dict[str, dict[tuple[bytes, int], str | None]] = {}
+        """The causes of the failures that draws wanted in this run came to and are kept, by fingerprint."""
         self.spending = spending or Spending()
         self.window = Window(window, self._arrive, self._fail, self.spending)
         self.model_calls = 0
@@ -244,12 +255,20 @@ class Sampler:
                         self.stored_samples += 1
                         self.origins(item.source).add(stored[index][1])
                     self._give(key, index, *stored[index])
-            missing = tuple(sorted(index for index in item.indices if index not in stored))
+            missing = self._unfailed(item.source, key, sorted(index for index in item.indices if index not in stored))
             if missing and item.source.engine is None:
                 self._break(key, missing, MissingSampleError(f"a sample of {item.source.version.name} is not stored"))
             elif missing:
                 self.window.add(PendingDraws(item.source, item.request, key, missing, item.question.occurrence))
         self.window.pump()
+
+    def _unfailed(self, source: SampleSource, key: bytes, indices: Sequence[int]) -> tuple[int, ...]:
+        """Those that have not failed in this run; the others are given their failures again."""
+        failed = {} if self._asks_again else self._failed.get(source.version.fingerprint, {})
+        for index in indices:
+            if (key, index) in failed:
+                self._break(key, [index], _failed_draw(failed[key, index].sample.failure or {}))
+        return tuple(index for index in indices if (key, index) not in failed)
 
     def _find(self, wanted: Mapping[bytes, _DrawsOfTick]) -> dict[bytes, dict[int, Kept]]:
         """The stored samples that are wanted, each of the first generation of its source that has it."""
@@ -286,20 +305,26 @@ class Sampler:
             self._keep(draws)
 
     def keep_failures(self) -> None:
-        """Keep the failures of an application that failed at more than one draw of this run, and at more than one of a
-        hundred, once all have arrived: a rerun has them again, for else all draws would be survivors after some reruns.
-        It asks again for fewer, and for those of a version that answered nothing: it lacks a key or a server.
+        """Note what failed in this run, once all has arrived, and keep all failures of a version of which more than one
+        request failed in any run, and more than one of a hundred draws: a rerun has them again, for else all draws
+        would be survivors after some reruns. It asks again for fewer. Nothing is noted of a version that answered
+        nothing, ever or in a run of ten draws, or whose endpoint went silent: it lacks a key or a server.
         """
+        self.commit()
         failed, self._failed = self._failed, {}
         for fingerprint, draws in failed.items():
             n_asked = sum(each.n_asked for (own, _), each in self._origins.items() if own == fingerprint)
-            if 1 < len(draws) < n_asked and len(draws) > _RARELY * n_asked:
-                self.failures.setdefault(fingerprint, set()).update(draws)
-                self._keep([*draws.values()])
+            if fingerprint in self._silent or len(draws) == n_asked >= _LACKING:
+                continue
+            noted = self._store.note_failures([*draws.values()])
+            if noted.n_requests > 1 and len(noted.draws) > _RARELY * noted.n_drawn:
+                for (key, _), draw in draws.items():
+                    self._count_failure(fingerprint, key, draw.sample)
+                self._keep(noted.draws)
 
     def _count_failure(self, fingerprint: str, key: bytes, sample: Sample) -> None:
         if sample.failure is not None:
-            self.failures.setdefault(fingerprint, set()).add((key, sample.index))
+            self.failures.setdefault(fingerprint, {})[key, sample.index] = sample.failure["cause"]
 
     def _keep(self, draws: Sequence[NewSample]) -> None:
         """Store draws in one transaction; one by one where the store does not take all of them."""
@@ -322,9 +347,12 @@ class Sampler:
     def _fail(self, asked: PendingDraws, error: BaseException) -> None:
         if isinstance(error, EngineError) and not isinstance(error, CapabilityError):  # of which nothing was sent
             self.origins(asked.source).n_asked += len(asked.indices)
+        fingerprint = asked.source.version.fingerprint
+        if isinstance(error, UnreachableError) and error.cause == TIMED_OUT:
+            self._silent.add(fingerprint)
         if isinstance(error, FailedDrawError) and not self.is_halted:
-            failure = {"said": str(error), "cause": error.cause}
-            failed = self._failed.setdefault(asked.source.version.fingerprint, {})
+            failure = {"said": str(error), "cause": error.cause, "request_index": asked.indices[0]}
+            failed = self._failed.setdefault(fingerprint, {})
             failed |= {
                 (asked.key, each): _new_sample(asked, Sample("", each, failure=failure)) for each in asked.indices
             }
@@ -358,7 +386,6 @@ class Sampler:
         """Stop what is under way, keep what has arrived, free the engines."""
         await self.window.stop()
         self.commit()
-        self.keep_failures()
         await self.window.close_engines()
 
 
@@ -367,6 +394,6 @@ def _new_sample(asked: PendingDraws, sample: Sample) -> NewSample:
     return NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, sample)
 
 
-def _failed_draw(failure: Mapping[str, str | None]) -> FailedDrawError:
-    """The error of a failure that is kept, as it was when the application was asked."""
+def _failed_draw(failure: Mapping[str, Any]) -> FailedDrawError:
+    """The error of a failure that is kept, as it was when the version was asked."""
     return FailedDrawError(failure["said"] or "", failure["cause"])

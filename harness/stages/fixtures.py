@@ -21,8 +21,8 @@ class StageFixture:
     Attributes:
         maker: `module:function`, called as `function(version, context)`. It may be slow, for it runs in a thread. It
             raises `NotInLineageError` where the version has no such thing; any other error is the evaluation's. What
-            it gives may have a method `close()`, which is called in a thread when the run ends (awaited, where it is a
-            coroutine function).
+            it gives may have a method `start()`, which is called in a thread before a body uses it, and `close()`,
+            which is called in a thread when the run ends (awaited, where it is a coroutine function).
         is_exact: whether a body that takes nothing else comes to the same whenever it runs, so that one sample of a
             case is enough, and no verdict allows for chance.
         of_model: whether only a version that answers can have it. Any other needs a corpus: the version is one, or has

@@ -38,6 +38,7 @@ class StageContext:
         is_offline: whether nothing may be made that takes long.
         told: called with what goes on, in a few words, as long as it does; "" for nothing.
         sources: of all versions of the run.
+        baseline_settings: that the baseline is found in, as those of its commit; None for `settings`.
     """
 
     settings: Settings
@@ -51,6 +52,7 @@ class StageContext:
     is_offline: bool = False
     told: Callable[[str], None] = lambda _: None
     sources: tuple[SampleSource, ...] = ()
+    baseline_settings: Settings | None = None
 
 
 def can_have(settings: Settings, version: VersionSettings, taken: Iterable[str]) -> bool:
@@ -80,14 +82,21 @@ class Lineages:
         """The work that goes on for the fixtures of the versions, in a few words; "" for none."""
         return "; ".join(filter(None, self._phases.values()))
 
-    async def take(self, names: Iterable[str], version: Version) -> dict[str, Any]:
+    async def take(self, names: Iterable[str], version: Version, used: Iterable[str] = ()) -> dict[str, Any]:
         """The fixtures of these names, of this version; made now unless they were before.
+
+        Args:
+            used: names that a body itself takes. What there is to start of these is started.
 
         Raises:
             NotInLineageError: the version has no such thing.
             Exception: whatever else a maker raises.
         """
-        return {name: await asyncio.shield(self._future(name, version)) for name in names}
+        made = {name: await asyncio.shield(self._future(name, version)) for name in names}
+        for start in (getattr(made.get(name), "start", None) for name in used):
+            if start is not None:
+                await asyncio.to_thread(start)
+        return made
 
     def _future(self, name: str, version: Version) -> asyncio.Future[Any]:
         key = (name, version.name)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from harness.config import Settings
-from harness.errors import SteelyardError
+from harness.errors import TIMED_OUT, FailedDrawError, SteelyardError
 from harness.models.engine_creation import create_engine
 from harness.models.version import Version
 from harness.records import Request, Sample
@@ -19,6 +19,7 @@ TeacherDraw = Callable[[str, Request, KeyedQuestion, int], Awaitable[Sample | No
 
 _NAMED = 100
 """Prompts named of one error: where more fail alike, it is not the prompts."""
+_MOST_TRIES = 3
 _TOLD = 5
 """Errors that are told: where more differ, it is by what each says of its own prompt."""
 
@@ -75,7 +76,8 @@ async def teacher_draws(settings: Settings, teacher: Version, failed: FailedDraw
     """A function that draws a sample for the prompt of an id; None where that fails, of which all are told at the end.
 
     Samples are drawn as a gate draws them: what is in the store is not drawn again, what is drawn is stored at once,
-    and the budget of the settings bounds it.
+    and the budget of the settings bounds it. Failures are not kept, for nothing is inferred from how often a teacher
+    fails: what takes too long is asked three times, and the next build asks for all that failed.
     """
     from harness.store import Store
     from harness.store.location import store_url
@@ -84,16 +86,21 @@ async def teacher_draws(settings: Settings, teacher: Version, failed: FailedDraw
         newest, *older = store.generations(teacher.fingerprint, max_age_s=teacher.settings.max_age_s)
         source = SampleSource(teacher, create_engine(teacher, settings.root), newest, older=tuple(older))
         spending = Spending(settings.limits, {teacher.name: teacher.settings.price})
-        sampler = Sampler(store, window=settings.concurrency, spending=spending)
+        sampler = Sampler(store, window=settings.concurrency, spending=spending, asks_again=True)
 
         async def draw(prompt: str, request: Request, question: KeyedQuestion, number: int) -> Sample | None:
-            try:
-                _, sample = await sampler.draw(source, request, question, number)
-            except SteelyardError as error:
-                failed.add(prompt, error)
-                return None
-            failed.n_answered += 1
-            return sample
+            n_tried = 0
+            while True:
+                n_tried += 1
+                try:
+                    _, sample = await sampler.draw(source, request, question, number)
+                except SteelyardError as error:
+                    if isinstance(error, FailedDrawError) and error.cause == TIMED_OUT and n_tried < _MOST_TRIES:
+                        continue
+                    failed.add(prompt, error)
+                    return None
+                failed.n_answered += 1
+                return sample
 
         try:
             yield draw

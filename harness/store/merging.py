@@ -28,8 +28,8 @@ from harness.records import ScoreRow
 from harness.store import runs as run_rows
 from harness.store.database import Database
 from harness.store.schema import codec, digests
-from harness.store.schema.migrations import readable_column
-from harness.store.schema.tables import APART, generations, reports, requests, runs, samples
+from harness.store.schema.migrations import readable_column, table_names
+from harness.store.schema.tables import APART, failures, generations, reports, requests, runs, samples
 from harness.store.summaries import MergeSummary
 
 _KEYS = 64
@@ -57,6 +57,7 @@ def merge(target: Database, source: Database) -> MergeSummary:
             for table in (requests, samples):
                 target.lock(connection, table)
             _merge_samples(target, connection, _Batch(rows, _samples(source, rows), apart), counts, moved)
+    _merge_failures(target, source, apart)
     _merge_runs(target, source, moved, counts)
     return MergeSummary(counts.samples, counts.apart, counts.requests, counts.runs, counts.scores)
 
@@ -171,6 +172,17 @@ def _places(target: Database, connection: Connection, batch: _Batch) -> dict[byt
         for key in unsettled:
             places[key] = _elsewhere(places[key], tokens[key] or "")
     return places
+
+
+def _merge_failures(target: Database, source: Database, apart: Mapping[Place, str]) -> None:
+    """Take over what failed there, but for draws that no gate asks for here."""
+    if failures.name not in table_names(source.schema_version):
+        return
+    with source.read() as connection:
+        noted = [row for row in connection.execute(select(failures)) if (row.fingerprint, row.generation) not in apart]
+    if noted:
+        with target.write() as connection:
+            connection.execute(target.insert(failures), [row._asdict() for row in noted])
 
 
 def _elsewhere(key: bytes, token: str) -> bytes:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import functools
+import json
 import secrets
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, exists, func, select
 
 from harness.errors import StoreError, UnstorableError
-from harness.records import NewSample, Request, Sample
+from harness.records import NewSample, NotedFailures, Request, Sample
 from harness.store.database import Database
 from harness.store.schema import codec, digests
 from harness.store.schema.migrations import readable_column
-from harness.store.schema.tables import generations, requests, samples
+from harness.store.schema.tables import APART, failures, generations, requests, samples
 
 _CHUNK = 500
 _TOKEN_SIZE = 32
@@ -85,6 +86,31 @@ def _sample_row(draw: NewSample, now: float) -> dict[str, Any]:
         return codec.sample_row(draw.key, draw.sample, now)
     except (TypeError, ValueError, RecursionError) as error:
         raise UnstorableError(f"A sample holds what can't be written as JSON: {error}") from error
+
+
+def note_failures(database: Database, draws: Sequence[NewSample]) -> NotedFailures:
+    """See `Store.note_failures`."""
+    fingerprint, now = draws[0].fingerprint, time.time()
+    rows = [{**_request_row(draw), "sample_index": draw.sample.index, "created": now} for draw in draws]
+    for row, draw in zip(rows, draws, strict=True):
+        row["failure"] = codec.dumps(draw.sample.failure)
+    rows.sort(key=lambda row: (row["key"], row["sample_index"]))
+    of_version = requests.c.fingerprint == fingerprint, requests.c.generation != APART
+    stored = select(func.count()).join_from(samples, requests, samples.c.key == requests.c.key).where(*of_version)
+    is_stored = samples.c.key == failures.c.key, samples.c.sample_index == failures.c.sample_index
+    query = select(failures, exists().where(*is_stored).label("is_stored")).where(failures.c.fingerprint == fingerprint)
+    with database.write() as connection:
+        n_stored = connection.scalar(stored)
+        if not n_stored:
+            return NotedFailures()
+        connection.execute(database.insert(failures), rows)
+        noted = connection.execute(query).all()
+    return NotedFailures([_noted(row) for row in noted], n_stored + sum(not row.is_stored for row in noted))
+
+
+def _noted(row: Any) -> NewSample:
+    sample = Sample("", row.sample_index, failure=json.loads(row.failure))
+    return NewSample(row.key, row.fingerprint, row.generation, codec.stored_request(row.request), sample)
 
 
 def _request_row(draw: NewSample) -> dict[str, Any]:

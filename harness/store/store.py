@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from harness.records import NewSample, Request, Role, Sample, ScoreRow, ScoringRule
+from harness.records import NewSample, NotedFailures, Request, Role, Sample, ScoreRow, ScoringRule
 from harness.store import merging, runs, samples, score_sets
 from harness.store.builds import BuildStore
 from harness.store.database import Database
@@ -66,6 +66,13 @@ class Store:
         key and index first, that is the stored one, so that both processes score the same.
         """
         return samples.add(self._database, draws)
+
+    def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
+        """Note draws of one version that failed; gives all that were ever noted of it.
+
+        Of a version that has no sample nothing is noted.
+        """
+        return samples.note_failures(self._database, draws)
 
     def request(self, key: bytes) -> Request | None:
         """The request that the samples of a key answer, or None where the key is unknown."""

@@ -12,7 +12,7 @@ PLACEHOLDERS = {
     "phone": "+1 202-555-0100",
 }
 RECALL = {"email": 0.75, "ip": 0.75, "phone": 0.85, "card": 0.78, "iban": 0.73}
-PRECISION = {"email": 0.99, "ip": 0.8, "phone": 0.99, "card": 0.99, "iban": 0.8}
+PRECISION = {"email": 0.99, "ip": 0.8, "phone": 0.99, "card": 0.99, "iban": 0.99}
 
 
 def items(name, least, requirement):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench.corpus_runs import write_documents
+from tests.bench.corpus_runs import LIGHT, write_documents
 from tests.bench.process import Took, run
 from tests.bench.sampling import Figure
 
@@ -95,7 +95,9 @@ def _growth(folder: Path, sizes: list[int]) -> list[Figure]:
             explained = _answer(_run("explain", place))
     each_ms = [1000 * (cpu_s[n] - cpu_s[n - 1]) / (sizes[n] - sizes[n - 1]) for n in range(1, len(sizes))]
     told = ", ".join(f"{ms:.2f} ms up to {number:,}" for ms, number in zip(each_ms, sizes[1:], strict=True))
+    told += f"; {', '.join(LIGHT)} alone"
     memory = ", ".join(f"{peak:.0f} MB at {number:,}" for peak, number in zip(peaks, sizes, strict=True))
+    memory += f"; {', '.join(LIGHT)} alone"
     growth = each_ms[-1] / each_ms[-2]
     grown_mb = peaks[-1] - peaks[-2]
     per_5000 = explained["explain_s"] * 5000 / explained["documents"]

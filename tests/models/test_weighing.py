@@ -98,6 +98,15 @@ def test_a_whole_text_is_weighed_in_the_windows_of_lm_eval(length: int, adds_bos
     ]
 
 
+@pytest.mark.parametrize("adds_bos", [False, True])
+def test_a_text_alone_follows_one_token_that_begins_it(adds_bos: bool) -> None:
+    """A tokenizer that adds that token made it a place of its own, and all else came after two."""
+    for text in ("abc", "^abc"):
+        (made,) = rolling_rows(Letters(adds_bos=adds_bos), text, 6, is_alone=True)
+        assert letters(made) == ("^", "abc")
+    assert rolling_rows(Letters(adds_bos=adds_bos), "^", 6, is_alone=True) == []
+
+
 def test_an_empty_text_to_be_completed_is_the_token_that_begins_one() -> None:
     assert context_tokens(Letters(), "") == [BOS]
     assert context_tokens(Letters(adds_bos=True), "") == [BOS]

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def main() -> int:
         print(f"{'no fault':20} {_told(sound)}", flush=True)
         outcomes = []
         for outcome in pool.map(lambda each: stage.try_mutant(project, each), mutants):
+            outcome = replace(outcome, red_without=sound.red)
             outcomes.append(outcome)
             found = "found" if outcome.is_found else "MISSED"
             print(f"{outcome.mutant.name:20} {found:7} {_told(outcome.weighed)}", flush=True)

@@ -88,7 +88,10 @@ NOTES = """Of the seeds that were tried while generator and evaluations were wri
 were red: documents that repeated themselves by accident, and eight broken pages that were too few for their threshold.
 That was mended, and the seeds here are others. Two mutants were not found by the evaluation that they were meant for:
 documents in the order of the files, which no build comes to its end with (it is not in the table), and
-placeholders-in-turn, for which `test_built_again` stays green; the evaluation named for it was chosen afterwards."""
+placeholders-in-turn, for which `test_built_again` stays green; the evaluation named for it was chosen afterwards.
+
+The gates of the version against itself are of six modules of suites/data: what `test_drift` (with `test_halves`),
+`test_contamination`, `test_determinism` and `test_ablation` say of it was not tried."""
 _STEPS = "harness/stages/data/steps"
 
 

@@ -61,15 +61,20 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A mutant and what became of it."""
+    """A mutant and what became of it.
+
+    Attributes:
+        red_without: evaluations that are red for the version without a fault as well.
+    """
 
     mutant: Mutant
     weighed: Weighed
+    red_without: tuple[str, ...] = ()
 
     @property
     def is_found(self) -> bool:
-        """Whether the evaluation that names the fault was red."""
-        return self.mutant.red in self.weighed.red
+        """Whether the evaluation that names the fault was red, and is not without it."""
+        return self.mutant.red in self.weighed.red and self.mutant.red not in self.red_without
 
     @property
     def others(self) -> tuple[str, ...]:

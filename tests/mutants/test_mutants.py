@@ -44,6 +44,7 @@ def test_what_turned_red_is_told_apart() -> None:
     outcome = Outcome(BY_NAME["no-url"], Weighed(("test_planted[url]", "test_retention"), (), 2, 1.0))
     assert outcome.is_found
     assert outcome.others == ("test_retention",)
+    assert not replace(outcome, red_without=("test_planted[url]",)).is_found
     assert not Outcome(BY_NAME["no-url"], Weighed(("test_retention",), ("test_planted[url]",), 2, 1.0)).is_found
 
 

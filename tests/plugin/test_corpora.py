@@ -9,6 +9,7 @@ import pytest
 
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
+from tests.repositories import commit_all
 from tests.stages.data.projects import STEPS, some_rows, write_lines
 
 PAIR = ("--candidate", "clean", "--baseline", "raw")
@@ -76,6 +77,25 @@ def test_the_same_documents_under_another_name_are_the_same_version(gate: Projec
     document = gate.report()
     assert document["candidate"]["fingerprint"] == document["baseline"]["fingerprint"]
     assert gate.verdicts() == {"test_kept": "passed"}
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "sizes"), [("clean", "git:HEAD", (0.2, 0.16)), ("git:HEAD", "clean", (0.16, 0.2))]
+)
+def test_a_corpus_is_weighed_against_that_of_a_commit(
+    gate: Project, candidate: str, baseline: str, sizes: tuple[float, float]
+) -> None:
+    """Each is of its own recipe, each look is in the ledger, and a body has the baseline of the run."""
+    gate.write(".gitignore", ".steelyard/\nreports/\n")
+    gate.settings["candidate"] = "clean"
+    gate.configure()
+    commit_all(gate.path)
+    gate.settings["corpora"]["clean"] = {"base": "raw"}
+    gate.body("return {'own': len(corpus) / 100, 'other': len(corpus.baseline) / 100}", arguments="corpus", margin=0.9)
+    gate.run("--candidate", candidate, "--baseline", baseline)
+    found = {entry["metric"]: entry["candidate"]["value"] for entry in gate.report()["evaluations"]}
+    assert (found["own"], found["other"]) == pytest.approx(sizes)
+    assert gate.report()["evaluations"][0]["look"]["batch"] == 1  # of the ledger
 
 
 def test_documents_that_changed_are_another_version(gate: Project) -> None:
@@ -194,6 +214,19 @@ def test_what_can_not_be_built_is_a_usage_error(gate: Project, corpora: dict[str
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     told = " ".join([*result.stderr.lines, *result.stdout.lines])
     assert pytest.LineMatcher([told]).fnmatch_lines([said]) is None
+
+
+def test_a_baseline_that_can_not_be_built_is_told_before_the_candidate_is(
+    gate: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(gate.path / "empty"))
+    gate.settings["corpora"]["raw"] = {"documents": "web.jsonl", "steps": ["minhahs"]}
+    gate.settings["corpora"]["clean"] = {"documents": "web.jsonl", "steps": ["steps:long_enough"]}
+    gate.module(KEPT)
+    result = gate.run(*PAIR)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*No step named 'minhahs'*"])
+    assert not (gate.path / "empty" / "corpora").exists()
 
 
 def test_a_missing_package_is_named_with_what_installs_it(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:

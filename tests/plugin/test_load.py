@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 from tests.reporting.html import pages
 from tests.stages.inference.blocks.conftest import Serve, serve
@@ -197,6 +198,20 @@ def test_offline_blocks_come_from_the_store_or_not_at_all(gate: Project) -> None
     body(gate, "return load.itl")
     gate.run(*PAIR, "--offline")
     assert "pair 1 of 5 blocks is not stored" in gate.evaluation()["reason"]
+
+
+def test_offline_no_server_is_started(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM was, for a minute, to tell that a block is not stored."""
+    monkeypatch.setattr("sys.executable", "/nothing/is/started")
+    write_tiny_llama(project.path / "tiny")
+    project.versions["heavy"] = {"engine": "vllm", "weights": "tiny"}
+    alone = ("--candidate", "heavy", "--baseline", "none", "--offline")
+    body(project, "return load.itl", threshold=1.0)
+    project.run(*alone)
+    assert "pair 1 of 5 blocks is not stored" in project.evaluation()["reason"]
+    body(project, "return load.itl", arguments="load, server", threshold=1.0)
+    project.run(*alone)
+    assert "--offline starts no server" in project.evaluation()["reason"]
 
 
 def test_a_version_that_nobody_serves_skips_it(gate: Project) -> None:

@@ -63,6 +63,27 @@ def test_a_fixture_that_marks_xfail_hides_no_verdict(
     assert project.report()["exit_code"] == code
 
 
+def test_a_red_verdict_that_a_fixture_marks_xfail_is_red_beside_an_open_one(project: Project) -> None:
+    project.module("""
+        @pytest.fixture
+        def known(request):
+            request.applymarker(pytest.mark.xfail(reason="known"))
+
+        CASES = [{"id": f"c{i}"} for i in range(40)]
+        MARK = dict(cases=CASES, threshold=0.9, about="population", asks="nothing")
+
+        @pytest.mark.evaluation(**MARK)
+        def test_hidden(model, case, known):
+            return False
+
+        @pytest.mark.evaluation(**MARK)
+        def test_open(model, case):
+            return int(case.id[1:]) % 10 != 0
+    """)
+    assert project.run().ret == 1
+    assert project.verdicts() == {"test_hidden": "failed", "test_open": "inconclusive"}
+
+
 def test_workers_hide_none_either(project: Project) -> None:
     project.module(HIDDEN.format(score="int(case.id[1:]) % 10 != 0"))
     pytest.importorskip("xdist")

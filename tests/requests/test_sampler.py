@@ -9,7 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from harness.errors import CapabilityError, EngineError, FailedDrawError, MissingSampleError, UnstorableError
+from harness.errors import (
+    CapabilityError,
+    EngineError,
+    FailedDrawError,
+    MissingSampleError,
+    UnreachableError,
+    UnstorableError,
+)
 from harness.records import Request, Sample
 from harness.requests import Sampler
 from harness.requests.sampler import SampleOrigins
@@ -123,13 +130,18 @@ def test_error_of_an_engine_reaches_all_who_wait_and_is_not_stored(store: Store)
     assert run(store, lambda s: draw(s, source(NotingEngine()), "q", 0))[0].text == "q/0"
 
 
-async def _ask(sampler: Sampler, failing: NotingEngine, n_failed: int, n_answered: int) -> None:
-    """Draw so many of each."""
+async def _ask(sampler: Sampler, failing: NotingEngine, n_failed: int, n_answered: int, first: int = 0) -> None:
+    """Draw so many of each, as a gate does."""
     for index in range(n_answered):
         await draw(sampler, source(NotingEngine()), "q", index)
-    for number in range(n_failed):
+    for number in range(first, first + n_failed):
         with pytest.raises(FailedDrawError):
             await draw(sampler, source(failing), f"bad {number}", 0)
+    sampler.keep_failures()
+
+
+def broken() -> NotingEngine:
+    return NotingEngine(error=FailedDrawError("v raised KeyError", "KeyError"))
 
 
 @pytest.mark.parametrize(
@@ -139,14 +151,13 @@ def test_what_an_application_fails_at_is_kept_where_that_is_not_rare(
     store: Store, n_failed: int, n_answered: int, n_kept: int
 ) -> None:
     """One in a hundred is a network that broke; more would be hidden by those that survive."""
-    failing = NotingEngine(error=FailedDrawError("v raised KeyError", "KeyError"))
-    run(store, lambda s: _ask(s, failing, n_failed, n_answered))
+    run(store, lambda s: _ask(s, broken(), n_failed, n_answered))
     assert store.info().samples == n_answered + n_kept
 
     async def again(sampler: Sampler, engine: NotingEngine | None) -> Exception:
         with pytest.raises(FailedDrawError) as raised:
             await draw(sampler, source(engine), "bad 0", 0)
-        assert {len(found) for found in sampler.failures.values()} == {1}
+        assert [[*found.values()] for found in sampler.failures.values()] == [["KeyError"]]
         return raised.value
 
     if not n_kept:
@@ -160,12 +171,84 @@ def test_what_an_application_fails_at_is_kept_where_that_is_not_rare(
     assert run(store, lambda s: draw(s, only, "bad 0", 0))[0].cause == "KeyError"
 
 
+def test_failures_are_counted_over_all_runs_and_an_answer_takes_none_back(store: Store) -> None:
+    """Neither small runs nor one case at a time draw until it succeeds."""
+    for _ in range(2):
+        run(store, lambda s: _ask(s, broken(), 1, 3))
+        assert store.info().samples == 3, "the same draw counts once"
+    assert run(store, lambda s: draw(s, source(NotingEngine()), "bad 0", 0))[0].text == "bad 0/0"
+    run(store, lambda s: _ask(s, broken(), 1, 0, first=1))
+    assert run(store, lambda s: draw(s, source(NotingEngine()), "bad 1", 0))[0].cause == "KeyError"
+    assert run(store, lambda s: draw(s, source(NotingEngine()), "bad 0", 0))[0].text == "bad 0/0"
+
+
+@pytest.mark.parametrize("asks_again", [False, True])
+def test_what_failed_is_not_asked_again_in_the_same_run(store: Store, asks_again: bool) -> None:
+    """Else a draw that two evaluations share had two tries."""
+    failing, engine = broken(), NotingEngine()
+
+    async def work() -> list[str]:
+        sampler = Sampler(store, window=8, asks_again=asks_again)
+        found = []
+        for each in (failing, engine):
+            try:
+                found.append((await draw(sampler, source(each), "q", 0)).text)
+            except FailedDrawError as error:
+                found.append(str(error))
+        await sampler.close()
+        return found
+
+    assert asyncio.run(work()) == ["v raised KeyError", "q/0" if asks_again else "v raised KeyError"]
+    assert len(engine.asked) == asks_again
+
+
+def test_what_failed_before_is_kept_with_what_fails_later(store: Store) -> None:
+    for number in range(2):
+        run(store, lambda s, number=number: _ask(s, broken(), 1, 3, first=number))
+    kept = run(store, *(lambda s, i=i: draw(s, source(None), f"bad {i}", 0) for i in (0, 1)))
+    assert [each.cause for each in kept] == ["KeyError"] * 2
+
+
+def test_the_draws_of_one_request_that_failed_are_one_failure(store: Store) -> None:
+    late = FailedDrawError("not within 5 s", "a timeout")
+
+    async def ask(sampler: Sampler, text: str) -> None:
+        draws = (draw(sampler, source(NotingEngine(error=late)), text, index) for index in range(5))
+        assert await asyncio.gather(*draws, return_exceptions=True) == [late] * 5
+        sampler.keep_failures()
+
+    run(store, lambda s: draw(s, source(NotingEngine()), "q", 0))
+    run(store, lambda s: ask(s, "slow"))
+    assert store.info().samples == 1
+    run(store, lambda s: ask(s, "slow too"))
+    assert store.info().samples == 11
+
+
+@pytest.mark.parametrize(("n_failed", "n_kept"), [(9, 9), (10, 0)])
+def test_a_run_of_ten_draws_that_all_failed_tells_of_a_missing_key(store: Store, n_failed: int, n_kept: int) -> None:
+    run(store, lambda s: draw(s, source(NotingEngine()), "q", 0))
+    run(store, lambda s: _ask(s, broken(), n_failed, 0))
+    assert store.info().samples == 1 + n_kept
+
+
+def test_what_failed_before_an_endpoint_went_silent_is_not_kept(store: Store) -> None:
+    silent = NotingEngine(error=UnreachableError("is given up", "a timeout"))
+
+    async def work(sampler: Sampler) -> None:
+        with pytest.raises(UnreachableError):
+            await draw(sampler, source(silent), "q", 9)
+        await _ask(sampler, broken(), 2, 3)
+
+    run(store, work)
+    assert store.info().samples == 3
+
+
 def test_what_fails_while_a_run_is_interrupted_is_not_kept(store: Store) -> None:
     run(store, lambda s: draw(s, source(NotingEngine()), "other", 0))
 
     async def halted(sampler: Sampler) -> None:
         sampler.halt()
-        await draw(sampler, source(NotingEngine(error=FailedDrawError("its process ended"))), "q", 0)
+        await _ask(sampler, broken(), 2, 0)
 
     run(store, halted)
     assert store.info().samples == 1

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from harness.config import Settings
 from harness.errors import CorpusError, EngineError
-from harness.stages.teacher_draws import FailedDraws
+from harness.models.version import load_version
+from harness.records.keys import KeyedQuestion, request_text
+from harness.stages.teacher_draws import FailedDraws, teacher_draws
+from tests.config.settings_files import load
+from tests.loopback.faults import Fault
 
 
 def test_each_error_is_told_once_with_all_its_prompts() -> None:
@@ -29,3 +38,50 @@ def test_what_is_refused_whatever_is_asked_ends_soon() -> None:
         failed.add(f"p{number}", EngineError(f"the prompt has {number} tokens"))
     with pytest.raises(CorpusError, match=r"100 of 900 prompts.* 95 other errors\. What was answered is stored"):
         failed.add("p99", EngineError("the prompt has 99 tokens"))
+
+
+def build(settings: Settings, *prompts: str) -> int:
+    """Ask the teacher so many prompts, as a build does; gives how many it answered."""
+    teacher = load_version(settings.version("wise"), settings.root)
+    failed = FailedDraws("wise", len(prompts), CorpusError)
+
+    async def work() -> None:
+        async with teacher_draws(settings, teacher, failed) as draw:
+            for prompt in prompts:
+                request = teacher.chat(({"role": "user", "content": prompt},))
+                await draw(prompt, request, KeyedQuestion(request_text(teacher.fingerprint, request), 0), 0)
+
+    asyncio.run(work())
+    return failed.n_answered
+
+
+APPLICATION = """
+import pathlib
+
+def answer(prompt):
+    asked = pathlib.Path(__file__).with_name("asked.log")
+    before = asked.read_text() if asked.exists() else ""
+    asked.write_text(before + prompt)
+    if prompt in "bc" and prompt not in before:
+        raise KeyError(prompt)
+    return "yes"
+"""
+
+
+def test_another_build_asks_a_teacher_for_what_it_failed_at(tmp_path: Path) -> None:
+    """A build infers nothing from how often it fails, so that no failure of it is kept."""
+    (tmp_path / "bot.py").write_text(APPLICATION)
+    table = '[models.wise]\nengine = "python"\ncall = "bot:answer"\nfiles = ["bot.py"]\n'
+    settings = load(tmp_path, 'store = "samples.db"\n' + table)
+    with pytest.raises(CorpusError, match="wise gave no answer to 2 of 4 prompts"):
+        build(settings, *"abcd")
+    assert build(settings, *"abcd") == 4
+    assert (tmp_path / "asked.log").read_text() == "abcdbc"
+
+
+def test_what_takes_too_long_is_asked_three_times_in_a_build(tmp_path: Path, loopback: Any) -> None:
+    server = loopback(faults=(Fault("hang", first=2),))
+    lines = "".join(f"{name} = {value!r}\n" for name, value in server.settings().items())
+    text = f'store = "samples.db"\n[models.wise]\nengine = "openai"\ntimeout_s = 0.2\n{lines}'
+    assert build(load(tmp_path, text), "a") == 1
+    assert server.stats["requests"] == 3

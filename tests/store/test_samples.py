@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import StoreError, UnstorableError
-from harness.records import NewSample, Request, Sample, TokenLogprob
+from harness.records import NewSample, NotedFailures, Request, Sample, TokenLogprob
 from harness.store import Store
-from tests.store.conftest import OpenStore
+from harness.store.schema import tables
+from tests.store.conftest import NewUrl, OpenStore
 from tests.store.rows import draw, key_of
 
 FULL = Sample(
@@ -242,3 +243,71 @@ def test_all_who_find_a_generation_too_old_at_once_are_in_the_same_new_one(url: 
 def test_fresh_generations_begun_at_once_are_all_different(url: str, store: Store) -> None:
     store.generations("f0")
     assert _at_once(url, "generations", fresh=True) == [(1,), (2,), (3,), (4,)]
+
+
+FAILED = {"said": "v raised KeyError", "cause": "KeyError", "request_index": 0}
+
+
+def failed(name: str, index: int = 0, **where: Any) -> NewSample:
+    return draw(name, "", index, failure=FAILED, **where)
+
+
+def test_failures_are_noted_once_and_counted_among_all_draws_of_their_version(store: Store) -> None:
+    assert store.note_failures([failed("a")]) == NotedFailures(), "nothing was ever answered"
+    store.add([draw("a", index=1), draw("b"), draw("b", generation=1), draw("b", fingerprint="f1")])
+    first = store.note_failures([failed("b"), failed("a")])
+    assert (sorted(each.key for each in first.draws), first.n_drawn) == (sorted([key_of("a"), key_of("b")]), 4)
+    assert {each.sample.failure["cause"] for each in first.draws if each.sample.failure} == {"KeyError"}
+    both = store.note_failures([failed("a"), failed("b", 1, generation=1)])
+    assert (len(both.draws), both.n_requests, both.n_drawn) == (3, 3, 5)
+    assert store.find([key_of("a")])[key_of("a")].keys() == {1}, "a note is no sample"
+    store.add(both.draws)
+    assert store.find([key_of("b")])[key_of("b")][0].text == "Lima", "what was answered stays"
+    assert store.find([key_of("a")])[key_of("a")][0].failure == FAILED
+
+
+def test_draws_of_a_request_that_failed_as_one_are_one_request(store: Store) -> None:
+    store.add([draw("q")])
+    assert store.note_failures([failed("a", 0), failed("a", 1), failed("b", 2)]).n_requests == 2
+
+
+def test_notes_of_failures_are_merged_and_pruned_with_their_version(
+    store: Store, new_url: NewUrl, open_store: OpenStore
+) -> None:
+    other = open_store(new_url())
+    other.add([draw("q")])
+    other.note_failures([failed("a")])
+    for _ in range(2):
+        store.merge(other)
+    assert len(store.note_failures([failed("b")]).draws) == 2
+    store.prune(fingerprints=["f1"])
+    assert len(store.note_failures([failed("b")]).draws) == 2
+    store.prune(fingerprints=["f0"])
+    store.add([draw("q")])
+    assert len(store.note_failures([failed("b")]).draws) == 1
+
+
+def test_failures_of_a_generation_that_stays_apart_are_left_there(
+    store: Store, new_url: NewUrl, open_store: OpenStore
+) -> None:
+    other = open_store(new_url())
+    for each in (store, other):
+        each.add([draw("q")])
+        assert each.generations("f0") == (0,)
+        assert each.generations("f0", fresh=True) == (1,)
+    other.note_failures([failed("a", generation=1), failed("b")])
+    store.merge(other)
+    assert [each.generation for each in store.note_failures([failed("b")]).draws] == [0]
+
+
+def test_a_store_of_schema_version_10_has_no_notes_and_gets_the_table(
+    url: str, new_url: NewUrl, open_store: OpenStore
+) -> None:
+    with Store.open(url) as store, store._database.write() as connection:
+        connection.exec_driver_sql("DROP TABLE steelyard_failures")
+        connection.exec_driver_sql("UPDATE steelyard_meta SET value = '10' WHERE name = 'schema_version'")
+    open_store(new_url()).merge(open_store(url, readonly=True))
+    with Store.open(url) as store:
+        assert store.info().schema_version == tables.SCHEMA_VERSION
+        store.add([draw("q")])
+        assert len(store.note_failures([failed("b")]).draws) == 1

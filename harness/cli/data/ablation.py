@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.data.built import opened_corpus
+from harness.cli.data.built import opened_corpora
 from harness.cli.shared.layout import terminal_layout
+from harness.config.settings import load_settings
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from harness.stages.data.ablation.plan import AblationPlan
     from harness.stages.data.corpus import Corpus
 
-_FOLDER = "evals/data/ablation"
+_HELD_OUT = "evals/data/ablation/held_out.jsonl"
 _TOKENS = 600_000
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -40,9 +41,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--held-out",
     metavar="FILE",
     type=_FILE,
-    default=f"{_FOLDER}/held_out.jsonl",
-    show_default=True,
-    help="Texts that are in neither.",
+    help=f"Texts that are in neither.  [default: {_HELD_OUT} of the project]",
 )
 @click.option(
     "--cloze", metavar="FILE", type=_FILE, help="Questions.  [default: cloze.jsonl beside the held-out texts]"
@@ -63,14 +62,19 @@ def ablation(first: str, second: str, as_json: bool, **options: Any) -> None:
     from harness.reporting.data.ablation import ablation_document, ablation_lines
     from harness.stages.data.ablation.plan import AblationPlan
     from harness.stages.data.ablation.power import seed_power
+    from harness.stages.data.ablation.questions import read_cloze, read_held_out
 
-    seeds, held_out = options["seeds"], options["held_out"]
+    seeds = options["seeds"]
     if seeds < 2:
         raise UsageError(f"--seeds {seeds} can show nothing: a single pair has no spread. Train 5 or more.")
     plan = AblationPlan(tokens=options["tokens"], most_epochs=options["epochs"])
+    held_out = options["held_out"] or load_settings(Path.cwd()).root / _HELD_OUT
     beside = held_out.with_name("cloze.jsonl")
     cloze = options["cloze"] or (beside if beside.is_file() else None)
-    corpora = opened_corpus(first), opened_corpus(second)
+    read_held_out(held_out)  # what is wrong with them is told before a corpus is built
+    if cloze is not None:
+        read_cloze(cloze)
+    corpora = opened_corpora(first, second)
     power = seed_power(seeds)
     click.echo(power.in_words(), err=as_json)
     pairs = _trained(corpora, seeds, plan, (held_out, cloze))

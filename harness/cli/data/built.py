@@ -31,6 +31,23 @@ def opened_corpus(name: str, executor: Mapping[str, Any] | None = None) -> Corpu
         return build_corpus(settings, name, progress=line.show, executor=executor)
 
 
+def opened_corpora(first: str, second: str) -> tuple[Corpus, Corpus]:
+    """Two corpora of the settings here; what is wrong with the recipe of either is told before one is built.
+
+    Raises:
+        UsageError: as `opened_corpus`.
+    """
+    settings = load_settings(Path.cwd())
+    for name in (first, second):
+        settings.corpus(name)
+        require_packages(settings, name)
+    from harness.stages.data.recipe import corpus_recipe
+
+    for name in (first, second):
+        corpus_recipe(settings, name)
+    return opened_corpus(first), opened_corpus(second)
+
+
 def require_packages(settings: Settings, name: str) -> None:
     """Refuse a corpus where what builds and reads it is not installed.
 

@@ -50,10 +50,12 @@ def contamination(name: str, cases: str, run_name: str | None, place: str | None
     from harness.reporting.data.contamination import contamination_document, contamination_lines
     from harness.stages.case_files import filed_cases
 
+    root = load_settings(Path.cwd()).root
+    filed = filed_cases(cases, (root,))  # what is wrong with them is told before a corpus is built
     corpus = opened_corpus(name)
-    corpus.root = load_settings(Path.cwd()).root
+    corpus.root = root
     found = corpus.contamination(cases)
-    scores = None if run_name is None else _scores(run_name, place, filed_cases(cases, (corpus.root,)), found)
+    scores = None if run_name is None else _scores(run_name, place, filed, found)
     if as_json:
         document = contamination_document(name, corpus.fingerprint, found, scores)
         click.echo(json.dumps(document, ensure_ascii=False, default=str))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.data.built import opened_corpus
+from harness.cli.data.built import opened_corpora
 from harness.cli.shared.layout import terminal_layout
 from harness.config.settings import load_settings
 from harness.errors import CorpusError
@@ -38,7 +38,7 @@ def diff(first: str, second: str, as_json: bool) -> None:
     from harness.stages.data.recipe import corpus_recipe
 
     names = (first, second)
-    one, other = opened_corpus(first), opened_corpus(second)
+    one, other = opened_corpora(first, second)
     settings = load_settings(Path.cwd())
     recipes = compare_recipes(corpus_recipe(settings, first), corpus_recipe(settings, second))
     documents = compare_documents(one.explain(), other.explain())

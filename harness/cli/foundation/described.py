@@ -37,7 +37,7 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     if is_built(made):
         version = load_version(made, settings.root)
         made, fingerprint = version.settings, version.fingerprint
-    weights = describe_weights(made.engine_options, settings.root)
+    weights = describe_weights(made.engine_options, settings.root, made.engine)
     return DescribedVersion(name, fingerprint, weights, read_lineage(_sources(settings, name, weights), name))
 
 

@@ -172,7 +172,9 @@ def _differing(found: _Split, other: _Split) -> list[tuple[int, int]]:
 
 
 def _between(split: _Split, begin: int, end: int) -> list[TextToken]:
-    return [each for each in split.made.tokens if begin <= each.offset and each.end <= end]
+    """The tokens of a range; those around the text are in an empty one."""
+    inside = (each for each in split.made.tokens if begin <= each.offset and each.end <= end)
+    return [each for each in inside if begin == end or not each.is_around]
 
 
 def _ids(split: _Split, begin: int, end: int) -> list[int]:
@@ -219,7 +221,7 @@ def _difference(found: _Split, other: _Split, width: int, encoding: str) -> Iter
     if found.made.text != other.made.text:
         yield "The chat templates make two texts of it."
     for begin, end in places:
-        yield f"bytes {begin:,} to {end:,}"
+        yield f"bytes {begin:,} to {end:,}" if begin < end else f"at byte {begin:,}"
         for split in (found, other):
             yield f"  {split.version}"
             for each in _between(split, begin, end):

@@ -41,7 +41,7 @@ from harness.models.version import Version, answers, load_version
 from harness.records import Selection
 from harness.requests import Sampler, SampleSource
 from harness.stages.build_state import BuildProgress, unseen
-from harness.stages.building import built
+from harness.stages.building import built, found
 from harness.stages.known_builds import KnownBuilds, knowing
 from harness.stages.lineage import Lineages, StageContext, can_have
 from harness.store import Store, new_run_id, store_url
@@ -151,8 +151,7 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     names = _checked_names(settings, options)
     versions = {}
     with knowing(_known_builds(settings, options)) as known:
-        for name in names:
-            made = built(settings, name, progress=progress, offline=options.offline)
+        for name, made in _built(settings, options, names, progress).items():
             versions[name] = load_version(made, settings.root, offline=options.offline)
     engines = {} if options.offline else _engines(versions, settings)
     asked = {"candidate": candidate_name(settings), "baseline": _against(settings, options)}
@@ -182,9 +181,17 @@ def check_run(settings: Settings, options: RunOptions, progress: BuildProgress =
     """
     names = _checked_names(settings, options)
     with knowing(_known_builds(settings, options)):
-        for name in names:
-            built(settings, name, progress=progress, offline=options.offline)
+        _built(settings, options, names, progress)
     Store.open(store_url(settings)).close()
+
+
+def _built(
+    settings: Settings, options: RunOptions, names: Sequence[str], progress: BuildProgress
+) -> dict[str, VersionSettings]:
+    """Build the versions of these names; a recipe that can't be followed is refused before the first is built."""
+    for name in names:
+        found(settings, name)
+    return {name: built(settings, name, progress=progress, offline=options.offline) for name in names}
 
 
 def _known_builds(settings: Settings, options: RunOptions) -> KnownBuilds:
@@ -292,8 +299,9 @@ def _lineages(sources: tuple[SampleSource, SampleSource | None], shared: StageCo
         name = baseline.version.name
         own = replace(shared, engine=baseline.engine, source=baseline, baseline=baseline.version)
         contexts[name] = replace(own, settings=settings.home(name))
-    against, name = None if baseline is None else baseline.version, candidate.version.name
-    own = replace(shared, engine=candidate.engine, source=candidate, baseline=against)
+        shared = replace(shared, baseline=baseline.version, baseline_settings=settings.home(name))
+    name = candidate.version.name
+    own = replace(shared, engine=candidate.engine, source=candidate)
     contexts[name] = replace(own, settings=settings.home(name))
     return Lineages(contexts)
 
@@ -318,7 +326,7 @@ def _enter(
     required = (each for each in options.evaluations if each.plan.threshold is not None or against)
     version = candidate.version.settings
     required = (each for each in required if each.cases and not each.is_part)
-    asked = [each for each in required if can_have(settings, version, each.taken)]
+    asked = [each for each in required if can_have(settings.home(version.name), version, each.taken)]
     if not asked:
         return {}
     sides = {"candidate": candidate, "baseline": baseline, **{each.version.fingerprint: each for each in judges}}
@@ -361,8 +369,9 @@ def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[s
     """
     if not may_draw:
         raise SettingsError(
-            "--offline draws nothing, and cases that were seen were changed, left out or pruned since, so that all "
-            "would be drawn anew, as another look. Run without --offline, or with the cases that were seen."
+            "--offline draws nothing, and cases that were seen were changed, left out or pruned since, or their "
+            "samples are older than max_age, so that all would be drawn anew, as another look. Run without --offline, "
+            "or with the cases that were seen and a longer max_age."
         )
     begun = {each: store.generations(each, fresh=True) for each in dict.fromkeys(prints.values())}
     return {name: begun[each] for name, each in prints.items()}

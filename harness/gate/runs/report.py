@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from harness.config import Settings
 from harness.config.roles import baseline_name, candidate_name
 from harness.decisions import worst
-from harness.errors import UsageError
+from harness.errors import TIMED_OUT, UsageError
 from harness.gate.runs.opening import OpenRun, RunOptions
 from harness.gate.runs.run import Run
 from harness.models.spec import engine_spec
@@ -54,12 +54,19 @@ def _of_failures(run: Run) -> list[str]:
     run.sampler.keep_failures()
     sources = (run.candidate, run.baseline, *run.judges, *run.sampler.named.values())
     names = {each.version.fingerprint: each.version.name for each in sources if each is not None}
-    return [
-        f"{name} failed at {len(failed):,} {'draw' if len(failed) == 1 else 'draws'}, kept as answers are: a rerun "
-        "fails there again, until its code or `revision` changes; --fresh draws all anew, as another look"
-        for fingerprint, name in names.items()
-        if (failed := run.sampler.failures.get(fingerprint))
-    ]
+    failed = {name: [*run.sampler.failures.get(fingerprint, {}).values()] for fingerprint, name in names.items()}
+    return [_kept_failures(name, causes) for name, causes in failed.items() if causes]
+
+
+def _kept_failures(name: str, causes: Sequence[str | None]) -> str:
+    n_late = causes.count(TIMED_OUT)
+    late = f" ({n_late:,} of them by timeout_s)" if n_late else ""
+    mend = ", or, once timeout_s is raised or --concurrency lowered, with" if n_late else ";"
+    return (
+        f"{name} failed at {len(causes):,} {'draw' if len(causes) == 1 else 'draws'}{late}, kept as answers are: a "
+        f"rerun fails there again, until its code or `revision` changes{mend} --fresh"
+        f"{', which' if n_late else ''} draws all anew, as another look"
+    )
 
 
 def _from_store(run: Run) -> StoredAnswers | None:

@@ -133,7 +133,7 @@ class Run:
             self._skipped[evaluation.id] = evaluation.left_out
             return False
         made: dict[Role, Mapping[str, object]] = {}
-        collector = self.collectors[evaluation.id]
+        collector, take = self.collectors[evaluation.id], self.settings.lineages.take
         against = None if self.baseline is None else self.baseline.version
         try:
             async with asyncio.timeout(self.left_s):
@@ -141,7 +141,7 @@ class Run:
                     source = self.candidate if role == "candidate" or self.baseline is None else self.baseline
                     try:
                         check_answers(evaluation, source.version, against)
-                        made[role] = await self.settings.lineages.take(evaluation.stages, source.version)
+                        made[role] = await take(evaluation.stages, source.version, evaluation.wants)
                     except NotInLineageError as error:
                         if role == "candidate":
                             self._skip(evaluation, error.advice)
@@ -394,6 +394,7 @@ class Run:
         finally:
             try:
                 await self.settings.lineages.close()
+                self.sampler.keep_failures()
                 await self.sampler.close()
             finally:
                 self.flush()

@@ -166,6 +166,7 @@ class BlockRoom:
         for role, block in blocks.items():
             self._sampler.spending.measured(sides[role].source.version, block.load)
             self._sampler.model_calls += 1
+            self._sampler.origins(sides[role].source).n_asked += 1
             self._sampler.measured_blocks += 1
         return blocks
 

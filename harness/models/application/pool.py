@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from harness.errors import EngineError, FailedDrawError, SteelyardError, UnreachableError
+from harness.errors import TIMED_OUT, EngineError, FailedDrawError, SteelyardError, UnreachableError
 from harness.models.processes.process import ChildProcess
 
 _MOST_ENDS = 10
@@ -156,8 +156,8 @@ class WorkerPool:
                 f"{' It printed last:' + last if last else ''}"
             )
             if hint and not any(each.heard_s for each in self._places):  # nor will it answer the others
-                self._held = self._held or UnreachableError(said, "a timeout")
-            raise FailedDrawError(said, cause="a timeout") from None
+                self._held = self._held or UnreachableError(said, TIMED_OUT)
+            raise FailedDrawError(said, cause=TIMED_OUT) from None
         except asyncio.CancelledError:
             self._give_up(place, process, is_silent=self._manners.at_once == 1)
             raise
@@ -177,7 +177,7 @@ class WorkerPool:
             place.checks.add(check)
             check.add_done_callback(place.checks.discard)
         elif is_silent:
-            process.kill(EngineError(f"{self._name} was ended: it did not answer.", cause="a timeout"))
+            process.kill(EngineError(f"{self._name} was ended: it did not answer.", cause=TIMED_OUT))
 
     async def _check(self, process: ChildProcess) -> None:
         try:

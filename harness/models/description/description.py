@@ -63,6 +63,7 @@ class WeightsDescription:
         ftype: what a file with such tensors is called: "Q4_1".
         settings: what the file says, in GGUF's words; see `WeightsFile`.
         types: how many tensors there are of each type.
+        dtype: the type in which it computes.
         tensor_bytes: of all tensors, as they are stored.
         bits_per_weight: None without weights.
         kv_bytes_per_token: what the cache of keys and values takes for each token, in `kv_dtype`.
@@ -85,6 +86,7 @@ class WeightsDescription:
     n_tensors: int
     tensor_bytes: int
     bits_per_weight: float | None
+    dtype: str
     kv_bytes_per_token: int
     kv_dtype: str
     digest: str
@@ -111,20 +113,21 @@ class WeightsDescription:
         return self.architecture.flops(self.sizes.n_ctx)
 
 
-def describe_weights(options: Mapping[str, Any], root: Path) -> WeightsDescription:
+def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "") -> WeightsDescription:
     """The weights that a version's settings name, described from the heads of their files; nothing is loaded or made.
 
     Args:
         options: `weights`, and where they are set `tokenizer`, `drop_layers`, `dtype`, `max_model_len` and vLLM's
             `engine_args`.
         root: folder that relative paths start from.
+        engine: that loads them; vLLM casts weights in 32 bits down, unless `dtype` says otherwise.
 
     Raises:
         SettingsError: the weights are not there, can't be read, or are not those of their configuration.
     """
     source = weights_source(options, root)
     try:
-        return _described_whole(source, options, root)
+        return _described_whole(source, options, root, engine)
     except _SENSELESS as error:
         what = "its head" if source.is_gguf else "its config.json or a file of its tokenizer"
         raise SettingsError(
@@ -133,13 +136,14 @@ def describe_weights(options: Mapping[str, Any], root: Path) -> WeightsDescripti
         ) from error
 
 
-def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Path) -> WeightsDescription:
+def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Path, engine: str) -> WeightsDescription:
     file = read_gguf(source.path) if source.is_gguf else read_folder(source.path)
     digest = weights_digest(options, root)
     own_dtype = _CACHE_OF_LLAMA_CPP if source.is_gguf else _dtype(file)
-    own = _described(file, own_dtype, digest)
+    own = _described(file, own_dtype, own_dtype, digest)
     engine_file = _engine_file(file, source, options, root)
-    loaded = _described(engine_file, _cache_dtype(engine_file, options), digest)
+    dtype = _computed_dtype(engine_file, options, engine)
+    loaded = _described(_cast(engine_file, dtype), dtype, _cache_dtype(dtype, options), digest)
     loaded = replace(loaded, name=own.name)
     if (
         loaded.vocabulary.pre_tokenizer is None and "tokenizer" not in options
@@ -151,7 +155,7 @@ def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Pa
     return own if _alike(own, loaded) else replace(own, loaded=loaded)
 
 
-def _described(file: WeightsFile, cache_dtype: str, digest: str) -> WeightsDescription:
+def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> WeightsDescription:
     sizes = read_hyperparameters(file)
     check_shapes(file, sizes)
     n_parameters = sum(tensor.n_parameters for tensor in file.tensors)
@@ -172,6 +176,7 @@ def _described(file: WeightsFile, cache_dtype: str, digest: str) -> WeightsDescr
         n_tensors=len(file.tensors),
         tensor_bytes=n_bytes,
         bits_per_weight=8 * n_bytes / n_parameters if n_parameters else None,
+        dtype=dtype,
         kv_bytes_per_token=int(sum(sizes.kv_width) * _BYTES.get(cache_dtype, 1.0)),
         kv_dtype=cache_dtype,
         digest=digest,
@@ -272,13 +277,35 @@ def _dtype(file: WeightsFile) -> str:
     return counts.most_common(1)[0][0] if counts else "float16"
 
 
-def _cache_dtype(file: WeightsFile, options: Mapping[str, Any]) -> str:
+def _computed_dtype(file: WeightsFile, options: Mapping[str, Any], engine: str) -> str:
+    """The type in which an engine computes: as the settings say, or as the files do.
+
+    Source: vllm-project/vllm, vllm/config/model.py, _resolve_auto_dtype.
+    """
+    stated = stated_dtype(options)
+    if stated != "auto":
+        return stated
+    own = _dtype(file)
+    return "bfloat16" if engine == "vllm" and own == "float32" else own
+
+
+def _cast(file: WeightsFile, dtype: str) -> WeightsFile:
+    """The file as an engine holds it that computes in this type: weights of another floating-point type are cast."""
+    if dtype == _dtype(file) or dtype not in _STORED:
+        return file
+    tensors = tuple(
+        replace(each, dtype=_STORED[dtype], n_bytes=each.n_parameters * int(_BYTES[dtype]))
+        if each.is_weight and each.dtype in _DTYPES
+        else each
+        for each in file.tensors
+    )
+    return replace(file, tensors=tensors)
+
+
+def _cache_dtype(dtype: str, options: Mapping[str, Any]) -> str:
     """The type in which the engine keeps keys and values: vLLM's own setting, else that in which it computes."""
     asked = str((options.get("engine_args") or {}).get("kv_cache_dtype", "auto"))
-    if asked != "auto":
-        return asked
-    stated = stated_dtype(options)
-    return _dtype(file) if stated == "auto" else stated
+    return dtype if asked == "auto" else asked
 
 
 def _context_limit(options: Mapping[str, Any]) -> int | None:

@@ -7,10 +7,10 @@ import json
 import random
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.errors import EngineError, SettingsError, SteelyardError, UnreachableError
+from harness.errors import TIMED_OUT, EngineError, SettingsError, SteelyardError, UnreachableError
 from harness.models.openai.body import ENCODINGS, MOST_BODY_BYTES, Bodies, OversizedError
 from harness.models.openai.redaction import Redactor, without_secrets
 from harness.models.openai.retry import (
@@ -25,6 +25,7 @@ from harness.models.openai.retry import (
     retry_after_s,
 )
 from harness.models.openai.stream import is_event_stream, read_stream
+from harness.models.openai.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     import aiohttp
@@ -70,7 +71,7 @@ class Endpoint:
         self.base_url = str(options["base_url"]).rstrip("/")
         self._address = without_secrets(self.base_url)
         self._key_variable = options.get("api_key_env")
-        self._timeout_s = float(options.get("timeout_s", 300))
+        self._limit = TimeLimit(float(options.get("timeout_s", 300)), policy.unanswered_in_a_row)
         self._policy = policy
         self._bodies = Bodies(int(options.get("max_body_bytes", MOST_BODY_BYTES)))
         self._pace = RateLimiter(options.get("requests_per_minute"))
@@ -94,15 +95,17 @@ class Endpoint:
         """Prepare connections; as many as there are requests in flight, which the sampler bounds."""
         import aiohttp
 
+        limit_s = self._limit.seconds
         headers = {"Content-Type": "application/json", "Accept-Encoding": ENCODINGS}
         if self._api_key is not None:
             headers["Authorization"] = f"Bearer {self._api_key}"
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(_CONNECT_TIMEOUT_S, self._timeout_s)),
+            timeout=aiohttp.ClientTimeout(total=limit_s, sock_connect=min(_CONNECT_TIMEOUT_S, limit_s)),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
             auto_decompress=False,
+            trace_configs=[self._limit.tracing()],
         )
 
     async def close(self) -> None:
@@ -125,6 +128,7 @@ class Endpoint:
         Raises:
             RejectedError: the server refuses this request (4xx, a redirect).
             TooLargeError: the answer is larger than one may be.
+            FailedDrawError: it was sent, and no complete answer came in time.
             SteelyardError: that of `hold`.
             UnreachableError: the endpoint was given up, by this request or an earlier one: it is dead, has no valid
                 certificate, or refuses the API key.
@@ -161,6 +165,7 @@ class Endpoint:
             else:
                 self._successes += 1
                 self._failures_in_a_row = 0
+                self._limit.note_answer()
                 return answer
             attempts += 1
             self._repeating[id(body)] = failure.brief
@@ -211,6 +216,7 @@ class Endpoint:
 
         Raises:
             UnusableError: it may succeed later.
+            FailedDrawError: it was sent, and no complete answer came in time.
             EngineError: it will not.
         """
         import aiohttp
@@ -218,9 +224,12 @@ class Endpoint:
         if self._session is None:
             raise EngineError(f"{self.name} is not started.")
         self.http_requests += 1
+        sent: list[float] = []
         async with self._bodies.reading() as reading:
             try:
-                async with self._session.post(self.base_url + path, data=body, allow_redirects=False) as response:
+                async with self._session.post(
+                    self.base_url + path, data=body, allow_redirects=False, trace_request_ctx=sent
+                ) as response:
                     content = await reading.read(response)
                     status, headers, content_type = response.status, response.headers, response.content_type
             except (aiohttp.ClientSSLError, ssl.SSLError) as error:
@@ -228,7 +237,7 @@ class Endpoint:
             except (aiohttp.InvalidURL, ValueError) as error:
                 raise self._give_up(f"is not an address: {self._redacted(error)}") from None
             except TimeoutError:
-                raise UnusableError(f"no complete answer within {self._timeout_s:g} s") from None
+                raise self._timed_out(sent) from None
             except OversizedError as error:
                 raise TooLargeError(
                     f"{self.name} at {self._address}: the answer {error}; raise max_body_bytes if it is one."
@@ -240,6 +249,12 @@ class Endpoint:
             if status != 200:
                 raise self._refusal(status, bytes(content), headers)
             return self._document(content, content_type)
+
+    def _timed_out(self, sent: Sequence[float]) -> Exception:
+        """The error of an attempt that reached its time limit, having been sent at this time, if at all."""
+        error = self._limit.error(f"{self.name} at {self._address}", sent)
+        silence = self._limit.silence
+        return error if silence is None else self._give_up(silence + ".", TIMED_OUT)
 
     def _document(self, content: bytearray, content_type: str) -> Mapping[str, Any]:
         """The JSON object that a body holds, or what the pieces of an event stream add up to."""

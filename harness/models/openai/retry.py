@@ -86,9 +86,9 @@ class RequestHistory:
 class RetryPolicy:
     """The rules for trying a request again: for how long, how often, and after what waits.
 
-    With the defaults a request that fails at once is tried for a minute, 14 times or more; one that runs into its time
-    limit is tried at least three times. Waits that the server asks for (Retry-After) come on top of that, up to five
-    minutes in all. A server that gives complete answers which are none is asked three times.
+    With the defaults a request that fails at once is tried for a minute, 14 times or more. Waits that the server
+    asks for (Retry-After) come on top of that, up to five minutes in all. A server that gives complete answers which
+    are none is asked three times.
 
     Attributes:
         within_s: no new attempt once this much time went into attempts and the waits between them …
@@ -102,6 +102,8 @@ class RetryPolicy:
         longest_asked_s: a request that is asked to wait longer than this, all its waits together, is given up.
         failures_in_a_row: so many requests given up one after the other, and the endpoint is; one is enough where
             the last attempt found nobody listening.
+        unanswered_in_a_row: so many requests that were sent and not answered in time, no other being answered
+            meanwhile, and the endpoint is given up.
     """
 
     within_s: float = 60.0
@@ -112,6 +114,7 @@ class RetryPolicy:
     longest_delay_s: float = 4.0
     longest_asked_s: float = 300.0
     failures_in_a_row: int = 3
+    unanswered_in_a_row: int = 10
 
     def delay_s(self, attempts: int, generator: random.Random) -> float:
         """Seconds to wait after so many failed attempts: exponential, with full jitter (Brooker 2015, AWS)."""

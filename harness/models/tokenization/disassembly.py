@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -25,6 +26,7 @@ class TextToken:
         piece: its entry in the vocabulary.
         bytes: what it stands for; without the space that some tokenizers put before a text and take away again.
         special: whether it is a control token, put around the text or written in it.
+        is_around: whether the tokenizer put it there, so that it takes no byte of the text.
     """
 
     offset: int
@@ -32,11 +34,12 @@ class TextToken:
     piece: str
     bytes: bytes
     special: bool
+    is_around: bool = False
 
     @property
     def end(self) -> int:
         """The byte at which it ends, as far as its bytes are those of the text."""
-        return self.offset + len(self.bytes)
+        return self.offset if self.is_around else self.offset + len(self.bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ def disassemble(text: str, encoding: Any, backend: Any, decoded: str) -> Disasse
             offset, own = walk.place, raw
         else:
             offset, own = walk.take(raw, begin, end, is_unknown=piece == unknown)
-        tokens.append(TextToken(offset, number, piece, own, is_special))
+        tokens.append(TextToken(offset, number, piece, own, is_special, bool(is_around)))
     return Disassembly(text, tuple(tokens), walk.is_exact, decoded)
 
 
@@ -200,14 +203,23 @@ class _TextWalk:
 def differences(first: Sequence[TextToken], second: Sequence[TextToken]) -> Iterator[tuple[int, int]]:
     """Yield the ranges of bytes in which two splits of one text differ, the ends being those of tokens of both.
 
+    Where they differ in tokens put around the text, the range is empty.
+
     >>> a, b = TextToken(0, 1, "a", b"a", False), TextToken(1, 2, "b", b"b", False)
     >>> list(differences([a, b], [TextToken(0, 3, "ab", b"ab", False)]))
     [(0, 2)]
     """
-    one, other = ({(each.offset, each.end) for each in tokens if not each.special} for tokens in (first, second))
+    one, other = (
+        Counter(
+            (each.offset, each.end, each.bytes if each.is_around else b"")
+            for each in tokens
+            if each.is_around or not each.special
+        )
+        for tokens in (first, second)
+    )
     open_until, begin = -1, -1
-    for start, end in sorted(one ^ other):
-        if start >= open_until and begin >= 0:
+    for start, end, _ in sorted((one - other) | (other - one)):
+        if start >= open_until and begin >= 0 and (start, end) != (begin, open_until):
             yield begin, open_until
             begin = -1
         begin = start if begin < 0 else begin

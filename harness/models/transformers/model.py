@@ -146,7 +146,7 @@ class TransformersModel:
     def _rows(self, request: Request) -> list[TokenRow]:
         most = self._limit + 1  # the last token is weighed, but never goes in
         if request.kind == "rolling":
-            return rolling_rows(self.tokenizer, request.prompt or "", most)
+            return rolling_rows(self.tokenizer, request.prompt or "", most, is_alone=request.logprobs is not None)
         context = context_text(self.tokenizer, request)
         continuation = request.continuation or ""
         return [continuation_row(self.tokenizer, context, continuation, most, truncate=request.truncate)]

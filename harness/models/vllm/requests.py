@@ -156,7 +156,7 @@ class _Weighing:
         self._tokenizer = tokenizer = engine.renderer.get_tokenizer()
         most = engine.model_config.max_model_len - 1  # vLLM always makes one token more
         if request.kind == "rolling":
-            self._rows = rolling_rows(tokenizer, request.prompt or "", most)
+            self._rows = rolling_rows(tokenizer, request.prompt or "", most, is_alone=request.logprobs is not None)
         else:
             text, continuation = context_text(tokenizer, request), request.continuation or ""
             self._rows = [continuation_row(tokenizer, text, continuation, most, truncate=request.truncate)]

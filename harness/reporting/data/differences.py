@@ -77,6 +77,8 @@ def _recipe(recipes: RecipeDifference, first: str, second: str) -> Iterator[str]
         yield f"other packages, or other code, in {', '.join(recipes.packages)}"
     if recipes.is_reordered:
         yield "the steps that both have stand in another order"
+    if recipes.token_units is not None:
+        yield f"tokens are counted by {recipes.token_units[0]} in {first}, by {recipes.token_units[1]} in {second}"
     if recipes == RecipeDifference(True, (), (), (), (), False):
         yield "the same"
 

@@ -84,7 +84,7 @@ def draw_model(version: str, weights: WeightsDescription) -> Drawing:
     is_cut = weights.in_engine.sizes.n_layers != weights.sizes.n_layers
     drawn = weights.in_engine if is_cut else weights
     context = drawn.sizes.n_ctx
-    types = ", ".join(f"{count} {name}" for name, count in weights.types.items())
+    types = ", ".join(f"{count} {name}" for name, count in drawn.types.items())
     subtitles = (
         printable(f"{drawn.name}: {drawn.kind}, {amount(drawn.n_parameters)} parameters, tensors {types}", 110),
         f"{amount(drawn.flops_per_token)} FLOPs for the last of {context:,} tokens, "

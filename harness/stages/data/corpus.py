@@ -46,7 +46,8 @@ class CorpusStatistics:
 
     Attributes:
         token_unit: "words", or the version whose tokens are counted.
-        seconds: of the run that ended the build; those of the steps are summed over all runs and workers.
+        seconds: of the run that ended the build; those of a step are summed over all runs and workers, but of `exact`,
+            `minhash` and `synthesise`, which look at all documents at once, they are those from begin to end.
     """
 
     name: str

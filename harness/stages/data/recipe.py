@@ -13,7 +13,7 @@ from harness.errors import CorpusError, SettingsError, choices
 from harness.models.files.content_hash import text_hash
 from harness.models.weights.weights import weights_digest
 from harness.stages.data.documents import source_fingerprint
-from harness.stages.data.steps.catalogue import find_step, step_identity, step_options
+from harness.stages.data.steps.catalogue import find_step, package_versions, step_identity, step_options
 
 _VERSION = 1
 """Raised when the same recipe is built into something else, or is kept in another form."""
@@ -67,7 +67,7 @@ def corpus_recipe(settings: Settings, name: str) -> Recipe:
     """The recipe of a corpus of the settings.
 
     Raises:
-        UsageError: no such corpus, source or step, or an option that is wrong.
+        UsageError: no such corpus, source or step, an option that is wrong, or a step whose package is not installed.
     """
     if name not in settings.corpora:
         raise CorpusError(no_corpus(name, settings.corpora, settings.versions))
@@ -78,6 +78,7 @@ def corpus_recipe(settings: Settings, name: str) -> Recipe:
             spec = find_step(step, settings.root)
         except SettingsError as error:
             raise SettingsError(f"{corpus.table}, steps: {error}") from error
+        package_versions(spec)  # first, for the checks of options import them
         where = f"{corpus.table}, {step}"
         options = step_options(spec, corpus.tables.get(step, {}), where=where)
         steps.append(RecipeStep(step, options, step_identity(spec, options, settings)))

@@ -86,7 +86,8 @@ def load_corpus(version: Version, context: StageContext) -> Corpus:
     corpus.root = context.settings.root
     corpus.builder = partial(_rebuild, context.settings, corpus.name)
     if context.baseline is not None:
-        corpus.baseline = _corpus_of(context.baseline, context)
+        home = context.baseline_settings or context.settings
+        corpus.baseline = _corpus_of(context.baseline, replace(context, settings=home))
     return corpus
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from harness.errors import EngineError
 from harness.models.adapters.merging import adapted
 from harness.models.processes.answering import Answering, answer_messages
-from harness.models.weighing import prefix_token
+from harness.models.weighing import prefix_token, text_tokens
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.statistics import js_divergence, kl_divergence
 
@@ -56,7 +56,7 @@ class Comparer:
         """
         if "text" in message:
             other = self._other(message["other"])
-            tokens = self._tokenizer.encode(message["text"], add_special_tokens=False)
+            tokens = text_tokens(self._tokenizer, message["text"])
         else:
             tokens = self._ids(message["tokens"])
         if not tokens:

@@ -31,7 +31,7 @@ class Weights:
     @functools.cached_property
     def description(self) -> WeightsDescription:
         """The weights as the heads of their files describe them, and as `steelyard describe` shows them."""
-        return describe_weights(self._options, self._root)
+        return describe_weights(self._options, self._root, self._engine)
 
     @functools.cached_property
     def tokenizer(self) -> VersionTokenizer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,28 +19,61 @@ from harness.stages.lineage import StageContext
 
 
 class Server:
-    """A version that is served.
+    """A version that is served: started by the first use, for what is measured of it may be in the store.
+
+    Args:
+        told: called with what a start is at, in a few words.
+        is_offline: whether none is started.
 
     Attributes:
         version: its name.
         address: where it is asked, such as "http://127.0.0.1:8000/v1".
-        start_up_s: seconds that its last start took; None for a server that the run did not start.
     """
 
-    def __init__(self, version: Version, root: Path, told: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, version: Version, root: Path, told: Callable[[str], None] | None = None, *, is_offline: bool = False
+    ) -> None:
         self._told = told
         self.served = version
         self.version = version.name
         self._root = root
         self._stack = ExitStack()
-        self.start_up_s: float | None = None
-        self.target = self._start()
+        self._is_offline = is_offline
+        self._starting = threading.Lock()
+        self._start_up_s: float | None = None
+
+    @cached_property
+    def target(self) -> ServerAddress:
+        """The address, with what it takes to ask there."""
+        with self._starting:
+            if "target" not in vars(self):
+                self.target = self._start()
+            return self.target
+
+    def start(self) -> None:
+        """Start it, unless it is; that may take a minute.
+
+        Raises:
+            EngineError: it does not start, or may not.
+        """
+        _ = self.target
 
     def _start(self) -> ServerAddress:
+        if self._is_offline and not has_address(self.served):
+            raise EngineError(
+                f"{self.version} is served by nobody, and --offline starts no server. Run without --offline, or let "
+                "the body take `load` alone, whose blocks may be in the store."
+            )
         began_s = time.monotonic()
         target = self._stack.enter_context(serve(self.served, self._root, progress=self._told))
-        self.start_up_s = None if target.pid is None else time.monotonic() - began_s
+        self._start_up_s = None if target.pid is None else time.monotonic() - began_s
         return target
+
+    @property
+    def start_up_s(self) -> float | None:
+        """Seconds that its last start took; None for a server that the run did not start."""
+        self.start()
+        return self._start_up_s
 
     @property
     def address(self) -> str:
@@ -80,8 +114,8 @@ class Server:
             )
         self.close()
         self.target = self._start()
-        assert self.start_up_s is not None
-        return self.start_up_s
+        assert self._start_up_s is not None
+        return self._start_up_s
 
     @cached_property
     def description(self) -> Any:
@@ -98,24 +132,23 @@ class Server:
                 f"{self.version} has an address and no weights, so that its operations and bytes can't be counted. "
                 "Name its weights in a version of their own."
             )
-        return describe_weights(options, self._root)
+        return describe_weights(options, self._root, self.served.settings.engine)
 
     def close(self) -> None:
         """End the server, if this run started it; one that stands still could not be told to."""
-        if self.target.pid is not None:
+        if "target" in vars(self) and self.target.pid is not None:
             wake(self.target.pid)
         self._stack.close()
 
 
 def start_server(version: Version, context: StageContext) -> Server:
-    """The version as it is served: started with vLLM, or where it has an address.
+    """The version as it is served: with vLLM, which its first use starts, or where it has an address.
 
     Raises:
         NotInLineageError: it has neither.
-        EngineError: it does not start.
     """
     is_elsewhere = has_address(version) and "base_url" not in version.settings.engine_options
     if is_elsewhere or not (has_address(version) or is_servable(version)):
         remedy = 'base_url and model, or weights and engine = "vllm"'
         raise NotInLineageError(version.name, "server", remedy)
-    return Server(version, context.settings.root)
+    return Server(version, context.settings.root, is_offline=context.is_offline)

@@ -17,6 +17,8 @@ from harness.statistics.spread import t_quantile
 
 LOG_OF_ZERO = -1000.0
 """Stands for the logarithm of 0 where order alone counts: below that of any figure, and its ratio is 0."""
+_LARGEST_ERROR = 10.0
+"""Standard error of logarithms above which some of them are those of 0: it would be by a factor of 20,000."""
 
 
 def log_figures(figures: FloatArray, of_zero: float | None = None) -> FloatArray:
@@ -70,7 +72,9 @@ class RatioContrast:
 
     @property
     def standard_error(self) -> float:
-        """Its standard error, by the delta method."""
+        """Its standard error, by the delta method; infinite where some of the figures are 0."""
+        if self.logs.standard_error > _LARGEST_ERROR:
+            return math.inf
         ratio = math.exp(self.logs.value if self.higher_is_better else -self.logs.value)
         return ratio * self.logs.standard_error
 

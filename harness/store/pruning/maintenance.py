@@ -19,7 +19,17 @@ from harness.store.pruning import open_items
 from harness.store.pruning.replaced import delete_replaced
 from harness.store.samples import begin_after_pruning, first_generations
 from harness.store.schema.migrations import table_names
-from harness.store.schema.tables import APART, generations, reports, requests, runs, samples, score_sets, scores
+from harness.store.schema.tables import (
+    APART,
+    failures,
+    generations,
+    reports,
+    requests,
+    runs,
+    samples,
+    score_sets,
+    scores,
+)
 from harness.store.summaries import PruneSummary, StoreInfo, VersionInfo
 
 
@@ -138,6 +148,7 @@ def prune(
             if of_version:
                 doomed.append(samples.c.key.in_(select(requests.c.key).where(*of_version)))
             n_samples = connection.execute(delete(samples).where(and_(*doomed))).rowcount
+            _forget_failures(connection, fingerprints, before)
         answered = exists().where(samples.c.key == requests.c.key)
         n_requests = connection.execute(delete(requests).where(~answered, *of_version)).rowcount
         n_runs, n_scores = (0, 0) if before is None or of_version or replaced else _delete_runs(connection, before)
@@ -158,6 +169,13 @@ def prune(
     with database.read() as connection:
         freed = max(0, size - _size_bytes(database, connection))
     return replace(pruned, freed_bytes=freed)
+
+
+def _forget_failures(connection: Connection, fingerprints: Collection[str] | None, before: float | None) -> None:
+    """Remove what is noted of draws that failed, with the samples of their age and version."""
+    doomed = [] if before is None else [failures.c.created < before]
+    of_version = [] if fingerprints is None else [failures.c.fingerprint.in_(list(fingerprints))]
+    connection.execute(delete(failures).where(*doomed, *of_version))
 
 
 def _drawn(connection: Connection) -> dict[str, dict[ledger.Place, int]]:

@@ -25,6 +25,7 @@ _TABLES_SINCE: Mapping[int, Sequence[Table]] = {
     4: (review_tables.fronts,),
     6: (tables.looks,),
     9: (tables.builds,),
+    11: (tables.failures,),
 }
 """The tables that each schema version brought."""
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 # 10 brought failures of applications among the samples, which an older Steelyard would take for empty answers.
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 # The generation of requests that a merge brought in under keys of their own: no gate ever asks for them.
 APART = -1
@@ -88,6 +88,19 @@ samples = Table(
     Column("created", Double, nullable=False),
     Column("extra", Text),
     Column("digest", BigInteger),
+)
+
+# A draw that failed, whether it was answered later or not.
+failures = Table(
+    "steelyard_failures",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("sample_index", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", String(64), nullable=False, index=True),
+    Column("generation", Integer, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("failure", Text, nullable=False),
+    Column("created", Double, nullable=False),
 )
 
 runs = Table(

@@ -70,3 +70,16 @@ def test_what_can_t_be_done_is_a_usage_error(run: Run, options: tuple[str, ...],
     result = run("corpus", "ablation", "good", "bad", *options)
     assert result.exit_code == 4
     assert told in result.stderr
+
+
+def test_the_texts_are_those_of_the_project_and_are_looked_for_before_anything_is_built(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    below = folder / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    (folder / "evals" / "data" / "ablation" / "cloze.jsonl").write_text("{}", encoding="utf-8")
+    for options, told in (((), "cloze.jsonl, line 1"), (("--held-out", "none.jsonl"), "none.jsonl can't be read")):
+        assert told in run("corpus", "ablation", "good", "bad", *options).stderr
+    assert not (tmp_path / "cache" / "corpora").exists()

@@ -83,7 +83,8 @@ def test_a_run_that_is_not_stored_is_refused(run: Run) -> None:
     assert run("corpus", "contamination", "raw", "--run", "latest").exit_code == 4
 
 
-def test_cases_that_are_not_there_are_refused(run: Run) -> None:
+def test_cases_that_are_not_there_are_refused_before_anything_is_built(run: Run, tmp_path: Path) -> None:
     result = run("corpus", "contamination", "raw", "--cases", "evals/nothing")
     assert result.exit_code == 4
     assert "evals/nothing" in result.stderr
+    assert not (tmp_path / "cache" / "corpora").exists()

@@ -65,7 +65,8 @@ def test_corpora_of_other_documents_and_too_few_of_them(run: Run) -> None:
     assert json.loads(run("corpus", "diff", "raw", "few", "--json").stdout)["drift"] is None
 
 
-def test_unknown_corpus_is_refused_with_the_nearest(run: Run) -> None:
+def test_unknown_corpus_is_refused_with_the_nearest_before_anything_is_built(run: Run, tmp_path: Path) -> None:
     result = run("corpus", "diff", "raw", "clear")
     assert result.exit_code == 4
     assert "clean" in result.stderr
+    assert not (tmp_path / "cache" / "corpora").exists()

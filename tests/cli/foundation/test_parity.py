@@ -51,6 +51,19 @@ def test_an_engine_in_16_bits_is_near_its_weights(run: Run) -> None:
     assert "p99.9 (2,995)" in found["notes"][0]
 
 
+def test_a_token_that_the_tokenizer_puts_before_a_text_is_no_position(run: Run, folder: Path) -> None:
+    """It was one, and all else came after two of them: an engine's positions and perplexity were not `--weights`'."""
+    file = folder / "bent" / "tokenizer.json"
+    begin, text = ({kind: {"id": name, "type_id": 0}} for kind, name in (("SpecialToken", "<s>"), ("Sequence", "A")))
+    known = {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}
+    around = {"type": "TemplateProcessing", "single": [begin, text], "pair": [text, text], "special_tokens": known}
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "post_processor": around}), encoding="utf-8")
+    asked = ("--texts", "texts.txt", "--json")
+    served, whole = (json.loads(run("parity", "bent", *each, *asked).stdout) for each in ((), ("bent", "--weights")))
+    assert served["positions"] == whole["positions"]
+    assert served["perplexity"] == pytest.approx(whole["perplexity"], rel=1e-4)
+
+
 def test_whole_distributions_of_two_models_are_compared_and_shown_at_80_columns(run: Run) -> None:
     result = run("parity", "bent", "tiny", "--texts", "texts.txt", "--weights")
     assert result.exit_code == 0, result.output

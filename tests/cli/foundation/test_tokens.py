@@ -124,6 +124,28 @@ def test_another_version_shows_where_the_two_split_differently(run: Run, folder:
     assert document["against"]["version"] == "split"
 
 
+def test_a_token_that_only_one_puts_before_a_text_is_a_difference(run: Run, folder: Path, tiny_llama: Path) -> None:
+    """They were said to split it alike, with other numbers."""
+    split_apart(folder, tiny_llama)
+    file = folder / "split" / "tokenizer.json"
+    begin, text = ({kind: {"id": name, "type_id": 0}} for kind, name in (("SpecialToken", "<s>"), ("Sequence", "A")))
+    known = {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}
+    around = {"type": "TemplateProcessing", "single": [begin, text], "pair": [text, text], "special_tokens": known}
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "post_processor": around}), encoding="utf-8")
+    lines = run("tokens", "tiny", "xx", "--against", "split").stdout.splitlines()
+    assert [line.split() for line in lines] == [
+        ["at", "byte", "0"],
+        ["tiny"],
+        ["split"],
+        ["0", "1", "<s>", "3c733e", "special"],
+        ["1", "place", "differs:", "2", "(tiny)", "and", "3", "(split)", "tokens"],
+    ]
+    document = json.loads(run("tokens", "tiny", "xab", "--against", "split", "--json").stdout)
+    places = [(each["offset"], each["end"], each["tokens"]) for each in document["differences"]]
+    assert places == [(0, 0, []), (1, 3, [259])]
+    assert document["differences"][0]["against"] == [1]
+
+
 def test_versions_that_split_alike_say_so(run: Run) -> None:
     assert run("tokens", "tiny", "ab", "--against", "polite").stdout == "tiny and polite split it alike, into 1 token\n"
 

@@ -137,6 +137,27 @@ def test_settings_change_what_the_engine_gets(options: dict[str, Any], name: str
 
 
 @pytest.mark.parametrize(
+    ("options", "engine", "types", "bytes_each"),
+    [
+        ({}, "vllm", {"BF16": 39}, 2),
+        ({}, "transformers", {"F32": 39}, 4),
+        ({"dtype": "float32"}, "vllm", {"F32": 39}, 4),
+        ({"dtype": "half"}, "transformers", {"F16": 39}, 2),
+    ],
+)
+def test_weights_are_loaded_in_the_type_in_which_the_engine_computes(
+    options: dict[str, Any], engine: str, types: dict[str, int], bytes_each: int, tiny_llama: Path
+) -> None:
+    """vLLM casts 32 bits down, and was told to read all four bytes."""
+    found = describe_weights({"weights": str(tiny_llama), **options}, Path(), engine)
+    loaded = found.in_engine
+    assert (found.types, loaded.types) == ({"F32": 39}, types)
+    assert loaded.tensor_bytes == bytes_each * found.n_parameters
+    assert loaded.kv_bytes_per_token == 2 * 4 * 4 * 32 * bytes_each
+    assert loaded.digest == found.digest
+
+
+@pytest.mark.parametrize(
     ("name", "dtype", "ftype"),
     [
         ("int8", "I8", "INT8 W8A8 (compressed-tensors, int-quantized)"),

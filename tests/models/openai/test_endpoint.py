@@ -49,17 +49,12 @@ class TestRetries:
         assert sample(engine(server), ask())[0].text == "ok"
         assert server.stats["requests"] == 3
 
-    def test_a_server_that_hangs_is_tried_again(self, loopback: Start) -> None:
-        server = loopback(faults=(Fault("hang", first=2),))
-        assert sample(engine(server, timeout_s=0.1), ask())[0].text == "ok"
-        assert server.stats["requests"] == 3
-
-    @pytest.mark.parametrize("kind", ["500", "truncated", "hang"])
+    @pytest.mark.parametrize("kind", ["500", "truncated"])
     def test_what_does_not_pass_is_an_error_that_says_what_happened(self, loopback: Start, kind: str) -> None:
         server = loopback(faults=(Fault(kind, rate=1),))
-        said = {"500": "HTTP 500: injected 500", "truncated": "the connection broke", "hang": "within 0.05 s"}[kind]
+        said = {"500": "HTTP 500: injected 500", "truncated": "the connection broke"}[kind]
         with pytest.raises(EngineError, match=rf"openai \(v\) at http://127\.0\.0\.1.*after \d\d attempts.*{said}"):
-            sample(engine(server, timeout_s=0.05), ask())
+            sample(engine(server), ask())
         assert server.stats["requests"] >= 10
 
     @pytest.mark.parametrize("status", ["400", "404", "413", "422", "501"])

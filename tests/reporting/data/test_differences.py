@@ -19,7 +19,7 @@ from harness.stages.data.drift.drift import Drift, DriftTable
 from harness.stages.data.drift.effects import Move
 
 RECIPES = RecipeDifference(
-    False, ("pii",), ("url", "c4"), (ChangedOption("minhash", "buckets", 14, 20),), ("exact",), True
+    False, ("pii",), ("url", "c4"), (ChangedOption("minhash", "buckets", 14, 20),), ("exact",), True, ("words", "small")
 )
 SAME = RecipeDifference(True, (), (), (), (), False)
 DOCUMENTS = DocumentDifferences(
@@ -64,6 +64,7 @@ def test_recipes_documents_and_drift_are_told():
         "minhash: buckets = 14 in raw, 20 in clean",
         "other packages, or other code, in exact",
         "the steps that both have stand in another order",
+        "tokens are counted by words in raw, by small in clean",
         "1,200 documents in both, 3 of them with another text, such as changed-1,",
         "1,101 in raw alone, such as d0, d1",
         "gopher_quality: gopher_below_alpha_threshold  1,100",

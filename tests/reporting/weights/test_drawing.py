@@ -54,6 +54,8 @@ def test_layers_that_were_left_out_are_not_drawn(tiny_llama: Path) -> None:
     assert layers(tiny_llama).title == "4 × layer (0 to 3)"
     assert layers(tiny_llama, drop_layers=[1, 2]).title == "2 × layer (0 to 1)"
     assert layers(tiny_llama, drop_layers=3).title == "1 × layer (0)"
+    drawing = draw_model("tiny", described_version(tiny_llama, drop_layers=[1, 2]).weights)
+    assert "tensors 21 F32" in drawing.subtitles[0]
 
 
 def test_how_far_attention_sees_is_told_where_it_is_not_everything(tmp_path: Path) -> None:

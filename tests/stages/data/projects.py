@@ -45,7 +45,7 @@ def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
     """A file with an object a line, packed where its name says so."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    path.write_bytes(gzip.compress(content) if path.suffix.lower() == ".gz" else content)
     return path
 
 

@@ -195,8 +195,8 @@ def test_documents_of_fewer_than_five_words_and_of_none_are_documents(tmp_path: 
     assert corpus["none"].after == ""
 
 
-def test_an_option_that_the_executor_does_not_know_is_refused(tmp_path: Path) -> None:
-    write_lines(tmp_path / "d.jsonl", some_rows(3))
+def test_an_option_that_the_executor_does_not_know_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "d.jsonl").write_text("no JSON", encoding="utf-8")
     with pytest.raises(CorpusError, match=r"executor = 'local': datatrove's executor refuses it: .*'partition'"):
         build_corpus(project(tmp_path, "d.jsonl"), "clean", executor={"name": "local", "partition": "cpu"})
 

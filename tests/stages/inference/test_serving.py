@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,17 @@ import pytest
 
 from harness.config.settings import load_settings
 from harness.errors import CapabilityError, EngineError, NotInLineageError
-from harness.models.version import load_version
+from harness.models.version import Version, load_version
+from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.serving import Server, start_server
 from harness.stages.lineage import StageContext
 
 
-def server_of(folder: Path, table: str) -> Server:
+def server_of(folder: Path, table: str, *, is_offline: bool = False) -> Server:
     (folder / "steelyard.toml").write_text(f"[models.it]\n{table}\n", encoding="utf-8")
     settings = load_settings(folder)
-    return start_server(load_version(settings.version("it"), folder), StageContext(settings))
+    context = StageContext(settings, is_offline=is_offline)
+    return start_server(load_version(settings.version("it"), folder), context)
 
 
 SERVED = 'engine = "openai"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"'
@@ -35,6 +39,39 @@ def test_a_version_with_an_address_is_there_and_is_not_ended(tmp_path: Path) -> 
     with pytest.raises(CapabilityError, match="no weights"):
         _ = server.description
     server.close()
+
+
+def test_its_first_use_starts_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was started for blocks that are in the store."""
+    started: list[str] = []
+
+    @contextmanager
+    def serve(version: Version, *_: Any, **__: Any) -> Iterator[ServerAddress]:
+        started.append(version.name)
+        yield ServerAddress(version, "http://127.0.0.1:9/v1", "m", pid=1 << 30)
+
+    monkeypatch.setattr("harness.stages.inference.serving.serve", serve)
+    server = server_of(tmp_path, SERVED)
+    server.close()
+    assert started == []
+    threads = [threading.Thread(target=server.start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (server.is_ours, started) == (True, ["it"])
+    assert server.restart() == server.start_up_s
+    assert started == ["it", "it"]
+
+
+def test_offline_none_is_started(tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/nothing/is/started")
+    server = server_of(tmp_path, f'engine = "vllm"\nweights = "{tiny_llama}"', is_offline=True)
+    assert server.description.in_engine.dtype == "bfloat16"
+    with pytest.raises(EngineError, match="--offline starts no server"):
+        server.start()
+    server.close()
+    assert server_of(tmp_path, SERVED, is_offline=True).address == "http://127.0.0.1:9/v1"
 
 
 def test_a_version_that_nobody_serves_has_none(tmp_path: Path) -> None:

@@ -118,3 +118,9 @@ def test_no_bound_of_the_logarithms_is_none_of_the_ratio():
     for higher_is_better in (True, False):
         ratio = RatioContrast(logs, higher_is_better)
         assert (ratio.lower(0.99), ratio.upper(0.99)) == (-math.inf, math.inf)
+
+
+def test_a_ratio_of_which_some_figures_are_0_has_no_standard_error_to_plan_with():
+    ratio = RatioContrast(signed_rank_contrast([0.1, -0.1, LOG_OF_ZERO, 0.2, 0.0, 0.1]), True)
+    assert ratio.standard_error == math.inf
+    assert math.isfinite(ratio.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -44,45 +45,59 @@ class BuildExecutor:
             Exception: whatever a task raises.
         """
         given = {"pipeline": list(pipeline), "tasks": tasks, "logging_dir": str(work)}
-        {"local": self._local, "ray": self._ray, "slurm": self._slurm}[self.name](given)
+        executor = self._executor(given)
+        if self.name == "slurm":
+            from harness.stages.data.build.slurm_jobs import SlurmJobs
 
-    def _local(self, given: dict[str, Any]) -> None:
-        from datatrove.executor import LocalPipelineExecutor
-
-        workers = min(given["tasks"], self.workers or _cores())
-        executor = self._made(LocalPipelineExecutor, {**given, "workers": workers, "start_method": "fork"})
-        with self.pool():
+            jobs = SlurmJobs(executor.job_id_retriever)
+            jobs.wait(executor, jobs.submit(executor), work / "errors", self.polled_every_s)
+            return
+        if self.name == "ray":
+            self._join_cluster()
+        with self.pool() if self.name == "local" else nullcontext():
             executor.run()
 
-    def _ray(self, given: dict[str, Any]) -> None:
+    def check(self, work: Path) -> None:
+        """Refuse what can run nothing, before there is anything to run.
+
+        Args:
+            work: where a pipeline's own folder would be.
+
+        Raises:
+            CorpusError: an option that datatrove does not know, or a program that is missing.
+            ImportError: a package is missing.
+        """
+        self._executor({"pipeline": [], "tasks": sys.maxsize, "logging_dir": str(work)})  # as many as any options allow
+
+    def _join_cluster(self) -> None:
         import ray
-        from datatrove.executor import RayPipelineExecutor
 
         address = self.options.get("address")
-        executor = self._made(RayPipelineExecutor, {**given, "workers": self.workers or -1})
         if not ray.is_initialized():
             here = {} if address else {"num_cpus": self.workers or _cores(), "include_dashboard": False}
             ray.init(address=address, log_to_driver=False, **here)
-        executor.run()
 
-    def _slurm(self, given: dict[str, Any]) -> None:
-        from datatrove.executor import SlurmPipelineExecutor
+    def _executor(self, given: dict[str, Any]) -> Any:
+        """datatrove's executor, given the options of the settings as well."""
+        from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
 
-        from harness.stages.data.build.slurm_jobs import SlurmJobs
+        if self.name == "local":
+            workers = min(given["tasks"], self.workers or _cores())
+            return self._made(LocalPipelineExecutor, {**given, "workers": workers, "start_method": "fork"})
+        given = {**given, "workers": self.workers or -1}
+        if self.name == "ray":
+            import ray  # noqa: F401 - for the message where it is missing
 
+            return self._made(RayPipelineExecutor, given)
         missing = next((program for program in ("sbatch", "squeue") if shutil.which(program) is None), None)
         if missing is not None:
             raise CorpusError(
                 f"executor = 'slurm': there is no program {missing} here. Build where jobs can be submitted to Slurm, "
                 'or with executor = "local".'
             )
-        executor = self._made(SlurmPipelineExecutor, {**given, "workers": self.workers or -1})
-        jobs = SlurmJobs(executor.job_id_retriever)
-        ranks = jobs.submit(executor)
-        jobs.wait(executor, ranks, Path(given["logging_dir"]) / "errors", self.polled_every_s)
+        return self._made(SlurmPipelineExecutor, given)
 
     def _made(self, kind: Any, given: dict[str, Any]) -> Any:
-        """datatrove's executor, given the options of the settings as well."""
         options = {name: value for name, value in self.options.items() if name != "address"}
         try:
             return kind(**given, **options)

@@ -34,6 +34,7 @@ class RecipeDifference:
         options: that are set otherwise.
         packages: steps whose packages have other versions, or whose code is another one.
         is_reordered: whether the steps that both have stand in another order.
+        token_units: what the tokens of each are counted in, "words" or a version; None where that is the same.
     """
 
     is_same_source: bool
@@ -42,6 +43,7 @@ class RecipeDifference:
     options: tuple[ChangedOption, ...]
     packages: tuple[str, ...]
     is_reordered: bool
+    token_units: tuple[str, str] | None = None
 
 
 def compare_recipes(first: Recipe, second: Recipe) -> RecipeDifference:
@@ -54,6 +56,7 @@ def compare_recipes(first: Recipe, second: Recipe) -> RecipeDifference:
         for option in dict.fromkeys([*ours[name].options, *theirs[name].options])
         if (one := ours[name].options.get(option)) != (other := theirs[name].options.get(option))
     ]
+    counted = [each.tokenizer or ("words", "") for each in (first, second)]
     set_otherwise = {each.step for each in options}
     return RecipeDifference(
         is_same_source=first.content == second.content,
@@ -66,6 +69,7 @@ def compare_recipes(first: Recipe, second: Recipe) -> RecipeDifference:
             if ours[name].identity != theirs[name].identity and ours[name].name not in set_otherwise
         ),
         is_reordered=both != [name for name in theirs if name in ours],
+        token_units=None if len({digest for _, digest in counted}) == 1 else (counted[0][0], counted[1][0]),
     )
 
 

@@ -24,7 +24,7 @@ def opened(path: Path, name: str) -> Iterator[IO[bytes]]:
         CorpusError: it can't be read, is no gzip file, or ends too early.
     """
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
             yield file  # type: ignore[misc]
     except EOFError:
         raise CorpusError(

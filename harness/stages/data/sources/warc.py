@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 _HTML = ("text/html", "application/xhtml+xml")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
+_HTML_START = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title)\b", re.IGNORECASE | re.DOTALL
+)
+_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+"""Bytes that no text has. Source: WHATWG, MIME Sniffing, "binary data byte"; it looks at the first 1,445 bytes."""
+_SNIFFED = 1445
 _AGAIN = "Fetch the file again; what stands before the damage can be kept with: warcio recompress FILE NEW"
 
 
@@ -24,7 +30,7 @@ def read_warc(path: Path, name: str) -> Iterator[SourceDocument]:
     """The pages of HTML and the plain texts of a WARC file; records of other kinds are no documents.
 
     Raises:
-        CorpusError: the file is damaged or ends too early; named by the record.
+        CorpusError: the file is damaged or ends too early, or a page can't be unpacked; named by the record.
     """
     from warcio.archiveiterator import ArchiveIterator
     from warcio.exceptions import ArchiveLoadFailed
@@ -70,7 +76,8 @@ def _records(archive: Iterator[ArcWarcRecord], name: str) -> Iterator[ArcWarcRec
 def _document(record: ArcWarcRecord, name: str, number: int) -> SourceDocument | None:
     place = f"{name}, record {number}"
     is_page = record.rec_type == "response"
-    content = _content(record, place)
+    stream = record.content_stream()
+    content = _content(record, stream, place)
     if record.rec_type not in ("response", "conversion"):
         return None
     headers = record.rec_headers
@@ -79,8 +86,11 @@ def _document(record: ArcWarcRecord, name: str, number: int) -> SourceDocument |
         declared if is_page else headers.get_header("Content-Type") or "text/plain"
     )
     kind = kind.partition(";")[0].strip().lower()
+    if not kind and _HTML_START.match(content):
+        kind = _HTML[0]
     if kind not in (*_HTML, "text/plain"):
         return None
+    _check_unpacked(record, stream, content, place)
     charset = _CHARSET.search(declared)
     url = headers.get_header("WARC-Target-URI")
     date = headers.get_header("WARC-Date")
@@ -90,14 +100,37 @@ def _document(record: ArcWarcRecord, name: str, number: int) -> SourceDocument |
     return SourceDocument(own or f"{name}/{number}", text, kind in _HTML, url, metadata, place)
 
 
-def _content(record: ArcWarcRecord, place: str) -> bytes:
+def _content(record: ArcWarcRecord, stream: Any, place: str) -> bytes:
     """The record's content, read to its end.
 
     Raises:
         CorpusError: the file ends before it.
     """
-    content: bytes = record.content_stream().read()
+    content: bytes = stream.read()
     left = record.raw_stream.limit if hasattr(record.raw_stream, "limit") else 0
     if left > 0:
         raise CorpusError(f"{place}: the file ends {left:,} bytes before the record does. {_AGAIN}")
     return content
+
+
+def _check_unpacked(record: ArcWarcRecord, stream: Any, content: bytes, place: str) -> None:
+    """Refuse what the record's Content-Encoding says is packed, where it was not unpacked to its end.
+
+    Text that is not packed is right, whatever the header says: many a server and crawler leaves it there.
+
+    Raises:
+        CorpusError: naming the encoding.
+    """
+    encoding = (record.http_headers.get_header("Content-Encoding") if record.http_headers else None) or ""
+    if not encoding or not record.payload_length:
+        return
+    unpacker = getattr(stream, "decompressor", None)
+    if unpacker is None:
+        is_whole = not _BINARY.search(content[:_SNIFFED])
+    else:
+        is_whole = unpacker.eof if hasattr(unpacker, "eof") else unpacker.is_finished()  # zlib's, brotli's
+    if not is_whole:
+        raise CorpusError(
+            f"{place}: its content is packed as {encoding} and can't be unpacked: it is damaged, or nothing here "
+            f"unpacks {encoding}. {_AGAIN}"
+        )

@@ -17,9 +17,10 @@ from harness.config.versions import check_sampling
 from harness.errors import CorpusError, SettingsError
 from harness.models.engine_creation import check_version
 from harness.models.files.content_hash import file_hash
-from harness.models.version import Version, load_version
+from harness.models.version import Version, is_built, load_version
 from harness.records import Sample
 from harness.records.keys import KeyedQuestion, request_text
+from harness.stages.building import found
 from harness.stages.data.steps.duplicates import run_stage
 from harness.stages.data.steps.step import (
     INSTALL,
@@ -171,11 +172,14 @@ def _load_teacher(name: str, settings: Settings) -> Version:
     """The version that is asked.
 
     Raises:
-        UsageError: there is none of this name, it is a corpus, or it could not answer.
+        UsageError: there is none of this name, it is a corpus, is not built yet, or could not answer.
     """
     if name in settings.corpora:
         raise SettingsError(f"synthesise: teacher = {name!r} names a corpus, which answers nothing; name a model.")
-    version = settings.version(name)
+    _check_circle(name, settings)
+    version = found(settings, name)
+    if not is_built(version):
+        raise SettingsError(f"synthesise: teacher = {name!r} is not built here: `steelyard build {name}` does that.")
     check_version(version, settings.root)
     if settings.max_cost is not None and version.price is None:
         raise SettingsError(
@@ -183,6 +187,25 @@ def _load_teacher(name: str, settings: Settings) -> Version:
             f"spent. Write price in {settings.table(name)}, or leave max_cost out."
         )
     return load_version(version, settings.root)
+
+
+def _check_circle(name: str, settings: Settings) -> None:
+    """Refuse a teacher that is trained on what it is to write, by itself or by a teacher of its own."""
+    waiting, seen = [name], set[str]()
+    while waiting:
+        version = waiting.pop()
+        if version in seen or version not in settings.versions:
+            continue
+        seen.add(version)
+        for made in (step.settings for step in settings.version(version).steps):
+            corpus = settings.corpora.get(getattr(made, "data", ""))
+            writer = None if corpus is None else corpus.tables.get("synthesise", {}).get("teacher")
+            if corpus is not None and writer == name:
+                raise SettingsError(
+                    f"synthesise: teacher = {name!r} is trained on the corpus {corpus.name!r}, which it is to write; "
+                    "name another version."
+                )
+            waiting += [each for each in (getattr(made, "teacher", None), writer) if each]
 
 
 def _identity(options: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:

@@ -10,12 +10,12 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from modulefinder import ModuleFinder
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings, setting_checks
+from harness.config.repository.imports import imported_by, parsed
 from harness.errors import CorpusError, SettingsError, nearest, shortened
 from harness.stages.data.steps.step import URL, StepOption, StepSpec
 
@@ -217,11 +217,14 @@ def _loaded(target: str, root: Path) -> Callable[..., Any]:
 
 def _identity(target: str, _options: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
     """The digest of the code: of the module's file and of what it imports from the project."""
-    path = _file(target, settings.root)
-    finder = ModuleFinder(path=[str(settings.root)])
-    finder.run_script(str(path))
-    named = (getattr(module, "__file__", None) for module in finder.modules.values())
-    files = {Path(name) for name in named if name}
+    files: set[Path] = set()
+    waiting = [_file(target, settings.root)]
+    while waiting:
+        file = waiting.pop()
+        if file not in files and file.is_relative_to(settings.root):
+            files.add(file)
+            tree = parsed(file)
+            waiting += () if tree is None else imported_by(tree, file, [str(settings.root)]).files
     listed = sorted((file.relative_to(settings.root).as_posix(), file.read_bytes()) for file in files)
     digest = hashlib.sha256()
     for name, source in listed:

@@ -25,7 +25,6 @@ class LoadBlock:
         start_up_s: how long the server took to start before this block; None where it was not started anew.
         memory_bytes: what the server's processes held of the machine's memory at the end; None where it is not known.
         energy_j: what the machine's counters say it took from the end of the warm-up on; None where it has none.
-        in_flight: requests that were answered at one time, on average.
     """
 
     load: Mapping[str, Any]
@@ -33,7 +32,6 @@ class LoadBlock:
     start_up_s: float | None = None
     memory_bytes: int | None = None
     energy_j: float | None = None
-    in_flight: float | None = None
 
     @property
     def invalid_reasons(self) -> tuple[str, ...]:

@@ -143,11 +143,13 @@ class Load:
     def mbu(self) -> Measure:
         """The share of the memory's bandwidth that reading weights and cache took while decoding."""
         peak, weights = self._peaks().bytes_per_s, self._server.description.in_engine
-        requests = max(1, self._block.load["completed"])
-        context = self._tokens() / requests
-        together = max(1.0, self._block.in_flight or 1.0)
+        load, itl_s = self._block.load, self.itl.value
+        read, written = (self._known(load[name], name) for name in ("prompt_tokens", "completion_tokens"))
+        context = (read + written / 2) / max(1, load["completed"])
+        # Requests that wait for their first token read nothing yet.
+        together = max(1.0, itl_s * load["itl_s"]["n"] / load["duration_s"])
         moved = weights.tensor_bytes * self._copies() + weights.kv_bytes_per_token * context * together
-        share = moved / self.itl.value / peak.value
+        share = moved / itl_s / peak.value
         return Measure(share, "of peak", reason=f"peak {peak.in_words('B/s')}")
 
     def _peaks(self) -> Peaks:
@@ -155,7 +157,7 @@ class Load:
         from harness.models.vllm.engine import world_size
         from harness.stages.inference.blocks.peaks import peaks
 
-        return peaks().of(world_size(self._engine_args) * self._copies())
+        return peaks(self._server.description.in_engine.dtype).of(world_size(self._engine_args) * self._copies())
 
     def _copies(self) -> int:
         """Copies of the weights that answer side by side."""

@@ -41,6 +41,8 @@ def measure_pair(
     load = plan.load_of(pair)
     found: dict[Role, LoadBlock] = {}
     roles = [role for role in plan.order_of(pair) if role in servers]
+    for each in servers.values():
+        each.start()
     for role in roles:
         server = servers[role]
         told(f"block {pair + 1} of {plan.blocks}, {server.version}")
@@ -85,7 +87,6 @@ def block_of(
     result: LoadResult, load: LoadPlan, *, energy_j: float | None = None, memory: int | None = None
 ) -> LoadBlock:
     """The part of a load that is kept."""
-    answered_s = sum(record.e2e_s or 0.0 for record in result.records)
     plain = result.as_json()
     late = sum(record.delay_s > MOST_DELAY_S for record in result.records)
     if "schedule" not in load.accept and late > max(1.0, MOST_LATE * result.requests):
@@ -99,5 +100,4 @@ def block_of(
         rate_held=rate_held(result, load.objective),
         memory_bytes=memory,
         energy_j=energy_j,
-        in_flight=answered_s / result.duration_s if result.duration_s > 0 else None,
     )

@@ -41,7 +41,7 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """Of the device that vLLM would take here: a GPU in bfloat16, or all cores in float32."""
+    """Of the device that vLLM would take here: a GPU, or all cores."""
 
     flops_per_s: Peak
     bytes_per_s: Peak
@@ -55,15 +55,19 @@ class Peaks:
 
 
 @functools.cache
-def peaks() -> Peaks:
-    """The peaks of this machine, measured once in about a second; nothing else should run meanwhile."""
+def peaks(dtype: str) -> Peaks:
+    """The peaks of this machine, measured once in about a second; nothing else should run meanwhile.
+
+    Args:
+        dtype: the type in which an engine computes, as torch calls it: a processor may do five times as much in
+            bfloat16 as in float32.
+    """
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     size, copied = (_GPU_SIZE, _GPU_COPIED) if device == "cuda" else (_SIZE, _COPIED)
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
-    left = torch.rand(size, size, dtype=dtype, device=device)
+    left = torch.rand(size, size, dtype=getattr(torch, dtype), device=device)
     source = torch.zeros(copied, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     multiply = _seconds(lambda: torch.mm(left, left), wait)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from harness.stages.data.drift.differences import (
@@ -40,6 +41,12 @@ def test_steps_options_order_packages_and_sources_are_told():
     assert found.is_reordered
     assert found.packages == ()
     assert compare_recipes(recipe(C4), recipe(C4, version="2")).packages == ("c4",)
+
+
+def test_what_tokens_are_counted_by_is_told():
+    words, small, other = (replace(recipe(C4), tokenizer=each) for each in (None, ("small", "1"), ("other", "1")))
+    assert compare_recipes(words, small).token_units == ("words", "small")
+    assert compare_recipes(small, other) == SAME
 
 
 def test_a_step_that_is_there_again_is_another_step():

@@ -14,11 +14,11 @@ from harness.stages.data.sources.rows import read_json_lines, read_parquet
 from tests.stages.data.projects import some_rows, write_lines
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "A.JSONL.GZ"])
 def test_a_line_is_a_document_and_empty_ones_are_passed_over(tmp_path: Path, name: str) -> None:
     path = write_lines(tmp_path / name, some_rows(3))
     content = path.read_bytes()
-    path.write_bytes(content + (gzip.compress(b"\n \n") if name.endswith("gz") else b"\n \n"))
+    path.write_bytes(content + (gzip.compress(b"\n \n") if name.lower().endswith("gz") else b"\n \n"))
     assert [document.id for document in read_json_lines(path, name)] == ["d0", "d1", "d2"]
 
 

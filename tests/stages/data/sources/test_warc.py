@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ def warc_record(number: int, url: str, kind: str, content: bytes, record_type: s
     """A record as ISO 28500 writes it."""
     is_http = record_type != "conversion"
     if is_http:
-        content = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode() + content
+        header = f"Content-Type: {kind}\r\n" if kind else ""
+        content = f"HTTP/1.1 200 OK\r\n{header}\r\n".encode() + content
     head = (
         f"WARC/1.0\r\nWARC-Type: {record_type}\r\nWARC-Record-ID: <urn:uuid:{number}>\r\n"
         f"WARC-Date: 2026-01-01T00:00:00Z\r\nWARC-Target-URI: {url}\r\n"
@@ -92,3 +94,50 @@ def test_what_is_no_warc_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(CorpusError, match=r"a\.warc\.gz"):
         list(read_warc(path, "a.warc.gz"))
+
+
+LONG = b"<p>" + " ".join(f"word {n}" for n in range(20_000)).encode() + b"</p>"
+PACKED = gzip.compress(LONG, mtime=0)
+
+
+def encoded(path: Path, encoding: str, content: bytes) -> Path:
+    kind = f"text/html\r\nContent-Encoding: {encoding}"
+    return write_warc(path, [("http://a.org/", kind, content, "response")], is_packed=False)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"),
+    [
+        ("gzip", PACKED[: len(PACKED) // 2]),
+        ("gzip", PACKED[:400] + b"\0" * 400 + PACKED[800:]),
+        ("gzip", PACKED[:-20_000] + b"\0" * 20_000),
+        ("gzip", b"\x1f\x8b"),
+        ("zstd", b"\x28\xb5\x2f\xfd" + PACKED),
+    ],
+)
+def test_a_page_that_can_not_be_unpacked_is_refused(tmp_path: Path, encoding: str, content: bytes) -> None:
+    path = encoded(tmp_path / "a.warc", encoding, content)
+    with pytest.raises(CorpusError, match=rf"a\.warc, record 1: its content is packed as {encoding} and can't be"):
+        list(read_warc(path, "a.warc"))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"), [("gzip", PACKED), ("gzip", LONG), ("deflate", zlib.compress(LONG)), ("utf-8", LONG)]
+)
+def test_what_is_packed_is_unpacked_and_text_is_kept_as_it_is(tmp_path: Path, encoding: str, content: bytes) -> None:
+    (found,) = read_warc(encoded(tmp_path / "a.warc", encoding, content), "a.warc")
+    assert found.text == LONG.decode()
+
+
+def test_an_empty_page_is_not_packed(tmp_path: Path) -> None:
+    (found,) = read_warc(encoded(tmp_path / "a.warc", "gzip", b""), "a.warc")
+    assert found.text == ""
+
+
+def test_a_page_that_does_not_say_what_it_is_is_known_by_its_beginning(tmp_path: Path) -> None:
+    pages = [
+        ("http://a.org/", "", b"\n<!-- made by hand -->\n<!DOCTYPE html><p>page</p>", "response"),
+        ("http://a.org/logo", "", b"\x89PNG <html>", "response"),
+    ]
+    found = list(read_warc(write_warc(tmp_path / "a.warc", pages, is_packed=False), "a.warc"))
+    assert [(each.url, each.is_html) for each in found] == [("http://a.org/", True)]

@@ -11,8 +11,9 @@ import pytest
 
 from harness.config import Settings
 from harness.config.settings import settings_of
-from harness.errors import CorpusError, SettingsError
+from harness.errors import CorpusError, SettingsError, UsageError
 from harness.models.scripted.engine import ScriptedEngine
+from harness.stages.building import built
 from harness.stages.data.corpus_build import build_corpus
 from harness.stages.data.steps.catalogue import step_identity, step_options
 from harness.stages.data.steps.step import ShardedCorpus
@@ -171,6 +172,37 @@ def test_a_wrong_option_is_refused_before_anything_is_built(
     settings = project(tmp_path, corpora={"raw": {"documents": "documents.jsonl"}})
     with pytest.raises((SettingsError, CorpusError), match=message):
         step_identity(SYNTHESISE, step_options(SYNTHESISE, table, where="clean.synthesise"), settings)
+
+
+def test_a_teacher_that_has_to_be_built_is_named_with_the_command_and_writes_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("bm25s")
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    write_lines(tmp_path / "p.jsonl", [{"id": "a", "text": "Open at nine."}, {"id": "b", "text": "Closed."}])
+    models = {
+        "plain": {"engine": "scripted", "default": "Text."},
+        "teacher": {"base": "plain", "retrieval": {"passages": "p.jsonl", "k": 1}},
+    }
+    settings = settings_of({"models": models}, tmp_path / "steelyard.toml")
+    options = step_options(SYNTHESISE, TABLE, where="")
+    with pytest.raises(UsageError, match="teacher = 'teacher' is not built here: `steelyard build teacher` does that"):
+        step_identity(SYNTHESISE, options, settings)
+    built(settings, "teacher")
+    assert step_identity(SYNTHESISE, options, settings)["teacher"]
+    assert set(apply(tmp_path, settings).kept.values()) == {*TEXTS.values(), "Text."}
+
+
+def test_a_teacher_that_is_trained_on_what_it_writes_is_refused(tmp_path: Path) -> None:
+    distilled = {"teacher": "large", "data": "clean", "student": {"layers": 2}}
+    models = {
+        "large": {"engine": "transformers", "weights": "large"},
+        "teacher": {"engine": "transformers", "distilled": distilled},
+    }
+    corpora = {"clean": {"documents": "d.jsonl", "steps": ["synthesise"], "synthesise": TABLE}}
+    settings = settings_of({"models": models, "corpora": corpora}, tmp_path / "steelyard.toml")
+    with pytest.raises(SettingsError, match="'teacher' is trained on the corpus 'clean', which it is to write"):
+        step_identity(SYNTHESISE, step_options(SYNTHESISE, TABLE, where=""), settings)
 
 
 def test_a_price_is_needed_where_cost_is_bounded(tmp_path: Path) -> None:

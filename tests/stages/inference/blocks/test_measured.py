@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -92,22 +93,26 @@ def test_a_block_without_tokens_has_no_throughput(serve: Serve) -> None:
 def test_several_gpus_do_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The share was that of one: twice as high as it is with two."""
     one = Peaks(Peak(1e12, 1e12, 1e12), Peak(1e12, 1e12, 1e12), is_gpu=True)
-    monkeypatch.setattr("harness.stages.inference.blocks.peaks.peaks", lambda: one)
+    monkeypatch.setattr("harness.stages.inference.blocks.peaks.peaks", {"bfloat16": one}.get)
     architecture = SimpleNamespace(flops_of_request=lambda read, written: 1e9 * (read + written))
-    weights = SimpleNamespace(architecture=architecture, tensor_bytes=1e9, kv_bytes_per_token=1e5)
+    weights = SimpleNamespace(architecture=architecture, tensor_bytes=1e9, kv_bytes_per_token=1e5, dtype="bfloat16")
 
-    def load(**engine_args: int) -> Load:
+    def load(figures: Mapping[str, Any] = FIGURES, **engine_args: int) -> Load:
         settings = VersionSettings("it", "vllm", engine_options={"engine_args": engine_args})
         version = Version("it", settings, "f" * 32)
         server: Any = SimpleNamespace(served=version, description=SimpleNamespace(in_engine=weights))
-        return Load(LoadBlock(FIGURES), server)
+        return Load(LoadBlock(figures), server)
 
     assert load().mfu.value == pytest.approx(0.55)
     assert load(tensor_parallel_size=2).mfu.value == pytest.approx(0.55 / 2)
     assert load(data_parallel_size=2, pipeline_parallel_size=2).mfu.value == pytest.approx(0.55 / 4)
-    assert load().mbu.value == pytest.approx(0.1011)
-    assert load(tensor_parallel_size=2).mbu.value == pytest.approx(0.1011 / 2)
-    assert load(data_parallel_size=2).mbu.value == pytest.approx(0.2011 / 2), "each copy is read"
+    assert load().mbu.value == pytest.approx(0.10105)
+    assert load(tensor_parallel_size=2).mbu.value == pytest.approx(0.10105 / 2)
+    assert load(data_parallel_size=2).mbu.value == pytest.approx(0.20105 / 2), "each copy is read"
+    waiting = {**FIGURES, "e2e_s": {"mean": 30.0, "n": 10}, "ttft_s": {"mean": 29.9, "n": 10}}
+    assert load(waiting).mbu.value == load().mbu.value, "what waits is not decoded"
+    eight = {**FIGURES, "itl_s": {"mean": 0.01, "n": 1600}}
+    assert load(eight).mbu.value == pytest.approx(0.1 + 8 * 0.00105), "each reads its own cache"
 
 
 def test_energy_is_by_the_token(serve: Serve) -> None:
