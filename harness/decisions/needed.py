@@ -168,7 +168,8 @@ def _growth(contrast: Contrast, levels: tuple[float, float], margin: float, unit
         )
         if distance > 0
     ]
-    return max(1.0, min(ways)) if ways else None
+    least = min(ways, default=math.inf)
+    return max(1.0, least) if math.isfinite(least) else None
 
 
 def _factor(error: float, distance: float, width: float, level: float, units: float) -> float:
