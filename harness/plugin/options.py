@@ -11,7 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from harness.config import Settings
-    from harness.gate.runs.opening import RunOptions
+    from harness.gate.runs.run_settings import RunOptions
 
 _LAID_OVER = (
     "candidate",

@@ -136,7 +136,8 @@ class XdistHooks:
 
     def _check_run(self) -> None:
         from harness.gate.baselines.chosen import recording_named
-        from harness.gate.runs.opening import RunOptions, check_run
+        from harness.gate.runs.opening import check_run
+        from harness.gate.runs.run_settings import RunOptions
         from harness.plugin.hooks.announcing import HookManager
         from harness.plugin.loop.building import shown_builds
         from harness.plugin.tracking import check_trackers

@@ -16,7 +16,8 @@ from harness.errors import SteelyardError
 from harness.gate.evaluations.evaluation import Ending, Evaluation, EvaluationPlan
 from harness.gate.planning.calibration import GateResult, MeasuredRates, Truth, decided_samples, measured
 from harness.gate.planning.simulation import Shape, true_means
-from harness.gate.runs.opening import RunOptions, open_run
+from harness.gate.runs.opening import open_run
+from harness.gate.runs.run_settings import RunOptions
 from harness.records import Case, VerdictKind
 from harness.requests import Model
 from harness.statistics.arrays import FloatArray

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.config import Settings, VersionSettings
 from harness.config.roles import baseline_name, candidate_name, judge_names
@@ -14,26 +14,18 @@ from harness.errors import SettingsError, StoreError
 from harness.gate.baselines.draws import (
     baseline_first_index,
     candidate_first_index,
-    generations_of,
-    known_draws,
-    oldest,
 )
-from harness.gate.baselines.pairing import recorded_side
 from harness.gate.baselines.recorded_collector import RecordedBaseline
-from harness.gate.baselines.recording import Recording
-from harness.gate.baselines.refusals import check_orders
-from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.runs.announcements import looks_in_words, seeds_in_words
+from harness.gate.runs.costs import spending_of
+from harness.gate.runs.entering import enter
 from harness.gate.runs.players import Players
-from harness.gate.runs.prices import spending_of
 from harness.gate.runs.run import Run
-from harness.gate.runs.run_settings import RunSettings
+from harness.gate.runs.run_settings import RunOptions, RunSettings
 from harness.gate.runs.specification import specification
 from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes
-from harness.gate.sampling.bets import Draws, of_baseline
 from harness.gate.sampling.blocks import never_red
-from harness.gate.sampling.ledger import Entry, Family, KnownLooks, enter_looks
 from harness.gate.sampling.seen import Named, keep_unseen, read_seen, unmatched_notes
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
@@ -43,43 +35,11 @@ from harness.requests import Sampler, SampleSource
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, found
 from harness.stages.known_builds import KnownBuilds, knowing
-from harness.stages.lineage import Lineages, StageContext, can_have
+from harness.stages.lineage import Lineages, StageContext
 from harness.store import Store, new_run_id, store_url
 
 if TYPE_CHECKING:
     from harness.store.soundness import Soundness
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """The options of a run beyond the settings: those of the command line, and facts about its evaluations.
-
-    Attributes:
-        is_judged: whether any evaluation asks the judge that settings or command line name.
-        weighs_judges: whether the versions under test judge in any evaluation.
-        recording: that the candidate is weighed against, in place of a version that is asked.
-        cases: the pattern of ids that the run is restricted to.
-        for_baseline: whether the candidate is drawn as a baseline is.
-        noted: what else the store keeps of the run, for those who read it later.
-        elapsed_s: seconds that the session is old, for a deadline.
-        selection: which evaluations were chosen by what changed; None where all run.
-        evaluations: all that may run; the ledger gets a look at each.
-        family: the ids of all that could be run for the candidate, run or not: red is corrected over them.
-    """
-
-    offline: bool = False
-    fresh: bool = False
-    n_evaluations: int = 1
-    is_judged: bool = False
-    weighs_judges: bool = False
-    recording: Recording | None = None
-    cases: str = "*"
-    for_baseline: bool = False
-    noted: Mapping[str, Any] = field(default_factory=dict)
-    elapsed_s: float = 0.0
-    selection: Selection | None = None
-    evaluations: tuple[Evaluation, ...] = ()
-    family: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +235,7 @@ def _assemble(
     if (recording := options.recording) is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
         against = RecordedBaseline(recording, store, settings.seed, options.cases, fingerprints)
-    ledger = _enter(settings, options, (candidate, baseline, *judges), store, run_settings.run_id)
+    ledger = enter(settings, options, (candidate, baseline, *judges), store, run_settings.run_id)
     described = specification(settings, candidate, options.recording or baseline, judges, ledger)
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
     described |= {"left_out": left_out} if left_out else {}
@@ -308,73 +268,6 @@ def _lineages(sources: tuple[SampleSource, SampleSource | None], shared: StageCo
 
 _SOON_S = 0.2
 """Seconds that the first sample waits for the check of the store's file: most files are looked through by then."""
-
-
-def _enter(
-    settings: Settings,
-    options: RunOptions,
-    sources: tuple[SampleSource, SampleSource | None, *tuple[SampleSource, ...]],
-    store: Store,
-    run_id: str,
-) -> Mapping[str, Entry]:
-    """Enter this look at the candidate into the store's ledger, before anything is drawn."""
-    candidate, baseline, *judges = sources
-    recording = options.recording
-    against = "" if baseline is None else baseline.version.fingerprint
-    if recording is not None:
-        against = recording.version.fingerprint
-    required = (each for each in options.evaluations if each.plan.threshold is not None or against)
-    version = candidate.version.settings
-    required = (each for each in required if each.cases and not each.is_part)
-    asked = [each for each in required if can_have(settings.home(version.name), version, each.taken)]
-    if not asked:
-        return {}
-    sides = {"candidate": candidate, "baseline": baseline, **{each.version.fingerprint: each for each in judges}}
-    prints = {name: each.version.fingerprint for name, each in sides.items() if each is not None}
-    names = [each.id for each in asked]
-    asks_models = any(each.wants & {"model", "baseline", "judge", "load", "repeats"} for each in asked)
-    draws, begun = known_draws(store, candidate, baseline), store.begun(against)
-    family = Family(
-        candidate=candidate.version.fingerprint,
-        against=against,
-        evaluations=tuple(dict.fromkeys([*names, *options.family])),
-        confidence_level=settings.confidence_level,
-        seed=settings.seed,
-        best_of=settings.best_of,
-        draws=draws,
-        judges={each.version.fingerprint: generations_of(store, each) for each in judges},
-        recorded={} if recording is None else {each.id: recorded_side(recording, each, begun) for each in asked},
-        is_fresh=options.fresh,
-        max_age_s=None if recording is not None else oldest(candidate, baseline),
-        seen=store.looks.of_candidate(candidate.version.fingerprint),
-        begin=partial(_begin, store, prints, may_draw=not (options.offline and asks_models)),
-    )
-    if recording is not None:
-        foreseen = enter_looks(KnownLooks(store.looks), replace(family, begin=dict), run_id, asked, {})
-        check_orders(recording, asked, foreseen, settings.seed)
-    looks = store.looks.of_family(family.candidate, against)
-    stored = StoredBaseline(store, baseline, looks, of_baseline(draws))
-    n_stored = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
-    return enter_looks(store.looks, family, run_id, asked, n_stored)
-
-
-def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[str, Draws]:
-    """Begin a generation of each version, one where it has several roles.
-
-    Args:
-        prints: fingerprints by role.
-
-    Raises:
-        SettingsError: nothing is drawn in this run.
-    """
-    if not may_draw:
-        raise SettingsError(
-            "--offline draws nothing, and cases that were seen were changed, left out or pruned since, or their "
-            "samples are older than max_age, so that all would be drawn anew, as another look. Run without --offline, "
-            "or with the cases that were seen and a longer max_age."
-        )
-    begun = {each: store.generations(each, fresh=True) for each in dict.fromkeys(prints.values())}
-    return {name: begun[each] for name, each in prints.items()}
 
 
 def _sources(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.config import Settings
 from harness.errors import AnswersNothingError
-from harness.gate.runs.prices import check_prices
+from harness.gate.runs.costs import check_prices
 from harness.models.engine import Engine
 from harness.models.engine_creation import check_version, create_engine, engine_key
 from harness.models.version import Version, answers, load_version

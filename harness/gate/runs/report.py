@@ -9,8 +9,9 @@ from harness.config import Settings
 from harness.config.roles import baseline_name, candidate_name
 from harness.decisions import worst
 from harness.errors import TIMED_OUT, UsageError
-from harness.gate.runs.opening import OpenRun, RunOptions
+from harness.gate.runs.opening import OpenRun
 from harness.gate.runs.run import Run
+from harness.gate.runs.run_settings import RunOptions
 from harness.models.spec import engine_spec
 from harness.models.version import fingerprint_here
 from harness.records import Report, StoredAnswers, Usage, Verdict, VerdictKind, VersionRef

@@ -17,7 +17,7 @@ from harness.gate.evaluations.examples import most_telling
 from harness.gate.evaluations.exceptions import describe
 from harness.gate.people.verdicts import SpendingLevels, review_verdicts
 from harness.gate.runs.answering import check_answers
-from harness.gate.runs.operations import flops_spent
+from harness.gate.runs.costs import flops_spent
 from harness.gate.runs.run_settings import RunSettings
 from harness.gate.runs.specification import version_reference
 from harness.gate.sampling.blocks import BlockRoom, others_done

@@ -16,7 +16,7 @@ from harness.config.files import texts_in
 from harness.config.repository.git import Repository
 from harness.config.versions import FILE
 from harness.errors import SettingsError, UsageError, some
-from harness.gate.runs.prices import check_prices
+from harness.gate.runs.costs import check_prices
 from harness.models.application.identity import files_of
 from harness.models.application.spec import COMMAND, PYTHON, folder_of, python_of
 from harness.models.engine_creation import check_version

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.config import Settings
     from harness.gate.baselines.recording import Recording
     from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
-    from harness.gate.runs.opening import RunOptions
+    from harness.gate.runs.run_settings import RunOptions
     from harness.records import Case, Selection
 
 
@@ -84,7 +84,7 @@ class Collection:
     @property
     def run_options(self) -> RunOptions:
         """The options that the run of these evaluations has beyond the settings."""
-        from harness.gate.runs.opening import RunOptions
+        from harness.gate.runs.run_settings import RunOptions
 
         known = RunOptions(
             n_evaluations=len(self.evaluations),

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import CaseError, SettingsError
-from harness.gate.runs.opening import RunOptions, check_judges, check_run, open_run
+from harness.gate.runs.opening import check_judges, check_run, open_run
+from harness.gate.runs.run_settings import RunOptions
 from harness.models.engine import Capability
 from tests.config.settings_files import load
 from tests.models.conftest import write_tiny_llama
