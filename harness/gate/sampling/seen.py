@@ -39,8 +39,8 @@ class SeenCases:
     def has(self, case: Case) -> bool:
         """Tell whether a case is one of them: by its id, or because all that it asks is there, word by word.
 
-        A case without a field that is known to ask does so by all of its texts but its answers, if one of them has three
-        words.
+        A case without a field that is known to ask does so by all of its texts but its answers, if one of them has
+        three words.
         """
         if case.id in self.ids:
             return True
