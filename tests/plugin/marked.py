@@ -17,7 +17,7 @@ def refused(project: Project, *arguments: str) -> str:
     return str(result.stderr)
 
 
-def marked(project: Project, keywords: str, body: str = "model.ask(case.prompt)", head: str = "") -> None:
+def marked(project: Project, keywords: str, body: str = "assert model.ask(case.prompt)", head: str = "") -> None:
     """A module whose only evaluation has these keywords, and says so where its body asks nobody."""
     if "model." not in body and keywords:
         keywords += ", asks='nothing'"

@@ -45,7 +45,7 @@ def test_store_that_fails_at_the_end_costs_the_exit_code_and_not_the_report(proj
         import sqlite3
 
         @pytest.mark.evaluation(cases=[{"id": "a"}])
-        def test_it(model, case): model.ask("q")
+        def test_it(model, case): assert model.ask("q")
 
         def test_last():
             with sqlite3.connect(".steelyard/store.db") as connection:

@@ -42,7 +42,7 @@ def test_fixtures_of_every_scope_are_set_up_once_and_torn_down_in_order(project:
 
         @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(3)])
         async def test_it(model, case, of_session, of_package, of_module, of_class, of_function):
-            await model.ask(case.id)
+            assert await model.ask(case.id)
             assert alive == set(SCOPES)
             return 0.5
     """)
@@ -83,12 +83,12 @@ def test_values_of_function_scope_are_each_evaluations_own(project: Project) -> 
 
         @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(5)])
         async def test_one(model, case, shared, own, outer):
-            await model.ask(case.id)
+            assert await model.ask(case.id)
             look("one", shared, own, outer)
 
         @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(5)])
         def test_two(model, case, outer, own, shared):
-            model.ask(case.id + "!")
+            assert model.ask(case.id + "!")
             look("two", shared, own, outer)
 
         def test_seen():
@@ -107,7 +107,7 @@ def test_tmp_path_is_each_evaluations_own(project: Project) -> None:
         @pytest.mark.parametrize("n", [1, 2, 3])
         @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_it(model, case, tmp_path, n):
-            model.ask("q")
+            assert model.ask("q")
             file = tmp_path / "file"
             assert file.parent.is_dir()
             assert not file.exists() or file.read_text() == str(n)
@@ -187,7 +187,7 @@ def test_values_of_a_conftest_fixture_are_each_modules_own(project: Project) -> 
             @pytest.mark.parametrize("n", [1, 2])
             @pytest.mark.evaluation(cases=[{"id": "a"}])
             def test_it(model, case, index, view, n):
-                model.ask("q")
+                assert model.ask("q")
                 return (index, view) == (__name__, __name__.upper())
 
             def test_after(index, view):
@@ -281,7 +281,7 @@ def test_fixtures_that_change_what_all_share_run_alone(project: Project) -> None
 
         async def alone(name, model):
             ALIVE.add(name)
-            await model.ask(name)
+            assert await model.ask(name)
             await asyncio.sleep(0.05)
             together = set(ALIVE)
             ALIVE.discard(name)
@@ -328,12 +328,12 @@ def test_autouse_fixture_holds_while_bodies_run(project: Project) -> None:
 
         @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_one(model, case):
-            model.ask("q")
+            assert model.ask("q")
             assert STATE["ready"] > 0
 
         @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_two(model, case):
-            model.ask("r")
+            assert model.ask("r")
             assert STATE["ready"] > 0
     """)
     assert project.run().ret == 0
@@ -348,7 +348,7 @@ def test_setup_that_fails_is_an_error_verdict_and_leaves_the_others_alone(projec
 
         @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_broken(model, case, broken):
-            model.ask("q")
+            assert model.ask("q")
 
         @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_sound(model, case): ...

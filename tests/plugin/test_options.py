@@ -172,7 +172,7 @@ def test_case_pattern_that_matches_nothing_is_a_usage_error(project: Project) ->
 def test_concurrency_bounds_requests_in_flight(project: Project, loopback, source: str) -> None:
     server = loopback(latency_s=0.05)
     project.versions["only"] = {"engine": "openai", **server.settings()}
-    project.body("model.ask(case.prompt)", cases=12, samples=1)
+    project.body("assert model.ask(case.prompt)", cases=12, samples=1)
     if source == "settings":
         project.settings["concurrency"] = 3
     project.run(*(["--concurrency", "3"] if source == "option" else []))
@@ -212,7 +212,7 @@ def test_fresh_draws_of_a_part_take_nothing_else_out_of_use(project: Project) ->
     asked = """
     @pytest.mark.evaluation(cases=[{{"id": "a"}}, {{"id": "b"}}])
     def test_{name}(model, case):
-        model.ask("{name}" + case.id)
+        assert model.ask("{name}" + case.id)
     """
     project.module(asked.format(name="one") + asked.format(name="two"))
     project.run()
@@ -228,7 +228,7 @@ def test_fresh_draws_of_a_part_take_nothing_else_out_of_use(project: Project) ->
 
 
 def test_fresh_draws_everything_anew_and_keeps_the_old(project: Project) -> None:
-    project.body("model.ask(case.prompt)", cases=4, samples=2)
+    project.body("assert model.ask(case.prompt)", cases=4, samples=2)
     project.run()
     project.run("--fresh")
     assert project.report()["usage"]["model_calls"] == 8
@@ -284,7 +284,7 @@ def test_report_dir_option_and_setting(project: Project) -> None:
 
 
 def test_report_dir_that_is_a_file_is_a_usage_error_before_a_model_is_asked(project: Project) -> None:
-    project.body("model.ask(case.prompt)")
+    project.body("assert model.ask(case.prompt)")
     project.write("taken", "")
     assert "taken is a file" in refused(project, "--report-dir", "taken")
     assert project.stored() == 0
@@ -306,7 +306,7 @@ def test_report_that_can_not_be_written_is_a_usage_error(project: Project) -> No
 
 @pytest.mark.parametrize("url", ["other/place.db", "sqlite:///other/place.db"])
 def test_store_option_names_another_store(project: Project, url: str) -> None:
-    project.body("model.ask(case.prompt)")
+    project.body("assert model.ask(case.prompt)")
     assert project.run("--store", url).ret == 0
     assert (project.path / "other" / "place.db").is_file()
     assert not project.store.exists()
@@ -314,7 +314,7 @@ def test_store_option_names_another_store(project: Project, url: str) -> None:
 
 def test_store_of_the_settings_gives_way_to_the_option(project: Project) -> None:
     project.settings["store"] = "mine.db"
-    project.body("model.ask(case.prompt)")
+    project.body("assert model.ask(case.prompt)")
     project.run()
     assert (project.path / "mine.db").is_file()
     project.run("--store", "option.db")
@@ -340,7 +340,7 @@ def test_store_of_the_settings_gives_way_to_the_option(project: Project) -> None
 def test_wrong_value_is_a_usage_error_that_names_the_option(
     project: Project, arguments: tuple[str, str], words: str
 ) -> None:
-    project.body("model.ask(case.prompt)")
+    project.body("assert model.ask(case.prompt)")
     assert words in refused(project, *arguments)
     assert project.stored() == 0
 
@@ -348,7 +348,7 @@ def test_wrong_value_is_a_usage_error_that_names_the_option(
 def test_store_of_a_newer_schema_is_a_usage_error(project: Project) -> None:
     import sqlite3
 
-    project.body("model.ask(case.prompt)")
+    project.body("assert model.ask(case.prompt)")
     project.run()
     with sqlite3.connect(project.store) as connection:
         connection.execute("UPDATE steelyard_meta SET value = '99' WHERE name = 'schema_version'")
@@ -367,7 +367,7 @@ def test_settings_are_found_from_a_folder_below(project: Project, monkeypatch: p
     assert project.report()["candidate"]["name"] == "only"
 
 
-ONE = "@pytest.mark.evaluation(cases=[{'id': 'a'}])\ndef test_it(model, case):\n    model.ask('q')\n"
+ONE = "@pytest.mark.evaluation(cases=[{'id': 'a'}])\ndef test_it(model, case):\n    assert model.ask('q')\n"
 
 
 @pytest.fixture
@@ -391,7 +391,7 @@ def test_value_of_an_option_moves_neither_settings_nor_ids(
     for name in "ab":
         project.write(
             f"suites/{name}/test_{name}.py",
-            f"@pytest.mark.evaluation(cases='cases.jsonl')\ndef test_{name}(model, case): model.ask(case.prompt)\n",
+            f"@pytest.mark.evaluation(cases='cases.jsonl')\ndef test_{name}(model, case): assert model.ask('q')\n",
         )
     project.write("cases.jsonl", '{"id": "a", "prompt": "q"}\n')
     options = {"--store": elsewhere / "store.db", "--report-dir": elsewhere / "out" / "report"}

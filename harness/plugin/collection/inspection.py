@@ -8,7 +8,7 @@ import functools
 import inspect
 import textwrap
 import unittest
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -239,6 +239,93 @@ def _own_calls(nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
         if isinstance(node, ast.Call):
             yield node
         yield from _own_calls(ast.iter_child_nodes(node))
+
+
+_HARMLESS = {
+    "all",
+    "any",
+    "bool",
+    "dict",
+    "float",
+    "int",
+    "len",
+    "list",
+    "print",
+    "repr",
+    "round",
+    "set",
+    "sorted",
+    "str",
+}
+_MAY_CHECK = (
+    *(ast.Assert, ast.Raise, ast.With, ast.AsyncWith, ast.Yield, ast.YieldFrom, ast.Import, ast.ImportFrom),
+    *(ast.Lambda, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef),
+)
+
+
+def check_scores(function: Callable[..., Any], wants: Collection[str], *, where: str) -> None:
+    """Refuse a body that drops a comparison, or that asks and checks nothing: it would pass always.
+
+    What another function may check is left alone: one that the body calls, or one that is wrapped around it.
+
+    Args:
+        wants: the fixtures of ours that it takes.
+
+    Raises:
+        MarkerError: naming the line.
+    """
+    body = getattr(parsed(function), "body", None)
+    if not body or not isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef):
+        return
+    for statement in _own_statements(body[0].body):
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Compare):
+            line, written = first_line(function) + statement.lineno - 1, ast.unparse(statement)
+            raise MarkerError(f"{where}, line {line}: the result of `{written}` is dropped. Return it, or assert it.")
+    nodes = [node for statement in body[0].body for node in ast.walk(statement)]
+    asked = next((node for node in nodes if isinstance(node, ast.Call) and _is_of_ours(node.func, wants)), None)
+    if asked is None or hasattr(function, "__wrapped__") or any(_may_check(node, function, wants) for node in nodes):
+        return
+    raise MarkerError(
+        f"{where}, line {first_line(function) + asked.lineno - 1}: the body asks and checks nothing, so that every "
+        "answer would pass. Assert what must be so, or return a score."
+    )
+
+
+def _own_statements(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a body without those of its functions, and of `with` and `try`, where an error may be meant."""
+    for statement in statements:
+        yield statement
+        if isinstance(statement, ast.If | ast.For | ast.AsyncFor | ast.While):
+            yield from _own_statements([*statement.body, *statement.orelse])
+
+
+def _may_check(node: ast.AST, function: Callable[..., Any], wants: Collection[str]) -> bool:
+    """Tell whether a node can make the body fail, gives its score, or uses what can't be looked into."""
+    if isinstance(node, ast.Return):
+        return not (node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None))
+    if isinstance(node, ast.Name) and _is_read(node):
+        known = node.id in wants or node.id in _HARMLESS or _is_assigned(node.id, function)
+        return not (known or isinstance(_of_module(node, function), str | int | float))
+    if isinstance(node, ast.Call):
+        return not _is_harmless(node.func, function, wants)
+    return isinstance(node, _MAY_CHECK)
+
+
+def _is_assigned(name: str, function: Callable[..., Any]) -> bool:
+    return name in _own_names(function) and name not in inspect.signature(function).parameters
+
+
+def _is_harmless(called: ast.expr, function: Callable[..., Any], wants: Collection[str]) -> bool:
+    """Tell whether a call can't check anything: a method of a fixture of ours or of a text, or a plain function."""
+    if not isinstance(called, ast.Attribute):
+        return isinstance(called, ast.Name) and called.id in _HARMLESS and not _is_assigned(called.id, function)
+    return _is_of_ours(called, wants) or (called.attr in dir(str) and not is_case(called.value))
+
+
+def _is_of_ours(called: ast.expr, wants: Collection[str]) -> bool:
+    """Tell whether a method of a fixture of ours is called; what a case holds may be the user's."""
+    owner = called.value if isinstance(called, ast.Attribute) else None
+    return isinstance(owner, ast.Name) and owner.id in wants and not is_case(owner)
 
 
 def check_kind(item: pytest.Function, *, where: str) -> None:

@@ -326,7 +326,7 @@ def test_a_judge_that_can_not_be_is_refused(judged: Project, options: list[str],
 def test_without_an_evaluation_that_judges_the_judge_is_left_alone(judged: Project) -> None:
     """A project's settings may name a judge whose weights this machine does not have."""
     judged.versions["small"] = {"engine": "openai", "base_url": "http://127.0.0.1:9", "model": "m", "api_key_env": "NO"}
-    judged.body("model.ask(case.prompt)")
+    judged.body("assert model.ask(case.prompt)")
     assert judged.run().ret == 0
     assert judged.report()["judges"] == []
     judged.body(RATE, arguments="model, case, judge")

@@ -11,7 +11,7 @@ from tests.plugin.projects import Project
 
 ROWS = '{"id": "peru", "prompt": "Capital of Peru?"}\n{"id": "chad", "prompt": "Capital of Chad?"}\n'
 
-MARKED = "@pytest.mark.evaluation({})\ndef test_it(model, case):\n    model.ask('q')\n"
+MARKED = "@pytest.mark.evaluation({})\ndef test_it(model, case):\n    assert model.ask('q')\n"
 
 
 def test_cases_from_jsonl_beside_the_settings(project: Project) -> None:
@@ -21,7 +21,7 @@ def test_cases_from_jsonl_beside_the_settings(project: Project) -> None:
         """
         @pytest.mark.evaluation(cases="evals/capitals/cases.jsonl")
         def test_it(model, case):
-            model.ask(case.prompt)
+            assert model.ask(case.prompt)
         """,
     )
     assert project.run().ret == 0
@@ -128,7 +128,7 @@ def test_every_keyword_reaches_the_report(project: Project) -> None:
     ],
 )
 def test_wrong_keyword_is_a_usage_error(project: Project, keywords: str, words: str) -> None:
-    marked(project, keywords, "model.ask('q')", head="C = [{'id': 'a'}]")
+    marked(project, keywords, "assert model.ask('q')", head="C = [{'id': 'a'}]")
     project.settings["samples"] = 5
     text = " ".join(refused(project).split())
     pytest.LineMatcher([text]).fnmatch_lines([f"*{words}*"])

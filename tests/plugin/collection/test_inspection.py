@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -13,8 +14,8 @@ from typing import Any
 import pytest
 
 from harness.config import Settings
-from harness.errors import SettingsError
-from harness.plugin.collection.inspection import check_figures, check_users, may_return_measure
+from harness.errors import MarkerError, SettingsError
+from harness.plugin.collection.inspection import check_figures, check_scores, check_users, may_return_measure
 from harness.stages.inference.blocks.plan import BlockPlan
 from tests.plugin.marked import marked, refused
 from tests.plugin.projects import Project
@@ -170,3 +171,65 @@ def test_case_field_that_the_body_asks_for_first_may_be_missing(project: Project
         "return len(case.hint) if 'hint' in case else case.get('hint', 1)",
     )
     assert project.run().ret == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            "await model.ask(case.prompt) == case.expected",
+            "line 6: the result of `await model.ask.* is dropped. Return it",
+        ),
+        (
+            "assert 1\n    if case.id:\n        case.id in case.prompt",
+            "line 8: the result of `case.id in case.prompt` is",
+        ),
+        ("await model.ask(case.prompt)", "line 6: the body asks and checks nothing"),
+        ("print(await model.ask(PROMPT.format(case.prompt)))\n    return", "line 6: the body asks and checks nothing"),
+        ("answer = await model.ask('q')\n    ok = answer.strip().lower() == case.expected", "checks nothing"),
+    ],
+)
+def test_bodies_that_every_answer_passes_are_refused(body: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(MarkerError, match=words):
+        check_scores(defined(f"{_HEAD}{body}\n", tmp_path), ["model", "case"], where="it")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return await model.ask(case.prompt) == case.expected",
+        "check(await model.ask(case.prompt))",
+        "mine = check\n    mine(await model.ask(case.prompt))",
+        "checks.strip(await model.ask(case.prompt))",
+        "case.strip(await model.ask(case.prompt))",
+        "CHECKS[case.id](await model.ask(case.prompt))",
+        "await model.ask(case.prompt) | check",
+        "with check():\n        await model.ask(case.prompt) == 1",
+        "try:\n        await model.ask(case.prompt) < 1\n    except TypeError:\n        check()",
+        "if await model.ask(case.prompt) != 'yes':\n        raise AssertionError",
+        "def same(x):\n        assert x\n    same(await model.ask(case.prompt))",
+        "yield await model.ask(case.prompt)",
+        "case.id",
+    ],
+)
+def test_bodies_that_may_check_something_are_let_be(body: str, tmp_path: Path) -> None:
+    check_scores(defined(f"{_HEAD}{body}\n", tmp_path), ["model", "case"], where="it")
+
+
+def test_a_body_may_be_checked_by_what_wraps_it_and_by_fixtures_of_the_project(tmp_path: Path) -> None:
+    body = defined(f"{_HEAD}await model.ask('q')\n", tmp_path)
+    check_scores(body, [], where="a fixture of the project's own, called model")
+    check_scores(functools.wraps(body)(lambda model: None), ["model"], where="it")
+
+
+def test_a_comparison_that_is_dropped_is_refused_before_anything_is_asked(project: Project) -> None:
+    marked(project, "cases=[{'id': 'a'}]", "model.ask('q') == 'yes'")
+    assert "test_it, line 6: the result of `model.ask('q') == 'yes'` is dropped." in refused(project)
+
+
+_HEAD = """PROMPT = 'Say {}'
+CHECKS = {}
+def check(*_):
+    raise AssertionError
+async def test_it(model, case, checks=None):
+    """

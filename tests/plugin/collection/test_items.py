@@ -99,11 +99,11 @@ def test_nothing_is_sent_before_a_usage_error(project: Project, loopback) -> Non
     project.module("""
         @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_first(model, case):
-            model.ask("q")
+            assert model.ask("q")
 
         @pytest.mark.evaluation(cases=[{"id": "a"}], samples=0)
         def test_second(model, case):
-            model.ask("q")
+            assert model.ask("q")
     """)
     refused(project)
     assert server.stats["requests"] == 0

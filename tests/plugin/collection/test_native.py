@@ -12,7 +12,7 @@ ABC = """
 
     @pytest.mark.evaluation(cases=CASES)
     def test_a(model, case):
-        model.ask(case.prompt)
+        assert model.ask(case.prompt)
 
     @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(30)], threshold=0.9, asks="nothing")
     def test_b(model, case):
@@ -21,7 +21,7 @@ ABC = """
     @pytest.mark.slow
     @pytest.mark.evaluation(cases=CASES)
     def test_c(model, case):
-        model.ask(case.prompt + "!")
+        assert model.ask(case.prompt + "!")
 """
 
 
@@ -205,12 +205,12 @@ def test_skip_mark_skips_the_item(project: Project) -> None:
         @pytest.mark.skip(reason="later")
         @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_skipped(model, case):
-            model.ask("q")
+            assert model.ask("q")
 
         @pytest.mark.skipif(True, reason="later")
         @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_skipped_too(model, case):
-            model.ask("q")
+            assert model.ask("q")
 
         @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
         def test_run(model, case): ...
@@ -228,7 +228,7 @@ def test_skip_in_a_fixture_skips_the_item(project: Project) -> None:
 
         @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_skipped(model, case, gpu):
-            model.ask("q")
+            assert model.ask("q")
     """)
     result = project.run()
     result.assert_outcomes(skipped=1)
@@ -241,7 +241,7 @@ def test_an_expected_failure_is_refused_since_it_would_hide_a_red_gate(project: 
         @pytest.mark.xfail(reason="known")
         @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_it(model, case):
-            model.ask("q")
+            assert model.ask("q")
     """)
     result = project.run()
     assert result.ret == 4
@@ -313,7 +313,7 @@ def test_warning_of_a_body_is_an_error_where_warnings_are(project: Project) -> N
 
 def test_item_reports_the_time_its_samples_took(project: Project) -> None:
     project.versions["only"]["latency_s"] = 0.2
-    project.body("model.ask(case.prompt)")
+    project.body("assert model.ask(case.prompt)")
     result = project.run("--durations=1", "-vv")
     (line,) = [line for line in result.outlines if " call " in line and "test_it" in line]
     assert float(line.split("s")[0]) >= 0.2

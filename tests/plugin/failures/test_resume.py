@@ -87,7 +87,7 @@ def test_interrupted_run_reports_how_far_it_came_and_the_next_asks_for_the_rest(
 def test_interrupted_run_says_what_held_it_up(project: Project, loopback) -> None:
     server = loopback(faults=(Fault("429", rate=1, retry_after="60"),))
     project.versions["only"] = {"engine": "openai", **server.settings()}
-    project.body("model.ask(case.prompt)")
+    project.body("assert model.ask(case.prompt)")
     project.configure()
     process = start(project)
     wait_for(server, 1)
@@ -131,7 +131,7 @@ STUBBORN = """
 
     @pytest.mark.evaluation(cases=[{{"id": "a"}}, {{"id": "b"}}], samples=1)
     async def test_it(model, case):
-        await model.ask(case.id)
+        assert await model.ask(case.id)
         while case.id == "b":
             pathlib.Path("waits").touch()
             try:
@@ -190,7 +190,7 @@ def test_locked_store_keeps_nobody_from_ending_a_run(slow) -> None:
 def test_stopped_endpoint_keeps_what_was_completed(project: Project, loopback) -> None:
     server = loopback(port=0)
     project.versions["only"] = {"engine": "openai", **server.settings()}
-    project.body("model.ask(case.prompt)", cases=5, samples=2)
+    project.body("assert model.ask(case.prompt)", cases=5, samples=2)
     assert project.run("--case", "c[01]").ret == 0
     server.stop()
     assert project.run("--case", "c[01]").ret == 0

@@ -180,7 +180,7 @@ def test_sigterm_before_the_first_sample_and_in_a_plain_test_are_heard(project: 
             time.sleep(60)
 
         @pytest.mark.evaluation(cases=[{"id": "a"}], samples=1)
-        def test_it(model, case): model.ask(case.id)
+        def test_it(model, case): assert model.ask(case.id)
     """)
     ran = Ran(project)
     wait_for_file(project, "began")
@@ -201,10 +201,10 @@ def test_what_passed_before_a_signal_makes_no_green_run(project: Project) -> Non
             time.sleep(60)
 
         @pytest.mark.evaluation(cases=[{"id": "a"}], samples=1)
-        def test_passes(model, case, capsys): model.ask(case.id)
+        def test_passes(model, case, capsys): assert model.ask(case.id)
 
         @pytest.mark.evaluation(cases=[{"id": "a"}], samples=1)
-        def test_unreached(model, case, capsys, slow): model.ask(case.id)
+        def test_unreached(model, case, capsys, slow): assert model.ask(case.id)
     """)
     ran = Ran(project)
     wait_for_file(project, "begins")
@@ -238,7 +238,9 @@ def test_sigterm_ends_the_engines_process_too(project: Project) -> None:
     write_tiny_llama(project.path / "tiny")
     sampling = {"temperature": 0.7, "max_tokens": 400}
     project.versions["only"] = {"engine": "vllm", "weights": "tiny", "sampling": sampling}
-    body = "import pathlib; model.ask('Hi', max_tokens=1); pathlib.Path('answers').touch(); model.ask(case.prompt)"
+    body = (
+        "import pathlib; model.ask('Hi', max_tokens=1); pathlib.Path('answers').touch(); assert model.ask(case.prompt)"
+    )
     project.body(body, cases=200)
     ran = Ran(project)
     wait_for_file(project, "answers", 200.0)

@@ -38,7 +38,7 @@ def test_one_window_spans_all_evaluations(project: Project, served) -> None:
         @pytest.mark.parametrize("n", range(12))
         @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], samples=3)
         async def test_it(model, case, own, n):
-            await model.ask(f"{n} {case.id}")
+            assert await model.ask(f"{n} {case.id}")
     """)
     assert project.run("--concurrency", "8").ret == 0
     assert server.stats["max_in_flight"] == 8
@@ -47,7 +47,7 @@ def test_one_window_spans_all_evaluations(project: Project, served) -> None:
 
 def test_samples_of_a_case_are_one_request_with_n_choices(project: Project, served) -> None:
     server = served()
-    project.body("model.ask(case.prompt)", cases=4, samples=5)
+    project.body("assert model.ask(case.prompt)", cases=4, samples=5)
     assert project.run().ret == 0
     assert [body.get("n") for body in server.received] == [5, 5, 5, 5]
     assert project.report()["usage"]["http_requests"] == 4
@@ -67,7 +67,7 @@ def test_endpoint_without_n_is_asked_for_each_sample(project: Project, served, o
 def test_at_temperature_0_each_sample_is_a_request(project: Project, served) -> None:
     server = served()
     project.versions["only"]["sampling"] = {"temperature": 0}
-    project.body("model.ask(case.prompt)", cases=2, samples=3)
+    project.body("assert model.ask(case.prompt)", cases=2, samples=3)
     assert project.run().ret == 0
     assert server.stats["requests"] == 6
     assert all(body.get("n", 1) == 1 for body in server.received)
@@ -80,11 +80,11 @@ def test_same_prompt_of_two_evaluations_is_asked_once(project: Project, served) 
 
         @pytest.mark.evaluation(cases=CASES, samples=3)
         async def test_one(model, case):
-            await model.ask(case.prompt)
+            assert await model.ask(case.prompt)
 
         @pytest.mark.evaluation(cases=CASES, samples=3)
         def test_two(model, case):
-            model.ask(case.prompt)
+            assert model.ask(case.prompt)
     """)
     assert project.run().ret == 0
     assert server.stats["choices"] == 3
@@ -92,7 +92,7 @@ def test_same_prompt_of_two_evaluations_is_asked_once(project: Project, served) 
 
 def test_more_samples_draw_only_what_is_missing(project: Project, served) -> None:
     server = served()
-    project.body("model.ask(case.prompt)", cases=2)
+    project.body("assert model.ask(case.prompt)", cases=2)
     project.run("--samples", "3")
     project.run("--samples", "5")
     assert [body["n"] for body in server.received] == [3, 3, 2, 2]
@@ -122,7 +122,7 @@ def test_version_against_itself_draws_two_sets(project: Project, served) -> None
 def test_versions_that_are_the_same_by_another_name_draw_two_sets(project: Project, served) -> None:
     server = served()
     project.versions["twin"] = dict(project.versions["only"])
-    project.body("model.ask(case.prompt)", cases=3, samples=4)
+    project.body("assert model.ask(case.prompt)", cases=3, samples=4)
     project.run("--candidate", "only", "--baseline", "twin")
     assert server.stats["choices"] == 24
 
@@ -141,7 +141,7 @@ def test_versions_that_are_the_same_by_another_name_draw_two_sets(project: Proje
 )
 def test_changed_version_never_gets_anothers_samples(project: Project, served, change: dict) -> None:
     server = served()
-    project.body("model.ask(case.prompt)", cases=3, samples=2)
+    project.body("assert model.ask(case.prompt)", cases=3, samples=2)
     project.run()
     project.run()
     assert server.stats["choices"] == 6
@@ -153,9 +153,9 @@ def test_changed_version_never_gets_anothers_samples(project: Project, served, c
 
 def test_changed_prompt_never_gets_anothers_samples(project: Project, served) -> None:
     server = served()
-    project.body("model.ask(case.prompt)", cases=3, samples=2)
+    project.body("assert model.ask(case.prompt)", cases=3, samples=2)
     project.run()
-    project.body("model.ask(case.prompt + '?')", cases=3, samples=2)
+    project.body("assert model.ask(case.prompt + '?')", cases=3, samples=2)
     project.run()
     assert set(prompts(server)) == {"q0", "q1", "q2", "q0?", "q1?", "q2?"}
 
@@ -173,7 +173,7 @@ def test_changed_body_and_expectation_ask_nothing_again(project: Project, served
 def test_stored_answers_past_their_age_are_drawn_again(project: Project, served) -> None:
     server = served()
     project.versions["only"]["max_age"] = "1h"
-    project.body("model.ask(case.prompt)", cases=3, samples=2)
+    project.body("assert model.ask(case.prompt)", cases=3, samples=2)
     project.run()
     project.run()
     assert server.stats["choices"] == 6
@@ -198,7 +198,7 @@ def test_failed_requests_are_sent_again_and_never_scored(project: Project, serve
 
 def test_request_that_an_endpoint_refuses_is_an_error_of_its_case(project: Project, served) -> None:
     served(faults=(Fault("400", first=1),))
-    project.body("model.ask(case.prompt)", cases=4, samples=1)
+    project.body("assert model.ask(case.prompt)", cases=4, samples=1)
     assert project.run("--concurrency", "1").ret == 1
     entry = project.evaluation()
     assert entry["verdict"] == "error"
@@ -209,7 +209,7 @@ def test_key_of_an_endpoint_is_nowhere(project: Project, served, monkeypatch: py
     served(api_key="sesame-opens")
     monkeypatch.setenv("KEY_OF_TEST", "sesame-opens")
     project.versions["only"]["api_key_env"] = "KEY_OF_TEST"
-    project.body("model.ask(case.prompt)", cases=2, samples=1)
+    project.body("assert model.ask(case.prompt)", cases=2, samples=1)
     result = project.run("-vv", "--junitxml", "junit.xml")
     assert result.ret == 0
     for file in [*(project.path / ".steelyard").iterdir(), *(project.path / "reports").rglob("*.json")]:
