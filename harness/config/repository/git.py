@@ -134,17 +134,18 @@ class Repository:
             return done.stdout.decode().strip()
         if not self._run("rev-list", "--all", "--max-count=1").stdout:
             raise SettingsError(f"{self._asking.ref}{ref}: the repository {self.root} has no commit yet; commit first.")
-        why, how = "", "Fetch it first (git fetch origin)"
+        remote = self._run("remote").stdout.decode(errors="replace").partition("\n")[0]
+        why, how = "", f"Fetch it first (git fetch {remote}), or name" if remote else "Name"
         if self._run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
             why = ": this is a shallow clone"
             how = (
                 "In CI fetch it first: fetch-depth: 0 of actions/checkout, GIT_DEPTH: 0 of GitLab, or git fetch "
-                "--unshallow origin"
+                "--unshallow origin, or name"
             )
         known = self._run("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes")
         meant = nearest(ref, known.stdout.decode(errors="replace").split())
         raise SettingsError(
-            f"{self._asking.ref}{ref}: no commit of this name is known here{why}.{meant} {how}, or name a "
+            f"{self._asking.ref}{ref}: no commit of this name is known here{why}.{meant} {how} a "
             "branch, tag or commit that `git log` knows."
         )
 

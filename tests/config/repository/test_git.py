@@ -153,8 +153,14 @@ def test_a_ref_is_a_branch_a_tag_or_a_commit(folder: Path, ref: str) -> None:
 
 
 @pytest.mark.parametrize("ref", ["origin/main", "--help", "", "HEAD:a.txt", "-1"])
-def test_a_ref_that_is_none_is_refused_with_how_to_fetch_it(folder: Path, ref: str) -> None:
-    with pytest.raises(SettingsError, match=r"is known here\. Fetch it first .*, or name a branch, tag or commit"):
+def test_a_ref_that_is_none_is_refused_with_how_to_fetch_it_from_where_there_is_a_remote(
+    folder: Path, ref: str
+) -> None:
+    with pytest.raises(SettingsError, match=r"is known here\. Name a branch, tag or commit"):
+        Repository(folder).commit(ref)
+    git(folder, "remote", "add", "upstream", "elsewhere")
+    told = r"is known here\. Fetch it first \(git fetch upstream\), or name a branch, tag or commit"
+    with pytest.raises(SettingsError, match=told):
         Repository(folder).commit(ref)
 
 
