@@ -32,6 +32,15 @@ def environment_of(settings: VersionSettings, folder: Path) -> dict[str, str]:
     return {"PYTHONPATH": python_path([*import_paths(folder), *(str(place) for place in moved if place.is_dir())])}
 
 
+def told_of_commit(settings: VersionSettings) -> str:
+    """The end of a message about what is not there: where a version is of a commit, what helps; else nothing."""
+    checkout = settings.checkout
+    if checkout is None:
+        return ""
+    commit = checkout.commit[:_DIGITS]
+    return f" {settings.name} has what was committed at {commit}: commit it there first, or --baseline none."
+
+
 def list_watched(settings: VersionSettings) -> dict[str, Any]:
     """What a worker is told so that it notes which files of the project as it lies there it reads: where the project
     lies, and what it shares with the commit, such as what git ignores. Nothing for a version of no commit.

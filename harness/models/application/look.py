@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.config import child_environment
 from harness.errors import SettingsError
 from harness.models.application.called import tell_of_opened
-from harness.models.application.checkouts import check_modules, environment_of, list_watched
+from harness.models.application.checkouts import check_modules, environment_of, list_watched, told_of_commit
 from harness.models.application.engine import TIMEOUT_S, import_paths, worker_command
 from harness.models.application.packages import found_package
 from harness.models.processes.ends import how_it_ended
@@ -99,7 +99,8 @@ def _asked(settings: VersionSettings, folder: Path, python: str, asked: dict[str
     if message is not None and "failed" not in message:
         return message
     if message is not None:
-        raise SettingsError(f"{where}: {message['failed']}")
+        what_helps = told_of_commit(settings) if " is not there: " in message["failed"] else ""
+        raise SettingsError(f"{where}: {message['failed']}{what_helps}")
     lines = done.stderr.decode("utf-8", "replace").splitlines()[-_LAST_LINES:]
     how = how_it_ended(done.returncode)
     said = "".join(f"\n  {line}" for line in lines)

@@ -67,11 +67,13 @@ def folder_of(settings: VersionSettings, root: Path) -> Path:
     Raises:
         SettingsError: there is none.
     """
-    from harness.models.application.checkouts import move_to_checkout
+    from harness.models.application.checkouts import move_to_checkout, told_of_commit
 
     folder = move_to_checkout(settings, root / Path(settings.engine_options.get("folder", ".")).expanduser()).resolve()
     if not folder.is_dir():
-        raise SettingsError(f"version {settings.name!r}: folder = {str(folder)!r} is no folder.")
+        raise SettingsError(
+            f"version {settings.name!r}: folder = {str(folder)!r} is no folder.{told_of_commit(settings)}"
+        )
     return folder
 
 
@@ -99,7 +101,7 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     Raises:
         SettingsError: its program is not there.
     """
-    from harness.models.application.checkouts import move_to_checkout
+    from harness.models.application.checkouts import move_to_checkout, told_of_commit
 
     words = _command(settings.engine_options["command"], "command", where=f"version {settings.name!r}")
     places = [(word, Path(word)) for word in words]
@@ -108,7 +110,10 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     found = shutil.which(words[0] if program is None else str(program))
     if found is None:
         where = "on the PATH" if program is None else f"in {folder}, or is not executable"
-        raise SettingsError(f"version {settings.name!r}: command: the program {words[0]!r} is not {where}.")
+        raise SettingsError(
+            f"version {settings.name!r}: command: the program {words[0]!r} is not {where}."
+            f"{'' if program is None else told_of_commit(settings)}"
+        )
     return [found, *words[1:]]
 
 

@@ -43,6 +43,18 @@ def test_where_this_process_looks_in_the_project_it_looks_in_the_commit(
     check_call(version, tmp_path / "tree", sys.executable)
 
 
+def test_what_a_commit_lacks_is_told_with_what_helps(version: VersionSettings, tmp_path: Path) -> None:
+    helps = "git:main has what was committed at 0123456789ab: commit it there first, or --baseline none."
+    (tmp_path / "tree/backend/bot_of_checkout.py").unlink()
+    with pytest.raises(SettingsError, match=f"no module 'bot_of_checkout' in .* {helps}"):
+        check_call(version, tmp_path / "tree/backend", sys.executable)
+    lacking = replace(version, engine_options={"folder": str(tmp_path / "project/shop"), "command": "./bot.sh"})
+    with pytest.raises(SettingsError, match=f"is no folder. {helps}"):
+        folder_of(lacking, tmp_path)
+    with pytest.raises(SettingsError, match=f"'./bot.sh' is not in .* {helps}"):
+        command_of(lacking, tmp_path)
+
+
 def test_the_project_as_it_lies_there_has_this_environment(version: VersionSettings, tmp_path: Path) -> None:
     assert environment_of(VersionSettings("bot", "python"), tmp_path) == {}
 
