@@ -9,12 +9,14 @@ import numpy as np
 
 from harness.config import Settings
 from harness.decisions import Look, decide
+from harness.errors import EngineError
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.records import Case, Sample, ScoreRow, VerdictKind
+from harness.records.keys import KeyedQuestion
 from harness.requests import Trace
 from harness.scoring.results import Reading
 
@@ -74,6 +76,17 @@ def test_every_score_is_handed_on() -> None:
         for case in range(N_CASES)
         for sample in range(N_SAMPLES)
     }
+
+
+def test_an_answer_that_never_came_is_none_of_the_store() -> None:
+    gathered = collector()
+    stored, failed = Trace(), Trace()
+    for trace in (stored, failed):
+        trace.asked.append(KeyedQuestion(b"q", 0))
+    failed.error = EngineError("timed out")
+    gathered.add("candidate", 0, 0, BodyResult(readings={"score": Reading(1.0)}), stored)
+    gathered.add("candidate", 1, 0, BodyResult(error=failed.error), failed)
+    assert gathered.n_stored == 1
 
 
 def test_case_skipped_once_is_left_out_for_both_versions() -> None:
