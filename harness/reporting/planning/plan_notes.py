@@ -125,7 +125,7 @@ def _about(rows: Sequence[PlanRow]) -> Iterator[str]:
     for row in {each.shape.name: each for each in rows}.values():
         if row.at_hand is not None:
             cases, samples = row.at_hand
-            yield f"{row.shape.name}: the {cases:,} cases that there are find it with {plural(samples, 'sample')} each."
+            yield f"{row.shape.name}: {cases:,} cases find it with {plural(samples, 'sample')} each."
 
 
 def _limits(wanted: PlanTarget, rows: Sequence[PlanRow]) -> Iterator[str]:
