@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 import shutil
 import sys
@@ -16,6 +18,8 @@ from harness.errors import SettingsError
 from harness.models.engine import Engine
 from harness.models.spec import EngineSpec
 
+_SHELL_SIGNS = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
+_QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 _TAKEN = ("sampling", "schema", "tools")
 
 
@@ -33,9 +37,16 @@ def _call(value: Any, name: str, *, where: str) -> str:
 def _command(value: Any, name: str, *, where: str) -> list[str]:
     if isinstance(value, str):
         try:
-            value = shlex.split(value)
+            words = shlex.split(value)
         except ValueError as error:
             raise SettingsError(f"{where}: {name} = {value!r} can't be split into words: {error}.") from None
+        sign = next((word for word in _QUOTED.sub("_", value).split() if word in _SHELL_SIGNS), None)
+        if sign is not None:
+            raise SettingsError(
+                f"{where}: {name} = {value!r} has {sign!r} in it, and no shell runs it. Call one: {name} = "
+                f"{json.dumps(['sh', '-c', value], ensure_ascii=False)}; or put the sign in quotes, to hand it on."
+            )
+        value = words
     if not isinstance(value, list) or not value or not all(isinstance(part, str) and part for part in value):
         raise SettingsError(f'{where}: {name} = {value!r} is no command; write "node bot.js", or ["node", "bot.js"].')
     return value

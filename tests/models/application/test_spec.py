@@ -33,6 +33,11 @@ def command(**options: Any) -> VersionSettings:
         ({"engine": "command"}, "needs command"),
         ({"engine": "command", "command": []}, "is no command"),
         ({"engine": "command", "command": 'node "bot'}, "can't be split into words"),
+        (
+            {"engine": "command", "command": 'cat | bot "a b"'},
+            r"""has '\|' in it, and no shell runs it\. Call one: command = .*"cat \| bot \\"a b\\""\]; or""",
+        ),
+        ({"engine": "command", "command": "bot 2>&1 > log"}, "has '2>&1' in it"),
         ({"engine": "command", "command": "cat", "takes": ["sampler"]}, "Did you mean 'sampling'"),
     ],
 )
@@ -66,6 +71,10 @@ def test_engines_are_made_and_told_by_what_they_call(tmp_path: Path) -> None:
 
 
 def test_the_words_of_a_command_are_as_they_are_written(tmp_path: Path) -> None:
+    assert command_of(command(command="""awk -F "|" '{ print > 1 } ; a' \\; x>y"""), tmp_path)[1:] == [
+        *("-F", "|", "{ print > 1 } ; a", ";", "x>y")
+    ]
+    assert command_of(command(command=["cat", "|"]), tmp_path)[1:] == ["|"]
     assert command_of(command(command=["awk", "/a//b/", "//c/../d"]), tmp_path)[1:] == ["/a//b/", "//c/../d"]
 
 
