@@ -45,6 +45,7 @@ possible.
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -312,3 +313,26 @@ def some(names: Iterable[str], most: int = 3) -> str:
     known = list(names)
     more = f" and {len(known) - most} more" if len(known) > most else ""
     return ", ".join(known[:most]) + more or "none"
+
+
+def without_traceback(text: str) -> str:
+    r"""The text with the exception alone, once, in place of Python's traceback: it is said before or after the frames.
+
+    >>> without_traceback("case 'a': ValueError: no\nTraceback (most recent call last):\n  File \"bot.py\", line 3")
+    "case 'a': ValueError: no"
+    >>> without_traceback("it wrote: Traceback (most recent call last):\n  File \"bot.py\", line 3\nValueError: no\n")
+    'it wrote: ValueError: no'
+    """
+    before, found, after = text.partition(_TRACEBACK)
+    if not found:
+        return text
+    frames = after.rpartition(_TRACEBACK)[2].splitlines()
+    below = itertools.dropwhile(lambda line: not line.strip() or line[0].isspace(), frames)
+    said, before = "\n".join(below).strip(), before.rstrip()
+    for known in (said, said.partition("\n")[0]):
+        if known and known in before:
+            return before + said.removeprefix(known)
+    return f"{before} {said}".strip()
+
+
+_TRACEBACK = "Traceback (most recent call last):"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from harness.errors import SettingsError
+from harness.errors import SettingsError, without_traceback
 from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.history.runs import WeighedVersion
 from harness.gate.history.scores import Scores, Side
@@ -200,13 +200,13 @@ def left_out(report: Report, recording: Recording) -> tuple[str, ...]:
 def _check_complete(report: Report) -> None:
     broken = {entry.id: entry for entry in report.evaluations if entry.verdict is VerdictKind.ERROR}
     if broken:
-        shown = [f"{identity} ({entry.reason})" for identity, entry in broken.items()][:_NAMED]
+        shown = [f"{identity} ({without_traceback(entry.reason)})" for identity, entry in broken.items()][:_NAMED]
         more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
         stopped = any(entry.interruption is not None for entry in broken.values())
         what = "was interrupted" if stopped else "ended in errors"
         raise SettingsError(
             f"Run {report.run_id} {what}, and a baseline must be whole: {'; '.join(shown)}{more}. Mend that and run it "
-            "again: what it drew is stored and not drawn again."
+            "again: answers of what stays as it is are stored and not drawn again."
         )
     if report.n_unreached:
         raise SettingsError(

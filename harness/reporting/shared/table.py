@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.decisions.reasons import figure as in_words
+from harness.errors import without_traceback
 from harness.records import Check, Difference, Estimate, Report, Verdict, VerdictKind
 from harness.reporting.shared.differences import (
     difference_in_words,
@@ -16,7 +17,7 @@ from harness.reporting.shared.differences import (
 )
 from harness.reporting.shared.figures import count, digits, figure, interval, plural
 from harness.reporting.shared.names import row_names
-from harness.reporting.shared.text import cells, flow, hang, pad, printable, without_traceback, wrap
+from harness.reporting.shared.text import cells, flow, hang, pad, printable, wrap
 
 FEW = 5
 INDENT = 18

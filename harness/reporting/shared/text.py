@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +15,6 @@ _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them; they sh
 _MOST_CHARACTERS_PER_CELL = 4
 _MOST_MARKS = 4
 _LABEL = 8
-_TRACEBACK = "Traceback (most recent call last):"
 _COMMAND = re.compile(r"(?<![\w:])::(?=[A-Za-z])|##(?=vso\[|teamcity\[|\[)")
 
 
@@ -56,26 +54,6 @@ def printable(
         if cells(whole) <= width:
             return whole
     return _cut(text, width, "end" if width < 24 else cut, encoding)
-
-
-def without_traceback(text: str) -> str:
-    r"""The text with the exception alone, once, in place of Python's traceback: it is said before or after the frames.
-
-    >>> without_traceback("case 'a': ValueError: no\nTraceback (most recent call last):\n  File \"bot.py\", line 3")
-    "case 'a': ValueError: no"
-    >>> without_traceback("it wrote: Traceback (most recent call last):\n  File \"bot.py\", line 3\nValueError: no\n")
-    'it wrote: ValueError: no'
-    """
-    before, found, after = text.partition(_TRACEBACK)
-    if not found:
-        return text
-    frames = after.rpartition(_TRACEBACK)[2].splitlines()
-    below = itertools.dropwhile(lambda line: not line.strip() or line[0].isspace(), frames)
-    said, before = "\n".join(below).strip(), before.rstrip()
-    for known in (said, said.partition("\n")[0]):
-        if known and known in before:
-            return before + said.removeprefix(known)
-    return f"{before} {said}".strip()
 
 
 def symbol(character: str, encoding: str) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 import re
 from itertools import chain
 
+from harness.errors import without_traceback
 from harness.records import Report, VersionRef
 from harness.reporting.shared.figures import plural
-from harness.reporting.shared.text import printable, without_traceback
+from harness.reporting.shared.text import printable
 
 _MOST_CELLS = 80
 _MOST_OF_NOTE = 600

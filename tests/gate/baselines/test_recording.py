@@ -52,8 +52,8 @@ def test_bodies_that_compare_with_their_own_baseline_are_left_out(store: Store) 
 
 
 def test_a_run_with_errors_or_evaluations_that_were_not_reached_is_refused(store: Store) -> None:
-    side = run(store, "r1", Scored("one", {"a": [1.0]}, rule={"errors": ("it broke",)}), names={"candidate": "small"})
-    with pytest.raises(SettingsError, match=r"Run r1 ended in errors, .*: one \(it broke\)\. Mend that"):
+    side = run(store, "r1", Scored("one", {"a": [1.0]}, rule={"errors": (BROKE,)}), names={"candidate": "small"})
+    with pytest.raises(SettingsError, match=r"Run r1 ended in errors, .*: one \(it broke: no\)\. Mend that"):
         recording_of(store, side.weighed, side.report)
     side = run(store, "r2", Scored("one", {"a": [1.0]}), names={"candidate": "small"})
     with pytest.raises(SettingsError, match="stopped before 2 of its evaluations, as -x does"):
@@ -71,3 +71,6 @@ def test_a_version_stands_for_the_newest_run_that_has_it_as_its_candidate(store:
     run(store, "r4", one, names={"candidate": "other", "baseline": "large"})
     with pytest.raises(SettingsError, match="'large' is stored as the baseline of run r4 alone"):
         find_candidate(store.runs(), "large")
+
+
+BROKE = 'it broke: no\nTraceback (most recent call last):\n  File "bot.py", line 3, in answer\n    raise\nit broke: no'

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.reporting.shared.text import cells, flow, pad, printable, right_to_left, without_traceback, wrap
+from harness.errors import without_traceback
+from harness.reporting.shared.text import cells, flow, pad, printable, right_to_left, wrap
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=200)
 
