@@ -168,8 +168,7 @@ class Collector:
         self._left[step] -= 1
         while self.complete < len(self._left) and self._left[self.complete] == 0:
             self.complete += 1
-        asked = bool(trace.asked or trace.asked_others)
-        self.n_stored += asked and not trace.drew and trace.error is None  # an answer that never came is none stored
+        self.n_stored += bool(trace.asked or trace.asked_others) and not (trace.drew or trace.error)
         if sample >= self.order.n_samples and outcome.is_lacking:  # one more of the baseline's than is needed
             self._left_out[case, sample] = True
             return

@@ -51,7 +51,7 @@ def test_conversations_that_begin_alike_are_cases_of_their_own_and_a_rerun_asks_
 
 
 def test_conversations_in_which_all_is_the_same_are_one_case_and_the_verdict_says_so(project: Project) -> None:
-    talking(project, "model.converse(['Hi', 'And you?'])")
+    talking(project, "assert model.converse(['Hi', 'And you?'])")
     project.run()
     assert project.report()["usage"]["model_calls"] == 8
     assert (entry(project)["n_clusters"], entry(project)["largest_cluster"]) == (1, 6)
@@ -59,7 +59,7 @@ def test_conversations_in_which_all_is_the_same_are_one_case_and_the_verdict_say
 
 
 def test_cases_that_are_asked_a_greeting_by_hand_share_it_and_the_verdict_says_so(project: Project) -> None:
-    talking(project, "model.ask(model.ask('Hi') + case.prompt)")
+    talking(project, "assert model.ask(model.ask('Hi') + case.prompt)")
     project.run()
     assert (entry(project)["n_clusters"], entry(project)["clusters_known_by"]) == (1, "answers")
     assert "6 cases count as 1, for all of them share an answer: ask through model.converse" in entry(project)["reason"]
