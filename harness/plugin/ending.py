@@ -143,6 +143,22 @@ def discard_report(collection: Collection) -> None:
         discard(collection.settings.report_folder)
 
 
+def prepare_reports(settings: Settings) -> None:
+    """Make the report folder and see that the formats can be written; no empty one is left where no version is there to
+    run.
+
+    Raises:
+        UsageError: there is no version under test, or a report can't be written.
+    """
+    from harness.config.roles import candidate_name
+    from harness.reporting.shared.files import prepare_folder
+    from harness.reporting.writing import check_formats
+
+    check_formats()
+    candidate_name(settings)
+    prepare_folder(settings.report_folder)
+
+
 def _show(report: Report, path: Path | None, settings: Settings, terminal: pytest.TerminalReporter) -> None:
     """Write the table of verdicts, and where the report is (None where it could not be written)."""
     from harness.reporting.terminal.report import Layout, render_run

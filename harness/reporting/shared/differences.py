@@ -14,7 +14,7 @@ _UNIT_CELLS = 24
 
 
 def has_range(verdict: Verdict) -> bool:
-    """Tell whether its figures have bounds: something is left to chance, and it is no error, whose cases that failed are
+    """Tell whether its figures have bounds: something is left to chance, and it is no error, whose failed cases are
     no random part of all.
     """
     return not verdict.is_certain and verdict.verdict is not VerdictKind.ERROR
