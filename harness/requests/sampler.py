@@ -13,13 +13,14 @@ from harness.errors import (
     EngineError,
     FailedDrawError,
     MissingSampleError,
+    StoreError,
     UnreachableError,
     UnstorableError,
     UsageError,
 )
 from harness.records import Budget, NewSample, NotedFailures, Request, Sample
 from harness.records.keys import KeyedQuestion
-from harness.requests.pending import PendingDraws, SampleSource
+from harness.requests.pending import PendingDraws, SampleOrigins, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
 
@@ -55,27 +56,6 @@ class _DrawsOfTick:
     question: KeyedQuestion
     indices: list[int] = field(default_factory=list)
     asked_again: set[int] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class SampleOrigins:
-    """The origins of one source's samples in this run.
-
-    Attributes:
-        n_asked: of a model, those in vain among them.
-        oldest, newest: when the first and the last of those from the store were drawn; None where there were none.
-    """
-
-    n_asked: int = 0
-    oldest: float | None = None
-    newest: float | None = None
-
-    def add(self, sample: Sample) -> None:
-        """Count one from the store."""
-        at = sample.drawn_at
-        if at is not None:
-            self.oldest = at if self.oldest is None else min(self.oldest, at)
-            self.newest = at if self.newest is None else max(self.newest, at)
 
 
 class Sampler:
@@ -117,6 +97,8 @@ class Sampler:
         self._silent: set[str] = set()
         self.failures: dict[str, dict[tuple[bytes, int], str | None]] = {}
         """The causes of the failures that draws wanted in this run came to and are kept, by fingerprint."""
+        self.unnoted: dict[str, str] = {}
+        """What the store said when it did not take such failures, by fingerprint."""
         self.spending = spending or Spending()
         self.window = Window(window, self._arrive, self._fail, self.spending)
         self.model_calls = 0
@@ -316,7 +298,11 @@ class Sampler:
             n_asked = sum(each.n_asked for (own, _), each in self._origins.items() if own == fingerprint)
             if fingerprint in self._silent or len(draws) == n_asked >= _LACKING:
                 continue
-            noted = self._store.note_failures([*draws.values()])
+            try:
+                noted = self._store.note_failures([*draws.values()])
+            except StoreError as error:  # busy or full: the rest of the run is worth its report
+                self.unnoted[fingerprint] = str(error)
+                continue
             if noted.n_requests > 1 and len(noted.draws) > _RARELY * noted.n_drawn:
                 for (key, _), draw in draws.items():
                     self._count_failure(fingerprint, key, draw.sample)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,13 @@ from harness.errors import (
     EngineError,
     FailedDrawError,
     MissingSampleError,
+    StoreError,
     UnreachableError,
     UnstorableError,
 )
-from harness.records import Request, Sample
+from harness.records import NewSample, NotedFailures, Request, Sample
 from harness.requests import Sampler
-from harness.requests.sampler import SampleOrigins
+from harness.requests.pending import SampleOrigins
 from harness.store import Store
 from tests.requests.engines import NotingEngine
 from tests.requests.samplers import draw, question, run, source
@@ -200,6 +202,27 @@ def test_what_failed_is_not_asked_again_in_the_same_run(store: Store, asks_again
 
     assert asyncio.run(work()) == ["v raised KeyError", "q/0" if asks_again else "v raised KeyError"]
     assert len(engine.asked) == asks_again
+
+
+class FullStore:
+    """A store in which there is no room for notes."""
+
+    def __init__(self, store: Store) -> None:
+        self.find, self.add = store.find, store.add
+
+    def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
+        raise StoreError("The store is full.")
+
+
+def test_a_store_that_does_not_take_notes_costs_the_run_nothing_else(store: Store) -> None:
+    full: Any = FullStore(store)
+
+    async def work(sampler: Sampler) -> dict[str, str]:
+        await _ask(sampler, broken(), 2, 3)
+        return sampler.unnoted
+
+    assert run(full, work) == [{"v" * 8: "The store is full."}]
+    assert store.info().samples == 3
 
 
 def test_what_failed_before_is_kept_with_what_fails_later(store: Store) -> None:
