@@ -287,10 +287,12 @@ class Sampler:
             self._keep(draws)
 
     def keep_failures(self) -> None:
-        """Note what failed in this run, once all has arrived, and keep all failures of a version of which more than one
-        request failed in any run, and more than one of a hundred draws: a rerun has them again, for else all draws
-        would be survivors after some reruns. It asks again for fewer. Nothing is noted of a version that answered
-        nothing, ever or in a run of ten draws, or whose endpoint went silent: it lacks a key or a server.
+        """Note what failed in this run, once all has arrived, and keep failures of a version of which more than one
+        request failed, and more than one of a hundred draws: a rerun has them again, for else all draws would be
+        survivors after some reruns. It asks again for fewer. Counted over the generation they are all kept, so that no
+        row of small runs escapes; counted in this run its own are, so that many answers to others hide none. Nothing is
+        noted of a version that answered nothing, ever or in a run of ten draws, or whose endpoint went silent: it lacks
+        a key or a server.
         """
         self.commit()
         failed, self._failed = self._failed, {}
@@ -298,15 +300,17 @@ class Sampler:
             n_asked = sum(each.n_asked for (own, _), each in self._origins.items() if own == fingerprint)
             if fingerprint in self._silent or len(draws) == n_asked >= _LACKING:
                 continue
+            of_run = NotedFailures([*draws.values()], n_asked)
             try:
-                noted = self._store.note_failures([*draws.values()])
+                noted = self._store.note_failures(of_run.draws)
             except StoreError as error:  # busy or full: the rest of the run is worth its report
                 self.unnoted[fingerprint] = str(error)
                 continue
-            if noted.n_requests > 1 and len(noted.draws) > _RARELY * noted.n_drawn:
+            are_many = _are_many(noted)
+            if are_many or (noted.draws and len(draws) < n_asked and _are_many(of_run)):
                 for (key, _), draw in draws.items():
                     self._count_failure(fingerprint, key, draw.sample)
-                self._keep(noted.draws)
+                self._keep(noted.draws if are_many else of_run.draws)
 
     def _count_failure(self, fingerprint: str, key: bytes, sample: Sample) -> None:
         if sample.failure is not None:
@@ -383,3 +387,8 @@ def _new_sample(asked: PendingDraws, sample: Sample) -> NewSample:
 def _failed_draw(failure: Mapping[str, Any]) -> FailedDrawError:
     """The error of a failure that is kept, as it was when the version was asked."""
     return FailedDrawError(failure["said"] or "", failure["cause"])
+
+
+def _are_many(failures: NotedFailures) -> bool:
+    """True for failures of several requests that are too large a share of all draws to be asked again."""
+    return failures.n_requests > 1 and len(failures.draws) > _RARELY * failures.n_drawn

@@ -204,6 +204,21 @@ def test_what_failed_is_not_asked_again_in_the_same_run(store: Store, asks_again
     assert len(engine.asked) == asks_again
 
 
+def test_answers_to_others_hide_no_failures_of_a_run(store: Store) -> None:
+    """What is rare among all draws of a store may be a third of an evaluation's."""
+    answered = [(lambda s, i=i: draw(s, source(NotingEngine()), "q", i)) for i in range(300)]
+    run(store, *answered, lambda s: _ask(s, broken(), 1, 1))
+
+    async def ask(sampler: Sampler) -> None:
+        await draw(sampler, source(NotingEngine()), "else", 0)
+        await _ask(sampler, broken(), 2, 0, first=1)
+
+    run(store, ask)
+    kept = run(store, *(lambda s, i=i: draw(s, source(NotingEngine()), f"bad {i}", 0) for i in (1, 2)))
+    assert [each.cause for each in kept] == ["KeyError"] * 2
+    assert run(store, lambda s: draw(s, source(NotingEngine()), "bad 0", 0))[0].text == "bad 0/0", "rare in its run"
+
+
 class FullStore:
     """A store in which there is no room for notes."""
 
