@@ -40,7 +40,7 @@ class SampleStore(Protocol):
         """Store samples in one transaction; gives the stored ones, which are others' where others were first."""
 
     def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
-        """Note draws of one version that failed, unless it has no sample; gives all that were ever noted of it."""
+        """Note draws of a version's generation that failed, unless it has no sample; gives all ever noted of it."""
 
 
 Kept = tuple[bytes, Sample]
@@ -93,7 +93,7 @@ class Sampler:
         self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
         self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
         self._arrived: list[NewSample] = []
-        self._failed: dict[str, dict[tuple[bytes, int], NewSample]] = {}
+        self._failed: dict[tuple[str, int], dict[tuple[bytes, int], NewSample]] = {}
         self._silent: set[str] = set()
         self.failures: dict[str, dict[tuple[bytes, int], str | None]] = {}
         """The causes of the failures that draws wanted in this run came to and are kept, by fingerprint."""
@@ -246,7 +246,7 @@ class Sampler:
 
     def _unfailed(self, source: SampleSource, key: bytes, indices: Sequence[int]) -> tuple[int, ...]:
         """Those that have not failed in this run; the others are given their failures again."""
-        failed = {} if self._asks_again else self._failed.get(source.version.fingerprint, {})
+        failed = {} if self._asks_again else self._failed.get(_generation(source), {})
         for index in indices:
             if (key, index) in failed:
                 self._break(key, [index], _failed_draw(failed[key, index].sample.failure or {}))
@@ -296,7 +296,7 @@ class Sampler:
         """
         self.commit()
         failed, self._failed = self._failed, {}
-        for fingerprint, draws in failed.items():
+        for (fingerprint, _), draws in failed.items():
             n_asked = sum(each.n_asked for (own, _), each in self._origins.items() if own == fingerprint)
             if fingerprint in self._silent or len(draws) == n_asked >= _LACKING:
                 continue
@@ -342,7 +342,7 @@ class Sampler:
             self._silent.add(fingerprint)
         if isinstance(error, FailedDrawError) and not self.is_halted:
             failure = {"said": str(error), "cause": error.cause, "request_index": asked.indices[0]}
-            failed = self._failed.setdefault(fingerprint, {})
+            failed = self._failed.setdefault(_generation(asked.source), {})
             failed |= {
                 (asked.key, each): _new_sample(asked, Sample("", each, failure=failure)) for each in asked.indices
             }
@@ -377,6 +377,10 @@ class Sampler:
         await self.window.stop()
         self.commit()
         await self.window.close_engines()
+
+
+def _generation(source: SampleSource) -> tuple[str, int]:
+    return source.version.fingerprint, source.generation
 
 
 def _new_sample(asked: PendingDraws, sample: Sample) -> NewSample:

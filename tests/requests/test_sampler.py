@@ -132,13 +132,15 @@ def test_error_of_an_engine_reaches_all_who_wait_and_is_not_stored(store: Store)
     assert run(store, lambda s: draw(s, source(NotingEngine()), "q", 0))[0].text == "q/0"
 
 
-async def _ask(sampler: Sampler, failing: NotingEngine, n_failed: int, n_answered: int, first: int = 0) -> None:
+async def _ask(
+    sampler: Sampler, failing: NotingEngine, n_failed: int, n_answered: int, first: int = 0, generation: int = 0
+) -> None:
     """Draw so many of each, as a gate does."""
     for index in range(n_answered):
-        await draw(sampler, source(NotingEngine()), "q", index)
+        await draw(sampler, source(NotingEngine(), "v", generation), "q", index)
     for number in range(first, first + n_failed):
         with pytest.raises(FailedDrawError):
-            await draw(sampler, source(failing), f"bad {number}", 0)
+            await draw(sampler, source(failing, "v", generation), f"bad {number}", 0)
     sampler.keep_failures()
 
 
@@ -182,6 +184,14 @@ def test_failures_are_counted_over_all_runs_and_an_answer_takes_none_back(store:
     run(store, lambda s: _ask(s, broken(), 1, 0, first=1))
     assert run(store, lambda s: draw(s, source(NotingEngine()), "bad 1", 0))[0].cause == "KeyError"
     assert run(store, lambda s: draw(s, source(NotingEngine()), "bad 0", 0))[0].text == "bad 0/0"
+
+
+def test_failures_of_another_generation_do_not_count(store: Store) -> None:
+    """Else `--fresh`, which draws all anew once a limit is raised, would keep a single failure for those before it."""
+    run(store, lambda s: _ask(s, broken(), 2, 3))
+    run(store, lambda s: _ask(s, broken(), 1, 3, generation=1))
+    assert run(store, lambda s: draw(s, source(NotingEngine(), "v", 1), "bad 0", 0))[0].text == "bad 0/0"
+    assert run(store, lambda s: draw(s, source(NotingEngine()), "bad 0", 0))[0].cause == "KeyError"
 
 
 @pytest.mark.parametrize("asks_again", [False, True])

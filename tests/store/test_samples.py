@@ -252,14 +252,17 @@ def failed(name: str, index: int = 0, **where: Any) -> NewSample:
     return draw(name, "", index, failure=FAILED, **where)
 
 
-def test_failures_are_noted_once_and_counted_among_all_draws_of_their_version(store: Store) -> None:
+def test_failures_are_noted_once_and_counted_among_all_draws_of_their_generation(store: Store) -> None:
     assert store.note_failures([failed("a")]) == NotedFailures(), "nothing was ever answered"
     store.add([draw("a", index=1), draw("b"), draw("b", generation=1), draw("b", fingerprint="f1")])
     first = store.note_failures([failed("b"), failed("a")])
-    assert (sorted(each.key for each in first.draws), first.n_drawn) == (sorted([key_of("a"), key_of("b")]), 4)
+    assert (sorted(each.key for each in first.draws), first.n_drawn) == (sorted([key_of("a"), key_of("b")]), 3)
     assert {each.sample.failure["cause"] for each in first.draws if each.sample.failure} == {"KeyError"}
-    both = store.note_failures([failed("a"), failed("b", 1, generation=1)])
-    assert (len(both.draws), both.n_requests, both.n_drawn) == (3, 3, 5)
+    both = store.note_failures([failed("a"), failed("b", 1)])
+    assert (len(both.draws), both.n_requests, both.n_drawn) == (3, 2, 4)
+    newer = store.note_failures([failed("a", generation=1)])
+    assert (len(newer.draws), newer.n_drawn) == (1, 2), "each generation has its own"
+    assert store.note_failures([failed("a", generation=2)]) == NotedFailures(), "nothing was answered in that one"
     assert store.find([key_of("a")])[key_of("a")].keys() == {1}, "a note is no sample"
     store.add(both.draws)
     assert store.find([key_of("b")])[key_of("b")][0].text == "Lima", "what was answered stays"
