@@ -303,14 +303,19 @@ def test_failures_of_a_generation_that_stays_apart_are_left_there(
     assert [each.generation for each in store.note_failures([failed("b")]).draws] == [0]
 
 
-def test_a_store_of_schema_version_10_has_no_notes_and_gets_the_table(
+def test_failures_that_a_store_of_schema_version_10_keeps_are_noted_as_it_is_opened_or_merged(
     url: str, new_url: NewUrl, open_store: OpenStore
 ) -> None:
+    with Store.open(url) as store:
+        store.add([draw("q"), draw("says", metadata={"failure": "no"}), failed("a"), failed("a", 1)])
     with Store.open(url) as store, store._database.write() as connection:
         connection.exec_driver_sql("DROP TABLE steelyard_failures")
         connection.exec_driver_sql("UPDATE steelyard_meta SET value = '10' WHERE name = 'schema_version'")
-    open_store(new_url()).merge(open_store(url, readonly=True))
+    merged = open_store(new_url())
+    merged.merge(open_store(url, readonly=True))
     with Store.open(url) as store:
         assert store.info().schema_version == tables.SCHEMA_VERSION
-        store.add([draw("q")])
-        assert len(store.note_failures([failed("b")]).draws) == 1
+        for each in (store, merged):
+            noted = each.note_failures([failed("b")])
+            assert (len(noted.draws), noted.n_drawn) == (3, 5)
+            assert next(draw for draw in noted.draws if draw.sample.index == 1) == failed("a", 1)
