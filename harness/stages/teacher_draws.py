@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from harness.config import Settings
 from harness.errors import TIMED_OUT, FailedDrawError, SteelyardError
@@ -15,6 +16,7 @@ from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler
 from harness.requests.spending import Spending
 
+Given = TypeVar("Given")
 TeacherDraw = Callable[[str, Request, KeyedQuestion, int], Awaitable[Sample | None]]
 
 _NAMED = 100
@@ -22,6 +24,22 @@ _NAMED = 100
 _MOST_TRIES = 3
 _TOLD = 5
 """Errors that are told: where more differ, it is by what each says of its own prompt."""
+
+
+async def tried(ask: Callable[[], Awaitable[Given]]) -> Given:
+    """What an engine gives, asked up to three times where an answer takes too long: for what is not inferred from how
+    often one does.
+
+    Raises:
+        SteelyardError: each try took too long, or one failed otherwise.
+    """
+    for _ in range(_MOST_TRIES - 1):
+        try:
+            return await ask()
+        except FailedDrawError as error:
+            if error.cause != TIMED_OUT:
+                raise
+    return await ask()
 
 
 class FailedDraws:
@@ -89,18 +107,13 @@ async def teacher_draws(settings: Settings, teacher: Version, failed: FailedDraw
         sampler = Sampler(store, window=settings.concurrency, spending=spending, asks_again=True)
 
         async def draw(prompt: str, request: Request, question: KeyedQuestion, number: int) -> Sample | None:
-            n_tried = 0
-            while True:
-                n_tried += 1
-                try:
-                    _, sample = await sampler.draw(source, request, question, number)
-                except SteelyardError as error:
-                    if isinstance(error, FailedDrawError) and error.cause == TIMED_OUT and n_tried < _MOST_TRIES:
-                        continue
-                    failed.add(prompt, error)
-                    return None
-                failed.n_answered += 1
-                return sample
+            try:
+                _, sample = await tried(lambda: sampler.draw(source, request, question, number))
+            except SteelyardError as error:
+                failed.add(prompt, error)
+                return None
+            failed.n_answered += 1
+            return sample
 
         try:
             yield draw
