@@ -174,6 +174,8 @@ def _growth(contrast: Contrast, levels: tuple[float, float], margin: float, unit
 
 def _factor(error: float, distance: float, width: float, level: float, units: float) -> float:
     """The growth of units after which a bound that is so wide today is no wider than the distance."""
+    if math.isinf(width):  # no bound at all
+        return math.inf
     if error > 0:
         return ((width + _POWER * error) / distance) ** 2
     if width <= distance:

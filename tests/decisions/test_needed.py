@@ -80,3 +80,11 @@ def test_cases_that_count_as_one_need_as_many_samples_as_the_next_look_takes():
     assert "about 5 more samples a case would decide it" in decided(2, 1).reason
     assert decided(2 + 4, 2).verdict == "inconclusive"
     assert decided(2 + 5, 2).verdict == "passed"
+
+
+def test_no_number_is_named_where_there_is_no_bound_and_nothing_differs():
+    """A quantile among ties, of which the next look has no bound."""
+    scores = [[2.0]] * 90 + [[3.0]] * 10 + [[9.0]] * 2
+    asked = observed(scores, threshold=4.0, margin=1.0, higher_is_better=False, at_least=0.0, statistic="p95")
+    (verdict,) = decide([asked], 0.95, looks={asked.id: Look(1, share_of(1), share_of(1))})
+    assert verdict.verdict == "inconclusive"

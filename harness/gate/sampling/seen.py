@@ -39,15 +39,16 @@ class SeenCases:
     def has(self, case: Case) -> bool:
         """Tell whether a case is one of them: by its id, or because all that it asks is there, word by word.
 
-        A case without a field that is known to ask does so by all of its texts, without answers and labels of a word
-        or two.
+        A case without a field that is known to ask does so by all of its texts but its answers, if one of them has
+        three words.
         """
         if case.id in self.ids:
             return True
         asked = [words for place, text in texts_of(case.fields) if _is_question(place) and (words := _words(text))]
         if not asked:
             others = {name: value for name, value in case.fields.items() if name not in ANSWERS}
-            asked = [words for _, text in texts_of(others) if len(words := _words(text)) >= RULE.fewest_asked]
+            asked = [words for _, text in texts_of(others) if (words := _words(text))]
+            asked = asked if max(map(len, asked), default=0) >= RULE.fewest_asked else []
         return bool(asked) and self.texts.issuperset(asked)
 
 

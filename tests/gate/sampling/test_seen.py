@@ -67,6 +67,7 @@ def test_a_case_that_asks_by_other_fields_is_known_by_all_of_its_texts(tmp_path:
     both = {"message": "My parcel has not come.", "note": "It was sent on Monday.", "topic": "parcels"}
     assert known.has(Case({"id": "a", **both}))
     assert not known.has(Case({"id": "a", **both, "note": "It was sent on Tuesday."}))
+    assert not known.has(Case({"id": "a", **both, "topic": "letters"})), "it may be what tells cases apart"
     assert not known.has(Case({"id": "a", "topic": "parcels"})), "a label is no question"
     assert not known.has(Case({"id": "a", "topic": "parcels", "expected": "It was sent on Monday."}))
 
