@@ -222,6 +222,8 @@ class Spending:
         found = self._versions.setdefault(version.name, _Version(version.settings.price))
         self._n_under_load += load["requests"]
         counted, n_requests = (load["prompt_tokens"], load["completion_tokens"]), load["completed"]
+        if not n_requests:  # no answer says how many tokens it took, and none took any
+            return
         found.counts = found.counts and None not in counted
         prompt_tokens, completion_tokens = (number or 0 for number in counted)
         found.charge((), None if None in counted else _Tokens(prompt_tokens, completion_tokens))
@@ -229,10 +231,9 @@ class Spending:
         found.completion_tokens += completion_tokens
         found.n_answered += n_requests
         found.n_samples += n_requests
-        if n_requests:
-            read, count = round(prompt_tokens / n_requests), round(completion_tokens / n_requests)
-            found.passes[ForwardPass(read, 0, 1)] += n_requests
-            found.passes[ForwardPass(count, read, count)] += n_requests
+        read, count = round(prompt_tokens / n_requests), round(completion_tokens / n_requests)
+        found.passes[ForwardPass(read, 0, 1)] += n_requests
+        found.passes[ForwardPass(count, read, count)] += n_requests
 
     def _version(self, asked: PendingDraws) -> _Version:
         return self._versions.setdefault(asked.source.version.name, _Version(asked.source.version.settings.price))

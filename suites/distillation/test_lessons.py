@@ -1,9 +1,14 @@
 """What a student was taught on, and whether its teacher knows what it teaches."""
 
+import functools
+import json
+from pathlib import Path
+
 import pytest
 
 from harness import Measure, NotInLineageError, Score, checks
 
+PROMPTS = "evals/distillation/prompts/cases.jsonl"
 # So that a small teacher answers the question, and does not tell a story.
 EXAMPLES = [
     {"role": "user", "content": "What do you cut paper with?"},
@@ -45,14 +50,25 @@ def test_contamination(distillation, case):
 
 
 @pytest.mark.evaluation(
-    cases="evals/distillation/prompts/cases.jsonl",
+    cases=PROMPTS,
     samples=4,
     threshold=0.7,
     margin=0.1,
     requirement="Business: a teacher that answers its own prompts wrongly teaches what is wrong.",
 )
 async def test_teacher_passes(distillation, teacher, case):
-    if case.prompt not in {prompt[-1]["content"] for prompt in distillation.prompts}:
+    asked = {prompt[-1]["content"] for prompt in distillation.prompts}
+    if asked.isdisjoint(known_prompts()):
+        what = f"prompt that is a case of {PROMPTS}"
+        raise NotInLineageError(distillation.version, what, "some of them, or write a case for each of its own")
+    if case.prompt not in asked:
         pytest.skip("the teacher is not asked this for its student")
     answer = await teacher.chat([*EXAMPLES, {"role": "user", "content": case.prompt}], max_tokens=48)
     return checks.contains(answer.text, case.expected)
+
+
+@functools.cache
+def known_prompts():
+    """Those that there is a case of."""
+    lines = (Path(__file__).parents[2] / PROMPTS).read_text("utf-8").splitlines()
+    return {json.loads(line)["prompt"] for line in lines}

@@ -232,7 +232,7 @@ def try_mutant(folder: Path, mutant: Mutant) -> Outcome:
 
 def try_sound(folder: Path) -> Weighed:
     """Weigh the student without a fault, alone."""
-    return weigh(folder, MODULES, SOUND, "none", suite=SUITE)
+    return weigh(folder, (*MODULES, *TASKS), SOUND, "none", suite=SUITE)
 
 
 def try_same(folder: Path, seed: int) -> Weighed:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from harness.cli import main
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 from tests.reporting.html import pages
@@ -212,6 +214,20 @@ def test_offline_no_server_is_started(project: Project, monkeypatch: pytest.Monk
     body(project, "return load.itl", arguments="load, server", threshold=1.0)
     project.run(*alone)
     assert "--offline starts no server" in project.evaluation()["reason"]
+
+
+def test_a_recording_has_no_blocks_whatever_the_figure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For `load.cost` its name was an unknown version, without the test's."""
+    monkeypatch.chdir(project.path)
+    project.body("return 1.0")
+    assert project.run("--candidate", "only", "--baseline", "none", "--for-baseline").ret == 0
+    assert CliRunner().invoke(main, ["baseline", "record", "--name", "released"]).exit_code == 0
+    body(project, "return load.cost")
+    result = project.run("--candidate", "only", "--baseline", "released")
+    assert result.ret == 4
+    told = " ".join(" ".join([*result.outlines, *result.errlines]).split())
+    assert "::test_it takes `load`, whose blocks are measured in pairs" in told
+    assert "has scores alone" in told
 
 
 def test_a_version_that_nobody_serves_skips_it(gate: Project) -> None:

@@ -146,6 +146,16 @@ def test_a_server_that_counts_no_tokens_is_measured_no_further_under_a_limit_of_
         spending.begin_block([where.version], 0)
 
 
+@pytest.mark.parametrize("limits", [BudgetLimits(max_tokens=100), BudgetLimits(max_cost=1.0)])
+def test_a_block_of_which_nothing_was_answered_says_nothing_of_what_answers_take(limits: BudgetLimits) -> None:
+    spending, where = Spending(limits), source(NotingEngine(), price=Price(1.0, 1.0))
+    spending.measured(where.version, {"requests": 9, "completed": 0, "prompt_tokens": None, "completion_tokens": None})
+    spending.begin_block([where.version], 0)
+    budget = spending.budget(0)
+    assert budget is not None
+    assert (budget.spent.requests, budget.spent.tokens, budget.spent.cost) == (9, 0, 0.0)
+
+
 def test_cost_is_that_of_each_version_at_its_own_price() -> None:
     spending = Spending()
     landed(spending, asked(source(NotingEngine(), "a", Price(1.0, 2.0))), 1_000_000, 500_000)

@@ -290,8 +290,11 @@ def _computed_dtype(file: WeightsFile, options: Mapping[str, Any], engine: str) 
 
 
 def _cast(file: WeightsFile, dtype: str) -> WeightsFile:
-    """The file as an engine holds it that computes in this type: weights of another floating-point type are cast."""
-    if dtype == _dtype(file) or dtype not in _STORED:
+    """The file as an engine holds it that computes in this type: weights of another floating-point type are cast.
+
+    Each tensor counts as it is stored: a config may state a type that the file is not in.
+    """
+    if dtype not in _STORED:
         return file
     tensors = tuple(
         replace(each, dtype=_STORED[dtype], n_bytes=each.n_parameters * int(_BYTES[dtype]))

@@ -300,8 +300,6 @@ class Collection:
     def _check_load(self, item: pytest.Function, evaluation: Evaluation, where: str) -> None:
         from harness.plugin.collection.inspection import check_figures
 
-        assert evaluation.plan.blocks is not None
-        check_figures(item.function, evaluation.plan.blocks, self.settings, where=where)
         if others := sorted(evaluation.wants & {"model", "baseline", "judge"}):
             raise MarkerError(
                 f"{where} takes `load` and `{others[0]}`: while a block is measured nothing else may be asked. Ask in "
@@ -313,6 +311,8 @@ class Collection:
                 f"{self._recording.in_words} has scores alone: name a version with --baseline, or leave the test out "
                 "with -k."
             )
+        assert evaluation.plan.blocks is not None
+        check_figures(item.function, evaluation.plan.blocks, self.settings, where=where)
 
     def _check_pairwise(self, where: str) -> None:
         from harness.config.roles import baseline_name

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.errors import CapabilityError, EngineError, NotInLineageError
+from harness.errors import CapabilityError, EngineError, NotInLineageError, SteelyardError
 from harness.models.version import Version
 from harness.stages.inference.address import ServerAddress, has_address, is_servable
 from harness.stages.inference.pausing import wake
@@ -41,13 +41,20 @@ class Server:
         self._is_offline = is_offline
         self._starting = threading.Lock()
         self._start_up_s: float | None = None
+        self._failure: SteelyardError | None = None
 
     @cached_property
     def target(self) -> ServerAddress:
-        """The address, with what it takes to ask there."""
+        """The address, with what it takes to ask there. A start that fails is not tried again: it may take minutes."""
         with self._starting:
+            if self._failure is not None:
+                raise self._failure
             if "target" not in vars(self):
-                self.target = self._start()
+                try:
+                    self.target = self._start()
+                except SteelyardError as error:
+                    self._failure = error
+                    raise
             return self.target
 
     def start(self) -> None:
@@ -113,7 +120,8 @@ class Server:
                 'the version weights and engine = "vllm", and it is served here.'
             )
         self.close()
-        self.target = self._start()
+        del self.target
+        self.start()
         assert self._start_up_s is not None
         return self._start_up_s
 

@@ -157,6 +157,16 @@ def test_weights_are_loaded_in_the_type_in_which_the_engine_computes(
     assert loaded.digest == found.digest
 
 
+def test_weights_are_cast_to_the_type_of_the_config_whatever_they_are_stored_in(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    own = copy_of(tiny_llama, tmp_path / "own")
+    set_config(own, dtype=None, torch_dtype="bfloat16")
+    found = describe_weights({"weights": str(own)}, Path(), "vllm")
+    assert (found.types, found.in_engine.types) == ({"F32": 39}, {"BF16": 39})
+    assert found.tensor_bytes == 2 * found.in_engine.tensor_bytes
+
+
 @pytest.mark.parametrize(
     ("name", "dtype", "ftype"),
     [

@@ -162,10 +162,8 @@ def test_a_body_that_sleeps_in_its_own_code_hears_one_sigterm(project: Project, 
     """)
     ran = Ran(project)
     wait_for_file(project, "sleeps")
-    began = time.monotonic()
     ran.send(signal.SIGTERM)
     code, text = ran.ended(30)
-    assert time.monotonic() - began < 6
     assert code == 2
     assert "interrupted after 1 of 2 samples" in project.evaluation()["reason"]
     assert "Traceback" not in text

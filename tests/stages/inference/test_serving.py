@@ -64,6 +64,27 @@ def test_its_first_use_starts_it_once(tmp_path: Path, monkeypatch: pytest.Monkey
     assert started == ["it", "it"]
 
 
+def test_a_start_that_fails_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each evaluation waited for it anew."""
+    started: list[str] = []
+
+    @contextmanager
+    def serve(version: Version, *_: Any, **__: Any) -> Iterator[ServerAddress]:
+        started.append(version.name)
+        if len(started) > 1:
+            raise EngineError("vLLM's server ended.")
+        yield ServerAddress(version, "http://127.0.0.1:9/v1", "m", pid=1 << 30)
+
+    monkeypatch.setattr("harness.stages.inference.serving.serve", serve)
+    server = server_of(tmp_path, SERVED)
+    server.start()
+    for use in (server.restart, server.restart, server.start):
+        with pytest.raises(EngineError, match="server ended"):
+            use()
+    assert started == ["it", "it"]
+    server.close()
+
+
 def test_offline_none_is_started(tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nothing/is/started")
     server = server_of(tmp_path, f'engine = "vllm"\nweights = "{tiny_llama}"', is_offline=True)

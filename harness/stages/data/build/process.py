@@ -183,8 +183,8 @@ def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> P
     started = time.monotonic()
     root = request.settings.root
     bench = Bench(request.settings, executor, request.work, teller.begin)
+    executor.check(request.work / "executor")  # a wrong one makes nothing useless that was built before
     with _useless_unless_right(request.work):
-        executor.check(request.work / "executor")
         teller.begin("reading", None, None)
         ingested = ingest(request.recipe, root, request.work, teller.count)
     shards, total = ingested.shards, ingested.n_documents

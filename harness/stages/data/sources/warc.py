@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 _HTML = ("text/html", "application/xhtml+xml")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _HTML_START = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title)\b", re.IGNORECASE | re.DOTALL
+    rb"(?:\xef\xbb\xbf)?\s*(?:(?><!--.*?-->)\s*)*<(?:!doctype\s+html|html|head|body|title)\b", re.IGNORECASE | re.DOTALL
 )
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 """Bytes that no text has. Source: WHATWG, MIME Sniffing, "binary data byte"; it looks at the first 1,445 bytes."""
 _SNIFFED = 1445
+_LEAST_PACKED = 18
+"""Bytes of a gzip's head and tail (RFC 1952): in fewer, with the marks of chunks, there is no page."""
 _AGAIN = "Fetch the file again; what stands before the damage can be kept with: warcio recompress FILE NEW"
 
 
@@ -119,18 +121,25 @@ def _check_unpacked(record: ArcWarcRecord, stream: Any, content: bytes, place: s
     Text that is not packed is right, whatever the header says: many a server and crawler leaves it there.
 
     Raises:
-        CorpusError: naming the encoding.
+        CorpusError: naming the encoding, and what unpacks it or a file without the record.
     """
+    from warcio.bufferedreaders import BufferedReader
+
     encoding = (record.http_headers.get_header("Content-Encoding") if record.http_headers else None) or ""
-    if not encoding or not record.payload_length:
+    is_chunked = hasattr(stream, "all_chunks_read")
+    if not encoding or not record.payload_length or (is_chunked and record.payload_length < _LEAST_PACKED):
         return
     unpacker = getattr(stream, "decompressor", None)
     if unpacker is None:
         is_whole = not _BINARY.search(content[:_SNIFFED])
     else:
         is_whole = unpacker.eof if hasattr(unpacker, "eof") else unpacker.is_finished()  # zlib's, brotli's
-    if not is_whole:
-        raise CorpusError(
-            f"{place}: its content is packed as {encoding} and can't be unpacked: it is damaged, or nothing here "
-            f"unpacks {encoding}. {_AGAIN}"
-        )
+    if is_whole:
+        return
+    if encoding.lower() == "br" and "br" not in BufferedReader.get_supported_decompressors():
+        raise CorpusError(f"{place}: its content is packed as br, which brotli unpacks. Install it: pip install brotli")
+    raise CorpusError(
+        f"{place}: its content is packed as {encoding} and can't be unpacked: it is damaged, was cut when it was "
+        f"fetched, or nothing here unpacks {encoding}. Write the file without this record (warcio's ArchiveIterator "
+        "and WARCWriter do), or leave the file out of the documents."
+    )

@@ -43,12 +43,13 @@ _PHONE_LINE = re.compile(r"(?:\d[^\d\n]{0,4}){6}\d")
 """Seven digits as near each other as those of a phone are: lines without them need no closer look."""
 
 _CARD = re.compile(
-    r"(?<![\w-])(?<!\d[.,])(?<![A-Z]{2}\d{2}[ -])(?<!(?<!\d{4}[ -]\d{4}[ -]\d{4}[ -])\d{4}[ -])[2-6]"
+    r"(?<![\w-])(?<!\d[.,])(?<![A-Z]{2}\d{2} )"
+    r"(?:(?!\d{4} \d{4} )|(?<!(?<!\d{4} \d{4} \d{4} )(?<![\w.-])\d{4} ))[2-6]"
     r"(?:\d{12,18}|\d{3}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|\d{3}([ -])\d{6}\2\d{4,5})"
     r"(?![\w-])"
 )
 """13 to 19 digits, in one or in the groups that are printed on cards. The first is that of a payment network
-(ISO/IEC 7812-1). None begins after another group, as within an account, unless that ends a card."""
+(ISO/IEC 7812-1). Groups of four begin after no other group of four, as within an account, unless that ends a card."""
 
 _FEWEST_DIGITS = 13
 
@@ -253,5 +254,5 @@ PII = StepSpec(
     packages=("datatrove", "phonenumbers", "python-stdnum"),
     summary="puts placeholders in the place of addresses, phones, cards and accounts",
     install=INSTALL,
-    version=2,
+    version=3,
 )

@@ -66,8 +66,8 @@ class Load:
             raise ScoreError(
                 f"{load['requests'] - load['completed']} of {load['requests']} requests of a block of "
                 f"{self._server.version} were not answered ({kinds}): the {name} of the others says nothing of what "
-                "users wait, for who refuses most is quickest. Send less, mend the server, or weigh load.goodput, in "
-                "which they count."
+                "users wait, for who refuses most is quickest. Send less, mend the server and measure all pairs anew "
+                "with --fresh, or weigh load.goodput, in which they count."
             )
         figures = load[name]
         return Measure(self._known(figures["mean"], name), "s", higher_is_better=False, reason=f"of {figures['n']:,}")

@@ -117,7 +117,7 @@ class LoadResult:
         steal: share of the machine's time that its host took.
         interrupted: whether Ctrl-C ended it early.
         by_server: whether something that the server itself did is among the reasons not to trust the figures: it
-            ended, answered nothing, put requests off, answered from a cache, or counted other tokens.
+            ended, answered nothing, put requests off, answered from a cache, or gave answers of another length.
         records: every request.
     """
 

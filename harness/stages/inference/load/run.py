@@ -26,7 +26,7 @@ from harness.stages.inference.load.generator import Sending
 from harness.stages.inference.load.plan import LoadPlan, arrival_times, mean_rate, worker_ends, worker_starts
 from harness.stages.inference.load.prompts import planned_prompts
 from harness.stages.inference.load.result import LoadResult, RequestRecord
-from harness.stages.inference.load.validity import BY_SERVER, LoadEvidence, doubts, failures
+from harness.stages.inference.load.validity import LoadEvidence, doubts, failures
 
 _SETTLES_S = 2.0
 _SETTLING_STEP_S = 0.05
@@ -347,7 +347,7 @@ def _result(plan: LoadPlan, requests: _Requests, measured: _Measured) -> LoadRes
         others_cpu=None if use is None else use.others_cpu,
         steal=None if use is None else use.steal,
         interrupted=measured.is_interrupted,
-        by_server=bool(failed and measured.records) or any(doubt.name in BY_SERVER for doubt in refused),
+        by_server=bool(failed and measured.records) or any(doubt.by_server for doubt in refused),
         records=tuple(measured.records),
         **found,
     )

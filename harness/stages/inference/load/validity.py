@@ -16,8 +16,6 @@ MOST_DELAY_S = 0.010
 """The 99th of 100 requests may be begun so late: a frame of the eye, and less than a step of most engines."""
 MOST_CACHED = 0.01
 """Share of the prompts' tokens that a cache may answer though it was not meant to."""
-BY_SERVER = frozenset({"cache", "preemptions", "tokens"})
-"""Doubts about what the server itself did; the others are of the client, the machine and its host."""
 MOST_STEAL = 0.02
 MOST_OTHERS = 0.1
 """Share of the machine that its host, and that other processes, may take."""
@@ -25,10 +23,17 @@ MOST_OTHERS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One reason not to trust a run. `name` is one of `harness.stages.inference.load.plan.DOUBTS`."""
+    """One reason not to trust a run.
+
+    Attributes:
+        name: one of `harness.stages.inference.load.plan.DOUBTS`.
+        by_server: True for what the server itself did; the others are of the client, the machine and its host, and of
+            whoever else asks the server.
+    """
 
     name: str
     reason: str
+    by_server: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +58,17 @@ class LoadEvidence:
 
 def doubts(evidence: LoadEvidence, plan: LoadPlan) -> list[Doubt]:
     """Every reason not to trust a run that may be accepted."""
-    named = {
-        "client": _client(evidence),
-        "schedule": _schedule(evidence),
-        "cache": [] if plan.cached else _cache(evidence),
-        "preemptions": _preemptions(evidence),
-        "tokens": _tokens(evidence),
-        "machine": _machine(evidence),
-        "steal": _steal(evidence),
-    }
-    return [Doubt(name, reason) for name, reasons in named.items() for reason in reasons]
+    found = (
+        ("client", _client(evidence), False),
+        ("schedule", _schedule(evidence), False),
+        ("cache", [] if plan.cached else _cache(evidence), True),
+        ("preemptions", _preemptions(evidence), True),
+        ("tokens", _lengths(evidence), True),
+        ("tokens", _counters(evidence), False),
+        ("machine", _machine(evidence), False),
+        ("steal", _steal(evidence), False),
+    )
+    return [Doubt(name, reason, by_server) for name, reasons, by_server in found for reason in reasons]
 
 
 def failures(evidence: LoadEvidence) -> list[str]:
@@ -127,9 +133,8 @@ def _preemptions(evidence: LoadEvidence) -> list[str]:
     ]
 
 
-def _tokens(evidence: LoadEvidence) -> list[str]:
-    """Tokens asked for, those of the usage, and those of the server's counters must be the same."""
-    reasons = []
+def _lengths(evidence: LoadEvidence) -> list[str]:
+    """Tokens asked for and those of the usage must be the same."""
     unlike = [
         record
         for record in evidence.records
@@ -137,15 +142,21 @@ def _tokens(evidence: LoadEvidence) -> list[str]:
         and record.asked_tokens is not None
         and record.completion_tokens not in (None, record.asked_tokens)
     ]
-    if unlike:
-        first = unlike[0]
-        reasons.append(
-            f"{len(unlike)} answers have another number of tokens than was asked for ({first.completion_tokens} in "
-            f"place of {first.asked_tokens}). See whether the server takes ignore_eos, or let the model end its "
-            "answers (--ends-itself)."
-        )
+    if not unlike:
+        return []
+    first = unlike[0]
+    return [
+        f"{len(unlike)} answers have another number of tokens than was asked for ({first.completion_tokens} in "
+        f"place of {first.asked_tokens}). See whether the server takes ignore_eos, or let the model end its "
+        "answers (--ends-itself)."
+    ]
+
+
+def _counters(evidence: LoadEvidence) -> list[str]:
+    """Tokens of the usage and those of the server's counters, which count whoever asks it, must be the same."""
     if evidence.found["errors"]:
-        return reasons  # what the server computed for requests that failed is in its counters, and in no usage
+        return []  # what the server computed for requests that failed is in its counters, and in no usage
+    reasons = []
     for name in ("prompt_tokens", "completion_tokens"):
         ours, theirs = evidence.found[name], evidence.server.get(name)
         if ours is not None and theirs is not None and round(theirs) != ours:
