@@ -19,10 +19,12 @@ def candidate_name(settings: Settings) -> str:
     if len(alone) == 1:
         return settings.version(alone[0]).name
     if not settings.versions:
-        where = settings.source or settings.root / "pyproject.toml"
+        where = f"{settings.table('NAME')} in {settings.source}"
+        if settings.source is None:
+            own = settings.root / "steelyard.toml"
+            where = f"[models.NAME] in {own}, or as {settings.table('NAME')} in pyproject.toml"
         raise SettingsError(
-            f"No model version is defined. Define one as {settings.table('NAME')} in {where}; `steelyard init` "
-            "writes an example that runs at once."
+            f"No model version is defined. Define one as {where}; `steelyard init` writes an example that runs at once."
         )
     raise SettingsError(
         f'Which version is under test? Say --candidate NAME, or candidate = "NAME" in {settings.place}. '

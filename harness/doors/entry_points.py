@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -90,12 +90,15 @@ def everything() -> list[Door]:
     return [door for group in GROUPS for door in doors(group)]
 
 
-def listed(group: str) -> str:
+def listed(group: str, hidden: Collection[str] = ()) -> str:
     """A sentence that lists a group's names; behind those of other distributions stands which brings them.
 
     Where Steelyard's own are not among them, it says how to mend that.
+
+    Args:
+        hidden: names that are no choice where the sentence stands.
     """
-    known = doors(group)
+    known = [door for door in doors(group) if door.name not in hidden]
     own = any(door.is_own for door in known)
     shown = ", ".join(door.name if door.is_own else f"{door.name} ({door.provider})" for door in known)
     word = GROUPS[group].capitalize()
@@ -103,8 +106,11 @@ def listed(group: str) -> str:
     return " ".join(filter(None, sentences))
 
 
-def find(group: str, name: str) -> Door:
+def find(group: str, name: str, hidden: Collection[str] = ()) -> Door:
     """The one door of this name.
+
+    Args:
+        hidden: names that the message does not list.
 
     Raises:
         DoorError: there is none (the message lists those that there are, and who brings them), or two distributions
@@ -113,7 +119,8 @@ def find(group: str, name: str) -> Door:
     found = [door for door in doors(group) if door.name == name]
     word = GROUPS[group]
     if not found:
-        raise DoorError(f"No {word} named {name!r}. {listed(group)}{nearest(name, names(group))}")
+        known = [each for each in names(group) if each not in hidden]
+        raise DoorError(f"No {word} named {name!r}. {listed(group, hidden)}{nearest(name, known)}")
     if len(found) > 1:
         both = " and ".join(door.provider for door in found)
         raise DoorError(f"The {word} {name!r} is brought by {both}, and which is meant can't be told: uninstall one.")

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.errors import UsageError
+from harness.errors import SettingsError, UsageError
 from harness.plugin.outcomes import session_exit_code
 from harness.plugin.pytest_internals import terminal_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harness.config import Settings
     from harness.gate.runs.opening import OpenRun
     from harness.plugin.collection.items import Collection
@@ -143,11 +143,28 @@ def discard_report(collection: Collection) -> None:
         discard(collection.settings.report_folder)
 
 
+def prepare_reports(settings: Settings) -> None:
+    """Make the report folder and see that the formats can be written; no empty one is left where no version is there to
+    run.
+
+    Raises:
+        UsageError: there is no version under test, or a report can't be written.
+    """
+    from harness.config.roles import candidate_name
+    from harness.reporting.shared.files import prepare_folder
+    from harness.reporting.writing import check_formats
+
+    check_formats()
+    candidate_name(settings)
+    prepare_folder(settings.report_folder)
+
+
 def _show(report: Report, path: Path | None, settings: Settings, terminal: pytest.TerminalReporter) -> None:
     """Write the table of verdicts, and where the report is (None where it could not be written)."""
     from harness.reporting.terminal.report import Layout, render_run
 
-    shown = path.relative_to(settings.root) if path is not None and path.is_relative_to(settings.root) else path
+    folder = terminal.config.invocation_params.dir
+    shown = "not written" if path is None else _seen_from(folder, path, settings)
     written_to = terminal_of(terminal)
     layout = Layout(
         width=written_to.width,
@@ -156,13 +173,42 @@ def _show(report: Report, path: Path | None, settings: Settings, terminal: pytes
         verbosity=terminal.verbosity,
     )
     terminal.write_sep("=", "steelyard")
-    store = _store_option(terminal.config.getoption("store"))
-    for line in render_run(report, layout, str(shown or "not written"), store):
+    store = _store_option(settings, folder, is_given=terminal.config.getoption("store") is not None)
+    for line in render_run(report, layout, shown, store):
         terminal.write_line(line)
 
 
-def _store_option(place: str | None) -> str:
-    """The option that names the same store to a command; an address with a password or a user is not repeated."""
-    if place is None:
+def _seen_from(folder: Path, path: Path, settings: Settings) -> str:
+    """A path as one who works in the folder writes it; one outside of the project is written whole."""
+    return os.path.relpath(path, folder) if path.is_relative_to(settings.root) else str(path)
+
+
+def _store_option(settings: Settings, folder: Path, *, is_given: bool) -> str:
+    """The option that names the same store to a command; "" where it finds it without. An address with a password or a
+    user is not repeated.
+
+    Args:
+        folder: that pytest was started in, as the command will be.
+        is_given: whether the store is that of an option.
+    """
+    from harness.store import store_url
+
+    if not is_given and _finds(settings, folder):
         return ""
-    return " --store URL" if "@" in place else f" --store {shlex.quote(place)}"
+    place = store_url(settings)
+    if "://" not in place:
+        place = _seen_from(folder, Path(place), settings)
+    elif "@" in place:
+        return " --store URL"
+    return f" --store {shlex.quote(place)}"
+
+
+def _finds(settings: Settings, folder: Path) -> bool:
+    """Tell whether a command that starts in a folder finds these settings."""
+    from harness.config.settings import find_settings
+
+    try:
+        found = find_settings(folder)
+    except SettingsError:
+        return False
+    return found == settings.source and (found is not None or folder == settings.root)

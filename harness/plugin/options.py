@@ -129,7 +129,10 @@ def settings_of(config: pytest.Config) -> Settings:
     from harness.config.repository.commits import with_commits
     from harness.config.settings import NO_BASELINE, check_setting, field_of
 
-    settings = load_settings(_search_start(config))
+    start, folder = _search_start(config), config.invocation_params.dir
+    settings = load_settings(start)
+    if settings.source is None and start.is_relative_to(folder):  # where a file is found, and other commands start
+        settings = replace(settings, root=folder)
     given: dict[str, Any] = {}
     for name in _LAID_OVER:
         text = config.getoption(name, default=None)

@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from harness.plugin import live, neighbours
 from harness.plugin.collection.copies import copies_lines
 from harness.plugin.collection.items import Collection, is_evaluation
-from harness.plugin.ending import ReportDelivery, discard_report
+from harness.plugin.ending import ReportDelivery, discard_report, prepare_reports
 from harness.plugin.hooks.announcing import Announcer, HookManager
 from harness.plugin.loop.interrupts import InterruptHooks, Interrupts
 from harness.plugin.options import runs_bodies
@@ -128,17 +128,14 @@ class GateSession:
         from harness.gate.runs.opening import open_run
         from harness.plugin.loop.building import shown_builds
         from harness.plugin.loop.driver import Driver
-        from harness.reporting.shared.files import prepare_folder
         from harness.reporting.shared.text import wrap
-        from harness.reporting.writing import check_formats
         from harness.scoring.sandbox import sandbox_of_run
 
         settings = self.collection.settings
         manager = HookManager(self.config.pluginmanager)
         self.hear_signals()
         if not self.is_worker:
-            check_formats()
-            prepare_folder(settings.report_folder)
+            prepare_reports(settings)
         sandbox_of_run.set(settings.sandbox)
         with shown_builds(self.config) as progress:
             self._opened = open_run(settings, self.collection.run_options, progress)

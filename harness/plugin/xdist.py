@@ -21,7 +21,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin.collection.items import BEGAN, is_evaluation
-from harness.plugin.ending import discard_report
+from harness.plugin.ending import discard_report, prepare_reports
 from harness.plugin.neighbours import none_ran
 from harness.plugin.options import run_options, runs_bodies
 from harness.plugin.outcomes import ENDED, as_usage
@@ -141,14 +141,11 @@ class XdistHooks:
         from harness.plugin.hooks.announcing import HookManager
         from harness.plugin.loop.building import shown_builds
         from harness.plugin.tracking import check_trackers
-        from harness.reporting.shared.files import prepare_folder
-        from harness.reporting.writing import check_formats
 
         settings = self._session.collection.settings
         HookManager(self._session.config.pluginmanager)
         check_trackers(settings)
-        check_formats()
-        prepare_folder(settings.report_folder)
+        prepare_reports(settings)
         known = RunOptions(
             n_evaluations=self._n_evaluations, is_judged=self._is_judged, recording=recording_named(settings)
         )

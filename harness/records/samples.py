@@ -202,11 +202,11 @@ class NewSample:
 
 @dataclass(frozen=True, slots=True)
 class NotedFailures:
-    """The draws of a version that failed in any run, whether they were answered later or not.
+    """The draws of a generation of a version that failed in any run, whether they were answered later or not.
 
     Attributes:
         draws: as they would be kept, with their `failure`.
-        n_drawn: all draws of the version: those with a sample, and those that failed alone.
+        n_drawn: all draws of the generation: those with a sample, and those that failed alone.
     """
 
     draws: Sequence[NewSample] = ()

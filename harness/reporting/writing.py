@@ -126,6 +126,8 @@ def find_format(name: str) -> ReportFormat:
         SettingsError: there is none, it is served and not written, or what it needs is not installed.
     """
     try:
+        if name not in (known := doors.names("reports")):
+            doors.find("reports", name, hidden=set(known) - set(formats()))  # those that are served are no choice
         found = load_format(name)
     except DoorError as error:
         raise DoorError(f"--format: {error}") from None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from harness.models.engine import Engine
 from harness.models.version import Version
-from harness.records import Request
+from harness.records import Request, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,27 @@ class SampleSource:
     def of_generations(self, draws: tuple[int, ...] | None) -> SampleSource:
         """The same source with samples of these generations, of the first of them that has one; itself for None."""
         return self if draws is None else replace(self, generation=draws[0], older=draws[1:])
+
+
+@dataclass(slots=True)
+class SampleOrigins:
+    """The origins of one source's samples in this run.
+
+    Attributes:
+        n_asked: of a model, those in vain among them.
+        oldest, newest: when the first and the last of those from the store were drawn; None where there were none.
+    """
+
+    n_asked: int = 0
+    oldest: float | None = None
+    newest: float | None = None
+
+    def add(self, sample: Sample) -> None:
+        """Count one from the store."""
+        at = sample.drawn_at
+        if at is not None:
+            self.oldest = at if self.oldest is None else min(self.oldest, at)
+            self.newest = at if self.newest is None else max(self.newest, at)
 
 
 @dataclass(frozen=True, slots=True)

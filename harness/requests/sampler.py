@@ -13,13 +13,14 @@ from harness.errors import (
     EngineError,
     FailedDrawError,
     MissingSampleError,
+    StoreError,
     UnreachableError,
     UnstorableError,
     UsageError,
 )
 from harness.records import Budget, NewSample, NotedFailures, Request, Sample
 from harness.records.keys import KeyedQuestion
-from harness.requests.pending import PendingDraws, SampleSource
+from harness.requests.pending import PendingDraws, SampleOrigins, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
 
@@ -39,7 +40,7 @@ class SampleStore(Protocol):
         """Store samples in one transaction; gives the stored ones, which are others' where others were first."""
 
     def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
-        """Note draws of one version that failed, unless it has no sample; gives all that were ever noted of it."""
+        """Note draws of a version's generation that failed, unless it has no sample; gives all ever noted of it."""
 
 
 Kept = tuple[bytes, Sample]
@@ -55,27 +56,6 @@ class _DrawsOfTick:
     question: KeyedQuestion
     indices: list[int] = field(default_factory=list)
     asked_again: set[int] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class SampleOrigins:
-    """The origins of one source's samples in this run.
-
-    Attributes:
-        n_asked: of a model, those in vain among them.
-        oldest, newest: when the first and the last of those from the store were drawn; None where there were none.
-    """
-
-    n_asked: int = 0
-    oldest: float | None = None
-    newest: float | None = None
-
-    def add(self, sample: Sample) -> None:
-        """Count one from the store."""
-        at = sample.drawn_at
-        if at is not None:
-            self.oldest = at if self.oldest is None else min(self.oldest, at)
-            self.newest = at if self.newest is None else max(self.newest, at)
 
 
 class Sampler:
@@ -113,10 +93,12 @@ class Sampler:
         self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
         self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
         self._arrived: list[NewSample] = []
-        self._failed: dict[str, dict[tuple[bytes, int], NewSample]] = {}
+        self._failed: dict[tuple[str, int], dict[tuple[bytes, int], NewSample]] = {}
         self._silent: set[str] = set()
         self.failures: dict[str, dict[tuple[bytes, int], str | None]] = {}
         """The causes of the failures that draws wanted in this run came to and are kept, by fingerprint."""
+        self.unnoted: dict[str, str] = {}
+        """What the store said when it did not take such failures, by fingerprint."""
         self.spending = spending or Spending()
         self.window = Window(window, self._arrive, self._fail, self.spending)
         self.model_calls = 0
@@ -264,7 +246,7 @@ class Sampler:
 
     def _unfailed(self, source: SampleSource, key: bytes, indices: Sequence[int]) -> tuple[int, ...]:
         """Those that have not failed in this run; the others are given their failures again."""
-        failed = {} if self._asks_again else self._failed.get(source.version.fingerprint, {})
+        failed = {} if self._asks_again else self._failed.get(_generation(source), {})
         for index in indices:
             if (key, index) in failed:
                 self._break(key, [index], _failed_draw(failed[key, index].sample.failure or {}))
@@ -305,22 +287,30 @@ class Sampler:
             self._keep(draws)
 
     def keep_failures(self) -> None:
-        """Note what failed in this run, once all has arrived, and keep all failures of a version of which more than one
-        request failed in any run, and more than one of a hundred draws: a rerun has them again, for else all draws
-        would be survivors after some reruns. It asks again for fewer. Nothing is noted of a version that answered
-        nothing, ever or in a run of ten draws, or whose endpoint went silent: it lacks a key or a server.
+        """Note what failed in this run, once all has arrived, and keep failures of a version of which more than one
+        request failed, and more than one of a hundred draws: a rerun has them again, for else all draws would be
+        survivors after some reruns. It asks again for fewer. Counted over the generation they are all kept, so that no
+        row of small runs escapes; counted in this run its own are, so that many answers to others hide none. Nothing is
+        noted of a version that answered nothing, ever or in a run of ten draws, or whose endpoint went silent: it lacks
+        a key or a server.
         """
         self.commit()
         failed, self._failed = self._failed, {}
-        for fingerprint, draws in failed.items():
+        for (fingerprint, _), draws in failed.items():
             n_asked = sum(each.n_asked for (own, _), each in self._origins.items() if own == fingerprint)
             if fingerprint in self._silent or len(draws) == n_asked >= _LACKING:
                 continue
-            noted = self._store.note_failures([*draws.values()])
-            if noted.n_requests > 1 and len(noted.draws) > _RARELY * noted.n_drawn:
+            of_run = NotedFailures([*draws.values()], n_asked)
+            try:
+                noted = self._store.note_failures(of_run.draws)
+            except StoreError as error:  # busy or full: the rest of the run is worth its report
+                self.unnoted[fingerprint] = str(error)
+                continue
+            are_many = _are_many(noted)
+            if are_many or (noted.draws and len(draws) < n_asked and _are_many(of_run)):
                 for (key, _), draw in draws.items():
                     self._count_failure(fingerprint, key, draw.sample)
-                self._keep(noted.draws)
+                self._keep(noted.draws if are_many else of_run.draws)
 
     def _count_failure(self, fingerprint: str, key: bytes, sample: Sample) -> None:
         if sample.failure is not None:
@@ -352,7 +342,7 @@ class Sampler:
             self._silent.add(fingerprint)
         if isinstance(error, FailedDrawError) and not self.is_halted:
             failure = {"said": str(error), "cause": error.cause, "request_index": asked.indices[0]}
-            failed = self._failed.setdefault(fingerprint, {})
+            failed = self._failed.setdefault(_generation(asked.source), {})
             failed |= {
                 (asked.key, each): _new_sample(asked, Sample("", each, failure=failure)) for each in asked.indices
             }
@@ -389,6 +379,10 @@ class Sampler:
         await self.window.close_engines()
 
 
+def _generation(source: SampleSource) -> tuple[str, int]:
+    return source.version.fingerprint, source.generation
+
+
 def _new_sample(asked: PendingDraws, sample: Sample) -> NewSample:
     source = asked.source
     return NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, sample)
@@ -397,3 +391,8 @@ def _new_sample(asked: PendingDraws, sample: Sample) -> NewSample:
 def _failed_draw(failure: Mapping[str, Any]) -> FailedDrawError:
     """The error of a failure that is kept, as it was when the version was asked."""
     return FailedDrawError(failure["said"] or "", failure["cause"])
+
+
+def _are_many(failures: NotedFailures) -> bool:
+    """True for failures of several requests that are too large a share of all draws to be asked again."""
+    return failures.n_requests > 1 and len(failures.draws) > _RARELY * failures.n_drawn

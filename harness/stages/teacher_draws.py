@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TypeVar
 
 from harness.config import Settings
 from harness.errors import TIMED_OUT, FailedDrawError, SteelyardError
@@ -15,13 +17,32 @@ from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler
 from harness.requests.spending import Spending
 
+Given = TypeVar("Given")
 TeacherDraw = Callable[[str, Request, KeyedQuestion, int], Awaitable[Sample | None]]
 
+_APART = b"asked again|"
+"""Before the question of an answer that a build has in place of a failure that is kept: no gate asks for it."""
 _NAMED = 100
 """Prompts named of one error: where more fail alike, it is not the prompts."""
 _MOST_TRIES = 3
 _TOLD = 5
 """Errors that are told: where more differ, it is by what each says of its own prompt."""
+
+
+async def tried(ask: Callable[[], Awaitable[Given]]) -> Given:
+    """What an engine gives, asked up to three times where an answer takes too long: for what is not inferred from how
+    often one does.
+
+    Raises:
+        SteelyardError: each try took too long, or one failed otherwise.
+    """
+    for _ in range(_MOST_TRIES - 1):
+        try:
+            return await ask()
+        except FailedDrawError as error:
+            if error.cause != TIMED_OUT:
+                raise
+    return await ask()
 
 
 class FailedDraws:
@@ -77,7 +98,8 @@ async def teacher_draws(settings: Settings, teacher: Version, failed: FailedDraw
 
     Samples are drawn as a gate draws them: what is in the store is not drawn again, what is drawn is stored at once,
     and the budget of the settings bounds it. Failures are not kept, for nothing is inferred from how often a teacher
-    fails: what takes too long is asked three times, and the next build asks for all that failed.
+    fails: what takes too long is asked three times, and the next build asks for all that failed. What a gate keeps as a
+    failure stays one there; a build has an answer of its own.
     """
     from harness.store import Store
     from harness.store.location import store_url
@@ -88,19 +110,24 @@ async def teacher_draws(settings: Settings, teacher: Version, failed: FailedDraw
         spending = Spending(settings.limits, {teacher.name: teacher.settings.price})
         sampler = Sampler(store, window=settings.concurrency, spending=spending, asks_again=True)
 
+        async def ask(request: Request, question: KeyedQuestion, number: int) -> Sample:
+            try:
+                _, sample = await sampler.draw(source, request, question, number)
+            except FailedDrawError:
+                kept = sampler.failures.get(teacher.fingerprint, {})
+                if not any((question.key(each), number) in kept for each in (newest, *older)):
+                    raise
+                _, sample = await sampler.draw(source, request, replace(question, text=_APART + question.text), number)
+            return sample
+
         async def draw(prompt: str, request: Request, question: KeyedQuestion, number: int) -> Sample | None:
-            n_tried = 0
-            while True:
-                n_tried += 1
-                try:
-                    _, sample = await sampler.draw(source, request, question, number)
-                except SteelyardError as error:
-                    if isinstance(error, FailedDrawError) and error.cause == TIMED_OUT and n_tried < _MOST_TRIES:
-                        continue
-                    failed.add(prompt, error)
-                    return None
-                failed.n_answered += 1
-                return sample
+            try:
+                sample = await tried(lambda: ask(request, question, number))
+            except SteelyardError as error:
+                failed.add(prompt, error)
+                return None
+            failed.n_answered += 1
+            return sample
 
         try:
             yield draw

@@ -28,7 +28,7 @@ from harness.records import ScoreRow
 from harness.store import runs as run_rows
 from harness.store.database import Database
 from harness.store.schema import codec, digests
-from harness.store.schema.migrations import readable_column, table_names
+from harness.store.schema.migrations import kept_failures, readable_column, table_names
 from harness.store.schema.tables import APART, failures, generations, reports, requests, runs, samples
 from harness.store.summaries import MergeSummary
 
@@ -176,13 +176,13 @@ def _places(target: Database, connection: Connection, batch: _Batch) -> dict[byt
 
 def _merge_failures(target: Database, source: Database, apart: Mapping[Place, str]) -> None:
     """Take over what failed there, but for draws that no gate asks for here."""
-    if failures.name not in table_names(source.schema_version):
-        return
+    is_there = failures.name in table_names(source.schema_version)
     with source.read() as connection:
-        noted = [row for row in connection.execute(select(failures)) if (row.fingerprint, row.generation) not in apart]
+        found = connection.execute(select(failures)).mappings().all() if is_there else kept_failures(connection)
+    noted = [dict(row) for row in found if (row["fingerprint"], row["generation"]) not in apart]
     if noted:
         with target.write() as connection:
-            connection.execute(target.insert(failures), [row._asdict() for row in noted])
+            connection.execute(target.insert(failures), noted)
 
 
 def _elsewhere(key: bytes, token: str) -> bytes:

@@ -17,7 +17,7 @@ from harness.records import NewSample, NotedFailures, Request, Sample
 from harness.store.database import Database
 from harness.store.schema import codec, digests
 from harness.store.schema.migrations import readable_column
-from harness.store.schema.tables import APART, failures, generations, requests, samples
+from harness.store.schema.tables import failures, generations, requests, samples
 
 _CHUNK = 500
 _TOKEN_SIZE = 32
@@ -90,15 +90,16 @@ def _sample_row(draw: NewSample, now: float) -> dict[str, Any]:
 
 def note_failures(database: Database, draws: Sequence[NewSample]) -> NotedFailures:
     """See `Store.note_failures`."""
-    fingerprint, now = draws[0].fingerprint, time.time()
+    fingerprint, generation, now = draws[0].fingerprint, draws[0].generation, time.time()
     rows = [{**_request_row(draw), "sample_index": draw.sample.index, "created": now} for draw in draws]
     for row, draw in zip(rows, draws, strict=True):
         row["failure"] = codec.dumps(draw.sample.failure)
     rows.sort(key=lambda row: (row["key"], row["sample_index"]))
-    of_version = requests.c.fingerprint == fingerprint, requests.c.generation != APART
-    stored = select(func.count()).join_from(samples, requests, samples.c.key == requests.c.key).where(*of_version)
+    of_both = requests.c.fingerprint == fingerprint, requests.c.generation == generation
+    stored = select(func.count()).join_from(samples, requests, samples.c.key == requests.c.key).where(*of_both)
     is_stored = samples.c.key == failures.c.key, samples.c.sample_index == failures.c.sample_index
-    query = select(failures, exists().where(*is_stored).label("is_stored")).where(failures.c.fingerprint == fingerprint)
+    query = select(failures, exists().where(*is_stored).label("is_stored"))
+    query = query.where(failures.c.fingerprint == fingerprint, failures.c.generation == generation)
     with database.write() as connection:
         n_stored = connection.scalar(stored)
         if not n_stored:

@@ -68,9 +68,9 @@ class Store:
         return samples.add(self._database, draws)
 
     def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
-        """Note draws of one version that failed; gives all that were ever noted of it.
+        """Note draws of a generation of a version that failed; gives all that were ever noted of that generation.
 
-        Of a version that has no sample nothing is noted.
+        Of a generation that has no sample nothing is noted.
         """
         return samples.note_failures(self._database, draws)
 

@@ -25,8 +25,12 @@ def test_the_only_version_is_the_candidate_and_a_named_one_before_it() -> None:
 
 
 def test_without_a_version_it_is_said_where_to_define_one() -> None:
-    with pytest.raises(SettingsError, match=r"No model version is defined.*pyproject.toml; `steelyard init`"):
+    with pytest.raises(SettingsError, match=r"No .* Define one as \[models\.NAME\] in project/steelyard\.toml, or"):
         candidate_name(settings())
+    with pytest.raises(
+        SettingsError, match=r"Define one as \[models\.NAME\] in mine/steelyard\.toml; `steelyard init`"
+    ):
+        candidate_name(settings(source=Path("mine/steelyard.toml"), prefix=""))
 
 
 def test_of_several_versions_one_must_be_named() -> None:

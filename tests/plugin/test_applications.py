@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.config import VersionSettings
+from harness.errors import StoreError
 from harness.models.application.identity import files_of
+from harness.store import Store
 from tests.plugin.projects import Project
 from tests.repositories import commit_all
 
@@ -83,6 +85,17 @@ def test_exceptions_are_errors_and_no_scores_and_what_is_printed_is_noted(gate: 
     assert "case 'c1': python (only): bot:answer raised KeyError: 'order 7'" in told
     assert "note only printed 6 lines: pytest --log-cli-level DEBUG shows what it prints" in told
     assert gate.stored() == 6, "its failures are kept as its answers are"
+
+
+def test_failures_that_the_store_does_not_note_cost_no_report(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise StoreError("The store is full.")
+
+    monkeypatch.setattr(Store, "note_failures", full)
+    (gate.path / "bot.py").write_text(BOT.replace("    return", '    if prompt == "q1": raise KeyError\n    return'))
+    told = squeezed(gate.run("--candidate", "only"))
+    assert gate.verdicts() == {"test_it": "error"}
+    assert "only failed at draws that are not noted, and a rerun asks for them again: The store is full." in told
 
 
 FLAKY = """

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import shlex
 
+import pytest
+from click.testing import CliRunner
+
+from harness.cli import main
 from tests.plugin.projects import Project
 from tests.plugin.verdicts import RED_AND_GREEN
 
@@ -57,3 +61,29 @@ def test_store_that_fails_at_the_end_costs_the_exit_code_and_not_the_report(proj
     result.stdout.fnmatch_lines(["ERROR: steelyard: The store * can't be used: no such table: steelyard_reports.*"])
     assert project.report()["exit_code"] == 4
     assert project.verdicts() == {"test_it": "passed"}
+
+
+@pytest.mark.parametrize(
+    ("start", "options", "place", "option"),
+    [
+        ("suites", (), "../", ""),
+        ("suites", ("--store", "other.db"), "../", " --store ../other.db"),
+        ("..", (), "{project}/", " --store {project}/.steelyard/store.db"),
+        ("..", ("--store", "other.db"), "{project}/", " --store {project}/other.db"),
+    ],
+)
+def test_what_the_end_names_is_found_from_where_pytest_was_started(
+    project: Project, monkeypatch: pytest.MonkeyPatch, start: str, options: tuple[str, ...], place: str, option: str
+) -> None:
+    project.body("assert model.ask(case.prompt) == 'no'", threshold=0.5)
+    (project.path / "suites").mkdir()
+    monkeypatch.chdir(project.path / start)
+    monkeypatch.setenv("COLUMNS", "200")
+    result = project.run(*options, str(project.path / "test_it.py"))
+    place, option = (each.format(project=project.path.name) for each in (place, option))
+    assert f"report  {place}reports/latest/index.html" in result.outlines
+    (step,) = [line for line in result.outlines if "store show" in line]
+    command = f"steelyard store show c0{option}"
+    assert step.startswith(f"next    {command}   ")
+    shown = CliRunner().invoke(main, shlex.split(command)[1:])
+    assert (shown.exit_code, "test_it" in shown.output) == (0, True)

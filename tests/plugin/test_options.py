@@ -63,6 +63,17 @@ def test_no_version_is_a_usage_error(pair: Project) -> None:
     assert "No model version is defined" in refused(pair)
 
 
+def test_without_settings_they_are_asked_for_where_pytest_starts(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("suites/test_it.py", ONE)
+    project.write("pytest.ini", project.ini)
+    monkeypatch.setattr(project, "configure", lambda: None)
+    wanted = f"Define one as [models.NAME] in {project.path / 'steelyard.toml'}, or"
+    assert wanted in " ".join(refused(project, "suites").split())
+    assert not list(project.path.rglob("reports"))
+
+
 @pytest.mark.parametrize("option", ["--candidate", "--baseline"])
 def test_unknown_version_is_a_usage_error_with_the_nearest(project: Project, option: str) -> None:
     project.body("return 1")

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,13 @@ from harness.errors import (
     EngineError,
     FailedDrawError,
     MissingSampleError,
+    StoreError,
     UnreachableError,
     UnstorableError,
 )
-from harness.records import Request, Sample
+from harness.records import NewSample, NotedFailures, Request, Sample
 from harness.requests import Sampler
-from harness.requests.sampler import SampleOrigins
+from harness.requests.pending import SampleOrigins
 from harness.store import Store
 from tests.requests.engines import NotingEngine
 from tests.requests.samplers import draw, question, run, source
@@ -130,13 +132,15 @@ def test_error_of_an_engine_reaches_all_who_wait_and_is_not_stored(store: Store)
     assert run(store, lambda s: draw(s, source(NotingEngine()), "q", 0))[0].text == "q/0"
 
 
-async def _ask(sampler: Sampler, failing: NotingEngine, n_failed: int, n_answered: int, first: int = 0) -> None:
+async def _ask(
+    sampler: Sampler, failing: NotingEngine, n_failed: int, n_answered: int, first: int = 0, generation: int = 0
+) -> None:
     """Draw so many of each, as a gate does."""
     for index in range(n_answered):
-        await draw(sampler, source(NotingEngine()), "q", index)
+        await draw(sampler, source(NotingEngine(), "v", generation), "q", index)
     for number in range(first, first + n_failed):
         with pytest.raises(FailedDrawError):
-            await draw(sampler, source(failing), f"bad {number}", 0)
+            await draw(sampler, source(failing, "v", generation), f"bad {number}", 0)
     sampler.keep_failures()
 
 
@@ -182,6 +186,14 @@ def test_failures_are_counted_over_all_runs_and_an_answer_takes_none_back(store:
     assert run(store, lambda s: draw(s, source(NotingEngine()), "bad 0", 0))[0].text == "bad 0/0"
 
 
+def test_failures_of_another_generation_do_not_count(store: Store) -> None:
+    """Else `--fresh`, which draws all anew once a limit is raised, would keep a single failure for those before it."""
+    run(store, lambda s: _ask(s, broken(), 2, 3))
+    run(store, lambda s: _ask(s, broken(), 1, 3, generation=1))
+    assert run(store, lambda s: draw(s, source(NotingEngine(), "v", 1), "bad 0", 0))[0].text == "bad 0/0"
+    assert run(store, lambda s: draw(s, source(NotingEngine()), "bad 0", 0))[0].cause == "KeyError"
+
+
 @pytest.mark.parametrize("asks_again", [False, True])
 def test_what_failed_is_not_asked_again_in_the_same_run(store: Store, asks_again: bool) -> None:
     """Else a draw that two evaluations share had two tries."""
@@ -200,6 +212,42 @@ def test_what_failed_is_not_asked_again_in_the_same_run(store: Store, asks_again
 
     assert asyncio.run(work()) == ["v raised KeyError", "q/0" if asks_again else "v raised KeyError"]
     assert len(engine.asked) == asks_again
+
+
+def test_answers_to_others_hide_no_failures_of_a_run(store: Store) -> None:
+    """What is rare among all draws of a store may be a third of an evaluation's."""
+    answered = [(lambda s, i=i: draw(s, source(NotingEngine()), "q", i)) for i in range(300)]
+    run(store, *answered, lambda s: _ask(s, broken(), 1, 1))
+
+    async def ask(sampler: Sampler) -> None:
+        await draw(sampler, source(NotingEngine()), "else", 0)
+        await _ask(sampler, broken(), 2, 0, first=1)
+
+    run(store, ask)
+    kept = run(store, *(lambda s, i=i: draw(s, source(NotingEngine()), f"bad {i}", 0) for i in (1, 2)))
+    assert [each.cause for each in kept] == ["KeyError"] * 2
+    assert run(store, lambda s: draw(s, source(NotingEngine()), "bad 0", 0))[0].text == "bad 0/0", "rare in its run"
+
+
+class FullStore:
+    """A store in which there is no room for notes."""
+
+    def __init__(self, store: Store) -> None:
+        self.find, self.add = store.find, store.add
+
+    def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
+        raise StoreError("The store is full.")
+
+
+def test_a_store_that_does_not_take_notes_costs_the_run_nothing_else(store: Store) -> None:
+    full: Any = FullStore(store)
+
+    async def work(sampler: Sampler) -> dict[str, str]:
+        await _ask(sampler, broken(), 2, 3)
+        return sampler.unnoted
+
+    assert run(full, work) == [{"v" * 8: "The store is full."}]
+    assert store.info().samples == 3
 
 
 def test_what_failed_before_is_kept_with_what_fails_later(store: Store) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from harness.config import Settings
-from harness.errors import CorpusError, EngineError
+from harness.errors import TIMED_OUT, CorpusError, EngineError
 from harness.models.version import load_version
+from harness.records import NewSample, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.stages.teacher_draws import FailedDraws, teacher_draws
+from harness.store import Store, store_url
 from tests.config.settings_files import load
 from tests.loopback.faults import Fault
 
@@ -77,6 +79,26 @@ def test_another_build_asks_a_teacher_for_what_it_failed_at(tmp_path: Path) -> N
         build(settings, *"abcd")
     assert build(settings, *"abcd") == 4
     assert (tmp_path / "asked.log").read_text() == "abcdbc"
+
+
+@pytest.mark.parametrize("cause", ["KeyError", TIMED_OUT])
+def test_what_the_store_keeps_as_a_failure_stays_one_and_a_build_has_an_answer_of_its_own(
+    tmp_path: Path, cause: str
+) -> None:
+    (tmp_path / "bot.py").write_text(APPLICATION)
+    table = '[models.wise]\nengine = "python"\ncall = "bot:answer"\nfiles = ["bot.py"]\n'
+    settings = load(tmp_path, 'store = "samples.db"\n' + table)
+    teacher = load_version(settings.version("wise"), settings.root)
+    request = teacher.chat(({"role": "user", "content": "a"},))
+    key = KeyedQuestion(request_text(teacher.fingerprint, request)).key(0)
+    failure = {"said": "v raised KeyError", "cause": cause, "request_index": 0}
+    with Store.open(store_url(settings)) as store:
+        store.add([NewSample(key, teacher.fingerprint, 0, request, Sample("", failure=failure))])
+    for _ in range(2):
+        assert build(settings, "a") == 1
+    assert (tmp_path / "asked.log").read_text() == "a"
+    with Store.open(store_url(settings)) as store:
+        assert store.find([key])[key][0].failure == failure
 
 
 def test_what_takes_too_long_is_asked_three_times_in_a_build(tmp_path: Path, loopback: Any) -> None:

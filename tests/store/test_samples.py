@@ -252,14 +252,17 @@ def failed(name: str, index: int = 0, **where: Any) -> NewSample:
     return draw(name, "", index, failure=FAILED, **where)
 
 
-def test_failures_are_noted_once_and_counted_among_all_draws_of_their_version(store: Store) -> None:
+def test_failures_are_noted_once_and_counted_among_all_draws_of_their_generation(store: Store) -> None:
     assert store.note_failures([failed("a")]) == NotedFailures(), "nothing was ever answered"
     store.add([draw("a", index=1), draw("b"), draw("b", generation=1), draw("b", fingerprint="f1")])
     first = store.note_failures([failed("b"), failed("a")])
-    assert (sorted(each.key for each in first.draws), first.n_drawn) == (sorted([key_of("a"), key_of("b")]), 4)
+    assert (sorted(each.key for each in first.draws), first.n_drawn) == (sorted([key_of("a"), key_of("b")]), 3)
     assert {each.sample.failure["cause"] for each in first.draws if each.sample.failure} == {"KeyError"}
-    both = store.note_failures([failed("a"), failed("b", 1, generation=1)])
-    assert (len(both.draws), both.n_requests, both.n_drawn) == (3, 3, 5)
+    both = store.note_failures([failed("a"), failed("b", 1)])
+    assert (len(both.draws), both.n_requests, both.n_drawn) == (3, 2, 4)
+    newer = store.note_failures([failed("a", generation=1)])
+    assert (len(newer.draws), newer.n_drawn) == (1, 2), "each generation has its own"
+    assert store.note_failures([failed("a", generation=2)]) == NotedFailures(), "nothing was answered in that one"
     assert store.find([key_of("a")])[key_of("a")].keys() == {1}, "a note is no sample"
     store.add(both.draws)
     assert store.find([key_of("b")])[key_of("b")][0].text == "Lima", "what was answered stays"
@@ -300,14 +303,19 @@ def test_failures_of_a_generation_that_stays_apart_are_left_there(
     assert [each.generation for each in store.note_failures([failed("b")]).draws] == [0]
 
 
-def test_a_store_of_schema_version_10_has_no_notes_and_gets_the_table(
+def test_failures_that_a_store_of_schema_version_10_keeps_are_noted_as_it_is_opened_or_merged(
     url: str, new_url: NewUrl, open_store: OpenStore
 ) -> None:
+    with Store.open(url) as store:
+        store.add([draw("q"), draw("says", metadata={"failure": "no"}), failed("a"), failed("a", 1)])
     with Store.open(url) as store, store._database.write() as connection:
         connection.exec_driver_sql("DROP TABLE steelyard_failures")
         connection.exec_driver_sql("UPDATE steelyard_meta SET value = '10' WHERE name = 'schema_version'")
-    open_store(new_url()).merge(open_store(url, readonly=True))
+    merged = open_store(new_url())
+    merged.merge(open_store(url, readonly=True))
     with Store.open(url) as store:
         assert store.info().schema_version == tables.SCHEMA_VERSION
-        store.add([draw("q")])
-        assert len(store.note_failures([failed("b")]).draws) == 1
+        for each in (store, merged):
+            noted = each.note_failures([failed("b")])
+            assert (len(noted.draws), noted.n_drawn) == (3, 5)
+            assert next(draw for draw in noted.draws if draw.sample.index == 1) == failed("a", 1)

@@ -15,6 +15,8 @@ from harness.gate.evaluations.evaluation import samples_for_recording
 _NORMAL = NormalDist()
 _LEVEL = 0.05
 _POWER = 0.8
+_NO_NOISE = 1e-12
+"""A standard error below this is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,13 @@ def false_red_given(share: float, quantile: float) -> float:
 def supports(name: str, noise: RecordedNoise, n_samples: int, unit: str | None) -> str:
     """Say in a sentence what gates against a metric can tell."""
     of_unit = f" {unit}" if unit else ""
+    drawn = f"{name}: recorded with {noise.n_samples:,} {'sample' if noise.n_samples == 1 else 'samples'} of each case"
+    if noise.standard_error < _NO_NOISE:  # a gate's bounds are not 0 for that: too few cases can't show a small drop
+        return f"{drawn}, which show no noise; what drop a gate can show, `steelyard plan` tells"
     most = "at most " if noise.is_bound else ""
     return (
-        f"{name}: recorded with {noise.n_samples:,} {'sample' if noise.n_samples == 1 else 'samples'} of each case, "
-        f"standard error {most}{noise.standard_error:.2g}{of_unit}. A gate against it with samples = {n_samples:,} can "
-        f"show a drop of about {noise.told_apart(n_samples):.2g}{of_unit}"
+        f"{drawn}, standard error {most}{noise.standard_error:.2g}{of_unit}. A gate against it with samples = "
+        f"{n_samples:,} can show a drop of about {noise.told_apart(n_samples):.2g}{of_unit}"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.decisions.observations import CaseSlice
-from harness.errors import CaseError, MarkerError
+from harness.errors import CaseError, MarkerError, nearest
 from harness.gate.evaluations.contents import MOST_CHARACTERS
 from harness.records import Case, Verdict
 
@@ -163,10 +163,12 @@ def _check_field(field: str, cases: Sequence[Case], where: str, *, is_crossed: b
     lacking = [case.id for case in cases if _is_missing(case.get(field))]
     if lacking:
         first = ", ".join(map(repr, lacking[:_NAMED])) + (", …" if len(lacking) > _NAMED else "")
+        known = list(dict.fromkeys(name for case in cases for name in case))
+        meant = "" if field in known else nearest(field, known)
         raise CaseError(
             f"{where}: slices={field!r}, but {len(lacking):,} of {len(cases):,} cases {_lack(lacking)} no value of it: "
             f"{first}. Give each case one, such as {field!r}: 'other'. Fields of {lacking[0]!r}: "
-            f"{', '.join(next(case for case in cases if case.id == lacking[0]))}."
+            f"{', '.join(next(case for case in cases if case.id == lacking[0]))}.{meant}"
         )
     named: dict[str, Any] = {}
     for case in cases:

@@ -56,7 +56,11 @@ def _of_failures(run: Run) -> list[str]:
     sources = (run.candidate, run.baseline, *run.judges, *run.sampler.named.values())
     names = {each.version.fingerprint: each.version.name for each in sources if each is not None}
     failed = {name: [*run.sampler.failures.get(fingerprint, {}).values()] for fingerprint, name in names.items()}
-    return [_kept_failures(name, causes) for name, causes in failed.items() if causes]
+    unnoted = [
+        f"{names.get(each, each)} failed at draws that are not noted, and a rerun asks for them again: {said}"
+        for each, said in run.sampler.unnoted.items()
+    ]
+    return [*unnoted, *(_kept_failures(name, causes) for name, causes in failed.items() if causes)]
 
 
 def _kept_failures(name: str, causes: Sequence[str | None]) -> str:

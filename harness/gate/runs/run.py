@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -387,14 +388,11 @@ class Run:
         self.halt()
         for task in self._tasks.values():
             task.cancel()
-        try:
+        async with AsyncExitStack() as ending:  # the last is called first, and each whatever becomes of the others
+            ending.callback(self.flush)
+            ending.push_async_callback(self.sampler.close)
+            ending.callback(self.sampler.keep_failures)
+            ending.push_async_callback(self.settings.lineages.close)
             await self.sampler.window.stop()
             if self._tasks:
                 await asyncio.wait(self._tasks.values(), timeout=_CLOSING_S)
-        finally:
-            try:
-                await self.settings.lineages.close()
-                self.sampler.keep_failures()
-                await self.sampler.close()
-            finally:
-                self.flush()

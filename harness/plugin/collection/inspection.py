@@ -44,11 +44,14 @@ def may_return_measure(function: Callable[..., Any]) -> bool:
     return says_so or (may_measure(function) and (takes_others or may_use(function, "Measure")))
 
 
-def check_fields(function: Callable[..., Any], cases: Iterable[Case], *, where: str) -> None:
+def check_fields(function: Callable[..., Any], cases: Iterable[Case], *, where: str, has_cases: bool = True) -> None:
     """Refuse a `case.NAME` or `case["NAME"]` in the body that a case lacks.
 
     A name that the body asks for first (`"NAME" in case`, `hasattr(case, "NAME")`), or whose lack it catches, may be
     missing.
+
+    Args:
+        has_cases: False where the marker names none, and the function itself is the only case.
 
     Raises:
         CaseError: naming the field, its line and a case without it.
@@ -61,6 +64,7 @@ def check_fields(function: Callable[..., Any], cases: Iterable[Case], *, where: 
             if name not in case and written.removeprefix("case.") not in _OF_EVERY_CASE:
                 nearest = difflib.get_close_matches(name, case, n=1)
                 meant = f" Did you mean {nearest[0]!r}?" if nearest else ""
+                meant = meant if has_cases else " The marker has no `cases=`: give it cases with that field."
                 raise CaseError(
                     f"{where}, line {line}: {written}, but case {case.id!r} has no field {name!r}. "
                     f"Its fields: {', '.join(case)}.{meant}"

@@ -229,7 +229,8 @@ class Collection:
         given = getattr(item, "callspec", None)
         parameter = given.params.get("case") if given is not None else None
         cases = self._load(plan, item, where) if parameter is None else (parameter,)
-        inspection.check_fields(item.function, cases, where=where)
+        has_cases = any(each is not None for each in (parameter, plan.cases, plan.blocks))
+        inspection.check_fields(item.function, cases, where=where, has_cases=has_cases)
         every, cases = len(cases), self._selected(cases)
         plan = with_design(plan, len(cases), self.settings.confidence_level)
         part = len(cases) < every

@@ -22,6 +22,7 @@ from harness.requests.bridge import settle
 from harness.requests.pending import PendingDraws, SampleSource
 from harness.requests.window import Window
 from harness.stages.lineage import StageContext
+from harness.stages.teacher_draws import tried
 
 _GATHER_S = 0.1
 _SHOWN = 40
@@ -197,7 +198,10 @@ class Repeats:
 
     @asynccontextmanager
     async def _engine(self) -> AsyncIterator[Ask]:
-        """A new engine that is asked until the context ends, as the budget of the run allows."""
+        """A new engine that is asked until the context ends, as the budget of the run allows.
+
+        Where an answer takes too long, it is asked all of the requests again, so that each is again beside the others.
+        """
         engine, sampler = self._create(), self._context.sampler
         assert sampler is not None
         assert self._context.source is not None
@@ -216,6 +220,9 @@ class Repeats:
         window = Window(self._context.settings.concurrency, arrived, failed, sampler.spending)
 
         async def ask(requests: Sequence[Request]) -> list[Sample]:
+            return await tried(lambda: ask_once(requests))
+
+        async def ask_once(requests: Sequence[Request]) -> list[Sample]:
             futures = []
             for number, request in enumerate(requests):
                 key = number.to_bytes(4)
@@ -223,6 +230,7 @@ class Repeats:
                 futures.append(waiting[key])
                 window.add(PendingDraws(source, self._with_tokens(engine, request), key, (0,)))
             window.pump()
+            await asyncio.wait(futures)
             return await asyncio.gather(*futures)
 
         try:

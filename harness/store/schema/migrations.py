@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, null, text
+from sqlalchemy import Column, ColumnElement, Connection, Table, null, select, text
 
-from harness.store.schema import digests, review_tables, tables
+from harness.store.schema import codec, digests, review_tables, tables
 
 _COLUMNS_SINCE: Mapping[int, Sequence[Column[Any]]] = {
     2: (tables.scores.c.judged_by,),
@@ -17,9 +18,6 @@ _COLUMNS_SINCE: Mapping[int, Sequence[Column[Any]]] = {
 """The columns that each schema version brought. All of them take NULL, so that old rows, and the processes of an older
 Steelyard that are under way, go on as they are."""
 
-_FILLED_SINCE: Mapping[int, Sequence[Callable[[Connection], None]]] = {8: (digests.fill,)}
-"""Functions that fill rows that were there before, by schema version."""
-
 _TABLES_SINCE: Mapping[int, Sequence[Table]] = {
     3: review_tables.TABLES,
     4: (review_tables.fronts,),
@@ -28,6 +26,28 @@ _TABLES_SINCE: Mapping[int, Sequence[Table]] = {
     11: (tables.failures,),
 }
 """The tables that each schema version brought."""
+
+
+def kept_failures(connection: Connection) -> list[dict[str, Any]]:
+    """Rows of `steelyard_failures` for the failures that lie among the samples: before version 11 none was noted."""
+    asked, drawn = tables.requests.c, tables.samples.c
+    query = select(drawn.key, drawn.sample_index, asked.fingerprint, asked.generation, asked.request, drawn.created)
+    query = query.add_columns(drawn.extra).join_from(tables.samples, tables.requests, drawn.key == asked.key)
+    query = query.where(asked.generation != tables.APART, drawn.extra.contains('"failure":'))
+    found = [(row._asdict(), json.loads(row.extra).get("failure")) for row in connection.execute(query)]
+    columns = tables.failures.c.keys()
+    return [
+        {name: row.get(name, codec.dumps(failure)) for name in columns} for row, failure in found if failure is not None
+    ]
+
+
+def _note_kept_failures(connection: Connection) -> None:
+    if rows := kept_failures(connection):
+        connection.execute(tables.failures.insert(), rows)
+
+
+_FILLED_SINCE: Mapping[int, Sequence[Callable[[Connection], None]]] = {8: (digests.fill,), 11: (_note_kept_failures,)}
+"""Functions that fill rows that were there before, by schema version."""
 
 
 def table_names(schema_version: int) -> list[str]:

@@ -53,6 +53,10 @@ def test_without_a_spread_there_is_no_noise_and_one_case_tells_nothing() -> None
     assert noise is not None
     assert (noise.standard_error, noise.share(5)) == (0, 0)
     assert warning([noise], 5) is None
+    assert supports("score", noise, 5, None) == (
+        "score: recorded with 2 samples of each case, which show no noise; what drop a gate can show, `steelyard plan` "
+        "tells"
+    )
     assert noise_of(recorded([[1, 1]]), "score") is None
     assert noise_of(recorded([[1, 1], [0, 0]]), "another") is None
 

@@ -117,6 +117,14 @@ def test_a_field_that_cases_lack_is_told_with_those_that_they_have() -> None:
         check_slices(SlicePlan(("topic*language",), 0.05), cases("a", "b"), where="t")
 
 
+def test_a_field_that_no_case_has_may_be_another_misspelt() -> None:
+    own = SlicePlan(("topics",), 0.05)
+    with pytest.raises(CaseError, match=r"Fields of 'c0': id, topic\. Did you mean 'topic'\?"):
+        check_slices(own, cases("a", "b"), where="t")
+    with pytest.raises(CaseError, match=r"Fields of 'c0': id, topic, topics\.$"):
+        check_slices(own, cases("a", "b", topics=["", "b"]), where="t")
+
+
 def test_one_slice_and_a_slice_for_each_case_are_refused_unless_cases_were_chosen_by_hand() -> None:
     own = SlicePlan(("topic",), 0.05)
     with pytest.raises(MarkerError, match="all 3 cases have the value 'a': that slice is the evaluation itself"):

@@ -26,6 +26,15 @@ def test_case_field_that_a_case_lacks_is_refused_with_its_line(project: Project)
     assert "test_it, line 6: case.prompt, but case 'b' has no field 'prompt'. Its fields: id." in refused(project)
 
 
+@pytest.mark.parametrize("marker", ["", "(threshold=0.5)"])
+def test_a_marker_without_cases_is_told_where_a_field_is_asked_for(project: Project, marker: str) -> None:
+    project.module(
+        f"@pytest.mark.evaluation{marker}\ndef test_it(model, case): return model.ask('q') == case.expected\n"
+    )
+    told = " ".join(refused(project).split())
+    assert "case 'test_it' has no field 'expected'. Its fields: id. The marker has no `cases=`" in told
+
+
 @pytest.mark.parametrize(
     "body",
     [

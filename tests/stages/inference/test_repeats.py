@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.config.versions import VersionSettings
-from harness.errors import EngineError, MissingSampleError, UsageError
+from harness.errors import TIMED_OUT, EngineError, FailedDrawError, MissingSampleError, UsageError
 from harness.models.engine import Capability
 from harness.models.version import Version
 from harness.records import Request, Sample, TokenLogprob
@@ -46,6 +46,9 @@ class Batching(NotingEngine):
                 second = " b"
             if "new" in asked and self._number > 1:
                 second = " c"
+            n_asked = sum(f":{asked}:" in line for line in self.log)
+            if asked == "gone" or (asked == "late" and n_asked in (1, 4)):
+                raise FailedDrawError("not within 5 s", TIMED_OUT)
             if "broken" in asked:
                 raise EngineError("no answer")
             tokens = tuple(TokenLogprob(text, -0.1) for text in ("say", second))
@@ -178,6 +181,16 @@ def test_an_answer_that_does_not_come_is_an_error_of_the_round_and_nothing_is_ke
         assert isinstance(error, EngineError)
     assert log[-1] == "1:closed"
     assert all(isinstance(found, Repeated) for found in ask("plain", "odd"))
+
+
+def test_what_takes_too_long_is_asked_again_beside_the_same_others(ask: Asking, log: list[str]) -> None:
+    """Only sameness is inferred, and one slow answer of hundreds cost the whole round."""
+    assert all(isinstance(found, Repeated) for found in ask("late", "plain", engine="openai"))
+    assert [line.split(":")[1] for line in log[:5]] == ["late", "late", "plain", "late", "plain"]
+    assert log[5:9] == ["1:late:2", "1:plain:2", "1:late:2", "1:plain:2"]
+    log.clear()
+    assert [type(error) for error in ask("plain 2", "gone", engine="openai")] == [FailedDrawError] * 2
+    assert sum(":gone:" in line for line in log) == 3
 
 
 def test_another_temperature_is_refused() -> None:
