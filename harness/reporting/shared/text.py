@@ -15,7 +15,7 @@ _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them; they sh
 _MOST_CHARACTERS_PER_CELL = 4
 _MOST_MARKS = 4
 _LABEL = 8
-_COMMAND = re.compile(r"(?<![\w:])::(?=[A-Za-z])|##(?=vso\[|teamcity\[|\[)")
+_COMMAND = re.compile(r"(?<!\w)::(?=[A-Za-z])|##(?=vso\[|teamcity\[|\[)")
 
 
 def printable(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.errors import without_traceback
@@ -109,6 +109,7 @@ COMMANDS = ("::error::no", "::warning file=a.py,line=1::no", "::add-mask::x", ":
 
 @pytest.mark.parametrize("command", COMMANDS)
 @given(before=st.text("ab :.é", max_size=60), width=st.integers(2, 40))
+@example(before=":" * 13, width=13)
 def test_no_line_of_a_text_begins_a_command_of_github(command: str, before: str, width: int) -> None:
     for text in (before + command, before + " " + command):
         shown = printable(text)
