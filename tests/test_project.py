@@ -91,6 +91,12 @@ def test_a_folder_holds_at_most_a_dozen_modules() -> None:
     assert {folder.relative_to(ROOT).as_posix(): n for folder, n in counts.items() if n > 12} == {}
 
 
+def test_modules_of_suites_have_names_of_their_own() -> None:
+    """Else `pytest suites`, which imports them by their names alone, can't collect the second."""
+    names = Counter(path.name for path in (ROOT / "suites").rglob("test_*.py"))
+    assert [name for name, number in names.items() if number > 1] == []
+
+
 def test_no_two_classes_have_one_name() -> None:
     homes: dict[str, list[str]] = {}
     for path in MODULES:

@@ -21,7 +21,7 @@ from tests.mutants.mutant import Mutant, Outcome, Weighed
 SOUND = "sound"
 SUITE = "suites/distillation"
 MODULES = ("test_student", "test_form", "test_lessons", "test_controls")
-TASKS = ("test_tasks",)
+TASKS = ("test_beside_teacher",)
 _TAUGHT, _STEPS = 300, 60
 _ONE_AT_A_TIME = Lock()
 """transformers loads weights in one thread of a process at a time."""
