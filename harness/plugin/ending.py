@@ -191,14 +191,14 @@ def _store_option(settings: Settings, folder: Path, *, is_given: bool) -> str:
         folder: that pytest was started in, as the command will be.
         is_given: whether the store is that of an option.
     """
-    from harness.store import store_url
+    from harness.store.location import store_url, without_password
 
     if not is_given and _finds(settings, folder):
         return ""
     place = store_url(settings)
     if "://" not in place:
         place = _seen_from(folder, Path(place), settings)
-    elif "@" in place:
+    elif "@" in place or without_password(place) != place:
         return " --store URL"
     return f" --store {shlex.quote(place)}"
 

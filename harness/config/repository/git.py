@@ -134,13 +134,14 @@ class Repository:
             return done.stdout.decode().strip()
         if not self._run("rev-list", "--all", "--max-count=1").stdout:
             raise SettingsError(f"{self._asking.ref}{ref}: the repository {self.root} has no commit yet; commit first.")
-        remote = self._run("remote").stdout.decode(errors="replace").partition("\n")[0]
+        remotes = self._run("remote").stdout.decode(errors="replace").split()
+        remote = next((each for each in (ref.partition("/")[0], "origin", *remotes) if each in remotes), "")
         why, how = "", f"Fetch it first (git fetch {remote}), or name" if remote else "Name"
         if self._run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
             why = ": this is a shallow clone"
             how = (
                 "In CI fetch it first: fetch-depth: 0 of actions/checkout, GIT_DEPTH: 0 of GitLab, or git fetch "
-                "--unshallow origin, or name"
+                f"--unshallow {remote or 'origin'}, or name"
             )
         known = self._run("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes")
         meant = nearest(ref, known.stdout.decode(errors="replace").split())

@@ -38,7 +38,7 @@ def told_of_commit(settings: VersionSettings) -> str:
     if checkout is None:
         return ""
     commit = checkout.commit[:_DIGITS]
-    return f" {settings.name} has what was committed at {commit}: commit it there first, or --baseline none."
+    return f" {settings.name} has what was committed at {commit}: commit it there first, or name another version."
 
 
 def list_watched(settings: VersionSettings) -> dict[str, Any]:

@@ -250,8 +250,6 @@ _HARMLESS = {
     "any",
     "bool",
     "dict",
-    "float",
-    "int",
     "len",
     "list",
     "print",
@@ -261,6 +259,8 @@ _HARMLESS = {
     "sorted",
     "str",
 }
+_OF_TEXTS = set(dir(str)) - {"encode", "index", "rindex"}
+"""Methods of a text that raise nothing, whatever it holds."""
 _MAY_CHECK = (
     *(ast.Assert, ast.Raise, ast.With, ast.AsyncWith, ast.Yield, ast.YieldFrom, ast.Import, ast.ImportFrom),
     *(ast.Lambda, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef),
@@ -282,7 +282,7 @@ def check_scores(function: Callable[..., Any], wants: Collection[str], *, where:
     if not body or not isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef):
         return
     for statement in _own_statements(body[0].body):
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Compare):
+        if isinstance(statement, ast.Expr) and _is_dropped(statement.value, function, wants):
             line, written = first_line(function) + statement.lineno - 1, ast.unparse(statement)
             raise MarkerError(f"{where}, line {line}: the result of `{written}` is dropped. Return it, or assert it.")
     nodes = [node for statement in body[0].body for node in ast.walk(statement)]
@@ -290,9 +290,16 @@ def check_scores(function: Callable[..., Any], wants: Collection[str], *, where:
     if asked is None or hasattr(function, "__wrapped__") or any(_may_check(node, function, wants) for node in nodes):
         return
     raise MarkerError(
-        f"{where}, line {first_line(function) + asked.lineno - 1}: the body asks and checks nothing, so that every "
-        "answer would pass. Assert what must be so, or return a score."
+        f"{where}, line {first_line(function) + asked.lineno - 1}: the body asks and says nothing of the answer. "
+        "Assert what must be so, or return a score; `return True` where it is enough that there is an answer."
     )
+
+
+def _is_dropped(value: ast.expr, function: Callable[..., Any], wants: Collection[str]) -> bool:
+    """Tell whether a comparison stands alone; one of `expect(…)` may check by itself."""
+    left = value.left if isinstance(value, ast.Compare) else value
+    is_its_own = isinstance(left, ast.Call) and not _is_harmless(left.func, function, wants)
+    return isinstance(value, ast.Compare) and not is_its_own
 
 
 def _own_statements(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -323,7 +330,7 @@ def _is_harmless(called: ast.expr, function: Callable[..., Any], wants: Collecti
     """Tell whether a call can't check anything: a method of a fixture of ours or of a text, or a plain function."""
     if not isinstance(called, ast.Attribute):
         return isinstance(called, ast.Name) and called.id in _HARMLESS and not _is_assigned(called.id, function)
-    return _is_of_ours(called, wants) or (called.attr in dir(str) and not is_case(called.value))
+    return _is_of_ours(called, wants) or (called.attr in _OF_TEXTS and not is_case(called.value))
 
 
 def _is_of_ours(called: ast.expr, wants: Collection[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -34,11 +35,12 @@ def kept_failures(connection: Connection) -> list[dict[str, Any]]:
     query = select(drawn.key, drawn.sample_index, asked.fingerprint, asked.generation, asked.request, drawn.created)
     query = query.add_columns(drawn.extra).join_from(tables.samples, tables.requests, drawn.key == asked.key)
     query = query.where(asked.generation != tables.APART, drawn.extra.contains('"failure":'))
-    found = [(row._asdict(), json.loads(row.extra).get("failure")) for row in connection.execute(query)]
-    columns = tables.failures.c.keys()
-    return [
-        {name: row.get(name, codec.dumps(failure)) for name in columns} for row, failure in found if failure is not None
-    ]
+    columns, found = tables.failures.c.keys(), []
+    for row in connection.execute(query):
+        with contextlib.suppress(ValueError):  # a damaged one is told where it is read
+            if (failure := json.loads(row.extra).get("failure")) is not None:
+                found.append({name: row._asdict().get(name, codec.dumps(failure)) for name in columns})
+    return found
 
 
 def _note_kept_failures(connection: Connection) -> None:

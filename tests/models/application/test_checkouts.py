@@ -44,7 +44,7 @@ def test_where_this_process_looks_in_the_project_it_looks_in_the_commit(
 
 
 def test_what_a_commit_lacks_is_told_with_what_helps(version: VersionSettings, tmp_path: Path) -> None:
-    helps = "git:main has what was committed at 0123456789ab: commit it there first, or --baseline none."
+    helps = "git:main has what was committed at 0123456789ab: commit it there first, or name another version."
     (tmp_path / "tree/backend/bot_of_checkout.py").unlink()
     with pytest.raises(SettingsError, match=f"no module 'bot_of_checkout' in .* {helps}"):
         check_call(version, tmp_path / "tree/backend", sys.executable)

@@ -193,9 +193,15 @@ def test_case_field_that_the_body_asks_for_first_may_be_missing(project: Project
             "assert 1\n    if case.id:\n        case.id in case.prompt",
             "line 8: the result of `case.id in case.prompt` is",
         ),
-        ("await model.ask(case.prompt)", "line 6: the body asks and checks nothing"),
-        ("print(await model.ask(PROMPT.format(case.prompt)))\n    return", "line 6: the body asks and checks nothing"),
-        ("answer = await model.ask('q')\n    ok = answer.strip().lower() == case.expected", "checks nothing"),
+        ("await model.ask(case.prompt)", "line 6: the body asks and says nothing of the answer"),
+        (
+            "print(await model.ask(PROMPT.format(case.prompt)))\n    return",
+            "line 6: the body asks and says nothing of the answer",
+        ),
+        (
+            "answer = await model.ask('q')\n    ok = answer.strip().lower() == case.expected",
+            "says nothing of the answer",
+        ),
     ],
 )
 def test_bodies_that_every_answer_passes_are_refused(body: str, words: str, tmp_path: Path) -> None:
@@ -218,6 +224,9 @@ def test_bodies_that_every_answer_passes_are_refused(body: str, words: str, tmp_
         "if await model.ask(case.prompt) != 'yes':\n        raise AssertionError",
         "def same(x):\n        assert x\n    same(await model.ask(case.prompt))",
         "yield await model.ask(case.prompt)",
+        "check(await model.ask(case.prompt)) == 'yes'",
+        "int(await model.ask(case.prompt))",
+        "answer = await model.ask(case.prompt)\n    ['yes', 'no'].index(answer)",
         "case.id",
     ],
 )
@@ -234,6 +243,18 @@ def test_a_body_may_be_checked_by_what_wraps_it_and_by_fixtures_of_the_project(t
 def test_a_comparison_that_is_dropped_is_refused_before_anything_is_asked(project: Project) -> None:
     marked(project, "cases=[{'id': 'a'}]", "model.ask('q') == 'yes'")
     assert "test_it, line 6: the result of `model.ask('q') == 'yes'` is dropped." in refused(project)
+
+
+def test_a_body_of_single_cases_that_says_nothing_is_refused_and_one_that_is_skipped_is_not(project: Project) -> None:
+    marked(project, "cases=[{'id': 'a', 'prompt': 'q'}], per='case', threshold=0.9", "model.ask(case.prompt)")
+    assert "line 6: the body asks and says nothing of the answer" in refused(project)
+    project.module("""
+        @pytest.mark.skip(reason="to come")
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_it(model, case):
+            model.ask("q")
+    """)
+    assert project.run().ret == 0
 
 
 _HEAD = """PROMPT = 'Say {}'

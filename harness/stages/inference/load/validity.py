@@ -58,13 +58,14 @@ class LoadEvidence:
 
 def doubts(evidence: LoadEvidence, plan: LoadPlan) -> list[Doubt]:
     """Every reason not to trust a run that may be accepted."""
+    of_others = _counters(evidence)  # its other counters count them, too
     found = (
         ("client", _client(evidence), False),
         ("schedule", _schedule(evidence), False),
-        ("cache", [] if plan.cached else _cache(evidence), True),
-        ("preemptions", _preemptions(evidence), True),
+        ("cache", [] if plan.cached else _cache(evidence), not of_others),
+        ("preemptions", _preemptions(evidence), not of_others),
         ("tokens", _lengths(evidence), True),
-        ("tokens", _counters(evidence), False),
+        ("tokens", of_others, False),
         ("machine", _machine(evidence), False),
         ("steal", _steal(evidence), False),
     )
