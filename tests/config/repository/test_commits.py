@@ -136,8 +136,8 @@ def test_a_version_of_such_a_name_in_the_settings_is_that_version(folder: Path) 
     ("name", "message"),
     [
         ("git:", r"'git:' names no commit; write git:main, git:HEAD~1 or git:v1\.0\."),
-        ("git:mian", r"git:mian: no commit of this name is known here\. Did you mean 'main'\? Fetch it first"),
-        ("git:HEAD~9", r"git:HEAD~9: no commit of this name is known here\. Fetch it first"),
+        ("git:mian", r"git:mian: no commit of this name is known here\. Did you mean 'main'\? Name a branch"),
+        ("git:HEAD~9", r"git:HEAD~9: no commit of this name is known here\. Name a branch"),
     ],
 )
 def test_a_ref_that_is_none_is_refused_when_it_is_asked_for(folder: Path, name: str, message: str) -> None:

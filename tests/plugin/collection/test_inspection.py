@@ -246,7 +246,9 @@ def test_a_comparison_that_is_dropped_is_refused_before_anything_is_asked(projec
 
 
 def test_a_body_of_single_cases_that_says_nothing_is_refused_and_one_that_is_skipped_is_not(project: Project) -> None:
-    marked(project, "cases=[{'id': 'a', 'prompt': 'q'}], per='case', threshold=0.9, margin=0.1", "model.ask(case.prompt)")
+    marked(
+        project, "cases=[{'id': 'a', 'prompt': 'q'}], per='case', threshold=0.9, margin=0.1", "model.ask(case.prompt)"
+    )
     assert "line 6: the body asks and says nothing of the answer" in refused(project)
     project.module("""
         @pytest.mark.skip(reason="to come")

@@ -6,7 +6,6 @@ import math
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -211,10 +210,14 @@ def test_the_servers_own_means_are_told_beside_ours() -> None:
 
 def test_a_server_that_ends_in_the_middle_is_told_and_not_waited_for() -> None:
     with law_server(median_s=0.02, itl_s=0.0, tokens=1) as server:
-        threading.Timer(1.5, server.process.kill).start()
+
+        def end_it(state: LoadProgress) -> None:
+            if state.completed:
+                server.process.kill()
+
         began_s = time.monotonic()
         plan = LoadPlan(rate=60.0, seconds=60.0, warm_up=0, accept=NOISY)
-        result = run_load(plan, address_at(server.base_url))
+        result = run_load(plan, address_at(server.base_url), progress=end_it)
     assert time.monotonic() - began_s < 30
     assert (result.valid, result.by_server) == (False, True)
     assert "The server ended in the middle" in result.invalid_reasons[0]
