@@ -352,7 +352,7 @@ class Evaluation:
         name = self.plan.cluster
         if name:
             return tuple(str(case[name]) for case in self.cases)
-        counts = self.copies is not None and name is None and self.plan.review is None
+        counts = name is None and self.plan.review is None
         return self.copies.labels if self.copies is not None and counts else None
 
 
@@ -382,12 +382,11 @@ def with_design(plan: EvaluationPlan, n_cases: int, confidence_level: float) -> 
 def check_evaluation(plan: EvaluationPlan, cases: tuple[Case, ...], *, where: str, is_part: bool = False) -> None:
     """Refuse what can't be run, by a `MarkerError` or `CaseError`, before anything is paid for."""
     check_slices(plan.slices, cases, where=where, is_part=is_part)
-    if plan.cluster:
-        for case in cases:
-            if plan.cluster not in case:
-                raise CaseError(
-                    f"{where}: cluster={plan.cluster!r}, but case {case.id!r} has no such field: {', '.join(case)}."
-                )
+    lacking = next((case for case in cases if plan.cluster and plan.cluster not in case), None)
+    if lacking is not None:
+        raise CaseError(
+            f"{where}: cluster={plan.cluster!r}, but case {lacking.id!r} has no such field: {', '.join(lacking)}."
+        )
     if plan.max_samples is None:
         return
     drawn, what = len(cases) * plan.samples, f"{len(cases)} cases × {plan.samples} samples are "

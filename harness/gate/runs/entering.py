@@ -33,9 +33,9 @@ def enter(
     against = "" if baseline is None else baseline.version.fingerprint
     if recording is not None:
         against = recording.version.fingerprint
-    required = (each for each in options.evaluations if each.plan.threshold is not None or against)
     version = candidate.version.settings
-    required = (each for each in required if each.cases and not each.is_part)
+    whole = (each for each in options.evaluations if each.cases and not each.is_part)
+    required = (each for each in whole if each.plan.threshold is not None or against)
     asked = [each for each in required if can_have(settings.home(version.name), version, each.taken)]
     if not asked:
         return {}

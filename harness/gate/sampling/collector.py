@@ -30,10 +30,6 @@ from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
 from harness.statistics.arrays import FloatArray
 
-_How = Literal["scored", "skipped", "error"]
-
-_PART = "a part of the cases (--case)"
-
 
 class Collector:
     """The scores of one evaluation, a table for each version that its body runs for.
@@ -210,7 +206,9 @@ class Collector:
             others = trace.asked_others and not self.evaluation.needs_version
             self._unasked = not (trace.asked or others or self.evaluation.stages)
 
-    def _emit(self, metric: str, place: Place, reading: Reading, how: _How, trace: Trace) -> None:
+    def _emit(
+        self, metric: str, place: Place, reading: Reading, how: Literal["scored", "skipped", "error"], trace: Trace
+    ) -> None:
         role, case, sample = place
         self._keep(
             ScoreRow(
@@ -358,7 +356,7 @@ class Collector:
             suite_size=len(self.evaluation.cases),
             stakes=None if self.entry.bets is None else self.entry.bets.stakes,
             max_lost=plan.max_lost,
-            undecided=_PART if self.evaluation.is_part else self.entry.undecided,
+            undecided="a part of the cases (--case)" if self.evaluation.is_part else self.entry.undecided,
             is_repeatable=self._is_repeatable,
             is_exact=self.evaluation.is_exact,
             alone_because=self._alone_because,
