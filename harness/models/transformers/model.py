@@ -177,10 +177,11 @@ class TransformersModel:
         """One row of a batch, cut where its answer ended; the batch ran on until its longest answer did."""
         end = next((i for i, token in enumerate(tokens) if token in self._ends), None)
         kept = tokens if end is None else tokens[: end + 1]
-        while end is None and kept and kept[-1] == self._padding:
-            kept = kept[:-1]
         text = self.tokenizer.decode(kept, skip_special_tokens=True)
         stopped = before_stop(text, stop)
+        # Padding follows a stop string alone: in any other answer it is a token that the model drew.
+        while stopped is not None and kept and kept[-1] == self._padding:
+            kept = kept[:-1]
         logprobs = None
         if steps is not None and alternatives is not None:
             logprobs = tuple(self._token_logprob(steps[i], token, alternatives) for i, token in enumerate(kept))

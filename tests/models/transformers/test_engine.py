@@ -39,6 +39,12 @@ def test_each_index_gets_a_sample_with_counts(run: Loop, engine: TransformersEng
         assert (sample.finish_reason, sample.completion_tokens) == ("length", 6) or sample.finish_reason == "stop"
 
 
+def test_a_drawn_token_of_padding_is_counted_like_any_other(run: Loop, engine: TransformersEngine) -> None:
+    samples = run(engine.sample(chat(sampling={"temperature": 1.0, "max_tokens": 1, "seed": 1}), list(range(400))))
+    assert {sample.completion_tokens for sample in samples} == {1}
+    assert "" in {sample.text for sample in samples if sample.finish_reason == "length"}
+
+
 def test_a_greedy_answer_does_not_depend_on_longer_prompts_beside_it(run: Loop, engine: TransformersEngine) -> None:
     sampling = {"temperature": 0, "max_tokens": 8}
     alone = run(engine.sample(chat("Hi", sampling=sampling), [0]))[0]
