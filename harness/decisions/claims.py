@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from harness.decisions.comparisons import check
 from harness.decisions.hypotheses import About, hypotheses
 from harness.decisions.observations import Observations, oriented
 from harness.records import Check, Claim, Claims, LostClaim
+from harness.statistics.intervals.proportions import clopper_pearson_interval
 from harness.statistics.suites.lost import lost_cases
 
 #: At most so many of the cases that are listed as lost are not, on average.
@@ -36,6 +39,28 @@ def claims_of(observed: Observations, checks: tuple[Check, ...], levels: tuple[f
             by_name = {each.against: each.difference for each in given}
             found[about] = Claim(kind, by_name.get("baseline", by_name.get("threshold")))
     return Claims(found.get("suite"), found.get("population"), _lost(observed, levels[1]))
+
+
+def may_leave_unanswered(observed: Observations, level: float) -> float | None:
+    """The most by which the share of requests that it leaves unanswered is shown to be above the baseline's, if that is
+    more than the margin; None where it is not.
+
+    The middle of the pairs does not tell: a server that refuses in one block of seven has the middle of one that never
+    does. So the blocks are counted together. Their shares lie between 0 and the largest that was seen, and nothing of
+    that range and mean is less certain than what is either 0 or the largest, whose proportion has Clopper and Pearson's
+    bound.
+
+    Args:
+        level: of the chance that it is more.
+    """
+    excess, baseline = observed.unanswered, observed.baseline
+    if baseline is None or sum(excess) <= 0:
+        return None
+    most = max(abs(share) for share in excess)
+    n_most = min(sum(excess) / most, len(excess))
+    bound = most * clopper_pearson_interval(n_most, len(excess), 1 - level, "less").high
+    whole = 1.0 if observed.margin_is_relative else abs(float(np.nanmean(baseline)))
+    return bound if bound * whole > observed.margin else None
 
 
 def _lost(observed: Observations, red_level: float) -> LostClaim | None:

@@ -94,6 +94,7 @@ class Observations:
         undecided: what of it is shown and decides nothing, as a part of its cases does; "" where it may decide.
         is_same: whether neither way is better: it passes where the difference lies within the margin on both sides.
         in_blocks: whether its cases are pairs of blocks of time, whose order was drawn: the differences are symmetric.
+        unanswered: of each pair of blocks the share of requests without an answer, the candidate's less the baseline's.
         margin_is_relative: whether the margin is a share, of the baseline's figure or of the threshold.
         is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
         is_exact: whether a body comes to the same each time, so that one sample of a case tells all about it.
@@ -144,6 +145,7 @@ class Observations:
     is_same: bool = False
     margin_is_relative: bool = False
     in_blocks: bool = False
+    unanswered: tuple[float, ...] = ()
     is_exact: bool = False
     alone_because: str = ""
     slices: tuple[CaseSlice, ...] = ()

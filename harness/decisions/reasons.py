@@ -153,6 +153,21 @@ def _of_pairs(
     return text
 
 
+def unanswered(observed: Observations, share: float) -> str:
+    """Say that the middle of the pairs is within the margin, and requests that were not answered may not be.
+
+    Args:
+        share: that may be.
+    """
+    excess = observed.unanswered
+    seen = percent(sum(excess) / len(excess))
+    return (
+        f"the middle of the pairs is within the margin, but the candidate left {seen} more of the requests unanswered "
+        f"than the baseline, in {sum(each > 0 for each in excess):,} of {len(excess):,} blocks, and may leave "
+        f"{percent(share)} more; mend the server, or measure more blocks"
+    )
+
+
 def part(observed: Observations, summed_up: str) -> str:
     """Say that a part of the cases that was chosen by hand decides nothing."""
     return f"{observed.undecided} is shown and decides nothing: {summed_up}"

@@ -13,7 +13,7 @@ import numpy as np
 from harness.decisions import reasons
 from harness.decisions.aims import SameContrast, is_bet_on
 from harness.decisions.betting import BettingContrast
-from harness.decisions.claims import claims_of
+from harness.decisions.claims import claims_of, may_leave_unanswered
 from harness.decisions.comparisons import check, red_levels
 from harness.decisions.hypotheses import estimate, hypotheses
 from harness.decisions.looks import Look, next_share, single_looks
@@ -136,7 +136,7 @@ def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
 
 def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, beside: _Beside, look: Look) -> Verdict:
     """The worse of the comparisons, with everything that led to it."""
-    (claims, slices), (kind, reason) = beside, _outcome(observed, checks, beside)
+    (claims, slices), (kind, reason) = beside, _outcome(observed, checks, beside, level * look.passing)
     candidate = estimate(observed, observed.candidate, 1 - level)
     sizes = observed.cluster_sizes
     return Verdict(
@@ -239,7 +239,9 @@ def _taken(look: Look, level: float, observed: Observations) -> LookTaken:
     )
 
 
-def _outcome(observed: Observations, checks: tuple[Check, ...], beside: _Beside) -> tuple[VerdictKind, str]:
+def _outcome(
+    observed: Observations, checks: tuple[Check, ...], beside: _Beside, level: float
+) -> tuple[VerdictKind, str]:
     claims, slices = beside
     if observed.errors:
         return VerdictKind.ERROR, reasons.errors(observed.errors)
@@ -256,6 +258,8 @@ def _outcome(observed: Observations, checks: tuple[Check, ...], beside: _Beside)
     lost = None if claims is None else claims.lost
     if lost is not None and lost.is_too_many and kind.severity < VerdictKind.REGRESSED.severity:
         return VerdictKind.REGRESSED, reasons.lost(lost)
+    if kind is VerdictKind.PASSED and (share := may_leave_unanswered(observed, level)) is not None:
+        return VerdictKind.INCONCLUSIVE, reasons.unanswered(observed, share)
     summed_up = reasons.summed_up(checks, kind)
     summed_up += reasons.weighed_by(observed, summed_up)
     kind, summed_up = with_slices(observed, kind, summed_up, slices)

@@ -200,6 +200,10 @@ class NewSample:
     sample: Sample
 
 
+RARELY = 0.01
+"""The share of its draws that a version may fail at, and be asked again: less than a margin can tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class NotedFailures:
     """The draws of a generation of a version that failed in any run, whether they were answered later or not.
@@ -217,6 +221,11 @@ class NotedFailures:
         """The requests that failed: those of several draws fail as one."""
         failed = [(draw.key, draw.sample) for draw in self.draws]
         return len({(key, (each.failure or {}).get("request_index", each.index)) for key, each in failed})
+
+    @property
+    def are_many(self) -> bool:
+        """True for failures of several requests that are too large a share of all draws to be asked again."""
+        return self.n_requests > 1 and len(self.draws) > RARELY * self.n_drawn
 
 
 @dataclass(frozen=True, slots=True)

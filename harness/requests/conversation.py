@@ -85,11 +85,18 @@ Play = Callable[[Messages, Mapping[str, Any], int], Awaitable[Sample]]
 """Gives what the version that plays a user writes after messages, by a schema; of several draws the one of a number."""
 
 
+class Ask(Protocol):
+    """Asks the version."""
+
+    async def __call__(self, turns: Messages, prompts: Collection[int], *, goes_on: bool) -> Sample:
+        """Its answer to turns, of which those at some places are prompts; more may be asked after it if `goes_on`."""
+
+
 class Conversation:
     """The turns so far, and the samples that the version's answers are.
 
     Args:
-        ask: gives the version's answer to messages, of which those at some places are prompts.
+        ask: gives the version's answers.
         toolbox: what it may call; None for nothing.
         steps: the most answers in a row of which each calls tools.
         messages: that it begins with, or one prompt.
@@ -97,7 +104,7 @@ class Conversation:
 
     def __init__(
         self,
-        ask: Callable[[Messages, Collection[int]], Awaitable[Sample]],
+        ask: Ask,
         toolbox: Toolbox | None = None,
         steps: int = STEPS,
         messages: str | Iterable[Mapping[str, Any]] = (),
@@ -107,6 +114,8 @@ class Conversation:
         self._steps = steps
         self.turns: list[Mapping[str, Any]] = []
         self._prompts: set[int] = set()
+        self._goes_on = toolbox is not None and steps > 1
+        """Whether more may be asked after the first answer: other turns, or what its calls gave."""
         self.samples: list[Sample] = []
         self.ended = "answer"
         """The reason for its end: "answer", "script", "goal met", "turns" or "steps"."""
@@ -115,6 +124,7 @@ class Conversation:
 
     async def follow(self, script: Script) -> None:
         """Say one turn of a script after the other."""
+        self._goes_on = self._goes_on or len(script) > 1
         for turn in script:
             self._say(turn)
             if not await self.answer():
@@ -127,6 +137,7 @@ class Conversation:
             {"role": "system", "content": _PLAYED.format(persona=user.persona, goal=user.goal)},
             {"role": "user", "content": _BEGIN},
         ]
+        self._goes_on = self._goes_on or turns > 1
         for number in range(turns + 1):
             said = await _next_words(play, user, tuple(part), may_end=number > 0)
             if said is None:
@@ -145,7 +156,7 @@ class Conversation:
         """Let the version answer, and run the tools that it calls until it calls none; whether it came to that."""
         for step in range(self._steps):
             turns = tuple(map(_without_calls, self.turns) if self._toolbox is None else self.turns)
-            sample = await self._ask(turns, self._prompts)
+            sample = await self._ask(turns, self._prompts, goes_on=self._goes_on)
             self.samples.append(sample)
             self.turns.append(_spoken(sample, step))
             if self._toolbox is None or not sample.tool_calls:

@@ -26,9 +26,9 @@ from harness.requests.tools import Toolbox
 from harness.requests.trace import Trace
 
 if TYPE_CHECKING:
+    from harness.models.engine import Engine
     from harness.requests.pending import SampleSource
     from harness.requests.sampler import Sampler
-
 
 SETS_APART = 10_000_000
 """Distance between the indices of a model's sets of draws: more than there are samples of a case."""
@@ -301,9 +301,9 @@ class Model:
         toolbox = Toolbox(tools) if tools else None
         definitions = None if toolbox is None else toolbox.definitions
 
-        async def ask(turns: Sequence[Mapping[str, Any]], prompts: Collection[int]) -> Sample:
+        async def ask(turns: Sequence[Mapping[str, Any]], prompts: Collection[int], *, goes_on: bool) -> Sample:
             request = self._source.version.chat(turns, sampling=sampling, tools=definitions, prompts=prompts)
-            return await self._draw(request, apart)
+            return await self._draw(request, apart, self._source.engine if goes_on else None)
 
         return Conversation(ask, toolbox, check_count(steps, "steps"), messages)
 
@@ -314,7 +314,8 @@ class Model:
         if user is None:
             await talk.answer()
         elif isinstance(user, SimulatedUser):
-            await talk.talk(await self._player(user.version), user, turns or TURNS)
+            play = await self._player(user.version, None if turns == 1 else self._source.engine)
+            await talk.talk(play, user, turns or TURNS)
         else:
             await talk.follow(user[:turns])
         transcript = talk.transcript(self._source.version.settings.price)
@@ -323,7 +324,7 @@ class Model:
             self._trace.lack = self._trace.lack or talk.shortfall
         return transcript
 
-    async def _player(self, version: Any) -> Play:
+    async def _player(self, version: Any, talks: Engine | None) -> Play:
         """Asks a version that plays the user of this model: its draws have the number of this model's."""
         source = version._source if isinstance(version, Model) else await self._sampler.source_of(version)
         apart = self._trace.generation * SETS_APART  # its turns are drawn anew where the candidate's answers are
@@ -335,7 +336,7 @@ class Model:
 
         async def play(part: Messages, schema: Mapping[str, Any], number: int) -> Sample:
             asked = player.apart(number) if number else player
-            return await asked._draw(source.version.chat(part, schema=schema), apart)
+            return await asked._draw(source.version.chat(part, schema=schema), apart, talks)
 
         return play
 
@@ -345,8 +346,8 @@ class Model:
         settled: Coroutine[Any, Any, Result] = settle(work)
         return settled
 
-    async def _draw(self, request: Request, apart: int = 0) -> Sample:
-        """The sample of a request; by `apart` of another draw than for others, where chance has a part in it."""
+    async def _draw(self, request: Request, apart: int = 0, talks: Engine | None = None) -> Sample:
+        """The sample of a request: of a draw of its own by `apart`, if chance has a part; `talks` goes on after it."""
         text = request_text(self._source.version.fingerprint, request)
         occurrence = self._occurrences.get(text, 0)
         self._occurrences[text] = occurrence + 1
@@ -361,6 +362,7 @@ class Model:
             self._trace.request = request
         try:
             self._sampler.check_time()
+            await self._sampler.check_turns(talks, self._source, request, question, self._index)
             key, sample = await self._sampler.draw(self._source, request, question, self._index)
             self._sampler.check_time()
         except SteelyardError as error:

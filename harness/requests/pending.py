@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from harness.models.engine import Engine
 from harness.models.version import Version
-from harness.records import Request, Sample
+from harness.records import NewSample, Request, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +70,8 @@ class PendingDraws:
         """The engine that is to answer."""
         assert self.source.engine is not None
         return self.source.engine
+
+    def drawn(self, sample: Sample) -> NewSample:
+        """One of them, to be stored."""
+        source = self.source
+        return NewSample(self.key, source.version.fingerprint, source.generation, self.request, sample)

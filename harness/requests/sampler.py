@@ -18,14 +18,13 @@ from harness.errors import (
     UnstorableError,
     UsageError,
 )
+from harness.models.engine import Engine
 from harness.records import Budget, NewSample, NotedFailures, Request, Sample
 from harness.records.keys import KeyedQuestion
 from harness.requests.pending import PendingDraws, SampleOrigins, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
 
-_RARELY = 0.01
-"""The share of its draws that a version may fail at, and be asked again: less than a margin can tell."""
 _LACKING = 10
 """Draws of a run that tell, where all of them failed, that the version lacks a server or a key."""
 
@@ -141,6 +140,23 @@ class Sampler:
         if self.spending.is_late:
             raise self.spending.refuse()
 
+    async def check_turns(
+        self, engine: Engine | None, source: SampleSource, request: Request, question: KeyedQuestion, index: int
+    ) -> None:
+        """Refuse a conversation that an application can't go on with, before one of its draws is paid for.
+
+        The application tells once it runs, and is started to tell where this draw is not stored.
+        """
+        check = getattr(engine, "check_turns", None)
+        if engine is None or check is None or source.only_stored:
+            return
+        if not self.window.has_started(engine):
+            wanted = {question.key(source.generation): _DrawsOfTick(source, request, question, [index])}
+            if any(self._find(wanted).values()):
+                return
+            await self.window.start(engine)
+        check()
+
     async def draw(self, source: SampleSource, request: Request, question: KeyedQuestion, index: int) -> Kept:
         """The sample of a question with this index, from the store or the engine, with its key in the store.
 
@@ -246,7 +262,7 @@ class Sampler:
 
     def _unfailed(self, source: SampleSource, key: bytes, indices: Sequence[int]) -> tuple[int, ...]:
         """Those that have not failed in this run; the others are given their failures again."""
-        failed = {} if self._asks_again else self._failed.get(_generation(source), {})
+        failed = {} if self._asks_again else self._failed.get((source.version.fingerprint, source.generation), {})
         for index in indices:
             if (key, index) in failed:
                 self._break(key, [index], _failed_draw(failed[key, index].sample.failure or {}))
@@ -276,7 +292,7 @@ class Sampler:
         if not self._arrived:
             asyncio.get_running_loop().call_soon(self.commit)
         for index, sample in zip(asked.indices, samples, strict=True):
-            self._arrived.append(_new_sample(asked, sample if sample.index == index else replace(sample, index=index)))
+            self._arrived.append(asked.drawn(sample if sample.index == index else replace(sample, index=index)))
             self.model_calls += 1
         self.origins(asked.source).n_asked += len(samples)
 
@@ -306,11 +322,10 @@ class Sampler:
             except StoreError as error:  # busy or full: the rest of the run is worth its report
                 self.unnoted[fingerprint] = str(error)
                 continue
-            are_many = _are_many(noted)
-            if are_many or (noted.draws and len(draws) < n_asked and _are_many(of_run)):
+            if noted.are_many or (noted.draws and len(draws) < n_asked and of_run.are_many):
                 for (key, _), draw in draws.items():
                     self._count_failure(fingerprint, key, draw.sample)
-                self._keep(noted.draws if are_many else of_run.draws)
+                self._keep(noted.draws if noted.are_many else of_run.draws)
 
     def _count_failure(self, fingerprint: str, key: bytes, sample: Sample) -> None:
         if sample.failure is not None:
@@ -342,10 +357,8 @@ class Sampler:
             self._silent.add(fingerprint)
         if isinstance(error, FailedDrawError) and not self.is_halted:
             failure = {"said": str(error), "cause": error.cause, "request_index": asked.indices[0]}
-            failed = self._failed.setdefault(_generation(asked.source), {})
-            failed |= {
-                (asked.key, each): _new_sample(asked, Sample("", each, failure=failure)) for each in asked.indices
-            }
+            failed = self._failed.setdefault((fingerprint, asked.source.generation), {})
+            failed |= {(asked.key, each): asked.drawn(Sample("", each, failure=failure)) for each in asked.indices}
         self._break(asked.key, asked.indices, error)
 
     def _give(self, key: bytes, index: int, place: bytes, sample: Sample) -> None:
@@ -379,20 +392,6 @@ class Sampler:
         await self.window.close_engines()
 
 
-def _generation(source: SampleSource) -> tuple[str, int]:
-    return source.version.fingerprint, source.generation
-
-
-def _new_sample(asked: PendingDraws, sample: Sample) -> NewSample:
-    source = asked.source
-    return NewSample(asked.key, source.version.fingerprint, source.generation, asked.request, sample)
-
-
 def _failed_draw(failure: Mapping[str, Any]) -> FailedDrawError:
     """The error of a failure that is kept, as it was when the version was asked."""
     return FailedDrawError(failure["said"] or "", failure["cause"])
-
-
-def _are_many(failures: NotedFailures) -> bool:
-    """True for failures of several requests that are too large a share of all draws to be asked again."""
-    return failures.n_requests > 1 and len(failures.draws) > _RARELY * failures.n_drawn

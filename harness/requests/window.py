@@ -129,14 +129,39 @@ class Window:
             for lane in self._lanes.values():
                 lane.engine.hold(self.spending.refuse())
 
-    def _is_ready(self, lane: _Lane) -> bool:
-        """Tell whether the engine has started; start it when it is first needed, and fail its queue when it can't."""
+    def has_started(self, engine: Engine) -> bool:
+        """Tell whether an engine has started, or could not."""
+        lane = self._lanes.get(id(engine))
+        return lane is not None and lane.ready is not None and lane.ready.done()
+
+    async def start(self, engine: Engine) -> None:
+        """Start an engine before its first request, which tells what it can do.
+
+        Raises:
+            EngineError: it could not start, or the run has ended.
+            BudgetSpentError: the deadline of the run has passed.
+        """
+        if self._stopped:
+            raise EngineError("the run has ended")
+        ready = self._begin(self._lanes.setdefault(id(engine), _Lane(engine)))
+        try:
+            async with asyncio.timeout(self.spending.left_s):
+                await asyncio.shield(ready)
+        except TimeoutError:
+            raise self.spending.refuse() from None
+
+    def _begin(self, lane: _Lane) -> asyncio.Task[None]:
         if lane.ready is None:
             lane.ready = asyncio.get_running_loop().create_task(lane.engine.start())
             lane.ready.add_done_callback(lambda _: self.pump())
-        if not lane.ready.done() or lane.ready.cancelled():
+        return lane.ready
+
+    def _is_ready(self, lane: _Lane) -> bool:
+        """Tell whether the engine has started; start it when it is first needed, and fail its queue when it can't."""
+        ready = self._begin(lane)
+        if not ready.done() or ready.cancelled():
             return False
-        error = lane.ready.exception()
+        error = ready.exception()
         while error is not None and lane.queue:
             self._failed(lane.queue.popleft(), error)
         return bool(lane.queue)

@@ -13,7 +13,7 @@ import pytest
 
 from harness import SimulatedUser
 from harness.config.versions import read_versions
-from harness.errors import EngineError, UsageError
+from harness.errors import CapabilityError, EngineError, UsageError
 from harness.models.scripted.engine import ScriptedEngine
 from harness.models.version import load_version
 from harness.records import Request, Sample
@@ -64,6 +64,8 @@ class Stage:
     drawn: int = 0
     trace: Trace = field(default_factory=Trace)
     case_number: int = 0
+    engines: dict[str, type[NotedEngine]] = field(default_factory=dict)
+    started: int = 0
 
     def run(self, body: Callable[..., Any], *says: str, **more: Any) -> Any:
         tables = {
@@ -71,7 +73,9 @@ class Stage:
             "player": {"engine": "scripted", "default": ON},
         }
         settings = read_versions(tables, where="test")
-        engines = {name: NotedEngine(name, each.engine_options) for name, each in settings.items()}
+        engines = {
+            name: self.engines.get(name, NotedEngine)(name, each.engine_options) for name, each in settings.items()
+        }
         engines["player"].says = list(says)
         sources = {
             name: SampleSource(load_version(each, self.folder), engines[name]) for name, each in settings.items()
@@ -94,11 +98,27 @@ class Stage:
             return asyncio.run(act())
         finally:
             self.said, self.played = engines["v"].requests, engines["player"].requests
+            self.started = getattr(engines["v"], "starts", 0)
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path)
+
+
+class PromptEngine(NotedEngine):
+    """An application that tells once it runs that its function takes a prompt."""
+
+    def __init__(self, name: str, options: Any) -> None:
+        super().__init__(name, options)
+        self.starts = 0
+
+    async def start(self) -> None:
+        self.starts += 1
+
+    def check_turns(self) -> None:
+        if self.starts:
+            raise CapabilityError("takes a prompt")
 
 
 def user(**changes: Any) -> SimulatedUser:
@@ -281,6 +301,62 @@ def test_steps_bound_a_loop_and_what_the_last_step_calls_is_not_run(stage: Stage
     assert stage.trace.lack == "no answer in 3 steps: each of them called tools"
     both = stage.run(lambda model: model.converse(["For ever?", "Hi"], tools=[look_up], steps=2))
     assert both.metadata == {"turns": 1, "steps": 2, "ended": "steps"}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda model: model.converse(["Hi", "And?"]),
+        lambda model: model.converse(["Hi", "And?"], temperature=0),
+        lambda model: model.converse(user()),
+        lambda model: model.converse(["Warm in Lima?"], tools=[look_up]),
+        lambda model: model.loop("Warm in Lima?", tools=[look_up]),
+    ],
+)
+def test_a_conversation_that_an_application_can_not_go_on_with_is_refused_before_anything_is_asked(
+    stage: Stage, ask: Any
+) -> None:
+    stage.engines = {"v": PromptEngine}
+    with pytest.raises(CapabilityError, match="takes a prompt"):
+        stage.run(ask)
+    assert (stage.said, stage.played) == ([], [])
+    assert isinstance(stage.trace.error, CapabilityError)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda model: model.converse(["Hi"]),
+        lambda model: model.converse(["Hi", "And?"], turns=1),
+        lambda model: model.converse(user(), turns=1),
+        lambda model: model.loop("Warm in Lima?", tools=[look_up], steps=1),
+    ],
+)
+def test_one_that_ends_after_its_first_answer_is_asked_of_an_application_as_well(stage: Stage, ask: Any) -> None:
+    stage.engines = {"v": PromptEngine}
+    stage.run(ask)
+    assert len(stage.said) == 1
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda model: model.converse(["Hi", "And?"]), lambda model: model.converse(user(), turns=2)]
+)
+def test_an_application_is_not_started_for_a_conversation_that_is_stored(stage: Stage, ask: Any) -> None:
+    stage.run(ask)
+    stage.engines = {"v": PromptEngine}
+    assert stage.run(ask).stored
+    assert stage.started == 0
+
+
+def test_an_application_that_can_not_start_fails_the_conversation_with_its_own_words(stage: Stage) -> None:
+    class Broken(PromptEngine):
+        async def start(self) -> None:
+            raise EngineError("no module named shop")
+
+    stage.engines = {"v": Broken}
+    with pytest.raises(EngineError, match="no module named shop"):
+        stage.run(lambda model: model.converse(user()))
+    assert stage.played == []
 
 
 @pytest.mark.parametrize(

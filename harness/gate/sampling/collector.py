@@ -28,6 +28,7 @@ from harness.gate.sampling.skips import Skips
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
 from harness.scoring.results import METRIC, Reading
+from harness.stages.inference.blocks.measured import excess_unanswered
 from harness.statistics.arrays import FloatArray
 
 
@@ -317,10 +318,8 @@ class Collector:
         any_failed = any(table.failed.any() for table in self._tables.values())
         return failed_assertions(self.kinds) if any_failed else []
 
-    def _observed(
-        self, metric: str, by_role: dict[Role, FloatArray], kept: list[int], errors: list[str]
-    ) -> Observations:
-        plan, kind, candidate = self.evaluation.plan, self.kinds[metric], by_role["candidate"]
+    def _observed(self, metric: str, sides: dict[Role, FloatArray], kept: list[int], errors: list[str]) -> Observations:
+        plan, kind, candidate = self.evaluation.plan, self.kinds[metric], sides["candidate"]
         errors = [*errors, *against_aim(metric, kind, plan.aim)]
         errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
         clusters = self._clusters(kept)
@@ -333,7 +332,7 @@ class Collector:
             margin_is_default=plan.margin_is_default,
             case_ids=tuple(self.evaluation.cases[i].id for i in kept),
             candidate=candidate,
-            baseline=by_role.get("baseline"),
+            baseline=sides.get("baseline"),
             clusters=clusters.labels,
             copies=clusters.copies,
             clusters_known_by=clusters.known_by,
@@ -364,6 +363,7 @@ class Collector:
             is_same=plan.aim == "same",
             margin_is_relative=plan.margin_is_relative,
             in_blocks=plan.blocks is not None,
+            unanswered=excess_unanswered(self.loads),
         )
         return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 

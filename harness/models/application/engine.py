@@ -83,6 +83,15 @@ class ApplicationEngine:
         self._manners = await self._pool.start()
         self.capabilities = frozenset(_CAPABILITIES[name] for name in self._manners.options)
 
+    def check_turns(self) -> None:
+        """Refuse a conversation that goes on, once it has started.
+
+        Raises:
+            CapabilityError: it takes a prompt, and no messages.
+        """
+        if not self._manners.takes_messages:
+            raise self._only_prompt("a conversation of several turns")
+
     def choices_per_request(self, request: Request) -> int:
         """As many as wanted of a coroutine function, which is called for all of them side by side; else 1."""
         return _MOST_CALLS if self._manners.is_async and request.sampling.get("temperature") != 0 else 1
@@ -131,12 +140,15 @@ class ApplicationEngine:
         prompt = _prompt(request)
         if not manners.takes_messages:
             if prompt is None:
-                raise CapabilityError(
-                    f"{self.name}: {self._call} takes a prompt, and was asked with {_shape(request)}. Let it take "
-                    "them: name its first parameter `messages`."
-                )
+                raise self._only_prompt(_shape(request))
             return {"prompt": prompt, **given}
         return {"messages": [dict(turn) for turn in request.messages], "prompt": prompt, **given}
+
+    def _only_prompt(self, asked: str) -> CapabilityError:
+        return CapabilityError(
+            f"{self.name}: {self._call} takes a prompt, and was asked with {asked}. Let it take all messages: write "
+            "`messages: list` as its first parameter."
+        )
 
     def remedy(self, lacking: str) -> str:
         """What gives the application what it lacks; "" where nothing does."""

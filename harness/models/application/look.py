@@ -45,8 +45,8 @@ def check_call(settings: VersionSettings, folder: Path, python: str) -> None:
         )
     if settings.system is not None and not ready["takes_messages"]:
         raise SettingsError(
-            f"{where} has a system text, and {call} takes a prompt; name its first parameter `messages`, or leave "
-            "`system` out."
+            f"{where} has a system text, and {call} takes a prompt; write `messages: list` as its first parameter, or "
+            "leave `system` out."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from harness.records import Case, Sample, ScoreRow, VerdictKind
 from harness.records.keys import KeyedQuestion
 from harness.requests import Trace
 from harness.scoring.results import Reading
+from harness.stages.inference.blocks.block import LoadBlock
+from harness.stages.inference.blocks.measured import Load
+from harness.stages.inference.serving import Server
 
 N_CASES, N_SAMPLES = 6, 4
 
@@ -45,6 +49,15 @@ def outcomes() -> list[tuple]:
                 outcome = BodyResult(failed=True) if value == 0 else BodyResult(readings={"score": Reading(value)})
                 found.append((role, case, sample, outcome, trace))
     return found
+
+
+def test_unanswered_requests_of_its_blocks_go_with_the_scores() -> None:
+    gathered = collector()
+    for entry in outcomes():
+        gathered.add(*entry)
+    blocks = {"candidate": {"requests": 4, "completed": 3}, "baseline": {"requests": 4, "completed": 4}}
+    gathered.loads = {(role, "c0"): Load(LoadBlock(load), cast("Server", None)) for role, load in blocks.items()}
+    assert [each.unanswered for each in gathered.observed()] == [(0.25,)]
 
 
 def test_order_of_arrival_changes_nothing() -> None:

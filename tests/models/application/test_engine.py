@@ -57,6 +57,24 @@ def test_a_function_of_messages_gets_all_and_one_of_a_prompt_refuses_more(tmp_pa
     assert isinstance(error, CapabilityError)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "is_refused"),
+    [("prompt", True), ("messages: str", True), ("*args", True), ("messages", False), ("prompt: list", False)],
+)
+def test_a_function_of_a_prompt_refuses_several_turns_once_it_has_started(
+    tmp_path: Path, parameters: str, is_refused: bool
+) -> None:
+    engine = python(application(tmp_path, f"def answer({parameters}): return 'x'"))
+    engine.check_turns()
+    ask(engine)
+    if is_refused:
+        wanted = r"bot:answer takes a prompt, and was asked with a conversation .* write `messages: list` as its first"
+        with pytest.raises(CapabilityError, match=wanted):
+            engine.check_turns()
+    else:
+        engine.check_turns()
+
+
 def test_sampling_schema_and_tools_go_to_who_takes_them(tmp_path: Path) -> None:
     application(
         tmp_path,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.config import Settings
 from harness.config.roles import baseline_name, candidate_name
 from harness.errors import CapabilityError, ScoreError
-from harness.records import Measure
+from harness.records import Measure, Role
 from harness.stages.inference.address import takes_load
 from harness.stages.inference.blocks.block import LoadBlock
 from harness.stages.inference.blocks.meters import no_energy
@@ -38,6 +38,12 @@ class Load:
     def result(self) -> dict[str, Any]:
         """All figures of the load, with the keys of `steelyard load --json`."""
         return dict(self._block.load)
+
+    @property
+    def unanswered(self) -> float:
+        """The share of the requests that were not answered."""
+        load = self._block.load
+        return 1 - float(load["completed"] / load["requests"])
 
     @property
     def ttft(self) -> Measure:
@@ -192,6 +198,17 @@ class Load:
         if value is None:
             raise ScoreError(_no_objective(name))
         return value
+
+
+def excess_unanswered(loads: Mapping[tuple[Role, str], object]) -> tuple[float, ...]:
+    """The share of each pair's requests that the candidate left unanswered, less the baseline's.
+
+    Args:
+        loads: by version and case; what is no `Load` could not be measured.
+    """
+    shares = {place: load.unanswered for place, load in loads.items() if isinstance(load, Load)}
+    pairs = {case: share for (role, case), share in shares.items() if role == "candidate"}
+    return tuple(share - shares["baseline", case] for case, share in pairs.items() if ("baseline", case) in shares)
 
 
 _NO_START = "load.start_up needs a server that is started anew before each block: write restart=True in the marker."

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from harness.config.versions import VersionSettings
-from harness.errors import CapabilityError, ScoreError
+from harness.errors import CapabilityError, InvalidBlockError, ScoreError
 from harness.models.version import Version
 from harness.stages.inference.blocks.block import LoadBlock
-from harness.stages.inference.blocks.measured import Load
+from harness.stages.inference.blocks.measured import Load, excess_unanswered
 from harness.stages.inference.blocks.meters import EnergyMeter
 from harness.stages.inference.blocks.peaks import Peak, Peaks
 from tests.stages.inference.blocks.conftest import Serve
@@ -85,6 +85,20 @@ def test_a_block_with_unanswered_requests_has_no_latency(serve: Serve, name: str
     ):
         getattr(Load(block, serve()), name)
     assert Load(block, serve()).throughput.value == 50.0
+
+
+def test_unanswered_requests_of_both_versions_are_told_by_pair(serve: Serve) -> None:
+    server, refusing = serve(), LoadBlock({**FIGURES, "requests": 20})
+    whole, half = Load(LoadBlock(FIGURES), server), Load(refusing, server)
+    loads = {
+        ("candidate", "pair-0"): half,
+        ("baseline", "pair-0"): whole,
+        ("candidate", "pair-1"): whole,
+        ("baseline", "pair-1"): half,
+        ("candidate", "pair-2"): InvalidBlockError("steal"),
+    }
+    assert excess_unanswered(loads) == (0.5, -0.5)
+    assert excess_unanswered({("candidate", "pair-0"): half}) == (), "there is no baseline"
 
 
 def test_a_block_without_tokens_has_no_throughput(serve: Serve) -> None:
