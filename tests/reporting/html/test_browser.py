@@ -189,6 +189,16 @@ def test_earlier_runs_stand_above_this_one(open_page: Any, store: Store, tmp_pat
     expect(rows.nth(1)).to_contain_text("this run")
 
 
+def test_an_error_has_no_range(open_page: Any, store: Store, tmp_path: Path) -> None:
+    broken = pages.capitals()
+    broken = replace(broken, rule={**broken.rule, "errors": ("KeyError: 'x'",)})
+    pages.page(store, tmp_path / "older", broken, run_id="r1")
+    page = open_page(pages.page(store, tmp_path / "report", broken))
+    expect(page.locator("#panel-0 .means-plot .dot")).to_have_count(2)
+    expect(page.get_by_role("region", name="Earlier runs").locator(".dot")).to_have_count(2)
+    expect(page.locator("#panel-0 .range")).to_have_count(0)
+
+
 def test_requirements_lead_to_their_evaluations(open_page: Any, path: Path) -> None:
     page = open_page(path)
     row = page.get_by_role("row", name="Whoever asks for a river gets its name")
