@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from harness.records import Change, Stakes
 from harness.reporting.html import write_html
 from harness.store import Store
+from harness.store.location import option_for
 from tests.chromium import MARKS, launched
 from tests.gate import stored
 from tests.gate.stored import Scored
@@ -274,10 +275,12 @@ def changed(store: Store, tmp_path: Path) -> Path:
     return write_html(store, side.weighed.run, replace(side.report, changes=changes), tmp_path / "report")
 
 
-def test_of_what_to_do_next_the_command_alone_is_code(open_page: Any, changed: Path) -> None:
-    page = open_page(changed)
-    expect(page.locator("#next code")).to_have_text(["steelyard store show case-00"])
-    expect(page.locator("#next li").first).to_have_text("steelyard store show case-00 (all its answers)")
+def test_of_what_to_do_next_the_command_alone_is_code(open_page: Any, store: Store, changed: Path) -> None:
+    page = open_page(changed, viewport=_PHONE)
+    command = f"steelyard store show case-00{option_for(store.url)}"
+    expect(page.locator("#next code")).to_have_text([command])
+    expect(page.locator("#next li").first).to_have_text(f"{command} (all its answers)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= _PHONE["width"]
     expect(page.locator("#next")).to_contain_text("pytest --lf with the same options")
 
 
