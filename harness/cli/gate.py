@@ -11,6 +11,7 @@ import click
 
 from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_existing, settings_with_store, store_option
+from harness.store.location import option_for
 
 if TYPE_CHECKING:
     from harness.records import Report
@@ -54,7 +55,7 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
         click.echo(json.dumps(to_json(report), allow_nan=False))
     else:
         path = next((path for path in paths if path.suffix == ".html"), paths[0])
-        _show(report, path, "" if place is None else " --store URL")
+        _show(report, path, option_for(opened.url))
     sys.exit(report.exit_code)
 
 

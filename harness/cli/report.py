@@ -17,6 +17,7 @@ from harness.cli.shared.stored import open_store, settings_with_store, store_opt
 from harness.errors import SettingsError
 from harness.reporting.shared.names import COMMENT_NAME
 from harness.reporting.writing import StoredReport, find_format, formats, write
+from harness.store.location import option_for
 
 if TYPE_CHECKING:
     from harness.config.settings import Settings
@@ -90,8 +91,8 @@ def report(run_name: str, **options: Any) -> None:
     settings = settings_with_store(given.place)
     with open_store(settings, readonly=True) as opened:
         run = find_version(opened.runs(), run_name).run
-        stored = StoredReport(opened, run, stored_report(opened, run.run_id), given.name, given.link)
-        stored = replace(stored, option=_OPTION, store_option="" if given.place is None else " --store URL")
+        report = stored_report(opened, run.run_id)
+        stored = StoredReport(opened, run, report, given.name, given.link, option=_OPTION)
         _write(stored, chosen, given.output, settings)
         _tell_of_labels(stored, chosen)
 
@@ -141,7 +142,7 @@ def _tell_of_labels(stored: StoredReport, chosen: list[ReportFormat]) -> None:
     from harness.reporting.wording.waiting import resume_step
 
     if any(each.name != "terminal" for each in chosen):
-        steps = resume_step(stored.store, stored.report, stored.store_option)
+        steps = resume_step(stored.store, stored.report, option_for(stored.store.url))
         _tell([f"verdicts are those that the run came to; {step}" for step in steps])
 
 

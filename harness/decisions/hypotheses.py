@@ -266,8 +266,8 @@ def estimate(observed: Observations, scores: FloatArray | None, confidence_level
 def _estimate(
     observed: Observations, value: float, standard_error: float, ends: tuple[float, float], method: str
 ) -> Estimate:
-    if not observed.may_decide and not observed.is_sequential:
-        return Estimate(value, standard_error, -math.inf, math.inf, "cut short, without bounds")
+    if observed.errors or not (observed.may_decide or observed.is_sequential):  # no random part of all
+        return Estimate(value, standard_error, -math.inf, math.inf, "in part, without bounds")
     return Estimate(value, standard_error, *ends, method)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.errors import SettingsError, UsageError
+from harness.errors import UsageError
 from harness.plugin.outcomes import session_exit_code
 from harness.plugin.pytest_internals import terminal_of
 
@@ -162,6 +161,7 @@ def prepare_reports(settings: Settings) -> None:
 def _show(report: Report, path: Path | None, settings: Settings, terminal: pytest.TerminalReporter) -> None:
     """Write the table of verdicts, and where the report is (None where it could not be written)."""
     from harness.reporting.terminal.report import Layout, render_run
+    from harness.store.location import option_for, store_url
 
     folder = terminal.config.invocation_params.dir
     shown = "not written" if path is None else _seen_from(folder, path, settings)
@@ -173,42 +173,10 @@ def _show(report: Report, path: Path | None, settings: Settings, terminal: pytes
         verbosity=terminal.verbosity,
     )
     terminal.write_sep("=", "steelyard")
-    store = _store_option(settings, folder, is_given=terminal.config.getoption("store") is not None)
-    for line in render_run(report, layout, shown, store):
+    for line in render_run(report, layout, shown, option_for(store_url(settings), folder)):
         terminal.write_line(line)
 
 
 def _seen_from(folder: Path, path: Path, settings: Settings) -> str:
     """A path as one who works in the folder writes it; one outside of the project is written whole."""
     return os.path.relpath(path, folder) if path.is_relative_to(settings.root) else str(path)
-
-
-def _store_option(settings: Settings, folder: Path, *, is_given: bool) -> str:
-    """The option that names the same store to a command; "" where it finds it without. An address with a password or a
-    user is not repeated.
-
-    Args:
-        folder: that pytest was started in, as the command will be.
-        is_given: whether the store is that of an option.
-    """
-    from harness.store.location import store_url, without_password
-
-    if not is_given and _finds(settings, folder):
-        return ""
-    place = store_url(settings)
-    if "://" not in place:
-        place = _seen_from(folder, Path(place), settings)
-    elif "@" in place or without_password(place) != place:
-        return " --store URL"
-    return f" --store {shlex.quote(place)}"
-
-
-def _finds(settings: Settings, folder: Path) -> bool:
-    """Tell whether a command that starts in a folder finds these settings."""
-    from harness.config.settings import find_settings
-
-    try:
-        found = find_settings(folder)
-    except SettingsError:
-        return False
-    return found == settings.source and (found is not None or folder == settings.root)

@@ -63,10 +63,11 @@ def _lost(n_rows: int) -> str:
 def _terminal(stored: StoredReport, stream: TextIO) -> str:
     from harness.reporting.terminal.report import Layout, render_stored
     from harness.reporting.wording.waiting import resume_step
+    from harness.store.location import option_for
 
-    hints = resume_step(stored.store, stored.report, stored.store_option)
-    layout = stored.layout or Layout()
-    lines = render_stored(stored.report, layout, store_option=stored.store_option, hints=hints)
+    place = option_for(stored.store.url)
+    hints = resume_step(stored.store, stored.report, place)
+    lines = render_stored(stored.report, stored.layout or Layout(), store_option=place, hints=hints)
     stream.writelines(f"{line}\n" for line in lines)
     return ""
 

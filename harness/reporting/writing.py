@@ -29,7 +29,6 @@ class StoredReport:
         link: where the whole report is, for the Markdown; None for nowhere.
         layout: of the terminal; None for 80 columns without colours.
         option: by which the user chooses where files go, for messages.
-        store_option: what a command needs to read the same store.
     """
 
     store: Store
@@ -39,7 +38,6 @@ class StoredReport:
     link: str | None = None
     layout: Layout | None = None
     option: str = REPORT_DIR
-    store_option: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,7 +303,7 @@ class Sampler:
             self._keep(draws)
 
     def keep_failures(self) -> None:
-        """Note what failed in this run, once all has arrived, and keep failures of a version of which more than one
+        """Note what failed in this run, once at its end, and keep failures of a version of which more than one
         request failed, and more than one of a hundred draws: a rerun has them again, for else all draws would be
         survivors after some reruns. It asks again for fewer. Counted over the generation they are all kept, so that no
         row of small runs escapes; counted in this run its own are, so that many answers to others hide none. Nothing is

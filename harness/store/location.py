@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from harness.config import Settings, load_settings
+from harness.errors import SettingsError
 
 FOLDER = ".steelyard"
 
@@ -32,6 +36,24 @@ def settings_with_store(place: str | None) -> Settings:
     if place is None:
         return settings
     return replace(settings, store=place if "://" in place else str(Path(place).expanduser().absolute()))
+
+
+def option_for(store: str, folder: Path | None = None) -> str:
+    """The option that names a store to a command, with a blank before it; "" where the command finds it without. An
+    address with a user or a password is not repeated.
+
+    Args:
+        folder: that the command starts in; None for the one of this process.
+    """
+    place, folder = without_password(store), folder or Path.cwd()
+    with suppress(SettingsError):
+        if place == without_password(store_url(load_settings(folder))):
+            return ""
+    if "://" not in place:
+        place = min(os.path.relpath(place, folder), place, key=len)
+    elif "@" in place or "***" in place:
+        return " --store URL"
+    return f" --store {shlex.quote(place)}"
 
 
 def without_password(url: str) -> str:

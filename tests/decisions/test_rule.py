@@ -78,6 +78,17 @@ def test_any_error_makes_the_verdict_error_and_keeps_what_was_scored():
     assert verdict.difference is None
 
 
+@pytest.mark.parametrize("about", ["suite", "population"])
+@pytest.mark.parametrize("design", ["fixed", "sequential"])
+def test_an_error_has_no_bounds(design, about):
+    """The cases that failed are no random part of all: nothing is known of the true score."""
+    rule = {"design": design, "about": about, "suite_size": 100, "n_planned": 100, "threshold": 0.9}
+    verdict = one(share_right(60, 100), share_right(95, 100), errors=("ValueError: boom",), **rule)
+    for shown in (verdict.candidate, verdict.baseline):
+        assert (shown.low, shown.high) == (-math.inf, math.inf)
+    assert (verdict.checks, verdict.claims, verdict.retained, verdict.slices) == ((), None, None, ())
+
+
 def test_an_evaluation_in_error_does_not_weaken_the_others():
     evaluation = observed(share_right(85, 100), share_right(90, 100))
     broken = [observed(share_right(60, 100), share_right(95, 100), id=f"e{i}", errors=("x",)) for i in range(20)]

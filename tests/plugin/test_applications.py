@@ -87,6 +87,16 @@ def test_exceptions_are_errors_and_no_scores_and_what_is_printed_is_noted(gate: 
     assert gate.stored() == 6, "its failures are kept as its answers are"
 
 
+@pytest.mark.parametrize("options", [(), ("-x",), pytest.param(("-n", "1", "-p", "xdist"), marks=pytest.mark.slow)])
+def test_failures_are_noted_once_however_a_run_ends(gate: Project, options: tuple[str, ...]) -> None:
+    """With its report, which every run makes, that of a worker too. What is under way then is cancelled as the run is
+    closed, and an interrupted draw is no failure of its version: closing finds none to note.
+    """
+    (gate.path / "bot.py").write_text(BOT.replace("    return", '    if prompt == "q1": raise KeyError\n    return'))
+    gate.run_apart("--candidate", "only", *options)
+    assert (gate.verdicts(), gate.stored()) == ({"test_it": "error"}, 6)
+
+
 def test_failures_that_the_store_does_not_note_cost_no_report(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*arguments: object) -> None:
         raise StoreError("The store is full.")

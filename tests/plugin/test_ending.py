@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from harness.cli import main
 from tests.plugin.projects import Project
 from tests.plugin.verdicts import RED_AND_GREEN
+from tests.reporting.html import pages
 
 
 def test_run_without_a_terminal_writes_its_report(project: Project) -> None:
@@ -85,5 +86,6 @@ def test_what_the_end_names_is_found_from_where_pytest_was_started(
     (step,) = [line for line in result.outlines if "store show" in line]
     command = f"steelyard store show c0{option}"
     assert step.startswith(f"next    {command}   ")
+    assert f"{command}   (all its answers)" in pages.data(project.path / "reports/latest/index.html")["next"]
     shown = CliRunner().invoke(main, shlex.split(command)[1:])
     assert (shown.exit_code, "test_it" in shown.output) == (0, True)

@@ -4,7 +4,7 @@ import pytest
 
 from harness.config import Settings
 from harness.store import store_url
-from harness.store.location import without_password
+from harness.store.location import option_for, without_password
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,26 @@ def test_a_store_lies_where_the_settings_say(store: str | None, expected: str) -
 )
 def test_a_password_is_never_shown(url: str, expected: str) -> None:
     assert without_password(url) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "store", "expected"),
+    [
+        ("", "{root}/.steelyard/store.db", ""),
+        ("", "{root}/a folder/other.db", " --store '../a folder/other.db'"),
+        ("", "/s.db", " --store /s.db"),
+        ("store = 'other.db'", "{root}/other.db", ""),
+        ("store = 'other.db'", "{root}/.steelyard/store.db", " --store ../.steelyard/store.db"),
+        ("store = 'postgresql://ann:secret@db/x'", "postgresql://ann:***@db/x", ""),
+        ("", "postgresql://ann:secret@db/x", " --store URL"),
+        ("", "postgresql://db/x?password=***", " --store URL"),
+        ("", "postgresql://db/x", " --store postgresql://db/x"),
+        ("no toml", "{root}/.steelyard/store.db", " --store ../.steelyard/store.db"),
+    ],
+)
+def test_a_command_names_the_store_that_it_would_not_find(
+    tmp_path: Path, settings: str, store: str, expected: str
+) -> None:
+    (tmp_path / "steelyard.toml").write_text(settings)
+    (tmp_path / "suites").mkdir()
+    assert option_for(store.format(root=tmp_path), tmp_path / "suites") == expected

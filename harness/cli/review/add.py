@@ -13,6 +13,7 @@ import click
 from harness.cli.shared.stored import open_existing, settings_with_store, store_option
 from harness.config.settings import Settings
 from harness.errors import ReviewError, RubricError, SettingsError, choices
+from harness.store.location import option_for
 
 if TYPE_CHECKING:
     from harness.records import Role, ScoringRule
@@ -95,7 +96,7 @@ def add(run_name: str, **given: Any) -> None:
         return
     for each in added:
         click.echo(_line(each))
-    click.echo("next    steelyard review serve")
+    click.echo(f"next    steelyard review serve{option_for(opened.url)}")
 
 
 def _add_new(store: Store, run: RunInfo, plans: Sequence[ReviewPlan]) -> tuple[list[BatchAddition], list[str]]:

@@ -10,6 +10,7 @@ import click
 
 from harness.cli.shared.lazy_group import LazyGroup
 from harness.cli.shared.stored import find_batch, open_existing, open_store, settings_with_store, store_option
+from harness.store.location import option_for
 
 _ELSEWHERE = {
     "add": "harness.cli.review.add:add",
@@ -112,7 +113,7 @@ def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
 
     click.echo("\n".join(status_lines(progress, sys.stdout.encoding or "utf-8", ahead)))
     if any(each.left and each.closed is None for each in progress):
-        serve = f"steelyard review serve{'' if place is None else ' --store URL'}   ({DEFAULT_URL})"
+        serve = f"steelyard review serve{option_for(opened.url)}   ({DEFAULT_URL})"
         click.echo(f"\nnext    {settings.review_url or serve}")
 
 

@@ -66,16 +66,20 @@ def review_verdicts(
     for each, own in zip(observed, comparisons, strict=True):
         part = max(own, 1) / max(1, sum(comparisons))
         look = replace(levels.look, red=levels.look.red * part, weight=levels.look.weight * part)
-        (verdict,) = decide([each], levels.confidence_level, looks={each.id: look})
-        verdict = replace(verdict, look=levels.taken(verdict))
+        verdict = _judged(each, levels, look)
         if verdict.verdict is not VerdictKind.ERROR and own and each.unit is None and each.scored.any():
             try:
                 verdict = _reviewed(store, run_id, evaluation, verdict, levels, sum(comparisons))
             except (SteelyardError, ValueError) as error:
-                problem = f"it can't be reviewed: {error}"
-                verdict = replace(verdict, verdict=VerdictKind.ERROR, reason=problem, errors=(problem,))
+                verdict = _judged(replace(each, errors=(f"it can't be reviewed: {error}",)), levels, look)
         verdicts.append(_at(review_url, verdict))
     return verdicts
+
+
+def _judged(observed: Observations, levels: SpendingLevels, look: Look) -> Verdict:
+    """The verdict that follows from the scores alone."""
+    (verdict,) = decide([observed], levels.confidence_level, looks={observed.id: look})
+    return replace(verdict, look=levels.taken(verdict))
 
 
 def _at(review_url: str | None, verdict: Verdict) -> Verdict:
@@ -180,7 +184,8 @@ def come_to(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, r
     assert stored.review is not None
     batch = store.review.batch(stored.review.batch)
     levels = SpendingLevels(report.confidence_level, look_of(run, report, stored))
-    comparisons = sum(len(each.checks) for each in report.evaluations if each.id == stored.id)
+    metrics = [each for each in report.evaluations if each.id == stored.id]
+    comparisons = sum((each.threshold is not None) + (each.baseline is not None) for each in metrics)
     is_compared = any(check.against == "baseline" for check in stored.checks)
     questions = levels.questions(stored, comparisons, is_compared=is_compared)
     subject = attendant.subject(batch, report.run_id, stored.review.mode)

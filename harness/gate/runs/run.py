@@ -391,7 +391,6 @@ class Run:
         async with AsyncExitStack() as ending:  # the last is called first, and each whatever becomes of the others
             ending.callback(self.flush)
             ending.push_async_callback(self.sampler.close)
-            ending.callback(self.sampler.keep_failures)
             ending.push_async_callback(self.settings.lineages.close)
             await self.sampler.window.stop()
             if self._tasks:

@@ -8,6 +8,7 @@ import functools
 import inspect
 import textwrap
 import unittest
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -245,32 +246,23 @@ def _own_calls(nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
         yield from _own_calls(ast.iter_child_nodes(node))
 
 
-_HARMLESS = {
-    "all",
-    "any",
-    "bool",
-    "dict",
-    "len",
-    "list",
-    "print",
-    "repr",
-    "round",
-    "set",
-    "sorted",
-    "str",
-}
+_INERT = (
+    *(ast.Expr, ast.Assign, ast.AnnAssign, ast.If, ast.For, ast.AsyncFor, ast.While, ast.Pass, ast.Break, ast.Continue),
+    *(ast.Await, ast.Compare, ast.BoolOp, ast.IfExp, ast.NamedExpr, ast.UnaryOp, ast.Not, ast.BinOp, ast.Add, ast.Mod),
+    *(ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.Attribute, ast.List, ast.Dict, ast.keyword),
+    *(ast.ListComp, ast.comprehension, ast.boolop, ast.cmpop, ast.expr_context),
+)
+"""What neither gives a score nor runs code of the user's, as long as all that stands in it does not either."""
+_BUILT_IN = {"len", "print", "str"}
 _OF_TEXTS = set(dir(str)) - {"encode", "index", "rindex"}
 """Methods of a text that raise nothing, whatever it holds."""
-_MAY_CHECK = (
-    *(ast.Assert, ast.Raise, ast.With, ast.AsyncWith, ast.Yield, ast.YieldFrom, ast.Import, ast.ImportFrom),
-    *(ast.Lambda, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef),
-)
 
 
 def check_scores(function: Callable[..., Any], wants: Collection[str], *, where: str) -> None:
     """Refuse a body that drops a comparison, or that asks and checks nothing: it would pass always.
 
-    What another function may check is left alone: one that the body calls, or one that is wrapped around it.
+    It is refused where that is certain: where nothing but inert syntax, methods of fixtures of ours and of texts, and
+    names of what comes of them has a part. All else may check, and is let be.
 
     Args:
         wants: the fixtures of ours that it takes.
@@ -281,25 +273,23 @@ def check_scores(function: Callable[..., Any], wants: Collection[str], *, where:
     body = getattr(parsed(function), "body", None)
     if not body or not isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef):
         return
-    for statement in _own_statements(body[0].body):
-        if isinstance(statement, ast.Expr) and _is_dropped(statement.value, function, wants):
-            line, written = first_line(function) + statement.lineno - 1, ast.unparse(statement)
-            raise MarkerError(f"{where}, line {line}: the result of `{written}` is dropped. Return it, or assert it.")
     nodes = [node for statement in body[0].body for node in ast.walk(statement)]
+    bound = Counter(node.id for node in nodes if isinstance(node, ast.Name) and not _is_read(node))
+    wants = {*wants} - bound.keys()
+    is_inert = functools.partial(_is_inert, function, wants)
+    assigned = [node for node in nodes if isinstance(node, ast.Assign) and is_inert(ast.walk(node.value), wants)]
+    inertly = Counter(ast.unparse(node.targets[0]) for node in assigned)
+    known = {*wants, *(name for name in bound if bound[name] == inertly[name])}
+    for each in _own_statements(body[0].body):
+        if isinstance(each, ast.Expr) and isinstance(each.value, ast.Compare) and is_inert(ast.walk(each), known):
+            line, written = first_line(function) + each.lineno - 1, ast.unparse(each)
+            raise MarkerError(f"{where}, line {line}: the result of `{written}` is dropped. Return it, or assert it.")
     asked = next((node for node in nodes if isinstance(node, ast.Call) and _is_of_ours(node.func, wants)), None)
-    if asked is None or hasattr(function, "__wrapped__") or any(_may_check(node, function, wants) for node in nodes):
-        return
-    raise MarkerError(
-        f"{where}, line {first_line(function) + asked.lineno - 1}: the body asks and says nothing of the answer. "
-        "Assert what must be so, or return a score; `return True` where it is enough that there is an answer."
-    )
-
-
-def _is_dropped(value: ast.expr, function: Callable[..., Any], wants: Collection[str]) -> bool:
-    """Tell whether a comparison stands alone; one of `expect(…)` may check by itself."""
-    left = value.left if isinstance(value, ast.Compare) else value
-    is_its_own = isinstance(left, ast.Call) and not _is_harmless(left.func, function, wants)
-    return isinstance(value, ast.Compare) and not is_its_own
+    if asked is not None and not hasattr(function, "__wrapped__") and is_inert(nodes, {*wants, *bound}):
+        raise MarkerError(
+            f"{where}, line {first_line(function) + asked.lineno - 1}: the body asks and says nothing of the answer. "
+            "Assert what must be so, or return a score; `return True` where it is enough that there is an answer."
+        )
 
 
 def _own_statements(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -310,27 +300,32 @@ def _own_statements(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _own_statements([*statement.body, *statement.orelse])
 
 
-def _may_check(node: ast.AST, function: Callable[..., Any], wants: Collection[str]) -> bool:
-    """Tell whether a node can make the body fail, gives its score, or uses what can't be looked into."""
-    if isinstance(node, ast.Return):
-        return not (node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None))
-    if isinstance(node, ast.Name) and _is_read(node):
-        known = node.id in wants or node.id in _HARMLESS or _is_assigned(node.id, function)
-        return not (known or isinstance(_of_module(node, function), str | int | float))
-    if isinstance(node, ast.Call):
-        return not _is_harmless(node.func, function, wants)
-    return isinstance(node, _MAY_CHECK)
+def _is_inert(
+    function: Callable[..., Any], wants: Collection[str], nodes: Iterable[ast.AST], known: Collection[str]
+) -> bool:
+    """Tell whether nodes certainly check nothing and give no score.
 
+    Args:
+        known: names of what is no object of the user's.
+    """
+    taken = {*_own_names(function), *getattr(inspect.unwrap(function), "__globals__", {})}
 
-def _is_assigned(name: str, function: Callable[..., Any]) -> bool:
-    return name in _own_names(function) and name not in inspect.signature(function).parameters
+    def is_inert(node: ast.AST) -> bool:
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()) if name not in known:
+                is_plain = type(_of_module(node, function)) in (str, int, float, bool)
+                return is_plain or (name in _BUILT_IN and name not in taken)
+            case ast.Call(func=ast.Attribute(attr=method) as called):
+                return _is_of_ours(called, wants) or (method in _OF_TEXTS and not is_case(called.value))
+            case ast.Call(func=ast.Name(id=name)):
+                return name in _BUILT_IN
+            case ast.Return(value=None | ast.Constant(value=None)):
+                return True
+            case ast.Subscript(value=owner):
+                return is_case(owner)
+        return isinstance(node, (*_INERT, ast.Name))
 
-
-def _is_harmless(called: ast.expr, function: Callable[..., Any], wants: Collection[str]) -> bool:
-    """Tell whether a call can't check anything: a method of a fixture of ours or of a text, or a plain function."""
-    if not isinstance(called, ast.Attribute):
-        return isinstance(called, ast.Name) and called.id in _HARMLESS and not _is_assigned(called.id, function)
-    return _is_of_ours(called, wants) or (called.attr in _OF_TEXTS and not is_case(called.value))
+    return all(map(is_inert, nodes))
 
 
 def _is_of_ours(called: ast.expr, wants: Collection[str]) -> bool:

@@ -13,12 +13,11 @@ from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.details import Question
 from harness.reporting.html.entries import EvaluationDetails, Key, evaluation, short
 from harness.reporting.html.requirements import requirements
-from harness.reporting.shared.cases import look_up, score_in_words
+from harness.reporting.shared.cases import score_in_words
 from harness.reporting.shared.figures import chosen, count, duration, plural
 from harness.reporting.shared.names import kind_in_words, row_names
 from harness.reporting.terminal.report import headline, next_steps, notes
 from harness.reporting.wording.budget import flops_in_words
-from harness.reporting.wording.waiting import review_step
 from harness.store import RunInfo
 
 
@@ -30,7 +29,7 @@ def document(run: RunInfo, report: Report, found: EvaluationDetails) -> dict[str
     places = {place: rank for rank, place in enumerate(ranked)}
     return {
         "run": _run(report),
-        "next": [*found.next, *review_step(report), *look_up(report), *next_steps(report)],
+        "next": [*found.next, *next_steps(report)],
         "notes": notes(report, "utf-8"),
         "evaluations": [evaluation(report.evaluations[place], names[place], cases, found) for place in ranked],
         "sets": cases.sets,

@@ -36,7 +36,7 @@ class EvaluationDetails:
         details: where the details of each case are.
         history: of each evaluation and metric.
         paths: of those that stopped as soon as they were decided, by scores or by labels.
-        next: what to do about what came after the report.
+        next: the next steps that read the store, each with the command.
     """
 
     details: DetailFiles = field(default_factory=DetailFiles)

@@ -17,12 +17,14 @@ from harness.reporting.html.document import document
 from harness.reporting.html.embedding import embedded
 from harness.reporting.html.entries import EvaluationDetails
 from harness.reporting.html.history import history
+from harness.reporting.shared.cases import look_up
 from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
 from harness.reporting.shared.text import printable
 from harness.reporting.terminal.report import headline
-from harness.reporting.wording.waiting import resume_step
+from harness.reporting.wording.waiting import resume_step, review_step
 from harness.review.labels import labels_of_run
 from harness.store import RunInfo, Store
+from harness.store.location import option_for
 
 FILE_NAME = "index.html"
 _STATIC = Path(__file__).with_name("static")
@@ -67,7 +69,9 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
     with replacing(path, option) as temporary:
         written = write_details(answers_of_run(store, run), labels, report, run.run_id, details)
         paths = evidence_paths(store, run, report)
-        found = EvaluationDetails(written, history(store, run, report), paths, resume_step(store, report))
+        place = option_for(store.url)
+        steps = [*resume_step(store, report, place), *review_step(report, place), *look_up(report, place)]
+        found = EvaluationDetails(written, history(store, run, report), paths, steps)
         content = page(document(run, report, found), headline(report))
         temporary.write_text(content, encoding="utf-8", newline="\n")
     return path

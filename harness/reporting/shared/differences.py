@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from harness.decisions.reasons import percent
-from harness.records import Difference, Verdict, VerdictKind
+from harness.records import Difference, Verdict
 from harness.reporting.shared.figures import digits, figure, interval
 from harness.reporting.shared.text import printable
 
@@ -13,15 +13,8 @@ Against = Literal["threshold", "baseline"]
 _UNIT_CELLS = 24
 
 
-def has_range(verdict: Verdict) -> bool:
-    """Tell whether its figures have bounds: something is left to chance, and it is no error, whose failed cases are
-    no random part of all.
-    """
-    return not verdict.is_certain and verdict.verdict is not VerdictKind.ERROR
-
-
 def difference_in_words(difference: Difference, verdict: Verdict, against: Against | None = None) -> str:
-    """A difference, with its bounds where it has a range.
+    """A difference, with its bounds where anything is left to chance.
 
     Args:
         against: what it is a difference from; None for that of the verdict, which is the baseline where there is one.
@@ -30,7 +23,7 @@ def difference_in_words(difference: Difference, verdict: Verdict, against: Again
         return ratio_in_words(difference, verdict)
     margin = margin_against("threshold", verdict) if verdict.margin_is_relative else verdict.margin
     places = digits([difference.low, margin, 0.0], [difference.high, 0.0], unit=verdict.unit)
-    bounds = " " + interval(difference.low, difference.high, places, signed=True) if has_range(verdict) else ""
+    bounds = "" if verdict.is_certain else " " + interval(difference.low, difference.high, places, signed=True)
     unit = f" {_unit(verdict)}" if verdict.unit else ""
     return f"{figure(difference.value, places, signed=True)}{bounds}{unit}"
 
@@ -45,7 +38,7 @@ def ratio_in_words(difference: Difference, verdict: Verdict) -> str:
     value, low, high = (100 * each for each in (difference.value, difference.low, difference.high))
     margin = 100 * verdict.margin
     places = digits([low, margin, 0.0], [high, margin, 0.0], [low, value], unit="%")
-    bounds = f" {interval(low, high, places, signed=True)}" if has_range(verdict) else ""
+    bounds = "" if verdict.is_certain else f" {interval(low, high, places, signed=True)}"
     return f"{figure(value, places, signed=True)}{bounds} %"
 
 

@@ -11,7 +11,6 @@ from harness.errors import without_traceback
 from harness.records import Check, Difference, Estimate, Report, Verdict, VerdictKind
 from harness.reporting.shared.differences import (
     difference_in_words,
-    has_range,
     margin_against,
     margin_in_words,
     ratio_in_words,
@@ -253,8 +252,8 @@ def _difference(difference: Difference, places: int, verdict: Verdict) -> str:
 
 
 def _has_no_bounds(verdict: Verdict, of: Estimate | Difference) -> bool:
-    """True where none are shown: it has no range, or nothing is proven (a measure that was cut short)."""
-    if not has_range(verdict):
+    """True where none are shown: nothing is left to chance, or nothing is proven (a measure that was cut short)."""
+    if verdict.is_certain:
         return True
     told = verdict.stopped_at is None and verdict.statistic is None
     return not told and not math.isfinite(of.low) and not math.isfinite(of.high)

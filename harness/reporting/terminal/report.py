@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from harness.decisions.reasons import percent
 from harness.records import Change, Report, Verdict, VerdictKind, VersionRef
 from harness.reporting.shared.cases import case_option, change_lines, look_up, shown_changes
-from harness.reporting.shared.differences import has_range
 from harness.reporting.shared.figures import chosen, count, digits, duration, figure, plural
 from harness.reporting.shared.names import display_names, kind_in_words
 from harness.reporting.shared.table import FEW, NARROW, TableRow, greens, rows, table
@@ -294,7 +293,7 @@ def _asked_for(what: str, parts: Mapping[str, int]) -> list[str]:
 
 def ranges(shown: Sequence[TableRow], confidence_level: float) -> list[str]:
     """The meaning of the table's brackets, where it has any."""
-    shown = [row for row in shown if row.candidate and has_range(row.verdict)]
+    shown = [row for row in shown if "[" in row.candidate + row.difference]
     if not shown:
         return []
     sure = f"with {100 * confidence_level:g}% confidence"

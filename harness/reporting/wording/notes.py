@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterator, Sequence
 
 from harness.records import Aggregate, BaselineRecord, Estimate, JudgeSummary, Verdict, VerdictKind
-from harness.reporting.shared.differences import has_range
 from harness.reporting.shared.figures import count, digits, figure, interval, plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.text import printable
@@ -57,7 +56,7 @@ def retained_note(verdict: Verdict) -> str | None:
     if kept is None:
         return None
     share = f"keeps {kept.estimate:.1%} of the baseline's score"
-    if not has_range(verdict) or not math.isfinite(kept.low):
+    if verdict.is_certain or not math.isfinite(kept.low):
         return share
     return f"{share} [{kept.low:.1%}, {kept.high:.1%}]"
 

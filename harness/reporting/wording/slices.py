@@ -42,9 +42,7 @@ def slice_rows(verdict: Verdict, encoding: str = "utf-8") -> list[SliceRow]:
     found = []
     for each in verdict.slices:
         ours, theirs = each.candidate, each.baseline
-        shown = "" if ours is None else figure(ours.value, places)
-        if ours is not None and verdict.verdict is not VerdictKind.ERROR:
-            shown += f" {interval(ours.low, ours.high, places)}"
+        shown = "" if ours is None else f"{figure(ours.value, places)} {interval(ours.low, ours.high, places)}"
         found.append(
             SliceRow(
                 each,

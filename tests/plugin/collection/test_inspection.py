@@ -202,6 +202,17 @@ def test_case_field_that_the_body_asks_for_first_may_be_missing(project: Project
             "answer = await model.ask('q')\n    ok = answer.strip().lower() == case.expected",
             "says nothing of the answer",
         ),
+        (
+            "answer = await model.ask('q')\n    assert answer\n    answer == 'yes'",
+            "line 8: the result of `answer == 'yes'`",
+        ),
+        ("(answer := await model.ask('q')) == 'yes'", "is dropped"),
+        ("for turn in case.turns:\n        await model.ask(turn)", "line 7: the body asks"),
+        (
+            "said = [{'role': 'user', 'content': f'Say {each}'} for each in case['words']]\n"
+            "    sample = await model.chat(said, temperature=0.5)\n    len(sample.text) < 9 and sample.text != 'no'",
+            "line 7: the body asks",
+        ),
     ],
 )
 def test_bodies_that_every_answer_passes_are_refused(body: str, words: str, tmp_path: Path) -> None:
@@ -228,6 +239,47 @@ def test_bodies_that_every_answer_passes_are_refused(body: str, words: str, tmp_
         "int(await model.ask(case.prompt))",
         "answer = await model.ask(case.prompt)\n    ['yes', 'no'].index(answer)",
         "case.id",
+        "answer = CHECKS(await model.ask('q'))\n    answer == 'yes'",
+        "answer: str = CHECKS(await model.ask('q'))\n    answer == 'yes'",
+        "answer = 'yes'\n    for answer in CHECKS:\n        answer == await model.ask('q')",
+        "answer = await model.ask('q')\n    answer += EXPECTED\n    answer == 'yes'",
+        "answer = 'yes'\n    (answer := EXPECTED)\n    await model.ask('q') == answer",
+        "EXPECTED == await model.ask('q')",
+        "await model.ask('q') != EXPECTED",
+        "await model.ask('q') in [EXPECTED]",
+        "len(EXPECTED) < len(await model.ask('q'))",
+        "f'{EXPECTED}' == await model.ask('q')",
+        "await model.ask('q') == 'yes' or check()",
+        "await model.ask('q') == 'yes' or pytest.fail('no')",
+        "model = check\n    model.ask('q') == 'yes'",
+        "str = check\n    str(await model.ask('q'))",
+        "print(await model.ask('q'), EXPECTED)",
+        "with pytest.raises(ValueError):\n        float(await model.ask('q'))",
+        "async with check():\n        await model.ask('q')",
+        "async def same():\n        assert await model.ask('q')\n    await same()",
+        "(lambda answer: check(answer))(await model.ask('q'))",
+        "assert (answer := await model.ask('q'))",
+        "if (answer := await model.ask('q')) != 'yes':\n        check()",
+        "while await model.ask('q') != 'yes':\n        check()",
+        "match await model.ask('q'):\n        case 'yes':\n            return True",
+        "match await model.ask('q'):\n        case str() as answer:\n            check(answer)",
+        "try:\n        assert await model.ask('q')\n    finally:\n        print(1)",
+        "[check(each) for each in (await model.ask('q')).split()]",
+        "any(check(each) for each in await model.ask('q'))",
+        "for each in CHECKS:\n        each(await model.ask('q'))",
+        "async for each in checks:\n        await model.ask(each)",
+        "import mine\n    mine.check(await model.ask('q'))",
+        "first, second = (await model.ask('q')).split()",
+        "(await model.ask('q'))[3]",
+        "1 / len(await model.ask('q'))",
+        "(await model.ask('q')).encode('ascii')",
+        "(await model.chat('q')).check()",
+        "await model.chat('q', tools=[check])",
+        "CHECKS['a'] = await model.ask('q')",
+        "case['check'](await model.ask('q'))",
+        "return {'a': await model.ask('q') == 'yes'}",
+        "return 0 if await model.ask('q') else 1",
+        "raise AssertionError(await model.ask('q'))",
     ],
 )
 def test_bodies_that_may_check_something_are_let_be(body: str, tmp_path: Path) -> None:
@@ -260,7 +312,7 @@ def test_a_body_of_single_cases_that_says_nothing_is_refused_and_one_that_is_ski
 
 
 _HEAD = """PROMPT = 'Say {}'
-CHECKS = {}
+CHECKS, EXPECTED = {}, object()
 def check(*_):
     raise AssertionError
 async def test_it(model, case, checks=None):

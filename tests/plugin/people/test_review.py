@@ -580,7 +580,9 @@ def test_a_case_that_people_can_not_be_shown_makes_it_an_error(project: Project)
     table[rating_messages(rubric(), given)[-1]["content"]] = rated(5)
     project.write("judge.json", json.dumps(table))
     assert project.run().ret == 1
-    assert "1 of 40 cases can't be shown to people: 1 without a stored answer" in project.evaluation()["reason"]
+    found = project.evaluation()
+    assert "1 of 40 cases can't be shown to people: 1 without a stored answer" in found["reason"]
+    assert (found["candidate"]["low"], found["checks"]) == (None, [])
 
 
 def test_a_label_that_counts_for_no_score_is_named_and_holds_up_no_other_batch(

@@ -40,9 +40,10 @@ def test_a_gate_writes_its_reports_and_the_command_makes_the_same(
     monkeypatch.chdir(red.path)
     call = CliRunner().invoke
     assert call(main, ["report", "--format", "markdown"]).stdout == markdown
-    shown = call(main, ["report", "--store", ".steelyard/store.db"]).stdout
+    (red.path / ".steelyard" / "store.db").rename("moved.db")
+    shown = call(main, ["report", "--store", "moved.db"]).stdout
     assert "steelyard store show c" in shown
-    assert " --store URL   (all its answers)" in shown
+    assert " --store moved.db   (all its answers)" in shown
 
 
 def test_a_resume_writes_them_too(red: Project, monkeypatch: pytest.MonkeyPatch) -> None:

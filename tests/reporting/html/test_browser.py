@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from harness.records import Change, Stakes
 from harness.reporting.html import write_html
 from harness.store import Store
+from harness.store.location import option_for
 from tests.chromium import MARKS, launched
 from tests.gate import stored
 from tests.gate.stored import Scored
@@ -189,6 +190,16 @@ def test_earlier_runs_stand_above_this_one(open_page: Any, store: Store, tmp_pat
     expect(rows.nth(1)).to_contain_text("this run")
 
 
+def test_an_error_has_no_range(open_page: Any, store: Store, tmp_path: Path) -> None:
+    broken = pages.capitals()
+    broken = replace(broken, rule={**broken.rule, "errors": ("KeyError: 'x'",)})
+    pages.page(store, tmp_path / "older", broken, run_id="r1")
+    page = open_page(pages.page(store, tmp_path / "report", broken))
+    expect(page.locator("#panel-0 .means-plot .dot")).to_have_count(2)
+    expect(page.get_by_role("region", name="Earlier runs").locator(".dot")).to_have_count(2)
+    expect(page.locator("#panel-0 .range")).to_have_count(0)
+
+
 def test_requirements_lead_to_their_evaluations(open_page: Any, path: Path) -> None:
     page = open_page(path)
     row = page.get_by_role("row", name="Whoever asks for a river gets its name")
@@ -264,10 +275,12 @@ def changed(store: Store, tmp_path: Path) -> Path:
     return write_html(store, side.weighed.run, replace(side.report, changes=changes), tmp_path / "report")
 
 
-def test_of_what_to_do_next_the_command_alone_is_code(open_page: Any, changed: Path) -> None:
-    page = open_page(changed)
-    expect(page.locator("#next code")).to_have_text(["steelyard store show case-00"])
-    expect(page.locator("#next li").first).to_have_text("steelyard store show case-00 (all its answers)")
+def test_of_what_to_do_next_the_command_alone_is_code(open_page: Any, store: Store, changed: Path) -> None:
+    page = open_page(changed, viewport=_PHONE)
+    command = f"steelyard store show case-00{option_for(store.url)}"
+    expect(page.locator("#next code")).to_have_text([command])
+    expect(page.locator("#next li").first).to_have_text(f"{command} (all its answers)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= _PHONE["width"]
     expect(page.locator("#next")).to_contain_text("pytest --lf with the same options")
 
 

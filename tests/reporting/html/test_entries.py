@@ -10,6 +10,7 @@ import pytest
 from harness.records import ReviewSummary, VerdictKind
 from harness.reporting.html import write_html
 from harness.store import Store
+from harness.store.location import option_for
 from tests.gate import stored
 from tests.gate.stored import Scored
 from tests.reporting.html import pages
@@ -121,7 +122,7 @@ def test_an_evaluation_that_people_decide_says_how_far_they_are(store: Store, tm
     told = "decided by labels and judge: 20 labels of people, 6 of them against the judge; batch b1"
     unshown = "how it stopped against the baseline can't be shown: no label counts yet, or others came since"
     assert content["evaluations"][0]["facts"] == [told, unshown]
-    assert content["next"][0].startswith("steelyard review serve   (3 items wait")
+    assert content["next"][0].startswith(f"steelyard review serve{option_for(store.url)}   (3 items wait")
 
 
 def test_several_metrics_of_one_evaluation_share_its_cases(store: Store, tmp_path: Path) -> None:

@@ -138,13 +138,7 @@ function past(entry) {
           entry.threshold === null
             ? null
             : shape("line", { class: "zero", x1: at(entry.threshold), x2: at(entry.threshold), y1: 0, y2: 16 }),
-          shape("line", {
-            class: `range ${run.verdict}`,
-            x1: at(run.low ?? domain[0]),
-            x2: at(run.high ?? domain[1]),
-            y1: 8,
-            y2: 8,
-          }),
+          range(run, run.verdict, at, domain, 8),
           shape("circle", { class: `dot ${run.verdict}`, cx: at(run.value), cy: 8, r: 4 }),
         ),
       ),

@@ -88,6 +88,12 @@ function axis([low, high], { signed = false, y = 12, about = 5 } = {}) {
   );
 }
 
+/** The range of a mean; a bound that there is none of reaches to the edge, and there is no range without both. */
+const range = ({ low, high }, kind, at, domain, y) =>
+  low === null && high === null
+    ? null
+    : shape("line", { class: `range ${kind}`, x1: at(low ?? domain[0]), x2: at(high ?? domain[1]), y1: y, y2: y });
+
 /** The means of both versions with their intervals, against the threshold and what its margin allows. */
 function means(entry) {
   const rows = [
@@ -148,7 +154,7 @@ function means(entry) {
         const y = top + row * 26 + 13;
         return [
           shape("line", { class: "lane", x1: "0%", x2: "100%", y1: y, y2: y }),
-          shape("line", { class: `range ${kind}`, x1: at(low ?? domain[0]), x2: at(high ?? domain[1]), y1: y, y2: y }),
+          range({ low, high }, kind, at, domain, y),
           shape(
             "circle",
             { class: `dot ${kind}`, cx: at(value), cy: y, r: 4.5 },
