@@ -53,11 +53,13 @@ class Hostile:
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
         tasks: set[asyncio.Task[None]] = set()
+        opened: list[asyncio.StreamWriter] = []
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
             assert task is not None
             tasks.add(task)
+            opened.append(writer)
             try:
                 with suppress(OSError, EOFError, asyncio.LimitOverrunError, TimeoutError, asyncio.CancelledError):
                     async with asyncio.timeout(_LONGEST_S):
@@ -73,6 +75,9 @@ class Hostile:
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in opened:  # also what nobody has read
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
