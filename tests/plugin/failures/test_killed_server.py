@@ -125,7 +125,7 @@ def test_a_run_outlives_a_server_that_comes_back(gate: Project, server: Killable
     kept = kill_under_load(gate, server)
     assert 0 < kept < N_DRAWS
     server.start()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=120) == 0
     assert server.choices == N_DRAWS - kept, "what was stored before the kill was not asked for again"
     assert gate.report()["usage"]["model_calls"] == gate.stored() == N_DRAWS
     assert gate.evaluation() == undisturbed(gate, server)
@@ -136,7 +136,7 @@ def test_a_run_that_is_stopped_meanwhile_goes_on_where_it_was(gate: Project, ser
     process = start(gate)
     kept = kill_under_load(gate, server)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 2
+    assert process.wait(timeout=90) == 2
     assert "held up by: no connection" in gate.evaluation()["reason"]
     assert gate.stored() == kept
     server.start()
@@ -174,7 +174,7 @@ def test_a_run_whose_engine_is_killed_says_so_and_the_next_goes_on(project: Proj
     worker = worker_of(process)
     assert worker is not None
     os.kill(worker, signal.SIGKILL)
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=120) == 1
     kept, cut = project.stored(), project.evaluation()
     assert 0 < kept < n_cases * N_SAMPLES
     assert cut["verdict"] == "error"

@@ -76,7 +76,7 @@ def test_interrupted_run_reports_how_far_it_came_and_the_next_asks_for_the_rest(
     process = start(project)
     wait_for(server, 14)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 2
+    assert process.wait(timeout=90) == 2
     report = project.report()
     assert report["exit_code"] == 2
     (entry,) = report["evaluations"]
@@ -102,7 +102,7 @@ def test_interrupted_run_says_what_held_it_up(project: Project, loopback) -> Non
     wait_for(server, 1)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 2
+    assert process.wait(timeout=90) == 2
     held_up = "(held up by: HTTP 429 Too Many Requests, asked to wait 60 s, repeating"
     assert held_up in project.evaluation()["reason"]
     assert "held up by: HTTP 429" in " ".join((project.path / "out.txt").read_text().split())
@@ -168,7 +168,7 @@ def test_body_that_catches_its_cancellation_is_left_behind(project: Project) -> 
         wait_for_file(project, "waits")
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 2
+        assert process.wait(timeout=120) == 2
     finally:
         process.kill()
     assert (project.path / "caught").exists()
@@ -186,7 +186,7 @@ def test_locked_store_keeps_nobody_from_ending_a_run(slow) -> None:
     with closing(sqlite3.connect(project.store, isolation_level=None, timeout=60)) as other:
         other.execute("BEGIN IMMEDIATE")
         try:
-            until = time.monotonic() + 30
+            until = time.monotonic() + 90
             while process.poll() is None and time.monotonic() < until:
                 process.send_signal(signal.SIGINT)
                 time.sleep(0.5)

@@ -378,7 +378,7 @@ def test_interrupted_under_a_budget_it_still_reports(gate: Project, loopback: An
     process = warm.start("-m", "pytest", cwd=gate.path, stdout=subprocess.DEVNULL)
     wait_for(server, 10)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 2
+    assert process.wait(timeout=90) == 2
     assert all("interrupted after" in entry["reason"] for entry in gate.report()["evaluations"])
     assert gate.report()["budget"]["stopped_by"] is None
 
