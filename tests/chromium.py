@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -17,6 +18,18 @@ MARKS = [
     # Playwright closes its pipes when its thread has ended.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+
+WAIT_S = 30
+"""Seconds to wait for what comes at once, unless the machine has much else to do."""
+expect.set_options(timeout=1_000 * WAIT_S)
+
+
+def wait_until(page: Page, holds: Callable[[], bool]) -> None:
+    """Let a page go on until something holds; fails the test where it never does."""
+    ends = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < ends, f"not within {WAIT_S} s"
+        page.wait_for_timeout(50)
 
 
 @contextmanager

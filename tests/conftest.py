@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
 
 from tests.durations import seconds
 from tests.libraries import Libraries
@@ -27,6 +28,10 @@ __all__ = [
     "postgres_databases",
     "postgres_url",
 ]
+
+# Hypothesis without deadlines and with the same examples in every run: these tests state facts, not timings.
+settings.register_profile("steelyard", deadline=None, derandomize=True, database=None)
+settings.load_profile("steelyard")
 
 STARTERS = frozenset(
     {"pytester", "database", "empty_database", "mlflow_server", "tiny_llama", "CliRunner", "subprocess", "warm"}

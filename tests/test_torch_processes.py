@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,11 @@ def forked() -> list[int]:
 
 @pytest.fixture
 def waiting() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that waits for its first message."""
+    """A process that waits for its first message, the only one: those of tests before may still be about to end."""
+    until = time.monotonic() + 60
+    while forked():
+        assert time.monotonic() < until
+        time.sleep(0.02)
     process = subprocess.Popen(
         [launcher(), *ASKED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -35,7 +35,7 @@ class Hostile:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),), daemon=True)
         self._thread.start()
-        self.port = self._ready.result(timeout=10)
+        self.port = self._ready.result(timeout=60)
         self.base = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Hostile:
@@ -47,17 +47,19 @@ class Hostile:
     def stop(self) -> None:
         """Drop every connection and end the thread."""
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
         self._loop.close()
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
         tasks: set[asyncio.Task[None]] = set()
+        opened: list[asyncio.StreamWriter] = []
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
             assert task is not None
             tasks.add(task)
+            opened.append(writer)
             try:
                 with suppress(OSError, EOFError, asyncio.LimitOverrunError, TimeoutError, asyncio.CancelledError):
                     async with asyncio.timeout(_LONGEST_S):
@@ -73,6 +75,9 @@ class Hostile:
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in opened:  # also what nobody has read
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")

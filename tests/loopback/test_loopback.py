@@ -18,7 +18,7 @@ from tests.loopback import Fault, Loopback, Options
 
 def post(base_url: str, path: str = "/chat/completions", **payload: Any) -> dict[str, Any]:
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Q"}], **payload}).encode()
-    with urllib.request.urlopen(urllib.request.Request(base_url + path, body), timeout=10) as response:
+    with urllib.request.urlopen(urllib.request.Request(base_url + path, body), timeout=60) as response:
         answer: dict[str, Any] = json.load(response)
     return answer
 
@@ -41,7 +41,7 @@ def test_as_a_program_it_prints_its_address_first_and_ends_on_request() -> None:
         with urllib.request.urlopen(base_url + "/models") as response:
             assert json.load(response)["data"][0]["id"] == "loopback"
         server.terminate()
-        assert server.wait(timeout=10) == 0
+        assert server.wait(timeout=60) == 0
 
 
 def test_the_same_requests_get_the_same_answers_from_every_server() -> None:

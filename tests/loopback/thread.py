@@ -26,7 +26,7 @@ class Loopback:
         ready = Future[str]()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready, port)), daemon=True)
         self._thread.start()
-        self.base_url = ready.result(timeout=10)
+        self.base_url = ready.result(timeout=60)
 
     @property
     def stats(self) -> dict[str, int]:
@@ -41,7 +41,7 @@ class Loopback:
         """Drop every connection and end the thread."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(timeout=10)
+            self._thread.join(timeout=60)
 
     async def _serve(self, ready: Future[str], port: int) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

@@ -201,24 +201,24 @@ def test_hangs():
 def test_timeout_is_the_deadline_of_an_evaluation(beside: Project, method: str) -> None:
     (beside.path / "test_it.py").write_text("import pytest\n" + SLOW)
     chosen = ("-k", "not hangs") if method == "thread" else ()  # which ends the process at a test that hangs
-    result = run(beside, "timeout", "--timeout", "2", "--timeout-method", method, *chosen)
+    result = run(beside, "timeout", "--timeout", "4", "--timeout-method", method, *chosen)
     hung = {} if chosen else {"failed": 1}
     counts = {name: count for name, count in result.parseoutcomes().items() if name != "deselected"}
     assert counts == {"passed": 2, "inconclusive": 2, **hung}
     assert beside.verdicts() == {"test_slow[0]": "inconclusive", "test_slow[1]": "inconclusive", "test_quick": "passed"}
     assert beside.evaluation("test_slow[0]")["reason"].startswith(
-        "stopped at the timeout of 2 s (pytest-timeout) after"
+        "stopped at the timeout of 4 s (pytest-timeout) after"
     )
-    result.stdout.fnmatch_lines(["*timeout of pytest-timeout (2 s) is the deadline of an evaluation*"])
+    result.stdout.fnmatch_lines(["*timeout of pytest-timeout (4 s) is the deadline of an evaluation*"])
 
 
 @real
 def test_timeout_guards_the_setup_of_an_evaluation(beside: Project) -> None:
     path = beside.path / "test_it.py"
     path.write_text(path.read_text().replace('yield "yes"', "import time; time.sleep(60)"))
-    result = run(beside, "timeout", "--timeout", "1", "-k", "gate or async")
+    result = run(beside, "timeout", "--timeout", "3", "-k", "gate or async")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*Timeout (>1.0s)*"])
+    result.stdout.fnmatch_lines(["*Timeout (>3.0s)*"])
     assert beside.verdicts() == {**{f"test_gate[{n}]": "error" for n in range(3)}, "test_async": "passed"}
 
 

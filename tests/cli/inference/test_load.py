@@ -168,16 +168,21 @@ def test_an_objective_that_names_nothing_is_refused(run: Run, text: str) -> None
     assert "names nothing that could be kept; write NAME=SECONDS" in done.output
 
 
-def test_ctrl_c_shows_what_was_measured_until_then(project: Path) -> None:
+def test_ctrl_c_shows_what_was_measured_until_then(project: Path, server: LawProcess) -> None:
+    before = len(server.drawn())
     code = "from harness.cli import main; main()"
     command = [sys.executable, "-c", code, "load", "served", "--rate", "50", "--seconds", "60", "--json"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        time.sleep(4)
+        until = time.monotonic() + 60
+        while len(server.drawn()) < before + 50:
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=20)
+        stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 2, stderr
     document = json.loads(stdout)
     assert document["valid"] is False

@@ -23,7 +23,7 @@ def test_a_gate_on_a_damaged_store_ends_in_seconds_with_what_to_do(project: Proj
         file.write(b"\xff" * 4096 * 100)
     began = time.monotonic()
     result = project.run()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert result.ret == 4
     said = " ".join(f"{result.stdout}{result.stderr}".split())
     assert "is damaged" in said

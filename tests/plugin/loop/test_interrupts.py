@@ -73,7 +73,7 @@ def held(project: Project, loopback: Any) -> tuple[Project, Any]:
 
 def wait_until_held(server: Any) -> None:
     """Wait until the server has received all that does not hang, and holds back as much as is sent at once."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while server.stats["in_flight"] < 8:
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -91,7 +91,7 @@ def test_sigterm_ends_a_run_as_ctrl_c_does_with_every_report_and_what_was_decide
     ran = Ran(project)
     wait_until_held(server)
     ran.send(signal.SIGTERM)
-    code, text = ran.ended(30)
+    code, text = ran.ended(45)
     assert code == 2
     assert {"report.json", "index.html", "report.md"} <= set(written(project))
     assert project.report()["exit_code"] == 2
@@ -110,7 +110,7 @@ def test_signals_that_come_at_once_are_one(held: tuple[Project, Any], n: int, ap
     ran = Ran(project)
     wait_until_held(server)
     ran.send(*[signal.SIGINT] * n, apart_s=apart_s)
-    code, text = ran.ended(30)
+    code, text = ran.ended(45)
     assert "Traceback" not in text
     assert code == 2
     assert {"report.json", "index.html", "report.md"} <= set(written(project))
@@ -140,7 +140,7 @@ def test_a_signal_while_the_session_ends_is_a_line_and_no_traceback(project: Pro
     wait_for_file(project, "ending")
     time.sleep(1.2)
     ran.send(signal.SIGINT)
-    code, text = ran.ended(20)
+    code, text = ran.ended(45)
     assert code == 2
     assert "Traceback" not in text
     assert "interrupted again while the session ended" in text
@@ -161,7 +161,7 @@ def test_a_body_that_sleeps_in_its_own_code_hears_one_sigterm(project: Project, 
     ran = Ran(project)
     wait_for_file(project, "sleeps")
     ran.send(signal.SIGTERM)
-    code, text = ran.ended(30)
+    code, text = ran.ended(45)
     assert code == 2
     assert "interrupted after 1 of 2 samples" in project.evaluation()["reason"]
     assert "Traceback" not in text
@@ -181,7 +181,7 @@ def test_sigterm_before_the_first_sample_and_in_a_plain_test_are_heard(project: 
     ran = Ran(project)
     wait_for_file(project, "began")
     ran.send(signal.SIGTERM)
-    code, text = ran.ended(20)
+    code, text = ran.ended(45)
     assert code == 2
     assert "Traceback" not in text
     assert project.report()["exit_code"] == 2
@@ -205,7 +205,7 @@ def test_what_passed_before_a_signal_makes_no_green_run(project: Project) -> Non
     ran = Ran(project)
     wait_for_file(project, "begins")
     ran.send(signal.SIGTERM)
-    code, text = ran.ended(20)
+    code, text = ran.ended(45)
     assert code == 2
     assert "INTERRUPTED: 1 passed" in text
     assert project.report()["n_unreached"] == 1
@@ -244,7 +244,7 @@ def test_sigterm_ends_the_engines_process_too(project: Project) -> None:
     began = time.monotonic()
     ran.send(signal.SIGTERM)
     code, text = ran.ended(60)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 30
     assert code == 2
     assert "Traceback" not in text
     assert not Path(f"/proc/{child}").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +16,8 @@ from harness.plugin.loop.interrupts import Interrupts
 def test_a_signal_of_the_same_press_is_not_heard_by_those_who_get_the_signals_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(interrupts, "_SAME_PRESS_S", 0.3)
+    now_s = 100.0
+    monkeypatch.setattr(interrupts, "time", SimpleNamespace(monotonic=lambda: now_s))
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         heard = Interrupts()
@@ -23,8 +25,9 @@ def test_a_signal_of_the_same_press_is_not_heard_by_those_who_get_the_signals_ba
         with pytest.raises(KeyboardInterrupt):
             press()
         heard.leave()
+        now_s += 0.9
         press()
-        time.sleep(0.4)
+        now_s += 0.2
         with pytest.raises(KeyboardInterrupt):
             press()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

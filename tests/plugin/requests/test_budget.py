@@ -339,13 +339,13 @@ def test_at_the_deadline_nothing_more_is_asked_and_no_body_begins(gate: Project)
     for version in VERSIONS:
         gate.versions[version]["latency_s"] = 0.05
     write(gate, cases=400, a="", b="")
-    result = gate.run("--deadline", "2s", "--concurrency", "4")
+    result = gate.run("--deadline", "4s", "--concurrency", "2")
     assert result.ret == 8
     report = gate.report()
     assert report["budget"]["stopped_by"] == "deadline"
-    assert report["budget"]["spent"]["elapsed_s"] >= 2
-    assert all(entry["reason"].startswith("stopped at --deadline 2s after ") for entry in report["evaluations"])
-    assert "stopped at --deadline 2s" in squeezed(result)
+    assert report["budget"]["spent"]["elapsed_s"] >= 4
+    assert all(entry["reason"].startswith("stopped at --deadline 4s after ") for entry in report["evaluations"])
+    assert "stopped at --deadline 4s" in squeezed(result)
 
 
 def test_a_deadline_that_has_passed_before_the_first_case_leaves_all_open(gate: Project) -> None:
@@ -362,10 +362,11 @@ def test_what_waits_for_its_turn_at_a_slow_endpoint_is_not_sent_after_the_deadli
     project.versions["only"] = {"engine": "openai", **server.settings(), "requests_per_minute": 60}
     project.body("return model.ask(case.prompt) == 'yes'", cases=60, samples=1, threshold=0.9)
     began = time.monotonic()
-    assert project.run("--deadline", "3s").ret == 8
+    assert project.run("--deadline", "5s").ret == 8
     assert time.monotonic() - began < 30, "all of them would take a minute"
-    assert 1 <= server.stats["requests"] <= 4
-    assert project.evaluation()["n_cases"] == server.stats["requests"]
+    assert 1 <= server.stats["requests"] <= 6
+    given_up = server.stats["requests"] - project.evaluation()["n_cases"]
+    assert given_up in (0, 1), "the last may be under way at the deadline"
 
 
 @pytest.mark.slow
@@ -377,7 +378,7 @@ def test_interrupted_under_a_budget_it_still_reports(gate: Project, loopback: An
     process = warm.start("-m", "pytest", cwd=gate.path, stdout=subprocess.DEVNULL)
     wait_for(server, 10)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 2
+    assert process.wait(timeout=90) == 2
     assert all("interrupted after" in entry["reason"] for entry in gate.report()["evaluations"])
     assert gate.report()["budget"]["stopped_by"] is None
 
@@ -450,13 +451,13 @@ def test_at_the_deadline_a_body_that_takes_long_is_given_up(project: Project, wa
     project.module(SLOW_BODY.format(wait=wait))
     project.configure()
     began = time.monotonic()
-    ended = warm.run("-m", "pytest", "--deadline", "4s", cwd=project.path, timeout=60)
-    assert time.monotonic() - began < 25
+    ended = warm.run("-m", "pytest", "--deadline", "6s", cwd=project.path, timeout=90)
+    assert time.monotonic() - began < 60
     assert ended.returncode == 8
     assert "Traceback" not in ended.stdout + ended.stderr
     assert project.verdicts() == {"test_slow": "inconclusive", "test_quick": "passed"}
-    assert project.evaluation("test_slow")["reason"].startswith("stopped at --deadline 4s after ")
-    assert "stopped at --deadline 4s" in " ".join(ended.stdout.split())
+    assert project.evaluation("test_slow")["reason"].startswith("stopped at --deadline 6s after ")
+    assert "stopped at --deadline 6s" in " ".join(ended.stdout.split())
 
 
 @pytest.mark.slow
@@ -466,7 +467,7 @@ def test_at_the_deadline_requests_in_flight_are_given_up(project: Project, loopb
     project.body("return model.ask(case.prompt) == 'yes'", cases=40, samples=1, threshold=0.9)
     began = time.monotonic()
     result = project.run("--deadline", "3s")
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 30
     assert result.ret == 8
     assert project.evaluation()["reason"] == "not begun: stopped at --deadline 3s before a case was complete"
-    assert project.report()["budget"]["spent"]["elapsed_s"] < 6
+    assert project.report()["budget"]["spent"]["elapsed_s"] < 20

@@ -29,7 +29,7 @@ def prompts(server) -> Counter[str]:
 
 @pytest.mark.quick
 def test_one_window_spans_all_evaluations(project: Project, served) -> None:
-    server = served(latency_s=0.1)
+    server = served(latency_s=0.5)
     project.module("""
         @pytest.fixture
         def own():

@@ -51,7 +51,7 @@ class Server:
     def stop(self) -> tuple[int, str]:
         """Ctrl-C; gives the exit code and what was printed since."""
         self.process.send_signal(signal.SIGINT)
-        said, _ = self.process.communicate(timeout=20)
+        said, _ = self.process.communicate(timeout=60)
         return self.process.returncode, said
 
     def __enter__(self) -> Server:

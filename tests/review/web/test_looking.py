@@ -14,7 +14,7 @@ from harness.review import Queue
 from harness.review.batches.filling import add_run
 from harness.review.batches.plans import ReviewPlan
 from harness.store import Store
-from tests.chromium import MARKS
+from tests.chromium import MARKS, wait_until
 from tests.review.web import contents
 from tests.review.web.test_browser import browser, open_page, serve, store  # noqa: F401 - fixtures
 from tests.store.rows import key_of
@@ -213,6 +213,5 @@ def test_wide_code_of_a_pair_is_reached_and_scrolled_by_keyboard(
     page.wait_for_timeout(200)
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(400)
-    assert wide.evaluate("(each) => each.scrollLeft") > 0
+    wait_until(page, lambda: wide.evaluate("(each) => each.scrollLeft") > 0)
     assert store.review.events(batch_id="b1") == []

@@ -80,10 +80,11 @@ def test_labels_that_were_answered_survive_kill_9_and_the_others_count_once_when
     sent: dict[str, str] = {}
     failed: list[str] = []
     done = threading.Event()
+    signed_in = threading.Barrier(len(reviewers))
 
     def review(name: str) -> None:
         with httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", headers={"Origin": f"http://127.0.0.1:{port}"}
+            base_url=f"http://127.0.0.1:{port}", headers={"Origin": f"http://127.0.0.1:{port}"}, timeout=60
         ) as client:
 
             def until(path: str, **body: object) -> dict[str, object]:
@@ -101,6 +102,7 @@ def test_labels_that_were_answered_survive_kill_9_and_the_others_count_once_when
             page = client.get("/sign-in")
             client.post("/sign-in", data={"csrf": csrf_in(page.text), "token": tokens[name]})
             client.headers["X-CSRF-Token"] = csrf_token(client.cookies[f"steelyard_{port}"])
+            signed_in.wait(60)
             found = until("/api/next")["next"]
             number = 0
             while isinstance(found, dict):
@@ -117,6 +119,7 @@ def test_labels_that_were_answered_survive_kill_9_and_the_others_count_once_when
     for _ in range(3):
         marked = len(sent)
         while len(sent) < marked + 40:
+            assert any(thread.is_alive() for thread in threads)
             done.wait(0.01)
         state["server"].kill()
         state["server"] = Server(folder, "--reviewer", "zoe", port=port)
