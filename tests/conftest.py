@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import hypothesis
 import pytest
 
 from tests.durations import seconds
@@ -27,6 +28,10 @@ __all__ = [
     "postgres_databases",
     "postgres_url",
 ]
+
+# The same examples in every run, however long they take: a test fails by what it states, and by nothing else.
+hypothesis.settings.register_profile("steelyard", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("steelyard")
 
 STARTERS = frozenset(
     {"pytester", "database", "empty_database", "mlflow_server", "tiny_llama", "CliRunner", "subprocess", "warm"}
