@@ -35,7 +35,7 @@ class Hostile:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),), daemon=True)
         self._thread.start()
-        self.port = self._ready.result(timeout=10)
+        self.port = self._ready.result(timeout=60)
         self.base = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Hostile:

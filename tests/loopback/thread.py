@@ -26,7 +26,7 @@ class Loopback:
         ready = Future[str]()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready, port)), daemon=True)
         self._thread.start()
-        self.base_url = ready.result(timeout=10)
+        self.base_url = ready.result(timeout=60)
 
     @property
     def stats(self) -> dict[str, int]:
