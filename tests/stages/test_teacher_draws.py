@@ -104,6 +104,6 @@ def test_what_the_store_keeps_as_a_failure_stays_one_and_a_build_has_an_answer_o
 def test_what_takes_too_long_is_asked_three_times_in_a_build(tmp_path: Path, loopback: Any) -> None:
     server = loopback(faults=(Fault("hang", first=2),))
     lines = "".join(f"{name} = {value!r}\n" for name, value in server.settings().items())
-    text = f'store = "samples.db"\n[models.wise]\nengine = "openai"\ntimeout_s = 0.2\n{lines}'
+    text = f'store = "samples.db"\n[models.wise]\nengine = "openai"\ntimeout_s = 1.0\n{lines}'
     assert build(load(tmp_path, text), "a") == 1
     assert server.stats["requests"] == 3

@@ -91,7 +91,7 @@ def test_reasoning_tool_calls_and_requests_hold_any_text(store: Store, text: str
     assert store.request(one.key) == one.request
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(codec=None)), key=st.binary(min_size=16, max_size=16))
 def test_whatever_is_stored_is_found(store: Store, text: str, key: bytes) -> None:
     one = replace(draw("a", text), key=key)

@@ -320,7 +320,7 @@ RUN = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(RUN, max_size=12))
 def test_no_sequence_of_commands_hands_out_more_than_all(runs):
     """Of passing to an evaluation, of red to the family; and the same bets are always the same look."""

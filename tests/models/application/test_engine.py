@@ -29,9 +29,10 @@ def test_what_a_function_returns_is_a_sample(tmp_path: Path) -> None:
                     "tool_calls": [{"name": "find", "arguments": {}}]}
         """,
     )
+    began = time.monotonic()
     sample = answer(python(tmp_path), "when?")
     assert sample.latency_s is not None
-    assert 0 <= sample.latency_s < 1
+    assert 0 <= sample.latency_s < time.monotonic() - began
     names = ("text", "context", "cost", "prompt_tokens", "completion_tokens", "metadata", "tool_calls", "messages")
     assert facts(sample, *names) == {
         "text": "WHEN?",
@@ -148,7 +149,7 @@ def test_coroutines_are_awaited_side_by_side(tmp_path: Path) -> None:
     began = time.monotonic()
     found = ask(python(tmp_path), *(chat(str(number)) for number in range(300)))
     assert [sample.text for sample in found] == list(map(str, range(300)))
-    assert time.monotonic() - began < 10  # one after the other they take 60 s
+    assert time.monotonic() - began < 30  # one after the other they take 60 s
 
 
 def test_a_function_may_run_an_event_loop_of_its_own(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_of_two_answers_without_an_id_none_is_taken_for_that_to_another_question
     assert [type(each) for each in found] == [FailedDrawError] * 3
     assert "answered without an id: {'text': 'draft for a'}. Give each answer the `id` of its question" in str(found[0])
     assert {each.cause for each in found} == {"an answer without an id"}
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def test_once_it_names_questions_what_has_no_id_is_printed(tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ def test_a_question_that_stays_unanswered_is_told_of_lines_without_an_id(
     tmp_path: Path, line: str, remedy: str
 ) -> None:
     code = f"import sys, time\nsys.stdin.readline()\nprint('{line}', flush=True)\ntime.sleep(99)"
-    with pytest.raises(EngineError, match=rf"(?s)did not answer within 0.4 s.*info.*\n  {remedy}"):
-        answer(program(tmp_path, code, timeout_s=0.4), "Hi")
+    with pytest.raises(EngineError, match=rf"(?s)did not answer within 3 s.*info.*\n  {remedy}"):
+        answer(program(tmp_path, code, timeout_s=3), "Hi")
 
 
 def test_what_is_no_answer_is_taken_for_printed_and_shown_when_it_ends(tmp_path: Path) -> None:
@@ -110,12 +110,12 @@ def test_a_program_that_says_nothing_ends_at_its_time_limit(tmp_path: Path) -> N
     """It ends with the likely reason, and the others are not asked, each for as long."""
     began = time.monotonic()
     code = "import sys, time\nprint('ready', file=sys.stderr)\ntime.sleep(99)"
-    first, *others = one_by_one(program(tmp_path, code, timeout_s=0.3), *map(str, range(12)))
-    assert "did not answer within 0.3 s (timeout_s). It wrote no line: its output may be buffered. Flush" in str(first)
+    first, *others = one_by_one(program(tmp_path, code, timeout_s=3), *map(str, range(12)))
+    assert "did not answer within 3 s (timeout_s). It wrote no line: its output may be buffered. Flush" in str(first)
     assert {type(each) for each in others} == {UnreachableError}
     assert {str(each) for each in others} == {str(first)}
     assert "before the command). Or it needs longer: raise timeout_s. It printed last:" in str(first)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_program_that_ends_without_a_word_is_told_of_buffers(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_program_with_several_questions_that_says_nothing_is_ended_and_another
         echo "{\\"id\\": ${number%%,*}, \\"text\\": \\"yes\\"}"
     done
     """
-    options = {"timeout_s": 0.4, "at_once": 4}
+    options = {"timeout_s": 3, "at_once": 4}
     engine = command_engine("command (bot)", options, ["sh", "-c", code], tmp_path)
 
     async def run() -> list[Any]:
@@ -143,7 +143,7 @@ def test_a_program_with_several_questions_that_says_nothing_is_ended_and_another
             await engine.close()
 
     (first,), (second,) = asyncio.run(run())
-    assert "did not answer within 0.4 s" in str(first)
+    assert "did not answer within 3 s" in str(first)
     assert second[0].text == "yes"
 
 

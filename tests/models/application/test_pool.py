@@ -24,9 +24,9 @@ def test_a_call_that_blocks_for_ever_ends_at_its_time_limit_and_others_go_on(tmp
         f"import asyncio, time\n{kind} answer(prompt):\n  if prompt == 'block': print('stuck'); {wait}\n  return prompt"
     )
     application(tmp_path, code)
-    found = ask(python(tmp_path, timeout_s=0.5), chat("a"), chat("block"), chat("b"))
+    found = ask(python(tmp_path, timeout_s=3), chat("a"), chat("block"), chat("b"))
     assert isinstance(found[1], EngineError)
-    assert "did not answer within 0.5 s (timeout_s)" in str(found[1])
+    assert "did not answer within 3 s (timeout_s)" in str(found[1])
     assert "It printed last:\n  stuck" in str(found[1])
     assert [each.text for each in found[::2] if isinstance(each, Sample)] == ["a", "b"]
 
@@ -39,13 +39,15 @@ def test_a_coroutine_that_blocks_its_loop_is_found_and_its_process_ended(tmp_pat
         return prompt
     """
     application(tmp_path, code)
-    engine = python(tmp_path, timeout_s=0.3)
+    engine = python(tmp_path, timeout_s=3)
 
     async def run() -> tuple[list[object], str]:
         await engine.start()
         try:
+            (pid,) = engine.pids
             blocked = await asyncio.gather(engine.sample(chat("block"), [0]), return_exceptions=True)
-            await asyncio.sleep(0.5)  # it had time to show that it is not blocked
+            while Path(f"/proc/{pid}").exists():  # it has time to show that it is not blocked
+                await asyncio.sleep(0.01)
             (sample,) = await engine.sample(chat("b"), [0])
             return blocked, sample.text
         finally:
@@ -55,7 +57,7 @@ def test_a_coroutine_that_blocks_its_loop_is_found_and_its_process_ended(tmp_pat
     blocked, text = asyncio.run(run())
     assert "did not answer within" in str(blocked[0])
     assert text == "b"
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 def test_calls_that_were_under_way_when_a_process_ended_are_not_made_again(tmp_path: Path) -> None:
@@ -63,10 +65,9 @@ def test_calls_that_were_under_way_when_a_process_ended_are_not_made_again(tmp_p
     import asyncio, os
     async def answer(prompt):
         with open("calls", "a") as file: file.write(prompt)
-        await asyncio.sleep(0.1)
+        while os.path.getsize("calls") < 3: await asyncio.sleep(0.01)
         if prompt == "x": os._exit(4)
-        await asyncio.sleep(0.3)
-        return prompt
+        await asyncio.sleep(99)
     """
     application(tmp_path, code)
     found = ask(python(tmp_path), chat("a"), chat("x"), chat("b"))
@@ -84,7 +85,13 @@ def test_processes_that_all_end_are_given_up(tmp_path: Path) -> None:
 
 
 def test_what_waits_for_its_turn_ends_when_it_is_held(tmp_path: Path) -> None:
-    application(tmp_path, "import time\ndef answer(prompt):\n  time.sleep(0.2)\n  return prompt")
+    code = """
+    import os, time
+    def answer(prompt):
+        while not os.path.exists("held"): time.sleep(0.01)
+        return prompt
+    """
+    application(tmp_path, code)
     engine = python(tmp_path)
 
     async def run() -> list[object]:
@@ -93,6 +100,7 @@ def test_what_waits_for_its_turn_ends_when_it_is_held(tmp_path: Path) -> None:
             asked = [asyncio.create_task(engine.sample(chat(str(number)), [0])) for number in range(3)]
             await asyncio.sleep(0.05)
             engine.hold(EngineError("the budget is spent"))
+            (tmp_path / "held").touch()
             return await asyncio.gather(*asked, return_exceptions=True)
         finally:
             await engine.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Any
@@ -93,8 +93,9 @@ class Raw:
 
 
 @pytest.fixture
-def free_port() -> int:
-    """A port that nothing listens on."""
+def free_port() -> Iterator[int]:
+    """A port that nothing listens on, and that nobody is given meanwhile; who asks for it by its number gets it."""
     with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
+        yield int(held.getsockname()[1])

@@ -75,23 +75,24 @@ class TestRetries:
         assert self.waited_s(loopback, "0.3") > 0.29
 
     def test_retry_after_as_a_date_is_honoured(self, loopback: Start) -> None:
-        date = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
-        assert self.waited_s(loopback, date) > 0.5
+        date = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
+        self.waited_s(loopback, format_datetime(date, usegmt=True))
+        assert datetime.now(UTC) > date - timedelta(seconds=0.1)
 
     def test_a_request_that_is_asked_to_wait_too_long_is_given_up(self, loopback: Start) -> None:
-        said = r"after 1 attempt in 0 s; the last: HTTP 429: .*, asked to wait 3,600 s"
+        said = r"after 1 attempt in \d s; the last: HTTP 429: .*, asked to wait 3,600 s"
         with pytest.raises(EngineError, match=said):
             self.waited_s(loopback, "3600")
 
     def test_a_request_that_is_asked_to_wait_again_and_again_is_given_up(self, loopback: Start) -> None:
         server = loopback(faults=(Fault("429", rate=1, retry_after="0.1"),))
         policy = RetryPolicy(first_delay_s=0.001, longest_delay_s=0.001, longest_asked_s=0.35)
-        with pytest.raises(EngineError, match=r"after 4 attempts in 0 s"):
+        with pytest.raises(EngineError, match=r"after 4 attempts in \d s"):
             sample(engine(server, policy=policy), ask())
 
     def test_the_time_that_a_given_up_request_took_holds_no_wait_that_never_was(self, loopback: Start) -> None:
         policy = RetryPolicy(within_s=0, least_attempts=1, first_delay_s=3600, longest_delay_s=3600)
-        with pytest.raises(EngineError, match=r"after 1 attempt in 0 s; the last: HTTP 500"):
+        with pytest.raises(EngineError, match=r"after 1 attempt in \d s; the last: HTTP 500"):
             sample(engine(loopback(faults=(Fault("500", rate=1),)), policy=policy), ask())
 
     def waited_s(self, loopback: Start, retry_after: str, policy: RetryPolicy = QUICK) -> float:
@@ -101,8 +102,8 @@ class TestRetries:
         return time.monotonic() - before
 
     def test_a_wait_that_the_server_asks_for_costs_no_patience(self, loopback: Start) -> None:
-        policy = RetryPolicy(within_s=0.2, least_attempts=1, first_delay_s=0.001, longest_delay_s=0.001)
-        server = loopback(faults=(Fault("503", first=4, retry_after="0.1"),))
+        policy = RetryPolicy(within_s=1.0, least_attempts=1, first_delay_s=0.001, longest_delay_s=0.001)
+        server = loopback(faults=(Fault("503", first=4, retry_after="0.3"),))
         assert sample(engine(server, policy=policy), ask())[0].text == "ok"
 
     def test_a_rate_limit_holds_every_request(self, loopback: Start) -> None:
@@ -113,9 +114,8 @@ class TestRetries:
             await one.start()
             before = time.monotonic()
             first = asyncio.create_task(one.sample(ask("first"), [0]))
-            while server.stats["faults"] == 0:
+            while not one.trouble:
                 await asyncio.sleep(0.005)
-            await asyncio.sleep(0.1)
             await one.sample(ask("second"), [0])
             waited_s = time.monotonic() - before
             await first
@@ -225,7 +225,7 @@ class TestDeadEndpoint:
 
     def test_web_pages_of_an_endpoint_that_has_answered_are_refused_as_what_they_are(self, loopback: Start) -> None:
         server = loopback()
-        said = r"given up after 3 attempts in 0 s; the last: the answer is not JSON: <.*A web page came in place of an"
+        said = r"given up after 3 attempts in \d s; the last: the answer is not JSON: <.*A web page came in place of an"
         with pytest.raises(EngineError, match=said):
             asyncio.run(self.with_pages_after_an_answer(server, 12))
         assert server.stats["faults"] == 3

@@ -56,7 +56,7 @@ def test_lines_are_counted_by_their_ends_however_they_come(tmp_path: Path) -> No
     async def printed() -> tuple[int, int, str]:
         process = ChildProcess("noisy", [sys.executable, "-c", program], folder=tmp_path)
         await process._spawn({"PYTHONIOENCODING": "utf-8"})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not process.last_lines.endswith("last"):
                 await asyncio.sleep(0.01)
         before = process.printed_lines
@@ -81,7 +81,7 @@ def test_what_it_started_holds_up_neither_an_error_nor_the_end(tmp_path: Path, o
     async def run() -> tuple[str, int]:
         process = ChildProcess("starter", [sys.executable, "-c", program], folder=tmp_path)
         await process._spawn({})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with pytest.raises(EngineError) as told:
                 await process.ask({})
             await process.close()
@@ -100,7 +100,7 @@ def test_one_whose_answers_can_not_be_read_is_ended(tmp_path: Path, written: byt
     async def run() -> None:
         process = ChildProcess("broken", [sys.executable, "-c", program], folder=tmp_path)
         await process._spawn({})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with pytest.raises(EngineError, match="something else wrote where its answers come"):
                 await process.ask({})
         await process.close()

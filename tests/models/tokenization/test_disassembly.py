@@ -51,7 +51,7 @@ def test_bytes_give_the_text_back(request: pytest.FixtureRequest, kind: str, tex
     holds(made(request.getfixturevalue(kind), text))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text())
 def test_bytes_of_any_text_give_it_back(byte_level: Any, text: str) -> None:
     holds(made(byte_level, text))

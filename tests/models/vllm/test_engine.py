@@ -382,11 +382,11 @@ def test_no_engine_outlives_a_killed_parent(tiny_llama: Path) -> None:
         time.sleep(2)
         assert is_running(child)
         parent.kill()
-    for _ in range(200):
+    for _ in range(1200):
         if not is_running(child):
             return
         time.sleep(0.05)
-    pytest.fail("the engine's process is still there 10 s after its parent was killed")
+    pytest.fail("the engine's process is still there a minute after its parent was killed")
 
 
 @pytest.mark.slow

@@ -124,13 +124,13 @@ def test_mutations_are_read_or_refused_at_once_and_with_little_memory(tmp_path: 
     tracemalloc.start()
     for _ in range(N_MUTATIONS):
         written(tmp_path, mutated(random))
-        began = time.perf_counter()
+        began = time.process_time()
         try:
             check_weights({"weights": "tiny.gguf", "drop_layers": 1}, tmp_path)
             weights_digest({"weights": "tiny.gguf"}, tmp_path)
         except SettingsError as error:
             refused += len(str(error)) < 2_000
-        slowest_s = max(slowest_s, time.perf_counter() - began)
+        slowest_s = max(slowest_s, time.process_time() - began)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert refused > N_MUTATIONS / 4
@@ -143,7 +143,7 @@ def test_a_long_stretch_of_empty_texts_is_no_work(tmp_path: Path) -> None:
     path = written(tmp_path, gguf(pair("k", 9, array(8, length=2**28)), data=0))
     with path.open("r+b") as file:
         file.truncate(2**33)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(SettingsError, match="is an array of 268,435,456 items"):
         check_weights({"weights": "tiny.gguf"}, tmp_path)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1

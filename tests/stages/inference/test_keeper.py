@@ -32,7 +32,7 @@ def lives(pid: int) -> bool:
         return False
 
 
-def all_gone(pids: list[int], within_s: float = 15.0) -> bool:
+def all_gone(pids: list[int], within_s: float = 30.0) -> bool:
     deadline = time.monotonic() + within_s
     while any(map(lives, pids)):
         if time.monotonic() > deadline:
@@ -42,7 +42,7 @@ def all_gone(pids: list[int], within_s: float = 15.0) -> bool:
 
 
 def started(path: Path) -> list[int]:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -65,7 +65,7 @@ def test_when_its_input_ends_so_does_everything_that_was_started(
     assert keeper.stdin is not None
     keeper.stdin.close()
     assert all_gone(pids)
-    assert keeper.wait(5) == 128 + signal.SIGTERM
+    assert keeper.wait(30) == 128 + signal.SIGTERM
 
 
 def test_sigterm_ends_it_as_well(keeper: subprocess.Popen[bytes], tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_command_that_ends_leaves_nothing_behind(keeper: subprocess.Popen[byte
     command, grandchild = started(tmp_path / "pids")
     os.kill(command, signal.SIGKILL)
     assert all_gone([grandchild])
-    assert keeper.wait(5) == 128 + signal.SIGKILL
+    assert keeper.wait(30) == 128 + signal.SIGKILL
 
 
 def test_when_the_keeper_is_killed_the_system_ends_its_command(keeper: subprocess.Popen[bytes], tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def test_a_command_that_does_not_heed_sigterm_is_killed(tmp_path: Path) -> None:
         pids = started(tmp_path / "pids")
         assert process.stdin is not None
         process.stdin.close()
-        assert all_gone(pids, within_s=30)
+        assert all_gone(pids)
 
 
 def test_its_exit_code_is_the_commands() -> None:
     with subprocess.Popen([*KEEPER, sys.executable, "-c", "import sys; sys.exit(7)"], stdin=subprocess.PIPE) as process:
-        assert process.wait(20) == 7
+        assert process.wait(60) == 7

@@ -29,30 +29,31 @@ def sleepers() -> Iterator[list[int]]:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process stands still, once it has had the time to."""
-    deadline = time.monotonic() + 5
-    state = ""
-    while time.monotonic() < deadline:
-        before, state = state, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        if state == before:
-            break
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def are_stopped(pids: list[int], expected: list[bool]) -> bool:
+    """Whether these of the processes stand still and the others do not, once they have had the time to."""
+    deadline = time.monotonic() + 30
+    while [is_stopped(pid) for pid in pids] != expected and time.monotonic() < deadline:
         time.sleep(0.05)
-    return state == "T"
+    time.sleep(0.05)
+    return [is_stopped(pid) for pid in pids] == expected
 
 
 def test_they_stand_still_until_the_end_and_no_other_does(sleepers: list[int]) -> None:
     one, other = sleepers
     with pausing([other, None]):
-        assert [is_stopped(pid) for pid in sleepers] == [False, True]
+        assert are_stopped(sleepers, [False, True])
     with pausing([one, other]):
-        assert [is_stopped(pid) for pid in sleepers] == [True, True]
-    assert [is_stopped(pid) for pid in sleepers] == [False, False]
+        assert are_stopped(sleepers, [True, True])
+    assert are_stopped(sleepers, [False, False])
 
 
 def test_an_error_wakes_them_too(sleepers: list[int]) -> None:
     with contextlib.suppress(ZeroDivisionError), pausing(sleepers):
         raise ZeroDivisionError
-    assert [is_stopped(pid) for pid in sleepers] == [False, False]
+    assert are_stopped(sleepers, [False, False])
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
@@ -68,13 +69,10 @@ def test_they_are_woken_when_whoever_stopped_them_is_killed(sleepers: list[int],
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "stopped\n"
-        assert [is_stopped(pid) for pid in sleepers] == [True, True]
+        assert are_stopped(sleepers, [True, True])
         process.send_signal(number)
         process.wait()
-    deadline = time.monotonic() + 10
-    while any(map(is_stopped, sleepers)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert [is_stopped(pid) for pid in sleepers] == [False, False]
+    assert are_stopped(sleepers, [False, False])
 
 
 def test_its_own_group_is_never_stopped() -> None:

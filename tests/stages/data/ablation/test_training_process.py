@@ -116,5 +116,5 @@ def test_it_ends_with_its_parent_in_the_middle_of_a_training(process: Any, good:
         pass
     began = time.monotonic()
     process.stdin.close()
-    process.wait(10)
-    assert time.monotonic() - began < 5
+    process.wait(60)
+    assert time.monotonic() - began < 30

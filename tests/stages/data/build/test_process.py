@@ -58,7 +58,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.stdout.close()
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "waited in vain"
@@ -101,8 +101,8 @@ def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, start: Start, v
     building = min(builders(tmp_path))
     worker = max(builders(tmp_path))
     os.kill({"who wants it": process.pid, "who builds it": building, "a worker": worker}[victim], how)
-    process.wait(timeout=60)
-    wait_until(lambda: not builders(tmp_path), 10)
+    process.wait(timeout=120)
+    wait_until(lambda: not builders(tmp_path))
     assert not folder.exists()
     seen = (tmp_path / "seen").read_text().split()
     corpus = build_corpus(settings, "clean")

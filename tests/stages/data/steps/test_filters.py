@@ -13,7 +13,7 @@ from datatrove.pipeline.filters import (
     GopherQualityFilter,
     GopherRepetitionFilter,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.stages.data.steps.judging import document, judged, made
@@ -45,7 +45,6 @@ def test_a_text_beyond_the_bound_is_removed_unread(step: str) -> None:
 
 @pytest.mark.parametrize("step", QUALITY)
 @given(text=st.text(max_size=60))
-@settings(deadline=None)  # the first one loads the rules of a language
 def test_no_text_makes_a_filter_fail(step: str, text: str) -> None:
     outcome = judged(step, text)
     assert outcome is None or outcome

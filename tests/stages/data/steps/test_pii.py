@@ -123,14 +123,13 @@ TEXTS = st.lists(PIECES, max_size=8).map("".join)
 
 
 @given(TEXTS)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_to_replace_twice_changes_nothing(text: str) -> None:
     once, _ = without_personal_data(text)
     assert without_personal_data(once) == (once, {})
 
 
 @given(TEXTS)
-@settings(deadline=None)
 def test_emails_and_addresses_of_machines_are_those_that_datatrove_finds(text: str) -> None:
     """Found around each @, not from the start: else a long text takes time with the square of its length."""
     theirs = PIIFormatter(remove_ips=False, email_replacement="*")
@@ -140,7 +139,6 @@ def test_emails_and_addresses_of_machines_are_those_that_datatrove_finds(text: s
 
 
 @given(TEXTS)
-@settings(deadline=None)
 def test_what_is_around_a_place_stays(text: str) -> None:
     """Only letters, digits and signs of the places go: all words of letters of other alphabets are there still."""
     marked = f"прежде {text} после"
@@ -174,7 +172,6 @@ def test_an_account_goes_just_where_its_check_digits_are_right(account: str, off
 
 
 @given(st.from_regex(r"[2-9][0-9]{9}", fullmatch=True))
-@settings(deadline=None)
 def test_a_phone_goes_just_where_it_is_one(digits: str) -> None:
     number = phonenumbers.parse(digits, "US")
     written = f"({digits[:3]}) {digits[3:6]}-{digits[6:]}"

@@ -22,7 +22,7 @@ from harness.stages.inference.load.run import run_load
 from harness.stages.inference.load.validity import LoadEvidence, doubts
 from harness.stages.inference.serving import Server
 from tests.stages.inference.blocks.conftest import Serve
-from tests.stages.inference.test_pausing import is_stopped
+from tests.stages.inference.test_pausing import are_stopped
 
 LOAD = LoadPlan(rate=20.0, seconds=0.5, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule", "steal"}))
 STRICT = replace(LOAD, accept=frozenset())
@@ -82,11 +82,11 @@ def test_the_other_server_stands_still_also_behind_one_that_is_started_anew(
 
     def anew(server: Server, other: Server) -> float:
         server.target = serve().target
-        alone.append(is_stopped(other.target.pid))
+        alone.append(are_stopped([other.target.pid], [True]))
         return 0.5
 
     def looked(plan: LoadPlan, address: ServerAddress, **told: Any) -> LoadResult:
-        alone.extend(is_stopped(other.target.pid) for server, other in pairs if server.target == address)
+        alone.extend(are_stopped([other.target.pid], [True]) for server, other in pairs if server.target == address)
         return run_load(plan, address, **told)
 
     for server, other in pairs:
@@ -95,7 +95,7 @@ def test_the_other_server_stands_still_also_behind_one_that_is_started_anew(
     blocks = measure_pair(servers, BlockPlan(blocks=5, load=LOAD, restart=restart), 0)  # type: ignore[arg-type]
     assert alone == [True] * (4 if restart else 2)
     assert [block.start_up_s for block in blocks.values()] == [0.5 if restart else None] * 2
-    assert not any(is_stopped(server.target.pid) for server in servers.values())
+    assert are_stopped([server.target.pid for server in servers.values()], [False, False])
 
 
 def test_energy_is_that_of_the_measured_time_and_not_of_the_warm_up(

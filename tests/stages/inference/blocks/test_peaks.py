@@ -29,12 +29,17 @@ def test_it_is_of_the_type_in_which_the_engine_computes() -> None:
     found = peaks("bfloat16")
     assert peaks("bfloat16") is found is not peaks("float32")
     half = torch.rand(1024, 1024, dtype=torch.bfloat16)
-    slowest_s = 0.0
-    for _ in range(5):
-        began_s = time.perf_counter()
-        torch.mm(half, half)
-        slowest_s = max(slowest_s, time.perf_counter() - began_s)
-    assert found.flops_per_s.high > 2 * 1024**3 / slowest_s / 2
+
+    def is_reached(found: Peaks) -> bool:
+        slowest_s = 0.0
+        for _ in range(5):
+            began_s = time.perf_counter()
+            torch.mm(half, half)
+            slowest_s = max(slowest_s, time.perf_counter() - began_s)
+        return found.flops_per_s.high > 2 * 1024**3 / slowest_s / 2
+
+    # While others use the machine, too, one of the two may be measured in a bad moment.
+    assert is_reached(found) or any(is_reached(peaks.__wrapped__("bfloat16")) for _ in range(9))
 
 
 def test_workers_have_a_gpu_each_and_share_the_cores() -> None:

@@ -69,7 +69,7 @@ async def ask(target: Target, times: int = 1) -> tuple[list[Exchange], HttpConne
     for index in range(times):
         exchange = Exchange(index, b"GET / HTTP/1.1\r\n\r\n", 0.0, sent_s=time.perf_counter())
         connection.send(exchange)
-        found.append(await asyncio.wait_for(ended.get(), 5))
+        found.append(await asyncio.wait_for(ended.get(), 30))
     return found, connection
 
 
@@ -130,11 +130,11 @@ async def test_an_answer_that_does_not_come_to_its_end_has_failed(
 
 @pytest.mark.asyncio
 async def test_each_part_is_stamped_when_it_comes() -> None:
-    async with serving(SIZED[:-5], 0.2, SIZED[-5:]) as target:
+    async with serving(SIZED[:-5], 0.5, SIZED[-5:]) as target:
         (exchange,), connection = await ask(target)
         first, second = exchange.packets
         assert (first[1], second[1]) == (b"hello ", b"world")
-        assert second[0] - first[0] >= 0.19
+        assert second[0] - first[0] >= 0.2
         assert exchange.ended_s == second[0]
         connection.abort()
 
@@ -169,7 +169,7 @@ async def test_a_server_behind_tls_is_known_by_its_name(tmp_path: Path, monkeypa
         await asyncio.sleep(0.05)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sets(st.integers(1, len(CHUNKED) - 1), max_size=20))
 def test_however_chunks_are_cut_into_packets_the_body_is_the_same(cuts: set[int]) -> None:
     ended: list[Exchange] = []
