@@ -21,7 +21,7 @@ from tests.bench.sampling import ROOT, Figure
 from tests.loopback.hostile import Hostile
 
 POLICY = RetryPolicy(within_s=0.3, first_delay_s=0.001, longest_delay_s=0.01, refused_attempts=5)
-TIMEOUT_S = 1.0
+TIMEOUT_S = 2.0
 MOST_ATTEMPTS = 3
 AT_ONCE = 32
 MOST_MB = 500

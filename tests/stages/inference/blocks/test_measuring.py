@@ -104,9 +104,9 @@ def test_energy_is_that_of_the_measured_time_and_not_of_the_warm_up(
     """A machine that takes 100 W, whatever it does, and a server that takes as long to warm up as to answer."""
     monkeypatch.setattr("harness.stages.inference.blocks.meters._packages", lambda: {"all": (100 * monotonic(), 0.0)})
     load = replace(LOAD, warm_up=3)
-    (block,) = measure_pair({"candidate": serve(median_s=0.3)}, BlockPlan(blocks=5, load=load), 0).values()
+    (block,) = measure_pair({"candidate": serve(median_s=1.0)}, BlockPlan(blocks=5, load=load), 0).values()
     assert block.energy_j is not None
-    assert block.energy_j == pytest.approx(100 * block.load["duration_s"], abs=40)
+    assert block.energy_j == pytest.approx(100 * block.load["duration_s"], abs=150)
 
 
 def test_a_server_of_others_is_not_started_anew(serve: Serve) -> None:
