@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
-from harness.config.customization import DistilledSettings
+from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings
 from harness.config.files import json_lines
 from harness.errors import UsageError
 from harness.models.engine_creation import check_version
@@ -25,13 +25,26 @@ ANSWERS = "answers.jsonl"
 """The file of a built student in which they are."""
 
 
+def is_answered(distilled: DistilledSettings, texts: Iterable[TrainingText]) -> bool:
+    """Tell whether a student learns from answers that its teacher gives: also by soft targets alone, where no prompt of
+    the data has an answer.
+    """
+    if distilled.method != SOFT_TARGETS or distilled.hard_weight > 0:
+        return distilled.method == SEQUENCE
+    lacks = (bool(text.prompt) and not text.text.strip() for text in texts)
+    return next(lacks, False) and all(lacks)
+
+
 def answer_sampling(distilled: DistilledSettings, n_tokens: int) -> dict[str, Any]:
     """Return the options that override the teacher's own: an answer longer than a sequence would be learned in part.
+
+    The temperature of soft targets is that of distributions, and not of draws.
 
     Args:
         n_tokens: of the prompt, which shares the sequence with its answer.
     """
-    heat = {} if distilled.temperature is None else {"temperature": distilled.temperature}
+    is_own = distilled.temperature is None or distilled.method == SOFT_TARGETS
+    heat = {} if is_own else {"temperature": distilled.temperature}
     return {"max_tokens": distilled.length - n_tokens, **heat}
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.config.customization import DistilledSettings, Step
+from harness.config.customization import ON_POLICY, SEQUENCE, SOFT_TARGETS, DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError, choices
 from harness.models.description.description import describe_weights
 from harness.models.version import Version
@@ -22,14 +22,7 @@ from harness.stages.case_files import filed_cases
 from harness.stages.data.overlap.contamination import Contamination, find_contamination
 from harness.stages.data.overlap.words import words_of
 from harness.stages.distillation.answers import ANSWERS
-from harness.stages.distillation.distilling import (
-    CONTROLS,
-    ON_POLICY,
-    SEQUENCE,
-    SOFT_TARGETS,
-    control_weights,
-    sources_of,
-)
+from harness.stages.distillation.distilling import CONTROLS, control_weights, sources_of
 from harness.stages.foundation.divergence import TextDivergence
 from harness.stages.foundation.reference import Reference, reference_options
 from harness.stages.lineage import StageContext
@@ -199,7 +192,7 @@ class Distillation:
         Raises:
             NotInLineageError: it was not taught by answers of its teacher.
         """
-        if self.method != SEQUENCE:
+        if self.method != SEQUENCE and not (self._folder / ANSWERS).is_file():
             raise NotInLineageError(self.version, "prompts that its teacher answers", 'method = "sequence"')
         return tuple(each.prompt for each in self.lessons)
 
