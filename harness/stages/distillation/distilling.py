@@ -11,7 +11,7 @@ from typing import Any, cast
 from harness.config import Settings, VersionSettings
 from harness.config.customization import ON_POLICY, SEQUENCE, SOFT_TARGETS, DistilledSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
-from harness.errors import SettingsError, UsageError
+from harness.errors import UsageError
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN, file_hash
 from harness.models.spec import engine_spec
@@ -35,7 +35,14 @@ from harness.stages.beginning import (
 )
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, check_steps, found, noted, told_of, with_step
-from harness.stages.distillation.answers import ANSWERS, check_prompt, is_answered, unended_answers, write_answers
+from harness.stages.distillation.answers import (
+    ANSWERS,
+    check_prompt,
+    is_answered,
+    take_answers,
+    unended_answers,
+    write_answers,
+)
 from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
@@ -55,8 +62,6 @@ TARGETS = "teachers"
 WEIGHTS = "weights"
 _RECIPE = 1
 """Raised with anything that changes what training gives."""
-CONTROLS: Mapping[str, Mapping[str, Any]] = {"hard_labels": {"hard_weight": 1.0}, "shuffled": {"shuffled": True}}
-"""Settings of a student's controls, which train on equal tokens and learn nothing of the teacher."""
 
 
 def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
@@ -159,9 +164,17 @@ def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled
 
 
 def build_version(
-    settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
+    settings: Settings,
+    version: VersionSettings,
+    step: Step | None,
+    progress: BuildProgress,
+    *,
+    answered: Path | None = None,
 ) -> VersionSettings:
     """The version with its weights, trained now; training that was killed goes on.
+
+    Args:
+        answered: the folder of a student whose teacher's answers are taken, where it has some; None to ask the teacher.
 
     Raises:
         UsageError: what it is made of is not there or does not fit.
@@ -171,6 +184,8 @@ def build_version(
         parts = _Parts(settings, version, step, progress)
 
     def build(folder: Path) -> None:
+        if parts.is_asked and answered is not None:
+            take_answers(answered, folder, parts.distilled)
         start = materialize(parts.start_with_layers(), settings.root)
         request = TrainingRequest(
             version=version.name,
@@ -332,36 +347,6 @@ def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tupl
     with told_of(settings, step):
         parts = _Parts(settings, built(settings, version.name, offline=True, before=step), step)
         return parts.start_with_layers(), parts.data
-
-
-def control_weights(
-    settings: Settings, version: VersionSettings, step: Step, control: str, progress: BuildProgress | None
-) -> dict[str, Any]:
-    """The options of the weights of a control of a student: made by the same step with one change, now if it never was.
-
-    Args:
-        step: of the version, by which the student was made; of soft targets.
-        control: one of `CONTROLS`.
-        progress: is told how far the training is; None where nothing may be trained.
-
-    Raises:
-        SettingsError: it is not trained yet, and may not be.
-        UsageError: what it is made of is not there.
-    """
-    settled = cast("DistilledSettings", step.settings)
-    changed = replace(step, settings=replace(settled, **CONTROLS[control]), folder=None, content=None)
-    start = built(settings, version.name, offline=True, before=step)
-    own = replace(start, name=f"{version.name}, {control}")
-    found = find_version(settings, own, changed)
-    if found is None and progress is None:
-        raise SettingsError(
-            f"The control {control!r} of {version.name} is not trained here, and --offline trains nothing. A run "
-            "without it does."
-        )
-    if found is None:
-        assert progress is not None
-        found = build_version(settings, own, changed, progress)
-    return {"weights": found.engine_options["weights"]}
 
 
 def _weights_of(made: MadeFolder) -> str | None:

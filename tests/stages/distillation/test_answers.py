@@ -90,6 +90,16 @@ def test_a_prompt_that_is_refused_costs_no_other_its_answer(tmp_path: Path) -> N
     assert not path.exists()
 
 
+def test_an_answer_that_there_is_no_other_prompt_for_can_not_be_dealt(tmp_path: Path) -> None:
+    settings = load(tmp_path, TEACHER)
+    teacher = load_version(settings.version("wise"), settings.root)
+    dealt = DistilledSettings("wise", "p", method="sequence", shuffled=True)
+    path = tmp_path / "answers.jsonl"
+    with pytest.raises(UsageError, match="to another prompt, and it answers one alone"):
+        write_answers(settings, teacher, dealt, [prompt("a", "Ready?")], path, ("s", lambda _: None))
+    assert not path.exists()
+
+
 def test_an_answer_is_no_longer_than_a_sequence_and_as_warm_as_the_settings_say() -> None:
     by_answers = DistilledSettings("t", "d", length=64, method="sequence", temperature=None)
     assert answer_sampling(by_answers, 24) == {"max_tokens": 40}
