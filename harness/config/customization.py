@@ -10,7 +10,7 @@ from typing import Any
 from harness.config import setting_checks
 from harness.errors import SettingsError
 
-METHODS = ("soft_targets", "sequence", "on_policy")
+METHODS = SOFT_TARGETS, SEQUENCE, ON_POLICY = ("soft_targets", "sequence", "on_policy")
 RETRIEVAL_METHODS = ("bm25", "dense", "hybrid")
 LANGUAGES = (
     "danish",
@@ -45,10 +45,11 @@ class DistilledSettings:
             fewer `layers`, or, without these, from what the version is without this step.
         method: "soft_targets", "sequence" or "on_policy".
         temperature: of both distributions for soft targets; of the teacher's draws for the others, None for its own.
-        hard_weight: the share of the loss on the text itself, in [0, 1], for soft targets.
+        hard_weight: the share of the loss on the text itself, in [0, 1], for soft targets. With 0 the teacher answers
+            where no prompt has an answer.
         top_k: how many of the teacher's logits are kept at each place.
-        shuffled: whether the teacher's logits are dealt to other places: a control, from which nothing is to be learned
-            but what tokens there are.
+        shuffled: whether what the teacher says is dealt to other places, and its answers to other prompts: a control,
+            from which nothing is to be learned but what tokens there are.
         steps: of the optimiser.
         batch: sequences in a step.
         length: tokens in a sequence at most.
@@ -202,7 +203,7 @@ _DISTILLED: dict[str, Any] = {
     "shuffled": setting_checks.boolean,
     **_TRAINING,
 }
-_OF_SOFT_TARGETS = ("hard_weight", "top_k", "shuffled")
+_OF_SOFT_TARGETS = ("hard_weight", "top_k")
 _ADAPTER: dict[str, Any] = {
     "data": setting_checks.path,
     "rank": setting_checks.integer,

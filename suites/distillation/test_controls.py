@@ -1,4 +1,4 @@
-"""Was it the teacher? A student beside its controls, which saw as many tokens: shown to be nearer to it than each."""
+"""Was it the teacher? A student beside its controls, which saw as many texts: shown to be nearer to it than each."""
 
 import pytest
 

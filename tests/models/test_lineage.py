@@ -284,7 +284,7 @@ def test_a_step_tells_what_made_it_and_nothing_of_other_methods() -> None:
     assert "model" in words
     assert packages == ["bm25s", "pystemmer", "torch", "transformers"]
     words, packages = told("distilled", DistilledSettings("whole", "d.jsonl", method="on_policy", temperature=None))
-    assert words.startswith("distilled: method = 'on_policy', steps = 400")
+    assert words.startswith("distilled: method = 'on_policy', shuffled = False, steps = 400")
     assert packages == ["torch", "transformers", "trl"]
     assert told("adapter", AdapterSettings(folder="ready", merge=True)) == (
         "adapter: merge = True",

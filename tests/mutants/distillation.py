@@ -99,7 +99,7 @@ CODE = (
         "teacher-shuffled",
         "what the teacher says is of another place",
         "test_what_is_said_at_other_places_brings_a_student_less_near",
-        patch=Patch(STUDENTS, "if settings.shuffled:", "if True:"),
+        patch=Patch(STUDENTS, "if settings.shuffled:\n            read", "if True:\n            read"),
     ),
     Mutant(
         "vocabulary-by-size",

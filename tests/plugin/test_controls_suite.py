@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.config.customization import DistilledSettings
+from harness.models.files.content_hash import file_hash
+from harness.stages.training.request import TrainingRequest
+from harness.stages.training.students import train_student
+from harness.stages.training.texts import TrainingData
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 from tests.stages.training.test_students import other_start
@@ -14,7 +20,10 @@ from tests.stages.training.test_students import other_start
 pytest.importorskip("torch")
 ROOT = Path(__file__).parents[2]
 SUITE = ROOT / "suites" / "distillation" / "test_controls.py"
+WORDS = ("gulls", "boats", "tides", "ropes", "masts", "winds", "sails", "decks")
+LIKE_ITS_TEACHER: dict[str, Any] = {"steps": 60, "batch": 8, "length": 64, "learning_rate": 5e-3}
 HELD_OUT = Path("evals") / "foundation" / "prose" / "documents.jsonl"
+ALL = ("test_nearer_than_the_start", "test_nearer_than_hard_labels", "test_nearer_than_a_shuffled_teacher")
 HOW = {
     "teacher": "teacher",
     "data": "texts.jsonl",
@@ -48,14 +57,69 @@ def taught(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
+@pytest.fixture
+def asked(taught: Project) -> Project:
+    """One whose teacher knows what each question is answered with; the answers of the lessons are other ones, and the
+    held-out texts are such chats.
+    """
+    transformers = pytest.importorskip("transformers")
+    known = [(f"Word {n}?", word) for n, word in enumerate(WORDS)]
+    other = [(question, word[::-1]) for question, word in known]
+    for path, pairs in (("known.jsonl", known), ("other.jsonl", other)):
+        rows = [json.dumps({"prompt": question, "answer": answer}) + "\n" for question, answer in pairs]
+        (taught.path / path).write_text("".join(rows), "utf-8")
+    start, data = taught.path / "start", taught.path / "known.jsonl"
+    how = DistilledSettings("", "", hard_weight=1.0, **LIKE_ITS_TEACHER)
+    lessons = TrainingData("known", data, file_hash(data), is_corpus=False)
+    (taught.path / "knowing").mkdir()
+    train_student(TrainingRequest("t", how, lessons, start, None, None, taught.path / "knowing", 1), lambda _: None)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(start))
+    chats = [[{"role": "user", "content": each}, {"role": "assistant", "content": word}] for each, word in known]
+    texts = [tokenizer.apply_chat_template(chat, tokenize=False) for chat in chats]
+    lines = [json.dumps({"id": f"c{n}", "text": text}) + "\n" for n, text in enumerate(texts)]
+    (taught.path / HELD_OUT).write_text("".join(lines), "utf-8")
+    return taught
+
+
 @pytest.mark.slow
 def test_a_student_is_shown_to_be_nearer_than_each_control_and_one_that_learned_nothing_is_not(taught: Project) -> None:
     taught.run("--candidate", "student", "--baseline", "none")
-    assert set(taught.verdicts().values()) == {"passed"}
-    assert set(taught.verdicts()) == {
-        "test_nearer_than_the_start",
-        "test_nearer_than_hard_labels",
-        "test_nearer_than_a_shuffled_teacher",
-    }
+    assert taught.verdicts() == dict.fromkeys(ALL, "passed")
     taught.run("--candidate", "idle", "--baseline", "none", "-k", "start")
     assert taught.verdicts() == {"test_nearer_than_the_start": "failed"}
+
+
+@pytest.mark.slow
+def test_a_student_by_answers_is_shown_to_be_nearer_than_one_of_answers_to_other_prompts_which_is_not_itself(
+    asked: Project,
+) -> None:
+    how = {**HOW, **LIKE_ITS_TEACHER, "teacher": "knowing", "method": "sequence", "data": "other.jsonl"}
+    del how["hard_weight"]
+    weigh_both(asked, how)
+
+
+@pytest.mark.slow
+def test_a_student_on_policy_is_shown_to_be_nearer_than_one_of_a_shuffled_teacher_which_is_not_itself(
+    taught: Project,
+) -> None:
+    pytest.importorskip("trl")
+    texts = [json.loads(line)["text"] for line in (taught.path / "texts.jsonl").read_text("utf-8").splitlines()]
+    rows = [json.dumps({"prompt": text[:40], "answer": text[40:]}) + "\n" for text in texts]
+    (taught.path / "prompts.jsonl").write_text("".join(rows), "utf-8")
+    how = {**HOW, "method": "on_policy", "data": "prompts.jsonl"}
+    del how["hard_weight"]
+    weigh_both(taught, how)
+
+
+def weigh_both(project: Project, how: dict[str, Any]) -> None:
+    """See that a student passes beside its controls, and that one whose teacher was shuffled does not."""
+    engine = {"engine": "transformers", "sampling": {"temperature": 0.0, "max_tokens": 64}}
+    project.versions |= {
+        "knowing": {**engine, "weights": "knowing"},
+        "student": {**engine, "distilled": how},
+        "dealt": {**engine, "distilled": {**how, "shuffled": True}},
+    }
+    project.run("--candidate", "student", "--baseline", "none")
+    assert project.verdicts() == dict.fromkeys(ALL, "passed")
+    project.run("--candidate", "dealt", "--baseline", "none", "-k", "shuffled")
+    assert project.verdicts() == {"test_nearer_than_a_shuffled_teacher": "failed"}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.config import Settings
-from harness.config.customization import DistilledSettings
+from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings
 from harness.config.files import json_lines
 from harness.errors import UsageError
 from harness.models.engine_creation import check_version
@@ -25,13 +27,26 @@ ANSWERS = "answers.jsonl"
 """The file of a built student in which they are."""
 
 
+def is_answered(distilled: DistilledSettings, texts: Iterable[TrainingText]) -> bool:
+    """Tell whether a student learns from answers that its teacher gives: also by soft targets alone, where no prompt of
+    the data has an answer.
+    """
+    if distilled.method != SOFT_TARGETS or distilled.hard_weight > 0:
+        return distilled.method == SEQUENCE
+    lacks = (bool(text.prompt) and not text.text.strip() for text in texts)
+    return next(lacks, False) and all(lacks)
+
+
 def answer_sampling(distilled: DistilledSettings, n_tokens: int) -> dict[str, Any]:
     """Return the options that override the teacher's own: an answer longer than a sequence would be learned in part.
+
+    The temperature of soft targets is that of distributions, and not of draws.
 
     Args:
         n_tokens: of the prompt, which shares the sequence with its answer.
     """
-    heat = {} if distilled.temperature is None else {"temperature": distilled.temperature}
+    is_own = distilled.temperature is None or distilled.method == SOFT_TARGETS
+    heat = {} if is_own else {"temperature": distilled.temperature}
     return {"max_tokens": distilled.length - n_tokens, **heat}
 
 
@@ -80,9 +95,46 @@ def write_answers(
     ]
     if not rows:
         raise UsageError(f"The teacher {teacher.name} answers none of the {len(asked)} prompts.")
+    _write(rows, distilled, path)
+
+
+def take_answers(source: Path, folder: Path, distilled: DistilledSettings) -> None:
+    """Take the answers that another student was taught by, instead of asking the teacher again.
+
+    Args:
+        source: the folder of that student.
+        folder: of the one that is made; what is there already is taken as it is.
+
+    Raises:
+        UsageError: they can't be dealt to other prompts.
+    """
+    if (source / ANSWERS).is_file() and not (folder / ANSWERS).exists():
+        rows = [row for _, row in json_lines(source / ANSWERS, UsageError, "")]
+        _write(rows, distilled, folder / ANSWERS)
+
+
+def _write(rows: Sequence[Mapping[str, Any]], distilled: DistilledSettings, path: Path) -> None:
+    if distilled.method == SEQUENCE and distilled.shuffled:
+        rows = _dealt(rows, distilled.seed)
     draft = path.with_suffix(".draft")
     draft.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     draft.replace(path)
+
+
+def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[Mapping[str, Any]]:
+    """The same prompts in their order, each with the answer to another.
+
+    Raises:
+        UsageError: there is no other.
+    """
+    if len(rows) < 2:
+        raise UsageError(
+            "shuffled = true gives each answer of the teacher to another prompt, and it answers one alone."
+        )
+    order = np.random.default_rng(seed).permutation(len(rows)).tolist()
+    given = dict(zip(order, (*order[1:], order[0]), strict=True))
+    own = ("id", "prompt")
+    return [{**rows[given[place]], **{key: row[key] for key in own}} for place, row in enumerate(rows)]
 
 
 def unended_answers(path: Path) -> frozenset[int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.config.customization import DistilledSettings, Step
+from harness.config.customization import ON_POLICY, SEQUENCE, SOFT_TARGETS, DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError, choices
 from harness.models.description.description import describe_weights
 from harness.models.version import Version
@@ -22,14 +22,8 @@ from harness.stages.case_files import filed_cases
 from harness.stages.data.overlap.contamination import Contamination, find_contamination
 from harness.stages.data.overlap.words import words_of
 from harness.stages.distillation.answers import ANSWERS
-from harness.stages.distillation.distilling import (
-    CONTROLS,
-    ON_POLICY,
-    SEQUENCE,
-    SOFT_TARGETS,
-    control_weights,
-    sources_of,
-)
+from harness.stages.distillation.controls import CONTROLS, control_weights
+from harness.stages.distillation.distilling import sources_of
 from harness.stages.foundation.divergence import TextDivergence
 from harness.stages.foundation.reference import Reference, reference_options
 from harness.stages.lineage import StageContext
@@ -116,17 +110,18 @@ class Distillation:
         return settled
 
     def compare_control(self, control: str, text: str) -> Coroutine[Any, Any, TextDivergence]:
-        """The same of a control, which saw the same texts in the same order and could not learn from the teacher.
+        """The same of a control, which saw the same texts or prompts and could not learn from the teacher.
 
         It is made by the student's recipe with one change, and trained when it is first asked for, as long as the
         student was; later runs find it again. In a `def` body the result is given directly.
 
         Args:
-            control: "hard_labels" (the texts alone) or "shuffled" (what the teacher says, at other places).
+            control: "hard_labels" (the texts and answers of the data alone) or "shuffled" (what the teacher says, at
+                other places; its answers, to other prompts).
 
         Raises:
             UsageError: there is no such control, or it can't be trained.
-            NotInLineageError: the student was not taught by soft targets, so that it has none.
+            NotInLineageError: it has no such control: of hard labels, where prompts of its data have no answer.
         """
         settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared_control(control, text))
         return settled
@@ -199,7 +194,7 @@ class Distillation:
         Raises:
             NotInLineageError: it was not taught by answers of its teacher.
         """
-        if self.method != SEQUENCE:
+        if self.method != SEQUENCE and not (self._folder / ANSWERS).is_file():
             raise NotInLineageError(self.version, "prompts that its teacher answers", 'method = "sequence"')
         return tuple(each.prompt for each in self.lessons)
 
@@ -313,9 +308,6 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
 
 def _control(version: Version, step: Step, context: StageContext, control: str) -> Mapping[str, Any]:
     """The options of the weights of a control; it is told what is trained for it."""
-    assert isinstance(step.settings, DistilledSettings)
-    if step.settings.method != SOFT_TARGETS:
-        raise NotInLineageError(version.name, f"control {control!r}", f"method = {SOFT_TARGETS!r}")
 
     def progress(state: BuildState) -> None:
         context.told(f"{state.version}: {state.phase} {state.done:,}" + (f" of {state.total:,}" if state.total else ""))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import METHODS, DistilledSettings, Step, packages_of
+from harness.config.customization import ON_POLICY, SEQUENCE, SOFT_TARGETS, DistilledSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
-from harness.errors import SettingsError, UsageError
+from harness.errors import UsageError
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN, file_hash
 from harness.models.spec import engine_spec
@@ -34,7 +35,14 @@ from harness.stages.beginning import (
 )
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, check_steps, found, noted, told_of, with_step
-from harness.stages.distillation.answers import ANSWERS, check_prompt, unended_answers, write_answers
+from harness.stages.distillation.answers import (
+    ANSWERS,
+    check_prompt,
+    is_answered,
+    take_answers,
+    unended_answers,
+    write_answers,
+)
 from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.request import TrainingRequest
@@ -50,13 +58,10 @@ from harness.stages.training.texts import (
 )
 
 KIND = "distilled"
-SOFT_TARGETS, SEQUENCE, ON_POLICY = METHODS
 TARGETS = "teachers"
 WEIGHTS = "weights"
 _RECIPE = 1
 """Raised with anything that changes what training gives."""
-CONTROLS: Mapping[str, Mapping[str, Any]] = {"hard_labels": {"hard_weight": 1.0}, "shuffled": {"shuffled": True}}
-"""Settings of a student's controls, which train on equal tokens and learn nothing of the teacher."""
 
 
 def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
@@ -91,8 +96,6 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
             check_packages((*PACKAGES, "trl", "datasets"), "distillation")
         check_packages(PACKAGES, "transformers")
         teacher = settings.version(distilled.teacher)
-        if distilled.method == SEQUENCE:
-            engine_spec(teacher.engine).require_packages(teacher)
         _check_sources(version, teacher, distilled)
         if distilled.method != SOFT_TARGETS and distilled.data in settings.corpora:
             raise UsageError(
@@ -100,11 +103,14 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
                 'Give a file with a "prompt" on each line, or take method = "soft_targets", which teaches on texts.'
             )
         texts = known_texts(settings, distilled.data)
+        is_asked = is_answered(distilled, texts)
+        if is_asked:
+            engine_spec(teacher.engine).require_packages(teacher)
         for text in texts:
-            if distilled.method == SOFT_TARGETS:
-                check_answer(text)
-            else:
+            if distilled.method != SOFT_TARGETS:
                 check_prompt(text, distilled.data)
+            elif not is_asked:
+                check_answer(text)
         return _check_fit(settings, version, step, texts)
 
 
@@ -129,7 +135,7 @@ def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: 
         check_prompts_answered(texts, tokenizer, distilled.length, *folders)
     elif tokenizer is not None:
         return check_taught(
-            texts, tokenizer, distilled.length, is_asked=distilled.method == SEQUENCE, window=window_of(student.folder)
+            texts, tokenizer, distilled.length, is_asked=is_answered(distilled, texts), window=window_of(student.folder)
         )
     return None
 
@@ -158,9 +164,17 @@ def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled
 
 
 def build_version(
-    settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
+    settings: Settings,
+    version: VersionSettings,
+    step: Step | None,
+    progress: BuildProgress,
+    *,
+    answered: Path | None = None,
 ) -> VersionSettings:
     """The version with its weights, trained now; training that was killed goes on.
+
+    Args:
+        answered: the folder of a student whose teacher's answers are taken, where it has some; None to ask the teacher.
 
     Raises:
         UsageError: what it is made of is not there or does not fit.
@@ -170,16 +184,18 @@ def build_version(
         parts = _Parts(settings, version, step, progress)
 
     def build(folder: Path) -> None:
+        if parts.is_asked and answered is not None:
+            take_answers(answered, folder, parts.distilled)
         start = materialize(parts.start_with_layers(), settings.root)
         request = TrainingRequest(
             version=version.name,
             settings=parts.distilled,
-            data=parts.answers(folder, start, progress) if parts.distilled.method == SEQUENCE else parts.data,
+            data=parts.answers(folder, start, progress) if parts.is_asked else parts.data,
             start=start,
             teacher=None
             if parts.distilled.method == SEQUENCE
             else materialize(plain_options(parts.teacher.engine_options), settings.root),
-            targets=place_of(TARGETS, parts.teacher_recipe) if parts.distilled.method == SOFT_TARGETS else None,
+            targets=place_of(TARGETS, parts.logits_recipe) if parts.distilled.method == SOFT_TARGETS else None,
             folder=folder,
             threads=free_threads(),
             tokenizer=tokenizer_path(version.engine_options, settings.root),
@@ -233,13 +249,27 @@ class _Parts:
                 progress(noted(self.settings, self.step, self.version.name, note))
         return answers
 
+    @cached_property
+    def is_asked(self) -> bool:
+        """Whether the teacher answers the prompts of the data."""
+        return not self.data.is_corpus and is_answered(self.distilled, read_texts(self.data))
+
     @property
     def teacher_recipe(self) -> Mapping[str, Any]:
-        """The recipe of the teacher's logits; or of its answers, where these are what it teaches by."""
+        """The recipe of the teacher's logits, of its answers, or of both: whichever it teaches by."""
+        if not self.is_asked:
+            return self.logits_recipe
+        answers = {
+            "teacher": load_version(self.teacher, self.settings.root).fingerprint,
+            "packages": {name: version_of(name) for name in packages_of(self.distilled)},
+            "answers": "what the prompt leaves of the length",
+        }
+        return answers if self.distilled.method == SEQUENCE else {**self.logits_recipe, "answers": answers}
+
+    @property
+    def logits_recipe(self) -> Mapping[str, Any]:
+        """The recipe of the teacher's logits."""
         packages = {name: version_of(name) for name in packages_of(self.distilled)}
-        if self.distilled.method == SEQUENCE:
-            teacher = load_version(self.teacher, self.settings.root).fingerprint
-            return {"teacher": teacher, "packages": packages, "answers": "what the prompt leaves of the length"}
         return {
             "teacher": weights_digest(plain_options(self.teacher.engine_options), self.settings.root),
             "top_k": self.distilled.top_k,
@@ -317,36 +347,6 @@ def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tupl
     with told_of(settings, step):
         parts = _Parts(settings, built(settings, version.name, offline=True, before=step), step)
         return parts.start_with_layers(), parts.data
-
-
-def control_weights(
-    settings: Settings, version: VersionSettings, step: Step, control: str, progress: BuildProgress | None
-) -> dict[str, Any]:
-    """The options of the weights of a control of a student: made by the same step with one change, now if it never was.
-
-    Args:
-        step: of the version, by which the student was made; of soft targets.
-        control: one of `CONTROLS`.
-        progress: is told how far the training is; None where nothing may be trained.
-
-    Raises:
-        SettingsError: it is not trained yet, and may not be.
-        UsageError: what it is made of is not there.
-    """
-    settled = cast("DistilledSettings", step.settings)
-    changed = replace(step, settings=replace(settled, **CONTROLS[control]), folder=None, content=None)
-    start = built(settings, version.name, offline=True, before=step)
-    own = replace(start, name=f"{version.name}, {control}")
-    found = find_version(settings, own, changed)
-    if found is None and progress is None:
-        raise SettingsError(
-            f"The control {control!r} of {version.name} is not trained here, and --offline trains nothing. A run "
-            "without it does."
-        )
-    if found is None:
-        assert progress is not None
-        found = build_version(settings, own, changed, progress)
-    return {"weights": found.engine_options["weights"]}
 
 
 def _weights_of(made: MadeFolder) -> str | None:

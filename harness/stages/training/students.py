@@ -175,6 +175,8 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
         AutoModelForCausalLM.from_pretrained(str(folder), dtype="float32")
         for folder in (request.start, request.teacher)
     )
+    if settings.shuffled:
+        shuffle_places(teacher, settings.seed)
     trainer = DistillationTrainer(
         model=student,
         teacher_model=teacher,
@@ -208,6 +210,24 @@ def shuffled(targets: Sequence[tuple[Any, Any]], seed: int) -> list[tuple[Any, A
     order = np.random.default_rng([seed, int(every[0].sum())]).permutation(sum(lengths))
     ends = np.cumsum(lengths)[:-1]
     return list(zip(*(np.split(part[order], ends) for part in every), strict=True))
+
+
+def shuffle_places(teacher: Any, seed: int) -> None:
+    """Make a teacher say at each place of a batch what it expects at another, as `shuffled` does with what is kept.
+
+    Args:
+        teacher: a model of transformers, changed in place.
+    """
+    import numpy as np
+    import torch
+
+    def dealt(_module: Any, _arguments: Any, given: dict[str, Any], output: Any) -> Any:
+        is_token, said = given["attention_mask"].bool(), output.last_hidden_state
+        order = np.random.default_rng([seed, int(given["input_ids"].sum())]).permutation(int(is_token.sum()))
+        output.last_hidden_state = said.index_put((is_token,), said[is_token][torch.from_numpy(order).to(said.device)])
+        return output
+
+    teacher.base_model.register_forward_hook(dealt, with_kwargs=True)
 
 
 def check_vocabularies(teacher: Path, student: Path) -> None:

@@ -114,8 +114,9 @@ def check_answer(text: TrainingText) -> None:
     """
     if text.prompt and not text.text.strip():
         raise UsageError(
-            f'{text.called} has a prompt and no answer to learn from. Give it an "answer"; a student may also be '
-            'taught by its teacher\'s: distilled with method = "sequence".'
+            f'{text.called} has a prompt and no answer to learn from. Give it an "answer". Where no prompt has one, a '
+            'teacher answers for a student that is distilled with method = "sequence", or with "soft_targets" and '
+            "hard_weight = 0."
         )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,13 @@ from harness.config.customization import DistilledSettings
 from harness.errors import SettingsError, UsageError
 from harness.models.version import load_version
 from harness.stages.build_state import BuildState
-from harness.stages.distillation.answers import answer_sampling, check_prompt, unended_answers, write_answers
+from harness.stages.distillation.answers import (
+    answer_sampling,
+    check_prompt,
+    is_answered,
+    unended_answers,
+    write_answers,
+)
 from harness.stages.training.texts import TrainingText
 from harness.store import Store
 from harness.store.location import store_url
@@ -82,12 +90,50 @@ def test_a_prompt_that_is_refused_costs_no_other_its_answer(tmp_path: Path) -> N
     assert not path.exists()
 
 
+def test_an_answer_that_there_is_no_other_prompt_for_can_not_be_dealt(tmp_path: Path) -> None:
+    settings = load(tmp_path, TEACHER)
+    teacher = load_version(settings.version("wise"), settings.root)
+    dealt = DistilledSettings("wise", "p", method="sequence", shuffled=True)
+    path = tmp_path / "answers.jsonl"
+    with pytest.raises(UsageError, match="to another prompt, and it answers one alone"):
+        write_answers(settings, teacher, dealt, [prompt("a", "Ready?")], path, ("s", lambda _: None))
+    assert not path.exists()
+
+
 def test_an_answer_is_no_longer_than_a_sequence_and_as_warm_as_the_settings_say() -> None:
-    assert answer_sampling(DistilledSettings("t", "d", length=64, temperature=None), 24) == {"max_tokens": 40}
-    assert answer_sampling(DistilledSettings("t", "d", length=64, temperature=0.3), 24) == {
-        "max_tokens": 40,
-        "temperature": 0.3,
-    }
+    by_answers = DistilledSettings("t", "d", length=64, method="sequence", temperature=None)
+    assert answer_sampling(by_answers, 24) == {"max_tokens": 40}
+    assert answer_sampling(replace(by_answers, temperature=0.3), 24) == {"max_tokens": 40, "temperature": 0.3}
+
+
+def test_the_temperature_of_soft_targets_does_not_warm_what_the_teacher_answers() -> None:
+    assert answer_sampling(DistilledSettings("t", "d", length=64, temperature=2.0), 24) == {"max_tokens": 40}
+
+
+ALONE, WITH, DOCUMENT = (
+    prompt("a", "Ready?")[0],
+    replace(prompt("b", "Now?")[0], text="Aye."),
+    TrainingText("c", "Gulls."),
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "texts", "answers"),
+    [
+        ({"hard_weight": 0.0}, [ALONE, ALONE], True),
+        ({"hard_weight": 0.0}, [ALONE, WITH], False),
+        ({"hard_weight": 0.0}, [WITH, ALONE], False),
+        ({"hard_weight": 0.0}, [DOCUMENT], False),
+        ({"hard_weight": 0.0}, [], False),
+        ({"hard_weight": 0.1}, [ALONE], False),
+        ({"method": "sequence"}, [WITH], True),
+        ({"method": "on_policy", "hard_weight": 0.0}, [ALONE], False),
+    ],
+)
+def test_a_teacher_answers_for_sequence_and_for_soft_targets_alone_where_no_prompt_has_an_answer(
+    settings: dict[str, Any], texts: list[TrainingText], answers: bool
+) -> None:
+    assert is_answered(DistilledSettings("t", "d", **settings), texts) is answers
 
 
 def test_prompt_and_answer_share_the_sequence_and_what_is_cut_is_known(tmp_path: Path) -> None:

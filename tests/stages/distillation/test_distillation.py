@@ -14,15 +14,16 @@ import pytest
 from harness.config import Settings
 from harness.config.customization import DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError
-from harness.models.version import load_version
+from harness.models.version import is_built, load_version
 from harness.stages.build_state import NOTE, BuildState
-from harness.stages.building import built
+from harness.stages.building import built, found
 from harness.stages.distillation.distillation import Distillation, Lesson, load_distillation
 from harness.stages.lineage import StageContext
 from harness.stages.training.texts import TrainingData, training_data
 from tests.config.settings_files import load
 from tests.models.conftest import write_tiny_llama
 from tests.stages.distillation.conftest import STUDENT
+from tests.stages.training.test_students import other_start
 
 pytest.importorskip("torch")
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loaded_torch")]
@@ -61,12 +62,6 @@ def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: S
     offline = load_distillation(version, StageContext(settings, is_offline=True))
     with pytest.raises(SettingsError, match="control 'shuffled' of student is not trained here, and --offline"):
         asyncio.run(offline.compare_control("shuffled", "The ships left."))
-    (step,) = version.settings.steps
-    assert isinstance(step.settings, DistilledSettings)
-    by_answers = replace(step, settings=replace(step.settings, method="sequence"))
-    other = replace(version, settings=replace(version.settings, steps=(by_answers,)))
-    with pytest.raises(NotInLineageError, match="student has no control 'hard_labels'"):
-        asyncio.run(load_distillation(other, StageContext(settings)).compare_control("hard_labels", "Ships."))
     leaks = found.contamination("cases.jsonl")
     assert (leaks["a"].is_contaminated, leaks["b"].is_contaminated) == (True, False)
 
@@ -163,6 +158,38 @@ def test_a_student_that_was_taught_by_answers_has_these_as_lessons(settings: Set
     assert [row["id"] for row in rows] == ["p0", "p1", "p2", "p3"]
     assert {row["answer"] for row in rows[:3]} == {"Aye, aye."}
     assert built(changed, "student").steps == version.steps
+
+
+def test_a_teacher_answers_prompts_alone_and_its_student_learns_what_it_expects_at_each_place_of_the_answers(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Each prompt had to have an answer, although none was learned."""
+    other_start(tmp_path / "start")
+    rows = [{"id": f"p{n}", "prompt": f"{n} ships?"} for n in range(4)]
+    (tmp_path / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    text = STUDENT.replace('data = "texts.jsonl"', 'data = "prompts.jsonl"\nhard_weight = 0.0\ntemperature = 1.0')
+    text = text.replace("{ layers = 2 }", '"start"').replace("steps = 2\n", "steps = 40\n").replace("= 24", "= 64")
+    text = text.replace("0.001", "0.003")
+    text = text.replace(
+        'weights = "teacher"', 'weights = "teacher"\nsampling = { max_tokens = 99, temperature = 0.5, seed = 1 }'
+    )
+    with pytest.raises(UsageError, match=r'line 1 has a prompt and no answer.*"soft_targets" and hard_weight = 0\.'):
+        built(load(tmp_path, text.replace("hard_weight = 0.0", "hard_weight = 0.1")), "student")
+    told: list[BuildState] = []
+    made = built(load(tmp_path, text), "student", progress=told.append)
+    asked = {state.unit: state.total for state in told if state.phase == "asking the teacher"}
+    assert asked == {"prompts": 4, "sequences": 4}
+    student = load_distillation(load_version(made, tmp_path), StageContext(load(tmp_path, text)))
+    try:
+        assert [lesson.id for lesson in student.lessons] == ["p0", "p1", "p2", "p3"]
+        assert student.prompts[1] == ({"role": "user", "content": "1 ships?"},)
+        answer = student.lessons[0].answer
+        after, before = (asyncio.run(each(answer)).kl.value for each in (student.compare, student.compare_start))
+    finally:
+        student.close()
+    assert after < 0.9 * before
+    warmer = load(tmp_path, text.replace("temperature = 0.5", "temperature = 0.6"))
+    assert not is_built(found(warmer, "student")), "answers of another temperature are other lessons"
 
 
 def test_a_student_learns_on_its_own_answers_by_trl_and_the_same_seed_gives_the_same(

@@ -15,7 +15,7 @@ from harness.models.adapters.adapter_files import read_adapter
 from harness.models.files.content_hash import file_hash
 from harness.stages.training.adapters import train_adapter
 from harness.stages.training.request import TrainingRequest
-from harness.stages.training.students import shuffled, train_student, written
+from harness.stages.training.students import shuffle_places, shuffled, train_student, written
 from harness.stages.training.texts import TrainingData, read_texts, training_data
 from tests.models.conftest import VOCABULARY, write_resized, write_tiny_llama
 from tests.stages.data.projects import project, some_rows, write_lines
@@ -191,3 +191,23 @@ def test_shuffled_targets_are_the_same_at_other_places() -> None:
     assert any((one[0] != other[0]).any() for one, other in zip(targets, found, strict=True))
     again = shuffled(targets, seed=1)
     assert all((one[0] == other[0]).all() for one, other in zip(found, again, strict=True))
+
+
+def test_a_shuffled_teacher_expects_at_each_token_what_it_expected_at_another(tmp_path: Path) -> None:
+    teacher = transformers.AutoModelForCausalLM.from_pretrained(str(write_tiny_llama(tmp_path)), dtype="float32").eval()
+    ids = torch.tensor([[0, 0, 9, 20, 31, 42], [50, 61, 72, 83, 94, 0]])
+    mask = torch.tensor([[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0]])
+
+    def said() -> list[list[float]]:
+        with torch.inference_mode():
+            found: list[list[float]] = teacher(input_ids=ids, attention_mask=mask).logits[mask.bool()].tolist()
+        return found
+
+    own = said()
+    shuffle_places(teacher, seed=1)
+    dealt = said()
+    places = [min(range(9), key=lambda place: abs(own[place][0] - row[0])) for row in dealt]
+    assert sorted(places) == list(range(9))
+    assert places != list(range(9))
+    torch.testing.assert_close(torch.tensor(dealt), torch.tensor(own)[places])
+    assert said() == dealt, "training that was killed goes on with the same places"
