@@ -259,3 +259,19 @@ def test_every_link_between_pages_leads_somewhere() -> None:
         if not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_every_module_of_the_suites_that_a_command_names_is_there() -> None:
+    stages = "|".join(sorted(each.name for each in (ROOT / "suites").iterdir() if each.is_dir()))
+    named = {
+        each[1] + part + each[3]
+        for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+        for each in re.finditer(
+            rf"^\$? ?pytest (suites/(?:{stages})/\w*)(?:\{{([\w,]+)\}})?(\w*\.py)",
+            page.read_text("utf-8"),
+            re.MULTILINE,
+        )
+        for part in (each[2] or "").split(",")
+    }
+    assert len(named) > 8
+    assert [each for each in sorted(named) if not (ROOT / each).exists()] == []

@@ -43,7 +43,10 @@ def context(run_name: str, place: str | None, drawing: Path | None, as_json: boo
             "gives them: {needle.metric: needle.score(answer), …}. suites/customization/test_context.py is one."
         )
     if drawing is not None:
-        drawing.write_text(context_svg(curves), encoding="utf-8")
+        try:
+            drawing.write_text(context_svg(curves), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--svg {drawing} can't be written: {error.strerror}.") from None
     if as_json:
         click.echo(json.dumps(context_document(curves), indent=2))
         return

@@ -39,6 +39,12 @@ def test_a_stored_run_tells_how_long_a_context_may_be(context: Run, folder: Path
     assert (ours["effective_length"], theirs["effective_length"]) == (64, 128)
 
 
+def test_a_drawing_that_cannot_be_written_is_said(context: Run) -> None:
+    result = context("r1", "--svg", "nowhere/depth.svg")
+    assert result.exit_code == 4
+    assert "--svg nowhere/depth.svg can't be written: No such file or directory" in result.output
+
+
 def test_a_run_without_needles_says_what_gives_them(context: Run) -> None:
     result = context("r2")
     assert result.exit_code == 4
