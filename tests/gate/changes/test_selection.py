@@ -148,6 +148,31 @@ def test_the_judge_concerns_those_who_ask_it(folder: Path) -> None:
     assert reasons(folder) == (None, "version 'strict' changed")
 
 
+def test_any_model_concerns_those_who_have_a_user_simulated(folder: Path) -> None:
+    test = write(
+        folder,
+        "suites/test_talk.py",
+        "import harness\n\ndef test_talk(model, case):\n    harness.SimulatedUser(case.by)\n",
+    )
+    commit_all(folder)
+    subjects = {"talk": (EvaluationCode(test, "test_talk"), False)}
+    assert not Selector(load_settings(folder), "HEAD", [folder]).select(subjects).chosen
+    rewrite(folder, '"Unused."', '"Used."')
+    (chosen,) = Selector(load_settings(folder), "HEAD", [folder]).select(subjects).chosen
+    assert chosen.reason == "version 'other' changed"
+    assert reasons(folder) == (None, None)
+
+
+def test_the_base_of_what_was_customised_concerns_all(folder: Path) -> None:
+    text = (folder / "steelyard.toml").read_text(encoding="utf-8")
+    sorter = '[models.sorter]\nsystem = "Sort."\nbase = "student"'
+    write(folder, "steelyard.toml", text.replace('[models.sorter]\nbase = "student"', sorter))
+    commit_all(folder)
+    assert reasons(folder, candidate="sorter", baseline="none") == (None, None)
+    rewrite(folder, "[models.student]\n", '[models.student]\nsystem = "Answer."\n')
+    assert reasons(folder, candidate="sorter", baseline="none")[0] == "version 'student' changed"
+
+
 def test_versions_of_the_command_line_are_compared_with_what_they_were(folder: Path) -> None:
     assert reasons(folder, candidate="other") == (None, None)
     rewrite(folder, '"Unused."', '"Used."')
