@@ -101,9 +101,9 @@ class Selector:
         settings = self._settings
         if settings.source is None:
             return
-        before = settings_at(self._repository, self._commit, settings.source)
+        before = settings_at(self._repository, self._commit, settings.root)
         if before is None:
-            yield f"{settings.source.name} held no settings at {self._ref} that can be compared"
+            yield f"there were no settings at {self._ref} that can be compared with {settings.source.name}"
             return
         names = differing(before, load_settings(settings.root))
         if names:
@@ -132,8 +132,8 @@ class Selector:
             yield from self._why_versions(name for name in understood(self._settings.versions) if name not in others)
 
     def _why_versions(self, names: Iterable[str]) -> Iterator[str]:
-        source = self._settings.source
-        before = None if source is None else settings_at(self._repository, self._commit, source)
+        settings = self._settings
+        before = None if settings.source is None else settings_at(self._repository, self._commit, settings.root)
         if before is not None:
             for name in names:
                 yield from self._why_version(before, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ base = "raw"
 steps = ["filters.own:short"]
 tokenizer = "tuned"
 """
+
+SETTINGS_OF_PROJECT = "[tool.steelyard]" + re.sub(r"(?m)^\[", "[tool.steelyard.", SETTINGS)
 
 
 @pytest.fixture
@@ -266,7 +269,25 @@ def test_settings_that_can_not_be_compared_concern_all(folder: Path) -> None:
     write(folder, "steelyard.toml", "samples = ")
     commit_all(folder)
     write(folder, "steelyard.toml", SETTINGS)
-    assert reasons(folder)[0] == "steelyard.toml held no settings at HEAD that can be compared"
+    assert reasons(folder)[0] == "there were no settings at HEAD that can be compared with steelyard.toml"
+
+
+def test_settings_that_moved_to_another_file_are_compared_with_those_that_held(folder: Path) -> None:
+    write(folder, "pyproject.toml", "")
+    commit_all(folder)
+    (folder / "steelyard.toml").unlink()
+    write(folder, "pyproject.toml", SETTINGS_OF_PROJECT)
+    assert reasons(folder) == (None, None)
+    write(folder, "pyproject.toml", SETTINGS_OF_PROJECT.replace('"Be brief."', '"Be briefer."'))
+    assert reasons(folder)[0] == "version 'new' changed"
+
+
+def test_settings_that_did_not_hold_are_not_compared(folder: Path) -> None:
+    """A pyproject.toml beside a steelyard.toml is of no weight, until that is gone."""
+    write(folder, "pyproject.toml", SETTINGS_OF_PROJECT.replace('"Be brief."', '"Be briefer."'))
+    commit_all(folder)
+    (folder / "steelyard.toml").unlink()
+    assert reasons(folder)[0] == "version 'new' changed"
 
 
 def test_a_version_whose_settings_could_not_be_then_is_told_and_others_are_compared(folder: Path) -> None:
