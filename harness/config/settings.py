@@ -178,20 +178,29 @@ class Settings:
         return addresses.absolute(self.mlflow, self.root)
 
 
-def find_settings(start: Path) -> Path | None:
-    """The nearest steelyard.toml, or pyproject.toml with [tool.steelyard], in `start` or a folder above it.
+def find_settings(start: Path) -> tuple[Path, bytes] | None:
+    """The nearest steelyard.toml, or pyproject.toml with [tool.steelyard], in `start` or a folder above it."""
+    return next(filter(None, (settings_file(folder, _content) for folder in (start, *start.parents))), None)
+
+
+def settings_file(folder: Path, read: Callable[[Path], bytes | None]) -> tuple[Path, bytes] | None:
+    """The file of a folder that holds settings, with its content; None where it has none.
 
     A pyproject.toml with versions in the wrong place counts, so that it is told.
+
+    Args:
+        read: gives the content of a file, None where it is not there.
+
+    Raises:
+        SettingsError: a pyproject.toml does not parse.
     """
-    for folder in (start, *start.parents):
-        own = folder / "steelyard.toml"
-        if own.is_file():
-            return own
-        project = folder / "pyproject.toml"
-        if project.is_file():
-            document = _read_toml(project)
-            if "steelyard" in _tools(document) or _versions_at_the_top(document):
-                return project
+    own, project = folder / "steelyard.toml", folder / "pyproject.toml"
+    if (content := read(own)) is not None:
+        return own, content
+    if (content := read(project)) is not None:
+        document = parse_toml(content, project)
+        if "steelyard" in _tools(document) or _versions_at_the_top(document):
+            return project, content
     return None
 
 
@@ -204,10 +213,11 @@ def load_settings(start: Path) -> Settings:
         SettingsError: TOML that does not parse (with its line), an unknown setting or table, a value out of range, a
             candidate or judge that is no version.
     """
-    source = find_settings(start)
-    if source is None:
+    found = find_settings(start)
+    if found is None:
         return Settings(root=start)
-    return settings_of(_read_toml(source), source)
+    source, content = found
+    return settings_of(parse_toml(content, source), source)
 
 
 def settings_of(document: Mapping[str, Any], source: Path, commit: str | None = None) -> Settings:
@@ -259,12 +269,11 @@ def _misplaced(source: Path, found: str, wanted: str) -> SettingsError:
     return SettingsError(f"{source} holds [{found}]; in this file {right}.")
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _content(path: Path) -> bytes | None:
     try:
-        content = path.read_bytes()
+        return path.read_bytes() if path.is_file() else None
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
-    return parse_toml(content, path)
 
 
 def parse_toml(content: bytes, path: Path) -> dict[str, Any]:

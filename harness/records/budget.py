@@ -73,20 +73,28 @@ class BudgetLimits:
 
 @dataclass(frozen=True, slots=True)
 class Expenditure:
-    """The requests, tokens, cost and seconds that a session spent; no cost where a version has no price."""
+    """The requests, tokens, cost and seconds that a session spent.
+
+    Attributes:
+        cost: of what tells it where `max_cost` bounds it; else of all, and None where a version has no price.
+        at_least: limits of which more was spent than is known: a version answered without telling it.
+    """
 
     requests: int = 0
     tokens: int = 0
     cost: float | None = None
     elapsed_s: float = 0.0
+    at_least: tuple[LimitName, ...] = ()
 
     def in_words(self, name: LimitName) -> str:
         """Say how much was spent of what one of the limits bounds."""
         if name == "deadline":
             return short_duration(round(self.elapsed_s))
         if name == "max_cost":
-            return amount(self.cost or 0.0)
-        return f"{self.requests if name == 'max_requests' else self.tokens:,}"
+            used = amount(self.cost or 0.0)
+        else:
+            used = f"{self.requests if name == 'max_requests' else self.tokens:,}"
+        return f"at least {used}" if name in self.at_least else used
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,8 +120,8 @@ class _Version:
         if samples and len(told) == len(samples):
             self.told_cost += sum(told)
             self.n_told += len(told)
-        elif self.price is not None and tokens is not None:
-            self.priced = self.priced.plus(tokens)
+        elif self.price is not None and (tokens is not None or self.price == Price(0, 0)):
+            self.priced = self.priced.plus(tokens or _Tokens())
         else:
             self.is_cost_known = False
 
@@ -174,16 +174,23 @@ class Spending:
         return {name: TokensSpent(each.passes, each.counts) for name, each in self._versions.items()}
 
     @property
+    def known_cost(self) -> float:
+        """Of what was drawn, as far as versions tell: what a limit of it bounds."""
+        return sum(version.cost for version in self._versions.values())
+
+    @property
     def cost(self) -> float | None:
         """Of what was drawn; None where a version that was asked says neither what its answers cost nor, with a price,
         how many tokens they took.
         """
-        asked = [version for version in self._versions.values() if version.n_answered]
-        if any(not version.is_cost_known for version in asked):
+        versions = self._versions.values()
+        if any(not version.is_cost_known for version in versions):
             return None
-        if not asked and (not self._versions or any(version.price is None for version in self._versions.values())):
+        if not any(version.n_answered for version in versions) and (
+            not versions or any(version.price is None for version in versions)
+        ):
             return None
-        return sum(version.cost for version in asked)
+        return self.known_cost
 
     def sent(self, asked: PendingDraws) -> None:
         """Note a request that goes out."""
@@ -289,7 +296,9 @@ class Spending:
             limit, lacks = self.limits.in_words("max_tokens"), "a count of its tokens (`usage`)"
         elif self.limits.max_cost is not None and not version.is_cost_known:
             limit = self.limits.in_words("max_cost")
-            lacks = "a count of its tokens (`usage`)" if version.price is not None else "`cost`, and has no price"
+            lacks = "a count of its tokens (`usage`)"
+            if version.price is None:
+                lacks = "`cost`, and has no price ({ input = 0, output = 0 } for one that costs nothing)"
         else:
             return None
         return CapabilityError(
@@ -328,7 +337,7 @@ class Spending:
             ),
             "max_cost": (
                 self.limits.max_cost,
-                self.cost or 0.0,
+                self.known_cost,
                 sum(each.expected_cost(each.samples_under_way, each.under_way) for each in versions)
                 + own.expected_cost(len(asked.indices), takes),
             ),
@@ -347,7 +356,7 @@ class Spending:
         limits: dict[LimitName, tuple[float | None, float]] = {
             "max_requests": (self.limits.max_requests, n_requests + self._n_under_load),
             "max_tokens": (self.limits.max_tokens, self.prompt_tokens + self.completion_tokens),
-            "max_cost": (self.limits.max_cost, self.cost or 0.0),
+            "max_cost": (self.limits.max_cost, self.known_cost),
         }
         return next((name for name, (limit, used) in limits.items() if limit is not None and used >= limit), None)
 
@@ -359,7 +368,17 @@ class Spending:
             return None
         tokens, elapsed_s = self.prompt_tokens + self.completion_tokens, self._clock() - self._began_s
         n_requests += self._n_under_load
-        return Budget(self.limits, Expenditure(n_requests, tokens, self.cost, elapsed_s), self.stopped_by)
+        cost = self.cost if self.limits.max_cost is None else self.known_cost
+        at_least = tuple(name for name, is_known in self._known().items() if not is_known)
+        return Budget(self.limits, Expenditure(n_requests, tokens, cost, elapsed_s, at_least), self.stopped_by)
+
+    def _known(self) -> dict[LimitName, bool]:
+        """Of the limits that depend on what answers tell: whether all that was asked has told it."""
+        versions = self._versions.values()
+        return {
+            "max_tokens": all(version.counts for version in versions),
+            "max_cost": all(version.is_cost_known for version in versions),
+        }
 
 
 def _guess(asked: PendingDraws) -> _Tokens:

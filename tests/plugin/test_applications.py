@@ -52,6 +52,25 @@ def test_bodies_see_what_it_told_now_and_from_the_store_and_its_cost_is_the_run_
     assert (gate.score(), gate.report()["usage"]["stored_samples"]) == (1.0, 6)
 
 
+def test_a_log_that_it_writes_does_not_change_it(gate: Project) -> None:
+    log = 'import logging\n\nlogging.basicConfig(filename="bot.log", level="INFO", force=True)\n'
+    (gate.path / "bot.py").write_text(log + BOT.replace("    return", '    open("n.txt", "a").write("1")\n    return'))
+    for _ in range(2):
+        assert gate.run("--candidate", "only").ret == 0
+    assert (gate.path / "n.txt").read_text() == "1" * 6
+
+
+def test_a_file_that_it_reads_and_writes_is_named_with_what_helps(gate: Project) -> None:
+    (gate.path / "bot.py").write_text(BOT.replace("    return", '    open("n.txt", "a+").write("1")\n    return'))
+    (gate.path / "n.txt").write_text("")
+    result = gate.run("--candidate", "only")
+    assert result.ret == 1
+    reason = gate.evaluation()["reason"]
+    assert 'n.txt written meanwhile; files = ["…"] in its table says what counts' in reason
+    gate.versions["only"]["files"] = ["bot.py"]
+    assert gate.run("--candidate", "only").ret == 0
+
+
 def test_changed_code_draws_anew_and_equal_code_does_not(gate: Project) -> None:
     gate.run("--candidate", "only")
     (gate.path / "unrelated.py").write_text("x = 1")

@@ -145,6 +145,28 @@ def test_the_version_under_test_concerns_all_and_the_judge_those_who_ask_it(suit
     assert len(chosen(suite)) == 4
 
 
+def test_what_plays_a_user_concerns_those_who_have_one(suite: Project) -> None:
+    suite.versions["customer"] = {"engine": "scripted", "default": '{"goal_met": true, "message": "Hi"}'}
+    suite.write(
+        "suites/c/test_talk.py",
+        """
+import harness
+
+@pytest.mark.evaluation(cases="evals/one.jsonl")
+async def test_talk(model, case):
+    user = harness.SimulatedUser("customer", persona="p", goal="g")
+    return (await model.converse(user, turns=2)).metadata["ended"] == "goal met"
+""",
+    )
+    suite.configure()
+    commit_all(suite.path)
+    assert suite.run("--changed-since", "HEAD").ret == 0
+    suite.versions["customer"]["default"] = '{"goal_met": false, "message": "Hi"}'
+    suite.configure()
+    suite.run("--changed-since", "HEAD")
+    assert chosen(suite) == ["test_talk"]
+
+
 def test_a_recorded_baseline_concerns_all_if_its_file_changed(suite: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(suite.path)
     suite.run("--judge", "judge")

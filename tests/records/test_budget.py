@@ -22,6 +22,9 @@ def test_what_was_spent_is_told_in_the_same_units() -> None:
     assert spent.in_words("max_tokens") == "9,999"
     assert spent.in_words("max_cost") == "0.4987"
     assert spent.in_words("deadline") == "1203s"
+    in_part = Expenditure(tokens=9999, cost=0.5, at_least=("max_tokens", "max_cost"))
+    assert in_part.in_words("max_tokens") == "at least 9,999"
+    assert in_part.in_words("max_cost") == "at least 0.50"
 
 
 def test_time_alone_is_not_shared_among_evaluations() -> None:

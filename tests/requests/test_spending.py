@@ -368,6 +368,26 @@ def test_a_cost_that_is_told_is_bounded(store: Store) -> None:
     assert (answered(results), sampler.spending.cost) == (4, 1.0)
 
 
+@pytest.mark.parametrize("limits", [BudgetLimits(max_cost=1.0), BudgetLimits(max_tokens=60)])
+def test_a_version_that_tells_nothing_does_not_end_the_bound_on_those_that_do(
+    store: Store, limits: BudgetLimits
+) -> None:
+    told, silent = source(TellingEngine()), source(CountingEngine(None, None), "silent")
+    results, sampler = run(store, limits, (silent, "q"), *((told, f"q{i}") for i in range(9)), width=1)
+    assert answered(results) == 5
+    budget = sampler.budget
+    assert budget is not None
+    (name,) = (name for name in ("max_cost", "max_tokens") if getattr(limits, name) is not None)
+    spent = {"max_cost": "at least 1.00", "max_tokens": "at least 60"}[name]
+    assert (budget.stopped_by, budget.spent.in_words(name), sampler.spending.cost) == (name, spent, None)
+
+
+def test_what_costs_nothing_need_not_count_its_tokens(store: Store) -> None:
+    silent = source(CountingEngine(None, None), price=Price(0, 0))
+    results, sampler = run(store, BudgetLimits(max_cost=1.0), *((silent, f"q{i}") for i in range(3)), width=1)
+    assert (answered(results), sampler.spending.cost) == (3, 0)
+
+
 def test_a_cost_that_is_told_by_some_answers_alone_is_not_known(store: Store) -> None:
     engine = TellingEngine()
     _, sampler = run(store, BudgetLimits(), (source(engine, "a"), "q"), (source(CountingEngine(), "a"), "r"))

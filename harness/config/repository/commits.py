@@ -13,7 +13,7 @@ from harness.config.repository.git import Asking, Repository
 from harness.config.repository.history import is_same_version
 from harness.config.repository.worktrees import check_out, find_links_back
 from harness.config.roles import candidate_name
-from harness.config.settings import Settings, parse_toml, settings_of
+from harness.config.settings import Settings, parse_toml, settings_file, settings_of
 from harness.config.versions import Checkout, VersionSettings
 from harness.errors import SettingsError, some
 
@@ -86,14 +86,15 @@ def _settings_at(settings: Settings, root: Path, own: str, commit: str) -> tuple
     now = replace(settings, root=root)
     if settings.source is None:
         return now, ""
-    source = root / settings.source.name
-    missing = f", with the settings of today: {source.name} did not have it"
-    if not source.is_file():
-        return now, missing
+    missing = ", with the settings of today: {} did not have it"
     try:
-        then = settings_of(parse_toml(source.read_bytes(), source), source, commit)
+        found = settings_file(root, lambda path: path.read_bytes() if path.is_file() else None)
+        if found is None:
+            return now, missing.format(settings.source.name)
+        source, content = found
+        then = settings_of(parse_toml(content, source), source, commit)
         if own not in then.versions:
-            return now, missing
+            return now, missing.format(source.name)
         is_same = is_same_version(then.version(own), settings.version(own))
     except SettingsError as error:
         return now, f", with the settings of today, as those of the commit can't be read: {error}"

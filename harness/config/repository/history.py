@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.config.repository.git import Repository
-from harness.config.settings import Settings, parse_toml, settings_of
+from harness.config.settings import Settings, parse_toml, settings_file, settings_of
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError
 
@@ -26,13 +27,13 @@ _HARMLESS_FIELDS = (
 )
 
 
-def settings_at(repository: Repository, commit: str, source: Path) -> Settings | None:
-    """The settings that a file held at a commit; None where it was not there, or held none that can be understood."""
-    content = repository.file_at(commit, source)
-    if content is None:
-        return None
+def settings_at(repository: Repository, commit: str, folder: Path) -> Settings | None:
+    """The settings that a folder held at a commit, in whichever file; None where there were none, or none that can be
+    understood.
+    """
     try:
-        return settings_of(parse_toml(content, source), source)
+        found = settings_file(folder, partial(repository.file_at, commit))
+        return None if found is None else settings_of(parse_toml(found[1], found[0]), found[0])
     except SettingsError:
         return None
 
@@ -65,7 +66,7 @@ def _asked_for(document: Mapping[str, Any]) -> dict[str, Any]:
     for table, harmless in (("tool", _HARMLESS_TOOLS), ("project", _HARMLESS_FIELDS)):
         if isinstance(kept.get(table), Mapping):
             kept[table] = {name: value for name, value in kept[table].items() if name not in harmless}
-    return kept
+    return {name: value for name, value in kept.items() if value != {}}
 
 
 def _deciding(version: VersionSettings) -> VersionSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,12 @@ _TEXT_METHODS = (
     *("removeprefix", "removesuffix", "startswith", "endswith"),
 )
 _SEARCHED = ("sys.path.insert", "sys.path.append", "sys.path.extend", "site.addsitedir")
+_OPENING = tuple(f"{module}open" for module in ("", "io.", "codecs.", "gzip.", "bz2.", "lzma.", "aiofiles."))
+_WRITING = re.compile(r"[wax][bt]?")
+"""Modes in which nothing of a file is read."""
+_HANDLERS = re.compile(r"logging\.(basicConfig|(handlers\.)?\w*FileHandler)")
+_MAKING = ("write_text", "write_bytes", "mkdir", "touch")
+_JOINING = ("Path", "pathlib.Path", "os.path.join", "str")
 _WILD = re.compile(r"[*?\[]")
 _TEMPORARY = ("tmp_path", "tmpdir", "tmp_path_factory", "tmpdir_factory")
 _LONGEST = 300
@@ -95,7 +101,9 @@ def named_in(nodes: Iterable[ast.AST], tree: ast.Module, file: Path, values: Map
     """
     found, paths = NamedFiles(), PathExpressions(tree, file, values)
     called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    for node in (inner for outer in nodes for inner in ast.walk(outer)):
+    reading = [node for outer in nodes for node in ast.walk(outer)]
+    written = {part for node in reading if isinstance(node, ast.Call) for part in _written(node, paths)}
+    for node in (each for each in reading if each not in written):
         match node:
             case ast.Constant(value=str(text)) if 0 < len(text) <= _LONGEST and text.isprintable():
                 found.texts.setdefault(text, node.lineno)
@@ -110,6 +118,48 @@ def named_in(nodes: Iterable[ast.AST], tree: ast.Module, file: Path, values: Map
             case ast.Assign(targets=[target, *_], value=value) | ast.AugAssign(target=target, value=value):
                 _look_at_assignment(found, paths, target, value)
     return found
+
+
+def _written(call: ast.Call, paths: PathExpressions) -> Iterator[ast.AST]:
+    """Yield a call that makes or writes a file and reads nothing of it, with the parts of its name in the code."""
+    name, file = paths.name_of(call.func), None
+    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    if name in _OPENING and _is_for_writing(call.args[1:2] or [given.get("mode")]):
+        file = call.args[0] if call.args else given.get("file")
+    elif _HANDLERS.fullmatch(name) and None not in given:
+        file = given.get("filename") or next(iter(call.args), None)
+    elif name in ("os.mkdir", "os.makedirs"):
+        file = next(iter(call.args), None)
+    elif isinstance(call.func, ast.Attribute) and not paths.is_code(call.func):
+        is_opened = call.func.attr == "open" and _is_for_writing(call.args[:1] or [given.get("mode")])
+        file = call.func.value if is_opened or call.func.attr in _MAKING else None
+    if file is not None:
+        yield call
+        yield from _parts_of_name(file, paths)
+
+
+def _is_for_writing(mode: Sequence[ast.expr | None]) -> bool:
+    return isinstance(mode[0], ast.Constant) and _WRITING.fullmatch(str(mode[0].value)) is not None
+
+
+def _parts_of_name(node: ast.expr, paths: PathExpressions) -> Iterator[ast.AST]:
+    """Yield an expression that a path is put together by, and those in it; not what other functions are given."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            parts = [left, right]
+        case ast.JoinedStr(values=parts):
+            pass
+        case ast.Call(func=ast.Attribute(value=inner, attr="joinpath" | "with_name" | "with_suffix"), args=args):
+            parts = [inner, *args]
+        case ast.Call(args=parts) if paths.name_of(node.func) in _JOINING:
+            pass
+        case ast.Constant() | ast.Name():
+            parts = []
+        case _:
+            return
+    yield node
+    for part in parts:
+        yield from _parts_of_name(part, paths)
 
 
 def _look_at_function(found: NamedFiles, paths: PathExpressions, node: ast.Name | ast.Attribute) -> None:

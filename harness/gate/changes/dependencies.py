@@ -20,6 +20,7 @@ _DATA = (".csv", ".json", ".jsonl", ".tsv")
 _TOKEN = re.compile(r"[\w./-]+")
 _WHAT = "\0"
 """Stands for what a module is to those who use it."""
+_USER = "SimulatedUser"
 _NO_PATH = re.compile(r"[./\\]*")
 
 
@@ -50,12 +51,16 @@ class Dependencies:
         changed: what did.
         root: the folder of the project's settings.
         folders: where files that tests name are looked for, beside that of the test.
+        for_users: why code that has simulated users is concerned by what changed; None where it is not.
     """
 
-    def __init__(self, changed: ChangedFiles, root: Path, folders: Iterable[Path]) -> None:
+    def __init__(
+        self, changed: ChangedFiles, root: Path, folders: Iterable[Path], for_users: str | None = None
+    ) -> None:
         self._changed = changed
         self._root = root.resolve()
         self._folders = tuple(folders)
+        self._for_users = for_users
         self._modules: dict[Path, tuple[str | None, list[Path]]] = {}
 
     def why(self, subject: EvaluationCode) -> str | None:
@@ -150,7 +155,8 @@ class Dependencies:
             imported.files.update(files or ())
         gone = next(filter(None, map(self._gone, sorted(imported.missing))), None)
         found = None if gone is None else f"{self._shown(gone)} changed, which {self._shown(file)} imports"
-        return self._why_named(named, file) or found, sorted(filter(self._is_of_project, imported.files))
+        played = self._for_users if self._for_users and _has_users(nodes, tree) else None
+        return self._why_named(named, file) or found or played, sorted(filter(self._is_of_project, imported.files))
 
     def _why_named(self, named: NamedFiles, file: Path) -> str | None:
         where = self._shown(file)
@@ -277,6 +283,22 @@ def _always_runs(statement: ast.stmt, names: list[str]) -> bool:
         is_test = statement.name.lower().startswith("test")
         return statement.name.startswith("pytest_") or (bool(statement.decorator_list) and not is_test)
     return any(name in _ALWAYS for name in names)
+
+
+def _has_users(nodes: Iterable[ast.AST], tree: ast.Module) -> bool:
+    """Tell whether parts of a module name the class of simulated users, or the module imports it by another name."""
+    names = {_name_in(node) for outer in nodes for node in ast.walk(outer)}
+    imported = {
+        each.name for each in ast.walk(tree) if isinstance(each, ast.alias) and each.asname not in (None, _USER)
+    }
+    return _USER in names | imported
+
+
+def _name_in(node: ast.AST) -> object:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=name) | ast.alias(name=name):
+            return name
+    return None
 
 
 def _names_used(node: ast.AST) -> set[str]:

@@ -53,6 +53,7 @@ class Selector:
         self._dependencies = Dependencies(self._changed, settings.root, folders)
         self._for_all = next(self._why_all(), None)
         self._for_judged = next(self._why_judged(), None)
+        self._evaluations = Dependencies(self._changed, settings.root, folders, next(self._why_played(), None))
 
     def select(self, subjects: Mapping[str, tuple[EvaluationCode, bool]]) -> Selection:
         """The evaluations to run, each with the first reason that was found, and the others.
@@ -73,7 +74,7 @@ class Selector:
             return self._for_all
         if is_judged and self._for_judged is not None:
             return self._for_judged
-        return self._dependencies.why(subject)
+        return self._evaluations.why(subject)
 
     def _why_all(self) -> Iterator[str]:
         """Yield the reasons why all evaluations may be concerned."""
@@ -100,9 +101,9 @@ class Selector:
         settings = self._settings
         if settings.source is None:
             return
-        before = settings_at(self._repository, self._commit, settings.source)
+        before = settings_at(self._repository, self._commit, settings.root)
         if before is None:
-            yield f"{settings.source.name} held no settings at {self._ref} that can be compared"
+            yield f"there were no settings at {self._ref} that can be compared with {settings.source.name}"
             return
         names = differing(before, load_settings(settings.root))
         if names:
@@ -122,10 +123,19 @@ class Selector:
 
     def _why_judged(self) -> Iterator[str]:
         """Yield the reasons why all evaluations that ask a judge may be concerned."""
-        source = self._settings.source
-        before = None if source is None else settings_at(self._repository, self._commit, source)
+        yield from self._why_versions(self._settings.judge)
+
+    def _why_played(self) -> Iterator[str]:
+        """Yield the reasons why all evaluations with simulated users may be concerned: any model may play one."""
+        if self._for_all is None:
+            others = {*self._settings.corpora, *self._settings.commits}
+            yield from self._why_versions(name for name in understood(self._settings.versions) if name not in others)
+
+    def _why_versions(self, names: Iterable[str]) -> Iterator[str]:
+        settings = self._settings
+        before = None if settings.source is None else settings_at(self._repository, self._commit, settings.root)
         if before is not None:
-            for name in self._settings.judge:
+            for name in names:
                 yield from self._why_version(before, name)
 
     def _why_version(self, before: Settings, name: str) -> Iterator[str]:
@@ -149,7 +159,8 @@ class Selector:
             yield from self._why_application(now)
             options = {}
         steps = [asdict(step.settings) for step in now.steps]
-        for other in sorted({*texts_in(steps)} & {*self._settings.versions}):
+        base = self._settings.version(now.steps[-1].version).base if now.steps else None
+        for other in sorted({*texts_in(steps), base or ""} & {*self._settings.versions}):
             yield from self._why_version(before, other)
         read = [text.removeprefix(FILE) for text in now.texts_elsewhere.values()]
         for text in texts_in([options, steps, read, now.optimised_on]):

@@ -225,7 +225,7 @@ def _assemble(
         seed=settings.seed,
         review_url=settings.review_url,
         best_of=settings.best_of,
-        changed=partial(changed_versions, tuple(versions.values()), settings.root),
+        changed=partial(changed_versions, tuple(versions.values()), settings.root, time.time() - options.elapsed_s),
         root=settings.root,
         notes=(*version_notes(*(each.version for each in sources), root=settings.root, runs=store.runs), *notes),
         lineages=_lineages((candidate, baseline), shared),

@@ -17,7 +17,7 @@ from harness.config.repository.git import Repository
 from harness.config.versions import FILE
 from harness.errors import SettingsError, UsageError, some
 from harness.gate.runs.costs import check_prices
-from harness.models.application.identity import files_of
+from harness.models.application.identity import ApplicationFiles, files_of
 from harness.models.application.spec import COMMAND, PYTHON, folder_of, python_of
 from harness.models.engine_creation import check_version
 from harness.models.spec import engine_spec
@@ -25,6 +25,7 @@ from harness.models.version import Version, load_version
 from harness.store import RunInfo, Store
 
 _DIGITS = 12
+_FILES = 'files = ["…"]'
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -70,29 +71,45 @@ def check_versions(settings: Settings, names: Iterable[str]) -> None:
     check_prices(settings, names)
 
 
-def changed_versions(versions: Sequence[Version], root: Path) -> list[str]:
+def changed_versions(versions: Sequence[Version], root: Path, since_s: float) -> list[str]:
     """Say which versions are not what they were: weights, code or answers that were written while they were asked.
 
     What can't be read any more is no change: an engine has loaded it, or failed.
+
+    Args:
+        root: of the project.
+        since_s: when the session began, by the clock that files have.
     """
     told = []
     for version in versions:
         with suppress(UsageError, OSError):
             now = load_version(version.settings, root, offline=True).fingerprint
             if now != version.fingerprint:
-                old = version.fingerprint[:_DIGITS]
+                old, written = version.fingerprint[:_DIGITS], _written_since(version, root, since_s)
                 told.append(
                     f"version {version.name!r} changed while it was sampled: its fingerprint was {old} and is "
-                    f"{now[:_DIGITS]}. Nobody can tell which of the two gave the samples of this run; run again, and "
-                    f"remove them with steelyard store prune --version {old}"
+                    f"{now[:_DIGITS]}{written}. Nobody can tell which of the two gave the "
+                    f"samples of this run; run again, and remove them with steelyard store prune --version {old}"
                 )
     return told
 
 
+def _written_since(version: Version, root: Path, since_s: float) -> str:
+    """Name the files of an application that were written meanwhile, and how to say that they do not count."""
+    if not _is_application(version.settings):
+        return ""
+    place, found = _files_of(version, root)
+    written = [file for file in found.files if file.is_file() and file.stat().st_mtime >= since_s]
+    if not written:
+        return ""
+    names = [(file.relative_to(place) if file.is_relative_to(place) else file).as_posix() for file in written]
+    return f" ({some(names)} written meanwhile; {_FILES} in its table says what counts)"
+
+
 def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[RunInfo]] = list) -> tuple[str, ...]:
     """The sentences that a reader must know of a run's versions: which commit one is of, that two are the same, which
-    files are not as committed, and that stored answers of an endpoint may be of something that it serves no more,
-    which a store is told once.
+    files are not as committed; and, which a store is told once, that all files of the project count for an
+    application, and that stored answers of an endpoint may be of something that it serves no more.
 
     Args:
         versions: the candidate first.
@@ -112,7 +129,9 @@ def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[Ru
     uncommitted = "" if of_revision[0] else _uncommitted_note(candidate, others, root)
     told += filter(None, [*of_revision, uncommitted])
     endpoints = [each for each in versions if _is_loose(each)]
-    known = _asked_in(runs()) if endpoints else frozenset()
+    applications = [each for each in versions if _is_application(each.settings) and each.settings.checkout is None]
+    known = _asked_in(runs()) if endpoints or applications else frozenset()
+    told += filter(None, (_all_files_note(each, root) for each in applications if each.fingerprint not in known))
     loose = list(dict.fromkeys(each.name for each in endpoints if each.fingerprint not in known))
     if loose:
         are = "is an endpoint" if len(loose) == 1 else "are endpoints"
@@ -121,6 +140,15 @@ def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[Ru
             "something else is served there. Set one of them"
         )
     return tuple(dict.fromkeys(told))
+
+
+def _all_files_note(version: Version, root: Path) -> str:
+    """Tell that a change of any file draws all anew, where it is not known which ones an application reads."""
+    why = _files_of(version, root)[1].all_since
+    return why and (
+        f"all files of the project count for {version.name}, so that a change of any of them draws its answers anew: "
+        f"{why}. {_FILES} in the version's table says which ones its answers depend on"
+    )
 
 
 def _uncommitted_note(candidate: Version, others: Iterable[Version], root: Path) -> str:
@@ -185,11 +213,18 @@ def _reached(version: Version, root: Path) -> set[Path] | None:
     """The files and folders that a version's code and settings reach; None where that is not known."""
     own, place = version.settings, version.settings.root(root).resolve()
     if _is_application(own):
-        return set(files_of(own, folder_of(own, place), python_of(own, place)).files)
+        return set(_files_of(version, root)[1].files)
     if own.steps or not engine_spec(own.engine).create.__module__.startswith("harness."):
         return None
     texts = [*texts_in(own.engine_options), *(text.removeprefix(FILE) for text in version.places.values())]
     return {Path(os.path.normpath(place / text)) for text in texts}
+
+
+def _files_of(version: Version, root: Path) -> tuple[Path, ApplicationFiles]:
+    """The folder of an application, and the files that its answers depend on."""
+    own, place = version.settings, version.settings.root(root).resolve()
+    folder = folder_of(own, place)
+    return folder, files_of(own, folder, python_of(own, place))
 
 
 def _is_application(version: VersionSettings) -> bool:

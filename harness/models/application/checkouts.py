@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from harness.config.versions import Checkout, VersionSettings
 
 _DIGITS = 12
+_BETWEEN = re.compile(r"""[\s=;|&<>()'"]+""")
 
 
 def environment_of(settings: VersionSettings, folder: Path) -> dict[str, str]:
@@ -61,6 +65,41 @@ def move_to_checkout(settings: VersionSettings, path: Path) -> Path:
     place = Path(os.path.normpath(path))
     moved = checkout.tree / place.relative_to(checkout.project) if place.is_relative_to(checkout.project) else path
     return moved if moved.exists() else path
+
+
+def check_words(settings: VersionSettings, words: Sequence[str], folder: Path) -> None:
+    """Refuse a command at a commit that names a file of the project, or a module by `-m`, which was not there.
+
+    Args:
+        words: of the command, as the settings have them.
+        folder: that it is run in.
+
+    Raises:
+        SettingsError: naming the first of them.
+    """
+    checkout = settings.checkout
+    tree = None if checkout is None else checkout.tree.resolve()
+    if checkout is None or tree is None or not folder.is_relative_to(tree):
+        return
+    today = checkout.project / folder.relative_to(tree)
+    for word in _names_in(words):
+        place = Path(os.path.normpath(today / word))
+        if not place.is_relative_to(checkout.project) or place.is_relative_to(tree):
+            continue
+        with suppress(OSError, ValueError):  # a name that no system takes
+            if place.exists() and not (tree / place.relative_to(checkout.project)).exists():
+                raise SettingsError(
+                    f"version {settings.name!r}: command: {word!r} is not there.{told_of_commit(settings)}"
+                )
+
+
+def _names_in(words: Sequence[str]) -> Iterator[str]:
+    """Yield what may name a file in a command: words, parts of them as a shell is given, and modules after `-m`."""
+    parts = [part for word in words[1:] for part in _BETWEEN.split(word) if part]
+    yield from (word for word in (*words, *parts) if word != words[0] or "/" in word)  # else it is of the PATH
+    for before, name in pairwise(parts):
+        if before == "-m":
+            yield from (name.replace(".", "/"), name.replace(".", "/") + ".py")
 
 
 def check_modules(settings: VersionSettings, files: Iterable[str]) -> None:

@@ -31,12 +31,17 @@ class ApplicationFiles:
         files: their paths, sorted.
         packages: modules that they import of what is installed, by their first names, and what tells their code:
             releases, or a hash of the files of what has none.
-        are_all: whether they are all files of the project, since it can't be told which it reads.
+        all_since: why they are all files of the project: where it can't be told which it reads; "" where they are not.
     """
 
     files: tuple[Path, ...]
     packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    are_all: bool = False
+    all_since: str = ""
+
+    @property
+    def are_all(self) -> bool:
+        """Whether they are all files of the project."""
+        return self.all_since != ""
 
 
 def files_of(settings: VersionSettings, folder: Path, python: str = sys.executable) -> ApplicationFiles:
@@ -53,7 +58,8 @@ def files_of(settings: VersionSettings, folder: Path, python: str = sys.executab
     options = settings.engine_options
     listed = None if "files" not in options else _listed(options["files"], folder, settings)
     if "call" not in options:
-        return ApplicationFiles(tuple(listed or all_files(folder)), are_all=listed is None)
+        why = "" if listed is not None else "which files a command reads can't be told"
+        return ApplicationFiles(tuple(listed or all_files(folder)), all_since=why)
     module = options["call"].partition(":")[0]
     reached = reached_code(module, folder, import_paths(folder))
     first = module.partition(".")[0]
@@ -62,9 +68,11 @@ def files_of(settings: VersionSettings, folder: Path, python: str = sys.executab
     places = {name: Path(place).resolve() for name, (place, _) in found.items() if place is not None}
     packages = {name: (*each[1], *map(file_hash, _unreleased(*each))) for name, each in found.items()}
     lacking = (reached.needed if reached.files else {first}) - set(places)
-    is_own = any(not is_installed(place) and any(map(place.is_relative_to, roots)) for place in places.values())
+    is_own = {each for each, at in places.items() if not is_installed(at) and any(map(at.is_relative_to, roots))}
     if listed is None and (reached.untold or lacking or is_own):
-        return ApplicationFiles(tuple(sorted({*all_files(folder), *reached.files})), packages, are_all=True)
+        untold = reached.untold or f"import of {', '.join(sorted(lacking or is_own))}"
+        why = f"which ones {options['call']} reads can't be told ({untold})"
+        return ApplicationFiles(tuple(sorted({*all_files(folder), *reached.files})), packages, why)
     return ApplicationFiles(tuple(listed or sorted(reached.files)), packages)
 
 

@@ -110,11 +110,12 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     """The words of the command.
 
     Raises:
-        SettingsError: its program is not there.
+        SettingsError: its program is not there, or was not at the version's commit.
     """
-    from harness.models.application.checkouts import move_to_checkout, told_of_commit
+    from harness.models.application.checkouts import check_words, move_to_checkout, told_of_commit
 
     words = _command(settings.engine_options["command"], "command", where=f"version {settings.name!r}")
+    check_words(settings, words, folder)
     places = [(word, Path(word)) for word in words]
     words = [word if (own := move_to_checkout(settings, place)) == place else str(own) for word, place in places]
     program = folder / Path(words[0]).expanduser() if "/" in words[0] else None

@@ -63,6 +63,19 @@ def test_a_version_that_the_commit_s_settings_do_not_have_is_set_as_today(folder
     assert told(settings)[0].endswith(", with the settings of today: steelyard.toml did not have it")
 
 
+@pytest.mark.parametrize("files", [("pyproject.toml", "steelyard.toml"), ("steelyard.toml", "pyproject.toml")])
+def test_settings_are_those_of_the_commit_in_whichever_file_it_had_them(folder: Path, files: tuple[str, str]) -> None:
+    tables = {"pyproject.toml": VERSION.replace("[", "[tool.steelyard."), "steelyard.toml": VERSION}
+    (folder / "steelyard.toml").unlink()
+    write(folder, files[0], tables[files[0]])
+    commit_all(folder.parent)
+    (folder / files[0]).unlink()
+    write(folder, files[1], tables[files[1]] + 'system = "Be brief."\n')
+    settings = against(folder, "git:main")
+    assert settings.version("git:main").system is None
+    assert told(settings)[0].endswith(f", where {files[0]} sets it otherwise than today")
+
+
 def test_settings_that_could_not_be_read_then_are_those_of_today(folder: Path) -> None:
     write(folder, "steelyard.toml", VERSION + "sytem = 'x'\n")
     commit_all(folder.parent)

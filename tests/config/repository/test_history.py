@@ -15,10 +15,10 @@ MODELS = '[models.a]\nengine = "scripted"\ndefault = "yes"\n'
 
 
 def before_and_now(folder: Path, before: str, now: str):
-    source = write(folder, "steelyard.toml", before)
+    write(folder, "steelyard.toml", before)
     commit = commit_all(folder)
     write(folder, "steelyard.toml", now)
-    return settings_at(Repository(folder), commit, source), load_settings(folder)
+    return settings_at(Repository(folder), commit, folder), load_settings(folder)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_settings_that_can_not_be_understood_are_none(tmp_path: Path, text: str)
 
 def test_a_file_that_was_not_there_held_none(tmp_path: Path) -> None:
     commit = commit_all(tmp_path)
-    source = write(tmp_path, "steelyard.toml", MODELS)
-    assert settings_at(Repository(tmp_path), commit, source) is None
+    write(tmp_path, "steelyard.toml", MODELS)
+    assert settings_at(Repository(tmp_path), commit, tmp_path) is None
 
 
 PROJECT = '[project]\nname = "p"\nversion = "1"\ndependencies = ["a"]\n[tool.steelyard]\nsamples = 3\n'

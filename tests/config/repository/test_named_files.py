@@ -51,6 +51,55 @@ def test_what_is_opened_put_together_or_handed_on_is_named(code: str, path: str)
     assert found.untold == ""
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open('a.log', 'a').write(x)",
+        "open('a.log', mode='wb')",
+        "open(file=ROOT / 'a.log', mode='x')",
+        "open(name, 'a')",
+        "import gzip\ngzip.open(f'{name}.log', 'wt')",
+        "(ROOT / 'a.log').open('a')",
+        "Path('a.log').open(mode='w')",
+        "ROOT.joinpath('a.log').write_text(x)",
+        "case.path.write_bytes(x)",
+        "Path('logs').mkdir(exist_ok=True)",
+        "import os\nos.makedirs('logs', exist_ok=True)",
+        "import logging\nlogging.basicConfig(filename='a.log', level='INFO')",
+        "import logging\nlogging.FileHandler('a.log')",
+        "from logging.handlers import RotatingFileHandler\nRotatingFileHandler(ROOT / 'a.log', maxBytes=9)",
+    ],
+)
+def test_what_is_written_only_is_no_file_that_is_read(code: str) -> None:
+    found = named(code)
+    assert (found.untold, found.paths) == ("", {})
+    assert not {text for text in found.texts if "log" in text and text != "logging"}
+
+
+@pytest.mark.parametrize(
+    ("code", "path"),
+    [
+        ("open('a.log', 'r+')", "a.log"),
+        ("open('a.log', 'a+')", "a.log"),
+        ("open('a.log', mode)", "a.log"),
+        ("open('a.log', 'a')\nopen('a.log')", "a.log"),
+        ("LOG = Path('a.log')\nLOG.open('a')\nLOG.read_text()", "a.log"),
+        ("import shelve\nshelve.open('a.log', 'w')", "a.log"),
+        ("ZipFile(ROOT / 'a.log').open('a')", "/project/a.log"),
+        ("open(load(ROOT / 'a.log'), 'w')", "/project/a.log"),
+        ("logging.basicConfig(filename='b.log', format=Path('a.log').read_text())", "a.log"),
+    ],
+)
+def test_what_is_written_and_may_be_read_as_well_is(code: str, path: str) -> None:
+    found = named(code)
+    assert path in {*map(Path.as_posix, found.paths), *found.texts}
+
+
+@pytest.mark.parametrize("code", ["open(name, mode)", "open(name, 'w+')", "import dbm\ndbm.open(name, 'w')"])
+def test_what_is_opened_in_a_mode_that_may_read_is_not_told(code: str) -> None:
+    assert named(code).untold
+
+
 def test_where_modules_are_looked_for_is_no_file_that_is_read() -> None:
     assert paths("sys.path.insert(0, str(ROOT))") == set()
     assert paths("HERE = Path(__file__).parent") == {FILE.as_posix()}

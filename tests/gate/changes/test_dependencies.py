@@ -46,6 +46,27 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path.resolve()
 
 
+@pytest.mark.parametrize(
+    ("code", "of_it"),
+    [
+        ("from harness import SimulatedUser\n\ndef test_it(model):\n    SimulatedUser('gpt')\n", True),
+        ("from harness import SimulatedUser as User\n\ndef test_it(model):\n    User('gpt')\n", True),
+        ("import harness\n\ndef test_it(model):\n    getattr(harness, 'SimulatedUser')('gpt')\n", True),
+        (
+            "import harness\n\ndef test_other(model):\n    harness.SimulatedUser('gpt')\n\ndef test_it(model): ...\n",
+            False,
+        ),
+    ],
+)
+def test_what_plays_users_concerns_the_code_that_has_them(folder: Path, code: str, of_it: bool) -> None:
+    write(folder, "suites/test_it.py", code)
+    commit_all(folder)
+    repository = Repository(folder)
+    dependencies = Dependencies(repository.changed_since(repository.commit("HEAD")), folder, [folder], "gpt changed")
+    subject = EvaluationCode(folder / "suites" / "test_it.py", "test_it")
+    assert dependencies.why(subject) == ("gpt changed" if of_it else None)
+
+
 def why(folder: Path, function: str = "test_it", **fields: object) -> str | None:
     """Why an evaluation of the module runs since the last commit."""
     repository = Repository(folder)

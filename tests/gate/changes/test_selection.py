@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ base = "raw"
 steps = ["filters.own:short"]
 tokenizer = "tuned"
 """
+
+SETTINGS_OF_PROJECT = "[tool.steelyard]" + re.sub(r"(?m)^\[", "[tool.steelyard.", SETTINGS)
 
 
 @pytest.fixture
@@ -146,6 +149,31 @@ def test_what_no_verdict_depends_on_concerns_nobody(folder: Path, before: str, a
 def test_the_judge_concerns_those_who_ask_it(folder: Path) -> None:
     rewrite(folder, '"Judge."', '"Judge well."')
     assert reasons(folder) == (None, "version 'strict' changed")
+
+
+def test_any_model_concerns_those_who_have_a_user_simulated(folder: Path) -> None:
+    test = write(
+        folder,
+        "suites/test_talk.py",
+        "import harness\n\ndef test_talk(model, case):\n    harness.SimulatedUser(case.by)\n",
+    )
+    commit_all(folder)
+    subjects = {"talk": (EvaluationCode(test, "test_talk"), False)}
+    assert not Selector(load_settings(folder), "HEAD", [folder]).select(subjects).chosen
+    rewrite(folder, '"Unused."', '"Used."')
+    (chosen,) = Selector(load_settings(folder), "HEAD", [folder]).select(subjects).chosen
+    assert chosen.reason == "version 'other' changed"
+    assert reasons(folder) == (None, None)
+
+
+def test_the_base_of_what_was_customised_concerns_all(folder: Path) -> None:
+    text = (folder / "steelyard.toml").read_text(encoding="utf-8")
+    sorter = '[models.sorter]\nsystem = "Sort."\nbase = "student"'
+    write(folder, "steelyard.toml", text.replace('[models.sorter]\nbase = "student"', sorter))
+    commit_all(folder)
+    assert reasons(folder, candidate="sorter", baseline="none") == (None, None)
+    rewrite(folder, "[models.student]\n", '[models.student]\nsystem = "Answer."\n')
+    assert reasons(folder, candidate="sorter", baseline="none")[0] == "version 'student' changed"
 
 
 def test_versions_of_the_command_line_are_compared_with_what_they_were(folder: Path) -> None:
@@ -241,7 +269,25 @@ def test_settings_that_can_not_be_compared_concern_all(folder: Path) -> None:
     write(folder, "steelyard.toml", "samples = ")
     commit_all(folder)
     write(folder, "steelyard.toml", SETTINGS)
-    assert reasons(folder)[0] == "steelyard.toml held no settings at HEAD that can be compared"
+    assert reasons(folder)[0] == "there were no settings at HEAD that can be compared with steelyard.toml"
+
+
+def test_settings_that_moved_to_another_file_are_compared_with_those_that_held(folder: Path) -> None:
+    write(folder, "pyproject.toml", "")
+    commit_all(folder)
+    (folder / "steelyard.toml").unlink()
+    write(folder, "pyproject.toml", SETTINGS_OF_PROJECT)
+    assert reasons(folder) == (None, None)
+    write(folder, "pyproject.toml", SETTINGS_OF_PROJECT.replace('"Be brief."', '"Be briefer."'))
+    assert reasons(folder)[0] == "version 'new' changed"
+
+
+def test_settings_that_did_not_hold_are_not_compared(folder: Path) -> None:
+    """A pyproject.toml beside a steelyard.toml is of no weight, until that is gone."""
+    write(folder, "pyproject.toml", SETTINGS_OF_PROJECT.replace('"Be brief."', '"Be briefer."'))
+    commit_all(folder)
+    (folder / "steelyard.toml").unlink()
+    assert reasons(folder)[0] == "version 'new' changed"
 
 
 def test_a_version_whose_settings_could_not_be_then_is_told_and_others_are_compared(folder: Path) -> None:

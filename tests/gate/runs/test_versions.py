@@ -47,6 +47,7 @@ def test_a_revision_that_is_the_commit_of_other_files_is_told_of(tmp_path: Path)
         "as those of that commit. Commit before you draw them",
     )
     assert version_notes(of_commit, root=tmp_path.parent) == ()
+    write(tmp_path, "bot.py", "def answer(prompt): return 'a'\n")
     function = VersionSettings("f", "python", revision=commit, engine_options={"call": "bot:answer"})
     assert version_notes(Version("f", function, "f"), root=tmp_path) == ()
 
@@ -114,6 +115,18 @@ def test_a_store_is_told_of_an_endpoint_once() -> None:
     assert version_notes(second, first, root=Path(), runs=lambda: before)[0].startswith("second is an endpoint without")
     judged = [ended(True, candidate={"name": "t", "fingerprint": "t"}, judges=[note])]
     assert version_notes(first, root=Path(), runs=lambda: judged) == ()
+
+
+def test_a_store_is_told_once_why_all_files_count_for_an_application(tmp_path: Path) -> None:
+    write(tmp_path, "bot.py", "def answer(prompt):\n    return open(prompt).read()\n")
+    listed = VersionSettings("bot", "python", engine_options={"call": "bot:answer", "files": ["bot.py"]})
+    own = VersionSettings("bot", "python", engine_options={"call": "bot:answer"})
+    (told,) = version_notes(Version("bot", own, "f"), root=tmp_path)
+    assert told.startswith("all files of the project count for bot, so that a change of any of them draws its answers")
+    assert "which ones bot:answer reads can't be told (bot.py, line 2: open)" in told
+    assert version_notes(Version("bot", listed, "f"), root=tmp_path) == ()
+    before = RunInfo("r", "2026-11-27T00:00:00Z", {"candidate": {"name": "bot", "fingerprint": "f"}}, finished=True)
+    assert version_notes(Version("bot", own, "f"), root=tmp_path, runs=lambda: [before]) == ()
 
 
 def test_fresh_begins_one_for_the_run_and_not_one_for_each_who_asks(tmp_path: Path) -> None:
