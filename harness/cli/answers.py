@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import SettingsError, choices
 from harness.gate.history.answers import StoredAnswer, answers_of_case
 from harness.gate.history.runs import find_version
-from harness.records import Request, Sample
-from harness.records.tool_calls import turns_in_words
+from harness.records import Request, Sample, answer_turns
+from harness.records.tool_calls import turns_in_words, with_calls
 from harness.reporting.shared.answers import quoted, shown_reason
 from harness.reporting.shared.text import pad, printable
 from harness.scoring.results import METRIC
@@ -99,7 +99,7 @@ def answer_lines(run: RunInfo, answers: Sequence[StoredAnswer], encoding: str) -
             yield f"  {version} {printable(each.version, 60, encoding=encoding)}"
             if each.request is not None:
                 yield f"{_INDENT}asked  {printable(_asked(each.request), _MOST_CELLS, encoding=encoding)}"
-        text = quoted(None if each.sample is None else each.sample.said, _MOST_ANSWER_CELLS, encoding)
+        text = quoted(_said(each), _MOST_ANSWER_CELLS, encoding)
         head = f"{_INDENT}{each.sample_index:>5}  {pad(_scores(each), size)}  "
         cut = "  (cut at max_tokens)" if each.sample is not None and each.sample.truncated else ""
         yield f"{head}{text}{cut}"
@@ -132,17 +132,17 @@ def _turns(answer: StoredAnswer) -> list[Mapping[str, Any]]:
     sample, request = answer.sample, answer.request
     if sample is None or request is None:
         return []
-    if sample.messages:
-        return list(sample.messages)
-    if _begins(request.messages) == len(request.messages):
-        return []
-    calls = {"tool_calls": list(sample.tool_calls)} if sample.tool_calls else {}
-    return [*request.messages, {"role": "assistant", "content": sample.text, **calls}]
+    turns = [*request.messages, *answer_turns(request.messages, sample)]
+    is_asked_once = not sample.messages and all(each.get("role") != "assistant" for each in turns[:-1])
+    return [] if is_asked_once else turns
 
 
-def _begins(messages: Sequence[Mapping[str, Any]]) -> int:
-    """The number of messages before the first answer."""
-    return next((place for place, each in enumerate(messages) if each.get("role") == "assistant"), len(messages))
+def _said(answer: StoredAnswer) -> str | None:
+    """What is said, with the tools that are called in the same breath; those before it are turns of their own."""
+    turns = _turns(answer)
+    if answer.sample is None or not turns:
+        return None if answer.sample is None else answer.sample.said
+    return with_calls(answer.sample.text, turns[-1].get("tool_calls"))
 
 
 def _scores(answer: StoredAnswer) -> str:

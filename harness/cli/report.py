@@ -59,7 +59,7 @@ class _FormatsCommand(click.Command):
     multiple=True,
     help="One of those below; default: terminal. May be repeated.",
 )
-@click.option("--output", metavar="PATH", help="A file, or a folder; - for standard output.")
+@click.option("-o", "--output", metavar="PATH", help="A file, or a folder; - for standard output.")
 @click.option("--name", metavar="NAME", default=COMMENT_NAME, show_default=True, help="Markdown: which comment it is.")
 @click.option("--link", metavar="URL", help="Markdown: the address of the whole report.")
 @click.option("--schema", "is_schema", is_flag=True, help="Write the JSON schema of the format json, and no report.")

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import SettingsError, UsageError
+from harness.errors import SettingsError, StoreError, UsageError
 from harness.gate.history.runs import LATEST, find_version, stored_report
 from harness.notebook.weighing import Weighing
 from harness.records import CaseResult, Report
@@ -119,8 +119,11 @@ def load_run(run: str | Path = LATEST, *, store: str | Path | None = None) -> Lo
 
 
 def open_place(store: str | Path | None) -> Store:
-    """The store at a place, or the one of the settings, to be read."""
-    return Store.open(place_of(store), readonly=True)
+    """The store at a place, or the one of the settings, to be read; messages name `store=` for the option."""
+    try:
+        return Store.open(place_of(store), readonly=True)
+    except StoreError as error:
+        raise StoreError(str(error).replace("--store", "store=")) from None
 
 
 def place_of(store: str | Path | None) -> str:

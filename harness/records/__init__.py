@@ -33,6 +33,7 @@ from harness.records.samples import (
     Score,
     ScoreRow,
     TokenLogprob,
+    answer_turns,
 )
 from harness.records.verdicts import (
     Aggregate,
@@ -100,6 +101,7 @@ __all__ = [
     "Verdict",
     "VerdictKind",
     "VersionRef",
+    "answer_turns",
     "is_approximate",
     "kind_and_direction",
     "kind_in_words",

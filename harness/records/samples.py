@@ -8,7 +8,7 @@ from typing import Any, Literal, NoReturn
 
 from harness.errors import ScoreError
 from harness.records.judging import ScoringRule
-from harness.records.tool_calls import read_calls, with_calls
+from harness.records.tool_calls import new_turns, read_calls, with_calls, words_of
 
 Messages = tuple[Mapping[str, Any], ...]
 Role = Literal["candidate", "baseline"]
@@ -136,7 +136,8 @@ class Sample:
         context: the passages that an application answered from, each with its `id` and `text` and what else it says.
         cost: of this answer, in the currency of the version's `price`, where an application told it.
         metadata: what else an application told of its answer.
-        messages: the turns of a conversation, or those that an application returned, in the form of OpenAI's API.
+        messages: all turns of a conversation, in the form of OpenAI's API; of an answer the question's and those that
+            an application returned, where it did.
         drawn_at: when it was drawn, in seconds since 1970, of one from the store; None of one that was drawn just now.
         failure: what was said of a draw that failed (`said`), and the `cause` that failures have in common; no
             body ever gets such a sample.
@@ -187,6 +188,21 @@ class Sample:
             named = ", ".join(call.name for call in read_calls(self.tool_calls))
             return f"the answer is a tool call without text ({named})"
         return "the model wrote its reasoning and no answer" if self.reasoning and not self.truncated else None
+
+
+def answer_turns(asked: Messages, sample: Sample) -> Messages:
+    """An answer as the turns that it adds to those that were asked: one, or those that an application returned.
+
+    The text and the calls of the answer are among them, once.
+    """
+    turns = new_turns(asked, sample.messages or ())
+    said = [words_of({"content": turn.get("content")}) for turn in turns if turn.get("role") == "assistant"]
+    if sample.text not in said and not (turns and turns[-1].get("role") == "assistant" and said[-1]):
+        turns.append({"role": "assistant", "content": sample.text})
+    if sample.tool_calls and not any(turn.get("tool_calls") for turn in turns):
+        calls = {"content": turns[-1].get("content") or None, "tool_calls": list(sample.tool_calls)}
+        turns[-1] = {**turns[-1], **calls}
+    return tuple(turns)
 
 
 @dataclass(frozen=True, slots=True)

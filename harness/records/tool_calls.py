@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,33 @@ def turns_in_words(messages: Iterable[Mapping[str, Any]]) -> str:
     'user: Hi\n\nassistant: Hello.'
     """
     return "\n\n".join(f"{message.get('role')}: {words_of(message)}" for message in messages)
+
+
+def new_turns(asked: Sequence[Mapping[str, Any]], told: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The turns that an application adds to those that it was asked with, whether it tells all of them or its own.
+
+    Where it tells all in other words, with a system message of its own, or the last of them, its own are those after
+    what the user said last.
+
+    >>> asked = [{"role": "user", "content": "Hi"}]
+    >>> new_turns(asked, [*asked, {"role": "assistant", "content": "Hello."}])
+    [{'role': 'assistant', 'content': 'Hello.'}]
+    """
+    turns = list(itertools.dropwhile(lambda turn: turn.get("role") == "system", told))
+    told_as, asked_as = list(map(_likeness, turns)), list(map(_likeness, asked))
+    last = next((place for place in reversed(range(len(asked))) if asked[place].get("role") == "user"), -1)
+    begin = next((place for place in reversed(range(len(turns))) if last >= 0 and told_as[place] == asked_as[last]), -1)
+    if begin < 0 and turns and turns[0].get("role") == "user":
+        begin = max(place for place, turn in enumerate(turns) if turn.get("role") == "user")
+    since, n_told = asked_as[last + 1 :], begin + 1
+    if since and told_as[n_told : n_told + len(since)] == since:
+        n_told += len(since)
+    return turns[n_told:]
+
+
+def _likeness(turn: Mapping[str, Any]) -> tuple[Any, str]:
+    """By what a turn is known again: who speaks and what is said, however the message is written down."""
+    return turn.get("role"), words_of(turn).strip()
 
 
 def calls_written(text: str) -> tuple[dict[str, Any], ...]:

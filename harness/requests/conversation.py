@@ -88,8 +88,9 @@ Play = Callable[[Messages, Mapping[str, Any], int], Awaitable[Sample]]
 class Ask(Protocol):
     """Asks the version."""
 
-    async def __call__(self, turns: Messages, prompts: Collection[int], *, goes_on: bool) -> Sample:
-        """Its answer to turns, of which those at some places are prompts; more may be asked after it if `goes_on`."""
+    async def __call__(self, turns: Messages, prompts: Collection[int], *, goes_on: bool) -> tuple[Sample, Messages]:
+        """Its answer to turns, and that as turns itself. Those at some places are prompts; more may be asked after it
+        if `goes_on`."""
 
 
 class Conversation:
@@ -113,6 +114,8 @@ class Conversation:
         self._toolbox = toolbox
         self._steps = steps
         self.turns: list[Mapping[str, Any]] = []
+        self._n_turns = 0
+        """Turns of the user; what an application asks itself is none."""
         self._prompts: set[int] = set()
         self._goes_on = toolbox is not None and steps > 1
         """Whether more may be asked after the first answer: other turns, or what its calls gave."""
@@ -155,14 +158,15 @@ class Conversation:
     async def answer(self) -> bool:
         """Let the version answer, and run the tools that it calls until it calls none; whether it came to that."""
         for step in range(self._steps):
-            turns = tuple(map(_without_calls, self.turns) if self._toolbox is None else self.turns)
-            sample = await self._ask(turns, self._prompts, goes_on=self._goes_on)
+            turns = tuple(self.turns) if self._toolbox is not None else _without_open_calls(self.turns)
+            sample, said = await self._ask(turns, self._prompts, goes_on=self._goes_on)
             self.samples.append(sample)
-            self.turns.append(_spoken(sample, step))
-            if self._toolbox is None or not sample.tool_calls:
+            self.turns += [*said[:-1], _with_ids(said[-1], step)]
+            calls = self.turns[-1].get("tool_calls")
+            if self._toolbox is None or not calls:
                 return True
             if step + 1 < self._steps:
-                self.turns += [await self._toolbox.reply(call) for call in self.turns[-1]["tool_calls"]]
+                self.turns += [await self._toolbox.reply(call) for call in calls]
         self.ended = "steps"
         return False
 
@@ -171,6 +175,7 @@ class Conversation:
         if isinstance(said, str):
             self._prompts.add(len(self.turns))
         self.turns.append(_turn(said))
+        self._n_turns += self.turns[-1]["role"] == "user"
 
     @property
     def shortfall(self) -> str | None:
@@ -180,10 +185,6 @@ class Conversation:
         if self.ended == "turns":
             return f"the simulated user's goal was not met in {self._n_turns:,} turns"
         return None
-
-    @property
-    def _n_turns(self) -> int:
-        return sum(turn["role"] == "user" for turn in self.turns)
 
     def transcript(self, price: Price | None) -> Sample:
         """All of it as one sample: the last answer, with the turns and what all answers took together."""
@@ -279,17 +280,22 @@ def _acted(said: str) -> str:
     return json.dumps({"goal_met": False, "message": said}, ensure_ascii=False)
 
 
-def _spoken(sample: Sample, step: int) -> Mapping[str, Any]:
-    """An answer as a turn. Each call has an id, by which it is answered."""
-    if not sample.tool_calls:
-        return {"role": "assistant", "content": sample.text}
-    calls = [{**call, "id": call.get("id") or f"call-{step}-{n}"} for n, call in enumerate(sample.tool_calls)]
-    return {"role": "assistant", "content": sample.text or None, "tool_calls": calls}
+def _with_ids(turn: Mapping[str, Any], step: int) -> Mapping[str, Any]:
+    """The last turn of an answer. Each of its calls has an id, by which it is answered."""
+    if not turn.get("tool_calls"):
+        return turn
+    calls = [{**call, "id": call.get("id") or f"call-{step}-{n}"} for n, call in enumerate(turn["tool_calls"])]
+    return {**turn, "tool_calls": calls}
 
 
-def _without_calls(turn: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A turn whose calls nobody answered, as messages without tools may have it."""
-    return {"role": turn["role"], "content": turn["content"] or ""} if "tool_calls" in turn else turn
+def _without_open_calls(turns: Sequence[Mapping[str, Any]]) -> Messages:
+    """The turns without the calls that nobody answered, as messages without tools may have them."""
+    return tuple(
+        {"role": turn["role"], "content": turn.get("content") or ""}
+        if "tool_calls" in turn and after["role"] != "tool"
+        else turn
+        for turn, after in zip(turns, [*turns[1:], {"role": ""}], strict=True)
+    )
 
 
 def _cost(sample: Sample, price: Price | None) -> float | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import EngineError, SteelyardError
-from harness.records import Messages, Request, Sample
+from harness.records import Messages, Request, Sample, answer_turns
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests.bridge import settle
 from harness.requests.conversation import (
@@ -301,9 +301,10 @@ class Model:
         toolbox = Toolbox(tools) if tools else None
         definitions = None if toolbox is None else toolbox.definitions
 
-        async def ask(turns: Sequence[Mapping[str, Any]], prompts: Collection[int], *, goes_on: bool) -> Sample:
+        async def ask(turns: Messages, prompts: Collection[int], *, goes_on: bool) -> tuple[Sample, Messages]:
             request = self._source.version.chat(turns, sampling=sampling, tools=definitions, prompts=prompts)
-            return await self._draw(request, apart, self._source.engine if goes_on else None)
+            sample = await self._draw(request, apart, self._source.engine if goes_on else None)
+            return sample, answer_turns(request.messages, sample)
 
         return Conversation(ask, toolbox, check_count(steps, "steps"), messages)
 

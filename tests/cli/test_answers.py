@@ -144,6 +144,32 @@ def test_the_turns_of_a_conversation_are_shown_with_the_calls(run: Run, folder: 
     assert "38 turns before these: --json has them all" in run("store", "show", "long").output
 
 
+@pytest.mark.parametrize("tells_all", [True, False])
+def test_what_an_application_did_before_it_answered_is_shown_once(run: Run, folder: Path, tells_all: bool) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "today", "arguments": "{}"}}
+    asked = (
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": "Which day?"},
+    )
+    new = ({"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "content": "Monday"})
+    told = {"messages": (*asked, *new) if tells_all else new, "tool_calls": (call,)}
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        store.add([replace(draw("day", "It is Monday.", **told), request=Request(messages=asked))])
+        store.begin_run("r1", "2026-11-24T16:15:00Z", VERSIONS)
+        store.add_scores("r1", [score("day", sample_key=key_of("day"))])
+        store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
+    lines = [line.strip() for line in run("store", "show", "day").output.splitlines()]
+    assert lines[-6:] == [
+        '0  1  "It is Monday."',
+        "user: Hi",
+        "assistant: Hello.",
+        "user: Which day?",
+        "assistant: tool call: today({})",
+        "tool: Monday",
+    ]
+
+
 def test_an_answer_that_was_pruned_is_said_to_be_missing(run: Run, place: Path) -> None:
     run("store", "prune", "--version", "f0", "--yes")
     run("store", "prune", "--version", "good", "--yes")

@@ -43,7 +43,7 @@ def test_by_default_it_is_what_the_newest_gate_printed(report: Run) -> None:
 def test_a_text_goes_to_standard_output(report: Run) -> None:
     assert json.loads(report("r1", "--format", "json").stdout)["run_id"] == "r1"
     assert report("small", "--format", "markdown").stdout.startswith("<!-- steelyard: gate -->\n### ")
-    assert report("r1", "--format", "json", "--output", "-").stdout == report("r1", "--format", "json").stdout
+    assert report("r1", "--format", "json", "-o", "-").stdout == report("r1", "--format", "json").stdout
 
 
 def test_several_formats_go_into_the_runs_own_folder(report: Run, folder: Path) -> None:

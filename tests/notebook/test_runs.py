@@ -126,7 +126,7 @@ def test_it_shows_itself(store: Store) -> None:
 
 
 def test_what_is_not_there_is_told(project: Path) -> None:
-    with pytest.raises(StoreError, match=r"There is no store"):
+    with pytest.raises(StoreError, match=r"There is no store at .* makes one; store= names another place\."):
         load_run()
     with pytest.raises(SettingsError, match=r"nowhere/report\.json|nowhere can't be read"):
         load_run(Path("nowhere"))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness import SimulatedUser
+from harness import SimulatedUser, checks
 from harness.config.versions import read_versions
 from harness.errors import CapabilityError, EngineError, UsageError
 from harness.models.scripted.engine import ScriptedEngine
@@ -119,6 +119,34 @@ class PromptEngine(NotedEngine):
     def check_turns(self) -> None:
         if self.starts:
             raise CapabilityError("takes a prompt")
+
+
+class Agent(NotedEngine):
+    """An application that calls a tool itself, tells the turns that it added, and goes by what the tool gave."""
+
+    def __init__(self, name: str, options: Any, tells_all: bool = False) -> None:
+        super().__init__(name, options)
+        self.tells_all = tells_all
+
+    async def sample(self, request: Request, indices: Any) -> list[Sample]:
+        self.requests.append(request)
+        known = [turn["content"] for turn in request.messages if turn["role"] == "tool"]
+        call = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": "{}"}}
+        looks = ({"role": "assistant", "content": None, "tool_calls": [call]}, {**PAID, "tool_call_id": "c1"})
+        text = known[0] if known else "Found it."
+        new = (*(() if known else looks), {"role": "assistant", "content": text})
+        told = (*request.messages, *new) if self.tells_all else new
+        return [Sample(text, index, messages=told, tool_calls=None if known else (call,)) for index in indices]
+
+
+PAID = {"role": "tool", "content": "121 euros"}
+
+
+class WholeAgent(Agent):
+    """Tells all turns of the conversation."""
+
+    def __init__(self, name: str, options: Any) -> None:
+        super().__init__(name, options, tells_all=True)
 
 
 def user(**changes: Any) -> SimulatedUser:
@@ -357,6 +385,49 @@ def test_an_application_that_can_not_start_fails_the_conversation_with_its_own_w
     with pytest.raises(EngineError, match="no module named shop"):
         stage.run(lambda model: model.converse(user()))
     assert stage.played == []
+
+
+@pytest.mark.parametrize("agent", [Agent, WholeAgent])
+@pytest.mark.parametrize("more", [{}, {"system": "Be brief.", "template": "Customer: {prompt}"}])
+def test_what_an_application_did_in_a_turn_is_part_of_what_it_is_asked_with_next(
+    stage: Stage, agent: type[Agent], more: Any
+) -> None:
+    stage.engines = {"v": agent}
+    talk = stage.run(lambda model: model.converse(["Order 7", "How much?"]), **more)
+    roles = [turn["role"] for turn in talk.messages]
+    assert roles == ["user", "assistant", "tool", "assistant", "user", "assistant"]
+    assert (talk.text, talk.metadata["turns"]) == ("121 euros", 2)
+    assert [turn["role"] for turn in stage.said[1].messages if turn["role"] != "system"] == roles[:-1]
+    assert checks.calls(talk, ["find"], extra="refuse").value == 1
+
+
+@pytest.mark.parametrize("agent", [Agent, WholeAgent])
+def test_a_call_that_an_application_answered_itself_is_run_by_no_tool(stage: Stage, agent: type[Agent]) -> None:
+    stage.engines = {"v": agent}
+    talk = stage.run(lambda model: model.loop("Order 7", tools=[look_up]))
+    assert [turn["role"] for turn in talk.messages] == ["user", "assistant", "tool", "assistant"]
+    assert talk.metadata["ended"] == "answer"
+
+
+def test_a_simulated_user_sees_what_an_application_said_and_nothing_that_it_did(stage: Stage) -> None:
+    stage.engines = {"v": Agent}
+    stage.run(lambda model: model.converse(user()), ON, ON, DONE)
+    assert [turn["content"] for turn in stage.played[-1].messages if turn["role"] == "user"][1:] == [
+        "Found it.",
+        "121 euros",
+    ]
+
+
+def test_a_call_that_nobody_answered_is_in_the_transcript_and_in_no_question(stage: Stage) -> None:
+    class Caller(NotedEngine):
+        async def sample(self, request: Request, indices: Any) -> list[Sample]:
+            calls = ({"type": "function", "function": {"name": "find", "arguments": "{}"}},)
+            return [replace(each, tool_calls=calls) for each in await super().sample(request, indices)]
+
+    stage.engines = {"v": Caller}
+    talk = stage.run(lambda model: model.converse(["Hi", "And?"]))
+    assert [call["id"] for turn in talk.messages for call in turn.get("tool_calls", ())] == ["call-0-0"] * 2
+    assert stage.said[1].messages[1] == {"role": "assistant", "content": "Hello."}
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[W
         candidate, baseline: the id of a run or its beginning, `latest`, or the name of a version.
 
     Raises:
-        SettingsError: there is no such run or version, it was not finished, or both are the same scores.
+        SettingsError: there is no such run or version, it was not finished, it had no baseline, or both are the same
+            scores.
     """
     if together := _weighed_together(runs, candidate, baseline):
         return together
@@ -77,6 +78,11 @@ def find_pair(runs: Sequence[RunInfo], candidate: str, baseline: str) -> tuple[W
     is_named = any(_name(run, role) == baseline for run in runs for role in _ROLES) and baseline != LATEST
     if ours.role == "candidate" and other is not None and (not is_named or other.version.name == baseline):
         return ours, other
+    if candidate == baseline and ours.role == "candidate" and other is None:
+        raise SettingsError(
+            f"Run {ours.run.run_id} of {ours.version.name} had no baseline to compare with. Name another run or "
+            f"version, or run the gate with --baseline. {_newest(runs)}"
+        )
     raise SettingsError(
         f"{candidate!r} and {baseline!r} are the same scores: {ours}. Name two runs or versions. {_newest(runs)}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from harness.models.application.pool import Manners, WorkerPool
 from harness.models.application.returned import UnreadableAnswerError, read_answer
 from harness.models.engine import Capability
 from harness.models.processes.process import ChildProcess
-from harness.records import Request, Sample
+from harness.records import Request, Sample, answer_turns
 
 TIMEOUT_S = 300.0
 _MOST_CALLS = 1_000
@@ -119,10 +120,13 @@ class ApplicationEngine:
         if "error" in reply:
             raise FailedDrawError(f"{self.name}: {reply['error']}", cause=reply["cause"])
         try:
-            answer = reply["answer"] if "latency_s" in reply else read_answer(_told(reply["answer"]))
+            answer = reply["answer"] if "latency_s" in reply else read_answer(_told(reply["answer"]), request.messages)
         except UnreadableAnswerError as error:
             raise FailedDrawError(f"{self.name}: {self._call} {error}.") from None
-        return _read(answer, index, reply.get("latency_s", took_s))
+        sample = _read(answer, index, reply.get("latency_s", took_s))
+        if sample.messages is None:
+            return sample
+        return replace(sample, messages=(*request.messages, *answer_turns(request.messages, sample)))
 
     def _message(self, request: Request, index: int) -> dict[str, Any]:
         """Return the message for the application."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.models.application.messages import (
@@ -22,6 +22,7 @@ from harness.models.application.messages import (
     text_of,
     tool_calls_of,
 )
+from harness.records.tool_calls import new_turns
 
 Answer = dict[str, Any]
 
@@ -36,8 +37,11 @@ class UnreadableAnswerError(Exception):
     """A returned value is no answer; the text goes behind the name of the call."""
 
 
-def read_answer(value: Any) -> Answer:
+def read_answer(value: Any, asked: Sequence[Mapping[str, Any]] = ()) -> Answer:
     """Read what an application returned into plain data: `text`, and of the other fields those that it told.
+
+    Args:
+        asked: the messages that it was asked with, as far as they are known.
 
     Raises:
         UnreadableAnswerError: it is no answer; with what to return.
@@ -48,7 +52,7 @@ def read_answer(value: Any) -> Answer:
         raise UnreadableAnswerError(f'returned None; {_WAY_OUT}. An answer that is empty is ""')
     try:
         fields = _fields(value)
-        return _checked(fields)
+        return _checked(fields, asked)
     except (TypeError, ValueError) as error:
         raise UnreadableAnswerError(f"returned {shown(value)}: {error}") from None
     except Exception as error:  # noqa: BLE001  an object of the application's, whose attributes may do anything
@@ -176,16 +180,17 @@ def _message(message: Any, whole: Any) -> Answer:
     )
 
 
-def _checked(fields: Answer) -> Answer:
+def _checked(fields: Answer, asked: Sequence[Mapping[str, Any]]) -> Answer:
     """The fields as plain data, each of the kind that it must be."""
     answer: Answer = {}
     if "messages" in fields:
         told = list(fields["messages"])
         turns = [message_of(message) for message in told]
         answer["messages"] = turns
-        since = next((place for place in reversed(range(len(turns))) if turns[place]["role"] == "user"), -1)
-        calls = [call for turn in turns[since + 1 :] for call in turn.get("tool_calls") or ()]  # those of this answer
-        counted = [_usage(usage) for each in told[since + 1 :] if (usage := part_of(each, "usage_metadata"))]
+        new = new_turns(asked, turns)
+        calls = [call for turn in new for call in turn.get("tool_calls") or ()]
+        own = told[len(told) - len(new) :]
+        counted = [_usage(usage) for each in own if (usage := part_of(each, "usage_metadata"))]
         usage = {name: sum(each.get(name, 0) for each in counted) for name in counted[0]} if counted else None
         fields = {**_with(tool_calls=calls, usage=usage), "text": _last_text(turns), **fields}
     answer["text"] = _text(fields.get("text", "" if fields.get("tool_calls") else None))

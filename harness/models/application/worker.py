@@ -120,14 +120,15 @@ def _arguments(application: Application, message: dict[str, Any]) -> tuple[Any, 
 
     A prompt is told by the parent, which refuses a conversation for a function that takes one.
     """
-    asked = message["messages"] if application.takes_messages else message["prompt"]
+    asked = list(message["messages"]) if application.takes_messages else message["prompt"]  # it may append to them
     return asked, {name: message.get(name) for name in application.options}
 
 
-def _reply(call: str, value: Any, began: float, opened: list[str]) -> dict[str, Any]:
+def _reply(call: str, message: dict[str, Any], value: Any, began: float, opened: list[str]) -> dict[str, Any]:
     if opened:
         return {"error": tell_of_opened(call, opened[0]), "cause": "a file of the project as it lies there"}
-    return {"answer": read_answer(value), "latency_s": time.monotonic() - began}
+    asked = message.get("messages") or [{"role": "user", "content": message["prompt"]}]
+    return {"answer": read_answer(value, asked), "latency_s": time.monotonic() - began}
 
 
 def _failure(call: str, error: BaseException) -> dict[str, Any]:
@@ -147,7 +148,7 @@ def _serve(call: str, application: Application, requests: BinaryIO, answers: Bin
             try:
                 value = application.function(asked, **options)
                 value = runner.run(_awaited(value)) if inspect.isawaitable(value) else value
-                reply = _reply(call, value, began, opened)
+                reply = _reply(call, message, value, began, opened)
             except BaseException as error:  # noqa: BLE001  the application's, which may raise anything
                 reply = _failure(call, error)
             answers.write(encode_frame({"id": message["id"], **reply}))
@@ -203,7 +204,7 @@ class _Loop:
         began = time.monotonic()
         try:
             value = await self._application.function(asked, **options)
-            reply = _reply(self._call, value, began, self._opened)
+            reply = _reply(self._call, message, value, began, self._opened)
         except BaseException as error:  # noqa: BLE001  the application's, which may raise anything; a given up one, too
             reply = _failure(self._call, error)
         finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.gate.history.answers import StoredAnswer
-from harness.records import Report, Request, ScoreRow
+from harness.records import Messages, Report, Request, ScoreRow, answer_turns
 from harness.records.report_json import plain
 from harness.records.tool_calls import ToolCall, read_calls, with_calls
 from harness.reporting.html.embedding import embedded
@@ -162,15 +162,16 @@ def _body(body: StoredAnswer, asked: list[Question], judges: Mapping[str, str]) 
         "sample": body.sample_index,
         "scores": [_score(row, judges) for row in rows],
     }
-    if body.request is not None:
-        entry["asked"] = _place(_question(body.request), asked)
-    sample = body.sample
+    request, sample = body.request, body.sample
+    spoken = () if sample is None else answer_turns(() if request is None else request.messages, sample)
+    if request is not None:
+        entry["asked"] = _place(_question(request, spoken[:-1]), asked)
     if sample is None:
         return entry
     entry |= _cut("answer", sample.text, _MOST_OF_AN_ANSWER)
     more = {
         "reasoning": None if sample.reasoning is None else sample.reasoning[:_MOST_OF_AN_ANSWER],
-        "calls": [_call(call) for call in read_calls(sample.tool_calls)] or None,
+        "calls": [_call(call) for call in read_calls(spoken[-1].get("tool_calls"))] or None,
         "context": None if sample.context is None else [_passage(passage) for passage in sample.context],
         "finish": None if sample.finish_reason == "stop" else sample.finish_reason,
         "tokens": sample.completion_tokens,
@@ -228,9 +229,9 @@ def _label(label: PersonsLabel) -> dict[str, Any]:
     return entry
 
 
-def _question(request: Request) -> Question:
-    """Give what was asked as messages: who speaks and what is said."""
-    messages = [_message(str(each.get("role", "")), each) for each in request.messages]
+def _question(request: Request, more: Messages) -> Question:
+    """Give what was asked, and what came before the answer, as messages: who speaks and what is said."""
+    messages = [_message(str(each.get("role", "")), each) for each in (*request.messages, *more)]
     if request.prompt is not None:
         messages.append({"role": "prompt", "text": request.prompt[:_MOST_OF_A_QUESTION]})
     if request.continuation is not None:

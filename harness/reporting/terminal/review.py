@@ -57,7 +57,8 @@ def status_lines(progress: Sequence[BatchProgress], encoding: str, ahead: Prospe
         )
         is_told = each.left_s is not None and each.left and each.closed is None
         rest = "" if not is_told else f", about {_duration(each.left_s or 0.0)} for one reviewer"
-        yield f"  {each.labels:,} labels in, {each.left:,} left{rest}; {each.held:,} before somebody's eyes"
+        held = f"; {plural(each.held, 'item')} with reviewers now" if each.held else ""
+        yield f"  {plural(each.labels, 'label')} in, {each.left:,} still wanted{rest}{held}"
         if each.batch_id in ahead.needed and each.closed is None:
             yield f"  about {plural(ahead.needed[each.batch_id], 'label')} left until it is decided"
         if each.batch_id in ahead.held_back and each.closed is None:

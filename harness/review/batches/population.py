@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import SettingsError
-from harness.records import Messages, Request, Role, ScoreRow
+from harness.records import Messages, Request, Role, Sample, ScoreRow, answer_turns
 from harness.records.keys import request_text, sample_key
 from harness.records.review import Answer, Item
-from harness.records.tool_calls import turns_in_words
+from harness.records.tool_calls import turns_in_words, with_calls
 from harness.statistics.arrays import FloatArray
 from harness.store import RunInfo, Store
 
@@ -256,24 +256,33 @@ class _Answers:
 
     def of(self, row: ScoreRow) -> Answer | None:
         """The answer, or None where the body asked nothing, or the sample was pruned."""
-        version = self._run.spec.get(row.role) or {}
-        index = int(version.get("first_index", 0)) + row.sample_index
-        sample = self._samples.get(row.sample_key or b"", {}).get(index)
+        sample = self._sample(row)
         if sample is None:
             return None
+        version, calls = self._run.spec.get(row.role) or {}, self._turns(row)[-1].get("tool_calls")
         return Answer(
-            text=sample.said,
+            text=with_calls(sample.text, calls),
             version=version.get("name"),
             fingerprint=row.fingerprint,
             sample_key=row.sample_key,
             sample_index=row.sample_index,
-            calls_from=len(sample.text) if sample.tool_calls else None,
+            calls_from=len(sample.text) if calls else None,
         )
 
     def question(self, row: ScoreRow, plan: ReviewPlan) -> Messages:
-        """Give what was asked as messages."""
+        """Give what was asked as messages, and what an application did before it answered."""
         request: Request | None = self._requests.get(row.sample_key or b"")
         if request is None:
             return ()
         asked: Messages = request.messages or ({"role": "user", "content": request.prompt or ""},)
-        return tuple(message for message in asked if plan.show_system or message.get("role") != "system")
+        turns = (*asked, *self._turns(row)[:-1])
+        return tuple(message for message in turns if plan.show_system or message.get("role") != "system")
+
+    def _sample(self, row: ScoreRow) -> Sample | None:
+        index = int((self._run.spec.get(row.role) or {}).get("first_index", 0)) + row.sample_index
+        return self._samples.get(row.sample_key or b"", {}).get(index)
+
+    def _turns(self, row: ScoreRow) -> Messages:
+        """The turns that a row's answer is; none where it is not stored."""
+        sample, request = self._sample(row), self._requests.get(row.sample_key or b"")
+        return () if sample is None else answer_turns(() if request is None else request.messages, sample)

@@ -34,6 +34,7 @@ def test_list_and_status_tell_how_far_it_is(run: Run, place: Path, batch: str) -
     assert re.search(r"^ {10}\d{4}-\d\d-\d\d \d\d:\d\d, run 20261124-161500-0a1b2c, small$", listed, re.MULTILINE)
     status = run("review", "status", batch[:5]).output
     assert "20 items: 1 done, 18 open, 1 disputed, 0 flagged" in status
+    assert re.search(r"^  5 labels in, 35 still wanted(, about .* for one reviewer)?$", status, re.MULTILINE)
     assert "ann: 3 labelled, 0 skipped, 0 flagged" in status
     (entry,) = json.loads(run("review", "status", "--json").output)
     assert (entry["left"], entry["n_done"]) == (35, 1)

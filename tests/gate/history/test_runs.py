@@ -83,7 +83,7 @@ def test_two_versions_are_those_of_the_newest_run_that_has_both() -> None:
     [
         ([run("20261101", "small", "large")], ("20261101", "small")),  # the baseline is not called small
         ([run("20261101", "small", "large")], ("large", "large")),
-        ([run("20261101", "small", None)], ("latest", "latest")),
+        ([run("20261101", "small", None)], ("latest", "20261101")),
     ],
 )
 def test_the_same_scores_twice_are_refused(runs, names) -> None:
@@ -91,6 +91,12 @@ def test_the_same_scores_twice_are_refused(runs, names) -> None:
         SettingsError, match=r"are the same scores: (small|large), (candidate|baseline) of run 20261101"
     ):
         find_pair(runs, *names)
+
+
+@pytest.mark.parametrize("name", ["latest", "small", "20261101"])
+def test_a_run_that_had_no_baseline_says_so(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"^Run 20261101 of small had no baseline to compare with. Name another"):
+        find_pair([run("20261101", "small", None)], name, name)
 
 
 @pytest.mark.parametrize(

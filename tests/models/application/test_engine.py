@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,45 @@ def test_what_a_function_returns_is_a_sample(tmp_path: Path) -> None:
         "tool_calls": ({"type": "function", "function": {"name": "find", "arguments": "{}"}},),
         "messages": None,
     }
+
+
+@pytest.mark.parametrize("returns", ["messages + new", "new", "added(messages, new)"])
+def test_an_application_returns_all_messages_or_its_new_ones(tmp_path: Path, returns: str) -> None:
+    application(
+        tmp_path,
+        f"""
+        def added(messages, new):
+            messages += new
+            return messages
+
+        async def answer(messages: list):
+            call = {{"id": "c1", "type": "function", "function": {{"name": "find", "arguments": "{{}}"}}}}
+            new = [{{"role": "assistant", "content": "", "tool_calls": [call]}},
+                   {{"role": "tool", "tool_call_id": "c1", "content": "At nine."}}]
+            return {{"text": "Nine.", "messages": {returns}}}
+        """,
+    )
+    sample = answer(python(tmp_path), "Hi", "Hello.", "When?")
+    assert sample.messages is not None
+    assert [turn["role"] for turn in sample.messages] == ["user", "assistant", "user", "assistant", "tool", "assistant"]
+    assert sample.messages[-1] == {"role": "assistant", "content": "Nine."}
+    assert [call["id"] for call in sample.tool_calls or ()] == ["c1"]
+
+
+def test_calls_that_a_loop_answered_are_none_of_the_answer_after_them(tmp_path: Path) -> None:
+    application(
+        tmp_path,
+        """
+        def answer(messages, tools):
+            return {"messages": [*messages, {"role": "assistant", "content": "Nine."}]}
+        """,
+    )
+    asked = chat("When?", tools=({"type": "function", "function": {"name": "find"}},))
+    call = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": "{}"}}
+    looked = ({"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "content": "At nine."})
+    (sample,) = ask(python(tmp_path), replace(asked, messages=(*asked.messages, *looked)))
+    assert isinstance(sample, Sample)
+    assert (sample.text, sample.tool_calls, len(sample.messages or ())) == ("Nine.", None, 4)
 
 
 def test_a_function_of_messages_gets_all_and_one_of_a_prompt_refuses_more(tmp_path: Path) -> None:

@@ -89,6 +89,28 @@ def test_what_people_said_stands_with_the_answer_that_it_is_of(store: Store, tmp
     assert found == given
 
 
+def test_what_an_application_did_before_it_answered_stands_above_the_answer(store: Store, tmp_path: Path) -> None:
+    call = {"id": "c1", "function": {"name": "look_up", "arguments": "{}"}}
+    asked = {"role": "user", "content": "Which day?"}
+    new = ({"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "content": "Monday"})
+    sample = Sample("It is Monday.", messages=(asked, *new), tool_calls=(call,))
+    store.begin_run("r1", "2026-11-24T16:15:00Z", {"candidate": {"name": "small", "fingerprint": "f0"}})
+    store.add([NewSample(key_of("q"), "f0", 0, Request(messages=(asked,)), sample)])
+    store.add_scores("r1", [ScoreRow("t.py::t", "score", "candidate", "f0", "day", 0, 1.0, sample_key=key_of("q"))])
+    side = stored.run(store, "r2", pages.rivers())
+    (run, _) = store.runs()
+    (case,) = pages.details(write_html(store, run, replace(side.report, run_id="r1"), tmp_path))
+    assert case["asked"] == [
+        [
+            {"role": "user", "text": "Which day?"},
+            {"role": "assistant", "text": "tool call: look_up({})"},
+            {"role": "tool", "text": "Monday"},
+        ]
+    ]
+    (body,) = case["bodies"]
+    assert (body["answer"], "calls" in body) == ("It is Monday.", False)
+
+
 def test_questions_raw_texts_and_tool_calls_are_shown_as_text(store: Store, tmp_path: Path) -> None:
     store.begin_run("r1", "2026-11-24T16:15:00Z", {"candidate": {"name": "small", "fingerprint": "f0"}})
     parts = [{"type": "text", "text": "Look"}]

@@ -95,6 +95,22 @@ def test_single_answers_of_a_conversation_come_with_its_turns(store: Store) -> N
     assert [message["role"] for message in item.messages] == ["user", "assistant", "user"]
 
 
+def test_an_answer_comes_with_what_an_application_did_before_it(store: Store) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "refund", "arguments": "{}"}}
+    asked = ({"role": "user", "content": "Money back!"},)
+    new = ({"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "content": "121 euros"})
+    sample = Sample("Done.", messages=(*asked, *new), tool_calls=(call,))
+    store.begin_run("r1", "2026", {"candidate": {"name": "small", "fingerprint": "f0"}})
+    store.add([NewSample(key_of("q"), "f0", 0, Request(messages=asked), sample)])
+    row = ScoreRow(EVALUATION, "score", "candidate", "f0", "case-0", 0, 1.0, sample_key=key_of("q"))
+    store.add_scores("r1", [row])
+    store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
+    added = add_run(store, store.runs()[0], ReviewPlan(EVALUATION, "score", SCALE, draws=1))
+    (item,) = store.review.items(added.batch.id)
+    assert item.messages == (*asked, *new)
+    assert [(answer.text, answer.calls_from) for answer in item.answers] == [("Done.", None)]
+
+
 LAST = {"role": "user", "content": "Summarise passage 3."}
 
 
