@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from harness.errors import UsageError, shortened, some
 
 _SHOWN = 200
+_HALF = re.compile("[\ud800-\udfff]")
 
 _READ = (".csv", ".json", ".jsonl", ".txt")
 """Suffixes of files that may be meant where another is not there."""
@@ -73,18 +75,31 @@ def json_lines(path: Path, error: type[UsageError], hint: str = "") -> Iterator[
         error, hint: as `read_text` has them.
 
     Raises:
-        UsageError: the file can't be read, or a line is no object.
+        UsageError: the file can't be read, or a line is no object, or has half of a character.
     """
     for number, line in enumerate(read_text(path, error, hint).split("\n"), 1):
         if line.strip():
             place = f"{path}, line {number}"
             try:
                 entry = json.loads(line)
+                check_characters(line, entry)
             except (ValueError, RecursionError) as problem:
                 raise error(f"{place} is no JSON: {problem}. {hint}".rstrip()) from None
             if not isinstance(entry, Mapping):
                 raise error(f"{place} is no JSON object: {shortened(line, _SHOWN)} {hint}".rstrip())
             yield place, entry
+
+
+def check_characters(line: str, value: Any) -> None:
+    """Refuse half of a character in what was read from a line of JSON: no tokenizer takes it.
+
+    Raises:
+        ValueError: naming it.
+    """
+    if "\\ud" in line.lower():  # a half that is not written as an escape is no UTF-8
+        half = _HALF.search(json.dumps(value, ensure_ascii=False))
+        if half is not None:
+            raise ValueError(f"{half[0]!a} is half of a character; write both, such as '\\ud83d\\ude00', or none")
 
 
 def note_id(name: str, place: str, places: MutableMapping[str, str], error: type[UsageError]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.config.files import find_file
+from harness.config.files import check_characters, find_file
 from harness.errors import CaseError
 from harness.records import Case
 
@@ -151,7 +151,9 @@ def _read_jsonl(path: Path) -> Iterable[tuple[str, Any]]:
 
 
 def _parsed(line: str) -> Any:
-    return json.loads(line, object_pairs_hook=_object, parse_constant=_no_number)
+    row = json.loads(line, object_pairs_hook=_object, parse_constant=_no_number)
+    check_characters(line, row)
+    return row
 
 
 def _no_number(text: str) -> None:

@@ -72,8 +72,11 @@ def test_all_texts_of_a_table_are_found() -> None:
 
 def test_lines_are_read_with_their_places(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text('\ufeff{"a": "one\u2028two"}\r\n\n{"b": 2}\n', "utf-8")
-    assert [*json_lines(path, CaseError)] == [(f"{path}, line 1", {"a": "one\u2028two"}), (f"{path}, line 3", {"b": 2})]
+    path.write_text('\ufeff{"a": "one\u2028two"}\r\n\n{"b": "\\ud83d\\ude00 \\\\ud83d"}\n', "utf-8")
+    lines = [{"a": "one\u2028two"}, {"b": "\U0001f600 \\ud83d"}]
+    assert [*json_lines(path, CaseError)] == [
+        (f"{path}, line {n}", line) for n, line in zip((1, 3), lines, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,8 @@ def test_lines_are_read_with_their_places(tmp_path: Path) -> None:
         (b"[1]", r"line 1 is no JSON object: '\[1\]' Write it.$"),
         (b"[" * 100_000, "line 1 is no JSON: .* Write it.$"),
         (b"\xff", "can't be read: .* Write it.$"),
+        (rb'{"a": ["boat \uD83D"]}', r"line 1 is no JSON: '\\ud83d' is half of a character; write both.* Write it.$"),
+        (rb'{"\udc00": 1}', "line 1 is no JSON: .* is half of a character"),
     ],
 )
 def test_a_line_that_is_no_object_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

@@ -96,6 +96,16 @@ def write_tiny_llama(folder: Path) -> Path:
     return folder
 
 
+def tie(weights: Path) -> Path:
+    """The weights with the embedding as the head."""
+    from safetensors.numpy import save_file
+
+    tensors = {name: matrix for name, matrix in make_tensors().items() if name != "lm_head.weight"}
+    save_file(tensors, weights / "model.safetensors", metadata={"format": "pt"})
+    (weights / "config.json").write_text(json.dumps({**CONFIG, "tie_word_embeddings": True}), encoding="utf-8")
+    return weights
+
+
 def write_resized(folder: Path, n_tokens: int) -> Path:
     """The same with more embeddings, which are no token's and foreseen everywhere, or with fewer."""
     from transformers import AutoModelForCausalLM

@@ -57,6 +57,7 @@ def test_line_that_is_no_json_is_refused_with_the_column_in_the_file(tmp_path: P
 @pytest.mark.parametrize(
     ("line", "said"),
     [
+        (r'{"id": "b", "a": "\ud83d"}', r"not valid JSON: '\\ud83d' is half of a character; write both"),
         ('{"id": "b", "a": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deep to be read"),
         ('{"id": "b", "prompt": "1", "prompt": "2"}', "the key 'prompt' is there twice in one object"),
         ('{"id": "b", "of": {"x": 1, "y": 2, "x": 1}}', "the key 'x' is there twice"),
@@ -64,7 +65,7 @@ def test_line_that_is_no_json_is_refused_with_the_column_in_the_file(tmp_path: P
         ('{"id": "b", "n": NaN}', "not valid JSON: NaN is no number of JSON"),
         ('{"id": null}', "id None is not a text"),
     ],
-    ids=["deep", "twice", "twice within", "huge number", "no number", "null"],
+    ids=["half a character", "deep", "twice", "twice within", "huge number", "no number", "null"],
 )
 def test_line_that_can_not_be_a_case_is_refused_with_its_number(tmp_path: Path, line: str, said: str) -> None:
     (tmp_path / "cases.jsonl").write_text(f'{{"id": "a"}}\n{line}\n')

@@ -7,10 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
+from harness.models.adapters.adapter_files import is_of_embeddings
 from harness.models.saving import save_like
 
-RECIPE = "recipe 1"
-"""Part of the digest of merged weights: changed with anything here that changes what is written."""
+_RECIPE = "recipe 1"
+_RECIPE_OF_EMBEDDINGS = "recipe 2"
+
+
+def recipe(adapters: Sequence[str]) -> str:
+    """A part of the digest of merged weights: changed with anything here that changes what is written.
+
+    Adapters of an embedding or a head have one of their own: an embedding that is the head as well was changed in both
+    places by what is for one of them.
+    """
+    return _RECIPE_OF_EMBEDDINGS if any(map(is_of_embeddings, adapters)) else _RECIPE
 
 
 def merge_adapters(source: Path, folder: Path, adapters: Sequence[Path]) -> None:
@@ -26,7 +36,7 @@ def merge_adapters(source: Path, folder: Path, adapters: Sequence[Path]) -> None
 
     model = AutoModelForCausalLM.from_pretrained(str(source), dtype=torch.float32)
     for adapter in adapters:
-        model = adapted(model, adapter).merge_and_unload(safe_merge=True)
+        model = untied(adapted(model, adapter)).merge_and_unload(safe_merge=True)
     save_like(model, source, folder)
 
 
@@ -44,6 +54,23 @@ def adapted(model: Any, adapter: Path) -> Any:
             '"steelyard[customization]"'
         ) from error
     return PeftModel.from_pretrained(model, str(adapter)).eval()
+
+
+def untied(model: Any) -> Any:
+    """The model with a head of its own, where it is the embedding and an adapter changes either of them.
+
+    Added into the one matrix, what is for one of them would change the other as well.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from torch.nn import Parameter
+
+    ends = [model.get_input_embeddings(), model.get_output_embeddings()]
+    if any(isinstance(end, BaseTunerLayer) for end in ends):
+        embedding, head = (end.get_base_layer() if isinstance(end, BaseTunerLayer) else end for end in ends)
+        if head is not None and head.weight is embedding.weight:
+            head.weight = Parameter(head.weight.detach().clone())
+            model.config.tie_word_embeddings = False
+    return model
 
 
 def plain_options(options: Mapping[str, Any]) -> dict[str, Any]:

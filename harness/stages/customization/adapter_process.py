@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.models.adapters.adapter_files import read_adapter
-from harness.models.adapters.merging import adapted
+from harness.models.adapters.merging import adapted, untied
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token
 from harness.models.weights.weights import materialize, tokenizer_path
@@ -47,7 +47,7 @@ class AdapterProber:
         self._base, other = (
             AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval() for _ in range(2)
         )
-        self._model = adapted(other, adapter)
+        self._model = untied(adapted(other, adapter))
         with tempfile.TemporaryDirectory() as saved:
             self._model.save_pretrained(saved)
             self._model.load_adapter(saved, _AGAIN)

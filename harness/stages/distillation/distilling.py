@@ -116,7 +116,13 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
 
 def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: Sequence[TrainingText]) -> str | None:
     """Refuse a teacher with another vocabulary, and texts that are too long, by the weights that both begin with."""
-    from harness.stages.training.sequences import check_length, check_prompts_answered, check_taught, window_of
+    from harness.stages.training.sequences import (
+        check_length,
+        check_prompts_answered,
+        check_taught,
+        check_top_k,
+        window_of,
+    )
     from harness.stages.training.students import check_vocabularies
 
     distilled = cast("DistilledSettings", step.settings)
@@ -128,6 +134,8 @@ def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: 
         if sources[1].vocabulary != student.vocabulary:
             check_vocabularies(sources[1].vocabulary, student.vocabulary)
     folders = [each.folder for each in sources]
+    if distilled.method == SOFT_TARGETS:
+        check_top_k(distilled.top_k, *folders)
     if distilled.method != ON_POLICY:
         check_length(distilled.length, *folders)
     tokenizer = student.tokenizer

@@ -165,6 +165,20 @@ def check_length(length: int, *weights: Path) -> None:
         )
 
 
+def check_top_k(top_k: int, *weights: Path) -> None:
+    """Refuse to keep more tokens at each place than any of some weights have.
+
+    Raises:
+        UsageError: they have fewer.
+    """
+    size = min((size for size in map(vocabulary_of, weights) if size is not None), default=top_k)
+    if top_k > size:
+        raise UsageError(
+            f"top_k = {top_k}, and the weights have {size:,} tokens (vocab_size of their config): set top_k to {size} "
+            "or fewer."
+        )
+
+
 def check_taught(
     texts: Sequence[TrainingText],
     tokenizer: VersionTokenizer,

@@ -25,7 +25,7 @@ def write_adapter(
     adapted = new_adapter(model, AdapterSettings(data="d", rank=4, modules=tuple(modules)))
     with torch.no_grad():
         for name, parameter in adapted.named_parameters():
-            if "lora_B" in name:
+            if "lora_B" in name or "lora_embedding_A" in name:
                 parameter.copy_(scale * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
     adapted.save_pretrained(str(folder))
     return folder

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.models.adapters.merging import adapted, plain_options
+from harness.models.adapters.adapter_files import known_adapter, read_adapter
+from harness.models.adapters.merging import adapted, plain_options, recipe
 from harness.models.weights.weights import made_folder, materialize, weights_digest
 from tests.models.adapters.adapters import write_adapter
+from tests.models.conftest import tie, write_tiny_llama
 
 pytest.importorskip("peft")
 pytestmark = pytest.mark.slow
@@ -52,6 +54,52 @@ def test_merged_weights_compute_what_the_adapter_does(
     twice = materialize({**options, "merged": [str(adapter)] * 2}, tmp_path)
     assert twice != folder
     assert not torch.allclose(logits(loaded(twice)), wanted, rtol=1e-3, atol=1e-3)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def tied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights whose embedding is the head as well."""
+    return tie(write_tiny_llama(tmp_path_factory.mktemp("tied")))
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Model has `tie_word_embeddings=True`",
+    "ignore:Setting `save_embedding_layers`",
+    "ignore:.torch.jit.script:DeprecationWarning",
+)
+@pytest.mark.parametrize("modules", [["lm_head"], ["embed_tokens"], ["q_proj", "embed_tokens", "lm_head"]])
+def test_tied_weights_change_only_where_the_adapter_does(
+    modules: list[str], tied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Merged, and rounded after it, the head is no longer the embedding."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path))
+    adapter = write_adapter(tied, tmp_path / "adapter", modules)
+    options = {"weights": str(tied), "merged": [str(adapter)]}
+
+    def loaded(path: Path) -> object:
+        return AutoModelForCausalLM.from_pretrained(str(path), dtype="float32").eval()
+
+    base, beside = loaded(tied), adapted(loaded(tied), adapter)
+    wanted = logits(beside)
+    assert not torch.allclose(logits(base), wanted, rtol=1e-2, atol=1e-2)  # type: ignore[arg-type]
+    folder = materialize(options, tmp_path)
+    torch.testing.assert_close(logits(loaded(folder)), wanted, rtol=1e-4, atol=1e-4)
+    rounded = loaded(materialize({**options, "quantized": "int8"}, tmp_path))
+    torch.testing.assert_close(rounded.lm_head.weight, loaded(folder).lm_head.weight)  # type: ignore[attr-defined]
+
+
+@pytest.mark.filterwarnings("ignore:Setting `save_embedding_layers`")
+def test_what_was_merged_into_both_ends_is_not_found_again(adapter: Path, tiny_llama: Path, tmp_path: Path) -> None:
+    """Only adapters of an embedding or a head, here or known by their content, have another digest than before."""
+    of_head = write_adapter(tiny_llama, tmp_path / "head", ["lm_head"])
+    known = known_adapter(read_adapter(of_head).digest, ["model.lm_head"])
+    assert recipe([str(adapter), str(of_head)]) == recipe([known]) == "recipe 2"
+    assert recipe([str(adapter)]) == recipe([known_adapter("d", ["q_proj"])]) == "recipe 1"
+    here, gone = ({"weights": str(tiny_llama), "merged": [each]} for each in (str(of_head), known))
+    assert weights_digest(here, tmp_path) == weights_digest(gone, tmp_path)
 
 
 def test_the_weights_are_saved_in_their_own_type(

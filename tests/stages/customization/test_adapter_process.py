@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.models.adapters.adapters import change_config, write_adapter
+from tests.models.conftest import tie, write_tiny_llama
 
 pytest.importorskip("peft")
 pytestmark = pytest.mark.slow
@@ -28,6 +29,19 @@ def test_each_text_finds_the_same_weights(tiny_llama: Path, tmp_path: Path) -> N
         prober.probe("")
     with pytest.raises(ValueError, match="the text has 600 tokens"):
         prober.probe("d" * 600)
+
+
+@pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`", "ignore:Setting `save_embedding_layers`")
+def test_one_of_tied_weights_is_the_same_merged(tmp_path: Path) -> None:
+    from harness.stages.customization.adapter_process import AdapterProber
+
+    weights = tie(write_tiny_llama(tmp_path / "tied"))
+    adapter = write_adapter(weights, tmp_path / "adapter", ["embed_tokens", "lm_head"])
+    prober = AdapterProber({"weights": str(weights)}, adapter, tmp_path)
+    first = prober.probe("abc")
+    assert first["effect"] > 0.1
+    assert max(first[name] for name in ("merged", "unmerged", "reloaded", "disabled")) < 1e-4
+    assert prober.probe("abc") == first
 
 
 def test_matrices_that_hold_no_numbers_are_named(tiny_llama: Path, tmp_path: Path) -> None:
