@@ -162,7 +162,9 @@ def _details(each: ListedVersion) -> list[str]:
     if each.base is None:
         details.append(each.source)
     else:
-        changes = ", ".join(f"{key} = {json.dumps(value, default=str)}" for key, value in each.differs.items())
+        changes = ", ".join(
+            f"{key} = {json.dumps(value, default=str, ensure_ascii=False)}" for key, value in each.differs.items()
+        )
         details.append(f"{each.base} with {changes or 'no difference'}")
     if each.problem is not None:
         details.append(each.problem)

@@ -12,6 +12,8 @@ from typing import Any
 
 from harness.errors import UsageError, shortened, some
 
+SAVE_AS = "Save it as UTF-8."
+"""What is to be done with a file in another encoding."""
 _SHOWN = 200
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -61,8 +63,10 @@ def read_text(path: Path, error: type[UsageError], hint: str = "") -> str:
     """
     try:
         return path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
+    except UnicodeDecodeError as problem:
+        raise error(f"{path} is not UTF-8: {problem}. {SAVE_AS}") from None
+    except OSError as problem:
+        reason = problem.strerror or problem
         near = sorted(each.name for each in path.parent.glob("*") if each.suffix in _READ)
         beside = f" Beside it: {some(near)}." if near and isinstance(problem, FileNotFoundError) else ""
         raise error(f"{path} can't be read: {reason}.{beside} {hint}".rstrip()) from None

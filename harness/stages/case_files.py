@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.config.files import check_characters, find_file
+from harness.config.files import SAVE_AS, check_characters, find_file
 from harness.errors import CaseError
 from harness.records import Case
 
@@ -125,7 +125,7 @@ def read_rows(path: Path) -> list[tuple[str, Any]]:
     try:
         return list(readers[path.suffix](path))
     except UnicodeDecodeError as error:
-        raise CaseError(f"{path} is not UTF-8: {error}.") from None
+        raise CaseError(f"{path} is not UTF-8: {error}. {SAVE_AS}") from None
     except OSError as error:
         raise CaseError(f"{path} can't be read: {error.strerror or error}.") from None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,9 @@ def make(
     Raises:
         Exception: whatever `build` raises. What was built before is kept.
     """
-    from filelock import FileLock
-
     path = place_of(kind, recipe)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
+    with _turn(path):
         made = _made(kind, path) if path.is_dir() else None
         if made is None:
             if path.is_dir():
@@ -87,6 +86,23 @@ def make(
             with replacing(_note_of(path)) as note:
                 note.write_text("\n".join([made.content, *_files(path)]), "utf-8")
     return made
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """Hold the lock of a folder; where another process has it, that is told."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        _log.warning("Another process builds %s; this one waits for it.", path)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def place_of(kind: str, recipe: Mapping[str, Any]) -> Path:

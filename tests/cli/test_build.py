@@ -23,12 +23,12 @@ def test_a_version_is_built_once(corpora: Path, run: Run, monkeypatch: pytest.Mo
     first, again = (json.loads(run("build", "clean", "--json").stdout) for _ in range(2))
     assert (first["version"], first["built"], again["built"]) == ("clean", True, False)
     assert first["fingerprint"] == again["fingerprint"]
-    assert run("build", "clean").stdout == f"clean: was built before, fingerprint {first['fingerprint'][:12]}\n"
+    assert run("build", "clean").stdout == f"clean: nothing is left to build, fingerprint {first['fingerprint'][:12]}\n"
     assert run("models", "clean", "--json").stdout.count(first["fingerprint"]) == 1
 
 
 def test_a_model_has_nothing_to_build(corpora: Path, run: Run) -> None:
-    assert run("build", "small").stdout.startswith("small: nothing of it is built, fingerprint ")
+    assert run("build", "small").stdout.startswith("small: nothing is left to build, fingerprint ")
 
 
 @pytest.mark.slow
@@ -67,7 +67,25 @@ def test_an_adapter_for_other_weights_of_the_same_shapes_is_told(
     (folder / "steelyard.toml").write_text(
         '[models.tuned]\nengine = "transformers"\nweights = "weights"\nadapter = "adapter"\n', "utf-8"
     )
-    assert "its adapter was made for makers/another-base, as it says" in run("build", "tuned").stdout
+    said = run("build", "tuned").stdout
+    assert said.startswith("tuned: nothing is left to build, "), "a ready one is built by nobody"
+    assert "its adapter was made for makers/another-base, as it says" in said
+
+
+def test_weights_with_an_adapter_added_are_written_before_a_gate_needs_them(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("peft")
+    monkeypatch.setenv("STEELYARD_CACHE", str(folder / "cache"))
+    write_adapter(write_tiny_llama(folder / "weights"), folder / "adapter")
+    (folder / "steelyard.toml").write_text(
+        '[models.tuned]\nengine = "transformers"\nweights = "weights"\n'
+        'adapter = { folder = "adapter", merge = true }\n',
+        "utf-8",
+    )
+    first, again = (json.loads(run("build", "tuned", "--json").stdout)["built"] for _ in range(2))
+    assert (first, again) == (True, False)
+    assert len([*(folder / "cache" / "weights").glob("*/model.safetensors")]) == 1
 
 
 def test_a_version_that_there_is_not_is_a_usage_error(corpora: Path, run: Run) -> None:

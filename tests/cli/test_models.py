@@ -60,12 +60,12 @@ def test_a_version_with_passages_is_built_before_it_is_ready(
 ) -> None:
     pytest.importorskip("bm25s")
     monkeypatch.setenv("STEELYARD_CACHE", str(folder / "cache"))
-    (folder / "p.jsonl").write_text('{"id": "hours", "text": "Open from nine to six."}\n', encoding="utf-8")
-    more = '\n[models.rag]\nbase = "plain"\nretrieval = { passages = "p.jsonl", k = 1 }\n'
+    (folder / "häfen.jsonl").write_text('{"id": "hours", "text": "Open from nine to six."}\n', encoding="utf-8")
+    more = '\n[models.rag]\nbase = "plain"\nretrieval = { passages = "häfen.jsonl", k = 1 }\n'
     settings.write_text(settings.read_text(encoding="utf-8") + more, encoding="utf-8")
     before = run("models", "rag").output
     assert before.splitlines()[1].split() == ["rag", "scripted", "-", "to", "be", "built"]
-    assert 'plain with retrieval.passages = "p.jsonl", retrieval.k = 1' in before
+    assert 'plain with retrieval.passages = "häfen.jsonl", retrieval.k = 1' in before
     assert run("build", "rag").exit_code == 0
     assert run("models", "rag").output.splitlines()[1].endswith("ready")
 

@@ -85,9 +85,9 @@ def test_lines_are_read_with_their_places(tmp_path: Path) -> None:
         (b'{}\n{"a"', "line 2 is no JSON: .* Write it.$"),
         (b"[1]", r"line 1 is no JSON object: '\[1\]' Write it.$"),
         (b"[" * 100_000, "line 1 is no JSON: .* Write it.$"),
-        (b"\xff", "can't be read: .* Write it.$"),
         (rb'{"a": ["boat \uD83D"]}', r"line 1 is no JSON: '\\ud83d' is half of a character; write both.* Write it.$"),
         (rb'{"\udc00": 1}', "line 1 is no JSON: .* is half of a character"),
+        ("{}".encode("utf-16"), r"a\.jsonl is not UTF-8: .* Save it as UTF-8\.$"),
     ],
 )
 def test_a_line_that_is_no_object_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

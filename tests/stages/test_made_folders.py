@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from harness.stages.made_folders import find_made, make
+from harness.stages.made_folders import find_made, make, place_of
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +52,19 @@ def test_a_folder_whose_files_were_changed_or_lost_is_built_again(
     aside = first.path.with_name(f"{first.path.name}.damaged")
     assert [path.read_text("utf-8") for path in aside.iterdir()] in ([], ["on"])
     assert f"It is kept as {aside}" in caplog.text
+
+
+def test_who_waits_for_another_process_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    path = place_of("things", {"seed": 1})
+    path.parent.mkdir()
+    deadline = time.monotonic() + 20
+    with ThreadPoolExecutor() as pool:
+        with FileLock(f"{path}.lock"):
+            made = pool.submit(make, "things", {"seed": 1}, write("one", []))
+            while f"Another process builds {path}; this one waits for it." not in caplog.text:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        assert made.result() == find_made("things", {"seed": 1})
 
 
 def test_a_file_that_came_later_is_no_damage() -> None:

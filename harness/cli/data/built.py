@@ -9,11 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from harness.config.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from harness.reporting.terminal.building import BuildLine
     from harness.stages.data.corpus import Corpus
+
+_INTERRUPTED = 2
+"""The exit code after Ctrl-C: that of pytest."""
 
 
 def opened_corpus(name: str, executor: Mapping[str, Any] | None = None) -> Corpus:
@@ -62,8 +67,17 @@ def require_packages(settings: Settings, name: str) -> None:
 
 @contextmanager
 def build_line() -> Iterator[BuildLine]:
-    """Shows how far builds are on the standard error."""
+    """Shows how far builds are on the standard error, and what Ctrl-C leaves of them.
+
+    Raises:
+        ClickException: a build was interrupted.
+    """
     from harness.reporting.terminal.building import BuildLine
 
-    with BuildLine(sys.stderr, sys.stderr.isatty(), shutil.get_terminal_size().columns) as line:
-        yield line
+    try:
+        with BuildLine(sys.stderr, sys.stderr.isatty(), shutil.get_terminal_size().columns) as line:
+            yield line
+    except KeyboardInterrupt:
+        told = click.ClickException("Interrupted. What is saved of the build is kept: run again to go on from there.")
+        told.exit_code = _INTERRUPTED
+        raise told from None

@@ -58,6 +58,9 @@ def tokens(version: str, texts: tuple[str, ...], chat: bool, against: str | None
     settings = load_settings(Path.cwd())
     found = _split(settings, version, given, chat)
     other = None if against is None else _split(settings, against, given, chat)
+    for each in filter(None, (version, against)):
+        if chat and settings.version(each).retrieval is not None:
+            click.echo(f"{each}: the passages that it finds are left out; `steelyard retrieve` shows them.", err=True)
     if as_json:
         click.echo(json.dumps(_as_json(found, other), indent=2))
         return

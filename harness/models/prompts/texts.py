@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.config.files import find_file
+from harness.config.files import find_file, read_text
 from harness.config.versions import FILE, PROMPTS, VersionSettings
 from harness.errors import SettingsError
 
@@ -88,11 +88,9 @@ def _from_file(settings: VersionSettings, name: str, root: Path) -> str:
     if found is None:
         raise SettingsError(f"{given}: there is no {root / path}.")
     try:
-        text = found.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{given}: {found} is not UTF-8: {error}.") from None
-    except OSError as error:
-        raise SettingsError(f"{given}: {found} can't be read: {error.strerror or error}.") from None
+        text = read_text(found, SettingsError)
+    except SettingsError as error:
+        raise SettingsError(f"{given}: {error}") from None
     return _checked(name, given, text.rstrip("\r\n"))
 
 

@@ -97,7 +97,7 @@ def difference_lines(version: DescribedVersion, other: DescribedVersion, width: 
         lines += wrap(name, width)
         for version_name, place in names.items():
             start = f"  {version_name:<{longest}}  "
-            value = _told(values[place]) + (unit if values[place] is not None else "")
+            value = _told(values[place], name) + (unit if values[place] is not None else "")
             lines += hang(start, wrap(printable(value), width - len(start)))
     return lines
 
@@ -159,10 +159,12 @@ def _marked(value: str, is_other: bool) -> str:
     return f"{value} {_MARK}" if is_other else value
 
 
-def _told(value: Any) -> str:
+def _told(value: Any, name: str = "") -> str:
     """A value of the document in words; the steps of a lineage are told by what they made."""
     if value is None:
         return "-"
+    if name.startswith("BPW"):
+        return f"{value:.2f}"
     if isinstance(value, dict):
         return str(value["made"]) if "made" in value else f"{value['id']} '{value['piece']}'"
     if isinstance(value, list):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.config.files import find_file
+from harness.config.files import find_file, read_text
 from harness.errors import RubricError, choices
 
 HEADINGS = ("Criteria", "Steps", "Scale", "Input", "Reference", "Guidelines")
@@ -110,13 +110,7 @@ def _load(path: object, folders: Sequence[Path]) -> Rubric:
     if found is None:
         looked = ", ".join(map(str, folders)) or "no folder"
         raise RubricError(f"There is no rubric {str(path)!r}, a Markdown file ({SUFFIXES[0]}). Looked in {looked}.")
-    try:
-        text = found.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RubricError(f"{found} is not UTF-8: {error}.") from None
-    except OSError as error:
-        raise RubricError(f"{found} can't be read: {error.strerror or error}.") from None
-    return read_rubric(text, str(found))
+    return read_rubric(read_text(found, RubricError), str(found))
 
 
 def read_rubric(text: str, place: str) -> Rubric:

@@ -68,9 +68,9 @@ def _find(settings: Settings, parts: _AdapterParts) -> VersionSettings | None:
         if known_builds().is_offline:  # what it fits was checked before there were samples
             return parts.with_adapter(parts.ready, read_adapter(parts.ready).digest)
         weights = made_folder(parts.options, settings.root)
-        if weights is None:
-            return None
-        return parts.with_adapter(parts.ready, parts.checked(parts.ready, matrix_shapes(weights), parts.digest).digest)
+        shapes = {} if weights is None else matrix_shapes(weights)
+        adapter = parts.checked(parts.ready, shapes, parts.digest)
+        return None if weights is None else parts.with_adapter(parts.ready, adapter.digest)
     made = find_made(KIND, parts.recipe)
     if made is None:
         return None
@@ -218,7 +218,7 @@ class _AdapterParts:
         """A ready adapter that fits the weights.
 
         Args:
-            shapes: of their matrices.
+            shapes: of their matrices; {} where they are not made yet.
             digest: that identifies them; None where they are not built yet.
 
         Raises:

@@ -322,13 +322,13 @@ class _Parts:
 
 
 def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) -> None:
-    """Refuse versions of which each is taught by the next.
+    """Refuse a teacher that there is not, and versions of which each is taught by the next.
 
     Args:
         taught: those from which a chain of teachers came to this one.
 
     Raises:
-        UsageError: naming them.
+        UsageError: naming it, or them.
     """
     if name in taught:
         circle = [*taught[taught.index(name) :], name]
@@ -340,6 +340,10 @@ def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) 
         )
     for step in settings.version(name).steps:
         if isinstance(step.settings, DistilledSettings):
+            try:
+                settings.version(step.settings.teacher)
+            except UsageError as error:
+                raise UsageError(f"{settings.table(step.version)} distilled: teacher: {error}") from error
             _refuse_circle(settings, step.settings.teacher, (*taught, name))
 
 

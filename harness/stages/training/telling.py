@@ -38,8 +38,9 @@ class Teller:
         else:
             self._tokens += tokens
             seconds = max(now_s - self._began_s, 1e-9)
-            left_s = seconds / (done - self._first) * (self._total - done)
-            note += f", {self._tokens / seconds:,.0f} tokens/s, {left_s:,.0f} s left"
+            note += f", {self._tokens / seconds:,.0f} tokens/s"
+            if done < self._total:
+                note += f", {seconds / (done - self._first) * (self._total - done):,.0f} s left"
         self._told({"phase": "training", "done": done, "total": self._total, "unit": "steps", "note": note})
 
 

@@ -80,7 +80,8 @@ def training_data(settings: Settings, name: str, progress: BuildProgress = unsee
     if not path.is_file():
         corpora = ", ".join(settings.corpora) or "none"
         raise UsageError(
-            f"data = {name!r} is neither a corpus (there are: {corpora}) nor a file: there is no {path}. A file has a "
+            f"data = {name!r} is neither a corpus (there are: {corpora}) nor a file: "
+            f"{f'{path} is a folder' if path.is_dir() else f'there is no {path}'}. A file has a "
             'line for each text: {"prompt": "…", "answer": "…"}.'
         )
     return TrainingData(name, path, file_hash(path), is_corpus=False)
@@ -154,9 +155,11 @@ def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
     text, prompt, answer = (values.get(each, "") for each in ("text", "prompt", "answer"))
     if isinstance(text, str) and text.strip() and not values.keys() & {"prompt", "answer"}:
         return TrainingText(name, text, line=where)
-    if isinstance(prompt, str) and prompt.strip() and isinstance(answer, str):
-        return TrainingText(name, answer, ({"role": "user", "content": prompt},), line=where)
-    if _are_messages(prompt) and isinstance(answer, str):
+    if isinstance(prompt, str) and prompt.strip():
+        prompt = [{"role": "user", "content": prompt}]
+    if _are_messages(prompt):
+        if not isinstance(answer, str):
+            raise UsageError(f"{where}: the answer is {answer!r}, and only a text can be learned.")
         return TrainingText(name, answer, _checked(prompt, where), line=where)
     messages = values.get("messages")
     if _are_messages(messages) and len(messages) > 1 and messages[-1].get("role") == "assistant":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
 from harness.cli.data.built import build_line, opened_corpus
@@ -28,3 +29,9 @@ def test_progress_goes_to_the_standard_error_and_not_at_once(capsys: pytest.Capt
     with build_line() as line:
         line.show(BuildState("clean", "c4", 1, 2))
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_interrupted_build_says_that_its_work_is_kept() -> None:
+    with pytest.raises(click.ClickException, match="is kept: run again to go on from there") as caught, build_line():
+        raise KeyboardInterrupt
+    assert caught.value.exit_code == 2

@@ -79,6 +79,15 @@ def test_a_chat_is_rendered_with_what_the_version_puts_around_it(run: Run) -> No
     assert text == "<s>system: Be kind.</s><s>user: Please: Hi</s><s>assistant:"
 
 
+def test_passages_that_a_chat_is_shown_without_are_told(run: Run, folder: Path) -> None:
+    with (folder / "steelyard.toml").open("a", encoding="utf-8") as file:
+        file.write('[models.rag]\nbase = "tiny"\nretrieval = { passages = "p.jsonl", k = 1 }\n')
+    (folder / "p.jsonl").write_text('{"id": "a", "text": "Open from nine."}\n', encoding="utf-8")
+    told = "rag: the passages that it finds are left out; `steelyard retrieve` shows them.\n"
+    assert run("tokens", "rag", "Hi", "--chat").stderr == told
+    assert (run("tokens", "rag", "Hi").stderr, run("tokens", "tiny", "Hi", "--chat").stderr) == ("", "")
+
+
 def test_text_comes_from_standard_input_as_it_is(folder: Path) -> None:
     result = CliRunner().invoke(main, ["tokens", "tiny", "-", "--json"], input=b"a\0b\r\n  c\n")
     assert json.loads(result.stdout)["text"] == "a\0b\r\n  c\n"

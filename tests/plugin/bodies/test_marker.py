@@ -162,7 +162,9 @@ def test_wrong_case_file_is_a_usage_error_with_file_and_line(
 def test_case_file_that_is_not_utf_8_is_refused(project: Project) -> None:
     (project.path / "cases.jsonl").write_bytes(b'{"id": "\xff"}\n')
     marked(project, "cases='cases.jsonl'")
-    assert "cases.jsonl is not UTF-8" in refused(project)
+    told = refused(project)
+    assert "cases.jsonl is not UTF-8" in told
+    assert "Save it as UTF-8." in told
 
 
 def test_missing_case_file_names_those_beside_it(project: Project) -> None:

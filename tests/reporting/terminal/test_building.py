@@ -58,6 +58,12 @@ def test_each_step_has_a_rate_of_its_own() -> None:
     assert "10 documents/s" in build.at(15, "pii", done=4100)
 
 
+def test_a_slow_rate_is_not_rounded_to_nothing() -> None:
+    build = Build(is_terminal=True)
+    build.at(0, "training", unit="steps", total=400)
+    assert "  0.04 steps/s  " in build.at(25, "training", done=1, unit="steps", total=400)
+
+
 def test_the_loss_of_a_training_has_its_place() -> None:
     build = Build(is_terminal=True)
     build.at(0, "training", unit="steps", total=400)

@@ -86,6 +86,8 @@ def test_a_difference_has_both_values_of_what_differs_and_nothing_else(tmp_path:
     lines = difference_lines(one, two, 80)
     at = lines.index("n_layer")
     assert lines[at + 1 : at + 3] == ["  one  2", "  two  3"]
+    at = lines.index("BPW")
+    assert [f"{each:.2f}" for each in found["bits_per_weight"]] == [line.split()[-1] for line in lines[at + 1 : at + 3]]
     assert max(map(cells, lines)) <= 80
     assert difference_document(one, two) == {"versions": ["one", "two"], "differences": found}
 

@@ -130,7 +130,10 @@ def test_training_that_is_killed_goes_on_and_comes_to_the_same(
         (("student = { layers = 2 }", ""), "needs student"),
         (('data = "texts.jsonl"', 'data = "none.jsonl"'), r"neither a corpus .* nor a file: there is no .*none\.jsonl"),
         (('teacher = "teacher"', 'teacher = "student"'), "can't be its own teacher"),
-        (('teacher = "teacher"', 'teacher = "techer"'), "Did you mean 'teacher'"),
+        (
+            ('teacher = "teacher"', 'teacher = "techer"'),
+            r"\[models\.student\] distilled: teacher: .*Did you mean 'teacher'",
+        ),
         (("length = 24", "length = 9000"), "length = 9000, and the weights take 512 tokens at most"),
         (("length = 24", "length = 24\ntop_k = 262"), "top_k = 262, and the weights have 261 tokens .* set top_k"),
     ],

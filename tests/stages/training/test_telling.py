@@ -17,6 +17,8 @@ def test_steps_are_told_with_loss_speed_and_time_left() -> None:
     assert told[0]["note"] == "loss 2.500"
     assert "tokens/s" in told[1]["note"]
     assert told[1]["note"].endswith("s left")
+    teller.step(4, 2.5, 100)
+    assert told[2]["note"].endswith("tokens/s"), "nothing is left"
 
 
 def test_training_goes_on_from_the_newest_checkpoint_that_is_whole(tmp_path: Path) -> None:

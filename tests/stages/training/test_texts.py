@@ -49,7 +49,11 @@ def test_a_chat_is_learned_whole(tmp_path: Path) -> None:
             '{"messages": [{"role": "user"}, {"role": "assistant", "content": "two"}]}\n',
             r"line 1: messages\[0\]: content = None is not a text; every message needs one",
         ),
-        ('{"prompt": "a", "answer": 2}\n', "line 1 has no prompt"),
+        ('{"prompt": "a", "answer": 2}\n', "line 1: the answer is 2, and only a text can be learned"),
+        (
+            '{"prompt": [{"role": "user", "content": "a"}], "answer": null}\n',
+            "line 1: the answer is None, and only a text can be learned",
+        ),
         ('{"messages": [{"role": "assistant", "content": "two"}]}\n', "line 1 has no prompt"),
         (
             '{"messages": [{"role": "assistant", "content": "2?"}, {"role": "user", "content": "two"}]}\n',
@@ -81,4 +85,7 @@ def test_a_file_that_changes_while_something_is_built_of_it_is_refused(tmp_path:
 
 def test_what_is_neither_a_corpus_nor_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"data = 'clean' is neither a corpus \(there are: none\) nor a file"):
+        training_data(Settings(root=tmp_path), "clean")
+    (tmp_path / "clean").mkdir()
+    with pytest.raises(UsageError, match=r"nor a file: .*clean is a folder\."):
         training_data(Settings(root=tmp_path), "clean")
