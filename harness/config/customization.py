@@ -11,6 +11,8 @@ from harness.config import setting_checks
 from harness.errors import SettingsError
 
 METHODS = SOFT_TARGETS, SEQUENCE, ON_POLICY = ("soft_targets", "sequence", "on_policy")
+TOP_K = 64
+"""How many of a teacher's logits are kept where the settings say nothing; all, of a smaller vocabulary."""
 RETRIEVAL_METHODS = ("bm25", "dense", "hybrid")
 LANGUAGES = (
     "danish",
@@ -65,7 +67,7 @@ class DistilledSettings:
     method: str = "soft_targets"
     temperature: float | None = 2.0
     hard_weight: float = 0.1
-    top_k: int = 64
+    top_k: int = TOP_K
     shuffled: bool = False
     steps: int = 400
     batch: int = 8

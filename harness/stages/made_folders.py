@@ -90,14 +90,14 @@ def make(
 
 @contextmanager
 def _turn(path: Path) -> Iterator[None]:
-    """Hold the lock of a folder; where another process has it, that is told."""
+    """Hold the lock of a folder; where somebody else has it, that is told."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(f"{path}.lock")
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        _log.warning("Another process builds %s; this one waits for it.", path)
+        _log.warning("%s is being built by somebody else; this build waits for it.", path)
         lock.acquire()
     try:
         yield

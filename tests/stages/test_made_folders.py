@@ -61,7 +61,7 @@ def test_who_waits_for_another_process_is_told(caplog: pytest.LogCaptureFixture)
     with ThreadPoolExecutor() as pool:
         with FileLock(f"{path}.lock"):
             made = pool.submit(make, "things", {"seed": 1}, write("one", []))
-            while f"Another process builds {path}; this one waits for it." not in caplog.text:
+            while f"{path} is being built by somebody else; this build waits for it." not in caplog.text:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
         assert made.result() == find_made("things", {"seed": 1})

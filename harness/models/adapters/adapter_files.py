@@ -22,7 +22,19 @@ _PREFIX = "base_model.model."
 _INNER = (".lora_A.weight", ".lora_embedding_A")
 _OUTER = (".lora_B.weight", ".lora_embedding_B")
 _TIED = ("lm_head", "model.embed_tokens")
-_EMBEDDINGS = frozenset({"embed_in", "embed_out", "embed_tokens", "lm_head", "word_embeddings", "wte"})
+_EMBEDDINGS = frozenset(
+    (
+        "embed_in",
+        "embed_out",
+        "embed_tokens",
+        "embeddings",
+        "lm_head",
+        "shared",
+        "tok_embeddings",
+        "word_embeddings",
+        "wte",
+    )
+)
 _OF_EMBEDDINGS = ", of embeddings"
 _SHOWN = 12
 

@@ -82,24 +82,32 @@ def check_words(settings: VersionSettings, words: Sequence[str], folder: Path) -
     if checkout is None or tree is None or not folder.is_relative_to(tree):
         return
     today = checkout.project / folder.relative_to(tree)
-    for word in _names_in(words):
-        place = Path(os.path.normpath(today / word))
-        if not place.is_relative_to(checkout.project) or place.is_relative_to(tree):
-            continue
+    for names in _names_in(words):
+        places = {name: Path(os.path.normpath(today / name)) for name in names}
+        own = {
+            name: place
+            for name, place in places.items()
+            if place.is_relative_to(checkout.project) and not place.is_relative_to(tree)
+        }
         with suppress(OSError, ValueError):  # a name that no system takes
-            if place.exists() and not (tree / place.relative_to(checkout.project)).exists():
+            there = [name for name, place in own.items() if place.is_file()]
+            if there and not any((tree / place.relative_to(checkout.project)).exists() for place in own.values()):
                 raise SettingsError(
-                    f"version {settings.name!r}: command: {word!r} is not there.{told_of_commit(settings)}"
+                    f"version {settings.name!r}: command: {there[0]!r} is not there.{told_of_commit(settings)}"
                 )
 
 
-def _names_in(words: Sequence[str]) -> Iterator[str]:
-    """Yield what may name a file in a command: words, parts of them as a shell is given, and modules after `-m`."""
+def _names_in(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield what may name a file in a command: words, parts of them as a shell is given, and modules after `-m`.
+
+    Each with all files that it may be, of which one is enough.
+    """
     parts = [part for word in words[1:] for part in _BETWEEN.split(word) if part]
-    yield from (word for word in (*words, *parts) if word != words[0] or "/" in word)  # else it is of the PATH
+    yield from ((word,) for word in (*words, *parts) if word != words[0] or "/" in word)  # else it is of the PATH
     for before, name in pairwise(parts):
         if before == "-m":
-            yield from (name.replace(".", "/"), name.replace(".", "/") + ".py")
+            path = name.replace(".", "/")
+            yield (f"{path}.py", f"{path}/__main__.py")
 
 
 def check_modules(settings: VersionSettings, files: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import ON_POLICY, SEQUENCE, SOFT_TARGETS, DistilledSettings, Step, packages_of
+from harness.config.customization import ON_POLICY, SEQUENCE, SOFT_TARGETS, TOP_K, DistilledSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
 from harness.errors import UsageError
 from harness.models.adapters.merging import plain_options
@@ -128,13 +128,14 @@ def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: 
     distilled = cast("DistilledSettings", step.settings)
     student = find_beginning(settings, version, version.steps[: version.steps.index(step) + 1])
     sources = [student]
-    if distilled.method == ON_POLICY or (distilled.method == SOFT_TARGETS and distilled.hard_weight < 1):
+    keeps_logits = distilled.method == SOFT_TARGETS and distilled.hard_weight < 1
+    if distilled.method == ON_POLICY or keeps_logits:
         teacher = settings.version(distilled.teacher)
         sources.append(find_beginning(settings, teacher, teacher.steps))
         if sources[1].vocabulary != student.vocabulary:
             check_vocabularies(sources[1].vocabulary, student.vocabulary)
     folders = [each.folder for each in sources]
-    if distilled.method == SOFT_TARGETS:
+    if keeps_logits and distilled.top_k > TOP_K:
         check_top_k(distilled.top_k, *folders)
     if distilled.method != ON_POLICY:
         check_length(distilled.length, *folders)

@@ -109,6 +109,21 @@ def test_what_a_command_names_and_the_commit_lacks_is_refused(
     assert command_of(own, folder)
 
 
+@pytest.mark.parametrize(
+    "command", ["python -m shop", "sh bot.sh --cache empty", "sh bot.sh --profile shop", "sh bot.sh --mode new"]
+)
+def test_words_of_a_command_that_name_no_file_and_a_module_that_became_a_package_are_not(
+    version: VersionSettings, tmp_path: Path, command: str
+) -> None:
+    for root in (tmp_path / "project", tmp_path / "tree"):
+        write(root, "backend/bot.sh").chmod(0o755)
+    write(tmp_path / "tree", "backend/shop.py")
+    write(tmp_path / "project", "backend/shop/__main__.py")
+    (tmp_path / "project/backend/empty").mkdir()
+    own = replace(version, engine="command", engine_options={"command": command})
+    assert command_of(own, (tmp_path / "tree" / "backend").resolve())
+
+
 def test_what_the_settings_name_by_a_whole_path_is_the_commit_s(version: VersionSettings, tmp_path: Path) -> None:
     project, tree = tmp_path / "project", tmp_path / "tree"
     options = {
