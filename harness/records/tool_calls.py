@@ -81,10 +81,15 @@ def new_turns(asked: Sequence[Mapping[str, Any]], told: Iterable[Mapping[str, An
     """
     turns = list(itertools.dropwhile(lambda turn: turn.get("role") == "system", told))
     told_as, asked_as = list(map(_likeness, turns)), list(map(_likeness, asked))
-    last = next((place for place in reversed(range(len(asked))) if asked[place].get("role") == "user"), -1)
+    users = [place for place, turn in enumerate(turns) if turn.get("role") == "user"]
+    asking = [place for place, turn in enumerate(asked) if turn.get("role") == "user"]
+    last = asking[-1] if asking else -1
     begin = next((place for place in reversed(range(len(turns))) if last >= 0 and told_as[place] == asked_as[last]), -1)
-    if begin < 0 and turns and turns[0].get("role") == "user":
-        begin = max(place for place, turn in enumerate(turns) if turn.get("role") == "user")
+    if users and asking and users[0] == 0 and told_as[0] == asked_as[asking[0]] and len(users) >= len(asking):
+        # All turns from the first: the user may have said the last words before, and only then in these words.
+        begin = max(begin, users[len(asking) - 1])
+    if begin < 0 and users and users[0] == 0:
+        begin = users[-1]
     since, n_told = asked_as[last + 1 :], begin + 1
     if since and told_as[n_told : n_told + len(since)] == since:
         n_told += len(since)

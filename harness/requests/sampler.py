@@ -150,12 +150,10 @@ class Sampler:
         check = getattr(engine, "check_turns", None)
         if engine is None or check is None or source.only_stored:
             return
-        if not self.window.has_started(engine):
-            wanted = {question.key(source.generation): _DrawsOfTick(source, request, question, [index])}
-            if any(self._find(wanted).values()):
-                return
+        wanted = {question.key(source.generation): _DrawsOfTick(source, request, question, [index])}
+        if not any(self._find(wanted).values()):
             await self.window.start(engine)
-        check()
+            check()
 
     async def draw(self, source: SampleSource, request: Request, question: KeyedQuestion, index: int) -> Kept:
         """The sample of a question with this index, from the store or the engine, with its key in the store.

@@ -129,11 +129,6 @@ class Window:
             for lane in self._lanes.values():
                 lane.engine.hold(self.spending.refuse())
 
-    def has_started(self, engine: Engine) -> bool:
-        """Tell whether an engine has started, or could not."""
-        lane = self._lanes.get(id(engine))
-        return lane is not None and lane.ready is not None and lane.ready.done()
-
     async def start(self, engine: Engine) -> None:
         """Start an engine before its first request, which tells what it can do.
 

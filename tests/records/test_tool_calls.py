@@ -75,6 +75,11 @@ LOOP = [said("user", "And?"), FIND, said("tool", "7", tool_call_id="c1")]
         (LOOP, [NEW[2]], [NEW[2]]),
         ([*ASKED, *NEW, said("user", "And?")], [*ASKED, *NEW, said("user", "And?"), OLD[3]], [OLD[3]]),
         ([], NEW, NEW),
+        (
+            [said("user", "On."), said("assistant", "One."), said("user", "On.")],
+            [said("user", "On."), said("assistant", "One."), said("user", "Passages. On."), said("assistant", "Two.")],
+            [said("assistant", "Two.")],
+        ),
     ],
 )
 def test_an_application_may_tell_all_turns_or_its_new_ones(asked: Any, told: Any, new: Any) -> None:

@@ -376,6 +376,17 @@ def test_an_application_is_not_started_for_a_conversation_that_is_stored(stage: 
     assert stage.started == 0
 
 
+def test_a_stored_conversation_is_let_be_where_the_application_runs_for_another(stage: Stage) -> None:
+    async def both(model: Any) -> Any:
+        await model.ask("Which?")
+        return await model.converse(["Hi", "And?"])
+
+    stage.run(lambda model: model.converse(["Hi", "And?"]))
+    stage.engines = {"v": PromptEngine}
+    assert stage.run(both).stored
+    assert stage.started == 1
+
+
 def test_an_application_that_can_not_start_fails_the_conversation_with_its_own_words(stage: Stage) -> None:
     class Broken(PromptEngine):
         async def start(self) -> None:

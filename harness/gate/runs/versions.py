@@ -99,7 +99,10 @@ def _written_since(version: Version, root: Path, since_s: float) -> str:
     if not _is_application(version.settings):
         return ""
     place, found = _files_of(version, root)
-    written = [file for file in found.files if file.is_file() and file.stat().st_mtime >= since_s]
+    written = []
+    for file in found.files:
+        with suppress(OSError):  # it is gone by now
+            written += [file] if file.is_file() and file.stat().st_mtime >= since_s else []
     if not written:
         return ""
     names = [(file.relative_to(place) if file.is_relative_to(place) else file).as_posix() for file in written]

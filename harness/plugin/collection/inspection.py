@@ -249,11 +249,11 @@ def _own_calls(nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
 _INERT = (
     *(ast.Expr, ast.Assign, ast.AnnAssign, ast.If, ast.For, ast.AsyncFor, ast.While, ast.Pass, ast.Break, ast.Continue),
     *(ast.Await, ast.Compare, ast.BoolOp, ast.IfExp, ast.NamedExpr, ast.UnaryOp, ast.Not, ast.BinOp, ast.Add, ast.Mod),
-    *(ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.Attribute, ast.List, ast.Dict, ast.keyword),
-    *(ast.ListComp, ast.comprehension, ast.boolop, ast.cmpop, ast.expr_context),
+    *(ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.Attribute, ast.List, ast.Set, ast.Dict, ast.keyword),
+    *(ast.ListComp, ast.GeneratorExp, ast.comprehension, ast.Slice, ast.boolop, ast.cmpop, ast.expr_context),
 )
 """What neither gives a score nor runs code of the user's, as long as all that stands in it does not either."""
-_BUILT_IN = {"len", "print", "str"}
+_BUILT_IN = {"all", "any", "bool", "len", "print", "str"}
 _OF_TEXTS = set(dir(str)) - {"encode", "index", "rindex"}
 """Methods of a text that raise nothing, whatever it holds."""
 
@@ -321,8 +321,10 @@ def _is_inert(
                 return name in _BUILT_IN
             case ast.Return(value=None | ast.Constant(value=None)):
                 return True
-            case ast.Subscript(value=owner):
-                return is_case(owner)
+            case ast.Subscript(value=owner, slice=place):
+                return is_case(owner) or isinstance(place, ast.Slice)
+            case ast.Tuple(ctx=context):
+                return isinstance(context, ast.Load)  # what is unpacked may not fit
         return isinstance(node, (*_INERT, ast.Name))
 
     return all(map(is_inert, nodes))

@@ -80,13 +80,7 @@ def _pieces(state: BuildState, rate: Rate, elapsed_s: float, *, short: bool) -> 
         pieces.append(f"{count(state.done)} {state.unit}")
     per_second = rate.per_second
     if per_second:
-        shown = (
-            count(round(per_second))
-            if per_second >= 10
-            else f"{per_second:.1f}"
-            if per_second >= 1
-            else f"{per_second:.2g}"
-        )
+        shown = count(round(per_second)) if per_second >= 10 else f"{per_second:.{1 if per_second >= 1 else 2}f}"
         knows = state.total is not None and state.done >= _TELLING * state.total
         left = [time_left((state.total - state.done) / per_second)] if knows and state.total else []
         pieces += [*left, f"{shown} {state.unit}/s"]

@@ -207,6 +207,9 @@ def test_case_field_that_the_body_asks_for_first_may_be_missing(project: Project
             "line 8: the result of `answer == 'yes'`",
         ),
         ("(answer := await model.ask('q')) == 'yes'", "is dropped"),
+        ("await model.ask('q') in ('yes', 'no')", "is dropped"),
+        ("(await model.ask('q')).strip().lower()[:3] == 'yes'", "is dropped"),
+        ("answer = await model.ask('q')\n    any(each in answer for each in case.words)", "line 6: the body asks"),
         ("for turn in case.turns:\n        await model.ask(turn)", "line 7: the body asks"),
         (
             "said = [{'role': 'user', 'content': f'Say {each}'} for each in case['words']]\n"
