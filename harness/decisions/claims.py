@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import numpy as np
 
 from harness.decisions.comparisons import check
 from harness.decisions.hypotheses import About, hypotheses
-from harness.decisions.observations import Observations, oriented
+from harness.decisions.observations import Observations, has_score, oriented
 from harness.records import Check, Claim, Claims, LostClaim
 from harness.statistics.intervals.proportions import clopper_pearson_interval
 from harness.statistics.suites.lost import lost_cases
@@ -42,8 +43,8 @@ def claims_of(observed: Observations, checks: tuple[Check, ...], levels: tuple[f
 
 
 def may_leave_unanswered(observed: Observations, level: float) -> float | None:
-    """The most by which the share of requests that it leaves unanswered is shown to be above the baseline's, if that is
-    more than the margin; None where it is not.
+    """The most by which the share of requests that it leaves unanswered may be above the baseline's, if that is more
+    than the margin: None where it is shown not to be, infinity where the share of a pair of blocks is not known.
 
     The middle of the pairs does not tell: a server that refuses in one block of seven has the middle of one that never
     does. So the blocks are counted together. Their shares lie between 0 and the largest that was seen, and nothing of
@@ -53,11 +54,18 @@ def may_leave_unanswered(observed: Observations, level: float) -> float | None:
     Args:
         level: of the chance that it is more.
     """
-    excess, baseline = observed.unanswered, observed.baseline
-    if baseline is None or sum(excess) <= 0:
+    baseline = observed.baseline
+    if not observed.in_blocks or baseline is None:
         return None
-    most = max(abs(share) for share in excess)
-    n_most = min(sum(excess) / most, len(excess))
+    weighed = (observed.scored & has_score(baseline)).tolist()
+    shares = [observed.unanswered.get(pair) for pair, is_in in zip(observed.case_ids, weighed, strict=True) if is_in]
+    excess = np.array([share for share in shares if share is not None])
+    if len(excess) < len(shares):
+        return math.inf
+    if excess.sum() <= 0:
+        return None
+    most = float(abs(excess).max())
+    n_most = min(float(excess.sum()) / most, len(excess))
     bound = most * clopper_pearson_interval(n_most, len(excess), 1 - level, "less").high
     whole = 1.0 if observed.margin_is_relative else abs(float(np.nanmean(baseline)))
     return bound if bound * whole > observed.margin else None

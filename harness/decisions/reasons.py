@@ -154,16 +154,21 @@ def _of_pairs(
 
 
 def unanswered(observed: Observations, share: float) -> str:
-    """Say that the middle of the pairs is within the margin, and requests that were not answered may not be.
+    """Say that the middle of the pairs passes, and requests that were not answered may not.
 
     Args:
-        share: that may be.
+        share: that may be, more than the baseline's; infinity where it is not known.
     """
-    excess = observed.unanswered
+    if math.isinf(share):
+        return (
+            "the middle of the pairs passes, but how many more of the requests the candidate left unanswered is not "
+            "known: the blocks are of two runs, or the report is older; run a gate of these two versions"
+        )
+    excess = [observed.unanswered[case] for case in observed.case_ids if case in observed.unanswered]
     seen = percent(sum(excess) / len(excess))
     return (
-        f"the middle of the pairs is within the margin, but the candidate left {seen} more of the requests unanswered "
-        f"than the baseline, in {sum(each > 0 for each in excess):,} of {len(excess):,} blocks, and may leave "
+        f"the middle of the pairs passes, but the candidate left {seen} more of the requests unanswered than the "
+        f"baseline, in {sum(each > 0 for each in excess):,} of {len(excess):,} blocks, and may leave "
         f"{percent(share)} more; mend the server, or measure more blocks"
     )
 
