@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import numpy as np
 
 from harness.decisions.comparisons import check
 from harness.decisions.hypotheses import About, hypotheses
-from harness.decisions.observations import Observations, oriented
+from harness.decisions.observations import Observations, has_score, oriented
 from harness.records import Check, Claim, Claims, LostClaim
+from harness.statistics.arrays import FloatArray
 from harness.statistics.intervals.proportions import clopper_pearson_interval
 from harness.statistics.suites.lost import lost_cases
 
@@ -42,25 +44,44 @@ def claims_of(observed: Observations, checks: tuple[Check, ...], levels: tuple[f
 
 
 def may_leave_unanswered(observed: Observations, level: float) -> float | None:
-    """The most by which the share of requests that it leaves unanswered is shown to be above the baseline's, if that is
-    more than the margin; None where it is not.
+    """The most by which the share of requests that it leaves unanswered may be above the baseline's, if that is more
+    than the margin: None where it is shown not to be, infinity where the share of a pair of blocks is not known.
 
     The middle of the pairs does not tell: a server that refuses in one block of seven has the middle of one that never
-    does. So the blocks are counted together. Their shares lie between 0 and the largest that was seen, and nothing of
-    that range and mean is less certain than what is either 0 or the largest, whose proportion has Clopper and Pearson's
-    bound.
+    does. So the blocks are counted together: the mean over all pairs of what the candidate left more, from above, less
+    the mean of what it left less, from below. Where both were seen, each bound has half of the level.
 
     Args:
         level: of the chance that it is more.
     """
-    excess, baseline = observed.unanswered, observed.baseline
-    if baseline is None or sum(excess) <= 0:
+    baseline = observed.baseline
+    if not observed.in_blocks or baseline is None:
         return None
-    most = max(abs(share) for share in excess)
-    n_most = min(sum(excess) / most, len(excess))
-    bound = most * clopper_pearson_interval(n_most, len(excess), 1 - level, "less").high
+    weighed = (observed.scored & has_score(baseline)).tolist()
+    shares = [observed.unanswered.get(pair) for pair, is_in in zip(observed.case_ids, weighed, strict=True) if is_in]
+    excess = np.array([share for share in shares if share is not None])
+    if len(excess) < len(shares):
+        return math.inf
+    more, less = np.maximum(excess, 0), np.maximum(-excess, 0)
+    if not more.any():
+        return None
+    bound = _mean_bounds(more, level / 2 if less.any() else level)[1]
+    if less.any():
+        bound -= _mean_bounds(less, level / 2)[0]
     whole = 1.0 if observed.margin_is_relative else abs(float(np.nanmean(baseline)))
     return bound if bound * whole > observed.margin else None
+
+
+def _mean_bounds(shares: FloatArray, level: float) -> tuple[float, float]:
+    """A lower and an upper bound of a mean, each at the level.
+
+    The shares lie between 0 and the largest that was seen, and nothing of that range and mean is less certain than what
+    is either 0 or the largest, whose proportion has Clopper and Pearson's bounds.
+    """
+    most = float(shares.max())
+    n_most = min(float(shares.sum()) / most, len(shares))
+    low = clopper_pearson_interval(n_most, len(shares), 1 - level, "greater").low
+    return most * low, most * clopper_pearson_interval(n_most, len(shares), 1 - level, "less").high
 
 
 def _lost(observed: Observations, red_level: float) -> LostClaim | None:

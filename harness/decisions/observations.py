@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -94,7 +94,8 @@ class Observations:
         undecided: what of it is shown and decides nothing, as a part of its cases does; "" where it may decide.
         is_same: whether neither way is better: it passes where the difference lies within the margin on both sides.
         in_blocks: whether its cases are pairs of blocks of time, whose order was drawn: the differences are symmetric.
-        unanswered: of each pair of blocks the share of requests without an answer, the candidate's less the baseline's.
+        unanswered: of each pair of blocks, by case, the share of requests without an answer, the candidate's less the
+            baseline's; a pair that is not in it may not pass.
         margin_is_relative: whether the margin is a share, of the baseline's figure or of the threshold.
         is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
         is_exact: whether a body comes to the same each time, so that one sample of a case tells all about it.
@@ -145,7 +146,7 @@ class Observations:
     is_same: bool = False
     margin_is_relative: bool = False
     in_blocks: bool = False
-    unanswered: tuple[float, ...] = ()
+    unanswered: Mapping[str, float] = field(default_factory=dict)
     is_exact: bool = False
     alone_because: str = ""
     slices: tuple[CaseSlice, ...] = ()

@@ -154,17 +154,23 @@ def _of_pairs(
 
 
 def unanswered(observed: Observations, share: float) -> str:
-    """Say that the middle of the pairs is within the margin, and requests that were not answered may not be.
+    """Say that the middle of the pairs passes, and requests that were not answered may not.
 
     Args:
-        share: that may be.
+        share: that may be, more than the baseline's; infinity where it is not known.
     """
-    excess = observed.unanswered
-    seen = percent(sum(excess) / len(excess))
+    if math.isinf(share):
+        return (
+            "the middle of the pairs passes, but how many more of the requests the candidate left unanswered is not "
+            "known: the blocks are of two runs, or the report is older; run a gate of these two versions"
+        )
+    excess = [observed.unanswered[case] for case in observed.case_ids if case in observed.unanswered]
+    more, less = [each for each in excess if each > 0], [-each for each in excess if each < 0]
+    beside = f", {percent(sum(less) / len(excess))} less in {len(less):,}" if less else ""
     return (
-        f"the middle of the pairs is within the margin, but the candidate left {seen} more of the requests unanswered "
-        f"than the baseline, in {sum(each > 0 for each in excess):,} of {len(excess):,} blocks, and may leave "
-        f"{percent(share)} more; mend the server, or measure more blocks"
+        f"the middle of the pairs passes, but the candidate left {percent(sum(more) / len(excess))} more of the "
+        f"requests unanswered than the baseline, in {len(more):,} of {len(excess):,} blocks{beside}, and may leave "
+        f"{percent(share)} more{' over all' if less else ''}; mend the server, or measure more blocks"
     )
 
 

@@ -357,7 +357,11 @@ def case_results(observed: Observations) -> tuple[CaseResult, ...]:
         clusters = [str(cluster) for cluster in observed.clusters]
     names = [_STATES[state] for state in states]
     rows = zip(observed.case_ids, counts.tolist(), candidate, baseline, names, clusters, strict=True)
-    return tuple(CaseResult(*row) for row, kept in zip(rows, scored.tolist(), strict=True) if kept)
+    return tuple(
+        CaseResult(case, n, ours, theirs, state, cluster, unanswered=observed.unanswered.get(case))
+        for (case, n, ours, theirs, state, cluster), kept in zip(rows, scored.tolist(), strict=True)
+        if kept
+    )
 
 
 def _right(observed: Observations) -> BoolArray:

@@ -20,7 +20,7 @@ from harness.records.verdicts import Verdict
 FILE_NAME = "report.json"
 SCHEMA_VERSION = 1
 
-_OF_CASES = ("cluster", "content", "asked", "fields")
+_OF_CASES = ("cluster", "content", "asked", "fields", "unanswered")
 """Fields that an entry of a case has where they are known."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 

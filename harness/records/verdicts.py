@@ -44,7 +44,8 @@ class CaseResult:
     `state` is "stable" (every sample right), "flaky" (some are), "broken" (none is); of the candidate's samples.
     `cluster` is shared by the cases that depend on each other; None where each stands alone. `content` is a digest of
     the case's fields, `asked` one of what its first sample was asked, system text left out; None where not known.
-    `fields` are those of the case that are short: numbers, truth values and texts of a line.
+    `fields` are those of the case that are short: numbers, truth values and texts of a line. `unanswered` is of a
+    pair of blocks the share of requests that the candidate left unanswered, less the baseline's; None where not known.
     """
 
     id: str
@@ -56,6 +57,7 @@ class CaseResult:
     content: str | None = None
     asked: str | None = None
     fields: Mapping[str, Any] | None = None
+    unanswered: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

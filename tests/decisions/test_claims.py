@@ -30,7 +30,8 @@ def test_a_measure_with_a_range_has_two_claims_and_one_without_has_one():
 def blocks(unanswered, answers, **changes):
     """Pairs of blocks, of which the candidate left shares of the requests unanswered and is else about as quick."""
     unanswered = np.asarray(unanswered)
-    fields = {"unit": "requests/s", "in_blocks": True, "margin_is_relative": True, "unanswered": tuple(unanswered)}
+    shares = {f"c{i}": share for i, share in enumerate(unanswered.tolist())}
+    fields = {"unit": "requests/s", "in_blocks": True, "margin_is_relative": True, "unanswered": shares}
     ours = 8 * (1 - unanswered) * answers
     return observed(ours[:, np.newaxis], np.full((len(ours), 1), 8.0), **{**fields, **changes})
 
@@ -67,7 +68,7 @@ def test_what_is_hidden_by_the_middle_is_said():
     (verdict,) = decide([blocks([0.5, 0.5] + [0.0] * 22, 1.0)], 0.95)
     assert verdict.verdict is INCONCLUSIVE
     assert verdict.reason.startswith(
-        "the middle of the pairs is within the margin, but the candidate left 4.17 % more of the requests unanswered "
+        "the middle of the pairs passes, but the candidate left 4.17 % more of the requests unanswered "
         "than the baseline, in 2 of 24 blocks, and may leave 11.99 % more; mend the server, or measure more blocks"
     )
 
@@ -78,6 +79,35 @@ def test_a_margin_in_the_unit_is_a_share_of_the_baseline(margin, kind):
     assert verdict.verdict is kind
 
 
-def test_a_baseline_that_refused_as_much_hides_nothing():
-    (verdict,) = decide([blocks([0.5, -0.5] + [0.0] * 22, np.ones(24))], 0.95)
+def test_a_candidate_that_refuses_one_request_as_often_as_the_baseline_is_green():
+    (verdict,) = decide([blocks([0.05, -0.05] * 12, np.ones(24))], 0.95)
     assert verdict.verdict is PASSED
+
+
+def test_bursts_of_the_baseline_do_not_hide_those_of_the_candidate():
+    """Six blocks against five counted as one of sixty."""
+    (verdict,) = decide([blocks([0.5] * 6 + [-0.5] * 5 + [0.0] * 49, np.ones(60))], 0.95)
+    assert verdict.verdict is INCONCLUSIVE
+    assert "in 6 of 60 blocks, 4.17 % less in 5, and may leave 8.87 % more over all; mend" in verdict.reason
+
+
+@pytest.mark.parametrize(("n_pairs", "baseline"), [(24, 0.05), (60, 0.1)])
+def test_a_server_that_refuses_more_than_a_baseline_that_refuses_too_is_not_green(n_pairs, baseline):
+    """Both in bursts; the candidate refuses 7.5 % more of all requests, of which the margin allows 5."""
+    rng = np.random.default_rng(17)
+
+    def bursts(share, n):
+        return np.where(rng.random(n) < share / 0.5, 0.5, 0.0)
+
+    assert greens(lambda n: bursts(baseline + 0.075, n) - bursts(baseline, n), n_pairs, rng) <= 0.05
+
+
+def test_both_versions_that_refuse_one_request_in_a_hundred_are_green():
+    rng = np.random.default_rng(17)
+    assert greens(lambda n: (rng.binomial(20, 0.01, n) - rng.binomial(20, 0.01, n)) / 20, 24, rng) >= 0.95
+
+
+def test_pairs_whose_unanswered_requests_are_not_known_are_not_green():
+    (verdict,) = decide([replace(blocks([0.0] * 24, np.ones(24)), unanswered={})], 0.95)
+    assert verdict.verdict is INCONCLUSIVE
+    assert "the candidate left unanswered is not known: the blocks are of two runs, or the report is" in verdict.reason

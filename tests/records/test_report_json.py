@@ -74,6 +74,15 @@ def test_the_share_that_is_kept_has_its_keys_and_comes_back():
     assert from_json(document) == kept
 
 
+def test_the_unanswered_requests_of_a_pair_of_blocks_come_back():
+    pair = CaseResult("pair-0", 1, 7.5, 8.0, "stable", unanswered=-0.25)
+    kept = examples.report(examples.verdict(in_blocks=True, cases=(pair,)))
+    document = to_json(kept)
+    jsonschema.Draft202012Validator(schema()).validate(document)
+    assert document["evaluations"][0]["cases"][0]["unanswered"] == -0.25
+    assert from_json(document) == kept
+
+
 def test_a_share_of_equal_scores_has_null_ends():
     document = to_json(examples.report(examples.verdict(retained=RetainedShare(1.0, math.nan, math.nan))))
     jsonschema.Draft202012Validator(schema()).validate(document)

@@ -129,6 +129,7 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         suite_size=_suite_size(entry, cases),
         stakes=entry.look.stakes if entry.look is not None and margin is None else None,
         is_repeatable=entry.is_repeatable and pair.is_of_one_run,
+        unanswered=_unanswered(pair, entry),
     )
 
 
@@ -178,6 +179,14 @@ def observed_again(
         slice_margin=entry.slice_margin or 0.0,
         slices_required=entry.slices_required,
     )
+
+
+def _unanswered(pair: Pair, entry: Verdict) -> Mapping[str, float]:
+    """The shares of requests that pairs of blocks left unanswered; blocks of two runs are no pairs, and have none."""
+    if not pair.is_of_one_run:
+        return {}
+    sign = 1 if pair.candidate.side.weighed.role == "candidate" else -1
+    return {case.id: sign * case.unanswered for case in entry.cases if case.unanswered is not None}
 
 
 def _suite_size(entry: Verdict, cases: Cases) -> int:

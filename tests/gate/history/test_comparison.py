@@ -55,6 +55,56 @@ def test_the_other_way_round_the_difference_turns_its_sign(store: Store) -> None
     assert verdict.verdict is VerdictKind.PASSED
 
 
+BURSTS = {f"pair-{i}": 0.5 if i < 2 else 0.0 for i in range(24)}
+
+
+def of_blocks(unanswered: dict[str, float]) -> Scored:
+    """Pairs of blocks that are equal but for the requests that were left unanswered."""
+    rates = {pair: [8 + number / 100] for number, pair in enumerate(BURSTS)}
+    rule = {
+        "unit": "requests/s",
+        "in_blocks": True,
+        "margin_is_relative": True,
+        "unanswered": unanswered,
+        "n_planned": 24,
+    }
+    return Scored("blocks", rates, rates, "rate", rule=rule)
+
+
+@pytest.mark.parametrize(
+    ("unanswered", "kind", "turned"),
+    [
+        (BURSTS, VerdictKind.INCONCLUSIVE, VerdictKind.PASSED),
+        ({pair: -share for pair, share in BURSTS.items()}, VerdictKind.PASSED, VerdictKind.INCONCLUSIVE),
+        (dict.fromkeys(BURSTS, 0.0), VerdictKind.PASSED, VerdictKind.PASSED),
+    ],
+)
+def test_blocks_of_a_run_get_the_verdict_of_its_gate(store: Store, unanswered, kind, turned) -> None:
+    """A comparison was green where the gate was open for unanswered requests."""
+    ours = run(store, "r1", of_blocks(unanswered))
+    assert ours.report.verdict is kind
+    baseline = side(store, "r1", "baseline")
+    compared = compare(store, ours, baseline).report
+    assert (compared.evaluations, compared.exit_code) == (ours.report.evaluations, kind.exit_code)
+    assert compare(store, baseline, ours).report.verdict is turned
+
+
+def test_blocks_of_two_runs_are_not_green(store: Store) -> None:
+    quiet = of_blocks(dict.fromkeys(BURSTS, 0.0))
+    (verdict,) = compare(store, run(store, "r1", quiet), run(store, "r2", quiet)).report.evaluations
+    assert verdict.verdict is VerdictKind.INCONCLUSIVE
+    assert "is not known: the blocks are of two runs, or the report is older" in verdict.reason
+
+
+def test_blocks_of_a_report_without_unanswered_requests_are_not_green(store: Store) -> None:
+    ours = run(store, "r1", of_blocks(dict.fromkeys(BURSTS, 0.0)))
+    (entry,) = ours.report.evaluations
+    entry = replace(entry, cases=tuple(replace(case, unanswered=None) for case in entry.cases))
+    older = replace(ours, report=replace(ours.report, evaluations=(entry,)))
+    other = replace(side(store, "r1", "baseline"), report=older.report)
+    assert compare(store, older, other).report.verdict is VerdictKind.INCONCLUSIVE
+
+
 def test_candidates_of_two_runs_are_compared_on_the_cases_of_both(store: Store) -> None:
     ours = run(store, "r1", Scored(candidate=drawn(1, 0.5)), names=ALONE)
     fewer = {case: values for case, values in drawn(2, 0.95).items() if case not in ("case 3", "case 4")}

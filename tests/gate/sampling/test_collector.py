@@ -57,7 +57,7 @@ def test_unanswered_requests_of_its_blocks_go_with_the_scores() -> None:
         gathered.add(*entry)
     blocks = {"candidate": {"requests": 4, "completed": 3}, "baseline": {"requests": 4, "completed": 4}}
     gathered.loads = {(role, "c0"): Load(LoadBlock(load), cast("Server", None)) for role, load in blocks.items()}
-    assert [each.unanswered for each in gathered.observed()] == [(0.25,)]
+    assert [each.unanswered for each in gathered.observed()] == [{"c0": 0.25}]
 
 
 def test_order_of_arrival_changes_nothing() -> None:

@@ -200,7 +200,7 @@ class Load:
         return value
 
 
-def excess_unanswered(loads: Mapping[tuple[Role, str], object]) -> tuple[float, ...]:
+def excess_unanswered(loads: Mapping[tuple[Role, str], object]) -> dict[str, float]:
     """The share of each pair's requests that the candidate left unanswered, less the baseline's.
 
     Args:
@@ -208,7 +208,7 @@ def excess_unanswered(loads: Mapping[tuple[Role, str], object]) -> tuple[float, 
     """
     shares = {place: load.unanswered for place, load in loads.items() if isinstance(load, Load)}
     pairs = {case: share for (role, case), share in shares.items() if role == "candidate"}
-    return tuple(share - shares["baseline", case] for case, share in pairs.items() if ("baseline", case) in shares)
+    return {case: share - shares["baseline", case] for case, share in pairs.items() if ("baseline", case) in shares}
 
 
 _NO_START = "load.start_up needs a server that is started anew before each block: write restart=True in the marker."

@@ -97,8 +97,8 @@ def test_unanswered_requests_of_both_versions_are_told_by_pair(serve: Serve) -> 
         ("baseline", "pair-1"): half,
         ("candidate", "pair-2"): InvalidBlockError("steal"),
     }
-    assert excess_unanswered(loads) == (0.5, -0.5)
-    assert excess_unanswered({("candidate", "pair-0"): half}) == (), "there is no baseline"
+    assert excess_unanswered(loads) == {"pair-0": 0.5, "pair-1": -0.5}
+    assert excess_unanswered({("candidate", "pair-0"): half}) == {}, "there is no baseline"
 
 
 def test_a_block_without_tokens_has_no_throughput(serve: Serve) -> None:
