@@ -9,8 +9,6 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness.config import Settings
 from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings
 from harness.config.files import json_lines
@@ -131,6 +129,8 @@ def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[Mapping[str, An
         raise UsageError(
             "shuffled = true gives each answer of the teacher to another prompt, and it answers one alone."
         )
+    import numpy as np
+
     order = np.random.default_rng(seed).permutation(len(rows)).tolist()
     given = dict(zip(order, (*order[1:], order[0]), strict=True))
     own = ("id", "prompt")

@@ -45,5 +45,5 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none\.jsonl can't be read"):
         read_passages(tmp_path / "none.jsonl")
     (tmp_path / "broken.jsonl").write_bytes(b'{"id": "a", "text": "\xff"}')
-    with pytest.raises(UsageError, match=r"broken\.jsonl can't be read"):
+    with pytest.raises(UsageError, match=r"broken\.jsonl is not UTF-8"):
         read_passages(tmp_path / "broken.jsonl")

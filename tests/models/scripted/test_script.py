@@ -96,5 +96,5 @@ def test_a_malformed_file_is_refused_with_its_line(tmp_path: Path, name: str, co
 
 def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b'{"\xff": "A"}')
-    with pytest.raises(SettingsError, match="can't be read"):
+    with pytest.raises(SettingsError, match="is not UTF-8"):
         script(tmp_path, answers="a.json")
