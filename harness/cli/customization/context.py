@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.shared.drawings import write_drawing
 from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.errors import UsageError
@@ -43,10 +44,7 @@ def context(run_name: str, place: str | None, drawing: Path | None, as_json: boo
             "gives them: {needle.metric: needle.score(answer), …}. suites/customization/test_context.py is one."
         )
     if drawing is not None:
-        try:
-            drawing.write_text(context_svg(curves), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"--svg {drawing} can't be written: {error.strerror}.") from None
+        write_drawing("--svg", drawing, context_svg(curves))
     if as_json:
         click.echo(json.dumps(context_document(curves), indent=2))
         return

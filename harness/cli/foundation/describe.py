@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.foundation.described import described_version, traced_version
+from harness.cli.shared.drawings import write_drawing
 from harness.config.settings import load_settings
 from harness.errors import UsageError
 
@@ -126,10 +127,7 @@ def _draw(found: DescribedVersion, place: str) -> None:
         _echo([text.rstrip("\n")])
         return
     written = f"```mermaid\n{text}```\n" if path.suffix == ".md" else text
-    try:
-        path.write_text(written, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--diagram {place} can't be written: {error.strerror}.") from None
+    write_drawing("--diagram", path, written)
     click.echo(str(path), err=True)
 
 
