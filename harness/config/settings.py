@@ -180,20 +180,21 @@ class Settings:
 
 def find_settings(start: Path) -> tuple[Path, bytes] | None:
     """The nearest steelyard.toml, or pyproject.toml with [tool.steelyard], in `start` or a folder above it."""
-    return next(filter(None, (settings_file(folder, _content) for folder in (start, *start.parents))), None)
+    return next(filter(None, map(settings_file, (start, *start.parents))), None)
 
 
-def settings_file(folder: Path, read: Callable[[Path], bytes | None]) -> tuple[Path, bytes] | None:
+def settings_file(folder: Path, read: Callable[[Path], bytes | None] | None = None) -> tuple[Path, bytes] | None:
     """The file of a folder that holds settings, with its content; None where it has none.
 
     A pyproject.toml with versions in the wrong place counts, so that it is told.
 
     Args:
-        read: gives the content of a file, None where it is not there.
+        read: gives the content of a file, None where it is not there; what lies there where it is not given.
 
     Raises:
         SettingsError: a pyproject.toml does not parse.
     """
+    read = read or _content
     own, project = folder / "steelyard.toml", folder / "pyproject.toml"
     if (content := read(own)) is not None:
         return own, content

@@ -88,7 +88,7 @@ def _settings_at(settings: Settings, root: Path, own: str, commit: str) -> tuple
         return now, ""
     missing = ", with the settings of today: {} did not have it"
     try:
-        found = settings_file(root, lambda path: path.read_bytes() if path.is_file() else None)
+        found = settings_file(root)
         if found is None:
             return now, missing.format(settings.source.name)
         source, content = found

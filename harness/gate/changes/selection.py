@@ -50,6 +50,7 @@ class Selector:
         self._repository = Repository(settings.root)
         self._commit = self._repository.commit(ref)
         self._changed = self._repository.changed_since(self._commit)
+        self._before = None if settings.source is None else settings_at(self._repository, self._commit, settings.root)
         self._dependencies = Dependencies(self._changed, settings.root, folders)
         self._for_all = next(self._why_all(), None)
         self._for_judged = next(self._why_judged(), None)
@@ -101,7 +102,7 @@ class Selector:
         settings = self._settings
         if settings.source is None:
             return
-        before = settings_at(self._repository, self._commit, settings.root)
+        before = self._before
         if before is None:
             yield f"there were no settings at {self._ref} that can be compared with {settings.source.name}"
             return
@@ -132,11 +133,9 @@ class Selector:
             yield from self._why_versions(name for name in understood(self._settings.versions) if name not in others)
 
     def _why_versions(self, names: Iterable[str]) -> Iterator[str]:
-        settings = self._settings
-        before = None if settings.source is None else settings_at(self._repository, self._commit, settings.root)
-        if before is not None:
+        if self._before is not None:
             for name in names:
-                yield from self._why_version(before, name)
+                yield from self._why_version(self._before, name)
 
     def _why_version(self, before: Settings, name: str) -> Iterator[str]:
         """Yield the reasons why a version may answer otherwise: its settings, or the files that they name."""
