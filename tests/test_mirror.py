@@ -44,7 +44,7 @@ TESTED_ELSEWHERE = {
     "statistics/intervals": "contrasts",
     "statistics/suites": "many_suites",
     "store": "ledger store",
-    "store/review": "counts events fronts gate items leases reviewers store turns",
+    "store/review": "counts events fronts gate leases reviewers store turns",
     "store/schema": "codec digests review_tables tables",
     "tracking": "child mlflow spans tracker",
 }

@@ -14,7 +14,7 @@ from harness.review.older_batches import with_calls_of_store
 from harness.review.progress import BatchOrigin, BatchProgress, progress_of
 from harness.review.views import RevealedItem, UndoResult, View, revealed, view_of
 from harness.store import Store
-from harness.store.review.events import in_force
+from harness.store.review.events import SETTLING, in_force
 from harness.store.review.leases import Wish, is_swapped
 from harness.store.review.reviewers import new_token
 from harness.store.review.turns import HeldItem, RecordedLabel, SubmittedLabel
@@ -161,14 +161,12 @@ class Queue:
 
     def excluded(self, batch_id: str) -> list[ExcludedItem]:
         """The items of a batch that were excluded, in their order, with the reasons."""
-        standings = self._review.standings(batch_id)
         events = in_force(self._review.events(batch_id=batch_id))
-        last = {event.item_id: event for event in events if event.kind == "exclude"}
-        items = self._review.items(batch_id)
+        last = {event.item_id: event for event in events if event.kind in SETTLING}
         return [
-            ExcludedItem(item, last[item.id].reviewer, last[item.id].note)
-            for item in items
-            if standings[item.id].state == "excluded"
+            ExcludedItem(item, event.reviewer, event.note)
+            for item in self._review.items(batch_id)
+            if (event := last.get(item.id)) is not None and event.kind == "exclude"
         ]
 
     def _view(self, held: HeldItem) -> View:
@@ -211,14 +209,13 @@ class Queue:
     def agreement(self, batch_id: str, *, confidence_level: float = 0.95) -> AgreementReport:
         """Measure how far the reviewers of a batch agree with each other, and the judge with them."""
         batch = self._review.batch(batch_id)
-        events, standings = self._review.events(batch_id=batch_id), self._review.standings(batch_id)
-        items = self._review.items(batch_id)
+        items, standings = self._review.items_and_standings(batch_id)
+        events = self._review.events(batch_id=batch_id)
         return agreement_of(batch_id, batch.form, items, events, standings, confidence_level)
 
     def labels(self, batch_id: str) -> list[LabelledItem]:
         """The items of a batch that are done, with the label that counts, in the order in which they were drawn."""
-        standings = self._review.standings(batch_id)
-        items = self._review.items(batch_id)
+        items, standings = self._review.items_and_standings(batch_id)
         return [LabelledItem(item, standings[item.id]) for item in items if standings[item.id].state == "done"]
 
     def add_reviewer(self, name: str, role: ReviewerRole = "annotator") -> str:

@@ -48,7 +48,7 @@ def check(store: Store, n_items: int, wanted: int) -> None:
         starts, ends = sorted(begun for begun, _ in spans), sorted(until for _, until in spans)
         held = [sum(start <= at for start in starts) - sum(until <= at for until in ends) for at in starts]
         assert max(held) <= wanted
-    for item_id, standing in store.review.standings("b1").items():
+    for item_id, standing in store.review.items_and_standings("b1")[1].items():
         assert standing == fold([event for event in events if event.item_id == item_id], wanted, "scale")
 
 

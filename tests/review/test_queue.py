@@ -389,7 +389,7 @@ def test_standings_follow_from_the_events(queue: Queue, add_batch: AddBatch, sto
     queue.undo("ann", key=key())
     view = take(queue, "eve", task="adjudicate")
     queue.adjudicate("eve", view.lease_id, 4, key=key())
-    standings = store.review.standings("b1")
+    _, standings = store.review.items_and_standings("b1")
     for item in items:
         assert standings[item.id] == fold(store.review.events(item_id=item.id), 2, "scale")
 

@@ -104,8 +104,7 @@ def _waiting(order: _Order) -> str:
 
 
 def _order(store: Store, batch: Batch) -> _Order:
-    standings = store.review.standings(batch.id)
-    items = store.review.items(batch.id)
+    items, standings = store.review.items_and_standings(batch.id)
     states = [standings[item.id].state for item in items]
     number = next((at for at, state in enumerate(states) if state not in SETTLED), len(states))
     return _Order(

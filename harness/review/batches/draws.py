@@ -140,7 +140,7 @@ def read_ledger(store: Store, batch: Batch, n_versions: int) -> DrawLedger:
     Raises:
         ReviewError: a label counts for what is no score; see `counted`.
     """
-    items, standings = store.review.items(batch.id), store.review.standings(batch.id)
+    items, standings = store.review.items_and_standings(batch.id)
     draws: list[Draw] = []
     labels: list[list[float]] = []
     excluded: list[list[bool]] = []

@@ -14,7 +14,7 @@ from harness.records import Messages
 from harness.records.review import Answer, Batch, Event, Form, Item
 from harness.review.exchange.checking import is_share
 from harness.review.views import GivenLabel, given_labels, on_sides
-from harness.store.review.events import in_force
+from harness.store.review.events import SETTLING, in_force
 from harness.store.review.leases import is_swapped
 from harness.store.review.reviewers import check_name
 from harness.store.review.store import ReviewStore
@@ -104,7 +104,7 @@ def _shared(item: Item, batch: Batch, events: Sequence[Event], *, unblind: bool)
 
 def _excluded(events: Sequence[Event]) -> SharedExclusion | None:
     """The exclusion of an item by its events in force, of which the last adjudication or exclusion settles it."""
-    last = next((event for event in reversed(events) if event.kind in ("adjudicate", "exclude")), None)
+    last = next((event for event in reversed(events) if event.kind in SETTLING), None)
     if last is None or last.kind != "exclude":
         return None
     return SharedExclusion(last.reviewer, last.note, last.time)

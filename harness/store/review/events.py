@@ -19,6 +19,9 @@ from harness.store.review.items import no_item, stored_form
 from harness.store.schema import codec
 from harness.store.schema.review_tables import batches, events, items, marks, standings
 
+SETTLING = frozenset({"adjudicate", "exclude"})
+"""The kinds of events of which the last settles an item, whatever its labels say."""
+
 
 def in_force(happened: Iterable[Event]) -> list[Event]:
     """The events that nobody took back, without the undos themselves."""
@@ -44,7 +47,7 @@ def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
     """
     standing = in_force(happened)
     labels = labels_in_force(happened)
-    settled = [event for event in standing if event.kind in ("adjudicate", "exclude")]
+    settled = [event for event in standing if event.kind in SETTLING]
     if settled and settled[-1].kind == "exclude":
         return Standing("excluded", len(labels))
     if settled:

@@ -174,10 +174,15 @@ def _item(row: Any) -> Item:
     )
 
 
-def standings_of(connection: Connection, batch_id: str) -> dict[str, Standing]:
-    """Give the standing of each item of a batch, by its id, in the order in which they are offered."""
-    query = select(standings).where(standings.c.batch_id == batch_id).order_by(standings.c.position)
-    return {row.item_id: standing(row) for row in connection.execute(query)}
+def items_and_standings_of(connection: Connection, batch_id: str) -> tuple[list[Item], dict[str, Standing]]:
+    """The items of a batch as `items_of` gives them, and the standing of each by its id.
+
+    One query reads both: where two do, an item that a gate draws meanwhile is in one of them alone.
+    """
+    columns = (standings.c.state, standings.c.n_labels, standings.c.value, standings.c.score)
+    query = select(items, *columns).join(standings, standings.c.item_id == items.c.id)
+    rows = connection.execute(query.where(items.c.batch_id == batch_id).order_by(items.c.position)).all()
+    return [_item(row) for row in rows], {row.id: standing(row) for row in rows}
 
 
 def find_standing(connection: Connection, item_id: str) -> Standing:

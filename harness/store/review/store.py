@@ -98,7 +98,7 @@ class ReviewStore:
     set_closed = _writes(review_items.set_closed)
     item = _reads(review_items.find_item)
     items = _reads(review_items.items_of)
-    standings = _reads(review_items.standings_of)
+    items_and_standings = _reads(review_items.items_and_standings_of)
     standing = _reads(review_items.find_standing)
     left_for = _reads(review_counts.left_for)
     skipped = _reads(review_counts.skipped)

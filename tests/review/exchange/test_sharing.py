@@ -22,8 +22,8 @@ def canonical(store: Store) -> set[tuple[Any, ...]]:
     """What counts of a queue: who said what of which answer, and how each item stands."""
     found: set[tuple[Any, ...]] = set()
     for batch in store.review.batches():
-        standings = store.review.standings(batch.id)
-        for item in store.review.items(batch.id):
+        items, standings = store.review.items_and_standings(batch.id)
+        for item in items:
             events = store.review.events(item_id=item.id)
             said = tuple(sorted((e.reviewer, e.kind, e.value, e.score, e.note, e.time) for e in events))
             found.add((batch.form, item.case_id, item.answers, item.wanted, said, standings[item.id]))

@@ -94,7 +94,7 @@ def test_an_adjudicator_settles_a_dispute(ann: Browser, sign_in: SignIn, store: 
     bob.say(bob.take(), value=2)
     lease = eve.take("adjudicate")
     assert eve.say(lease, value=3, task="adjudicate", want=True).json()["next"] is None
-    (standing,) = (each for each in store.review.standings("b-scale").values() if each.state == "done")
+    (standing,) = (each for each in store.review.items_and_standings("b-scale")[1].values() if each.state == "done")
     assert standing.value == 3
 
 

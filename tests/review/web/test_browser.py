@@ -85,8 +85,8 @@ def numbered(store: Store, n_items: int, form: contents.Form = contents.SCALE, *
 
 def values(store: Store) -> list[Any]:
     """What counts at present, by the items' order."""
-    standings = store.review.standings("b1")
-    return [standings[item.id].value for item in store.review.items("b1") if standings[item.id].state == "done"]
+    items, standings = store.review.items_and_standings("b1")
+    return [standings[item.id].value for item in items if standings[item.id].state == "done"]
 
 
 def expect_values(page: Page, store: Store, expected: list[Any]) -> None:

@@ -31,7 +31,8 @@ def test_labels_of_two_stores_come_together(store: Store, new_url: NewUrl, open_
     label(theirs, "bob", 4, "b3")
     label(theirs, "bob", 1, "b4")
     assert store.merge(other).labels == 3
-    assert [standing.state for standing in store.review.standings("b1").values()] == ["done", "disputed", "open"]
+    standings = store.review.items_and_standings("b1")[1]
+    assert [standing.state for standing in standings.values()] == ["done", "disputed", "open"]
     assert store.review.standing("b1-00000").value == 4
     assert [event.kind for event in store.review.events(item_id="b1-00000")] == ["label", "label", "undo", "label"]
     assert {each.name for each in ours.reviewers()} == {"ann", "bob"}
@@ -56,7 +57,7 @@ def test_items_that_were_added_apart_all_stay(store: Store, new_url: NewUrl, ope
     other.review.add_items("b1", [replace(his, id="his")])
     store.merge(other)
     assert [(item.id, item.position) for item in store.review.items("b1")][3:] == [("mine", 3), ("his", 4)]
-    assert len(store.review.standings("b1")) == 5
+    assert len(store.review.items_and_standings("b1")[1]) == 5
 
 
 def test_an_item_whose_position_is_taken_is_not_added_again(store: Store) -> None:
