@@ -138,7 +138,27 @@ class Selector:
                 yield from self._why_version(self._before, name)
 
     def _why_version(self, before: Settings, name: str) -> Iterator[str]:
-        """Yield the reasons why a version may answer otherwise: its settings, or the files that they name."""
+        """Yield the reasons why a version may answer otherwise: it, or one that it is made of, by itself."""
+        waiting, seen = [name], set[str]()
+        while waiting:
+            one = waiting.pop(0)
+            if one not in seen:
+                seen.add(one)
+                yield from self._why_own(before, one)
+                waiting += self._made_of(one)
+
+    def _made_of(self, name: str) -> list[str]:
+        """Return the versions that one names: its base, teachers and corpora; of a corpus those that its steps ask."""
+        version, corpus = self._settings.version(name), self._settings.corpora.get(name)
+        if corpus is not None:  # a step says by no key which of its options are versions
+            named = [corpus.tokenizer, *texts_in(corpus.tables)]
+        else:
+            named = [self._settings.version(version.steps[-1].version).base] if version.steps else []
+            named += [getattr(step.settings, key, None) for step in version.steps for key in ("teacher", "data")]
+        return [each for each in named if each is not None and each in self._settings.versions]
+
+    def _why_own(self, before: Settings, name: str) -> Iterator[str]:
+        """Yield the reasons why a version by itself may answer otherwise: its settings, or the files that they name."""
         now = self._settings.version(name)
         if name not in before.versions:
             yield f"version {name!r} was not there at {self._ref}"
@@ -152,15 +172,12 @@ class Selector:
             if "@" in place:
                 yield f"what {place} was at {self._ref} can't be told: an alias moves"
         if name in self._settings.corpora:
-            yield from self._why_corpus(before, name)
+            yield from self._why_corpus(name)
         options: Mapping[str, Any] = now.engine_options
         if engine_spec(now.engine) in (PYTHON, COMMAND):
             yield from self._why_application(now)
             options = {}
         steps = [asdict(step.settings) for step in now.steps]
-        base = self._settings.version(now.steps[-1].version).base if now.steps else None
-        for other in sorted({*texts_in(steps), base or ""} & {*self._settings.versions}):
-            yield from self._why_version(before, other)
         read = [text.removeprefix(FILE) for text in now.texts_elsewhere.values()]
         for text in texts_in([options, steps, read, now.optimised_on]):
             try:
@@ -179,14 +196,11 @@ class Selector:
             yield f"{min(self._changed.paths).relative_to(self._changed.root).as_posix()} changed, {what}"
         yield from filter(None, (self._dependencies.why_file(file, what) for file in found.files))
 
-    def _why_corpus(self, before: Settings, name: str) -> Iterator[str]:
-        """Yield the reasons why a corpus may be built otherwise: its own steps, and the versions that it asks."""
+    def _why_corpus(self, name: str) -> Iterator[str]:
+        """Yield the reasons why a corpus may be built otherwise: the steps that are the project's."""
         corpus = self._settings.corpora[name]
         for step in corpus.steps:
             module, _, function = step.partition(":")
             if function:
                 file = self._settings.root.joinpath(*module.split(".")).with_suffix(".py")
                 yield from filter(None, [self._dependencies.why_code([file], f"a step of version {name!r}")])
-        for text in texts_in(self._settings.version(name).engine_options):
-            if text in self._settings.models:
-                yield from self._why_version(before, text)

@@ -365,3 +365,22 @@ def test_a_recipe_that_changed_concerns_all_that_weigh_it(
 def test_what_a_model_was_trained_on_concerns_all_that_weigh_it(folder: Path, file: str, reason: str | None) -> None:
     write(folder, file, "N = 4\n")
     assert reasons(folder, candidate="sorter", baseline="none")[0] == reason
+
+
+@pytest.mark.parametrize("name", ["bm25", "english"])
+def test_a_version_that_is_called_as_a_value_of_a_step_is_no_part_of_it(folder: Path, name: str) -> None:
+    own = f'[models.{name}]\nbase = "old"\nretrieval = {{ passages = "prompts/passages.jsonl" }}\n'
+    write(folder, "steelyard.toml", SETTINGS + own)
+    commit_all(folder)
+    assert reasons(folder, candidate="desk") == (None, None)
+    assert reasons(folder, candidate=name) == (None, None)
+    rewrite(folder, own, own + 'system = "Be brief."\n')
+    assert reasons(folder, candidate="desk") == (None, None)
+    assert reasons(folder, candidate=name)[0] == f"version {name!r} changed"
+
+
+def test_versions_that_are_made_of_each_other_are_told_once(folder: Path) -> None:
+    rewrite(folder, 'tokenizer = "tuned"', 'tokenizer = "sorter"')
+    commit_all(folder)
+    write(folder, "weights/tuned/adapter.json", "y")
+    assert reasons(folder, candidate="sorter")[0] == "weights/tuned/adapter.json changed, of version 'tuned'"
