@@ -17,6 +17,8 @@ from harness.errors import CaseError
 from harness.records import Case
 
 CASE_SUFFIXES = (".jsonl", ".csv", ".parquet")
+CaseSource = str | Path | Iterable[Mapping[str, Any]]
+"""A path of cases, a name of the hub, or the cases themselves, as `cases=` of the marker takes them."""
 
 
 def load_cases(source: Any, folders: Sequence[Path]) -> tuple[Case, ...]:
@@ -50,7 +52,7 @@ class FiledCase:
 
     Attributes:
         id: its own; of a folder, after the path of its evaluation, and so unique among all evaluations in it.
-        file: relative to the folder.
+        file: relative to the folder; "cases" for those of a list.
         case: as the file has it, with its own id.
     """
 
@@ -59,16 +61,18 @@ class FiledCase:
     case: Case
 
 
-def filed_cases(source: str | Path, folders: Sequence[Path]) -> tuple[FiledCase, ...]:
-    """All cases of a file, or of all evaluations in a folder, each with its file.
+def filed_cases(source: CaseSource, folders: Sequence[Path]) -> tuple[FiledCase, ...]:
+    """All cases of a file, a list, or of all evaluations in a folder, each with its file.
 
     Raises:
         CaseError: as `load_cases` has it.
     """
-    folder = _folder(source, folders)
-    if folder is not None:
-        return _read_folder(folder)
-    return tuple(FiledCase(case.id, str(source), case) for case in load_cases(source, folders))
+    file = "cases"
+    if isinstance(source, str | Path):
+        file, folder = str(source), _folder(source, folders)
+        if folder is not None:
+            return _read_folder(folder)
+    return tuple(FiledCase(case.id, file, case) for case in load_cases(source, folders))
 
 
 def _folder(source: str | Path, folders: Sequence[Path]) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -12,9 +13,9 @@ from harness.models.adapters.adapter_files import AdapterFiles, read_adapter
 from harness.models.processes.answering import AskedProcess
 from harness.models.version import Version
 from harness.models.weights.weights import check_weights
-from harness.stages.case_files import filed_cases
+from harness.stages.case_files import CaseSource
 from harness.stages.customization.adapters import options_before
-from harness.stages.data.overlap.contamination import Contamination, find_contamination
+from harness.stages.data.overlap.contamination import CaseSearches, Contamination
 from harness.stages.lineage import StageContext
 from harness.stages.training.texts import TrainingText, read_texts, training_data
 
@@ -96,7 +97,7 @@ class Adapter:
         self.modules = tuple(files.shapes)
         self._settings = context.settings
         self._step = cast("AdapterSettings", step.settings)
-        self._cases: dict[str, Contamination] = {}
+        self._searches = CaseSearches(context.settings.root, lambda: map(_searched, self._texts()))
         start = {
             "options": options_before(version.settings, step),
             "adapter": str(files.path),
@@ -123,11 +124,11 @@ class Adapter:
         lists: dict[str, Any] = {name: tuple(answer.pop(name)) for name in ("idle", "modules", "left_out")}
         return AdapterEffect(**answer, **lists)
 
-    def contamination(self, cases: str) -> Contamination:
+    def contamination(self, cases: CaseSource) -> Contamination:
         """Find the cases that the texts it was trained on contain, by n-grams.
 
         Args:
-            cases: a file, or a folder of evaluations.
+            cases: a file, a folder of evaluations, or a list of cases, as `cases=` of the marker has them.
 
         Raises:
             NotInLineageError: it was not trained here, so that nobody knows what on.
@@ -136,19 +137,17 @@ class Adapter:
         if self._step.data is None:
             needed = 'adapter = { data = "train.jsonl" }'
             raise NotInLineageError(self.version, "training file", f"a trained adapter: {needed}")
-        if cases not in self._cases:
-            data = training_data(self._settings, self._step.data)
-            filed = filed_cases(cases, (self._settings.root,))
-            self._cases[cases] = find_contamination(map(_searched, read_texts(data)), filed)
-        return self._cases[cases]
+        return self._searches.find(cases)
 
     @property
     def trained_ids(self) -> frozenset[str]:
         """The ids that the lines state that it was trained on; empty where it was not trained here."""
-        if self._step.data is None:
-            return frozenset()
-        texts = read_texts(training_data(self._settings, self._step.data))
-        return frozenset(text.id for text in texts if text.states_id)
+        return frozenset(text.id for text in self._texts() if text.states_id)
+
+    def _texts(self) -> Iterator[TrainingText]:
+        """Yield the texts that it was trained on; none where it was not trained here."""
+        if self._step.data is not None:
+            yield from read_texts(training_data(self._settings, self._step.data))
 
     def close(self) -> None:
         """End the process that computes."""

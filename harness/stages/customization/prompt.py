@@ -9,8 +9,8 @@ from typing import cast
 from harness.config.customization import RetrievalSettings
 from harness.errors import NotInLineageError
 from harness.models.version import Version
-from harness.stages.case_files import filed_cases
-from harness.stages.data.overlap.contamination import Contamination, find_contamination
+from harness.stages.case_files import CaseSource
+from harness.stages.data.overlap.contamination import CaseSearches, Contamination
 from harness.stages.lineage import StageContext
 
 
@@ -33,22 +33,18 @@ class Prompt:
         self.texts = dict(texts)
         self.places = dict(version.places)
         self.optimised_on = version.settings.optimised_on
-        self._root = root
-        self._cases: dict[str, Contamination] = {}
+        self._searches = CaseSearches(root, self.texts.items)
 
-    def contamination(self, cases: str) -> Contamination:
+    def contamination(self, cases: CaseSource) -> Contamination:
         """Find the cases that the texts contain, by n-grams: a version that is shown a case is not weighed by it.
 
         Args:
-            cases: a file, or a folder of evaluations.
+            cases: a file, a folder of evaluations, or a list of cases, as `cases=` of the marker has them.
 
         Raises:
             UsageError: there are no such cases.
         """
-        if cases not in self._cases:
-            filed = filed_cases(cases, (self._root,))
-            self._cases[cases] = find_contamination(self.texts.items(), filed)
-        return self._cases[cases]
+        return self._searches.find(cases)
 
 
 def load_prompt(version: Version, context: StageContext) -> Prompt:

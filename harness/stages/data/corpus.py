@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import CorpusError, NotInLineageError, choices, shortened
-from harness.stages.case_files import filed_cases
+from harness.stages.case_files import CaseSource
 from harness.stages.data.outcomes import CorpusDocument, Explanation
 from harness.stages.data.packed_lines import read_lines, read_part
 from harness.stages.data.steps.step import place_of, shard_of
@@ -23,7 +23,7 @@ from harness.stages.data.steps.step import place_of, shard_of
 if TYPE_CHECKING:
     from harness.stages.data.drift.columns import ColumnSums
     from harness.stages.data.drift.drift import Drift
-    from harness.stages.data.overlap.contamination import Contamination
+    from harness.stages.data.overlap.contamination import CaseSearches, Contamination
 
 _CHARACTERS_IN_MEMORY = 20_000_000
 
@@ -94,7 +94,7 @@ class Corpus:
         self.builder: Callable[[Path, int], Corpus] | None = None
         self._keys = [[key for key, _ in shard] for shard in parts]
         self._places = [[place for _, place in shard] for shard in parts]
-        self._contaminations: dict[tuple[str, str], Contamination] = {}
+        self._searches: dict[str | None, CaseSearches] = {}
         self._drifts: dict[tuple[str, str], Drift] = {}
         self._read: OrderedDict[tuple[int, int], dict[str, Explanation]] = OrderedDict()
         self._size = 0
@@ -167,26 +167,27 @@ class Corpus:
             found.setdefault(survivor, []).append(name)
         return MappingProxyType({name: tuple(sorted(ids)) for name, ids in sorted(found.items())})
 
-    def contamination(self, cases: str | Path = "evals", *, planted: str | Path | None = None) -> Contamination:
+    def contamination(self, cases: CaseSource = "evals", *, planted: str | Path | None = None) -> Contamination:
         """Find the cases of evaluations that its documents contain, by the ids of the cases; searched once.
 
         Args:
-            cases: a file of cases, or a folder: all cases of all evaluations in it, each with its evaluation before
-                its id, as `cases=` of a marker has them.
+            cases: a file or a list of cases, or a folder: all cases of all evaluations in it, each with its evaluation
+                before its id, as `cases=` of a marker has them.
             planted: a file of documents that are searched, too, as a check that the search finds what they contain.
 
         Raises:
             UsageError: there are none, or one can't be read.
         """
         from harness.stages.data.documents import read_documents
-        from harness.stages.data.overlap.contamination import find_contamination
+        from harness.stages.data.overlap.contamination import CaseSearches
 
-        key = (str(cases), str(planted))
-        if key not in self._contaminations:
-            more = () if planted is None else read_documents(str(planted), self.root)
-            texts = chain(((each.id, each.text) for each in self.documents()), ((each.id, each.text) for each in more))
-            self._contaminations[key] = find_contamination(texts, filed_cases(cases, (self.root,)))
-        return self._contaminations[key]
+        file = None if planted is None else str(planted)
+
+        def texts() -> Iterator[tuple[str, str]]:
+            more = () if file is None else read_documents(file, self.root)
+            return chain(((each.id, each.text) for each in self.documents()), ((each.id, each.text) for each in more))
+
+        return self._searches.setdefault(file, CaseSearches(self.root, texts)).find(cases)
 
     def drift(self, column: str, *, against: Literal["baseline", "half"] = "baseline") -> Drift:
         """Measure the drift of its documents from the baseline's in a column, with an interval; computed once.

@@ -18,8 +18,8 @@ from harness.models.weights.weights import materialize, tokenizer_path
 from harness.requests.bridge import settle
 from harness.stages.build_state import BuildState
 from harness.stages.building import built
-from harness.stages.case_files import filed_cases
-from harness.stages.data.overlap.contamination import Contamination, find_contamination
+from harness.stages.case_files import CaseSource
+from harness.stages.data.overlap.contamination import CaseSearches, Contamination
 from harness.stages.data.overlap.words import words_of
 from harness.stages.distillation.answers import ANSWERS
 from harness.stages.distillation.controls import CONTROLS, control_weights
@@ -91,7 +91,7 @@ class Distillation:
         self._find_control = find_control
         self._finding = asyncio.Lock()
         self._root = root
-        self._contaminations: dict[str, Contamination] = {}
+        self._searches = CaseSearches(root, lambda: ((each.id, each.text) for each in self.lessons))
 
     def compare(self, text: str) -> Coroutine[Any, Any, TextDivergence]:
         """Measure the student's divergence from its teacher at each place of a text, on whole distributions.
@@ -227,20 +227,16 @@ class Distillation:
             "diversity": len(set(runs)) / len(runs) if runs else None,
         }
 
-    def contamination(self, cases: str | Path = "evals") -> Contamination:
+    def contamination(self, cases: CaseSource = "evals") -> Contamination:
         """Find the cases of evaluations that the lessons contain, by the ids of the cases; searched once.
 
         Args:
-            cases: a file of cases, or a folder, as of `corpus.contamination`.
+            cases: a file, a folder or a list of cases, as of `corpus.contamination`.
 
         Raises:
             UsageError: there are none, or one can't be read.
         """
-        key = str(cases)
-        if key not in self._contaminations:
-            texts = [(each.id, each.text) for each in self.lessons]
-            self._contaminations[key] = find_contamination(texts, filed_cases(cases, (self._root,)))
-        return self._contaminations[key]
+        return self._searches.find(cases)
 
     def close(self) -> None:
         """End the process that holds the weights."""
@@ -274,7 +270,7 @@ class SyncDistillation(Protocol):
     def compare_control(self, control: str, text: str) -> TextDivergence:
         """As `Distillation.compare_control`: how far a control is from the teacher."""
 
-    def contamination(self, cases: str | Path = "evals") -> Contamination:
+    def contamination(self, cases: CaseSource = "evals") -> Contamination:
         """As `Distillation.contamination`: what the lessons hold of the cases of evaluations."""
 
 

@@ -122,6 +122,7 @@ def test_what_it_was_trained_on_is_searched_for_cases(settings: Settings, projec
     assert found["leak"].is_contaminated
     assert found["leak"].places[0].document == "l1"
     assert not found["l2"].is_contaminated
+    assert trained.contamination(cases).contaminated[0].id == "leak"
     assert trained.trained_ids == {"l1", "l2"}, "the number of a line is no id of a case"
     ready = adapter_of(settings, "own")
     assert ready.trained_ids == frozenset()

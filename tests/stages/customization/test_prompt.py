@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.config import Settings
-from harness.errors import NotInLineageError
+from harness.errors import CaseError, NotInLineageError
 from harness.models.version import load_version
 from harness.stages.customization.prompt import Prompt, load_prompt
 from harness.stages.lineage import StageContext
@@ -57,6 +57,20 @@ def test_a_case_that_is_quoted_is_told_with_its_place(settings: Settings) -> Non
     }
     assert str(found["quay"]).startswith("prompt in document system, from character 10: “Name the one thing that every")
     assert "prompt in document template, from character 3: “What is the capital of Peru?”" in str(found["peru"])
+
+
+def test_a_list_of_cases_is_looked_for_as_their_file_is(settings: Settings) -> None:
+    prompt = prompt_of(settings, "told")
+    found = prompt.contamination(CASES)
+    states = {name: each.state for name, each in prompt.contamination("cases.jsonl").items()}
+    assert {name: each.state for name, each in found.items()} == states
+    assert [each.id for each in found.contaminated] == ["peru", "quay"]
+    assert prompt.contamination([*map(dict, CASES)]) is found, "searched once"
+    assert [*prompt.contamination(CASES[:1])] == ["peru"]
+    with pytest.raises(CaseError, match="item 0: the case has no id"):
+        prompt.contamination([{"prompt": "?"}])
+    with pytest.raises(CaseError, match="cases=7 is neither a path, a list of dicts nor"):
+        prompt.contamination(7)  # type: ignore[arg-type]
 
 
 def test_a_version_that_puts_questions_as_they_are_has_none(settings: Settings) -> None:

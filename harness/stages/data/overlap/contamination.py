@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.stages.case_files import FiledCase
+from harness.stages.case_files import CaseSource, FiledCase, filed_cases
 from harness.stages.data.overlap.case_texts import RULE, CaseTexts, Gram, Occurrence, OverlapRule
 from harness.stages.data.overlap.words import places_of, words_of
 from harness.statistics.arrays import IntArray
@@ -133,6 +134,32 @@ def find_contamination(
         state: State = "contaminated" if own else "clean" if number in search.texts.checked else "too short"
         found[case.id] = CaseOverlap(case.id, case.file, state, own, n_boilerplate[number])
     return Contamination(rule, n_documents, found)
+
+
+class CaseSearches:
+    """Searches for cases in texts that stay as they are, each made once.
+
+    Args:
+        root: folder that relative paths start from.
+        texts: gives the texts, as `find_contamination` takes them.
+    """
+
+    def __init__(self, root: Path, texts: Callable[[], Iterable[tuple[str, str]]]) -> None:
+        self._root = root
+        self._texts = texts
+        self._found: dict[str, Contamination] = {}
+
+    def find(self, cases: CaseSource) -> Contamination:
+        """The overlap of the texts with cases.
+
+        Raises:
+            CaseError: there are no such cases.
+        """
+        filed = None if isinstance(cases, str | Path) else filed_cases(cases, (self._root,))
+        key = str(cases) if filed is None else repr(filed)
+        if key not in self._found:
+            self._found[key] = find_contamination(self._texts(), filed or filed_cases(cases, (self._root,)))
+        return self._found[key]
 
 
 def _batches(documents: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
