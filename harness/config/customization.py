@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from harness.config import setting_checks
+from harness.config.files import FILE, PROMPTS
 from harness.errors import SettingsError
 
 METHODS = SOFT_TARGETS, SEQUENCE, ON_POLICY = ("soft_targets", "sequence", "on_policy")
@@ -181,9 +182,18 @@ def _language(value: Any, name: str, *, where: str) -> str | None:
 
 def _passages_prompt(value: Any, name: str, *, where: str) -> str:
     text = setting_checks.text(value, name, where=where)
+    if text.startswith((FILE, PROMPTS)):
+        raise SettingsError(
+            f"{where}: {name} = {text!r}: only system and template may stand elsewhere. Write the text itself here, "
+            "with {passages} and {prompt} in it."
+        )
     for part in ("{passages}", "{prompt}"):
         if part not in text:
             raise SettingsError(f"{where}: {name} = {text!r} does not hold {part}.")
+        if f"{{{part}}}" in text:
+            raise SettingsError(
+                f"{where}: {name} = {text!r} would put braces around what {part} stands for. Write {part}."
+            )
     return text
 
 

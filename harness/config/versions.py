@@ -14,6 +14,7 @@ from harness.config import setting_checks
 from harness.config.asking import WhenAsked
 from harness.config.customization import STEP_KINDS, ContextSettings, Step, read_step
 from harness.config.environment import Variables
+from harness.config.files import FILE, PROMPTS
 from harness.errors import DoorError, SettingsError, choices
 from harness.records import Price
 
@@ -31,8 +32,6 @@ BUILT = "built:"
 """Begins the `weights` of a version whose weights are still to be built; its name follows."""
 REGISTERED = "models:/"
 """Begins the `weights` that MLflow's registry has."""
-FILE, PROMPTS = "file:", "prompts:/"
-"""Begin a `system` or `template` that stands elsewhere: in a file, or in MLflow's prompt registry."""
 _OF_THE_START = ("weights", "drop_layers")
 """Settings of the weights that a student starts from: a version that is based on the student can't change them."""
 _PRICES = ("price", "price_per_hour")

@@ -82,6 +82,12 @@ def test_an_adapter_is_a_folder_or_trained(tmp_path: Path) -> None:
         ("retrieval = { passages = 'p', k = 0 }", "k = 0 is below 1"),
         ("retrieval = { passages = 'p', language = 'englisch' }", "Did you mean 'english'"),
         ("retrieval = { passages = 'p', prompt = '{prompt}' }", r"does not hold \{passages\}"),
+        (
+            "retrieval = { passages = 'p', prompt = '{{passages}} {prompt}' }",
+            r"would put braces around what \{passages\} stands for\. Write \{passages\}\.",
+        ),
+        ("retrieval = { passages = 'p', prompt = '{passages} {{prompt}}' }", r"Write \{prompt\}\."),
+        ("retrieval = { passages = 'p', prompt = 'file:prompt.md' }", "only system and template may stand elsewhere"),
         ("context = { keep = 'end' }", "context needs tokens"),
         ("context = { tokens = 0 }", "tokens = 0 is below 1"),
         ("context = { tokens = 9, keep = 'middle' }", "keep = 'middle'"),

@@ -11,12 +11,11 @@ from typing import Any
 import harness
 from harness.config import Settings, VersionSettings, load_settings
 from harness.config.asking import understood
-from harness.config.files import texts_in
+from harness.config.files import FILE, PROMPTS, texts_in
 from harness.config.repository.git import Repository
 from harness.config.repository.history import asks_for_the_same, differing, is_same_version, settings_at
 from harness.config.roles import candidate_name
 from harness.config.settings import NO_BASELINE
-from harness.config.versions import FILE, PROMPTS
 from harness.gate.baselines.chosen import file_named
 from harness.gate.changes.dependencies import Dependencies, EvaluationCode
 from harness.models.application.identity import files_of

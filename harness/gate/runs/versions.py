@@ -12,9 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.config import Settings, VersionSettings
-from harness.config.files import texts_in
+from harness.config.files import FILE, texts_in
 from harness.config.repository.git import Repository
-from harness.config.versions import FILE
 from harness.errors import SettingsError, UsageError, some
 from harness.gate.runs.costs import check_prices
 from harness.models.application.identity import ApplicationFiles, files_of

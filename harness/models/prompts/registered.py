@@ -15,8 +15,7 @@ from typing import Any
 
 from harness.config import VersionSettings, cache_dir
 from harness.config.addresses import without_credentials
-from harness.config.files import replacing
-from harness.config.versions import PROMPTS
+from harness.config.files import PROMPTS, replacing
 from harness.errors import MlflowError, SettingsError
 from harness.models.files.content_hash import text_hash
 from harness.models.mlflow.process import MlflowProcess, require_mlflow

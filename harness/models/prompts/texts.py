@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.config.files import find_file, read_text
-from harness.config.versions import FILE, PROMPTS, VersionSettings
+from harness.config.files import FILE, PROMPTS, find_file, read_text
+from harness.config.versions import VersionSettings
 from harness.errors import SettingsError
 
 SUFFIXES = (".md", ".txt", ".jinja", ".j2", ".prompt")
