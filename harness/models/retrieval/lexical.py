@@ -1,13 +1,16 @@
 """Passages by their words: BM25, by bm25s.
 
 The defaults are Lucene's: k1 = 1.5, b = 0.75 (Robertson and Zaragoza 2009; Lù 2024 for the sparse index). Words are
-runs of two letters or more, as of bm25s, and each character of Chinese and Japanese.
+runs of two letters or more, as of bm25s, and each character of Chinese and Japanese. Letters are composed first (NFC):
+a keyboard or a file system may write "ü" as "u" and a mark, which is no letter.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,7 @@ LANGUAGES = {
 """Languages whose words are stemmed and whose commonest words are left out, with bm25s's name of the latter."""
 
 _WORD = rf"[{WORD_CHARACTERS}]|[^\W{WORD_CHARACTERS}]{{2,}}"
+_ESCAPED = re.compile(r"(?:\\u[0-9a-f]{4})+", re.IGNORECASE)
 _WRITTEN = re.compile(rf"[{WORD_CHARACTERS}]|\\u(?:[3-9f]|d8[4-9ab])", re.IGNORECASE)
 
 
@@ -54,7 +58,7 @@ class LexicalIndex:
             UsageError: none of the texts has a word that is looked for.
         """
         bm25s = _library()
-        passages = bm25s.tokenize(list(texts), return_ids=False, show_progress=False, **_words(language))
+        passages = _words(texts, language)
         if not any(passages):
             raise UsageError("No passage has a word that a question could share with it.")
         # bm25s numbers words in the order of a set, which no two processes share.
@@ -81,7 +85,7 @@ class LexicalIndex:
         """
         import numpy as np
 
-        (words,) = _library().tokenize([query], return_ids=False, show_progress=False, **_words(self._language))
+        (words,) = _words([query], self._language)
         known = [word for word in words if word in self._index.vocab_dict]
         if not known:
             return np.zeros(self._index.scores["num_docs"], dtype=np.float32)
@@ -97,6 +101,18 @@ def has_word_characters(path: Path, digest: str) -> bool:  # noqa: ARG001  a par
         digest: of its content.
     """
     return _WRITTEN.search(path.read_text("utf-8", "replace")) is not None
+
+
+@functools.lru_cache(maxsize=8)
+def has_decomposed_characters(path: Path, digest: str) -> bool:  # noqa: ARG001  a part of the key
+    """Tell whether a file has characters that are not composed (NFC), as they are or as JSON escapes them.
+
+    Args:
+        path: the file.
+        digest: of its content.
+    """
+    text = path.read_text("utf-8", "replace")
+    return not unicodedata.is_normalized("NFC", _ESCAPED.sub(lambda run: json.loads(f'"{run[0]}"'), text))
 
 
 def check_installed(language: str | None) -> None:
@@ -130,8 +146,13 @@ def _lacking(package: str) -> UsageError:
     return UsageError(f'Retrieval by words needs {package}: pip install "steelyard[customization]"')
 
 
-def _words(language: str | None) -> dict[str, Any]:
-    """Return the options by which bm25s makes words of a text."""
-    if language is None:
-        return {"token_pattern": _WORD, "stopwords": None, "stemmer": None}
-    return {"token_pattern": _WORD, "stopwords": LANGUAGES[language], "stemmer": _stemmers().Stemmer(language)}
+def _words(texts: Sequence[str], language: str | None) -> list[list[str]]:
+    """Return the words of each text."""
+    composed = [unicodedata.normalize("NFC", text) for text in texts]
+    how: dict[str, Any] = {"stopwords": None, "stemmer": None}
+    if language is not None:
+        how = {"stopwords": LANGUAGES[language], "stemmer": _stemmers().Stemmer(language)}
+    words: list[list[str]] = _library().tokenize(
+        composed, return_ids=False, show_progress=False, token_pattern=_WORD, **how
+    )
+    return words

@@ -14,7 +14,7 @@ from harness.errors import NotInLineageError, UsageError
 from harness.models.embedding import embedder_digest
 from harness.models.files.content_hash import file_hash
 from harness.models.retrieval.index import Retriever, build_index, check_k, indexable, n_passages
-from harness.models.retrieval.lexical import has_word_characters
+from harness.models.retrieval.lexical import has_decomposed_characters, has_word_characters
 from harness.models.version import Version
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
@@ -96,6 +96,8 @@ def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
     digest = file_hash(passages)
     if by_words and has_word_characters(passages, digest):
         how["words"] = "characters"  # a sentence of them was one word, and is where a recipe does not say this
+    if by_words and has_decomposed_characters(passages, digest):
+        how["letters"] = "composed"  # they parted words, and do where a recipe does not say this
     return {**how, "passages": digest, "packages": {name: version_of(name) for name in packages_of(retrieval)}}
 
 

@@ -86,6 +86,16 @@ def test_an_index_says_so_where_characters_are_words(settings: Settings) -> None
     assert [find.id for find in retriever.search("几点开门")] == ["hours"]
 
 
+def test_an_index_says_so_where_letters_were_composed(settings: Settings) -> None:
+    """An index of before, in which a mark parts a word, is not taken for one of these passages."""
+    (step,) = settings.version("rag").steps
+    assert "letters" not in passages._recipe(settings, step)
+    (settings.root / "p.jsonl").write_text('{"id": "keys", "text": "The cafe\u0301 has them."}\n', "utf-8")
+    assert passages._recipe(settings, step)["letters"] == "composed"
+    retriever = load_retriever(load_version(built(settings, "rag"), settings.root), StageContext(settings))
+    assert [find.id for find in retriever.search("Which café?")] == ["keys"]
+
+
 def test_an_index_that_lost_passages_is_built_again(settings: Settings) -> None:
     first = built(settings, "rag")
     path = Path(first.steps[0].folder or "") / "passages.jsonl"
