@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -240,19 +241,41 @@ _CONTEXT: dict[str, Any] = {
 }
 
 
-def read_step(kind: str, value: Any, *, version: str, where: str) -> Step:
+class _LackingError(SettingsError):
+    """A table of a step lacks keys.
+
+    Attributes:
+        keys: that it lacks.
+    """
+
+    def __init__(self, where: str, keys: Sequence[str]) -> None:
+        super().__init__(f"{where} needs {' and '.join(keys)}.")
+        self.keys = keys
+
+
+def read_step(kind: str, value: Any, *, version: str, where: str, before: Step | None = None) -> Step:
     """One step of a version, checked.
 
     Args:
         kind: one of `STEP_KINDS`.
         value: what the version's table has under that name.
         version: the version whose table it is.
+        before: the last step of this kind among those of its bases; None where there is none.
 
     Raises:
         SettingsError: an unknown key, a value that can't be, or a key that is missing.
     """
     here = f"{where}, {kind}"
-    return Step(kind, version, _READERS[kind](value, here))
+    try:
+        return Step(kind, version, _READERS[kind](value, here))
+    except _LackingError as error:
+        told = {} if before is None else {key: getattr(before.settings, key) for key in error.keys}
+        repeated = ", ".join(f"{key} = {json.dumps(each, ensure_ascii=False)}" for key, each in told.items() if each)
+        if before is None or not repeated:
+            raise
+        raise SettingsError(
+            f"{error} The table of its base {before.version!r} is not taken over: repeat {repeated}."
+        ) from None
 
 
 def _checked(value: Any, checks: Mapping[str, Any], needed: tuple[str, ...], where: str) -> dict[str, Any]:
@@ -260,7 +283,7 @@ def _checked(value: Any, checks: Mapping[str, Any], needed: tuple[str, ...], whe
     setting_checks.refuse_unknown(table, checks, where=where)
     lacking = [name for name in needed if name not in table]
     if lacking:
-        raise SettingsError(f"{where} needs {' and '.join(lacking)}.")
+        raise _LackingError(where, lacking)
     return {name: checks[name](each, name, where=where) for name, each in table.items()}
 
 

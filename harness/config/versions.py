@@ -226,8 +226,10 @@ def _with_base(
             if key in ("sampling", "engine_args") and isinstance(value, Mapping):
                 merged[key] = {**merged.get(key, {}), **value}
             elif key in STEP_KINDS:
+                steps: tuple[Step, ...] = merged.get("steps", ())
+                before = next((step for step in reversed(steps) if step.kind == key), None)
                 here = f"{where}, version {link!r}"
-                merged["steps"] = (*merged.get("steps", ()), read_step(key, value, version=link, where=here))
+                merged["steps"] = (*steps, read_step(key, value, version=link, where=here, before=before))
             elif key == "optimised_on":
                 merged[key] = (*merged.get(key, ()), *_cases(value, f"{where}, version {link!r}"))
             elif key != "base" and not (key == "description" and link != name):

@@ -107,3 +107,29 @@ def test_what_can_not_be_is_refused_with_the_way_out(tmp_path: Path, table: str,
     with pytest.raises(SettingsError, match=message) as caught:
         version(tmp_path, f'[models.v]\nbase = "base"\n{table}')
     assert "version 'v'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (
+            'base = "w"\nretrieval = { k = 1 }',
+            r"needs passages\. The table of its base 'rag' is not taken over: repeat passages = .pä\.jsonl.\.$",
+        ),
+        ('base = "w"\ncontext = { keep = "end" }', r"needs tokens\. The table of its base 'w' .* repeat tokens = 9\.$"),
+        ('base = "rag"\ncontext = { keep = "end" }', r"context needs tokens\.$"),
+        ('base = "w"\nadapter = { rank = 8 }', r"adapter needs data\.$"),
+    ],
+)
+def test_a_table_that_counts_on_its_bases_says_what_to_repeat(tmp_path: Path, table: str, message: str) -> None:
+    text = """
+    [models.rag]
+    base = "base"
+    retrieval = { passages = "pä.jsonl", k = 3 }
+    adapter = "ready"
+    [models.w]
+    base = "rag"
+    context = { tokens = 9 }
+    """
+    with pytest.raises(SettingsError, match=message):
+        version(tmp_path, f"{text}[models.v]\n{table}")
