@@ -144,15 +144,20 @@ def _to_be_built(version: VersionSettings) -> tuple[LineageStep, ...]:
     return tuple(steps)
 
 
-def _of_step(step: Step) -> LineageStep:
-    """Describe a step of a version: its base and what else it took, its method and its settings."""
+def _of_step(step: Step, replaced: Step | None = None) -> LineageStep:
+    """Describe a step of a version: its base and what else it took, its method and its settings.
+
+    Args:
+        replaced: the step of its base whose place it takes; None where it takes none.
+    """
     settings = settings_used(step.settings)
     of = [f"{key} {settings.pop(key)}" for key in _TAKEN if key in settings]
     words = ", ".join(f"{key} = {value!r}" for key, value in settings.items())
     packages = ", ".join(f"{name} {version_of(name) or 'absent'}" for name in packages_of(step.settings))
     base = told_base(step)
     made_for = "" if base is None else f"made for {base}, as it says"
-    by = "; ".join(filter(None, (f"{step.kind}: {words}", made_for, packages)))
+    kind = step.kind if replaced is None else f"{step.kind} in place of that of {replaced.version}"
+    by = "; ".join(filter(None, (f"{kind}: {words}", made_for, packages)))
     return LineageStep(f"{step.version}, {step.kind}", tuple(of), by, step.kind, step.content)
 
 
@@ -188,7 +193,9 @@ def _steps_of(
     yield from own
     for step in built:
         if step.kind not in _OF_WEIGHTS:
-            added = replace(_of_step(step), of=(*of, *_of_step(step).of))
+            known = () if base is None else base.steps
+            told = _of_step(step, next((each for each in reversed(known) if each.kind == step.kind), None))
+            added = replace(told, of=(*of, *told.of))
             of = (added.made,)
             yield added
     prompt = _prompt_of(version, base, of, sources)

@@ -152,6 +152,23 @@ sampling = { temperature = 0 }
     }
 
 
+def test_passages_and_a_budget_that_take_the_place_of_the_bases_say_so(tiny_llama: Path, tmp_path: Path) -> None:
+    more = """
+[models.rag]
+base = "whole"
+retrieval = { passages = "p.jsonl" }
+context = { tokens = 64 }
+[models.other]
+base = "rag"
+retrieval = { passages = "p.jsonl", k = 1 }
+context = { tokens = 32 }
+"""
+    by = {step.made: step.by for step in lineage(settings(tmp_path, tiny_llama, more), "other")}
+    assert by["rag, retrieval"].startswith("retrieval: method")
+    assert by["other, retrieval"].startswith("retrieval in place of that of rag: method")
+    assert by["other, context"] == "context in place of that of rag: tokens = 32, keep = 'ends'"
+
+
 def test_what_was_built_for_a_version_is_a_step_of_its_own(tiny_llama: Path, tmp_path: Path) -> None:
     found = settings(tmp_path, tiny_llama, '[models.student]\nbase = "pruned"\n[models.rag]\nbase = "student"')
     folder = copy_of(tiny_llama, tmp_path / "built")

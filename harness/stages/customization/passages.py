@@ -82,8 +82,9 @@ def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
     passages = settings.root / retrieval.passages
     if not passages.is_file():
         raise UsageError(
-            f"{settings.table(step.version)} retrieval: there is no {passages}. Give a JSON lines file with a passage "
-            'on each line: {"id": "hours", "text": "…"}.'
+            f"{settings.table(step.version)} retrieval: "
+            f"{f'{passages} is a folder' if passages.is_dir() else f'there is no {passages}'}. Give a JSON lines file "
+            'with a passage on each line: {"id": "hours", "text": "…"}.'
         )
     how = {name: value for name, value in asdict(retrieval).items() if name not in _NOT_BUILT_BY}
     by_words = retrieval.method != "dense"

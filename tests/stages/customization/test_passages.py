@@ -126,6 +126,9 @@ def test_passages_that_are_missing_or_broken_are_named_with_the_table(settings: 
     path.unlink()
     with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: there is no .*p\.jsonl"):
         built(settings, "rag")
+    path.mkdir()
+    with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: .*p\.jsonl is a folder\. Give a JSON lines file"):
+        built(settings, "rag")
 
 
 def test_more_passages_than_there_are_can_not_be_found(settings: Settings) -> None:
