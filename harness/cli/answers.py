@@ -68,6 +68,7 @@ def answers_json(run: RunInfo, case_id: str, answers: Sequence[StoredAnswer]) ->
                 "scores": {metric: row.value for metric, row in each.rows.items()},
                 "outcome": next(iter(each.rows.values())).outcome,
                 "reasons": {metric: row.reason for metric, row in each.rows.items() if row.reason is not None},
+                **({"system": system} if (system := _system(each)) else {}),
                 "asked": None if each.request is None else _asked(each.request),
                 "answer": None if each.sample is None else each.sample.text,
                 "finish_reason": None if each.sample is None else each.sample.finish_reason,
@@ -97,6 +98,8 @@ def answer_lines(run: RunInfo, answers: Sequence[StoredAnswer], encoding: str) -
         if each.role != version:
             version = each.role
             yield f"  {version} {printable(each.version, 60, encoding=encoding)}"
+            if system := _system(each):
+                yield f"{_INDENT}system {printable(system, _MOST_CELLS, encoding=encoding)}"
             if each.request is not None:
                 yield f"{_INDENT}asked  {printable(_asked(each.request), _MOST_CELLS, encoding=encoding)}"
         text = quoted(_said(each), _MOST_ANSWER_CELLS, encoding)
@@ -155,8 +158,19 @@ def _scores(answer: StoredAnswer) -> str:
     return "  ".join(told)
 
 
+def _system(answer: StoredAnswer) -> str:
+    """Give the system text of what was asked once; "" for none, and for a conversation, whose turns have it."""
+    if answer.request is None or _turns(answer):
+        return ""
+    messages = answer.request.messages
+    return "\n".join(_text(each.get("content")) for each in messages if each.get("role") in ("system", "developer"))
+
+
 def _asked(request: Request) -> str:
     """Give as text what was asked: the raw prompt or the user's last message, and the continuation weighed."""
     asked = request.user_turns or [message.get("content") for message in request.messages]
-    content = asked[-1] if asked else request.prompt or ""
-    return (content if isinstance(content, str) else json.dumps(content)) + (request.continuation or "")
+    return _text(asked[-1] if asked else request.prompt or "") + (request.continuation or "")
+
+
+def _text(content: Any) -> str:
+    return content if isinstance(content, str) else json.dumps(content)

@@ -111,6 +111,26 @@ def test_what_an_application_told_is_shown(run: Run, folder: Path) -> None:
     assert (told["context"], told["cost"]) == (list(passages), 0.25)
 
 
+def test_versions_that_differ_in_their_system_text_are_told_apart(run: Run, folder: Path) -> None:
+    asked = ({"role": "user", "content": "Peru?"},)
+    told = ({"role": "system", "content": f"Be brief.\n{'x' * 500}"}, *asked)
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        for name, index, messages in (("told", 0, told), ("plain", 1_000_000, asked)):
+            store.add([replace(draw(name, "Lima", index), request=Request(messages=messages))])
+        store.begin_run("r1", "2026-11-24T16:15:00Z", VERSIONS)
+        store.add_scores("r1", [score(sample_key=key_of("told")), score(sample_key=key_of("plain"), role="baseline")])
+        store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
+    lines = [line.strip() for line in run("store", "show", "peru").output.splitlines()[3:]]
+    assert lines[1].startswith("system Be brief.⏎xxx")
+    assert lines[1].endswith("x…(+117)")
+    assert [*lines[:1], *lines[2:]] == [
+        *("candidate close", "asked  Peru?", '0  1  "Lima"'),
+        *("baseline good", "asked  Peru?", '0  1  "Lima"'),
+    ]
+    answers = json.loads(run("store", "show", "peru", "--json").output)["answers"]
+    assert [each.get("system") for each in answers] == [told[0]["content"], None]
+
+
 def test_the_turns_of_a_conversation_are_shown_with_the_calls(run: Run, folder: Path) -> None:
     call = {"id": "1", "type": "function", "function": {"name": "today", "arguments": "{}"}}
     asked = (
