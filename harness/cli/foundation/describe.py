@@ -12,7 +12,7 @@ import click
 
 from harness.cli.foundation.described import described_version, traced_version
 from harness.cli.shared.drawings import write_drawing
-from harness.config.settings import load_settings
+from harness.config.settings import Settings, load_settings
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def describe(version: str, other: str | None, *, as_json: bool, diagram: str | N
 
     GGUF files and folders of safetensors are told alike, from their heads: nothing is loaded, converted or started.
     What the engine gets where that differs stands below, and last the steps by which the version was made; of one
-    without weights, such as a corpus, these are all. With OTHER, only what differs between the two is shown.
+    without weights, such as a corpus, these are all. With OTHER, only what differs between the two is shown: in their
+    weights, or in their steps where neither has any.
 
     \b
     Examples:
@@ -50,9 +51,7 @@ def describe(version: str, other: str | None, *, as_json: bool, diagram: str | N
     """
     _check(other, diagram, as_json=as_json)
     settings = load_settings(Path.cwd())
-    traced = traced_version(settings, version) if other is None and diagram is None else None
-    if traced is not None:
-        _show_traced(traced, as_json=as_json)
+    if diagram is None and _tell_traced(settings, version, other, as_json=as_json):
         return
     found = described_version(settings, version)
     if diagram is not None:
@@ -87,6 +86,29 @@ def _show(found: DescribedVersion, *, as_json: bool) -> None:
     from harness.reporting.weights.text import version_lines
 
     _echo(version_lines(found, _width()))
+
+
+def _tell_traced(settings: Settings, version: str, other: str | None, *, as_json: bool) -> bool:
+    """Tell of a version without weights, or of two; return False where one has some, or nothing is to be told."""
+    found = traced_version(settings, version, alone=other is None)
+    if found is None:
+        return False
+    if other is None:
+        _show_traced(found, as_json=as_json)
+        return True
+    beside = traced_version(settings, other, alone=False)
+    if beside is not None:
+        _compare_traced(found, beside, as_json=as_json)
+    return beside is not None
+
+
+def _compare_traced(found: TracedVersion, other: TracedVersion, *, as_json: bool) -> None:
+    from harness.reporting.weights.text import traced_difference_document, traced_difference_lines
+
+    if as_json:
+        click.echo(json.dumps(traced_difference_document(found, other), indent=2))
+    else:
+        _echo(traced_difference_lines(found, other, _width()))
 
 
 def _show_traced(found: TracedVersion, *, as_json: bool) -> None:

@@ -41,11 +41,14 @@ def described_version(settings: Settings, name: str) -> DescribedVersion:
     return DescribedVersion(name, fingerprint, weights, read_lineage(_sources(settings, name, weights), name))
 
 
-def traced_version(settings: Settings, name: str) -> TracedVersion | None:
+def traced_version(settings: Settings, name: str, *, alone: bool = True) -> TracedVersion | None:
     """A version that has no weights, with its lineage: a corpus, one whose engine answers for what is elsewhere, or one
     whose weights are still to be built.
 
-    None for one that has weights, one that there is not, and one that was made of nothing: there is nothing to tell.
+    None for one that has weights, and one that there is not.
+
+    Args:
+        alone: whether nothing is told beside it: None, too, for one that was made of nothing.
 
     Raises:
         UsageError: its settings can't be.
@@ -57,7 +60,7 @@ def traced_version(settings: Settings, name: str) -> TracedVersion | None:
         return None
     sources = _sources(settings, name, None)
     lineage = read_lineage(sources, name)
-    return TracedVersion(name, sources.fingerprints.get(name), lineage) if len(lineage) > 1 else None
+    return None if alone and len(lineage) == 1 else TracedVersion(name, sources.fingerprints.get(name), lineage)
 
 
 def _has_weights(settings: Settings, name: str) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from harness.models.description.description import WeightsDescription
 from harness.models.lineage import LineageStep
 from harness.reporting.shared.text import hang, printable, wrap
-from harness.reporting.weights.document import DescribedVersion, TracedVersion, version_document
+from harness.reporting.weights.document import DescribedVersion, TracedVersion, traced_document, version_document
 from harness.reporting.weights.facts import aligned, amount, llama_cpp_facts, shown_name
 
 _LEAST_WIDTH = 40
@@ -70,16 +70,41 @@ def version_lines(version: DescribedVersion, width: int) -> list[str]:
 def traced_lines(version: TracedVersion, width: int) -> list[str]:
     """The lineage of a version without weights."""
     width = max(width, _LEAST_WIDTH)
-    told = (version.fingerprint or "not known: something is to be built, or asked")[:width]
     head = wrap(f"{version.name} has no weights here to tell of.", width)
-    return [*head, f"fingerprint  {told}", "", *_lineage_lines(version.lineage, width)]
+    return [*head, _fingerprint_line(version, width), "", *_lineage_lines(version.lineage, width)]
+
+
+def traced_difference_lines(version: TracedVersion, other: TracedVersion, width: int) -> list[str]:
+    """List the steps that one of two versions without weights has and the other has not."""
+    width = max(width, _LEAST_WIDTH)
+    head = f"{version.name} beside {other.name}"
+    if version.lineage == other.lineage:
+        return wrap(f"{head}: no difference in their steps.", width)
+    lines = wrap(f"{head}: neither has weights here; what differs in their steps", width)
+    for own, others in ((version, other), (other, version)):
+        alone = [(number, step) for number, step in enumerate(own.lineage, 1) if step not in others.lineage]
+        lines += ["", *wrap(f"{own.name}:", width), _fingerprint_line(own, width), *_step_lines(alone, width)]
+    return lines
+
+
+def traced_difference_document(version: TracedVersion, other: TracedVersion) -> dict[str, Any]:
+    """The same for machines, as `difference_document` has it: whole lineages, where they differ."""
+    found = _unequal(traced_document(version), traced_document(other))
+    return {"versions": [version.name, other.name], "differences": found}
+
+
+def _fingerprint_line(version: TracedVersion, width: int) -> str:
+    told = (version.fingerprint or "not known: something is to be built, or asked")[:width]
+    return f"fingerprint  {told}"
 
 
 def _lineage_lines(lineage: Sequence[LineageStep], width: int) -> list[str]:
-    lines = ["lineage:"]
-    for number, step in enumerate(lineage, 1):
-        lines += hang(f"{number:3d}  ", wrap(_step(step), width - 5))
-    return lines
+    return ["lineage:", *_step_lines(enumerate(lineage, 1), width)]
+
+
+def _step_lines(steps: Iterable[tuple[int, LineageStep]], width: int) -> list[str]:
+    """Number the steps as their lineage does."""
+    return [line for number, step in steps for line in hang(f"{number:3d}  ", wrap(_step(step), width - 5))]
 
 
 def difference_lines(version: DescribedVersion, other: DescribedVersion, width: int) -> list[str]:

@@ -64,6 +64,18 @@ def test_another_version_is_told_by_what_differs(run: Run) -> None:
     assert found["differences"]["lineage"][0][-1]["by"] == "the settings: drop_layers = [16]"
 
 
+def test_two_versions_without_weights_are_told_by_the_steps_that_differ(run: Run, project: Path) -> None:
+    more = '[models.brief]\nbase = "served"\nsystem = "Be brief."\n'
+    (project / "steelyard.toml").write_text(SETTINGS.format(weights="w") + more, encoding="utf-8")
+    told = run("describe", "brief", "served").stdout
+    assert "  2  brief, prompt, of served: prompt: system = 'Be brief.'" in told
+    assert "  1  served" not in told
+    found = json.loads(run("describe", "served", "brief", "--json").stdout)
+    assert (found["versions"], len(found["differences"]["lineage"][1])) == (["served", "brief"], 3)
+    for pair in (("brief", "smollm2"), ("smollm2", "brief")):
+        assert "Version 'brief' has no weights" in " ".join(run("describe", *pair).output.split())
+
+
 def test_a_diagram_is_written_as_its_name_says(run: Run, project: Path) -> None:
     assert run("describe", "tiny", "--diagram", "tiny.svg").exit_code == 0
     assert ET.parse(project / "tiny.svg").getroot().tag.endswith("svg")

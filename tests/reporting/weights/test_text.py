@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.models.lineage import LineageStep
 from harness.reporting.shared.text import cells
 from harness.reporting.weights.document import TracedVersion
 from harness.reporting.weights.text import (
     difference_document,
     difference_lines,
+    traced_difference_document,
+    traced_difference_lines,
     traced_lines,
     version_differences,
     version_lines,
@@ -73,6 +76,26 @@ def test_without_weights_the_lineage_is_all(tiny_llama: Path) -> None:
         "  1  first: somebody",
         "  2  tiny, of first: us",
     ]
+
+
+def test_of_two_versions_without_weights_the_steps_are_told_that_one_has_alone() -> None:
+    plain = LineageStep("plain", (), "the settings: engine = 'scripted'", "settings")
+    prompt = LineageStep("told, prompt", ("plain",), "prompt: system = 'Be brief.'", "prompt")
+    versions = TracedVersion("told", "c0ffee", (plain, prompt)), TracedVersion("plain", None, (plain,))
+    assert traced_difference_lines(*versions, 80) == [
+        "told beside plain: neither has weights here; what differs in their steps",
+        "",
+        "told:",
+        "fingerprint  c0ffee",
+        "  2  told, prompt, of plain: prompt: system = 'Be brief.'",
+        "",
+        "plain:",
+        "fingerprint  not known: something is to be built, or asked",
+    ]
+    assert traced_difference_lines(*versions[:1] * 2, 80) == ["told beside told: no difference in their steps."]
+    found = traced_difference_document(*versions)
+    assert (found["versions"], found["differences"]["fingerprint"]) == (["told", "plain"], ["c0ffee", None])
+    assert [len(each) for each in found["differences"]["lineage"]] == [2, 1]
 
 
 def test_a_difference_has_both_values_of_what_differs_and_nothing_else(tmp_path: Path) -> None:
