@@ -70,14 +70,14 @@ def server_command(version: Version, root: Path) -> tuple[list[str], int]:
     arguments = engine_arguments(options, find_device())
     tokenizer = tokenizer_path(options, root)
     arguments |= {"disable_log_stats": False, "tokenizer": None if tokenizer is None else str(tokenizer)}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     arguments |= {"model": str(materialize(options, root)), "served_model_name": version.name}
     if "adapter" in options:
         # A request that names the version is answered with its adapter, and what names the weights alone is not asked.
         arguments["served_model_name"] = f"{version.name} without its adapter"
         arguments["lora_modules"] = {"name": version.name, "path": options["adapter"]}
+    with socket.socket() as probe:  # last, for weights that are made first may take minutes
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     arguments |= {"host": "127.0.0.1", "port": port, "disable_uvicorn_access_log": True}
     flags = [flag for name, value in arguments.items() for flag in _flags(name, value)]
     return [sys.executable, "-P", "-m", "vllm.entrypoints.openai.api_server", *flags], port
