@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +21,7 @@ from harness.requests.conversation import (
     check_script,
     number_of,
 )
+from harness.requests.structured import data_of
 from harness.requests.tools import Toolbox
 from harness.requests.trace import Trace
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 SETS_APART = 10_000_000
 """Distance between the indices of a model's sets of draws: more than there are samples of a case."""
-
-_CUT_ADVICE = "raise it, or let the schema bound the answer (maxLength and pattern of texts, maxItems of lists)"
 
 Result = TypeVar("Result")
 
@@ -381,17 +379,7 @@ class Model:
         return sample.text
 
     async def _structured(self, request: Request) -> Any:
-        sample = await self._draw(request)
-        begins = repr(sample.text[:200])
-        cut = f" It was cut at max_tokens: {_CUT_ADVICE}." if sample.truncated else ""
-        try:
-            data = json.loads(sample.text)
-        except ValueError as error:
-            raise EngineError(f"{self.name} answered no JSON for a schema ({error}): {begins}.{cut}") from None
-        # Whatever else JSON holds shows its own end.
-        if sample.truncated and isinstance(data, int | float) and not isinstance(data, bool):
-            raise EngineError(f"{self.name} answered a number that may have more digits: {begins}.{cut}")
-        return data
+        return data_of(await self._draw(request), self.name)
 
     async def _loglikelihood(self, request: Request) -> float:
         value = (await self._draw(request)).loglikelihood
