@@ -17,8 +17,11 @@ _KNOWN_PARTS = ("text", "output_text", "input_text", "refusal")
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON holds it: what is no text, number, list or table of them as its own data, else as a text."""
-    return json.loads(json.dumps(value, default=_plain))
+    """The value as JSON holds it: what is no text, number, list or table of them as its own data, else as a text.
+
+    Numbers that JSON has not, NaN and infinite ones, are texts as well.
+    """
+    return json.loads(json.dumps(value, default=_plain), parse_constant=str)
 
 
 def _plain(value: Any) -> Any:
