@@ -86,6 +86,8 @@ def message_of(message: Any) -> Turn:
     """One message of OpenAI's, LangChain's or LlamaIndex's form."""
     role = part_of(message, "role")
     role = getattr(role, "value", role) or part_of(message, "type")
+    if role is None:
+        raise TypeError(f"the message {shown(message)} has no role; give role and content")
     role = _ROLES.get(str(role), str(role))
     if isinstance(message, Mapping) and message.get("role") == role:
         return dict(plain(message))
