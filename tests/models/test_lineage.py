@@ -31,7 +31,7 @@ base = "whole"
 """
 
 
-PAIRS = {"rag": "whole", "more": "rag", "fewer": "more", "cold": "rag"}
+PAIRS = {"rag": "whole", "more": "rag", "fewer": "more", "cold": "rag", "tuned": "whole", "again": "tuned"}
 
 
 def settings(folder: Path, weights: Path, more: str = "") -> Settings:
@@ -141,6 +141,12 @@ retrieval = { passages = "p.jsonl" }
 [models.cold]
 base = "rag"
 sampling = { temperature = 0 }
+[models.tuned]
+base = "whole"
+adapter = { data = "a.jsonl", steps = 20 }
+[models.again]
+base = "tuned"
+adapter = { data = "a.jsonl", steps = 20 }
 """
     found = settings(tmp_path, tiny_llama, more)
     own = {name: differences(found.version(name), found.version(base)) for name, base in PAIRS.items()}
@@ -149,6 +155,8 @@ sampling = { temperature = 0 }
         "more": {"retrieval.k": 5, "context.tokens": 64},
         "fewer": {"retrieval.k": 3},
         "cold": {"sampling.temperature": 0},
+        "tuned": {"adapter.data": "a.jsonl", "adapter.steps": 20},
+        "again": {"adapter.data": "a.jsonl", "adapter.steps": 20},
     }
 
 
@@ -178,6 +186,39 @@ def test_what_was_built_for_a_version_is_a_step_of_its_own(tiny_llama: Path, tmp
     assert "steps = 30" in steps[2].by
     assert "transformers" in steps[2].by
     assert steps[3].by == "the settings: no difference"
+
+
+def test_what_was_trained_further_is_made_of_the_base_and_of_its_own_data(tiny_llama: Path, tmp_path: Path) -> None:
+    more = """
+[models.student]
+distilled = { teacher = "whole", data = "texts.jsonl" }
+engine = "transformers"
+[models.tuned]
+base = "student"
+adapter = { data = "train.jsonl" }
+[models.merged]
+base = "tuned"
+adapter = { data = "more.jsonl", merge = true }
+"""
+    found = settings(tmp_path, tiny_llama, more)
+    folder = str(copy_of(tiny_llama, tmp_path / "built"))
+    versions: dict[str, VersionSettings] = {"whole": found.version("whole")}
+    places = {"student": {}, "tuned": {"adapter": "/cache/1"}, "merged": {"merged": ["/cache/1", "/cache/2"]}}
+    for name, beside in places.items():
+        version = found.version(name)
+        steps = tuple(replace(step, content=f"c{n}") for n, step in enumerate(version.steps))
+        versions[name] = replace(version, engine_options={"weights": folder, **beside}, steps=steps)
+    told = read_lineage(LineageSources(versions, describe_weights({"weights": folder}, found.root)), "merged")
+    assert [(step.made, step.of) for step in told] == [
+        ("student, distilled", ("teacher whole", "data texts.jsonl")),
+        ("student", ("student, distilled",)),
+        ("tuned, adapter", ("student", "data train.jsonl")),
+        ("tuned", ("tuned, adapter",)),
+        ("merged, adapter", ("tuned", "data more.jsonl")),
+        ("merged", ("merged, adapter",)),
+    ]
+    by = [step.by for step in told if step.step == "settings"]
+    assert by == ["the settings: engine = 'transformers'", *["the settings: no difference"] * 2]
 
 
 def test_every_kind_of_step_is_told_built_or_not(tiny_llama: Path, tmp_path: Path) -> None:
