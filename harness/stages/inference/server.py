@@ -93,7 +93,11 @@ def _flags(name: str, value: Any) -> list[str]:
         return []
     if isinstance(value, bool):
         return [flag if value else f"--no-{words}"]
-    return [flag, json.dumps(value, default=dict) if isinstance(value, Mapping | list | tuple) else str(value)]
+    return [flag, *map(_written, value if isinstance(value, list | tuple) else [value])]
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, default=dict) if isinstance(value, Mapping | list | tuple) else str(value)
 
 
 @contextmanager

@@ -90,13 +90,18 @@ def test_a_request_that_names_the_version_is_answered_with_its_adapter(tmp_path:
 @needs_vllm
 @pytest.mark.slow
 def test_the_server_has_the_arguments_of_the_engine_and_counts_what_it_does() -> None:
-    command, port = server_command(version(max_model_len=512, engine_args={"num_scheduler_steps": 2}), ROOT)
+    given = {"num_scheduler_steps": 2, "cudagraph_capture_sizes": [1, 8], "hf_overrides": {"a": [1]}, "hf_token": False}
+    command, port = server_command(version(max_model_len=512, engine_args=given), ROOT)
     assert command[1:4] == ["-P", "-m", "vllm.entrypoints.openai.api_server"]
     flags = dict(pairwise(command[4:]))
     assert (flags["--max-model-len"], flags["--num-scheduler-steps"]) == ("512", "2")
     assert (flags["--port"], flags["--host"], flags["--served-model-name"]) == (str(port), "127.0.0.1", "smollm2")
     assert not {"--disable-log-stats", "--no-disable-log-stats"} & {*command}
     assert flags["--structured-outputs-config"].startswith('{"backend"')
+    assert flags["--hf-overrides"] == '{"a": [1]}'
+    sizes = command.index("--cudagraph-capture-sizes")
+    assert command[sizes + 1 : sizes + 3] == ["1", "8"]
+    assert "--no-hf-token" not in command, "vLLM has no such switch"
 
 
 @needs_vllm
