@@ -26,6 +26,7 @@ from harness.models.weighing import (
 )
 from harness.models.weights.turns import loading_turn
 from harness.models.weights.weights import materialize, tokenizer_path
+from harness.models.weights.whole import load_whole
 from harness.records import Request, Sample, TokenLogprob
 
 _PASSED_ON = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
@@ -48,11 +49,11 @@ class TransformersModel:
         tokenizer_folder = tokenizer_path(options, root) or folder
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         with loading_turn():
-            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers import AutoTokenizer
             from transformers.utils import logging as transformers_logging
 
             transformers_logging.disable_progress_bar()
-            model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=options.get("dtype", "auto"))
+            model = load_whole(folder, options.get("dtype", "auto"))
             self.tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder), clean_up_tokenization_spaces=False)
             if "adapter" in options:
                 # The model itself, whose layers peft has replaced: it has the parameters of `forward`.

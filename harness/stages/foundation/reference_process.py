@@ -12,6 +12,7 @@ from harness.models.adapters.merging import adapted
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token, text_tokens
 from harness.models.weights.weights import materialize, tokenizer_path
+from harness.models.weights.whole import load_whole
 from harness.statistics import js_divergence, kl_divergence
 
 _AT_ONCE = 128
@@ -121,10 +122,7 @@ def _tokenizer(folder: Path, options: Mapping[str, Any], root: Path) -> Any:
 
 def _load(folder: Path, options: Mapping[str, Any]) -> Any:
     """A model that computes in 32 bits, whatever its weights are kept in, with its adapter beside them, if any."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval()
+    model = load_whole(folder, "float32").eval()
     return model if "adapter" not in options else adapted(model, Path(options["adapter"])).get_base_model()
 
 

@@ -29,6 +29,8 @@ _GRACE_S = 20.0
 _LAST_LINES = 20
 _OK = 200
 _OWN_SETTINGS = frozenset({"VLLM_ENABLE_V1_MULTIPROCESSING"})
+_OFF_UNLESS_GIVEN = frozenset({"disable_log_stats", "aggregate_engine_logging", "hf_token"})
+"""Switches of vLLM's that have no `--no-…`."""
 
 
 @contextmanager
@@ -85,12 +87,17 @@ def server_command(version: Version, root: Path) -> tuple[list[str], int]:
 
 def _flags(name: str, value: Any) -> list[str]:
     """An engine argument as the command line has it; none for what is left to its default."""
-    flag = f"--{name.replace('_', '-')}"
-    if value is None or value is False:
+    words = name.replace("_", "-")
+    flag = f"--{words}"
+    if value is None or (value is False and name in _OFF_UNLESS_GIVEN):
         return []
-    if value is True:
-        return [flag]
-    return [flag, json.dumps(value, default=dict) if isinstance(value, Mapping | list | tuple) else str(value)]
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{words}"]
+    return [flag, *map(_written, value if isinstance(value, list | tuple) else [value])]
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, default=dict) if isinstance(value, Mapping | list | tuple) else str(value)
 
 
 @contextmanager
