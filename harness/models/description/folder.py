@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
 from harness.models.description.config_settings import config_settings, language_config
 from harness.models.description.contents import Tensor, WeightsFile, without_none
+from harness.models.description.roles import tensor_role
 from harness.models.description.tokenizer_settings import read_json, read_tokenizer
-from harness.models.files.safetensors_file import StoredTensor, read_safetensors
+from harness.models.files.safetensors_file import StoredTensor, data_of, read_safetensors
 
 INDEX = "model.safetensors.index.json"
 _ONE = "model.safetensors"
@@ -43,7 +46,10 @@ def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
     settings["general.name"] = _name(config, folder)
     settings["quantization"] = config.get("quantization_config")
     settings["dtype"] = text.get("dtype") or text.get("torch_dtype")
-    tensors = tuple(_tensor(each, settings["quantization"] or {}) for each in _stored(folder))
+    stored = _stored(folder)
+    tensors = tuple(_tensor(each, settings["quantization"] or {}) for each in stored)
+    if settings.get("tie_word_embeddings"):
+        tensors = tuple(_without_copied_head(tensors, stored))
     stops = (stop for source in (generation, text) for stop in _listed(source.get("eos_token_id")))
     return WeightsFile(
         folder,
@@ -80,10 +86,11 @@ def safetensors_files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _stored(folder: Path) -> list[StoredTensor]:
-    found: dict[str, StoredTensor] = {}
+def _stored(folder: Path) -> dict[StoredTensor, Path]:
+    """The tensors of a folder, each with the file that it is in."""
+    found: dict[str, tuple[StoredTensor, Path]] = {}
     for path in safetensors_files(folder):
-        found |= {each.name: each for each in read_safetensors(path).tensors}
+        found |= {each.name: (each, path) for each in read_safetensors(path).tensors}
     promised = read_json(folder / INDEX).get("weight_map", {})
     absent = [name for name in promised if name not in found]
     if absent:
@@ -92,7 +99,20 @@ def _stored(folder: Path) -> list[StoredTensor]:
             + (f" ({len(absent)} are missing)" if len(absent) > 1 else "")
             + ". Fetch or save the folder again."
         )
-    return list(found.values())
+    return dict(found.values())
+
+
+def _without_copied_head(tensors: Iterable[Tensor], stored: Mapping[StoredTensor, Path]) -> Iterator[Tensor]:
+    """The tensors; a head that holds what the embedding holds is no weight of its own."""
+    found = {tensor_role(each.name).part: (each, path) for each, path in stored.items() if each.name.endswith("weight")}
+    copied = None
+    if "head" in found and "embedding" in found:
+        (head, _), (embedding, _) = pair = found["head"], found["embedding"]
+        if (head.shape, head.dtype) == (embedding.shape, embedding.dtype):
+            pieces = (data_of(path, each.name) for each, path in pair)
+            copied = head.name if all(map(operator.eq, *pieces)) else None
+    for each in tensors:
+        yield replace(each, is_weight=False) if each.name == copied else each
 
 
 def _tensor(stored: StoredTensor, quantization: Mapping[str, Any]) -> Tensor:

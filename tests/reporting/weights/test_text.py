@@ -58,6 +58,14 @@ def test_a_figure_of_the_file_that_is_not_the_engines_is_marked(tiny_llama: Path
     assert not any("*" in line for line in version_lines(described_version(tiny_llama), 80))
 
 
+def test_warnings_stand_above_the_lineage(tiny_llama: Path) -> None:
+    version = described_version(tiny_llama)
+    warned = replace(version, weights=replace(version.weights, warnings=("its head is another.",)))
+    lines = version_lines(warned, 80)
+    assert lines[lines.index("lineage:") - 3 :][:2] == ["", "Warning: its head is another."]
+    assert version_differences(warned, version) == {"warnings": [["its head is another."], []]}
+
+
 def test_the_lineage_stands_at_the_end_with_its_steps_numbered(tiny_llama: Path) -> None:
     lines = version_lines(described_version(tiny_llama), 80)
     assert lines[-3:] == ["lineage:", "  1  first: somebody", "  2  tiny, of first: us"]
