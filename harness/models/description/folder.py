@@ -14,10 +14,14 @@ from harness.models.description.config_settings import config_settings, language
 from harness.models.description.contents import Tensor, WeightsFile, without_none
 from harness.models.description.roles import tensor_role
 from harness.models.description.tokenizer_settings import read_json, read_tokenizer
+from harness.models.files.content_hash import file_hash
 from harness.models.files.safetensors_file import StoredTensor, data_of, read_safetensors
+from harness.models.weights.weights import loaded_files
 
 INDEX = "model.safetensors.index.json"
 _ONE = "model.safetensors"
+_KEYED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
+"""Files whose keys say what they are about."""
 _AUXILIARY = re.compile(
     r"\.(?:weight_scale(?:_inv|_2)?|weight_zero_point|weight_shape|weight_g_idx|weight_global_scale|input_scale|"
     r"input_zero_point|input_global_scale|output_scale|[kvq]_scale|[kv]_zero_point|scales|qzeros|g_idx|SCB|"
@@ -84,6 +88,29 @@ def safetensors_files(folder: Path) -> list[Path]:
             f"{folder} lacks {', '.join(missing)}, which {INDEX} names. Fetch the rest: hf download OWNER/MODEL"
         )
     return [folder / name for name in names]
+
+
+def different_files(own: Path, other: Path) -> dict[str, list[str]]:
+    """The files whose contents differ between two folders of weights, each with the keys that do, or two GGUF files.
+
+    None of a folder and a file, of which nothing is the same.
+    """
+    if own.is_file() or other.is_file():
+        is_other = own.is_file() and other.is_file() and file_hash(own) != file_hash(other)
+        return {own.name: []} if is_other else {}
+    found: dict[str, list[str]] = {}
+    for name in sorted({*loaded_files(own), *loaded_files(other)}):
+        one, two = own / name, other / name
+        if not (one.is_file() and two.is_file()):
+            found[name] = []
+        elif file_hash(one) != file_hash(two):
+            found[name] = _different_keys(one, two) if name in _KEYED else []
+    return found
+
+
+def _different_keys(one: Path, two: Path) -> list[str]:
+    own, other = read_json(one), read_json(two)
+    return [key for key in own | other if own.get(key) != other.get(key)]
 
 
 def _stored(folder: Path) -> dict[StoredTensor, Path]:

@@ -85,14 +85,19 @@ def _lineage_lines(lineage: Sequence[LineageStep], width: int) -> list[str]:
     return lines
 
 
-def difference_lines(version: DescribedVersion, other: DescribedVersion, width: int) -> list[str]:
-    """List what differs between two versions, with both values of each."""
+def difference_lines(
+    version: DescribedVersion, other: DescribedVersion, files: Mapping[str, Sequence[str]], width: int
+) -> list[str]:
+    """List what differs between two versions, with both values of each, after the files that differ."""
     width = max(width, _LEAST_WIDTH)
     found = version_differences(version, other)
     head = f"{version.name} beside {other.name}"
-    if not found:
+    if not found and not files:
         return [*wrap(f"{head}: no difference in their weights.", width)]
     lines = [*wrap(f"{head}: what differs in their weights", width), ""]
+    if files:
+        told = [f"{name} ({', '.join(keys)})" if keys else name for name, keys in files.items()]
+        lines += ["files that differ", *hang("  ", wrap(printable(", ".join(told)), width - 2))]
     names = {version.name: 0, other.name: 1}
     longest = max(map(len, names))
     for key, values in found.items():
@@ -105,9 +110,12 @@ def difference_lines(version: DescribedVersion, other: DescribedVersion, width: 
     return lines
 
 
-def difference_document(version: DescribedVersion, other: DescribedVersion) -> dict[str, Any]:
-    """The same for machines: key → the two values."""
-    return {"versions": [version.name, other.name], "differences": version_differences(version, other)}
+def difference_document(
+    version: DescribedVersion, other: DescribedVersion, files: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """The same for machines: key → the two values; of each file that differs the keys."""
+    differences = version_differences(version, other)
+    return {"versions": [version.name, other.name], "files": dict(files), "differences": differences}
 
 
 def version_differences(version: DescribedVersion, other: DescribedVersion) -> dict[str, list[Any]]:
