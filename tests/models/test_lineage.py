@@ -78,6 +78,27 @@ def test_what_is_rounded_is_made_of_the_base_as_its_table_left_it(tmp_path: Path
     ]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "made"),
+    [
+        ('quantized = "int8"', 'quantized = "fp8"', "the same rounded to fp8"),
+        ("drop_layers = [2]", "drop_layers = [1]", "the same without layer 1"),
+    ],
+)
+def test_what_a_version_replaces_of_its_base_is_no_step(
+    tiny_llama: Path, tmp_path: Path, first: str, second: str, made: str
+) -> None:
+    """The weights of both were told, and one had been made of the other's in no way."""
+    more = f'[models.one]\nbase = "whole"\n{first}\n[models.two]\nbase = "one"\n{second}'
+    steps = lineage(settings(tmp_path, tiny_llama, more), "two")
+    assert [(step.made, step.of) for step in steps[1:]] == [
+        ("whole", ("tiny",)),
+        ("one", ("whole",)),
+        (made, ("tiny",)),
+        ("two", ("one", made)),
+    ]
+
+
 def test_what_can_not_be_made_of_the_base_is_made_of_the_files_anew(tmp_path: Path) -> None:
     """Another type of the converted folder, or another file, goes back behind the layers that the base left out."""
     path = write_gguf(tmp_path / "m.gguf")
