@@ -22,12 +22,14 @@ from harness.models.weights.weights import converted_dtype, weights_digest
 if TYPE_CHECKING:
     from harness.models.description.description import WeightsDescription
 
-_OWN = ("system", "template", "revision", "max_age_s")
+_OWN = ("engine", "system", "template", "revision", "max_age_s")
 _TEXTS = ("system", "template")
 _OF_CORPORA = ("documents", CONTENT, FOLDER, N_DOCUMENTS)
 _DIGITS = 32
 _OF_WEIGHTS = ("distilled", "adapter")
 """Kinds of steps that change weights."""
+_REPLACEABLE = ("drop_layers", "quantized")
+"""Kinds of steps that a version does in place of its base's."""
 _TAKEN = ("teacher", "data", "folder", "weights", "passages")
 """Settings of a step that name what it is made of, beside the base."""
 _UNQUANTIZED = ("all F32", "F16", "BF16", "F64")
@@ -99,7 +101,20 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
             steps += [each for each in _corpora_of(step, sources) if each not in steps]
             steps.append(step)
         base = version
-    return tuple(steps)
+    return tuple(_without_replaced(steps, files))
+
+
+def _without_replaced(steps: Iterable[LineageStep], files: Iterable[LineageStep]) -> Iterator[LineageStep]:
+    """The steps, without those of a base that the version's own setting replaced: they are not in its files."""
+    kept = {(step.made, step.fingerprint) for step in files}
+    replaced: dict[str, tuple[str, ...]] = {}
+    for step in steps:
+        of = tuple(each for name in step.of for each in replaced.get(name, (name,)))
+        if step.step in _REPLACEABLE and (step.made, step.fingerprint) not in kept:
+            replaced[step.made] = of
+            continue
+        replaced.pop(step.made, None)
+        yield replace(step, of=of)
 
 
 def _corpora_of(step: LineageStep, sources: LineageSources) -> Iterator[LineageStep]:

@@ -59,6 +59,12 @@ def test_each_base_is_a_step_with_what_its_own_table_asks_for(tiny_llama: Path, 
     assert lineage(settings(tmp_path, tiny_llama), "same")[-1].by == "the settings: no difference"
 
 
+def test_another_engine_is_a_difference(tiny_llama: Path, tmp_path: Path) -> None:
+    found = settings(tmp_path, tiny_llama, '[models.served]\nbase = "whole"\nengine = "vllm"\n')
+    assert differences(found.version("served"), found.version("whole")) == {"engine": "vllm"}
+    assert lineage(found, "served")[-1].by == "the settings: engine = 'vllm'"
+
+
 def test_what_is_rounded_is_made_of_the_base_as_its_table_left_it(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "m.gguf")
     steps = lineage(settings(tmp_path, path, '[models.small]\nbase = "pruned"\nquantized = "int8"'), "small")
@@ -69,6 +75,27 @@ def test_what_is_rounded_is_made_of_the_base_as_its_table_left_it(tmp_path: Path
         ("pruned", ("the same without layer 1",)),
         ("the same rounded to int8", ("pruned",)),
         ("small", ("the same rounded to int8",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "made"),
+    [
+        ('quantized = "int8"', 'quantized = "fp8"', "the same rounded to fp8"),
+        ("drop_layers = [2]", "drop_layers = [1]", "the same without layer 1"),
+    ],
+)
+def test_what_a_version_replaces_of_its_base_is_no_step(
+    tiny_llama: Path, tmp_path: Path, first: str, second: str, made: str
+) -> None:
+    """The weights of both were told, and one had been made of the other's in no way."""
+    more = f'[models.one]\nbase = "whole"\n{first}\n[models.two]\nbase = "one"\n{second}'
+    steps = lineage(settings(tmp_path, tiny_llama, more), "two")
+    assert [(step.made, step.of) for step in steps[1:]] == [
+        ("whole", ("tiny",)),
+        ("one", ("whole",)),
+        (made, ("tiny",)),
+        ("two", ("one", made)),
     ]
 
 
