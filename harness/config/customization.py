@@ -320,7 +320,15 @@ def _read_adapter(value: Any, where: str) -> AdapterSettings:
     if not isinstance(value, Mapping):
         raise SettingsError(f'{where} = {value!r}: give a folder, or {{ data = "train.jsonl", rank = 8 }}.')
     if "folder" in value:
+        beside = [name for name in _ADAPTER if name in value and name not in _READY_ADAPTER]
+        if beside:
+            raise SettingsError(
+                f"{where}: folder is a ready adapter, and {beside[0]} is of one that is trained. Leave one of them out."
+            )
         return AdapterSettings(**_checked(value, _READY_ADAPTER, (), where))
+    if "data" not in value:
+        setting_checks.refuse_unknown(value, (*_ADAPTER, "folder"), where=where)
+        raise SettingsError(f"{where} needs data, to train it, or the folder of a ready one.")
     return AdapterSettings(**_checked(value, _ADAPTER, ("data",), where))
 
 

@@ -13,7 +13,7 @@ from harness.config import addresses, setting_checks
 from harness.config.asking import WhenAsked
 from harness.config.corpora import CorpusSettings, no_corpus, read_corpora
 from harness.config.environment import Variables, model_registry
-from harness.config.versions import VersionSettings, read_versions
+from harness.config.versions import GIT, VersionSettings, read_versions
 from harness.errors import SettingsError, choices
 from harness.records import BudgetLimits
 
@@ -155,6 +155,7 @@ class Settings:
         if name not in self.versions:
             where = f" in {self.source}" if self.source else ""
             hint = "" if self.versions else f" Define one as {self.table(name)}{where}; see `steelyard init`."
+            hint = " A commit stands in --candidate or --baseline of a gate alone." if name.startswith(GIT) else hint
             raise SettingsError(choices("version", name, self.versions) + hint)
         found = self.versions[name]
         if found.asks_registry:

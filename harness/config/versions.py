@@ -62,6 +62,10 @@ _SAMPLING: Mapping[str, Callable[..., Any]] = {
 }
 
 
+GIT = "git:"
+"""Begins the name of a version at a commit; a ref follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkout:
     """A commit of the project, with its files in a folder of their own.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import takewhile
 from pathlib import Path
@@ -22,12 +22,14 @@ from harness.models.weights.weights import converted_dtype, weights_digest
 if TYPE_CHECKING:
     from harness.models.description.description import WeightsDescription
 
-_OWN = ("system", "template", "revision", "max_age_s")
+_OWN = ("engine", "system", "template", "revision", "max_age_s")
 _TEXTS = ("system", "template")
 _OF_CORPORA = ("documents", CONTENT, FOLDER, N_DOCUMENTS)
 _DIGITS = 32
 _OF_WEIGHTS = ("distilled", "adapter")
 """Kinds of steps that change weights."""
+_REPLACEABLE = ("drop_layers", "quantized")
+"""Kinds of steps that a version does in place of its base's."""
 _TAKEN = ("teacher", "data", "folder", "weights", "passages")
 """Settings of a step that name what it is made of, beside the base."""
 _UNQUANTIZED = ("all F32", "F16", "BF16", "F64")
@@ -94,12 +96,25 @@ def read_lineage(sources: LineageSources, name: str) -> tuple[LineageStep, ...]:
         is_described = version.engine_options.get("weights") == weights
         files = () if description is None or not is_described else _files(version, description, sources.root)
         if str(version.engine_options.get("weights", "")).startswith(BUILT):
-            files = _to_be_built(version)
+            files = tuple(_each_of_the_last(each for each in version.steps if each.kind in _OF_WEIGHTS))
         for step in _steps_of(version, base, files, before, sources):
             steps += [each for each in _corpora_of(step, sources) if each not in steps]
             steps.append(step)
         base = version
-    return tuple(steps)
+    return tuple(_without_replaced(steps, files))
+
+
+def _without_replaced(steps: Iterable[LineageStep], files: Iterable[LineageStep]) -> Iterator[LineageStep]:
+    """The steps, without those of a base that the version's own setting replaced: they are not in its files."""
+    kept = {(step.made, step.fingerprint) for step in files}
+    replaced: dict[str, tuple[str, ...]] = {}
+    for step in steps:
+        of = tuple(each for name in step.of for each in replaced.get(name, (name,)))
+        if step.step in _REPLACEABLE and (step.made, step.fingerprint) not in kept:
+            replaced[step.made] = of
+            continue
+        replaced.pop(step.made, None)
+        yield replace(step, of=of)
 
 
 def _corpora_of(step: LineageStep, sources: LineageSources) -> Iterator[LineageStep]:
@@ -124,8 +139,8 @@ def _corpora(name: str, sources: LineageSources) -> Iterator[LineageStep]:
 
 def _files(version: VersionSettings, description: WeightsDescription, root: Path) -> tuple[LineageStep, ...]:
     """The steps from the first maker of the files to what an engine loads of them."""
-    trained = tuple(_of_step(each) for each in version.steps if each.kind in _OF_WEIGHTS and each.content is not None)
-    told = trained or tuple(_of_the_file(description))
+    built = [each for each in version.steps if each.kind in _OF_WEIGHTS and each.content is not None]
+    told = _each_of_the_last(built) or list(_of_the_file(description))
     steps = [*told, *_by_the_settings(version, description, told[-1].made, root)]
     for each in version.steps:
         if each.kind in _OF_WEIGHTS and each.content is None:
@@ -134,14 +149,13 @@ def _files(version: VersionSettings, description: WeightsDescription, root: Path
     return tuple(steps)
 
 
-def _to_be_built(version: VersionSettings) -> tuple[LineageStep, ...]:
-    """The steps to weights that there are none of yet."""
+def _each_of_the_last(training: Iterable[Step]) -> list[LineageStep]:
+    """The steps of a training, each made of what the one before it gave."""
     steps: list[LineageStep] = []
-    for each in version.steps:
-        if each.kind in _OF_WEIGHTS:
-            step = _of_step(each)
-            steps.append(replace(step, of=(*(before.made for before in steps[-1:]), *step.of)))
-    return tuple(steps)
+    for each in training:
+        step = _of_step(each)
+        steps.append(replace(step, of=(*(before.made for before in steps[-1:]), *step.of)))
+    return steps
 
 
 def _of_step(step: Step, replaced: Step | None = None) -> LineageStep:
@@ -178,19 +192,16 @@ def _steps_of(
     own = list(files[len(shared) :])
     of = tuple(step.made for step in files[-1:])
     built = [each for each in version.steps if each.version == version.name]
-    given: Mapping[str, Any] = {"engine": version.engine, "weights": version.engine_options.get("weights")}
+    given: dict[str, Any] = {"engine": version.engine, "weights": version.engine_options.get("weights")}
     if base is not None:
         given = _set_otherwise(version, base)
-        if built:
-            given.pop("weights", None)
         goes_on = bool(before) and len(shared) == len(before)
-        if goes_on and own:
-            own[0] = replace(own[0], of=(base.name, *own[0].of[1:]))
-        elif own and own[0].step in _OF_WEIGHTS:
-            own[0] = replace(own[0], of=(base.name, *own[0].of))
+        if own and (goes_on or own[0].step in _OF_WEIGHTS):
+            own[0] = replace(own[0], of=(base.name, *(own[0].of[1:] if shared else own[0].of)))
         else:
             of = (base.name,) if goes_on else (base.name, *of)
     yield from own
+    given = {key: value for key, value in given.items() if key not in _built_places(version)}
     for step in built:
         if step.kind not in _OF_WEIGHTS:
             known = () if base is None else base.steps
@@ -206,6 +217,12 @@ def _steps_of(
     words = ", ".join(f"{key} = {value!r}" for key, value in given.items())
     by, own_fingerprint = f"the settings: {words or 'no difference'}", sources.fingerprints.get(version.name)
     yield LineageStep(version.name, of, by, "settings", own_fingerprint)
+
+
+def _built_places(version: VersionSettings) -> tuple[str, ...]:
+    """The settings that say where what was built lies on this machine; the steps tell what it is."""
+    is_trained = any(step.kind == "distilled" for step in version.steps)
+    return ("adapter", "merged", *(("weights",) if is_trained else ()))
 
 
 def _prompt_of(
@@ -234,11 +251,12 @@ def _prompt_of(
 def differences(version: VersionSettings, base: VersionSettings) -> dict[str, Any]:
     """Setting → value, of what sets a version apart from its base; nested tables as `sampling.top_k`.
 
-    Of a step that the base has not, only what it would not do anyway.
+    Of a step that the base has not, only what it would not do anyway. A further training is such a step.
     """
-    before = {step.kind: step.settings for step in base.steps}
+    before = {step.kind: step.settings for step in base.steps if step.kind not in _OF_WEIGHTS}
     found = _set_otherwise(version, base)
-    for kind, settings in {step.kind: step.settings for step in version.steps}.items():
+    own = [step for step in version.steps if step not in base.steps]
+    for kind, settings in {step.kind: step.settings for step in own}.items():
         for each in fields(settings):
             value = getattr(settings, each.name)
             usual = getattr(before[kind], each.name) if kind in before else each.default

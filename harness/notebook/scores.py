@@ -88,14 +88,19 @@ def _in_order(new: Any, old: Any) -> Any:
 
 
 def _array(name: str, given: Any) -> FloatArray:
+    cells: Any = given
+    if hasattr(given, "reindex"):  # a Series, of which some kinds have a value of their own for what is missing
+        cells = [None if _is_missing(each) else each for each in given]
     try:
-        found = as_floats(given, name)
+        found = as_floats(cells, name)
     except ValueError:
         raise UsageError(
             f"compare: {name} is {type(given).__name__}, and not an array of numbers (n_cases or n_cases × n_samples; "
             "NaN where a sample is missing), a data frame with the columns `case` and `score`, or a stored run's name."
         ) from None
-    if found.ndim not in (1, 2) or not found.size:
+    if not found.size:
+        raise UsageError(f"compare: {name} is empty; give the scores of one case at least.")
+    if found.ndim not in (1, 2):
         raise UsageError(f"compare: {name} has the shape {found.shape}; it takes (n_cases,) or (n_cases, n_samples).")
     return found.reshape(len(found), -1)
 

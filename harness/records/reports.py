@@ -49,12 +49,12 @@ class Usage:
     """The samples, tokens, time and cost of a run.
 
     `model_calls` are samples drawn from a model in this run, `stored_samples` those answered by the store,
-    `shared_samples` those that the run already had because another body asked the same: together, all that bodies asked
-    for. `http_requests` are those sent over a wire. `cost` is that of the tokens drawn in this run, in the currency of
-    the settings; None where a version that was asked has no price. `flops` are the operations of each version's forward
-    passes in this run; None where they can't be told. `measured_blocks` and `stored_blocks` are how many of
-    `model_calls` and `stored_samples` are blocks of time under load. `failed_samples` were asked of an engine that gave
-    none.
+    `shared_samples` those that the run already had because another body asked the same: together, all that bodies
+    asked for. `http_requests` are those sent over a wire, of blocks as well. `cost` is that of the tokens drawn in
+    this run, in the currency of the settings; None where a version that was asked has no price. `flops` are the
+    operations of each version's forward passes in this run; None where they can't be told. `measured_blocks` and
+    `stored_blocks` are how many of `model_calls` and `stored_samples` are blocks of time under load.
+    `failed_samples` were asked of an engine that gave none.
     """
 
     model_calls: int = 0

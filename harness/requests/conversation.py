@@ -142,7 +142,7 @@ class Conversation:
         ]
         self._goes_on = self._goes_on or turns > 1
         for number in range(turns + 1):
-            said = await _next_words(play, user, tuple(part), may_end=number > 0)
+            said = await _next_words(play, user, tuple(part), may_end=number > 0, may_be_silent=number == turns)
             if said is None:
                 self.ended = "goal met"
                 return
@@ -247,8 +247,14 @@ def check_count(value: Any, name: str) -> int:
     return value
 
 
-async def _next_words(play: Play, user: SimulatedUser, part: Messages, *, may_end: bool) -> str | None:
+async def _next_words(
+    play: Play, user: SimulatedUser, part: Messages, *, may_end: bool, may_be_silent: bool
+) -> str | None:
     """Draw a simulated user's next words; None where its goal is met. One more is drawn where the first can't be used.
+
+    Args:
+        may_end: whether its goal may be met: the version has said something.
+        may_be_silent: whether its words are of no use, for its turns are over.
 
     Raises:
         EngineError: neither can be.
@@ -261,9 +267,11 @@ async def _next_words(play: Play, user: SimulatedUser, part: Messages, *, may_en
             said = json.loads(sample.text)
             if said["goal_met"] is True and may_end:
                 return None
-            if isinstance(said["message"], str) and said["message"].strip():
+            if isinstance(said["message"], str) and (said["message"].strip() or may_be_silent):
                 return str(said["message"]).strip()
             problem = "it says nothing, and its goal is not met"
+            if said["goal_met"] is True:
+                problem = "it says nothing, and that its goal is met before the version has said anything"
         except (ValueError, TypeError, KeyError, RecursionError):
             cut = ", cut at max_tokens" if sample.truncated else ""
             problem = f'it is no JSON with "goal_met" and "message"{cut}: {shortened(sample.text, _SHOWN)}'

@@ -139,6 +139,9 @@ class Spending:
         prices: of the versions that may be asked, by name.
         elapsed_s: seconds that the session is old already.
         clock: seconds, from any start.
+
+    Attributes:
+        n_under_load: requests of blocks under load, which are not sent one by one.
     """
 
     def __init__(
@@ -152,7 +155,7 @@ class Spending:
         self.limits = limits or BudgetLimits()
         self.stopped_by: LimitName | None = None
         self._versions = {name: _Version(price) for name, price in (prices or {}).items()}
-        self._n_under_load = 0
+        self.n_under_load = 0
         self._clock = clock
         self._began_s = clock() - elapsed_s
 
@@ -227,7 +230,7 @@ class Spending:
             load: what came of it, with the keys of `steelyard load --json`.
         """
         found = self._versions.setdefault(version.name, _Version(version.settings.price))
-        self._n_under_load += load["requests"]
+        self.n_under_load += load["requests"]
         counted, n_requests = (load["prompt_tokens"], load["completion_tokens"]), load["completed"]
         if not n_requests:  # no answer says how many tokens it took, and none took any
             return
@@ -315,7 +318,7 @@ class Spending:
         """
         if not self.limits.bounded:
             return True
-        if self.limits.max_requests is not None and n_requests + self._n_under_load >= self.limits.max_requests:
+        if self.limits.max_requests is not None and n_requests + self.n_under_load >= self.limits.max_requests:
             self.stopped_by = self.stopped_by or "max_requests"
         elif (scarce := self._scarce(asked)) is not None and not n_under_way:
             self.stopped_by = self.stopped_by or scarce
@@ -354,7 +357,7 @@ class Spending:
     def _reached(self, n_requests: int) -> LimitName | None:
         """The limit that is reached by what is known to be spent; None where none is."""
         limits: dict[LimitName, tuple[float | None, float]] = {
-            "max_requests": (self.limits.max_requests, n_requests + self._n_under_load),
+            "max_requests": (self.limits.max_requests, n_requests + self.n_under_load),
             "max_tokens": (self.limits.max_tokens, self.prompt_tokens + self.completion_tokens),
             "max_cost": (self.limits.max_cost, self.known_cost),
         }
@@ -367,7 +370,7 @@ class Spending:
         if not self.limits.bounded:
             return None
         tokens, elapsed_s = self.prompt_tokens + self.completion_tokens, self._clock() - self._began_s
-        n_requests += self._n_under_load
+        n_requests += self.n_under_load
         cost = self.cost if self.limits.max_cost is None else self.known_cost
         at_least = tuple(name for name, is_known in self._known().items() if not is_known)
         return Budget(self.limits, Expenditure(n_requests, tokens, cost, elapsed_s, at_least), self.stopped_by)

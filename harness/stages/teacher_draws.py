@@ -99,7 +99,8 @@ async def teacher_draws(settings: Settings, teacher: Version, failed: FailedDraw
     Samples are drawn as a gate draws them: what is in the store is not drawn again, what is drawn is stored at once,
     and the budget of the settings bounds it. Failures are not kept, for nothing is inferred from how often a teacher
     fails: what takes too long is asked three times, and the next build asks for all that failed. What a gate keeps as a
-    failure stays one there; a build has an answer of its own.
+    failure stays one there; a build has an answer of its own. Half of a character, which no file and no tokenizer
+    takes, is U+FFFD in what is given.
     """
     from harness.store import Store
     from harness.store.location import store_url
@@ -127,10 +128,16 @@ async def teacher_draws(settings: Settings, teacher: Version, failed: FailedDraw
                 failed.add(prompt, error)
                 return None
             failed.n_answered += 1
-            return sample
+            return _in_whole_characters(sample)
 
         try:
             yield draw
         finally:
             await sampler.close()
     failed.check()
+
+
+def _in_whole_characters(sample: Sample) -> Sample:
+    if sample.text.isascii():
+        return sample
+    return replace(sample, text=sample.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

@@ -77,8 +77,10 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection whose statements see one state of the database."""
-        with self._translated(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self._translated(), self.engine.connect() as plain:
+            connection = plain if self.is_sqlite else plain.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -12,12 +12,13 @@ Samples of the same generation come under their own keys, and a gate uses them. 
 made from the old key and the token: no gate asks for those, but the runs that scored them come too and find them. A key
 whose samples differ from those already here (both stores drew the same sample) stays apart as well, whole, so that no
 key ever holds a mixture of two draws of one sample. Merging the same store again brings in what is new, and only that.
+A gate may draw into the other store meanwhile: what it began since the merge began comes with the next one.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -50,20 +51,34 @@ class _Counts:
 def merge(target: Database, source: Database) -> MergeSummary:
     """See `Store.merge`."""
     counts = _Counts()
-    apart = _merge_generations(target, source)
+    complete = _complete(source)  # beforehand: what they rest on is all there
+    apart, known = _merge_generations(target, source)
     moved: dict[bytes, bytes] = {}
-    for rows in _requests(source):
+    for rows in _requests(source, known):
         with target.write() as connection:
             for table in (requests, samples):
                 target.lock(connection, table)
             _merge_samples(target, connection, _Batch(rows, _samples(source, rows), apart), counts, moved)
-    _merge_failures(target, source, apart)
-    _merge_runs(target, source, moved, counts)
+    _merge_failures(target, source, apart, known)
+    _merge_runs(target, source, moved, counts, complete)
     return MergeSummary(counts.samples, counts.apart, counts.requests, counts.runs, counts.scores)
 
 
-def _merge_generations(target: Database, source: Database) -> dict[Place, str]:
-    """Take over the generations that continue what is here; gives the tokens of those that stay apart."""
+def _complete(database: Database) -> set[str]:
+    """The runs that are complete."""
+    with database.read() as connection:
+        return set(connection.execute(select(reports.c.run_id)).scalars())
+
+
+def _is_later(place: Place, known: Collection[Place]) -> bool:
+    """Tell whether a generation was begun since the merge began: nobody knows yet what it continues."""
+    return place[1] > 0 and place not in known
+
+
+def _merge_generations(target: Database, source: Database) -> tuple[dict[Place, str], set[Place]]:
+    """Take over the generations that continue what is here; gives the tokens of those that stay apart, and all that are
+    there.
+    """
     with source.read() as connection:
         theirs = _histories(connection)
     apart: dict[Place, str] = {}
@@ -84,7 +99,7 @@ def _merge_generations(target: Database, source: Database) -> dict[Place, str]:
                     # An age counts from the older beginning, so that no sample is taken for younger than it is.
                     place = (generations.c.fingerprint == fingerprint, generations.c.generation == number)
                     connection.execute(update(generations).where(*place).values(begun=row.begun))
-    return apart
+    return apart, {(fingerprint, number) for fingerprint, history in theirs.items() for number in history}
 
 
 def _histories(connection: Connection) -> dict[str, dict[int, Any]]:
@@ -94,7 +109,7 @@ def _histories(connection: Connection) -> dict[str, dict[int, Any]]:
     return histories
 
 
-def _requests(source: Database) -> Iterator[list[Any]]:
+def _requests(source: Database, known: Collection[Place]) -> Iterator[list[Any]]:
     """All requests of a store, in pages by key, so that neither side holds a transaction for long."""
     last = b""
     while True:
@@ -103,7 +118,8 @@ def _requests(source: Database) -> Iterator[list[Any]]:
             page = list(connection.execute(query))
         if not page:
             return
-        yield page
+        if rows := [row for row in page if not _is_later((row.fingerprint, row.generation), known)]:
+            yield rows
         last = page[-1].key
 
 
@@ -174,12 +190,16 @@ def _places(target: Database, connection: Connection, batch: _Batch) -> dict[byt
     return places
 
 
-def _merge_failures(target: Database, source: Database, apart: Mapping[Place, str]) -> None:
+def _merge_failures(target: Database, source: Database, apart: Mapping[Place, str], known: Collection[Place]) -> None:
     """Take over what failed there, but for draws that no gate asks for here."""
     is_there = failures.name in table_names(source.schema_version)
     with source.read() as connection:
         found = connection.execute(select(failures)).mappings().all() if is_there else kept_failures(connection)
-    noted = [dict(row) for row in found if (row["fingerprint"], row["generation"]) not in apart]
+    noted = [
+        dict(row)
+        for row in found
+        if not (_is_later(place := (row["fingerprint"], row["generation"]), known) or place in apart)
+    ]
     if noted:
         with target.write() as connection:
             connection.execute(target.insert(failures), noted)
@@ -197,13 +217,14 @@ def _conflict(theirs: Mapping[int, Any], ours: Mapping[int, Any]) -> bool:
     )
 
 
-def _merge_runs(target: Database, source: Database, moved: Mapping[bytes, bytes], counts: _Counts) -> None:
+def _merge_runs(
+    target: Database, source: Database, moved: Mapping[bytes, bytes], counts: _Counts, complete: Collection[str]
+) -> None:
     with source.read() as connection:
         theirs = list(connection.execute(select(runs).order_by(runs.c.begun)))
-    with target.read() as connection:
-        complete = set(connection.execute(select(reports.c.run_id)).scalars())
+    ours = _complete(target)
     for run in theirs:
-        if run.run_id in complete:
+        if run.run_id in ours:
             continue
         with target.write() as connection:
             counts.runs += len(connection.execute(target.insert(runs, runs.c.run_id), [run._asdict()]).all())
@@ -211,7 +232,7 @@ def _merge_runs(target: Database, source: Database, moved: Mapping[bytes, bytes]
         while page := list(islice(rows, _SCORES)):
             counts.scores += run_rows.add_scores(target, run.run_id, [_moved(row, moved) for row in page])
         # The report comes last: it says that all scores of the run are here.
-        report = run_rows.report(source, run.run_id)
+        report = run_rows.report(source, run.run_id) if run.run_id in complete else None
         if report is not None:
             run_rows.finish_run(target, run.run_id, report)
 

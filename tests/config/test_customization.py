@@ -92,7 +92,9 @@ def test_an_adapter_is_a_folder_or_trained(tmp_path: Path) -> None:
         ("context = { tokens = 0 }", "tokens = 0 is below 1"),
         ("context = { tokens = 9, keep = 'middle' }", "keep = 'middle'"),
         ("adapter = 3", "give a folder, or"),
-        ("adapter = { rank = 8 }", "adapter needs data"),
+        ("adapter = { rank = 8 }", "adapter needs data, to train it, or the folder of a ready one"),
+        ("adapter = { folder = 'f', rank = 8 }", "folder is a ready adapter, and rank is of one that is trained"),
+        ("adapter = { ranks = 8 }", r"No setting named 'ranks'.*folder.*Did you mean 'rank'"),
         ("adapter = { data = 'd', dropout = 1 }", "dropout = 1 is outside"),
         ("distilled = { teacher = 'base' }", "distilled needs data"),
         ("distilled = { teacher = 'base', data = 'd', student = {} }", "give one of layers"),
@@ -118,7 +120,6 @@ def test_what_can_not_be_is_refused_with_the_way_out(tmp_path: Path, table: str,
         ),
         ('base = "w"\ncontext = { keep = "end" }', r"needs tokens\. The table of its base 'w' .* repeat tokens = 9\.$"),
         ('base = "rag"\ncontext = { keep = "end" }', r"context needs tokens\.$"),
-        ('base = "w"\nadapter = { rank = 8 }', r"adapter needs data\.$"),
     ],
 )
 def test_a_table_that_counts_on_its_bases_says_what_to_repeat(tmp_path: Path, table: str, message: str) -> None:
@@ -126,7 +127,6 @@ def test_a_table_that_counts_on_its_bases_says_what_to_repeat(tmp_path: Path, ta
     [models.rag]
     base = "base"
     retrieval = { passages = "pä.jsonl", k = 3 }
-    adapter = "ready"
     [models.w]
     base = "rag"
     context = { tokens = 9 }

@@ -31,7 +31,7 @@ base = "whole"
 """
 
 
-PAIRS = {"rag": "whole", "more": "rag", "fewer": "more", "cold": "rag"}
+PAIRS = {"rag": "whole", "more": "rag", "fewer": "more", "cold": "rag", "tuned": "whole", "again": "tuned"}
 
 
 def settings(folder: Path, weights: Path, more: str = "") -> Settings:
@@ -59,6 +59,12 @@ def test_each_base_is_a_step_with_what_its_own_table_asks_for(tiny_llama: Path, 
     assert lineage(settings(tmp_path, tiny_llama), "same")[-1].by == "the settings: no difference"
 
 
+def test_another_engine_is_a_difference(tiny_llama: Path, tmp_path: Path) -> None:
+    found = settings(tmp_path, tiny_llama, '[models.served]\nbase = "whole"\nengine = "vllm"\n')
+    assert differences(found.version("served"), found.version("whole")) == {"engine": "vllm"}
+    assert lineage(found, "served")[-1].by == "the settings: engine = 'vllm'"
+
+
 def test_what_is_rounded_is_made_of_the_base_as_its_table_left_it(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "m.gguf")
     steps = lineage(settings(tmp_path, path, '[models.small]\nbase = "pruned"\nquantized = "int8"'), "small")
@@ -69,6 +75,27 @@ def test_what_is_rounded_is_made_of_the_base_as_its_table_left_it(tmp_path: Path
         ("pruned", ("the same without layer 1",)),
         ("the same rounded to int8", ("pruned",)),
         ("small", ("the same rounded to int8",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "made"),
+    [
+        ('quantized = "int8"', 'quantized = "fp8"', "the same rounded to fp8"),
+        ("drop_layers = [2]", "drop_layers = [1]", "the same without layer 1"),
+    ],
+)
+def test_what_a_version_replaces_of_its_base_is_no_step(
+    tiny_llama: Path, tmp_path: Path, first: str, second: str, made: str
+) -> None:
+    """The weights of both were told, and one had been made of the other's in no way."""
+    more = f'[models.one]\nbase = "whole"\n{first}\n[models.two]\nbase = "one"\n{second}'
+    steps = lineage(settings(tmp_path, tiny_llama, more), "two")
+    assert [(step.made, step.of) for step in steps[1:]] == [
+        ("whole", ("tiny",)),
+        ("one", ("whole",)),
+        (made, ("tiny",)),
+        ("two", ("one", made)),
     ]
 
 
@@ -141,6 +168,12 @@ retrieval = { passages = "p.jsonl" }
 [models.cold]
 base = "rag"
 sampling = { temperature = 0 }
+[models.tuned]
+base = "whole"
+adapter = { data = "a.jsonl", steps = 20 }
+[models.again]
+base = "tuned"
+adapter = { data = "a.jsonl", steps = 20 }
 """
     found = settings(tmp_path, tiny_llama, more)
     own = {name: differences(found.version(name), found.version(base)) for name, base in PAIRS.items()}
@@ -149,6 +182,8 @@ sampling = { temperature = 0 }
         "more": {"retrieval.k": 5, "context.tokens": 64},
         "fewer": {"retrieval.k": 3},
         "cold": {"sampling.temperature": 0},
+        "tuned": {"adapter.data": "a.jsonl", "adapter.steps": 20},
+        "again": {"adapter.data": "a.jsonl", "adapter.steps": 20},
     }
 
 
@@ -195,6 +230,39 @@ def test_what_was_built_for_a_version_is_a_step_of_its_own(tiny_llama: Path, tmp
     assert "steps = 30" in steps[2].by
     assert "transformers" in steps[2].by
     assert steps[3].by == "the settings: no difference"
+
+
+def test_what_was_trained_further_is_made_of_the_base_and_of_its_own_data(tiny_llama: Path, tmp_path: Path) -> None:
+    more = """
+[models.student]
+distilled = { teacher = "whole", data = "texts.jsonl" }
+engine = "transformers"
+[models.tuned]
+base = "student"
+adapter = { data = "train.jsonl" }
+[models.merged]
+base = "tuned"
+adapter = { data = "more.jsonl", merge = true }
+"""
+    found = settings(tmp_path, tiny_llama, more)
+    folder = str(copy_of(tiny_llama, tmp_path / "built"))
+    versions: dict[str, VersionSettings] = {"whole": found.version("whole")}
+    places = {"student": {}, "tuned": {"adapter": "/cache/1"}, "merged": {"merged": ["/cache/1", "/cache/2"]}}
+    for name, beside in places.items():
+        version = found.version(name)
+        steps = tuple(replace(step, content=f"c{n}") for n, step in enumerate(version.steps))
+        versions[name] = replace(version, engine_options={"weights": folder, **beside}, steps=steps)
+    told = read_lineage(LineageSources(versions, describe_weights({"weights": folder}, found.root)), "merged")
+    assert [(step.made, step.of) for step in told] == [
+        ("student, distilled", ("teacher whole", "data texts.jsonl")),
+        ("student", ("student, distilled",)),
+        ("tuned, adapter", ("student", "data train.jsonl")),
+        ("tuned", ("tuned, adapter",)),
+        ("merged, adapter", ("tuned", "data more.jsonl")),
+        ("merged", ("merged, adapter",)),
+    ]
+    by = [step.by for step in told if step.step == "settings"]
+    assert by == ["the settings: engine = 'transformers'", *["the settings: no difference"] * 2]
 
 
 def test_every_kind_of_step_is_told_built_or_not(tiny_llama: Path, tmp_path: Path) -> None:

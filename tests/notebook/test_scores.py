@@ -33,6 +33,8 @@ def test_series_are_paired_by_their_index() -> None:
     found = paired_scores(new, pandas.Series([0.1, 0.2, 0.3], index=["c", "b", "a"]))
     assert found.baseline is not None
     assert (found.candidate.tolist(), found.baseline.tolist()) == ([[1], [0], [0.5]], [[0.3], [0.2], [0.1]])
+    missing = paired_scores(pandas.Series([True, pandas.NA], dtype="boolean"), [[1, 0], [1, 1]])
+    assert (missing.candidate.tolist(), missing.notes) == ([[1]], ("left out 1 case without a score",))
     by_row = paired_scores(new, [1, 0, 0.5]).baseline
     assert by_row is not None
     assert by_row[:, 0].tolist() == [1, 0, 0.5]
@@ -132,7 +134,8 @@ def test_data_frames_of_any_library_will_do() -> None:
         ([[1], [1, 0]], None, r"new is list, and not an array of numbers \(n_cases or n_cases"),
         ([1], "text", "old is str, and not an array of numbers"),
         (np.ones((2, 2, 2)), None, r"new has the shape \(2, 2, 2\); it takes"),
-        ([], None, r"new has the shape \(0,\)"),
+        ([], None, "new is empty; give the scores of one case at least"),
+        (pandas.Series(["x"]), None, "new is Series, and not an array of numbers"),
         ([1], frame(case=["a"], score=[1]), "one side is a data frame and the other is none"),
         (frame(cas=["a"], score=[1]), None, "columns `case` and `score`. No column named 'case'. .*Did you mean 'cas'"),
         (frame(case=["a"], score=["x"]), None, "new is list, and not an array of numbers"),

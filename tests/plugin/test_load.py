@@ -49,6 +49,7 @@ def test_a_slower_version_is_found_and_a_gate_that_is_run_again_decides_by_the_s
     assert [case["id"] for case in entry["cases"]] == [f"pair-{n}" for n in range(5)]
     assert 0.5 < entry["difference"]["value"] < 1.5
     assert first["usage"]["model_calls"] == 10
+    assert first["usage"]["http_requests"] >= 10, "those of the blocks went over a wire"
     assert first["usage"]["flops"] == {"ours": None, "theirs": None}
     assert first["usage"]["completion_tokens"] > 0
     assert gate.run(*PAIR).ret == 1
@@ -124,7 +125,7 @@ def test_the_server_is_there_for_bodies_too(gate: Project) -> None:
 
 
 def test_what_a_block_does_not_have_is_an_error(gate: Project) -> None:
-    body(gate, "return load.memory")
+    body(gate, "return getattr(load, 'memory')")  # which is not seen before
     assert gate.run(*PAIR).ret == 1
     assert "was not started by this run" in gate.evaluation()["reason"]
 
@@ -137,6 +138,7 @@ def test_what_a_block_does_not_have_is_an_error(gate: Project) -> None:
         ("start_up", "restart=True"),
         ("cost", "needs what ours costs"),
         ("mfu", "needs the weights of ours, which has an address"),
+        ("memory", "is of a server that the run starts, and ours has an address"),
     ],
 )
 def test_what_no_block_of_the_plan_can_have_is_refused_before_any_is_measured(

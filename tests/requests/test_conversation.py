@@ -283,6 +283,15 @@ def test_one_that_never_ends_is_stopped_and_the_score_says_so(stage: Stage) -> N
 def test_a_goal_is_not_met_before_anything_was_said_but_after_the_last_answer_it_may_be(stage: Stage) -> None:
     first = json.dumps({"goal_met": True, "message": "Hi"})
     assert stage.run(lambda model: model.converse(user(), turns=1), first, DONE).metadata["ended"] == "goal met"
+    with pytest.raises(
+        EngineError, match="says nothing, and that its goal is met before the version has said anything"
+    ):
+        stage.run(lambda model: model.converse(user(persona="Other.")), DONE, DONE)
+
+
+def test_a_user_whose_turns_are_over_need_say_nothing_more(stage: Stage) -> None:
+    silent = json.dumps({"goal_met": False, "message": ""})
+    assert stage.run(lambda model: model.converse(user(), turns=1), ON, silent, silent).metadata["ended"] == "turns"
 
 
 def test_a_model_of_the_body_plays_the_user_as_well_and_is_none_of_its_samples(stage: Stage) -> None:

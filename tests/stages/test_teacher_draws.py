@@ -42,19 +42,28 @@ def test_what_is_refused_whatever_is_asked_ends_soon() -> None:
         failed.add("p99", EngineError("the prompt has 99 tokens"))
 
 
-def build(settings: Settings, *prompts: str) -> int:
-    """Ask the teacher so many prompts, as a build does; gives how many it answered."""
+def answers(settings: Settings, *prompts: str) -> list[str]:
+    """Ask the teacher so many prompts, as a build does; gives what it answered."""
     teacher = load_version(settings.version("wise"), settings.root)
     failed = FailedDraws("wise", len(prompts), CorpusError)
 
-    async def work() -> None:
+    async def work() -> list[Sample | None]:
         async with teacher_draws(settings, teacher, failed) as draw:
+            found = []
             for prompt in prompts:
                 request = teacher.chat(({"role": "user", "content": prompt},))
-                await draw(prompt, request, KeyedQuestion(request_text(teacher.fingerprint, request), 0), 0)
+                question = KeyedQuestion(request_text(teacher.fingerprint, request), 0)
+                found.append(await draw(prompt, request, question, 0))
+            return found
 
-    asyncio.run(work())
-    return failed.n_answered
+    drawn = asyncio.run(work())
+    assert failed.n_answered == len(list(filter(None, drawn)))
+    return [sample.text for sample in drawn if sample is not None]
+
+
+def build(settings: Settings, *prompts: str) -> int:
+    """Ask the teacher so many prompts, as a build does; gives how many it answered."""
+    return len(answers(settings, *prompts))
 
 
 APPLICATION = """
@@ -107,3 +116,13 @@ def test_what_takes_too_long_is_asked_three_times_in_a_build(tmp_path: Path, loo
     text = f'store = "samples.db"\n[models.wise]\nengine = "openai"\ntimeout_s = 1.0\n{lines}'
     assert build(load(tmp_path, text), "a") == 1
     assert server.stats["requests"] == 3
+
+
+def test_half_of_a_character_in_an_answer_is_given_as_none(tmp_path: Path, loopback: Any) -> None:
+    """No file and no tokenizer takes it; the answer is stored as it came."""
+    server = loopback(answers={"a": "one \ud83d two \N{LLAMA}", "b": "one \N{LLAMA}"})
+    lines = "".join(f"{name} = {value!r}\n" for name, value in server.settings().items())
+    settings = load(tmp_path, f'store = "samples.db"\n[models.wise]\nengine = "openai"\n{lines}')
+    for _ in range(2):
+        assert answers(settings, "a", "b") == ["one \ufffd two \N{LLAMA}", "one \N{LLAMA}"]
+    assert server.stats["requests"] == 2

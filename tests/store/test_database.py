@@ -7,11 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from harness.errors import StoreError
 from harness.store import Store
 from harness.store.database import Database
-from harness.store.schema.tables import SCHEMA_VERSION
+from harness.store.schema.tables import SCHEMA_VERSION, runs
 from tests.store.conftest import NewUrl, OpenStore
 from tests.store.rows import draw, key_of
 
@@ -284,6 +285,18 @@ def test_reading_goes_on_while_another_process_writes(url: str, open_store: Open
         assert reader.find([key_of("a")]) == {}
     writer.add([draw("a")])
     assert reader.find([key_of("a")]).keys() == {key_of("a")}
+
+
+def test_the_statements_of_one_reading_see_one_state(url: str, open_store: OpenStore) -> None:
+    """Counts of a batch, or items and their labels, would else be of different moments while others write."""
+    store = open_store(url)
+    count = select(func.count()).select_from(runs)
+    with store._database.read() as connection:
+        before = connection.scalar(count)
+        open_store(url).begin_run("r1", "2026-01-01T00:00:00+00:00", {})
+        assert connection.scalar(count) == before == 0
+    with store._database.read() as connection:
+        assert connection.scalar(count) == 1
 
 
 def test_whoever_waits_for_another_writer_hears_a_signal(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """What another store has is brought in, once, and what is here stays."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from harness.store import PruneSummary, Store
+from harness.store.database import Database
 from tests.store.conftest import NewUrl, OpenStore
 from tests.store.rows import draw, key_of, score
 
@@ -86,6 +90,64 @@ def test_generations_begun_in_both_stores_stay_apart(store: Store, other: Store)
     assert _texts(store, key_of("a", 1)) == {}
     assert _texts(store, key_of("a", 0)) == {0: "theirs"}
     assert store.generations("f0")[0] == 0  # the empty generation 1 hides no samples
+
+
+class Growing(Database):
+    """A store that a gate goes on with after so many readings."""
+
+    def __init__(self, store: Store, n_readings: int, go_on: Callable[[], object]) -> None:
+        own = store._database
+        super().__init__(own.engine, own.url, readonly=True)
+        self._left = n_readings
+        self._go_on = go_on
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with super().read() as connection:
+            yield connection
+        self._left -= 1
+        if self._left == 0:
+            self._go_on()
+
+
+@pytest.mark.parametrize("n_readings", range(1, 10))
+def test_draws_of_a_generation_that_begins_during_a_merge_stay_apart(
+    tmp_path: Path, open_store: OpenStore, n_readings: int
+) -> None:
+    """A gate runs with --fresh there: its draws are not those of the generation that has this number here."""
+    store, other = (open_store(str(tmp_path / name)) for name in ("ours.db", "theirs.db"))
+    for each in (store, other):
+        each.generations("f0")
+    store.generations("f0", fresh=True)
+    store.add([draw("a", "ours", 0, generation=1)])
+    other.add([draw("a", "theirs")])
+
+    def go_on() -> None:
+        other.generations("f0", fresh=True)
+        other.add([draw("a", "theirs", 1, generation=1), draw("b", "theirs", generation=1)])
+
+    store.merge(Store(Growing(other, n_readings, go_on)))
+    assert _texts(store, key_of("a", 1)) == {0: "ours"}
+    assert _texts(store, key_of("b", 1)) == {}
+    store.merge(other)
+    assert _texts(store, key_of("a", 1)) == {0: "ours"}
+    assert _texts(store, key_of("b", 1)) == {}
+
+
+@pytest.mark.parametrize("n_readings", range(1, 10))
+def test_a_run_that_ends_during_a_merge_loses_nothing(tmp_path: Path, open_store: OpenStore, n_readings: int) -> None:
+    store, other = (open_store(str(tmp_path / name)) for name in ("ours.db", "theirs.db"))
+    other.begin_run("r1", "2026", {})
+    other.add_scores("r1", [score()])
+
+    def end() -> None:
+        other.add_scores("r1", [score("chad")])
+        other.finish_run("r1", {})
+
+    store.merge(Store(Growing(other, n_readings, end)))
+    store.merge(other)
+    assert len(list(store.scores("r1"))) == 2
+    assert store.runs()[0].finished
 
 
 def test_what_follows_a_generation_that_stays_apart_stays_apart(store: Store, other: Store) -> None:

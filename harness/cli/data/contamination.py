@@ -12,6 +12,7 @@ from harness.cli.data.built import opened_corpus
 from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.config.settings import load_settings
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,8 @@ def contamination(name: str, cases: str, run_name: str | None, place: str | None
     from harness.reporting.data.contamination import contamination_document, contamination_lines
     from harness.stages.case_files import filed_cases
 
+    if place is not None and run_name is None:
+        raise UsageError("--store names the store of the run whose scores are compared: give --run RUN as well.")
     root = load_settings(Path.cwd()).root
     filed = filed_cases(cases, (root,))  # what is wrong with them is told before a corpus is built
     corpus = opened_corpus(name)

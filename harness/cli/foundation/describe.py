@@ -122,12 +122,14 @@ def _show_traced(found: TracedVersion, *, as_json: bool) -> None:
 
 
 def _compare(found: DescribedVersion, other: DescribedVersion, *, as_json: bool) -> None:
+    from harness.models.description.folder import different_files
     from harness.reporting.weights.text import difference_document, difference_lines
 
+    files = different_files(found.weights.path, other.weights.path)
     if as_json:
-        click.echo(json.dumps(difference_document(found, other), indent=2))
+        click.echo(json.dumps(difference_document(found, other, files), indent=2))
     else:
-        _echo(difference_lines(found, other, _width()))
+        _echo(difference_lines(found, other, files, _width()))
 
 
 def _draw(found: DescribedVersion, place: str) -> None:

@@ -13,6 +13,7 @@ import click
 from harness.cli.foundation.described import asked_version
 from harness.cli.shared.progress import progress
 from harness.config.settings import load_settings
+from harness.errors import UsageError
 
 _TOP = 100
 _WIDTH = 80
@@ -28,11 +29,11 @@ _MOST_PLACES = 6
     help="Texts to foresee: a .jsonl with a field `text`, or paragraphs. Else the project's evals/foundation/prose.",
 )
 @click.option(
-    "--top", type=click.IntRange(1, 1000), default=_TOP, show_default=True, help="Tokens asked for at each place."
+    "--top", type=click.IntRange(1, 1000), help=f"Tokens that the engine is asked for at each place.  [default: {_TOP}]"
 )
 @click.option("--weights", "whole", is_flag=True, help="Compute VERSION in 32 bits, too, and ask no engine.")
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON object.")
-def parity(version: str, other: str | None, texts: Path | None, top: int, whole: bool, as_json: bool) -> None:
+def parity(version: str, other: str | None, texts: Path | None, top: int | None, whole: bool, as_json: bool) -> None:
     """Tell how far VERSION is from a reference, at every position of some texts.
 
     The reference is the weights of OTHER, or VERSION's own before they were rounded, computed by transformers in 32
@@ -48,6 +49,8 @@ def parity(version: str, other: str | None, texts: Path | None, top: int, whole:
     from harness.stages.foundation.divergence import summarise
     from harness.stages.foundation.parity import compare_served, compare_weights, read_texts
 
+    if whole and top is not None:
+        raise UsageError("--top is of what an engine tells, and with --weights none is asked; leave one of them out.")
     settings = load_settings(Path.cwd())
     against = other or version
     for name in (version, against) if whole else (against,):
@@ -57,7 +60,7 @@ def parity(version: str, other: str | None, texts: Path | None, top: int, whole:
         if whole:
             found = compare_weights(settings, version, against, documents, step)
         else:
-            found = compare_served(settings, version, against, documents, top, step)
+            found = compare_served(settings, version, against, documents, top or _TOP, step)
     summary = {"version": version, "reference": against, **summarise(found)}
     click.echo(json.dumps(summary, indent=2, allow_nan=False) if as_json else "\n".join(_lines(summary)))
 

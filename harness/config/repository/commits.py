@@ -14,11 +14,9 @@ from harness.config.repository.history import is_same_version
 from harness.config.repository.worktrees import check_out, find_links_back
 from harness.config.roles import candidate_name
 from harness.config.settings import Settings, parse_toml, settings_file, settings_of
-from harness.config.versions import Checkout, VersionSettings
+from harness.config.versions import GIT, Checkout, VersionSettings
 from harness.errors import SettingsError, some
 
-GIT = "git:"
-"""Begins the name of a version at a commit; a ref follows."""
 _DIGITS = 12
 
 
@@ -33,7 +31,7 @@ def with_commits(settings: Settings, default: str | None = None) -> Settings:
     if not names:
         return settings
     candidate = default if settings.candidate in names else settings.candidate
-    commits = WhenAsked(names, partial(_home_of, replace(settings, candidate=candidate)))
+    commits = WhenAsked(names, partial(_home_of, replace(settings, candidate=candidate), settings.candidate))
     versions = WhenAsked([*settings.versions, *names], partial(_of_either, settings.versions, commits))
     return replace(settings, versions=versions, commits=commits)
 
@@ -42,8 +40,18 @@ def _of_either(versions: Mapping[str, VersionSettings], commits: Mapping[str, Se
     return commits[name].versions[name] if name in commits else versions[name]
 
 
-def _home_of(settings: Settings, name: str) -> Settings:
-    """The settings that a version at a commit is found in, by that name."""
+def _home_of(settings: Settings, asked: str | None, name: str) -> Settings:
+    """The settings that a version at a commit is found in, by that name.
+
+    Args:
+        settings: whose candidate is the version.
+        asked: the candidate that was asked for, which may be a commit.
+    """
+    if asked is not None and asked.startswith(GIT) and settings.candidate is None and len(settings.models) > 1:
+        raise SettingsError(
+            f'--candidate {asked} is a commit of which version? Write candidate = "NAME" in {settings.place}. '
+            f"Versions: {', '.join(sorted(settings.versions))}."
+        )
     ref, own = name.removeprefix(GIT), candidate_name(settings)
     if not ref:
         raise SettingsError(f"{name!r} names no commit; write git:main, git:HEAD~1 or git:v1.0.")

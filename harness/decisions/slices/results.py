@@ -137,7 +137,7 @@ def _result(observed: Observations, each: CaseSlice, levels: _Levels, level: flo
         kind, why = VerdictKind.INCONCLUSIVE, "no case has a score"
         return SliceResult(each.field, each.value, 0, None, None, None, kind, why, n_planned=each.size)
     checks = [_weighed(observed, one, levels) for one in hypotheses(part, levels)]
-    worst = max(checks, key=lambda one: one.verdict.severity, default=None)
+    worst = max(checks, key=_rank, default=None)
     kind = VerdictKind.PASSED if worst is None else worst.verdict
     by_name = {one.against: one.difference for one in checks}
     return SliceResult(
@@ -152,6 +152,11 @@ def _result(observed: Observations, each: CaseSlice, levels: _Levels, level: flo
         samples_needed=max((one.samples_needed for one in checks if one.samples_needed is not None), default=None),
         n_planned=each.size,
     )
+
+
+def _rank(one: Check) -> tuple[int, float]:
+    """The worse verdict is a slice's; of two open comparisons, the one that needs more tells why."""
+    return one.verdict.severity, math.inf if one.samples_needed is None else one.samples_needed
 
 
 def _weighed(observed: Observations, hypothesis: Hypothesis, levels: _Levels) -> Check:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.config import Settings
-from harness.config.repository.commits import GIT
 from harness.config.repository.git import Repository
 from harness.config.settings import NO_BASELINE
+from harness.config.versions import GIT
 from harness.errors import SettingsError, StoreError, choices
 from harness.gate.baselines.files import SUFFIX, read_recording
 from harness.gate.baselines.recording import Recording, recording_of

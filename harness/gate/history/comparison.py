@@ -177,8 +177,8 @@ def _check_units(observed: Sequence[Observations], margin: float | None) -> None
     units = sorted({each.unit or "[0, 1]" for each in observed})
     if margin is not None and len(units) > 1 and len({each.id for each in observed}) > 1:
         raise SettingsError(
-            f"--margin {margin:g} is one number, and what is compared is measured in {', '.join(units)}. Choose with "
-            "--evaluation what it is for."
+            f"The margin {margin:g} is one number, and what is compared is measured in {', '.join(units)}. Choose the "
+            "evaluation that it is for."
         )
 
 

@@ -131,8 +131,18 @@ def find_version(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
 
 
 def run_of(store: Store, run_id: str) -> RunInfo:
-    """The run of an identity that the store is known to hold."""
-    return next(run for run in store.runs() if run.run_id == run_id)
+    """The run of an identity that the store was known to hold.
+
+    Raises:
+        SettingsError: it was removed meanwhile.
+    """
+    found = next((run for run in store.runs() if run.run_id == run_id), None)
+    if found is None:
+        raise SettingsError(
+            f"Run {run_id} is not in the store any more: `steelyard store prune` removed it while it was under way. "
+            "Its verdicts stand, but nothing else can be made of it. Let a gate end before runs of its age are removed."
+        )
+    return found
 
 
 def stored_report(store: Store, run_id: str) -> Report:

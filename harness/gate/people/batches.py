@@ -19,7 +19,6 @@ from harness.review.batches.draws import (
     DrawLedger,
     JudgedCases,
     Mode,
-    batch_of,
     further_items,
     read_ledger,
     subject_of,
@@ -87,27 +86,25 @@ def fill_batch(
         "cases": len(subject.cases),
         "left_out": dict(subject.left_out),
     }
-    known = batch_of(store, subject.key)
+    known = store.review.find_or_add(
+        Batch(
+            id=secrets.token_hex(4),
+            created=time.time(),
+            evaluation_id=plan.evaluation_id,
+            form=plan.form,
+            metric=plan.metric,
+            run_id=run.run_id,
+            source=source,
+        )
+    )
     for other in store.review.batches():
         is_same = (other.evaluation_id, other.metric) == (plan.evaluation_id, plan.metric)
         if is_same and other.closed is None and other.source.get("key", subject.key) != subject.key:
             store.review.set_closed(other.id, time.time(), f"{SUPERSEDED} by run {run.run_id}")
-    if known is not None:
-        store.review.set_source(known.id, run.run_id, source)
-        if (known.closed_reason or "").startswith(SUPERSEDED):
-            store.review.set_closed(known.id, None)
-        return store.review.batch(known.id)
-    batch = Batch(
-        id=secrets.token_hex(4),
-        created=time.time(),
-        evaluation_id=plan.evaluation_id,
-        form=plan.form,
-        metric=plan.metric,
-        run_id=run.run_id,
-        source=source,
-    )
-    store.review.add_batch(batch, [])
-    return batch
+    store.review.set_source(known.id, run.run_id, source)
+    if (known.closed_reason or "").startswith(SUPERSEDED):
+        store.review.set_closed(known.id, None)
+    return store.review.batch(known.id)
 
 
 def outlook(store: Store, batch: Batch, subject: JudgedCases, questions: Sequence[LabelQuestion]) -> LabelEvidence:

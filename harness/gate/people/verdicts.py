@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from harness.decisions import Look, Observations, decide, exit_code, worst
 from harness.errors import RubricError, SettingsError, SteelyardError
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.history.runs import look_of
+from harness.gate.history.runs import look_of, run_of
 from harness.gate.people.batches import Attendant, LabelEvidence, fill_batch, outlook, questions_of, settle_batch
 from harness.gate.people.results import with_labels
 from harness.records import LookTaken, Report, Role, Usage, Verdict, VerdictKind
@@ -96,7 +96,7 @@ def _reviewed(
         return judged
     is_compared = judged.baseline is not None
     roles: tuple[Role, ...] = ("candidate", "baseline") if is_compared else ("candidate",)
-    run = next(run for run in store.runs() if run.run_id == run_id)
+    run = run_of(store, run_id)
     subject = subject_of(store, run, ReviewPlan(judged.id, judged.metric, form, roles), mode)
     missing = judged.n_cases - len(subject.cases)
     if missing > 0:

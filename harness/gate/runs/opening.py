@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.config import Settings, VersionSettings
 from harness.config.roles import baseline_name, candidate_name, judge_names
-from harness.errors import SettingsError, StoreError
+from harness.errors import CaseError, SettingsError, StoreError
 from harness.gate.baselines.draws import (
     baseline_first_index,
     candidate_first_index,
@@ -173,7 +173,10 @@ def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
     against = _against(settings, options)
     names += [against] if against is not None else []
     for name in names:
-        read_seen(*_optimised_on(settings, settings.version(name)))
+        try:
+            read_seen(*_optimised_on(settings, settings.version(name)))
+        except CaseError as error:
+            raise CaseError(f"version {name!r}: optimised_on: {error}") from None
     names += _judges(settings, options)
     if not options.offline:
         check_versions(settings, names)

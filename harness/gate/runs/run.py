@@ -350,7 +350,7 @@ class Run:
         """Count what the run has cost so far."""
         return Usage(
             model_calls=self.sampler.model_calls,
-            http_requests=self.sampler.window.http_requests,
+            http_requests=self.sampler.window.http_requests + self.sampler.spending.n_under_load,
             stored_samples=self.sampler.stored_samples,
             prompt_tokens=self.sampler.spending.prompt_tokens,
             completion_tokens=self.sampler.spending.completion_tokens,

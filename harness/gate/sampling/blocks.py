@@ -161,14 +161,16 @@ class BlockRoom:
 
         servers = {role: side.server for role, side in sides.items()}
         blocks = await asyncio.to_thread(measure_pair, servers, plan, pair, self._tell)
-        if all(block.is_kept for block in blocks.values()):
-            self._store.add([sides[role].draw(pair, block) for role, block in blocks.items()])
         for role, block in blocks.items():
             self._sampler.spending.measured(sides[role].source.version, block.load)
             self._sampler.model_calls += 1
             self._sampler.origins(sides[role].source).n_asked += 1
             self._sampler.measured_blocks += 1
-        return blocks
+        if not all(block.is_kept for block in blocks.values()):
+            return blocks
+        kept = self._store.add([sides[role].draw(pair, block) for role, block in blocks.items()])
+        # As the store has them: another gate may have been first.
+        return {role: block_from(sample.text) for role, sample in zip(blocks, kept, strict=True)}
 
     def _tell(self, phase: str) -> None:
         self.phase = phase

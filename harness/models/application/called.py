@@ -185,10 +185,18 @@ def told(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         said = "".join(traceback.format_exception_only(error)).strip()
     else:
-        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        text = _text_of(error)
+        said = f"{type(error).__name__}: {text}" if text else type(error).__name__
     said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
     lines = "".join(f'\n  File "{each.filename}", line {each.lineno}, in {each.name}\n    {each.line}' for each in own)
     return f"{said}\nTraceback (most recent call last):{lines}" if lines else said
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as other:  # noqa: BLE001  the user's code, which may raise anything
+        return f"(its text can't be told: str() of it raised {type(other).__name__})"
 
 
 def cause(error: BaseException) -> str:

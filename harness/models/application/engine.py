@@ -254,10 +254,10 @@ def _shape(request: Request) -> str:
 
 
 def _told(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return a program's answer, unless it says that it failed."""
-    if "error" in answer:
+    """Return a program's answer, unless it says that it failed; an error of null says that it did not."""
+    if answer.get("error") is not None:
         raise UnreadableAnswerError(f"says: {answer['error']}")
-    return answer
+    return {name: value for name, value in answer.items() if name != "error"}
 
 
 def _read(answer: dict[str, Any], index: int, latency_s: float) -> Sample:

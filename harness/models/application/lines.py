@@ -23,6 +23,8 @@ _NO_FLUSH = (
     "stdbuf -oL before the command)."
 )
 _REMEDY = "Give each answer the `id` of its question: without it, nothing says which question it is to."
+_GARBLED = "garbled"
+"""The one key beside `id` of an answer that is not UTF-8."""
 UNCHANGED: Mapping[str, str] = MappingProxyType({})
 """The environment of a process that has that of this one."""
 _ENVIRONMENT = {"PYTHONUNBUFFERED": "1"}
@@ -103,6 +105,9 @@ class LineProcess(ChildProcess):
             self._printed(json.dumps(message))
             if number is None and not _SAYING.isdisjoint(message):
                 self._refuse(message)
+        elif not future.done() and _GARBLED in message:
+            said = f"{self._command[0]} answered in another encoding than UTF-8: {shortened(message[_GARBLED])}"
+            future.set_result({"error": f"{said}. Let it write UTF-8, or JSON in ASCII.", "cause": "no UTF-8"})
         elif not future.done():
             future.set_result({"answer": {name: value for name, value in message.items() if name != "id"}})
 
@@ -124,6 +129,9 @@ class LineProcess(ChildProcess):
 def _read(line: bytes) -> dict[str, Any] | None:
     try:
         value = json.loads(line)
+    except UnicodeDecodeError:
+        garbled = _read(line.decode("utf-8", "replace").encode("utf-8"))
+        return None if garbled is None or "id" not in garbled else {"id": garbled["id"], _GARBLED: garbled}
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -17,8 +17,11 @@ _KNOWN_PARTS = ("text", "output_text", "input_text", "refusal")
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON holds it: what is no text, number, list or table of them as its own data, else as a text."""
-    return json.loads(json.dumps(value, default=_plain))
+    """The value as JSON holds it: what is no text, number, list or table of them as its own data, else as a text.
+
+    Numbers that JSON has not, NaN and infinite ones, are texts as well.
+    """
+    return json.loads(json.dumps(value, default=_plain), parse_constant=str)
 
 
 def _plain(value: Any) -> Any:
@@ -83,6 +86,8 @@ def message_of(message: Any) -> Turn:
     """One message of OpenAI's, LangChain's or LlamaIndex's form."""
     role = part_of(message, "role")
     role = getattr(role, "value", role) or part_of(message, "type")
+    if role is None:
+        raise TypeError(f"the message {shown(message)} has no role; give role and content")
     role = _ROLES.get(str(role), str(role))
     if isinstance(message, Mapping) and message.get("role") == role:
         return dict(plain(message))

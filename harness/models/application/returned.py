@@ -206,7 +206,10 @@ def _checked(fields: Answer, asked: Sequence[Mapping[str, Any]]) -> Answer:
         answer["metadata"] = plain(fields["metadata"])
         if not isinstance(answer["metadata"], dict):
             raise TypeError(f"metadata is {shown(fields['metadata'])}, not a table")
-    return {**answer, **{name: _text(fields[name]) for name in ("reasoning", "finish_reason") if name in fields}}
+    for name in ("reasoning", "finish_reason"):
+        if name in fields:
+            answer[name] = _text(fields[name], name)
+    return answer
 
 
 def _last_text(turns: list[Answer]) -> str | None:
@@ -214,11 +217,11 @@ def _last_text(turns: list[Answer]) -> str | None:
     return text_of(said[-1]) if said else None
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, name: str = "text") -> str:
     if value is None:
         raise TypeError(f"it has no text; {_WAY_OUT}")
     if not isinstance(value, str):
-        raise TypeError(f"text is {shown(value)}, not a text; {_WAY_OUT}")
+        raise TypeError(f"{name} is {shown(value)}, not a text{f'; {_WAY_OUT}' if name == 'text' else ''}")
     return str(value)
 
 

@@ -140,7 +140,8 @@ def read_architecture(file: WeightsFile, sizes: Hyperparameters) -> Architecture
             layers.setdefault(role.layer, []).append((tensor, role))
         elif role.part != "aside":
             outside.setdefault(role.part, []).append(tensor)
-    is_tied = bool(outside.get("embedding")) and (sizes.is_tied is True or "head" not in outside)
+    heads = [each for each in outside.get("head", ()) if each.is_weight and not each.name.endswith("bias")]
+    is_tied = bool(outside.get("embedding")) and not heads
     begin = [_outside(part, outside[part]) for part in ("embedding", "positions") if part in outside]
     end = [_outside(part, outside[part]) for part in ("norm", "other") if part in outside]
     head = _head(outside, is_tied=is_tied)

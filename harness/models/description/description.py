@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from harness.models.description.contents import Tensor, WeightsFile
 from harness.models.description.folder import read_folder
 from harness.models.description.gguf_file import read_gguf
 from harness.models.description.hyperparameters import Hyperparameters, read_hyperparameters
-from harness.models.description.labels import file_type_name, size_name
+from harness.models.description.labels import file_type_name, mislabelled, size_name
 from harness.models.description.roles import tensor_role
 from harness.models.description.shapes import check_shapes
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary
@@ -70,6 +70,7 @@ class WeightsDescription:
         digest: identifies the weights by content, and all that the settings change of them.
         loaded: what the engine gets, where that differs: converted, without the layers that are left out, with another
             tokenizer, a shorter context; None where it gets just this.
+        warnings: what the files say that is not so, or that engines take differently.
     """
 
     path: Path
@@ -91,6 +92,7 @@ class WeightsDescription:
     kv_dtype: str
     digest: str
     loaded: WeightsDescription | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -152,7 +154,26 @@ def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Pa
         loaded = replace(loaded, vocabulary=vocabulary)
     if (limit := _context_limit(options)) is not None:
         loaded = replace(loaded, sizes=replace(loaded.sizes, n_ctx=limit))
-    return own if _alike(own, loaded) else replace(own, loaded=loaded)
+    return replace(own, loaded=None if _alike(own, loaded) else loaded, warnings=tuple(_warnings(file, loaded)))
+
+
+def _warnings(file: WeightsFile, loaded: WeightsDescription) -> Iterator[str]:
+    """Tell what the files say that is not so, or that engines take differently."""
+    if (mistaken := mislabelled(file)) is not None:
+        yield mistaken
+    heads = [part for stretch in loaded.architecture.stretches for part in stretch.parts if part.kind == "head"]
+    if loaded.sizes.is_tied and heads and not loaded.architecture.is_tied:
+        yield (
+            f"{heads[0].tensors[0].name} is not the embedding, though tie_word_embeddings is true: transformers "
+            "computes with it, vLLM with the embedding. Save the model with tie_word_embeddings = false, or without "
+            "that tensor."
+        )
+    n_rows, n_tokens = loaded.sizes.n_vocab or 0, loaded.vocabulary.n_tokens
+    if 0 < n_rows < n_tokens and not loaded.vocab_only:
+        yield (
+            f"the tokenizer has {n_tokens:,} tokens, and the embedding {n_rows:,} rows: a text with one of the others "
+            "can't be computed. Take the tokenizer that the weights were saved with, or give the embedding more rows."
+        )
 
 
 def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> WeightsDescription:

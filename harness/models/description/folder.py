@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
 from harness.models.description.config_settings import config_settings, language_config
 from harness.models.description.contents import Tensor, WeightsFile, without_none
+from harness.models.description.roles import tensor_role
 from harness.models.description.tokenizer_settings import read_json, read_tokenizer
-from harness.models.files.safetensors_file import StoredTensor, read_safetensors
+from harness.models.files.content_hash import file_hash
+from harness.models.files.safetensors_file import StoredTensor, data_of, read_safetensors
+from harness.models.weights.weights import loaded_files
 
 INDEX = "model.safetensors.index.json"
 _ONE = "model.safetensors"
+_KEYED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
+"""Files whose keys say what they are about."""
 _AUXILIARY = re.compile(
     r"\.(?:weight_scale(?:_inv|_2)?|weight_zero_point|weight_shape|weight_g_idx|weight_global_scale|input_scale|"
     r"input_zero_point|input_global_scale|output_scale|[kvq]_scale|[kv]_zero_point|scales|qzeros|g_idx|SCB|"
@@ -43,7 +50,10 @@ def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
     settings["general.name"] = _name(config, folder)
     settings["quantization"] = config.get("quantization_config")
     settings["dtype"] = text.get("dtype") or text.get("torch_dtype")
-    tensors = tuple(_tensor(each, settings["quantization"] or {}) for each in _stored(folder))
+    stored = _stored(folder)
+    tensors = tuple(_tensor(each, settings["quantization"] or {}) for each in stored)
+    if settings.get("tie_word_embeddings"):
+        tensors = tuple(_without_copied_head(tensors, stored))
     stops = (stop for source in (generation, text) for stop in _listed(source.get("eos_token_id")))
     return WeightsFile(
         folder,
@@ -80,10 +90,34 @@ def safetensors_files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _stored(folder: Path) -> list[StoredTensor]:
-    found: dict[str, StoredTensor] = {}
+def different_files(own: Path, other: Path) -> dict[str, list[str]]:
+    """The files whose contents differ between two folders of weights, each with the keys that do, or two GGUF files.
+
+    None of a folder and a file, of which nothing is the same.
+    """
+    if own.is_file() or other.is_file():
+        is_other = own.is_file() and other.is_file() and file_hash(own) != file_hash(other)
+        return {own.name: []} if is_other else {}
+    found: dict[str, list[str]] = {}
+    for name in sorted({*loaded_files(own), *loaded_files(other)}):
+        one, two = own / name, other / name
+        if not (one.is_file() and two.is_file()):
+            found[name] = []
+        elif file_hash(one) != file_hash(two):
+            found[name] = _different_keys(one, two) if name in _KEYED else []
+    return found
+
+
+def _different_keys(one: Path, two: Path) -> list[str]:
+    own, other = read_json(one), read_json(two)
+    return [key for key in own | other if own.get(key) != other.get(key)]
+
+
+def _stored(folder: Path) -> dict[StoredTensor, Path]:
+    """The tensors of a folder, each with the file that it is in."""
+    found: dict[str, tuple[StoredTensor, Path]] = {}
     for path in safetensors_files(folder):
-        found |= {each.name: each for each in read_safetensors(path).tensors}
+        found |= {each.name: (each, path) for each in read_safetensors(path).tensors}
     promised = read_json(folder / INDEX).get("weight_map", {})
     absent = [name for name in promised if name not in found]
     if absent:
@@ -92,7 +126,20 @@ def _stored(folder: Path) -> list[StoredTensor]:
             + (f" ({len(absent)} are missing)" if len(absent) > 1 else "")
             + ". Fetch or save the folder again."
         )
-    return list(found.values())
+    return dict(found.values())
+
+
+def _without_copied_head(tensors: Iterable[Tensor], stored: Mapping[StoredTensor, Path]) -> Iterator[Tensor]:
+    """The tensors; a head that holds what the embedding holds is no weight of its own."""
+    found = {tensor_role(each.name).part: (each, path) for each, path in stored.items() if each.name.endswith("weight")}
+    copied = None
+    if "head" in found and "embedding" in found:
+        (head, _), (embedding, _) = pair = found["head"], found["embedding"]
+        if (head.shape, head.dtype) == (embedding.shape, embedding.dtype):
+            pieces = (data_of(path, each.name) for each, path in pair)
+            copied = head.name if all(map(operator.eq, *pieces)) else None
+    for each in tensors:
+        yield replace(each, is_weight=False) if each.name == copied else each
 
 
 def _tensor(stored: StoredTensor, quantization: Mapping[str, Any]) -> Tensor:

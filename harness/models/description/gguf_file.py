@@ -22,12 +22,6 @@ def read_gguf(path: Path) -> WeightsFile:
         head = gguf_head(path, texts=(_TOKENS,))
     except ValueError as error:
         raise SettingsError(f"{path} can't be read: {error}.") from None
-    parts = head.settings.get("split.count", 0)
-    if parts > 1:
-        raise SettingsError(
-            f"{path} is part {head.settings.get('split.no', 0) + 1} of {parts} of a model. Put it together with "
-            "llama.cpp: llama-gguf-split --merge FIRST_PART WHOLE.gguf"
-        )
     prefix = f"{head.settings.get('general.architecture')}."
     settings = {**head.settings, **head.numbers}
     tensors = (Tensor(each.name, each.shape[::-1], each.kind, each.n_bytes) for each in head.tensors)

@@ -30,6 +30,8 @@ _TYPES = {
 
 Source: ggml-org/llama.cpp, llama_model::load_hparams and llm_type_name."""
 _SAME = {"mistral": "llama", "ministral": "llama", "mixtral": "llama", "phi": "phi2", "gpt_neox": "gptneox"}
+_PURE = {"all F32": "F32", **{name: name for name in ("F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0")}}
+"""Names of files whose matrices are of one type; those of others are of several, and may fall back to more."""
 _NEAR = 4 / 3
 _UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _PLAIN = {"F32": "all F32", "F16": "F16", "BF16": "BF16", "F64": "F64"}
@@ -76,6 +78,19 @@ def file_type_name(file: WeightsFile) -> str:
         many = counts.most_common(1)
         return f"(guessed) {_PLAIN.get(many[0][0], many[0][0])}" if many else "unknown, may not work"
     return FILE_TYPES.get(number, "unknown, may not work")
+
+
+def mislabelled(file: WeightsFile) -> str | None:
+    """Say that a GGUF file's `general.file_type` names a type that none of its tensors has; None where one has it."""
+    stated = FILE_TYPES.get(file.settings.get("general.file_type", -1), "")
+    counts = Counter(tensor.dtype for tensor in file.tensors)
+    if stated not in _PURE or not counts or _PURE[stated] in counts:
+        return None
+    most, count = counts.most_common(1)[0]
+    return (
+        f"its general.file_type says {stated}, and no tensor is of that type: {count:,} of {len(file.tensors):,} are "
+        f"{most}. Name it by what it is, or fetch the file that it says it is."
+    )
 
 
 def _quantized_name(file: WeightsFile, quantization: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.description.config_settings import shaping_settings
+from harness.models.description.config_settings import language_config, shaping_settings
 from harness.models.description.contents import Tensor, WeightsFile
 from harness.models.description.hyperparameters import Hyperparameters
 from harness.models.description.roles import TensorRole, tensor_role
@@ -124,8 +124,19 @@ def _check_presence(file: WeightsFile, sizes: Hyperparameters, kinds: Mapping[in
     if "norm" not in parts and _N_NORMS.get(file.architecture) != 0:
         name = "output_norm.weight" if _is_gguf(file) else "model.norm.weight"
         raise _mismatch(file, name, str([sizes.n_embd]), None, sizes)
+    _check_biases(file, sizes)
     if "head" not in parts and sizes.is_tied is False:
         raise _mismatch(file, "lm_head.weight", f"{whole}, for tie_word_embeddings is false", None, sizes)
+
+
+def _check_biases(file: WeightsFile, sizes: Hyperparameters) -> None:
+    """Refuse weights without the biases of attention that their config.json says there are."""
+    config = language_config(read_json(file.path / "config.json"))
+    biases = (each.name for each in file.tensors if each.name.endswith(".bias"))
+    if config.get("attention_bias") is True and all(tensor_role(name).part != "attention" for name in biases):
+        rows = sizes.n_heads[0] * sizes.key_length
+        name = f"{_stem(file)}.0.self_attn.q_proj.bias"
+        raise _mismatch(file, name, f"[{rows}], for attention_bias is true", None, sizes)
 
 
 def _check_layer(file: WeightsFile, sizes: Hyperparameters, layer: int, named: Mapping[str, str]) -> None:

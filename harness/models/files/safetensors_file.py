@@ -1,8 +1,9 @@
-"""Lists the tensors of a safetensors file by the package safetensors, without reading their data."""
+"""Lists the tensors of a safetensors file by the package safetensors, and reads the data of one where it is asked."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ _BITS = {
     **dict.fromkeys(("U64", "I64", "F64", "C64"), 64),
 }
 """Source: huggingface/safetensors, safetensors/src/tensor.rs, Dtype."""
+_AT_ONCE = 1 << 20
+"""Bytes of data that are read together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +76,16 @@ def read_safetensors(path: Path) -> StoredTensors:
     if unknown:
         raise SettingsError(f"{path} holds tensors of {', '.join(unknown)}, of which Steelyard knows no size.")
     return StoredTensors(found, metadata)
+
+
+def data_of(path: Path, name: str) -> Iterator[bytes]:
+    """The data of one tensor, piece by piece."""
+    tensors = read_safetensors(path).tensors
+    place = next(place for place, each in enumerate(tensors) if each.name == name)
+    left = tensors[place].n_bytes
+    with path.open("rb") as file:
+        file.seek(path.stat().st_size - sum(each.n_bytes for each in tensors[place:]))
+        while left:
+            piece = file.read(min(left, _AT_ONCE))
+            left -= len(piece)
+            yield piece

@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.config.files import replacing
 from harness.errors import SettingsError
 from harness.models.files.content_hash import files_hash, text_hash
 from harness.models.mlflow.child import Login, serve
@@ -85,7 +86,8 @@ def _kept(version: ModelVersion, cache: Path) -> Path:
             place = _moved(_downloaded(version, draft), cache / "weights")
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-        note.write_text(str(place.relative_to(cache / "weights")), encoding="utf-8")
+        with replacing(note) as written:  # half a note would name another folder
+            written.write_text(str(place.relative_to(cache / "weights")), encoding="utf-8")
         return place
 
 
@@ -131,8 +133,11 @@ def _moved(model: Path, weights: Path) -> Path:
     if not model.is_dir():
         place.mkdir(exist_ok=True)
         return model.replace(place / model.name)
-    if not place.exists():
+    try:
         model.replace(place)
+    except OSError:
+        if not place.exists():  # else the same was kept before, or by another process just now
+            raise
     return place
 
 

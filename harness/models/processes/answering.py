@@ -126,9 +126,10 @@ class AskedProcess:
             if key not in self._answers:
                 if self._is_closed:
                     raise EngineError(f"{self._name} was closed.")
-                if self._process is None:
-                    self._process = self._started()
-                reply = self._process.ask(message)
+                process = self._process  # which `close` may take away meanwhile
+                if process is None:
+                    process = self._process = self._started()
+                reply = process.ask(message)
                 if "error" in reply:
                     raise EngineError(reply["error"])
                 self._answers[key] = encode_frame(reply)

@@ -60,7 +60,11 @@ class LexicalIndex:
         bm25s = _library()
         passages = _words(texts, language)
         if not any(passages):
-            raise UsageError("No passage has a word that a question could share with it.")
+            left_out = f', and the commonest of {language}; language = "none" keeps those' if language else ""
+            raise UsageError(
+                "No passage has a word that a question could share with it. Words of one letter are left "
+                f'out{left_out}. Or find by meaning: method = "dense".'
+            )
         # bm25s numbers words in the order of a set, which no two processes share.
         numbers: dict[str, int] = {}
         ids = [[numbers.setdefault(word, len(numbers)) for word in words] for words in passages]

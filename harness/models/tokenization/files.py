@@ -94,6 +94,9 @@ def _of_folder(folder: Path) -> TokenizerFiles:
         backend = Tokenizer.from_file(str(file))
     except Exception as error:  # noqa: BLE001 - the library raises nothing more particular
         raise SettingsError(f"{file} can't be read: {error}.") from None
+    # Lengths that training left in the file: no engine cuts or fills a text by them.
+    backend.no_truncation()
+    backend.no_padding()
     config = _json(folder / "tokenizer_config.json")
     mapped = _json(folder / "special_tokens_map.json")
     special = {name: _content(config.get(name, mapped.get(name))) for name in SPECIAL}

@@ -142,7 +142,9 @@ class TransformersEngine:
         ]
 
     async def close(self) -> None:
-        """Wait for the batch that is being generated, then free the weights."""
+        """End the batch that is being generated before its next token, and free the weights."""
+        if self._model is not None:
+            self._model.stop()
         self._model = None
         for job in self._waiting:
             if not job.future.done():
@@ -161,7 +163,9 @@ class TransformersEngine:
                 results = await loop.run_in_executor(
                     self._thread, _answer, model, [(j.request, j.indices) for j in batch]
                 )
-            except (RuntimeError, ValueError, TypeError) as error:
+            except EngineError as error:
+                results = [error] * len(batch)
+            except Exception as error:  # noqa: BLE001 - a model's own code raises anything, and the requests wait
                 results = [EngineError(f"{type(error).__name__}: {error}")] * len(batch)
             for job, result in zip(batch, results, strict=True):
                 if job.future.done():

@@ -6,6 +6,7 @@ import functools
 import inspect
 import math
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from harness.models.weighing import (
 )
 from harness.models.weights.turns import loading_turn
 from harness.models.weights.weights import materialize, tokenizer_path
+from harness.models.weights.whole import load_whole
 from harness.records import Request, Sample, TokenLogprob
 
 _PASSED_ON = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
@@ -47,16 +49,18 @@ class TransformersModel:
         tokenizer_folder = tokenizer_path(options, root) or folder
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         with loading_turn():
-            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers import AutoTokenizer
             from transformers.utils import logging as transformers_logging
 
             transformers_logging.disable_progress_bar()
-            model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=options.get("dtype", "auto"))
+            model = load_whole(folder, options.get("dtype", "auto"))
             self.tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder), clean_up_tokenization_spaces=False)
             if "adapter" in options:
                 # The model itself, whose layers peft has replaced: it has the parameters of `forward`.
                 model = adapted(model, Path(options["adapter"])).get_base_model()
         self._model = model.to(self.device).eval()
+        self._model.register_forward_pre_hook(self._go_on)
+        self._stopped = threading.Event()
         self._batch_size = batch_size
         self._limit = options.get("max_model_len") or model.config.max_position_embeddings
         ends = model.generation_config.eos_token_id
@@ -68,6 +72,14 @@ class TransformersModel:
         stated = _stated(folder / "generation_config.json")
         self.defaults = {name: value for name, value in own.items() if value is not None and name in stated}
 
+    def stop(self) -> None:
+        """Let what is generated or weighed end before its next token or text; may be called from another thread."""
+        self._stopped.set()
+
+    def _go_on(self, *_: Any) -> None:
+        if self._stopped.is_set():
+            raise EngineError("it was closed")
+
     def prompt_tokens(self, request: Request) -> tuple[list[int], int]:
         """The tokens that a request's answer follows, and how many were left out in front of them.
 
@@ -76,12 +88,13 @@ class TransformersModel:
         """
         try:
             text = context_text(self.tokenizer, request)
+            if request.kind == "completion":
+                tokens = context_tokens(self.tokenizer, text)
+            else:
+                tokens = list(self.tokenizer.encode(text, add_special_tokens=False))
+            self._check_known(tokens)
         except ValueError as error:
             raise EngineError(str(error)) from error
-        if request.kind == "completion":
-            tokens = context_tokens(self.tokenizer, text)
-        else:
-            tokens = list(self.tokenizer.encode(text, add_special_tokens=False))
         room = self._limit - request.sampling.get("max_tokens", 1)
         cut = max(0, len(tokens) - room) if request.truncate and room > 0 else 0
         if len(tokens) - cut >= self._limit:
@@ -90,6 +103,15 @@ class TransformersModel:
                 f"max_model_len = {self._limit}"
             )
         return tokens[cut:], cut
+
+    def _check_known(self, tokens: Sequence[int]) -> None:
+        most = self._model.get_input_embeddings().weight.shape[0]
+        if (token := max(tokens, default=0)) >= most:
+            piece = self.tokenizer.convert_ids_to_tokens(token)
+            raise ValueError(
+                f"the tokenizer gives token {token} ({piece!r}), and the weights have embeddings of {most:,} tokens: "
+                "take the tokenizer that they were made with, or resize them"
+            )
 
     def generate(self, prompts: Sequence[list[int]], request: Request, seed: int | None = None) -> list[Sample]:
         """One answer to each prompt, all with the sampling parameters of `request`.
@@ -146,10 +168,14 @@ class TransformersModel:
     def _rows(self, request: Request) -> list[TokenRow]:
         most = self._limit + 1  # the last token is weighed, but never goes in
         if request.kind == "rolling":
-            return rolling_rows(self.tokenizer, request.prompt or "", most, is_alone=request.logprobs is not None)
-        context = context_text(self.tokenizer, request)
-        continuation = request.continuation or ""
-        return [continuation_row(self.tokenizer, context, continuation, most, truncate=request.truncate)]
+            rows = rolling_rows(self.tokenizer, request.prompt or "", most, is_alone=request.logprobs is not None)
+        else:
+            context = context_text(self.tokenizer, request)
+            continuation = request.continuation or ""
+            rows = [continuation_row(self.tokenizer, context, continuation, most, truncate=request.truncate)]
+        for row in rows:
+            self._check_known(row.tokens)
+        return rows
 
     def _generation_settings(self, request: Request, width: int) -> dict[str, Any]:
         sampling = {**self.defaults, **request.sampling}

@@ -102,7 +102,8 @@ def gguf_head(path: Path, texts: Collection[str] = ()) -> GgufHead:
         texts: keys of the arrays of texts that are wanted, and of long arrays of numbers; others are passed over.
 
     Raises:
-        ValueError: the file is no GGUF of version 2 or 3, ends too early, or its head is damaged.
+        ValueError: the file is no GGUF of version 2 or 3, ends too early, its head is damaged, or it is a part of a
+            model that was split.
 
     Source: the GGUF specification, ggml-org/ggml, docs/gguf.md.
     """
@@ -267,10 +268,16 @@ class _Head:
 
 
 def _check_settings(settings: dict[str, Any]) -> None:
-    """Refuse values that no reader could use where they are known."""
+    """Refuse values that no reader could use where they are known, and one part of several."""
     for key, value in settings.items():
         for known, kind in _TYPES.items():
             if key.endswith(known) and type(value) is not kind:
                 raise ValueError(f"it is damaged: {key[:80]!r} is {str(value)[:80]!r}, not of type {kind.__name__}")
         if key.endswith(".block_count") and not 0 <= value <= _MOST_LAYERS:
             raise ValueError(f"it is damaged: {key[:80]!r} is {value:,}")
+    parts, number = (settings.get(f"split.{name}", 0) for name in ("count", "no"))
+    if type(parts) is type(number) is int and parts > 1:
+        raise ValueError(
+            f"it is part {number + 1} of {parts} of a model. Put it together with llama.cpp: llama-gguf-split --merge "
+            "FIRST_PART WHOLE.gguf"
+        )

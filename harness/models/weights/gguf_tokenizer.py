@@ -188,10 +188,13 @@ def build_backend(vocabulary: GgufVocabulary) -> Any:
     """The tokenizer of the library `tokenizers` for a vocabulary that `is_buildable`.
 
     Raises:
-        SettingsError: the vocabulary contradicts itself.
+        ValueError: the vocabulary contradicts itself.
     """
     build = _byte_level if vocabulary.model == BYTE_LEVEL else _sentencepiece
-    tokenizer = build(vocabulary)
+    try:
+        tokenizer = build(vocabulary)
+    except Exception as error:  # noqa: BLE001 - the library raises nothing more particular
+        raise ValueError(str(error)) from None
     _add_tokens(tokenizer, vocabulary)
     _add_ends(tokenizer, vocabulary)
     return tokenizer

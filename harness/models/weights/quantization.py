@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.errors import SettingsError, none_of
 from harness.models.saving import copy_others
+from harness.models.weights.whole import load_whole
 
 RECIPE = "recipe 1"
 """Part of the digest of rounded weights: changed with anything here that changes what is written."""
@@ -47,7 +48,7 @@ def quantize(source: Path, folder: Path, name: str) -> None:
         from compressed_tensors.compressors import ModelCompressor
         from compressed_tensors.quantization import QuantizationConfig, QuantizationStatus, apply_quantization_config
         from compressed_tensors.quantization.quant_scheme import preset_name_to_scheme
-        from transformers import AutoConfig, AutoModelForCausalLM
+        from transformers import AutoConfig
         from transformers.utils import logging as transformers_logging
     except ImportError as error:
         raise SettingsError(
@@ -57,7 +58,7 @@ def quantize(source: Path, folder: Path, name: str) -> None:
     if getattr(AutoConfig.from_pretrained(str(source)), "quantization_config", None) is not None:
         raise SettingsError(f'quantized = "{name}": the weights in {source} are quantized already.')
     transformers_logging.disable_progress_bar()
-    model = AutoModelForCausalLM.from_pretrained(str(source), dtype="auto")
+    model = load_whole(source, "auto")
     config = QuantizationConfig(
         config_groups={"group_0": preset_name_to_scheme(SCHEMES[name], ["Linear"])},
         ignore=["lm_head"],

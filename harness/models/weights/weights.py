@@ -221,7 +221,12 @@ def _content_of_source(options: Mapping[str, Any], root: Path) -> list[str]:
 
 def folder_content(folder: Path) -> str:
     """The digest of the files in a folder of weights that an engine loads."""
-    return files_hash(folder, _files(folder, lambda name: Path(name).suffix in _LOADED))
+    return files_hash(folder, loaded_files(folder))
+
+
+def loaded_files(folder: Path) -> list[str]:
+    """The names of the files in a folder of weights that an engine loads."""
+    return _files(folder, lambda name: Path(name).suffix in _LOADED)
 
 
 def _dropped_layers(options: Mapping[str, Any], source: WeightsSource) -> tuple[int, ...]:

@@ -61,6 +61,7 @@ def version_document(version: DescribedVersion) -> dict[str, Any]:
         "fingerprint": version.fingerprint,
         "lineage": [asdict(step) for step in version.lineage],
         "loaded": loaded,
+        "warnings": list(version.weights.warnings),
     }
 
 

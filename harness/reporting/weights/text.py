@@ -42,12 +42,16 @@ _SHOWN = {
     "max_token_length": ("max token length", ""),
     "chat_template": ("chat template", ""),
     "tied_embeddings": ("embedding is the head", ""),
+    "warnings": ("warning", ""),
     "flops_per_token": ("FLOPs a token", ""),
     "flops_context": ("context of these FLOPs", ""),
     "flops_matrices": ("FLOPs in matrices", ""),
 }
 """Key of the document → the name that a difference shows, as it stands above, and the unit of its values."""
-_NO_KEY = ("f_", "freq_", "rope", "n_rot", "n_swa", "n_embd_head", "n_expert", "causal", "pooling", "ssm_")
+_NO_KEY = (
+    *("f_", "freq_scale", "freq_base_swa", "rope", "n_rot", "n_swa", "n_embd_head", "n_expert"),
+    *("causal", "pooling", "ssm_"),
+)
 
 
 def version_lines(version: DescribedVersion, width: int) -> list[str]:
@@ -64,6 +68,8 @@ def version_lines(version: DescribedVersion, width: int) -> list[str]:
     if weights.loaded is not None:
         lines = [f"as the file is: ({_MARK} is loaded otherwise, as told below)", *lines]
         lines += ["", "loaded, where the engine gets something else:", *aligned(loaded, width)]
+    for each in weights.warnings:
+        lines += ["", *wrap(printable(f"Warning: {each}"), width)]
     return [*lines, "", *_lineage_lines(version.lineage, width)]
 
 
@@ -107,14 +113,19 @@ def _step_lines(steps: Iterable[tuple[int, LineageStep]], width: int) -> list[st
     return [line for number, step in steps for line in hang(f"{number:3d}  ", wrap(_step(step), width - 5))]
 
 
-def difference_lines(version: DescribedVersion, other: DescribedVersion, width: int) -> list[str]:
-    """List what differs between two versions, with both values of each."""
+def difference_lines(
+    version: DescribedVersion, other: DescribedVersion, files: Mapping[str, Sequence[str]], width: int
+) -> list[str]:
+    """List what differs between two versions, with both values of each, after the files that differ."""
     width = max(width, _LEAST_WIDTH)
     found = version_differences(version, other)
     head = f"{version.name} beside {other.name}"
-    if not found:
+    if not found and not files:
         return [*wrap(f"{head}: no difference in their weights.", width)]
     lines = [*wrap(f"{head}: what differs in their weights", width), ""]
+    if files:
+        told = [f"{name} ({', '.join(keys)})" if keys else name for name, keys in files.items()]
+        lines += ["files that differ", *hang("  ", wrap(printable(", ".join(told)), width - 2))]
     names = {version.name: 0, other.name: 1}
     longest = max(map(len, names))
     for key, values in found.items():
@@ -127,9 +138,12 @@ def difference_lines(version: DescribedVersion, other: DescribedVersion, width: 
     return lines
 
 
-def difference_document(version: DescribedVersion, other: DescribedVersion) -> dict[str, Any]:
-    """The same for machines: key → the two values."""
-    return {"versions": [version.name, other.name], "differences": version_differences(version, other)}
+def difference_document(
+    version: DescribedVersion, other: DescribedVersion, files: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """The same for machines: key → the two values; of each file that differs the keys."""
+    differences = version_differences(version, other)
+    return {"versions": [version.name, other.name], "files": dict(files), "differences": differences}
 
 
 def version_differences(version: DescribedVersion, other: DescribedVersion) -> dict[str, list[Any]]:

@@ -256,8 +256,3 @@ class _Walk:
                 return draw, before
             before.append(draw)
         return None
-
-
-def batch_of(store: Store, key: str) -> Batch | None:
-    """The batch of what is reviewed, the oldest if there are several."""
-    return next((batch for batch in store.review.batches() if batch.source.get("key") == key), None)

@@ -88,7 +88,8 @@ def forecast(batches: Sequence[Batch], needed: Mapping[str, int]) -> int | None:
 
     It is rounded up to tens: as it is, it would tell after a label whether that speaks for the judge or against it.
     """
-    known = [needed[batch.id] for batch in batches if batch.closed is None and batch.id in needed]
+    told = [needed.get(batch.id) for batch in batches if batch.closed is None]
+    known = [count for count in told if count is not None]
     return math.ceil(sum(known) / _ROUNDED_TO) * _ROUNDED_TO if known else None
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from harness.errors import CheckError, choices
 from harness.records import Score
-from harness.scoring.checks.given import listed
+from harness.scoring.checks.given import listed, shown
 
 Gain = Literal["linear", "exponential"]
 _GAINS = ("linear", "exponential")
@@ -145,6 +145,11 @@ def _first(ranking: Sequence[str], grades: Mapping[str, float], k: int | None) -
     named = {str(each): each for each in grades}
     seen: set[str] = set()
     for each in ranking:
+        if isinstance(each, Mapping) or hasattr(each, "id"):
+            raise CheckError(
+                f"The ranking holds {shown(each)}, which is no id; give ids, such as [find.id for find in "
+                "retriever.search(question)]."
+            )
         if each in seen:
             raise CheckError(f"The ranking holds {each!r} twice, so that it would be found twice; give each id once.")
         seen.add(each)

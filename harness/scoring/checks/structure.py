@@ -156,7 +156,8 @@ def calls(
         exact: whether the call may have no other arguments.
         order: whether several are to be called in the order of their names; or the names in the order, where `name` is
             another. Other calls may lie between.
-        extra: "refuse" gives 0 where there is a call beside those, such as one with other arguments.
+        extra: "refuse" gives 0 where there is a call beside those and what `order` names, such as one with other
+            arguments.
 
     Raises:
         CheckError: no sample, no name, or arguments that are none.
@@ -177,7 +178,8 @@ def calls(
     met = _in_order(wanted, made) if order is True else _in_any_order(wanted, made)
     told = f"; called: {_listed(made)}" if made else "; no tool was called"
     if extra == "refuse":
-        known = _in_any_order(wanted, made)
+        others = () if isinstance(order, bool) else [each for each in order if each not in {one.name for one in wanted}]
+        known = _in_any_order((*wanted, *_wanted(others, None, False)), made)
         if beside := [call for at, call in enumerate(made) if at not in known.values()]:
             lacking = [str(each) for number, each in enumerate(wanted) if number not in known]
             no = f"no {', '.join(lacking)}; " if lacking else ""

@@ -12,6 +12,7 @@ from harness.models.adapters.merging import adapted, untied
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token
 from harness.models.weights.weights import materialize, tokenizer_path
+from harness.models.weights.whole import load_whole
 
 _OWN, _NEW, _AGAIN = "default", "untrained", "reloaded"
 
@@ -37,16 +38,13 @@ class AdapterProber:
     """
 
     def __init__(self, options: Mapping[str, Any], adapter: Path, root: Path) -> None:
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoTokenizer
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
         folder = materialize(options, root)
         self._tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_path(options, root) or folder))
-        self._base, other = (
-            AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval() for _ in range(2)
-        )
+        self._base, other = (load_whole(folder, "float32").eval() for _ in range(2))
         self._model = untied(adapted(other, adapter))
         with tempfile.TemporaryDirectory() as saved:
             self._model.save_pretrained(saved)

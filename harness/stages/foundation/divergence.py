@@ -46,10 +46,12 @@ class TextDivergence:
     Attributes:
         positions: one for each token of the text, in its order.
         is_lower_bound: the version told its most probable tokens alone, all others being counted as one.
+        is_split_alike: the tokenizers of both split the text into the same tokens, as far as both are known.
     """
 
     positions: tuple[PositionDivergence, ...]
     is_lower_bound: bool
+    is_split_alike: bool = True
 
     @property
     def kl(self) -> Measure:
@@ -100,7 +102,9 @@ class TextDivergence:
 def read_positions(answer: Mapping[str, Any]) -> TextDivergence:
     """The divergence on a text, as the reference's process tells it."""
     return TextDivergence(
-        tuple(PositionDivergence(*row) for row in answer["positions"]), bool(answer["is_lower_bound"])
+        tuple(PositionDivergence(*row) for row in answer["positions"]),
+        bool(answer["is_lower_bound"]),
+        bool(answer.get("is_split_alike", True)),
     )
 
 
@@ -110,7 +114,8 @@ def summarise(texts: Sequence[TextDivergence], confidence_level: float = 0.95) -
     The intervals count texts and not positions: those of one text depend on each other.
 
     Returns:
-        {"texts", "positions", "is_lower_bound", "notes", "kl" and "kl_reverse": {"mean", "low", "high", "median",
+        {"texts", "positions", "is_lower_bound", "split_otherwise" (a number of texts), "notes",
+        "kl" and "kl_reverse": {"mean", "low", "high", "median",
         "p90", "p95", "p99", "p99.9", "max"}, "same_top" (a share), "change_rms" (of the probability of the text's own
         token), "perplexity", "reference_perplexity", "perplexity_ratio"}; an interval is None for fewer than two texts,
         and where all divergences are equal, a percentile for fewer positions than support it, which `notes` say.
@@ -118,11 +123,13 @@ def summarise(texts: Sequence[TextDivergence], confidence_level: float = 0.95) -
     every = [position for text in texts for position in text.positions]
     own = math.fsum(each.log_likelihood for each in every) / len(every)
     reference = math.fsum(each.reference_log_likelihood for each in every) / len(every)
+    n_split = sum(not text.is_split_alike for text in texts)
     return {
         "texts": len(texts),
         "positions": len(every),
         "is_lower_bound": any(text.is_lower_bound for text in texts),
-        "notes": _notes(len(every), confidence_level),
+        "split_otherwise": n_split,
+        "notes": [*_split_notes(n_split, len(texts)), *_notes(len(every), confidence_level)],
         "kl": _spread([[each.kl for each in text.positions] for text in texts], confidence_level),
         "kl_reverse": _spread([[each.kl_reverse for each in text.positions] for text in texts], confidence_level),
         "same_top": sum(each.same_top for each in every) / len(every),
@@ -131,6 +138,16 @@ def summarise(texts: Sequence[TextDivergence], confidence_level: float = 0.95) -
         "reference_perplexity": math.exp(-reference),
         "perplexity_ratio": math.exp(reference - own),
     }
+
+
+def _split_notes(n_split: int, n_texts: int) -> list[str]:
+    """Say that two tokenizers are not the same: to compare positions, both models are given one's tokens."""
+    if not n_split:
+        return []
+    return [
+        f"their tokenizers split {n_split:,} of {n_texts:,} texts differently; both were given the tokens of the "
+        "reference's, so that this says nothing of the other's"
+    ]
 
 
 def _notes(n_positions: int, confidence_level: float) -> list[str]:

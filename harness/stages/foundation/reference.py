@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol
 
-from harness.errors import EngineError
+from harness.errors import EngineError, SettingsError
+from harness.models.description.description import describe_weights
 from harness.models.processes.answering import AskedProcess
 from harness.models.version import Version
 from harness.records import Sample
@@ -21,6 +24,7 @@ from harness.stages.lineage import StageContext
 
 _CHANGES = ("quantized", "dtype", "max_model_len")
 """Settings that say how weights are computed, and not which they are."""
+_WHOLE = ("float64", "float32", "float16", "bfloat16", "half", "float")
 _MODULE = "harness.stages.foundation.reference_process"
 
 
@@ -31,10 +35,13 @@ class Reference:
         version: its name, for messages.
         options: that name the weights.
         root: folder that relative paths start from.
+        is_rounded: whether the version's engine computes with fewer than 16 bits of the weights, of what passes through
+            them, or of its cache.
     """
 
-    def __init__(self, version: str, options: Mapping[str, Any], root: str) -> None:
+    def __init__(self, version: str, options: Mapping[str, Any], root: str, *, is_rounded: bool = False) -> None:
         self.version = version
+        self.is_rounded = is_rounded
         start = {"options": dict(options), "root": root}
         self._process = AskedProcess(f"The reference of {version}", _MODULE, start)
 
@@ -85,6 +92,7 @@ class SyncReference(Protocol):
     """A reference as a `def` body sees it; only the types differ from `Reference`."""
 
     version: str
+    is_rounded: bool
 
     def compare(self, sample: Sample) -> TextDivergence:
         """As `Reference.compare`: how far a sample is from the reference, at each position."""
@@ -129,4 +137,17 @@ def load_reference(version: Version, context: StageContext) -> Reference:
         NotInLineageError, SettingsError: as `own_options` has it.
     """
     options = own_options(version, context)
-    return Reference(version.name, reference_options(options), str(context.settings.root))
+    root = context.settings.root
+    rounded = is_rounded(options, root)
+    return Reference(version.name, reference_options(options), str(root), is_rounded=rounded)
+
+
+def is_rounded(options: Mapping[str, Any], root: Path) -> bool:
+    """Tell whether an engine computes with fewer than 16 bits of the weights of these options, or of its cache."""
+    arguments = options.get("engine_args") or {}
+    if "quantized" in options or arguments.get("quantization"):
+        return True
+    with suppress(SettingsError):  # what transformers alone can read is not rounded by what is described
+        described = describe_weights(options, root).in_engine
+        return "quantization" in described.settings or described.kv_dtype not in _WHOLE
+    return False

@@ -12,6 +12,7 @@ from harness.models.adapters.merging import adapted
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token, text_tokens
 from harness.models.weights.weights import materialize, tokenizer_path
+from harness.models.weights.whole import load_whole
 from harness.statistics import js_divergence, kl_divergence
 
 _AT_ONCE = 128
@@ -44,7 +45,7 @@ class Comparer:
         self._tokenizer = _tokenizer(folder, options, self._root)
         self._pieces = self._tokenizer.get_vocab()
         self._model = _load(folder, options)
-        self._others: dict[str, Any] = {}
+        self._others: dict[str, tuple[Any, Any]] = {}
 
     def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Compare one text: a `text` in full with the weights of the options `other`, or `tokens` with what an engine
@@ -55,8 +56,9 @@ class Comparer:
                 not the reference's.
         """
         if "text" in message:
-            other = self._other(message["other"])
+            other, tokenizer = self._other(message["other"])
             tokens = text_tokens(self._tokenizer, message["text"])
+            is_split_alike = tokens == text_tokens(tokenizer, message["text"])
         else:
             tokens = self._ids(message["tokens"])
         if not tokens:
@@ -71,23 +73,25 @@ class Comparer:
             # Embeddings may be padded, to whatever size, with some that are no token's.
             width = min(max(self._pieces.values()) + 1, logits.shape[-1], others.shape[-1])
             positions = _compare_whole(logits[:, :width], others[:, :width], tokens)
-            return {"positions": positions, "is_lower_bound": False}
+            return {"positions": positions, "is_lower_bound": False, "is_split_alike": is_split_alike}
         listed = [self._ids(top) for top in message["top"]]
         positions = _compare_listed(logits, tokens, listed, message)
         return {"positions": positions, "is_lower_bound": True}
 
-    def _other(self, options: Mapping[str, Any]) -> Any:
+    def _other(self, options: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The model of these options, and its tokenizer."""
         key = json.dumps(options, sort_keys=True)
         if key not in self._others:
             folder = materialize(options, self._root)
-            different = self._pieces.items() ^ _tokenizer(folder, options, self._root).get_vocab().items()
+            tokenizer = _tokenizer(folder, options, self._root)
+            different = self._pieces.items() ^ tokenizer.get_vocab().items()
             if different:
                 piece, number = min(different, key=lambda each: (each[1], each[0]))
                 raise EngineError(
                     f"token {number:,} is not the same to both ({piece!r} to one of them): compare weights of one "
                     "vocabulary"
                 )
-            self._others[key] = _load(folder, options)
+            self._others[key] = (_load(folder, options), tokenizer)
         return self._others[key]
 
     def _logits(self, model: Any, tokens: list[int]) -> Any:
@@ -121,10 +125,7 @@ def _tokenizer(folder: Path, options: Mapping[str, Any], root: Path) -> Any:
 
 def _load(folder: Path, options: Mapping[str, Any]) -> Any:
     """A model that computes in 32 bits, whatever its weights are kept in, with its adapter beside them, if any."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval()
+    model = load_whole(folder, "float32").eval()
     return model if "adapter" not in options else adapted(model, Path(options["adapter"])).get_base_model()
 
 

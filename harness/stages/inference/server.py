@@ -29,6 +29,8 @@ _GRACE_S = 20.0
 _LAST_LINES = 20
 _OK = 200
 _OWN_SETTINGS = frozenset({"VLLM_ENABLE_V1_MULTIPROCESSING"})
+_OFF_UNLESS_GIVEN = frozenset({"disable_log_stats", "aggregate_engine_logging", "hf_token"})
+"""Switches of vLLM's that have no `--no-…`."""
 
 
 @contextmanager
@@ -70,14 +72,14 @@ def server_command(version: Version, root: Path) -> tuple[list[str], int]:
     arguments = engine_arguments(options, find_device())
     tokenizer = tokenizer_path(options, root)
     arguments |= {"disable_log_stats": False, "tokenizer": None if tokenizer is None else str(tokenizer)}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     arguments |= {"model": str(materialize(options, root)), "served_model_name": version.name}
     if "adapter" in options:
         # A request that names the version is answered with its adapter, and what names the weights alone is not asked.
         arguments["served_model_name"] = f"{version.name} without its adapter"
         arguments["lora_modules"] = {"name": version.name, "path": options["adapter"]}
+    with socket.socket() as probe:  # last, for weights that are made first may take minutes
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     arguments |= {"host": "127.0.0.1", "port": port, "disable_uvicorn_access_log": True}
     flags = [flag for name, value in arguments.items() for flag in _flags(name, value)]
     return [sys.executable, "-P", "-m", "vllm.entrypoints.openai.api_server", *flags], port
@@ -85,12 +87,17 @@ def server_command(version: Version, root: Path) -> tuple[list[str], int]:
 
 def _flags(name: str, value: Any) -> list[str]:
     """An engine argument as the command line has it; none for what is left to its default."""
-    flag = f"--{name.replace('_', '-')}"
-    if value is None or value is False:
+    words = name.replace("_", "-")
+    flag = f"--{words}"
+    if value is None or (value is False and name in _OFF_UNLESS_GIVEN):
         return []
-    if value is True:
-        return [flag]
-    return [flag, json.dumps(value, default=dict) if isinstance(value, Mapping | list | tuple) else str(value)]
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{words}"]
+    return [flag, *map(_written, value if isinstance(value, list | tuple) else [value])]
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, default=dict) if isinstance(value, Mapping | list | tuple) else str(value)
 
 
 @contextmanager

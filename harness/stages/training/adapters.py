@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from harness.config.customization import AdapterSettings
 from harness.models.adapters.adapter_files import CONFIG, TRAINED_ON
+from harness.models.weights.whole import load_whole
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import check_embedded, check_length, drawn, make_sequences
 from harness.stages.training.telling import Told
@@ -23,7 +24,7 @@ def train_adapter(request: TrainingRequest, told: Told) -> None:
     Raises:
         UsageError: the texts can't be learned from, or are longer than what the weights take.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     settings = cast("AdapterSettings", request.settings)
     check_length(settings.length, request.start)
@@ -32,7 +33,7 @@ def train_adapter(request: TrainingRequest, told: Told) -> None:
     sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
     check_embedded((each.tokens for each in sequences), request.start)
     chosen = drawn(sequences, settings.steps * settings.batch, settings.seed)
-    model = AutoModelForCausalLM.from_pretrained(str(request.start), dtype="float32")
+    model = load_whole(request.start, "float32")
     trained = run_trainer(new_adapter(model, settings), chosen, request, told)
     trained.save_pretrained(str(request.folder))
     remove_checkpoints(request.folder)

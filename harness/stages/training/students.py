@@ -10,6 +10,7 @@ from harness.config.customization import DistilledSettings
 from harness.errors import UsageError
 from harness.models.saving import save_like
 from harness.models.tokenization.version_tokenizer import load_tokenizer
+from harness.models.weights.whole import load_whole
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import (
     IGNORED,
@@ -42,7 +43,7 @@ def train_student(request: TrainingRequest, told: Told) -> None:
     Raises:
         UsageError: the vocabularies differ, or the texts can't be learned from, or are longer than what weights take.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     settings = cast("DistilledSettings", request.settings)
     is_soft = settings.method == "soft_targets" and settings.hard_weight < 1
@@ -58,7 +59,7 @@ def train_student(request: TrainingRequest, told: Told) -> None:
     chosen = drawn(sequences, settings.steps * settings.batch, settings.seed)
     n_tokens = max(tokenizer.get_vocab().values()) + 1
     cache = _targets_of(chosen, request, told, n_tokens) if is_soft else None
-    student = AutoModelForCausalLM.from_pretrained(str(request.start), dtype="float32")
+    student = load_whole(request.start, "float32")
     if cache is None:
         trained = run_trainer(student, chosen, request, told)
     else:
@@ -74,16 +75,17 @@ def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told:
         n_tokens: of the tokenizer. The teacher may have more embeddings, padded, than it and the student.
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
     settings = cast("DistilledSettings", request.settings)
+    teacher = request.teacher
+    assert teacher is not None
     assert request.targets is not None
     assert settings.temperature is not None
     cache = TeacherCache(request.targets, settings.top_k, settings.temperature)
 
     def load_teacher() -> Any:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        return AutoModelForCausalLM.from_pretrained(str(request.teacher), dtype="float32").to(device).eval()
+        return load_whole(teacher, "float32").to(device).eval()
 
     cache.fill(
         chosen,
@@ -150,7 +152,7 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
     except ImportError:
         raise UsageError('method = "on_policy" needs trl: pip install "steelyard[distillation]"') from None
     from datasets import Dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     settings = cast("DistilledSettings", request.settings)
     assert request.teacher is not None
@@ -171,10 +173,7 @@ def train_on_policy(request: TrainingRequest, told: Told) -> None:
         max_completion_length=settings.length,
         gradient_checkpointing=False,
     )
-    student, teacher = (
-        AutoModelForCausalLM.from_pretrained(str(folder), dtype="float32")
-        for folder in (request.start, request.teacher)
-    )
+    student, teacher = (load_whole(folder, "float32") for folder in (request.start, request.teacher))
     if settings.shuffled:
         shuffle_places(teacher, settings.seed)
     trainer = DistillationTrainer(

@@ -1,4 +1,4 @@
-"""A gate's work on its batches: it adds items, sets the run that decides them, and finds those that changed."""
+"""A gate's work on its batches: it adds and extends them, sets the run that decides them, and finds changed ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from harness.records.review import Item
+from harness.records.review import Batch, Item
 from harness.store.review import items as review_items
 from harness.store.schema import codec
 from harness.store.schema.review_tables import batches, events, items
@@ -25,6 +25,18 @@ def extend(connection: Connection, batch_id: str, added: Sequence[Item]) -> bool
         return False
     review_items.add_items(connection, batch_id, added)
     return True
+
+
+def find_or_add(connection: Connection, batch: Batch) -> Batch:
+    """The batch with the key of this one, the oldest if there are several; else this one, which is added without items.
+
+    Two gates that ask for the same answers to be reviewed at once have one batch.
+    """
+    key = batch.source["key"]
+    known = next((each for each in review_items.list_batches(connection) if each.source.get("key") == key), None)
+    if known is None:
+        review_items.add_batch(connection, batch, [])
+    return known or batch
 
 
 def set_source(connection: Connection, batch_id: str, run_id: str, source: Mapping[str, Any]) -> None:

@@ -90,6 +90,7 @@ class ReviewStore:
 
     add_batch = _writes(review_items.add_batch)
     add_items = _writes(review_items.add_items)
+    find_or_add = _writes(review_gate.find_or_add)
     extend = _writes(review_gate.extend)
     set_source = _writes(review_gate.set_source)
     last_event = _reads(review_gate.last_event)

@@ -83,6 +83,12 @@ def test_a_run_that_is_not_stored_is_refused(run: Run) -> None:
     assert run("corpus", "contamination", "raw", "--run", "latest").exit_code == 4
 
 
+def test_a_store_without_a_run_is_refused(run: Run) -> None:
+    result = run("corpus", "contamination", "raw", "--store", "other.db")
+    assert result.exit_code == 4
+    assert "give --run RUN as well" in result.stderr
+
+
 def test_cases_that_are_not_there_are_refused_before_anything_is_built(run: Run, tmp_path: Path) -> None:
     result = run("corpus", "contamination", "raw", "--cases", "evals/nothing")
     assert result.exit_code == 4

@@ -93,6 +93,7 @@ def test_whole_distributions_of_two_models_are_compared_and_shown_at_80_columns(
         (["tiny", "--texts", "none.txt"], "none.txt can't be read: No such file or directory. Beside it: texts.txt"),
         (["tinny", "--texts", "texts.txt"], "Did you mean 'tiny'?"),
         (["tiny", "--texts", "texts.txt", "--top", "0"], "0 is not in the range"),
+        (["tiny", "--texts", "texts.txt", "--weights", "--top", "9"], "with --weights none is asked; leave one"),
     ],
 )
 def test_what_can_t_be_compared_is_said_with_the_way_out(run: Run, arguments: list[str], message: str) -> None:

@@ -126,6 +126,22 @@ def test_the_candidate_may_be_of_a_commit_too(folder: Path) -> None:
     assert [len(told(both, name)) for name in both.commits] == [1, 1]
 
 
+def test_of_several_versions_the_settings_say_which_one_a_candidate_at_a_commit_is(folder: Path) -> None:
+    write(folder, "steelyard.toml", VERSION + '[models.other]\nbase = "bot"\n')
+    settings = load_settings(folder)
+    several = with_commits(replace(settings, candidate="git:HEAD", baseline="git:HEAD~1"), settings.candidate)
+    for name in ("git:HEAD", "git:HEAD~1"):
+        with pytest.raises(
+            SettingsError, match=r"git:HEAD is a commit of which version\? Write candidate = .*bot, other"
+        ):
+            several.version(name)
+
+
+def test_where_no_commit_can_stand_a_message_says_where_it_can(folder: Path) -> None:
+    with pytest.raises(SettingsError, match=r"No version named 'git:main'.* stands in --candidate or --baseline"):
+        load_settings(folder).version("git:main")
+
+
 def test_a_corpus_at_a_commit_is_one_of_its_settings(folder: Path) -> None:
     text = 'corpora.raw = { documents = "answers.json" }\n'
     write(folder, "steelyard.toml", text)

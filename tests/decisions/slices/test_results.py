@@ -80,6 +80,12 @@ def test_against_a_threshold_a_slice_fails_below_it_by_more_than_the_margin():
     assert verdict.slices[0].difference.value == pytest.approx(-0.7)
 
 
+def test_of_two_open_comparisons_the_one_that_needs_more_is_the_reason_of_a_slice():
+    for each in verdict_of(scores(replace(TOPICS, cases=24, threshold=0.9))).slices:
+        assert each.verdict is INCONCLUSIVE
+        assert f"about {each.samples_needed // each.n_cases} more samples a case would decide it" in each.reason
+
+
 def test_lower_is_better_where_the_measure_says_so():
     entry = replace(scores(lost=[1]), higher_is_better=False)
     verdict = verdict_of(replace(entry, candidate=1 - entry.candidate, baseline=1 - entry.baseline))

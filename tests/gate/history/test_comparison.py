@@ -145,7 +145,7 @@ def test_only_chosen_evaluations_and_cases_are_compared(store: Store) -> None:
 
 def test_one_margin_for_evaluations_of_several_units_is_refused(store: Store) -> None:
     sides = run(store, "r1", *SEVERAL), side(store, "r1", "baseline")
-    with pytest.raises(SettingsError, match=r"--margin 0\.1 is one number, .* measured in \[0, 1\], s\."):
+    with pytest.raises(SettingsError, match=r"The margin 0\.1 is one number, .* measured in \[0, 1\], s\."):
         compare(store, *sides, ComparisonOptions(margin=0.1))
     assert (
         compare(store, *sides, ComparisonOptions(evaluations={"measured"}, margin=5.0)).report.evaluations[0].margin

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from harness.gate.people.batches import fill_batch, outlook, questions_of, settle_batch
@@ -59,3 +63,28 @@ def test_labels_count_behind_excluded_items_which_are_told(store: Store, roles: 
     assert (verdict.review.n_excluded, verdict.review.n_stuck) == (2, 0)
     assert verdict.candidate is not None
     assert verdict.candidate.low <= verdict.candidate.value <= verdict.candidate.high
+
+
+def test_gates_that_fill_the_queue_with_the_same_at_once_have_one_batch(store: Store) -> None:
+    """Two jobs of one push: reviewers would else label the same answers twice, and each gate wait for its own half."""
+    run = runs.add_run(store, n_cases=40)
+    subject = subject_of(store, run, ReviewPlan(runs.EVALUATION, "score", FORM), "all")
+    questions = questions_of(0.4, 0.1, 0.05, 0.05, is_compared=False)
+    begun, may_fill = threading.Barrier(4), threading.Event()
+
+    def fill(_: int) -> str:
+        with Store.open(store.url) as own:
+            begun.wait(60)
+            may_fill.wait(60)
+            batch = fill_batch(own, run, subject, questions, "all")
+            settle_batch(own, batch, subject, questions)
+            return batch.id
+
+    with ThreadPoolExecutor(3) as pool:
+        gates = pool.map(fill, range(3))
+        begun.wait(60)
+        with store._database.write():  # all have looked for a batch by the time that one may write
+            may_fill.set()
+            time.sleep(0.3)
+        found = set(gates)
+    assert [batch.id for batch in store.review.batches()] == [*found]

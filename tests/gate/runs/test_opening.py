@@ -52,7 +52,7 @@ def test_cases_that_can_not_be_read_are_told_before_anything_is_built(tmp_path: 
     text = 'candidate = "student"\n' + STUDENT.replace(
         "[models.student.d", 'optimised_on = "sen.jsonl"\n[models.student.d'
     )
-    with pytest.raises(CaseError, match=r"There is no case file 'sen\.jsonl'"):
+    with pytest.raises(CaseError, match=r"version 'student': optimised_on: There is no case file 'sen\.jsonl'"):
         check_run(load(tmp_path, text), RunOptions())
 
 

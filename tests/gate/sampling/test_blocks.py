@@ -19,8 +19,10 @@ from harness.gate.sampling.bets import Bets
 from harness.gate.sampling.blocks import BlockRoom, never_red, others_done
 from harness.gate.sampling.ledger import Entry
 from harness.models.engine_creation import create_engine
+from harness.records import Role
 from harness.requests import Sampler, SampleSource
 from harness.stages.inference.blocks import measuring
+from harness.stages.inference.blocks.measured import Load
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from harness.stages.inference.load.result import LoadResult
@@ -135,6 +137,36 @@ def test_an_untrusted_pair_is_kept_where_that_is_the_versions_own_doing(
         again = asyncio.run(measured(None, generation=1))
     assert again["measured"] == (10 if by_server else 8)
     assert not any(isinstance(each, InvalidBlockError) for each in again.values())
+
+
+def test_of_two_gates_at_once_both_decide_by_the_blocks_that_are_kept(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs again would else meet other blocks than those that the verdict came from."""
+    server = serve()
+    sound = run_load(replace(PLAN.load, accept=frozenset(DOUBTS)), server.target)
+    source = SampleSource(server.served, create_engine(server.served, tmp_path))
+    sources: Any = {"candidate": source, "baseline": replace(source, first_index=1000)}
+    servers: Any = {"candidate": server, "baseline": server}
+    begun: list[float] = []
+
+    async def measured() -> dict[tuple[Role, str], float]:
+        with Store.open(str(tmp_path / "store.db")) as store:
+            loads = await BlockRoom(store, Sampler(store, window=1), sources).loads(evaluation_of(PLAN), servers)
+            assert not any(isinstance(each, InvalidBlockError) for each in loads.values())
+            return {place: each.result["duration_s"] for place, each in loads.items() if isinstance(each, Load)}
+
+    def load(*_: Any, **__: Any) -> LoadResult:
+        begun.append(100.0 + len(begun))
+        took_s = begun[-1]
+        if len(begun) == 1:
+            others.update(asyncio.run(measured()))  # in the time of the first block
+        return replace(sound, duration_s=took_s)
+
+    others: dict[tuple[Role, str], float] = {}
+    monkeypatch.setattr(measuring, "run_load", load)
+    assert asyncio.run(measured()) == others == asyncio.run(measured())
+    assert len(begun) == 12
 
 
 def test_blocks_wait_for_all_that_is_in_flight_also_for_what_begins_meanwhile() -> None:

@@ -123,3 +123,11 @@ def test_an_exception_is_told_with_the_lines_that_it_came_through(tmp_path: Path
     assert f'File "{tmp_path / module}.py", line 2, in deep\n    raise KeyError(x)' in text
     assert cause(raised.value) == f"KeyError at {tmp_path / module}.py:2"
     assert len(told(ValueError("x" * 10_000))) < 600
+
+
+def test_an_exception_that_can_not_tell_its_text_is_told_all_the_same() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert told(Mute()) == "Mute: (its text can't be told: str() of it raised RuntimeError)"

@@ -35,6 +35,20 @@ def test_a_long_line_is_read_whole_and_the_last_one_needs_no_end(tmp_path: Path)
     assert len(answer(program(tmp_path, code), "Hi").text) == 5_000_000
 
 
+def test_an_answer_that_is_not_utf_8_is_an_error_at_once_and_no_answer(tmp_path: Path) -> None:
+    code = 'import sys\nsys.stdin.readline()\nsys.stdout.buffer.write(b\'{"id": 0, "text": "caf\\xe9"}\\n\')'
+    code += "\nsys.stdout.flush()\nsys.stdin.read()"
+    began = time.monotonic()
+    with pytest.raises(FailedDrawError, match=r"in another encoding than UTF-8: .*caf.*Let it write UTF-8"):
+        answer(program(tmp_path, code), "Hi")
+    assert time.monotonic() - began < 30
+
+
+def test_an_error_of_null_is_none(tmp_path: Path) -> None:
+    code = """import sys\nsys.stdin.readline()\nprint('{"id": 0, "text": "Hello", "error": null}')"""
+    assert answer(program(tmp_path, code), "Hi").text == "Hello"
+
+
 DRAFTS = """
 import json, sys
 for line in sys.stdin:

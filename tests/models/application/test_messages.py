@@ -12,8 +12,24 @@ from harness.models.application.messages import message_of, passages_of, plain, 
 
 
 def test_values_become_what_json_holds() -> None:
-    value = {"n": np.float64(0.5), "a": np.arange(2), "d": date(2026, 11, 27), "s": {2, 1}, "t": (1,), "o": Ellipsis}
-    assert plain(value) == {"n": 0.5, "a": [0, 1], "d": "2026-11-27", "s": [1, 2], "t": [1], "o": "Ellipsis"}
+    value = {
+        "n": np.float64(0.5),
+        "a": np.arange(2),
+        "d": date(2026, 11, 27),
+        "s": {2, 1},
+        "t": (1,),
+        "o": Ellipsis,
+        "x": float("nan"),
+    }
+    assert plain(value) == {
+        "n": 0.5,
+        "a": [0, 1],
+        "d": "2026-11-27",
+        "s": [1, 2],
+        "t": [1],
+        "o": "Ellipsis",
+        "x": "NaN",
+    }
 
 
 def test_a_message_that_has_the_form_is_kept() -> None:

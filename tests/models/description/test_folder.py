@@ -9,8 +9,8 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.models.description.description import describe_weights
-from harness.models.description.folder import read_folder, safetensors_files
-from tests.models.description.made import ARCHITECTURES, copy_of, make_model, set_config, write_model
+from harness.models.description.folder import different_files, read_folder, safetensors_files
+from tests.models.description.made import ARCHITECTURES, copy_of, make_model, set_config, write_gguf, write_model
 
 
 @pytest.fixture
@@ -43,6 +43,30 @@ def test_a_tensor_that_the_index_promises_is_missed(tmp_path: Path) -> None:
     index.write_text(json.dumps(content))
     with pytest.raises(SettingsError, match=r"puts model\.extra\.weight into .*, which has no such tensor"):
         read_folder(tmp_path)
+
+
+def test_files_that_differ_are_named_with_the_keys_that_do(own: Path, tiny_llama: Path, tmp_path: Path) -> None:
+    """What is in the data of tensors, in a normalizer or among the settings of answers is told by nothing else."""
+    from safetensors.torch import load_file, save_file
+
+    assert different_files(own, tiny_llama) == {}
+    tensors = load_file(own / "model.safetensors")
+    tensors["model.norm.weight"] *= 0
+    save_file(tensors, own / "model.safetensors")
+    set_config(own, hidden_act="gelu")
+    content = json.loads((own / "tokenizer.json").read_text("utf-8"))
+    (own / "tokenizer.json").write_text(json.dumps({**content, "normalizer": {"type": "Lowercase"}}), "utf-8")
+    (own / "chat_template.jinja").write_text("{{ messages }}", "utf-8")
+    expected = {
+        "chat_template.jinja": [],
+        "config.json": ["hidden_act"],
+        "model.safetensors": [],
+        "tokenizer.json": ["normalizer"],
+    }
+    assert expected == different_files(own, tiny_llama)
+    one, two = write_gguf(tmp_path / "one.gguf"), write_gguf(tmp_path / "two.gguf", quantize="Q8_0")
+    assert (different_files(one, two), different_files(one, one)) == ({"one.gguf": []}, {})
+    assert different_files(one, own) == {}
 
 
 def test_what_lies_beside_the_one_file_is_not_read(own: Path) -> None:

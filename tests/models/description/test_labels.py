@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.models.description.contents import Tensor, WeightsFile
-from harness.models.description.labels import file_type_name, rounded, size_name
+from harness.models.description.labels import file_type_name, mislabelled, rounded, size_name
 
 
 def file(
@@ -98,3 +98,23 @@ def test_a_quantized_folder_is_called_as_its_quantizer_does(quantization: dict[s
     assert name == file_type_name(
         file(dtypes=("F8_E4M3", "BF16"), file_format="safetensors", quantization=quantization)
     )
+
+
+def test_a_file_that_calls_itself_by_a_type_that_it_has_not_is_mislabelled() -> None:
+    said = mislabelled(file(dtypes=("Q8_0", "Q8_0", "F32"), general__file_type=3))
+    assert said is not None
+    assert said.startswith("its general.file_type says Q4_1, and no tensor is of that type: 2 of 3 are Q8_0.")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        file(dtypes=("Q4_1", "Q8_0", "F32"), general__file_type=3),
+        file(dtypes=("Q8_0", "F32")),
+        file(general__file_type=3),
+        file(dtypes=("F32",), general__file_type=0),
+        file(dtypes=("Q5_0", "Q8_0"), general__file_type=15),  # rows of such a length fall back to these types
+    ],
+)
+def test_a_file_of_several_types_or_none_is_not(found: WeightsFile) -> None:
+    assert mislabelled(found) is None

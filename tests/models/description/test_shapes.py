@@ -134,6 +134,12 @@ def test_a_missing_head_is_refused_unless_the_embedding_is_one(own: Path) -> Non
     assert describe_weights({"weights": str(own)}, own).architecture.is_tied
 
 
+def test_biases_of_attention_that_are_not_there_are_refused(own: Path) -> None:
+    """transformers makes some up, and says so in a warning."""
+    set_config(own, attention_bias=True)
+    assert "0.self_attn.q_proj.bias: expected [128], for attention_bias is true, found no such tensor" in refusal(own)
+
+
 def test_the_configuration_is_told_by_its_own_keys(own: Path, tmp_path: Path) -> None:
     set_config(own, intermediate_size=512, tie_word_embeddings=False)
     said = refusal(own).partition("config.json says ")[2].partition(". Fetch")[0].split(", ")

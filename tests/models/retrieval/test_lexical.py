@@ -100,8 +100,10 @@ def test_words_that_no_text_has_score_nothing() -> None:
 
 
 def test_texts_without_a_word_are_refused() -> None:
-    with pytest.raises(UsageError, match="No passage has a word"):
+    with pytest.raises(UsageError, match=r"No passage has a word.* commonest of english; language = .*method = .dense"):
         LexicalIndex.of(["the", "of"], "english")
+    with pytest.raises(UsageError, match=r"Words of one letter are left out\. Or find by meaning"):
+        LexicalIndex.of(["a", "b"], None)
 
 
 @pytest.mark.parametrize(("module", "package"), [("bm25s", "bm25s"), ("Stemmer", "pystemmer")])

@@ -10,6 +10,7 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.models.tokenization.files import read_tokenizer_files
+from harness.models.tokenization.version_tokenizer import load_tokenizer
 from tests.models.conftest import CHAT_TEMPLATE, write_tiny_llama
 
 
@@ -47,6 +48,22 @@ def test_special_tokens_and_templates_may_stand_in_tables(folder: Path, tmp_path
 def test_a_replaced_tokenizer_counts(folder: Path, tmp_path: Path) -> None:
     other = write_tiny_llama(tmp_path / "other")
     assert read_tokenizer_files({"weights": "tiny", "tokenizer": "other"}, tmp_path).source == other
+
+
+def test_lengths_that_training_left_in_the_file_neither_cut_nor_fill_a_text(folder: Path, tmp_path: Path) -> None:
+    from tokenizers import Tokenizer
+    from transformers import AutoTokenizer
+
+    file = folder / "tokenizer.json"
+    backend = Tokenizer.from_file(str(file))
+    backend.enable_truncation(4)
+    backend.enable_padding(length=4)
+    backend.save(str(file))
+    own = AutoTokenizer.from_pretrained(str(folder))
+    found = load_tokenizer({"weights": "tiny"}, tmp_path)
+    for text in ("ab", "ab " * 20):
+        assert found.encode(text, special=True) == own(text).input_ids
+    assert found.disassemble("ab " * 20).is_lossless
 
 
 def test_a_folder_without_tokenizer_json_says_how_one_is_made(folder: Path, tmp_path: Path) -> None:

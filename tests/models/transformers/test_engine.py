@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,68 @@ def test_a_prompt_beyond_the_context_fails_alone(run: Loop, engine: Transformers
 def test_an_engine_that_is_not_started_says_so(run: Loop, tiny_llama: Path) -> None:
     engine = TransformersEngine("transformers (idle)", {"weights": str(tiny_llama)}, tiny_llama)
     with pytest.raises(EngineError, match="before it was started"):
+        run(engine.sample(chat(), [0]))
+    run(engine.close())
+
+
+def test_an_engine_that_is_closed_generates_no_further_token(run: Loop, tiny_llama: Path) -> None:
+    engine = TransformersEngine("transformers (closed)", {"weights": str(tiny_llama)}, tiny_llama)
+    run(engine.start())
+    assert engine._model is not None
+    passes: list[float] = []
+
+    def note(*_: Any) -> None:
+        passes.append(time.monotonic())
+        time.sleep(0.01)
+
+    engine._model._model.register_forward_hook(note)
+
+    async def closed() -> tuple[int, Any]:
+        drawing = asyncio.ensure_future(engine.sample(chat(sampling={"max_tokens": 400, "stop": ["never"]}), [0, 1]))
+        while len(passes) < 3:
+            await asyncio.sleep(0.005)
+        before = len(passes)
+        await engine.close()
+        return before, await asyncio.gather(drawing, return_exceptions=True)
+
+    before, (failure,) = run(closed())
+    assert len(passes) <= before + 2
+    assert isinstance(failure, EngineError)
+    assert str(failure) == "transformers (closed) could not answer: it was closed"
+
+
+def test_a_token_that_the_weights_have_not_fails_its_request_alone(run: Loop, tiny_llama: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "grown"))
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    added = max(tokenizer["model"]["vocab"].values()) + 1
+    tokenizer["added_tokens"].append({**tokenizer["added_tokens"][0], "id": added, "content": "<|tool|>"})
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    engine = TransformersEngine("transformers (grown)", {"weights": str(folder)}, tmp_path)
+    run(engine.start())
+    weighed = Request(kind="rolling", prompt="a <|tool|>")
+
+    async def together() -> list[Any]:
+        asked = [engine.sample(each, [0]) for each in (chat(), chat("Call <|tool|>"), weighed)]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    healthy, *failures = run(together())
+    assert len(healthy) == 1
+    for failure in failures:
+        assert isinstance(failure, EngineError)
+        assert f"the tokenizer gives token {added} ('<|tool|>'), and the weights have embeddings of" in str(failure)
+    run(engine.close())
+
+
+def test_whatever_a_model_raises_its_requests_end(run: Loop, tiny_llama: Path) -> None:
+    engine = TransformersEngine("transformers (broken)", {"weights": str(tiny_llama)}, tiny_llama)
+    run(engine.start())
+    assert engine._model is not None
+
+    def fail(*_: Any) -> None:
+        raise IndexError("index out of range in self")
+
+    engine._model._model.register_forward_hook(fail)
+    with pytest.raises(EngineError, match="could not answer: IndexError: index out of range in self"):
         run(engine.sample(chat(), [0]))
     run(engine.close())
 

@@ -42,6 +42,12 @@ def test_a_part_that_is_a_token_is_one_where_its_family_has_it_so() -> None:
     assert pieces(build_backend(GgufVocabulary(bare.settings, TOKENS, KINDS, (), ("a b",))), "12") == ["12"]
 
 
+def test_a_merge_of_what_is_no_token_is_a_value_error() -> None:
+    broken = GgufVocabulary(vocabulary().settings, TOKENS, KINDS, (), ("a q",))
+    with pytest.raises(ValueError, match="Token `q` out of vocabulary"):
+        build_backend(broken)
+
+
 def test_control_tokens_and_those_of_a_user_stand_for_themselves() -> None:
     built = build_backend(vocabulary())
     assert pieces(built, "a</s><tool>b") == ["a", "</s>", "<tool>", "b"]

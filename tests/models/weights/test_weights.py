@@ -222,6 +222,19 @@ def test_a_cut_gguf_file_is_refused(tmp_path: Path) -> None:
         check_weights({"weights": "cut.gguf"}, tmp_path)
 
 
+def test_a_part_of_a_split_gguf_file_is_refused(tmp_path: Path) -> None:
+    from gguf import GGUFValueType, GGUFWriter
+
+    writer = GGUFWriter(str(tmp_path / "part.gguf"), "llama")
+    writer.add_key_value("split.no", 0, GGUFValueType.UINT16)
+    writer.add_key_value("split.count", 3, GGUFValueType.UINT16)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    with pytest.raises(SettingsError, match=r"part 1 of 3 of a model.*llama-gguf-split --merge"):
+        check_weights({"weights": "part.gguf"}, tmp_path)
+
+
 def test_a_hub_id_in_the_local_cache_is_identified_by_its_commit(tiny_llama: Path, tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from harness.models.weights.weights import materialize, weights_digest\n"

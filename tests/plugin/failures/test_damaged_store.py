@@ -1,4 +1,4 @@
-"""A gate on a store that is damaged says so, and what to do."""
+"""A gate on a store that is damaged, or pruned beneath it, says so, and what to do."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import closing
 
 from harness.store import Store
 from tests.plugin.projects import Project
+from tests.plugin.reviews import RATE, judged_project
 from tests.store.rows import draw
 
 
@@ -42,3 +43,28 @@ def test_a_gate_says_that_a_stored_answer_was_changed(project: Project) -> None:
     assert entry["verdict"] == "error"
     assert "is not what was stored; somebody changed it" in entry["reason"]
     assert project.run("--fresh").ret == 0
+
+
+_PRUNE = """
+if case.id == "c2":
+    with harness.store.Store.open({store!r}) as store:
+        store.prune(older_than_s=0)
+"""
+
+
+def test_a_gate_whose_run_is_pruned_meanwhile_ends_with_its_verdicts(project: Project) -> None:
+    project.body(_PRUNE.format(store=str(project.store)) + "return model.ask(case.prompt) == 'yes'", cases=4)
+    result = project.run()
+    assert result.ret == 4
+    assert project.evaluation()["verdict"] == "passed"
+    assert "`steelyard store prune` removed it while it was under way" in str(result.stdout)
+
+
+def test_answers_whose_run_is_pruned_meanwhile_can_not_be_reviewed(project: Project) -> None:
+    judged_project(project, {"only": 0.8}, 5)
+    marker = {"threshold": 0.5, "review": "all", "arguments": "model, case, judge"}
+    project.body(_PRUNE.format(store=str(project.store)) + RATE, cases=5, **marker)
+    assert project.run().ret == 4
+    entry = project.evaluation()
+    assert entry["verdict"] == "error"
+    assert "it can't be reviewed: Run " in entry["reason"]

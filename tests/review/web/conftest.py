@@ -38,6 +38,13 @@ class Clock:
         return self.now
 
 
+class Leaving(dict[str, int]):
+    """What another thread takes away just after it was looked for."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+
 class Browser(TestClient):
     """What a reviewer's browser sends; every response is kept."""
 

@@ -18,7 +18,7 @@ from harness.review.web.desk import Desk
 from harness.review.web.showing import SHOWN_AT_FIRST, SHOWN_MORE
 from harness.store import Store
 from tests.review.web import contents
-from tests.review.web.conftest import ORIGIN, Browser, SignIn, begin
+from tests.review.web.conftest import ORIGIN, Browser, Leaving, SignIn, begin
 
 
 @pytest.fixture
@@ -160,9 +160,12 @@ def test_the_page_says_what_was_decided_when_nothing_is_left(sign_in: SignIn, st
 
 
 def test_about_how_many_more_labels_would_decide_it_is_told(store: Store) -> None:
-    """To an admin as the gate forecasts it; to reviewers in tens, when the page is opened."""
+    """To an admin as the gate forecasts it; to reviewers in tens, when the page is opened.
+
+    The attendant, in another thread, takes it away when it closes a batch.
+    """
     contents.fill(store)
-    needed = {"b-scale": 14, "b-pair": 1}
+    needed = Leaving({"b-scale": 14, "b-pair": 1})
     app = create_app(store, WebOptions((ORIGIN,), needed=needed))
     app.state.desk.queue.add_reviewer("zoe", "admin")
     with Browser(app, begin(app.state.desk, "zoe")) as zoe:

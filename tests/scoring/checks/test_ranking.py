@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import checks
+from harness import Find, checks
 from harness.errors import CheckError
 
 RANKING = ["d1", "d2", "d3", "d4", "d5"]
@@ -88,6 +88,8 @@ def test_an_empty_ranking_finds_nothing() -> None:
         (lambda: checks.recall_at(["a", "b", "a"], {"a"}, 3), "holds 'a' twice"),
         (lambda: checks.recall_at("abc", {"a"}, 3), "'abc' is a text"),
         (lambda: checks.recall_at(RANKING, "d1", 3), "'d1' is a text"),
+        (lambda: checks.recall_at([Find(1, "d1", 0.5, "")], {"d1"}, 3), "is no id; give ids, such as"),  # type: ignore[list-item]
+        (lambda: checks.recall_at([{"id": "d1"}], {"d1"}, 3), "is no id; give ids, such as"),  # type: ignore[list-item]
         (lambda: checks.recall_at(["4", "3"], [3, 7], 2), "holds '3', and relevant is 3, which is another id"),  # type: ignore[list-item]
         (lambda: checks.ndcg_at(["3"], {3: 1}), "The ids of passages are texts"),  # type: ignore[dict-item]
         (lambda: checks.ndcg_at(RANKING, {"d1": -1}), "The grade of 'd1' is -1"),

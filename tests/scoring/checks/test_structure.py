@@ -150,6 +150,8 @@ FIND, PAY = ("find", {"to": "Lima", "days": [1, 2], "who": {"age": 7, "name": "A
         ({"name": ["find", "pay", "pay"], "arguments": [None, {"sum": 20}, None]}, 2 / 3, "no pay(…); called: "),
         ({"name": "pay", "order": ["find", "pay"]}, 1, None),
         ({"name": "pay", "order": ["pay", "find"]}, 0, "not in the order pay, find"),
+        ({"name": "pay", "order": ["find", "pay"], "extra": "refuse"}, 1, None),
+        ({"name": "pay", "order": ["pay", "pay"], "extra": "refuse"}, 0, "also called: find("),
         ({"name": [], "extra": "refuse"}, 0, "also called: find({"),
     ],
 )

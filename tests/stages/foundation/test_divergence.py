@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -25,6 +26,16 @@ def test_figures_over_all_positions_of_all_texts() -> None:
     assert found["same_top"] == pytest.approx(0.03)
     assert found["perplexity_ratio"] == pytest.approx(math.exp(0.01))
     assert found["change_rms"] == pytest.approx(math.sqrt((math.exp(-1) - math.exp(-2)) ** 2 / 100))
+
+
+def test_texts_that_are_split_otherwise_are_counted_and_noted() -> None:
+    texts = [text(*[0.1] * 60), replace(text(0.2), is_split_alike=False)]
+    found = summarise(texts)
+    assert found["split_otherwise"] == 1
+    assert found["notes"][0].startswith(
+        "their tokenizers split 1 of 2 texts differently; both were given the tokens of"
+    )
+    assert summarise(texts[:1])["split_otherwise"] == 0
 
 
 def test_a_percentile_that_so_few_positions_do_not_support_is_not_told() -> None:

@@ -16,7 +16,14 @@ from harness.errors import EngineError, NotInLineageError
 from harness.models.transformers.engine import TransformersEngine
 from harness.records import Request, Sample
 from harness.stages.foundation.divergence import TextDivergence, read_positions
-from harness.stages.foundation.reference import Reference, load_reference, reference_options, sampled_message
+from harness.stages.foundation.reference import (
+    Reference,
+    is_rounded,
+    load_reference,
+    reference_options,
+    sampled_message,
+)
+from tests.models.description.made import set_config
 
 pytestmark = pytest.mark.usefixtures("loaded_torch")
 
@@ -81,6 +88,29 @@ def test_all_tokens_listed_give_the_whole_divergence(reference: Reference, other
         assert found.kl_reverse == pytest.approx(expected.kl_reverse, abs=1e-5)
         assert bound.kl <= expected.kl + 1e-6
         assert (found.same_top, bound.same_top) == (expected.same_top, expected.same_top)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, False),
+        ({"dtype": "bfloat16"}, False),
+        ({"quantized": "int8"}, True),
+        ({"engine_args": {"kv_cache_dtype": "fp8"}}, True),
+        ({"engine_args": {"kv_cache_dtype": "bfloat16"}}, False),
+        ({"engine_args": {"quantization": "fp8"}}, True),
+    ],
+)
+def test_a_version_is_rounded_that_computes_with_fewer_than_16_bits(
+    tiny_llama: Path, options: dict[str, Any], expected: bool
+) -> None:
+    assert is_rounded({"weights": str(tiny_llama), **options}, tiny_llama) is expected
+
+
+def test_folders_are_rounded_that_a_quantizer_wrote(tiny_llama: Path, tmp_path: Path) -> None:
+    rounded = Path(shutil.copytree(tiny_llama, tmp_path / "rounded"))
+    set_config(rounded, quantization_config={"quant_method": "compressed-tensors"})
+    assert is_rounded({"weights": str(rounded)}, tmp_path)
 
 
 def test_another_base_of_rotation_is_found(reference: Reference, other: Path) -> None:

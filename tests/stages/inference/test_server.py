@@ -90,13 +90,18 @@ def test_a_request_that_names_the_version_is_answered_with_its_adapter(tmp_path:
 @needs_vllm
 @pytest.mark.slow
 def test_the_server_has_the_arguments_of_the_engine_and_counts_what_it_does() -> None:
-    command, port = server_command(version(max_model_len=512, engine_args={"num_scheduler_steps": 2}), ROOT)
+    given = {"num_scheduler_steps": 2, "cudagraph_capture_sizes": [1, 8], "hf_overrides": {"a": [1]}, "hf_token": False}
+    command, port = server_command(version(max_model_len=512, engine_args=given), ROOT)
     assert command[1:4] == ["-P", "-m", "vllm.entrypoints.openai.api_server"]
     flags = dict(pairwise(command[4:]))
     assert (flags["--max-model-len"], flags["--num-scheduler-steps"]) == ("512", "2")
     assert (flags["--port"], flags["--host"], flags["--served-model-name"]) == (str(port), "127.0.0.1", "smollm2")
-    assert "--disable-log-stats" not in command
+    assert not {"--disable-log-stats", "--no-disable-log-stats"} & {*command}
     assert flags["--structured-outputs-config"].startswith('{"backend"')
+    assert flags["--hf-overrides"] == '{"a": [1]}'
+    sizes = command.index("--cudagraph-capture-sizes")
+    assert command[sizes + 1 : sizes + 3] == ["1", "8"]
+    assert "--no-hf-token" not in command, "vLLM has no such switch"
 
 
 @needs_vllm
@@ -164,7 +169,7 @@ class ServingRun:
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServingRun]:
-    """One run for both tests, of which the later kills it: to start a server takes longer than either."""
+    """One run for several tests, the last of which kills it: to start a server takes longer than either."""
     folder = tmp_path_factory.mktemp("serving")
     write_tiny_llama(folder / "tiny")
     command = [sys.executable, "-c", SERVE, str(folder)]
@@ -173,6 +178,13 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServingRun]:
         base_url, keeper = process.stdout.readline().split()
         yield ServingRun(process, base_url, int(keeper))
         process.kill()
+
+
+@needs_vllm
+@pytest.mark.slow
+def test_what_the_settings_switch_off_is_off(serving: ServingRun) -> None:
+    with urllib.request.urlopen(f"{serving.base_url.removesuffix('/v1')}/metrics", timeout=10) as answer:
+        assert 'enable_prefix_caching="False"' in answer.read().decode()
 
 
 @needs_vllm

@@ -226,8 +226,9 @@ def _useless_unless_right(work: Path) -> Iterator[None]:
 def _remove_abandoned(folder: Path) -> None:
     """Remove what builds that nobody went on with have left."""
     for work in folder.glob("*.work"):
-        if time.time() - work.stat().st_mtime > _ABANDONED_S:
-            shutil.rmtree(work, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another build has ended meanwhile, and removed its own
+            if time.time() - work.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(work, ignore_errors=True)
 
 
 def _statistics(

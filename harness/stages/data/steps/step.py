@@ -27,7 +27,7 @@ IS_HTML = "is_html"
 """The key of a document's metadata that is true while its text is a page of HTML; the step `text` takes it away."""
 
 EMPTY = "empty"
-"""The reason of a document's removal that has no text, whichever step finds it so."""
+"""The reason of a document's removal that has no text, whichever step that reads it finds it so."""
 
 INSTALL = 'pip install "steelyard[data]"'
 """The command that installs what Steelyard's own steps need."""

@@ -88,7 +88,7 @@ class UserStep:
         given = StepDocument(document.id, document.text, url, MappingProxyType(document.metadata))
         try:
             answer = self._function(given, **self._options)
-        except Exception as error:  # noqa: BLE001 - the user's code, which may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code, which may raise anything
             own = error.__traceback__ and (error.__traceback__.tb_next or error.__traceback__)
             told = "".join(traceback.format_exception(type(error), error, own)).rstrip()
             raise CorpusError(
@@ -104,6 +104,7 @@ class UserStep:
         if isinstance(answer, Remove) and isinstance(answer.reason, str) and answer.reason.strip():
             return answer.reason
         if isinstance(answer, Keep) and isinstance(answer.text, str):
+            _check_characters(answer.text, f"The step {self._target!r} returns a text for document {document.id!r}")
             document.text = answer.text
             return None
         raise CorpusError(
@@ -114,6 +115,21 @@ class UserStep:
     def __getstate__(self) -> dict[str, Any]:
         """Return the state for a worker process: where the function is, and not the function."""
         return {**self.__dict__, "_function": None}
+
+
+def _check_characters(text: str, what: str) -> None:
+    """Refuse half of a character, which can't be written into a file.
+
+    Raises:
+        CorpusError: naming the place.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise CorpusError(
+            f"{what} in which character {error.start + 1:,} is {text[error.start]!a}, half of a character. Return it "
+            "without, such as text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')."
+        ) from None
 
 
 def user_step(target: str, root: Path) -> StepSpec:

@@ -238,7 +238,7 @@ def unmeasurable(figure: str, plan: BlockPlan, settings: Settings) -> str | None
         return _no_objective(figure)
     if figure == "start_up" and not plan.restart:
         return _NO_START
-    if figure not in ("cost", *_OF_WEIGHTS):
+    if figure not in ("cost", "memory", *_OF_WEIGHTS):
         return None
     names = (candidate_name(settings), baseline_name(settings))
     for version in (settings.version(name) for name in names if name is not None):
@@ -246,6 +246,11 @@ def unmeasurable(figure: str, plan: BlockPlan, settings: Settings) -> str | None
             continue
         if figure == "cost" and version.price is None and version.price_per_hour is None:
             return _no_price(version.name)
+        if figure == "memory" and "base_url" in version.engine_options:
+            return (
+                f"load.memory is of a server that the run starts, and {version.name} has an address: give it weights "
+                'and engine = "vllm", or leave the test out with -k.'
+            )
         if figure in _OF_WEIGHTS and "weights" not in version.engine_options:
             return (
                 f"load.{figure} needs the weights of {version.name}, which has an address: name a version with "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
 from harness.decisions import look_at
+from harness.errors import InvalidBlockError
 from harness.records import Role
 from harness.stages.inference.blocks.block import LoadBlock
 from harness.stages.inference.blocks.measuring import check_pair, measure_pair
@@ -52,13 +53,14 @@ def calibrate(server: Server, plan: BlockPlan, told: Callable[[str], None] = lam
     """Measure a version against itself, and say what could have been found.
 
     Raises:
-        InvalidBlockError: a block can't be trusted.
+        InvalidBlockError: a block can't be trusted, or not all of its requests were answered.
     """
     servers: dict[Role, Server] = {"candidate": server, "baseline": server}
     pairs = []
     for number in range(plan.blocks):
         pairs.append(measure_pair(servers, plan, number, told))
         check_pair(pairs[-1], servers, number)
+        _check_answered(pairs[-1].values(), number)
     return tuple(
         resolution(
             name, [math.log(_figure(pair["candidate"], name) / _figure(pair["baseline"], name)) for pair in pairs]
@@ -66,6 +68,16 @@ def calibrate(server: Server, plan: BlockPlan, told: Callable[[str], None] = lam
         for name in FIGURES
         if all(_figure(block, name) > 0 for pair in pairs for block in pair.values())
     )
+
+
+def _check_answered(blocks: Iterable[LoadBlock], number: int) -> None:
+    for load in (block.load for block in blocks):
+        if load["completed"] < load["requests"]:
+            kinds = ", ".join(f"{kind} {count}" for kind, count in load["errors"].items())
+            raise InvalidBlockError(
+                f"{load['requests'] - load['completed']} of {load['requests']} requests of block {number + 1} were not "
+                f"answered ({kinds}): a gate gives no latency of the others. Send less, or mend the server."
+            )
 
 
 def resolution(figure: str, logs: Sequence[float], *, level: float = RED_LEVEL, power: float = 0.9) -> Resolution:

@@ -86,7 +86,6 @@ class Generator:
         self._next = 0
         self._waiting = 0
         self.is_stopped = False
-        self.is_cut_off = False
         self._lost_in_a_row = 0
         self._lost_since_s = 0.0
         self._over = asyncio.Event()
@@ -259,7 +258,6 @@ class Generator:
         self._lost_in_a_row += 1
         lasts_s = exchange.ended_s - self._lost_since_s
         if self._lost_in_a_row >= _LOST_IN_A_ROW and lasts_s >= _LOST_FOR_S and not self.is_stopped:
-            self.is_cut_off = True
             self.stop()
 
     def _end_when_done(self) -> None:
@@ -317,7 +315,6 @@ async def generate(sending: Sending, spool: IO[bytes]) -> None:
         cpu_s=spent_s,
         wall_s=wall_s,
         sent=generator.sent,
-        cut_off=generator.is_cut_off,
     )
 
 

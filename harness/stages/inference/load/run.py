@@ -31,6 +31,7 @@ from harness.stages.inference.load.validity import LoadEvidence, doubts, failure
 _SETTLES_S = 2.0
 _SETTLING_STEP_S = 0.05
 _GRACE_S = 10.0
+_LOST = ("connection", "broken_off")
 _INTERRUPTED = "The run was ended before all was measured (Ctrl-C): the figures are of what came until then."
 
 
@@ -208,7 +209,8 @@ def _measure(
     records.sort(key=lambda record: record.index)
     answered = sum(record.error is None for record in records)
     server = _settled(address, counted, answered) if counted else {}
-    is_reachable = not ending["cut_off"] or counters.is_reachable(address)
+    may_have_ended = any(record.error in _LOST for record in records)
+    is_reachable = not may_have_ended or counters.is_reachable(address)
     return _Measured(records, ending, server, use, lines.is_interrupted, is_reachable)
 
 

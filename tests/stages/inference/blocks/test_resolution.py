@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from harness.errors import InvalidBlockError
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.blocks.resolution import (
     EFFICIENCY,
@@ -70,3 +71,11 @@ def test_a_version_is_measured_against_itself(serve: Serve) -> None:
     found = calibrate(serve(itl_s=0.004), plan)
     assert [each.figure for each in found] == ["ttft", "itl", "throughput"]
     assert all(each.smallest > 0 and each.spread_high >= each.spread for each in found)
+
+
+def test_blocks_of_which_requests_were_not_answered_calibrate_nothing(serve: Serve) -> None:
+    load = LoadPlan(
+        rate=40.0, seconds=0.5, warm_up=0, prompt_tokens=8, timeout_s=0.2, accept=frozenset({"schedule", "steal"})
+    )
+    with pytest.raises(InvalidBlockError, match=r"requests of block \d were not answered \(timeout \d+\)"):
+        calibrate(serve(median_s=0.15, sigma=0.5), BlockPlan(blocks=5, load=load))

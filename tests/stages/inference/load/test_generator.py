@@ -161,7 +161,7 @@ async def test_without_a_server_it_stops_by_itself() -> None:
     nowhere = sending(Target("127.0.0.1", 1), arrivals=arrivals, requests=[REQUEST] * 5_000)
     generator = Generator(nowhere, spool)
     await asyncio.wait_for(generator.measure(), 30)
-    assert generator.is_cut_off
+    assert generator.is_stopped
     assert {each.failure for each in written(spool)} == {"connection"}
     assert 20 <= len(written(spool)) < 1_000
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -225,6 +226,27 @@ def test_a_server_that_ends_in_the_middle_is_told_and_not_waited_for() -> None:
     assert result.completed > 0
     assert result.errors["connection"] >= 20
     assert result.requests == result.completed + sum(result.errors.values())
+
+
+@pytest.mark.parametrize("how", [{"rate": 10.0}, {"concurrency": 1}])
+def test_a_server_that_ends_before_the_last_few_requests_is_told(how: dict[str, Any]) -> None:
+    with law_server(median_s=0.3, itl_s=0.0, tokens=1) as server:
+
+        def end_it(state: LoadProgress) -> None:
+            if state.completed:
+                server.process.kill()
+
+        plan = LoadPlan(**how, requests=12, warm_up=0, accept=NOISY)
+        result = run_load(plan, address_at(server.base_url), progress=end_it)
+    assert (result.valid, result.by_server) == (False, True)
+    assert "The server ended in the middle" in result.invalid_reasons[0]
+
+
+def test_connections_that_are_lost_to_a_server_that_is_there_are_errors_alone() -> None:
+    with loopback(faults=(Fault("drop", first=3),)) as server:
+        plan = LoadPlan(rate=50.0, requests=20, warm_up=0, accept=NOISY)
+        result = run_load(plan, address_at(server.base_url))
+    assert (result.valid, result.errors) == (True, {"connection": 3})
 
 
 def test_progress_is_told() -> None:
