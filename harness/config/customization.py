@@ -183,12 +183,12 @@ def _language(value: Any, name: str, *, where: str) -> str | None:
 
 def _passages_prompt(value: Any, name: str, *, where: str) -> str:
     text = setting_checks.text(value, name, where=where)
-    if text.startswith((FILE, PROMPTS)):
-        raise SettingsError(
-            f"{where}: {name} = {text!r}: only system and template may stand elsewhere. Write the text itself here, "
-            "with {passages} and {prompt} in it."
-        )
     for part in ("{passages}", "{prompt}"):
+        if part not in text and text.startswith((FILE, PROMPTS)):
+            raise SettingsError(
+                f"{where}: {name} = {text!r}: only system and template may stand elsewhere. Write the text itself "
+                "here, with {passages} and {prompt} in it."
+            )
         if part not in text:
             raise SettingsError(f"{where}: {name} = {text!r} does not hold {part}.")
         if f"{{{part}}}" in text:

@@ -89,9 +89,9 @@ def _in_order(new: Any, old: Any) -> Any:
 
 def _array(name: str, given: Any) -> FloatArray:
     cells: Any = given
-    if hasattr(given, "reindex"):  # a Series, of which some kinds have a value of their own for what is missing
-        cells = [None if _is_missing(each) else each for each in given]
     try:
+        if hasattr(given, "reindex"):  # a Series, of which some kinds have a value of their own for what is missing
+            cells = [None if _is_missing(each) else each for each in given]
         found = as_floats(cells, name)
     except ValueError:
         raise UsageError(

@@ -72,6 +72,18 @@ def test_an_adapter_is_a_folder_or_trained(tmp_path: Path) -> None:
     assert version(tmp_path, ready).steps[0].settings == AdapterSettings(folder="adapters/support")
 
 
+def test_a_prompt_of_retrieval_may_begin_with_the_word_file(tmp_path: Path) -> None:
+    found = (
+        version(
+            tmp_path, "[models.v]\nbase = 'base'\nretrieval = { passages = 'p', prompt = 'file: {passages} {prompt}' }"
+        )
+        .steps[0]
+        .settings
+    )
+    assert isinstance(found, RetrievalSettings)
+    assert found.prompt == "file: {passages} {prompt}"
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -88,6 +100,7 @@ def test_an_adapter_is_a_folder_or_trained(tmp_path: Path) -> None:
         ),
         ("retrieval = { passages = 'p', prompt = '{passages} {{prompt}}' }", r"Write \{prompt\}\."),
         ("retrieval = { passages = 'p', prompt = 'file:prompt.md' }", "only system and template may stand elsewhere"),
+        ("retrieval = { passages = 'p', prompt = 'file: {prompt}' }", "only system and template may stand elsewhere"),
         ("context = { keep = 'end' }", "context needs tokens"),
         ("context = { tokens = 0 }", "tokens = 0 is below 1"),
         ("context = { tokens = 9, keep = 'middle' }", "keep = 'middle'"),

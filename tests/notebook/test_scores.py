@@ -136,6 +136,7 @@ def test_data_frames_of_any_library_will_do() -> None:
         (np.ones((2, 2, 2)), None, r"new has the shape \(2, 2, 2\); it takes"),
         ([], None, "new is empty; give the scores of one case at least"),
         (pandas.Series(["x"]), None, "new is Series, and not an array of numbers"),
+        (pandas.Series([np.ones(2), np.ones(3)]), None, "new is Series, and not an array of numbers"),
         ([1], frame(case=["a"], score=[1]), "one side is a data frame and the other is none"),
         (frame(cas=["a"], score=[1]), None, "columns `case` and `score`. No column named 'case'. .*Did you mean 'cas'"),
         (frame(case=["a"], score=["x"]), None, "new is list, and not an array of numbers"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.errors import SettingsError
 from harness.models.adapters.adapter_files import is_of_embeddings
+from harness.models.files.whole import load_whole
 from harness.models.saving import save_like
 
 _RECIPE = "recipe 1"
@@ -31,10 +32,7 @@ def merge_adapters(source: Path, folder: Path, adapters: Sequence[Path]) -> None
     Raises:
         SettingsError: peft is not installed.
     """
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(str(source), dtype=torch.float32)
+    model = load_whole(source, "float32")
     for adapter in adapters:
         model = untied(adapted(model, adapter)).merge_and_unload(safe_merge=True)
     save_like(model, source, folder)

@@ -23,8 +23,6 @@ _NO_FLUSH = (
     "stdbuf -oL before the command)."
 )
 _REMEDY = "Give each answer the `id` of its question: without it, nothing says which question it is to."
-_GARBLED = "garbled"
-"""The one key beside `id` of an answer that is not UTF-8."""
 UNCHANGED: Mapping[str, str] = MappingProxyType({})
 """The environment of a process that has that of this one."""
 _ENVIRONMENT = {"PYTHONUNBUFFERED": "1"}
@@ -105,8 +103,8 @@ class LineProcess(ChildProcess):
             self._printed(json.dumps(message))
             if number is None and not _SAYING.isdisjoint(message):
                 self._refuse(message)
-        elif not future.done() and _GARBLED in message:
-            said = f"{self._command[0]} answered in another encoding than UTF-8: {shortened(message[_GARBLED])}"
+        elif not future.done() and isinstance(message, _Garbled):
+            said = f"{self._command[0]} answered in another encoding than UTF-8: {shortened(message)}"
             future.set_result({"error": f"{said}. Let it write UTF-8, or JSON in ASCII.", "cause": "no UTF-8"})
         elif not future.done():
             future.set_result({"answer": {name: value for name, value in message.items() if name != "id"}})
@@ -126,12 +124,18 @@ class LineProcess(ChildProcess):
                 future.set_result({"error": said, "cause": f"an answer {how}"})
 
 
+class _Garbled(dict[str, Any]):
+    """An answer that is not UTF-8, as far as it can be read."""
+
+
 def _read(line: bytes) -> dict[str, Any] | None:
+    kind: type[dict[str, Any]] = dict
     try:
-        value = json.loads(line)
+        text = line.decode("utf-8-sig", "surrogatepass")
     except UnicodeDecodeError:
-        garbled = _read(line.decode("utf-8", "replace").encode("utf-8"))
-        return None if garbled is None or "id" not in garbled else {"id": garbled["id"], _GARBLED: garbled}
+        text, kind = line.decode("utf-8", "replace"), _Garbled
+    try:
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return kind(value) if isinstance(value, dict) else None

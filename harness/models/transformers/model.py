@@ -8,11 +8,13 @@ import math
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.errors import CapabilityError, EngineError
 from harness.models.adapters.merging import adapted
+from harness.models.files.whole import load_whole
 from harness.models.stops import before_stop, stops
 from harness.models.transformers.schema import SchemaCompiler
 from harness.models.weighing import (
@@ -26,7 +28,6 @@ from harness.models.weighing import (
 )
 from harness.models.weights.turns import loading_turn
 from harness.models.weights.weights import materialize, tokenizer_path
-from harness.models.weights.whole import load_whole
 from harness.records import Request, Sample, TokenLogprob
 
 _PASSED_ON = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
@@ -59,8 +60,8 @@ class TransformersModel:
                 # The model itself, whose layers peft has replaced: it has the parameters of `forward`.
                 model = adapted(model, Path(options["adapter"])).get_base_model()
         self._model = model.to(self.device).eval()
-        self._model.register_forward_pre_hook(self._go_on)
         self._stopped = threading.Event()
+        self._model.register_forward_pre_hook(partial(_go_on, self._stopped))
         self._batch_size = batch_size
         self._limit = options.get("max_model_len") or model.config.max_position_embeddings
         ends = model.generation_config.eos_token_id
@@ -75,10 +76,6 @@ class TransformersModel:
     def stop(self) -> None:
         """Let what is generated or weighed end before its next token or text; may be called from another thread."""
         self._stopped.set()
-
-    def _go_on(self, *_: Any) -> None:
-        if self._stopped.is_set():
-            raise EngineError("it was closed")
 
     def prompt_tokens(self, request: Request) -> tuple[list[int], int]:
         """The tokens that a request's answer follows, and how many were left out in front of them.
@@ -228,6 +225,12 @@ class TransformersModel:
             if value > -math.inf
         )
         return TokenLogprob(self.tokenizer.decode([token]), float(logprobs[token]), top)
+
+
+def _go_on(stopped: threading.Event, *_: Any) -> None:
+    """Raise before a pass of a model that was closed. A method would keep the weights from being freed."""
+    if stopped.is_set():
+        raise EngineError("it was closed")
 
 
 def refuse_unknown_sampling(request: Request, name: str) -> None:

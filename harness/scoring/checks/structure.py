@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,8 +179,9 @@ def calls(
     met = _in_order(wanted, made) if order is True else _in_any_order(wanted, made)
     told = f"; called: {_listed(made)}" if made else "; no tool was called"
     if extra == "refuse":
-        others = () if isinstance(order, bool) else [each for each in order if each not in {one.name for one in wanted}]
-        known = _in_any_order((*wanted, *_wanted(others, None, False)), made)
+        named = Counter() if isinstance(order, bool) else Counter(order)
+        others = (named - Counter(one.name for one in wanted)).elements()
+        known = _in_any_order((*wanted, *_wanted([*others], None, False)), made)
         if beside := [call for at, call in enumerate(made) if at not in known.values()]:
             lacking = [str(each) for number, each in enumerate(wanted) if number not in known]
             no = f"no {', '.join(lacking)}; " if lacking else ""

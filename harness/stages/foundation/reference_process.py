@@ -9,10 +9,10 @@ from typing import Any
 
 from harness.errors import EngineError
 from harness.models.adapters.merging import adapted
+from harness.models.files.whole import load_whole
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token, text_tokens
 from harness.models.weights.weights import materialize, tokenizer_path
-from harness.models.weights.whole import load_whole
 from harness.statistics import js_divergence, kl_divergence
 
 _AT_ONCE = 128

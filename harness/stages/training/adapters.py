@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from harness.config.customization import AdapterSettings
 from harness.models.adapters.adapter_files import CONFIG, TRAINED_ON
-from harness.models.weights.whole import load_whole
+from harness.models.files.whole import load_whole
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import check_embedded, check_length, drawn, make_sequences
 from harness.stages.training.telling import Told

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from harness.config.customization import DistilledSettings
 from harness.errors import UsageError
+from harness.models.files.whole import load_whole
 from harness.models.saving import save_like
 from harness.models.tokenization.version_tokenizer import load_tokenizer
-from harness.models.weights.whole import load_whole
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.sequences import (
     IGNORED,

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
+from harness.errors import SettingsError
 from harness.models.adapters.adapter_files import known_adapter, read_adapter
-from harness.models.adapters.merging import adapted, plain_options, recipe
+from harness.models.adapters.merging import adapted, merge_adapters, plain_options, recipe
 from harness.models.weights.weights import made_folder, materialize, weights_digest
 from tests.models.adapters.adapters import write_adapter
 from tests.models.conftest import tie, write_tiny_llama
@@ -54,6 +56,17 @@ def test_merged_weights_compute_what_the_adapter_does(
     twice = materialize({**options, "merged": [str(adapter)] * 2}, tmp_path)
     assert twice != folder
     assert not torch.allclose(logits(loaded(twice)), wanted, rtol=1e-3, atol=1e-3)  # type: ignore[arg-type]
+
+
+def test_an_adapter_is_not_merged_into_weights_that_lack_a_tensor(adapter: Path, tmp_path: Path) -> None:
+    source = write_tiny_llama(tmp_path / "source")
+    tensors = load_file(source / "model.safetensors")
+    del tensors["lm_head.weight"]
+    save_file(tensors, source / "model.safetensors", {"format": "pt"})
+    (tmp_path / "merged").mkdir()
+    with pytest.raises(SettingsError, match=r"lm_head\.weight is not there, and would be random"):
+        merge_adapters(source, tmp_path / "merged", [adapter])
+    assert not list((tmp_path / "merged").iterdir())
 
 
 @pytest.fixture(scope="module")

@@ -44,6 +44,13 @@ def test_an_answer_that_is_not_utf_8_is_an_error_at_once_and_no_answer(tmp_path:
     assert time.monotonic() - began < 30
 
 
+def test_a_field_of_any_name_and_lines_of_utf_16_are_no_garbled_answers(tmp_path: Path) -> None:
+    code = """import sys\nsys.stdin.readline()\nsys.stdout.buffer.write('{"id": 0}\\n'.encode("utf-16"))"""
+    code += """\nsys.stdout.write('{"id": 0, "text": "Hi", "garbled": true}\\n')"""
+    with pytest.raises(FailedDrawError, match="garbled"):
+        answer(program(tmp_path, code), "Hi")
+
+
 def test_an_error_of_null_is_none(tmp_path: Path) -> None:
     code = """import sys\nsys.stdin.readline()\nprint('{"id": 0, "text": "Hello", "error": null}')"""
     assert answer(program(tmp_path, code), "Hi").text == "Hello"

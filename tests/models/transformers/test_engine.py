@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import json
 import math
 import shutil
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -214,6 +216,21 @@ def test_an_engine_that_is_closed_generates_no_further_token(run: Loop, tiny_lla
     assert len(passes) <= before + 2
     assert isinstance(failure, EngineError)
     assert str(failure) == "transformers (closed) could not answer: it was closed"
+
+
+def test_the_weights_of_a_closed_engine_are_freed_at_once(run: Loop, tiny_llama: Path) -> None:
+    engine = TransformersEngine("transformers (freed)", {"weights": str(tiny_llama)}, tiny_llama)
+    run(engine.start())
+    run(engine.sample(chat(), [0]))
+    assert engine._model is not None
+    weights = weakref.ref(engine._model._model)
+    gc.collect()
+    gc.disable()
+    try:
+        run(engine.close())
+        assert weights() is None
+    finally:
+        gc.enable()
 
 
 def test_a_token_that_the_weights_have_not_fails_its_request_alone(run: Loop, tiny_llama: Path, tmp_path: Path) -> None:

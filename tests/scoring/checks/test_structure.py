@@ -169,6 +169,14 @@ def test_calls_of_one_tool_are_matched_so_that_as_many_as_can_be_are_met() -> No
     assert checks.calls(twice, ["add", "add"], [{"b": 2}, {"b": 2}]).value == 0.5
 
 
+def test_a_tool_that_the_order_names_twice_may_be_called_twice() -> None:
+    found = called(FIND, PAY, FIND)
+    for name in ("find", "pay"):
+        assert checks.calls(found, name, order=["find", "pay", "find"], extra="refuse").value == 1
+        refused = checks.calls(found, name, order=["find", "pay"], extra="refuse")
+        assert (refused.value, (refused.reason or "")[:17]) == (0, "also called: find")
+
+
 def test_an_answer_without_turns_has_its_own_calls_and_arguments_that_are_no_json_meet_none() -> None:
     call = {"function": {"name": "find", "arguments": "{to: Lima"}}
     assert checks.calls(Sample("", tool_calls=(call,)), "find").value == 1

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from harness.errors import SettingsError
-from harness.models.weights.whole import load_whole
+from harness.models.files.whole import load_whole
 from tests.models.conftest import write_tiny_llama
 
 
