@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +129,7 @@ def _stored(folder: Path) -> dict[StoredTensor, Path]:
 
 
 def _without_copied_head(tensors: Iterable[Tensor], stored: Mapping[StoredTensor, Path]) -> Iterator[Tensor]:
-    """The tensors; a head that holds what the embedding holds is no weight of its own."""
+    """The tensors without a head that holds what the embedding holds: engines keep one of the two."""
     found = {tensor_role(each.name).part: (each, path) for each, path in stored.items() if each.name.endswith("weight")}
     copied = None
     if "head" in found and "embedding" in found:
@@ -138,8 +137,7 @@ def _without_copied_head(tensors: Iterable[Tensor], stored: Mapping[StoredTensor
         if (head.shape, head.dtype) == (embedding.shape, embedding.dtype):
             pieces = (data_of(path, each.name) for each, path in pair)
             copied = head.name if all(map(operator.eq, *pieces)) else None
-    for each in tensors:
-        yield replace(each, is_weight=False) if each.name == copied else each
+    return (each for each in tensors if each.name != copied)
 
 
 def _tensor(stored: StoredTensor, quantization: Mapping[str, Any]) -> Tensor:
