@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from harness.models.description.contents import Tensor, WeightsFile, without_non
 from harness.models.description.roles import tensor_role
 from harness.models.description.tokenizer_settings import read_json, read_tokenizer
 from harness.models.files.content_hash import file_hash
-from harness.models.files.safetensors_file import StoredTensor, data_of, read_safetensors
+from harness.models.files.safetensors_file import StoredTensor, data_hash, read_safetensors
 from harness.models.weights.weights import loaded_files
 
 INDEX = "model.safetensors.index.json"
@@ -135,8 +134,8 @@ def _without_copied_head(tensors: Iterable[Tensor], stored: Mapping[StoredTensor
     if "head" in found and "embedding" in found:
         (head, _), (embedding, _) = pair = found["head"], found["embedding"]
         if (head.shape, head.dtype) == (embedding.shape, embedding.dtype):
-            pieces = (data_of(path, each.name) for each, path in pair)
-            copied = head.name if all(map(operator.eq, *pieces)) else None
+            n_contents = len({data_hash(path, each.name) for each, path in pair})
+            copied = head.name if n_contents == 1 else None
     return (each for each in tensors if each.name != copied)
 
 

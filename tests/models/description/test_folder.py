@@ -45,6 +45,24 @@ def test_a_tensor_that_the_index_promises_is_missed(tmp_path: Path) -> None:
         read_folder(tmp_path)
 
 
+def test_a_head_is_held_against_the_embedding_once(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each description read both whole, and gates describe several times."""
+    from safetensors.torch import load_file, save_file
+
+    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("harness.models.files.content_hash._SETTLED_NS", -1)
+    tensors = load_file(own / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+    save_file(tensors, own / "model.safetensors")
+    set_config(own, tie_word_embeddings=True)
+    assert len(read_folder(own).tensors) == len(tensors) - 1
+    memories = list((tmp_path / "cache" / "hashes").iterdir())
+    assert len(memories) == 2
+    for memory, letter in zip(memories, "ab", strict=True):
+        memory.write_text(letter * 64)
+    assert len(read_folder(own).tensors) == len(tensors), "what is remembered counts"
+
+
 def test_files_that_differ_are_named_with_the_keys_that_do(own: Path, tiny_llama: Path, tmp_path: Path) -> None:
     """What is in the data of tensors, in a normalizer or among the settings of answers is told by nothing else."""
     from safetensors.torch import load_file, save_file
