@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -85,6 +86,32 @@ def test_files_that_differ_are_named_with_the_keys_that_do(own: Path, tiny_llama
     one, two = write_gguf(tmp_path / "one.gguf"), write_gguf(tmp_path / "two.gguf", quantize="Q8_0")
     assert (different_files(one, two), different_files(one, one)) == ({"one.gguf": []}, {})
     assert different_files(one, own) == {}
+
+
+def test_files_are_read_only_where_nothing_else_tells_whether_they_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two models of 70B in the hub's cache are 280 GB, and nothing else reads them whole."""
+
+    def file_hash(path: Path) -> str:
+        raise AssertionError(f"{path} is read")
+
+    monkeypatch.setattr("harness.models.description.folder.file_hash", file_hash)
+    (tmp_path / "blobs").mkdir()
+
+    def linked(folder: str, content: bytes, blob: str = "") -> Path:
+        file = tmp_path / "blobs" / (blob or hashlib.sha256(content).hexdigest())
+        file.write_bytes(content)
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "model.safetensors").symlink_to(file)
+        return tmp_path / folder
+
+    one, same, other = linked("one", b"1" * 9), linked("same", b"1" * 9), linked("other", b"2" * 9)
+    assert (different_files(one, same), different_files(one, other)) == ({}, {"model.safetensors": []})
+    named, longer = linked("named", b"1" * 9, "one.safetensors"), linked("longer", b"1" * 10, "two.safetensors")
+    assert (different_files(named, named), different_files(named, longer)) == ({}, {"model.safetensors": []})
+    with pytest.raises(AssertionError, match=r"one\.safetensors is read"):
+        different_files(one, named)
 
 
 def test_what_lies_beside_the_one_file_is_not_read(own: Path) -> None:
