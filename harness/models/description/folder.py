@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,14 @@ from harness.models.description.contents import Tensor, WeightsFile, without_non
 from harness.models.description.roles import tensor_role
 from harness.models.description.tokenizer_settings import read_json, read_tokenizer
 from harness.models.files.content_hash import file_hash
-from harness.models.files.safetensors_file import StoredTensor, data_of, read_safetensors
+from harness.models.files.safetensors_file import StoredTensor, data_hash, read_safetensors
 from harness.models.weights.weights import loaded_files
 
 INDEX = "model.safetensors.index.json"
 _ONE = "model.safetensors"
 _KEYED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
 """Files whose keys say what they are about."""
+_BLOB = re.compile(r"/blobs/[0-9a-f]{64}$")
 _AUXILIARY = re.compile(
     r"\.(?:weight_scale(?:_inv|_2)?|weight_zero_point|weight_shape|weight_g_idx|weight_global_scale|input_scale|"
     r"input_zero_point|input_global_scale|output_scale|[kvq]_scale|[kv]_zero_point|scales|qzeros|g_idx|SCB|"
@@ -96,16 +95,29 @@ def different_files(own: Path, other: Path) -> dict[str, list[str]]:
     None of a folder and a file, of which nothing is the same.
     """
     if own.is_file() or other.is_file():
-        is_other = own.is_file() and other.is_file() and file_hash(own) != file_hash(other)
+        is_other = own.is_file() and other.is_file() and _differ(own, other)
         return {own.name: []} if is_other else {}
     found: dict[str, list[str]] = {}
     for name in sorted({*loaded_files(own), *loaded_files(other)}):
         one, two = own / name, other / name
         if not (one.is_file() and two.is_file()):
             found[name] = []
-        elif file_hash(one) != file_hash(two):
+        elif _differ(one, two):
             found[name] = _different_keys(one, two) if name in _KEYED else []
     return found
+
+
+def _differ(one: Path, two: Path) -> bool:
+    """Tell whether two files have different contents; they are read where nothing else says so."""
+    if one.samefile(two):
+        return False
+    return one.stat().st_size != two.stat().st_size or _content(one) != _content(two)
+
+
+def _content(path: Path) -> str:
+    """The SHA-256 of a file's content, by which the hub's cache names large files."""
+    real = path.resolve()
+    return real.name if _BLOB.search(real.as_posix()) else file_hash(real)
 
 
 def _different_keys(one: Path, two: Path) -> list[str]:
@@ -130,16 +142,15 @@ def _stored(folder: Path) -> dict[StoredTensor, Path]:
 
 
 def _without_copied_head(tensors: Iterable[Tensor], stored: Mapping[StoredTensor, Path]) -> Iterator[Tensor]:
-    """The tensors; a head that holds what the embedding holds is no weight of its own."""
+    """The tensors without a head that holds what the embedding holds: engines keep one of the two."""
     found = {tensor_role(each.name).part: (each, path) for each, path in stored.items() if each.name.endswith("weight")}
     copied = None
     if "head" in found and "embedding" in found:
         (head, _), (embedding, _) = pair = found["head"], found["embedding"]
         if (head.shape, head.dtype) == (embedding.shape, embedding.dtype):
-            pieces = (data_of(path, each.name) for each, path in pair)
-            copied = head.name if all(map(operator.eq, *pieces)) else None
-    for each in tensors:
-        yield replace(each, is_weight=False) if each.name == copied else each
+            n_contents = len({data_hash(path, each.name) for each, path in pair})
+            copied = head.name if n_contents == 1 else None
+    return (each for each in tensors if each.name != copied)
 
 
 def _tensor(stored: StoredTensor, quantization: Mapping[str, Any]) -> Tensor:

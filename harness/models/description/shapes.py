@@ -61,6 +61,15 @@ _N_NORMS: Mapping[str, int] = {
 }
 """Least number of norms with weights in a layer, where that is not two: one where attention and MLP stand side by
 side, none where norms have nothing to learn."""
+_BIASED = frozenset(
+    {
+        *("llama", "qwen3", "qwen3_moe", "gemma", "gemma2", "gemma3", "gpt_neox", "granite", "olmo", "olmo2"),
+        *("smollm3", "cohere", "cohere2", "seed_oss"),
+    }
+)
+"""Architectures whose classes read `attention_bias`; the others' have biases or none whatever it says.
+
+Source: huggingface/transformers 5, src/transformers/models, modeling_*.py."""
 _EITHER_WAY = re.compile(r"\.c_(?:attn|proj|fc)\.weight$")
 """GPT-2 keeps its matrices turned round."""
 _SHAPING = (
@@ -131,6 +140,8 @@ def _check_presence(file: WeightsFile, sizes: Hyperparameters, kinds: Mapping[in
 
 def _check_biases(file: WeightsFile, sizes: Hyperparameters) -> None:
     """Refuse weights without the biases of attention that their config.json says there are."""
+    if file.architecture not in _BIASED:
+        return
     config = language_config(read_json(file.path / "config.json"))
     biases = (each.name for each in file.tensors if each.name.endswith(".bias"))
     if config.get("attention_bias") is True and all(tensor_role(name).part != "attention" for name in biases):

@@ -1,13 +1,13 @@
-"""Lists the tensors of a safetensors file by the package safetensors, and reads the data of one where it is asked."""
+"""Lists the tensors of a safetensors file by the package safetensors, and hashes the data of one where it is asked."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import SettingsError
+from harness.models.files.content_hash import part_hash
 
 _BITS = {
     **dict.fromkeys(("F4",), 4),
@@ -18,8 +18,6 @@ _BITS = {
     **dict.fromkeys(("U64", "I64", "F64", "C64"), 64),
 }
 """Source: huggingface/safetensors, safetensors/src/tensor.rs, Dtype."""
-_AT_ONCE = 1 << 20
-"""Bytes of data that are read together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +76,9 @@ def read_safetensors(path: Path) -> StoredTensors:
     return StoredTensors(found, metadata)
 
 
-def data_of(path: Path, name: str) -> Iterator[bytes]:
-    """The data of one tensor, piece by piece."""
+def data_hash(path: Path, name: str) -> str:
+    """SHA-256 of the data of one tensor, in hex; it is read once only, while the file stays as it is."""
     tensors = read_safetensors(path).tensors
     place = next(place for place, each in enumerate(tensors) if each.name == name)
-    left = tensors[place].n_bytes
-    with path.open("rb") as file:
-        file.seek(path.stat().st_size - sum(each.n_bytes for each in tensors[place:]))
-        while left:
-            piece = file.read(min(left, _AT_ONCE))
-            left -= len(piece)
-            yield piece
+    start = path.stat().st_size - sum(each.n_bytes for each in tensors[place:])
+    return part_hash(path, start, tensors[place].n_bytes)

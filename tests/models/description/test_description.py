@@ -82,6 +82,9 @@ def test_a_head_that_the_configuration_ties_is_looked_at(
     assert found.architecture.is_tied is is_tied
     n_own = sum(each.numel() for each in tensors.values())
     assert found.n_parameters == n_own - is_tied * tensors["lm_head.weight"].numel()
+    for weights, n_bytes in ((found, 4), (describe_weights({"weights": str(own)}, Path(), "vllm").in_engine, 2)):
+        assert (weights.tensor_bytes, weights.bits_per_weight) == (n_bytes * found.n_parameters, 8 * n_bytes)
+        assert len(weights.types) == 1
     assert found.warnings == () if is_tied else "lm_head.weight is not the embedding" in found.warnings[0]
 
 

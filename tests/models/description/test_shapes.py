@@ -12,7 +12,7 @@ import pytest
 from harness.errors import SettingsError
 from harness.models.description.description import describe_weights
 from tests.models.conftest import CONFIG, make_tensors
-from tests.models.description.made import ARCHITECTURES, copy_of, set_config, write_gguf, write_model
+from tests.models.description.made import ARCHITECTURES, copy_of, make_model, set_config, write_gguf, write_model
 
 
 @pytest.fixture
@@ -138,6 +138,19 @@ def test_biases_of_attention_that_are_not_there_are_refused(own: Path) -> None:
     """transformers makes some up, and says so in a warning."""
     set_config(own, attention_bias=True)
     assert "0.self_attn.q_proj.bias: expected [128], for attention_bias is true, found no such tensor" in refusal(own)
+
+
+@pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "qwen3", "gemma3_text", "olmo2", "cohere", "stablelm"])
+def test_biases_of_attention_are_missed_where_the_class_would_have_them(kind: str, tmp_path: Path) -> None:
+    """Those of Mistral and others take no notice of the key, and transformers loads what they save."""
+    has_biases = {**ARCHITECTURES[kind], "attention_bias": True}
+    is_read = any(name.endswith("o_proj.bias") for name, _ in make_model(kind, has_biases).named_parameters())
+    write_model(tmp_path, kind, ARCHITECTURES[kind])
+    set_config(tmp_path, attention_bias=True)
+    if is_read:
+        assert "for attention_bias is true, found no such tensor" in refusal(tmp_path)
+    else:
+        describe_weights({"weights": str(tmp_path)}, tmp_path)
 
 
 def test_the_configuration_is_told_by_its_own_keys(own: Path, tmp_path: Path) -> None:
