@@ -14,6 +14,7 @@ from harness.errors import InvalidBlockError, MissingSampleError
 from harness.gate.evaluations.cases import pairs_of
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.sampling.ledger import Entry
+from harness.models.version import Version
 from harness.records import NewSample, Request, Role, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests import Sampler, SampleSource
@@ -143,6 +144,8 @@ class BlockRoom:
         prints = {each: source.version.fingerprint for each, source in sources.items()}
         against = prints.get("baseline" if role == "candidate" else "candidate", "")
         told = f"blocks|{role}|{against}|{kind_of_machine()}|{plan.text}"
+        if any(_has_switches_off(source.version) for source in sources.values()):
+            told += "|served as told"  # servers were once started without these arguments
         return _Side(role, sources[role], told, servers[role])
 
     def _stored(self, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock]:
@@ -189,6 +192,12 @@ class BlockRoom:
 
     def _tell(self, phase: str) -> None:
         self.phase = phase
+
+
+def _has_switches_off(version: Version) -> bool:
+    """True where arguments of its engine are false or lists."""
+    given = version.settings.engine_options.get("engine_args", {}).values()
+    return any(value is False or isinstance(value, list | tuple) for value in given)
 
 
 def _generations(sides: Mapping[Role, _Side]) -> list[_Generations]:

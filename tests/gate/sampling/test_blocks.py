@@ -191,17 +191,24 @@ def durations(tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> 
 
     first: Callable[[], tuple[str, ...]] | None = None
 
-    async def measured(candidate: int) -> Durations:
-        own: Any = {"candidate": replace(source, generation=candidate), "baseline": replace(source, first_index=1000)}
+    async def measured(candidate: int, engine_args: dict[str, Any]) -> Durations:
+        options = {**source.version.settings.engine_options, "engine_args": engine_args}
+        version = replace(source.version, settings=replace(source.version.settings, engine_options=options))
+        own: Any = {
+            "candidate": replace(source, version=version, generation=candidate),
+            "baseline": replace(source, first_index=1000),
+        }
         servers: Any = dict.fromkeys(own, server)
         with Store.open(str(tmp_path / "store.db")) as store:
             loads = await BlockRoom(store, Sampler(store, window=1), own).loads(evaluation_of(PLAN), servers)
         return {place: each.result["duration_s"] for place, each in loads.items() if isinstance(each, Load)}
 
-    def decided(candidate: int = 0, in_first: Callable[[], tuple[str, ...]] | None = None) -> Durations:
+    def decided(
+        candidate: int = 0, in_first: Callable[[], tuple[str, ...]] | None = None, **engine_args: Any
+    ) -> Durations:
         nonlocal first
         first = in_first
-        return asyncio.run(measured(candidate))
+        return asyncio.run(measured(candidate, engine_args))
 
     monkeypatch.setattr(measuring, "run_load", load)
     return decided
@@ -213,6 +220,17 @@ def test_where_one_version_is_drawn_anew_so_is_the_whole_pair(durations: Callabl
     assert set(first.values()) == set(range(1, 11))
     assert set(anew.values()) == set(range(11, 21))
     assert (durations(candidate=1), durations()) == (anew, first)
+
+
+def test_blocks_of_a_server_that_switched_nothing_off_are_not_those_of_one_that_does(
+    durations: Callable[..., Durations],
+) -> None:
+    """Servers were once started without what `engine_args` switch off; the fingerprint is the same."""
+    first = durations()
+    assert durations(max_num_seqs=8, enforce_eager=True) == first
+    anew = durations(enable_prefix_caching=False)
+    assert set(anew.values()) == set(range(11, 21))
+    assert durations(enable_prefix_caching=False) == anew
 
 
 def test_of_a_pair_that_another_gate_stored_first_both_blocks_count(durations: Callable[..., Durations]) -> None:
