@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from harness.errors import InvalidBlockError, MissingSampleError
 from harness.gate.evaluations.cases import pairs_of
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.sampling.ledger import Entry
+from harness.models.version import Version
 from harness.records import NewSample, Request, Role, Sample
 from harness.records.keys import KeyedQuestion, request_text
 from harness.requests import Sampler, SampleSource
@@ -29,6 +31,8 @@ Loads = Mapping[tuple[Role, str], Load | InvalidBlockError]
 those after it were not measured."""
 
 
+_Generations = Mapping[Role, int]
+"""The generation of each version's draws that a pair belongs to."""
 _NO_ENTRY = Entry(Look())
 _KEPT = (
     "It is the version's own doing, so that whoever runs again meets the same block. Mend what the reasons name, or "
@@ -39,19 +43,26 @@ _NOT_KEPT = "Run again: the pairs before it are in the store."
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One version of the pairs: where its blocks are kept, and where it is served."""
+    """One version of the pairs: where its blocks are kept, and where it is served. `told` says what they measure."""
 
+    role: Role
     source: SampleSource
-    question: KeyedQuestion
+    told: str
     server: Server
 
-    def places(self) -> list[bytes]:
-        """The keys of its blocks, of the newest generation first."""
-        return [self.question.key(each) for each in (self.source.generation, *self.source.older)]
+    def question(self, generations: _Generations) -> KeyedQuestion:
+        """What its blocks answer in pairs of these generations: half of another pair is no half of theirs."""
+        differ = len({*generations.values()}) > 1
+        told = f"{self.told}|{sorted(generations.items())}" if differ else self.told
+        return KeyedQuestion(request_text(self.source.version.fingerprint, Request(kind="completion", prompt=told)))
 
-    def draw(self, pair: int, block: LoadBlock) -> NewSample:
+    def key(self, generations: _Generations) -> bytes:
+        """Where its blocks in pairs of these generations are."""
+        return self.question(generations).key(generations[self.role])
+
+    def draw(self, pair: int, block: LoadBlock, generations: _Generations) -> NewSample:
         """The block as the store keeps it."""
-        load, source = block.load, self.source
+        load, source, question = block.load, self.source, self.question(generations)
         sample = Sample(
             block.as_text(),
             source.first_index + pair,
@@ -59,8 +70,8 @@ class _Side:
             completion_tokens=load["completion_tokens"],
             latency_s=load["duration_s"],
         )
-        key = self.question.key(source.generation)
-        return NewSample(key, source.version.fingerprint, source.generation, _asked(self.question), sample)
+        key = self.key(generations)
+        return NewSample(key, source.version.fingerprint, source.generation, _asked(question), sample)
 
 
 class BlockRoom:
@@ -133,23 +144,27 @@ class BlockRoom:
         prints = {each: source.version.fingerprint for each, source in sources.items()}
         against = prints.get("baseline" if role == "candidate" else "candidate", "")
         told = f"blocks|{role}|{against}|{kind_of_machine()}|{plan.text}"
-        question = KeyedQuestion(request_text(prints[role], Request(kind="completion", prompt=told)))
-        return _Side(sources[role], question, servers[role])
+        if any(_has_switches_off(source.version) for source in sources.values()):
+            told += "|served as told"  # servers were once started without these arguments
+        return _Side(role, sources[role], told, servers[role])
 
     def _stored(self, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock]:
         """The blocks of a pair, where the store has all of them, or of those that it has one that can't be trusted."""
-        found: dict[Role, LoadBlock] = {}
-        for role, side in sides.items():
-            places, index = side.places(), side.source.first_index + pair
-            kept = self._store.find(places)
-            sample = next((kept[place][index] for place in places if index in kept.get(place, {})), None)
-            if sample is not None:
-                found[role] = block_from(sample.text)
-        if found.keys() != sides.keys():
-            found = {role: block for role, block in found.items() if block.invalid_reasons}
-        self._sampler.stored_samples += len(found)
-        self._sampler.stored_blocks += len(found)
-        return found
+        pairs = _generations(sides)
+        kept = self._store.find(side.key(each) for each in pairs for side in sides.values())
+        for each in pairs:
+            found: dict[Role, LoadBlock] = {}
+            for role, side in sides.items():
+                sample = kept.get(side.key(each), {}).get(side.source.first_index + pair)
+                if sample is not None:
+                    found[role] = block_from(sample.text)
+            if found.keys() != sides.keys():
+                found = {role: block for role, block in found.items() if block.invalid_reasons}
+            if found:
+                self._sampler.stored_samples += len(found)
+                self._sampler.stored_blocks += len(found)
+                return found
+        return {}
 
     async def _measure(self, plan: BlockPlan, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock]:
         if any(side.source.engine is None for side in sides.values()):
@@ -168,12 +183,27 @@ class BlockRoom:
             self._sampler.measured_blocks += 1
         if not all(block.is_kept for block in blocks.values()):
             return blocks
-        kept = self._store.add([sides[role].draw(pair, block) for role, block in blocks.items()])
-        # As the store has them: another gate may have been first.
-        return {role: block_from(sample.text) for role, sample in zip(blocks, kept, strict=True)}
+        newest = _generations(sides)[0]
+        draws = [sides[role].draw(pair, block, newest) for role, block in blocks.items()]
+        kept = self._store.add(draws)
+        if any(sample is draw.sample for sample, draw in zip(kept, draws, strict=True)):
+            return blocks
+        return self._stored(sides, pair) or blocks  # another gate was first: its pair as a whole
 
     def _tell(self, phase: str) -> None:
         self.phase = phase
+
+
+def _has_switches_off(version: Version) -> bool:
+    """True where arguments of its engine are false or lists."""
+    given = version.settings.engine_options.get("engine_args", {}).values()
+    return any(value is False or isinstance(value, list | tuple) for value in given)
+
+
+def _generations(sides: Mapping[Role, _Side]) -> list[_Generations]:
+    """The generations of the versions that a pair may be of, the newest first."""
+    each = ((side.source.generation, *side.source.older) for side in sides.values())
+    return [dict(zip(sides, generations, strict=True)) for generations in itertools.product(*each)]
 
 
 def _asked(question: KeyedQuestion) -> Request:

@@ -29,7 +29,15 @@ _GRACE_S = 20.0
 _LAST_LINES = 20
 _OK = 200
 _OWN_SETTINGS = frozenset({"VLLM_ENABLE_V1_MULTIPROCESSING"})
-_OFF_UNLESS_GIVEN = frozenset({"disable_log_stats", "aggregate_engine_logging", "hf_token"})
+_OFF_UNLESS_GIVEN = frozenset(
+    {
+        "disable_log_stats",
+        "aggregate_engine_logging",
+        "hf_token",
+        "data_parallel_multi_port_external_lb",
+        "enable_mm_processor_stats",
+    }
+)
 """Switches of vLLM's that have no `--no-…`."""
 
 
@@ -93,6 +101,8 @@ def _flags(name: str, value: Any) -> list[str]:
         return []
     if isinstance(value, bool):
         return [flag if value else f"--no-{words}"]
+    if name == "device_ids" and isinstance(value, list | tuple):  # the one list that vLLM wants in one word
+        return [flag, ",".join(map(str, value))]
     return [flag, *map(_written, value if isinstance(value, list | tuple) else [value])]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -167,6 +169,79 @@ def test_of_two_gates_at_once_both_decide_by_the_blocks_that_are_kept(
     monkeypatch.setattr(measuring, "run_load", load)
     assert asyncio.run(measured()) == others == asyncio.run(measured())
     assert len(begun) == 12
+
+
+Durations = dict[tuple[Role, str], float]
+
+
+@pytest.fixture
+def durations(tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Durations]:
+    """`durations(candidate=1)`: what a gate decides by, of this generation of the candidate's draws. The n-th block
+    that is measured takes n seconds; `in_first` is called in the first one, and gives why it can't be trusted.
+    """
+    server = serve()
+    sound = run_load(replace(PLAN.load, accept=frozenset(DOUBTS)), server.target)
+    source = SampleSource(server.served, create_engine(server.served, tmp_path))
+    made = itertools.count(1)
+
+    def load(*_: Any, **__: Any) -> LoadResult:
+        number = next(made)
+        reasons = first() if number == 1 and first is not None else ()
+        return replace(sound, duration_s=float(number), valid=not reasons, invalid_reasons=reasons, by_server=True)
+
+    first: Callable[[], tuple[str, ...]] | None = None
+
+    async def measured(candidate: int, engine_args: dict[str, Any]) -> Durations:
+        options = {**source.version.settings.engine_options, "engine_args": engine_args}
+        version = replace(source.version, settings=replace(source.version.settings, engine_options=options))
+        own: Any = {
+            "candidate": replace(source, version=version, generation=candidate),
+            "baseline": replace(source, first_index=1000),
+        }
+        servers: Any = dict.fromkeys(own, server)
+        with Store.open(str(tmp_path / "store.db")) as store:
+            loads = await BlockRoom(store, Sampler(store, window=1), own).loads(evaluation_of(PLAN), servers)
+        return {place: each.result["duration_s"] for place, each in loads.items() if isinstance(each, Load)}
+
+    def decided(
+        candidate: int = 0, in_first: Callable[[], tuple[str, ...]] | None = None, **engine_args: Any
+    ) -> Durations:
+        nonlocal first
+        first = in_first
+        return asyncio.run(measured(candidate, engine_args))
+
+    monkeypatch.setattr(measuring, "run_load", load)
+    return decided
+
+
+def test_where_one_version_is_drawn_anew_so_is_the_whole_pair(durations: Callable[..., Durations]) -> None:
+    """Else the machine of today would be weighed against that of another day."""
+    first, anew = durations(), durations(candidate=1)
+    assert set(first.values()) == set(range(1, 11))
+    assert set(anew.values()) == set(range(11, 21))
+    assert (durations(candidate=1), durations()) == (anew, first)
+
+
+def test_blocks_of_a_server_that_switched_nothing_off_are_not_those_of_one_that_does(
+    durations: Callable[..., Durations],
+) -> None:
+    """Servers were once started without what `engine_args` switch off; the fingerprint is the same."""
+    first = durations()
+    assert durations(max_num_seqs=8, enforce_eager=True) == first
+    anew = durations(enable_prefix_caching=False)
+    assert set(anew.values()) == set(range(11, 21))
+    assert durations(enable_prefix_caching=False) == anew
+
+
+def test_of_a_pair_that_another_gate_stored_first_both_blocks_count(durations: Callable[..., Durations]) -> None:
+    others: Durations = {}
+
+    def first() -> tuple[str, ...]:
+        others.update(durations())  # in the time of the first block
+        return ("Put off.",)
+
+    assert durations(in_first=first) == others == durations()
+    assert len(others) == 10
 
 
 def test_blocks_wait_for_all_that_is_in_flight_also_for_what_begins_meanwhile() -> None:

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,21 @@ def test_the_server_has_the_arguments_of_the_engine_and_counts_what_it_does() ->
     sizes = command.index("--cudagraph-capture-sizes")
     assert command[sizes + 1 : sizes + 3] == ["1", "8"]
     assert "--no-hf-token" not in command, "vLLM has no such switch"
+
+
+@needs_vllm
+@pytest.mark.slow
+def test_the_server_takes_all_that_a_version_can_switch_off_and_lists_as_it_reads_them() -> None:
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.entrypoints.openai.cli_args import make_arg_parser
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    switches = {each.name for each in fields(AsyncEngineArgs) if "bool" in str(each.type)}
+    given = {**dict.fromkeys(switches, False), "device_ids": [2, "GPU-3"], "cudagraph_capture_sizes": [1, 8]}
+    command, _ = server_command(version(engine_args=given), ROOT)
+    taken = vars(make_arg_parser(FlexibleArgumentParser()).parse_args(command[4:]))
+    assert {name for name in switches & {*taken} if taken[name]} == set()
+    assert (taken["device_ids"], taken["cudagraph_capture_sizes"]) == ([2, "GPU-3"], [1, 8])
 
 
 @needs_vllm

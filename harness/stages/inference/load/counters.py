@@ -129,14 +129,16 @@ def difference(before: Mapping[str, float], after: Mapping[str, float]) -> dict[
 
 
 def is_reachable(address: ServerAddress) -> bool:
-    """True where anything still answers there."""
-    try:
-        _get(address, f"{address.base_url}/models")
-    except urllib.error.HTTPError:
+    """True where anything still answers there, or takes a connection and is slow to answer; asked twice."""
+    for _ in range(2):
+        try:
+            _get(address, f"{address.base_url}/models")
+        except (urllib.error.HTTPError, TimeoutError):  # a connection that takes too long is an URLError
+            return True
+        except OSError:
+            continue
         return True
-    except OSError:
-        return False
-    return True
+    return False
 
 
 def _get(address: ServerAddress, url: str, body: Mapping[str, Any] | None = None) -> bytes:

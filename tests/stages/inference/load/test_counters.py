@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.errors import EngineError
+from harness.stages.inference.load import counters
 from harness.stages.inference.load.counters import (
     ServedModel,
     difference,
@@ -116,6 +118,28 @@ def test_a_server_that_is_not_there_is_told() -> None:
 
 def test_a_server_that_refuses_is_still_there(pages: Callable[[Pages], str]) -> None:
     assert is_reachable(address_at(pages({})))
+
+
+@pytest.mark.parametrize("resets", [1, 0])
+def test_one_connection_that_is_reset_or_an_answer_that_takes_long_is_no_end(
+    monkeypatch: pytest.MonkeyPatch, resets: int
+) -> None:
+    monkeypatch.setattr(counters, "_TIMEOUT_S", 0.3)
+    held = []
+
+    def take() -> None:
+        """Take connections, and close the first ones; the others get no answer."""
+        for number in range(resets + 1):
+            held.append(listening.accept()[0])
+            if number < resets:
+                held[number].close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taking = threading.Thread(target=take, daemon=True)
+        taking.start()
+        assert is_reachable(address_at(f"http://127.0.0.1:{listening.getsockname()[1]}/v1"))
+        taking.join()
+        held[-1].close()
 
 
 def test_vllm_tells_the_size_of_a_prompt(pages: Callable[[Pages], str]) -> None:
