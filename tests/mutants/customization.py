@@ -124,7 +124,7 @@ MUTANTS = (
         "query-unstemmed",
         "the words of passages are stemmed, those of a question are not",
         "test_inflected",
-        patch=Patch(_LEXICAL, "**_words(self._language)", "**_words(None)"),
+        patch=Patch(_LEXICAL, "_words([query], self._language)", "_words([query], None)"),
     ),
     Mutant(
         "numbered-by-hash",
