@@ -6,7 +6,7 @@ import gc
 import json
 import math
 import shutil
-import time
+import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,24 +196,28 @@ def test_an_engine_that_is_closed_generates_no_further_token(run: Loop, tiny_lla
     engine = TransformersEngine("transformers (closed)", {"weights": str(tiny_llama)}, tiny_llama)
     run(engine.start())
     assert engine._model is not None
-    passes: list[float] = []
+    passes: list[int] = []
+    third, may_go_on = threading.Event(), threading.Event()
 
-    def note(*_: Any) -> None:
-        passes.append(time.monotonic())
-        time.sleep(0.01)
+    def wait(*_: Any) -> None:
+        passes.append(len(passes))
+        if len(passes) == 3:
+            third.set()
+            may_go_on.wait(60)
 
-    engine._model._model.register_forward_hook(note)
+    engine._model._model.register_forward_hook(wait)
 
-    async def closed() -> tuple[int, Any]:
-        drawing = asyncio.ensure_future(engine.sample(chat(sampling={"max_tokens": 400, "stop": ["never"]}), [0, 1]))
-        while len(passes) < 3:
-            await asyncio.sleep(0.005)
-        before = len(passes)
-        await engine.close()
-        return before, await asyncio.gather(drawing, return_exceptions=True)
+    async def closed() -> Any:
+        drawing = asyncio.ensure_future(engine.sample(chat(sampling={"max_tokens": 400, "seed": 1}), [0]))
+        assert await asyncio.to_thread(third.wait, 60)
+        closing = asyncio.ensure_future(engine.close())
+        await asyncio.sleep(0)
+        may_go_on.set()
+        await closing
+        return (await asyncio.gather(drawing, return_exceptions=True))[0]
 
-    before, (failure,) = run(closed())
-    assert len(passes) <= before + 2
+    failure = run(closed())
+    assert len(passes) == 3
     assert isinstance(failure, EngineError)
     assert str(failure) == "transformers (closed) could not answer: it was closed"
 
