@@ -15,12 +15,12 @@ def test_an_item_that_is_drawn_while_others_read_is_never_without_its_standing(s
 
     drawing = threading.Thread(target=draw)
     drawing.start()
-    seen = set[int]()
-    while len(drawn) not in seen:
+    n_seen = -1
+    while n_seen < len(drawn):
+        is_over = not drawing.is_alive()
         items, standings = store.review.items_and_standings("b1")
         assert [item.id for item in items] == list(standings)
-        seen.add(len(items))
-        if not drawing.is_alive():
-            seen.add(len(store.review.items("b1")))
+        assert len(items) >= n_seen
+        n_seen = len(drawn) if is_over else len(items)
     drawing.join()
-    assert len(seen) > 2
+    assert len(items) == len(drawn)
