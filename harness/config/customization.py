@@ -329,7 +329,7 @@ def _read_adapter(value: Any, where: str) -> AdapterSettings:
     if "data" not in value:
         setting_checks.refuse_unknown(value, (*_ADAPTER, "folder"), where=where)
         raise SettingsError(f"{where} needs data, to train it, or the folder of a ready one.")
-    return AdapterSettings(**_checked(value, _ADAPTER, ("data",), where))
+    return AdapterSettings(**_checked(value, _ADAPTER, (), where))
 
 
 def _read_retrieval(value: Any, where: str) -> RetrievalSettings:

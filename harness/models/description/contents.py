@@ -18,7 +18,7 @@ class Tensor:
         shape: as torch has it, rows first.
         dtype: as the file's format calls it: "Q4_1", "BF16".
         packed: how many weights stand in one element, where quantized ones are packed into integers.
-        is_weight: False for what tells how others are quantized (scales, zero points).
+        is_weight: False for what tells how others are quantized: scales, zero points.
     """
 
     name: str

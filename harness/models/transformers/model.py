@@ -8,7 +8,6 @@ import math
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,7 @@ class TransformersModel:
                 model = adapted(model, Path(options["adapter"])).get_base_model()
         self._model = model.to(self.device).eval()
         self._stopped = threading.Event()
-        self._model.register_forward_pre_hook(partial(_go_on, self._stopped))
+        self._model.register_forward_pre_hook(functools.partial(_go_on, self._stopped))
         self._batch_size = batch_size
         self._limit = options.get("max_model_len") or model.config.max_position_embeddings
         ends = model.generation_config.eos_token_id
