@@ -75,8 +75,9 @@ class Hostile:
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for writer in opened:  # also what nobody has read
-            writer.transport.abort()
+        for writer in opened:
+            if writer.transport.get_write_buffer_size():  # nobody has read it; else the connection may be gone
+                writer.transport.abort()
         await asyncio.sleep(0)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
