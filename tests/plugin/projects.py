@@ -15,7 +15,8 @@ import pytest
 from tests import warm
 from tests.libraries import Libraries, read_once
 
-ADDOPTS = "addopts = -p no:deepeval -p no:hypothesispytest -p no:benchmark\n"
+ADDOPTS = "addopts = -p no:deepeval -p no:hypothesispytest -p no:benchmark -p no:rerunfailures\n"
+"""Without what is slow to load, and what leaves a thread and a socket of each session to the process."""
 INI = f"[pytest]\n{ADDOPTS}filterwarnings = error\nasyncio_default_fixture_loop_scope = function\n"
 IMPORTS = "import harness\nimport pytest\n"
 MODULE = "test_it.py"

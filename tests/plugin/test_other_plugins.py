@@ -12,6 +12,7 @@ from tests.plugin.workers import MIXED
 
 def test_reruns_never_run_an_evaluation_again(project: Project) -> None:
     pytest.importorskip("pytest_rerunfailures")
+    project.ini = project.ini.replace(" -p no:rerunfailures", "")
     project.module("""
         COUNT = []
 
