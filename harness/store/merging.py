@@ -12,7 +12,7 @@ Samples of the same generation come under their own keys, and a gate uses them. 
 made from the old key and the token: no gate asks for those, but the runs that scored them come too and find them. A key
 whose samples differ from those already here (both stores drew the same sample) stays apart as well, whole, so that no
 key ever holds a mixture of two draws of one sample. Merging the same store again brings in what is new, and only that.
-A gate may draw into the other store meanwhile: what it began since the merge began comes with the next one.
+A gate may draw into the other store meanwhile: what it began or scored since the merge began comes with the next one.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _Counts:
 def merge(target: Database, source: Database) -> MergeSummary:
     """See `Store.merge`."""
     counts = _Counts()
-    complete = _complete(source)  # beforehand: what they rest on is all there
+    begun = _runs_of(source)  # beforehand: what their scores rest on is all there
     apart, known = _merge_generations(target, source)
     moved: dict[bytes, bytes] = {}
     for rows in _requests(source, known):
@@ -60,8 +60,24 @@ def merge(target: Database, source: Database) -> MergeSummary:
                 target.lock(connection, table)
             _merge_samples(target, connection, _Batch(rows, _samples(source, rows), apart), counts, moved)
     _merge_failures(target, source, apart, known)
-    _merge_runs(target, source, moved, counts, complete)
+    _merge_runs(target, source, begun, moved, counts)
     return MergeSummary(counts.samples, counts.apart, counts.requests, counts.runs, counts.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class _RunsThen:
+    """The runs of a store, the oldest first, and the scores so far of each that is not complete, by its identity."""
+
+    rows: list[Any]
+    scores: Mapping[str, list[ScoreRow]]
+
+
+def _runs_of(source: Database) -> _RunsThen:
+    complete = _complete(source)
+    with source.read() as connection:
+        rows = list(connection.execute(select(runs).order_by(runs.c.begun)))
+    going_on = [run.run_id for run in rows if run.run_id not in complete]
+    return _RunsThen(rows, {run_id: list(run_rows.stream_scores(source, run_id)) for run_id in going_on})
 
 
 def _complete(database: Database) -> set[str]:
@@ -218,21 +234,20 @@ def _conflict(theirs: Mapping[int, Any], ours: Mapping[int, Any]) -> bool:
 
 
 def _merge_runs(
-    target: Database, source: Database, moved: Mapping[bytes, bytes], counts: _Counts, complete: Collection[str]
+    target: Database, source: Database, begun: _RunsThen, moved: Mapping[bytes, bytes], counts: _Counts
 ) -> None:
-    with source.read() as connection:
-        theirs = list(connection.execute(select(runs).order_by(runs.c.begun)))
     ours = _complete(target)
-    for run in theirs:
+    for run in begun.rows:
         if run.run_id in ours:
             continue
         with target.write() as connection:
             counts.runs += len(connection.execute(target.insert(runs, runs.c.run_id), [run._asdict()]).all())
-        rows = iter(run_rows.stream_scores(source, run.run_id))
+        is_complete = run.run_id not in begun.scores
+        rows = iter(run_rows.stream_scores(source, run.run_id) if is_complete else begun.scores[run.run_id])
         while page := list(islice(rows, _SCORES)):
             counts.scores += run_rows.add_scores(target, run.run_id, [_moved(row, moved) for row in page])
         # The report comes last: it says that all scores of the run are here.
-        report = run_rows.report(source, run.run_id) if run.run_id in complete else None
+        report = run_rows.report(source, run.run_id) if is_complete else None
         if report is not None:
             run_rows.finish_run(target, run.run_id, report)
 

@@ -150,6 +150,39 @@ def test_a_run_that_ends_during_a_merge_loses_nothing(tmp_path: Path, open_store
     assert store.runs()[0].finished
 
 
+@pytest.mark.parametrize("n_readings", range(1, 10))
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_score_of_a_run_that_goes_on_during_a_merge_is_of_its_own_sample(
+    tmp_path: Path, open_store: OpenStore, n_readings: int, fresh: bool
+) -> None:
+    """Both stores have drawn the same: theirs stays apart, and the score of theirs with it."""
+    store, other = (open_store(str(tmp_path / name)) for name in ("ours.db", "theirs.db"))
+    for each in (store, other):
+        each.generations("f0")
+    generation = int(fresh)
+    if fresh:
+        store.generations("f0", fresh=True)
+    store.add([draw("a", "ours", generation=generation)])
+    other.add([draw("b", "theirs")])
+    other.begin_run("r1", "2026", {})
+
+    def go_on() -> None:
+        if fresh:
+            other.generations("f0", fresh=True)
+        other.add([draw("a", "theirs", generation=generation)])
+        other.begin_run("r2", "2026", {})
+        for run in ("r1", "r2"):
+            other.add_scores(run, [score(sample_key=key_of("a", generation))])
+            other.finish_run(run, {})
+
+    store.merge(Store(Growing(other, n_readings, go_on)))
+    store.merge(other)
+    for run in ("r1", "r2"):
+        (found,) = store.scores(run)
+        assert found.sample_key is not None
+        assert _texts(store, found.sample_key) == {0: "theirs"}
+
+
 def test_what_follows_a_generation_that_stays_apart_stays_apart(store: Store, other: Store) -> None:
     for each in (store, other):
         each.generations("f0")

@@ -96,6 +96,7 @@ def _tell_traced(settings: Settings, version: str, other: str | None, *, as_json
     if other is None:
         _show_traced(found, as_json=as_json)
         return True
+    settings.version(other)  # a name that is none is told before what the other one lacks
     beside = traced_version(settings, other, alone=False)
     if beside is not None:
         _compare_traced(found, beside, as_json=as_json)

@@ -31,14 +31,25 @@ Loads = Mapping[tuple[Role, str], Load | InvalidBlockError]
 those after it were not measured."""
 
 
-_Generations = Mapping[Role, int]
-"""The generation of each version's draws that a pair belongs to."""
 _NO_ENTRY = Entry(Look())
 _KEPT = (
     "It is the version's own doing, so that whoever runs again meets the same block. Mend what the reasons name, or "
     "measure all pairs anew with --fresh, which is another look."
 )
 _NOT_KEPT = "Run again: the pairs before it are in the store."
+
+
+@dataclass(frozen=True, slots=True)
+class _PairPlace:
+    """Where a pair is kept.
+
+    Attributes:
+        generations: of each version's draws that it belongs to.
+        n_before: places that hold half of another pair, which a merge of stores may leave.
+    """
+
+    generations: Mapping[Role, int]
+    n_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +61,20 @@ class _Side:
     told: str
     server: Server
 
-    def question(self, generations: _Generations) -> KeyedQuestion:
-        """What its blocks answer in pairs of these generations: half of another pair is no half of theirs."""
-        differ = len({*generations.values()}) > 1
-        told = f"{self.told}|{sorted(generations.items())}" if differ else self.told
+    def question(self, place: _PairPlace) -> KeyedQuestion:
+        """What its blocks answer in pairs of this place: half of another pair is no half of theirs."""
+        differ = len({*place.generations.values()}) > 1
+        told = f"{self.told}|{sorted(place.generations.items())}" if differ else self.told
+        told += f"|after {place.n_before}" if place.n_before else ""
         return KeyedQuestion(request_text(self.source.version.fingerprint, Request(kind="completion", prompt=told)))
 
-    def key(self, generations: _Generations) -> bytes:
-        """Where its blocks in pairs of these generations are."""
-        return self.question(generations).key(generations[self.role])
+    def key(self, place: _PairPlace) -> bytes:
+        """Where its blocks in pairs of this place are."""
+        return self.question(place).key(place.generations[self.role])
 
-    def draw(self, pair: int, block: LoadBlock, generations: _Generations) -> NewSample:
+    def draw(self, pair: int, block: LoadBlock, place: _PairPlace) -> NewSample:
         """The block as the store keeps it."""
-        load, source, question = block.load, self.source, self.question(generations)
+        load, source, question = block.load, self.source, self.question(place)
         sample = Sample(
             block.as_text(),
             source.first_index + pair,
@@ -70,8 +82,7 @@ class _Side:
             completion_tokens=load["completion_tokens"],
             latency_s=load["duration_s"],
         )
-        key = self.key(generations)
-        return NewSample(key, source.version.fingerprint, source.generation, _asked(question), sample)
+        return NewSample(self.key(place), source.version.fingerprint, source.generation, _asked(question), sample)
 
 
 class BlockRoom:
@@ -150,21 +161,33 @@ class BlockRoom:
 
     def _stored(self, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock]:
         """The blocks of a pair, where the store has all of them, or of those that it has one that can't be trusted."""
-        pairs = _generations(sides)
-        kept = self._store.find(side.key(each) for each in pairs for side in sides.values())
-        for each in pairs:
-            found: dict[Role, LoadBlock] = {}
-            for role, side in sides.items():
-                sample = kept.get(side.key(each), {}).get(side.source.first_index + pair)
-                if sample is not None:
-                    found[role] = block_from(sample.text)
-            if found.keys() != sides.keys():
-                found = {role: block for role, block in found.items() if block.invalid_reasons}
+        for each in _generations(sides):
+            found, _ = self._look_up(sides, pair, each)
             if found:
                 self._sampler.stored_samples += len(found)
                 self._sampler.stored_blocks += len(found)
                 return found
         return {}
+
+    def _look_up(
+        self, sides: Mapping[Role, _Side], pair: int, generations: Mapping[Role, int]
+    ) -> tuple[dict[Role, LoadBlock], _PairPlace]:
+        """The blocks of a pair of these generations, and their place: where they are to be kept if there are none."""
+        for n_before in itertools.count():
+            place = _PairPlace(generations, n_before)
+            kept = self._store.find(side.key(place) for side in sides.values())
+            samples = {
+                role: of_key[index]
+                for role, side in sides.items()
+                if (index := side.source.first_index + pair) in (of_key := kept.get(side.key(place), {}))
+            }
+            found = {role: block_from(sample.text) for role, sample in samples.items()}
+            is_whole = found.keys() == sides.keys() and len({sample.drawn_at for sample in samples.values()}) == 1
+            if not is_whole:
+                found = {role: block for role, block in found.items() if block.invalid_reasons}
+            if found or not samples:
+                break
+        return found, place
 
     async def _measure(self, plan: BlockPlan, sides: Mapping[Role, _Side], pair: int) -> dict[Role, LoadBlock]:
         if any(side.source.engine is None for side in sides.values()):
@@ -183,12 +206,12 @@ class BlockRoom:
             self._sampler.measured_blocks += 1
         if not all(block.is_kept for block in blocks.values()):
             return blocks
-        newest = _generations(sides)[0]
-        draws = [sides[role].draw(pair, block, newest) for role, block in blocks.items()]
+        _, place = self._look_up(sides, pair, _generations(sides)[0])
+        draws = [sides[role].draw(pair, block, place) for role, block in blocks.items()]
         kept = self._store.add(draws)
-        if any(sample is draw.sample for sample, draw in zip(kept, draws, strict=True)):
+        if all(sample is draw.sample for sample, draw in zip(kept, draws, strict=True)):
             return blocks
-        return self._stored(sides, pair) or blocks  # another gate was first: its pair as a whole
+        return self._stored(sides, pair) or blocks  # another gate was first: what it has counts
 
     def _tell(self, phase: str) -> None:
         self.phase = phase
@@ -200,7 +223,7 @@ def _has_switches_off(version: Version) -> bool:
     return any(value is False or isinstance(value, list | tuple) for value in given)
 
 
-def _generations(sides: Mapping[Role, _Side]) -> list[_Generations]:
+def _generations(sides: Mapping[Role, _Side]) -> list[Mapping[Role, int]]:
     """The generations of the versions that a pair may be of, the newest first."""
     each = ((side.source.generation, *side.source.older) for side in sides.values())
     return [dict(zip(sides, generations, strict=True)) for generations in itertools.product(*each)]

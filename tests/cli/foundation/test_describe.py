@@ -92,6 +92,7 @@ def test_a_diagram_is_written_as_its_name_says(run: Run, project: Path) -> None:
     [
         (("served",), "Version 'served' has no weights: its engine 'openai'"),
         (("smolm2",), "Did you mean 'smollm2'?"),
+        (("served", "smolm2"), "Did you mean 'smollm2'?"),
         (("tiny", "smollm2", "--diagram", "a.svg"), "--diagram draws one version"),
         (("tiny", "--json", "--diagram"), "both write to standard output"),
         (("tiny", "--diagram", "a.png"), "ends in one of: .svg, .mmd, .mermaid, .md"),

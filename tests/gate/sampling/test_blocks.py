@@ -177,7 +177,7 @@ Durations = dict[tuple[Role, str], float]
 @pytest.fixture
 def durations(tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Durations]:
     """`durations(candidate=1)`: what a gate decides by, of this generation of the candidate's draws. The n-th block
-    that is measured takes n seconds; `in_first` is called in the first one, and gives why it can't be trusted.
+    that is measured takes n seconds; `in_first` is called in the first one, and `spoilt` can't be trusted.
     """
     server = serve()
     sound = run_load(replace(PLAN.load, accept=frozenset(DOUBTS)), server.target)
@@ -186,12 +186,15 @@ def durations(tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> 
 
     def load(*_: Any, **__: Any) -> LoadResult:
         number = next(made)
-        reasons = first() if number == 1 and first is not None else ()
+        if number == 1 and first is not None:
+            first()
+        reasons = ("Put off.",) if number == unsound else ()
         return replace(sound, duration_s=float(number), valid=not reasons, invalid_reasons=reasons, by_server=True)
 
-    first: Callable[[], tuple[str, ...]] | None = None
+    first: Callable[[], None] | None = None
+    unsound = 0
 
-    async def measured(candidate: int, engine_args: dict[str, Any]) -> Durations:
+    async def measured(candidate: int, store: str, engine_args: dict[str, Any]) -> Durations:
         options = {**source.version.settings.engine_options, "engine_args": engine_args}
         version = replace(source.version, settings=replace(source.version.settings, engine_options=options))
         own: Any = {
@@ -199,16 +202,20 @@ def durations(tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> 
             "baseline": replace(source, first_index=1000),
         }
         servers: Any = dict.fromkeys(own, server)
-        with Store.open(str(tmp_path / "store.db")) as store:
-            loads = await BlockRoom(store, Sampler(store, window=1), own).loads(evaluation_of(PLAN), servers)
+        with Store.open(str(tmp_path / store)) as opened:
+            loads = await BlockRoom(opened, Sampler(opened, window=1), own).loads(evaluation_of(PLAN), servers)
         return {place: each.result["duration_s"] for place, each in loads.items() if isinstance(each, Load)}
 
     def decided(
-        candidate: int = 0, in_first: Callable[[], tuple[str, ...]] | None = None, **engine_args: Any
+        candidate: int = 0,
+        in_first: Callable[[], None] | None = None,
+        spoilt: int = 0,
+        store: str = "store.db",
+        **engine_args: Any,
     ) -> Durations:
-        nonlocal first
-        first = in_first
-        return asyncio.run(measured(candidate, engine_args))
+        nonlocal first, unsound
+        first, unsound = in_first, spoilt or unsound
+        return asyncio.run(measured(candidate, store, engine_args))
 
     monkeypatch.setattr(measuring, "run_load", load)
     return decided
@@ -236,12 +243,42 @@ def test_blocks_of_a_server_that_switched_nothing_off_are_not_those_of_one_that_
 def test_of_a_pair_that_another_gate_stored_first_both_blocks_count(durations: Callable[..., Durations]) -> None:
     others: Durations = {}
 
-    def first() -> tuple[str, ...]:
+    def first() -> None:
         others.update(durations())  # in the time of the first block
-        return ("Put off.",)
 
-    assert durations(in_first=first) == others == durations()
+    assert durations(in_first=first, spoilt=1) == others == durations()
     assert len(others) == 10
+
+
+def test_a_block_that_cannot_be_trusted_and_another_gate_stored_first_counts(
+    durations: Callable[..., Durations],
+) -> None:
+    others: list[Durations] = []
+
+    def first() -> None:
+        others.append(durations())  # in the time of the first block
+
+    assert durations(in_first=first, spoilt=2) == {}
+    assert others == [{}]
+    assert durations() == {}
+
+
+def test_half_of_a_pair_that_a_merge_brings_is_paired_with_none(
+    tmp_path: Path, durations: Callable[..., Durations]
+) -> None:
+    """Both stores began draws of one version anew: of their pairs, the halves of the other version come alone."""
+    durations(), durations(store="theirs.db")
+    with Store.open(str(tmp_path / "store.db")) as store, Store.open(str(tmp_path / "theirs.db")) as theirs:
+        with sqlite3.connect(tmp_path / "store.db") as connection:
+            (fingerprint,) = connection.execute("select distinct fingerprint from steelyard_requests").fetchone()
+        for each in (store, theirs):
+            each.generations(fingerprint)
+            assert each.generations(fingerprint, fresh=True) == (1,)
+        durations(candidate=1, store="theirs.db")
+        store.merge(theirs)
+    own = durations(candidate=1)
+    assert set(own.values()) == set(range(31, 41))
+    assert durations(candidate=1) == own
 
 
 def test_blocks_wait_for_all_that_is_in_flight_also_for_what_begins_meanwhile() -> None:
