@@ -8,6 +8,7 @@ GGUF files are converted once, into the cache folder under their content's hash.
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib.util
 import logging
 import pkgutil
@@ -68,7 +69,7 @@ def check_weights(options: Mapping[str, Any], root: Path) -> None:
         return
     source = _source(options["weights"], root)
     if source.is_gguf:
-        _gguf_settings(source, options)
+        _gguf_settings(source.path, options["weights"])
     _dropped_layers(options, source)
 
 
@@ -209,8 +210,8 @@ def _content_of_source(options: Mapping[str, Any], root: Path) -> list[str]:
         return ["folder", options["weights"].removeprefix(KNOWN)]
     source = _source(options["weights"], root)
     if source.is_gguf:
-        recipe = conversion.recipe(_gguf_settings(source, options))
-        content = ["gguf", file_hash(source.path), recipe, converted_dtype(options)]
+        held = _content_of_gguf(source.path, options["weights"], file_hash(source.path))
+        content = ["gguf", *held, converted_dtype(options)]
     elif source.commit:
         content = ["hub", options["weights"], source.commit]
     else:
@@ -234,7 +235,7 @@ def _dropped_layers(options: Mapping[str, Any], source: WeightsSource) -> tuple[
     if "drop_layers" not in options:
         return ()
     if source.is_gguf:
-        settings = _gguf_settings(source, options)
+        settings = _gguf_settings(source.path, options["weights"])
         count = settings.get(f"{settings.get('general.architecture')}.block_count")
     else:
         count = layers.layer_count(source.path)
@@ -245,11 +246,17 @@ def _dropped_layers(options: Mapping[str, Any], source: WeightsSource) -> tuple[
     return layers.chosen_layers(options["drop_layers"], count, options["weights"])
 
 
-def _gguf_settings(source: WeightsSource, options: Mapping[str, Any]) -> dict[str, Any]:
+@functools.lru_cache(maxsize=8)
+def _content_of_gguf(path: Path, weights: str, digest: str) -> tuple[str, str]:
+    """The file's digest, and the recipe by which it is converted; its head is read once, however often it is asked."""
+    return digest, conversion.recipe(_gguf_settings(path, weights))
+
+
+def _gguf_settings(path: Path, weights: str) -> dict[str, Any]:
     try:
-        return gguf_settings(source.path)
+        return gguf_settings(path)
     except ValueError as error:
-        raise SettingsError(f"weights = {options['weights']!r}: {source.path} can't be read: {error}.") from None
+        raise SettingsError(f"weights = {weights!r}: {path} can't be read: {error}.") from None
 
 
 def _files(folder: Path, wanted: Callable[[str], object]) -> list[str]:

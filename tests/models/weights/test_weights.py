@@ -266,6 +266,23 @@ def test_the_head_of_a_gguf_file_is_read(tmp_path: Path) -> None:
     assert settings["tokenizer.ggml.tokens"] == 261
 
 
+def test_the_head_of_a_gguf_file_is_read_once_for_its_digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_gguf(tmp_path / "tiny.gguf", {})
+    read: list[Path] = []
+
+    def settings_of(file: Path) -> dict[str, object]:
+        read.append(file)
+        return gguf_settings(file)
+
+    monkeypatch.setattr("harness.models.weights.weights.gguf_settings", settings_of)
+    first = weights_digest({"weights": "tiny.gguf"}, tmp_path)
+    assert first == weights_digest({"weights": "tiny.gguf"}, tmp_path)
+    assert read == [path]
+    write_gguf(path, {}, layers=5)
+    assert first != weights_digest({"weights": "tiny.gguf"}, tmp_path)
+    assert read == [path, path]
+
+
 @pytest.mark.slow
 def test_a_gguf_file_is_converted_once_to_the_same_weights(
     tmp_path: Path, cache: Path, tiny_tensors: dict[str, np.ndarray]
