@@ -15,6 +15,7 @@ from hypothesis import settings
 from tests.durations import seconds
 from tests.libraries import Libraries
 from tests.loopback import Loopback, Options
+from tests.ports import held_port
 from tests.store.postgres import new_postgres_url, postgres_databases, postgres_url
 from tests.torch_processes import torch_is_loaded
 from tests.tracking.fixtures import database, empty_database, mlflow_server
@@ -138,6 +139,13 @@ def loaded_torch() -> Iterator[None]:
     """Processes that Steelyard starts find torch and transformers loaded."""
     with torch_is_loaded():
         yield
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    """A port of 127.0.0.1 that nothing listens on; see `held_port`."""
+    with held_port() as port:
+        yield port
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from harness.plugin.options import add_options
 from harness.requests import Model
 from tests import warm
 from tests.decisions.observations import observed
+from tests.ports import held_port
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "docs" / "guide").glob("*.md"))
@@ -57,13 +58,11 @@ def blocks(text: str) -> list[Block]:
     return [Block(*match.groups()) for match in _BLOCK.finditer(text)]
 
 
-def with_free_ports(text: str) -> tuple[str, list[int]]:
+def with_free_ports(text: str, held: ExitStack) -> tuple[str, list[int]]:
     """A chapter whose servers listen where nothing does yet, and these ports."""
     ports = {}
     for port in dict.fromkeys(_LISTENS.findall(text)):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            ports[port] = str(probe.getsockname()[1])
+        ports[port] = str(held.enter_context(held_port()))
         text = re.sub(rf"\b{port}\b", ports[port], text)
     return text, [int(port) for port in ports.values()]
 
@@ -138,9 +137,9 @@ def done(command: str, folder: Path, environment: dict[str, str]) -> subprocess.
 def test_every_block_of_the_guide_runs(chapter: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "80"}
     environment["PYTEST_ADDOPTS"] = "-p no:deepeval -p no:asyncio"
-    text, ports = with_free_ports(chapter.read_text(encoding="utf-8"))
-    assert blocks(text)
     with ExitStack() as running:
+        text, ports = with_free_ports(chapter.read_text(encoding="utf-8"), running)
+        assert blocks(text)
         for block in blocks(text):
             if block.title.startswith("shown"):
                 assert_shown_is_real(block, tmp_path)

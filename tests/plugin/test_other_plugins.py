@@ -81,9 +81,7 @@ def test_anyio_mark_leaves_evaluations_alone(project: Project) -> None:
 
         async def test_plain(): ...
     """)
-    project.run(
-        "-p", "no:asyncio", "-o", "addopts=-p no:deepeval -p no:hypothesispytest -p no:benchmark", "-W", "ignore"
-    )
+    project.run("-p", "no:asyncio", "-W", "ignore")
     assert project.score() == 1.0
 
 

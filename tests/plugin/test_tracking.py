@@ -16,7 +16,7 @@ from harness.store import Store
 from tests.plugin.projects import Project
 from tests.plugin.reviews import RATE, judged_project, label, opened
 from tests.tracking.reading import read
-from tests.tracking.servers import Gatekeeper, MlflowServer, free_port
+from tests.tracking.servers import Gatekeeper, MlflowServer
 
 slow = pytest.mark.slow
 Run = Callable[..., Result]
@@ -122,9 +122,9 @@ def test_under_xdist_the_gate_is_logged_once(pair: Project, database: str) -> No
 
 @slow
 def test_where_mlflow_is_down_verdict_samples_and_exit_code_stay_and_the_hint_works(
-    pair: Project, run: Run, database: str
+    pair: Project, run: Run, database: str, free_port: int
 ) -> None:
-    address = f"http://127.0.0.1:{free_port()}"
+    address = f"http://127.0.0.1:{free_port}"
     result = pair.run("--candidate", "no", "--mlflow", address)
     assert result.ret == 1
     assert pair.verdicts() == {"test_it": "failed"}
@@ -143,8 +143,8 @@ def test_where_mlflow_is_down_verdict_samples_and_exit_code_stay_and_the_hint_wo
 
 
 @slow
-def test_a_green_gate_stays_green_where_mlflow_is_down(pair: Project) -> None:
-    pair.settings["mlflow"] = f"http://127.0.0.1:{free_port()}"
+def test_a_green_gate_stays_green_where_mlflow_is_down(pair: Project, free_port: int) -> None:
+    pair.settings["mlflow"] = f"http://127.0.0.1:{free_port}"
     result = pair.run("--candidate", "yes")
     assert result.ret == 0
     assert line_of(result, "WARNING: mlflow: ").endswith(f"steelyard track {pair.report()['run_id']}")
@@ -190,9 +190,9 @@ def test_track_of_an_unknown_run_lists_the_newest(pair: Project, run: Run) -> No
 
 
 @slow
-def test_track_that_fails_ends_with_1_and_says_why(pair: Project, run: Run) -> None:
+def test_track_that_fails_ends_with_1_and_says_why(pair: Project, run: Run, free_port: int) -> None:
     pair.run("--candidate", "yes")
-    address = f"http://127.0.0.1:{free_port()}"
+    address = f"http://127.0.0.1:{free_port}"
     result = run("track", "--mlflow", address)
     assert (result.exit_code, result.output) == (1, f"Error: Nothing listens at {address}.\n")
 

@@ -12,9 +12,11 @@ import sys
 import threading
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tests.ports import held_port
 from tests.tracking.forks import QUIET, in_a_fork
 
 _START_S = 180
@@ -26,18 +28,12 @@ def make_database(path: Path) -> Path:
     return path
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class MlflowServer:
     """`mlflow server` on 127.0.0.1, over a database in `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = free_port()
+        self._stack = ExitStack()
+        self.port = self._stack.enter_context(held_port())
         self.address = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
         places = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/files"]
@@ -73,6 +69,7 @@ class MlflowServer:
             except subprocess.TimeoutExpired:
                 os.killpg(self._process.pid, 9)
                 self._process.wait()
+        self._stack.close()
 
 
 class Gatekeeper:

@@ -14,7 +14,7 @@ from harness.models.mlflow.process import require_mlflow
 from harness.store import Store
 from tests.tracking.forks import in_a_fork
 from tests.tracking.reading import read
-from tests.tracking.servers import Gatekeeper, MlflowServer, Silence, Website, free_port
+from tests.tracking.servers import Gatekeeper, MlflowServer, Silence, Website
 from tests.tracking.stored_gates import logged, stored_gate
 
 slow = pytest.mark.slow
@@ -36,14 +36,14 @@ def refused(store: Store, address: str, experiment: str = "steelyard") -> str:
 
 
 @slow
-def test_where_nothing_listens_it_says_so(store: Store) -> None:
-    address = f"http://127.0.0.1:{free_port()}"
+def test_where_nothing_listens_it_says_so(store: Store, free_port: int) -> None:
+    address = f"http://127.0.0.1:{free_port}"
     assert refused(store, address) == f"Nothing listens at {address}."
 
 
 @slow
-def test_a_database_that_is_down_is_asked_once(store: Store) -> None:
-    address = f"postgresql+psycopg://ann:s3cret@127.0.0.1:{free_port()}/mlflow"
+def test_a_database_that_is_down_is_asked_once(store: Store, free_port: int) -> None:
+    address = f"postgresql+psycopg://ann:s3cret@127.0.0.1:{free_port}/mlflow"
     assert refused(store, address) == f"Nothing listens at {without_credentials(address)}."
 
 

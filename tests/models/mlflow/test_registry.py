@@ -16,7 +16,7 @@ from harness.models.engine_creation import check_version
 from harness.models.mlflow.registry import check_registered, nearest_first
 from harness.models.version import Version, fingerprint_here, load_version
 from tests.tracking.registering import register
-from tests.tracking.servers import MlflowServer, free_port
+from tests.tracking.servers import MlflowServer
 
 slow = pytest.mark.slow
 
@@ -76,7 +76,7 @@ def test_a_version_and_an_alias_are_the_content_that_was_registered(
 
 @slow
 def test_offline_a_version_that_was_downloaded_needs_no_registry(
-    database: str, tiny_llama: Path, tmp_path: Path, cache: Path
+    database: str, tiny_llama: Path, tmp_path: Path, cache: Path, free_port: int
 ) -> None:
     own = Path(shutil.copytree(tiny_llama, tmp_path / "own"))
     register(database, "tiny", own)
@@ -87,7 +87,7 @@ def test_offline_a_version_that_was_downloaded_needs_no_registry(
     here = load_version(settings("models:/tiny/1", database), tmp_path, offline=True)
     assert (here.fingerprint, str(here.registered)) == (asked.fingerprint, "models:/tiny/1")
     assert fingerprint_here(settings("models:/tiny/1", database), tmp_path) == asked.fingerprint
-    nobody = f"http://127.0.0.1:{free_port()}"
+    nobody = f"http://127.0.0.1:{free_port}"
     for weights, why in (
         ("models:/tiny/1", "Version 1 has not been downloaded to this machine, and only the registry has it."),
         ("models:/tiny@champion", "Only the registry knows what an alias means; without it, name a downloaded version"),
@@ -155,8 +155,8 @@ def test_a_model_without_weights_of_its_own_is_refused(
 
 
 @slow
-def test_a_registry_that_can_not_be_asked_is_named_without_its_password(tmp_path: Path) -> None:
-    registry = f"http://ann:s3cret@127.0.0.1:{free_port()}"
+def test_a_registry_that_can_not_be_asked_is_named_without_its_password(tmp_path: Path, free_port: int) -> None:
+    registry = f"http://ann:s3cret@127.0.0.1:{free_port}"
     shown = registry.replace("ann:s3cret", "***")
     assert refused("models:/tiny/1", registry, tmp_path) == f"weights = 'models:/tiny/1': Nothing listens at {shown}."
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Any
-
-import pytest
 
 from harness.models.openai.engine import OpenAIEngine
 from harness.models.openai.retry import RetryPolicy
@@ -90,12 +87,3 @@ class Raw:
         options = {"base_url": f"{self.address}/v1", "model": "m"}
         policy = RetryPolicy(within_s=0, least_attempts=3, first_delay_s=0.001, longest_delay_s=0.001)
         return sample(OpenAIEngine("openai (v)", options, api_key=KEY, policy=policy), request)
-
-
-@pytest.fixture
-def free_port() -> Iterator[int]:
-    """A port that nothing listens on, and that nobody is given meanwhile; who asks for it by its number gets it."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.bind(("127.0.0.1", 0))
-        yield int(held.getsockname()[1])

@@ -346,7 +346,8 @@ class TestHolding:
         async def run() -> list[Any]:
             await held.start()
             works = [asyncio.ensure_future(held.sample(ask(f"q{i}"), [0])) for i in range(3)]
-            await asyncio.sleep(0.05)
+            while not server.stats["requests"]:
+                await asyncio.sleep(0.005)
             held.hold(BudgetSpentError("--deadline 1s"))
             try:
                 return await asyncio.gather(*works, return_exceptions=True)

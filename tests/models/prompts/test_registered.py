@@ -9,7 +9,6 @@ import pytest
 from harness.config import VersionSettings
 from harness.errors import SettingsError
 from harness.models.prompts.registered import check_prompts, look_up_prompts
-from tests.tracking.servers import free_port
 
 
 def settings(template: str, registry: str | None = "sqlite:///none.db") -> VersionSettings:
@@ -34,9 +33,9 @@ def test_a_registry_must_be_known() -> None:
 
 
 def test_offline_a_prompt_that_was_never_looked_up_says_why_the_registry_was_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: int
 ) -> None:
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path))
-    nobody = f"http://127.0.0.1:{free_port()}"
+    nobody = f"http://127.0.0.1:{free_port}"
     with pytest.raises(SettingsError, match=f"Nothing listens at {nobody}. Offline, a prompt is known by its number"):
         look_up_prompts(settings("prompts:/qa/3", nobody), tmp_path, offline=True)

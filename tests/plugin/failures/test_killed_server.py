@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -23,6 +22,7 @@ from harness.models.version import load_version
 from tests import warm
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
+from tests.ports import held_port
 
 N_CASES, N_SAMPLES = 40, 3
 N_DRAWS = N_CASES * N_SAMPLES
@@ -35,9 +35,7 @@ class KillableServer:
     """The loopback server in a process of its own, always at the same address."""
 
     def __init__(self, answers: Path, stack: ExitStack) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = stack.enter_context(held_port())
         self._answers, self._stack = answers, stack
         self._process: warm.Process | None = None
 

@@ -346,11 +346,12 @@ def test_the_address_of_an_open_case_opens_it_again(open_page: Any, path: Path) 
     page = open_page(path)
     page.locator(".case", has_text="case-05").first.click()
     expect(title(page)).to_have_text("case-05")
+    expect(page).to_have_url(re.compile("#case=case-05"))
     address = page.url.partition("#")[2]
     expect(title(open_page(path, f"#{address}"))).to_have_text("case-05")
     page.keyboard.press("Escape")
     expect(page.locator("#sheet")).to_be_hidden()
-    assert "#" not in page.url
+    expect(page).to_have_url(path.as_uri())
 
 
 def test_a_case_without_its_details_says_why(open_page: Any, path: Path, browser: Browser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 from harness.review import Queue
 from harness.store import Store
 from tests.chromium import MARKS, WAIT_S, launched, wait_until
+from tests.ports import held_port
 from tests.review.web import contents
 from tests.review.web.serving import Server
 
@@ -36,15 +38,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """`serve("--lease", "2s", port=…)`: a server for the admin zoe."""
-    servers: list[Server] = []
+    with ExitStack() as stack:
 
-    def start(*options: str, port: int = 0) -> Server:
-        servers.append(Server(tmp_path, "--reviewer", "zoe", *options, port=port))
-        return servers[-1]
+        def start(*options: str, port: int = 0) -> Server:
+            port = port or stack.enter_context(held_port())
+            return stack.enter_context(Server(tmp_path, "--reviewer", "zoe", *options, port=port))
 
-    yield start
-    for server in servers:
-        server.__exit__()
+        yield start
 
 
 @pytest.fixture

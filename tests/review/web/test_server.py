@@ -67,7 +67,9 @@ def test_a_reviewer_who_is_there_keeps_the_role_and_one_who_is_disabled_is_refus
 
 
 @pytest.mark.slow
-def test_labels_that_were_answered_survive_kill_9_and_the_others_count_once_when_sent_again(folder: Path) -> None:
+def test_labels_that_were_answered_survive_kill_9_and_the_others_count_once_when_sent_again(
+    folder: Path, free_port: int
+) -> None:
     """Eight reviewers label as fast as they can while the server is killed three times; what fails is sent again."""
     reviewers = [f"r{number}" for number in range(8)]
     with Store.open(str(folder / "store.db")) as store:
@@ -75,8 +77,7 @@ def test_labels_that_were_answered_survive_kill_9_and_the_others_count_once_when
         for batch in ("b-scale", "b-pair", "b-categories", "b-text"):
             store.review.set_closed(batch, 1.0, "not wanted")
         tokens = {name: Queue(store).add_reviewer(name) for name in reviewers}
-    state = {"server": Server(folder, "--reviewer", "zoe")}
-    port = state["server"].port
+    state = {"server": Server(folder, "--reviewer", "zoe", port=free_port)}
     sent: dict[str, str] = {}
     failed: list[str] = []
     done = threading.Event()
@@ -84,7 +85,7 @@ def test_labels_that_were_answered_survive_kill_9_and_the_others_count_once_when
 
     def review(name: str) -> None:
         with httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", headers={"Origin": f"http://127.0.0.1:{port}"}, timeout=60
+            base_url=f"http://127.0.0.1:{free_port}", headers={"Origin": f"http://127.0.0.1:{free_port}"}, timeout=60
         ) as client:
 
             def until(path: str, **body: object) -> dict[str, object]:
@@ -101,7 +102,7 @@ def test_labels_that_were_answered_survive_kill_9_and_the_others_count_once_when
 
             page = client.get("/sign-in")
             client.post("/sign-in", data={"csrf": csrf_in(page.text), "token": tokens[name]})
-            client.headers["X-CSRF-Token"] = csrf_token(client.cookies[f"steelyard_{port}"])
+            client.headers["X-CSRF-Token"] = csrf_token(client.cookies[f"steelyard_{free_port}"])
             signed_in.wait(60)
             found = until("/api/next")["next"]
             number = 0
@@ -122,7 +123,7 @@ def test_labels_that_were_answered_survive_kill_9_and_the_others_count_once_when
             assert any(thread.is_alive() for thread in threads)
             done.wait(0.01)
         state["server"].kill()
-        state["server"] = Server(folder, "--reviewer", "zoe", port=port)
+        state["server"] = Server(folder, "--reviewer", "zoe", port=free_port)
     for thread in threads:
         thread.join(60)
     done.set()

@@ -162,8 +162,9 @@ async def test_without_a_server_it_stops_by_itself() -> None:
     generator = Generator(nowhere, spool)
     await asyncio.wait_for(generator.measure(), 30)
     assert generator.is_stopped
-    assert {each.failure for each in written(spool)} == {"connection"}
-    assert 20 <= len(written(spool)) < 1_000
+    failures = [each.failure for each in written(spool)]
+    assert 20 <= failures.count("connection") < 1_000
+    assert {*failures} <= {"connection", "unfinished"}, "on a busy machine some are just being sent when it stops"
 
 
 @pytest.mark.asyncio

@@ -228,7 +228,7 @@ def test_a_server_that_ends_in_the_middle_is_told_and_not_waited_for() -> None:
     assert result.requests == result.completed + sum(result.errors.values())
 
 
-@pytest.mark.parametrize("how", [{"rate": 10.0}, {"concurrency": 1}])
+@pytest.mark.parametrize("how", [{"rate": 4.0}, {"concurrency": 1}])
 def test_a_server_that_ends_before_the_last_few_requests_is_told(how: dict[str, Any]) -> None:
     with law_server(median_s=0.3, itl_s=0.0, tokens=1) as server:
 

@@ -1,5 +1,0 @@
-"""Fixtures of these tests."""
-
-from tests.models.openai.engines import free_port
-
-__all__ = ["free_port"]
