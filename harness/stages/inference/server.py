@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -63,14 +63,29 @@ def serve(version: Version, root: Path, *, progress: Callable[[str], None] | Non
     engine_spec(version.settings.engine).require_packages(version.settings)
     say = progress or (lambda _: None)
     say(f"preparing the weights of {version.name}")
-    command, port = server_command(version, root)
-    with tempfile.TemporaryFile() as log, _kept(command, version.settings.engine_options, log) as keeper:
+    with ExitStack() as stack:
+        port = stack.enter_context(_held_port())
+        command = server_command(version, root, port)
+        log = stack.enter_context(tempfile.TemporaryFile())
+        keeper = stack.enter_context(_kept(command, version.settings.engine_options, log))
         _wait_until_ready(keeper, port, log, lambda elapsed_s: say(f"starting vLLM for {version.name}, {elapsed_s} s"))
         yield ServerAddress(version, f"http://127.0.0.1:{port}/v1", version.name, pid=keeper.pid)
 
 
-def server_command(version: Version, root: Path) -> tuple[list[str], int]:
-    """The command that serves a version on a port of loopback that was free a moment ago, and the port.
+@contextmanager
+def _held_port() -> Iterator[int]:
+    """A port of loopback that nobody else is given: weights and a server's start take minutes.
+
+    The server gets it all the same, for it allows that an address is reused, and nothing listens there.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+def server_command(version: Version, root: Path, port: int) -> list[str]:
+    """The command that serves a version on a port of loopback.
 
     The engine's arguments are those with which gates ask the version, but that the server counts what it does.
     """
@@ -85,12 +100,9 @@ def server_command(version: Version, root: Path) -> tuple[list[str], int]:
         # A request that names the version is answered with its adapter, and what names the weights alone is not asked.
         arguments["served_model_name"] = f"{version.name} without its adapter"
         arguments["lora_modules"] = {"name": version.name, "path": options["adapter"]}
-    with socket.socket() as probe:  # last, for weights that are made first may take minutes
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     arguments |= {"host": "127.0.0.1", "port": port, "disable_uvicorn_access_log": True}
     flags = [flag for name, value in arguments.items() for flag in _flags(name, value)]
-    return [sys.executable, "-P", "-m", "vllm.entrypoints.openai.api_server", *flags], port
+    return [sys.executable, "-P", "-m", "vllm.entrypoints.openai.api_server", *flags]
 
 
 def _flags(name: str, value: Any) -> list[str]:

@@ -189,13 +189,13 @@ def test_a_run_whose_engine_is_killed_says_so_and_the_next_goes_on(project: Proj
 class VllmServer:
     """vLLM's own server of a tiny Llama in a process group of its own, always at the same address."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int) -> None:
         from harness.models.vllm.engine import engine_environment, find_device
         from harness.stages.inference.server import server_command
 
         options = {"weights": str(write_tiny_llama(folder / "tiny")), "max_model_len": 256}
         version = load_version(VersionSettings("tiny", "vllm", engine_options=options), folder)
-        self._command, self._port = server_command(version, folder)
+        self._command, self._port = server_command(version, folder, port), port
         own = engine_environment(options, find_device())
         own.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
         self._environment, self._log = child_environment(own), folder / "vllm.log"
@@ -229,8 +229,8 @@ class VllmServer:
 
 
 @pytest.fixture
-def vllm_server(tmp_path: Path) -> Iterator[VllmServer]:
-    found = VllmServer(tmp_path)
+def vllm_server(tmp_path: Path, free_port: int) -> Iterator[VllmServer]:
+    found = VllmServer(tmp_path, free_port)
     try:
         found.start()
         yield found

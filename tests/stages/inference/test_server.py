@@ -80,7 +80,7 @@ def test_a_version_with_neither_is_refused() -> None:
 @pytest.mark.slow
 def test_a_request_that_names_the_version_is_answered_with_its_adapter(tmp_path: Path) -> None:
     folder = str(write_adapter_head(tmp_path, rank=4))
-    command, _ = server_command(version(weights=str(write_tiny_llama(tmp_path / "w")), adapter=folder), ROOT)
+    command = server_command(version(weights=str(write_tiny_llama(tmp_path / "w")), adapter=folder), ROOT, 8000)
     assert command[command.index("--max-lora-rank") + 1] == "8"
     assert "--enable-lora" in command
     assert json.loads(command[command.index("--lora-modules") + 1]) == {"name": "smollm2", "path": folder}
@@ -91,11 +91,11 @@ def test_a_request_that_names_the_version_is_answered_with_its_adapter(tmp_path:
 @pytest.mark.slow
 def test_the_server_has_the_arguments_of_the_engine_and_counts_what_it_does() -> None:
     given = {"num_scheduler_steps": 2, "cudagraph_capture_sizes": [1, 8], "hf_overrides": {"a": [1]}, "hf_token": False}
-    command, port = server_command(version(max_model_len=512, engine_args=given), ROOT)
+    command = server_command(version(max_model_len=512, engine_args=given), ROOT, 8123)
     assert command[1:4] == ["-P", "-m", "vllm.entrypoints.openai.api_server"]
     flags = dict(pairwise(command[4:]))
     assert (flags["--max-model-len"], flags["--num-scheduler-steps"]) == ("512", "2")
-    assert (flags["--port"], flags["--host"], flags["--served-model-name"]) == (str(port), "127.0.0.1", "smollm2")
+    assert (flags["--port"], flags["--host"], flags["--served-model-name"]) == ("8123", "127.0.0.1", "smollm2")
     assert not {"--disable-log-stats", "--no-disable-log-stats"} & {*command}
     assert flags["--structured-outputs-config"].startswith('{"backend"')
     assert flags["--hf-overrides"] == '{"a": [1]}'
@@ -113,7 +113,7 @@ def test_the_server_takes_all_that_a_version_can_switch_off_and_lists_as_it_read
 
     switches = {each.name for each in fields(AsyncEngineArgs) if "bool" in str(each.type)}
     given = {**dict.fromkeys(switches, False), "device_ids": [2, "GPU-3"], "cudagraph_capture_sizes": [1, 8]}
-    command, _ = server_command(version(engine_args=given), ROOT)
+    command = server_command(version(engine_args=given), ROOT, 8000)
     taken = vars(make_arg_parser(FlexibleArgumentParser()).parse_args(command[4:]))
     assert {name for name in switches & {*taken} if taken[name]} == set()
     assert (taken["device_ids"], taken["cudagraph_capture_sizes"]) == ([2, "GPU-3"], [1, 8])
