@@ -66,16 +66,7 @@ def add(connection: Connection, event: Event, item: ItemTerms) -> tuple[Event, S
     fields = {name: getattr(event, name) for name in Event.__slots__ if name != "number"}
     stored = None if event.value is None else codec.dumps(event.value)
     number = connection.execute(_INSERT, {**fields, "value": stored}).scalar_one()
-    happened = of_item(connection, event.item_id)
-    standing = fold(happened, item.wanted, item.form.kind)
-    changed = {
-        "of": event.item_id,
-        "state": standing.state,
-        "n_labels": standing.n_labels,
-        "value": None if standing.value is None else codec.dumps(standing.value),
-        "score": standing.score,
-    }
-    connection.execute(_SETTLE, changed)
+    happened, standing = settle(connection, event.item_id, item)
     own = [each for each in in_force(happened) if each.reviewer == event.reviewer]
     connection.execute(_UNMARK, {"by": event.reviewer, "of": event.item_id})
     if own:
@@ -84,6 +75,21 @@ def add(connection: Connection, event: Event, item: ItemTerms) -> tuple[Event, S
     if event.kind == "undo":
         review_fronts.reopen(connection, item.batch_id, item.position)
     return replace(event, number=number), standing
+
+
+def settle(connection: Connection, item_id: str, item: ItemTerms) -> tuple[list[Event], Standing]:
+    """Bring an item's standing up to date; gives it after the events that it follows from."""
+    happened = of_item(connection, item_id)
+    standing = fold(happened, item.wanted, item.form.kind)
+    changed = {
+        "of": item_id,
+        "state": standing.state,
+        "n_labels": standing.n_labels,
+        "value": None if standing.value is None else codec.dumps(standing.value),
+        "score": standing.score,
+    }
+    connection.execute(_SETTLE, changed)
+    return happened, standing
 
 
 _INSERT = events.insert().returning(events.c.number)
