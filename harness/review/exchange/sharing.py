@@ -14,7 +14,7 @@ from harness.records import Messages
 from harness.records.review import Answer, Batch, Event, Form, Item
 from harness.review.exchange.checking import is_share
 from harness.review.views import GivenLabel, given_labels, on_sides
-from harness.store.review.events import SETTLING, in_force
+from harness.store.review.events import SETTLING, counting, in_force
 from harness.store.review.leases import is_swapped
 from harness.store.review.reviewers import check_name
 from harness.store.review.store import ReviewStore
@@ -66,7 +66,7 @@ class SharedItem:
 def exported(review: ReviewStore, batch: Batch, *, unblind: bool) -> list[SharedItem]:
     """The items of a batch for a file; `unblind` adds labels, exclusions, versions, judge scores and the drawing."""
     events: dict[str, list[Event]] = {}
-    for event in in_force(review.events(batch_id=batch.id)) if unblind else ():
+    for event in counting(review.events(batch_id=batch.id)) if unblind else ():
         events.setdefault(event.item_id, []).append(event)
     return [_shared(item, batch, events.get(item.id, []), unblind=unblind) for item in review.items(batch.id)]
 
