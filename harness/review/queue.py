@@ -235,8 +235,12 @@ class Queue:
         return token
 
     def disable(self, name: str) -> None:
-        """Let a reviewer do nothing any more: token and sessions end. What the reviewer did stays."""
+        """Let a reviewer do nothing any more: token, sessions and leases end. What the reviewer did stays."""
         self._review.disable(name, self._clock())
+
+    def free(self, name: str) -> None:
+        """Let others have what a reviewer holds, who may still label it while nobody else has it."""
+        self._review.free(name, self._clock())
 
     def reviewers(self) -> list[Reviewer]:
         """All reviewers, by name."""
