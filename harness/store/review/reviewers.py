@@ -84,6 +84,12 @@ def list_all(connection: Connection) -> list[Reviewer]:
     return [_reviewer(row) for row in connection.execute(select(reviewers).order_by(reviewers.c.name))]
 
 
+def without_token(connection: Connection) -> set[str]:
+    """The names of those who can't sign in before they get a token: they came from a file or another store."""
+    query = select(reviewers.c.name).where(reviewers.c.token_hash.is_(None), reviewers.c.disabled.is_(None))
+    return set(connection.execute(query).scalars())
+
+
 def by_token(connection: Connection, token: str) -> AdmittedReviewer | None:
     """The reviewer who signs in with a token and is not disabled."""
     query = select(reviewers).where(reviewers.c.token_hash == token_hash(token))

@@ -108,6 +108,7 @@ class ReviewStore:
     add_reviewer = _writes(review_reviewers.add)
     set_token = _writes(review_reviewers.set_token)
     disable = _writes(review_reviewers.disable)
+    without_token = _reads(review_reviewers.without_token)
     admitted_by = _reads(review_reviewers.by_token)
     admitted = _reads(review_reviewers.admitted)
 
