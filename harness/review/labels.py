@@ -9,13 +9,14 @@ from typing import Literal
 from harness.records import Role
 from harness.records.review import Event, Item, Value
 from harness.store import Store
+from harness.store.review.events import counting
 
 Part = Role | Literal["pair"]
 
 
 @dataclass(frozen=True, slots=True)
 class PersonsLabel:
-    """A label that is in force, with the answer that it is of.
+    """A label that counts, with the answer that it is of: nobody took it back, and no later word replaces it.
 
     Attributes:
         part: whose answer it is of; "pair" for a preference between both answers.
@@ -53,12 +54,10 @@ def labels_of_run(store: Store, run_id: str, batch_ids: Iterable[str] = ()) -> l
     for batch in store.review.batches():
         if batch.run_id != run_id and batch.id not in named:
             continue
-        events = store.review.events(batch_id=batch.id)
         items = {item.id: item for item in store.review.items(batch.id)}
         roles = tuple(batch.source.get("roles", ("candidate",)))
-        taken_back = {event.undoes for event in events if event.kind == "undo"}
-        for event in events:
-            if event.kind not in ("label", "adjudicate") or event.number in taken_back or event.value is None:
+        for event in counting(store.review.events(batch_id=batch.id)):
+            if event.value is None:
                 continue
             item = items[event.item_id]
             part: Part = "pair" if batch.form.is_pair else _role(item, roles)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
 
@@ -32,7 +32,7 @@ class BatchProgress:
     Attributes:
         n_items: open, done, disputed, flagged and excluded ones together.
         left: how many labels are still wanted.
-        held: how many items reviewers have before the eyes now.
+        held: how many items reviewers have before the eyes now, or fetched ahead; `holders` counts them by reviewer.
         seconds_per_label: the median time from one event of a reviewer to the next; None before there are two.
     """
 
@@ -51,6 +51,7 @@ class BatchProgress:
     closed: float | None
     closed_reason: str | None
     n_excluded: int = 0
+    holders: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def labels(self) -> int:
@@ -96,7 +97,7 @@ def progress_of(batch: Batch, counts: Counts) -> BatchProgress:
         n_disputed=counts.states.get("disputed", 0),
         n_flagged=counts.states.get("flagged", 0),
         left=counts.left,
-        held=counts.held,
+        held=sum(counts.holders.values()),
         reviewers=tuple(
             ReviewerProgress(
                 reviewer=name,
@@ -112,6 +113,7 @@ def progress_of(batch: Batch, counts: Counts) -> BatchProgress:
         closed=batch.closed,
         closed_reason=batch.closed_reason,
         n_excluded=counts.states.get("excluded", 0),
+        holders=counts.holders,
     )
 
 

@@ -14,7 +14,7 @@ from harness.review.older_batches import with_calls_of_store
 from harness.review.progress import BatchOrigin, BatchProgress, progress_of
 from harness.review.views import RevealedItem, UndoResult, View, revealed, view_of
 from harness.store import Store
-from harness.store.review.events import SETTLING, in_force
+from harness.store.review.events import SETTLING, counting, in_force
 from harness.store.review.leases import Wish, is_swapped
 from harness.store.review.reviewers import new_token
 from harness.store.review.turns import HeldItem, RecordedLabel, SubmittedLabel
@@ -143,7 +143,7 @@ class Queue:
             raise ReviewError(f"{reviewer} has not labelled item {item_id}, and sees what is known of it afterwards.")
         form = self._review.batch(item.batch_id).form
         standing = self._review.standing(item_id)
-        return revealed(item, form, standing, events, swapped=is_swapped(item_id, reviewer))
+        return revealed(item, form, standing, counting(events), swapped=is_swapped(item_id, reviewer))
 
     def settled(self, item_id: str) -> RevealedItem:
         """The same of an item that nobody is asked about any more, for those who look after the queue.
@@ -157,11 +157,11 @@ class Queue:
         if standing.state not in SETTLED:
             raise ReviewError(f"Item {item_id} is {standing.state}: what is known of it is shown once it is settled.")
         form = self._review.batch(item.batch_id).form
-        return revealed(item, form, standing, in_force(self._review.events(item_id=item_id)), swapped=False)
+        return revealed(item, form, standing, counting(self._review.events(item_id=item_id)), swapped=False)
 
     def excluded(self, batch_id: str) -> list[ExcludedItem]:
         """The items of a batch that were excluded, in their order, with the reasons."""
-        events = in_force(self._review.events(batch_id=batch_id))
+        events = counting(self._review.events(batch_id=batch_id))
         last = {event.item_id: event for event in events if event.kind in SETTLING}
         return [
             ExcludedItem(item, event.reviewer, event.note)
@@ -235,8 +235,12 @@ class Queue:
         return token
 
     def disable(self, name: str) -> None:
-        """Let a reviewer do nothing any more: token and sessions end. What the reviewer did stays."""
+        """Let a reviewer do nothing any more: token, sessions and leases end. What the reviewer did stays."""
         self._review.disable(name, self._clock())
+
+    def free(self, name: str) -> None:
+        """Let others have what a reviewer holds, who may still label it while nobody else has it."""
+        self._review.free(name, self._clock())
 
     def reviewers(self) -> list[Reviewer]:
         """All reviewers, by name."""

@@ -16,6 +16,7 @@ import pyarrow.parquet
 import pytest
 
 from harness.records import NewSample, Report, Request, Sample, ScoreRow, ScoringRule
+from harness.records.review import Event
 from harness.reporting.samples_table import COLUMNS, write_csv, write_parquet
 from harness.review import Queue
 from harness.review.batches.filling import add_run
@@ -233,6 +234,19 @@ def test_people_are_told_beside_the_judge(store: Store, tmp_path: Path) -> None:
     assert [(each["reviewer"], each["adjudicated"]) for each in labels][-1] == ("eve", True)
     assert {each["note"] for each in labels} == {"by ann", "by bob", ""}
     assert {row["role"] for row in rows} == {"candidate"}
+
+
+def test_a_label_that_its_reviewer_replaced_counts_for_nothing(store: Store, tmp_path: Path) -> None:
+    run = runs.add_run(store)
+    batch = add_run(store, run, ReviewPlan(runs.EVALUATION, "score", SCALE, draws=1)).batch
+    (item,) = store.review.items(batch.id)
+    for number, value in enumerate((1, 5)):
+        event = Event(0, "label", item.id, "ann", float(number), f"k{number}", value=value, score=(value - 1) / 4)
+        store.review.import_labels([event], 0.0)
+    rows = parquet_rows(store, run, small_report(id=runs.EVALUATION), tmp_path)
+    (row,) = (row for row in rows if row["human_labels"] is not None)
+    assert row["human_score"] == 1.0
+    assert [label["value"] for label in json.loads(row["human_labels"])] == [5]
 
 
 def test_a_preference_of_people_stands_beside_the_candidates_score(store: Store, tmp_path: Path) -> None:

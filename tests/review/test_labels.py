@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.records.review import Event
 from harness.review import Queue
 from harness.review.batches.filling import add_run
 from harness.review.batches.plans import ReviewPlan
@@ -65,3 +66,24 @@ def test_labels_of_another_run_are_left_out_unless_their_batch_is_named(store: S
     assert [replace(each, time=0.0) for each in labels_of_run(store, "another", [added.batch.id])] == [
         replace(each, time=0.0) for each in labels_of_run(store, run.run_id)
     ]
+
+
+def test_a_label_that_its_reviewer_replaced_is_told_nowhere(store: Store) -> None:
+    """The newest by its time counts, wherever it stands in the store; the history stays there."""
+    run = runs.add_run(store)
+    batch_id = add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE, draws=2)).batch.id
+    queue = Queue(store)
+    for name in ("ann", "eve"):
+        queue.add_reviewer(name, "adjudicator")
+    item, _ = store.review.items(batch_id)
+    said = [("ann", "label", 5, 20.0), ("ann", "label", 1, 10.0), ("eve", "adjudicate", 4, 40.0)]
+    said.append(("ann", "adjudicate", 2, 30.0))
+    for number, (name, kind, value, time) in enumerate(said):
+        event = Event(0, kind, item.id, name, time, f"k{number}", value=value, score=(value - 1) / 4)
+        store.review.import_labels([event], 50.0)
+        if number == 1:
+            assert store.review.standing(item.id).value == 5
+    assert [(each.reviewer, each.value) for each in labels_of_run(store, run.run_id)] == [("ann", 5), ("eve", 4)]
+    assert store.review.standing(item.id).value == 4
+    assert [(each.reviewer, each.value) for each in queue.settled(item.id).labels] == [("ann", 5), ("eve", 4)]
+    assert len(store.review.events(item_id=item.id)) == 4

@@ -44,6 +44,32 @@ def test_an_item_is_given_to_one_reviewer_unless_more_are_wanted(queue: Queue, a
     assert queue.next("zoe") is None
 
 
+@pytest.mark.parametrize("how", ["free", "disable"])
+def test_what_a_reviewer_holds_goes_to_others_when_it_is_freed(queue: Queue, add_batch: AddBatch, how: str) -> None:
+    add_batch(2)
+    held = take(queue, "ann")
+    take(queue, "ann", holding=[held.lease_id])
+    (progress,) = queue.progress()
+    assert (progress.held, progress.holders) == (2, {"ann": 2})
+    getattr(queue, how)("ann")
+    (progress,) = queue.progress()
+    assert (progress.held, progress.holders) == (0, {})
+    assert take(queue, "bob").item_id == held.item_id
+
+
+def test_who_freed_an_item_may_still_label_it_while_nobody_else_has_it(queue: Queue, add_batch: AddBatch) -> None:
+    add_batch(2)
+    held = take(queue, "ann")
+    queue.free("ann")
+    with pytest.raises(LeaseExpiredError):
+        queue.label("ann", held.lease_id, 4, key=key())
+    assert queue.renew("ann", held.lease_id).item_id == held.item_id
+    queue.free("ann")
+    take(queue, "bob")
+    with pytest.raises(LeaseExpiredError, match="gone to somebody else"):
+        queue.renew("ann", held.lease_id)
+
+
 def test_a_reviewer_gets_no_item_twice(queue: Queue, add_batch: AddBatch) -> None:
     add_batch(1, wanted=3)
     label(queue, "ann", 3)

@@ -67,7 +67,8 @@ def export(
 def import_file(place: str | None, name: str | None, reviewer: str, path: Path) -> None:
     """Bring in the labels of FILE, and the items that the queue does not have, as new batches.
 
-    Importing a file again brings nothing. Reviewers who are not known are added; they can't sign in.
+    Importing a file again brings nothing. Of each reviewer the newest label of an item counts; one without a time is
+    newer than those that are there. Reviewers who are not known are added; they can't sign in.
 
     \b
     Examples:
@@ -83,7 +84,11 @@ def import_file(place: str | None, name: str | None, reviewer: str, path: Path) 
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ReviewFileError(
+            f"{path} can't be read: {error}. Save it as UTF-8 (in Excel: CSV UTF-8), and import it again."
+        ) from None
+    except OSError as error:
         raise ReviewFileError(f"{path} can't be read: {error}") from None
     shared = [
         replace(each, labels=tuple(replace(label, reviewer=label.reviewer or reviewer) for label in each.labels))
@@ -94,6 +99,7 @@ def import_file(place: str | None, name: str | None, reviewer: str, path: Path) 
         done = import_items(opened.review, shared, time.time())
         problems = attend_all(opened, opened.review.touched(before))
     added = f" and {plural(done.items, 'item')} in {plural(done.batches, 'new batch')}" if done.items else ""
-    click.echo(f"Brought in {plural(done.labels, 'label')}{added}.")
+    left_out = f" Left out: {plural(done.replaced, 'label')} older than another of the same reviewer for the item."
+    click.echo(f"Brought in {plural(done.labels, 'label')}{added}.{left_out if done.replaced else ''}")
     for batch_id, problem in problems.items():
         click.echo(f"Batch {batch_id} can't be decided: {problem}", err=True)

@@ -86,7 +86,7 @@ def disable(place: str | None, name: str) -> None:
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def list_reviewers(place: str | None, as_json: bool) -> None:
-    """List the reviewers with their roles.
+    """List the reviewers with their roles, and who has no token: those whom a file or `steelyard store merge` brought.
 
     \b
     Example:
@@ -96,12 +96,16 @@ def list_reviewers(place: str | None, as_json: bool) -> None:
 
     with open_store(settings_with_store(place), readonly=True) as opened:
         reviewers = Queue(opened).reviewers()
+        tokenless = opened.review.without_token() if reviewers else set()
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in reviewers], indent=2))
+        entries = [{**asdict(each), "without_token": each.name in tokenless} for each in reviewers]
+        click.echo(json.dumps(entries, indent=2))
         return
     width = max((len(each.name) for each in reviewers), default=0)
     for each in reviewers:
         disabled = "  disabled" if each.disabled is not None else ""
-        click.echo(f"{each.name:<{width}}  {each.role}{disabled}")
+        click.echo(f"{each.name:<{width}}  {each.role}{disabled}{'  no token' if each.name in tokenless else ''}")
+    if tokenless:
+        click.echo("Who has no token can't sign in; `steelyard review reviewer token NAME` gives one.")
     if not reviewers:
         click.echo("There are no reviewers; `steelyard review reviewer add NAME` adds one.")

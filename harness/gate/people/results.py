@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from harness.decisions.labels.exclusions import DrawLabels, bounded_mean
 from harness.decisions.labels.labelled import in_labels
+from harness.errors import shortened
 from harness.gate.people.batches import LabelEvidence
 from harness.records import Estimate, Report, ReviewSummary, Verdict, VerdictKind
 from harness.records.review import SETTLED, Batch
@@ -58,13 +59,15 @@ class _Order:
 
     Attributes:
         n_done: items with a label; `n_behind` of them come after the first that has none.
-        first: how that one stands; `number` counts from 1. None where every item has its label.
+        first: how that one stands; `number` counts from 1, and `case_id` is its case. None where every item has its
+            label.
         skippers: who skipped it.
     """
 
     n_done: int
     n_behind: int
     number: int
+    case_id: str
     first: str | None
     skippers: tuple[str, ...]
 
@@ -75,9 +78,10 @@ class _Order:
 
     def __str__(self) -> str:
         """The first in words."""
+        item = f"item {self.number:,} (case {shortened(self.case_id)}"
         if self.is_stuck:
-            return f"item {self.number:,} ({self.first})"
-        return f"item {self.number:,}" + (f", which {_named(self.skippers)} skipped" if self.skippers else "")
+            return f"{item}, {self.first})"
+        return f"{item})" + (f", which {_named(self.skippers)} skipped" if self.skippers else "")
 
 
 def _named(reviewers: Sequence[str]) -> str:
@@ -111,6 +115,7 @@ def _order(store: Store, batch: Batch) -> _Order:
         n_done=states.count("done"),
         n_behind=states[number:].count("done"),
         number=number + 1,
+        case_id=items[number].case_id if number < len(items) else "",
         first=states[number] if number < len(states) else None,
         skippers=tuple(store.review.skipped(batch.id).get(items[number].id, ())) if number < len(items) else (),
     )

@@ -57,7 +57,8 @@ def status_lines(progress: Sequence[BatchProgress], encoding: str, ahead: Prospe
         )
         is_told = each.left_s is not None and each.left and each.closed is None
         rest = "" if not is_told else f", about {_duration(each.left_s or 0.0)} for one reviewer"
-        held = f"; {plural(each.held, 'item')} with reviewers now" if each.held else ""
+        names = ", ".join(f"{printable(who, 30, encoding=encoding)} {n:,}" for who, n in each.holders.items())
+        held = f"; {plural(each.held, 'item')} with reviewers now ({names})" if each.held else ""
         yield f"  {plural(each.labels, 'label')} in, {each.left:,} still wanted{rest}{held}"
         if each.batch_id in ahead.needed and each.closed is None:
             yield f"  about {plural(ahead.needed[each.batch_id], 'label')} left until it is decided"

@@ -167,7 +167,7 @@ def read_ledger(store: Store, batch: Batch, n_versions: int) -> DrawLedger:
         n_items=len(items),
         n_open=states.count("open"),
         n_stuck=states.count("disputed") + states.count("flagged"),
-        n_held=store.review.held(batch.id, time.time()),
+        n_held=sum(store.review.holders(batch.id, time.time()).values()),
         is_skipped=first in store.review.skipped(batch.id),
     )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from harness.errors import LabelError, ReviewerError, ReviewFileError, UnknownItemError
@@ -14,7 +15,7 @@ from harness.records import Messages
 from harness.records.review import Answer, Batch, Event, Form, Item
 from harness.review.exchange.checking import is_share
 from harness.review.views import GivenLabel, given_labels, on_sides
-from harness.store.review.events import SETTLING, in_force
+from harness.store.review.events import SETTLING, counting, in_force
 from harness.store.review.leases import is_swapped
 from harness.store.review.reviewers import check_name
 from harness.store.review.store import ReviewStore
@@ -66,7 +67,7 @@ class SharedItem:
 def exported(review: ReviewStore, batch: Batch, *, unblind: bool) -> list[SharedItem]:
     """The items of a batch for a file; `unblind` adds labels, exclusions, versions, judge scores and the drawing."""
     events: dict[str, list[Event]] = {}
-    for event in in_force(review.events(batch_id=batch.id)) if unblind else ():
+    for event in counting(review.events(batch_id=batch.id)) if unblind else ():
         events.setdefault(event.item_id, []).append(event)
     return [_shared(item, batch, events.get(item.id, []), unblind=unblind) for item in review.items(batch.id)]
 
@@ -112,24 +113,31 @@ def _excluded(events: Sequence[Event]) -> SharedExclusion | None:
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """The numbers of what an import brought: new batches, their items, and labels that were not there yet."""
+    """The numbers of what an import brought: new batches, their items, and labels that were not there yet.
+
+    Attributes:
+        replaced: labels of the file that a newer one of their reviewer, there or in the queue, leaves out.
+    """
 
     batches: int
     items: int
     labels: int
+    replaced: int
 
 
 def import_items(review: ReviewStore, shared: Sequence[SharedItem], now: float) -> ImportSummary:
     """Bring in the labels of known items, and unknown items as new batches with theirs.
 
-    All is checked before the first is stored, and all or nothing is. Importing the same file again brings nothing.
+    All is checked before the first is stored, and all or nothing is. Of each reviewer the newest label of an item
+    counts; one without a time is newer than all before it. It is brought in where it differs from the newest that is
+    there, so that importing the same file again brings nothing.
 
     Raises:
         ReviewFileError: a label that is none of its item's, an item without an answer, or one that the queue knows with
             another form, answer or case; with the item.
     """
     known, new = _split(review, shared)
-    labels = [_label(each, label, now) for each in shared for label in each.labels]
+    labels = [_label(each, label) for each in shared for label in each.labels]
     added = []
     for number, (evaluation_id, form, members) in enumerate(_groups(new)):
         batch_id = secrets.token_hex(4)
@@ -144,8 +152,13 @@ def import_items(review: ReviewStore, shared: Sequence[SharedItem], now: float) 
             source={"imported": True},
         )
         added.append((batch, [_item(each, batch_id, position) for position, each in enumerate(members)]))
-    kept = [label for label in labels if not _is_there(known.get(label.item_id, ()), label)]
-    return ImportSummary(len(added), len(new), review.import_labels(kept, now, added))
+    newest = {_giver(label): label for label in sorted(labels, key=lambda label: label.time)}
+    last = {_giver(event): event for events in known.values() for event in in_force(events)}
+    words = [(label, last.get(giver)) for giver, label in newest.items()]
+    kept = [_after(before, label, now) for label, before in words if before is None or _is_newer(label, before)]
+    older = sum(before is not None and label.time < before.time for label, before in words)
+    n_new = review.import_labels(kept, now, added)
+    return ImportSummary(len(added), len(new), n_new, len(labels) - len(newest) + older)
 
 
 def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str, list[Event]], list[SharedItem]]:
@@ -161,7 +174,7 @@ def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str,
         try:
             item = review.item(each.item_id)
             _check_same(each, item, review.batch(item.batch_id))
-            known[each.item_id] = in_force(review.events(item_id=each.item_id))
+            known[each.item_id] = review.events(item_id=each.item_id)
         except UnknownItemError:
             if len(each.answers) != (2 if each.form.is_pair else 1) or not each.item_id:
                 raise ReviewFileError(
@@ -243,14 +256,14 @@ def _answers(shared: SharedItem, hidden: Mapping[str, Any]) -> tuple[Answer, ...
         ) from None
 
 
-def _label(shared: SharedItem, label: GivenLabel, now: float) -> Event:
+def _label(shared: SharedItem, label: GivenLabel) -> Event:
+    """A label as an event; one without a time is newer than any other."""
     swapped = is_swapped(shared.item_id, _NOBODY)
     try:
         value, score = shared.form.read(label.value, swapped=swapped)
         check_name(label.reviewer)
     except (LabelError, ReviewerError) as error:
         raise ReviewFileError(f"{_where(shared)}, label of {label.reviewer!r}: {error}") from None
-    content = json.dumps([shared.item_id, asdict(label)]).encode("ascii")
     return Event(
         number=0,
         item_id=shared.item_id,
@@ -258,14 +271,29 @@ def _label(shared: SharedItem, label: GivenLabel, now: float) -> Event:
         kind="adjudicate" if label.adjudicated else "label",
         value=value,
         score=score,
-        time=label.time or now,
-        key=f"import:{hashlib.blake2b(content, digest_size=16).hexdigest()}",
+        time=label.time or math.inf,
+        key=f"import:{_digest(shared.item_id, asdict(label))}",
         note=label.note,
         swapped=swapped,
     )
 
 
-def _is_there(events: Iterable[Event], label: Event) -> bool:
-    """Tell whether the reviewer has said the same of the item already."""
-    said = (label.reviewer, label.kind, label.value)
-    return any((event.reviewer, event.kind, event.value) == said for event in events)
+def _giver(event: Event) -> tuple[str, str, str]:
+    """Give what the labels share of which the newest counts."""
+    return event.item_id, event.reviewer, event.kind
+
+
+def _is_newer(label: Event, before: Event) -> bool:
+    """Tell whether a reviewer said something else later, or at the same time in a file that was changed since."""
+    return label.value != before.value and label.time >= before.time
+
+
+def _after(before: Event | None, label: Event, now: float) -> Event:
+    """A label with its time, under a key of its own for each that it replaces: a reviewer may go back to an earlier."""
+    key = label.key if before is None else f"import:{_digest(label.key, before.key)}"
+    latest = now if before is None else max(now, before.time)
+    return replace(label, time=latest if label.time == math.inf else label.time, key=key)
+
+
+def _digest(*content: Any) -> str:
+    return hashlib.blake2b(json.dumps(content).encode("ascii"), digest_size=16).hexdigest()

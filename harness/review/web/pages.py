@@ -81,11 +81,14 @@ async def sign_in(request: Request) -> Response:
 
 @router.post("/sign-out")
 def sign_out(request: Request) -> Response:
-    """End the session."""
+    """End the session, and let others have the items that it holds."""
     desk = desk_of(request)
     found = session_of(request)
     if found is not None:
+        holder = desk.sessions.holder(found)
         desk.sessions.end(found)
+        if holder is not None:
+            desk.queue.free(holder.name)
     back = RedirectResponse("/sign-in", 303)
     back.delete_cookie(desk.cookie)
     return back

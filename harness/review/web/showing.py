@@ -18,7 +18,7 @@ from harness.records.tool_calls import words_of
 from harness.review.agreement import CUT
 from harness.review.progress import BatchProgress
 from harness.review.views import RevealedItem, View
-from harness.store.review.events import in_force
+from harness.store.review.events import counting
 from harness.store.review.leases import is_swapped
 from harness.store.review.store import ReviewStore
 
@@ -134,7 +134,7 @@ def said_of(known: RevealedItem, form: Form, happened: Sequence[Event]) -> list[
     told = []
     if known.judge_score is not None:
         told.append(Opinion("judge", _score_in_words(form, known.judge_score)))
-    for event in in_force(happened):
+    for event in counting(happened):
         words = {"flag": "flagged", "skip": "skipped", "exclude": "excluded"}.get(event.kind, "")
         if event.value is not None:
             words = said_value(form, form.shown(event.value))
@@ -166,7 +166,7 @@ def in_dispute(review: ReviewStore, view: View, reviewer: str) -> list[DisputedL
     if view.task != "adjudicate":
         return []
     swapped = is_swapped(view.item_id, reviewer)
-    events = in_force(review.events(item_id=view.item_id))
+    events = counting(review.events(item_id=view.item_id))
     return [_said(event, view.form, swapped=swapped) for event in events if event.kind in ("label", "flag")]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, exists, func, select
 
 from harness.records.review import EventKind, ItemState
-from harness.store.review.leases import count_live
+from harness.store.review.leases import holders
 from harness.store.schema.review_tables import batches, events, items, marks, standings
 
 _RECENT = 200
@@ -39,7 +39,7 @@ class Counts:
     Attributes:
         states: how many items are in each state that occurs.
         left: how many labels are still wanted.
-        held: how many items reviewers have before the eyes.
+        holders: how many items each reviewer has before the eyes, or fetched ahead.
         reviewers: of each reviewer, how many items have a label in force, and how many were dealt with last in each
             other way.
         recent: reviewer and time (epoch seconds) of the last events under a lease, the newest first.
@@ -47,7 +47,7 @@ class Counts:
 
     states: Mapping[ItemState, int]
     left: int
-    held: int
+    holders: Mapping[str, int]
     reviewers: Mapping[str, Mapping[EventKind, int]]
     recent: Sequence[tuple[str, float]]
 
@@ -58,7 +58,7 @@ def count(connection: Connection, batch_id: str, now: float) -> Counts:
     return Counts(
         states={state: n_items for state, (n_items, _) in states.items()},
         left=states.get("open", (0, 0))[1],
-        held=count_live(connection, batch_id, now),
+        holders=holders(connection, batch_id, now),
         reviewers=_by_reviewer(connection, batch_id),
         recent=_recent(connection, batch_id),
     )

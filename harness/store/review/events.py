@@ -1,7 +1,8 @@
 """The events of reviewers, which are added and never changed, and what follows from them.
 
-An event is in force until an undo names it. An item's standing is worked out from its events alone, in the transaction
-that adds one, so that neither can be without the other.
+An event is in force until an undo names it. Of several labels of a reviewer the newest by its time counts. An item's
+standing is worked out from its events alone, in the transaction that adds one, so that neither can be without the
+other.
 """
 
 from __future__ import annotations
@@ -24,15 +25,34 @@ SETTLING = frozenset({"adjudicate", "exclude"})
 
 
 def in_force(happened: Iterable[Event]) -> list[Event]:
-    """The events that nobody took back, without the undos themselves."""
-    known = list(happened)
+    """The events that nobody took back, by their times, without the undos themselves."""
+    known = sorted(happened, key=lambda event: (event.time, event.number))
     undone = {event.undoes for event in known if event.kind == "undo"}
     return [event for event in known if event.kind != "undo" and event.number not in undone]
 
 
+def counting(happened: Iterable[Event]) -> list[Event]:
+    """The events in force that no later word replaces: the last label of each reviewer, and the last that settles.
+
+    >>> said = [Event(n, "label", "i", who, float(n), f"k{n}", value=n) for n, who in enumerate(("ann", "bob", "ann"))]
+    >>> [event.value for event in counting(said)]
+    [1, 2]
+    """
+    known = in_force(happened)
+    last = {_place(event): event.number for event in known}
+    return [event for event in known if last[_place(event)] == event.number]
+
+
+def _place(event: Event) -> tuple[Any, ...]:
+    """Give what events share of which the last counts alone."""
+    if event.kind in SETTLING:
+        return event.item_id, "settled"
+    return (event.item_id, "label", event.reviewer) if event.kind == "label" else (event.item_id, event.number)
+
+
 def labels_in_force(happened: Iterable[Event]) -> list[Event]:
-    """The label of each reviewer that is in force, adjudications left out: the last where there are several."""
-    return list({event.reviewer: event for event in in_force(happened) if event.kind == "label"}.values())
+    """The label of each reviewer that counts, adjudications left out."""
+    return [event for event in counting(happened) if event.kind == "label"]
 
 
 def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
@@ -45,13 +65,13 @@ def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
     >>> fold([four], 2, "scale").state, fold([four, two], 2, "scale").state
     ('open', 'disputed')
     """
-    standing = in_force(happened)
-    labels = labels_in_force(happened)
-    settled = [event for event in standing if event.kind in SETTLING]
-    if settled and settled[-1].kind == "exclude":
+    standing = counting(happened)
+    labels = [event for event in standing if event.kind == "label"]
+    settled = next((event for event in standing if event.kind in SETTLING), None)
+    if settled is not None and settled.kind == "exclude":
         return Standing("excluded", len(labels))
-    if settled:
-        return Standing("done", len(labels), settled[-1].value, settled[-1].score)
+    if settled is not None:
+        return Standing("done", len(labels), settled.value, settled.score)
     if any(event.kind == "flag" for event in standing):
         return Standing("flagged", len(labels))
     if len(labels) < wanted:
@@ -66,16 +86,7 @@ def add(connection: Connection, event: Event, item: ItemTerms) -> tuple[Event, S
     fields = {name: getattr(event, name) for name in Event.__slots__ if name != "number"}
     stored = None if event.value is None else codec.dumps(event.value)
     number = connection.execute(_INSERT, {**fields, "value": stored}).scalar_one()
-    happened = of_item(connection, event.item_id)
-    standing = fold(happened, item.wanted, item.form.kind)
-    changed = {
-        "of": event.item_id,
-        "state": standing.state,
-        "n_labels": standing.n_labels,
-        "value": None if standing.value is None else codec.dumps(standing.value),
-        "score": standing.score,
-    }
-    connection.execute(_SETTLE, changed)
+    happened, standing = settle(connection, event.item_id, item)
     own = [each for each in in_force(happened) if each.reviewer == event.reviewer]
     connection.execute(_UNMARK, {"by": event.reviewer, "of": event.item_id})
     if own:
@@ -84,6 +95,21 @@ def add(connection: Connection, event: Event, item: ItemTerms) -> tuple[Event, S
     if event.kind == "undo":
         review_fronts.reopen(connection, item.batch_id, item.position)
     return replace(event, number=number), standing
+
+
+def settle(connection: Connection, item_id: str, item: ItemTerms) -> tuple[list[Event], Standing]:
+    """Bring an item's standing up to date; gives it after the events that it follows from."""
+    happened = of_item(connection, item_id)
+    standing = fold(happened, item.wanted, item.form.kind)
+    changed = {
+        "of": item_id,
+        "state": standing.state,
+        "n_labels": standing.n_labels,
+        "value": None if standing.value is None else codec.dumps(standing.value),
+        "score": standing.score,
+    }
+    connection.execute(_SETTLE, changed)
+    return happened, standing
 
 
 _INSERT = events.insert().returning(events.c.number)

@@ -263,15 +263,22 @@ def live_of_item(connection: Connection, reviewer: str, item_id: str, now: float
     return None if row is None else _lease(row)
 
 
-def count_live(connection: Connection, batch_id: str, now: float) -> int:
-    """Count the items of a batch that are held, each as often as it is."""
+def holders(connection: Connection, batch_id: str, now: float) -> dict[str, int]:
+    """Count the items of a batch that each reviewer holds, by name."""
     query = (
-        select(func.count())
-        .select_from(leases)
+        select(leases.c.reviewer, func.count())
         .join(standings, _OF_ITEM)
         .where(standings.c.batch_id == batch_id, _LIVE)
+        .group_by(leases.c.reviewer)
+        .order_by(leases.c.reviewer)
     )
-    return int(connection.execute(query, {"now": now}).scalar_one())
+    return {reviewer: int(count) for reviewer, count in connection.execute(query, {"now": now})}
+
+
+def free(connection: Connection, reviewer: str, now: float) -> None:
+    """Let all leases of a reviewer run out, so that others get the items."""
+    held = (leases.c.reviewer == reviewer, leases.c.ended.is_(None), leases.c.expires > now)
+    connection.execute(update(leases).where(*held).values(expires=now))
 
 
 def _lease(row: Any) -> Lease:

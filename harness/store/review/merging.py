@@ -2,19 +2,27 @@
 
 Ids are random, so that the same id is the same thing. An event is known by its reviewer and key; its number is given
 anew here, and standings are worked out again, so that two reviewers' labels of one item come together as if given here.
+
+Two gates draw the same batch apart, each by its own labels, and two drawings must not mix. So the one that is here
+stands. What people said there of a case that it has drawn joins the labels of its item. What they said of another case
+waits in a batch of its own, which nobody is offered, until the drawing here comes to that case (see `gate.extend`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
 from harness.records.review import Batch, Event, Item, Reviewer
 from harness.store.review import events as review_events
+from harness.store.review import gate as review_gate
 from harness.store.review import items as review_items
 from harness.store.review import reviewers as review_reviewers
 from harness.store.schema.review_tables import items
+
+_WAITS = "labels of another store, which wait until the gate draws their cases here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +48,60 @@ def merge(connection: Connection, parts: list[Part], reviewers: list[Reviewer]) 
     for reviewer in reviewers:
         if review_reviewers.find(connection, reviewer.name) is None:
             review_reviewers.add(connection, reviewer, None)
-    known = {batch.id for batch in review_items.list_batches(connection)}
     count = 0
     for part in parts:
-        if part.batch.id not in known:
-            review_items.add_batch(connection, part.batch, [])
-        _add_items(connection, part)
-        count += _add_events(connection, part.events)
+        home = _home(connection, part.batch)
+        if home is not None and "key" in home.source:
+            places = _join(connection, home, part)
+        else:
+            if home is None:
+                review_items.add_batch(connection, part.batch, [])
+            _add_items(connection, part)
+            places = {item.id: item.id for item in part.items}
+        count += _add_events(connection, part.events, places)
     return count
 
 
+def _home(connection: Connection, batch: Batch) -> Batch | None:
+    """The batch here that another store's is: the one of its id, else the oldest about the same answers."""
+    about = batch.source.get("key", batch.source.get("apart"))
+    known = review_items.list_batches(connection)
+    same = [each for each in known if each.id == batch.id and "apart" not in each.source]
+    same += [each for each in known if about is not None and each.source.get("key") == about]
+    return same[0] if same else None
+
+
+def _join(connection: Connection, home: Batch, part: Part) -> dict[str, str]:
+    """Map the items of another store's batch that somebody dealt with to those here, which are added where there are
+    none.
+    """
+    apart_id = review_gate.apart_id(home.id)
+    apart = review_items.items_of(connection, apart_id)
+    here = {review_gate.content_of(item): item.id for item in [*apart, *review_items.items_of(connection, home.id)]}
+    ids = set(connection.execute(select(items.c.id)).scalars())
+    touched = {event.item_id for event in part.events}
+    position = 1 + max((item.position for item in apart), default=-1)
+    places: dict[str, str] = {}
+    added: list[Item] = []
+    for item in part.items:
+        content = review_gate.content_of(item)
+        if item.id in ids:
+            places[item.id] = item.id
+        elif item.id in touched:
+            if content not in here:
+                here[content] = item.id
+                added.append(replace(item, batch_id=apart_id, position=position + len(added)))
+            places[item.id] = here[content]
+    if added and not apart and apart_id not in {each.id for each in review_items.list_batches(connection)}:
+        review_items.add_batch(connection, replace(home, id=apart_id, source={"apart": home.source["key"]}), [])
+        review_items.set_closed(connection, apart_id, home.created, _WAITS)
+    if added:
+        review_items.add_items(connection, apart_id, added)
+    return places
+
+
 def _add_items(connection: Connection, part: Part) -> None:
-    """The items that are new here, after those that are here where their positions are taken."""
+    """Add the items that are new here, after those that are here where their positions are taken."""
     here = select(items.c.id, items.c.position).where(items.c.batch_id == part.batch.id)
     rows = connection.execute(here).all()
     ids, taken = {row.id for row in rows}, {row.position for row in rows}
@@ -64,15 +114,16 @@ def _add_items(connection: Connection, part: Part) -> None:
     review_items.add_items(connection, part.batch.id, added)
 
 
-def _add_events(connection: Connection, happened: list[Event]) -> int:
+def _add_events(connection: Connection, happened: list[Event], places: Mapping[str, str]) -> int:
+    """Add the events that are new here to the items in whose places they are; gives the number of labels among them."""
     numbers: dict[int, int] = {}
     labels = 0
     for event in happened:
         here = review_events.by_key(connection, event.reviewer, event.key)
         if here is None:
             undoes = None if event.undoes is None else numbers[event.undoes]
-            new = replace(event, undoes=undoes, lease_id=None)
-            here, _ = review_events.add(connection, new, review_events.terms(connection, event.item_id))
+            new = replace(event, item_id=places[event.item_id], undoes=undoes, lease_id=None)
+            here, _ = review_events.add(connection, new, review_events.terms(connection, new.item_id))
             labels += event.kind == "label"
         numbers[event.number] = here.number
     return labels

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from harness.errors import ReviewerError, choices
 from harness.records.review import ROLES, Reviewer, ReviewerRole, Task
+from harness.store.review import leases as review_leases
 from harness.store.schema.review_tables import reviewers
 
 _LONGEST = 64
@@ -71,15 +72,22 @@ def set_token(connection: Connection, name: str, token: str) -> None:
 
 
 def disable(connection: Connection, name: str, now: float) -> None:
-    """Let a reviewer do nothing any more, and forget the token; what the reviewer did stays."""
+    """Let a reviewer do nothing any more, forget the token, and free what is held; what the reviewer did stays."""
     known(connection, name)
     changed = {"disabled": now, "token_hash": None}
     connection.execute(update(reviewers).where(reviewers.c.name == name).values(changed))
+    review_leases.free(connection, name, now)
 
 
 def list_all(connection: Connection) -> list[Reviewer]:
     """All reviewers, by name."""
     return [_reviewer(row) for row in connection.execute(select(reviewers).order_by(reviewers.c.name))]
+
+
+def without_token(connection: Connection) -> set[str]:
+    """The names of those who can't sign in before they get a token: they came from a file or another store."""
+    query = select(reviewers.c.name).where(reviewers.c.token_hash.is_(None), reviewers.c.disabled.is_(None))
+    return set(connection.execute(query).scalars())
 
 
 def by_token(connection: Connection, token: str) -> AdmittedReviewer | None:

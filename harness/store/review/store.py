@@ -103,10 +103,12 @@ class ReviewStore:
     standing = _reads(review_items.find_standing)
     left_for = _reads(review_counts.left_for)
     skipped = _reads(review_counts.skipped)
-    held = _reads(review_leases.count_live)
+    holders = _reads(review_leases.holders)
+    free = _writes(review_leases.free)
     add_reviewer = _writes(review_reviewers.add)
     set_token = _writes(review_reviewers.set_token)
     disable = _writes(review_reviewers.disable)
+    without_token = _reads(review_reviewers.without_token)
     admitted_by = _reads(review_reviewers.by_token)
     admitted = _reads(review_reviewers.admitted)
 

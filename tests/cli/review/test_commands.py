@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.review import Queue
+from harness.store import Store
 from tests.cli.conftest import Run
 from tests.cli.review.places import label
 
@@ -42,6 +44,21 @@ def test_list_and_status_tell_how_far_it_is(run: Run, place: Path, batch: str) -
     assert (entry["kind"], entry["source"]["cases"]) == ("scale", 30)
     assert (entry["run"], entry["candidate"], entry["created"] > 0) == ("20261124-161500-0a1b2c", "small", True)
     assert max(map(len, [*listed.splitlines(), *status.splitlines()])) <= 100
+
+
+def test_status_names_who_holds_items(run: Run, place: Path, batch: str) -> None:
+    with Store.open(str(place)) as store:
+        queue = Queue(store)
+        for name in ("ann", "bob"):
+            queue.add_reviewer(name)
+            view = queue.next(name)
+        assert view is not None
+        queue.next("bob", holding=[view.lease_id])
+    assert "; 3 items with reviewers now (ann 1, bob 2)\n" in run("review", "status").output
+    (entry,) = json.loads(run("review", "status", "--json").output)
+    assert (entry["held"], entry["holders"]) == (3, {"ann": 1, "bob": 2})
+    run("review", "reviewer", "disable", "bob")
+    assert "; 1 item with reviewers now (ann 1)\n" in run("review", "status").output
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,19 @@ def test_the_labeling_configuration_of_label_studio(run: Run, batch: str) -> Non
 def test_a_file_that_is_none_is_refused(run: Run, place: Path) -> None:
     Path("x.csv").write_bytes(b"\xff\xfe\xfa")
     Path("x.txt").write_text("")
-    assert "can't be read" in run("review", "import", "x.csv").output
+    told = run("review", "import", "x.csv").output
+    assert "can't be read" in told
+    assert "Save it as UTF-8" in told
     result = run("review", "import", "x.txt")
     assert result.exit_code == 4
     assert "say it with --format" in result.output
+
+
+def test_labels_of_a_file_that_a_later_one_replaces_are_counted_apart(run: Run, place: Path, batch: str) -> None:
+    items = [json.loads(line) for line in run("review", "export", batch).output.splitlines()[:2]]
+    labels = [{"reviewer": "kim", "value": value} for value in (1, 3)]
+    Path("twice.jsonl").write_text("\n".join(json.dumps(item | {"labels": labels}) for item in items))
+    told = " Left out: 2 labels older than another of the same reviewer for the item.\n"
+    assert run("review", "import", "twice.jsonl").output == f"Brought in 2 labels.{told}"
+    assert run("review", "import", "twice.jsonl").output == f"Brought in 0 labels.{told}"
+    assert "kim: 2 labelled" in run("review", "status").output

@@ -1,5 +1,6 @@
 """`steelyard review reviewer`: who may judge."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,15 @@ def test_reviewers_are_added_listed_and_disabled(run: Run, place: Path) -> None:
     assert "disabled" in run("review", "reviewer", "list").output
     assert run("review", "reviewer", "token", "eve").output.splitlines()[-1] != token
     assert "Did you mean 'eve'?" in run("review", "reviewer", "disable", "evee").output
+
+
+def test_who_came_from_another_store_is_said_to_have_no_token(run: Run, place: Path) -> None:
+    run("review", "reviewer", "add", "ann")
+    run("review", "reviewer", "add", "bob", "--store", "other/store.db")
+    run("store", "merge", "other/store.db")
+    told = "Who has no token can't sign in; `steelyard review reviewer token NAME` gives one.\n"
+    assert run("review", "reviewer", "list").output == f"ann  annotator\nbob  annotator  no token\n{told}"
+    entries = json.loads(run("review", "reviewer", "list", "--json").output)
+    assert [entry["without_token"] for entry in entries] == [False, True]
+    run("review", "reviewer", "token", "bob")
+    assert run("review", "reviewer", "list").output == "ann  annotator\nbob  annotator\n"

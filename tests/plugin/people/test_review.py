@@ -476,7 +476,8 @@ def test_a_skipped_item_is_said_to_hold_labels_back_and_is_offered_again(project
         assert 10 < n_behind <= AHEAD
         renewed = view.lease_id
     project.run()
-    waits = f"{n_behind} more labels are in and wait for item 3, which ann skipped, to be labelled"
+    item = f"item 3 (case {view.case_id!r}), which ann skipped"
+    waits = f"{n_behind} more labels are in and wait for {item}, to be labelled"
     assert project.evaluation()["reason"].endswith(f"; {waits}")
     assert f"  {waits}\n" in run("review", "status").output
     with opened(project) as store:
@@ -497,12 +498,13 @@ def test_a_flagged_item_holds_back_what_comes_after_it(project: Project) -> None
         view = queue.next("ann")
         assert view is not None
         queue.flag("ann", view.lease_id, key="flag")
+    item = f"item 1 (case {view.case_id!r}, flagged)"
     n_labels = label(project)
     assert n_labels < 120
     result = project.run()
     entry = project.evaluation()
     assert entry["verdict"] == "inconclusive"
-    assert entry["reason"] == f"{n_labels} labels are in and wait for item 1 (flagged) to be adjudicated"
+    assert entry["reason"] == f"{n_labels} labels are in and wait for {item} to be adjudicated"
     assert "adjudicate 1" in str(result.stdout)
     with opened(project) as store:
         queue = Queue(store)

@@ -9,7 +9,7 @@ import pytest
 from harness.errors import ReviewFileError, UnknownItemError
 from harness.records.review import Batch, Event
 from harness.review import Queue
-from harness.review.exchange import FORMATS, SharedExclusion, format_of, import_items
+from harness.review.exchange import FORMATS, GivenLabel, SharedExclusion, format_of, import_items
 from harness.store import Store
 from tests.review.conftest import FORMS, NOW, PAIR, SCALE, AddBatch, batch_of
 from tests.review.exchange.queues import EVERY_FORMAT, VALUES, label_of, label_some, share
@@ -182,3 +182,37 @@ def test_batches_and_labels_are_stored_together_or_not_at_all(store: Store, add_
         store.review.import_labels([label], NOW, [(batch, batch_of(1, batch_id="new"))])
     assert store.review.batches() == []
     assert store.review.reviewers() == []
+
+
+def test_a_reviewer_who_goes_back_to_an_earlier_label_is_heard(queue: Queue, store: Store, add_batch: AddBatch) -> None:
+    """By three files without times: 4, then 1, then 4 again."""
+    add_batch(1)
+    (blank,) = share(store, unblind=False)
+    for now, value in enumerate((4, 1, 4, 1), 1):
+        shared = [replace(blank, labels=(label_of(value),))]
+        assert [import_items(store.review, shared, NOW - now).labels for _ in range(2)] == [1, 0]
+        assert store.review.standing("b1-00000").value == value
+    (unblind,) = share(store, unblind=True)
+    assert [label.value for label in unblind.labels] == [1]
+    assert import_items(store.review, [unblind], NOW).labels == 0
+
+
+def test_of_several_labels_of_a_reviewer_in_a_file_the_newest_counts(store: Store, add_batch: AddBatch) -> None:
+    add_batch(3)
+    first, second, third = share(store, unblind=False)
+    shared = [
+        replace(first, labels=(label_of(2), label_of(5))),
+        replace(second, labels=(GivenLabel("ann", 2, time=20.0), GivenLabel("ann", 5, time=10.0))),
+        replace(third, labels=(GivenLabel("ann", 3), GivenLabel("ann", 5, time=10.0), GivenLabel("bob", 4, time=10.0))),
+    ]
+    done = import_items(store.review, shared, NOW)
+    assert (done.labels, done.replaced) == (4, 3)
+    values = [store.review.standing(each.item_id).value for each in shared]
+    assert values == [5, 2, None]
+    assert import_items(store.review, shared, NOW).labels == 0
+    older = [replace(second, labels=(GivenLabel("ann", 4, time=15.0),))]
+    done = import_items(store.review, older, NOW)
+    assert (done.labels, done.replaced) == (0, 1)
+    changed = [replace(second, labels=(GivenLabel("ann", 4, time=20.0),))]
+    assert import_items(store.review, changed, NOW).labels == 1
+    assert store.review.standing(second.item_id).value == 4

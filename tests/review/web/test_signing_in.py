@@ -111,6 +111,15 @@ def test_signing_out_ends_the_session_for_everybody_who_has_its_cookie(sign_in: 
         assert thief.post("/api/next", json={}).status_code == 401
 
 
+def test_signing_out_gives_back_what_was_held(sign_in: SignIn, desk: Desk, store: Store) -> None:
+    contents.fill(store)
+    ann = sign_in("ann")
+    ann.take()
+    assert sum(each.held for each in desk.queue.progress()) == 1
+    ann.post("/sign-out")
+    assert sum(each.held for each in desk.queue.progress()) == 0
+
+
 @pytest.mark.parametrize("path", ["/", "/adjudicate", "/admin", "/admin/batches/b-scale"])
 def test_without_a_session_pages_lead_to_the_sign_in(visitor: Browser, path: str) -> None:
     assert visitor.get(path).headers["location"] == "/sign-in"

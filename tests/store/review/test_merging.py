@@ -1,6 +1,9 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.records.review import Batch
+from harness.records.review import Batch, Item
 from harness.review import Queue
 from harness.store import Store
 from tests.review.conftest import SCALE, batch_of
@@ -64,3 +67,88 @@ def test_an_item_whose_position_is_taken_is_not_added_again(store: Store) -> Non
     filled(store)
     assert store.review.add_items("b1", batch_of(5)) == batch_of(5)[3:]
     assert store.review.add_items("b1", batch_of(5)) == []
+
+
+def drawn(store: Store, prefix: str, cases: Sequence[int], *reviewers: str, batch_id: str = "b1") -> Queue:
+    """A gate's batch that drew these cases in this order, under ids of its own."""
+    store.review.add_batch(Batch(batch_id, 1.0, "suites/test_s.py::test_s", SCALE, source={"key": "k"}), [])
+    assert store.review.extend(batch_id, draws(prefix, cases, batch_id=batch_id))
+    queue = Queue(store)
+    for name in reviewers:
+        queue.add_reviewer(name)
+    return queue
+
+
+def draws(prefix: str, cases: Sequence[int], first: int = 0, batch_id: str = "b1") -> list[Item]:
+    known = batch_of(max(cases) + 1, batch_id=batch_id, draw={"version": 0})
+    return [
+        replace(known[case], id=f"{prefix}-{case}", position=position) for position, case in enumerate(cases, first)
+    ]
+
+
+def cases_of(store: Store, batch_id: str = "b1") -> list[tuple[str, str, int | str | None]]:
+    items, standings = store.review.items_and_standings(batch_id)
+    return [(item.case_id, standings[item.id].state, standings[item.id].value) for item in items]
+
+
+def test_a_case_that_two_gates_drew_is_one_item_with_the_labels_of_both(
+    store: Store, new_url: NewUrl, open_store: OpenStore
+) -> None:
+    other = open_store(new_url())
+    ours, theirs = drawn(store, "mine", [0, 1, 2, 3], "ann"), drawn(other, "his", [0, 1, 2, 4], "bob")
+    for number, value in enumerate((4, 2)):
+        label(ours, "ann", value, f"a{number}")
+    for number, value in enumerate((4, 5, 1)):
+        label(theirs, "bob", value, f"b{number}")
+    assert store.merge(other).labels == 3
+    expected = [("case-0", "done", 4), ("case-1", "disputed", None), ("case-2", "done", 1), ("case-3", "open", None)]
+    assert cases_of(store) == expected
+    assert [batch.id for batch in store.review.batches()] == ["b1"], "nobody has said anything of case-4"
+    assert store.merge(other).labels == 0
+    assert cases_of(store) == expected
+    assert other.merge(store).labels == 2
+    assert cases_of(other) == [*expected[:3], ("case-4", "open", None)]
+    assert store.merge(other).labels == 0
+
+
+def test_labels_of_a_case_that_is_not_drawn_here_wait_until_it_is(
+    store: Store, new_url: NewUrl, open_store: OpenStore
+) -> None:
+    other = open_store(new_url())
+    queue = drawn(store, "mine", [0, 1], "ann")
+    theirs = drawn(other, "his", [2, 0, 4], "bob")
+    for number, value in enumerate((5, 3, 1)):
+        label(theirs, "bob", value, f"b{number}")
+    assert [store.merge(other).labels for _ in range(2)] == [3, 0]
+    assert cases_of(store) == [("case-0", "done", 3), ("case-1", "open", None)]
+    assert cases_of(store, "b1-apart") == [("case-2", "done", 5), ("case-4", "done", 1)]
+    view = queue.next("ann")
+    assert view is not None
+    assert view.case_id == "case-1"
+    assert queue.next("ann", holding=[view.lease_id]) is None
+    added = store.review.extend("b1", draws("later", [3, 2], first=2))
+    assert [item.id for item in added] == ["later-3", "his-2"]
+    assert cases_of(store)[2:] == [("case-3", "open", None), ("case-2", "done", 5)]
+    assert cases_of(store, "b1-apart") == [("case-4", "done", 1)]
+    theirs.undo("bob", key="undo")
+    label(theirs, "bob", 2, "again")
+    assert store.merge(other).labels == 1
+    assert cases_of(store, "b1-apart") == [("case-4", "done", 2)]
+
+
+def test_batches_about_the_same_answers_come_together_whatever_their_ids(
+    store: Store, new_url: NewUrl, open_store: OpenStore
+) -> None:
+    other, third = open_store(new_url()), open_store(new_url())
+    drawn(store, "mine", [0, 1])
+    theirs = drawn(other, "his", [0, 2], "bob", batch_id="b2")
+    label(theirs, "bob", 4, "b1")
+    label(theirs, "bob", 2, "b2")
+    store.merge(other)
+    assert cases_of(store) == [("case-0", "done", 4), ("case-1", "open", None)]
+    assert cases_of(store, "b1-apart") == [("case-2", "done", 2)]
+    assert [batch.id for batch in store.review.batches()] == ["b1", "b1-apart"]
+    third.merge(store)
+    assert third.merge(other).labels == 0
+    assert cases_of(third, "b1-apart") == [("case-2", "done", 2)]
+    assert third.review.batch("b1-apart").closed is not None
