@@ -23,7 +23,7 @@ from harness.store import Store
 from tests.plugin.projects import Project
 from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened, panel
 from tests.scoring.judging.panel import rated
-from tests.scoring.judging.rubrics import rubric
+from tests.scoring.judging.rubrics import rubric, with_sections
 
 Run = Callable[..., Result]
 
@@ -93,6 +93,28 @@ def test_a_report_of_a_run_whose_labels_came_later_says_so_and_what_decides_with
     with opened(project) as store:
         Queue(store).undo("ann", key="undo")
     assert "(4 labels came or went since" in " ".join(run("report").output.split())
+
+
+def test_reviewers_see_the_right_answer_that_the_judge_is_shown(project: Project, run: Run) -> None:
+    """Of each item, whoever draws it, the gate or what looks after the queue; and on `review add`."""
+    project.write("evals/rubric.md", with_sections(Reference="expected"))
+    project.versions = {"only": {"engine": "scripted", "default": "maybe"}}
+    project.versions["small"] = {"engine": "scripted", "default": rated(3)}
+    project.settings |= {"candidate": "only", "judge": "small", "samples": 1}
+    lines = 'return judge.rate(model.ask(case.prompt), rubric="evals/rubric.md", case=case)'
+    project.body(lines, cases=60, arguments="model, case, judge", threshold=0.5, margin=0.1, review="all")
+    assert project.run().ret == 8
+    assert label(project, most=10, says=lambda view: 5 if view.reference == "yes" else 1) == 10
+    project.body(lines, cases=60, arguments="model, case, judge")
+    assert project.run().ret == 0
+    assert run("review", "add", "latest").exit_code == 0
+    with opened(project) as store:
+        (drawn, standings), (added, _) = map(
+            store.review.items_and_standings, [batch.id for batch in store.review.batches()]
+        )
+    assert (len(drawn) > 20, len(added) > 20) == (True, True)
+    assert {item.reference for item in (*drawn, *added)} == {"yes"}
+    assert {standing.value for standing in standings.values()} == {5, None}
 
 
 @pytest.mark.parametrize(("rate", "verdict", "code"), [(0.88, "passed", 0), (0.55, "failed", 1)])
