@@ -95,6 +95,38 @@ def test_a_report_of_a_run_whose_labels_came_later_says_so_and_what_decides_with
     assert "(4 labels came or went since" in " ".join(run("report").output.split())
 
 
+def test_what_a_report_says_to_do_next_is_true_now(project: Project, run: Run) -> None:
+    """What waits for people is that of the queue, whatever waited when the run was decided."""
+
+    def told() -> list[str]:
+        outputs = [run("report").output, run("report", "--format", "markdown").output]
+        run("report", "--format", "html", "--output", "later")
+        return [" ".join(text.split()) for text in (*outputs, (project.path / "later/index.html").read_text("utf-8"))]
+
+    rating(project, 0.88)
+    assert project.run().ret == 8
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        Queue(store).close(batch.id, "closed by hand")
+    assert [f"steelyard review reopen {batch.id}" in text for text in told()] == [True] * 3
+    assert ["review serve" in text for text in told()] == [False] * 3
+    with opened(project) as store:
+        Queue(store).reopen(batch.id)
+        queue = Queue(store)
+        queue.add_reviewer("ann")
+        for number in range(2):
+            view = queue.next("ann")
+            assert view is not None
+            queue.flag("ann", view.lease_id, key=str(number))
+    assert ["(18 items wait, about a minute; adjudicate 2" in text for text in told()] == [True] * 3
+    with opened(project) as store:
+        Queue(store).undo("ann", key="undo 1")
+        Queue(store).undo("ann", key="undo 2")
+    label(project)
+    assert [("review serve" in text, "review reopen" in text) for text in told()] == [(False, False)] * 3
+    assert "nobody has labelled an item yet" in told()[0]
+
+
 def test_reviewers_see_the_right_answer_that_the_judge_is_shown(project: Project, run: Run) -> None:
     """Of each item, whoever draws it, the gate or what looks after the queue; and on `review add`."""
     project.write("evals/rubric.md", with_sections(Reference="expected"))
