@@ -24,6 +24,8 @@ SETTLED: tuple[ItemState, ...] = ("done", "excluded")
 MOST_TEXT = 100_000
 DECIDED = "decided"
 """Start of the reason for which a gate closed a batch that labels have decided."""
+SUPERSEDED = "superseded"
+"""Start of the reason for which a gate closed a batch whose answers are no longer those of its evaluation."""
 
 _TURNED = {FIRST: SECOND, SECOND: FIRST, TIE: TIE}
 _SEEN = {LEFT: FIRST, RIGHT: SECOND, TIE: TIE}

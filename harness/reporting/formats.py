@@ -17,9 +17,10 @@ def _json(stored: StoredReport, stream: TextIO) -> str:
 
 
 def _markdown(stored: StoredReport, stream: TextIO) -> str:
+    from harness.gate.people.results import as_queued_now
     from harness.reporting.markdown.report import markdown
 
-    stream.write(markdown(stored.report, stored.name, stored.link))
+    stream.write(markdown(as_queued_now(stored.store, stored.report), stored.name, stored.link))
     return ""
 
 
@@ -61,13 +62,15 @@ def _lost(n_rows: int) -> str:
 
 
 def _terminal(stored: StoredReport, stream: TextIO) -> str:
+    from harness.gate.people.results import as_queued_now
     from harness.reporting.terminal.report import Layout, render_stored
     from harness.reporting.wording.waiting import resume_step
     from harness.store.location import option_for
 
     place = option_for(stored.store.url)
     hints = resume_step(stored.store, stored.report, place)
-    lines = render_stored(stored.report, stored.layout or Layout(), store_option=place, hints=hints)
+    report = as_queued_now(stored.store, stored.report)
+    lines = render_stored(report, stored.layout or Layout(), store_option=place, hints=hints)
     stream.writelines(f"{line}\n" for line in lines)
     return ""
 

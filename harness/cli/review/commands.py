@@ -102,6 +102,7 @@ def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
             {
                 "labels_needed": ahead.needed.get(p.batch_id),
                 "held_back": ahead.held_back.get(p.batch_id),
+                "labelled_before": ahead.labelled_before.get(p.batch_id),
                 "problem": ahead.problems.get(p.batch_id),
             }
             for p in progress
@@ -109,11 +110,10 @@ def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
         click.echo(json.dumps([{**asdict(p), **more} for p, more in zip(progress, further, strict=True)], indent=2))
         return
     from harness.reporting.terminal.review import status_lines
-    from harness.reporting.wording.waiting import DEFAULT_URL
 
     click.echo("\n".join(status_lines(progress, sys.stdout.encoding or "utf-8", ahead)))
     if any(each.left and each.closed is None for each in progress):
-        serve = f"steelyard review serve{option_for(opened.url)}   ({DEFAULT_URL})"
+        serve = f"steelyard review serve{option_for(opened.url)}"
         click.echo(f"\nnext    {settings.review_url or serve}")
 
 

@@ -41,7 +41,8 @@ def export(
     with open_store(settings_with_store(place), readonly=True) as opened:
         batch = find_batch(Queue(opened), batch_id)
         shared = exported(opened.review, batch, unblind=unblind)
-    text = config_of(batch.form) if labeling_config else chosen.write(shared)
+    has_reference = any(each.reference is not None for each in shared)
+    text = config_of(batch.form, has_reference=has_reference) if labeling_config else chosen.write(shared)
     if output is None:
         click.echo(text, nl=False)
         return

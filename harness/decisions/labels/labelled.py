@@ -193,7 +193,9 @@ def decide_labelled(
         reason = f"{below}, by {_basis(worse, said, known)}"
     else:
         more = _needed(question, said, both, judged)
-        kind, reason = VerdictKind.INCONCLUSIVE, _open(question, lower, more, found, len(judged))
+        is_held = int(_in_behind(said, found).sum()) > sum(known[found.n_draws :])
+        kind = VerdictKind.INCONCLUSIVE
+        reason = _open(question, lower, more, found, len(judged), is_held=is_held)
     reason += _left_out(n_excluded)
     alone = "" if contrast.trusted_from is not None else f"; fewer than {ENOUGH_ERRORS} judge errors: labels alone, too"
     method = (
@@ -220,6 +222,7 @@ def labels_needed(question: LabelQuestion, draws: Sequence[Draw], labels: FloatA
     to grow at half the squared gain over the variance; of the cases, people are asked about as many as lately. Where
     fewer cases are left, chance may still decide: they are asked for, unless it would take three times as many, or all
     are drawn. Before the judge was contradicted 5 times, at least what it takes for that; never more than can be given.
+    Labels that are in and wait for one before them are not asked for again.
     """
     said = DrawLabels.of(draws, labels)
     return _needed(question, said, bounds(said, question.of), judged)
@@ -251,7 +254,12 @@ def _needed(question: LabelQuestion, said: DrawLabels, both: Bounds, judged: Flo
     wrong = found.errors[-1]
     until_trusted = (ENOUGH_ERRORS - wrong) * len(found.ends) / (wrong + 1)
     more = max(1, math.ceil(max(min(takes, left) * share, until_trusted)))
-    return more if more <= can_be_given else None
+    return more - int(_in_behind(said, found)[:more].sum()) if more <= can_be_given else None
+
+
+def _in_behind(said: DrawLabels, found: Evidence) -> BoolArray:
+    """Tell of the draws from the first one without its label on, (n,), whether theirs are in."""
+    return np.asarray(np.isfinite(said.labels[found.n_draws :]).all(axis=1), dtype=np.bool_)
 
 
 def _proven(question: LabelQuestion) -> str:
@@ -275,13 +283,18 @@ def in_labels(count: int) -> str:
     return f"{count:,} label" if count == 1 else f"{count:,} labels"
 
 
-def _open(question: LabelQuestion, lower: float, more: int | None, found: Evidence, n_cases: int) -> str:
+def _open(
+    question: LabelQuestion, lower: float, more: int | None, found: Evidence, n_cases: int, *, is_held: bool
+) -> str:
+    """Say how far it could be, and what would decide it: nothing of that while labels wait that may do so by now."""
     if question.of == "rate":
         text = f"could be as low as {figure(question.demanded + lower, apart_from=question.demanded)}"
     else:
         text = f"could be lower by up to {figure(-lower, apart_from=question.margin)}"
     if more is not None:
         return f"{text}; about {more:,} more {'label' if more == 1 else 'labels'} would decide it"
+    if is_held:
+        return text
     if len(found.values) >= n_cases:
         return f"{text}; every judged case had its turn: more cases would decide it"
     if len(found.ends) < 2:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from harness.decisions import worst
 from harness.decisions.labels.labelled import LabelledCheck, decide_labelled
 from harness.records import VerdictKind
-from harness.records.review import DECIDED, Batch
+from harness.records.review import DECIDED, SUPERSEDED, Batch
 from harness.review.batches.draws import (
     DrawLedger,
     JudgedCases,
@@ -27,8 +27,6 @@ from harness.review.batches.draws import (
 from harness.review.batches.plans import ReviewPlan
 from harness.statistics.labels.draws import LabelQuestion
 from harness.store import RunInfo, Store
-
-SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)

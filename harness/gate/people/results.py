@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.decisions.labels.exclusions import DrawLabels, bounded_mean
 from harness.decisions.labels.labelled import in_labels
 from harness.errors import shortened
 from harness.gate.people.batches import LabelEvidence
+from harness.gate.people.earlier_labels import labelled_before
 from harness.records import Estimate, Report, ReviewSummary, Verdict, VerdictKind
-from harness.records.review import SETTLED, Batch
+from harness.records.review import DECIDED, SETTLED, Batch
 from harness.review.batches.draws import JudgedCases
 from harness.review.progress import progress_of
 from harness.statistics.labels.draws import NO_STAKES, Draw, widest
 from harness.store import Store
+from harness.store.review.counts import Counts
 
 _LABEL_S = 15.0
 """Seconds that a label is assumed to take, until the first one tells."""
@@ -36,11 +38,13 @@ def with_labels(store: Store, batch: Batch, subject: JudgedCases, found: LabelEv
     differences = {each.check.against: each.check.difference for each in found.checks}
     candidate, baseline = _estimates(subject, found, judged)
     order = _order(store, batch) if kind is VerdictKind.INCONCLUSIVE else None
+    reason = _with_notes(reason, subject, given[0].n_labels, order)
+    known = labelled_before(store, batch) if kind is VerdictKind.INCONCLUSIVE else None
     return replace(
         judged,
         claims=None,
         verdict=kind,
-        reason=_with_notes(reason, subject, given[0].n_labels, order),
+        reason=reason if known is None else f"{reason}; {known}",
         candidate=candidate,
         baseline=baseline,
         difference=differences.get("baseline", differences.get("threshold")),
@@ -143,22 +147,44 @@ def _awaited(order: _Order) -> str:
 def _reviewed(store: Store, batch: Batch, found: LabelEvidence) -> ReviewSummary:
     batch = store.review.batch(batch.id)
     counts = store.review.counts(batch.id, time.time())
-    pace = progress_of(batch, counts).seconds_per_label
-    is_open = found.verdict is VerdictKind.INCONCLUSIVE
-    is_closed = is_open and batch.closed is not None
-    n_waiting = found.ledger.n_open if is_open and not is_closed else 0
-    return ReviewSummary(
+    summary = ReviewSummary(
         batch=batch.id,
         mode=batch.source["mode"],
         n_labels=sum(marks.get("label", 0) for marks in counts.reviewers.values()),
         n_errors=max((each.n_errors for each in found.checks), default=0),
-        n_waiting=n_waiting,
-        wait_s=n_waiting * (_LABEL_S if pace is None else pace),
-        n_stuck=found.ledger.n_stuck if is_open and not is_closed else 0,
-        closed=batch.closed_reason or "closed" if is_closed else None,
+        n_waiting=0,
+        wait_s=0.0,
         n_events=_n_events(store, batch.id),
         n_excluded=counts.states.get("excluded", 0),
     )
+    return _queued(summary, batch, counts) if found.verdict is VerdictKind.INCONCLUSIVE else summary
+
+
+def _queued(summary: ReviewSummary, batch: Batch, counts: Counts) -> ReviewSummary:
+    """The summary with what waits in a batch that its labels have not decided, or why it is closed."""
+    if batch.closed is not None:
+        return replace(summary, n_waiting=0, wait_s=0.0, n_stuck=0, closed=batch.closed_reason or "closed")
+    progress = progress_of(batch, counts)
+    pace, n_waiting = progress.seconds_per_label, progress.n_open
+    wait_s = n_waiting * (_LABEL_S if pace is None else pace)
+    n_stuck = progress.n_disputed + progress.n_flagged
+    return replace(summary, n_waiting=n_waiting, wait_s=wait_s, n_stuck=n_stuck, closed=None)
+
+
+def as_queued_now(store: Store, report: Report) -> Report:
+    """A stored report with what waits for people now, in place of what did when it was decided."""
+    known = {batch.id: batch for batch in store.review.batches()}
+    return replace(report, evaluations=tuple(_queued_now(store, each, known) for each in report.evaluations))
+
+
+def _queued_now(store: Store, verdict: Verdict, known: Mapping[str, Batch]) -> Verdict:
+    if verdict.review is None or verdict.verdict is not VerdictKind.INCONCLUSIVE:
+        return verdict
+    nothing = replace(verdict.review, n_waiting=0, wait_s=0.0, n_stuck=0, closed=None)
+    batch = known.get(verdict.review.batch)
+    if batch is None or (batch.closed_reason or "").startswith(DECIDED):
+        return replace(verdict, review=nothing)
+    return replace(verdict, review=_queued(nothing, batch, store.review.counts(batch.id, time.time())))
 
 
 def n_events_since(store: Store, report: Report) -> int:

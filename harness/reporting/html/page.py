@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.gate.history.answers import answers_of_run
 from harness.gate.people.evidence import evidence_paths
+from harness.gate.people.results import as_queued_now
 from harness.records import Report
 from harness.reporting.html.details import FOLDER, write_details
 from harness.reporting.html.document import document
@@ -70,7 +71,8 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
         written = write_details(answers_of_run(store, run), labels, report, run.run_id, details)
         paths = evidence_paths(store, run, report)
         place = option_for(store.url)
-        steps = [*resume_step(store, report, place), *review_step(report, place), *look_up(report, place)]
+        waiting = review_step(as_queued_now(store, report), place)
+        steps = [*resume_step(store, report, place), *waiting, *look_up(report, place)]
         found = EvaluationDetails(written, history(store, run, report), paths, steps)
         content = page(document(run, report, found), headline(report))
         temporary.write_text(content, encoding="utf-8", newline="\n")

@@ -7,14 +7,11 @@ from harness.records import Report
 from harness.reporting.shared.figures import plural
 from harness.store import Store
 
-DEFAULT_URL = "http://127.0.0.1:8700"
-"""The address at which `steelyard review serve` listens unless told otherwise."""
-
 
 def review_step(report: Report, options: str = "") -> list[str]:
     """Say where the items that wait are and how long one reviewer takes, and the command that opens what was closed.
 
-    Without an address in the settings that is the command that serves the queue, with its usual address.
+    Without an address in the settings that is the command that serves the queue, which says at which address.
 
     Args:
         options: more of the command line, such as the store's place.
@@ -24,14 +21,14 @@ def review_step(report: Report, options: str = "") -> list[str]:
     seconds = sum(each.wait_s for each in reviews)
     steps = []
     url = next((each.url for each in reviews if each.url), None)
-    how, at = (f"steelyard review serve{options}", f"; {DEFAULT_URL}") if url is None else (url, "")
+    how = f"steelyard review serve{options}" if url is None else url
     if items:
         time = f"about {plural(round(seconds / 60), 'minute')}" if seconds >= 90 else "about a minute"
         told = [f"{plural(items, 'item')} {'waits' if items == 1 else 'wait'}, {time}"]
         told += [f"adjudicate {stuck:,}"] if stuck else []
-        steps.append(f"{how}   ({'; '.join(told)}{at})")
+        steps.append(f"{how}   ({'; '.join(told)})")
     elif stuck:
-        steps.append(f"{how}   (adjudicate {plural(stuck, 'item')}{at})")
+        steps.append(f"{how}   (adjudicate {plural(stuck, 'item')})")
     for each in reviews:
         if each.closed is not None:
             reopen = f"steelyard review reopen{options} {each.batch}"

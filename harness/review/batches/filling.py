@@ -14,6 +14,7 @@ import numpy as np
 from harness.errors import ReviewError, SettingsError
 from harness.records import MOST_DISAGREEMENT
 from harness.records.review import Batch, Item
+from harness.review.batches.material import JudgeMaterial
 from harness.review.batches.plans import ReviewPlan
 from harness.review.batches.population import Population, pairs, singles
 from harness.statistics.arrays import BoolArray, FloatArray, IntArray
@@ -78,7 +79,8 @@ def reviewable(store: Store, run: RunInfo, plan: ReviewPlan) -> ReviewableEvalua
     """
     found = (pairs(store, run, plan),) if plan.form.is_pair else tuple(singles(store, run, plan, r) for r in plan.roles)
     cases = set.intersection(*(set(each.cases) for each in found))
-    return ReviewableEvaluation(found, tuple(sorted(cases)))
+    material = JudgeMaterial(store, run, plan)
+    return ReviewableEvaluation(tuple(replace(each, material=material) for each in found), tuple(sorted(cases)))
 
 
 def add_run(store: Store, run: RunInfo, plan: ReviewPlan, *, now: float | None = None) -> BatchAddition:
@@ -187,7 +189,7 @@ def items_of_draws(
             continue
         stored, together = asdict(each), []
         for version, (population, sample) in enumerate(zip(found, each.samples, strict=True)):
-            item = population.items[cases[each.case], sample]
+            item = population.item(cases[each.case], sample)
             together.append(replace(item, probability=each.probability, draw={**stored, "version": version}))
         for item in sorted(together, key=_lot):
             items.append(finish(replace(item, position=len(items))))

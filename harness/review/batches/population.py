@@ -22,6 +22,7 @@ from harness.statistics.arrays import FloatArray
 from harness.store import RunInfo, Store
 
 if TYPE_CHECKING:
+    from harness.review.batches.material import JudgeMaterial
     from harness.review.batches.plans import ReviewPlan
 
 _NO_SCORE, _NO_ANSWER, _NO_PARTNER, _EQUAL = "without a score", "without a stored answer", "without a partner", "equal"
@@ -34,16 +35,23 @@ class Population:
     Attributes:
         left_out: how many could not, by the reason.
         disagreements: how far the judge's opinions on an item differ, where it has several (`Score.disagreement`).
+        material: what the judge was shown beside the answers.
     """
 
     items: Mapping[tuple[str, int], Item]
     left_out: Mapping[str, int]
     disagreements: Mapping[tuple[str, int], float]
+    material: JudgeMaterial | None = None
 
     @property
     def cases(self) -> tuple[str, ...]:
         """The cases that have an item."""
         return tuple(dict.fromkeys(case for case, _ in self.items))
+
+    def item(self, case_id: str, sample: int) -> Item:
+        """An item with all that its reviewers see."""
+        found = self.items[case_id, sample]
+        return found if self.material is None else self.material.with_material(found)
 
     def table(self, cases: Sequence[str]) -> FloatArray:
         """The scores of the items, (n_cases, n_samples), NaN where there is none."""

@@ -26,15 +26,16 @@ _ADJUDICATED = "ground_truth"
 
 def write(shared: Sequence[SharedItem]) -> str:
     """The items as tasks. What Label Studio does not show is under `data.steelyard`, and comes back with an export."""
-    return json.dumps([_task(each) for each in shared], indent=1) + "\n"
+    has_reference = any(each.reference is not None for each in shared)
+    return json.dumps([_task(each, has_reference=has_reference) for each in shared], indent=1) + "\n"
 
 
-def _task(shared: SharedItem) -> dict[str, Any]:
+def _task(shared: SharedItem, *, has_reference: bool) -> dict[str, Any]:
     sides = (LEFT, RIGHT) if shared.form.is_pair else (ANSWER,)
     own = {name: value for name, value in item_fields(shared).items() if name not in ("labels", "answers")}
     data = {"question": shared.question, **dict(zip(sides, shared.answers, strict=True))}
-    if shared.reference is not None:
-        data["reference"] = shared.reference
+    if has_reference:  # Label Studio refuses tasks that lack what its configuration shows
+        data["reference"] = shared.reference or ""
     task: dict[str, Any] = {"data": {**data, _OWN: own}}
     if shared.labels:
         task["annotations"] = [_annotation(shared, number) for number in range(len(shared.labels))]
@@ -79,10 +80,11 @@ def _shown_at(form: Form) -> str:
     return LEFT if form.is_pair else ANSWER
 
 
-def labeling_config(form: Form) -> str:
-    """The project's labeling configuration that the tasks of a form go with."""
+def labeling_config(form: Form, *, has_reference: bool = False) -> str:
+    """The project's labeling configuration that the tasks of a form go with, of which any may have a reference."""
     sides = (LEFT, RIGHT) if form.is_pair else (ANSWER,)
-    texts = "\n".join(f'  <Text name="{side}" value="${side}"/>' for side in sides)
+    shown = (*sides, "reference") if has_reference else sides
+    texts = "\n".join(f'  <Text name="{each}" value="${each}"/>' for each in shown)
     if form.kind == "text":
         control = f'  <TextArea name="{LABEL}" toName="{ANSWER}" required="true"/>'
     else:

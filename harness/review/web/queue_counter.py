@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.records.review import DECIDED, Batch, Task
+from harness.records.review import DECIDED, SUPERSEDED, Batch, Task
 from harness.review.progress import BatchProgress
 from harness.review.queue import Queue
 
@@ -96,7 +96,8 @@ def forecast(batches: Sequence[Batch], needed: Mapping[str, int]) -> int | None:
 def endings(batches: Sequence[Batch]) -> list[Ending]:
     """The batches of the gate that was decided last. Their verdicts are told when no batch is open any more.
 
-    Before, they would tell people who go on reviewing what to expect of the same version's other answers.
+    Before, they would tell people who go on reviewing what to expect of the same version's other answers. Nothing is
+    told of an evaluation that a later gate asked about again, and that is not decided since.
     """
     decided = [each for each in batches if each.closed is not None and (each.closed_reason or "").startswith(DECIDED)]
     if not decided:
@@ -106,5 +107,12 @@ def endings(batches: Sequence[Batch]) -> list[Ending]:
     return [
         Ending(batch.form.title, batch.evaluation_id, (batch.closed_reason or "") if is_over else DECIDED)
         for batch in decided
-        if batch.run_id == last.run_id
+        if batch.run_id == last.run_id and not any(_goes_on(other, batch) for other in batches)
     ]
+
+
+def _goes_on(later: Batch, batch: Batch) -> bool:
+    """Tell whether a later batch of a gate is of the same evaluation, and has not come to its end."""
+    is_same = (later.evaluation_id, later.metric) == (batch.evaluation_id, batch.metric)
+    has_ended = (later.closed_reason or "").startswith((DECIDED, SUPERSEDED))
+    return is_same and later.created > batch.created and "key" in later.source and not has_ended

@@ -23,6 +23,7 @@ _CONTROL = re.compile(
     r"|<(?=/?(?:s|bos|eos|pad|unk|mask|think|tool_call|start_of_turn|end_of_turn|start_of_image|end_of_image)>)"
     r"|<(?=</?SYS>>)|\[(?=/?[A-Z]{2,}(?:_[A-Z]+)*\])"
 )
+_CODE = re.compile(r"The code is ([0-9a-f]{16})\.")
 _UNWRITABLE = re.compile("[\\0\ud800-\udfff]")
 
 Judged = str | Messages
@@ -145,6 +146,25 @@ def code_of(given: Material) -> str:
         if not any(code in text.casefold() for _, text in given.parts):
             return code
         number += 1
+
+
+def material_in(messages: Messages) -> tuple[Material, str] | None:
+    """The material that a judge was asked about, but for its salt, with its code; None where these ask no judge."""
+    asked = str(messages[-1].get("content")) if messages else ""
+    found = _CODE.search(asked)
+    if found is None:
+        return None
+    fenced = re.compile(rf"\[begin ([^\n]*) {found[1]}\]\n(.*?)\n\[end \1 {found[1]}\]", re.DOTALL)
+    return Material(tuple((name, text) for name, text in fenced.findall(asked)), ""), found[1]
+
+
+def is_answer(name: str) -> bool:
+    """Tell whether the part of this name is an answer, or a turn of one.
+
+    >>> [is_answer(name) for name in ("answer", "answer B", "answer A, turn 2, assistant", "answer of the case")]
+    [True, True, True, False]
+    """
+    return name.partition(", turn ")[0] in (ANSWER, ANSWER_A, ANSWER_B)
 
 
 def rating_messages(rubric: Rubric, given: Material) -> Messages:

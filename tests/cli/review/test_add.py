@@ -22,7 +22,9 @@ def test_add_finds_the_rubric_by_which_the_judge_went(run: Run, place: Path) -> 
 def test_what_to_do_next_names_the_store_that_was_named(run: Run, place: Path) -> None:
     place.rename("moved.db")
     assert "steelyard review serve --store moved.db\n" in run("review", "add", "latest", "--store", "moved.db").output
-    assert "steelyard review serve --store moved.db   " in run("review", "status", "--store", "moved.db").output
+    assert run("review", "status", "--store", "moved.db").output.endswith(
+        "next    steelyard review serve --store moved.db\n"
+    )
 
 
 def test_what_the_queue_holds_already_keeps_nothing_else_from_being_added(run: Run, place: Path) -> None:

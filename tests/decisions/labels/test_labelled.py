@@ -98,6 +98,46 @@ def test_no_more_labels_are_asked_for_than_the_items_that_wait_where_all_are_dra
     assert True in said
 
 
+def test_what_the_labels_before_a_gap_foretell_reckons_with_those_that_wait_behind_it():
+    """More cases are not asked for while labels are in that may decide it, nor labels that are in."""
+    said = set()
+    for seed in range(4):
+        gate = Gate(People(0.6), GOOD, RATE, [6, seed], 120)
+        outcome = gate.run()
+        judged = gate.items.judged_means("rate")
+        for gap in range(2, outcome.labels - 1):
+            held = gate.labels.copy()
+            held[gap] = math.nan
+            found = decide_labelled(RATE, gate.draws, held, judged)
+            if found.check.verdict is not VerdictKind.INCONCLUSIVE:
+                continue
+            before = labels_needed(RATE, gate.draws, np.where(np.arange(len(held)) < gap, held.T, math.nan).T, judged)
+            if before is None:
+                assert "could be as low as" in found.check.reason
+                assert "needed" not in found.check.reason
+                assert found.labels_needed is None
+            else:
+                behind = int(np.isfinite(held[gap : gap + before]).sum())
+                assert found.labels_needed == before - behind >= 1
+            said.add(before is None)
+    assert said == {True, False}
+
+
+def test_answers_that_are_the_same_behind_a_gap_are_no_labels_that_wait():
+    """Nobody gave them, so that what the labels foretell is told as ever."""
+    gate = Gate(People(0.8, 0.05, 0.05, paired=True), GOOD, DIFFERENCE, [2, 1])
+    gate.label()
+    gate.label()
+    gate.label()
+    labels = gate.labels.copy()
+    labels[1] = math.nan
+    judged = gate.items.judged_means("difference")
+    told = decide_labelled(DIFFERENCE, gate.draws, labels, judged, [False, False, True]).check.reason
+    assert told.endswith("; 1 label can't tell how many it takes: further ones are needed")
+    waits = decide_labelled(DIFFERENCE, gate.draws, labels, judged, [False] * 3).check.reason
+    assert told.startswith(f"{waits}; ")
+
+
 def test_labels_that_are_known_without_asking_are_not_said_to_be_labels():
     gate, outcome = finished(People(0.9), GOOD, RATE, 1)
     judged = gate.items.judged_means("rate")

@@ -23,7 +23,7 @@ from harness.store import Store
 from tests.plugin.projects import Project
 from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened, panel
 from tests.scoring.judging.panel import rated
-from tests.scoring.judging.rubrics import rubric
+from tests.scoring.judging.rubrics import rubric, with_sections
 
 Run = Callable[..., Result]
 
@@ -62,7 +62,7 @@ def test_without_labels_it_is_inconclusive_and_the_queue_is_filled(project: Proj
     assert "nobody has labelled an item yet" in entry["reason"]
     assert entry["n_cases"] == 300
     assert entry["review"]["n_waiting"] == 20
-    step = "next steelyard review serve (20 items wait, about 5 minutes; http://127.0.0.1:8700)"
+    step = "next steelyard review serve (20 items wait, about 5 minutes)"
     assert step in " ".join(str(result.stdout).split())
     with opened(project) as store:
         (batch,) = store.review.batches()
@@ -93,6 +93,88 @@ def test_a_report_of_a_run_whose_labels_came_later_says_so_and_what_decides_with
     with opened(project) as store:
         Queue(store).undo("ann", key="undo")
     assert "(4 labels came or went since" in " ".join(run("report").output.split())
+
+
+def test_what_a_report_says_to_do_next_is_true_now(project: Project, run: Run) -> None:
+    """What waits for people is that of the queue, whatever waited when the run was decided."""
+
+    def told() -> list[str]:
+        outputs = [run("report").output, run("report", "--format", "markdown").output]
+        run("report", "--format", "html", "--output", "later")
+        return [" ".join(text.split()) for text in (*outputs, (project.path / "later/index.html").read_text("utf-8"))]
+
+    rating(project, 0.88)
+    assert project.run().ret == 8
+    with opened(project) as store:
+        (batch,) = store.review.batches()
+        Queue(store).close(batch.id, "closed by hand")
+    assert [f"steelyard review reopen {batch.id}" in text for text in told()] == [True] * 3
+    assert ["review serve" in text for text in told()] == [False] * 3
+    with opened(project) as store:
+        Queue(store).reopen(batch.id)
+        queue = Queue(store)
+        queue.add_reviewer("ann")
+        for number in range(2):
+            view = queue.next("ann")
+            assert view is not None
+            queue.flag("ann", view.lease_id, key=str(number))
+    assert ["(18 items wait, about a minute; adjudicate 2" in text for text in told()] == [True] * 3
+    with opened(project) as store:
+        Queue(store).undo("ann", key="undo 1")
+        Queue(store).undo("ann", key="undo 2")
+    label(project)
+    assert [("review serve" in text, "review reopen" in text) for text in told()] == [(False, False)] * 3
+    assert "nobody has labelled an item yet" in told()[0]
+
+
+def test_labels_of_the_batch_before_cases_were_added_are_told_and_come_over(project: Project, run: Run) -> None:
+    judged_project(project, {"only": 0.75}, 60)
+    for n_cases in (30, 60):
+        project.body(RATE, cases=n_cases, arguments="model, case, judge", threshold=0.75, margin=0.1, review="all")
+        assert project.run().ret == 8
+        if n_cases == 30:
+            assert "of the same answer" not in project.evaluation()["reason"]
+            label(project, most=25)
+    with opened(project) as store:
+        old, new = (batch.id for batch in store.review.batches())
+        assert store.review.batch(old).closed_reason is not None
+        waiting = {item.case_id: item for item in store.review.items(new)}
+        known = [item.case_id for item in store.review.items(old)[:25] if item.case_id in waiting]
+    told = f"{len(known)} items that wait have labels of the same answer in batch {old}, which can be imported"
+    assert told in project.evaluation()["reason"]
+    assert told in run("review", "status", new).output
+    (status,) = json.loads(run("review", "status", new, "--json").output)
+    assert status["labelled_before"].startswith(told)
+    lines = map(json.loads, run("review", "export", old, "--unblind").output.splitlines())
+    given = {line["case"]: line["labels"] for line in lines if line.get("labels")}
+    lines = map(json.loads, run("review", "export", new).output.splitlines())
+    text = "".join(json.dumps({**line, "labels": given.get(line["case"], [])}) + "\n" for line in lines)
+    project.write("labels.jsonl", text)
+    assert f"Brought in {len(known)} labels" in run("review", "import", "labels.jsonl").output
+    status = run("review", "status", new).output
+    assert told not in status
+
+
+def test_reviewers_see_the_right_answer_that_the_judge_is_shown(project: Project, run: Run) -> None:
+    """Of each item, whoever draws it, the gate or what looks after the queue; and on `review add`."""
+    project.write("evals/rubric.md", with_sections(Reference="expected"))
+    project.versions = {"only": {"engine": "scripted", "default": "maybe"}}
+    project.versions["small"] = {"engine": "scripted", "default": rated(3)}
+    project.settings |= {"candidate": "only", "judge": "small", "samples": 1}
+    lines = 'return judge.rate(model.ask(case.prompt), rubric="evals/rubric.md", case=case)'
+    project.body(lines, cases=60, arguments="model, case, judge", threshold=0.5, margin=0.1, review="all")
+    assert project.run().ret == 8
+    assert label(project, most=10, says=lambda view: 5 if view.reference == "yes" else 1) == 10
+    project.body(lines, cases=60, arguments="model, case, judge")
+    assert project.run().ret == 0
+    assert run("review", "add", "latest").exit_code == 0
+    with opened(project) as store:
+        (drawn, standings), (added, _) = map(
+            store.review.items_and_standings, [batch.id for batch in store.review.batches()]
+        )
+    assert (len(drawn) > 20, len(added) > 20) == (True, True)
+    assert {item.reference for item in (*drawn, *added)} == {"yes"}
+    assert {standing.value for standing in standings.values()} == {5, None}
 
 
 @pytest.mark.parametrize(("rate", "verdict", "code"), [(0.88, "passed", 0), (0.55, "failed", 1)])

@@ -27,21 +27,21 @@ def reviewed(*reviews: ReviewSummary):
 @pytest.mark.parametrize(
     ("reviews", "step"),
     [
-        ([waiting(14, 240.0)], "steelyard review serve   (14 items wait, about 4 minutes; http://127.0.0.1:8700)"),
+        ([waiting(14, 240.0)], "steelyard review serve   (14 items wait, about 4 minutes)"),
         (
             [waiting(14, 240.0), waiting(6, 60.0)],
-            "steelyard review serve   (20 items wait, about 5 minutes; http://127.0.0.1:8700)",
+            "steelyard review serve   (20 items wait, about 5 minutes)",
         ),
         (
             [waiting(14, 240.0, 2)],
-            "steelyard review serve   (14 items wait, about 4 minutes; adjudicate 2; http://127.0.0.1:8700)",
+            "steelyard review serve   (14 items wait, about 4 minutes; adjudicate 2)",
         ),
-        ([waiting(0, 0.0, 1)], "steelyard review serve   (adjudicate 1 item; http://127.0.0.1:8700)"),
+        ([waiting(0, 0.0, 1)], "steelyard review serve   (adjudicate 1 item)"),
         (
             [waiting(0, 0.0, 0, "closed by hand")],
             "batch 1f0c is closed (closed by hand): steelyard review reopen 1f0c",
         ),
-        ([waiting(1, 12.0)], "steelyard review serve   (1 item waits, about a minute; http://127.0.0.1:8700)"),
+        ([waiting(1, 12.0)], "steelyard review serve   (1 item waits, about a minute)"),
     ],
 )
 def test_what_waits_is_told_with_its_time(reviews, step):

@@ -1,6 +1,7 @@
 """Items as tasks of Label Studio, and its exports."""
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -10,7 +11,7 @@ from harness.review import Queue
 from harness.review.exchange import FORMATS
 from harness.review.exchange.label_studio import labeling_config
 from harness.store import Store
-from tests.review.conftest import FORMS, AddBatch
+from tests.review.conftest import FORMS, SCALE, AddBatch
 from tests.review.exchange.queues import label_some, share
 
 
@@ -38,13 +39,30 @@ def test_label_studio_gets_tasks_in_its_format(queue: Queue, store: Store, add_b
 def test_the_labeling_configuration_names_what_the_tasks_hold(store: Store, add_batch: AddBatch, form: Form) -> None:
     add_batch(1, form)
     (task,) = json.loads(FORMATS["label-studio"].write(share(store, unblind=False)))
-    view = ElementTree.fromstring(labeling_config(form))
+    view = ElementTree.fromstring(labeling_config(form, has_reference=True))
     shown = [each.get("value", "").removeprefix("$") for each in view.iter("Text")]
-    assert set(shown) <= set(task["data"])
+    assert set(shown) == set(task["data"]) - {"steelyard"}
     controls = [each for each in view if each.get("toName")]
     assert {each.get("name") for each in controls} == {"label", "note"}
     assert {each.get("toName") for each in controls} <= {each.get("name") for each in view.iter("Text")}
     assert [each.get("value") for each in view.iter("Choice")] == [str(choice.value) for choice in form.choices]
+
+
+def test_a_task_without_a_reference_beside_one_that_has_it_shows_an_empty_one(
+    store: Store, add_batch: AddBatch
+) -> None:
+    """Label Studio refuses tasks that lack what its configuration shows."""
+    add_batch(2)
+    first, second = share(store, unblind=False)
+    mixed = [replace(first, reference=None), second]
+    tasks = json.loads(FORMATS["label-studio"].write(mixed))
+    assert [task["data"]["reference"] for task in tasks] == ["", "reference 1"]
+    assert FORMATS["label-studio"].read(json.dumps(tasks)) == [
+        replace(each, place=f"Task {n}") for n, each in enumerate(mixed, 1)
+    ]
+    (task, _) = json.loads(FORMATS["label-studio"].write([replace(each, reference=None) for each in mixed]))
+    assert "reference" not in task["data"]
+    assert "reference" not in labeling_config(SCALE)
 
 
 def test_what_label_studio_adds_to_its_export_is_understood(store: Store, add_batch: AddBatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -78,6 +79,23 @@ def test_the_gate_that_was_decided_last_is_told() -> None:
         Ending("Faithful summary", "suites/d", "decided: regressed"),
     ]
     assert endings([by_hand, batch("e")]) == []
+
+
+@pytest.mark.parametrize(
+    ("closed", "reason", "source", "is_told"),
+    [
+        (9.0, "closed by hand", {"key": "k"}, False),
+        (None, None, {"key": "k"}, False),
+        (9.0, "superseded by run r3", {"key": "k"}, True),
+        (9.0, "closed by hand", {"question": {}}, True),
+    ],
+)
+def test_an_evaluation_that_a_later_gate_left_open_is_not_told_as_decided(
+    closed: float | None, reason: str | None, source: Mapping[str, object], is_told: bool
+) -> None:
+    """But for answers that came back since, and beside what somebody added by hand."""
+    later = replace(batch("c", closed, reason, run="r2"), id="d", created=2.0, source=source)
+    assert bool(endings([batch("c", 2.0, "decided: failed"), later])) == is_told
 
 
 def test_no_verdict_is_told_while_people_review_on() -> None:

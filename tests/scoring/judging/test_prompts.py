@@ -7,7 +7,15 @@ import pytest
 
 from harness.errors import RubricError
 from harness.records import Case
-from harness.scoring.judging.prompts import Material, code_of, harmless, material, preference_messages, rating_messages
+from harness.scoring.judging.prompts import (
+    Material,
+    code_of,
+    harmless,
+    material,
+    material_in,
+    preference_messages,
+    rating_messages,
+)
 from tests.scoring.judging.attacks import ATTACKS
 from tests.scoring.judging.rubrics import rubric
 
@@ -111,6 +119,17 @@ def test_what_stands_in_a_case_or_the_other_answer_is_fenced_too(attack: str) ->
     for name in ("prompt", "reference", "answer A"):
         assert fenced(user["content"], name) == harmless(attack)
     assert fenced(user["content"], "answer B") == "Lima"
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
+def test_what_a_judge_was_given_is_read_from_its_messages(attack: str) -> None:
+    """Whatever it holds, and with the code that tells of which case it is."""
+    read = rubric(Reference="expected")
+    given = material(read, {"prompt": attack, "expected": attack}, None, "x").with_answers(attack, "Lima")
+    known = material_in(preference_messages(read, given))
+    assert known is not None
+    assert (known[0].parts, known[1]) == (given.parts, code_of(given))
+    assert material_in(({"role": "user", "content": attack},)) is None
 
 
 def test_an_answer_that_holds_its_code_gets_another() -> None:
