@@ -160,6 +160,7 @@ class Sampler:
 
         Raises:
             MissingSampleError: it is not in the store, and the source has no engine, or is one of stored samples alone.
+            SettingsError: it is not in the store, and the version could not be asked rightly.
             CapabilityError: the engine can't do what the request asks.
             EngineError: the engine could not answer.
             BudgetSpentError: it would have to be drawn, and nothing more is drawn in this run.
@@ -253,7 +254,7 @@ class Sampler:
                     self._give(key, index, *stored[index])
             missing = self._unfailed(item.source, key, sorted(index for index in item.indices if index not in stored))
             if missing and item.source.engine is None:
-                self._break(key, missing, MissingSampleError(f"a sample of {item.source.version.name} is not stored"))
+                self._break(key, missing, item.source.missing())
             elif missing:
                 self.window.add(PendingDraws(item.source, item.request, key, missing, item.question.occurrence))
         self.window.pump()
