@@ -204,6 +204,20 @@ def test_where_nothing_is_to_run_that_is_no_failure_and_the_report_says_so(suite
     assert "nothing to run: 4 evaluations left out" in text
 
 
+def test_where_nothing_is_to_run_no_older_verdict_is_reported_as_the_latest(suite: Project) -> None:
+    suite.run()
+    before = suite.report()["run_id"]
+    suite.run("--changed-since", "HEAD", "-k", "not plain")
+    for command in (("report",), ("report", "--format", "junit"), ("gate", "--resume", "latest")):
+        result = CliRunner().invoke(main, list(command))
+        assert result.exit_code == 4
+        assert "had nothing to run, as nothing changed since HEAD" in result.output
+        assert f"Or name the older one, {before} of " in result.output
+    assert CliRunner().invoke(main, ["report", before]).exit_code == 0
+    suite.run("--baseline", "latest", "-k", "two")
+    assert suite.report()["baseline"]["name"].startswith("only (recorded ")
+
+
 def test_a_failure_of_a_plain_test_is_one_all_the_same(suite: Project) -> None:
     suite.write("suites/test_more.py", "def test_more():\n    assert False\n")
     assert suite.run("--changed-since", "HEAD").ret == 1
