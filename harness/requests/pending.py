@@ -50,15 +50,18 @@ class SampleOrigins:
     Attributes:
         n_asked: of a model, those in vain among them.
         oldest, newest: when the first and the last of those from the store were drawn; None where there were none.
+        n_older: of older draws than the newest, which lack them.
     """
 
     n_asked: int = 0
     oldest: float | None = None
     newest: float | None = None
+    n_older: int = 0
 
-    def add(self, sample: Sample) -> None:
+    def add(self, sample: Sample, *, is_older: bool = False) -> None:
         """Count one from the store."""
         at = sample.drawn_at
+        self.n_older += is_older
         if at is not None:
             self.oldest = at if self.oldest is None else min(self.oldest, at)
             self.newest = at if self.newest is None else max(self.newest, at)

@@ -250,7 +250,8 @@ class Sampler:
                         self.shared_samples += 1
                     else:
                         self.stored_samples += 1
-                        self.origins(item.source).add(stored[index][1])
+                        is_older = stored[index][0] != key and item.source.generation > min(item.source.older)
+                        self.origins(item.source).add(stored[index][1], is_older=is_older)
                     self._give(key, index, *stored[index])
             missing = self._unfailed(item.source, key, sorted(index for index in item.indices if index not in stored))
             if missing and item.source.engine is None:

@@ -43,13 +43,34 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         selection=opened.selection,
         best_of=run.settings.best_of,
         skipped=run.all_skipped,
-        notes=(*run.settings.notes, *_of_failures(run), *_late_errors(run)),
+        notes=(*run.settings.notes, *_of_failures(run), *_of_older_draws(opened), *_late_errors(run)),
         from_store=_from_store(run),
     )
 
 
 def _late_errors(run: Run) -> list[str]:
     return [late for each in run.collectors.values() if (late := each.late_errors)]
+
+
+def _of_older_draws(opened: OpenRun) -> list[str]:
+    """Tell of answers of older draws than the newest, or that there will be some, where this run was interrupted: what
+    `--fresh` did not come to counts as it was drawn before.
+    """
+    run, told = opened.run, []
+    is_interrupted = any(verdict.interruption is not None for verdict in run.all_verdicts)
+    for source in filter(None, (run.candidate, run.baseline)):
+        name, fingerprint = source.version.name, source.version.fingerprint
+        if n_older := run.sampler.origins(source).n_older:
+            told.append(
+                f"{n_older:,} answers of {name} are older than its newest draws, which a run with --fresh began: what "
+                "that run did not draw anew counts as it was drawn before. --fresh draws all anew"
+            )
+        elif is_interrupted and not source.older and opened.store.has_draws(fingerprint, range(source.generation)):
+            told.append(
+                f"what was not drawn anew of {name} before the interruption counts as it was drawn before, in a run "
+                "without --fresh that requires nothing; --fresh draws all anew"
+            )
+    return told
 
 
 def _of_failures(run: Run) -> list[str]:
