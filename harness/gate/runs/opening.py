@@ -17,7 +17,7 @@ from harness.gate.baselines.draws import (
 )
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.runs.announcements import looks_in_words, seeds_in_words
+from harness.gate.runs.announcements import gone_notes, looks_in_words, seeds_in_words
 from harness.gate.runs.costs import spending_of
 from harness.gate.runs.entering import enter
 from harness.gate.runs.players import Players
@@ -123,6 +123,7 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     store = Store.open(store_url(settings))
     try:
         store.builds.add(known.noted)
+        notes += gone_notes(options, versions[candidate_name(settings)].fingerprint, store)
         soundness = store.soundness()
         opened = replace(_assemble(settings, options, versions, engines, store, notes), soundness=soundness)
         if (problem := opened.problem(_SOON_S)) is not None:
