@@ -204,6 +204,26 @@ def test_where_nothing_is_to_run_that_is_no_failure_and_the_report_says_so(suite
     assert "nothing to run: 4 evaluations left out" in text
 
 
+def test_an_evaluation_that_is_gone_is_told_also_where_nothing_is_to_run(suite: Project) -> None:
+    suite.write("suites/c/test_ton.py", ONE.replace("test_one", "test_ton"))
+    suite.write("suites/c/test_kept.py", ONE)
+    commit_all(suite.path)
+    (suite.path / "suites" / "c" / "test_ton.py").unlink()
+    kept = suite.path / "suites" / "c" / "test_kept.py"
+    kept.write_text(kept.read_text(encoding="utf-8").replace("test_two", "test_three"), encoding="utf-8")
+    result = suite.run("--changed-since", "HEAD", "-k", "not plain")
+    gone = ["suites/c/test_kept.py::test_two", "suites/c/test_ton.py::test_ton", "suites/c/test_ton.py::test_two"]
+    assert suite.report()["selection"]["gone"] == gone
+    assert "note gone since HEAD: suites/c/test_kept.py::test_two, " in squeezed(result)
+    commit_all(suite.path)
+    (suite.path / "suites" / "c" / "test_kept.py").unlink()
+    result = suite.run("--changed-since", "HEAD", "-k", "not plain")
+    assert result.ret == 0
+    assert suite.report()["evaluations"] == []
+    assert "note gone since HEAD: suites/c/test_kept.py::test_one, " in squeezed(result)
+    assert "gone since HEAD: " in (suite.path / "reports" / "latest" / "report.md").read_text(encoding="utf-8")
+
+
 def test_where_nothing_is_to_run_no_older_verdict_is_reported_as_the_latest(suite: Project) -> None:
     suite.run()
     before = suite.report()["run_id"]
