@@ -17,7 +17,7 @@ def gone_of(config: pytest.Config, collected: Iterable[str], n_left_out: int) ->
         n_left_out: how many were left out all the same, as by `-k`.
     """
     own = frozenset(collected)
-    narrowed = n_left_out or config.getoption("ignore", None) or config.getoption("ignore_glob", None)
+    narrowed = n_left_out or any(config.getoption(name, None) for name in ("lf", "ignore", "ignore_glob"))
     folder = config.invocation_params.dir
     places = [] if narrowed else [(folder / place).resolve() for place in config.args if "::" not in place]
 

@@ -62,3 +62,10 @@ def test_where_a_part_was_chosen_nothing_is_gone(suite: Project, arguments: tupl
     suite.write("suites/test_more.py", GOOD.replace("good", "more"))
     suite.run("--baseline", "released", *arguments)
     assert not any("any more" in note for note in suite.report()["notes"])
+
+
+def test_a_file_that_lf_passes_over_is_not_gone(suite: Project) -> None:
+    suite.write("suites/test_red.py", RED)
+    suite.run("--baseline", "released")
+    suite.run("--baseline", "released", "--lf")
+    assert not any("any more" in note for note in suite.report()["notes"])
