@@ -70,7 +70,7 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
         recording = recording_of(opened, found, report, path.stem)
     is_new = write_recording(recording, path, force=force)
     told = [_written(recording, path, settings, is_new=is_new), *_support(recording, settings.samples)]
-    notes = _notes(recording, left_out(report, recording))
+    notes = [*_notes(recording, left_out(report, recording)), *report.notes]
     if recording.first_index == 0 and any(each.checks for each in report.evaluations):
         notes.append(_FLATTERED)
     told += [("note", printable(note)) for note in notes]

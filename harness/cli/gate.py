@@ -39,7 +39,7 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
       steelyard gate --resume latest
       steelyard gate --resume 20261124-1615 --report-dir reports/release --inconclusive fail
     """
-    from harness.gate.history.runs import find_newest, stored_report
+    from harness.gate.history.runs import find_version, stored_report
     from harness.gate.people.verdicts import resumed
     from harness.records.report_json import to_json
     from harness.reporting.writing import write_reports
@@ -47,7 +47,7 @@ def gate(place: str | None, run_name: str, report_dir: str | None, inconclusive:
     settings = settings_with_store(place)
     folder = Path.cwd() / report_dir if report_dir else settings.report_folder
     with open_existing(settings) as opened:
-        run = find_newest(opened.runs(), run_name)
+        run = find_version(opened.runs(), run_name).run
         counts_as = inconclusive or run.spec.get("inconclusive", settings.inconclusive)
         report = resumed(opened, run, stored_report(opened, run.run_id), counts_as, settings.review_url)
         paths = write_reports(opened, run, report, folder)

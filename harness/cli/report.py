@@ -67,8 +67,8 @@ def report(run_name: str, **options: Any) -> None:
     """Write a stored RUN in one format or several, without asking a model.
 
     RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version, which stands for the
-    newest finished run that weighed it. A single format that is text goes to standard output. All else goes into the
-    folder reports/RUN, where --output names no other.
+    newest finished run that weighed it. A `latest` without verdicts is refused. A single format that is text goes to
+    standard output. All else goes into the folder reports/RUN, where --output names no other.
 
     Exit code: 0, whatever the verdict; 4 for a run that is not stored or a file that can't be written.
 

@@ -121,10 +121,10 @@ def _hand_over(
 
 def _found(store: Store, name: str, settings: Settings) -> tuple[RunInfo, Report]:
     """The run of this name, with its verdicts by the labels that are in by now."""
-    from harness.gate.history.runs import find_newest, stored_report
+    from harness.gate.history.runs import find_version, stored_report
     from harness.gate.people.verdicts import resumed
 
-    run = find_newest(store.runs(), name)
+    run = find_version(store.runs(), name).run
     report = stored_report(store, run.run_id)
     if any(verdict.review is not None for verdict in report.evaluations):
         decided = resumed(store, run, report, run.spec.get("inconclusive", settings.inconclusive))

@@ -101,8 +101,8 @@ def load_run(run: str | Path = LATEST, *, store: str | Path | None = None) -> Lo
     """Load a run from the store that the settings of this folder name, as the commands do.
 
     Args:
-        run: the id of a run or its beginning, `latest`, the name of a version for the newest run that weighed it; or
-            the path of a report.json, or of the folder that has one.
+        run: the id of a run or its beginning, `latest` (refused where the newest of all has no verdicts), the name of a
+            version for the newest run that weighed it; or the path of a report.json, or of the folder that has one.
         store: a path or a URL, for the one of the settings.
 
     Raises:

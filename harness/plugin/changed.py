@@ -108,13 +108,14 @@ class ChangedHooks:
 
     def _report_nothing(self, session: pytest.Session, selection: Selection) -> None:
         """Write the reports of a run in which there was nothing to run: those that need no store."""
-        from harness.gate.runs.report import report_of_nothing
+        from harness.gate.runs.report import note_nothing, report_of_nothing
         from harness.reporting.markdown.report import markdown
         from harness.reporting.shared.files import replacing
 
         collection, outcome = self._session.collection, self._session.outcome
         settings = collection.settings
         outcome.report = report_of_nothing(settings, replace(collection.run_options, selection=selection))
+        note_nothing(settings, outcome.report)
         outcome.write(session)
         with suppress(UsageError), replacing(settings.report_folder / "report.md") as temporary:
             temporary.write_text(markdown(outcome.report), encoding="utf-8", newline="\n")

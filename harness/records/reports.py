@@ -158,12 +158,14 @@ class Selection:
         since: the ref as it was given; `commit` is what it named.
         chosen: those that ran.
         left_out: the ids of those that did not, because nothing that they depend on changed, as far as one can tell.
+        gone: those of the commit that are not in their files any more.
     """
 
     since: str
     commit: str
     chosen: tuple[SelectedEvaluation, ...]
     left_out: tuple[str, ...]
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from harness.errors import MissingSampleError, SettingsError, SteelyardError
 from harness.models.engine import Engine
 from harness.models.version import Version
 from harness.records import NewSample, Request, Sample
@@ -15,6 +16,7 @@ class SampleSource:
 
     Attributes:
         engine: None to answer from the store alone.
+        unasked: why that is so, where the version could not be asked rightly; "" for `--offline`.
         generation: that new draws belong to.
         older: generations whose samples count where this one has none, in the order in which they are looked through:
             the newest first, but for a look of a gate, which goes by the oldest draws.
@@ -28,6 +30,13 @@ class SampleSource:
     first_index: int = 0
     older: tuple[int, ...] = ()
     only_stored: bool = False
+    unasked: str = ""
+
+    def missing(self) -> SteelyardError:
+        """The error for a sample that the store lacks, where there is no engine."""
+        if self.unasked:
+            return SettingsError(self.unasked)
+        return MissingSampleError(f"a sample of {self.version.name} is not stored")
 
     def of_generations(self, draws: tuple[int, ...] | None) -> SampleSource:
         """The same source with samples of these generations, of the first of them that has one; itself for None."""
@@ -41,15 +50,18 @@ class SampleOrigins:
     Attributes:
         n_asked: of a model, those in vain among them.
         oldest, newest: when the first and the last of those from the store were drawn; None where there were none.
+        n_older: of older draws than the newest, which lack them.
     """
 
     n_asked: int = 0
     oldest: float | None = None
     newest: float | None = None
+    n_older: int = 0
 
-    def add(self, sample: Sample) -> None:
+    def add(self, sample: Sample, *, is_older: bool = False) -> None:
         """Count one from the store."""
         at = sample.drawn_at
+        self.n_older += is_older
         if at is not None:
             self.oldest = at if self.oldest is None else min(self.oldest, at)
             self.newest = at if self.newest is None else max(self.newest, at)

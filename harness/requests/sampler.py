@@ -160,6 +160,7 @@ class Sampler:
 
         Raises:
             MissingSampleError: it is not in the store, and the source has no engine, or is one of stored samples alone.
+            SettingsError: it is not in the store, and the version could not be asked rightly.
             CapabilityError: the engine can't do what the request asks.
             EngineError: the engine could not answer.
             BudgetSpentError: it would have to be drawn, and nothing more is drawn in this run.
@@ -249,11 +250,12 @@ class Sampler:
                         self.shared_samples += 1
                     else:
                         self.stored_samples += 1
-                        self.origins(item.source).add(stored[index][1])
+                        is_older = stored[index][0] != key and item.source.generation > min(item.source.older)
+                        self.origins(item.source).add(stored[index][1], is_older=is_older)
                     self._give(key, index, *stored[index])
             missing = self._unfailed(item.source, key, sorted(index for index in item.indices if index not in stored))
             if missing and item.source.engine is None:
-                self._break(key, missing, MissingSampleError(f"a sample of {item.source.version.name} is not stored"))
+                self._break(key, missing, item.source.missing())
             elif missing:
                 self.window.add(PendingDraws(item.source, item.request, key, missing, item.question.occurrence))
         self.window.pump()

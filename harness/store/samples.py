@@ -174,6 +174,14 @@ def first_draws(database: Database, fingerprint: str, known: Collection[int], fi
     return tuple(found) or (first,)
 
 
+def has_draws(database: Database, fingerprint: str, known: Collection[int], first_index: int) -> bool:
+    """See `Store.has_draws`."""
+    of_version = requests.c.fingerprint == fingerprint, requests.c.generation.in_(known)
+    is_there = samples.c.key == requests.c.key, samples.c.sample_index >= first_index
+    with database.read() as connection:
+        return bool(connection.scalar(select(exists().where(*of_version, *is_there))))
+
+
 def first_generations(connection: Connection) -> dict[str, int]:
     """The first generation that gates may rest on, of each version of which they don't rest on all."""
     last = select(generations.c.fingerprint, func.max(generations.c.generation)).group_by(generations.c.fingerprint)

@@ -114,6 +114,10 @@ class Store:
         """
         return samples.first_draws(self._database, fingerprint, generations, first_index)
 
+    def has_draws(self, fingerprint: str, generations: Collection[int], first_index: int = 0) -> bool:
+        """Tell whether any sample of these generations of a version is stored, from this index on."""
+        return samples.has_draws(self._database, fingerprint, generations, first_index)
+
     def begin_run(self, run_id: str, created: str, spec: Mapping[str, Any]) -> None:
         """Record that a run begins.
 

@@ -25,11 +25,11 @@ CAPITALS = Scored(candidate={"peru": [1, 0], "chad": [0, 0]}, baseline={"peru": 
 
 @pytest.fixture
 def report(folder: Path, run: Run) -> Run:
-    """`report("latest", "--format", "json")` in a folder whose store holds the runs r1 and r2, and r3 unfinished."""
+    """`report("latest", "--format", "json")` in a folder whose store holds r0, unfinished, and r1 and r2."""
     with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        stored.run(store, "r0", CAPITALS, finished=False)
         stored.run(store, "r1", CAPITALS)
         stored.run(store, "r2", Scored(candidate={"peru": [1, 1]}), names={"candidate": "medium"})
-        stored.run(store, "r3", CAPITALS, finished=False)
     return lambda *arguments: run("report", *arguments)
 
 
@@ -38,6 +38,19 @@ def test_by_default_it_is_what_the_newest_gate_printed(report: Run) -> None:
     assert result.exit_code == 0
     assert result.output.startswith("run     r2, made 2026-11-24T16:03:12Z\nsteelyard   candidate medium")
     assert report("latest", "--format", "terminal").output == result.output
+
+
+@pytest.mark.parametrize("arguments", [(), ("latest", "--format", "junit")])
+def test_an_older_runs_verdict_is_not_reported_for_a_newer_gate_that_was_killed(
+    report: Run, folder: Path, arguments: tuple[str, ...]
+) -> None:
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        stored.run(store, "r3", CAPITALS, finished=False)
+    result = report(*arguments)
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert "Run r3 of " in result.stderr
+    assert "Or name the older one, r2 of " in result.stderr
+    assert report("r2").exit_code == 0
 
 
 def test_a_text_goes_to_standard_output(report: Run) -> None:
@@ -74,9 +87,9 @@ def test_the_comments_name_and_the_link_are_the_users(report: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("r9",), "No stored run or version is called 'r9'. Versions: large, medium, small. Newest runs: r3"),
+        (("r9",), "No stored run or version is called 'r9'. Versions: large, medium, small. Newest runs: r2"),
         (("smal",), "Did you mean 'small'?"),
-        (("r3",), "Run r3 did not come to its end, so that it has no verdicts."),
+        (("r0",), "Run r0 did not come to its end, so that it has no verdicts."),
         (("--format", "jsn"), "--format: No format named 'jsn'."),
         (("--format", "json", "--format", "markdown", "--output", "-"), "several formats can't go to standard output"),
         (("--format", "json", "--output", "taken/report.json"), "taken is a file. Remove it, or choose with --output."),

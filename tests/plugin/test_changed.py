@@ -204,6 +204,40 @@ def test_where_nothing_is_to_run_that_is_no_failure_and_the_report_says_so(suite
     assert "nothing to run: 4 evaluations left out" in text
 
 
+def test_an_evaluation_that_is_gone_is_told_also_where_nothing_is_to_run(suite: Project) -> None:
+    suite.write("suites/c/test_ton.py", ONE.replace("test_one", "test_ton"))
+    suite.write("suites/c/test_kept.py", ONE)
+    commit_all(suite.path)
+    (suite.path / "suites" / "c" / "test_ton.py").unlink()
+    kept = suite.path / "suites" / "c" / "test_kept.py"
+    kept.write_text(kept.read_text(encoding="utf-8").replace("test_two", "test_three"), encoding="utf-8")
+    result = suite.run("--changed-since", "HEAD", "-k", "not plain")
+    gone = ["suites/c/test_kept.py::test_two", "suites/c/test_ton.py::test_ton", "suites/c/test_ton.py::test_two"]
+    assert suite.report()["selection"]["gone"] == gone
+    assert "note gone since HEAD: suites/c/test_kept.py::test_two, " in squeezed(result)
+    commit_all(suite.path)
+    (suite.path / "suites" / "c" / "test_kept.py").unlink()
+    result = suite.run("--changed-since", "HEAD", "-k", "not plain")
+    assert result.ret == 0
+    assert suite.report()["evaluations"] == []
+    assert "note gone since HEAD: suites/c/test_kept.py::test_one, " in squeezed(result)
+    assert "gone since HEAD: " in (suite.path / "reports" / "latest" / "report.md").read_text(encoding="utf-8")
+
+
+def test_where_nothing_is_to_run_no_older_verdict_is_reported_as_the_latest(suite: Project) -> None:
+    suite.run()
+    before = suite.report()["run_id"]
+    suite.run("--changed-since", "HEAD", "-k", "not plain")
+    for command in (("report",), ("report", "--format", "junit"), ("gate", "--resume", "latest")):
+        result = CliRunner().invoke(main, list(command))
+        assert result.exit_code == 4
+        assert "had nothing to run, as nothing changed since HEAD" in result.output
+        assert f"Or name the older one, {before} of " in result.output
+    assert CliRunner().invoke(main, ["report", before]).exit_code == 0
+    suite.run("--baseline", "latest", "-k", "two")
+    assert suite.report()["baseline"]["name"].startswith("only (recorded ")
+
+
 def test_a_failure_of_a_plain_test_is_one_all_the_same(suite: Project) -> None:
     suite.write("suites/test_more.py", "def test_more():\n    assert False\n")
     assert suite.run("--changed-since", "HEAD").ret == 1

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from harness.cli import main
 from harness.store import Store
 from tests.plugin.projects import Project
 
@@ -236,6 +238,36 @@ def test_fresh_draws_of_a_part_take_nothing_else_out_of_use(project: Project) ->
         samples = store.find(row.sample_key for row in rows if row.sample_key is not None)
     assert len(rows) == 8
     assert all(row.sample_index in samples[row.sample_key or b""] for row in rows), "a score names what it judged"
+
+
+def test_an_interrupted_fresh_run_tells_that_the_others_are_as_they_were_drawn(project: Project) -> None:
+    project.module("""
+        import pathlib
+
+        @pytest.mark.evaluation(cases=[{"id": name} for name in "abcd"], samples=1)
+        def test_it(model, case):
+            model.ask(case.id)
+            if case.id == "b" and pathlib.Path(__file__).with_name("stops").exists():
+                raise KeyboardInterrupt
+    """)
+    project.settings["concurrency"] = 1
+    project.run("--for-baseline")
+    assert project.report()["notes"] == []
+    stops = project.write("stops", "")
+    assert project.run_apart("--for-baseline", "--fresh").ret == 2
+    (said,) = project.report()["notes"]
+    assert said.startswith("what was not drawn anew of only before the interruption counts as it was drawn before")
+    stops.unlink()
+    project.run("--for-baseline")
+    usage = project.report()["usage"]
+    (note,) = project.report()["notes"]
+    n_older = int(note.partition(" answers of only are older than its newest draws")[0])
+    assert 0 < n_older < usage["stored_samples"]
+    assert usage["model_calls"] == 0
+    recorded = CliRunner().invoke(main, ["baseline", "record"])
+    assert f"note    {n_older} answers of only are older than its newest draws" in recorded.output
+    project.run("--for-baseline", "--fresh")
+    assert project.report()["notes"] == []
 
 
 def test_fresh_draws_everything_anew_and_keeps_the_old(project: Project) -> None:

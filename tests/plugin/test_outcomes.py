@@ -112,6 +112,13 @@ def test_keyboard_interrupt_in_a_body_is_2(project: Project) -> None:
     assert "interrupted after" in project.evaluation()["reason"]
 
 
+def test_keyboard_interrupt_in_a_later_case_is_2(project: Project) -> None:
+    project.settings["concurrency"] = 1
+    project.body('model.ask(case.prompt)\nif case.id == "c1":\n    raise KeyboardInterrupt', cases=4, samples=20)
+    assert project.run_apart().ret == 2
+    assert project.evaluation()["verdict"] == "error"
+
+
 @pytest.mark.quick
 def test_each_verdict_is_its_items_word(project: Project) -> None:
     project.module(RED_AND_GREEN)

@@ -319,3 +319,15 @@ def test_failures_that_a_store_of_schema_version_10_keeps_are_noted_as_it_is_ope
             noted = each.note_failures([failed("b")])
             assert (len(noted.draws), noted.n_drawn) == (3, 5)
             assert next(draw for draw in noted.draws if draw.sample.index == 1) == failed("a", 1)
+
+
+def test_draws_are_told_by_version_generation_and_index(store: Store) -> None:
+    one = draw("a", "0", 3)
+    store.add([one])
+    found = [
+        store.has_draws(fingerprint, known, first)
+        for fingerprint in (one.fingerprint, "other")
+        for known in ((one.generation,), (one.generation + 1,), ())
+        for first in (3, 4)
+    ]
+    assert found == [True, *[False] * 11]

@@ -103,7 +103,9 @@ def _settings_at(settings: Settings, root: Path, own: str, commit: str) -> tuple
         then = settings_of(parse_toml(content, source), source, commit)
         if own not in then.versions:
             return now, missing.format(source.name)
-        is_same = is_same_version(then.version(own), settings.version(own))
+        content = settings.source.read_bytes()
+        today = settings_of(parse_toml(content, settings.source), settings.source, commit)  # but for ${GIT_SHA}
+        is_same = is_same_version(then.version(own), today.version(own))
     except SettingsError as error:
         return now, f", with the settings of today, as those of the commit can't be read: {error}"
     home = replace(now, source=source, prefix=then.prefix, versions=then.versions, corpora=then.corpora)

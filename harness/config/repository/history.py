@@ -33,7 +33,7 @@ def settings_at(repository: Repository, commit: str, folder: Path) -> Settings |
     """
     try:
         found = settings_file(folder, partial(repository.file_at, commit))
-        return None if found is None else settings_of(parse_toml(found[1], found[0]), found[0])
+        return None if found is None else settings_of(parse_toml(found[1], found[0]), found[0], commit)
     except SettingsError:
         return None
 

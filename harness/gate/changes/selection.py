@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -67,7 +68,17 @@ class Selector:
             commit=self._commit,
             chosen=tuple(SelectedEvaluation(name, reason) for name, reason in why.items() if reason is not None),
             left_out=tuple(name for name, reason in why.items() if reason is None),
+            gone=tuple(self._gone()),
         )
+
+    def _gone(self) -> Iterator[str]:
+        """Yield the evaluations of the commit that are not in their files any more, as pytest names them."""
+        for path in sorted(each for each in self._changed.paths if each.suffix == ".py"):
+            before = self._repository.file_at(self._commit, path)
+            now = path.read_bytes() if path.is_file() else b""
+            for name in _evaluations_in(before or b""):
+                if name not in _evaluations_in(now):
+                    yield f"{path.relative_to(self._changed.root).as_posix()}::{name}"
 
     def _why(self, subject: EvaluationCode, *, is_judged: bool) -> str | None:
         if self._for_all is not None:
@@ -203,3 +214,22 @@ class Selector:
             if function:
                 file = self._settings.root.joinpath(*module.split(".")).with_suffix(".py")
                 yield from filter(None, [self._dependencies.why_code([file], f"a step of version {name!r}")])
+
+
+def _evaluations_in(code: bytes) -> list[str]:
+    """The names of the test functions of a module that its marker makes evaluations, those in classes with the class;
+    none of a file that is no Python.
+    """
+    try:
+        module = ast.parse(code)
+    except (SyntaxError, ValueError):
+        return []
+    classes = (each for each in module.body if isinstance(each, ast.ClassDef))
+    places = [("", module.body), *((f"{each.name}::", each.body) for each in classes)]
+    return [
+        f"{place}{each.name}"
+        for place, body in places
+        for each in body
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+        and any("mark.evaluation" in ast.unparse(mark) for mark in each.decorator_list)
+    ]

@@ -16,6 +16,8 @@ from harness.records.report_json import from_json
 from harness.store import RunInfo, Store
 
 LATEST = "latest"
+NOTHING_SINCE = "nothing_since"
+"""The key of a run's note that says since when nothing had changed, where for that reason there was nothing to run."""
 _NEWEST_SHOWN = 5
 _ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -103,15 +105,17 @@ def _weighed_together(
 
 
 def find_version(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
-    """The run or version of this name.
+    """The run or version of this name. `latest` is the newest run of all, which has to have verdicts: those of an older
+    one would be taken for its own.
 
     Raises:
-        SettingsError: there is none, or more than one; the message lists the nearest and the newest.
+        SettingsError: there is none, or more than one, or it has no verdicts; the message lists the nearest and the
+            newest.
     """
     runs = [run for run in runs if _name(run, "candidate") is not None]
     finished = [run for run in reversed(runs) if run.finished]
     if text == LATEST and runs:
-        return _finished(finished[0] if finished else runs[-1], runs)
+        return _latest(runs)
     exact = [run for run in runs if run.run_id == text]
     if exact:
         return _finished(exact[0], runs)
@@ -167,8 +171,8 @@ def look_of(run: RunInfo, report: Report, verdict: Verdict) -> Look:
 
 
 def find_run(runs: Sequence[RunInfo], text: str) -> WeighedVersion | None:
-    """The candidate of the run of this id or its beginning, or of the newest finished one for `latest`; None where
-    there is no such run.
+    """The candidate of the run of this id or its beginning, or of the newest finished one for `latest`, so that a run
+    against it that was stopped can go on; None where there is no such run.
 
     Raises:
         SettingsError: it begins the ids of several, or the run was not finished.
@@ -183,14 +187,12 @@ def find_run(runs: Sequence[RunInfo], text: str) -> WeighedVersion | None:
 
 def find_candidate(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
     """The candidate of the run of this name; a version's name stands for the newest finished run that has it as its
-    candidate. `latest` is the newest run of all, which has to have come to its end.
+    candidate. `latest` is as in `find_version`.
 
     Raises:
         SettingsError: there is none; the message lists the nearest and the newest.
     """
-    if text == LATEST:
-        return WeighedVersion(find_newest(runs, text), "candidate")
-    found = find_run(runs, text)
+    found = find_version(runs, text) if text == LATEST else find_run(runs, text)
     if found is not None:
         return found
     own = [run for run in runs if run.finished and _name(run, "candidate") == text]
@@ -203,21 +205,25 @@ def find_candidate(runs: Sequence[RunInfo], text: str) -> WeighedVersion:
     )
 
 
-def find_newest(runs: Sequence[RunInfo], text: str) -> RunInfo:
-    """The run of this name; `latest` is the newest of all, also where it did not come to its end.
+def _latest(runs: Sequence[RunInfo]) -> WeighedVersion:
+    newest, finished = runs[-1], [run for run in runs if run.finished]
+    if newest.finished or not finished:
+        return _finished(newest, runs)
+    raise SettingsError(
+        f"Run {newest.run_id} of {newest.created} is newer than the newest that has verdicts, and "
+        f"{_why_no_verdicts(newest)} Or name the older one, {finished[-1].run_id} of {finished[-1].created}."
+    )
 
-    Raises:
-        SettingsError: there is none, or it has no verdicts.
-    """
-    found = find_version(runs, text).run
-    newer = [run for run in runs[runs.index(found) + 1 :] if not run.finished and _name(run, "candidate") is not None]
-    if text == LATEST and newer:
-        raise SettingsError(
-            f"Run {newer[-1].run_id} of {newer[-1].created} is newer than the newest that has verdicts, and did not "
-            "come to its end. Run its gate again: what it drew is stored and not drawn again. Or name the older one, "
-            f"{found.run_id} of {found.created}."
-        )
-    return found
+
+def _why_no_verdicts(run: RunInfo) -> str:
+    """Say why a run has no verdicts, in words that go after its name, and what to do."""
+    since = run.spec.get(NOTHING_SINCE)
+    if since is not None:
+        return f"had nothing to run, as nothing changed since {since}, so that it has no verdicts."
+    return (
+        "did not come to its end, so that it has no verdicts. Run its gate again: what it drew is stored and not drawn "
+        "again."
+    )
 
 
 def _begun(runs: Sequence[RunInfo], text: str) -> RunInfo | None:
@@ -230,10 +236,7 @@ def _begun(runs: Sequence[RunInfo], text: str) -> RunInfo | None:
 
 def _finished(run: RunInfo, runs: Sequence[RunInfo]) -> WeighedVersion:
     if not run.finished:
-        raise SettingsError(
-            f"Run {run.run_id} did not come to its end, so that it has no verdicts. Run its gate again: what it drew "
-            f"is stored and not drawn again. {_newest(runs)}"
-        )
+        raise SettingsError(f"Run {run.run_id} {_why_no_verdicts(run)} {_newest(runs)}")
     return WeighedVersion(run, "candidate")
 
 
@@ -262,4 +265,5 @@ def _newest(runs: Sequence[RunInfo]) -> str:
 def _described(run: RunInfo) -> str:
     other = _name(run, "baseline")
     versions = f"{_name(run, 'candidate')} against {other}" if other else f"{_name(run, 'candidate')}"
-    return f"{run.run_id} ({versions}, {run.verdict if run.finished else 'unfinished'})"
+    without = "nothing to run" if NOTHING_SINCE in run.spec else "unfinished"
+    return f"{run.run_id} ({versions}, {run.verdict if run.finished else without})"

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from harness.decisions import Look, share_of
 from harness.decisions.looks import ADDED_LATER, ordinal
 from harness.gate.evaluations.evaluation import Evaluation
+from harness.gate.runs.run_settings import RunOptions
 from harness.gate.sampling.ledger import Entry
+from harness.store import Store
 
 FIXTURE = "ablation"
 _ROUNDING = 1e-9
@@ -93,3 +95,31 @@ def _added_later(entries: Mapping[str, Entry], level: float) -> list[str]:
             f"{100 * level * red:.2g} times in 100{'' if len(names) == 1 else ' for each'}"
         )
     return lines
+
+
+def gone_notes(options: RunOptions, candidate: str, store: Store) -> tuple[str, ...]:
+    """Tell of evaluations that are gone from the suite, and that the recorded baseline has, or earlier gates of this
+    candidate: else to delete one that is red makes a gate green without a trace.
+
+    Args:
+        candidate: its fingerprint.
+    """
+    recording, told = options.recording, []
+    recorded = {} if recording is None else recording.evaluations
+    rows = sorted(store.looks.of_candidate(candidate), key=lambda row: row.number)
+    seen = {row.evaluation_id: row.run_id for row in rows}
+    for identity in filter(options.is_gone, dict.fromkeys([*recorded, *seen])):
+        known = []
+        if recording is not None and identity in recorded:
+            known.append(f"{recording.in_words} has {len(recorded[identity].cases):,} cases of it")
+        if identity in seen:
+            known.append(f"a gate of this candidate had it{_verdict(store, seen[identity], identity)}")
+        told.append(f"{identity} is not in the suite any more: {'; '.join(known)}")
+    return tuple(told)
+
+
+def _verdict(store: Store, run_id: str, identity: str) -> str:
+    """The verdict of an evaluation in a run, with the run, in words that go after it; "" where there is none."""
+    entries = (store.report(run_id) or {}).get("evaluations", ())
+    found = next((entry["verdict"] for entry in entries if entry["id"] == identity), None)
+    return "" if found is None else f", {found} in run {run_id}"

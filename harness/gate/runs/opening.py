@@ -17,14 +17,14 @@ from harness.gate.baselines.draws import (
 )
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.runs.announcements import looks_in_words, seeds_in_words
+from harness.gate.runs.announcements import gone_notes, looks_in_words, seeds_in_words
 from harness.gate.runs.costs import spending_of
 from harness.gate.runs.entering import enter
 from harness.gate.runs.players import Players
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunOptions, RunSettings
 from harness.gate.runs.specification import specification
-from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes
+from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes, why_unasked
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.seen import Named, keep_unseen, read_seen, unmatched_notes
 from harness.models.engine import Capability, Engine
@@ -123,6 +123,7 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     store = Store.open(store_url(settings))
     try:
         store.builds.add(known.noted)
+        notes += gone_notes(options, versions[candidate_name(settings)].fingerprint, store)
         soundness = store.soundness()
         opened = replace(_assemble(settings, options, versions, engines, store, notes), soundness=soundness)
         if (problem := opened.problem(_SOON_S)) is not None:
@@ -252,6 +253,15 @@ def _assemble(
     return OpenRun(run, store, created, options.selection, tuple(told), evaluations=options.evaluations)
 
 
+def _check_drawn(store: Store, source: SampleSource) -> None:
+    """Refuse a version that can't be asked where none of its answers are stored; where some are, a body that asks for
+    others ends in the same error.
+    """
+    known = source.generation, *source.older
+    if source.unasked and not store.has_draws(source.version.fingerprint, known, source.first_index):
+        raise source.missing()
+
+
 def _lineages(sources: tuple[SampleSource, SampleSource | None], shared: StageContext) -> Lineages:
     """Make the lineages that give both versions their stage fixtures."""
     candidate, baseline = sources
@@ -284,13 +294,18 @@ def _sources(
     def source(name: str, first_index: int = 0) -> SampleSource:
         version = versions[name]
         newest, *older = generations.of(version)
-        return SampleSource(version, engines.get(name), newest, first_index, tuple(older))
+        unasked = why_unasked(version, settings)
+        engine = None if unasked else engines.get(name)
+        return SampleSource(version, engine, newest, first_index, tuple(older), unasked=unasked)
 
     name, against = candidate_name(settings), _against(settings, options)
     own, as_baseline = versions[name].fingerprint, options.for_baseline and against is None
     candidate = source(name, candidate_first_index(own, options.recording, as_baseline=as_baseline))
     judges = tuple(map(source, _judges(settings, options)))
+    _check_drawn(store, candidate)
     if against is None:
         return candidate, None, judges
     baseline = source(against)
-    return candidate, replace(baseline, first_index=baseline_first_index(store, candidate, baseline)), judges
+    baseline = replace(baseline, first_index=baseline_first_index(store, candidate, baseline))
+    _check_drawn(store, baseline)
+    return candidate, baseline, judges

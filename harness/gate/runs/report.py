@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from harness.config import Settings
 from harness.config.roles import baseline_name, candidate_name
 from harness.decisions import worst
-from harness.errors import TIMED_OUT, UsageError
+from harness.errors import TIMED_OUT, StoreError, UsageError
+from harness.gate.history.runs import NOTHING_SINCE
 from harness.gate.runs.opening import OpenRun
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunOptions
@@ -16,7 +18,7 @@ from harness.models.spec import engine_spec
 from harness.models.version import fingerprint_here
 from harness.records import Report, StoredAnswers, Usage, Verdict, VerdictKind, VersionRef
 from harness.stages.building import found
-from harness.store import new_run_id
+from harness.store import Store, new_run_id, store_url
 
 
 def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: int = 0) -> Report:
@@ -41,13 +43,34 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         selection=opened.selection,
         best_of=run.settings.best_of,
         skipped=run.all_skipped,
-        notes=(*run.settings.notes, *_of_failures(run), *_late_errors(run)),
+        notes=(*run.settings.notes, *_of_failures(run), *_of_older_draws(opened), *_late_errors(run)),
         from_store=_from_store(run),
     )
 
 
 def _late_errors(run: Run) -> list[str]:
     return [late for each in run.collectors.values() if (late := each.late_errors)]
+
+
+def _of_older_draws(opened: OpenRun) -> list[str]:
+    """Tell of answers of older draws than the newest, or that there will be some, where this run was interrupted: what
+    `--fresh` did not come to counts as it was drawn before.
+    """
+    run, told = opened.run, []
+    is_interrupted = any(verdict.interruption is not None for verdict in run.all_verdicts)
+    for source in filter(None, (run.candidate, run.baseline)):
+        name, fingerprint = source.version.name, source.version.fingerprint
+        if n_older := run.sampler.origins(source).n_older:
+            told.append(
+                f"{n_older:,} answers of {name} are older than its newest draws, which a run with --fresh began: what "
+                "that run did not draw anew counts as it was drawn before. --fresh draws all anew"
+            )
+        elif is_interrupted and not source.older and opened.store.has_draws(fingerprint, range(source.generation)):
+            told.append(
+                f"what was not drawn anew of {name} before the interruption counts as it was drawn before, in a run "
+                "without --fresh that requires nothing; --fresh draws all anew"
+            )
+    return told
 
 
 def _of_failures(run: Run) -> list[str]:
@@ -106,6 +129,19 @@ def report_of_nothing(settings: Settings, options: RunOptions) -> Report:
         selection=options.selection,
         best_of=settings.best_of,
     )
+
+
+def note_nothing(settings: Settings, report: Report) -> None:
+    """Note in the store that a run had nothing to run, so that an older one's verdicts are not taken for those of the
+    `latest`. A store that is not there, or can't be written, has no such note.
+    """
+    assert report.selection is not None
+    candidate = {"name": report.candidate.name, "fingerprint": report.candidate.fingerprint}
+    described = {"candidate": candidate, NOTHING_SINCE: report.selection.since}
+    with suppress(StoreError):
+        Store.open(store_url(settings), readonly=True).close()
+        with Store.open(store_url(settings)) as store:
+            store.begin_run(report.run_id, report.created, described)
 
 
 def _named(settings: Settings, name: str) -> VersionRef:

@@ -55,6 +55,7 @@ class RunOptions:
         selection: which evaluations were chosen by what changed; None where all run.
         evaluations: all that may run; the ledger gets a look at each.
         family: the ids of all that could be run for the candidate, run or not: red is corrected over them.
+        is_gone: tells of an id whether the suite had such an evaluation, and has it no more.
     """
 
     offline: bool = False
@@ -70,3 +71,4 @@ class RunOptions:
     selection: Selection | None = None
     evaluations: tuple[Evaluation, ...] = ()
     family: tuple[str, ...] = ()
+    is_gone: Callable[[str], bool] = field(default=lambda _: False)

@@ -70,6 +70,29 @@ def check_versions(settings: Settings, names: Iterable[str]) -> None:
     check_prices(settings, names)
 
 
+def why_unasked(version: Version, settings: Settings) -> str:
+    """Say why a version at a commit can't be asked: another revision answers under its address today. "" where it can.
+
+    What it was asked would be stored as answers of its commit, and be those of today.
+    """
+    own = version.settings
+    if own.checkout is None or not (spec := engine_spec(own.engine)).is_endpoint(own.engine_options):
+        return ""
+    today = settings.version(own.checkout.own)
+    if today.engine != own.engine or today.revision == own.revision:
+        return ""
+    if spec.identity_of(today, settings.root) != spec.identity_of(own, settings.root):
+        return ""
+    address, commit = spec.source_of(own.engine_options), own.checkout.commit[:_DIGITS]
+    return (
+        f"{version.name}: its answers are not in the store, and {address} serves revision {today.revision!r} today, "
+        f"not {own.revision!r} of commit {commit}: what it answers now is no answer of that commit. Draw them while "
+        f"that is served: in a checkout of {commit}, with this store, run pytest --candidate {today.name} "
+        "--for-baseline. Or keep what they scored there (`steelyard baseline record`), or give each commit an address "
+        'of its own, such as base_url = "http://${GIT_SHA}.example/v1"'
+    )
+
+
 def changed_versions(versions: Sequence[Version], root: Path, since_s: float) -> list[str]:
     """Say which versions are not what they were: weights, code or answers that were written while they were asked.
 

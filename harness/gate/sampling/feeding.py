@@ -109,12 +109,13 @@ class Feeder:
         )
 
         def ended(group: asyncio.Task[None], role: Role, engine: Engine | None) -> None:
-            groups.discard(group)
             self._leave(collector, role, engine)
             if not group.cancelled() and group.exception() is not None:
-                pace.stop()
-            elif pace.is_due():
-                self._look(collector)
+                pace.stop()  # it stays among the groups, so that what it raised is raised when no other step begins
+            else:
+                groups.discard(group)
+                if pace.is_due():
+                    self._look(collector)
             pace.go_on()
             self.turns.go_on()
 

@@ -13,6 +13,7 @@ import pytest
 from harness.errors import MarkerError, UsageError
 from harness.plugin import fixtures
 from harness.plugin.collection.copies import with_copies
+from harness.plugin.collection.removed import gone_of
 from harness.plugin.collection.tasks import Tasks
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.neighbours import check_sockets
@@ -96,6 +97,7 @@ class Collection:
             selection=self.selection,
             evaluations=tuple(self.evaluations.values()),
             family=tuple(dict.fromkeys(map(self._id, filter(self._may_run, self._collected)))),
+            is_gone=gone_of(self._config, map(self._id, self._collected), self.n_deselected + self.n_skipped_files),
         )
         return run_options(self._config, known)
 

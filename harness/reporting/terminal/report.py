@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.decisions.reasons import percent
+from harness.errors import some
 from harness.records import Change, Report, Verdict, VerdictKind, VersionRef
 from harness.reporting.shared.cases import case_option, change_lines, look_up, shown_changes
 from harness.reporting.shared.figures import chosen, count, digits, duration, figure, plural
@@ -337,6 +338,9 @@ def _notes(report: Report, layout: Layout, *, folded: bool) -> list[str]:
             f"{plural(left_out, 'evaluation')} left out: nothing that {depend} on changed since {since}, as far as "
             "files can tell"
         )
+    if report.selection is not None and report.selection.gone:
+        gone, since = report.selection.gone, printable(report.selection.since, 60, encoding=encoding)
+        told.append(f"gone since {since}: {printable(some(gone), 300, encoding=encoding)}")
     once = list({verdict.id: verdict for verdict in report.evaluations}.values())
     cut = [verdict for verdict in once if verdict.n_truncated]
     if cut:

@@ -93,6 +93,7 @@ def test_the_commit_s_own_id_stands_for_its_variable(folder: Path) -> None:
     settings = against(folder, "git:HEAD~1")
     assert settings.version("git:HEAD~1").revision == then
     assert settings.version("bot").revision == now
+    assert "otherwise than today" not in told(settings, "git:HEAD~1")[0]
 
 
 def test_workspaces_that_node_modules_leads_to_are_told(folder: Path) -> None:

@@ -128,6 +128,27 @@ def test_versions_under_test_and_what_decides_concern_all(folder: Path, before: 
     assert reasons(folder) == (reason, reason)
 
 
+@pytest.mark.parametrize("revision", ["${GIT_SHA}", "${GIT_SHA:-dev}", "build ${GIT_SHA}"])
+def test_a_version_whose_revision_is_the_commit_is_another_at_another_commit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, revision: str
+) -> None:
+    monkeypatch.delenv("GIT_SHA", raising=False)
+    rewrite(folder, 'system = "Be brief."', f'system = "Be brief."\nrevision = "{revision}"')
+    commit_all(folder)
+    assert reasons(folder) == (None, None)
+    write(folder, "server.py", "2")  # which no test imports
+    commit_all(folder)
+    assert reasons(folder) == (None, None)
+    assert reasons(folder, "HEAD~1") == ("version 'new' changed",) * 2
+
+
+def test_another_variable_counts_as_it_is_now(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rewrite(folder, '"Be brief."', '"Be brief."\nrevision = "${BUILD:-dev}"')
+    commit_all(folder)
+    monkeypatch.setenv("BUILD", "7")
+    assert reasons(folder) == (None, None)
+
+
 def test_a_change_of_the_baseline_alone_concerns_all(folder: Path) -> None:
     rewrite(folder, 'model = "m"\n', 'model = "m"\nrevision = "2"\n')
     assert reasons(folder, candidate="tuned")[0] == "version 'old' changed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import SettingsError
-from harness.gate.history.runs import WeighedVersion, find_newest, find_pair, find_version
+from harness.gate.history.runs import NOTHING_SINCE, WeighedVersion, find_pair, find_run, find_version
 from harness.store import RunInfo
 
 
@@ -27,7 +27,6 @@ RUNS = [
 @pytest.mark.parametrize(
     ("text", "run_id", "role"),
     [
-        ("latest", "20261103-1000-c", "candidate"),
         ("20261101-1000-a", "20261101-1000-a", "candidate"),
         ("20261102", "20261102-1000-b", "candidate"),
         ("small", "20261102-1000-b", "baseline"),
@@ -132,7 +131,7 @@ def test_a_version_of_unfinished_runs_alone_is_told_from_an_unknown_one() -> Non
 
 def test_a_run_that_weighed_nothing_is_none_to_compare() -> None:
     empty = RunInfo("20261106", "2026", {}, finished=True)
-    assert find_version([*RUNS, empty], "latest").run.run_id == "20261103-1000-c"
+    assert find_version([*RUNS[:3], empty], "latest").run.run_id == "20261103-1000-c"
     with pytest.raises(SettingsError, match="No stored run or version is called '20261106'"):
         find_version([*RUNS, empty], "20261106")
 
@@ -148,8 +147,24 @@ def test_the_newest_is_refused_where_a_newer_one_did_not_come_to_its_end() -> No
         r"Run 20261104-1000-d of 2026-11-24T16:03:12Z is newer .* did not come to its end.*20261103-1000-c of 2026"
     )
     with pytest.raises(SettingsError, match=message):
-        find_newest(RUNS, "latest")
-    assert find_newest(RUNS[:3], "latest").run_id == find_newest(RUNS, "20261103").run_id == "20261103-1000-c"
+        find_version(RUNS, "latest")
+    for runs, text in ((RUNS[:3], "latest"), (RUNS, "20261103")):
+        assert find_version(runs, text).run.run_id == "20261103-1000-c"
+
+
+def test_the_newest_is_refused_where_a_newer_one_had_nothing_to_run() -> None:
+    nothing = RunInfo("20261105", "2026-11-25", {"candidate": {"name": "tiny"}, NOTHING_SINCE: "main"}, False, None)
+    with pytest.raises(SettingsError, match=r"Run 20261105 of .* had nothing to run, as nothing changed since main"):
+        find_version([*RUNS, nothing], "latest")
+    with pytest.raises(SettingsError, match=r"^Run 20261105 had nothing to run.*20261105 \(tiny, nothing to run\), "):
+        find_version([*RUNS, nothing], "20261105")
+
+
+def test_a_baseline_that_is_the_latest_run_is_the_newest_that_has_verdicts() -> None:
+    """A gate against it that was killed goes on against the same."""
+    found = find_run(RUNS, "latest")
+    assert found is not None
+    assert found.run.run_id == "20261103-1000-c"
 
 
 def test_where_no_run_came_to_its_end_the_newest_is_named() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.loopback import Loopback
 from tests.plugin.projects import Project
 from tests.repositories import commit_all, git
 
@@ -144,3 +146,69 @@ def test_a_gate_whose_candidate_was_not_asked_says_so_beside_its_verdict(shop: P
     folder = Path(shop.path / "reports" / "latest")
     for name in ("index.html", "report.md"):
         assert f"1 passed (model not asked: answers of {day})" in (folder / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def served(shop: Project, loopback: Callable[..., Loopback], monkeypatch: pytest.MonkeyPatch) -> Loopback:
+    """A server at one address, whose revision is the commit: the project has two of them."""
+    monkeypatch.delenv("GIT_SHA", raising=False)
+    server = loopback(default="yes")
+    shop.versions = {"only": {"engine": "openai", "base_url": server.base_url, "model": "m", "revision": "${GIT_SHA}"}}
+    for message in ("first", "second"):
+        shop.configure()
+        shop.write("server.py", message)
+        commit_all(shop.path, message)
+    return server
+
+
+@pytest.mark.parametrize(
+    "options", [("--baseline", "git:HEAD~1"), ("--candidate", "git:HEAD~1"), ("--baseline", "git:HEAD~1", "--fresh")]
+)
+def test_an_endpoint_that_serves_another_revision_today_is_not_asked_for_one_at_a_commit(
+    shop: Project, served: Loopback, options: tuple[str, ...]
+) -> None:
+    result = shop.run(*options)
+    assert result.ret == 4
+    first, second = (git(shop.path, "rev-parse", ref) for ref in ("HEAD~1", "HEAD"))
+    said = " ".join(str(result.stderr).split())
+    assert f"serves revision '{second}' today, not '{first}' of commit {first[:12]}" in said
+    assert "run pytest --candidate only --for-baseline" in said
+    assert (served.stats["requests"], shop.stored()) == (0, 0)
+
+
+def test_answers_that_were_drawn_where_a_commit_was_served_are_weighed_against(shop: Project, served: Loopback) -> None:
+    git(shop.path, "checkout", "-q", "HEAD~1")
+    assert shop.run("--for-baseline").ret == 0
+    git(shop.path, "checkout", "-q", "main")
+    before = served.stats["choices"]
+    result = shop.run("--baseline", "git:HEAD~1")
+    assert result.ret == 0
+    assert "GREEN: 1 passed" in told(result)
+    assert "otherwise than today" not in told(result)
+    assert served.stats["choices"] - before == shop.report()["usage"]["model_calls"] <= 120
+    assert shop.report()["baseline"]["commit"] == git(shop.path, "rev-parse", "HEAD~1")
+
+
+def test_where_answers_of_a_commit_are_stored_in_part_the_others_are_not_drawn_today(
+    shop: Project, served: Loopback
+) -> None:
+    git(shop.path, "checkout", "-q", "HEAD~1")
+    shop.run("--for-baseline", "--case", "c1?")
+    git(shop.path, "checkout", "-q", "main")
+    first, drawn = git(shop.path, "rev-parse", "HEAD~1"), shop.stored()
+    assert shop.run("--baseline", "git:HEAD~1").ret == 1
+    assert shop.verdicts() == {"test_it": "error"}
+    assert f"not '{first}' of commit {first[:12]}" in shop.evaluation()["reason"]
+    assert shop.stored() - drawn == shop.report()["usage"]["model_calls"] == served.stats["choices"] - drawn
+    assert shop.run("--baseline", "git:HEAD~1", "--case", "c1?").ret != 4
+    assert "error" not in shop.verdicts().values()
+
+
+def test_an_address_of_its_own_is_asked_for_a_commit(
+    shop: Project, served: Loopback, loopback: Callable[..., Loopback], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = loopback(default="yes")
+    shop.versions["only"]["base_url"] = other.base_url
+    shop.run("--baseline", "git:HEAD")
+    assert served.stats["choices"] > 0
+    assert other.stats["choices"] > 0

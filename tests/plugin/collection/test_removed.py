@@ -1,0 +1,71 @@
+"""An evaluation that was removed leaves a trace."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from harness.cli import main
+from tests.plugin.projects import Project
+
+GOOD = """
+@pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(60)], threshold=0.5)
+def test_good(model, case):
+    assert model.ask(case.id) == "yes"
+"""
+RED = GOOD.replace("good", "red").replace('== "yes"', '== "no"')
+
+
+def told(result: pytest.RunResult) -> str:
+    return " ".join(str(result.stdout).split())
+
+
+@pytest.fixture
+def suite(project: Project) -> Project:
+    """A recorded baseline, and a gate against it that was red by an evaluation that is gone since."""
+    project.write("suites/test_good.py", GOOD)
+    path = project.write("suites/test_red.py", RED)
+    project.run("--for-baseline", "suites")
+    assert CliRunner().invoke(main, ["baseline", "record", "--name", "released"]).exit_code == 0
+    assert project.run("--baseline", "released", "suites").ret == 1
+    path.unlink()
+    return project
+
+
+@pytest.mark.parametrize("arguments", [(), ("suites",), (".",)])
+def test_an_evaluation_that_is_gone_is_told_with_what_knew_it(suite: Project, arguments: tuple[str, ...]) -> None:
+    run_id = suite.report()["run_id"]
+    result = suite.run("--baseline", "released", *arguments)
+    assert result.ret == 0
+    (note,) = (each for each in suite.report()["notes"] if "suites/test_red.py::test_red" in each)
+    assert note.startswith(
+        "suites/test_red.py::test_red is not in the suite any more: the baseline 'released' recorded "
+    )
+    assert note.endswith(f" has 60 cases of it; a gate of this candidate had it, failed in run {run_id}")
+    assert "note suites/test_red.py::test_red is not in the suite any more" in told(result)
+    folder = suite.path / "reports" / "latest"
+    for name in ("index.html", "report.md"):
+        assert "is not in the suite any more" in (folder / name).read_text(encoding="utf-8")
+
+
+def test_without_a_recording_the_ledger_has_seen_it(suite: Project) -> None:
+    suite.run("--baseline", "none")
+    (note,) = suite.report()["notes"]
+    assert note.startswith("suites/test_red.py::test_red is not in the suite any more: a gate of this candidate had it")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("suites/test_good.py",), ("-k", "good"), ("--ignore", "suites/other"), ("suites/test_good.py::test_good",)],
+)
+def test_where_a_part_was_chosen_nothing_is_gone(suite: Project, arguments: tuple[str, ...]) -> None:
+    suite.write("suites/test_more.py", GOOD.replace("good", "more"))
+    suite.run("--baseline", "released", *arguments)
+    assert not any("any more" in note for note in suite.report()["notes"])
+
+
+def test_a_file_that_lf_passes_over_is_not_gone(suite: Project) -> None:
+    suite.write("suites/test_red.py", RED)
+    suite.run("--baseline", "released")
+    suite.run("--baseline", "released", "--lf")
+    assert not any("any more" in note for note in suite.report()["notes"])
