@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from harness.records.review import Batch, Item
+from harness.records.tool_calls import words_of
 from harness.store import Store
+
+_TURNS = ("user", "assistant", "tool")
 
 
 def labelled_before(store: Store, batch: Batch) -> str | None:
@@ -35,5 +38,9 @@ def labelled_before(store: Store, batch: Batch) -> str | None:
 
 
 def _said_of(item: Item) -> tuple[object, ...]:
-    """What a label of an item is about: the case, and the answers to a question."""
-    return (item.case_id, *((answer.sample_key, answer.text) for answer in item.answers))
+    """What a label of an item is about: the case, and the answers to a question, whenever they were drawn.
+
+    Fields of the case, which stand beside the question in items of late, have roles of their own.
+    """
+    asked = [words_of(message) for message in item.messages if message.get("role") in _TURNS]
+    return (item.case_id, *asked, *(answer.text for answer in item.answers))

@@ -41,12 +41,32 @@ def test_items_that_wait_are_told_with_the_batches_that_have_their_labels(store:
     assert again.startswith("4 items that wait have labels of the same answer in batch b4, ")
 
 
-@pytest.mark.parametrize("changed", ["answer", "form", "closed", "unlabelled"])
+@pytest.mark.parametrize("changed", ["answer", "question", "form", "closed", "unlabelled"])
 def test_nothing_is_told_of_other_answers_or_forms_nor_of_a_closed_batch(store: Store, changed: str) -> None:
     added(store, "b1", 5, 0 if changed == "unlabelled" else 3, CATEGORIES if changed == "form" else SCALE)
     batch = Batch("b2", 9.0, "suites/test_s.py::test_s", SCALE, closed=10.0 if changed == "closed" else None)
     items = batch_of(5, batch_id="b2")
     if changed == "answer":
         items = [replace(each, answers=(replace(each.answers[0], text="another"),)) for each in items]
+    if changed == "question":
+        items = [replace(each, messages=({"role": "user", "content": "Another?"},)) for each in items]
     store.review.add_batch(batch, items)
     assert labelled_before(store, batch) is None
+
+
+def test_the_same_answer_that_was_drawn_anew_has_its_label_too(store: Store) -> None:
+    """Whatever fields of the case stand beside its question by now."""
+    added(store, "b1", 2, 2)
+    batch = Batch("b2", 9.0, "suites/test_s.py::test_s", SCALE)
+    anew = [
+        replace(
+            each,
+            messages=(*each.messages, {"role": "source", "content": "a book"}),
+            answers=(replace(each.answers[0], sample_key=b"n" * 16),),
+        )
+        for each in batch_of(2, batch_id="b2")
+    ]
+    store.review.add_batch(batch, anew)
+    told = labelled_before(store, batch)
+    assert told is not None
+    assert told.startswith("2 items that wait have labels of the same answer in batch b1")
