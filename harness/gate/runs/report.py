@@ -41,13 +41,19 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         selection=opened.selection,
         best_of=run.settings.best_of,
         skipped=run.all_skipped,
-        notes=(*run.settings.notes, *_of_failures(run), *_late_errors(run)),
+        notes=(*run.settings.notes, *_of_failures(run), *_late_errors(run), *_unstored(run)),
         from_store=_from_store(run),
     )
 
 
 def _late_errors(run: Run) -> list[str]:
     return [late for each in run.collectors.values() if (late := each.late_errors)]
+
+
+def _unstored(run: Run) -> list[str]:
+    count = run.sampler.n_unstored
+    told = f"{count:,} {'sample was' if count == 1 else 'samples were'} drawn and could not be stored"
+    return [f"{told}: a rerun asks for {'it' if count == 1 else 'them'} again"] if count else []
 
 
 def _of_failures(run: Run) -> list[str]:
