@@ -36,7 +36,7 @@ def in_words(error: DBAPIError, *, readonly: bool) -> str:
     if "malformed" in cause or "Could not decode" in cause:
         return f"is damaged: {cause}. {REPAIR}"
     if error.connection_invalidated or "connection" in cause:
-        return f"can't be reached: {cause}"
+        return f"can't be reached: {cause.rstrip('.?')}. Run again once it can: what is stored is kept."
     return f"can't be used: {cause}. {ELSEWHERE}"
 
 
