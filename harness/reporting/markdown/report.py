@@ -97,7 +97,7 @@ def without_report(name: str = COMMENT_NAME, link: str | None = None) -> str:
     """
     title = "no report" if name == COMMENT_NAME else f"{escaped(name)}: no report"
     lines = [marker(name), f"### {_MARKS[VerdictKind.INCONCLUSIVE]} {title}", ""]
-    lines.append("No evaluation was run, or the gate ended before the first request; its output says why.")
+    lines.append("The gate wrote no report: it ran no evaluation, or ended before its own end; its output says why.")
     lines += ["", f"[Output](<{checked_link(link)}>)"] if link else []
     return "\n".join(lines) + "\n"
 
