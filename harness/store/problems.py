@@ -22,7 +22,7 @@ def in_words(error: DBAPIError, *, readonly: bool) -> str:
     cause = cause_of(error)
     if "full" in cause or "No space left" in cause:
         return f"can't be written: {cause}. {_ROOM}"
-    if "readonly" in cause or "read-only" in cause:
+    if "readonly" in cause or "read-only" in cause or (readonly and "unable to open" in cause):
         why = "SQLite needs to write beside a store to read it" if readonly else "A run keeps its scores, --offline too"
         verb = "read" if readonly else "written"
         copy = "Copy the store to a place that can be written, and name that with --store."

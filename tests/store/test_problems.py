@@ -37,6 +37,12 @@ def test_a_store_that_was_only_to_be_read_says_why_it_must_be_written() -> None:
     assert "SQLite needs to write beside a store to read it" in found
 
 
+def test_a_store_in_a_place_that_can_not_be_written_is_to_be_copied() -> None:
+    found = said("unable to open database file", readonly=True)
+    assert found.startswith("can't be read: unable to open database file. SQLite needs to write beside a store")
+    assert "Copy the store to a place that can be written, and name that with --store." in found
+
+
 def test_a_connection_that_was_lost_is_said_whatever_the_driver_calls_it() -> None:
     assert said("server closed", is_lost=True).startswith("can't be reached: server closed. ")
 
