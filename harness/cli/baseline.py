@@ -44,11 +44,11 @@ def baseline() -> None:
 def record(place: str | None, name: str | None, force: bool, run_name: str) -> None:
     """Write the scores of a RUN's candidate to reports/baselines/NAME.json.
 
-    RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version, which stands for the
-    newest run that has it as its candidate. A run with errors, or one that was interrupted, is refused. Draw for a
-    baseline with pytest --for-baseline: everything, for a run that stopped as soon as it was decided has scores of a
-    part of its cases, and more samples than a gate draws, for they are drawn once and used many times. What gates
-    against it can tell is said.
+    RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version, which stands for
+    the newest run that has it as its candidate. A run with errors, or one that was interrupted, is refused; what was
+    red in it is said. Draw for a baseline with pytest --for-baseline: everything, for a run that stopped as soon as
+    it was decided has scores of a part of its cases, and more samples than a gate draws, for they are drawn once and
+    used many times. What gates against it can tell is said.
 
     \b
     Examples:
@@ -73,6 +73,11 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
     notes = [*_notes(recording, left_out(report, recording)), *report.notes]
     if recording.first_index == 0 and any(each.checks for each in report.evaluations):
         notes.append(_FLATTERED)
+    notes += [
+        f"its gate was red: {each.id} {each.verdict} ({each.reason})"
+        for each in report.evaluations
+        if each.verdict.is_red
+    ]
     told += [("note", printable(note)) for note in notes]
     told.append(("next", f"pytest … --baseline {_option(recording.name, settings)}"))
     click.echo("\n".join(_laid_out(told)))

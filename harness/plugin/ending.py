@@ -124,12 +124,15 @@ class ReportDelivery:
     def _complain(self, session: pytest.Session, problem: str) -> None:
         """Note what went wrong at the end; the exit code is then a usage error's."""
         self.problems[problem] = None
+        if self.report is not None and problem not in self.report.notes:
+            self.report = replace(self.report, notes=(problem, *self.report.notes))
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def show(self, terminal: pytest.TerminalReporter) -> None:
         """Write the table of verdicts, where the report is, and what went wrong at the end."""
         if self.report is not None:
-            _show(self.report, self._path, self._collection.settings, terminal)
+            notes = tuple(note for note in self.report.notes if note not in self.problems)
+            _show(replace(self.report, notes=notes), self._path, self._collection.settings, terminal)
         for problem in self.problems:
             terminal.write_line(f"ERROR: steelyard: {problem}", red=True)
 

@@ -101,6 +101,7 @@ class Sampler:
         self.spending = spending or Spending()
         self.window = Window(window, self._arrive, self._fail, self.spending)
         self.model_calls = 0
+        self.n_unstored = 0
         self.stored_samples = 0
         self.shared_samples = 0
         self.measured_blocks = 0
@@ -343,6 +344,7 @@ class Sampler:
                 self._keep([draw])
             return
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
+            self.n_unstored += len(draws)
             for draw in draws:
                 self._break(draw.key, [draw.sample.index], error)
             return

@@ -286,14 +286,11 @@ class Spending:
         if self.is_over:
             raise self.refuse()
         for version in versions:
-            if (error := self._uncounted(version)) is not None:
+            if (error := self.uncounted(version)) is not None:
                 raise error
 
-    def uncounted(self, asked: PendingDraws) -> CapabilityError | None:
+    def uncounted(self, asked: Version) -> CapabilityError | None:
         """Return the error that a version can't be asked: a limit is set, and it does not say what its answers take."""
-        return self._uncounted(asked.source.version)
-
-    def _uncounted(self, asked: Version) -> CapabilityError | None:
         version = self._versions.setdefault(asked.name, _Version(asked.settings.price))
         if self.limits.max_tokens is not None and not version.counts:
             limit, lacks = self.limits.in_words("max_tokens"), "a count of its tokens (`usage`)"
@@ -350,9 +347,11 @@ class Spending:
                 return name
         return None
 
-    def is_exceeded(self, n_requests: int) -> bool:
-        """Tell whether a limit is reached by what is known to be spent: what an engine holds back must not go out."""
-        return self._reached(n_requests) is not None or self.is_late
+    def refusal(self, n_requests: int) -> BudgetSpentError | None:
+        """The error for what goes out over a wire, first or again, once what is known to be spent reaches a limit."""
+        reached = self._reached(n_requests)
+        self.stopped_by = self.stopped_by or reached
+        return self.refuse() if reached is not None or self.is_late else None
 
     def _reached(self, n_requests: int) -> LimitName | None:
         """The limit that is reached by what is known to be spent; None where none is."""

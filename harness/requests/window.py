@@ -89,10 +89,19 @@ class Window:
         if self._stopped:
             self._failed(asked, EngineError("the run has ended"))
             return
-        self._lanes.setdefault(id(asked.engine), _Lane(asked.engine)).queue.append(asked)
+        self._lane(asked.engine).queue.append(asked)
         left_s = self.spending.left_s
         if self._deadline is None and left_s is not None:
             self._deadline = asyncio.get_running_loop().call_later(max(0.0, left_s), self._give_up)
+
+    def _lane(self, engine: Engine) -> _Lane:
+        lane = self._lanes.get(id(engine))
+        if lane is None:
+            lane = self._lanes[id(engine)] = _Lane(engine)
+            bind = getattr(engine, "ask_before_sending", None)  # of one that sends a request more than once
+            if bind is not None:
+                bind(lambda: self.spending.refusal(self.http_requests))
+        return lane
 
     def _give_up(self) -> None:
         """The deadline has come: what is in flight comes to nothing."""
@@ -116,7 +125,7 @@ class Window:
 
     def _fits(self, lane: _Lane) -> bool:
         """Tell whether the budget allows the next request of a lane; fail those that it never will."""
-        while lane.queue and (error := self.spending.uncounted(lane.queue[0])) is not None:
+        while lane.queue and (error := self.spending.uncounted(lane.queue[0].source.version)) is not None:
             self._failed(lane.queue.popleft(), error)
         return bool(lane.queue) and self.spending.allows(_next(lane.queue[0]), self.requests, self.in_flight)
 
@@ -125,9 +134,9 @@ class Window:
         for lane in self._lanes.values():
             while lane.queue:
                 self._failed(lane.queue.popleft(), self.spending.refuse())
-        if self.spending.is_exceeded(self.http_requests):
+        if (refusal := self.spending.refusal(self.http_requests)) is not None:
             for lane in self._lanes.values():
-                lane.engine.hold(self.spending.refuse())
+                lane.engine.hold(refusal)
 
     async def start(self, engine: Engine) -> None:
         """Start an engine before its first request, which tells what it can do.
@@ -138,7 +147,7 @@ class Window:
         """
         if self._stopped:
             raise EngineError("the run has ended")
-        ready = self._begin(self._lanes.setdefault(id(engine), _Lane(engine)))
+        ready = self._begin(self._lane(engine))
         try:
             async with asyncio.timeout(self.spending.left_s):
                 await asyncio.shield(ready)

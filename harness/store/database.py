@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import make_url
@@ -28,8 +28,15 @@ from harness.store.schema import migrations, tables
 from harness.store.soundness import Soundness
 
 _NAP_MS = 100
+_MOST_LOSSES = 5
 _PREPARE_LOCK = 0x5734E1
 _POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
+
+Done = TypeVar("Done")
+
+
+class LostError(StoreError):
+    """The connection broke in the middle of a transaction, which is undone, unless it was just committed."""
 
 
 class Database:
@@ -47,6 +54,7 @@ class Database:
         self.readonly = readonly
         self.schema_version = tables.SCHEMA_VERSION
         self._inserts: dict[tuple[Any, ...], Any] = {}
+        self._is_known = False
 
     @classmethod
     def open(cls, url: str, *, readonly: bool) -> Database:
@@ -77,7 +85,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection whose statements see one state of the database."""
-        with self._translated(), self.engine.connect() as plain:
+        with self._translated(), self._connect() as plain:
             connection = plain if self.is_sqlite else plain.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
@@ -90,10 +98,36 @@ class Database:
         """
         if self.readonly:
             raise StoreError(f"The store {self.url} is open for reading only.")
-        with self._translated(), self.engine.connect() as plain:
+        with self._translated(), self._connect() as plain:
             connection = plain.execution_options(steelyard_write=True)
             with connection.begin():
                 yield connection
+
+    def repeated(self, work: Callable[[], Done]) -> Done:
+        """Do what comes to the same where it is done twice: again where the connection is lost in its middle."""
+        for _ in range(_MOST_LOSSES):
+            try:
+                return work()
+            except LostError:
+                continue
+        return work()
+
+    def _connect(self) -> Connection:
+        """Connect. A server that was there before is waited for, as it may only start anew; nothing was sent yet."""
+        deadline = time.monotonic() + BUSY_S
+        while True:
+            try:
+                connection = self.engine.connect()
+            except OperationalError:
+                if self.is_sqlite or not self._is_known:
+                    raise
+                if time.monotonic() > deadline:
+                    self._is_known = False  # what is still to be stored does not wait as long again
+                    raise
+                time.sleep(_NAP_MS / 1000)
+            else:
+                self._is_known = True
+                return connection
 
     def insert(self, table: Any, *returning: Any) -> Any:
         """An insert that leaves a row alone where its key is taken, and returns columns of the rows that it made."""
@@ -128,7 +162,8 @@ class Database:
         except (DataError, IntegrityError, ProgrammingError, OverflowError) as error:
             raise UnstorableError(f"The store {self.url} does not take a value: {cause_of(error)}") from error
         except DBAPIError as error:
-            raise StoreError(f"The store {self.url} {in_words(error, readonly=self.readonly)}") from error
+            kind = LostError if error.connection_invalidated else StoreError
+            raise kind(f"The store {self.url} {in_words(error, readonly=self.readonly)}") from error
         except StatementError as error:
             raise UnstorableError(f"The store {self.url} does not take a value: {cause_of(error)}") from error
 

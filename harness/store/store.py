@@ -57,7 +57,8 @@ class Store:
 
     def find(self, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
         """All stored samples of these keys, by key and index; keys without any are left out."""
-        return samples.find(self._database, keys)
+        wanted = list(keys)
+        return self._database.repeated(lambda: samples.find(self._database, wanted))
 
     def add(self, draws: Sequence[NewSample]) -> list[Sample]:
         """Store samples in one transaction, and with each new key its request.
@@ -65,14 +66,14 @@ class Store:
         Returns the samples that count, one for each draw, in order. Where another process stored a sample of the same
         key and index first, that is the stored one, so that both processes score the same.
         """
-        return samples.add(self._database, draws)
+        return self._database.repeated(lambda: samples.add(self._database, draws))
 
     def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
         """Note draws of a generation of a version that failed; gives all that were ever noted of that generation.
 
         Of a generation that has no sample nothing is noted.
         """
-        return samples.note_failures(self._database, draws)
+        return self._database.repeated(lambda: samples.note_failures(self._database, draws))
 
     def request(self, key: bytes) -> Request | None:
         """The request that the samples of a key answer, or None where the key is unknown."""
@@ -134,11 +135,11 @@ class Store:
 
     def add_scores(self, run_id: str, rows: Sequence[ScoreRow]) -> None:
         """Store scores of a run in one transaction. A score that is there already stays as it is."""
-        runs.add_scores(self._database, run_id, rows)
+        self._database.repeated(lambda: runs.add_scores(self._database, run_id, rows))
 
     def finish_run(self, run_id: str, report: Mapping[str, Any]) -> None:
         """Store the report of a run that is complete. A report that is there already stays as it is."""
-        runs.finish_run(self._database, run_id, report)
+        self._database.repeated(lambda: runs.finish_run(self._database, run_id, report))
 
     def runs(self) -> list[RunInfo]:
         """All runs, the oldest first."""

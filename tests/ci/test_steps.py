@@ -167,6 +167,13 @@ def test_a_copy_of_the_action_does_not_install_the_project_that_it_lies_in(demo:
     assert "pip" not in ended.output
 
 
+def test_arguments_without_a_closing_quote_are_a_usage_error(demo: Path, github: Forge) -> None:
+    ended = on_github(demo, github, "suites -k 'one")
+    assert ended.code == 4, ended.output
+    assert "::error::arguments can not be split into words: No closing quotation. Mend the quotes." in ended.output
+    assert "Traceback" not in ended.output
+
+
 def test_both_install_this_steelyard(demo: Path, github: Forge, tmp_path: Path) -> None:
     """The action from its own commit; pip is kept from the network, and from what is installed here."""
     kept = "--quiet --no-deps --no-index --no-build-isolation --root-user-action ignore"

@@ -58,6 +58,18 @@ def test_recording_again_is_byte_equal_and_another_run_needs_force(run: Run, fol
     assert json.loads(recorded(folder, "released"))["run_id"] == "20261124-2"
 
 
+def test_what_was_red_in_the_run_is_said_and_recorded(run: Run, folder: Path, store: Store) -> None:
+    rule = {"threshold": 0.9, "margin": 0.05, "design": "fixed"}
+    bad = Scored("test_bad", {f"c{i:03}": [0.0, 0.0] for i in range(40)}, rule=rule)
+    stored_run(store, "20261124-1", bad, names=ALONE)
+    result = run("baseline", "record", "--name", "released", "--force")
+    assert result.exit_code == 0
+    assert json.loads(recorded(folder, "released"))["run_id"] == "20261124-1"
+    said = " ".join(result.output.split())
+    assert "its gate was red: " in said
+    assert "test_bad failed (" in said
+
+
 def test_a_run_that_stopped_early_is_recorded_with_a_warning(run: Run, store: Store) -> None:
     rule = {"threshold": 0.5, "margin": 0.2, "design": "sequential", "n_planned": 168}
     early = Scored("test_early", {f"c{i:03}": [1.0] for i in range(40)}, rule=rule)

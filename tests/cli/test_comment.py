@@ -241,7 +241,9 @@ def test_print_shows_the_comment_and_asks_nobody(forge: Forge, comment: Run, fol
     assert comment("--print", "--name", "n", "--link", "https://x.example").output == markdown(
         examples.red(), "n", "https://x.example"
     )
-    assert comment("nowhere", "--print").output.splitlines()[1] == "### ❔ no report"
+    said = comment("nowhere", "--print").output
+    assert said.splitlines()[1] == "### ❔ no report"
+    assert "it ran no evaluation, or ended before its own end; its output says why" in said
     assert comment("reports/latest/report.json", "--print").output == markdown(examples.red())
     assert forge.state.seen == []
 

@@ -239,6 +239,23 @@ class FullStore:
         raise StoreError("The store is full.")
 
 
+def test_samples_that_could_not_be_stored_are_counted(store: Store) -> None:
+    full: Any = FullStore(store)
+
+    def refuse(draws: Sequence[NewSample]) -> list[Sample]:
+        raise StoreError("The store is full.")
+
+    async def work(sampler: Sampler) -> int:
+        full.add = refuse
+        drawn = await asyncio.gather(
+            *(draw(sampler, source(NotingEngine()), "q", i) for i in range(3)), return_exceptions=True
+        )
+        assert {str(each) for each in drawn} == {"The store is full."}
+        return sampler.n_unstored
+
+    assert run(full, work) == [3]
+
+
 def test_a_store_that_does_not_take_notes_costs_the_run_nothing_else(store: Store) -> None:
     full: Any = FullStore(store)
 

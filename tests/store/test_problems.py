@@ -23,7 +23,7 @@ def said(message: str, *, readonly: bool = False, is_lost: bool = False) -> str:
         ("database is locked", "is locked by another process for more than 60 s (database is locked). End that"),
         ("file is not a database", "if it is something else, leave it there. Choose another place with --store"),
         ("database disk image is malformed", "is damaged: database disk image is malformed. Put a copy of it"),
-        ("connection refused", "can't be reached: connection refused"),
+        ("connection refused", "can't be reached: connection refused. Run again once it can"),
         ("no such table: x", "can't be used: no such table: x. Choose another place"),
     ],
 )
@@ -37,8 +37,14 @@ def test_a_store_that_was_only_to_be_read_says_why_it_must_be_written() -> None:
     assert "SQLite needs to write beside a store to read it" in found
 
 
+def test_a_store_in_a_place_that_can_not_be_written_is_to_be_copied() -> None:
+    found = said("unable to open database file", readonly=True)
+    assert found.startswith("can't be read: unable to open database file. SQLite needs to write beside a store")
+    assert "Copy the store to a place that can be written, and name that with --store." in found
+
+
 def test_a_connection_that_was_lost_is_said_whatever_the_driver_calls_it() -> None:
-    assert said("server closed", is_lost=True) == "can't be reached: server closed"
+    assert said("server closed", is_lost=True).startswith("can't be reached: server closed. ")
 
 
 def test_the_cause_is_one_line() -> None:

@@ -96,8 +96,11 @@ def _unknown(settings: Settings, name: str, runs: list[RunInfo]) -> SettingsErro
     more = f" Newest runs: {', '.join(newest)}." if newest else ""
     if _is_commit(settings, name):
         more += f" Did you mean {GIT}{name}, the candidate as it was at that commit?"
-    elif not known and not newest:
-        more = f" Define a version as {settings.table('NAME')}, or record a run with `steelyard baseline record`."
+    else:
+        more += (
+            f" Define a version as {settings.table('NAME')}; a recorded baseline is {FOLDER}/{name}{SUFFIX}, which "
+            f"`steelyard baseline record --name {name}` writes of a run."
+        )
     return SettingsError(f"{choices('baseline', name, known)}{more}")
 
 

@@ -43,7 +43,7 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         selection=opened.selection,
         best_of=run.settings.best_of,
         skipped=run.all_skipped,
-        notes=(*run.settings.notes, *_of_failures(run), *_of_older_draws(opened), *_late_errors(run)),
+        notes=(*run.settings.notes, *_of_failures(run), *_of_older_draws(opened), *_late_errors(run), *_unstored(run)),
         from_store=_from_store(run),
     )
 
@@ -71,6 +71,12 @@ def _of_older_draws(opened: OpenRun) -> list[str]:
                 "without --fresh that requires nothing; --fresh draws all anew"
             )
     return told
+
+
+def _unstored(run: Run) -> list[str]:
+    count = run.sampler.n_unstored
+    told = f"{count:,} {'sample was' if count == 1 else 'samples were'} drawn and could not be stored"
+    return [f"{told}: a rerun asks for {'it' if count == 1 else 'them'} again"] if count else []
 
 
 def _of_failures(run: Run) -> list[str]:

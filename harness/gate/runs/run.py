@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
 from harness.decisions import Look, Observations, decide
 from harness.decisions.looks import CLOSED
-from harness.errors import BudgetSpentError, NotInLineageError
+from harness.errors import BudgetSpentError, NotInLineageError, StoreError
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import most_telling
@@ -99,7 +99,10 @@ class Run:
         if evaluation.plan.blocks is not None and not await self._measure(evaluation):
             return
         collector = self.collectors[evaluation.id]
-        await self._feeder.feed(collector)
+        try:
+            await self._feeder.feed(collector)
+        except StoreError as error:  # its scores can't be stored
+            collector.note(str(error))
         if collector.lack:
             self._skip(evaluation, collector.lack)
 
@@ -157,9 +160,9 @@ class Run:
         collector.of_stages = made
         return True
 
-    def _fingerprints(self, evaluation: Evaluation) -> dict[Role, str]:
+    def _fingerprints(self, evaluation: Evaluation, *, is_alone: bool) -> dict[Role, str]:
         roles: dict[Role, str] = {"candidate": self.candidate.version.fingerprint}
-        if self.baseline is not None and not evaluation.is_pairwise:
+        if self.baseline is not None and not evaluation.is_pairwise and not is_alone:
             roles["baseline"] = self.baseline.version.fingerprint
         return roles
 
@@ -178,9 +181,7 @@ class Run:
                 evaluation, own, self._keep_row, entry, may_be_cut=may_be_cut
             )
         else:
-            fingerprints, drawn = self._fingerprints(evaluation), entry.order(evaluation)
-            if alone_because:
-                del fingerprints["baseline"]
+            fingerprints, drawn = self._fingerprints(evaluation, is_alone=bool(alone_because)), entry.order(evaluation)
             order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
             order = replace(order, n_baseline=entry.baseline_samples or evaluation.plan.samples)
             collector = Collector(evaluation, order, fingerprints, self._keep_row, entry, alone_because)
@@ -194,9 +195,9 @@ class Run:
 
     def flush(self) -> None:
         """Store the scores that have come in."""
-        rows, self._rows = self._rows, []
-        if rows:
-            self._store.add_scores(self.settings.run_id, rows)
+        if self._rows:
+            self._store.add_scores(self.settings.run_id, self._rows)
+            self._rows = []
 
     # -- deciding ---------------------------------------------------------------------------------------------------
 
@@ -247,7 +248,8 @@ class Run:
         level, looks = self.settings.confidence_level, {name: self.collectors[name].entry.look for name in observed}
         verdicts = list(decide(flat, level, looks=looks)) if flat else []
         for name in reviewed:
-            self.flush()
+            with suppress(StoreError):  # is told at the end, unless it can be done then
+                self.flush()
             evaluation, run_id = self.collectors[name].evaluation, self.settings.run_id
             levels, url = SpendingLevels(level, looks[name]), self.settings.review_url
             verdicts += review_verdicts(self._store, run_id, evaluation, observed[name], levels, url)

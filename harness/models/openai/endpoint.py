@@ -63,6 +63,9 @@ class Endpoint:
             for messages).
         api_key: the key, or None for an endpoint without one.
         policy: how long a request is tried.
+
+    Attributes:
+        find_refusal: is asked before each attempt; the error that it gives ends the request unsent.
     """
 
     def __init__(self, name: str, options: Mapping[str, Any], *, api_key: str | None, policy: RetryPolicy) -> None:
@@ -80,6 +83,7 @@ class Endpoint:
         self._failures_in_a_row = 0
         self._given_up: tuple[str, str | None] | None = None
         self._held: SteelyardError | None = None
+        self.find_refusal: Callable[[], SteelyardError | None] = lambda: None
         self._repeating: dict[int, str] = {}
         self._end = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
@@ -157,6 +161,8 @@ class Endpoint:
         tried, attempts, successes = RequestHistory(), 0, self._successes
         while True:
             await self._pause(self._pace.wait_s())
+            if (refusal := self.find_refusal()) is not None:
+                raise refusal
             started = time.perf_counter()
             try:
                 answer = self._read(read, await self._send(path, body), time.perf_counter() - started)

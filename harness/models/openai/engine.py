@@ -79,6 +79,10 @@ class OpenAIEngine:
         """Send nothing more: what waits to be sent, or to be sent again, ends with this error."""
         self._endpoint.hold(error)
 
+    def ask_before_sending(self, find_refusal: Callable[[], SteelyardError | None]) -> None:
+        """Send nothing, first or again, for which this finds an error: the request ends with that."""
+        self._endpoint.find_refusal = find_refusal
+
     @property
     def trouble(self) -> str:
         """The reason why requests are sent again right now; "" where none is."""

@@ -16,7 +16,7 @@ from harness.reporting.shared.figures import chosen, count, duration, plural
 from harness.reporting.shared.names import COMMENT_NAME, kind_in_words
 from harness.reporting.shared.table import TableRow, greens_in_words, rows
 from harness.reporting.shared.text import printable
-from harness.reporting.terminal.report import headline, next_steps, notes, ranges, samples_in_words
+from harness.reporting.terminal.report import headline, is_kept, next_steps, notes, ranges, samples_in_words
 from harness.reporting.wording.budget import cost, flops_in_words
 from harness.reporting.wording.interruption import interrupted
 from harness.reporting.wording.notes import retained_note
@@ -97,7 +97,7 @@ def without_report(name: str = COMMENT_NAME, link: str | None = None) -> str:
     """
     title = "no report" if name == COMMENT_NAME else f"{escaped(name)}: no report"
     lines = [marker(name), f"### {_MARKS[VerdictKind.INCONCLUSIVE]} {title}", ""]
-    lines.append("No evaluation was run, or the gate ended before the first request; its output says why.")
+    lines.append("The gate wrote no report: it ran no evaluation, or ended before its own end; its output says why.")
     lines += ["", f"[Output](<{checked_link(link)}>)"] if link else []
     return "\n".join(lines) + "\n"
 
@@ -121,7 +121,8 @@ def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list
     every = rows(report, "utf-8")
     worse = [row for row in every if row.verdict.verdict is not VerdictKind.PASSED]
     title = headline(report) if name == COMMENT_NAME else f"{escaped(name)}: {headline(report)}"
-    mark = _MARKS[report.verdict if report.evaluations or report.selection else VerdictKind.INCONCLUSIVE]
+    is_green = report.verdict is VerdictKind.PASSED and is_kept(report) and (report.evaluations or report.selection)
+    mark = _MARKS[report.verdict if is_green or report.verdict.is_red else VerdictKind.INCONCLUSIVE]
     lines = [f"### {mark} {title}", "", *_versions(report)]
     if worse:
         lines += ["", *_table(worse[: limits.rows])]

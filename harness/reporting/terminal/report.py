@@ -43,7 +43,8 @@ _LEAST_WIDTH = 30
 _TEXT_CELLS = 100_000
 _MOST_ROWS = 50
 _WORDS = {VerdictKind.INCONCLUSIVE: "INCONCLUSIVE", VerdictKind.PASSED: "GREEN"}
-_COLOURS = {"RED": "1;31", "INTERRUPTED": "1;33", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
+_USAGE_ERROR = 4
+_COLOURS = {"RED": "1;31", "INTERRUPTED": "1;33", "NOT KEPT": "1;33", "INCONCLUSIVE": "1;33", "GREEN": "1;32"}
 _ROW_COLOURS = {"x regressed": "31", "x failed": "31", "! error": "31", "? inconclusive": "33"}
 
 
@@ -213,6 +214,11 @@ def _way_on(verdict: Verdict) -> str:
     return "suite" if verdict.n_cases + verdict.n_skipped >= verdict.suite_size else "rest"
 
 
+def is_kept(report: Report) -> bool:
+    """Tell whether a run could be stored and reported whole; a note says what went wrong where it could not."""
+    return report.exit_code != _USAGE_ERROR
+
+
 def headline(report: Report) -> str:
     """The run in one line: "RED: 1 regressed, 48 passed (endpoint not asked: answers of 2026-11-20)"."""
     stopped = interrupted(report)
@@ -232,6 +238,8 @@ def headline(report: Report) -> str:
         word = "INTERRUPTED"
     if word == "GREEN" and report.n_unreached:
         word = "INTERRUPTED"
+    if word == "GREEN" and not is_kept(report):
+        word = "NOT KEPT"
     note = " (exit code 0: --inconclusive warn)" if word == "INCONCLUSIVE" and report.exit_code == 0 else ""
     return f"{word}: {', '.join(parts)}{note}{not_asked(report)}"
 

@@ -43,6 +43,13 @@ def test_what_git_alone_knows_is_told_how_to_write(tmp_path: Path) -> None:
         assert (f"Did you mean git:{name}, the candidate as it was" in str(refused.value)) == meant
 
 
+def test_a_baseline_that_is_not_recorded_yet_is_told_with_its_file_and_the_command(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        recording_named(Settings(root=tmp_path, store=str(tmp_path / "store.db"), baseline="released"))
+    assert "a recorded baseline is reports/baselines/released.json" in str(refused.value)
+    assert "`steelyard baseline record --name released` writes" in str(refused.value)
+
+
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "..", "a\n", "latest", "none", "none.json"])
 def test_names_that_can_not_be_a_files_or_mean_something_else_are_refused(name: str) -> None:
     with pytest.raises(SettingsError, match="recorded baseline"):

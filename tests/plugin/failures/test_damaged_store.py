@@ -6,6 +6,8 @@ import sqlite3
 import time
 from contextlib import closing
 
+from harness.records.report_json import read_report
+from harness.reporting.markdown.report import markdown
 from harness.store import Store
 from tests.plugin.projects import Project
 from tests.plugin.reviews import RATE, judged_project
@@ -68,3 +70,43 @@ def test_answers_whose_run_is_pruned_meanwhile_can_not_be_reviewed(project: Proj
     entry = project.evaluation()
     assert entry["verdict"] == "error"
     assert "it can't be reviewed: Run " in entry["reason"]
+
+
+def full(project: Project, table: str) -> None:
+    """Let the store take no more rows of a table than it has, as on a full disk."""
+    with closing(sqlite3.connect(project.store)) as connection:
+        connection.execute(
+            f"CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        )
+
+
+def test_scores_that_can_not_be_stored_are_an_error_of_their_evaluation_in_words(project: Project) -> None:
+    project.body("return model.ask(case.prompt) == 'yes'", cases=2)
+    project.run()
+    full(project, "steelyard_scores")
+    project.body("return model.ask(case.prompt) == 'yes'", cases=2600, threshold=0.5, design="fixed")
+    result = project.run()
+    assert result.ret == 4
+    entry, report = project.evaluation(), project.report()
+    assert entry["verdict"] == "error"
+    assert "database or disk is full" in entry["reason"]
+    assert "Traceback" not in str(result.stdout)
+    assert "sqlalchemy" not in str(result.stdout)
+    assert len(result.outlines) < 60
+    assert any("database or disk is full" in note for note in report["notes"])
+
+
+def test_verdicts_that_could_not_be_stored_are_no_green_gate(project: Project) -> None:
+    project.body("return model.ask(case.prompt) == 'yes'", cases=2)
+    project.run()
+    full(project, "steelyard_scores")
+    result = project.run()
+    assert result.ret == 4
+    assert "NOT KEPT: 1 passed" in str(result.stdout)
+    assert "GREEN" not in str(result.stdout)
+    (note,) = project.report()["notes"]
+    assert "database or disk is full" in note
+    assert str(result.stdout).count("database or disk is full") == 1
+    comment = markdown(read_report(project.path / "reports/latest"))
+    assert "### ❔ NOT KEPT: 1 passed" in comment
+    assert "database or disk is full" in comment

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from harness.cli import main
 from tests import warm
+from tests.loopback import Fault
 from tests.plugin.failures.test_resume import wait_for
 from tests.plugin.projects import Project
 
@@ -204,6 +205,18 @@ def test_with_xdist_the_budget_is_that_of_the_whole_run(gate: Project) -> None:
     result = gate.run_apart("-n", "2", "--max-requests", "60")
     assert result.ret == 8
     assert "budget stopped at --max-requests 60 (60 spent) with 0 of 3 evaluations decided" in squeezed(result)
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.85], ids=["all", "most"])
+def test_a_request_is_not_sent_again_beyond_the_limit(gate: Project, loopback: Any, rate: float) -> None:
+    server = loopback(default="yes", faults=(Fault("503", rate=rate),))
+    gate.versions["same"] = {"engine": "openai", **server.settings(), "requests_per_minute": 6000}
+    write(gate, cases=60, a=", threshold=0.9")
+    assert gate.run("--baseline", "none", "--max-requests", "40").ret == 8
+    report = gate.report()
+    assert server.stats["requests"] == report["budget"]["spent"]["requests"] == 40
+    assert (report["budget"]["stopped_by"], report["evaluations"][0]["verdict"]) == ("max_requests", "inconclusive")
+    assert report["evaluations"][0]["errors"] == []
 
 
 def test_judges_count_too(gate: Project, loopback: Any) -> None:
