@@ -42,7 +42,8 @@ def find_answers(store: Store, case_id: str, run_name: str | None) -> tuple[RunI
         found = answers_of_case(store, run, case_id)
         if found:
             return run, found
-    raise SettingsError(f"Run {chosen[0].run_id}: {_unknown(case_id, store, chosen[0])}")
+    newest = next((run for run in chosen if store.score_sets(run.run_id)), chosen[0])
+    raise SettingsError(f"Run {newest.run_id}: {_unknown(case_id, store, newest)}")
 
 
 def _unknown(case_id: str, store: Store, run: RunInfo) -> str:

@@ -37,6 +37,8 @@ class TrackingHooks:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Called when a file or folder was collected: counts those that were skipped, whatever is in them."""
         self._gate.collection.n_skipped_files += report.skipped
+        if report.passed:
+            self._gate.collection.found.add(report.nodeid)
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Called before collection: the first moment to refuse what can't be logged or promoted."""

@@ -219,6 +219,12 @@ def test_of_many_cases_a_few_are_named(run: Run, folder: Path) -> None:
     assert "No case named 'x' among 60, such as c000, c001, c002, c003, c004." in run("store", "show", "x").output
 
 
+def test_the_cases_are_those_of_the_newest_run_that_has_some(run: Run, place: Path) -> None:
+    with Store.open(str(place)) as store:
+        store.begin_run("r3", "2026-11-24T16:00:00Z", {"candidate": {"name": "small"}})
+    assert "Run r2: No case named 'perv'. Cases: fiji." in run("store", "show", "perv").output
+
+
 def test_a_store_without_a_run_says_so(run: Run, folder: Path) -> None:
     Store.open(str(folder / ".steelyard" / "store.db")).close()
     assert "holds no run yet" in run("store", "show", "x").output

@@ -224,6 +224,21 @@ def test_an_evaluation_that_is_gone_is_told_also_where_nothing_is_to_run(suite: 
     assert "gone since HEAD: " in (suite.path / "reports" / "latest" / "report.md").read_text(encoding="utf-8")
 
 
+def test_what_is_marked_otherwise_or_was_added_there_alone_is_not_gone(suite: Project) -> None:
+    marked = "@pytest.mark.evaluation(cases=[{'id': 'a'}])\n"
+    test = "def test_marked(model, case):\n    return model.ask(case.id) == 'yes'\n"
+    suite.write("suites/c/test_marked.py", marked + test)
+    suite.write("suites/c/test_kept.py", ONE)
+    commit_all(suite.path)
+    git(suite.path, "checkout", "-q", "-b", "ahead")
+    suite.write("suites/c/test_kept.py", ONE.replace("def test_plain", "@pytest.mark.evaluation\ndef test_new"))
+    commit_all(suite.path)
+    git(suite.path, "checkout", "-q", "-")
+    suite.write("suites/c/test_marked.py", "pytestmark = " + marked[1:] + test)
+    suite.run("--changed-since", "ahead", "-k", "marked")
+    assert suite.report()["selection"]["gone"] == []
+
+
 def test_where_nothing_is_to_run_no_older_verdict_is_reported_as_the_latest(suite: Project) -> None:
     suite.run()
     before = suite.report()["run_id"]

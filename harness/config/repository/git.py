@@ -150,6 +150,10 @@ class Repository:
             "branch, tag or commit that `git log` knows."
         )
 
+    def common(self, commit: str) -> str:
+        """The newest commit that a commit and the working tree's come from; itself where none is known here."""
+        return self._run("merge-base", commit, "HEAD").stdout.decode().strip() or commit
+
     def changed_since(self, commit: str) -> ChangedFiles:
         """List the files in the working tree that differ from a commit, with those not committed and not tracked.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -68,17 +68,25 @@ class Selector:
             commit=self._commit,
             chosen=tuple(SelectedEvaluation(name, reason) for name, reason in why.items() if reason is not None),
             left_out=tuple(name for name, reason in why.items() if reason is None),
-            gone=tuple(self._gone()),
+            gone=tuple(self._gone({name.partition("[")[0] for name in subjects})),
         )
 
-    def _gone(self) -> Iterator[str]:
-        """Yield the evaluations of the commit that are not in their files any more, as pytest names them."""
-        for path in sorted(each for each in self._changed.paths if each.suffix == ".py"):
-            before = self._repository.file_at(self._commit, path)
-            now = path.read_bytes() if path.is_file() else b""
-            for name in _evaluations_in(before or b""):
-                if name not in _evaluations_in(now):
-                    yield f"{path.relative_to(self._changed.root).as_posix()}::{name}"
+    def _gone(self, known: Set[str]) -> Iterator[str]:
+        """Yield the project's evaluations of the commit that are not in their files any more, by the ids that they had.
+
+        What the commit alone has, for it was added there since the two parted, is not gone.
+
+        Args:
+            known: the ids of those that are here, however they are marked.
+        """
+        root, parted = self._settings.root.resolve(), self._repository.common(self._commit)
+        for path in sorted(each for each in self._changed.paths if each.suffix == ".py" and each.is_relative_to(root)):
+            then, shared = (_evaluations_in(self._repository.file_at(at, path)) for at in (self._commit, parted))
+            now = _evaluations_in(path.read_bytes() if path.is_file() else None)
+            for name in then:
+                identity = f"{path.relative_to(root).as_posix()}::{name}"
+                if name in shared and name not in now and identity not in known:
+                    yield identity
 
     def _why(self, subject: EvaluationCode, *, is_judged: bool) -> str | None:
         if self._for_all is not None:
@@ -216,12 +224,12 @@ class Selector:
                 yield from filter(None, [self._dependencies.why_code([file], f"a step of version {name!r}")])
 
 
-def _evaluations_in(code: bytes) -> list[str]:
+def _evaluations_in(code: bytes | None) -> list[str]:
     """The names of the test functions of a module that its marker makes evaluations, those in classes with the class;
-    none of a file that is no Python.
+    none of a file that is not there, or is no Python.
     """
     try:
-        module = ast.parse(code)
+        module = ast.parse(code or b"")
     except (SyntaxError, ValueError):
         return []
     classes = (each for each in module.body if isinstance(each, ast.ClassDef))

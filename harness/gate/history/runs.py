@@ -221,8 +221,8 @@ def _why_no_verdicts(run: RunInfo) -> str:
     if since is not None:
         return f"had nothing to run, as nothing changed since {since}, so that it has no verdicts."
     return (
-        "did not come to its end, so that it has no verdicts. Run its gate again: what it drew is stored and not drawn "
-        "again."
+        "did not come to its end, so that it has no verdicts. Where it does not go on any more, run its gate again: "
+        "what it drew is stored and not drawn again."
     )
 
 

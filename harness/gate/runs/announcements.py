@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from harness.decisions import Look, share_of
 from harness.decisions.looks import ADDED_LATER, ordinal
+from harness.errors import some
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.runs.run_settings import RunOptions
 from harness.gate.sampling.ledger import Entry
@@ -13,6 +14,8 @@ from harness.store import Store
 
 FIXTURE = "ablation"
 _ROUNDING = 1e-9
+_TOLD = 5
+"""Evaluations that are gone, each in a note of its own."""
 
 
 def seeds_in_words(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], level: float) -> list[str]:
@@ -98,28 +101,43 @@ def _added_later(entries: Mapping[str, Entry], level: float) -> list[str]:
 
 
 def gone_notes(options: RunOptions, candidate: str, store: Store) -> tuple[str, ...]:
-    """Tell of evaluations that are gone from the suite, and that the recorded baseline has, or earlier gates of this
-    candidate: else to delete one that is red makes a gate green without a trace.
+    """Tell of evaluations that are gone from the suite, and that the recorded baseline has, or that were not green in a
+    gate of this candidate: else to delete one that is red makes a gate green without a trace.
 
     Args:
         candidate: its fingerprint.
     """
     recording, told = options.recording, []
     recorded = {} if recording is None else recording.evaluations
-    rows = sorted(store.looks.of_candidate(candidate), key=lambda row: row.number)
-    seen = {row.evaluation_id: row.run_id for row in rows}
-    for identity in filter(options.is_gone, dict.fromkeys([*recorded, *seen])):
+    seen = (row.evaluation_id for row in store.looks.of_candidate(candidate))
+    gone = list(filter(options.is_gone, dict.fromkeys([*recorded, *seen])))
+    not_green = _not_green(gone, {*options.family}, candidate, store) if gone else {}
+    for identity in gone:
         known = []
         if recording is not None and identity in recorded:
-            known.append(f"{recording.in_words} has {len(recorded[identity].cases):,} cases of it")
-        if identity in seen:
-            known.append(f"a gate of this candidate had it{_verdict(store, seen[identity], identity)}")
-        told.append(f"{identity} is not in the suite any more: {'; '.join(known)}")
-    return tuple(told)
+            n_cases = len(recorded[identity].cases)
+            known.append(f"{recording.in_words} has {n_cases:,} case{'' if n_cases == 1 else 's'} of it")
+        if identity in not_green:
+            known.append(f"a gate of this candidate had it, {not_green[identity]}")
+        if known:
+            told.append((identity, f"{identity} is not in the suite any more: {'; '.join(known)}"))
+    more = [identity for identity, _ in told[_TOLD:]]
+    others = [f"{len(more):,} more that were recorded or not green are not in the suite any more: {some(more)}"]
+    return (*(note for _, note in told[:_TOLD]), *(others if more else ()))
 
 
-def _verdict(store: Store, run_id: str, identity: str) -> str:
-    """The verdict of an evaluation in a run, with the run, in words that go after it; "" where there is none."""
-    entries = (store.report(run_id) or {}).get("evaluations", ())
-    found = next((entry["verdict"] for entry in entries if entry["id"] == identity), None)
-    return "" if found is None else f", {found} in run {run_id}"
+def _not_green(gone: Iterable[str], own: Set[str], candidate: str, store: Store) -> dict[str, str]:
+    """What those that are gone came to in the newest gate of the candidate that had them, where that is not green.
+
+    Args:
+        own: the evaluations of this suite: a gate that had none of them was of another project with the same store.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for run in reversed(store.runs()):
+        version = run.spec.get("candidate") or {}
+        looks = version.get("draws", {}).keys() if version.get("fingerprint") == candidate else set()
+        missing = {*gone} & looks - found.keys() if run.finished and looks & own else set()
+        if missing:
+            entries = (store.report(run.run_id) or {}).get("evaluations", ())
+            found |= {each["id"]: (each["verdict"], run.run_id) for each in entries if each["id"] in missing}
+    return {name: f"{verdict} in run {run_id}" for name, (verdict, run_id) in found.items() if verdict != "passed"}

@@ -65,7 +65,9 @@ def _of_older_draws(opened: OpenRun) -> list[str]:
                 f"{n_older:,} answers of {name} are older than its newest draws, which a run with --fresh began: what "
                 "that run did not draw anew counts as it was drawn before. --fresh draws all anew"
             )
-        elif is_interrupted and not source.older and opened.store.has_draws(fingerprint, range(source.generation)):
+            continue
+        has_begun = is_interrupted and not source.older and source.version.settings.max_age_s is None  # by --fresh
+        if has_begun and opened.store.has_draws(fingerprint, range(source.generation)):
             told.append(
                 f"what was not drawn anew of {name} before the interruption counts as it was drawn before, in a run "
                 "without --fresh that requires nothing; --fresh draws all anew"

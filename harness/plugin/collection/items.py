@@ -54,6 +54,7 @@ class Collection:
         errors: what is wrong, each once, in the order of its finding.
         n_deselected: evaluations that were collected and left out, by `-k` and the like.
         n_skipped_files: those skipped as a whole, by `pytest.importorskip` and the like.
+        found: the ids of files and folders that were collected.
     """
 
     def __init__(self, config: pytest.Config, classify: Callable[[BaseException], Any]) -> None:
@@ -68,6 +69,7 @@ class Collection:
         self.selection: Selection | None = None
         self.errors: list[str] = []
         self.n_deselected = self.n_skipped_files = 0
+        self.found: set[str] = set()
         self._collected: list[pytest.Function] = []
 
     @property
@@ -87,6 +89,7 @@ class Collection:
         """The options that the run of these evaluations has beyond the settings."""
         from harness.gate.runs.run_settings import RunOptions
 
+        found = () if self.n_deselected or self.n_skipped_files else self.found
         known = RunOptions(
             n_evaluations=len(self.evaluations),
             is_judged=self.is_judged,
@@ -97,7 +100,7 @@ class Collection:
             selection=self.selection,
             evaluations=tuple(self.evaluations.values()),
             family=tuple(dict.fromkeys(map(self._id, filter(self._may_run, self._collected)))),
-            is_gone=gone_of(self._config, map(self._id, self._collected), self.n_deselected + self.n_skipped_files),
+            is_gone=gone_of(self._config, self.settings.root, map(self._id, self._collected), found),
         )
         return run_options(self._config, known)
 
@@ -106,8 +109,7 @@ class Collection:
         from harness.config.roles import candidate_name
         from harness.stages.lineage import can_have
 
-        mark = item.get_closest_marker("evaluation")
-        keywords = {} if mark is None else mark.kwargs
+        keywords = item.get_closest_marker("evaluation").kwargs  # type: ignore[union-attr]
         asks = "task" in keywords or keywords.get("weighs") == "judge"
         taken = _wanted(item) | (frozenset({"model"}) if asks else frozenset())
         name = candidate_name(self.settings)
@@ -118,8 +120,7 @@ class Collection:
         from harness.gate.runs.notes import commit_note, evaluation_notes, selection_note
 
         option = self._config.getoption
-        marks = {item: item.get_closest_marker("evaluation") for item in self.evaluations}
-        given = {item: mark.kwargs if mark is not None else {} for item, mark in marks.items()}
+        given = {item: item.get_closest_marker("evaluation").kwargs for item in self.evaluations}  # type: ignore[union-attr]
         sources = [(each, given[item].get("task", given[item].get("cases"))) for item, each in self.evaluations.items()]
         left_out = self.n_deselected, self.n_skipped_files
         chosen = selection_note(*left_out, option("case"), last_failed=option("lf", default=False))
@@ -228,8 +229,7 @@ class Collection:
         if "task" in item.get_closest_marker("evaluation").kwargs:  # type: ignore[union-attr]
             return self._task_evaluation(item)
         plan = self._plan(item, where)
-        given = getattr(item, "callspec", None)
-        parameter = given.params.get("case") if given is not None else None
+        parameter = getattr(getattr(item, "callspec", None), "params", {}).get("case")
         cases = self._load(plan, item, where) if parameter is None else (parameter,)
         has_cases = any(each is not None for each in (parameter, plan.cases, plan.blocks))
         inspection.check_fields(item.function, cases, where=where, has_cases=has_cases)

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import pytest
 
 
-def gone_of(config: pytest.Config, collected: Iterable[str], n_left_out: int) -> Callable[[str], bool]:
+def gone_of(
+    config: pytest.Config, root: Path, collected: Iterable[str], found: Collection[str]
+) -> Callable[[str], bool]:
     """Gives what tells whether an evaluation that is known by its id is gone from the suite: pytest looked where it was
-    and did not find it. Nothing is said where a part of the suite was chosen.
+    and did not find it. Nothing is said where a part of the suite was chosen, nor of a file that pytest passed over.
 
     Args:
+        root: the folder of the project, from which ids are.
         collected: the ids of all evaluations that were found.
-        n_left_out: how many were left out all the same, as by `-k`.
+        found: pytest's ids of files and folders that were collected; none where some of the evaluations were left out.
     """
     own = frozenset(collected)
-    narrowed = n_left_out or any(config.getoption(name, None) for name in ("lf", "ignore", "ignore_glob"))
+    files = {Path(config.rootpath, each).resolve() for each in found}
+    narrowed = not files or any(config.getoption(name, None) for name in ("lf", "ignore", "ignore_glob"))
     folder = config.invocation_params.dir
     places = [] if narrowed else [(folder / place).resolve() for place in config.args if "::" not in place]
 
     def is_gone(identity: str) -> bool:
         name, separator, _ = identity.partition("::")
-        file = Path(config.rootpath, name).resolve()
-        is_module = bool(separator) and file.suffix == ".py"
-        return identity not in own and is_module and any(file.is_relative_to(place) for place in places)
+        file = Path(root, name).resolve()
+        if identity in own or not separator or file.suffix != ".py" or (file.exists() and file not in files):
+            return False
+        return any(file.is_relative_to(place) for place in places)
 
     return is_gone

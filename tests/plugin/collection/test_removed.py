@@ -69,3 +69,51 @@ def test_a_file_that_lf_passes_over_is_not_gone(suite: Project) -> None:
     suite.run("--baseline", "released")
     suite.run("--baseline", "released", "--lf")
     assert not any("any more" in note for note in suite.report()["notes"])
+
+
+def notes_of_what_is_gone(project: Project) -> list[str]:
+    return [note for note in project.report()["notes"] if "any more" in note]
+
+
+def test_a_file_that_the_suite_passes_over_is_not_gone(suite: Project) -> None:
+    suite.write("suites/test_red.py", RED)
+    suite.write("suites/conftest.py", "collect_ignore = ['test_red.py']")
+    suite.run("--baseline", "released", "suites")
+    assert notes_of_what_is_gone(suite) == []
+
+
+def test_one_that_was_green_for_the_candidate_may_go(project: Project) -> None:
+    project.write("suites/test_good.py", GOOD)
+    path = project.write("suites/test_more.py", GOOD.replace("good", "more"))
+    project.run("suites")
+    path.unlink()
+    project.run("suites")
+    assert notes_of_what_is_gone(project) == []
+
+
+def test_a_gate_of_another_project_with_the_same_store_has_not_had_it(suite: Project) -> None:
+    suite.settings["store"] = str(suite.store)
+    suite.write("suites/test_other.py", GOOD.replace("good", "other"))
+    (suite.path / "suites" / "test_good.py").unlink()
+    suite.run("suites")
+    assert suite.report()["evaluations"]
+    assert notes_of_what_is_gone(suite) == []
+
+
+def test_ids_are_from_the_folder_of_the_settings_where_pytest_has_its_root_below(suite: Project) -> None:
+    suite.write("more/test_red.py", RED)
+    suite.run("--baseline", "none")
+    suite.run("--baseline", "none", "--rootdir", "suites", "suites")
+    assert [note.partition(" ")[0] for note in notes_of_what_is_gone(suite)] == ["suites/test_red.py::test_red"]
+
+
+def test_of_many_that_are_gone_few_have_a_note_of_their_own(project: Project) -> None:
+    project.write("suites/test_good.py", GOOD)
+    path = project.write("suites/test_red.py", RED.replace("threshold=0.5", 'per="case"'))
+    project.run("--for-baseline", "suites")
+    assert CliRunner().invoke(main, ["baseline", "record", "--name", "released"]).exit_code == 0
+    path.unlink()
+    project.run("--baseline", "released", "suites")
+    notes = notes_of_what_is_gone(project)
+    assert len(notes) == 6
+    assert notes[-1].startswith("55 more that were recorded or not green are not in the suite any more: suites/")
