@@ -37,19 +37,21 @@ class JudgeMaterial:
         self._store = store
         self._run = run
         self._plan = plan
-        self._items = items
+        self._of_case: dict[str, list[Item]] = {}
+        for item in items:
+            self._of_case.setdefault(item.case_id, []).append(item)
         self._by_answer: dict[str, list[_Question]] | None = None
 
     def with_material(self, item: Item) -> Item:
         """The item with the reference that the judge was shown, and the fields of the case that the prompt lacks.
 
         The judge must have been asked about the same answer to the same case; of several ways in which it was, the
-        last counts. An item of which nothing is stored stays as it is.
+        last counts. Where that is not stored, what it was asked about another answer to the case does: else what an
+        item lacks would tell which version answered. An item of whose case nothing is stored stays as it is.
         """
         if self._by_answer is None:
             self._by_answer = self._read()
-        known = self._by_answer
-        asked = [each for text in _texts(item) for each in known.get(text, ()) if each.is_about(item.case_id)]
+        asked = self._asked(item) or [each for other in self._of_case[item.case_id] for each in self._asked(other)]
         if not asked:
             return item
         parts = [(name, text) for name, text in self._last(asked).given.parts if not is_answer(name)]
@@ -57,9 +59,13 @@ class JudgeMaterial:
         fields = _unsaid(((name, text) for name, text in parts if name != REFERENCE), item.messages)
         return replace(item, reference=reference, messages=(*item.messages, *fields))
 
+    def _asked(self, item: Item) -> list[_Question]:
+        known = self._by_answer or {}
+        return [each for text in _texts(item) for each in known.get(text, ()) if each.is_about(item.case_id)]
+
     def _read(self) -> dict[str, list[_Question]]:
         """The judge's questions under each text of the items that they show as an answer."""
-        wanted = {text for item in self._items for text in _texts(item)}
+        wanted = {text for together in self._of_case.values() for item in together for text in _texts(item)}
         about = (self._plan.evaluation_id, self._plan.metric)
         sets = self._store.score_sets(self._run.run_id)
         rules = self._store.judged_by([each for each in sets if (each.evaluation_id, each.metric) == about])
