@@ -22,7 +22,7 @@ from harness.store.review import items as review_items
 from harness.store.review import reviewers as review_reviewers
 from harness.store.schema.review_tables import items
 
-_WAITS = "labels of another store, which wait until the gate draws their cases here"
+_WAITS = "kept for labels of another store until the gate draws their cases here"
 
 
 @dataclass(frozen=True, slots=True)

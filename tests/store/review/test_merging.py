@@ -126,6 +126,8 @@ def test_labels_of_a_case_that_is_not_drawn_here_wait_until_it_is(
     assert [store.merge(other).labels for _ in range(2)] == [3, 0]
     assert cases_of(store) == [("case-0", "done", 3), ("case-1", "open", None)]
     assert cases_of(store, "b1-apart") == [("case-2", "done", 5), ("case-4", "done", 1)]
+    kept = "kept for labels of another store until the gate draws their cases here"
+    assert store.review.batch("b1-apart").closed_reason == kept, "true where it has none left, too"
     view = queue.next("ann")
     assert view is not None
     assert view.case_id == "case-1"
