@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from harness.gate.people.results import n_events_since
 from harness.records import Report
+from harness.records.review import SUPERSEDED
 from harness.reporting.shared.figures import plural
 from harness.store import Store
 
 
 def review_step(report: Report, options: str = "") -> list[str]:
-    """Say where the items that wait are and how long one reviewer takes, and the command that opens what was closed.
+    """Say where the items that wait are and how long one reviewer takes, and the command that opens what is closed.
 
     Without an address in the settings that is the command that serves the queue, which says at which address.
 
@@ -31,8 +32,8 @@ def review_step(report: Report, options: str = "") -> list[str]:
         steps.append(f"{how}   (adjudicate {plural(stuck, 'item')})")
     for each in reviews:
         if each.closed is not None:
-            reopen = f"steelyard review reopen{options} {each.batch}"
-            steps.append(f"batch {each.batch} is closed ({each.closed}): {reopen}")
+            reopen = "" if each.closed.startswith(SUPERSEDED) else f": steelyard review reopen{options} {each.batch}"
+            steps.append(f"batch {each.batch} is closed ({each.closed}){reopen}")
     return steps
 
 

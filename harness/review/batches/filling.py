@@ -79,7 +79,7 @@ def reviewable(store: Store, run: RunInfo, plan: ReviewPlan) -> ReviewableEvalua
     """
     found = (pairs(store, run, plan),) if plan.form.is_pair else tuple(singles(store, run, plan, r) for r in plan.roles)
     cases = set.intersection(*(set(each.cases) for each in found))
-    material = JudgeMaterial(store, run, plan)
+    material = JudgeMaterial(store, run, plan, [item for each in found for item in each.items.values()])
     return ReviewableEvaluation(tuple(replace(each, material=material) for each in found), tuple(sorted(cases)))
 
 

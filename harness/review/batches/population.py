@@ -179,7 +179,7 @@ def _compared(
     was answered before the last of them.
     """
     fingerprint = run.spec["baseline"]["fingerprint"]
-    known = store.review.asked(fingerprint)
+    known = dict(store.review.asked(fingerprint))
     keys, by_turns = _keys_by_question(known, run, evaluation_id), _keys_by_turns(known)
     own = store.requests({row.sample_key for row in ours if row.sample_key is not None})
     asked = {key: keys.get(_asked(request)) or by_turns.get(_turns(request), ()) for key, request in own.items()}

@@ -112,7 +112,11 @@ def endings(batches: Sequence[Batch]) -> list[Ending]:
 
 
 def _goes_on(later: Batch, batch: Batch) -> bool:
-    """Tell whether a later batch of a gate is of the same evaluation, and has not come to its end."""
+    """Tell whether a later batch of a gate is of the same evaluation, and has not come to its end.
+
+    An open one is later however old it is: its answers came back.
+    """
     is_same = (later.evaluation_id, later.metric) == (batch.evaluation_id, batch.metric)
     has_ended = (later.closed_reason or "").startswith((DECIDED, SUPERSEDED))
-    return is_same and later.created > batch.created and "key" in later.source and not has_ended
+    is_later = later.closed is None or later.created > batch.created
+    return is_same and is_later and "key" in later.source and not has_ended

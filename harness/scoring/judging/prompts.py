@@ -24,6 +24,7 @@ _CONTROL = re.compile(
     r"|<(?=</?SYS>>)|\[(?=/?[A-Z]{2,}(?:_[A-Z]+)*\])"
 )
 _CODE = re.compile(r"The code is ([0-9a-f]{16})\.")
+_FENCED = re.compile(r"\[begin ([^\n]*) ([0-9a-f]{16})\]\n(.*?)\n\[end \1 \2\]", re.DOTALL)
 _UNWRITABLE = re.compile("[\\0\ud800-\udfff]")
 
 Judged = str | Messages
@@ -154,8 +155,8 @@ def material_in(messages: Messages) -> tuple[Material, str] | None:
     found = _CODE.search(asked)
     if found is None:
         return None
-    fenced = re.compile(rf"\[begin ([^\n]*) {found[1]}\]\n(.*?)\n\[end \1 {found[1]}\]", re.DOTALL)
-    return Material(tuple((name, text) for name, text in fenced.findall(asked)), ""), found[1]
+    parts = ((name, text) for name, code, text in _FENCED.findall(asked) if code == found[1])
+    return Material(tuple(parts), ""), found[1]
 
 
 def is_answer(name: str) -> bool:

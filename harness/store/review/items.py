@@ -20,7 +20,8 @@ _ROWS = 500
 
 def add_batch(connection: Connection, batch: Batch, added: Sequence[Item]) -> None:
     """Add a batch with its items, which are open."""
-    row = {name: getattr(batch, name) for name in ("id", "created", "evaluation_id", "metric", "run_id")}
+    names = ("id", "created", "evaluation_id", "metric", "run_id", "closed", "closed_reason")
+    row: dict[str, Any] = {name: getattr(batch, name) for name in names}
     row |= {"form": codec.dumps(asdict(batch.form)), "source": codec.dumps(batch.source)}
     connection.execute(batches.insert(), row)
     _insert(connection, added)

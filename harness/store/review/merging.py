@@ -22,7 +22,7 @@ from harness.store.review import items as review_items
 from harness.store.review import reviewers as review_reviewers
 from harness.store.schema.review_tables import items
 
-_WAITS = "labels of another store, which wait until the gate draws their cases here"
+_WAITS = "kept for labels of another store until the gate draws their cases here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,54 +48,79 @@ def merge(connection: Connection, parts: list[Part], reviewers: list[Reviewer]) 
     for reviewer in reviewers:
         if review_reviewers.find(connection, reviewer.name) is None:
             review_reviewers.add(connection, reviewer, None)
+    known = _Known(review_items.list_batches(connection), set(connection.execute(select(items.c.id)).scalars()))
     count = 0
     for part in parts:
-        home = _home(connection, part.batch)
+        home = known.home(part.batch)
         if home is not None and "key" in home.source:
-            places = _join(connection, home, part)
+            places = _join(connection, known, home, part)
         else:
             if home is None:
-                review_items.add_batch(connection, part.batch, [])
+                known.add(connection, part.batch)
             _add_items(connection, part)
             places = {item.id: item.id for item in part.items}
+        known.ids.update(places.values())
         count += _add_events(connection, part.events, places)
     return count
 
 
-def _home(connection: Connection, batch: Batch) -> Batch | None:
-    """The batch here that another store's is: the one of its id, else the oldest about the same answers."""
-    about = batch.source.get("key", batch.source.get("apart"))
-    known = review_items.list_batches(connection)
-    same = [each for each in known if each.id == batch.id and "apart" not in each.source]
-    same += [each for each in known if about is not None and each.source.get("key") == about]
-    return same[0] if same else None
+class _Known:
+    """What the queue here holds: its batches, and the ids of its items. Reading them for each batch takes too long."""
+
+    def __init__(self, known: list[Batch], ids: set[str]) -> None:
+        self.ids = ids
+        self._by_id: dict[str, Batch] = {}
+        self._by_key: dict[str, Batch] = {}
+        for batch in known:
+            self._take(batch)
+
+    def _take(self, batch: Batch) -> None:
+        self._by_id[batch.id] = batch
+        if "key" in batch.source:
+            self._by_key.setdefault(batch.source["key"], batch)
+
+    def add(self, connection: Connection, batch: Batch) -> None:
+        """Add a batch without its items, if it is new."""
+        if batch.id not in self._by_id:
+            review_items.add_batch(connection, batch, [])
+            self._take(batch)
+
+    def home(self, batch: Batch) -> Batch | None:
+        """The batch here that another store's is: the one of its id, else the oldest about the same answers."""
+        same = self._by_id.get(batch.id)
+        if same is not None and "apart" not in same.source:
+            return same
+        return self._by_key.get(batch.source.get("key", batch.source.get("apart")))
 
 
-def _join(connection: Connection, home: Batch, part: Part) -> dict[str, str]:
+def _join(connection: Connection, known: _Known, home: Batch, part: Part) -> dict[str, str]:
     """Map the items of another store's batch that somebody dealt with to those here, which are added where there are
     none.
+
+    Of several items of one answer, as earlier merges left them, the first counts.
     """
     apart_id = review_gate.apart_id(home.id)
     apart = review_items.items_of(connection, apart_id)
-    here = {review_gate.content_of(item): item.id for item in [*apart, *review_items.items_of(connection, home.id)]}
-    ids = set(connection.execute(select(items.c.id)).scalars())
+    there = [*apart, *reversed(review_items.items_of(connection, home.id))]
+    here = {review_gate.content_of(item): item.id for item in there}
+    own = {item.id for item in there}
     touched = {event.item_id for event in part.events}
     position = 1 + max((item.position for item in apart), default=-1)
     places: dict[str, str] = {}
     added: list[Item] = []
     for item in part.items:
         content = review_gate.content_of(item)
-        if item.id in ids:
+        if item.id in own:
             places[item.id] = item.id
         elif item.id in touched:
             if content not in here:
                 here[content] = item.id
-                added.append(replace(item, batch_id=apart_id, position=position + len(added)))
+                if item.id not in known.ids:
+                    added.append(replace(item, batch_id=apart_id, position=position + len(added)))
             places[item.id] = here[content]
-    if added and not apart and apart_id not in {each.id for each in review_items.list_batches(connection)}:
-        review_items.add_batch(connection, replace(home, id=apart_id, source={"apart": home.source["key"]}), [])
-        review_items.set_closed(connection, apart_id, home.created, _WAITS)
     if added:
+        source = {"apart": home.source["key"], "roles": home.source.get("roles", ["candidate"])}
+        known.add(connection, replace(home, id=apart_id, source=source, closed=home.created, closed_reason=_WAITS))
         review_items.add_items(connection, apart_id, added)
     return places
 

@@ -112,12 +112,12 @@ class ReviewStore:
     admitted_by = _reads(review_reviewers.by_token)
     admitted = _reads(review_reviewers.admitted)
 
-    def asked(self, fingerprint: str) -> dict[bytes, Request]:
-        """All that a version was asked, by the key of the samples, but what a merge keeps apart."""
+    def asked(self, fingerprint: str) -> Iterator[tuple[bytes, Request]]:
+        """All that a version was asked, each with the key of its samples, but what a merge keeps apart."""
         query = select(requests.c.key, requests.c.request).where(requests.c.fingerprint == fingerprint)
         with self._database.read() as connection:
-            rows = connection.execute(query.where(requests.c.generation != APART))
-            return {key: codec.stored_request(text) for key, text in rows}
+            for key, text in connection.execute(query.where(requests.c.generation != APART)):
+                yield key, codec.stored_request(text)
 
     def batches(self) -> list[Batch]:
         """All batches, the oldest first."""

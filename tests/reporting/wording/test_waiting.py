@@ -41,6 +41,10 @@ def reviewed(*reviews: ReviewSummary):
             [waiting(0, 0.0, 0, "closed by hand")],
             "batch 1f0c is closed (closed by hand): steelyard review reopen 1f0c",
         ),
+        (
+            [waiting(0, 0.0, 0, "superseded by run r2")],
+            "batch 1f0c is closed (superseded by run r2)",
+        ),
         ([waiting(1, 12.0)], "steelyard review serve   (1 item waits, about a minute)"),
     ],
 )

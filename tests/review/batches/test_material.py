@@ -77,6 +77,15 @@ def test_the_same_answer_to_another_case_or_by_another_rubric_tells_nothing(stor
     assert {item.reference for item in items(store, rating_form(READ))} == {None}
 
 
+def test_what_an_item_lacks_does_not_tell_which_version_answered(store: Store) -> None:
+    for number in range(20):
+        asked(store, READ, fields(number), answer(number))
+    found = items(store, rating_form(READ), roles=("candidate", "baseline"))
+    assert {item.answers[0].version for item in found} == {"small", "large"}
+    assert all(item.reference == f"right {item.case_id.removeprefix('case-')}" for item in found)
+    assert {len(item.messages) for item in found} == {2}
+
+
 def test_a_reference_that_was_mended_counts(store: Store) -> None:
     for expected in ("a first", "mended"):
         for number in range(20):

@@ -98,6 +98,12 @@ def test_an_evaluation_that_a_later_gate_left_open_is_not_told_as_decided(
     assert bool(endings([batch("c", 2.0, "decided: failed"), later])) == is_told
 
 
+def test_an_evaluation_whose_earlier_answers_came_back_is_not_told_as_decided() -> None:
+    """The batch that is open again is older than the one that was decided meanwhile."""
+    back = replace(batch("c", run="r3"), id="d", created=0.0, source={"key": "k"})
+    assert endings([back, replace(batch("c", 2.0, "decided: failed", run="r2"), created=1.0)]) == []
+
+
 def test_no_verdict_is_told_while_people_review_on() -> None:
     assert endings([batch("c", 2.0, "decided: regressed"), batch("d")]) == [
         Ending("Faithful summary", "suites/c", "decided")

@@ -3,9 +3,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from harness.records.review import Batch, Item
 from harness.review import Queue
+from harness.review.labels import labels_of_run
 from harness.store import Store
+from harness.store.review import items as review_items
 from tests.review.conftest import SCALE, batch_of
 from tests.store.conftest import NewUrl, OpenStore
 
@@ -122,6 +126,8 @@ def test_labels_of_a_case_that_is_not_drawn_here_wait_until_it_is(
     assert [store.merge(other).labels for _ in range(2)] == [3, 0]
     assert cases_of(store) == [("case-0", "done", 3), ("case-1", "open", None)]
     assert cases_of(store, "b1-apart") == [("case-2", "done", 5), ("case-4", "done", 1)]
+    kept = "kept for labels of another store until the gate draws their cases here"
+    assert store.review.batch("b1-apart").closed_reason == kept, "true where it has none left, too"
     view = queue.next("ann")
     assert view is not None
     assert view.case_id == "case-1"
@@ -152,3 +158,72 @@ def test_batches_about_the_same_answers_come_together_whatever_their_ids(
     assert third.merge(other).labels == 0
     assert cases_of(third, "b1-apart") == [("case-2", "done", 2)]
     assert third.review.batch("b1-apart").closed is not None
+
+
+def test_of_a_case_that_an_earlier_merge_left_twice_the_first_item_gets_the_labels(
+    store: Store, new_url: NewUrl, open_store: OpenStore
+) -> None:
+    """The first is the one that the gate goes by."""
+    other = open_store(new_url())
+    drawn(store, "mine", [0, 1])
+    store.review.add_items("b1", draws("earlier", [1], first=2))
+    label(drawn(other, "his", [1], "bob"), "bob", 4, "b1")
+    store.merge(other)
+    assert cases_of(store) == [("case-0", "open", None), ("case-1", "done", 4), ("case-1", "open", None)]
+
+
+def test_labels_reach_the_gates_item_though_a_file_brought_the_other_stores_item(
+    store: Store, new_url: NewUrl, open_store: OpenStore
+) -> None:
+    other = open_store(new_url())
+    drawn(store, "mine", [0, 1])
+    label(drawn(other, "his", [1, 2], "bob"), "bob", 4, "b1")
+    imported = [replace(item, batch_id="file") for item in other.review.items("b1")]
+    store.review.add_batch(Batch("file", 2.0, "suites/test_s.py::test_s", SCALE, source={"imported": True}), imported)
+    assert [store.merge(other).labels for _ in range(2)] == [1, 0]
+    assert cases_of(store) == [("case-0", "open", None), ("case-1", "done", 4)]
+    label(Queue(other), "bob", 2, "b2")
+    assert store.merge(other).labels == 1
+    assert cases_of(store, "file") == [("case-1", "open", None), ("case-2", "done", 2)]
+
+
+def test_a_batch_that_waits_apart_knows_whose_answers_its_labels_are_of(
+    store: Store, new_url: NewUrl, open_store: OpenStore
+) -> None:
+    other = open_store(new_url())
+    source = {"key": "k", "roles": ["candidate", "baseline"]}
+    batch = Batch("b1", 1.0, "suites/test_s.py::test_s", SCALE, run_id="r", source=source)
+    store.review.add_batch(batch, [])
+    other.review.add_batch(batch, batch_of(1, draw={"version": 1}))
+    queue = Queue(other)
+    queue.add_reviewer("bob")
+    label(queue, "bob", 4, "b1")
+    store.merge(other)
+    assert cases_of(store, "b1-apart") == [("case-0", "done", 4)]
+    assert [each.part for each in labels_of_run(store, "r")] == ["baseline"]
+
+
+def test_a_batch_that_was_closed_there_is_closed_here(store: Store, new_url: NewUrl, open_store: OpenStore) -> None:
+    other = open_store(new_url())
+    filled(other, "bob")
+    other.review.set_closed("b1", 5.0, "superseded by run r2")
+    store.merge(other)
+    assert store.review.batches() == other.review.batches()
+    assert Queue(store).next("bob") is None
+
+
+def test_batches_are_read_once_however_many_there_are(
+    store: Store, new_url: NewUrl, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = open_store(new_url())
+    for number in range(5):
+        for place in (store, other):
+            name = f"{number}" if place is store else f"his-{number}"
+            source = {"key": f"k{number}"}
+            batch = Batch(name, 1.0, "suites/test_s.py::test_s", SCALE, source=source)
+            place.review.add_batch(batch, batch_of(2, batch_id=name))
+    read: list[Batch] = []
+    make = review_items._batch
+    monkeypatch.setattr(review_items, "_batch", lambda row: read.append(make(row)) or read[-1])
+    store.merge(other)
+    assert len(read) <= 20, "those of both stores, and each once more as its items are added"
