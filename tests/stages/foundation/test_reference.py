@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import shutil
 import signal
 from collections.abc import Iterator
@@ -181,8 +182,10 @@ def test_a_process_that_was_killed_is_said_to_be(tiny_llama: Path) -> None:
     sample = foreseen(tiny_llama)
     assert sample.logprobs is not None
     found.ask(sampled_message(sample))
-    assert found._process.pid is not None
-    os.kill(found._process.pid, signal.SIGKILL)
+    process = found._process._process
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    select.select([process._process.stdout], [], [], 60)  # until it is gone: one that is being killed may still answer
     with pytest.raises(EngineError, match=r"was killed \(signal 9\)"):
         found.ask(sampled_message(replace(sample, logprobs=sample.logprobs[:-1])))
     found.close()
