@@ -686,6 +686,15 @@ def test_a_phone_has_buttons_large_enough_and_scrolls_one_way(serve: Any, open_p
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 
+def test_a_long_name_of_an_evaluation_breaks_on_a_phone(serve: Any, open_page: Any, store: Store) -> None:
+    named = "quality/assistant/test_answers_of_the_help_desk.py::test_that_each_answer_is_right"
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["an answer"]]), named)
+    page = open_page(serve().link, viewport={"width": 390, "height": 844})
+    expect(page.locator(".answer")).to_contain_text("an answer")
+    expect(page.locator("#stage")).to_contain_text(named)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 SIZES = {"phone": (390, 844), "on its side": (844, 390), "at 200 %": (640, 400), "at 400 %": (320, 256)}
 TEN = contents.Form(
     "scale",
