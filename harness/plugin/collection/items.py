@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,13 @@ BEGAN = "steelyard_began"
 def is_evaluation(item: pytest.Item) -> bool:
     """Tell whether an item carries the marker."""
     return isinstance(item, pytest.Function) and item.get_closest_marker("evaluation") is not None
+
+
+def _keywords(item: pytest.Item) -> Mapping[str, Any]:
+    """The keywords of the marker of an evaluation."""
+    mark = item.get_closest_marker("evaluation")
+    assert mark is not None
+    return mark.kwargs
 
 
 def _wanted(item: pytest.Function) -> frozenset[str]:
@@ -109,7 +116,7 @@ class Collection:
         from harness.config.roles import candidate_name
         from harness.stages.lineage import can_have
 
-        keywords = item.get_closest_marker("evaluation").kwargs  # type: ignore[union-attr]
+        keywords = _keywords(item)
         asks = "task" in keywords or keywords.get("weighs") == "judge"
         taken = _wanted(item) | (frozenset({"model"}) if asks else frozenset())
         name = candidate_name(self.settings)
@@ -120,7 +127,7 @@ class Collection:
         from harness.gate.runs.notes import commit_note, evaluation_notes, selection_note
 
         option = self._config.getoption
-        given = {item: item.get_closest_marker("evaluation").kwargs for item in self.evaluations}  # type: ignore[union-attr]
+        given = {item: _keywords(item) for item in self.evaluations}
         sources = [(each, given[item].get("task", given[item].get("cases"))) for item, each in self.evaluations.items()]
         left_out = self.n_deselected, self.n_skipped_files
         chosen = selection_note(*left_out, option("case"), last_failed=option("lf", default=False))
@@ -218,6 +225,7 @@ class Collection:
     def _evaluation(self, item: pytest.Function) -> Evaluation:
         from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
         from harness.plugin.collection import inspection
+        from harness.plugin.collection.needs import check_needs
         from harness.plugin.collection.rubrics import check_metrics, check_rubrics
         from harness.scoring.judging import Rubrics
 
@@ -226,7 +234,7 @@ class Collection:
         inspection.check_fixtures(item, where=where)
         inspection.check_loops(item.function, where=where)
         inspection.check_users(item.function, self.settings, where=where)
-        if "task" in item.get_closest_marker("evaluation").kwargs:  # type: ignore[union-attr]
+        if "task" in _keywords(item):
             return self._task_evaluation(item)
         plan = self._plan(item, where)
         parameter = getattr(getattr(item, "callspec", None), "params", {}).get("case")
@@ -243,20 +251,8 @@ class Collection:
             self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
         )
         evaluation = replace(evaluation, may_measure=inspection.may_return_measure(item.function))
-        if plan.blocks is not None:
-            self._check_load(item, evaluation, where)
-        if evaluation.is_pairwise:
-            self._check_pairwise(where)
-        if evaluation.weighs_judge and ("judge" not in wants or evaluation.is_pairwise):
-            raise MarkerError(
-                f'{where}: weighs="judge" makes the version under test the judge of a body, and then the baseline: '
-                "take `judge`, and not `baseline`."
-            )
-        if plan.review is not None:
-            self._check_review(evaluation, where)
+        check_needs(item.function, evaluation, self.settings, self._recording, where=where)
         if "judge" in wants:
-            if not evaluation.weighs_judge:
-                self._check_judge(where)
             check_rubrics(item.function, rubrics, cases, where=where)
             check_metrics(item.function, where=where)
         if item.get_closest_marker("skip") is None:
@@ -301,60 +297,6 @@ class Collection:
         if not item.path.is_relative_to(self.settings.root):
             return item.nodeid
         return f"{item.path.relative_to(self.settings.root).as_posix()}::{item.nodeid.partition('::')[2]}"
-
-    def _check_load(self, item: pytest.Function, evaluation: Evaluation, where: str) -> None:
-        from harness.plugin.collection.inspection import check_figures
-
-        if others := sorted(evaluation.wants & {"model", "baseline", "judge"}):
-            raise MarkerError(
-                f"{where} takes `load` and `{others[0]}`: while a block is measured nothing else may be asked. Ask in "
-                "a test of its own."
-            )
-        if self._recording is not None:
-            raise MarkerError(
-                f"{where} takes `load`, whose blocks are measured in pairs on one machine, and "
-                f"{self._recording.in_words} has scores alone: name a version with --baseline, or leave the test out "
-                "with -k."
-            )
-        assert evaluation.plan.blocks is not None
-        check_figures(item.function, evaluation.plan.blocks, self.settings, where=where)
-
-    def _check_pairwise(self, where: str) -> None:
-        from harness.config.roles import baseline_name
-
-        if self._recording is not None:
-            raise MarkerError(
-                f"{where} takes `baseline`, whose answers it needs, and {self._recording.in_words} has scores alone: "
-                "name a version with --baseline, or leave the test out with -k."
-            )
-        if baseline_name(self.settings) is None:
-            raise MarkerError(f"{where} takes `baseline`, and there is none: say --baseline VERSION.")
-
-    def _check_review(self, evaluation: Evaluation, where: str) -> None:
-        from harness.config.roles import baseline_name
-        from harness.plugin.collection.rubrics import check_review
-
-        check_review(evaluation.body, where=where, is_pairwise=evaluation.is_pairwise)
-        if self._recording is not None:
-            raise MarkerError(
-                f"{where}: review= shows people the answers of both versions, and {self._recording.in_words} has "
-                "scores alone: name a version with --baseline, or `none` for the threshold alone."
-            )
-        alone = evaluation.is_pairwise or baseline_name(self.settings) is None
-        if evaluation.plan.threshold is None and alone:
-            hint = "0.5 asks for no worse than the baseline" if evaluation.is_pairwise else "or name a --baseline"
-            raise MarkerError(
-                f"{where}: review= asks people until what is required is decided, and nothing is: give it a threshold "
-                f"({hint})."
-            )
-
-    def _check_judge(self, where: str) -> None:
-        from harness.config.roles import judge_names
-
-        try:
-            judge_names(self.settings)
-        except UsageError as error:
-            raise type(error)(f"{where} takes `judge`. {error}") from None
 
     def _folders(self, item: Any) -> tuple[Path, ...]:
         """List the folders in which the files that a test names are looked for."""

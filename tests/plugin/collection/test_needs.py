@@ -1,0 +1,17 @@
+"""What is missing for an evaluation is said before a model is asked."""
+
+from __future__ import annotations
+
+from tests.plugin.marked import refused
+from tests.plugin.projects import Project
+
+
+def test_a_body_that_takes_a_baseline_needs_one(project: Project) -> None:
+    project.body("return model.ask('q') == baseline.ask('q')", arguments="model, baseline, case", threshold=0.5)
+    assert "test_it takes `baseline`, and there is none: say --baseline VERSION." in refused(project)
+
+
+def test_a_body_that_takes_a_judge_needs_one(project: Project) -> None:
+    project.write("rubric.md", "# Good\n\nIt is right.\n\n## Scale\n\n- 1: no\n- 2: yes\n")
+    project.body("return judge.rate(model.ask('q'), 'rubric.md')", arguments="model, case, judge", threshold=0.5)
+    assert "test_it takes `judge`. " in refused(project)
