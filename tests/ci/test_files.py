@@ -36,7 +36,7 @@ def shown() -> Iterator[tuple[str, str]]:
 
 def assert_valid(document: dict[str, Any], name: str) -> None:
     """Hold a document against the schema of that name, as the public store of schemas has it."""
-    pytest.importorskip("check_jsonschema", reason="brings the published schemas; in the extra dev")
+    pytest.importorskip("check_jsonschema", reason="brings the published schemas; in the group test")
     path = resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / f"{name}.json"
     schema = json.loads(path.read_text(encoding="utf-8"))
     jsonschema.validators.validator_for(schema)(schema).validate(document)

@@ -117,8 +117,9 @@ def test_a_tag_that_does_not_fit_is_refused_before_anything_is_built(
 
 
 @pytest.mark.slow
-def test_the_first_gate_of_a_new_project_is_tried_with_the_installation_that_is_named() -> None:
-    environment = {**os.environ, "VENV": str(Path(sys.executable).parents[1]), "PYTEST_ADDOPTS": "-p no:deepeval"}
+def test_the_first_gate_of_a_new_project_is_tried_with_the_installation_of_the_path() -> None:
+    environment = {**os.environ, "PYTEST_ADDOPTS": "-p no:deepeval"}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(["sh", ".ci/try"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "GREEN" in done.stdout

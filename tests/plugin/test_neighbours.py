@@ -1,6 +1,6 @@
 """Beside plugins that keep something for each test, bound its time, choose among tests, or take something from them.
 
-The plugins lie in a folder of the environment that no other test looks into (.ci/install fills it), and each is loaded
+The plugins lie in a folder of the environment that no other test looks into (`make` fills it), and each is loaded
 by its name alone: none changes how this project's own tests run.
 """
 

@@ -36,7 +36,7 @@ def loads_plugin() -> bool:
     return any(entry.name == DISTRIBUTION for entry in importlib.metadata.entry_points(group="pytest11"))
 
 
-def extras(leave_out: tuple[str, ...] = ("all", "dev")) -> list[Extra]:
+def extras(leave_out: tuple[str, ...] = ("all",)) -> list[Extra]:
     """Every extra, in the order of the package's metadata."""
     names = importlib.metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []
     return [_extra(name) for name in names if name not in leave_out]
