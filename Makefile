@@ -124,22 +124,23 @@ clean:  ## remove .venv and every cache; stored samples stay
 INSTALL = $(UV) pip install --python $(BIN)/python
 # This project, and what the build of torch that was found needs beside a lock: nothing for a CPU build.
 OWN = $(INSTALL) --no-build-isolation --editable . $$(grep '^torch' requirements-gate.lock)
+# Where pyproject.toml alone has changed, the packages are as they were.
+IS_NEW = $(filter-out pyproject.toml,$?)
 
 $(BIN)/python:
 	@$(UV) venv --seed --clear $(VENV)
 
 # Adds and never removes, so that a gate takes nothing from the tests' environment.
-$(VENV)/.gate: requirements-gate.lock pyproject.toml | $(BIN)/python
-	@echo "installing $$(grep -c '^[a-z]' $<) packages into $(VENV), 2 GB: about a minute, this once"
-	@$(INSTALL) --no-deps --requirement $<
+$(VENV)/.gate: requirements-gate.lock pyproject.toml $(BIN)/python
+	@$(if $(IS_NEW),echo "installing $$(grep -c '^[a-z]' $<) packages (2.5 GB)"; \
+	  $(INSTALL) --no-deps --requirement $<)
 	@$(OWN)
 	@touch $@
 
-$(TEST_ENV): requirements.lock .ci/neighbours.lock pyproject.toml | $(BIN)/python
+$(TEST_ENV): requirements.lock .ci/neighbours.lock pyproject.toml $(BIN)/python
 	@rm -f $@ $(VENV)/.gate
-	@echo "installing $$(cat $(filter %.lock,$^) | grep -c '^[a-z]') packages into $(VENV), 4 GB: about a minute, this once"
-	@$(UV) pip sync --python $(BIN)/python $<
+	@$(if $(IS_NEW),echo "installing $$(grep -c '^[a-z]' $<) packages (3.6 GB)"; \
+	  $(UV) pip sync --python $(BIN)/python $< && rm -rf $(VENV)/neighbours && \
+	  $(INSTALL) --no-deps --target $(VENV)/neighbours --requirement .ci/neighbours.lock)
 	@$(OWN)
-	@rm -rf $(VENV)/neighbours
-	@$(INSTALL) --no-deps --target $(VENV)/neighbours --requirement .ci/neighbours.lock
 	@touch $@ $(VENV)/.gate

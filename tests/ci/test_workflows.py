@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -24,7 +23,6 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TEST = ROOT / ".github" / "workflows" / "test.yml"
 RELEASE = ROOT / ".github" / "workflows" / "release.yml"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 # Programs that a bare runner has.
 ON_A_RUNNER = {"echo", "sudo"}
 
@@ -43,7 +41,9 @@ def test_what_a_workflow_runs_is_there(path: Path) -> None:
     assert commands(path)
     for program, *arguments in commands(path):
         if program == "make":
-            assert [target for target in arguments if target not in TARGETS] == []
+            assert (
+                subprocess.run(["make", "-n", *arguments], cwd=ROOT, capture_output=True, check=False).returncode == 0
+            )
         elif "/" in program:
             assert os.access(ROOT / program, os.X_OK), program
         else:
