@@ -16,8 +16,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements.lock .ci/neighbours.lock pyproject.toml | cksum | cut -d ' ' -f 1)
 QUICK := quick or not (slow or whole or postgres or gpu)
 # Left out by `make light`: tests of the repository, and what does not depend on the installation.
-ELSEWHERE := bench ci doors mutants test_architecture.py test_docs.py test_light_install.py test_makefile.py \
-  test_mirror.py test_project.py
+ELSEWHERE := bench ci doors mutants test_docs.py test_light_install.py test_makefile.py test_project.py
 LIGHT := .venv-light
 
 # Processes that share the cores: threads of each would wait for those of the others, and take up to 20 times as long.
@@ -73,6 +72,7 @@ check: $(STAMP)  ## the quick loop: lint, types, layers, the quick tests of ever
 lint: $(STAMP)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/python .ci/lint.py
 	@echo "lint    clean"
 
 types: $(STAMP)
