@@ -25,7 +25,6 @@ from tests.ports import held_port
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "docs" / "guide").glob("*.md"))
-_PATH = re.compile(r"`((?:harness|tests|docs|evals|suites|reports|\.ci|\.github)(?:/[\w./-]+)?)`")
 _BLOCK = re.compile(r"^(?:`([\w./-]+)`:\n\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -201,6 +200,9 @@ def _equal_cases(n_cases: int, samples: int, margin: float, about: str) -> str:
     equal = np.ones((n_cases, samples))
     entry = observed(equal, equal, margin=margin, design="sequential", n_planned=n_cases, about=about)
     return decide([entry], 0.95, looks=first_looks([entry.id]))[0].verdict.value
+
+
+_PATH = re.compile(r"`((?:harness|tests|docs|evals|suites|reports|\.ci|\.github)(?:/[\w./-]+)?)`")
 
 
 def test_what_pages_link_to_or_name_is_there() -> None:
