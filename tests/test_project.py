@@ -64,7 +64,7 @@ def lines_of(node: ast.stmt) -> int:
     return node.end_lineno - node.lineno + 1
 
 
-@pytest.mark.slow
+@pytest.mark.service
 @pytest.mark.parametrize(
     "command",
     [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), ("lint-imports",)],
@@ -75,6 +75,7 @@ def test_linters_find_nothing(command: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_module_has_at_most_400_lines_and_a_function_under_50(path: Path) -> None:
     """A docstring is not counted as part of its function."""
@@ -97,6 +98,7 @@ def test_modules_of_suites_have_names_of_their_own() -> None:
     assert [name for name, number in names.items() if number > 1] == []
 
 
+@pytest.mark.service
 def test_no_two_classes_have_one_name() -> None:
     homes: dict[str, list[str]] = {}
     for path in MODULES:
@@ -136,6 +138,7 @@ def test_importing_harness_brings_nothing_heavy() -> None:
     assert loaded & HEAVY == set()
 
 
+@pytest.mark.service
 def test_every_layer_of_the_core_imports_without_an_extra() -> None:
     """`pip install steelyard` alone must do: what an extra brings is imported where it is used."""
     core = {requirement.name.lower() for requirement in requirements("")}
@@ -155,6 +158,7 @@ for name in {layers!r}:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.service
 def test_a_run_without_evaluations_brings_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "test_plain.py").write_text("def test_plain():\n    assert True\n", encoding="utf-8")
     options = ["-p", "steelyard", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
@@ -214,6 +218,7 @@ def wheel(wheel_file: Path) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
+@pytest.mark.service
 def test_the_wheel_holds_harness_and_the_name_that_is_installed(wheel: zipfile.ZipFile) -> None:
     tops = {name.partition("/")[0] for name in wheel.namelist()}
     assert {name for name in tops if not name.endswith(".dist-info")} == {"harness", "steelyard"}

@@ -47,6 +47,7 @@ def test_public_objects_say_what_they_are() -> None:
     assert [name for name in harness.__all__ if not (getattr(harness, name).__doc__ or "").strip()] == []
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("name", harness.__all__)
 def test_a_public_name_brings_nothing_of_an_extra(name: str) -> None:
     found = {module.partition(".")[0] for module in loaded(f"from harness import {name}")}
@@ -149,6 +150,7 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert harness.__version__ == project["version"]
 
 
+@pytest.mark.service
 def test_no_other_distribution_brings_a_module_of_that_name() -> None:
     owners = importlib.metadata.packages_distributions()
     assert set(owners.get("steelyard", ["steelyard"])) == {"steelyard"}
