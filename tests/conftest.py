@@ -32,6 +32,13 @@ __all__ = [
 settings.register_profile("steelyard", deadline=None, derandomize=True, database=None)
 settings.load_profile("steelyard")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files of services first: with workers, quick ones at the end let all end together."""
+    services = {item.path for item in items if item.get_closest_marker("service") is not None}
+    items.sort(key=lambda item: item.path not in services)
+
+
 # `make light` sets it: Steelyard is installed without an extra, so tests of what an extra brings are skipped. Elsewhere
 # they fail where a package is missing. That the core itself needs none of them, `make light` tries first.
 LIGHT = bool(os.environ.get("STEELYARD_TEST_LIGHT"))

@@ -21,7 +21,7 @@ from tests.gate import stored
 from tests.gate.stored import Scored
 from tests.reporting.html import pages
 
-pytestmark = [pytest.mark.service, MARKS]
+pytestmark = MARKS
 _PHONE = {"width": 390, "height": 844}
 _SEPARATE = 20
 

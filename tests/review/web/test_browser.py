@@ -18,7 +18,7 @@ from tests.ports import held_port
 from tests.review.web import contents
 from tests.review.web.serving import Server
 
-pytestmark = [pytest.mark.service, MARKS]
+pytestmark = MARKS
 TITLE = "#item-title"
 
 

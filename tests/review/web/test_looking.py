@@ -19,7 +19,7 @@ from tests.review.web import contents
 from tests.review.web.test_browser import browser, open_page, serve, store  # noqa: F401 - fixtures
 from tests.store.rows import key_of
 
-pytestmark = [pytest.mark.service, MARKS]
+pytestmark = [*MARKS, pytest.mark.nightly]
 _TEST = "suites/t.py::test_t"
 _WIDE = "```\n" + "x = " + "1 + " * 200 + "1\n```"
 
@@ -45,7 +45,6 @@ def add_calls(store: Store, form: Form) -> None:  # noqa: F811
     add_run(store, run, ReviewPlan(_TEST, "score", form))
 
 
-@pytest.mark.nightly
 @pytest.mark.parametrize("form", [contents.SCALE, contents.PAIR], ids=["scale", "pair"])
 def test_an_answer_that_is_a_tool_call_is_shown_as_the_call(
     serve: Any,  # noqa: F811
@@ -128,7 +127,6 @@ def test_an_item_that_is_not_settled_is_shown_to_no_admin(serve: Any, open_page:
     expect(page.locator("main")).to_contain_text("is flagged: what is known of it is shown once it is settled")
 
 
-@pytest.mark.nightly
 def test_an_adjudicator_excludes_a_broken_item_with_a_reason(
     serve: Any,  # noqa: F811
     open_page: Any,  # noqa: F811
@@ -191,7 +189,6 @@ def test_what_is_left_beside_nothing_for_you_is_explained(serve: Any, open_page:
     expect(empty).to_contain_text("3 you skipped.")
 
 
-@pytest.mark.nightly
 @pytest.mark.parametrize("width", [1280, 390])
 def test_wide_code_of_a_pair_is_reached_and_scrolled_by_keyboard(
     serve: Any,  # noqa: F811
