@@ -25,6 +25,8 @@ from tests.ports import held_port
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "docs" / "guide").glob("*.md"))
+FIRST = ("1-first-gate", "2-evaluations", "4-running")
+"""What everybody reads; the other chapters run at night."""
 _BLOCK = re.compile(r"^(?:`([\w./-]+)`:\n\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -124,8 +126,11 @@ def done(command: str, folder: Path, environment: dict[str, str]) -> subprocess.
     return subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+@pytest.mark.service
+@pytest.mark.parametrize(
+    "chapter",
+    [pytest.param(path, marks=[pytest.mark.nightly] * (path.stem not in FIRST), id=path.stem) for path in CHAPTERS],
+)
 def test_every_block_of_the_guide_runs(chapter: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "80"}
     environment["PYTEST_ADDOPTS"] = "-p no:deepeval -p no:asyncio"

@@ -61,6 +61,7 @@ def test_importing_harness_brings_nothing_heavy() -> None:
     assert loaded & HEAVY == set()
 
 
+@pytest.mark.service
 def test_every_layer_of_the_core_imports_without_an_extra() -> None:
     """`pip install steelyard` alone must do: what an extra brings is imported where it is used."""
     core = {requirement.name.lower() for requirement in requirements("")}
@@ -80,6 +81,7 @@ for name in {layers!r}:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.service
 def test_a_run_without_evaluations_brings_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "test_plain.py").write_text("def test_plain():\n    assert True\n", encoding="utf-8")
     options = ["-p", "steelyard", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
@@ -139,6 +141,7 @@ def wheel(wheel_file: Path) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
+@pytest.mark.service
 def test_the_wheel_holds_harness_and_the_name_that_is_installed(wheel: zipfile.ZipFile) -> None:
     tops = {name.partition("/")[0] for name in wheel.namelist()}
     assert {name for name in tops if not name.endswith(".dist-info")} == {"harness", "steelyard"}

