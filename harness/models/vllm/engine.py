@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -156,6 +157,16 @@ def find_device() -> Device:
     except importlib.metadata.PackageNotFoundError:
         return "gpu" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
     return "cpu"
+
+
+def processor_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
+    """Read what the processor can compute, in Linux's names, such as "avx2"; nothing where the system does not tell."""
+    with suppress(OSError):
+        for line in cpuinfo.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() in ("flags", "Features"):
+                return frozenset(value.split())
+    return frozenset()
 
 
 def engine_arguments(options: Mapping[str, Any], device: Device) -> dict[str, Any]:
