@@ -13,9 +13,12 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.models.description.description import WeightsDescription, describe_weights
+from harness.models.vllm.engine import computed_dtype, find_device, processor_features
 from harness.models.weights.weights import materialize, weights_digest
 from tests.models.description.made import copy_of, set_config, write_gguf
 from tests.models.weights.test_weights import write_gguf as write_llama_gguf
+
+AUTO = computed_dtype({}, find_device(), processor_features())
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +86,7 @@ def test_a_head_that_the_configuration_ties_is_looked_at(
     assert found.architecture.is_tied is is_tied
     n_own = sum(each.numel() for each in tensors.values())
     assert found.n_parameters == n_own - is_tied * tensors["lm_head.weight"].numel()
-    for weights, n_bytes in ((found, 4), (describe_weights({"weights": str(own)}, Path(), "vllm").in_engine, 2)):
+    for weights, n_bytes in ((found, 4), (described(own, dtype="bfloat16").in_engine, 2)):
         assert (weights.tensor_bytes, weights.bits_per_weight) == (n_bytes * found.n_parameters, 8 * n_bytes)
         assert len(weights.types) == 1
     assert found.warnings == () if is_tied else "lm_head.weight is not the embedding" in found.warnings[0]
@@ -182,7 +185,8 @@ def test_settings_change_what_the_engine_gets(options: dict[str, Any], name: str
 @pytest.mark.parametrize(
     ("options", "engine", "types", "bytes_each"),
     [
-        ({}, "vllm", {"BF16": 39}, 2),
+        ({}, "vllm", {"F32": 39} if AUTO == "float32" else {"BF16": 39}, 4 if AUTO == "float32" else 2),
+        ({"dtype": "bfloat16"}, "vllm", {"BF16": 39}, 2),
         ({}, "transformers", {"F32": 39}, 4),
         ({"dtype": "float32"}, "vllm", {"F32": 39}, 4),
         ({"dtype": "half"}, "transformers", {"F16": 39}, 2),
@@ -205,7 +209,7 @@ def test_weights_are_cast_to_the_type_of_the_config_whatever_they_are_stored_in(
 ) -> None:
     own = copy_of(tiny_llama, tmp_path / "own")
     set_config(own, dtype=None, torch_dtype="bfloat16")
-    found = describe_weights({"weights": str(own)}, Path(), "vllm")
+    found = described(own)
     assert (found.types, found.in_engine.types) == ({"F32": 39}, {"BF16": 39})
     assert found.tensor_bytes == 2 * found.in_engine.tensor_bytes
 

@@ -17,9 +17,19 @@ from typing import Any
 
 import pytest
 
+from harness.config import VersionSettings
 from harness.errors import EngineError, SettingsError
 from harness.models.transformers.engine import TransformersEngine
-from harness.models.vllm.engine import VllmEngine, engine_arguments, engine_environment
+from harness.models.vllm.engine import (
+    Device,
+    VllmEngine,
+    computed_dtype,
+    engine_arguments,
+    engine_environment,
+    find_device,
+    processor_features,
+)
+from harness.models.vllm.spec import VLLM
 from harness.models.weights.weights import materialize
 from harness.records import Request, Sample
 from tests.models.adapters.adapters import write_adapter, write_adapter_head
@@ -59,6 +69,33 @@ def test_the_version_s_engine_arguments_are_laid_over_the_defaults() -> None:
     assert "|" in engine_environment(options, "cpu")["VLLM_CPU_OMP_THREADS_BIND"]
     assert engine_arguments({}, "gpu")["gpu_memory_utilization"] < 0.5, "two engines fit on one GPU"
     assert "enforce_eager" not in engine_arguments({}, "gpu")
+
+
+@pytest.mark.parametrize(
+    ("options", "device", "features", "dtype"),
+    [
+        ({}, "cpu", {"avx2", "avx512f"}, "float32"),
+        ({"dtype": "auto"}, "cpu", {"avx2"}, "float32"),
+        ({}, "cpu", {"avx512_bf16"}, "auto"),
+        ({}, "cpu", {"amx_bf16"}, "auto"),
+        ({}, "gpu", {"avx2"}, "auto"),
+        ({"dtype": "bfloat16"}, "cpu", {"avx2"}, "bfloat16"),
+        ({"dtype": "float", "engine_args": {"dtype": "half"}}, "cpu", set(), "half"),
+    ],
+)
+def test_a_processor_that_does_not_multiply_in_bfloat16_computes_in_32_bits_unless_told_otherwise(
+    options: dict[str, Any], device: Device, features: set[str], dtype: str
+) -> None:
+    assert computed_dtype(options, device, features) == dtype
+
+
+def test_the_fingerprint_has_the_type_that_is_computed_in(tiny_llama: Path) -> None:
+    def identity(**options: Any) -> object:
+        settings = VersionSettings("v", "vllm", engine_options={"weights": str(tiny_llama), **options})
+        return VLLM.identity_of(settings, tiny_llama)["dtype"]
+
+    assert identity() == identity(dtype="auto") == computed_dtype({}, find_device(), processor_features())
+    assert identity(dtype="bfloat16") == "bfloat16"
 
 
 def test_the_parent_imports_no_heavy_library() -> None:
