@@ -20,8 +20,7 @@ TEST_ENV := $(VENV)/.tests
 GATE_ENV := $(if $(filter-out suites/foundation suites/foundation/%,$(SUITES)),$(TEST_ENV),$(VENV)/.gate)
 QUICK := quick or not (slow or whole or postgres or gpu)
 # Left out by `make light`: tests of the repository, and what does not depend on the installation.
-ELSEWHERE := bench ci doors mutants test_architecture.py test_docs.py test_light_install.py test_makefile.py \
-  test_mirror.py test_project.py
+ELSEWHERE := bench ci doors mutants test_docs.py test_light_install.py test_makefile.py test_project.py
 LIGHT := .venv-light
 
 # Processes that share the cores: threads of each would wait for those of the others, and take up to 20 times as long.
@@ -30,13 +29,13 @@ SINGLE := OMP_NUM_THREADS=1
 # Where bytecode is not kept, each of hundreds of processes would compile the product anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help gate test check lint types layers light bench mutants dist lock clean
+.PHONY: help gate test check lint types layers reference lines light bench mutants dist lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
 	@echo "usage: make COMMAND [NAME=VALUE …]"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*  ## /  \1  /p' $(MAKEFILE_LIST) | awk '{ printf "  %-8s", $$1; $$1 = ""; print }'
+	@sed -n 's/^\([a-z]*\):.*  ## /  \1  /p' $(MAKEFILE_LIST) | awk '{ printf "  %-9s", $$1; $$1 = ""; print }'
 	@echo
 	@echo "  PYTHON=python3.12            the Python that .venv is made of"
 	@echo "  CANDIDATE=… BASELINE=…       versions to weigh, from pyproject.toml ($(CANDIDATE), $(BASELINE))"
@@ -74,6 +73,7 @@ check: $(TEST_ENV)  ## the quick loop: lint, types, layers, the quick tests of e
 lint: $(TEST_ENV)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/python .ci/lint.py
 	@echo "lint    clean"
 
 types: $(TEST_ENV)
@@ -83,6 +83,12 @@ types: $(TEST_ENV)
 layers: $(TEST_ENV)
 	@$(BIN)/lint-imports > $(VENV)/layers.log 2>&1 || { cat $(VENV)/layers.log; exit 1; }
 	@echo "layers  clean"
+
+reference: $(TEST_ENV)  ## write the tables of docs/reference.md from the code
+	@$(BIN)/python .ci/reference.py
+
+lines:  ## count lines, modules and dataclasses of each package, beside their budgets
+	@$(PYTHON) .ci/lines.py
 
 # tests/conftest.py reads STEELYARD_TEST_LIGHT: tests of what an extra brings are skipped, and not broken.
 light:  ## Steelyard without an extra in .venv-light: the quick tests that need none

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.service
+
 ROOT = Path(__file__).parents[1]
 
 # Stands in for uv: notes what it was asked for, makes the environment, and fails where FAIL is among the words.
