@@ -128,8 +128,9 @@ clean:  ## remove .venv and every cache; stored samples stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 INSTALL = $(UV) pip install --python $(BIN)/python
-# This project, and what the build of torch that was found needs beside a lock: nothing for a CPU build.
-OWN = $(INSTALL) --no-build-isolation --editable . $$(grep '^torch' requirements-gate.lock)
+OWN = $(INSTALL) --no-deps --no-build-isolation --editable .
+# What the build of torch that was found needs beside a lock: nothing for a CPU build.
+TORCH = $(INSTALL) $$(grep '^torch' $<)
 # Where pyproject.toml alone has changed, the packages are as they were.
 IS_NEW = $(filter-out pyproject.toml,$?)
 
@@ -139,14 +140,14 @@ $(BIN)/python:
 # Adds and never removes, so that a gate takes nothing from the tests' environment.
 $(VENV)/.gate: requirements-gate.lock pyproject.toml $(BIN)/python
 	@$(if $(IS_NEW),echo "installing $$(grep -c '^[a-z]' $<) packages (2.5 GB)"; \
-	  $(INSTALL) --no-deps --requirement $<)
+	  $(INSTALL) --no-deps --requirement $< && $(TORCH))
 	@$(OWN)
 	@touch $@
 
 $(TEST_ENV): requirements.lock .ci/neighbours.lock pyproject.toml $(BIN)/python
 	@rm -f $@ $(VENV)/.gate
 	@$(if $(IS_NEW),echo "installing $$(grep -c '^[a-z]' $<) packages (3.6 GB)"; \
-	  $(UV) pip sync --python $(BIN)/python $< && rm -rf $(VENV)/neighbours && \
+	  $(UV) pip sync --python $(BIN)/python $< && $(TORCH) && rm -rf $(VENV)/neighbours && \
 	  $(INSTALL) --no-deps --target $(VENV)/neighbours --requirement .ci/neighbours.lock)
 	@$(OWN)
 	@touch $@ $(VENV)/.gate

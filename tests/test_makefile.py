@@ -21,8 +21,8 @@ esac
 echo "$*" >> "$CALLS"
 case "$*" in *"${FAIL:-nothing fails}"*) exit 1 ;; esac
 """
-GATE = ["venv", "--requirement requirements-gate.lock", "--editable"]
-TESTS = ["pip sync", "--requirement .ci/neighbours.lock", "--editable"]
+GATE = ["venv", "--requirement requirements-gate.lock", "torch~=", "--editable"]
+TESTS = ["pip sync", "torch~=", "--requirement .ci/neighbours.lock", "--editable"]
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_what_changed_is_installed_again(project: Path, name: str, steps: list[s
     assert_calls(install(project), steps)
 
 
-@pytest.mark.parametrize("step", ["sync", "--editable", "neighbours"])
+@pytest.mark.parametrize("step", ["sync", "torchvision", "neighbours", "--editable"])
 def test_an_install_that_fails_leaves_no_stamp(project: Path, step: str) -> None:
     install(project)
     os.utime(project / "requirements.lock", (2**32, 2**32))
