@@ -17,6 +17,7 @@ import pytest
 from tests import warm
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.failures.test_resume import N_CASES, N_DRAWS, N_KEPT, N_SAMPLES, start, stored
+from tests.plugin.loop.test_interrupts import Ran
 from tests.plugin.projects import Project
 from tests.ports import held_port
 from tests.processes import children
@@ -109,13 +110,12 @@ def test_a_run_whose_engine_is_killed_says_so_and_the_next_goes_on(project: Proj
                 await asyncio.sleep(0.01)
             return await model.ask(case.prompt) > "M"
     """)
-    project.configure()
-    process = start(project)
-    wait_until(lambda: stored(project) == 6)
-    (worker,) = children(process.pid)
-    os.kill(worker, signal.SIGKILL)
-    (project.path / "killed").touch()
-    assert process.wait(timeout=120) == 1
+    with Ran(project) as ran:
+        wait_until(lambda: stored(project) == 6 or ran.process.poll() is not None)
+        (worker,) = children(ran.process.pid)
+        os.kill(worker, signal.SIGKILL)
+        (project.path / "killed").touch()
+        assert ran.ended()[0] == 1
     cut = project.evaluation()
     assert project.stored() == 6
     assert cut["verdict"] == "error"
