@@ -502,9 +502,10 @@ def test_a_lease_that_runs_out_while_its_label_waits_for_a_turn_has_run_out(
 
         def __exit__(self, *_: object) -> None: ...
 
-    with monkeypatch.context() as late, pytest.raises(LeaseExpiredError):
+    with monkeypatch.context() as late:
         late.setattr(store.review, "_turn", LateTurn())
-        queue.label("ann", view.lease_id, 3, key=key())
+        with pytest.raises(LeaseExpiredError):
+            queue.label("ann", view.lease_id, 3, key=key())
     label(queue, "bob", 4)
     assert [event.reviewer for event in store.review.events(item_id=view.item_id)] == ["bob"]
 
