@@ -20,7 +20,8 @@ from tests.review.conftest import SCALE, batch_of
 from tests.review.labeller import label_all, label_by_threads
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 
 NAMES = [f"reviewer-{number}" for number in range(50)]
 
@@ -51,6 +52,7 @@ def check(store: Store, n_items: int, wanted: int) -> None:
         assert standing == fold([event for event in events if event.item_id == item_id], wanted, "scale")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("wanted", [1, 3])
 def test_fifty_threads_label_each_item_as_often_as_wanted(store: Store, wanted: int) -> None:
     n_items = 200 // wanted

@@ -22,6 +22,8 @@ from harness.store.database import Database
 from tests.reporting import example_reports as examples
 from tests.review import runs
 
+pytestmark = pytest.mark.service
+
 FORM = Form(
     "scale",
     "Faithful",

@@ -13,7 +13,8 @@ from tests.plugin.projects import Project
 from tests.processes import children
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 EVALUATIONS = """
     import asyncio, pathlib, time
 
@@ -66,6 +67,7 @@ def assert_ended(project: Project, code: int, text: str) -> None:
     assert set(verdicts.values()) == {"error"}
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("body", BODIES)
 def test_a_signal_ends_bodies_that_hold_the_thread(project: Project, body: str) -> None:
     sent = signal.SIGINT if body == "holds" else signal.SIGTERM
@@ -81,6 +83,7 @@ def test_a_signal_ends_bodies_that_hold_the_thread(project: Project, body: str) 
     assert all("interrupted after 0 of 6 samples" in each["reason"] for each in undecided)
 
 
+@pytest.mark.nightly
 def test_the_deadline_ends_bodies_that_hold_the_thread(project: Project) -> None:
     with Ran(gate(project, "keeps what is raised"), "--deadline", "8s") as ran:
         code, text = ran.ended()
@@ -94,6 +97,7 @@ def test_the_deadline_ends_bodies_that_hold_the_thread(project: Project) -> None
     assert project.report()["budget"]["stopped_by"] == "deadline"
 
 
+@pytest.mark.nightly
 def test_with_xdist_sigterm_ends_controller_and_workers_with_the_report(project: Project) -> None:
     pytest.importorskip("xdist")
     with Ran(gate(project, "holds"), "-n", "2") as ran:

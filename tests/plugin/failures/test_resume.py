@@ -18,7 +18,7 @@ from tests.loopback import Fault, Loopback
 from tests.plugin.projects import Project
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
 N_CASES, N_SAMPLES = 40, 3
 N_DRAWS = N_CASES * N_SAMPLES
 N_ANSWERED = 14
@@ -103,6 +103,7 @@ def test_interrupted_run_says_what_held_it_up(project: Project, loopback: Any) -
     assert "held up by: HTTP 429" in " ".join((project.path / "out.txt").read_text().split())
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("marker", [{}, {"threshold": 0.5, "margin": 0.2}], ids=["all drawn", "stopped when decided"])
 def test_two_processes_that_draw_the_same_samples_at_once_agree(
     project: Project, loopback: Any, marker: dict[str, float]
@@ -157,6 +158,7 @@ def test_body_that_catches_its_cancellation_is_left_behind(project: Project) -> 
     assert "interrupted after" in (project.path / "out.txt").read_text()
 
 
+@pytest.mark.nightly
 def test_locked_store_keeps_nobody_from_ending_a_run(stuck) -> None:
     """Each press of Ctrl-C ends one wait; the report is written first."""
     project, _, process = stuck

@@ -17,7 +17,8 @@ from tests.plugin.projects import Project
 from tests.processes import children
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 DECIDED_THEN_HELD = """
     CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(40)]
 
@@ -82,6 +83,7 @@ def test_sigterm_ends_a_run_as_ctrl_c_does_with_every_report_and_what_was_decide
     assert project.stored() >= 6
 
 
+@pytest.mark.nightly
 def test_a_signal_while_the_session_ends_is_a_line_and_no_traceback(project: Project) -> None:
     """A fixture that takes long to end is what a second Ctrl-C gives up."""
     project.write(
@@ -174,6 +176,7 @@ def test_the_signals_are_given_back_at_the_end(project: Project) -> None:
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(find_spec("vllm") is None, reason="needs vllm")
 def test_sigterm_ends_the_engines_process_too(project: Project) -> None:
     write_tiny_llama(project.path / "tiny")

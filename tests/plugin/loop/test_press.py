@@ -8,6 +8,8 @@ import pytest
 
 from harness.plugin.loop.interrupts import Interrupts
 
+pytestmark = pytest.mark.service
+
 
 def test_signals_within_a_second_are_one_also_for_those_who_get_them_back() -> None:
     now_s = 100.0

@@ -16,6 +16,8 @@ from tests.loopback import Fault
 from tests.plugin.projects import Project
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.service
+
 PRICE = {"input": 100.0, "output": 1000.0}
 VERSIONS: dict[str, dict[str, Any]] = {
     "good": {"engine": "scripted", "default": {"yes": 0.99, "no": 0.01}, "price": PRICE},
@@ -82,6 +84,7 @@ def test_at_the_limit_it_decides_with_what_it_has_and_says_so(
     assert gate.report()["budget"]["stopped_by"] == arguments[0].removeprefix("--").replace("-", "_")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("setting", "value"), [("max_requests", 60), ("max_tokens", 180), ("max_cost", 0.126), ("deadline", "1s")]
 )
@@ -109,7 +112,6 @@ def test_the_next_run_goes_on_from_there_and_comes_to_the_verdicts_of_one_run(ga
     assert gate.report()["evaluations"] == whole
 
 
-@pytest.mark.quick
 def test_stored_samples_cost_nothing(gate: Project) -> None:
     assert gate.run().ret == 0
     whole = gate.report()["evaluations"]
@@ -199,6 +201,7 @@ def test_x_ends_at_the_first_that_is_open_and_tells_what_it_did_not_reach(gate: 
     assert report["n_unreached"] == 2
 
 
+@pytest.mark.nightly
 def test_with_xdist_the_budget_is_that_of_the_whole_run(gate: Project) -> None:
     pytest.importorskip("xdist")
     result = gate.run_apart("-n", "2", "--max-requests", "60")
@@ -264,6 +267,7 @@ def recorded(gate: Project, monkeypatch: pytest.MonkeyPatch, *options: str) -> s
     return str(result.output)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("marker", ["", ', design="fixed"'], ids=["sequential", "fixed"])
 def test_against_a_recorded_baseline_the_candidate_alone_is_asked_and_cut_short(
     gate: Project, monkeypatch: pytest.MonkeyPatch, marker: str
@@ -338,6 +342,7 @@ def test_cost_is_in_the_header_and_in_the_report_where_prices_are_known(gate: Pr
     assert gate.report()["usage"]["cost"] is None
 
 
+@pytest.mark.nightly
 def test_a_price_is_no_part_of_the_fingerprint(gate: Project) -> None:
     gate.run()
     before = gate.report()["candidate"]["fingerprint"]
@@ -364,7 +369,7 @@ def test_at_the_deadline_requests_are_given_up_and_what_waits_for_its_turn_is_no
     assert project.evaluation()["reason"] == "not begun: stopped at --deadline 1s before a case was complete"
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_interrupted_under_a_budget_it_still_reports(gate: Project, loopback: Any) -> None:
     server = loopback(default="yes", faults=(Fault("hang", after=10),))
     gate.versions = {"same": {"engine": "openai", **server.settings()}, "good": {"base": "same"}}
@@ -443,7 +448,7 @@ SLOW_BODIES = """
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_at_the_deadline_bodies_that_take_long_are_given_up(project: Project) -> None:
     project.module(SLOW_BODIES)
     project.configure()
