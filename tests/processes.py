@@ -10,6 +10,17 @@ def children(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def descendants(pid: int) -> set[int]:
+    """All that a process and its descendants have started and that have not ended."""
+    found, waiting = set[int](), [pid]
+    while waiting:
+        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+            started = {int(each) for each in task.read_text().split()}
+            found |= started
+            waiting += started
+    return found
+
+
 def is_running(pid: int) -> bool:
     """Whether a process is there and has not ended; one that nobody has waited for yet has."""
     try:

@@ -44,25 +44,6 @@ def version(**options: Any) -> Version:
     return load_version(VersionSettings("smollm2", "vllm", engine_options=given), ROOT)
 
 
-def descendants(pid: int) -> set[int]:
-    found, waiting = set(), [pid]
-    while waiting:
-        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            for child in map(int, task.read_text().split()):
-                found.add(child)
-                waiting.append(child)
-    return found
-
-
-def all_gone(pids: set[int], within_s: float = 30.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
-
-
 def test_a_version_that_has_an_address_is_not_served() -> None:
     with law_server() as server:
         version = address_at(server.base_url).version
