@@ -15,9 +15,10 @@ from tests.models.application.asking import Limits, application, ask, chat, pyth
 from tests.processes import children, is_running
 from tests.waiting import until
 
-pytestmark = pytest.mark.whole
+pytestmark = pytest.mark.service
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_a_call_that_blocks_for_ever_ends_at_its_time_limit_and_others_go_on(tmp_path: Path, kind: str) -> None:
     wait = "threading.Event().wait()" if kind == "def" else "await asyncio.Event().wait()"
@@ -30,6 +31,7 @@ def test_a_call_that_blocks_for_ever_ends_at_its_time_limit_and_others_go_on(tmp
     assert [each.text for each in found[::2] if isinstance(each, Sample)] == ["a", "b"]
 
 
+@pytest.mark.nightly
 def test_a_coroutine_that_blocks_its_loop_is_found_and_its_process_ended(tmp_path: Path) -> None:
     """It has time to show that it is not blocked, and what is asked until then ends with it."""
     code = """

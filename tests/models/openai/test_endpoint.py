@@ -30,7 +30,7 @@ from tests.models.openai.engines import (
 )
 from tests.waiting import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
 
 
 class TestRetries:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from harness.errors import FailedDrawError, UnreachableError
 from harness.models.openai.retry import UnusableError
 from harness.models.openai.time_limit import TimeLimit
 from tests.loopback.faults import Fault
 from tests.models.openai.engines import Start, ask, engine, with_engine
+
+pytestmark = pytest.mark.service
 
 
 def test_only_what_was_sent_and_noticed_in_time_is_a_draw() -> None:

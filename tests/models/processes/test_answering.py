@@ -16,6 +16,8 @@ from harness.errors import EngineError, SettingsError
 from harness.models.processes.answering import Answering, AnsweringProcess, AskedProcess, answer_messages
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.service
+
 CHILD = __name__
 _COUNT = itertools.count(1)
 

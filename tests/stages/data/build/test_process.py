@@ -19,7 +19,7 @@ from tests.stages.data.projects import HELD, long_rows, project, some_rows, writ
 from tests.stages.data.test_corpus_build import contents
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
 Start = Callable[[], subprocess.Popen[str]]
 _BUILD = """
 import sys
@@ -80,6 +80,7 @@ def builders(root: Path) -> list[int]:
         ("a worker", signal.SIGKILL),
     ],
 )
+@pytest.mark.nightly
 def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, start: Start, victim: str, how: int) -> None:
     rows = long_rows()
     write_lines(tmp_path / "d.jsonl", rows)

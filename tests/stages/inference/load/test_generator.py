@@ -16,6 +16,8 @@ from harness.stages.inference.load.connections import Exchange, Target
 from harness.stages.inference.load.generator import Generator, Sending
 from tests.waiting import until
 
+pytestmark = pytest.mark.service
+
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 
