@@ -11,6 +11,7 @@ WORKERS ?= 2
 PYTEST ?= pytest
 TAG ?=
 STAGE ?= data
+PACKAGE ?= decisions
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements.lock .ci/neighbours.lock pyproject.toml | cksum | cut -d ' ' -f 1)
@@ -29,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 COMPILE = UV_FIND_LINKS="$$PIP_FIND_LINKS" uv pip compile --quiet --python-version 3.11 \
   --python-platform x86_64-manylinux_2_28 --no-header --no-annotate --no-emit-find-links --no-emit-index-url
 
-.PHONY: help gate test check lint types layers light bench mutants dist lock clean
+.PHONY: help gate test check lint types layers light bench mutants coverage mutation dist lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -42,6 +43,7 @@ help:  ## list these commands
 	@echo "  SUITES=suites/distillation   what \`make gate\` weighs them on ($(SUITES))"
 	@echo "  ARGS='-k capitals'           passed on to pytest"
 	@echo "  STAGE=data                   the stage of \`make mutants\`"
+	@echo "  PACKAGE=decisions            the package of \`make coverage\` and \`make mutation\`"
 	@echo "  WORKERS=2                    processes that tests run in"
 	@echo "  PYTEST=pytest==9.0.0         the pytest that \`make light\` installs"
 
@@ -121,3 +123,16 @@ clean:  ## remove .venv and every cache; stored samples stay
 
 $(STAMP):
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" STAMP="$(STAMP)" sh .ci/install
+
+# deepeval wants an older click than mutmut asks for, and mutmut runs with it.
+SAFETY = @echo click | uv pip install --quiet --python $(BIN)/python --override - --group safety
+
+coverage: $(STAMP)  ## lines of PACKAGE that its own tests run, and which test runs each; writes build/coverage/
+	$(SAFETY)
+	@$(SINGLE) $(BIN)/coverage run -m pytest tests/$(PACKAGE) -q $(ARGS)
+	@$(BIN)/coverage html --quiet --include 'harness/$(PACKAGE)/*'
+	@$(BIN)/coverage report --include 'harness/$(PACKAGE)/*'
+
+mutation: $(STAMP)  ## put 300 small faults into PACKAGE, and see how many its own tests notice; writes reports/benchmarks/
+	$(SAFETY)
+	@$(SINGLE) $(BIN)/python -P tests/mutation.py $(PACKAGE) $(ARGS)
