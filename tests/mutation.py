@@ -1,29 +1,27 @@
 """Mutation testing of one package: 300 mutants, drawn by a seed, and how many of them its own tests notice.
 
-mutmut writes every mutant of the package into build/mutation. For each that is drawn, a fork of a session that has
-collected the tests runs those that reach the mutated function, then the others of their files, whose fixtures may have
-reached it for them. Tests that start a process or a server, or take longer than 5 seconds, are left out.
+mutmut writes every mutant into build/mutation. For each that is drawn, a fork of a session that has collected the tests
+runs those that reach the mutated function, then the others of their files, whose fixtures may have reached it for them,
+the quickest first. Tests that start a process or a server, or need more than 5 seconds, are left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import math
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mutmut import __main__ as mutmut
@@ -35,34 +33,6 @@ TABLE = ROOT / "reports" / "benchmarks" / "mutation.json"
 LEFT_OUT = ("slow", "service", "nightly", "postgres", "gpu")
 STARTS = {"subprocess.Popen", "os.fork", "os.exec", "os.posix_spawn", "os.system", "socket.bind"}
 LONGEST_S = 5.0
-MEMORY_BYTES = 16 << 30
-# The server of pytest-rerunfailures would be shared by all forks.
-ARGUMENTS = ("-q", "--rootdir=.", "-p", "no:cacheprovider", "-p", "no:rerunfailures")
-
-
-@dataclass(eq=False)
-class Reach:
-    """The functions that each test reaches, its seconds, and the tests that start a process or a server."""
-
-    functions: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    seconds: Counter[str] = field(default_factory=Counter)
-    starting: set[str] = field(default_factory=set)
-
-    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        self.functions[item.nodeid] |= mutmut.state()._stats
-        mutmut.state()._stats.clear()
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.seconds[report.nodeid] += report.duration
-
-    def audit(self, event: str, _: object) -> None:
-        if event in STARTS:
-            self.starting.add(os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0])
-
-    def document(self) -> dict[str, tuple[float, list[str]]]:
-        """Return the seconds and the functions of each test that counts."""
-        counted = (test for test, spent in self.seconds.items() if spent <= LONGEST_S and test not in self.starting)
-        return {test: (self.seconds[test], sorted(self.functions[test])) for test in counted}
 
 
 def forked(function: Callable[[], int]) -> int:
@@ -77,92 +47,69 @@ def forked(function: Callable[[], int]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def run(session: pytest.Session, items: list[pytest.Item], seconds: dict[str, float] | None = None) -> int:
-    """Run tests until one fails, or takes far longer than it should and ends the process."""
-    for item, following in zip(items, [*items[1:], None], strict=True):
-        if seconds is not None:
-            signal.alarm(10 + int(10 * seconds[item.nodeid]))
-        session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        if session.testsfailed:
-            return 1
-    return 0
-
-
-@dataclass(eq=False)
 class Mutation:
-    """Plugin that runs the tests of a session on each mutant in place of running them."""
+    """Plugin that runs the tests of a session on each mutant."""
 
-    mutants: list[str]
-    folder: Path
-    until: float
-
-    @property
-    def reach_path(self) -> Path:
-        return self.folder / "reach.json"
-
-    def results(self) -> dict[str, str]:
-        path = self.folder / "results.txt"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return dict(line.split(" ", 1) for line in lines)
+    def __init__(self, mutants: list[str], folder: Path, minutes: float) -> None:
+        self.mutants, self.until = mutants, time.monotonic() + 60 * minutes
+        self.reached, self.results = folder / "reached.json", folder / "results.txt"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         """Have Hypothesis make no failure smaller; pytest has to import it first, since it rewrites it."""
         from hypothesis import Phase, settings
 
-        phases = (Phase.explicit, Phase.generate)
-        settings.register_profile("mutation", deadline=None, derandomize=True, database=None, phases=phases)
+        settings.register_profile("mutation", settings(), phases=(Phase.explicit, Phase.generate))
         settings.load_profile("mutation")
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = [item for item in session.items if not any(map(item.get_closest_marker, LEFT_OUT))]
-        gc.freeze()
-        if not self.reach_path.exists() and forked(lambda: self.reach(session, items)) != 0:
+        if not self.reached.exists() and forked(lambda: self.reach(session, items)):
             raise session.Failed("the tests fail without a mutant")
-        tests = json.loads(self.reach_path.read_text(encoding="utf-8"))
-        items = [item for item in items if item.nodeid in tests]
-        done = self.results()
+        self.tests = json.loads(self.reached.read_text(encoding="utf-8"))
+        items = sorted((item for item in items if item.nodeid in self.tests), key=lambda i: self.tests[i.nodeid][0])
+        self.results.touch()
+        done = {line.split()[0] for line in self.results.read_text(encoding="utf-8").splitlines()}
         for mutant in self.mutants:
             if mutant not in done and time.monotonic() < self.until:
-                with (self.folder / "results.txt").open("a", encoding="utf-8") as file:
-                    print(mutant, result(session, items, tests, mutant), file=file)
+                with self.results.open("a", encoding="utf-8") as file:
+                    print(mutant, self.result(session, items, mutant), file=file)
         return True
 
     def reach(self, session: pytest.Session, items: list[pytest.Item]) -> int:
-        reach = Reach()
-        session.config.pluginmanager.register(reach)
-        sys.addaudithook(reach.audit)
+        """Write down the processor time of each test that counts, and the functions that it reaches."""
+        started: list[str] = []
+        sys.addaudithook(lambda event, _: event in STARTS and started.append(event))
         set_mutant_under_test("stats")
-        code = run(session, items)
-        if code == 0:
-            self.reach_path.write_text(json.dumps(reach.document()), encoding="utf-8")
-        return code
+        tests, functions = {}, mutmut.state()._stats
+        for item, following in pairwise([*items, None]):
+            begun_s = time.process_time()
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            seconds = time.process_time() - begun_s
+            if seconds <= LONGEST_S and not started:
+                tests[item.nodeid] = (seconds, sorted(functions))
+            functions.clear()
+            started.clear()
+        self.reached.write_text(json.dumps(tests), encoding="utf-8")
+        return session.testsfailed
 
+    def result(self, session: pytest.Session, items: list[pytest.Item], mutant: str) -> str:
+        """Say what comes of a mutant: killed, timed_out, survived or not_reached."""
+        function = mutmut.mangled_name_from_mutant_name(mutant)
+        covering = {item for item in items if function in self.tests[item.nodeid][1]}
+        files = {item.path for item in covering}
+        chosen = sorted((item for item in items if item.path in files), key=lambda item: item not in covering)
 
-def result(session: pytest.Session, items: list[pytest.Item], tests: dict[str, Any], mutant: str) -> str:
-    """Say what comes of a mutant: killed, timed out, survived or not reached."""
-    function = mutmut.mangled_name_from_mutant_name(mutant)
-    seconds = {test: spent for test, (spent, _) in tests.items()}
-    covering = {test for test, (_, functions) in tests.items() if function in functions}
-    cost = Counter[Path]()
-    for item in items:
-        if item.nodeid in covering:
-            cost[item.path] += seconds[item.nodeid]
-    chosen = [item for item in items if item.path in cost]
-    chosen.sort(key=lambda item: (item.nodeid not in covering, cost[item.path]))
+        def kill() -> int:
+            set_mutant_under_test(mutant)
+            for item, following in pairwise([*chosen, None]):
+                signal.alarm(10 + int(10 * self.tests[item.nodeid][0]))
+                session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if session.testsfailed:
+                    return 1
+            return 0
 
-    def kill() -> int:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-        set_mutant_under_test(mutant)
-        return run(session, chosen, seconds)
-
-    if not chosen:
-        return "not reached"
-    return {0: "survived", -signal.SIGALRM: "timed out"}.get(forked(kill), "killed")
-
-
-def git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        return {0: "survived", -signal.SIGALRM: "timed_out"}.get(forked(kill), "killed") if chosen else "not_reached"
 
 
 def main() -> None:
@@ -172,17 +119,14 @@ def main() -> None:
     parser.add_argument("--mutants", type=int, default=300)
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many; the next call goes on")
     options = parser.parse_args()
-    if git("status", "--porcelain", "harness", f"tests/{options.package}"):
-        raise SystemExit(
-            f"commit what is changed in harness and tests/{options.package}: a score is told with its commit"
-        )
-    commit = git("log", "-1", "--format=%h", "--", "harness", f"tests/{options.package}")
+    tests = f"tests/{options.package}"
+    last = ["git", "log", "-1", "--format=%h", "--", "harness", tests]
+    commit = subprocess.run(last, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
     folder = ROOT / "build" / "mutation" / f"{options.package}-{options.seed}-{commit}"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("harness", "tests", "conftest.py", "pyproject.toml"):
-        if not (folder / name).exists():
-            (folder / name).symlink_to(ROOT / name)
+    for name in {"harness", "tests", "conftest.py", "pyproject.toml"} - {path.name for path in folder.iterdir()}:
+        (folder / name).symlink_to(ROOT / name)
     os.chdir(folder)
     configuration._config = replace(configuration.config(), only_mutate=[f"harness/{options.package}/*"])
     with Path("mutmut.log").open("w") as log, redirect_stdout(log):
@@ -191,29 +135,29 @@ def main() -> None:
         mutmut.create_mutants(1)
     mutmut.setup_source_paths()
     names = sorted(name for _, name, _ in mutmut.collect_source_file_mutation_data(mutant_names=())[0])
-    drawn = random.Random(options.seed).sample(names, min(options.mutants, len(names)))
-
-    plugin = Mutation(drawn, folder, time.monotonic() + 60 * options.minutes)
+    plugin = Mutation(random.Random(options.seed).sample(names, options.mutants), folder, options.minutes)
     os.chdir("mutants")
+    # The server of pytest-rerunfailures would be shared by all forks.
+    arguments = ["-q", "--rootdir=.", "-p", "no:cacheprovider", "-p", "no:rerunfailures", tests]
     with Path("pytest.log").open("w") as log, redirect_stdout(log):
-        code = pytest.main([*ARGUMENTS, f"tests/{options.package}"], plugins=[plugin])
-    results = plugin.results()
+        code = pytest.main(arguments, plugins=[plugin])
+    results = dict(map(str.split, plugin.results.read_text(encoding="utf-8").splitlines()))
     counts = Counter(results.values())
-    print(f"{options.package}: {len(results)} of {len(drawn)} mutants, pytest ended with {code}; {dict(counts)}")
-    if code == 0 and results.keys() >= set(drawn):
+    print(f"{tests}: {len(results)} of {options.mutants} mutants, pytest ended with {code}; {dict(counts)}")
+    if len(results) == options.mutants:
         table = json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.exists() else {}
         table[options.package] = {
-            "score": round(100 * (counts["killed"] + counts["timed out"]) / len(drawn), 1),
-            "mutants": len(drawn),
-            **{word.replace(" ", "_"): counts[word] for word in ("killed", "timed out", "survived", "not reached")},
+            "score": round(100 * (counts["killed"] + counts["timed_out"]) / options.mutants, 1),
+            **{word: counts[word] for word in ("killed", "timed_out", "survived", "not_reached")},
+            "mutants": options.mutants,
             "drawn_from": len(names),
-            "tests": len(json.loads(plugin.reach_path.read_text(encoding="utf-8"))),
             "seed": options.seed,
+            "tests": len(plugin.tests),
             "commit": commit,
-            "timeouts": sorted(mutant for mutant, word in results.items() if word == "timed out"),
+            "command": f"make mutation PACKAGE={options.package}",
+            "timeouts": sorted(mutant for mutant, word in results.items() if word == "timed_out"),
         }
-        text = json.dumps(dict(sorted(table.items())), indent=2, ensure_ascii=False)
-        TABLE.write_text(text + "\n", encoding="utf-8")
+        TABLE.write_text(json.dumps(table, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
