@@ -2,14 +2,14 @@
 
 mutmut writes every mutant into build/mutation. For each that is drawn, a fork of a session that has collected the tests
 runs those that reach the mutated function, then the others of their files, whose fixtures may have reached it for them,
-the quickest first. Tests that start a process or a server, or need more than 5 seconds, are left out.
+the quickest first. Tests that start a process or a server, or need more than 5 seconds, are left out. A run that was
+interrupted goes on when it is started again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import random
 import signal
@@ -21,6 +21,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
 from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -33,26 +34,24 @@ TABLE = ROOT / "reports" / "benchmarks" / "mutation.json"
 LEFT_OUT = ("slow", "service", "nightly", "postgres", "gpu")
 STARTS = {"subprocess.Popen", "os.fork", "os.exec", "os.posix_spawn", "os.system", "socket.bind"}
 LONGEST_S = 5.0
+MUTANTS = 300
 
 
-def forked(function: Callable[[], int]) -> int:
+def forked(function: Callable[[], None]) -> int | None:
     """Return the exit code of a function in a process of its own; a signal's number is negative."""
-    pid = os.fork()
-    if pid == 0:
-        code = 3
-        try:
-            code = function()
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    process = get_context("fork").Process(target=function)
+    process.start()
+    process.join()
+    return process.exitcode
 
 
 class Mutation:
     """Plugin that runs the tests of a session on each mutant."""
 
-    def __init__(self, mutants: list[str], folder: Path, minutes: float) -> None:
-        self.mutants, self.until = mutants, time.monotonic() + 60 * minutes
-        self.reached, self.results = folder / "reached.json", folder / "results.txt"
+    def __init__(self, folder: Path, mutants: list[str]) -> None:
+        self.mutants, self.reached, self.log = mutants, folder / "reached.json", folder / "results.txt"
+        self.log.touch()
+        self.results = dict(map(str.split, self.log.read_text(encoding="utf-8").splitlines()))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
@@ -68,15 +67,14 @@ class Mutation:
             raise session.Failed("the tests fail without a mutant")
         self.tests = json.loads(self.reached.read_text(encoding="utf-8"))
         items = sorted((item for item in items if item.nodeid in self.tests), key=lambda i: self.tests[i.nodeid][0])
-        self.results.touch()
-        done = {line.split()[0] for line in self.results.read_text(encoding="utf-8").splitlines()}
         for mutant in self.mutants:
-            if mutant not in done and time.monotonic() < self.until:
-                with self.results.open("a", encoding="utf-8") as file:
-                    print(mutant, self.result(session, items, mutant), file=file)
+            if mutant not in self.results:
+                self.results[mutant] = self.result(session, items, mutant)
+                with self.log.open("a", encoding="utf-8") as log:
+                    print(mutant, self.results[mutant], file=log)
         return True
 
-    def reach(self, session: pytest.Session, items: list[pytest.Item]) -> int:
+    def reach(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Write down the processor time of each test that counts, and the functions that it reaches."""
         started: list[str] = []
         sys.addaudithook(lambda event, _: event in STARTS and started.append(event))
@@ -90,8 +88,9 @@ class Mutation:
                 tests[item.nodeid] = (seconds, sorted(functions))
             functions.clear()
             started.clear()
+        if session.testsfailed:
+            sys.exit(1)
         self.reached.write_text(json.dumps(tests), encoding="utf-8")
-        return session.testsfailed
 
     def result(self, session: pytest.Session, items: list[pytest.Item], mutant: str) -> str:
         """Say what comes of a mutant: killed, timed_out, survived or not_reached."""
@@ -100,14 +99,13 @@ class Mutation:
         files = {item.path for item in covering}
         chosen = sorted((item for item in items if item.path in files), key=lambda item: item not in covering)
 
-        def kill() -> int:
+        def kill() -> None:
             set_mutant_under_test(mutant)
             for item, following in pairwise([*chosen, None]):
                 signal.alarm(10 + int(10 * self.tests[item.nodeid][0]))
                 session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 if session.testsfailed:
-                    return 1
-            return 0
+                    sys.exit(1)
 
         return {0: "survived", -signal.SIGALRM: "timed_out"}.get(forked(kill), "killed") if chosen else "not_reached"
 
@@ -116,12 +114,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("package", help="a folder of harness, such as decisions")
     parser.add_argument("--seed", type=int, default=25)
-    parser.add_argument("--mutants", type=int, default=300)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many; the next call goes on")
     options = parser.parse_args()
     tests = f"tests/{options.package}"
-    last = ["git", "log", "-1", "--format=%h", "--", "harness", tests]
-    commit = subprocess.run(last, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    last = ("git", "log", "-1", "--format=%h", "--", "harness", tests)
+    commit = subprocess.check_output(last, cwd=ROOT, text=True).strip()
 
     folder = ROOT / "build" / "mutation" / f"{options.package}-{options.seed}-{commit}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -135,27 +131,26 @@ def main() -> None:
         mutmut.create_mutants(1)
     mutmut.setup_source_paths()
     names = sorted(name for _, name, _ in mutmut.collect_source_file_mutation_data(mutant_names=())[0])
-    plugin = Mutation(random.Random(options.seed).sample(names, options.mutants), folder, options.minutes)
+    plugin = Mutation(folder, random.Random(options.seed).sample(names, MUTANTS))
     os.chdir("mutants")
     # The server of pytest-rerunfailures would be shared by all forks.
     arguments = ["-q", "--rootdir=.", "-p", "no:cacheprovider", "-p", "no:rerunfailures", tests]
     with Path("pytest.log").open("w") as log, redirect_stdout(log):
         code = pytest.main(arguments, plugins=[plugin])
-    results = dict(map(str.split, plugin.results.read_text(encoding="utf-8").splitlines()))
-    counts = Counter(results.values())
-    print(f"{tests}: {len(results)} of {options.mutants} mutants, pytest ended with {code}; {dict(counts)}")
-    if len(results) == options.mutants:
+    counts = Counter(plugin.results.values())
+    print(f"{tests}: {counts.total()} of {MUTANTS} mutants, pytest ended with {code}; {dict(counts)}")
+    if counts.total() == MUTANTS:
         table = json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.exists() else {}
         table[options.package] = {
-            "score": round(100 * (counts["killed"] + counts["timed_out"]) / options.mutants, 1),
+            "score": round(100 * (counts["killed"] + counts["timed_out"]) / MUTANTS, 1),
             **{word: counts[word] for word in ("killed", "timed_out", "survived", "not_reached")},
-            "mutants": options.mutants,
+            "mutants": MUTANTS,
             "drawn_from": len(names),
             "seed": options.seed,
             "tests": len(plugin.tests),
             "commit": commit,
             "command": f"make mutation PACKAGE={options.package}",
-            "timeouts": sorted(mutant for mutant, word in results.items() if word == "timed_out"),
+            "timeouts": sorted(mutant for mutant, word in plugin.results.items() if word == "timed_out"),
         }
         TABLE.write_text(json.dumps(table, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
