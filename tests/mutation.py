@@ -31,7 +31,7 @@ from mutmut.mutation.trampoline import set_mutant_under_test
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "reports" / "benchmarks" / "mutation.json"
-LEFT_OUT = ("slow", "service", "nightly", "postgres", "gpu")
+LEFT_OUT = ("service", "nightly", "gpu")
 STARTS = {"subprocess.Popen", "os.fork", "os.exec", "os.posix_spawn", "os.system", "socket.bind"}
 LONGEST_S = 5.0
 MUTANTS = 300
