@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any
@@ -347,6 +347,22 @@ class Run:
     def n_finished(self) -> int:
         """Evaluations that are sampled to their end."""
         return sum(task.done() for task in self._tasks.values())
+
+    def ended(self, known: Container[str]) -> list[Verdict]:
+        """What evaluations come to that are sampled to their end and not decided: judged with the others, no less.
+
+        Args:
+            known: evaluations that are left out.
+        """
+        found: list[Verdict] = []
+        for name in [name for name, task in self._tasks.items() if task.done() and name not in known]:
+            collector = self.collectors.get(name)
+            if collector is not None and name not in self._verdicts and not collector.asks_people:
+                looks = {name: collector.entry.look}
+                with suppress(ArithmeticError, ValueError):  # is told at the end
+                    observed = collector.observed()
+                    found += decide(observed, self.settings.confidence_level, looks=looks, tells_claims=False)
+        return found
 
     def usage(self, wall_s: float) -> Usage:
         """Count what the run has cost so far."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import functools
 import math
-from collections import deque
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -54,6 +55,7 @@ class Feeder:
         self._busy: dict[int, Admission] = {}
         self._concurrency = concurrency
         self._n_fed = 0
+        self._ranks: dict[Collector, int] = {}
         self._left_behind: set[Collector] = set()
         self._bodies: set[asyncio.Task[None]] = set()
         self.turns = Turns(are_kept=sampler.spending.limits.are_shared)
@@ -158,11 +160,14 @@ class Feeder:
             collector.stop_after(end)
 
     async def _enter(self, collector: Collector, role: Role, engine: Engine | None) -> None:
-        """Wait for room for the bodies of a step: in memory, and on the engine where more would only queue up."""
+        """Wait for room for the bodies of a step: in memory, and on the engine where more would only queue up.
+
+        There those of the evaluation that began first go first, so that its verdict comes early.
+        """
         await self._admission.acquire(collector.order.step_size(role))
         if engine is not None and engine.batch_size is not None:
             busy = self._busy.setdefault(id(engine), Admission(engine.batch_size))
-            await busy.acquire(collector.order.batch)
+            await busy.acquire(collector.order.batch, self._ranks.setdefault(collector, len(self._ranks)))
 
     def _leave(self, collector: Collector, role: Role, engine: Engine | None) -> None:
         self._admission.release(collector.order.step_size(role))
@@ -286,20 +291,20 @@ class Admission:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._alive = 0
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
 
     @property
     def alive(self) -> int:
         """Bodies that were let in and not released."""
         return self._alive
 
-    async def acquire(self, size: int) -> None:
-        """Wait for room for `size` bodies; first come, first served."""
+    async def acquire(self, size: int, rank: int = 0) -> None:
+        """Wait for room for `size` bodies: lower ranks first, and of one rank who came first."""
         if not self._waiting and self._fits(size):
             self._alive += size
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((size, future))
+        bisect.insort(self._waiting, (rank, size, future), key=operator.itemgetter(0))
         try:
             await future
         except asyncio.CancelledError:
@@ -311,11 +316,11 @@ class Admission:
         """Give the room of `size` bodies back."""
         self._alive -= size
         while self._waiting:
-            wanted, future = self._waiting[0]
+            _, wanted, future = self._waiting[0]
             if future.cancelled():
-                self._waiting.popleft()
+                del self._waiting[0]
             elif self._fits(wanted):
-                self._waiting.popleft()
+                del self._waiting[0]
                 self._alive += wanted
                 future.set_result(None)
             else:

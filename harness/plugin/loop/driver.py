@@ -25,6 +25,9 @@ _COLLECT_AFTER = (20_000, 20, 20)
 """Garbage is collected after this many new objects, or generations younger. Python's own figures are for programs that
 hold little: with thousands of samples, a third of the time went into looking through what stays."""
 
+_FEW = 20
+"""Of so many evaluations each is told as soon as it is decided."""
+
 
 class Driver:
     """Runs coroutines of a run to their end. Between two calls the loop stands still.
@@ -48,6 +51,7 @@ class Driver:
         gc.set_threshold(*_COLLECT_AFTER)
         self._began_s = time.monotonic()
         self._progress: ProgressLine | None = None
+        self._told: set[str] = set()
 
     @property
     def wall_s(self) -> float:
@@ -119,6 +123,14 @@ class Driver:
                 self._progress = self._make_progress()
             if self._progress is not None:
                 self._progress.update(state)
+                if self._progress.is_shown and run.settings.n_evaluations <= _FEW:
+                    self._tell(self._progress)
+
+    def _tell(self, progress: ProgressLine) -> None:
+        """Say what evaluations come to while others are still sampled."""
+        for verdict in self._run.ended(self._told):
+            self._told.add(verdict.id)
+            progress.tell(verdict)
 
     def _make_progress(self) -> ProgressLine | None:
         from harness.reporting.terminal.progress import ProgressLine

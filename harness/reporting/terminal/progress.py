@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
+from harness.records import Verdict, VerdictKind
 from harness.reporting.shared.figures import count, duration
 from harness.reporting.shared.live_line import LiveLine, Rate, time_left
+from harness.reporting.shared.names import display_names
 
 _STALLED_S = 15.0
 _SOON_S = 8.0
@@ -57,6 +59,8 @@ class ProgressLine:
     ) -> None:
         self._line = LiveLine(stream, is_terminal, width, clock=clock)
         self._rate = Rate()
+        self.is_shown = False
+        """True once something was written: a run that is soon over shows no progress."""
         self.clear, self.close = self._line.clear, self._line.close
 
     def update(self, state: ProgressState) -> None:
@@ -66,6 +70,13 @@ class ProgressLine:
         if self._line.is_due:
             short = self._line.is_terminal and self._line.width < _NARROW
             self._line.write(_pieces(state, self._rate, now, short=short))
+            self.is_shown = True
+
+    def tell(self, verdict: Verdict) -> None:
+        """Say what an evaluation came to, if it is settled."""
+        if verdict.verdict in (VerdictKind.PASSED, VerdictKind.FAILED, VerdictKind.REGRESSED):
+            name = display_names([verdict.id])[verdict.id]
+            self._line.say(f"{name} {verdict.verdict}: {verdict.reason}")
 
 
 def _pieces(state: ProgressState, rate: Rate, now: float, *, short: bool) -> list[str]:

@@ -17,16 +17,20 @@ def test_groups_are_let_in_up_to_the_limit_first_come_first_served() -> None:
     async def run() -> None:
         gate, entered = Admission(10), []
 
-        async def enter(name: str, size: int) -> None:
-            await gate.acquire(size)
+        async def enter(name: str, size: int, rank: int) -> None:
+            await gate.acquire(size, rank)
             entered.append(name)
 
-        tasks = [asyncio.create_task(enter(name, size)) for name, size in (("a", 6), ("b", 5), ("c", 1), ("d", 4))]
+        asked = (("a", 6, 1), ("b", 5, 1), ("c", 1, 1), ("d", 4, 1), ("e", 5, 0))
+        tasks = [asyncio.create_task(enter(*each)) for each in asked]
         await settled()
         assert entered == ["a"]
         gate.release(6)
         await settled()
-        assert entered == ["a", "b", "c", "d"]
+        assert entered == ["a", "e", "b"], "what has a lower rank goes first"
+        gate.release(5)
+        await settled()
+        assert entered == ["a", "e", "b", "c", "d"]
         await asyncio.gather(*tasks)
 
     asyncio.run(run())

@@ -5,8 +5,10 @@ import itertools
 
 import pytest
 
+from harness.records import VerdictKind
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.progress import ProgressLine, ProgressState
+from tests.reporting.example_reports import verdict
 
 
 class Stream(io.StringIO):
@@ -103,6 +105,13 @@ def test_a_log_gets_a_line_after_five_seconds_and_then_every_fifteen():
     assert lines[20] == "steelyard  200 of 1,000 samples (20%)   at most 80 s left   10/s   0 of 3 decided   20 s\n"
     run.progress.close()
     assert run.stream.take() == ""
+
+
+def test_a_settled_verdict_is_a_line_that_stays():
+    run = Run(is_terminal=False)
+    for each in ("passed", "inconclusive"):
+        run.progress.tell(verdict(VerdictKind(each), f"suites/it/test_{each}.py::test_{each}", reason="no worse"))
+    assert run.stream.take() == "steelyard  it/test_passed passed: no worse\n"
 
 
 def test_the_phase_is_shown_while_nothing_is_sampled():
