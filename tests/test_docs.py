@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from harness.decisions import decide, first_looks
 from tests import warm
 from tests.decisions.observations import observed
 from tests.ports import held_port
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "docs" / "guide").glob("*.md"))
@@ -66,25 +66,21 @@ def in_background(command: str, folder: Path, environment: dict[str, str], ports
     """A command that a shell would leave running, ended with the chapter; begins once its ports are open."""
     started = subprocess.Popen(command, shell=True, cwd=folder, env=environment, start_new_session=True)
     try:
-        for port in ports:
-            wait_for(port, started)
+        wait_until(lambda: all(map(listens, ports)) or started.poll() is not None)
+        assert started.poll() is None, f"{command!r} ended with {started.returncode}"
         yield
     finally:
         os.killpg(started.pid, signal.SIGKILL)
         started.wait()
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes], most_s: float = 60.0) -> None:
-    """Wait until somebody listens at a port."""
-    until_s = time.monotonic() + most_s
-    while True:
-        assert process.poll() is None, f"{process.args!r} ended with {process.returncode}"
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
-            return
-        except OSError:
-            assert time.monotonic() < until_s, f"nothing listens at {port}"
-            time.sleep(0.02)
+def listens(port: int) -> bool:
+    """Tell whether somebody listens at a port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def commands(text: str) -> list[tuple[str, list[str], str]]:

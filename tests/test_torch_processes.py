@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from harness.models.processes.frames import encode_frame
 from tests.models.conftest import write_tiny_llama
 from tests.processes import children
 from tests.torch_processes import launcher, torch_is_loaded
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
 
@@ -34,10 +34,7 @@ def forked() -> list[int]:
 @pytest.fixture
 def waiting() -> Iterator[subprocess.Popen[bytes]]:
     """A process that waits for its first message, the only one: those of tests before may still be about to end."""
-    until = time.monotonic() + 60
-    while forked():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    wait_until(lambda: not forked())
     process = subprocess.Popen(
         [launcher(), *ASKED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -63,8 +60,7 @@ def test_it_ends_with_the_launcher(waiting: subprocess.Popen[bytes]) -> None:
 
 
 def test_the_launcher_ends_as_it_does(waiting: subprocess.Popen[bytes]) -> None:
-    while not forked():
-        assert waiting.poll() is None
+    wait_until(forked)
     (pid,) = forked()
     os.kill(pid, signal.SIGTERM)
     assert waiting.wait() == -signal.SIGTERM

@@ -72,7 +72,7 @@ def test_what_takes_long_is_loaded_and_nothing_has_run() -> None:
 
 @pytest.mark.parametrize(("sent", "code"), [("SIGINT", -2), ("SIGTERM", -15), ("SIGKILL", -9)])
 def test_a_signal_reaches_it_and_is_its_exit_code(sent: str, code: int) -> None:
-    sleeps = "import time; print('sleeps', flush=True); time.sleep(60)"
+    sleeps = "import time; print('sleeps', flush=True); time.sleep(3600)"
     with warm.start("-c", sleeps, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "sleeps\n"
@@ -96,14 +96,14 @@ def test_it_ends_as_a_process_does() -> None:
 
 @pytest.mark.nightly
 def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    code = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(60)"
+    code = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(3600)"
     with pytest.raises(subprocess.TimeoutExpired):
         warm.run("-c", code, cwd=tmp_path, timeout=5)
     assert not Path("/proc", (tmp_path / "pid").read_text()).exists()
 
 
 def test_it_can_lead_a_group_of_its_own() -> None:
-    code = "import os, time; print(os.getpgid(0) == os.getsid(0) == os.getpid(), flush=True); time.sleep(60)"
+    code = "import os, time; print(os.getpgid(0) == os.getsid(0) == os.getpid(), flush=True); time.sleep(3600)"
     with warm.start("-c", code, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "True\n"

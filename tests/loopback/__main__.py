@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--reject-n", action="store_true", help="HTTP 400 for n above 1")
     parser.add_argument("--api-key", help="demand this bearer token")
     parser.add_argument(
-        "--fault", type=Fault.parse, action="append", default=[], metavar="KIND[:first=K|:attempts=K|:rate=P]"
+        "--fault", type=Fault.parse, action="append", default=[], metavar="KIND[:first=K|:after=K|:attempts=K|:rate=P]"
     )
     asyncio.run(_serve(parser.parse_args()))
 

@@ -20,6 +20,7 @@ class Fault:
     Attributes:
         kind: an HTTP status such as "429", or one of BROKEN.
         first: so many requests fail, counted over all.
+        after: all requests fail that come after so many; 0 for none.
         attempts: each request fails so many times before it succeeds.
         rate: share of requests that fail, drawn from the request and how often it came before.
         retry_after: value of the Retry-After header, or None for none.
@@ -28,6 +29,7 @@ class Fault:
 
     kind: str
     first: int = 0
+    after: int = 0
     attempts: int = 0
     rate: float = 0.0
     retry_after: str | None = None
@@ -45,6 +47,7 @@ class Fault:
         return cls(
             kind,
             first=int(values.get("first", 0)),
+            after=int(values.get("after", 0)),
             attempts=int(values.get("attempts", 0)),
             rate=float(values.get("rate", 0 if values else 1)),
             retry_after=values.get("retry_after"),
@@ -53,6 +56,8 @@ class Fault:
     def strikes(self, body: bytes, number: int, attempt: int) -> bool:
         """Whether this request fails: the `number`th of all, the `attempt`th with the same body (both from 0)."""
         if number < self.first or attempt < self.attempts or (self.asked and self.asked.encode() in body):
+            return True
+        if self.after and number >= self.after:
             return True
         if not self.rate:
             return False
@@ -68,7 +73,7 @@ def striking(faults: Iterable[Fault], body: bytes, number: int, attempt: int) ->
 async def fail(fault: Fault, request: web.Request) -> web.StreamResponse:
     """Answer the way that the fault says."""
     if fault.kind == "hang":
-        await asyncio.sleep(3600)
+        await asyncio.Event().wait()
     if fault.kind == "drop":
         request.transport.abort()
         return web.Response()

@@ -34,6 +34,7 @@ class Options:
         echo: answer with the last user message instead.
         crowded: what is answered in place of that while other requests are in flight.
         twins: a request waits, for a second, until so many equal ones have come.
+        together: no request is answered before so many are in flight at once.
         latency_s: how long each answer takes. jitter_s: up to so much longer, drawn from the request.
         ignore_n: always give one choice. reject_n: HTTP 400 for n above 1. most_choices: give at most so many.
         wants_completion_tokens: HTTP 400 for max_tokens, as OpenAI's newer models do.
@@ -53,6 +54,7 @@ class Options:
     echo: bool = False
     crowded: str | None = None
     twins: int = 1
+    together: int = 1
     latency_s: float = 0.0
     jitter_s: float = 0.0
     ignore_n: bool = False
@@ -86,6 +88,7 @@ class Server:
         self._engine = ScriptedEngine("loopback", {"answers": options.answers, "default": options.default}, Path())
         self._attempts = Counter[bytes]()
         self._drawn = Counter[bytes]()
+        self._crowd = asyncio.Event()
         self._twins: defaultdict[bytes, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
@@ -113,6 +116,9 @@ class Server:
         self.stats["max_in_flight"] = max(self.stats["max_in_flight"], self.stats["in_flight"])
         try:
             self.received.append(payload := json.loads(body))
+            if self.stats["in_flight"] >= self.options.together:
+                self._crowd.set()
+            await self._crowd.wait()
             if attempt + 1 >= self.options.twins:
                 self._twins[body].set()
             with suppress(TimeoutError):

@@ -85,6 +85,7 @@ def test_faults_by_rate_depend_on_the_request_and_its_attempt() -> None:
     [
         ("429", Fault("429", rate=1)),
         ("drop:first=5", Fault("drop", first=5)),
+        ("hang:after=5", Fault("hang", after=5)),
         ("429:attempts=2:retry_after=0.1", Fault("429", attempts=2, retry_after="0.1")),
         ("hang:rate=0.5", Fault("hang", rate=0.5)),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from tests.loopback.server import Options, Server, listen
@@ -36,6 +37,10 @@ class Loopback:
     def settings(self, **more: Any) -> dict[str, Any]:
         """Engine options of a version that this server answers for."""
         return {"base_url": self.base_url, "model": "loopback", **more}
+
+    def recover(self) -> None:
+        """Answer every request that comes from now on."""
+        self._server.options = replace(self._server.options, faults=())
 
     def stop(self) -> None:
         """Drop every connection and end the thread."""

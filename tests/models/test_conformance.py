@@ -194,7 +194,7 @@ class Mixing(ScriptedEngine):
 
     async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
         self.latest = request
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         return await super().sample(self.latest, indices)
 
 
@@ -223,7 +223,7 @@ class Sulking(ScriptedEngine):
         if self.cancelled:
             raise EngineError(f"{self.name} was given up once")
         try:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
         except asyncio.CancelledError:
             self.cancelled = True
             raise

@@ -180,13 +180,14 @@ def test_an_error_after_the_decision_is_a_note(gate: Project) -> None:
     (gate.path / "bot.py").write_text("""
 import asyncio
 
-CALLS = []
+CALLS, FAILED = [], asyncio.Event()
 
 async def answer(prompt):
     CALLS.append(prompt)
     if len(CALLS) > 12:
+        FAILED.set()
         raise KeyError(prompt)
-    await asyncio.sleep(0.3)
+    await FAILED.wait()
     return "yes"
 """)
     gate.settings |= {"concurrency": 80}

@@ -130,7 +130,7 @@ def test_all_evaluations_are_alive_together(project: Project) -> None:
         async def test_it(model, case, n):
             MET.append(n)
             while len(MET) < 4:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0)
     """)
     assert project.run().ret == 0
 
@@ -283,7 +283,8 @@ def test_fixtures_that_change_what_all_share_run_alone(project: Project) -> None
         async def alone(name, model):
             ALIVE.add(name)
             assert await model.ask(name)
-            await asyncio.sleep(0.05)
+            for _ in range(1000):  # turns of the loop in which another would begin
+                await asyncio.sleep(0)
             together = set(ALIVE)
             ALIVE.discard(name)
             return together == {name}

@@ -81,7 +81,8 @@ def test_evaluations_of_one_plan_share_their_blocks_and_others_come_first(gate: 
         @pytest.mark.evaluation(cases=[{{"id": "a", "prompt": "q"}}], threshold=0.1)
         async def test_model(model, case):
             await model.ask(case.prompt)
-            await asyncio.sleep(0.3)
+            for _ in range(1000):  # turns of the loop, in which blocks would begin
+                await asyncio.sleep(0)
             ORDER.append("model")
             return 1.0
 

@@ -184,7 +184,7 @@ def test_case_pattern_that_matches_nothing_is_a_usage_error(project: Project) ->
 
 @pytest.mark.parametrize("source", ["option", "settings"])
 def test_concurrency_bounds_requests_in_flight(project: Project, loopback, source: str) -> None:
-    server = loopback(latency_s=0.3)
+    server = loopback(together=3, latency_s=0.05)
     project.versions["only"] = {"engine": "openai", **server.settings()}
     project.body("assert model.ask(case.prompt)", cases=12, samples=1)
     if source == "settings":

@@ -9,11 +9,15 @@ from harness.errors import SteelyardError
 from harness.models.engine import Capability
 from harness.records import Request, Sample
 
+TURNS = 20
+"""Of the loop, which an answer takes."""
+
 
 class NotingEngine:
-    """Answers "TEXT/INDEX" after `latency_s`; `says` instead of the text that it was asked, where that is given.
+    """Answers "TEXT/INDEX"; `says` instead of the text that it was asked, where that is given.
 
     Attributes:
+        answers: requests are held as long as this is not set.
         asked: the indices of each request, in the order of asking.
         order: ("begin" | "end", name) of each request.
     """
@@ -23,7 +27,6 @@ class NotingEngine:
         name: str = "noting",
         *,
         device: str | None = None,
-        latency_s: float = 0.0,
         most: int = 1000,
         gives: int | None = None,
         error: Exception | None = None,
@@ -42,7 +45,9 @@ class NotingEngine:
         self.started = self.closed = 0
         self.in_flight = self.max_in_flight = 0
         self.start_error: Exception | None = None
-        self._latency_s, self._most, self._gives, self._error = latency_s, most, gives, error
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self._most, self._gives, self._error = most, gives, error
         self._says = says
 
     async def start(self) -> None:
@@ -60,7 +65,9 @@ class NotingEngine:
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
-            await asyncio.sleep(self._latency_s)
+            for _ in range(TURNS):  # in which others begin
+                await asyncio.sleep(0)
+            await self.answers.wait()
             if self._error is not None:
                 raise self._error
         finally:

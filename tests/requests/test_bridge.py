@@ -12,8 +12,8 @@ from harness.requests.bridge import call_body, settle
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
 
 
-async def answer(value: str, wait_s: float = 0.0) -> str:
-    await asyncio.sleep(wait_s)
+async def answer(value: str) -> str:
+    await asyncio.sleep(0)
     return value
 
 
@@ -24,7 +24,7 @@ async def broken() -> str:
 
 def test_def_body_gets_the_result_of_what_it_waits_for() -> None:
     def body(first: str) -> str:
-        return settle(answer(first)) + settle(answer("b", 0.001))
+        return settle(answer(first)) + settle(answer("b"))
 
     assert asyncio.run(call_body(body, {"first": "a"})) == "ab"
 
@@ -67,7 +67,7 @@ def test_many_def_bodies_wait_at_once() -> None:
         nonlocal alive, most
         alive += 1
         most = max(most, alive)
-        settle(answer("a", 0.01))
+        settle(answer("a"))
         alive -= 1
         return number
 
@@ -82,7 +82,7 @@ def test_context_variables_of_a_def_body_are_its_own() -> None:
     def body(value: str) -> str:
         assert VARIABLE.get() == "outer"
         VARIABLE.set(value)
-        settle(answer("a", 0.001))
+        settle(answer("a"))
         return VARIABLE.get()
 
     async def run() -> list[str]:
@@ -93,17 +93,18 @@ def test_context_variables_of_a_def_body_are_its_own() -> None:
 
 
 def test_cancelled_def_body_runs_its_finally() -> None:
-    ended: list[str] = []
+    ended, begun = list[str](), asyncio.Event()
 
     def body() -> None:
         try:
-            settle(answer("a", 60))
+            begun.set()
+            settle(asyncio.Event().wait())
         finally:
             ended.append("ended")
 
     async def run() -> None:
         task = asyncio.create_task(call_body(body, {}))
-        await asyncio.sleep(0.001)
+        await begun.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 

@@ -36,11 +36,14 @@ def test_samples_asked_in_one_tick_are_one_request(store: Store) -> None:
 
 
 def test_same_sample_asked_twice_is_drawn_once(store: Store) -> None:
-    engine = NotingEngine(latency_s=0.01)
+    engine = NotingEngine()
+    engine.answers.clear()
     where = source(engine)
 
     async def late(sampler: Sampler) -> Sample:
-        await asyncio.sleep(0.005)
+        while not engine.asked:
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(engine.answers.set)
         return await draw(sampler, where, "q", 0)
 
     first, second, third = run(store, *(lambda s: draw(s, where, "q", 0) for _ in range(2)), late)
@@ -49,18 +52,23 @@ def test_same_sample_asked_twice_is_drawn_once(store: Store) -> None:
 
 
 def test_who_gives_up_waiting_leaves_the_sample_to_those_who_wait_with_it(store: Store) -> None:
-    engine = NotingEngine(latency_s=0.05)
+    engine = NotingEngine()
+    engine.answers.clear()
     where = source(engine)
 
-    async def impatient(sampler: Sampler) -> Sample:
-        return await asyncio.wait_for(draw(sampler, where, "q", 0), timeout=0.01)
+    async def impatient(sampler: Sampler) -> tuple[Sample, Sample]:
+        waiting = [asyncio.ensure_future(draw(sampler, where, "q", 0)) for _ in range(2)]
+        while not engine.asked:
+            await asyncio.sleep(0)
+        waiting[0].cancel()
+        await asyncio.wait(waiting[:1])
+        assert waiting[0].cancelled()
+        waiting.append(asyncio.ensure_future(draw(sampler, where, "q", 0)))
+        await asyncio.sleep(0)
+        engine.answers.set()
+        return await waiting[1], await waiting[2]
 
-    async def after(sampler: Sampler, delay_s: float) -> Sample:
-        await asyncio.sleep(delay_s)
-        return await draw(sampler, where, "q", 0)
-
-    first, second, third = run(store, impatient, lambda s: after(s, 0.001), lambda s: after(s, 0.03))
-    assert isinstance(first, TimeoutError)
+    ((second, third),) = run(store, impatient)
     assert second.text == third.text == "q/0"
     assert engine.asked == [(0,)]
 
@@ -356,7 +364,8 @@ def test_request_beyond_an_engine_is_refused_before_it_is_asked(store: Store) ->
 
 
 def test_what_has_arrived_is_stored_when_the_run_is_cut_short(store: Store) -> None:
-    fast, slow = NotingEngine("fast"), NotingEngine("slow", latency_s=60)
+    fast, slow = NotingEngine("fast"), NotingEngine("slow")
+    slow.answers.clear()
 
     async def cut_short() -> None:
         sampler = Sampler(store, window=8)

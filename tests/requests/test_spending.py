@@ -279,7 +279,7 @@ def test_the_first_limit_that_ended_the_run_is_told() -> None:
 
 
 def test_no_request_beyond_the_limit_is_sent_and_those_in_flight_are_stored(store: Store) -> None:
-    engine = CountingEngine(latency_s=0.01)
+    engine = CountingEngine()
     results, sampler = run(store, BudgetLimits(max_requests=3), *((source(engine), f"q{i}") for i in range(10)))
     assert len(engine.asked) == answered(results) == store.info().samples == 3
     assert {each.limit for each in results if isinstance(each, BudgetSpentError)} == {"--max-requests 3"}
@@ -298,7 +298,7 @@ def test_stored_samples_cost_nothing(store: Store) -> None:
 
 @pytest.mark.parametrize("width", [1, 4, 50])
 def test_tokens_stay_within_the_limit_where_answers_are_as_long_as_before(store: Store, width: int) -> None:
-    engine = CountingEngine(latency_s=0.001)
+    engine = CountingEngine()
     results, sampler = run(
         store, BudgetLimits(max_tokens=100), *((source(engine), f"q{i}") for i in range(40)), width=width
     )
@@ -307,7 +307,7 @@ def test_tokens_stay_within_the_limit_where_answers_are_as_long_as_before(store:
 
 
 def test_longer_answers_go_over_by_no_more_than_what_was_in_flight(store: Store) -> None:
-    short, long = CountingEngine(latency_s=0.001), CountingEngine(completion=200, latency_s=0.002)
+    short, long = CountingEngine(), CountingEngine(completion=200)
     run(store, BudgetLimits(), (source(short), "other"))
     results, sampler = run(store, BudgetLimits(max_tokens=500), *((source(long), f"q{i}") for i in range(40)), width=4)
     spent = sampler.spending.prompt_tokens + sampler.spending.completion_tokens
@@ -315,7 +315,7 @@ def test_longer_answers_go_over_by_no_more_than_what_was_in_flight(store: Store)
 
 
 def test_a_version_that_counts_no_tokens_is_asked_no_further_and_told(store: Store) -> None:
-    engine = CountingEngine(completion=None, latency_s=0.001)
+    engine = CountingEngine(completion=None)
     results, _ = run(store, BudgetLimits(max_tokens=10_000), *((source(engine), f"q{i}") for i in range(9)), width=2)
     errors = [each for each in results if isinstance(each, CapabilityError)]
     assert answered(results) == len(engine.asked) <= 3
@@ -332,7 +332,8 @@ def test_other_limits_need_no_count(store: Store) -> None:
 def test_at_the_deadline_what_is_queued_or_in_flight_comes_to_nothing_and_what_is_held_back_is_not_sent(
     store: Store,
 ) -> None:
-    engine = CountingEngine(latency_s=300)
+    engine = CountingEngine()
+    engine.answers.clear()
     results, sampler = run(store, BudgetLimits(deadline_s=0.5), *((source(engine), f"q{i}") for i in range(5)), width=2)
     assert (answered(results), len(engine.asked)) == (0, 2)
     assert [str(each) for each in engine.held[:1]] == ["nothing more is asked for: --deadline 0.5s is spent"]
@@ -342,7 +343,7 @@ def test_at_the_deadline_what_is_queued_or_in_flight_comes_to_nothing_and_what_i
 def test_an_engine_that_is_still_loading_at_the_deadline_is_not_waited_for(store: Store) -> None:
     class Slow(NotingEngine):
         async def start(self) -> None:
-            await asyncio.sleep(30)
+            await asyncio.Event().wait()
 
     results, _ = run(store, BudgetLimits(deadline_s=0.05), (source(Slow()), "q"))
     assert isinstance(results[0], BudgetSpentError)

@@ -35,7 +35,7 @@ def test_seeded_request_holds_consecutive_samples(store: Store) -> None:
 
 
 def test_window_is_never_wider_than_told(store: Store) -> None:
-    engine = NotingEngine(latency_s=0.005)
+    engine = NotingEngine()
     where = source(engine)
     run(store, *(lambda s, i=i: draw(s, where, f"q{i}", 0) for i in range(20)), width=3)
     assert engine.max_in_flight == 3
@@ -43,7 +43,7 @@ def test_window_is_never_wider_than_told(store: Store) -> None:
 
 def test_engines_of_one_device_take_turns(store: Store) -> None:
     order: list[tuple[str, str]] = []
-    engines = [NotingEngine(name, device="cpu", latency_s=0.002, order=order) for name in "ab"]
+    engines = [NotingEngine(name, device="cpu", order=order) for name in "ab"]
     works = [lambda s, e=engine, i=i: draw(s, source(e, e.name), f"q{i}", 0) for i in range(4) for engine in engines]
     run(store, *works)
     names = [name for _, name in order]
@@ -52,7 +52,7 @@ def test_engines_of_one_device_take_turns(store: Store) -> None:
 
 def test_engines_without_a_device_work_side_by_side(store: Store) -> None:
     order: list[tuple[str, str]] = []
-    engines = [NotingEngine(name, latency_s=0.01, order=order) for name in "ab"]
+    engines = [NotingEngine(name, order=order) for name in "ab"]
     run(store, *(lambda s, e=engine: draw(s, source(e, e.name), "q", 0) for engine in engines))
     assert [kind for kind, _ in order] == ["begin", "begin", "end", "end"]
 

@@ -30,7 +30,7 @@ def label_all(queue: Queue, name: str, acknowledged: int | None = None) -> int:
             count += 1
         elif all(progress.left == 0 for progress in queue.progress()):
             return count
-        else:
+        else:  # others hold what is left, or held it when they were killed
             time.sleep(0.05)
 
 

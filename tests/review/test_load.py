@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-import numpy as np
 import pytest
 from sqlalchemy import select
 
@@ -20,6 +18,7 @@ from harness.store.review.events import fold
 from harness.store.schema.review_tables import leases
 from tests.review.conftest import SCALE, batch_of
 from tests.review.labeller import label_all, label_by_threads
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
 
@@ -126,17 +125,15 @@ class Crew:
             process.join()
 
 
-def run_with_kills(store: Store, url: str, folder: Path, n_items: int, n_processes: int, n_kills: int) -> None:
+def test_a_killed_process_loses_no_label_and_holds_nothing_back(store: Store, url: str, tmp_path: Path) -> None:
+    n_items, n_processes, n_kills = 500, 5, 5
     fill(store, n_items)
-    crew = Crew(url, folder, [NAMES[start::n_processes] for start in range(n_processes)])
-    generator = np.random.default_rng(5)
+    crew = Crew(url, tmp_path, [NAMES[start::n_processes] for start in range(n_processes)])
     try:
         for number in range(n_kills):
             due = n_items * (number + 1) // (n_kills + 2)
-            while len(crew.lines()) < due:
-                assert any(process.is_alive() for process in crew.processes)
-                time.sleep(0.01)
-            crew.kill(int(generator.integers(n_processes)))
+            wait_until(lambda due=due: len(crew.lines()) >= due)
+            crew.kill(number)
         crew.join()
     finally:
         crew.end()
@@ -144,29 +141,3 @@ def run_with_kills(store: Store, url: str, folder: Path, n_items: int, n_process
     assert set(crew.lines()) <= stored
     assert len(stored) == n_items
     check(store, n_items, wanted=1)
-
-
-def test_a_killed_process_loses_no_label_and_holds_nothing_back(store: Store, url: str, tmp_path: Path) -> None:
-    run_with_kills(store, url, tmp_path, n_items=400, n_processes=2, n_kills=2)
-
-
-@pytest.fixture
-def n_labels(url: str) -> int:
-    """5,000 in SQLite, where one process writes at a time; 1,000 in PostgreSQL, where each takes five times as long."""
-    return 5000 if url.startswith("sqlite") else 1000
-
-
-@pytest.mark.nightly
-def test_thousands_of_labels_of_50_reviewers_in_10_processes_that_are_killed(
-    store: Store, url: str, n_labels: int, tmp_path: Path
-) -> None:
-    run_with_kills(store, url, tmp_path, n_labels, n_processes=10, n_kills=20)
-
-
-@pytest.mark.nightly
-def test_thousands_of_labels_of_50_threads(store: Store, n_labels: int) -> None:
-    fill(store, n_labels)
-    queue = Queue(store)
-    with ThreadPoolExecutor(len(NAMES)) as pool:
-        assert sum(pool.map(lambda name: label_all(queue, name), NAMES)) == n_labels
-    check(store, n_labels, 1)

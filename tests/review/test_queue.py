@@ -1,8 +1,7 @@
 """None"""
 
 import dataclasses
-import time
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -502,17 +501,22 @@ def test_what_is_before_the_eyes_is_not_offered_beside_itself_when_its_lease_ran
 
 @pytest.mark.service
 def test_a_lease_that_runs_out_while_its_label_waits_for_a_turn_has_run_out(
-    queue: Queue, add_batch: AddBatch, clock: Clock, store: Store
+    queue: Queue, add_batch: AddBatch, clock: Clock, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else whoever got the item meanwhile would label it a second time."""
     add_batch(1)
     view = take(queue, "ann")
-    with ThreadPoolExecutor(1) as pool:
-        with store.review._turn:
-            submitted = pool.submit(queue.label, "ann", view.lease_id, 3, key=key())
-            time.sleep(0.05)
+
+    class LateTurn(AbstractContextManager[None]):
+        def __enter__(self) -> None:
             clock.now += 601
-        assert isinstance(submitted.exception(), LeaseExpiredError)
+
+        def __exit__(self, *_: object) -> None: ...
+
+    with monkeypatch.context() as late:
+        late.setattr(store.review, "_turn", LateTurn())
+        with pytest.raises(LeaseExpiredError):
+            queue.label("ann", view.lease_id, 3, key=key())
     label(queue, "bob", 4)
     assert [event.reviewer for event in store.review.events(item_id=view.item_id)] == ["bob"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 CODE = """
@@ -29,6 +30,4 @@ def kill_while_training(folder: Path, version: str, step: int, draft: Path) -> N
     """
     command = [sys.executable, "-c", CODE, str(folder), version, str(step)]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
-    deadline = time.monotonic() + 20
-    while not list(draft.glob("checkpoint-*")) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(lambda: list(draft.glob("checkpoint-*")))

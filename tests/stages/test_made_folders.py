@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from filelock import FileLock
 
 from harness.stages.made_folders import find_made, make, place_of
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -57,13 +57,10 @@ def test_a_folder_whose_files_were_changed_or_lost_is_built_again(
 def test_who_waits_for_another_process_is_told(caplog: pytest.LogCaptureFixture) -> None:
     path = place_of("things", {"seed": 1})
     path.parent.mkdir()
-    deadline = time.monotonic() + 20
     with ThreadPoolExecutor() as pool:
         with FileLock(f"{path}.lock"):
             made = pool.submit(make, "things", {"seed": 1}, write("one", []))
-            while f"{path} is being built by somebody else; this build waits for it." not in caplog.text:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            wait_until(lambda: f"{path} is being built by somebody else; this build waits for it." in caplog.text)
         assert made.result() == find_made("things", {"seed": 1})
 
 

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,8 +17,7 @@ from typing import Any
 
 from tests.ports import held_port
 from tests.tracking.forks import QUIET, in_a_fork
-
-_START_S = 180
+from tests.waiting import wait_until
 
 
 def make_database(path: Path) -> Path:
@@ -50,15 +48,19 @@ class MlflowServer:
         self._await()
 
     def _await(self) -> None:
-        until = time.monotonic() + _START_S
-        while time.monotonic() < until and self._process.poll() is None:
-            try:
-                with urllib.request.urlopen(f"{self.address}/health", timeout=5):
-                    return
-            except OSError:
-                time.sleep(0.5)
-        self.stop()
-        raise RuntimeError(f"MLflow's server did not start:\n{self.log.read_text()}")
+        try:
+            wait_until(lambda: self._process.poll() is not None or self._answers())
+            assert self._process.poll() is None, self.log.read_text()
+        except AssertionError:
+            self.stop()
+            raise
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.address}/health", timeout=5):
+                return True
+        except OSError:
+            return False
 
     def stop(self) -> None:
         """End it with all its workers; an upload that is under way is lost."""

@@ -61,6 +61,9 @@ class WorkerPool:
         start: starts one.
         size: how many.
         timeout_s: that an answer may take.
+
+    Attributes:
+        limit: ends what takes longer than so many seconds.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class WorkerPool:
         self._start = start
         self._places = [_Place() for _ in range(size)]
         self._timeout_s = timeout_s
+        self.limit: Callable[[float], asyncio.Timeout] = asyncio.timeout
         self._room: asyncio.Semaphore | None = None
         self._manners = Manners(True, frozenset(), 1)
         self._held: SteelyardError | None = None
@@ -145,7 +149,7 @@ class WorkerPool:
     ) -> tuple[dict[str, Any], float]:
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with self.limit(self._timeout_s):
                 reply = await process.ask(message)
         except TimeoutError:
             last, hint = process.last_lines, process.why_silent
@@ -181,7 +185,7 @@ class WorkerPool:
 
     async def _check(self, process: ChildProcess) -> None:
         try:
-            async with asyncio.timeout(min(_PING_S, self._timeout_s)):
+            async with self.limit(min(_PING_S, self._timeout_s)):
                 await process.ask({"ping": True})
         except TimeoutError:
             process.kill(

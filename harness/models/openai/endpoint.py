@@ -14,6 +14,7 @@ from harness.errors import TIMED_OUT, EngineError, SettingsError, SteelyardError
 from harness.models.openai.body import ENCODINGS, MOST_BODY_BYTES, Bodies, OversizedError
 from harness.models.openai.redaction import Redactor, without_secrets
 from harness.models.openai.retry import (
+    Clock,
     MalformedResponseError,
     RateLimiter,
     RequestHistory,
@@ -63,12 +64,15 @@ class Endpoint:
             for messages).
         api_key: the key, or None for an endpoint without one.
         policy: how long a request is tried.
+        clock: of the waits between attempts.
 
     Attributes:
         find_refusal: is asked before each attempt; the error that it gives ends the request unsent.
     """
 
-    def __init__(self, name: str, options: Mapping[str, Any], *, api_key: str | None, policy: RetryPolicy) -> None:
+    def __init__(
+        self, name: str, options: Mapping[str, Any], *, api_key: str | None, policy: RetryPolicy, clock: Clock
+    ) -> None:
         self.name = name
         self.http_requests = 0
         self.base_url = str(options["base_url"]).rstrip("/")
@@ -77,7 +81,8 @@ class Endpoint:
         self._limit = TimeLimit(float(options.get("timeout_s", 300)), policy.unanswered_in_a_row)
         self._policy = policy
         self._bodies = Bodies(int(options.get("max_body_bytes", MOST_BODY_BYTES)))
-        self._pace = RateLimiter(options.get("requests_per_minute"))
+        self._pace = RateLimiter(options.get("requests_per_minute"), clock=clock.seconds)
+        self._clock = clock
         self._generator = random.Random()
         self._successes = 0
         self._failures_in_a_row = 0
@@ -163,7 +168,7 @@ class Endpoint:
             await self._pause(self._pace.wait_s())
             if (refusal := self.find_refusal()) is not None:
                 raise refusal
-            started = time.perf_counter()
+            began_s, started = self._clock.seconds(), time.perf_counter()
             try:
                 answer = self._read(read, await self._send(path, body), time.perf_counter() - started)
             except UnusableError as error:
@@ -183,7 +188,7 @@ class Endpoint:
             else:
                 tried.attempts += 1
                 tried.malformed += isinstance(failure, MalformedResponseError)
-                tried.spent_s += time.perf_counter() - started
+                tried.spent_s += self._clock.seconds() - began_s
                 self._give_up_when_spent(failure, tried)
                 tried.spent_s += delay_s
                 tried.asked_s += asked_s
@@ -207,11 +212,7 @@ class Endpoint:
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than the endpoint is believed in."""
         if seconds > 0 and not self._end.is_set():
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._end.wait()
-            except TimeoutError:
-                pass
+            await self._clock.wait(seconds, self._end)
         if self._given_up is not None:
             raise UnreachableError(*self._given_up)
         if self._held is not None:

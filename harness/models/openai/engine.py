@@ -20,7 +20,7 @@ from harness.models.openai.format import (
     read_choices,
     read_echo,
 )
-from harness.models.openai.retry import RetryPolicy
+from harness.models.openai.retry import Clock, RetryPolicy
 from harness.records import Request, Sample
 
 _MOST_CHOICES = 128
@@ -46,6 +46,7 @@ class OpenAIEngine:
         policy: how long a request is tried.
         counts_seeds: whether choice i of one seeded request is drawn with seed + i, as vLLM does. Elsewhere the draws
             of a seeded request are requests of their own.
+        clock: of the waits between requests.
     """
 
     def __init__(
@@ -56,13 +57,16 @@ class OpenAIEngine:
         api_key: str | None = None,
         policy: RetryPolicy | None = None,
         counts_seeds: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         self.name = name
         self.capabilities = frozenset(Capability) - {Capability.CHAT_TEMPLATE, Capability.PROMPT_LOGPROBS}
         self.device: str | None = None
         self.batch_size: int | None = None
         self._model = str(options["model"])
-        self._endpoint = Endpoint(name, options, api_key=api_key, policy=policy or RetryPolicy())
+        self._endpoint = Endpoint(
+            name, options, api_key=api_key, policy=policy or RetryPolicy(), clock=clock or Clock()
+        )
         self._counts_seeds = counts_seeds
         self._most_choices = _MOST_CHOICES
         self._n_is_known_to_work = False

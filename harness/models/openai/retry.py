@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import email.utils
 import http
 import math
@@ -188,6 +190,20 @@ def retry_after_s(header: str | None, now_s: float) -> float | None:
         except (ValueError, OverflowError):
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+class Clock:
+    """Tells the seconds, from any start, and lets them pass."""
+
+    def seconds(self) -> float:
+        """The seconds by now."""
+        return time.monotonic()
+
+    async def wait(self, seconds: float, end: asyncio.Event) -> None:
+        """Return after so many seconds, or when the end comes."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await end.wait()
 
 
 class RateLimiter:

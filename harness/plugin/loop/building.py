@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def shown_builds(config: pytest.Config) -> Iterator[BuildProgress]:
+def shown_builds(config: pytest.Config, clock: Callable[[], float] = time.monotonic) -> Iterator[BuildProgress]:
     """Gives what is told of each build: a line on the session's terminal while it goes on, and one when it is done."""
     from harness.reporting.terminal.building import BuildLine
     from harness.stages.build_state import BuildState, unseen
@@ -25,7 +26,7 @@ def shown_builds(config: pytest.Config) -> Iterator[BuildProgress]:
         yield unseen
         return
     terminal = terminal_of(reporter)
-    line = BuildLine(terminal.file, terminal.has_markup or terminal.file.isatty(), terminal.width)
+    line = BuildLine(terminal.file, terminal.has_markup or terminal.file.isatty(), terminal.width, clock)
 
     def show(state: BuildState) -> None:
         with _uncaptured(config):

@@ -11,7 +11,7 @@ import asyncio
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol
@@ -57,9 +57,13 @@ class Interrupts:
     No body goes on after the first. One that holds the thread is interrupted where it is: some seconds after the
     signal, or once the deadline has passed. For that, a thread sends a signal to the main thread; without one that is
     heard here, such a body is waited for.
+
+    Args:
+        clock: seconds, from any start.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._run: Stoppable | None = None
         self._is_running = False
         self.interrupted_by: str | None = None
@@ -95,11 +99,11 @@ class Interrupts:
     def _rest_of_the_press(self, handler: Callable[[int, FrameType | None], Any]) -> Callable[..., Any]:
         """The handler; it is not called for signals that belong to the press which ended the run."""
         until_s = self._heard_s + _SAME_PRESS_S
-        if time.monotonic() >= until_s:
+        if self._clock() >= until_s:
             return handler
 
         def hear(number: int, frame: FrameType | None) -> None:
-            if time.monotonic() >= until_s:
+            if self._clock() >= until_s:
                 signal.signal(number, handler)
                 handler(number, frame)
 
@@ -130,7 +134,7 @@ class Interrupts:
         self._told = None
         self._is_running = True
         try:
-            result = runner.run(self._watched(work))
+            result = _completed(runner.get_loop(), self._watched(work))
         except asyncio.CancelledError:
             if self._told is None:
                 raise
@@ -153,7 +157,7 @@ class Interrupts:
             self._nudged_by = None
             self._end_bodies(frame)
             return
-        now = time.monotonic()
+        now = self._clock()
         if self._is_deaf or now - self._heard_s < _SAME_PRESS_S:
             return
         self._heard_s = now
@@ -196,6 +200,18 @@ class Interrupts:
         if self.interrupted_by is None:
             raise GivenUp("the deadline has passed")
         raise KeyboardInterrupt(self.interrupted_by)
+
+
+def _completed(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine to its end; the loop may stop for the one before, which a body's own task interrupted."""
+    __tracebackhide__ = True
+    task = loop.create_task(work)
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except RuntimeError:
+            if task.done():
+                raise
 
 
 class _Nudges(threading.Thread):

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from harness.stages.inference.load.plan import LoadPlan
 from tests.cli.conftest import Run
 from tests.loopback.law import LawProcess, law_server
 from tests.stages.inference.load.test_result import KEYS, LATENCIES
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
 
@@ -174,22 +174,18 @@ def test_an_objective_that_names_nothing_is_refused(run: Run, text: str) -> None
 def test_ctrl_c_shows_what_was_measured_until_then(project: Path, server: LawProcess) -> None:
     before = len(server.drawn())
     code = "from harness.cli import main; main()"
-    command = [sys.executable, "-c", code, "load", "served", "--rate", "50", "--seconds", "60", "--json"]
+    command = [sys.executable, "-c", code, "load", "served", "--rate", "50", "--seconds", "600", "--json"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        until = time.monotonic() + 60
-        while len(server.drawn()) < before + 50:
-            assert process.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        wait_until(lambda: len(server.drawn()) >= before + 50 or process.poll() is not None)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 2, stderr
     document = json.loads(stdout)
     assert document["valid"] is False
     assert "The run was ended before all was measured (Ctrl-C)" in document["invalid_reasons"][0]
-    assert 0 < document["completed"] <= document["requests"] < 500
+    assert 0 < document["completed"] <= document["requests"] < 15_000
     assert document["requests"] == document["completed"] + sum(document["errors"].values())
     assert set(document["errors"]) <= {"unfinished"}

@@ -3,8 +3,6 @@ tests/plugin/people/test_review.py."""
 
 from __future__ import annotations
 
-import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from harness.review.batches.plans import ReviewPlan
 from harness.statistics.labels.draws import LabelQuestion
 from harness.store import Store
 from tests.review import runs
+from tests.waiting import wait_until
 
 FORM = Form("scale", "Faithful", choices=(LabelChoice(1, "wrong", 0.0), LabelChoice(3, "right", 1.0)))
 
@@ -45,17 +44,16 @@ def test_a_batch_of_a_run_that_was_pruned_stays_as_it_is(store: Store) -> None:
 def test_a_batch_that_can_not_be_decided_leaves_the_others_attended(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its source was damaged: the thread says so in one line, and goes on."""
+    """Its source was damaged: the thread says so in one line, and goes on with those that come later."""
     run = runs.add_run(store)
     batch = add_run(store, run, ReviewPlan(runs.EVALUATION, "score", FORM, draws=5)).batch
     source = {"key": "k", "mode": "all", "questions": [{"of": "nothing"}], "roles": ["candidate"]}
     store.review.set_source(batch.id, run.run_id, source)
-    deadline = time.monotonic() + 30
-    with attended(store, 0.01):
-        while not caplog.messages and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(0.1)
-        assert any(thread.name == "attendant" for thread in threading.enumerate())
+    with attended(store, 0.01) as needed:
+        wait_until(lambda: caplog.messages)
+        other = Gate(store, "ann", range(200), run_id="later")
+        other.label(1)
+        wait_until(lambda: other.batch.id in needed)
     (told,) = caplog.messages
     assert told.startswith(f"Batch {batch.id} can't be decided, its labels stay: TypeError")
 
@@ -76,9 +74,9 @@ QUESTIONS = (LabelQuestion("rate", 0.6, 0.1),)
 class Gate:
     """A gate with a store and a reviewer of its own, who calls the answers right to the cases of these numbers."""
 
-    def __init__(self, store: Store, reviewer: str, right: range) -> None:
+    def __init__(self, store: Store, reviewer: str, right: range, **run: str) -> None:
         self.store, self.right, self.reviewer = store, right, reviewer
-        self.run = runs.add_run(store, n_cases=200)
+        self.run = runs.add_run(store, n_cases=200, **run)
         plan = ReviewPlan(runs.EVALUATION, "score", FORM)
         self.subject = subject_of(store, self.run, plan, "uncertain")
         self.batch = fill_batch(store, self.run, self.subject, QUESTIONS, "uncertain")

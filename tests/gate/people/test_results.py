@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import Connection
 
 from harness.gate.people.batches import fill_batch, outlook, questions_of, settle_batch
 from harness.gate.people.results import held_back, with_labels
@@ -16,6 +18,7 @@ from harness.review import Queue
 from harness.review.batches.draws import subject_of
 from harness.review.batches.plans import ReviewPlan
 from harness.store import Store
+from harness.store.database import Database
 from tests.reporting import example_reports as examples
 from tests.review import runs
 
@@ -67,26 +70,38 @@ def test_labels_count_behind_excluded_items_which_are_told(store: Store, roles: 
     assert verdict.candidate.low <= verdict.candidate.value <= verdict.candidate.high
 
 
+class Together(Database):
+    """A store to which nobody writes before all who share it are about to."""
+
+    def __init__(self, store: Store, all_of_them: threading.Barrier) -> None:
+        own = store._database
+        super().__init__(own.engine, own.url, readonly=False)
+        self._all = all_of_them
+        self._is_first = True
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        if self._is_first:
+            self._is_first = False
+            self._all.wait(60)
+        with super().write() as connection:
+            yield connection
+
+
 def test_gates_that_fill_the_queue_with_the_same_at_once_have_one_batch(store: Store) -> None:
     """Two jobs of one push: reviewers would else label the same answers twice, and each gate wait for its own half."""
     run = runs.add_run(store, n_cases=40)
     subject = subject_of(store, run, ReviewPlan(runs.EVALUATION, "score", FORM), "all")
     questions = questions_of(0.4, 0.1, 0.05, 0.05, is_compared=False)
-    begun, may_fill = threading.Barrier(4), threading.Event()
+    all_have_looked = threading.Barrier(3)
 
     def fill(_: int) -> str:
-        with Store.open(store.url) as own:
-            begun.wait(60)
-            may_fill.wait(60)
+        with Store.open(store.url) as opened:
+            own = Store(Together(opened, all_have_looked))
             batch = fill_batch(own, run, subject, questions, "all")
             settle_batch(own, batch, subject, questions)
             return batch.id
 
     with ThreadPoolExecutor(3) as pool:
-        gates = pool.map(fill, range(3))
-        begun.wait(60)
-        with store._database.write():  # all have looked for a batch by the time that one may write
-            may_fill.set()
-            time.sleep(0.3)
-        found = set(gates)
+        found = set(pool.map(fill, range(3)))
     assert [batch.id for batch in store.review.batches()] == [*found]

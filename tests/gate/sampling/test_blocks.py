@@ -288,7 +288,8 @@ def test_blocks_wait_for_all_that_is_in_flight_also_for_what_begins_meanwhile() 
     tasks: list[asyncio.Task[None]] = []
 
     async def work(name: str, then: str | None = None) -> None:
-        await asyncio.sleep(0.01)
+        for _ in range(10):
+            await asyncio.sleep(0)
         ended.append(name)
         if then is not None:
             tasks.append(asyncio.ensure_future(work(then)))

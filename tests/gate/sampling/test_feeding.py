@@ -59,7 +59,7 @@ def test_cancelled_group_gives_its_place_to_the_next() -> None:
         await settled()
         waiting.cancel()
         gate.release(2)
-        await asyncio.wait_for(following, 1)
+        await asyncio.wait_for(following, 60)
         assert waiting.cancelled() or waiting.done()
 
     asyncio.run(run())
@@ -74,6 +74,6 @@ def test_group_cancelled_after_it_was_let_in_gives_its_room_back() -> None:
         gate.release(2)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        await asyncio.wait_for(gate.acquire(2), 1)
+        await asyncio.wait_for(gate.acquire(2), 60)
 
     asyncio.run(run())

@@ -7,21 +7,26 @@ import asyncio
 from harness.gate.sampling.turns import Turns
 
 
+async def pause(n: int = 10) -> None:
+    for _ in range(n):
+        await asyncio.sleep(0)
+
+
 def never() -> bool:
     return False
 
 
-async def stepping(turns: Turns, who: str, n: int, seen: list[str], pause_s: float = 0.0) -> None:
-    """Take so many turns."""
+async def stepping(turns: Turns, who: str, n: int, seen: list[str], n_pauses: int = 1) -> None:
+    """Take so many turns, and let others go on in between."""
     turns.join(who)
     for _ in range(n):
         await turns.take(who, never)
         seen.append(who)
-        await asyncio.sleep(pause_s)
+        await pause(n_pauses)
     turns.leave(who)
 
 
-async def together(turns: Turns, **steps: tuple[int, float]) -> list[str]:
+async def together(turns: Turns, **steps: tuple[int, int]) -> list[str]:
     seen: list[str] = []
     works = [asyncio.ensure_future(stepping(turns, who, n, seen, pause)) for who, (n, pause) in steps.items()]
     await asyncio.sleep(0)
@@ -31,14 +36,14 @@ async def together(turns: Turns, **steps: tuple[int, float]) -> list[str]:
 
 
 def test_all_come_about_as_far_at_any_time() -> None:
-    seen = asyncio.run(together(Turns(are_kept=True), a=(6, 0.0), b=(6, 0.002), c=(6, 0.0)))
+    seen = asyncio.run(together(Turns(are_kept=True), a=(6, 1), b=(6, 20), c=(6, 1)))
     for end in range(len(seen)):
         counts = [seen[:end].count(who) for who in "abc"]
         assert max(counts) - min(counts) <= 1
 
 
 def test_who_leaves_holds_nobody_up() -> None:
-    seen = asyncio.run(together(Turns(are_kept=True), a=(2, 0.0), b=(7, 0.0)))
+    seen = asyncio.run(together(Turns(are_kept=True), a=(2, 1), b=(7, 1)))
     assert seen.count("b") == 7
 
 
@@ -46,7 +51,7 @@ def test_nobody_starts_before_all_have_joined() -> None:
     async def early() -> list[str]:
         turns, seen = Turns(are_kept=True), list[str]()
         first = asyncio.ensure_future(stepping(turns, "a", 3, seen))
-        await asyncio.sleep(0.01)
+        await pause()
         assert seen == []
         second = asyncio.ensure_future(stepping(turns, "b", 3, seen))
         turns.begin()

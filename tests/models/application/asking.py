@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from harness.config import VersionSettings
 from harness.models.application.engine import ApplicationEngine, command_engine, python_engine
 from harness.records import Request, Sample
 from tests.repositories import write
+from tests.waiting import until
 
 
 def application(folder: Path, code: str, name: str = "bot.py") -> Path:
@@ -45,14 +46,42 @@ def chat(*texts: str, **fields: Any) -> Request:
     return Request(messages=tuple(messages), **fields)
 
 
-def ask(engine: ApplicationEngine, *requests: Request, index: int = 0) -> list[Sample | BaseException]:
-    """What comes of requests that are asked at once, of an engine that is started and closed."""
+class Limits:
+    """Time limits of an engine that are reached when a test says so."""
+
+    def __init__(self, engine: ApplicationEngine) -> None:
+        self._engine = engine
+        self._set: list[asyncio.Timeout] = []
+        engine._pool.limit = self._limit
+
+    def _limit(self, _seconds: float) -> asyncio.Timeout:
+        self._set.append(asyncio.timeout(None))
+        return self._set[-1]
+
+    async def reach(self, number: int) -> None:
+        """Let one be reached, once it is set and the application has printed something."""
+        await until(lambda: self._engine.printed_lines and len(self._set) > number)
+        self._set[number].reschedule(0)
+
+
+def ask(
+    engine: ApplicationEngine, *requests: Request, index: int = 0, reached: Iterable[int] = ()
+) -> list[Sample | BaseException]:
+    """What comes of requests that are asked at once, of an engine that is started and closed.
+
+    Args:
+        reached: numbers of the time limits that are reached, one after the other.
+    """
 
     async def run() -> list[Sample | BaseException]:
         try:
             await engine.start()
-            asked = (engine.sample(request, [index]) for request in requests)
-            found = await asyncio.gather(*asked, return_exceptions=True)
+            limits = Limits(engine) if reached else None
+            asked = asyncio.gather(*(engine.sample(request, [index]) for request in requests), return_exceptions=True)
+            for number in reached:
+                assert limits is not None
+                await limits.reach(number)
+            found = await asked
         finally:
             await engine.close()
         return [each if isinstance(each, BaseException) else each[0] for each in found]
@@ -60,9 +89,9 @@ def ask(engine: ApplicationEngine, *requests: Request, index: int = 0) -> list[S
     return asyncio.run(run())
 
 
-def answer(engine: ApplicationEngine, *texts: str, **fields: Any) -> Sample:
+def answer(engine: ApplicationEngine, *texts: str, reached: Iterable[int] = (), **fields: Any) -> Sample:
     """The one sample of a request."""
-    (found,) = ask(engine, chat(*texts, **fields))
+    (found,) = ask(engine, chat(*texts, **fields), reached=reached)
     if isinstance(found, BaseException):
         raise found
     return found

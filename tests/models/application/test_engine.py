@@ -186,11 +186,13 @@ def test_ten_megabytes_that_are_printed_break_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.service
 def test_coroutines_are_awaited_side_by_side(tmp_path: Path) -> None:
-    application(tmp_path, "import asyncio\nasync def answer(prompt):\n  await asyncio.sleep(0.2)\n  return prompt")
-    began = time.monotonic()
+    application(
+        tmp_path,
+        "import asyncio\ntogether = asyncio.Barrier(300)\n"
+        "async def answer(prompt):\n  await together.wait()\n  return prompt",
+    )
     found = ask(python(tmp_path), *(chat(str(number)) for number in range(300)))
     assert [sample.text for sample in found] == list(map(str, range(300)))
-    assert time.monotonic() - began < 30  # one after the other they take 60 s
 
 
 def test_a_function_may_run_an_event_loop_of_its_own(tmp_path: Path) -> None:
@@ -209,8 +211,7 @@ def test_a_function_may_run_an_event_loop_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.service
 def test_workers_answer_side_by_side_each_in_a_process_of_its_own(tmp_path: Path) -> None:
-    code = "import os, time\ndef answer(prompt):\n  time.sleep(0.05)\n  return str(os.getpid())"
-    application(tmp_path, code)
+    application(tmp_path, "import os\ndef answer(prompt): return str(os.getpid())")
     found = {sample.text for sample in ask(python(tmp_path, workers=3), *(chat(str(n)) for n in range(9)))}
     assert len(found) == 3
     assert str(os.getpid()) not in found
@@ -237,13 +238,6 @@ def test_a_call_that_can_not_be_imported_does_not_start(tmp_path: Path) -> None:
     application(tmp_path, "import nothing_like_it")
     with pytest.raises(SettingsError, match="could not start: bot:answer can't be imported"):
         answer(python(tmp_path), "Hi")
-
-
-@pytest.mark.service
-def test_a_call_whose_import_does_not_end_does_not_start(tmp_path: Path) -> None:
-    application(tmp_path, "import time; time.sleep(99)")
-    with pytest.raises(EngineError, match=r"could not start: bot:answer was not imported within 0.3 s"):
-        answer(python(tmp_path, timeout_s=0.3), "Hi")
 
 
 def test_modules_are_those_of_the_folder_or_of_src_in_it(tmp_path: Path) -> None:
@@ -286,11 +280,11 @@ def test_a_program_gets_what_it_takes(tmp_path: Path) -> None:
 def test_draws_of_one_request_are_calls_side_by_side_and_the_errors_are_of_those_that_failed(tmp_path: Path) -> None:
     code = """
     import asyncio
-    n = 0
+    n, together = 0, asyncio.Barrier(4)
     async def answer(prompt):
         global n
         n, mine = n + 1, n
-        await asyncio.sleep(0.1)
+        await together.wait()
         if mine % 2: raise ValueError(mine)
         return f"{prompt} {mine}"
     """
@@ -319,11 +313,12 @@ def test_at_once_bounds_the_calls_of_a_coroutine_function(tmp_path: Path) -> Non
     code = """
     import asyncio
     under_way = most = 0
+    together = asyncio.Barrier(3)
     async def answer(prompt):
         global under_way, most
         under_way += 1
         most = max(most, under_way)
-        await asyncio.sleep(0.02)
+        await together.wait()
         under_way -= 1
         return str(most)
     """

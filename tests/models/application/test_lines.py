@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from harness.errors import EngineError, FailedDrawError, UnreachableError
 from harness.models.application.engine import ApplicationEngine, command_engine
-from tests.models.application.asking import answer, ask, chat, program
+from tests.models.application.asking import Limits, answer, ask, chat, program
 
 LATER = """
 import json, sys
@@ -36,10 +35,8 @@ def test_a_long_line_is_read_whole_and_the_last_one_needs_no_end(tmp_path: Path)
 def test_an_answer_that_is_not_utf_8_is_an_error_at_once_and_no_answer(tmp_path: Path) -> None:
     code = 'import sys\nsys.stdin.readline()\nsys.stdout.buffer.write(b\'{"id": 0, "text": "caf\\xe9"}\\n\')'
     code += "\nsys.stdout.flush()\nsys.stdin.read()"
-    began = time.monotonic()
     with pytest.raises(FailedDrawError, match=r"in another encoding than UTF-8: .*caf.*Let it write UTF-8"):
         answer(program(tmp_path, code), "Hi")
-    assert time.monotonic() - began < 30
 
 
 def test_a_field_of_any_name_and_lines_of_utf_16_are_no_garbled_answers(tmp_path: Path) -> None:
@@ -77,12 +74,10 @@ def one_by_one(engine: ApplicationEngine, *texts: str) -> list[Any]:
 
 
 def test_of_two_answers_without_an_id_none_is_taken_for_that_to_another_question(tmp_path: Path) -> None:
-    began = time.monotonic()
     found = one_by_one(program(tmp_path, DRAFTS.replace("**ID, ", "")), "a", "b", "c")
     assert [type(each) for each in found] == [FailedDrawError] * 3
     assert "answered without an id: {'text': 'draft for a'}. Give each answer the `id` of its question" in str(found[0])
     assert {each.cause for each in found} == {"an answer without an id"}
-    assert time.monotonic() - began < 60
 
 
 def test_once_it_names_questions_what_has_no_id_is_printed(tmp_path: Path) -> None:
@@ -115,9 +110,9 @@ def test_an_id_may_be_the_text_of_the_number_and_nothing_else(tmp_path: Path) ->
 def test_a_question_that_stays_unanswered_is_told_of_lines_without_an_id(
     tmp_path: Path, line: str, remedy: str
 ) -> None:
-    code = f"import sys, time\nsys.stdin.readline()\nprint('{line}', flush=True)\ntime.sleep(99)"
-    with pytest.raises(EngineError, match=rf"(?s)did not answer within 3 s.*info.*\n  {remedy}"):
-        answer(program(tmp_path, code, timeout_s=3), "Hi")
+    code = f"import sys\nsys.stdin.readline()\nprint('{line}', flush=True)\nsys.stdin.read()"
+    with pytest.raises(EngineError, match=rf"(?s)did not answer within 60 s.*info.*\n  {remedy}"):
+        answer(program(tmp_path, code, timeout_s=60), "Hi", reached=[0])
 
 
 def test_what_is_no_answer_is_taken_for_printed_and_shown_when_it_ends(tmp_path: Path) -> None:
@@ -129,14 +124,11 @@ def test_what_is_no_answer_is_taken_for_printed_and_shown_when_it_ends(tmp_path:
 @pytest.mark.nightly
 def test_a_program_that_says_nothing_ends_at_its_time_limit(tmp_path: Path) -> None:
     """It ends with the likely reason, and the others are not asked, each for as long."""
-    began = time.monotonic()
-    code = "import sys, time\nprint('ready', file=sys.stderr)\ntime.sleep(99)"
-    first, *others = one_by_one(program(tmp_path, code, timeout_s=3), *map(str, range(12)))
-    assert "did not answer within 3 s (timeout_s). It wrote no line: its output may be buffered. Flush" in str(first)
+    first, *others = one_by_one(program(tmp_path, "input(); input()", timeout_s=0.5), *map(str, range(12)))
+    assert "did not answer within 0.5 s (timeout_s). It wrote no line: its output may be buffered. Flush" in str(first)
     assert {type(each) for each in others} == {UnreachableError}
     assert {str(each) for each in others} == {str(first)}
-    assert "before the command). Or it needs longer: raise timeout_s. It printed last:" in str(first)
-    assert time.monotonic() - began < 30
+    assert "before the command). Or it needs longer: raise timeout_s." in str(first)
 
 
 @pytest.mark.service
@@ -148,26 +140,28 @@ def test_a_program_that_ends_without_a_word_is_told_of_buffers(tmp_path: Path) -
 @pytest.mark.nightly
 def test_a_program_with_several_questions_that_says_nothing_is_ended_and_another_asked(tmp_path: Path) -> None:
     code = """
-    if [ ! -e began ]; then touch began; echo loading; exec sleep 99; fi
+    if [ ! -e began ]; then touch began; echo loading; exec sleep infinity; fi
     while read -r line; do
         number=${line#*:}
         echo '{"level": "info", "message": "asked"}'
         echo "{\\"id\\": ${number%%,*}, \\"text\\": \\"yes\\"}"
     done
     """
-    options = {"timeout_s": 3, "at_once": 4}
-    engine = command_engine("command (bot)", options, ["sh", "-c", code], tmp_path)
+    engine = command_engine("command (bot)", {"at_once": 4}, ["sh", "-c", code], tmp_path)
 
     async def run() -> list[Any]:
         await engine.start()
+        limits = Limits(engine)
         try:
-            return [await asyncio.gather(engine.sample(chat("Hi"), [0]), return_exceptions=True) for _ in range(2)]
+            first = asyncio.gather(engine.sample(chat("Hi"), [0]), return_exceptions=True)
+            await limits.reach(0)
+            return [*await first, *await engine.sample(chat("Hi"), [0])]
         finally:
             await engine.close()
 
-    (first,), (second,) = asyncio.run(run())
-    assert "did not answer within 3 s" in str(first)
-    assert second[0].text == "yes"
+    first, second = asyncio.run(run())
+    assert "did not answer within" in str(first)
+    assert second.text == "yes"
 
 
 def test_a_program_that_can_t_be_run_says_so(tmp_path: Path) -> None:

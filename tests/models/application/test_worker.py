@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,8 @@ import pytest
 from harness.models.application.engine import worker_command
 from harness.models.processes.frames import encode_frame, read_frame
 from tests.models.application.asking import application
+from tests.processes import is_running
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
 
@@ -37,10 +38,10 @@ def test_an_interpreter_without_any_package_runs_it(tmp_path: Path) -> None:
 
 
 def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    code = "import os, time\ndef answer(prompt):\n  print(os.getpid(), flush=True)\n  time.sleep(99)"
+    code = "import os, signal\ndef answer(prompt):\n  print(os.getpid(), flush=True)\n  signal.pause()"
     application(tmp_path, code)
     parent = f"""
-import subprocess, sys, time
+import signal, subprocess, sys
 from harness.models.application.engine import worker_command
 from harness.models.processes.frames import encode_frame
 command, PIPE, NULL = worker_command(sys.executable), subprocess.PIPE, subprocess.DEVNULL
@@ -48,7 +49,7 @@ worker = subprocess.Popen(command, stdin=PIPE, stdout=NULL, start_new_session=Tr
 worker.stdin.write(encode_frame({{"call": "bot:answer", "paths": [{str(tmp_path)!r}]}}))
 worker.stdin.write(encode_frame({{"id": 0, "prompt": "Hi"}}))
 worker.stdin.flush()
-time.sleep(99)
+signal.pause()
 """
     process = subprocess.Popen([sys.executable, "-c", parent], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
@@ -56,17 +57,7 @@ time.sleep(99)
     process.kill()
     process.wait()
     process.stderr.close()
-    end = time.monotonic() + 30
-    while _is_there(worker) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not _is_there(worker)
-
-
-def _is_there(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    wait_until(lambda: not is_running(worker))
 
 
 def test_what_it_answers_is_a_frame(tmp_path: Path) -> None:

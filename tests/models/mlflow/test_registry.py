@@ -47,8 +47,7 @@ def test_a_version_and_an_alias_are_the_content_that_was_registered(
     database: str, tiny_llama: Path, tmp_path: Path, cache: Path
 ) -> None:
     own = Path(shutil.copytree(tiny_llama, tmp_path / "own"))
-    assert register(database, "tiny", own) == "1"
-    register(database, "tiny", own, "alias:champion")
+    assert register(database, "tiny", own, alias="champion") == "1"
     plain = loaded(str(own), None, tmp_path)
     first, champion = loaded("models:/tiny/1", database, tmp_path), loaded("models:/tiny@champion", database, tmp_path)
     assert first.fingerprint == champion.fingerprint == plain.fingerprint
@@ -61,8 +60,7 @@ def test_a_version_and_an_alias_are_the_content_that_was_registered(
 
     config = json.loads((own / "config.json").read_text())
     (own / "config.json").write_text(json.dumps({**config, "rope_theta": 9000.0}))
-    assert register(database, "tiny", own) == "2"
-    register(database, "tiny", own, "alias:champion")
+    assert register(database, "tiny", own, alias="champion") == "2"
     moved = loaded("models:/tiny@champion", database, tmp_path)
     assert str(moved.registered) == "models:/tiny/2"
     assert moved.fingerprint == loaded(str(own), None, tmp_path).fingerprint != first.fingerprint
@@ -77,8 +75,7 @@ def test_offline_a_version_that_was_downloaded_needs_no_registry(
     database: str, tiny_llama: Path, tmp_path: Path, cache: Path, free_port: int
 ) -> None:
     own = Path(shutil.copytree(tiny_llama, tmp_path / "own"))
-    register(database, "tiny", own)
-    register(database, "tiny", own, "alias:champion")
+    register(database, "tiny", own, alias="champion")
     asked = loaded("models:/tiny@champion", database, tmp_path)
     assert fingerprint_here(settings("models:/tiny@champion", database), tmp_path) is None
     shutil.rmtree(tmp_path / "tracked")
@@ -97,8 +94,7 @@ def test_offline_a_version_that_was_downloaded_needs_no_registry(
 
 
 def test_what_there_is_instead_is_listed_the_nearest_first(database: str, tiny_llama: Path, tmp_path: Path) -> None:
-    register(database, "tiny-llama", tiny_llama)
-    register(database, "tiny-llama", tiny_llama, "alias:champion")
+    register(database, "tiny-llama", tiny_llama, alias="champion")
     register(database, "other", tiny_llama)
     assert refused("models:/tiny-lama/1", database, tmp_path) == (
         f"weights = 'models:/tiny-lama/1': The registry {database} has no model 'tiny-lama'. Models: tiny-llama, other."

@@ -10,13 +10,11 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.models.openai.engine import OpenAIEngine
-from harness.models.openai.retry import RetryPolicy
+from harness.models.openai.retry import Clock, RetryPolicy
 from harness.records import Request, Sample
 from tests.loopback import Loopback
 
 Start = Callable[..., Loopback]
-
-QUICK = RetryPolicy(within_s=0.3, least_attempts=10, first_delay_s=0.001, longest_delay_s=0.01)
 
 KEY = "sk-very-secret-0123456789"
 
@@ -25,8 +23,50 @@ def ask(prompt: str = "Q", **fields: Any) -> Request:
     return Request(messages=({"role": "user", "content": prompt},), **fields)
 
 
-def engine(server: Loopback, *, policy: RetryPolicy = QUICK, key: str | None = None, **options: Any) -> OpenAIEngine:
-    return OpenAIEngine("openai (v)", server.settings(**options), api_key=key, policy=policy)
+class StillClock(Clock):
+    """Time stands still: what is waited for is noted, and is over at once."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def seconds(self) -> float:
+        return 0.0
+
+    async def wait(self, seconds: float, end: asyncio.Event) -> None:
+        self.waits.append(seconds)
+        await asyncio.sleep(0)
+
+
+class HeldClock(StillClock):
+    """What is waited for never comes, but the end may."""
+
+    async def wait(self, seconds: float, end: asyncio.Event) -> None:
+        await end.wait()
+
+
+def engine(
+    server: Loopback,
+    *,
+    policy: RetryPolicy | None = None,
+    key: str | None = None,
+    clock: Clock | None = None,
+    **options: Any,
+) -> OpenAIEngine:
+    """An engine that waits for nothing."""
+    return engine_at(server.base_url, policy=policy, key=key, clock=clock, model="loopback", **options)
+
+
+def engine_at(
+    base_url: str,
+    *,
+    policy: RetryPolicy | None = None,
+    key: str | None = None,
+    clock: Clock | None = None,
+    **options: Any,
+) -> OpenAIEngine:
+    """An engine that waits for nothing, for any address."""
+    given = {"base_url": base_url, "model": "m", **options}
+    return OpenAIEngine("openai (v)", given, api_key=key, policy=policy, clock=clock or StillClock())
 
 
 async def with_engine(engine: OpenAIEngine, *requests: tuple[Request, Sequence[int]]) -> list[Any]:
@@ -84,6 +124,4 @@ class Raw:
 
     def sample(self, request: Request) -> list[Sample]:
         """What an engine with KEY draws from this server."""
-        options = {"base_url": f"{self.address}/v1", "model": "m"}
-        policy = RetryPolicy(within_s=0, least_attempts=3, first_delay_s=0.001, longest_delay_s=0.001)
-        return sample(OpenAIEngine("openai (v)", options, api_key=KEY, policy=policy), request)
+        return sample(engine_at(f"{self.address}/v1", key=KEY, policy=RetryPolicy(within_s=0)), request)

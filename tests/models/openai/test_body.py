@@ -7,10 +7,9 @@ import asyncio
 import pytest
 
 from harness.errors import EngineError
-from harness.models.openai.engine import OpenAIEngine
 from tests.bench.bench_attack import MOST_MB, peak_mb, serve
 from tests.bench.endpoint_faults import Kind, costly
-from tests.models.openai.engines import QUICK, Start, ask, engine, sample
+from tests.models.openai.engines import Start, ask, engine, engine_at, sample
 
 
 @pytest.mark.nightly
@@ -22,7 +21,7 @@ def test_32_requests_at_once_to_a_hostile_endpoint_stay_within_their_memory(name
 class TestLimit:
     def test_an_answer_that_is_small_and_holds_much_is_not_parsed(self) -> None:
         with serve([Kind("lists", "JSON", costly()["lists without number"]())]) as server:
-            one = OpenAIEngine("v", {"base_url": f"{server.base}/0/always/v1", "model": "m"}, policy=QUICK)
+            one = engine_at(f"{server.base}/0/always/v1")
             with pytest.raises(EngineError, match="the answer holds more than fits into 134,217,728 bytes of memory"):
                 sample(one, ask())
 

@@ -7,10 +7,9 @@ import asyncio
 import pytest
 
 from harness.errors import EngineError
-from harness.models.openai.engine import OpenAIEngine
 from tests.bench.bench_attack import Came, serve, try_kinds
 from tests.bench.endpoint_faults import Kind, kinds
-from tests.models.openai.engines import QUICK, ask, sample
+from tests.models.openai.engines import ask, engine_at, sample
 
 pytestmark = pytest.mark.service
 
@@ -59,7 +58,7 @@ def test_each_kind_has_a_name_of_its_own() -> None:
 def test_the_error_says_what_came_after_three_attempts_at_most(name: str, said: str) -> None:
     (kind,) = (kind for kind in EVERY if kind.name == name)
     with serve([kind]) as server:
-        one = OpenAIEngine("v", {"base_url": f"{server.base}/0/always/v1", "model": "m"}, policy=QUICK)
+        one = engine_at(f"{server.base}/0/always/v1")
         with pytest.raises(EngineError, match=said):
             sample(one, ask())
         assert one.http_requests <= 3

@@ -17,7 +17,7 @@ from harness.models.engine import Capability
 from harness.models.openai.engine import OpenAIEngine
 from harness.records import Request, Sample
 from tests.loopback import Fault
-from tests.models.openai.engines import KEY, QUICK, Raw, Start, ask, engine, sample
+from tests.models.openai.engines import KEY, Raw, Start, ask, engine, engine_at, sample
 
 
 class TestAnswers:
@@ -86,7 +86,7 @@ class TestChoices:
 
     def test_a_seed_may_have_many_choices_where_the_server_counts_up(self, loopback: Start) -> None:
         server = loopback()
-        vllm = OpenAIEngine("vllm (v)", server.settings(), policy=QUICK, counts_seeds=True)
+        vllm = OpenAIEngine("vllm (v)", server.settings(), counts_seeds=True)
         assert len(sample(vllm, ask(sampling={"seed": 40}), [2, 3, 4])) == 3
         assert (server.received[0]["seed"], server.received[0]["n"]) == (42, 3)
 
@@ -242,9 +242,8 @@ class TestKey:
             sample(engine(loopback(faults=(Fault("redirect", rate=1),)), key=KEY), ask())
 
     def test_a_password_in_the_address_is_not_shown(self, free_port: int) -> None:
-        options = {"base_url": f"http://me:{KEY}@127.0.0.1:{free_port}/v1", "model": "m"}
         with pytest.raises(UnreachableError) as failed:
-            sample(OpenAIEngine("v", options, policy=QUICK), ask())
+            sample(engine_at(f"http://me:{KEY}@127.0.0.1:{free_port}/v1"), ask())
         assert KEY not in str(failed.value)
         assert f"http://127.0.0.1:{free_port}/v1" in str(failed.value)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
 
 import pytest
 
@@ -46,28 +45,11 @@ def test_only_requests_during_which_no_other_was_answered_tell_of_silence() -> N
     assert limit.silence is None
 
 
-def answers(server: Any, count: int, **options: Any) -> list[Any]:
-    requests = ((ask(f"Q{i}"), [0, 1]) for i in range(count))
-    return asyncio.run(with_engine(engine(server, **options), *requests))
-
-
-def test_a_request_that_hangs_is_sent_once(loopback: Start) -> None:
-    server = loopback(faults=(Fault("hang", first=1),))
-    (found,) = answers(server, 1, timeout_s=1)
-    assert isinstance(found, FailedDrawError)
-    assert server.stats["requests"] == 1
-
-
-@pytest.mark.nightly
-def test_an_endpoint_of_which_some_hang_is_not_given_up(loopback: Start) -> None:
-    server = loopback(faults=(Fault("hang", rate=0.5),))
-    found = answers(server, 60, timeout_s=2)
-    assert {type(each) for each in found} == {FailedDrawError, list}
-    assert server.stats["requests"] == 60
-
-
-def test_an_endpoint_that_answers_nothing_is_given_up(loopback: Start) -> None:
-    found = answers(loopback(faults=(Fault("hang", rate=1),)), 12, timeout_s=1)
+def test_what_hangs_is_sent_once_and_an_endpoint_that_answers_nothing_is_given_up(loopback: Start) -> None:
+    server = loopback(faults=(Fault("hang", rate=1),))
+    requests = ((ask(f"Q{i}"), [0, 1]) for i in range(12))
+    found = asyncio.run(with_engine(engine(server, timeout_s=1), *requests))
     assert [type(each) for each in found] == [FailedDrawError] * 9 + [UnreachableError] * 3
     assert "is given up: 10 requests in a row got no complete answer within 1 s (timeout_s), and no" in str(found[-1])
     assert found[-1].cause == "a timeout"
+    assert server.stats["requests"] == 12

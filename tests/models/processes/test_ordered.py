@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -14,9 +13,11 @@ from typing import Any
 import pytest
 
 from harness.models.processes.ordered import order
+from tests.processes import is_running
+from tests.waiting import wait_until
 
 _MODULE = """
-import os, pickle, sys, time
+import os, pickle, signal, sys
 from harness.models.processes.frames import encode_frame
 
 def tell(**message):
@@ -28,11 +29,11 @@ sys.stderr.write(f"asked for {what}")
 if what == "much":
     held = b"x" * 200_000_000
     tell(phase="holds", pid=os.getpid())
-    time.sleep(100)
+    signal.pause()
 if what == "exit":
     sys.exit(3)
 tell(made=what)
-time.sleep(100)
+signal.pause()
 """
 
 
@@ -42,15 +43,11 @@ def run(folder: Path, what: Any, told: Any) -> Mapping[str, Any] | int:
     return order("ordered_here", what, log=folder / "log", environment={"PYTHONPATH": path}, told=told)
 
 
-def is_alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
-
-
 def test_its_last_message_comes_back_and_it_is_ended(tmp_path: Path) -> None:
     seen: list[dict[str, Any]] = []
     assert run(tmp_path, "bread", seen.append) == {"made": "bread"}
     assert [each["phase"] for each in seen] == ["begins"]
-    assert not is_alive(seen[0]["pid"])
+    assert not is_running(seen[0]["pid"])
     assert (tmp_path / "log").read_text("utf-8") == "asked for bread"
 
 
@@ -72,7 +69,7 @@ def test_what_progress_raises_ends_it(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="nobody listens"):
         run(tmp_path, "bread", told)
-    assert not is_alive(pids[0])
+    assert not is_running(pids[0])
 
 
 @pytest.mark.nightly
@@ -98,8 +95,5 @@ def test_interrupts_that_follow_each_other_leave_neither_process_nor_pipes(tmp_p
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, usual)
-    until = time.monotonic() + 30
-    while is_alive(pids[0]):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(lambda: not is_running(pids[0]))
     gc.collect()

@@ -14,14 +14,16 @@ import pytest
 from harness.errors import EngineError
 from harness.models.processes.frames import encode_frame
 from harness.models.processes.process import ChildProcess
+from tests.waiting import until
 
 STUBBORN = """
-import sys, time
+import signal, sys
 from harness.models.processes.frames import encode_frame
 
 sys.stdout.buffer.write(encode_frame({"ready": {}}))
 sys.stdout.buffer.flush()
-time.sleep(3600)
+while True:
+    signal.pause()
 """
 
 
@@ -36,7 +38,7 @@ def test_child_that_does_not_end_is_killed_when_its_closing_is_cancelled(tmp_pat
         process = child._process
         assert process is not None
         closing = asyncio.create_task(child.close())
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0)
         closing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await closing
@@ -56,9 +58,7 @@ def test_lines_are_counted_by_their_ends_however_they_come(tmp_path: Path) -> No
     async def printed() -> tuple[int, int, str]:
         process = ChildProcess("noisy", [sys.executable, "-c", program], folder=tmp_path)
         await process._spawn({"PYTHONIOENCODING": "utf-8"})
-        async with asyncio.timeout(60):
-            while not process.last_lines.endswith("last"):
-                await asyncio.sleep(0.01)
+        await until(lambda: process.last_lines.endswith("last"))
         before = process.printed_lines
         await process.close()
         return before, process.printed_lines, process.last_lines

@@ -411,7 +411,7 @@ def test_body_that_cancels_itself_is_an_error_and_others_go_on(project: Project)
 
         @pytest.mark.evaluation(cases=CASES, asks="nothing")
         async def test_other(model, case):
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
     """)
     assert project.run().ret == 1
     assert project.verdicts() == {"test_it": "error", "test_other": "passed"}

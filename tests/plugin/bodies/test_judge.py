@@ -244,7 +244,7 @@ def test_a_judge_without_log_probabilities_can_not_weigh(judged: Project, loopba
 
 
 def test_judges_are_asked_side_by_side_in_the_window_of_all(judged: Project, loopback: Callable[..., Any]) -> None:
-    server = loopback(default=rated(5), latency_s=0.5)
+    server = loopback(default=rated(5), together=8, latency_s=0.05)
     judged.versions["small"] = {"engine": "openai", **server.settings()}
     judged.body(RATE, cases=24, arguments="model, case, judge", samples=1, design="fixed")
     judged.run("--concurrency", "8")

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-import time
-from contextlib import closing
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from typing import Any
 
 import pytest
 
+from harness.errors import StoreError
 from harness.store import Store
 from tests import warm
-from tests.loopback import Fault
+from tests.loopback import Fault, Loopback
 from tests.plugin.projects import Project
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
-
 N_CASES, N_SAMPLES = 40, 3
+N_DRAWS = N_CASES * N_SAMPLES
+N_ANSWERED = 14
+N_KEPT = N_ANSWERED * N_SAMPLES
 
 
-@pytest.fixture
-def slow(project: Project, loopback):
-    """A project with 120 samples of a server that takes its time, and that server."""
-    server = loopback(latency_s=0.1, answers={f"q{i}": {"yes": 0.7, "no": 0.3} for i in range(N_CASES)})
+def sampled(project: Project, server: Loopback, **marker: Any) -> None:
+    """Settings and an evaluation with 120 samples of a server, four requests at a time."""
     project.versions["only"] = {"engine": "openai", **server.settings()}
     project.settings |= {"samples": N_SAMPLES, "concurrency": 4}
-    project.body("return model.ask(case.prompt) == 'yes'", cases=N_CASES)
+    project.body("return model.ask(case.prompt) == 'yes'", cases=N_CASES, **marker)
     project.configure()
-    return project, server
 
 
 def start(project: Project, log: str = "out.txt") -> warm.Process:
@@ -36,45 +39,40 @@ def start(project: Project, log: str = "out.txt") -> warm.Process:
         return warm.start("-m", "pytest", cwd=project.path, stdout=out, stderr=out)
 
 
-def wait_for(server, requests: int) -> None:
-    """Wait until the server has received so many requests."""
-    until = time.monotonic() + 60
-    while server.stats["requests"] < requests:
-        assert time.monotonic() < until
-        time.sleep(0.02)
+def stored(project: Project) -> int:
+    """How many samples are stored, also while the store is still being made."""
+    with suppress(StoreError):
+        return project.stored()
+    return 0
 
 
-def wait_until_answered(server) -> None:
-    """Wait until the server has answered, and counted, also what nobody waits for any more."""
-    time.sleep(0.3)
-    until = time.monotonic() + 60
-    while server.stats["in_flight"]:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
-def test_killed_run_loses_no_completed_sample_and_the_next_asks_for_the_rest(slow) -> None:
-    project, server = slow
+@pytest.fixture
+def stuck(project: Project, loopback: Any) -> Iterator[tuple[Project, Loopback, warm.Process]]:
+    """A run whose server answered 14 requests, which are stored, and holds back four; it has recovered since."""
+    answers = {f"q{i}": {"yes": 0.7, "no": 0.3} for i in range(N_CASES)}
+    server = loopback(answers=answers, faults=(Fault("hang", after=N_ANSWERED),))
+    sampled(project, server)
     process = start(project)
-    wait_for(server, 14)
+    wait_until(lambda: server.stats["faults"] == 4 and stored(project) == N_KEPT)
+    server.recover()
+    yield project, server, process
+    process.kill()
+    process.wait()
+
+
+def test_killed_run_loses_no_completed_sample_and_the_next_asks_for_the_rest(stuck) -> None:
+    project, server, process = stuck
     process.send_signal(signal.SIGKILL)
     process.wait()
-    wait_until_answered(server)
-    kept = project.stored()
-    assert 0 < kept < N_CASES * N_SAMPLES
-    assert kept % N_SAMPLES == 0
-    asked = server.stats["choices"]
-    assert kept >= asked - (4 + 4) * N_SAMPLES  # those in flight at the kill, and those whose commit was under way
+    assert project.stored() == server.stats["choices"] == N_KEPT
     assert project.run().ret == 0
-    assert server.stats["choices"] - asked == N_CASES * N_SAMPLES - kept
+    assert server.stats["choices"] == N_DRAWS
     usage = project.report()["usage"]
-    assert (usage["stored_samples"], usage["model_calls"]) == (kept, N_CASES * N_SAMPLES - kept)
+    assert (usage["stored_samples"], usage["model_calls"]) == (N_KEPT, N_DRAWS - N_KEPT)
 
 
-def test_interrupted_run_reports_how_far_it_came_and_the_next_asks_for_the_rest(slow) -> None:
-    project, server = slow
-    process = start(project)
-    wait_for(server, 14)
+def test_interrupted_run_reports_how_far_it_came_and_the_next_asks_for_the_rest(stuck) -> None:
+    project, server, process = stuck
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=90) == 2
     report = project.report()
@@ -85,24 +83,22 @@ def test_interrupted_run_reports_how_far_it_came_and_the_next_asks_for_the_rest(
     text = (project.path / "out.txt").read_text()
     assert "KeyboardInterrupt" in text
     assert "interrupted after" in text
-    wait_until_answered(server)
-    kept, asked = project.stored(), server.stats["choices"]
-    assert 0 < kept < N_CASES * N_SAMPLES
+    assert project.stored() == N_KEPT
     assert project.run().ret == 0
-    assert server.stats["choices"] - asked == N_CASES * N_SAMPLES - kept
+    assert server.stats["choices"] == N_DRAWS
 
 
-def test_interrupted_run_says_what_held_it_up(project: Project, loopback) -> None:
-    server = loopback(faults=(Fault("429", rate=1, retry_after="60"),))
+def test_interrupted_run_says_what_held_it_up(project: Project, loopback: Any) -> None:
+    """Of three requests one is sent again by the time that there are four: the first answers have been read."""
+    server = loopback(faults=(Fault("429", rate=1, retry_after="0.6"),))
     project.versions["only"] = {"engine": "openai", **server.settings()}
     project.body("assert model.ask(case.prompt)")
     project.configure()
     process = start(project)
-    wait_for(server, 1)
-    time.sleep(2)
+    wait_until(lambda: server.stats["requests"] > 3)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=90) == 2
-    held_up = "(held up by: HTTP 429 Too Many Requests, asked to wait 60 s, repeating"
+    held_up = "(held up by: HTTP 429 Too Many Requests, asked to wait 1 s, repeating"
     assert held_up in project.evaluation()["reason"]
     assert "held up by: HTTP 429" in " ".join((project.path / "out.txt").read_text().split())
 
@@ -110,15 +106,11 @@ def test_interrupted_run_says_what_held_it_up(project: Project, loopback) -> Non
 @pytest.mark.nightly
 @pytest.mark.parametrize("marker", [{}, {"threshold": 0.5, "margin": 0.2}], ids=["all drawn", "stopped when decided"])
 def test_two_processes_that_draw_the_same_samples_at_once_agree(
-    project: Project, loopback, marker: dict[str, float]
+    project: Project, loopback: Any, marker: dict[str, float]
 ) -> None:
     """Whoever stores a sample second takes the stored one: nothing is lost, and nothing counts twice."""
-    answers = {f"q{i}": {"yes": 0.7, "no": 0.3} for i in range(N_CASES)}
-    server = loopback(twins=2, answers=answers)
-    project.versions["only"] = {"engine": "openai", **server.settings()}
-    project.settings |= {"samples": N_SAMPLES, "concurrency": 4}
-    project.body("return model.ask(case.prompt) == 'yes'", cases=N_CASES, **marker)
-    project.configure()
+    server = loopback(twins=2, answers={f"q{i}": {"yes": 0.7, "no": 0.3} for i in range(N_CASES)})
+    sampled(project, server, **marker)
     processes = [start(project, f"{name}.txt") for name in "ab"]
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
     with Store.open(str(project.store), readonly=True) as store:
@@ -135,36 +127,27 @@ STUBBORN = """
     import asyncio, pathlib
     from harness.gate.runs import run
 
-    run._CLOSING_S = {closing_s}
+    run._CLOSING_S = 3600
 
-    @pytest.mark.evaluation(cases=[{{"id": "a"}}, {{"id": "b"}}], samples=1)
+    @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], samples=1)
     async def test_it(model, case):
         assert await model.ask(case.id)
         while case.id == "b":
             pathlib.Path("waits").touch()
             try:
-                await asyncio.sleep(3600)
+                await asyncio.Event().wait()
             except BaseException:
                 pathlib.Path("caught").touch()
 """
 
 
-def wait_for_file(project: Project, name: str, seconds: float = 60.0) -> None:
-    """Wait until the project has a file."""
-    until = time.monotonic() + seconds
-    while not (project.path / name).exists():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
 def test_body_that_catches_its_cancellation_is_left_behind(project: Project) -> None:
     """At the first Ctrl-C: nothing waits for it, however long the end of a run may take."""
-    project.module(STUBBORN.format(closing_s=3600))
+    project.module(STUBBORN)
     project.configure()
     process = start(project)
     try:
-        wait_for_file(project, "waits")
-        time.sleep(0.2)
+        wait_until((project.path / "waits").exists)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=120) == 2
     finally:
@@ -176,25 +159,21 @@ def test_body_that_catches_its_cancellation_is_left_behind(project: Project) -> 
 
 
 @pytest.mark.nightly
-def test_locked_store_keeps_nobody_from_ending_a_run(slow) -> None:
+def test_locked_store_keeps_nobody_from_ending_a_run(stuck) -> None:
     """Each press of Ctrl-C ends one wait; the report is written first."""
-    project, server = slow
-    process = start(project)
-    wait_for(server, 8)
+    project, _, process = stuck
     with closing(sqlite3.connect(project.store, isolation_level=None, timeout=60)) as other:
         other.execute("BEGIN IMMEDIATE")
-        try:
-            until = time.monotonic() + 90
-            while process.poll() is None and time.monotonic() < until:
-                process.send_signal(signal.SIGINT)
-                time.sleep(0.5)
-            assert process.returncode is not None
-        finally:
-            process.kill()
+        for _ in range(180):
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.5)
+                break
+        assert process.returncode is not None
     assert project.report()["exit_code"] == 2
 
 
-def test_stopped_endpoint_keeps_what_was_completed(project: Project, loopback) -> None:
+def test_stopped_endpoint_keeps_what_was_completed(project: Project, loopback: Any) -> None:
     server = loopback(port=0)
     project.versions["only"] = {"engine": "openai", **server.settings()}
     project.body("assert model.ask(case.prompt)", cases=5, samples=2)

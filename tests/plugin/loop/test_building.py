@@ -13,20 +13,20 @@ pytestmark = pytest.mark.service
 
 @pytest.fixture
 def building(project: Project) -> Project:
-    """A project whose conftest.py says that something is built, for as long as it takes to be shown."""
+    """A project whose conftest.py says that something is built."""
     project.write(
         "conftest.py",
         """
-        import time
+        import itertools
 
         from harness.plugin.loop.building import shown_builds
         from harness.stages.build_state import BuildState
 
         def pytest_collection_finish(session):
-            with shown_builds(session.config) as progress:
+            seconds = itertools.count()
+            with shown_builds(session.config, lambda: float(next(seconds))) as progress:
                 for done in range(7):
                     progress(BuildState("clean", "c4", 100 * done, 600))
-                    time.sleep(0.1)
         """,
     )
     project.body("return True", arguments="")

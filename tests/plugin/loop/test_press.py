@@ -1,42 +1,36 @@
-"""The rest of a press: what still comes of it when the signals were given back."""
+"""What belongs to one press, also when the signals were given back."""
 
 from __future__ import annotations
 
-import os
 import signal
-import time
-from types import SimpleNamespace
 
 import pytest
 
-from harness.plugin.loop import interrupts
 from harness.plugin.loop.interrupts import Interrupts
 
 pytestmark = pytest.mark.service
 
 
-def test_a_signal_of_the_same_press_is_not_heard_by_those_who_get_the_signals_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_signals_within_a_second_are_one_also_for_those_who_get_them_back() -> None:
     now_s = 100.0
-    monkeypatch.setattr(interrupts, "time", SimpleNamespace(monotonic=lambda: now_s))
+
+    def press(after_s: float) -> None:
+        nonlocal now_s
+        now_s += after_s
+        signal.raise_signal(signal.SIGINT)
+
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        heard = Interrupts()
+        heard = Interrupts(lambda: now_s)
         heard.listen()
-        with pytest.raises(KeyboardInterrupt):
-            press()
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                press(after_s=1.1)
+            press(after_s=0.9)
         heard.leave()
-        now_s += 0.9
-        press()
-        now_s += 0.2
+        press(after_s=0.0)
         with pytest.raises(KeyboardInterrupt):
-            press()
+            press(after_s=0.2)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, usual)
-
-
-def press() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(0.01)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 
 import pytest
@@ -24,6 +23,7 @@ from tests.plugin.projects import Project
 from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened, panel
 from tests.scoring.judging.panel import rated
 from tests.scoring.judging.rubrics import rubric, with_sections
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
 
@@ -46,13 +46,6 @@ def rating(project: Project, rate: float, *, n_cases: int = 300, **marker: objec
     marker = {"threshold": 0.75, "margin": 0.1, "review": "uncertain", **marker}
     project.body(RATE, cases=n_cases, arguments="model, case, judge", **marker)
     return project
-
-
-def wait_until(holds: Callable[[], bool], at_most_s: float = 60) -> None:
-    ends = time.monotonic() + at_most_s
-    while not holds():
-        assert time.monotonic() < ends, f"not within {at_most_s:g} s"
-        time.sleep(0.02)
 
 
 def test_without_labels_it_is_inconclusive_and_the_queue_is_filled(project: Project) -> None:
@@ -203,6 +196,18 @@ def test_labels_decide_as_the_truth_is_with_fewer_than_all(
         assert len(store.review.batches()) == 1
 
 
+def await_next(queue: Queue, batch_id: str) -> View | None:
+    """What ann is to label next, also where it is only drawn by then; None once the batch is closed."""
+    views: list[View | None] = []
+
+    def comes() -> bool:
+        views.append(queue.next("ann"))
+        return views[-1] is not None or next(b for b in queue.batches() if b.id == batch_id).closed is not None
+
+    wait_until(comes)
+    return views[-1]
+
+
 def test_a_server_beside_it_draws_further_items_and_stops_when_it_is_decided(project: Project, run: Run) -> None:
     rating(project, 0.88)
     project.run()
@@ -212,10 +217,8 @@ def test_a_server_beside_it_draws_further_items_and_stops_when_it_is_decided(pro
         (batch,) = queue.batches()
         n_labels = 0
         while queue.batches()[0].closed is None:
-            view = queue.next("ann")
-            if view is None:
-                time.sleep(0.02)
-            else:
+            view = await_next(queue, batch.id)
+            if view is not None:
                 queue.label("ann", view.lease_id, honest(view), key=str(n_labels))
                 n_labels += 1
             if n_labels == 15:
@@ -700,12 +703,8 @@ def test_a_label_that_counts_for_no_score_is_named_and_holds_up_no_other_batch(
     with opened(project) as store, attended(store, every_s=0.02):
         queue = Queue(store)
         queue.add_reviewer("ann")
-        number, deadline = 0, time.monotonic() + 120
-        while store.review.batch(right).closed is None and time.monotonic() < deadline:
-            view = queue.next("ann")
-            if view is None:
-                time.sleep(0.02)
-                continue
+        number = 0
+        while (view := await_next(queue, right)) is not None:
             queue.label("ann", view.lease_id, honest(view), key=f"n{(number := number + 1)}")
         assert store.review.batch(right).closed_reason == "decided: passed"
         assert store.review.batch(wrong).closed is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
 from typing import Any
 
 import pytest
@@ -14,8 +13,8 @@ from click.testing import CliRunner
 from harness.cli import main
 from tests import warm
 from tests.loopback import Fault
-from tests.plugin.failures.test_resume import wait_for
 from tests.plugin.projects import Project
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
 
@@ -215,9 +214,9 @@ def test_a_request_is_not_sent_again_beyond_the_limit(gate: Project, loopback: A
     server = loopback(default="yes", faults=(Fault("503", rate=rate),))
     gate.versions["same"] = {"engine": "openai", **server.settings(), "requests_per_minute": 6000}
     write(gate, cases=60, a=", threshold=0.9")
-    assert gate.run("--baseline", "none", "--max-requests", "40").ret == 8
+    assert gate.run("--baseline", "none", "--max-requests", "6").ret == 8
     report = gate.report()
-    assert server.stats["requests"] == report["budget"]["spent"]["requests"] == 40
+    assert server.stats["requests"] == report["budget"]["spent"]["requests"] == 6
     assert (report["budget"]["stopped_by"], report["evaluations"][0]["verdict"]) == ("max_requests", "inconclusive")
     assert report["evaluations"][0]["errors"] == []
 
@@ -353,50 +352,31 @@ def test_a_price_is_no_part_of_the_fingerprint(gate: Project) -> None:
     assert gate.report()["usage"]["model_calls"] == 0
 
 
-@pytest.mark.nightly
-def test_at_the_deadline_nothing_more_is_asked_and_no_body_begins(gate: Project) -> None:
-    for version in VERSIONS:
-        gate.versions[version]["latency_s"] = 0.05
-    write(gate, cases=400, a="", b="")
-    result = gate.run("--deadline", "4s", "--concurrency", "2")
-    assert result.ret == 8
-    report = gate.report()
-    assert report["budget"]["stopped_by"] == "deadline"
-    assert report["budget"]["spent"]["elapsed_s"] >= 4
-    assert all(entry["reason"].startswith("stopped at --deadline 4s after ") for entry in report["evaluations"])
-    assert "stopped at --deadline 4s" in squeezed(result)
-
-
 def test_a_deadline_that_has_passed_before_the_first_case_leaves_all_open(gate: Project) -> None:
-    gate.write("conftest.py", "import time\n\ndef pytest_collection_modifyitems():\n    time.sleep(0.3)\n")
-    assert gate.run("--deadline", "0.2s").ret == 8
+    assert gate.run("--deadline", "0.001s").ret == 8
     assert {entry["n_cases"] for entry in gate.report()["evaluations"]} == {0}
     assert gate.stored() == 0
 
 
-@pytest.mark.nightly
-def test_what_waits_for_its_turn_at_a_slow_endpoint_is_not_sent_after_the_deadline(
+def test_at_the_deadline_requests_are_given_up_and_what_waits_for_its_turn_is_not_sent(
     project: Project, loopback: Any
 ) -> None:
-    server = loopback(default="yes")
-    project.versions["only"] = {"engine": "openai", **server.settings(), "requests_per_minute": 60}
+    server = loopback(faults=(Fault("hang", rate=1),))
+    project.versions["only"] = {"engine": "openai", **server.settings(), "requests_per_minute": 1}
     project.body("return model.ask(case.prompt) == 'yes'", cases=60, samples=1, threshold=0.9)
-    began = time.monotonic()
-    assert project.run("--deadline", "5s").ret == 8
-    assert time.monotonic() - began < 30, "all of them would take a minute"
-    assert 1 <= server.stats["requests"] <= 6
-    given_up = server.stats["requests"] - project.evaluation()["n_cases"]
-    assert given_up in (0, 1), "the last may be under way at the deadline"
+    assert project.run("--deadline", "1s").ret == 8
+    assert server.stats["requests"] <= 1
+    assert project.evaluation()["reason"] == "not begun: stopped at --deadline 1s before a case was complete"
 
 
 @pytest.mark.nightly
 def test_interrupted_under_a_budget_it_still_reports(gate: Project, loopback: Any) -> None:
-    server = loopback(default="yes", latency_s=0.1)
+    server = loopback(default="yes", faults=(Fault("hang", after=10),))
     gate.versions = {"same": {"engine": "openai", **server.settings()}, "good": {"base": "same"}}
     gate.settings |= {"concurrency": 2, "max_requests": 100_000}
     gate.configure()
     process = warm.start("-m", "pytest", cwd=gate.path, stdout=subprocess.DEVNULL)
-    wait_for(server, 10)
+    wait_until(lambda: server.stats["faults"] == 2)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=90) == 2
     assert all("interrupted after" in entry["reason"] for entry in gate.report()["evaluations"])
@@ -436,58 +416,51 @@ def test_report_with_a_budget_follows_the_published_schema(gate: Project) -> Non
     }
 
 
-SLOW_BODY = """
+SLOW_BODIES = """
     import asyncio, time
 
-    CASES = [{{"id": f"c{{i}}", "prompt": f"q{{i}}"}} for i in range(40)]
-
-    @pytest.mark.evaluation(cases=CASES, samples=1, threshold=0.9, design="fixed")
-    async def test_slow(model, case):
-        answer = await model.ask(case.prompt)
-        if case.id == "c7":
-            {wait}
-        return answer == "yes"
+    CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(40)]
 
     @pytest.mark.evaluation(cases=CASES, samples=1, threshold=0.5)
-    def test_quick(model, case):
+    def test_quick(model, case, capsys):
         return model.ask(case.prompt + "quick") == "yes"
-"""
-CATCHES = """
-            while True:
-                try:
-                    await asyncio.sleep(200)
-                except asyncio.CancelledError:
-                    pass
+
+    async def sleeps():
+        await asyncio.Event().wait()
+
+    async def is_a_thread():
+        await asyncio.to_thread(time.sleep, 3600)
+
+    async def catches():
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+
+    @pytest.mark.parametrize("slow", [sleeps, is_a_thread, catches])
+    @pytest.mark.evaluation(cases=CASES, samples=1, threshold=0.9, design="fixed")
+    async def test_slow(model, case, slow):
+        answer = await model.ask(case.prompt)
+        if case.id == "c7":
+            await slow()
+        return answer == "yes"
 """
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize(
-    "wait",
-    ["await asyncio.sleep(200)", "await asyncio.to_thread(time.sleep, 200)", CATCHES.strip()],
-    ids=["sleep", "thread", "catches"],
-)
-def test_at_the_deadline_a_body_that_takes_long_is_given_up(project: Project, wait: str) -> None:
-    project.module(SLOW_BODY.format(wait=wait))
+def test_at_the_deadline_bodies_that_take_long_are_given_up(project: Project) -> None:
+    project.module(SLOW_BODIES)
     project.configure()
-    began = time.monotonic()
-    ended = warm.run("-m", "pytest", "--deadline", "6s", cwd=project.path, timeout=90)
-    assert time.monotonic() - began < 60
+    ended = warm.run("-m", "pytest", "--deadline", "6s", cwd=project.path, timeout=120)
     assert ended.returncode == 8
     assert "Traceback" not in ended.stdout + ended.stderr
-    assert project.verdicts() == {"test_slow": "inconclusive", "test_quick": "passed"}
-    assert project.evaluation("test_slow")["reason"].startswith("stopped at --deadline 6s after ")
+    verdicts = project.verdicts()
+    assert verdicts.pop("test_quick") == "passed"
+    assert len(verdicts) == 3
+    assert set(verdicts.values()) == {"inconclusive"}
     assert "stopped at --deadline 6s" in " ".join(ended.stdout.split())
-
-
-@pytest.mark.nightly
-def test_at_the_deadline_requests_in_flight_are_given_up(project: Project, loopback: Any) -> None:
-    server = loopback(default="yes", latency_s=200)
-    project.versions["only"] = {"engine": "openai", **server.settings()}
-    project.body("return model.ask(case.prompt) == 'yes'", cases=40, samples=1, threshold=0.9)
-    began = time.monotonic()
-    result = project.run("--deadline", "3s")
-    assert time.monotonic() - began < 30
-    assert result.ret == 8
-    assert project.evaluation()["reason"] == "not begun: stopped at --deadline 3s before a case was complete"
-    assert project.report()["budget"]["spent"]["elapsed_s"] < 20
+    report = project.report()
+    assert all(each["reason"].startswith("stopped at --deadline 6s after ") for each in report["evaluations"][1:])
+    assert report["budget"]["stopped_by"] == "deadline"
+    assert report["budget"]["spent"]["elapsed_s"] >= 6

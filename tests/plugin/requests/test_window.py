@@ -14,7 +14,7 @@ pytestmark = pytest.mark.service
 
 @pytest.fixture
 def served(project: Project, loopback):
-    """`served(latency_s=0.1)`: the project's only version is a loopback server with these options."""
+    """`served(echo=True)`: the project's only version is a loopback server with these options."""
 
     def start(**options):
         server = loopback(**options)
@@ -30,7 +30,7 @@ def prompts(server) -> Counter[str]:
 
 
 def test_one_window_spans_all_evaluations(project: Project, served) -> None:
-    server = served(latency_s=0.5)
+    server = served(together=8, latency_s=0.05)
     project.module("""
         @pytest.fixture
         def own():

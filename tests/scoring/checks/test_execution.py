@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 
@@ -10,6 +11,8 @@ from harness import Score, checks
 from harness.errors import CheckError
 from harness.requests.bridge import call_body
 from harness.scoring.checks.execution import _threads
+from tests.processes import descendants
+from tests.waiting import until
 
 DOUBLE = "def double(x): return 2 * x"
 
@@ -35,8 +38,9 @@ def test_many_run_at_once_each_with_its_own_result() -> None:
 
 def test_a_body_that_is_cancelled_ends_its_program() -> None:
     async def body() -> None:
-        task = asyncio.ensure_future(checks.runs("import time; time.sleep(3000)", timeout_s=3600))
-        await asyncio.sleep(0.2)
+        before = descendants(os.getpid())
+        task = asyncio.ensure_future(checks.runs("import signal; signal.pause()", timeout_s=3600))
+        await until(lambda: descendants(os.getpid()) - before)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -220,19 +220,19 @@ call('rt_tgsigqueueinfo', PARENT, PARENT, 10, struct.pack('iii', 10, 0, -1) + by
     "takes a descriptor of its parent": "call('pidfd_getfd', call('pidfd_open', PARENT, 0), 1, 0)",
     "has its parent signalled when a socket is read": """
 ends = pair(1); call('fcntl', ends[0], 8, PARENT); call('fcntl', ends[0], 10, 10)
-call('fcntl', ends[0], 4, 0o20000 | 0o4000); os.write(ends[1], b'x'); time.sleep(0.2)""",
+call('fcntl', ends[0], 4, 0o20000 | 0o4000); os.write(ends[1], b'x')""",
     "has its parent signalled by F_SETOWN_EX": """
 ends = pair(1); call('fcntl', ends[0], 15, struct.pack('ii', 1, PARENT)); call('fcntl', ends[0], 10, 10)
-call('fcntl', ends[0], 4, 0o20000 | 0o4000); os.write(ends[1], b'x'); time.sleep(0.2)""",
+call('fcntl', ends[0], 4, 0o20000 | 0o4000); os.write(ends[1], b'x')""",
     "has its parent signalled by FIOSETOWN": """
 ends = pair(1); call('ioctl', ends[0], 0x8901, struct.pack('i', PARENT)); call('fcntl', ends[0], 10, 10)
-call('fcntl', ends[0], 4, 0o20000 | 0o4000); os.write(ends[1], b'x'); time.sleep(0.2)""",
+call('fcntl', ends[0], 4, 0o20000 | 0o4000); os.write(ends[1], b'x')""",
     "has its parent signalled by SIOCSPGRP": """
 ends = pair(1); call('ioctl', ends[0], 0x8902, struct.pack('i', PARENT)); call('fcntl', ends[0], 10, 10)
-call('fcntl', ends[0], 4, 0o20000 | 0o4000); os.write(ends[1], b'x'); time.sleep(0.2)""",
+call('fcntl', ends[0], 4, 0o20000 | 0o4000); os.write(ends[1], b'x')""",
     "has its parent signalled by a pipe": """
 one, other = os.pipe(); call('fcntl', one, 8, PARENT); call('fcntl', one, 10, 10)
-call('fcntl', one, 4, 0o20000 | 0o4000); os.write(other, b'x'); time.sleep(0.2)""",
+call('fcntl', one, 4, 0o20000 | 0o4000); os.write(other, b'x')""",
     "sends a signal at a timer": """
 event = struct.pack('Qiii', 0, 10, 4, PARENT) + bytes(44)
 call('timer_create', 1, event, memory(8))""",
@@ -353,37 +353,37 @@ RESOURCES = {
     "fills the disk with many files": """
 for n in range(20):
     with open(str(n), 'wb') as file: file.write(bytes(10 << 20))
-time.sleep(0.3)""",
+time.sleep(LINGER_S)""",
     "fills the disk with files that have no name": """
 files = []
 for n in range(20):
     files.append(open(str(n), 'wb')); os.unlink(str(n)); files[-1].write(bytes(10 << 20)); files[-1].flush()
-time.sleep(0.3)""",
+time.sleep(LINGER_S)""",
     "reserves the disk": "call('fallocate', opened('own', 0o102), 1, 0, 4 << 30)",
     "reserves the disk with posix_fallocate": """
 assert c.posix_fallocate(opened('own', 0o102), ctypes.c_long(0), ctypes.c_long(4 << 30)) == 0""",
     "makes a large file without content": "call('ftruncate', opened('own', 0o102), 4 << 30)",
     "writes far behind the start": "os.pwrite(opened('own', 0o102), b'x', 4 << 30)",
     "reserves the disk of its output": "call('fallocate', 1, 1, 0, 1 << 30)",
-    "makes many files": "for n in range(3000): open(str(n), 'w').close()\ntime.sleep(0.3)",
-    "makes many folders": "for n in range(3000): os.mkdir(str(n))\ntime.sleep(0.3)",
-    "nests folders": "for n in range(3000): os.mkdir('d'); os.chdir('d')\ntime.sleep(0.3)",
+    "makes many files": "for n in range(3000): open(str(n), 'w').close()\ntime.sleep(LINGER_S)",
+    "makes many folders": "for n in range(3000): os.mkdir(str(n))\ntime.sleep(LINGER_S)",
+    "nests folders": "for n in range(3000): os.mkdir('d'); os.chdir('d')\ntime.sleep(LINGER_S)",
     "hides files in closed folders": """
 for n in range(20):
     os.mkdir(str(n)); open(f'{n}/f', 'wb').write(bytes(10 << 20)); os.chmod(str(n), 0)
-time.sleep(0.3)""",
+time.sleep(LINGER_S)""",
     "starts many threads": """
 import threading
 threading.stack_size(32768)
 for n in range(500): threading.Thread(target=time.sleep, args=(9,), daemon=True).start()
-time.sleep(0.3)""",
+time.sleep(LINGER_S)""",
     "starts many small threads": """
 class Attributes(ctypes.Structure): _fields_ = [('room', ctypes.c_char * 64)]
 own, number = Attributes(), ctypes.c_ulong()
 assert c.pthread_attr_init(ctypes.byref(own)) == 0
 assert c.pthread_attr_setstacksize(ctypes.byref(own), ctypes.c_size_t(16384)) == 0
 for n in range(2000): assert c.pthread_create(ctypes.byref(number), ctypes.byref(own), c.pause, None) == 0
-time.sleep(0.3)""",
+time.sleep(LINGER_S)""",
     "takes much memory": "assert c.mmap(None, 4 << 30, 3, 0x4022, -1, 0) not in (None, 2**64 - 1)",
     "opens many files": "for n in range(500): os.dup(0)",
     "takes much time": "deadline = time.monotonic() + 5\nwhile time.monotonic() < deadline: pass",

@@ -9,11 +9,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harness.scoring.confinement import ConfinedRun, ProgramLimits, process
+from tests.waiting import wait_until
 
 WHO = "import os\nraise ValueError(os.getcwd(), os.getpid(), os.getsid(0))"
 
@@ -74,16 +76,16 @@ def test_folders_within_folders_are_removed_however_deep() -> None:
 def test_the_disk_is_bounded_with_and_without_a_file_system_of_its_own(code, reason, is_mounted, monkeypatch) -> None:
     if not is_mounted:
         monkeypatch.setattr(process, "_FOLDER_OPTIONS", "size=nothing")
-    assert reason in str(ending(f"{code}\nimport time; time.sleep(2)"))
+    assert reason in str(ending(f"{code}\nimport signal; signal.pause()"))
 
 
 @pytest.mark.service
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
 def test_threads_are_bounded_and_some_are_free() -> None:
-    start = "import threading, time\nthreading.stack_size(32768)\nfor n in range({n}):\n"
-    start += "    threading.Thread(target=time.sleep, args=({s},), daemon=True).start()\ntime.sleep({s})"
-    assert ending(start.format(n=100, s=0.3)) is None
-    assert str(ending(start.format(n=400, s=5))).startswith(
+    start = "import threading\nthreading.stack_size(32768)\nheld = threading.Event()\nfor n in range({n}):\n"
+    start += "    threading.Thread(target=held.wait, daemon=True).start()\nheld.wait({for_s})"
+    assert ending(start.format(n=100, for_s=0.3)) is None
+    assert str(ending(start.format(n=400, for_s=None))).startswith(
         ("starts more than 128 threads", "RuntimeError: can't start new")
     )
 
@@ -134,23 +136,19 @@ def test_a_reason_is_a_text_that_every_store_takes() -> None:
 @pytest.mark.nightly
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux ends a process with its parent")
 def test_a_program_ends_with_the_process_that_runs_it() -> None:
-    program = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
     code = (
-        "import pathlib, threading, time\nfrom harness.scoring.confinement import ConfinedRun, ProgramLimits\n"
-        f"run = ConfinedRun({program!r}, '', ProgramLimits(timeout_s=100))\n"
+        "import signal, threading\nfrom harness.scoring.confinement import ConfinedRun, ProgramLimits\n"
+        "run = ConfinedRun('import signal; signal.pause()', '', ProgramLimits(timeout_s=100))\n"
         "threading.Thread(target=run.run, daemon=True).start()\n"
-        "while run._process is None: time.sleep(.01)\n"
-        "time.sleep(1.5)\nprint(run._process.pid, flush=True)\ntime.sleep(60)"
+        "while run._process is None: pass\n"
+        "print(run._process.pid, flush=True)\nsignal.pause()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as runner:
         assert runner.stdout is not None
         process_id = int(runner.stdout.readline())
-        assert is_alive(process_id)
+        wait_until(lambda: "Seccomp:\t2" in Path(f"/proc/{process_id}/status").read_text())
         runner.kill()
-    deadline = time.monotonic() + 60
-    while is_alive(process_id) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not is_alive(process_id)
+    wait_until(lambda: not is_alive(process_id))
 
 
 def test_each_program_has_a_folder_of_its_own() -> None:
@@ -166,16 +164,15 @@ def test_what_a_program_writes_on_the_way_of_its_result_is_no_result() -> None:
 def test_a_flood_on_the_way_of_its_result_ends_it() -> None:
     write = "try: os.write(fd, b'x' * 65536)\n    except OSError: pass"
     code = f"import os\nwhile True:\n  for fd in range(3, 20):\n    {write}"
-    assert ending(code, timeout_s=2) == "still ran after 2 s"
+    assert ending(code, timeout_s=1) == "still ran after 1 s"
 
 
 def test_a_program_can_be_stopped_from_another_thread() -> None:
-    run = ConfinedRun("import time; time.sleep(60)", "", ProgramLimits(timeout_s=120))
+    run = ConfinedRun("import signal; signal.pause()", "", ProgramLimits(timeout_s=120))
     reasons: list[str | None] = []
     thread = threading.Thread(target=lambda: reasons.append(run.run()))
     thread.start()
-    while run._process is None:
-        pass
+    wait_until(lambda: run._process)
     run.stop()
     thread.join()
     assert reasons[0] in ("stopped", "ended with SIGKILL before it was done")
@@ -188,11 +185,14 @@ def test_a_program_that_was_stopped_before_never_starts() -> None:
 
 
 def test_the_time_to_start_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    begin = ConfinedRun._begin
+    """A clock that leaps while it starts reaches no limit."""
+    begin, leapt_s = ConfinedRun._begin, [0.0]
 
     def begin_late(run: ConfinedRun, *arguments: Any) -> bool | None:
-        time.sleep(2)
-        return begin(run, *arguments)
+        begun = begin(run, *arguments)
+        leapt_s[0] = 3600.0
+        return begun
 
     monkeypatch.setattr(ConfinedRun, "_begin", begin_late)
-    assert ending("pass", timeout_s=1.5) is None
+    monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + leapt_s[0]))
+    assert ending("pass") is None

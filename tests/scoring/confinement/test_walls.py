@@ -234,7 +234,7 @@ TIME_IS_UP = ("still ran after 1 s", "used more than 1 s of CPU time")
     ("code", "limits", "reason"),
     [
         ("while True: pass", {"timeout_s": 1}, TIME_IS_UP),
-        ("import time; time.sleep(1000)", {"timeout_s": 0.5}, "still ran after 0.5 s"),
+        ("import signal; signal.pause()", {"timeout_s": 0.5}, "still ran after 0.5 s"),
         (
             "import signal\nfor s in (1, 2, 15, 24): signal.signal(s, signal.SIG_IGN)\nwhile True: pass",
             {"timeout_s": 1},

@@ -26,10 +26,12 @@ LIMITS = ProgramLimits(timeout_s=2.0)
 AT_ONCE = 2
 MARK = "steelyard-attempt"
 #: Not tried without walls: the machine, or the process that tries them, would feel it.
-ONLY_WITHIN = ("signals every process", "attaches to its parent", "stops", "restarts the machine")
+ONLY_WITHIN = ("signals every process", "attaches to its parent", "restarts the machine")
+#: How long an attempt that has taken too much stays, so that somebody may look.
+LINGER_S = LIMITS.timeout_s * 0.75
 #: Not tried without walls either: they take long, and what ends them is no more than a limit of time or of files.
 LASTING = (
-    *("takes much time", "sleeps for long", "ignores every signal and goes on"),
+    *("takes much time", "sleeps for long", "ignores every signal and goes on", "stops"),
     *("makes many folders", "nests folders"),
 )
 
@@ -44,8 +46,7 @@ class Outside:
     spot: ctypes.Array[ctypes.c_char]
     signals: list[int] = field(default_factory=list)
 
-    @property
-    def names(self) -> str:
+    def names(self, linger_s: float) -> str:
         """The names in capitals of the attempts, as lines of Python."""
         values = {
             "NUMBERS": _Numbers.known(),
@@ -59,6 +60,7 @@ class Outside:
             "PORT": self.listener.getsockname()[1],
             "SPOT": ctypes.addressof(self.spot),
             "MARK": MARK,
+            "LINGER_S": linger_s,
         }
         return "".join(f"{name} = {value!r}\n" for name, value in values.items()) + "HOME = __import__('os').getcwd()\n"
 
@@ -124,7 +126,7 @@ def escapes(names: Collection[str] = tuple(ATTEMPTS), *, sandbox: str = "built-i
     with outside() as target:
 
         def got_out(name: str) -> bool:
-            code = PRELUDE + target.names + ATTEMPTS[name]
+            code = PRELUDE + target.names(LINGER_S) + ATTEMPTS[name]
             return ConfinedRun(code, "", LIMITS, sandbox).run() is None
 
         found = _tried(names, got_out)
@@ -141,7 +143,7 @@ def possible(names: Collection[str] = tuple(ATTEMPTS)) -> list[str]:
         folder = tempfile.mkdtemp()
         try:
             with outside() as target:
-                command = [sys.executable, "-s", "-P", "-S", "-B", "-c", PRELUDE + target.names + ATTEMPTS[name]]
+                command = [sys.executable, "-s", "-P", "-S", "-B", "-c", PRELUDE + target.names(0.0) + ATTEMPTS[name]]
                 done = subprocess.run(command, cwd=folder, capture_output=True, timeout=20, start_new_session=True)
         finally:
             remove(folder)
@@ -200,7 +202,8 @@ def main() -> None:
         sandboxes.landlock_version = lambda: options.landlock
     if options.refuse:
         _refuse(options.refuse)
-    names = [name for kind in options.among for name in KINDS[kind]]
+    # A limit of time is the same in every setting.
+    names = [name for kind in options.among for name in KINDS[kind] if name not in LASTING[:4]]
     print(json.dumps(possible(names) if options.possible else escapes(names, sandbox=options.sandbox)))
 
 

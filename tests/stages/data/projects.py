@@ -27,18 +27,22 @@ def killed(document):
     import os, signal
     os.kill(os.getpid(), signal.SIGKILL)
 
-def slow(document, *, seconds=0.01):
-    import time
-    time.sleep(seconds)
+def same(document):
+    pass
 
-def logged(document, *, log="", seconds=0.005):
-    import time
-    time.sleep(seconds)
+def logged(document, *, log=""):
+    import contextlib, os, time
     if document.id:
         with open(log, "a") as file:
             file.write(document.id + "\\n")
+        with contextlib.suppress(FileNotFoundError):
+            while os.path.getsize(log) > os.path.getsize(log + ".held"):
+                time.sleep(0.01)
 """
-"""Steps of the project's own."""
+"""Steps of the project's own. One logs what it sees, and waits while its log is larger than a file beside it."""
+
+HELD = bytes(2800)
+"""What holds `logged` when it has seen 570 documents."""
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
@@ -59,6 +63,11 @@ def some_rows(number: int) -> list[dict[str, Any]]:
         }
         for n in range(number)
     ]
+
+
+def long_rows() -> list[dict[str, Any]]:
+    """A thousand documents, in several shards."""
+    return [row | {"text": row["text"] + " more" * 600} for row in some_rows(1000)]
 
 
 def project(

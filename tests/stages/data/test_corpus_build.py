@@ -21,7 +21,7 @@ from harness.stages.build_state import BuildState
 from harness.stages.data.corpus import Corpus
 from harness.stages.data.corpus_build import build_corpus, corpus_folder
 from harness.stages.data.recipe import corpus_recipe
-from tests.stages.data.projects import project, some_rows, write_lines
+from tests.stages.data.projects import HELD, long_rows, project, some_rows, write_lines
 
 pytestmark = pytest.mark.service
 
@@ -142,12 +142,22 @@ def test_the_fingerprint_is_of_the_documents_whatever_recipe_and_file_gave_them(
 
 @pytest.mark.nightly
 def test_progress_tells_the_step_and_the_documents_done(tmp_path: Path) -> None:
-    write_lines(tmp_path / "d.jsonl", some_rows(300))
+    write_lines(tmp_path / "d.jsonl", long_rows())
+    held = tmp_path / "seen.held"
+    held.write_bytes(HELD)
     told: list[BuildState] = []
-    build_corpus(project(tmp_path, "d.jsonl", ["steps:slow"]), "clean", progress=told.append)
-    slow = [state for state in told if state.phase == "steps:slow"]
-    assert [state.done for state in slow] == sorted(state.done for state in slow)
-    assert {(state.version, state.total, state.unit) for state in slow} == {("clean", 300, "documents")}
+
+    def tell(state: BuildState) -> None:
+        if state.phase == "steps:logged":
+            told.append(state)
+            if state.done:
+                held.unlink(missing_ok=True)
+
+    logged = project(tmp_path, "d.jsonl", ["steps:logged"], logged={"log": str(tmp_path / "seen")})
+    build_corpus(logged, "clean", progress=tell)
+    assert [state.done for state in told] == sorted(state.done for state in told)
+    assert {(state.version, state.total, state.unit) for state in told} == {("clean", 1000, "documents")}
+    assert 0 < next(state.done for state in told if state.done) < 1000
 
 
 def test_a_step_that_fails_is_named_with_its_document(tmp_path: Path) -> None:

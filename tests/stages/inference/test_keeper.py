@@ -6,48 +6,36 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.processes import is_running
+from tests.waiting import wait_until
+
 pytestmark = pytest.mark.service
 
-#: Starts a grandchild in a session of its own, writes both ids, ignores SIGTERM if told to, and sleeps.
+#: Starts a grandchild in a session of its own, writes both ids, ignores SIGTERM if told to, and waits.
 COMMAND = """
-import os, pathlib, signal, subprocess, sys, time
+import os, pathlib, signal, subprocess, sys
 if sys.argv[2:]: signal.signal(signal.SIGTERM, signal.SIG_IGN)
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], start_new_session=True)
 path = pathlib.Path(sys.argv[1])
 path.with_suffix(".new").write_text(f"{os.getpid()} {child.pid}")
 path.with_suffix(".new").rename(path)
-time.sleep(60)
+while True: signal.pause()
 """
 KEEPER = [sys.executable, "-P", "-m", "harness.stages.inference.keeper"]
 
 
-def lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def all_gone(pids: list[int], within_s: float = 30.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while any(map(lives, pids)):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
+def all_gone(pids: list[int]) -> bool:
+    wait_until(lambda: not any(map(is_running, pids)))
     return True
 
 
 def started(path: Path) -> list[int]:
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(path.exists)
     return [int(pid) for pid in path.read_text().split()]
 
 
@@ -63,7 +51,7 @@ def test_when_its_input_ends_so_does_everything_that_was_started(
     keeper: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
     pids = started(tmp_path / "pids")
-    assert all(map(lives, pids))
+    assert all(map(is_running, pids))
     assert keeper.stdin is not None
     keeper.stdin.close()
     assert all_gone(pids)
@@ -95,7 +83,7 @@ def test_when_the_keeper_is_killed_the_system_ends_its_command(keeper: subproces
 def test_when_the_parent_is_killed_nothing_is_left(tmp_path: Path) -> None:
     """The parent's end closes the keeper's input, whatever the parent could still do about it."""
     run = [*KEEPER, sys.executable, "-c", COMMAND, str(tmp_path / "pids")]
-    code = f"import subprocess, time\nsubprocess.Popen({run!r}, stdin=subprocess.PIPE)\ntime.sleep(60)\n"
+    code = f"import signal, subprocess\nsubprocess.Popen({run!r}, stdin=subprocess.PIPE)\nsignal.pause()\n"
     with subprocess.Popen([sys.executable, "-c", code]) as parent:
         pids = started(tmp_path / "pids")
         parent.kill()

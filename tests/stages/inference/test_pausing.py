@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.stages.inference.pausing import pausing, wake
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def sleepers() -> Iterator[list[int]]:
     """Two processes in groups of their own."""
-    found = [subprocess.Popen(["sleep", "600"], start_new_session=True) for _ in range(2)]
+    found = [subprocess.Popen(["sleep", "infinity"], start_new_session=True) for _ in range(2)]
     yield [process.pid for process in found]
     for process in found:
         process.kill()
@@ -36,10 +36,7 @@ def is_stopped(pid: int) -> bool:
 
 def are_stopped(pids: list[int], expected: list[bool]) -> bool:
     """Whether these of the processes stand still and the others do not, once they have had the time to."""
-    deadline = time.monotonic() + 30
-    while [is_stopped(pid) for pid in pids] != expected and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.05)
+    wait_until(lambda: [is_stopped(pid) for pid in pids] == expected)
     return [is_stopped(pid) for pid in pids] == expected
 
 
@@ -61,11 +58,11 @@ def test_an_error_wakes_them_too(sleepers: list[int]) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_they_are_woken_when_whoever_stopped_them_is_killed(sleepers: list[int], number: signal.Signals) -> None:
     program = (
-        "import sys, time\n"
+        "import signal\n"
         "from harness.stages.inference.pausing import pausing\n"
         f"with pausing({sleepers}):\n"
         "    print('stopped', flush=True)\n"
-        "    time.sleep(600)\n"
+        "    signal.pause()\n"
     )
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:

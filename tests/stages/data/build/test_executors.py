@@ -26,7 +26,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def build(root: Path, **executor: Any) -> Corpus:
     rows = some_rows(300)
     for row in rows:
-        row["text"] += " more" * 1000
+        row["text"] += " more" * 500
     write_lines(root / "d.jsonl", [*rows, *({**row, "id": f"{row['id']}-again"} for row in rows[::10])])
     return build_corpus(project(root, "d.jsonl", STEPS), "clean", executor=executor)
 

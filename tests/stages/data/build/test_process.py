@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +15,9 @@ import pytest
 from harness.config import Settings
 from harness.stages.data.corpus_build import build_corpus, corpus_folder
 from harness.stages.data.recipe import corpus_recipe
-from tests.stages.data.projects import project, some_rows, write_lines
+from tests.stages.data.projects import HELD, long_rows, project, some_rows, write_lines
 from tests.stages.data.test_corpus_build import contents
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
 Start = Callable[[], subprocess.Popen[str]]
@@ -58,13 +58,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.stdout.close()
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
 def builders(root: Path) -> list[int]:
     """The processes that build in this project's cache."""
     found = []
@@ -89,10 +82,10 @@ def builders(root: Path) -> list[int]:
 )
 @pytest.mark.nightly
 def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, start: Start, victim: str, how: int) -> None:
-    rows = some_rows(1000)
-    for row in rows:
-        row["text"] += " more" * 600
+    rows = long_rows()
     write_lines(tmp_path / "d.jsonl", rows)
+    held = tmp_path / "seen.held"
+    held.write_bytes(HELD)
     settings = logging_project(tmp_path)
     folder = corpus_folder(corpus_recipe(settings, "clean"))
     done = folder.with_name(f"{folder.name}.work") / "00" / "completions"
@@ -104,6 +97,7 @@ def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, start: Start, v
     os.kill({"who wants it": process.pid, "who builds it": building, "a worker": worker}[victim], how)
     process.wait(timeout=120)
     wait_until(lambda: not builders(tmp_path))
+    held.unlink()
     assert not folder.exists()
     seen = (tmp_path / "seen").read_text().split()
     corpus = build_corpus(settings, "clean")
@@ -111,7 +105,7 @@ def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, start: Start, v
     assert len(completed) >= 2
     assert len(again) < 1000
     assert set(seen) | set(again) == {row["id"] for row in rows}
-    untouched = project(tmp_path, "d.jsonl", ["steps:slow"], slow={"seconds": 0})
+    untouched = project(tmp_path, "d.jsonl", ["steps:same"])
     assert corpus.fingerprint == build_corpus(untouched, "clean").fingerprint
     assert [path.name for path in folder.parent.iterdir() if path.suffix == ".work"] == []
 
@@ -142,8 +136,10 @@ def test_the_bytes_of_a_build_that_was_killed_are_those_of_one_that_was_not(tmp_
     folder = corpus_folder(corpus_recipe(settings, "clean"))
     folder.rename(tmp_path / "first")
     (tmp_path / "seen").unlink()
+    (tmp_path / "seen.held").touch()
     process = start()
     wait_until(lambda: (tmp_path / "seen").exists())
     process.kill()
     process.communicate()
+    (tmp_path / "seen.held").unlink()
     assert contents(build_corpus(settings, "clean")) == expected

@@ -17,17 +17,18 @@ watch = WorkerWatch(told.append)
 def child():
     number = os.fork()
     if number == 0:
-        time.sleep(60)
+        signal.pause()
     return number
 
-def end(number, how):
+def end(number, how, n_told=0):
     os.kill(number, how)
     os.waitpid(number, 0)
-    time.sleep(0.3)
+    while signal.SIGCHLD in signal.sigpending() or len(told) < n_told:
+        time.sleep(0.01)
 
 with watch.pool():
     end(child(), signal.SIGTERM)
-    end(child(), getattr(signal, sys.argv[1]))
+    end(child(), getattr(signal, sys.argv[1]), n_told=sys.argv[1] != "SIGTERM")
 end(child(), signal.SIGKILL)
 print(told)
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from harness.stages.inference.load.result import LoadResult
 from harness.stages.inference.load.run import run_load
 from harness.stages.inference.load.validity import LoadEvidence, doubts
 from harness.stages.inference.serving import Server
+from tests.loopback.law import LawProcess
 from tests.stages.inference.blocks.conftest import Serve
 from tests.stages.inference.test_pausing import are_stopped
 
@@ -105,12 +105,15 @@ def test_the_other_server_stands_still_also_behind_one_that_is_started_anew(
 def test_energy_is_that_of_the_measured_time_and_not_of_the_warm_up(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A machine that takes 100 W, whatever it does, and a server that takes as long to warm up as to answer."""
-    monkeypatch.setattr("harness.stages.inference.blocks.meters._packages", lambda: {"all": (100 * monotonic(), 0.0)})
-    load = replace(LOAD, warm_up=3)
-    (block,) = measure_pair({"candidate": serve(median_s=1.0)}, BlockPlan(blocks=5, load=load), 0).values()
+    """A machine that takes 100 J for each answer, those of the warm-up among them."""
+    server = serve()
+    served = LawProcess(server.target.base_url, process=None)  # type: ignore[arg-type]
+    monkeypatch.setattr(
+        "harness.stages.inference.blocks.meters._packages", lambda: {"all": (100.0 * len(served.drawn()), 0.0)}
+    )
+    (block,) = measure_pair({"candidate": server}, BlockPlan(blocks=5, load=replace(LOAD, warm_up=3)), 0).values()
     assert block.energy_j is not None
-    assert block.energy_j == pytest.approx(100 * block.load["duration_s"], abs=150)
+    assert 0 < block.energy_j <= 100 * block.load["requests"] < 100 * len(served.drawn())
 
 
 def test_a_server_of_others_is_not_started_anew(serve: Serve) -> None:

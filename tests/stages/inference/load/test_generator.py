@@ -14,6 +14,7 @@ import pytest
 
 from harness.stages.inference.load.connections import Exchange, Target
 from harness.stages.inference.load.generator import Generator, Sending
+from tests.waiting import until
 
 pytestmark = pytest.mark.service
 
@@ -43,12 +44,10 @@ async def serving(answer: Answering) -> AsyncIterator[Target]:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield Target("127.0.0.1", server.sockets[0].getsockname()[1])
-        await asyncio.sleep(0.02)
         for task in connections:
             if task is not None:
                 task.cancel()
         await asyncio.gather(*(task for task in connections if task is not None), return_exceptions=True)
-        await asyncio.sleep(0.02)
 
 
 async def good(writer: asyncio.StreamWriter, _number: int) -> None:
@@ -142,17 +141,15 @@ async def test_prompts_of_a_closed_loop_begin_anew_when_they_are_used_up() -> No
 @pytest.mark.asyncio
 async def test_when_it_is_stopped_what_is_in_flight_is_unfinished() -> None:
     async def never(writer: asyncio.StreamWriter, _number: int) -> None:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     async with serving(never) as target:
         spool = io.BytesIO()
         generator = Generator(sending(target, arrivals=[0.0, 0.0, 50.0]), spool)
         measuring = asyncio.create_task(generator.measure())
-        while generator.sent < 2:
-            await asyncio.sleep(0.01)
+        await until(lambda: generator.sent == 2)
         generator.stop()
         await measuring
-        await asyncio.sleep(0.01)
     assert [(each.index, each.failure) for each in written(spool)] == [(0, "unfinished"), (1, "unfinished")]
 
 
@@ -171,17 +168,10 @@ async def test_without_a_server_it_stops_by_itself() -> None:
 
 @pytest.mark.asyncio
 async def test_the_warm_up_sends_the_first_request_alone_and_is_not_counted() -> None:
-    flying = most_first = 0
-    seen = 0
+    sent: list[int] = []
 
     async def count(writer: asyncio.StreamWriter, _number: int) -> None:
-        nonlocal flying, most_first, seen
-        seen += 1
-        flying += 1
-        if seen == 1:
-            await asyncio.sleep(0.1)
-            most_first = flying
-        flying -= 1
+        sent.append(generator.sent)
         writer.write(ANSWER)
 
     async with serving(count) as target:
@@ -189,6 +179,6 @@ async def test_the_warm_up_sends_the_first_request_alone_and_is_not_counted() ->
         generator = Generator(sending(target, warm_up=[REQUEST] * 6), spool)
         await generator.warm_up()
         generator.stop()
-    assert (most_first, seen) == (1, 6)
+    assert (sent[0], len(sent)) == (1, 6)
     assert (generator.sent, generator.completed) == (0, 0)
     assert [each.index for each in written(spool)] == [-6, -5, -4, -3, -2, -1]
