@@ -16,8 +16,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements.lock .ci/neighbours.lock pyproject.toml | cksum | cut -d ' ' -f 1)
 QUICK := quick or not (slow or whole or postgres or gpu)
 # Left out by `make light`: tests of the repository, and what does not depend on the installation.
-ELSEWHERE := bench ci doors mutants test_architecture.py test_docs.py test_light_install.py test_makefile.py \
-  test_mirror.py test_project.py
+ELSEWHERE := bench ci doors mutants test_docs.py test_light_install.py test_makefile.py test_project.py
 LIGHT := .venv-light
 
 # Processes that share the cores: threads of each would wait for those of the others, and take up to 20 times as long.
@@ -29,13 +28,13 @@ unexport PYTHONDONTWRITEBYTECODE
 COMPILE = UV_FIND_LINKS="$$PIP_FIND_LINKS" uv pip compile --quiet --python-version 3.11 \
   --python-platform x86_64-manylinux_2_28 --no-header --no-annotate --no-emit-find-links --no-emit-index-url
 
-.PHONY: help gate test check lint types layers light bench mutants dist lock clean
+.PHONY: help gate test check lint types layers reference lines light bench mutants dist lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
 	@echo "usage: make COMMAND [NAME=VALUE …]"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*  ## /  \1  /p' $(MAKEFILE_LIST) | awk '{ printf "  %-8s", $$1; $$1 = ""; print }'
+	@sed -n 's/^\([a-z]*\):.*  ## /  \1  /p' $(MAKEFILE_LIST) | awk '{ printf "  %-9s", $$1; $$1 = ""; print }'
 	@echo
 	@echo "  PYTHON=python3.12            the Python that .venv is made of"
 	@echo "  CANDIDATE=… BASELINE=…       versions to weigh, from pyproject.toml ($(CANDIDATE), $(BASELINE))"
@@ -73,6 +72,7 @@ check: $(STAMP)  ## the quick loop: lint, types, layers, the quick tests of ever
 lint: $(STAMP)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/python .ci/lint.py
 	@echo "lint    clean"
 
 types: $(STAMP)
@@ -82,6 +82,12 @@ types: $(STAMP)
 layers: $(STAMP)
 	@$(BIN)/lint-imports > $(VENV)/layers.log 2>&1 || { cat $(VENV)/layers.log; exit 1; }
 	@echo "layers  clean"
+
+reference: $(STAMP)  ## write the tables of docs/reference.md from the code
+	@$(BIN)/python .ci/reference.py
+
+lines:  ## count lines, modules and dataclasses of each package, beside their budgets
+	@$(PYTHON) .ci/lines.py
 
 # tests/conftest.py reads STEELYARD_TEST_LIGHT: tests of what an extra brings are skipped, and not broken.
 light:  ## Steelyard without an extra in .venv-light: the quick tests that need none

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 MARKS = [
-    pytest.mark.slow,
+    pytest.mark.service,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
     # Playwright closes its pipes when its thread has ended.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +11,6 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import settings
 
-from tests.durations import seconds
 from tests.libraries import Libraries
 from tests.loopback import Loopback, Options
 from tests.ports import held_port
@@ -34,39 +32,11 @@ __all__ = [
 settings.register_profile("steelyard", deadline=None, derandomize=True, database=None)
 settings.load_profile("steelyard")
 
-STARTERS = frozenset(
-    {"pytester", "database", "empty_database", "mlflow_server", "tiny_llama", "CliRunner", "subprocess", "warm"}
-)
-"""Fixtures, and names in a test module, with which a test runs a session, a command, a server or a program."""
-NEIGHBOURS = frozenset({"bench", "ci", "cli", "confinement", "deepeval", "lm_eval", "mlflow"})
-"""Folders whose tests run commands or programs by other means, or load what takes seconds to load."""
-OTHERS_S = 0.02
-"""About what a test takes that is not in tests/long.txt."""
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make check` leaves out, and put the files that take longest first.
-
-    With workers each file goes to the next that is free: quick ones at the end let all end together.
-    """
-    long = seconds()
-    for item in items:
-        names = {*getattr(item, "fixturenames", ()), *vars(getattr(item, "module", item))}
-        starts = STARTERS & names or NEIGHBOURS & set(Path(item.nodeid.partition("::")[0]).parts)
-        if starts or item.nodeid.partition("[")[0] in long:
-            item.add_marker("whole")
-    costs: Counter[Path] = Counter()
-    for item in items:
-        costs[item.path] += OTHERS_S
-    for name, path in {item.nodeid.partition("[")[0]: item.path for item in items}.items():
-        costs[path] += long.get(name, 0.0)
-    items.sort(key=lambda item: -costs[item.path])
-
-
-def is_quick(item: pytest.Item) -> bool:
-    """Whether `make check` runs a test."""
-    left_out = ("slow", "whole", "postgres", "gpu")
-    return item.get_closest_marker("quick") is not None or not any(map(item.get_closest_marker, left_out))
+    """Put files of services first: with workers, quick ones at the end let all end together."""
+    services = {item.path for item in items if item.get_closest_marker("service") is not None}
+    items.sort(key=lambda item: item.path not in services)
 
 
 # `make light` sets it: Steelyard is installed without an extra, so tests of what an extra brings are skipped. Elsewhere

@@ -15,24 +15,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 
-from harness.cli import main
-from harness.config import versions
-from harness.config.settings import setting_names
 from harness.decisions import decide, first_looks
-from harness.gate.evaluations.evaluation import KEYWORDS
-from harness.plugin.fixtures import OFFERED
-from harness.plugin.options import add_options
-from harness.requests import Model
 from tests import warm
 from tests.decisions.observations import observed
 from tests.ports import held_port
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "docs" / "guide").glob("*.md"))
+FIRST = ("1-first-gate", "2-evaluations", "4-running")
+"""What everybody reads; the other chapters run at night."""
 _BLOCK = re.compile(r"^(?:`([\w./-]+)`:\n\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -132,8 +126,11 @@ def done(command: str, folder: Path, environment: dict[str, str]) -> subprocess.
     return subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+@pytest.mark.service
+@pytest.mark.parametrize(
+    "chapter",
+    [pytest.param(path, marks=[pytest.mark.nightly] * (path.stem not in FIRST), id=path.stem) for path in CHAPTERS],
+)
 def test_every_block_of_the_guide_runs(chapter: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "80"}
     environment["PYTEST_ADDOPTS"] = "-p no:deepeval -p no:asyncio"
@@ -178,42 +175,10 @@ def assert_shown_is_real(block: Block, folder: Path) -> None:
     assert dict(load_settings(place).versions), "each is read"
 
 
-REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-
-
-def test_every_option_is_in_the_reference() -> None:
-    parser = pytest.Parser(_ispytest=True)
-    add_options(parser)
-    options = [name for group in parser._groups for option in group.options for name in option.names()]
-    assert options
-    assert [name for name in options if f"`{name}" not in REFERENCE] == []
-
-
-def test_every_marker_keyword_is_in_the_reference() -> None:
-    assert [name for name in KEYWORDS if f"| `{name}` |" not in REFERENCE] == []
-
-
-def test_every_setting_is_in_the_reference() -> None:
-    settings = setting_names()
-    keys = [*versions._COMMON, *versions._SAMPLING, *versions._every_engines_keys()]
-    assert {"weights", "base_url", "answers"} <= set(keys)
-    assert [name for name in [*settings, *keys] if f"`{name}`" not in REFERENCE] == []
-
-
-def test_every_fixture_is_in_the_reference() -> None:
-    assert [name for name in OFFERED if f"| `{name}` |" not in REFERENCE] == []
-
-
-def test_every_method_of_a_model_is_in_the_reference() -> None:
-    methods = [name for name in dir(Model) if not name.startswith("_")]
-    assert "ask" in methods
-    assert [name for name in methods if not re.search(rf"^\| .*`{name}[(`].* \|", REFERENCE, re.MULTILINE)] == []
-
-
-def test_every_command_is_in_the_reference() -> None:
-    commands = main.list_commands(click.Context(main))
-    assert "init" in commands
-    assert [name for name in commands if f"`steelyard {name}`" not in REFERENCE] == []
+def test_the_reference_is_what_the_code_says() -> None:
+    """Tables between comments are written by `make reference`; those of the marker and of versions lack no word."""
+    done = subprocess.run([sys.executable, ".ci/reference.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
 def test_the_fewest_cases_that_can_pass_are_those_of_the_guide() -> None:
@@ -242,21 +207,22 @@ def _equal_cases(n_cases: int, samples: int, margin: float, about: str) -> str:
     return decide([entry], 0.95, looks=first_looks([entry.id]))[0].verdict.value
 
 
-def test_every_link_between_pages_leads_somewhere() -> None:
-    pages = [
-        ROOT / "README.md",
-        ROOT / "CHANGELOG.md",
-        ROOT / "CONTRIBUTING.md",
-        ROOT / "SECURITY.md",
-        *(ROOT / "docs").rglob("*.md"),
-        *(ROOT / "evals").rglob("*.md"),
-    ]
-    broken = [
-        f"{page.relative_to(ROOT)}: {target}"
-        for page in pages
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
-        if not (page.parent / target).exists()
-    ]
+_PATH = re.compile(r"`((?:harness|tests|docs|evals|suites|reports|\.ci|\.github)(?:/[\w./-]+)?)`")
+
+
+def test_what_pages_link_to_or_name_is_there() -> None:
+    """Files that are linked, and for who changes Steelyard paths and targets of make that are named."""
+    inner = [ROOT / "docs" / "architecture.md", ROOT / "harness" / "README.md", ROOT / "CONTRIBUTING.md"]
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "evals").rglob("*.md")]
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    broken = []
+    for page in {*pages, *inner}:
+        text = page.read_text(encoding="utf-8")
+        linked = [page.parent / target for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)]
+        if page in inner:
+            linked += [ROOT / path for path in _PATH.findall(text)]
+            broken += [f"{page.name}: make {each}" for each in set(re.findall(r"`make ([a-z]+)", text)) - targets]
+        broken += [f"{page.name}: {path}" for path in linked if not path.exists()]
     assert broken == []
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.error_rates import MISTAKEN, is_at_most
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
 
 
 def share_passed(true_rate: float, rate: float = 0.05, runs: int = 300, times: float = 2.0) -> float:

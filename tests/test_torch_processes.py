@@ -17,8 +17,9 @@ from tests.models.conftest import write_tiny_llama
 from tests.processes import children
 from tests.torch_processes import launcher, torch_is_loaded
 
+pytestmark = pytest.mark.service
+
 pytest.importorskip("torch")
-pytestmark = pytest.mark.slow
 ASKED = ("-P", "-m", "harness.stages.foundation.reference_process")
 
 
@@ -45,6 +46,7 @@ def waiting() -> Iterator[subprocess.Popen[bytes]]:
     process.communicate()
 
 
+@pytest.mark.nightly
 def test_it_answers_and_ends_with_its_input(waiting: subprocess.Popen[bytes], tmp_path: Path) -> None:
     options = {"weights": str(write_tiny_llama(tmp_path / "tiny")), "dtype": "float32"}
     start = {"options": options, "other": None, "root": str(tmp_path)}

@@ -14,6 +14,8 @@ import pytest
 
 from tests import warm
 
+pytestmark = pytest.mark.service
+
 LOOK = """
 import json, os, signal, sys, threading
 print(json.dumps({
@@ -92,6 +94,7 @@ def test_it_ends_as_a_process_does() -> None:
         warm.run("-c", "raise SystemExit(7)", check=True)
 
 
+@pytest.mark.nightly
 def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     code = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(60)"
     with pytest.raises(subprocess.TimeoutExpired):

@@ -36,29 +36,31 @@ class Settings:
         root: folder that relative paths start from: the one of the settings file, else where the search began.
         source: the settings file, or None where there is none.
         prefix: what the tables of the settings file begin with: "tool.steelyard." or nothing.
-        candidate, baseline: version names, or None.
-        judge: names of the versions that judge; more than one is a panel.
+        candidate, baseline: version names; a baseline also as `--baseline` has it, such as "git:main".
+        judge: the version that judges, or a list of several: a panel.
         samples: samples for each case.
-        max_samples: samples of one version that one evaluation may draw at most; None for no bound.
+        max_samples: the most samples of one version that one evaluation may draw.
         margin: the largest drop that still counts as no worse.
-        confidence_level: in [0.5, 0.9999].
+        confidence_level: one minus the error rate of red and of green over the whole gate, in [0.5, 0.9999].
         best_of: how many candidates were tried against this baseline, of which this one came out best.
         design: "sequential" stops sampling when the evaluation is decided, "fixed" draws every sample, "auto" does
             what decides more often for its size.
         about: "suite" for verdicts about these cases, "population" for verdicts about cases like these.
-        seed: of the random order in which a sequential design takes the cases.
+        seed: of the random order in which a sequential design takes the cases; that of a first look stays.
         concurrency: requests in flight.
-        store: SQLAlchemy URL or a path; None for `.steelyard/store.db` under root.
-        report_dir: None for `reports/latest` under root.
+        store: an SQLite path or a SQLAlchemy URL; `.steelyard/store.db` where left out.
+        report_dir: where reports go; `reports/latest` where left out.
         inconclusive: "fail" or "warn".
-        mlflow: address of the MLflow that gates are logged to, which may hold a password: never shown.
+        mlflow: the MLflow that gates are logged to and models are registered in: "http://HOST:PORT", "sqlite:///FILE",
+            the SQLAlchemy URL of its database, or "none". It may hold a password: never shown.
         mlflow_experiment: the experiment there.
         is_tracked: False with `--mlflow none`: gates are not logged, and models are still those of that MLflow.
-        max_requests, max_tokens, max_cost, deadline_s: what a run may spend at most, as `limits` has it.
-        sandbox: which walls stand around the programs that `checks.runs` runs, one of `SANDBOXES`.
-        review_url: under which address reviewers reach the queue, or None.
-        apply_chat_template, fewshot_as_multiturn: how tasks of lm-eval are put to a model, as lm-eval has it.
-        include_path: folders of further task files of lm-eval.
+        max_requests, max_tokens, max_cost, deadline_s: what a run may spend at most, as the option says it ("20m").
+        sandbox: the walls around programs of `checks.runs`: "built-in", "bubblewrap", "podman", "docker" or "weaker".
+        review_url: the address of the team's review queue, without user and password.
+        apply_chat_template: whether tasks of lm-eval are put as chat messages.
+        fewshot_as_multiturn: whether the examples of such a task are turns of their own.
+        include_path: a folder of further task files of lm-eval, or a list of several.
         task_metadata: what tasks of lm-eval are told, such as the tokenizer by which RULER makes its documents.
         trackers: where else gates are logged: the options of each tracker by its name.
         corpora: by name; each is one of the versions as well.

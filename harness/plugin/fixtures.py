@@ -71,7 +71,7 @@ def judge(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def corpus(request: pytest.FixtureRequest) -> object:
-    """The corpus under test: `documents()`, `kept`, `removed` with step and reason, `clusters`, `statistics`."""
+    """The corpus under test: the version itself, or the one that a model was last trained on."""
     return _placeholder(request)
 
 

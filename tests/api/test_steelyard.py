@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.nightly
+
 ROOT = Path(__file__).parents[2]
 TYPED = Path(__file__).parent / "typed"
 OTHERS = ["-p", "no:deepeval", "-p", "no:asyncio"]
@@ -67,7 +69,6 @@ def from_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return installed(tmp_path_factory.mktemp("wheel") / "env")
 
 
-@pytest.mark.slow
 def test_a_wheel_imports_by_both_names(from_wheel: Path, tmp_path: Path) -> None:
     done = run(from_wheel, "-c", SAME, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -76,7 +77,6 @@ def test_a_wheel_imports_by_both_names(from_wheel: Path, tmp_path: Path) -> None
     assert not list(home.rglob("shim"))
 
 
-@pytest.mark.slow
 def test_a_checkout_that_is_installed_for_editing_imports_by_both_names(tmp_path: Path) -> None:
     done = run(installed(tmp_path / "env", "--editable"), "-c", SAME, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -86,7 +86,6 @@ def test_a_checkout_that_is_installed_for_editing_imports_by_both_names(tmp_path
     ]
 
 
-@pytest.mark.slow
 def test_bodies_that_import_steelyard_pass_mypy_strict(from_wheel: Path, tmp_path: Path) -> None:
     """Both names, against what the wheel installs; other libraries are left out, for they take two minutes."""
     text = (TYPED / "bodies.py").read_text(encoding="utf-8").replace("from harness", "from steelyard")
@@ -99,7 +98,6 @@ def test_bodies_that_import_steelyard_pass_mypy_strict(from_wheel: Path, tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.slow
 def test_pytest_takes_the_plugin_by_its_name_beside_the_module(from_wheel: Path, tmp_path: Path) -> None:
     """`-p steelyard` is the plugin, also where the module is imported already, and neither is rewritten."""
     (tmp_path / "steelyard.toml").write_text('[models.table]\nengine = "scripted"\ndefault = "yes"\n', encoding="utf-8")

@@ -36,14 +36,14 @@ def mypy(name: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
+@pytest.mark.service
 @pytest.mark.parametrize("name", ["bodies.py", "extensions.py"])
 def test_bodies_scripts_and_the_examples_of_extensions_pass_mypy_strict(name: str) -> None:
     done = mypy(name)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_mypy_finds_every_mistake() -> None:
     done = mypy("wrong.py")
     found = sorted(
@@ -52,7 +52,6 @@ def test_mypy_finds_every_mistake() -> None:
     assert found == lines_marked_wrong(), done.stdout + done.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(CHECKER is None, reason="neither pyright nor basedpyright is installed")
 def test_pyright_strict_says_the_same(tmp_path: Path) -> None:
     assert CHECKER is not None

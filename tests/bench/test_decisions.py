@@ -9,8 +9,9 @@ from tests.bench import decision_costs
 from tests.bench.decision_errors import is_ever_red
 from tests.bench.group_sequential import Boundaries, boundaries, decided
 
+pytestmark = pytest.mark.nightly
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize(("name", "last"), [("O'Brien-Fleming", 1.751), ("Pocock", 2.122)])
 def test_boundaries_of_five_looks_are_the_published_ones(name, last):
     """Jennison and Turnbull (2000), tables 2.1 and 2.3, two-sided 0.1: C_P(5) = 2.122, C_B(5) = 1.751."""

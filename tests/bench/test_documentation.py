@@ -10,7 +10,7 @@ from harness.stages.data.corpus_build import build_corpus
 from tests.bench import debian
 from tests.bench.bench_documentation import of_languages, of_links, of_steps, write_project
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 
 def test_languages_and_links_of_pages_that_nobody_here_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ import pytest
 from tests.bench import bench_labels
 from tests.bench.label_gates import GOOD, POOR, Judge, People, uniform_alone
 
+pytestmark = pytest.mark.nightly
+
 
 @pytest.mark.parametrize("judge", [POOR, GOOD])
 @pytest.mark.parametrize("kind", ["graded", "binary"])
@@ -31,7 +33,6 @@ def test_labels_alone_take_as_many_as_the_likelihood_ratio_lets_expect():
     assert np.mean([each.labels for each in outcomes]) == pytest.approx(428, rel=0.12)
 
 
-@pytest.mark.slow
 def test_with_a_good_judge_a_gate_takes_less_than_half_the_labels():
     with ThreadPoolExecutor(1) as workers:
         figures = {figure.name: figure for figure in bench_labels.graded_costs(workers, 12)}

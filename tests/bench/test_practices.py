@@ -13,6 +13,8 @@ from harness.records import VerdictKind
 from tests.bench import bench_practice, practices
 from tests.bench.sampling import Figure
 
+pytestmark = pytest.mark.nightly
+
 ROOT = Path(__file__).parents[2]
 N_CASES = 100
 

@@ -8,8 +8,9 @@ import pytest
 
 from tests.bench.students import CONTROLS, NOTHING, SOFT, Sizes, comparisons, divergences
 
+pytestmark = pytest.mark.nightly
 
-@pytest.mark.slow
+
 def test_soft_targets_are_nearer_to_the_teacher_than_every_control(tmp_path: Path) -> None:
     """Of as many tokens, at every seed: with 5 pairs the p-value is then 1/32."""
     pytest.importorskip("transformers")

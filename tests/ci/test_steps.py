@@ -15,7 +15,8 @@ from harness.cli import main
 from tests.ci.steps import Ended, run_action, run_template
 from tests.loopback.forge import APP, USER, Forge
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 
 GATE = ["Run the gate", "Write the summary and the comment", "End as the gate did"]
 EVIL = "suites -k '$(touch owned)' \"`touch owned`\" ; touch owned && touch owned | tee owned"
@@ -75,6 +76,7 @@ def headlines(forge: Forge) -> list[str]:
     return [each["body"].splitlines()[1] for each in forge.state.comments]
 
 
+@pytest.mark.nightly
 def test_the_action_ends_as_its_gate_and_keeps_one_comment(demo: Path, github: Forge) -> None:
     ended = on_github(demo, github, "suites")
     assert ended.code == 0, ended.output
@@ -92,6 +94,7 @@ def test_the_action_ends_as_its_gate_and_keeps_one_comment(demo: Path, github: F
     assert "[Full report](<https://github.com/ann/demo/actions/runs/77>)" in github.state.comments[0]["body"]
 
 
+@pytest.mark.nightly
 def test_the_action_ends_with_8_where_nothing_is_decided(demo: Path, github: Forge) -> None:
     ended = on_github(demo, github, "suites --case 'a*'", comment="false")
     assert ended.code == 8, ended.output
@@ -99,6 +102,7 @@ def test_the_action_ends_with_8_where_nothing_is_decided(demo: Path, github: For
     assert github.state.seen == []
 
 
+@pytest.mark.nightly
 def test_a_gate_that_does_not_start_is_told_in_the_comment(demo: Path, github: Forge) -> None:
     on_github(demo, github, "suites")
     ended = on_github(demo, github, "suites --candidate nobody")
@@ -109,6 +113,7 @@ def test_a_gate_that_does_not_start_is_told_in_the_comment(demo: Path, github: F
     assert headlines(github) == ["### ❔ no report"]
 
 
+@pytest.mark.nightly
 def test_a_comment_that_is_refused_does_not_change_the_exit_code(demo: Path, github: Forge) -> None:
     github.state.refusal["POST"] = (403, {}, '{"message": "Resource not accessible by integration"}')
     ended = on_github(demo, github, "suites")
@@ -117,6 +122,7 @@ def test_a_comment_that_is_refused_does_not_change_the_exit_code(demo: Path, git
     assert "GREEN" in ended.summary
 
 
+@pytest.mark.nightly
 def test_what_the_inputs_say_is_never_run(demo: Path, github: Forge, gitlab: Forge) -> None:
     ended = on_github(demo, github, EVIL, name="gate")
     assert ended.code == 4, ended.output
@@ -125,6 +131,7 @@ def test_what_the_inputs_say_is_never_run(demo: Path, github: Forge, gitlab: For
     assert list(demo.rglob("owned")) == []
 
 
+@pytest.mark.nightly
 def test_a_folder_of_its_own_and_a_place_for_the_reports(demo: Path, github: Forge) -> None:
     inner = demo / "gate here"
     inner.mkdir()
@@ -138,6 +145,7 @@ def test_a_folder_of_its_own_and_a_place_for_the_reports(demo: Path, github: For
     assert headlines(github) == ["### ✅ nightly: GREEN: 1 passed"]
 
 
+@pytest.mark.nightly
 def test_the_template_ends_as_its_gate_and_keeps_one_comment(demo: Path, gitlab: Forge) -> None:
     ended = on_gitlab(demo, gitlab, "suites")
     assert ended.code == 0, ended.output
@@ -174,6 +182,7 @@ def test_arguments_without_a_closing_quote_are_a_usage_error(demo: Path, github:
     assert "Traceback" not in ended.output
 
 
+@pytest.mark.nightly
 def test_both_install_this_steelyard(demo: Path, github: Forge, tmp_path: Path) -> None:
     """The action from its own commit; pip is kept from the network, and from what is installed here."""
     kept = "--quiet --no-deps --no-index --no-build-isolation --root-user-action ignore"

@@ -116,7 +116,7 @@ def test_a_tag_that_does_not_fit_is_refused_before_anything_is_built(
     assert not (tmp_path / "dist").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_first_gate_of_a_new_project_is_tried_with_the_installation_that_is_named() -> None:
     environment = {**os.environ, "VENV": str(Path(sys.executable).parents[1]), "PYTEST_ADDOPTS": "-p no:deepeval"}
     done = subprocess.run(["sh", ".ci/try"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

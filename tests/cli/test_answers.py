@@ -54,7 +54,6 @@ suites/test_capitals.py::test_capitals
 """
 
 
-@pytest.mark.quick
 def test_the_newest_run_that_has_the_case_is_shown(run: Run, place: Path) -> None:
     assert run("store", "show", "peru").output == SHOWN
     assert run("store", "show", "peru", "--run", "good").exit_code == 4  # r2 is the newest of that version
@@ -190,6 +189,7 @@ def test_what_an_application_did_before_it_answered_is_shown_once(run: Run, fold
     ]
 
 
+@pytest.mark.service
 def test_an_answer_that_was_pruned_is_said_to_be_missing(run: Run, place: Path) -> None:
     run("store", "prune", "--version", "f0", "--yes")
     run("store", "prune", "--version", "good", "--yes")

@@ -30,7 +30,6 @@ def recorded(folder: Path, name: str) -> str:
     return (folder / "reports" / "baselines" / f"{name}.json").read_text()
 
 
-@pytest.mark.quick
 def test_the_latest_run_is_recorded_under_its_candidates_name(run: Run, folder: Path, store: Store) -> None:
     stored_run(store, "20261124-1", ONE, names=ALONE)
     result = run("baseline", "record")
@@ -42,6 +41,7 @@ def test_the_latest_run_is_recorded_under_its_candidates_name(run: Run, folder: 
     assert '"peru": [null, null, "10"]' in recorded(folder, "small")
 
 
+@pytest.mark.service
 def test_recording_again_is_byte_equal_and_another_run_needs_force(run: Run, folder: Path, store: Store) -> None:
     stored_run(store, "20261124-1", ONE, names=ALONE)
     run("baseline", "record", "--name", "released")
@@ -81,6 +81,7 @@ def test_a_run_that_stopped_early_is_recorded_with_a_warning(run: Run, store: St
     assert f"{n} cases × 1 sample, decided after {n} of 168 cases" in run("baseline", "show", "small").output
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

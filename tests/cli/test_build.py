@@ -18,6 +18,7 @@ pytestmark = pytest.mark.usefixtures("loaded_torch")
 __all__ = ["cache", "corpora"]
 
 
+@pytest.mark.service
 def test_a_version_is_built_once(corpora: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEELYARD_CACHE", str(corpora / "own"))
     first, again = (json.loads(run("build", "clean", "--json").stdout) for _ in range(2))
@@ -31,7 +32,7 @@ def test_a_model_has_nothing_to_build(corpora: Path, run: Run) -> None:
     assert run("build", "small").stdout.startswith("small: nothing is left to build, fingerprint ")
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_a_student_without_a_base_is_built_and_told_of_before_and_after(
     folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

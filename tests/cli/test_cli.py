@@ -14,7 +14,6 @@ from tests.cli.conftest import Run
 HEAVY = {"numpy", "scipy", "sqlalchemy", "aiohttp", "torch", "rich", "pytest", "vllm", "transformers", "deepeval"}
 
 
-@pytest.mark.quick
 @pytest.mark.parametrize("name", _COMMANDS)
 def test_every_command_has_help_with_an_example(run: Run, name: str) -> None:
     result = run(name, "--help")
@@ -31,7 +30,6 @@ def test_a_command_is_called_what_the_table_calls_it(name: str) -> None:
     assert command.name == name
 
 
-@pytest.mark.quick
 def test_help_lists_every_command(run: Run) -> None:
     output = run("--help").output
     for name, entry in _COMMANDS.items():
@@ -43,7 +41,6 @@ def test_version_is_the_distributions(run: Run) -> None:
     assert run("--version").output == "steelyard 0.1.0\n"
 
 
-@pytest.mark.quick
 def test_an_unknown_command_is_refused_with_the_nearest(run: Run) -> None:
     result = run("modles")
     assert result.exit_code == 4
@@ -88,11 +85,13 @@ def imported(arguments: list[str]) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("arguments", [["--help"], ["models", "--json"], ["init", "--help"]])
 def test_a_command_imports_nothing_heavy(arguments: list[str]) -> None:
     assert imported(arguments) & HEAVY == set()
 
 
+@pytest.mark.nightly
 def test_doctor_imports_what_the_plugins_need_and_no_library_of_models() -> None:
     assert imported(["doctor"]) & HEAVY <= {"numpy", "scipy", "sqlalchemy"}
 

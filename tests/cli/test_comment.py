@@ -16,6 +16,8 @@ from tests.cli.conftest import Run
 from tests.loopback.forge import APP, STRANGER, USER, Forge
 from tests.reporting import example_reports as examples
 
+pytestmark = pytest.mark.service
+
 MARKER = "<!-- steelyard: gate -->"
 
 

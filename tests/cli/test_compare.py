@@ -16,6 +16,8 @@ from tests.gate.stored import Scored
 from tests.gate.stored import run as stored_run
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 VERSIONS = {
     "steady": {"engine": "scripted", "default": {"yes": 0.95, "no": 0.05}},
     "forgetful": {"engine": "scripted", "default": {"yes": 0.6, "no": 0.4}},
@@ -122,6 +124,7 @@ def test_one_evaluation_of_a_gate_that_stopped_early_keeps_its_share_of_the_erro
     assert {**of_gate, **apart} == {**entry, **apart}
 
 
+@pytest.mark.nightly
 def test_two_gates_in_one_order_are_weighed_in_it_and_in_others_on_a_fixed_design(gated: Project) -> None:
     gated.versions["again"] = gated.versions["forgetful"] | {"seed": 1}
     for version, seed, baseline in (("steady", 1, "none"), ("forgetful", 1, "none"), ("again", 2, "none")):

@@ -12,6 +12,8 @@ import pytest
 from harness.scoring.confinement import sandboxes
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.service
+
 READY = '[models.plain]\nengine = "scripted"\nanswers = { "Capital of Peru?" = "Lima" }\n'
 
 
@@ -24,7 +26,6 @@ def settings(folder: Path, text: str) -> None:
     (folder / "steelyard.toml").write_text(text, encoding="utf-8")
 
 
-@pytest.mark.quick
 def test_versions_that_can_run_end_with_0(run: Run, folder: Path) -> None:
     settings(folder, READY)
     result = run("doctor")
@@ -57,7 +58,6 @@ def test_without_settings_it_names_the_command_that_writes_them(run: Run) -> Non
     assert run("doctor").exit_code == 0
 
 
-@pytest.mark.quick
 def test_settings_that_do_not_parse_are_a_problem_not_a_crash(run: Run, folder: Path) -> None:
     settings(folder, "samples = \n")
     assert run("doctor").exit_code == 1

@@ -43,7 +43,6 @@ def gate(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(report.read_text(encoding="utf-8"))
 
 
-@pytest.mark.quick
 def test_it_writes_the_layout_and_says_so(run: Run, folder: Path) -> None:
     result = run("init")
     assert result.exit_code == 0
@@ -76,6 +75,7 @@ def test_the_evaluation_has_60_cases_with_unique_ids_and_prompts(run: Run, folde
         assert all(0 < rate < 1 for rate in rates(folder, name))
 
 
+@pytest.mark.service
 def test_its_cases_suffice_whatever_is_drawn(run: Run, folder: Path) -> None:
     """Green against itself in 98 of 100 draws, and red for the forgetful version in as many."""
     run("init")
@@ -92,12 +92,14 @@ def test_its_cases_suffice_whatever_is_drawn(run: Run, folder: Path) -> None:
         assert seen >= 98
 
 
+@pytest.mark.service
 def test_the_versions_are_ready(run: Run) -> None:
     run("init")
     assert [each["ready"] for each in json.loads(run("models", "--json").output)] == [True, True]
     assert run("doctor").exit_code == 0
 
 
+@pytest.mark.service
 def test_what_it_wrote_runs_at_once_and_is_green(run: Run, folder: Path) -> None:
     run("init")
     exit_code, report = gate(folder)
@@ -108,6 +110,7 @@ def test_what_it_wrote_runs_at_once_and_is_green(run: Run, folder: Path) -> None
     assert evaluation["n_cases"] < 60
 
 
+@pytest.mark.service
 def test_the_forgetful_version_is_red(run: Run, folder: Path) -> None:
     run("init")
     exit_code, report = gate(folder, "--candidate", "forgetful")
@@ -231,6 +234,7 @@ def test_an_endpoints_project_says_which_version_is_under_test(run: Run, folder:
     assert (settings.candidate, settings.baseline) == ("served", None)
 
 
+@pytest.mark.service
 def test_an_endpoints_project_comes_to_its_first_verdict_with_few_requests(run: Run, folder: Path, loopback) -> None:
     run("init", *ENDPOINT)
     lines = (folder / "evals/foundation/capitals/cases.jsonl").read_text(encoding="utf-8").splitlines()

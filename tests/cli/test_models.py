@@ -41,7 +41,6 @@ def settings(folder: Path) -> Path:
     return path
 
 
-@pytest.mark.quick
 @pytest.mark.usefixtures("settings")
 def test_the_table_shows_what_a_version_is_and_how_it_differs(run: Run) -> None:
     result = run("models")
@@ -152,6 +151,7 @@ def test_a_version_whose_settings_can_not_be_is_listed_with_what_is_wrong(run: R
     assert refused.exit_code != 0
 
 
+@pytest.mark.service
 def test_a_traceback_keeps_its_lines(run: Run, folder: Path) -> None:
     """It is of what the module of an application raised."""
     (folder / "broken_bot.py").write_text("import shop_that_is_not_there\n")

@@ -20,6 +20,8 @@ from tests.cli.conftest import Run
 from tests.gate import stored
 from tests.gate.stored import Scored
 
+pytestmark = pytest.mark.service
+
 CAPITALS = Scored(candidate={"peru": [1, 0], "chad": [0, 0]}, baseline={"peru": [1, 1], "chad": [1, 0]})
 
 

@@ -43,7 +43,6 @@ def test_each_command_has_help_with_an_example(run: Run, command: str) -> None:
     assert f"  steelyard store {command}" in result.output.split("Examples:")[1]
 
 
-@pytest.mark.quick
 def test_info_shows_what_is_stored_in_80_columns(run: Run, place: Path) -> None:
     result = run("store", "info")
     assert result.exit_code == 0
@@ -72,7 +71,6 @@ def test_info_writes_out_what_a_name_could_do_to_the_terminal(run: Run, folder: 
     assert "\x1b" not in result.output
 
 
-@pytest.mark.quick
 def test_a_missing_store_is_a_usage_error(run: Run) -> None:
     result = run("store", "info")
     assert result.exit_code == 4
@@ -80,6 +78,7 @@ def test_a_missing_store_is_a_usage_error(run: Run) -> None:
     assert not Path(".steelyard").exists()
 
 
+@pytest.mark.service
 def test_prune_shows_what_would_go_and_asks(run: Run, place: Path) -> None:
     for answer, left in (("n\n", 4), ("y\n", 3)):
         result = CliRunner().invoke(main, ["store", "prune", "--older-than", "30d"], input=answer)
@@ -88,6 +87,7 @@ def test_prune_shows_what_would_go_and_asks(run: Run, place: Path) -> None:
         assert json.loads(run("store", "info", "--json").output)["samples"] == left
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("options", "left"),
     [
@@ -166,6 +166,7 @@ def test_merge_brings_another_store_in(run: Run, place: Path, folder: Path) -> N
     ]
 
 
+@pytest.mark.service
 def test_merge_makes_the_store_that_it_merges_into(run: Run, place: Path, folder: Path) -> None:
     assert run("store", "merge", "--store", "team.db", str(place)).exit_code == 0
     with Store.open(str(folder / "team.db"), readonly=True) as team:

@@ -13,8 +13,6 @@ from harness.records import VerdictKind
 from tests.decisions.observations import binary, observed
 from tests.error_rates import is_at_most
 
-pytestmark = pytest.mark.slow
-
 PASSED, REGRESSED, FAILED, INCONCLUSIVE = (
     VerdictKind.PASSED,
     VerdictKind.REGRESSED,
@@ -66,6 +64,7 @@ def test_what_was_drawn_beyond_the_decision_changes_nothing():
     assert cut == whole
 
 
+@pytest.mark.nightly
 @given(st.integers(0, 10_000))
 def test_the_end_found_step_by_step_is_the_one_found_at_once(seed):
     rng = np.random.default_rng(seed)
@@ -75,6 +74,7 @@ def test_the_end_found_step_by_step_is_the_one_found_at_once(seed):
     assert next((end for end in steps if end is not None), None) == whole
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("n_evaluations", [1, 4])
 def test_a_version_against_itself_is_red_in_at_most_5_of_100_gates(n_evaluations):
     rng = np.random.default_rng([3, n_evaluations])
@@ -86,6 +86,7 @@ def test_a_version_against_itself_is_red_in_at_most_5_of_100_gates(n_evaluations
     assert is_at_most(0.05, is_red, RUNS)
 
 
+@pytest.mark.service
 def test_a_drop_of_the_whole_margin_is_green_in_at_most_5_of_100_gates():
     rng = np.random.default_rng(4)
 
@@ -96,6 +97,7 @@ def test_a_drop_of_the_whole_margin_is_green_in_at_most_5_of_100_gates():
     assert is_at_most(0.05, is_green, 2 * RUNS)
 
 
+@pytest.mark.service
 def test_whole_cases_that_flip_do_not_pass_small_suites():
     """All or nothing, 1 case in 20 lost: where a fixed design of 20 cases is wrong 9 times in 100."""
     rng = np.random.default_rng(5)
@@ -108,6 +110,7 @@ def test_whole_cases_that_flip_do_not_pass_small_suites():
         assert green / RUNS <= 0.05
 
 
+@pytest.mark.service
 def test_dependent_evaluations_keep_the_rate():
     rng = np.random.default_rng(6)
 
@@ -119,6 +122,7 @@ def test_dependent_evaluations_keep_the_rate():
     assert is_at_most(0.05, is_red, RUNS)
 
 
+@pytest.mark.nightly
 def test_a_drop_of_the_margin_takes_190_cases_at_most_where_a_fixed_design_needs_300():
     rng = np.random.default_rng(7)
     ends = []
@@ -185,6 +189,7 @@ def test_cases_of_a_cluster_count_together_and_a_late_one_not_at_all():
     assert late.n_cases == 74
 
 
+@pytest.mark.service
 def test_inconclusive_says_about_how_many_more_cases_it_takes():
     """Of the runs that go on from there half end between a third and twice of what was said."""
     rng = np.random.default_rng(13)

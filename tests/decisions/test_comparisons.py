@@ -29,6 +29,7 @@ def test_a_figure_without_spread_says_so():
     assert verdict.samples_needed is None
 
 
+@pytest.mark.service
 def test_every_check_follows_from_the_numbers_it_reports():
     """L > -margin passes; else U < 0 is red; else open: with the very bounds in the report."""
     seen = set()

@@ -15,8 +15,6 @@ from harness.records import VerdictKind
 from tests.decisions.observations import binary, observed
 from tests.error_rates import is_at_most
 
-pytestmark = pytest.mark.slow
-
 INCONCLUSIVE, PASSED = VerdictKind.INCONCLUSIVE, VerdictKind.PASSED
 LIMIT = "--max-tokens 10,000"
 
@@ -45,6 +43,7 @@ def gate(seed, n_evaluations=4):
     return entries
 
 
+@pytest.mark.nightly
 @given(st.integers(0, 100_000), st.data())
 def test_a_budget_only_ever_takes_verdicts_away(seed, data):
     """So the error rates hold however the cut depends on the scores, and however often somebody goes on from it."""
@@ -58,6 +57,7 @@ def test_a_budget_only_ever_takes_verdicts_away(seed, data):
             assert other.verdict in (one.verdict, INCONCLUSIVE)
 
 
+@pytest.mark.service
 @given(st.integers(0, 100_000), st.integers(0, 159), st.integers(0, 159))
 def test_more_budget_never_takes_back_a_verdict_of_a_sequential_design(seed, one, other):
     entry = whole(np.random.default_rng(seed), 0.15, 160, design="sequential")
@@ -169,7 +169,7 @@ def ever(rng, design, drop, kinds, rule=cut):
     return any(decide([rule(entry, n)], 0.95)[0].verdict in kinds for n in continued(entry, tokens, tokens.sum() / 8))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("design", ["sequential", "fixed"])
 @pytest.mark.parametrize(("drop", "kinds"), [(0.05, {PASSED}), (0.0, {VerdictKind.REGRESSED})], ids=["green", "red"])
 def test_going_on_from_one_budget_to_the_next_is_wrong_at_most_5_times_in_100(design, drop, kinds):
@@ -178,7 +178,7 @@ def test_going_on_from_one_budget_to_the_next_is_wrong_at_most_5_times_in_100(de
     assert is_at_most(0.05, lambda: ever(rng, design, drop, kinds), RUNS)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize(("drop", "kinds"), [(0.05, {PASSED}), (0.0, {VerdictKind.REGRESSED})], ids=["green", "red"])
 def test_bounds_of_a_whole_fixed_design_would_be_wrong_more_often_on_its_parts(drop, kinds):
     """Why a part of a fixed design decides nothing."""
@@ -190,7 +190,7 @@ def test_bounds_of_a_whole_fixed_design_would_be_wrong_more_often_on_its_parts(d
     assert not is_at_most(0.05, lambda: ever(rng, "fixed", drop, kinds, taken_for_whole), RUNS)
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_a_gate_of_six_cut_where_its_answers_grow_long_is_red_in_at_most_5_of_100():
     rng = np.random.default_rng(9)
 

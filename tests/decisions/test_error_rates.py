@@ -8,7 +8,8 @@ from harness.records import VerdictKind
 from tests.decisions.observations import binary, observed
 from tests.error_rates import is_at_most
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 
 RUNS = 250
 
@@ -25,7 +26,7 @@ def gate(rng, drop, n_evaluations, n_cases, n_samples, threshold=None):
 
 @pytest.mark.parametrize(
     ("n_evaluations", "n_cases", "n_samples"),
-    [(1, 60, 1), (4, 100, 5), pytest.param(10, 50, 3, marks=pytest.mark.slow)],
+    [(1, 60, 1), (4, 100, 5), pytest.param(10, 50, 3, marks=pytest.mark.nightly)],
 )
 def test_a_version_against_itself_is_red_in_at_most_5_of_100_gates(n_evaluations, n_cases, n_samples):
     rng = np.random.default_rng([1, n_evaluations])

@@ -67,6 +67,7 @@ def timeouts(rng, n, share):
     return column(np.where(rng.random(n) < share, 30.0, rng.lognormal(0.0, 0.2, n)))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("n_cases", [20, 50])
 @pytest.mark.parametrize("against", ["baseline", "threshold"])
 def test_rare_timeouts_are_no_false_green_within_a_range(n_cases, against):
@@ -91,6 +92,7 @@ def test_an_equal_version_within_a_range_passes_for_all_that():
     assert sum(green) >= 18
 
 
+@pytest.mark.nightly
 def test_a_p95_that_is_higher_by_the_margin_is_a_false_green_at_most_5_times_in_100():
     rng = np.random.default_rng(3)
     green, shape = 0, {"margin": 0.5, "statistic": "p95", **SECONDS}
@@ -101,6 +103,7 @@ def test_a_p95_that_is_higher_by_the_margin_is_a_false_green_at_most_5_times_in_
     assert green / RUNS <= ALLOWED
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(("n_cases", "n_samples"), [(80, 1)])
 def test_a_p95_at_its_threshold_is_red_and_one_the_margin_above_green_at_most_5_times_in_100(n_cases, n_samples):
     rng = np.random.default_rng([4, n_samples])
@@ -222,6 +225,7 @@ def test_a_quantile_is_drawn_whole_and_says_so_where_it_was_cut_short():
     assert (verdict.verdict, verdict.design) == (INCONCLUSIVE, "fixed")
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(("n_cases", "unseen"), [(20, 0.67), (50, 0.36)])
 def test_without_a_range_rare_timeouts_are_green_as_often_as_a_sample_holds_none(n_cases, unseen):
     """Why such a verdict is called approximate, and what the guide says of it."""

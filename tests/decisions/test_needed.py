@@ -1,6 +1,7 @@
 """How many more cases or samples would decide."""
 
 import numpy as np
+import pytest
 
 from harness.decisions import decide
 from harness.decisions.looks import Look, share_of
@@ -32,6 +33,7 @@ def test_a_single_case_asks_for_samples():
     assert verdict.samples_needed > 100
 
 
+@pytest.mark.service
 def test_the_stated_need_decides_most_of_the_time():
     """With what it asks for, drawn at the same rates, 2 of 3 open gates are decided (aimed at: 4 of 5)."""
     rng = np.random.default_rng(7)

@@ -154,6 +154,7 @@ def test_clusters_of_dependent_cases_widen_the_bounds():
     assert clustered.difference.high > free.difference.high
 
 
+@pytest.mark.service
 def test_red_is_what_holm_rejects_with_the_same_weight_for_each_evaluation():
     for seed in range(10):
         verdicts = decide(gate(np.random.default_rng(seed), 12), 0.95)
@@ -176,6 +177,7 @@ def test_more_evaluations_never_make_one_red():
         assert single.verdict.is_red or not corrected.verdict.is_red
 
 
+@pytest.mark.service
 @settings(max_examples=30)
 @given(st.randoms(), st.integers(0, 5))
 def test_order_of_evaluations_and_cases_does_not_matter(random, seed):

@@ -56,6 +56,7 @@ def test_answers_that_repeat_at_temperature_0_leave_nothing_to_chance():
     assert verdict_of(replace(entry, candidate=flipped)).verdict is not PASSED
 
 
+@pytest.mark.service
 def test_the_end_found_step_by_step_is_the_one_found_at_once():
     for seed in range(12):
         shape = Shape(cases=200, samples=4, spread=SPREAD, about="suite")
@@ -83,7 +84,7 @@ def test_an_evaluation_that_allows_no_lost_case_does_not_pass_before_its_last():
     assert verdict_of(suite(ones, ones, max_lost=0)).n_cases == 400
 
 
-@pytest.mark.slow
+@pytest.mark.service
 @pytest.mark.parametrize(("n_cases", "samples"), [(20, 5), (50, 10), (200, 3)])
 def test_about_these_cases_errors_are_at_most_what_is_promised(n_cases, samples):
     gates = 150
@@ -97,7 +98,7 @@ def test_about_these_cases_errors_are_at_most_what_is_promised(n_cases, samples)
     assert sum(kind.is_red for kind in kinds["as good"]) / gates <= most
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_the_default_is_as_good_as_the_fixed_design_for_a_small_suite():
     gates = 100
     passed = {}

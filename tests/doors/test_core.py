@@ -9,6 +9,8 @@ import pytest
 
 from tests.doors.installing import COMMAND, GATE, run
 
+pytestmark = pytest.mark.service
+
 BLOCKED = (
     "harness.scoring.deepeval",
     "harness.scoring.lm_eval",
@@ -86,6 +88,7 @@ def test_the_parts_are_blocked(core: Path) -> None:
         assert "(blocked)" in run("-c", f"import {name}", folder=core, installed=core).stderr
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("candidate", "code", "verdict"), [("good", 0, "passed"), ("bad", 1, "regressed")])
 def test_a_gate_is_green_and_red_without_them(
     folder: Path, core: Path, candidate: str, code: int, verdict: str
@@ -101,6 +104,7 @@ def test_a_gate_is_green_and_red_without_them(
     assert "testsuite" in told.stdout
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("body", "words"),
     [

@@ -11,6 +11,8 @@ from harness import doors
 from harness.errors import CheckError, DoorError
 from tests.doors.installing import COMMAND, GATE, declare, install, run
 
+pytestmark = pytest.mark.service
+
 SETTINGS = '[models.only]\nengine = "{}"\ndefault = "yes"\n'
 MODULE = """
 import pytest
@@ -75,7 +77,6 @@ def test_an_unknown_engine_tells_who_brings_the_others(folder: Path, installed: 
     assert "Did you mean 'echo'?" in done.stderr
 
 
-@pytest.mark.quick
 def test_two_providers_of_one_name_are_both_named(folder: Path, installed: Path) -> None:
     for name in ("one-echo", "other-echo"):
         declare(installed, name, "[steelyard.engines]\necho = echo:ECHO")
@@ -85,6 +86,7 @@ def test_two_providers_of_one_name_are_both_named(folder: Path, installed: Path)
     assert "The engine 'echo' is brought by one-echo 1.0 and other-echo 1.0" in done.stderr
 
 
+@pytest.mark.nightly
 def test_a_provider_that_can_t_be_imported_matters_only_where_it_is_used(folder: Path, installed: Path) -> None:
     declare(
         installed,
@@ -133,6 +135,7 @@ def test_an_object_of_another_kind_is_refused(
     assert words in done.stderr
 
 
+@pytest.mark.nightly
 def test_a_third_party_s_check_is_one_of_the_checks(folder: Path, installed: Path) -> None:
     declare(
         installed,
@@ -212,6 +215,7 @@ def test_the_doctor_lists_what_others_bring(folder: Path, installed: Path) -> No
     assert "x engine echo other-echo 1.0, steelyard.engines; steelyard-echo 1.0 has it too" in text
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("group", "target", "why"),
     [
@@ -248,6 +252,7 @@ def test_the_doctor_loads_every_door_and_tells_which_is_broken(
     assert found["mend"] == "pip install --upgrade faulty, or do without: pip uninstall faulty"
 
 
+@pytest.mark.nightly
 def test_the_doctor_tells_that_an_installed_distribution_is_broken(
     folder: Path, installed: Path, tmp_path: Path
 ) -> None:
@@ -312,6 +317,7 @@ def settings_of_diary(folder: Path, path: str) -> None:
         stream.write(f'[trackers.diary]\npath = "{path}"\n')
 
 
+@pytest.mark.nightly
 def test_a_stored_run_goes_to_the_trackers_that_the_settings_ask_for(
     folder: Path, installed: Path, tracked: str
 ) -> None:
@@ -326,6 +332,7 @@ def test_a_stored_run_goes_to_the_trackers_that_the_settings_ask_for(
     assert json.loads(done.stdout) == {"run_id": tracked, "pages": 1, "lines": [f"diary  {said}"]}
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("path", "arguments", "code", "words"),
     [
@@ -343,6 +350,7 @@ def test_a_stored_run_that_can_not_be_tracked_ends_with_the_reason(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.nightly
 def test_without_a_tracker_in_the_settings_those_that_there_are_are_told(
     folder: Path, installed: Path, tracked: str
 ) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from tests.doors.installing import COMMAND, GATE, ROOT, install, run
 
+pytestmark = pytest.mark.service
+
 EXAMPLES = ROOT / "docs" / "examples"
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,7 @@ def test_the_engine_keeps_the_contract(installed: Path) -> None:
     assert "13 passed" in done.stdout
 
 
+@pytest.mark.nightly
 def test_the_engine_gates_green_and_red(installed: Path, folder: Path) -> None:
     green = run(*GATE, "--candidate", "loud", folder=folder, installed=installed)
     assert green.returncode == 0, green.stdout + green.stderr
@@ -93,6 +95,7 @@ def pytest_unconfigure(config):
 needs_sdk = pytest.mark.skipif(find_spec("opentelemetry.sdk") is None, reason="needs opentelemetry-sdk")
 
 
+@pytest.mark.nightly
 @needs_sdk
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_each_gate_becomes_a_span_and_each_evaluation_one_below_it(

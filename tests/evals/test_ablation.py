@@ -7,6 +7,8 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from harness.stages.data.ablation.drawing import text_key
 from harness.stages.data.ablation.questions import read_cloze, read_held_out
 from tests.corpora.generate import DATA, DOCUMENTS, Sizes
@@ -19,6 +21,7 @@ def rows(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.service
 def test_the_files_are_as_they_are_generated() -> None:
     sizes = Sizes()
     assert rows(FOLDER / "held_out.jsonl") == list(held_out("1", sizes.held_out))

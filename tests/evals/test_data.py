@@ -35,7 +35,7 @@ def documents() -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in rows}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_generator_makes_what_is_committed(tmp_path: Path) -> None:
     """But for how it is packed, which is zlib's to choose."""
     write(tmp_path)
@@ -118,7 +118,7 @@ def signatures(documents: dict[str, dict[str, Any]], tmp_path_factory: pytest.Te
     return lambda document: made.get_shingles(documents[document]["text"]), made.get_signature
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("number", range(len(SIMILARITIES)))
 def test_pairs_are_as_alike_as_is_told_to_the_step_and_as_many_are_found_as_must_be(
     number: int, signatures: Any
@@ -149,6 +149,7 @@ def test_cards_and_accounts_have_the_check_digits_that_are_told() -> None:
         assert not ibans.is_valid(iban(Random(seed), is_valid=False), check_country=False)
 
 
+@pytest.mark.service
 def test_documents_of_another_seed_are_others() -> None:
     from tests.mutants.data import SIZES
 

@@ -27,6 +27,7 @@ def texts(answer: dict[str, Any]) -> list[str]:
     return [choice["message"]["content"] for choice in answer["choices"]]
 
 
+@pytest.mark.service
 def test_as_a_program_it_prints_its_address_first_and_ends_on_request() -> None:
     command = [sys.executable, "-m", "tests.loopback", "--default", "hi", "--fault", "500:first=1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as server:

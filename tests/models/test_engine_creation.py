@@ -76,6 +76,7 @@ def test_each_kind_of_version_gets_its_engine(table: dict[str, Any], kind: type)
     assert f"{table['engine']} (v)" == engine.name
 
 
+@pytest.mark.service
 def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path: Path) -> None:
     """In an interpreter without site-packages, where neither vllm nor transformers can be found."""
     metadata = Path(str(importlib.metadata.distribution("steelyard")._path))  # type: ignore[attr-defined]

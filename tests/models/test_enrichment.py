@@ -107,6 +107,7 @@ def test_what_is_too_long_is_cut(tokenizer: VersionTokenizer, keep: str, expecte
     assert within(text, ContextSettings(26, keep), tokenizer) == text
 
 
+@pytest.mark.service
 @given(text=st.text(max_size=60), tokens=st.integers(1, 40), keep=st.sampled_from(["ends", "start", "end"]))
 def test_a_budget_always_holds(tokenizer: VersionTokenizer, text: str, tokens: int, keep: str) -> None:
     found = within(text, ContextSettings(tokens, keep), tokenizer)

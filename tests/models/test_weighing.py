@@ -83,7 +83,6 @@ def test_a_continuation_is_never_cut() -> None:
         row("ab", "cdefgh", 6, truncate=True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("length", [0, 1, 4, 5, 6, 9, 10, 11, 23])
 @pytest.mark.parametrize("adds_bos", [False, True])
 def test_a_whole_text_is_weighed_in_the_windows_of_lm_eval(length: int, adds_bos: bool) -> None:
@@ -112,7 +111,6 @@ def test_an_empty_text_to_be_completed_is_the_token_that_begins_one() -> None:
     assert context_tokens(Letters(adds_bos=True), "") == [BOS]
 
 
-@pytest.mark.slow
 def test_a_last_answer_is_continued_but_not_in_chat(tiny_llama: Path) -> None:
     from transformers import AutoTokenizer
 
@@ -130,7 +128,6 @@ def test_a_last_answer_is_continued_but_not_in_chat(tiny_llama: Path) -> None:
     assert text(asked, begun, kind="chat") == f"{ask}<s>assistant: Well</s><s>assistant:"
 
 
-@pytest.mark.slow
 def test_a_template_that_refuses_is_told(tiny_llama: Path) -> None:
     from transformers import AutoTokenizer
 

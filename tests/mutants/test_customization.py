@@ -11,6 +11,8 @@ from tests.mutants import customization, handbook
 from tests.mutants.gates import ROOT
 from tests.mutants.mutant import Mutant
 
+pytestmark = pytest.mark.nightly
+
 BY_NAME = {mutant.name: mutant for mutant in customization.MUTANTS}
 TRIED = {
     "stems-lost": "test_retrieval",
@@ -35,7 +37,6 @@ def test_a_mutant_has_one_fault_and_names_an_evaluation(mutant: Mutant) -> None:
         assert (ROOT / mutant.patch.path).read_text(encoding="utf-8").count(mutant.patch.old) == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", TRIED)
 def test_a_fault_turns_the_evaluation_red_that_names_it(name: str, tmp_path: Path) -> None:
     pytest.importorskip("bm25s")

@@ -13,6 +13,8 @@ from tests.mutants import data, distillation, students
 from tests.mutants.gates import ROOT
 from tests.mutants.mutant import Mutant, Outcome, Weighed
 
+pytestmark = pytest.mark.nightly
+
 BY_NAME = {mutant.name: mutant for mutant in data.MUTANTS}
 TRIED = {"no-exact": "test_duplicates", "any-ip": "test_personal_data"}
 """A wrong setting and wrong code, which a test runs, by the module that is to find it; `make mutants STAGE=data` runs
@@ -54,7 +56,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data.new_project(tmp_path_factory.mktemp("mutants"), "test", mutants, replace(data.SIZES, pairs=4))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", TRIED)
 def test_a_fault_turns_the_evaluation_red_that_names_it(name: str, project: Path) -> None:
     outcome = data.try_mutant(project, BY_NAME[name], (TRIED[name],))
@@ -91,7 +92,6 @@ def test_a_fault_of_distillation_fits_one_place(mutant: Mutant) -> None:
     assert (ROOT / mutant.patch.path).read_text(encoding="utf-8").count(mutant.patch.old) == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["kl-turned-round", "vocabulary-by-size"])
 def test_a_fault_of_distillation_turns_the_invariant_red(name: str, tmp_path: Path) -> None:
     pytest.importorskip("torch")
@@ -101,7 +101,6 @@ def test_a_fault_of_distillation_turns_the_invariant_red(name: str, tmp_path: Pa
     assert outcome.weighed.errors == ()
 
 
-@pytest.mark.slow
 def test_a_student_with_a_fault_turns_the_evaluation_red_that_names_it(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     mutant = next(each for each in students.MUTANTS if each.name == "only-texts")

@@ -19,6 +19,8 @@ from tests.gate.stored import Scored
 from tests.plugin.conftest import _imported, project  # noqa: F401
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 RNG = np.random.default_rng(5)
 GOOD, BAD = ((RNG.random((60, 4)) < rate).astype(float) for rate in (0.95, 0.5))
 GATE = """
@@ -49,6 +51,7 @@ def sides(run: Any) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     return found[found.role == "candidate"], found[found.role == "baseline"]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("marker", "returned", "rule"),
     [

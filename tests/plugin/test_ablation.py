@@ -12,6 +12,8 @@ from tests.plugin.projects import Project
 from tests.stages.data.ablation.conftest import articles, worsened
 from tests.stages.data.projects import write_lines
 
+pytestmark = pytest.mark.service
+
 LOSS = """
     SEEDS = [{"id": f"seed-{n}", "seed": n} for n in (1, 2, 3, 4)]
     QUESTIONS = {"held_out": "held_out.jsonl", "cloze": "cloze.jsonl", "tokens": 20_480}
@@ -44,7 +46,7 @@ def gate(project: Project, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Proj
     return project
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_worse_corpus_is_red_and_the_power_was_told_before(gate: Project) -> None:
     gate.module(LOSS)
     result = gate.run("--candidate", "bad", "--baseline", "good")
@@ -58,7 +60,6 @@ def test_the_worse_corpus_is_red_and_the_power_was_told_before(gate: Project) ->
     assert "paired t" in entry["difference"]["method"]
 
 
-@pytest.mark.slow
 def test_the_same_corpus_in_another_order_is_green(gate: Project) -> None:
     gate.module(LOSS)
     result = gate.run("--candidate", "again", "--baseline", "good", "-k", "loss")

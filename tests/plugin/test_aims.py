@@ -8,6 +8,8 @@ import pytest
 
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 PAIR = ("--candidate", "ours", "--baseline", "theirs")
 
 
@@ -32,6 +34,7 @@ LOWER = 'harness.Measure(value * (1 + 0.001 * len(case.id)), "s", higher_is_bett
 PLAIN = 'harness.Measure(value, "tokens")'
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("measure", "marker", "verdict"),
     [

@@ -16,6 +16,8 @@ from harness.store import Store
 from tests.plugin.projects import Project
 from tests.repositories import commit_all
 
+pytestmark = pytest.mark.service
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs" / "examples" / "handbook-bot"
 CHAPTER = (ROOT / "docs" / "guide" / "20-your-application.md").read_text(encoding="utf-8")
@@ -106,7 +108,7 @@ def test_exceptions_are_errors_and_no_scores_and_what_is_printed_is_noted(gate: 
     assert gate.stored() == 6, "its failures are kept as its answers are"
 
 
-@pytest.mark.parametrize("options", [(), ("-x",), pytest.param(("-n", "1", "-p", "xdist"), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("options", [(), ("-x",), pytest.param(("-n", "1", "-p", "xdist"), marks=pytest.mark.service)])
 def test_failures_are_noted_once_however_a_run_ends(gate: Project, options: tuple[str, ...]) -> None:
     """With its report, which every run makes, that of a worker too. What is under way then is cancelled as the run is
     closed, and an interrupted draw is no failure of its version: closing finds none to note.

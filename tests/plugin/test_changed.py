@@ -11,6 +11,8 @@ from harness.cli import main
 from tests.plugin.projects import Project
 from tests.repositories import commit_all, git
 
+pytestmark = pytest.mark.service
+
 ONE = """
 from helper_of_changed import norm
 
@@ -103,6 +105,7 @@ def test_a_module_that_a_test_imports_concerns_all_of_its_file(suite: Project) -
     )
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("name", "text", "ids"),
     [
@@ -128,6 +131,7 @@ def test_a_conftest_that_is_gone_concerns_those_below_it(suite: Project) -> None
     assert chosen(suite) == ["test_judged"]
 
 
+@pytest.mark.nightly
 def test_a_plugin_of_the_project_concerns_all(suite: Project) -> None:
     suite.write("lib/plugin_of_changed.py", "x = 1\n")
     commit_all(suite.path)
@@ -136,6 +140,7 @@ def test_a_plugin_of_the_project_concerns_all(suite: Project) -> None:
     assert len(chosen(suite)) == 4
 
 
+@pytest.mark.nightly
 def test_the_version_under_test_concerns_all_and_the_judge_those_who_ask_it(suite: Project) -> None:
     suite.versions["judge"]["seed"] = 3
     suite.run("--changed-since", "HEAD")
@@ -292,6 +297,7 @@ def test_the_error_rate_is_that_of_the_evaluations_that_run(suite: Project) -> N
         assert store.runs()[-1].spec["n_evaluations"] == 2
 
 
+@pytest.mark.nightly
 def test_collect_only_tells_why_each_runs(suite: Project) -> None:
     suite.write("evals/two.jsonl", CASES.replace('"r"', '"s"'))
     result = suite.run("--changed-since", "HEAD", "--collect-only", "-q")
@@ -323,6 +329,7 @@ def test_outside_of_a_repository_it_is_a_usage_error(project: Project) -> None:
     assert "not a git repository" in str(result.stderr)
 
 
+@pytest.mark.nightly
 def test_with_xdist_the_choice_is_the_same(suite: Project) -> None:
     pytest.importorskip("xdist")
     suite.ini += "pythonpath = lib\n"

@@ -17,6 +17,8 @@ from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 from tests.stages.training.test_students import other_start
 
+pytestmark = pytest.mark.service
+
 pytest.importorskip("torch")
 ROOT = Path(__file__).parents[2]
 SUITE = ROOT / "suites" / "distillation" / "test_controls.py"
@@ -81,7 +83,7 @@ def asked(taught: Project) -> Project:
     return taught
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_student_is_shown_to_be_nearer_than_each_control_and_one_that_learned_nothing_is_not(taught: Project) -> None:
     taught.run("--candidate", "student", "--baseline", "none")
     assert taught.verdicts() == dict.fromkeys(ALL, "passed")
@@ -89,7 +91,6 @@ def test_a_student_is_shown_to_be_nearer_than_each_control_and_one_that_learned_
     assert taught.verdicts() == {"test_nearer_than_the_start": "failed"}
 
 
-@pytest.mark.slow
 def test_a_student_by_answers_is_shown_to_be_nearer_than_one_of_answers_to_other_prompts_which_is_not_itself(
     asked: Project,
 ) -> None:
@@ -98,7 +99,6 @@ def test_a_student_by_answers_is_shown_to_be_nearer_than_one_of_answers_to_other
     weigh_both(asked, how)
 
 
-@pytest.mark.slow
 def test_a_student_on_policy_is_shown_to_be_nearer_than_one_of_a_shuffled_teacher_which_is_not_itself(
     taught: Project,
 ) -> None:

@@ -12,6 +12,8 @@ from tests.plugin.projects import Project
 from tests.repositories import commit_all
 from tests.stages.data.projects import STEPS, some_rows, write_lines
 
+pytestmark = pytest.mark.service
+
 PAIR = ("--candidate", "clean", "--baseline", "raw")
 KEPT = """
     IDS = [{"id": f"d{n}"} for n in range(10)]
@@ -181,6 +183,7 @@ def test_collecting_builds_nothing(gate: Project, monkeypatch: pytest.MonkeyPatc
     assert not (gate.path / "empty" / "corpora").exists()
 
 
+@pytest.mark.nightly
 def test_with_workers_it_is_built_once_before_they_begin(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEELYARD_CACHE", str(gate.path / "own"))
     gate.module(KEPT)
@@ -276,7 +279,7 @@ def test_what_can_never_be_run_takes_no_share_of_the_error_rate(gate: Project) -
     assert gate.evaluation("test_answers")["look"]["weight"] == 0.5
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_model_that_was_trained_on_a_corpus_has_it(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its baseline was trained on none, so that it is held to its threshold alone."""
     pytest.importorskip("transformers")

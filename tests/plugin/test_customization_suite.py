@@ -12,6 +12,8 @@ import pytest
 
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 pytest.importorskip("bm25s")
 ROOT = Path(__file__).parents[2]
 CUSTOMIZATION = "customization"

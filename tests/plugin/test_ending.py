@@ -12,6 +12,8 @@ from tests.plugin.projects import Project
 from tests.plugin.verdicts import RED_AND_GREEN
 from tests.reporting.html import pages
 
+pytestmark = pytest.mark.service
+
 
 def test_run_without_a_terminal_writes_its_report(project: Project) -> None:
     project.module(RED_AND_GREEN)

@@ -8,6 +8,8 @@ from harness import plugin
 from harness.plugin.fixtures import OFFERED
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 TRACED = """
     import pathlib
 
@@ -117,7 +119,6 @@ def test_tmp_path_is_each_evaluations_own(project: Project) -> None:
     assert all(project.score(f"test_it[{n}]") == 1.0 for n in (1, 2, 3))
 
 
-@pytest.mark.quick
 def test_all_evaluations_are_alive_together(project: Project) -> None:
     project.module("""
         import asyncio

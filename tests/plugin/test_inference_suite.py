@@ -15,6 +15,8 @@ from tests.loopback import Loopback
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 ROOT = Path(__file__).parents[2]
 SUITES = ROOT / "suites" / "inference"
 BOOKING = {"place": "Cork", "day": "Friday", "hour": 9, "guests": ["Nora"]}
@@ -48,6 +50,7 @@ def test_answers_that_are_the_same_are_repeatable(gate: Callable[..., Any]) -> N
     }
 
 
+@pytest.mark.nightly
 def test_a_server_whose_batches_change_answers_is_red_beside_others_and_not_alone(gate: Callable[..., Any]) -> None:
     found = gate("test_repeatability.py", echo=True, crowded="Something else.", latency_s=0.02)
     assert found["alone_again"]["verdict"] == "passed"
@@ -84,13 +87,11 @@ def tiny(project: Project) -> Callable[..., dict[str, Any]]:
     return run
 
 
-@pytest.mark.slow
 def test_a_prompt_up_to_the_end_of_the_window_is_read_whole(tiny: Callable[..., Any]) -> None:
     found = tiny()
     assert (found["verdict"], found["candidate"]["value"]) == ("passed", 1.0)
 
 
-@pytest.mark.slow
 def test_a_prompt_beyond_the_window_is_an_error_with_the_figures(tiny: Callable[..., Any]) -> None:
     found = tiny(
         "(weights.description.in_engine.sizes.n_ctx - ANSWER)", "(weights.description.in_engine.sizes.n_ctx + 16)"
@@ -99,7 +100,6 @@ def test_a_prompt_beyond_the_window_is_an_error_with_the_figures(tiny: Callable[
     assert re.search(r"the prompt has 5[12]\d tokens; .* beyond max_model_len = 512", found["reason"])
 
 
-@pytest.mark.slow
 def test_a_prompt_that_was_cut_on_its_way_is_red(tiny: Callable[..., Any]) -> None:
     found = tiny("messages, max_tokens", '[{**messages[0], "content": messages[0]["content"][-80:]}], max_tokens')
     assert (found["verdict"], found["candidate"]["value"]) == ("failed", 0.0)

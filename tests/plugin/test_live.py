@@ -7,6 +7,8 @@ import pytest
 from harness.plugin import pytest_internals
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 
 def test_without_it_evaluations_run_one_after_the_other_with_a_warning(
     project: Project, monkeypatch: pytest.MonkeyPatch

@@ -14,6 +14,8 @@ from tests.plugin.projects import Project
 from tests.reporting.html import pages
 from tests.stages.inference.blocks.conftest import Serve, serve
 
+pytestmark = pytest.mark.service
+
 __all__ = ["serve"]
 
 PAIR = ("--candidate", "ours", "--baseline", "theirs")
@@ -39,6 +41,7 @@ def body(gate: Project, lines: str, arguments: str = "load", **marker: Any) -> P
     """)
 
 
+@pytest.mark.nightly
 def test_a_slower_version_is_found_and_a_gate_that_is_run_again_decides_by_the_same_blocks(gate: Project) -> None:
     body(gate, "return load.itl")
     assert gate.run(*PAIR).ret == 1
@@ -62,6 +65,7 @@ def test_a_slower_version_is_found_and_a_gate_that_is_run_again_decides_by_the_s
     assert "second look" in gate.evaluation()["reason"]
 
 
+@pytest.mark.nightly
 def test_evaluations_of_one_plan_share_their_blocks_and_others_come_first(gate: Project, tmp_path: Path) -> None:
     """A body that asks a model notes when it ended, and the bodies that take `load` begin after that."""
     words = ", ".join(f"{name}={value!r}" for name, value in BLOCKS.items())
@@ -97,6 +101,7 @@ def test_evaluations_of_one_plan_share_their_blocks_and_others_come_first(gate: 
     assert "4 samples asked for, all drawn now 10 blocks asked for, all measured now" in told
 
 
+@pytest.mark.nightly
 def test_a_candidate_alone_is_held_to_its_threshold(gate: Project) -> None:
     body(gate, "return load.itl", threshold=0.004, margin="90 %")
     assert gate.run("--candidate", "theirs", "--baseline", "none").ret == 0
@@ -104,6 +109,7 @@ def test_a_candidate_alone_is_held_to_its_threshold(gate: Project) -> None:
     assert gate.report()["usage"]["model_calls"] == 5
 
 
+@pytest.mark.nightly
 def test_a_budget_leaves_blocks_unmeasured_and_the_verdict_open(gate: Project) -> None:
     """The first pair is measured whole; the next run goes on from there."""
     limit = ("--max-tokens", "20")
@@ -118,12 +124,14 @@ def test_a_budget_leaves_blocks_unmeasured_and_the_verdict_open(gate: Project) -
     assert (gate.report()["usage"]["measured_blocks"], gate.report()["usage"]["stored_blocks"]) == (2, 2)
 
 
+@pytest.mark.nightly
 def test_the_server_is_there_for_bodies_too(gate: Project) -> None:
     body(gate, "return load.ttft if server.address.startswith('http://') else 0.0", arguments="load, server")
     gate.run("--candidate", "ours", "--baseline", "none")
     assert gate.verdicts() == {"test_it": "passed"}
 
 
+@pytest.mark.nightly
 def test_what_a_block_does_not_have_is_an_error(gate: Project) -> None:
     body(gate, "return getattr(load, 'memory')")  # which is not seen before
     assert gate.run(*PAIR).ret == 1
@@ -167,6 +175,7 @@ def test_a_block_that_can_not_be_trusted_is_an_error_of_the_evaluation(gate: Pro
         assert gate.report()["usage"]["measured_blocks"] == 0
 
 
+@pytest.mark.nightly
 def test_pairs_before_one_that_can_not_be_trusted_are_shown_and_decide_nothing(gate: Project, serve: Serve) -> None:
     gate.versions["ours"]["base_url"] = serve(counters=True, preemptions=1, sound=18, tokens=16).address
     body(gate, "return load.itl", output_tokens=16)
@@ -184,6 +193,7 @@ def test_pairs_before_one_that_can_not_be_trusted_are_shown_and_decide_nothing(g
     assert shown_there["untrusted"][f"pair-{shown}"].startswith(f"block {shown + 1} of ours can't be trusted")
 
 
+@pytest.mark.nightly
 def test_one_pair_is_measured_alone_shown_and_kept(gate: Project) -> None:
     body(gate, "return load.itl")
     result = gate.run(*PAIR, "--case", "pair-3")
@@ -250,6 +260,7 @@ def test_a_figure_that_no_block_has_is_refused_before_anything_is_measured(gate:
     assert "Did you mean 'itl'?" in told
 
 
+@pytest.mark.nightly
 def test_pairs_that_can_not_be_red_are_told_of_before_they_are_measured(gate: Project) -> None:
     """Two evaluations have 0.0203 each, and 5 pairs no more than 1/32."""
     words = ", ".join(f"{name}={value!r}" for name, value in BLOCKS.items())

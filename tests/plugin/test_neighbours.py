@@ -16,6 +16,8 @@ import pytest
 from harness.plugin.neighbours import keepers_line
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.nightly
+
 CASES = 'CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(30)]\n'
 GATE = f"""
 {CASES}

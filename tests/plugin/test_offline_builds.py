@@ -14,10 +14,11 @@ from harness.stages.made_folders import make
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 pytest.importorskip("transformers")
 
 
-@pytest.mark.slow
 def test_a_student_whose_weights_are_gone_is_decided_by_its_stored_answers(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,8 @@ from harness.cli import main
 from harness.store import Store
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 YES_NO = {
     "yes": {"engine": "scripted", "default": "yes"},
     "no": {"engine": "scripted", "default": "no"},
@@ -48,14 +50,12 @@ def test_candidate_of_the_settings_gives_way_to_the_option(pair: Project) -> Non
     assert pair.report()["candidate"]["name"] == "yes"
 
 
-@pytest.mark.quick
 def test_only_version_is_the_candidate(project: Project) -> None:
     project.body("return 1")
     project.run()
     assert project.report()["candidate"]["name"] == "only"
 
 
-@pytest.mark.quick
 def test_several_versions_and_no_candidate_is_a_usage_error(pair: Project) -> None:
     assert "Which version is under test? Say --candidate NAME" in refused(pair)
     assert not pair.store.exists()

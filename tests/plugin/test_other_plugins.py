@@ -9,6 +9,8 @@ import pytest
 from tests.plugin.projects import Project
 from tests.plugin.workers import MIXED
 
+pytestmark = pytest.mark.service
+
 
 def test_reruns_never_run_an_evaluation_again(project: Project) -> None:
     pytest.importorskip("pytest_rerunfailures")

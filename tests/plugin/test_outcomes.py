@@ -119,7 +119,6 @@ def test_keyboard_interrupt_in_a_later_case_is_2(project: Project) -> None:
     assert project.evaluation()["verdict"] == "error"
 
 
-@pytest.mark.quick
 def test_each_verdict_is_its_items_word(project: Project) -> None:
     project.module(RED_AND_GREEN)
     result = project.run("-v")

@@ -10,6 +10,8 @@ import pytest
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 SUITE = Path(__file__).parents[2] / "suites" / "foundation" / "test_parity.py"
 PAIR = ("--candidate", "small", "--baseline", "twin")
 
@@ -30,6 +32,7 @@ def gate(project: Project) -> Project:
     return project
 
 
+@pytest.mark.nightly
 def test_an_engine_that_computes_what_the_weights_say_passes_and_a_second_gate_asks_no_engine(gate: Project) -> None:
     assert gate.run(*PAIR).ret == 0
     entry = gate.evaluation("test_parity")
@@ -40,7 +43,7 @@ def test_an_engine_that_computes_what_the_weights_say_passes_and_a_second_gate_a
     assert gate.report()["usage"]["model_calls"] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.skipif(find_spec("vllm") is None, reason="needs vllm")
 def test_an_engine_with_another_base_of_rotation_is_red(gate: Project) -> None:
     """One of 10,000 where the weights say 100,000 was within the limit, which let rounding to eight bits pass, too."""

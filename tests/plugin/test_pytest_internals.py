@@ -15,6 +15,8 @@ from _pytest.runner import runtestprotocol
 
 from harness.plugin import pytest_internals as internals
 
+pytestmark = pytest.mark.nightly
+
 PLUGIN = Path(internals.__file__).parent
 OF_OTHER_PLUGINS = {"_down", "_get_item_settings", "_split_scope"}
 """Of pytest-xdist's nodes and schedulers and of pytest-timeout: used where those plugins are."""

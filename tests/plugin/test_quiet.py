@@ -6,6 +6,8 @@ import pytest
 
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 IMPORT = """
     import os
     from pathlib import Path
@@ -22,6 +24,7 @@ def _unset(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("imported_by", ["conftest.py", "test_it.py"])
 def test_a_project_of_ours_hears_nothing_of_deepeval(project: Project, imported_by: str) -> None:
     (project.path / ".env").write_text("FROM_DOTENV=1\n", encoding="utf-8")
@@ -30,6 +33,7 @@ def test_a_project_of_ours_hears_nothing_of_deepeval(project: Project, imported_
     assert project.run_anew().ret == 0
 
 
+@pytest.mark.nightly
 def test_what_the_environment_says_is_kept(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPEVAL_DISABLE_DOTENV", "0")
     (project.path / ".env").write_text("FROM_DOTENV=1\n", encoding="utf-8")
@@ -37,6 +41,7 @@ def test_what_the_environment_says_is_kept(project: Project, monkeypatch: pytest
     assert project.run_anew().ret == 0
 
 
+@pytest.mark.nightly
 def test_a_project_without_our_settings_is_left_alone(pytester: pytest.Pytester) -> None:
     pytester.path.joinpath(".env").write_text("FROM_DOTENV=1\n", encoding="utf-8")
     pytester.makepyfile("import os, deepeval\ndef test_plain():\n    assert os.environ['FROM_DOTENV'] == '1'\n")

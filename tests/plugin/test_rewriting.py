@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.plugin.projects import Project
+
+pytestmark = pytest.mark.service
 
 
 def test_modules_of_the_plugin_are_loaded_as_they_are_written(project: Project) -> None:

@@ -11,6 +11,8 @@ from harness.store import Store
 from tests.plugin.projects import Project
 from tests.tracking.forks import in_a_fork
 
+pytestmark = pytest.mark.service
+
 
 def main(address: str) -> None:
     """Register a prompt that says what it was optimised on."""
@@ -77,7 +79,7 @@ def test_a_case_that_is_an_item_is_skipped(gate: Project) -> None:
     assert "its case left out: the candidate's prompt was optimised on it" in str(result.outlines)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_prompt_of_the_registry_says_what_it_has_seen(
     gate: Project, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,13 +9,14 @@ import pytest
 from tests.plugin.projects import Project
 from tests.stages.inference.blocks.conftest import Serve, serve
 
+pytestmark = pytest.mark.nightly
+
 __all__ = ["serve"]
 
 SUITE = Path(__file__).parents[2] / "suites" / "distillation" / "test_speed.py"
 SHORTER = {'"blocks": 24': '"blocks": 6', '"seconds": 2.5': '"seconds": 0.3, "accept": ["schedule", "steal"]'}
 
 
-@pytest.mark.slow
 def test_a_student_that_is_slower_than_its_teacher_is_red_with_the_ratio(project: Project, serve: Serve) -> None:
     for name, law in (("student", {"itl_s": 0.008}), ("teacher", {"itl_s": 0.004})):
         address = serve(tokens=16, **law).address

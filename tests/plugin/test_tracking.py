@@ -18,7 +18,8 @@ from tests.plugin.reviews import RATE, judged_project, label, opened
 from tests.tracking.reading import read
 from tests.tracking.servers import Gatekeeper, MlflowServer
 
-slow = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 Run = Callable[..., Result]
 
 
@@ -61,7 +62,6 @@ def line_of(result: pytest.RunResult, start: str) -> str:
     return line
 
 
-@slow
 def test_a_gate_is_logged_with_report_samples_and_cases_and_one_line_says_where(pair: Project, database: str) -> None:
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(pair.path)]
     subprocess.run([*git, "init", "-q"], check=True)
@@ -92,7 +92,7 @@ def test_a_gate_is_logged_with_report_samples_and_cases_and_one_line_says_where(
     assert {trace["tags"]["steelyard.case"] for trace in found["traces"]} == {f"c{i}" for i in range(10)}
 
 
-@slow
+@pytest.mark.nightly
 def test_the_setting_logs_every_gate_and_the_option_none_does_not(pair: Project, database: str) -> None:
     pair.settings |= {"mlflow": database, "mlflow_experiment": "mine"}
     assert "mlflow  " not in str(pair.run("--candidate", "yes", "--mlflow", "none").stdout)
@@ -104,6 +104,7 @@ def test_the_setting_logs_every_gate_and_the_option_none_does_not(pair: Project,
     assert len(read(database, "other")["runs"]) == 2
 
 
+@pytest.mark.nightly
 def test_with_none_the_registry_of_the_settings_is_still_that_of_the_models(pair: Project) -> None:
     pair.settings["mlflow"] = "http://127.0.0.1:9"
     pair.versions["only"] = {"engine": "transformers", "weights": "models:/tiny/1"}
@@ -112,7 +113,7 @@ def test_with_none_the_registry_of_the_settings_is_still_that_of_the_models(pair
     assert "weights = 'models:/tiny/1': Nothing listens at http://127.0.0.1:9." in str(result.stderr)
 
 
-@slow
+@pytest.mark.nightly
 def test_under_xdist_the_gate_is_logged_once(pair: Project, database: str) -> None:
     pytest.importorskip("xdist")
     result = pair.run_apart("--candidate", "no", "--mlflow", database, "-n", "2")
@@ -120,7 +121,7 @@ def test_under_xdist_the_gate_is_logged_once(pair: Project, database: str) -> No
     assert line_of(result, "mlflow  ").endswith(gate_of(read(database))["id"])
 
 
-@slow
+@pytest.mark.nightly
 def test_where_mlflow_is_down_verdict_samples_and_exit_code_stay_and_the_hint_works(
     pair: Project, run: Run, database: str, free_port: int
 ) -> None:
@@ -142,7 +143,6 @@ def test_where_mlflow_is_down_verdict_samples_and_exit_code_stay_and_the_hint_wo
     assert json.loads(logged["files"]["report/report.json"]) == pair.report()
 
 
-@slow
 def test_a_green_gate_stays_green_where_mlflow_is_down(pair: Project, free_port: int) -> None:
     pair.settings["mlflow"] = f"http://127.0.0.1:{free_port}"
     result = pair.run("--candidate", "yes")
@@ -150,7 +150,7 @@ def test_a_green_gate_stays_green_where_mlflow_is_down(pair: Project, free_port:
     assert line_of(result, "WARNING: mlflow: ").endswith(f"steelyard track {pair.report()['run_id']}")
 
 
-@slow
+@pytest.mark.nightly
 def test_a_password_is_never_shown_or_kept(pair: Project, mlflow_server: MlflowServer) -> None:
     keeper = Gatekeeper(mlflow_server.address, password="ann:s3cret")
     pair.settings["mlflow"] = f"http://ann:s3cret@{keeper.host}"
@@ -166,7 +166,6 @@ def test_a_password_is_never_shown_or_kept(pair: Project, mlflow_server: MlflowS
         assert secret not in str(read(mlflow_server.address, "secret"))
 
 
-@pytest.mark.quick
 def test_an_address_that_can_not_be_is_refused_before_the_first_request(pair: Project) -> None:
     result = pair.run("--candidate", "no", "--mlflow", "mlruns")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -189,7 +188,7 @@ def test_track_of_an_unknown_run_lists_the_newest(pair: Project, run: Run) -> No
     assert f"Newest runs: {pair.report()['run_id']}" in result.output
 
 
-@slow
+@pytest.mark.nightly
 def test_track_that_fails_ends_with_1_and_says_why(pair: Project, run: Run, free_port: int) -> None:
     pair.run("--candidate", "yes")
     address = f"http://127.0.0.1:{free_port}"
@@ -197,7 +196,7 @@ def test_track_that_fails_ends_with_1_and_says_why(pair: Project, run: Run, free
     assert (result.exit_code, result.output) == (1, f"Error: Nothing listens at {address}.\n")
 
 
-@slow
+@pytest.mark.nightly
 def test_labels_become_assessments_under_a_name_of_their_own_and_go_when_taken_back(
     project: Project, run: Run, database: str
 ) -> None:

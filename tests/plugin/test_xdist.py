@@ -7,6 +7,8 @@ import pytest
 from tests.plugin.projects import Project
 from tests.plugin.workers import MIXED
 
+pytestmark = pytest.mark.service
+
 
 def strict(project: Project, dist: str = "load") -> tuple[str, ...]:
     """Arguments for two workers."""
@@ -18,7 +20,10 @@ def strict(project: Project, dist: str = "load") -> tuple[str, ...]:
     "dist",
     [
         "load",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("loadscope", "loadfile", "worksteal", "loadgroup")),
+        *(
+            pytest.param(name, marks=pytest.mark.nightly)
+            for name in ("loadscope", "loadfile", "worksteal", "loadgroup")
+        ),
     ],
 )
 def test_two_workers_give_one_report_from_one_engine(project: Project, dist: str) -> None:

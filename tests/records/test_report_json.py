@@ -53,6 +53,7 @@ def test_the_keys_are_those_that_were_promised():
     assert [case["state"] for case in evaluation["cases"]] == ["broken", "flaky", "flaky", "stable"]
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("make", examples.ALL)
 def test_every_report_follows_the_published_schema(make, tmp_path):
     jsonschema.Draft202012Validator.check_schema(schema())

@@ -6,6 +6,8 @@ import pytest
 
 from tests.reporting.committed import EXAMPLES, FOLDER, made_again
 
+pytestmark = pytest.mark.service
+
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_is_what_is_made_of_its_run_now(name: str) -> None:

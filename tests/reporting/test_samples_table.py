@@ -267,6 +267,7 @@ def test_a_run_without_scores_has_a_table_without_rows(store: Store, tmp_path: P
     assert csv_rows(store, run, small_report()) == []
 
 
+@pytest.mark.nightly
 def test_parquet_is_written_in_pieces_that_memory_holds(store: Store, tmp_path: Path) -> None:
     run = with_answers(store, {str(number): "y" * 900_000 for number in range(40)})
     write_parquet(store, run, small_report(), tmp_path / "samples.parquet")

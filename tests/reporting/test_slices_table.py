@@ -6,9 +6,13 @@ import csv
 import io
 from dataclasses import replace
 
+import pytest
+
 from harness.reporting.slices_table import COLUMNS, write_slices
 from tests.reporting import example_reports as examples
 from tests.reporting.wording.test_slices import SLICED
+
+pytestmark = pytest.mark.service
 
 
 def test_every_slice_is_a_row_the_worst_first_and_no_formula() -> None:

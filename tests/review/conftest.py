@@ -11,7 +11,8 @@ import pytest
 from harness.records.review import PREFERENCES, Answer, Batch, Form, Item, LabelChoice
 from harness.review import Queue
 from harness.store import Store
-from tests.store.conftest import new_url, open_store, store, url  # noqa: F401 - fixtures
+from tests.store.conftest import open_store, place_on, store, url  # noqa: F401 - fixtures
+from tests.store.postgres import NewUrl
 
 SCALE = Form(
     "scale",
@@ -28,6 +29,12 @@ FORMS = {form.kind: form for form in (SCALE, CATEGORIES, TEXT, PAIR)}
 NOW = 1_800_000_000.0
 
 AddBatch = Callable[..., list[Item]]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.nightly)])
+def new_url(request: pytest.FixtureRequest) -> NewUrl:
+    """As for stores, whose own tests hold what a queue needs of PostgreSQL."""
+    return place_on(request)
 
 
 class Clock:

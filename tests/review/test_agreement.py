@@ -10,6 +10,8 @@ from harness.review.judged import Coefficient
 from harness.statistics import cohen_kappa, fleiss_kappa, krippendorff_alpha
 from tests.review.conftest import CATEGORIES, PAIR, SCALE, TEXT, AddBatch
 
+pytestmark = pytest.mark.service
+
 _keys = count()
 
 ANN, BOB, EVE = [5, 4, 4, 2, 1, 3], [5, 4, 3, 2, 1, 1], [4, 4, 3, 2, 2, 1]

@@ -40,6 +40,7 @@ def test_an_excluded_item_is_settled_with_its_reason(queue: Queue, add_batch: Ad
     assert queue.exclude("eve", view.lease_id, "the passage is missing", key="x").repeated
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("reason", ["", "  \n"])
 def test_an_exclusion_without_a_reason_is_refused(queue: Queue, add_batch: AddBatch, reason: str) -> None:
     add_batch(1)
@@ -81,6 +82,7 @@ def test_a_settled_item_can_be_looked_at_and_no_other(queue: Queue, add_batch: A
         queue.settled(other)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("form", [SCALE, PAIR], ids=["scale", "pair"])
 def test_a_gates_ledger_goes_on_behind_an_excluded_item(
     queue: Queue, add_batch: AddBatch, store: Store, form: object
@@ -110,6 +112,7 @@ def test_a_gates_ledger_goes_on_behind_an_excluded_item(
     assert (ledger.n_waiting, ledger.n_stuck, ledger.n_open) == (0, 0, 0)
 
 
+@pytest.mark.service
 def test_a_merge_takes_exclusions_along(queue: Queue, add_batch: AddBatch, store: Store, tmp_path: Path) -> None:
     add_batch(1)
     queue.exclude("eve", flagged(queue).lease_id, "why", key="x")

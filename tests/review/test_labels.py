@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from harness.records.review import Event
 from harness.review import Queue
 from harness.review.batches.filling import add_run
@@ -15,6 +17,7 @@ from tests.review.conftest import PAIR, SCALE
 from tests.review.runs import EVALUATION
 
 
+@pytest.mark.service
 def test_labels_in_force_are_told_with_the_answer_that_they_are_of(store: Store) -> None:
     run = runs.add_run(store)
     added = add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"), draws=4))

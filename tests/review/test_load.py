@@ -21,7 +21,8 @@ from harness.store.schema.review_tables import leases
 from tests.review.conftest import SCALE, batch_of
 from tests.review.labeller import label_all, label_by_threads
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 
 NAMES = [f"reviewer-{number}" for number in range(50)]
 
@@ -52,6 +53,7 @@ def check(store: Store, n_items: int, wanted: int) -> None:
         assert standing == fold([event for event in events if event.item_id == item_id], wanted, "scale")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("wanted", [1, 3])
 def test_fifty_threads_label_each_item_as_often_as_wanted(store: Store, wanted: int) -> None:
     n_items = 200 // wanted
@@ -154,14 +156,14 @@ def n_labels(url: str) -> int:
     return 5000 if url.startswith("sqlite") else 1000
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_thousands_of_labels_of_50_reviewers_in_10_processes_that_are_killed(
     store: Store, url: str, n_labels: int, tmp_path: Path
 ) -> None:
     run_with_kills(store, url, tmp_path, n_labels, n_processes=10, n_kills=20)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_thousands_of_labels_of_50_threads(store: Store, n_labels: int) -> None:
     fill(store, n_labels)
     queue = Queue(store)

@@ -11,6 +11,8 @@ from harness.review import Queue
 from harness.store import Store
 from tests.review.conftest import NOW, SCALE
 
+pytestmark = pytest.mark.service
+
 REQUEST = Request(messages=({"role": "user", "content": "Weather in Lima?"},))
 KEY = sample_key(request_text("f0", REQUEST), 0, 0)
 SAID = 'tool call: look_up({"city": "Lima"})'

@@ -1,8 +1,12 @@
 """How far batches and reviewers are."""
 
+import pytest
+
 from harness.review import Queue
 from tests.review.conftest import AddBatch, Clock
 from tests.review.queues import key, label, take
+
+pytestmark = pytest.mark.service
 
 
 def test_progress_counts_labels_by_state_and_reviewer(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:

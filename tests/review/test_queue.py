@@ -29,6 +29,7 @@ from tests.review.conftest import CATEGORIES, FORMS, NOW, TEXT, AddBatch, Clock
 from tests.review.queues import key, label, take
 
 
+@pytest.mark.service
 def test_items_come_in_the_order_in_which_they_were_drawn(queue: Queue, add_batch: AddBatch) -> None:
     items = add_batch(3)
     assert [label(queue, "ann", 4).item_id for _ in items] == [item.id for item in items]
@@ -87,6 +88,7 @@ def test_taking_again_gives_the_item_that_is_held_with_a_new_expiry(
     assert (again.lease_id, again.expires) == (first.lease_id, first.expires + 500)
 
 
+@pytest.mark.service
 def test_the_next_item_can_be_taken_ahead(queue: Queue, add_batch: AddBatch) -> None:
     add_batch(2)
     first = take(queue, "ann")
@@ -172,6 +174,7 @@ def test_a_lease_is_its_reviewers_own(queue: Queue, add_batch: AddBatch) -> None
         queue.label("bob", "nonsense", 3, key=key())
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("kind", "value", "said"),
     [
@@ -206,6 +209,7 @@ def test_a_skipped_item_goes_to_others(queue: Queue, add_batch: AddBatch) -> Non
     assert take(queue, "bob").item_id == "b1-00000"
 
 
+@pytest.mark.service
 def test_a_flagged_item_waits_for_an_adjudicator(queue: Queue, add_batch: AddBatch) -> None:
     add_batch(1)
     done = queue.flag("ann", take(queue, "ann").lease_id, key=key(), note="the answer is cut")
@@ -242,6 +246,7 @@ def test_who_labelled_does_not_adjudicate_save_an_admin(queue: Queue, add_batch:
     assert queue.undo("zoe", key=key()).done.standing.n_labels == 1
 
 
+@pytest.mark.service
 def test_a_label_of_ones_own_counts_also_where_one_settled_the_item(queue: Queue, add_batch: AddBatch) -> None:
     add_batch(1, wanted=2)
     label(queue, "ann", 1)
@@ -302,6 +307,7 @@ def test_undo_goes_back_step_by_step_through_labels_skips_and_flags(queue: Queue
     assert queue.progress()[0].n_open == 3
 
 
+@pytest.mark.service
 def test_an_undone_skip_whose_item_was_taken_gives_no_view(queue: Queue, add_batch: AddBatch) -> None:
     add_batch(1)
     queue.skip("ann", take(queue, "ann").lease_id, key=key())
@@ -310,6 +316,7 @@ def test_an_undone_skip_whose_item_was_taken_gives_no_view(queue: Queue, add_bat
     assert queue.labels("b1")[0].standing.value == 3
 
 
+@pytest.mark.service
 def test_a_skipped_item_comes_once_more_when_nothing_else_is_left(queue: Queue, add_batch: AddBatch) -> None:
     add_batch(2)
     add_batch(1, batch_id="b2")
@@ -450,6 +457,7 @@ def test_a_disabled_reviewer_does_nothing_any_more(queue: Queue, add_batch: AddB
     assert {each.name: each.disabled is not None for each in queue.reviewers()}["ann"]
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("name", ["", " ann", "a\nb", "x" * 65, "ann"])
 def test_a_name_that_is_none_or_taken_is_refused(queue: Queue, name: str) -> None:
     with pytest.raises(ReviewerError):
@@ -463,6 +471,7 @@ def test_an_unknown_reviewer_and_role_are_told_with_the_nearest(queue: Queue) ->
         queue.add_reviewer("new", "amin")  # type: ignore[arg-type]
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("bad", ["", "x" * 201])
 def test_a_key_has_a_length(queue: Queue, add_batch: AddBatch, bad: str) -> None:
     add_batch(1)
@@ -471,6 +480,7 @@ def test_a_key_has_a_length(queue: Queue, add_batch: AddBatch, bad: str) -> None
         queue.label("ann", view.lease_id, 3, key=bad)
 
 
+@pytest.mark.service
 def test_texts_of_any_kind_come_back_as_they_were(queue: Queue, add_batch: AddBatch, store: Store) -> None:
     add_batch(1, TEXT)
     strange = "NUL \0, lone \ud800, שלום, <script>"
@@ -490,6 +500,7 @@ def test_what_is_before_the_eyes_is_not_offered_beside_itself_when_its_lease_ran
     assert queue.renew("ann", first.lease_id).item_id == "b1-00000"
 
 
+@pytest.mark.service
 def test_a_lease_that_runs_out_while_its_label_waits_for_a_turn_has_run_out(
     queue: Queue, add_batch: AddBatch, clock: Clock, store: Store
 ) -> None:
@@ -506,6 +517,7 @@ def test_a_lease_that_runs_out_while_its_label_waits_for_a_turn_has_run_out(
     assert [event.reviewer for event in store.review.events(item_id=view.item_id)] == ["bob"]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("wanted", [1, 2])
 def test_an_item_far_behind_that_is_free_again_comes_first(
     queue: Queue, add_batch: AddBatch, clock: Clock, wanted: int
@@ -525,6 +537,7 @@ def test_an_item_far_behind_that_is_free_again_comes_first(
     assert take(queue, "bob").item_id == ("b1-00001" if wanted == 1 else "b1-00000")
 
 
+@pytest.mark.service
 def test_the_search_for_the_next_item_begins_behind_what_one_has_dealt_with(
     queue: Queue, add_batch: AddBatch, store: Store
 ) -> None:
@@ -536,6 +549,7 @@ def test_the_search_for_the_next_item_begins_behind_what_one_has_dealt_with(
         assert review_fronts.find(connection, "bob", "b1") == 0
 
 
+@pytest.mark.service
 def test_an_item_that_is_added_before_others_is_found(queue: Queue, add_batch: AddBatch, store: Store) -> None:
     items = add_batch(130)
     late = dataclasses.replace(items[0], id="late", batch_id="b2")
@@ -548,6 +562,7 @@ def test_an_item_that_is_added_before_others_is_found(queue: Queue, add_batch: A
     assert take(queue, "ann", batch_id="b2", holding=[view.lease_id]).item_id == "late"
 
 
+@pytest.mark.service
 def test_an_answer_of_5_mb_is_handed_out_whole(queue: Queue, store: Store, add_batch: AddBatch) -> None:
     items = add_batch(1)
     answer = dataclasses.replace(items[0].answers[0], text="<script>שלום</script>" * 240_000)

@@ -14,6 +14,8 @@ from harness.store import Store
 from tests.review.conftest import FORMS, PAIR, SCALE, AddBatch
 from tests.review.queues import key, label, take
 
+pytestmark = pytest.mark.service
+
 
 def test_a_view_shows_what_is_asked(queue: Queue, add_batch: AddBatch) -> None:
     add_batch(1)

@@ -51,6 +51,7 @@ def test_a_model_needs_no_building(settings: Settings) -> None:
     assert built(settings, "model", offline=True) == settings.version("model") == found(settings, "model")
 
 
+@pytest.mark.service
 def test_a_corpus_is_built_once_and_told_of_meanwhile(settings: Settings) -> None:
     assert needs_building(settings.version("clean"))
     assert found(settings, "clean") == settings.version("clean")
@@ -102,6 +103,7 @@ def permute(weights: Path) -> None:
     path.write_text(json.dumps(content), "utf-8")
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("change", "message"),
     [

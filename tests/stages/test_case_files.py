@@ -144,6 +144,7 @@ def test_file_of_a_folder_that_is_wrong_is_named_with_its_line(tmp_path: Path) -
         load_cases("evals", (tmp_path,))
 
 
+@pytest.mark.service
 @given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, unique=True))
 def test_any_ids_survive_a_file(ids: list[str]) -> None:
     import tempfile

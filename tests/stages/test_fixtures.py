@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from harness import plugin
 from harness.plugin.fixtures import OFFERED
 from harness.stages.fixtures import STAGE_FIXTURES
+
+pytestmark = pytest.mark.service
 
 
 def test_every_stage_fixture_is_offered_to_bodies_and_has_a_maker() -> None:

@@ -82,6 +82,7 @@ def copy(folder: Path, to: Path) -> None:
     shutil.copytree(folder, to, dirs_exist_ok=True)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("name", ["student", "tuned", "merged", "small"])
 def test_the_fingerprint_is_the_same_when_all_that_was_built_is_gone(settings: Settings, name: str) -> None:
     with knowing(KnownBuilds()) as noted:

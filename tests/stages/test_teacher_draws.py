@@ -110,6 +110,7 @@ def test_what_the_store_keeps_as_a_failure_stays_one_and_a_build_has_an_answer_o
         assert store.find([key])[key][0].failure == failure
 
 
+@pytest.mark.nightly
 def test_what_takes_too_long_is_asked_three_times_in_a_build(tmp_path: Path, loopback: Any) -> None:
     server = loopback(faults=(Fault("hang", first=2),))
     lines = "".join(f"{name} = {value!r}\n" for name, value in server.settings().items())

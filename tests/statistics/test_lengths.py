@@ -50,6 +50,7 @@ def test_a_bound_is_the_share_that_bets_just_show() -> None:
         assert (bets.log_e_value >= np.log(20)) == shown
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("kept", [[0.85], [1.0, 1.0, 1.0, 0.4]], ids=["everywhere", "by depth"])
 def test_a_length_too_many_is_rarer_than_the_level_at_the_boundary(kept: list[float]) -> None:
     """The long score is 0.85 of the short one exactly, in all cases or over depths; later lengths add no error.

@@ -23,6 +23,7 @@ def test_published_example_has_three_familywise_and_four_false_discovery_rejecti
     assert benjamini_hochberg(INFARCTION, 0.05).tolist() == [True] * 4 + [False] * 11
 
 
+@pytest.mark.nightly
 @settings(max_examples=10)
 @given(P_VALUES, st.sampled_from([0.01, 0.05, 0.2]))
 def test_rejections_agree_with_statsmodels(p_values, level):
@@ -81,6 +82,7 @@ def test_e_benjamini_hochberg_is_the_p_value_procedure_on_inverses(e_values, lev
     assert e_benjamini_hochberg(e_values, level).tolist() == benjamini_hochberg(inverses, level).tolist()
 
 
+@pytest.mark.service
 @given(E_VALUES)
 def test_adjusted_e_values_are_the_smallest_means_of_any_subset(e_values):
     """Closed testing, by brute force over all subsets that hold the hypothesis."""

@@ -46,6 +46,7 @@ def test_more_samples_or_less_power_never_need_more_cases(difference, samples):
     assert required_cases(-difference, 0.1, 0.4, samples) == cases
 
 
+@pytest.mark.service
 def test_the_planned_cases_have_the_planned_power():
     """Rates uniform on [0, 0.9], 0.08 lower in the candidate: no variance of the difference between cases."""
     rng = np.random.default_rng(1)

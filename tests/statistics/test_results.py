@@ -67,6 +67,7 @@ def test_every_public_function_is_documented_with_its_parameters():
             assert ">>>" in thing.__doc__, name
 
 
+@pytest.mark.service
 def test_the_gates_path_never_imports_scipy_stats():
     """It would cost more than a second of every run."""
     script = "import harness.decisions, sys; sys.exit(any(name.startswith('scipy.stats') for name in sys.modules))"

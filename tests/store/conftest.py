@@ -15,17 +15,22 @@ from tests.store.postgres import NewUrl
 
 __all__ = ["at", "filled"]
 
-DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 OpenStore = Callable[..., Store]
 
 
-@pytest.fixture(params=DATABASES)
-def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> NewUrl:
-    """`new_url()`: a place for a store that does not exist yet, on either database."""
+def place_on(request: pytest.FixtureRequest) -> NewUrl:
+    """Return what makes places for stores on the database that a test is parametrised with."""
     if request.param == "postgres":
         make: NewUrl = request.getfixturevalue("new_postgres_url")
         return make
-    return lambda: str(tmp_path / secrets.token_hex(4) / "store.db")
+    folder: Path = request.getfixturevalue("tmp_path")
+    return lambda: str(folder / secrets.token_hex(4) / "store.db")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.service)])
+def new_url(request: pytest.FixtureRequest) -> NewUrl:
+    """`new_url()`: a place for a store that does not exist yet, on either database."""
+    return place_on(request)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.store import Store
 from harness.store.schema import tables
 
@@ -20,6 +22,7 @@ def test_what_a_recipe_gave_is_kept_and_what_it_gave_last_counts(url: str) -> No
         assert store.builds.contents()["distilled", "aa"] == "c3"
 
 
+@pytest.mark.service
 def test_a_merge_brings_builds_and_keeps_those_that_are_known(url: str, new_url, open_store) -> None:
     with Store.open(url) as store, open_store(new_url()) as other:
         store.builds.add({("distilled", "aa"): "own"})

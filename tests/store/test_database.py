@@ -33,6 +33,7 @@ def test_a_folder_of_another_name_gets_no_gitignore(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "place").iterdir()] == ["store.db"]
 
 
+@pytest.mark.service
 def test_what_was_stored_is_there_when_opened_again(url: str) -> None:
     with Store.open(url) as store:
         store.add([draw("a")])
@@ -49,6 +50,7 @@ def test_sqlite_writes_ahead_and_syncs_at_checkpoints(tmp_path: Path) -> None:
     database.close()
 
 
+@pytest.mark.service
 def test_a_store_of_a_newer_schema_is_refused_with_both_numbers(url: str) -> None:
     with Store.open(url) as store, store._database.write() as connection:
         connection.exec_driver_sql("UPDATE steelyard_meta SET value = '99' WHERE name = 'schema_version'")
@@ -59,6 +61,7 @@ def test_a_store_of_a_newer_schema_is_refused_with_both_numbers(url: str) -> Non
             Store.open(url, readonly=readonly)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("readonly", [False, True])
 @pytest.mark.parametrize(
     ("statement", "said"),
@@ -168,7 +171,7 @@ def test_a_missing_driver_is_named_with_the_command_that_installs_it(monkeypatch
         Store.open("postgresql://db/x")
 
 
-@pytest.mark.postgres
+@pytest.mark.service
 def test_any_way_to_write_postgres_is_understood(new_postgres_url: NewUrl, open_store: OpenStore) -> None:
     url = new_postgres_url()
     open_store(url).add([draw("a")])
@@ -176,7 +179,7 @@ def test_any_way_to_write_postgres_is_understood(new_postgres_url: NewUrl, open_
         assert open_store(url.replace("postgresql", scheme, 1), readonly=True).info().samples == 1
 
 
-@pytest.mark.postgres
+@pytest.mark.service
 def test_a_postgres_database_may_hold_other_tables(new_postgres_url: NewUrl, open_store: OpenStore) -> None:
     import psycopg
 
@@ -186,7 +189,7 @@ def test_a_postgres_database_may_hold_other_tables(new_postgres_url: NewUrl, ope
     assert open_store(url).runs() == []
 
 
-@pytest.mark.postgres
+@pytest.mark.service
 def test_a_connection_that_the_server_cut_is_replaced(new_postgres_url: NewUrl, open_store: OpenStore) -> None:
     import psycopg
 
@@ -202,7 +205,6 @@ def test_a_connection_that_the_server_cut_is_replaced(new_postgres_url: NewUrl, 
     assert store.info().samples == 2
 
 
-@pytest.mark.postgres
 def test_what_is_stored_when_the_connection_breaks_is_stored_all_the_same(
     new_postgres_url: NewUrl, open_store: OpenStore
 ) -> None:
@@ -232,7 +234,6 @@ def test_what_is_stored_when_the_connection_breaks_is_stored_all_the_same(
     assert store.report("r") == {"verdict": "passed", "exit_code": 0}
 
 
-@pytest.mark.postgres
 def test_a_server_that_starts_anew_is_waited_for(new_postgres_url: NewUrl, open_store: OpenStore) -> None:
     import psycopg
 
@@ -251,7 +252,6 @@ def test_a_server_that_starts_anew_is_waited_for(new_postgres_url: NewUrl, open_
     assert refused[-1] - refused[0] > 0.3
 
 
-@pytest.mark.postgres
 def test_a_server_that_never_was_there_is_not_waited_for() -> None:
     began = time.monotonic()
     with pytest.raises(StoreError, match="can't be reached"):
@@ -271,6 +271,7 @@ def test_a_full_disk_is_said_and_loses_nothing_that_was_stored(tmp_path: Path) -
         store.add([draw("d")])
 
 
+@pytest.mark.service
 def test_a_batch_is_stored_whole_or_not_at_all(store: Store) -> None:
     broken = draw("b")
     object.__setattr__(broken.sample, "prompt_tokens", 2**80)
@@ -286,6 +287,7 @@ def _write_all(url: str, name: str, n: int) -> None:
             store.add([draw(f"shared {number}", name), draw(f"{name} {number}", name)])
 
 
+@pytest.mark.service
 def test_two_processes_make_and_fill_one_store_at_once(url: str) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_write_all, args=(url, name, 200)) for name in ("one", "two")]
@@ -314,7 +316,7 @@ with Store.open(sys.argv[1]) as store:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_a_killed_writer_loses_nothing_that_it_acknowledged(url: str) -> None:
     acknowledged = 0
     for round_number in range(6):
@@ -357,6 +359,7 @@ def test_the_statements_of_one_reading_see_one_state(url: str, open_store: OpenS
         assert connection.scalar(count) == 1
 
 
+@pytest.mark.service
 def test_whoever_waits_for_another_writer_hears_a_signal(tmp_path: Path) -> None:
     """Otherwise Ctrl-C would be unheard for as long as another process holds the lock."""
 

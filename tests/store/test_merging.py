@@ -12,6 +12,8 @@ from harness.store.database import Database
 from tests.store.conftest import NewUrl, OpenStore
 from tests.store.rows import draw, key_of, score
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture
 def other(new_url: NewUrl, open_store: OpenStore) -> Store:
@@ -240,7 +242,6 @@ def test_a_merge_of_many_keys_leaves_none_out(store: Store, other: Store) -> Non
     assert store.info().requests == 500
 
 
-@pytest.mark.postgres
 def test_a_store_moves_from_sqlite_to_postgres_and_back(
     tmp_path: Path, new_postgres_url: NewUrl, open_store: OpenStore
 ) -> None:

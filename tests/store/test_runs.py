@@ -77,6 +77,7 @@ def test_scores_are_added_in_parts_and_stay_as_they_were_first_written(store: St
     assert [row.value for row in store.scores("r1")] == [0.5, 1.0]
 
 
+@pytest.mark.service
 def test_scores_can_be_added_while_they_are_read(store: Store, url: str, open_store: OpenStore) -> None:
     store.add_scores("r1", [score(str(case), index) for case in range(1000) for index in range(5)])
     reading = store.scores("r1")
@@ -86,6 +87,7 @@ def test_scores_can_be_added_while_they_are_read(store: Store, url: str, open_st
     assert sum(1 for _ in reading) == 4999
 
 
+@pytest.mark.service
 def test_a_reading_that_is_given_up_leaves_the_store_usable(store: Store) -> None:
     store.add_scores("r1", [score(str(case)) for case in range(5000)])
     for _ in range(20):
@@ -95,6 +97,7 @@ def test_a_reading_that_is_given_up_leaves_the_store_usable(store: Store) -> Non
     assert len(list(itertools.islice(store.scores("r1"), 10))) == 10
 
 
+@pytest.mark.nightly
 def test_scores_are_streamed(store: Store) -> None:
     store.add_scores("r1", [score(f"case {case:06d}", index) for case in range(4000) for index in range(10)])
     tracemalloc.start()

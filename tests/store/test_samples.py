@@ -54,6 +54,7 @@ def test_samples_come_back_by_key_and_index(store: Store) -> None:
     }
 
 
+@pytest.mark.service
 def test_thousands_of_keys_are_found_at_once(store: Store) -> None:
     draws = [draw(f"question {number}", str(number)) for number in range(2500)]
     store.add(draws)
@@ -61,6 +62,7 @@ def test_thousands_of_keys_are_found_at_once(store: Store) -> None:
     assert {key: of_key[0].text for key, of_key in found.items()} == {each.key: each.sample.text for each in draws}
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     "text",
     [
@@ -82,6 +84,7 @@ def test_any_text_comes_back_unchanged(store: Store, text: str) -> None:
     assert found.finish_reason == text[:20]
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("text", ["NUL \0 inside", "\ud800 alone", "日本 😀"])
 def test_reasoning_tool_calls_and_requests_hold_any_text(store: Store, text: str) -> None:
     one = draw("a", reasoning=text, tool_calls=({"arguments": text},))
@@ -91,6 +94,7 @@ def test_reasoning_tool_calls_and_requests_hold_any_text(store: Store, text: str
     assert store.request(one.key) == one.request
 
 
+@pytest.mark.service
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(codec=None)), key=st.binary(min_size=16, max_size=16))
 def test_whatever_is_stored_is_found(store: Store, text: str, key: bytes) -> None:
@@ -135,6 +139,7 @@ def test_of_two_draws_of_one_sample_the_first_counts(store: Store) -> None:
     assert store.add([draw("a", "one"), draw("a", "two")]) == [Sample("one"), Sample("one", stored=True)]
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     "odd",
     [{"completion_tokens": 2**70}, {"text": None}, {"text": b"bytes"}, {"tool_calls": ({("a", 1): "b"},)}],
@@ -240,6 +245,7 @@ def test_all_who_find_a_generation_too_old_at_once_are_in_the_same_new_one(url: 
     assert _at_once(url, "generations", max_age_s=10, now=2000.0) == [(1,)] * 4
 
 
+@pytest.mark.service
 def test_fresh_generations_begun_at_once_are_all_different(url: str, store: Store) -> None:
     store.generations("f0")
     assert _at_once(url, "generations", fresh=True) == [(1,), (2,), (3,), (4,)]

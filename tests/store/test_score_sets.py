@@ -7,7 +7,8 @@ from harness.records import NewSample, Request, Sample, ScoringRule
 from harness.store import ScoreSet, Store
 from tests.store.rows import draw, key_of, score
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 
 SUITE = "suites/test_capitals.py::test_capitals"
 
@@ -55,6 +56,7 @@ def test_a_set_without_a_score_is_an_empty_array(store: Store) -> None:
     assert (array.case_ids, array.values.shape, array.skipped) == ((), (0, 0), {"chad"})
 
 
+@pytest.mark.nightly
 def test_more_rows_than_are_read_at_once_come_back_whole(store: Store) -> None:
     rows = [score(f"case {case}", index, case + index / 8) for case in range(15_000) for index in range(4)]
     store.add_scores("r1", rows)
@@ -63,6 +65,7 @@ def test_more_rows_than_are_read_at_once_come_back_whole(store: Store) -> None:
     assert found == {f"case {case}": [case + index / 8 for index in range(4)] for case in range(15_000)}
 
 
+@pytest.mark.nightly
 def test_reading_an_array_keeps_no_row(store: Store) -> None:
     store.add_scores("r1", [score(f"case {case:06d}", index) for case in range(2000) for index in range(50)])
     (own,) = store.score_sets("r1")

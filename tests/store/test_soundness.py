@@ -16,6 +16,7 @@ from tests.store.conftest import NewUrl, OpenStore
 from tests.store.rows import draw, key_of
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -84,6 +85,7 @@ def test_a_text_that_was_written_by_hand_is_found_too(tmp_path: Path) -> None:
             store.find([key_of("a")])
 
 
+@pytest.mark.service
 def test_merging_keeps_digests_and_brings_no_changed_sample_in(new_url: NewUrl, open_store: OpenStore) -> None:
     ours, theirs, changed = (open_store(new_url()) for _ in range(3))
     for each, text in ((ours, "Lima"), (theirs, "Cusco"), (changed, "Lima")):

@@ -2,6 +2,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from harness.store import new_run_id
 
 
@@ -14,6 +16,7 @@ def test_run_ids_of_one_second_differ() -> None:
     assert len({new_run_id(0.0) for _ in range(50)}) == 50
 
 
+@pytest.mark.service
 def test_sqlalchemy_is_loaded_with_the_first_store_only() -> None:
     loaded = "print('sqlalchemy' in sys.modules)"
     code = f"import sys, harness.store; {loaded}; harness.store.Store; {loaded}"

@@ -12,9 +12,10 @@ from tests.tracking.logged import Found
 from tests.tracking.reading import read
 from tests.tracking.stored_gates import RUN_ID, logged, stored_gate
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
 
 
+@pytest.mark.nightly
 def test_the_report_is_kept_with_it(found: Found) -> None:
     assert json.loads(found.run["files"]["report/report.json"])["run_id"] == RUN_ID
 
@@ -28,6 +29,7 @@ def test_the_place_leads_to_the_run(found: Found) -> None:
         assert (found.gate.root / "mlruns").is_dir()
 
 
+@pytest.mark.nightly
 def test_names_and_answers_that_no_database_takes_are_logged_all_the_same(store: Store, database: str) -> None:
     hostile = "test_it[<script>\x1b[31m]]>\x00\ud800" + "n" * 300 + "]"
     evaluation = Scored(

@@ -87,6 +87,7 @@ def settings(**options: Any) -> Settings:
     return Settings(Path("/project"), mlflow="http://127.0.0.1:9", versions={"small": version})
 
 
+@pytest.mark.service
 def test_a_candidate_of_the_registry_may_be_promoted() -> None:
     importlib.import_module("mlflow")
     check_promotion(settings(weights="models:/tiny/3"), "champion")

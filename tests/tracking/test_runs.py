@@ -10,9 +10,10 @@ from tests.tracking.logged import Found
 from tests.tracking.reading import read
 from tests.tracking.stored_gates import RUN_ID, logged
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
 
 
+@pytest.mark.nightly
 def test_the_gate_is_one_run_with_a_run_for_each_evaluation_below_it(found: Found) -> None:
     assert set(found.by_name) == {"small against large", "foundation/test_capitals", "evaluation/test_summaries"}
     parents = {name: run["tags"].get("mlflow.parentRunId") for name, run in found.by_name.items()}
@@ -70,6 +71,7 @@ def test_logging_again_changes_nothing_and_adds_nothing(found: Found) -> None:
     assert set(after["runs"][0]["history"].values()) == {1}
 
 
+@pytest.mark.nightly
 def test_what_is_new_is_added_to_what_was_logged(found: Found) -> None:
     report = json.loads(json.dumps(dict(found.gate.report)))
     report["verdict"] = "passed"

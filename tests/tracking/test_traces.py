@@ -10,7 +10,7 @@ from tests.tracking.logged import Found
 from tests.tracking.reading import read
 from tests.tracking.stored_gates import CAPITALS, SUMMARIES, logged, stored_gate
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
 
 
 def test_failures_are_traces_of_the_gate_with_what_was_asked_and_answered(found: Found) -> None:
@@ -42,6 +42,7 @@ def test_scores_are_assessments_of_who_gave_them(found: Found) -> None:
     assert judged["metadata"] == {"judge.fingerprint": "j0", "rubric": "d1"}
 
 
+@pytest.mark.nightly
 def test_very_many_failures_are_counted_and_not_all_traced(store: Store, database: str) -> None:
     evaluation = Scored(id=SUMMARIES, candidate={f"c{i}": [0] for i in range(30)})
     said = logged(stored_gate(store, database, "steelyard", evaluation), store, most_traces=10)

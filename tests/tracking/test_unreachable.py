@@ -17,7 +17,7 @@ from tests.tracking.reading import read
 from tests.tracking.servers import Gatekeeper, MlflowServer, Silence, Website
 from tests.tracking.stored_gates import logged, stored_gate
 
-slow = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 
 @pytest.fixture
@@ -35,32 +35,27 @@ def refused(store: Store, address: str, experiment: str = "steelyard") -> str:
     return str(caught.value)
 
 
-@slow
 def test_where_nothing_listens_it_says_so(store: Store, free_port: int) -> None:
     address = f"http://127.0.0.1:{free_port}"
     assert refused(store, address) == f"Nothing listens at {address}."
 
 
-@slow
 def test_a_database_that_is_down_is_asked_once(store: Store, free_port: int) -> None:
     address = f"postgresql+psycopg://ann:s3cret@127.0.0.1:{free_port}/mlflow"
     assert refused(store, address) == f"Nothing listens at {without_credentials(address)}."
 
 
-@slow
 def test_a_server_that_takes_the_connection_and_is_silent_is_given_up(store: Store) -> None:
     silence = Silence()
     assert refused(store, silence.address) == f"{silence.address} did not answer in time."
     silence.stop()
 
 
-@slow
 def test_a_host_that_is_not_known_is_named(store: Store) -> None:
     address = "http://mlflow.invalid:5000"
     assert refused(store, address) == f"The host of {address} is not known."
 
 
-@slow
 @pytest.mark.parametrize(("status", "body"), [(404, b"<h1>Not found</h1>"), (200, b"<h1>Welcome</h1>")])
 def test_a_server_of_something_else_is_recognized(store: Store, status: int, body: bytes) -> None:
     website = Website(status, body)
@@ -68,28 +63,24 @@ def test_a_server_of_something_else_is_recognized(store: Store, status: int, bod
     website.stop()
 
 
-@slow
 def test_a_server_with_trouble_of_its_own_is_named(store: Store) -> None:
     broken = Website(500, b"<h1>Oops</h1>")
     assert refused(store, broken.address) == f"{broken.address} failed with an HTTP 5xx error: its log says why."
     broken.stop()
 
 
-@slow
 def test_a_server_that_takes_no_spans_is_too_old(store: Store) -> None:
     old = Website(200, b"2.22.0")
     assert refused(store, old.address) == f"{old.address} is MLflow 2.22.0; 3.4 or newer is needed."
     old.stop()
 
 
-@slow
 def test_a_file_that_is_no_database_is_named(store: Store, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no database\n" * 100)
     address = f"sqlite:///{tmp_path}/notes.txt"
     assert refused(store, address) == f"{address} is not a database."
 
 
-@slow
 def test_a_password_in_the_address_opens_the_server_and_is_nowhere_to_be_seen(
     store: Store, mlflow_server: MlflowServer, keeper: Gatekeeper
 ) -> None:
@@ -100,7 +91,6 @@ def test_a_password_in_the_address_opens_the_server_and_is_nowhere_to_be_seen(
     assert "s3cret" not in str(found)
 
 
-@slow
 @pytest.mark.parametrize("login", ["", "ann:wr0ng@"])
 def test_a_wrong_password_or_none_is_said_without_it(store: Store, keeper: Gatekeeper, login: str) -> None:
     said = refused(store, f"http://{login}{keeper.host}")
@@ -110,7 +100,6 @@ def test_a_wrong_password_or_none_is_said_without_it(store: Store, keeper: Gatek
     )
 
 
-@slow
 def test_a_server_that_dies_in_the_middle_leaves_a_run_that_is_completed_later(
     store: Store, mlflow_server: MlflowServer
 ) -> None:
@@ -134,7 +123,6 @@ def test_a_server_that_dies_in_the_middle_leaves_a_run_that_is_completed_later(
     assert all(trace["spans"] for trace in found["traces"])
 
 
-@slow
 def test_an_experiment_that_was_deleted_is_not_logged_to(store: Store, database: str) -> None:
     in_a_fork("tests.tracking.making", database, "gone")
     said = refused(store, database, "gone")

@@ -122,7 +122,7 @@ def describe_weights(options: Mapping[str, Any], root: Path, engine: str = "") -
         options: `weights`, and where they are set `tokenizer`, `drop_layers`, `dtype`, `max_model_len` and vLLM's
             `engine_args`.
         root: folder that relative paths start from.
-        engine: that loads them; vLLM casts weights in 32 bits down, unless `dtype` says otherwise.
+        engine: that loads them; vLLM casts them as `computed_dtype` says, and weights in 32 bits down.
 
     Raises:
         SettingsError: the weights are not there, can't be read, or are not those of their configuration.
@@ -303,11 +303,14 @@ def _computed_dtype(file: WeightsFile, options: Mapping[str, Any], engine: str) 
 
     Source: vllm-project/vllm, vllm/config/model.py, _resolve_auto_dtype.
     """
-    stated = stated_dtype(options)
-    if stated != "auto":
-        return stated
     own = _dtype(file)
-    return "bfloat16" if engine == "vllm" and own == "float32" else own
+    stated = stated_dtype(options)
+    if engine == "vllm":
+        from harness.models.vllm.engine import computed_dtype, find_device, processor_features
+
+        stated = computed_dtype(options, find_device(), processor_features())
+        own = "bfloat16" if own == "float32" else own
+    return own if stated == "auto" else stated
 
 
 def _cast(file: WeightsFile, dtype: str) -> WeightsFile:

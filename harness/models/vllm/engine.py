@@ -6,7 +6,8 @@ import importlib.metadata
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from harness.errors import EngineError, SteelyardError
 from harness.models.adapters.adapter_files import read_adapter
 from harness.models.engine import Capability
 from harness.models.processes.process import ChildProcess
+from harness.models.weights.weights import stated_dtype
 from harness.records import Request, Sample, TokenLogprob
 
 _MAX_CHOICES = 128
@@ -158,6 +160,32 @@ def find_device() -> Device:
     return "cpu"
 
 
+def processor_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
+    """Read what the processor can compute, in Linux's names, such as "avx2"; nothing where the system does not tell."""
+    with suppress(OSError), cpuinfo.open(encoding="utf-8") as lines:
+        for line in lines:
+            name, _, value = line.partition(":")
+            if name.strip() in ("flags", "Features"):
+                return frozenset(value.split())
+    return frozenset()
+
+
+_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""Features of processors that multiply in bfloat16; others take several times as long in it as in float32."""
+
+
+def computed_dtype(options: Mapping[str, Any], device: Device, features: Container[str]) -> str:
+    """The type that vLLM is asked to compute in: as the settings say, and float32 in the place of "auto" on a processor
+    that does not multiply in bfloat16.
+
+    Args:
+        features: of the processor, as `processor_features` has them.
+    """
+    given = str(options.get("engine_args", {}).get("dtype") or stated_dtype(options))
+    is_slow = device == "cpu" and not any(feature in features for feature in _BFLOAT16)
+    return "float32" if given == "auto" and is_slow else given
+
+
 def engine_arguments(options: Mapping[str, Any], device: Device) -> dict[str, Any]:
     """vLLM's engine arguments: Steelyard's choices for the device, under the version's own `engine_args`.
 
@@ -166,7 +194,7 @@ def engine_arguments(options: Mapping[str, Any], device: Device) -> dict[str, An
     """
     given = dict(options.get("engine_args", {}))
     arguments: dict[str, Any] = {
-        "dtype": options.get("dtype", "auto"),
+        "dtype": computed_dtype(options, device, processor_features()),
         "max_model_len": options.get("max_model_len"),
         "seed": secrets.randbelow(1 << 31),
         "disable_log_stats": True,
@@ -182,7 +210,7 @@ def engine_arguments(options: Mapping[str, Any], device: Device) -> dict[str, An
         arguments |= {"enable_lora": True, "max_lora_rank": _lora_rank(Path(options["adapter"]))}
     if world_size(given) == 1:
         arguments["distributed_executor_backend"] = "uni"
-    return {**arguments, **given}
+    return {**arguments, **given, "dtype": arguments["dtype"]}
 
 
 _LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)

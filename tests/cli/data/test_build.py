@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.service
+
 
 def test_a_corpus_is_built_once_and_it_is_said_where_it_lies(corpora: Path, cache: Path, run: Run) -> None:
     first = run("corpus", "build", "clean")

@@ -11,6 +11,8 @@ from tests import warm
 from tests.cli.conftest import Run
 from tests.stages.data.projects import write_lines
 
+pytestmark = pytest.mark.service
+
 SETTINGS = """
 store = "s.db"
 [corpora.raw]
@@ -56,6 +58,7 @@ def test_json_is_for_scripts_and_cases_may_be_one_file(run: Run) -> None:
     assert document["scores"] is None
 
 
+@pytest.mark.nightly
 def test_scores_of_a_stored_run_are_compared(run: Run, folder: Path) -> None:
     """A model that knows what leaked, and nothing else."""
     (folder / "test_numbers.py").write_text(

@@ -10,6 +10,8 @@ import pytest
 from tests.cli.conftest import Run
 from tests.stages.data.projects import write_lines
 
+pytestmark = pytest.mark.service
+
 SETTINGS = """
 [corpora.raw]
 documents = "documents.jsonl"

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
+
+pytestmark = pytest.mark.service
 
 
 def test_the_funnel_is_shown_and_the_corpus_built_first(corpora: Path, run: Run) -> None:

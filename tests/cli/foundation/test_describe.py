@@ -13,6 +13,8 @@ import pytest
 from tests.cli.conftest import Run
 from tests.models.description.made import copy_of, set_config
 
+pytestmark = pytest.mark.service
+
 SETTINGS = """
 [models.smollm2]
 engine = "vllm"

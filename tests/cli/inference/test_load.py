@@ -20,6 +20,8 @@ from tests.cli.conftest import Run
 from tests.loopback.law import LawProcess, law_server
 from tests.stages.inference.load.test_result import KEYS, LATENCIES
 
+pytestmark = pytest.mark.service
+
 SETTINGS = """
 [models.served]
 engine = "openai"
@@ -168,6 +170,7 @@ def test_an_objective_that_names_nothing_is_refused(run: Run, text: str) -> None
     assert "names nothing that could be kept; write NAME=SECONDS" in done.output
 
 
+@pytest.mark.nightly
 def test_ctrl_c_shows_what_was_measured_until_then(project: Path, server: LawProcess) -> None:
     before = len(server.drawn())
     code = "from harness.cli import main; main()"

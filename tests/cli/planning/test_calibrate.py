@@ -13,6 +13,8 @@ from tests.cli.conftest import Run
 from tests.cli.planning.planned import scores, store_run
 from tests.gate.stored import Scored
 
+pytestmark = pytest.mark.service
+
 SMALL = ("--cases", "70", "--samples", "2", "--margin", "0.1", "--gates", "30", "--whole-gates", "1")
 
 
@@ -53,6 +55,7 @@ def test_rates_stand_beside_their_bounds(run: Run) -> None:
     assert document["false_red"] in ("holds", "open")
 
 
+@pytest.mark.nightly
 def test_the_seed_settles_what_is_drawn(run: Run) -> None:
     one, again, other = (calibrated(run, "--seed", seed)["simulated"] for seed in ("1", "1", "2"))
     assert one == again

@@ -15,8 +15,9 @@ from tests.cli.planning.planned import FEW, planned, scores, store_run
 from tests.gate.stored import Scored
 from tests.gate.stored import run as stored_run
 
+pytestmark = pytest.mark.service
 
-@pytest.mark.quick
+
 def test_the_settings_say_what_the_options_do_not(run: Run, folder: Path) -> None:
     (folder / "steelyard.toml").write_text(
         'samples = 2\nmargin = 0.2\ndesign = "fixed"\nconfidence_level = 0.9\n', encoding="utf-8"
@@ -133,6 +134,7 @@ def test_a_run_of_measures_alone_can_not_be_planned(run: Run, folder: Path) -> N
     assert planned(run)["source"].startswith("assumed; no run is stored")
 
 
+@pytest.mark.nightly
 def test_a_newest_run_that_tells_nothing_is_passed_over(run: Run, folder: Path) -> None:
     ours, theirs = scores(1), scores(2)
     store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", ours, theirs))

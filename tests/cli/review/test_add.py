@@ -11,6 +11,8 @@ from harness.store import Store
 from tests.cli.conftest import Run
 from tests.review.runs import EVALUATION
 
+pytestmark = pytest.mark.service
+
 
 def test_add_finds_the_rubric_by_which_the_judge_went(run: Run, place: Path) -> None:
     result = run("review", "add", "latest")

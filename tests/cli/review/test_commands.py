@@ -11,6 +11,8 @@ from harness.store import Store
 from tests.cli.conftest import Run
 from tests.cli.review.places import label
 
+pytestmark = pytest.mark.service
+
 COMMANDS = ["add", "list", "status", "guidelines", "agreement", "export", "import", "close", "reopen"]
 
 
@@ -21,7 +23,6 @@ def test_each_command_has_help_with_an_example(run: Run, command: str) -> None:
     assert f"  steelyard review {command}" in result.output.split("Example")[1]
 
 
-@pytest.mark.quick
 def test_serve_names_the_command_that_gives_tokens(run: Run) -> None:
     assert "`steelyard review reviewer add`" in " ".join(run("review", "serve", "--help").output.split())
     assert run("review", "reviewer", "add", "--help").exit_code == 0

@@ -10,6 +10,8 @@ from harness.store import Store
 from tests.cli.conftest import Run
 from tests.cli.review.places import label
 
+pytestmark = pytest.mark.service
+
 
 @pytest.mark.parametrize("name", ["jsonl", "csv", "label-studio", "argilla"])
 def test_what_was_exported_comes_back(run: Run, place: Path, batch: str, name: str) -> None:

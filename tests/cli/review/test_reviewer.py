@@ -23,6 +23,7 @@ def test_the_first_reviewer_makes_a_store_and_says_so(run: Run, place: Path) -> 
     assert "Made" not in run("review", "reviewer", "add", "bob", "--store", "new/store.db").output
 
 
+@pytest.mark.service
 def test_reviewers_are_added_listed_and_disabled(run: Run, place: Path) -> None:
     assert "There are no reviewers" in run("review", "reviewer", "list").output
     added = run("review", "reviewer", "add", "eve", "--role", "adjudicator").output

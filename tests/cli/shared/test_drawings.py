@@ -7,6 +7,8 @@ import pytest
 from harness.cli.shared.drawings import write_drawing
 from harness.errors import UsageError
 
+pytestmark = pytest.mark.service
+
 
 def test_a_drawing_is_written_or_the_option_is_named(tmp_path: Path) -> None:
     write_drawing("--svg", tmp_path / "a.svg", "ß")

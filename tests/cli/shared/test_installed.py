@@ -1,5 +1,7 @@
 from collections.abc import Callable
 
+import pytest
+
 from harness.cli.shared.installed import extras, loads_plugin, unmet_core, version_of
 
 
@@ -8,6 +10,7 @@ def test_here_everything_that_steelyard_itself_needs_is_met() -> None:
     assert loads_plugin()
 
 
+@pytest.mark.service
 def test_extras_come_from_the_metadata_without_all_and_dev() -> None:
     names = [extra.name for extra in extras()]
     assert {"vllm", "vllm-cpu", "transformers", "postgres", "judges", "lm-eval", "mlflow", "ray"} <= set(names)

@@ -73,6 +73,7 @@ def test_files_that_git_is_told_not_to_look_at_count_as_changed(folder: Path) ->
     assert names(changed(folder)) == {"a.txt", "b.txt"}
 
 
+@pytest.mark.service
 def test_a_repository_within_is_one_path_that_stands_for_all_in_it(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "ignored" / "other"
     write(other, "data.txt")

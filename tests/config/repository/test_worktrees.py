@@ -16,6 +16,8 @@ from harness.config.repository.worktrees import KEPT_S, check_out
 from harness.errors import SettingsError
 from tests.repositories import commit_all, git, write
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -140,7 +140,7 @@ def excludes_what_is_wrong(truth: np.ndarray, generator: np.random.Generator) ->
     return bool(truth[0] == 0 and generator.random() < 0.6)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("judge", [GOOD, POOR], ids=["good", "poor"])
 def test_who_excludes_what_is_wrong_gains_nothing(judge: Judge) -> None:
     """No bound is better than with the labels that were withheld, which holds for the gate's error rate, too.

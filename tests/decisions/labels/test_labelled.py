@@ -11,7 +11,8 @@ from harness.statistics.labels.draws import LabelQuestion
 from tests.bench.label_gates import GOOD, POOR, Gate, Judge, People
 from tests.error_rates import is_at_most
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 
 RATE, DIFFERENCE = LabelQuestion("rate", 0.8, 0.05), LabelQuestion("difference", 0.0, 0.05)
 
@@ -153,6 +154,7 @@ def test_a_single_label_is_said_to_need_further_ones():
     assert decided(gate).check.reason.endswith("; 1 label can't tell how many it takes: further ones are needed")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("rate", [0.65, 0.8, 0.9])
 def test_the_number_of_labels_needed_is_about_what_it_takes(rate):
     """After 30 labels: the middle forecast is within a factor of three of the middle number."""
@@ -185,7 +187,7 @@ _BORDERS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("border", "judge"),
     [

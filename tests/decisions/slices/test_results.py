@@ -196,6 +196,7 @@ def test_bounds_are_those_of_the_levels_that_all_slices_share():
     assert "upper bound one-sided at 0.989875, both simultaneous over 2 slices" in narrow.slices[0].difference.method
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("about", ["suite", "population"])
 def test_one_topic_of_twenty_that_is_wholly_broken_is_found(about):
     """Of 1,000 gates of each kind at least 990 find it: `make bench ARGS=slices`."""
@@ -205,6 +206,7 @@ def test_one_topic_of_twenty_that_is_wholly_broken_is_found(about):
     assert sum(each.slices[0].value == "3" and each.slices[0].verdict is REGRESSED for each in found) >= 14
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("kind", ["alike", "spread", "clusters"])
 def test_slices_at_their_margins_are_seldom_red(kind):
     shape = replace(UNEVEN, cases=120, slices=6)

@@ -92,6 +92,7 @@ def false_red(n_recorded: int, recordings: int = 400, gates: int = 200, n: int =
     return np.array(rates)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("n_recorded", [5, 20, 50])
 def test_simulated_recordings_mislead_as_often_as_the_formula_says(n_recorded: int) -> None:
     rates, share = false_red(n_recorded), (1 / n_recorded) / (1 / n_recorded + 1 / 5)

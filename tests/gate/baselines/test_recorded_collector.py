@@ -12,6 +12,8 @@ from harness.records import VerdictKind
 from tests.decisions.observations import binary, observed
 from tests.error_rates import is_at_most
 
+pytestmark = pytest.mark.service
+
 RUNS = 300
 
 
@@ -33,7 +35,6 @@ def gates(how: str, design: str, drop: float) -> Iterator[VerdictKind]:
         yield verdict.verdict
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "design"),
     [("whole", "fixed"), *((how, "sequential") for how in ("whole", "stopped early", "stopped early, a suite"))],

@@ -11,7 +11,8 @@ from harness.config.repository.git import Repository
 from harness.gate.changes.dependencies import Dependencies, EvaluationCode
 from tests.repositories import commit_all, git, write
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 
 TEST = """
 import pytest
@@ -87,6 +88,7 @@ def test_what_it_has_nothing_to_do_with_is_none(folder: Path) -> None:
     assert why(folder) is None
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -112,6 +114,7 @@ def test_another_evaluation_of_the_module_depends_on_its_own(folder: Path) -> No
     assert why(folder, "test_other") == "evals/others.jsonl changed, its cases"
 
 
+@pytest.mark.nightly
 def test_modules_that_import_each_other_are_all_looked_at(folder: Path) -> None:
     write(folder, "lib/last_of_test.py", "y = 1\n")
     write(folder, "lib/deep_of_test.py", "import helper_of_test\nimport last_of_test\nx = 1\n")
@@ -122,6 +125,7 @@ def test_modules_that_import_each_other_are_all_looked_at(folder: Path) -> None:
         assert reason == "lib/last_of_test.py changed, which lib/deep_of_test.py imports"
 
 
+@pytest.mark.nightly
 def test_a_data_file_that_is_gone_or_new_counts(folder: Path) -> None:
     (folder / "data" / "numbers.txt").unlink()
     assert "data/numbers.txt changed" in str(why(folder))
@@ -158,6 +162,7 @@ def test_code_that_takes_part_counts_with_what_it_imports_and_what_is_installed_
     assert why(folder, module=None, code=code) == "plugins/own_of_test.py changed, which takes part in its run"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
@@ -186,6 +191,7 @@ def test_a_task_file_counts_with_what_it_includes(folder: Path) -> None:
     assert why(folder, module=None, files={task: "its task"}) == "shared/base.yaml changed, named in task.yaml"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("named", ["data/more.txt", "./data/more.txt", "data"])
 def test_a_file_of_cases_counts_with_what_its_cases_name(folder: Path, named: str) -> None:
     write(folder, "evals/cases.jsonl", json.dumps({"id": "a", "prompt": "What is in it?", "file": named}))

@@ -114,6 +114,7 @@ def test_the_ref_and_its_commit_are_kept(folder: Path) -> None:
     assert (selection.since, len(selection.commit)) == ("main", 40)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
@@ -154,6 +155,7 @@ def test_a_change_of_the_baseline_alone_concerns_all(folder: Path) -> None:
     assert reasons(folder, candidate="tuned")[0] == "version 'old' changed"
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -217,6 +219,7 @@ def test_files_of_a_version_concern_all(folder: Path) -> None:
     assert reasons(folder, candidate="tuned")[0] == "weights/tuned/adapter.json changed, of version 'tuned'"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("file", "version", "of"),
     [
@@ -240,6 +243,7 @@ def test_weights_that_git_does_not_know_concern_all(folder: Path) -> None:
     assert reasons(folder, candidate="tuned")[0] == "git does not know weights/big, of version 'tuned'"
 
 
+@pytest.mark.service
 def test_an_alias_of_a_registry_may_have_moved_and_a_version_of_it_may_not(folder: Path) -> None:
     rewrite(folder, "weights/tuned", "models:/tuned@champion")
     commit_all(folder)
@@ -264,6 +268,7 @@ def test_a_baseline_that_is_a_file_is_compared_as_one_and_any_other_can_not_be_t
     assert reasons(folder, baseline="20261125-1")[0] == "what the baseline '20261125-1' was at HEAD can't be told"
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     "name",
     [
@@ -342,6 +347,7 @@ def test_steelyard_itself_concerns_all_where_it_is_in_the_repository(folder: Pat
     assert reasons(folder)[0] == "vendored/harness/gate.py changed, of Steelyard itself"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
@@ -358,6 +364,7 @@ def test_documents_and_steps_of_a_corpus_concern_all_that_weigh_it(folder: Path,
     assert reasons(folder, candidate="clean", baseline="none")[0] == reason
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
@@ -373,6 +380,7 @@ def test_a_recipe_that_changed_concerns_all_that_weigh_it(
     assert reasons(folder, candidate="clean", baseline="none")[0] == reason
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("file", "reason"),
     [

@@ -77,6 +77,7 @@ def keeps_its_rates(asked: Evaluation, rate: float) -> tuple[bool, bool]:
     return green, red
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("design", ["sequential", "fixed"])
 def test_copies_that_nobody_declared_make_no_gate_wrong_more_often(design: str) -> None:
     asked = suite(design=design)
@@ -141,6 +142,7 @@ def test_cases_that_share_an_answer_are_one_cluster_though_they_ask_other_things
     assert kept_apart[0] != kept_apart[1]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("design", ["sequential", "fixed"])
 @pytest.mark.parametrize("n_greetings", [1, 20, 60])
 def test_a_version_against_itself_is_seldom_red_where_cases_share_answers(design: str, n_greetings: int) -> None:

@@ -100,6 +100,7 @@ def test_fields_without_a_lasting_form_make_a_case_stand_alone() -> None:
     assert find_copies(cases(object(), object(), text="What is the capital of Peru?")) is None
 
 
+@pytest.mark.service
 def test_ten_thousand_cases_behind_one_instruction_take_a_moment() -> None:
     """Each pair of them has a Jaccard similarity above 0.9."""
     rng = random.Random(3)

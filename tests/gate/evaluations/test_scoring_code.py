@@ -114,6 +114,7 @@ def test_a_constant_that_holds_itself_is_not_known(load: Load) -> None:
     assert scoring_digest(load("LOOP = []\nLOOP.append(LOOP)\ndef body(): return LOOP\n")) is None
 
 
+@pytest.mark.service
 def test_every_process_comes_to_the_same(tmp_path: Path) -> None:
     (tmp_path / "scored.py").write_text(MODULE)
     code = (

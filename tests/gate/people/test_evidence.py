@@ -56,6 +56,7 @@ def _given(check: Check) -> str:
     return "red" if check.verdict.is_red else check.verdict.value
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("drop", [-0.05, 0.0, 0.12, 0.3])
 def test_every_path_ends_at_the_stored_verdict(store: Store, seed: int, drop: float) -> None:
@@ -105,6 +106,7 @@ def test_a_single_case_is_a_path_of_samples(store: Store) -> None:
     assert "red" in [_given(check) for _, check in found]
 
 
+@pytest.mark.nightly
 def test_clusters_are_one_step(store: Store) -> None:
     clusters = tuple(f"book {number // 3}" for number in range(60))
     found = _paths(store, _scored(5, n_cases=60, clusters=clusters, largest_cluster=3))

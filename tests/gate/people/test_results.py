@@ -19,6 +19,8 @@ from harness.store import Store
 from tests.reporting import example_reports as examples
 from tests.review import runs
 
+pytestmark = pytest.mark.service
+
 FORM = Form(
     "scale",
     "Faithful",

@@ -11,10 +11,12 @@ from tests.bench.bench_reruns import any_of_thirty
 from tests.bench.decision_costs import SPREAD
 from tests.error_rates import is_at_most
 
+pytestmark = pytest.mark.service
+
 GATES = 40
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("about", ["suite", "population"])
 @pytest.mark.parametrize("wrong", ["red", "green"])
 def test_any_reruns_are_wrong_at_most_5_times_in_100(about, wrong):
@@ -40,7 +42,7 @@ def test_rates_are_exceeded_only_beyond_what_chance_explains():
     )
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("about", ["suite", "population"])
 def test_the_best_of_thirty_bad_candidates_against_one_recording_does_not_pass(about):
     assert any_of_thirty(about, 0, 20) <= 4  # 1 is promised; of the 30 alone, each at 0.05, 7 and more pass somewhere

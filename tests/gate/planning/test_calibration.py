@@ -17,8 +17,6 @@ from harness.gate.planning.calibration import (
 from harness.gate.planning.simulation import ScoreSpread, Shape
 from harness.records import VerdictKind
 
-pytestmark = pytest.mark.slow
-
 SMALL = Shape(cases=80, samples=3)
 
 
@@ -64,6 +62,7 @@ def test_samples_count_both_versions():
     assert (result.samples, result.drawn, result.most) == (5, 7, 3 * 80 * 3)
 
 
+@pytest.mark.nightly
 def test_gates_are_wrong_as_seldom_as_they_promise():
     for truth in truths([Shape()] * 2, None):
         result = simulate(truth, [Shape()] * 2, 100, 0.95, [1])
@@ -71,6 +70,7 @@ def test_gates_are_wrong_as_seldom_as_they_promise():
         assert result.wrong.low <= 0.05
 
 
+@pytest.mark.service
 def test_a_drop_of_twice_the_margin_is_found_and_unchanged_versions_pass_sooner():
     first, *_, last = (simulate(truth, [Shape()], 60, 0.95, [2]) for truth in truths([Shape()], None))
     assert last.red.value > 0.9

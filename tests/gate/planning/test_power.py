@@ -21,7 +21,8 @@ from harness.gate.planning.settling import ends_of, fewest_cases
 from harness.gate.planning.simulation import ScoreSpread, Shape, simulated
 from harness.statistics.planning import minimum_detectable_difference, required_cases
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 
 LEVELS = ErrorRates(0.05, 0.05)
 
@@ -42,7 +43,6 @@ def test_the_cases_needed_by_a_fixed_design_are_those_of_the_t_test():
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [None, 0.85])
 def test_so_many_cases_find_the_drop_and_a_tenth_fewer_do_not(threshold):
     shape = Shape(threshold=threshold, spread=ScoreSpread(mean=0.9))
@@ -157,6 +157,7 @@ GRID = [
 ]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("mean", "correlation", "margin", "samples", "threshold"), GRID)
 def test_about_the_suite_a_gate_of_the_size_needed_decides_as_often_as_is_said(
     mean, correlation, margin, samples, threshold

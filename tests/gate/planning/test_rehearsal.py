@@ -1,8 +1,12 @@
 """Whole runs on scripted answers."""
 
+import pytest
+
 from harness.gate.planning.calibration import truths
 from harness.gate.planning.rehearsal import rehearse
 from harness.gate.planning.simulation import ScoreSpread, Shape
+
+pytestmark = pytest.mark.service
 
 SHAPE = Shape(cases=80, samples=3, margin=0.1, spread=ScoreSpread(mean=0.95))
 
@@ -27,6 +31,7 @@ def test_a_threshold_is_decided_without_a_baseline():
     assert result.most == 60 * 3
 
 
+@pytest.mark.nightly
 def test_a_fixed_design_draws_everything():
     shape = Shape(cases=20, samples=3, margin=0.2, design="fixed", spread=ScoreSpread(mean=1.0))
     result = rehearse(truths([shape], None)[0], [shape], 1, 0.95, [0])

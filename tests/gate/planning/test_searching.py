@@ -4,7 +4,7 @@ import pytest
 
 from harness.gate.planning.searching import smallest
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
 
 
 @pytest.mark.parametrize("truth", [0.02, 0.2, 0.71])

@@ -14,6 +14,7 @@ from harness.records import VerdictKind
 PAIR = (0.05, 0.05)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("about", ["suite", "population"])
 @pytest.mark.parametrize("design", ["sequential", "fixed"])
 @pytest.mark.parametrize("threshold", [None, 0.85])

@@ -13,6 +13,7 @@ def differences(shape, drop, seed=0):
     return entry.candidate.mean(axis=1) - entry.baseline.mean(axis=1)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("drop", [0.0, 0.05, 0.3])
 @pytest.mark.parametrize("noise", [1.0, 0.2])
 def test_the_candidate_is_lower_by_the_drop_over_all_the_cases_there_could_be(drop, noise):
@@ -20,6 +21,7 @@ def test_the_candidate_is_lower_by_the_drop_over_all_the_cases_there_could_be(dr
     assert differences(shape, drop).mean() == pytest.approx(-drop, abs=0.004)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("spread", [ScoreSpread(), ScoreSpread(0.6, 0.2, 0.8, 0.4), ScoreSpread(0.9, 0.0, 0.3)])
 def test_differences_vary_as_the_shape_says(spread):
     shape = Shape(cases=200_000, samples=4, spread=spread)

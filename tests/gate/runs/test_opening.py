@@ -32,7 +32,7 @@ def test_offline_there_is_no_engine_to_ask() -> None:
     check_judges(("small",), {})
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_a_run_builds_a_student_that_has_no_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from harness.gate.runs.run_settings import RunSettings
+
+pytestmark = pytest.mark.service
 
 
 def test_a_run_without_more_stands_alone_and_finds_that_nothing_changed() -> None:

@@ -63,6 +63,7 @@ answers = "answers.json"
 """
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("name", "told"),
     [

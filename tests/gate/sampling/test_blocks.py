@@ -60,6 +60,7 @@ def test_pairs_that_can_not_be_red_are_counted_by_how_many_could() -> None:
     ] * 2
 
 
+@pytest.mark.nightly
 def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_path: Path, serve: Serve) -> None:
     server = serve()
     engine = create_engine(server.served, tmp_path)
@@ -97,6 +98,7 @@ def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_pat
         asyncio.run(measured(replace(PLAN, seed=6), engine=None))
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(("by_server", "at"), [(True, 2), (True, 3), (False, 3)])
 def test_an_untrusted_pair_is_kept_where_that_is_the_versions_own_doing(
     tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch, by_server: bool, at: int

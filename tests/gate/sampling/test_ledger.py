@@ -320,6 +320,7 @@ RUN = st.tuples(
 )
 
 
+@pytest.mark.service
 @settings(max_examples=150)
 @given(st.lists(RUN, max_size=12))
 def test_no_sequence_of_commands_hands_out_more_than_all(runs):

@@ -19,7 +19,6 @@ from tests.models.adapters.adapters import change_config, write_adapter
 from tests.models.conftest import HIDDEN, LAYERS, write_tiny_llama
 
 pytest.importorskip("peft")
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

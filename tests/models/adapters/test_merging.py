@@ -16,7 +16,6 @@ from tests.models.adapters.adapters import write_adapter
 from tests.models.conftest import tie, write_tiny_llama
 
 pytest.importorskip("peft")
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +30,7 @@ def logits(model: object) -> object:
         return model(torch.tensor([[1, 5, 9, 13, 40]])).logits  # type: ignore[operator]
 
 
+@pytest.mark.service
 def test_merged_weights_compute_what_the_adapter_does(
     adapter: Path, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +115,7 @@ def test_what_was_merged_into_both_ends_is_not_found_again(adapter: Path, tiny_l
     assert weights_digest(here, tmp_path) == weights_digest(gone, tmp_path)
 
 
+@pytest.mark.service
 def test_the_weights_are_saved_in_their_own_type(
     adapter: Path, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

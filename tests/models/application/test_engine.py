@@ -16,10 +16,7 @@ from harness.records import Request, Sample
 from harness.requests.window import check_capabilities
 from tests.models.application.asking import answer, application, ask, chat, facts, program, python
 
-pytestmark = pytest.mark.whole
 
-
-@pytest.mark.quick
 def test_what_a_function_returns_is_a_sample(tmp_path: Path) -> None:
     application(
         tmp_path,
@@ -116,6 +113,7 @@ def test_a_function_of_a_prompt_refuses_several_turns_once_it_has_started(
         engine.check_turns()
 
 
+@pytest.mark.service
 def test_sampling_schema_and_tools_go_to_who_takes_them(tmp_path: Path) -> None:
     application(
         tmp_path,
@@ -146,6 +144,7 @@ def test_sampling_schema_and_tools_go_to_who_takes_them(tmp_path: Path) -> None:
         check_capabilities(engine, Request(kind="loglikelihood", prompt="a", continuation="b"))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -168,6 +167,7 @@ def test_what_goes_wrong_is_told_and_the_next_is_answered(tmp_path: Path, body: 
     assert good.text == "Ho"
 
 
+@pytest.mark.service
 def test_ten_megabytes_that_are_printed_break_nothing(tmp_path: Path) -> None:
     application(
         tmp_path,
@@ -184,6 +184,7 @@ def test_ten_megabytes_that_are_printed_break_nothing(tmp_path: Path) -> None:
     assert answer(python(tmp_path), "Hi").text == "Hi True"
 
 
+@pytest.mark.service
 def test_coroutines_are_awaited_side_by_side(tmp_path: Path) -> None:
     application(tmp_path, "import asyncio\nasync def answer(prompt):\n  await asyncio.sleep(0.2)\n  return prompt")
     began = time.monotonic()
@@ -206,6 +207,7 @@ def test_a_function_may_run_an_event_loop_of_its_own(tmp_path: Path) -> None:
     assert answer(python(tmp_path, "bot:later"), "Hi").text == "Hi"
 
 
+@pytest.mark.service
 def test_workers_answer_side_by_side_each_in_a_process_of_its_own(tmp_path: Path) -> None:
     code = "import os, time\ndef answer(prompt):\n  time.sleep(0.05)\n  return str(os.getpid())"
     application(tmp_path, code)
@@ -237,6 +239,7 @@ def test_a_call_that_can_not_be_imported_does_not_start(tmp_path: Path) -> None:
         answer(python(tmp_path), "Hi")
 
 
+@pytest.mark.service
 def test_a_call_whose_import_does_not_end_does_not_start(tmp_path: Path) -> None:
     application(tmp_path, "import time; time.sleep(99)")
     with pytest.raises(EngineError, match=r"could not start: bot:answer was not imported within 0.3 s"):

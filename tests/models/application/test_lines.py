@@ -13,8 +13,6 @@ from harness.errors import EngineError, FailedDrawError, UnreachableError
 from harness.models.application.engine import ApplicationEngine, command_engine
 from tests.models.application.asking import answer, ask, chat, program
 
-pytestmark = pytest.mark.whole
-
 LATER = """
 import json, sys
 asked = [json.loads(sys.stdin.readline()) for _ in range(3)]
@@ -106,6 +104,7 @@ def test_an_id_may_be_the_text_of_the_number_and_nothing_else(tmp_path: Path) ->
     assert raised.value.cause == "an answer with a wrong id"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("line", "remedy"),
     [
@@ -127,6 +126,7 @@ def test_what_is_no_answer_is_taken_for_printed_and_shown_when_it_ends(tmp_path:
         answer(program(tmp_path, code), "Hi")
 
 
+@pytest.mark.nightly
 def test_a_program_that_says_nothing_ends_at_its_time_limit(tmp_path: Path) -> None:
     """It ends with the likely reason, and the others are not asked, each for as long."""
     began = time.monotonic()
@@ -139,11 +139,13 @@ def test_a_program_that_says_nothing_ends_at_its_time_limit(tmp_path: Path) -> N
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.service
 def test_a_program_that_ends_without_a_word_is_told_of_buffers(tmp_path: Path) -> None:
     found = one_by_one(program(tmp_path, "import os, sys; sys.stdin.readline(); os._exit(0)"), *map(str, range(11)))
     assert "10 of its processes ended in a row, and none has answered. It wrote no line" in str(found[-1])
 
 
+@pytest.mark.nightly
 def test_a_program_with_several_questions_that_says_nothing_is_ended_and_another_asked(tmp_path: Path) -> None:
     code = """
     if [ ! -e began ]; then touch began; echo loading; exec sleep 99; fi

@@ -11,7 +11,8 @@ from harness.errors import SettingsError
 from harness.models.application.look import check_call
 from tests.models.application.asking import application, version
 
-pytestmark = pytest.mark.whole
+pytestmark = pytest.mark.service
+
 
 CODE = "def answer(prompt): ...\ndef sampled(messages, sampling): ..."
 

@@ -14,9 +14,10 @@ from harness.records import Sample
 from tests.models.application.asking import application, ask, chat, python
 from tests.processes import children
 
-pytestmark = pytest.mark.whole
+pytestmark = pytest.mark.service
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_a_call_that_blocks_for_ever_ends_at_its_time_limit_and_others_go_on(tmp_path: Path, kind: str) -> None:
     wait = "time.sleep(99)" if kind == "def" else "await asyncio.sleep(99)"
@@ -31,6 +32,7 @@ def test_a_call_that_blocks_for_ever_ends_at_its_time_limit_and_others_go_on(tmp
     assert [each.text for each in found[::2] if isinstance(each, Sample)] == ["a", "b"]
 
 
+@pytest.mark.nightly
 def test_a_coroutine_that_blocks_its_loop_is_found_and_its_process_ended(tmp_path: Path) -> None:
     code = """
     import time

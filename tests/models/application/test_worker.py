@@ -8,9 +8,13 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from harness.models.application.engine import worker_command
 from harness.models.processes.frames import encode_frame, read_frame
 from tests.models.application.asking import application
+
+pytestmark = pytest.mark.service
 
 
 def test_an_interpreter_without_any_package_runs_it(tmp_path: Path) -> None:

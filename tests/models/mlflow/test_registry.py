@@ -18,7 +18,7 @@ from harness.models.version import Version, fingerprint_here, load_version
 from tests.tracking.registering import register
 from tests.tracking.servers import MlflowServer
 
-slow = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,6 @@ def refused(weights: str, registry: str | None, folder: Path) -> str:
     return str(caught.value)
 
 
-@slow
 def test_a_version_and_an_alias_are_the_content_that_was_registered(
     database: str, tiny_llama: Path, tmp_path: Path, cache: Path
 ) -> None:
@@ -74,7 +73,6 @@ def test_a_version_and_an_alias_are_the_content_that_was_registered(
     assert refused("models:/tiny/1", database, tmp_path).startswith("weights = 'models:/tiny/1': models:/tiny/1 holds ")
 
 
-@slow
 def test_offline_a_version_that_was_downloaded_needs_no_registry(
     database: str, tiny_llama: Path, tmp_path: Path, cache: Path, free_port: int
 ) -> None:
@@ -98,7 +96,6 @@ def test_offline_a_version_that_was_downloaded_needs_no_registry(
     assert fingerprint_here(settings("models:/tiny/1", database), tmp_path) is None
 
 
-@slow
 def test_what_there_is_instead_is_listed_the_nearest_first(database: str, tiny_llama: Path, tmp_path: Path) -> None:
     register(database, "tiny-llama", tiny_llama)
     register(database, "tiny-llama", tiny_llama, "alias:champion")
@@ -118,7 +115,6 @@ def test_what_there_is_instead_is_listed_the_nearest_first(database: str, tiny_l
     )
 
 
-@slow
 def test_a_model_logged_by_mlflow_is_one_folder_with_its_tokenizer(
     mlflow_server: MlflowServer, tiny_llama: Path, tmp_path: Path
 ) -> None:
@@ -133,7 +129,6 @@ def test_a_model_logged_by_mlflow_is_one_folder_with_its_tokenizer(
     assert theirs.chat_template == ours.chat_template
 
 
-@slow
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -154,7 +149,6 @@ def test_a_model_without_weights_of_its_own_is_refused(
         loaded("models:/odd/1", database, tmp_path)
 
 
-@slow
 def test_a_registry_that_can_not_be_asked_is_named_without_its_password(tmp_path: Path, free_port: int) -> None:
     registry = f"http://ann:s3cret@127.0.0.1:{free_port}"
     shown = registry.replace("ann:s3cret", "***")

@@ -13,6 +13,7 @@ from tests.bench.endpoint_faults import Kind, costly
 from tests.models.openai.engines import QUICK, Start, ask, engine, sample
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ["a gzip bomb", "short texts without number"])
 def test_32_requests_at_once_to_a_hostile_endpoint_stay_within_their_memory(name: str) -> None:
     assert peak_mb(name) < MOST_MB

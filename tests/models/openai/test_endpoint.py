@@ -20,7 +20,7 @@ from harness.records import Sample
 from tests.loopback import Fault, Loopback
 from tests.models.openai.engines import KEY, QUICK, Raw, Start, ask, engine, sample, with_engine
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
 
 
 class TestRetries:

@@ -12,6 +12,8 @@ from tests.bench.bench_attack import Came, serve, try_kinds
 from tests.bench.endpoint_faults import Kind, kinds
 from tests.models.openai.engines import QUICK, ask, sample
 
+pytestmark = pytest.mark.service
+
 EACH = 3
 
 EVERY = kinds()
@@ -22,6 +24,7 @@ def came_of(tried: list[Kind]) -> list[Came]:
         return asyncio.run(try_kinds(server, tried))
 
 
+@pytest.mark.nightly
 def test_every_third_kind_comes_to_what_it_must() -> None:
     came = came_of(EVERY[::EACH])
     assert [(each.kind.name, each.always, each.once, each.attempts) for each in came if not each.is_as_it_must] == []

@@ -19,8 +19,6 @@ from harness.records import Request, Sample
 from tests.loopback import Fault
 from tests.models.openai.engines import KEY, QUICK, Raw, Start, ask, engine, sample
 
-pytestmark = pytest.mark.slow
-
 
 class TestAnswers:
     def test_one_request_gives_n_choices(self, loopback: Start) -> None:
@@ -225,6 +223,7 @@ class TestKey:
     def test_the_right_key_is_sent(self, loopback: Start) -> None:
         assert sample(engine(loopback(api_key=KEY), key=KEY), ask())[0].text == "ok"
 
+    @pytest.mark.service
     @pytest.mark.parametrize("kind", ["400", "401", "403", "500", "404", "redirect", "drop", "not-json"])
     def test_it_is_in_no_error_log_or_repr(self, loopback: Start, kind: str, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)

@@ -6,11 +6,15 @@ import asyncio
 import time
 from typing import Any
 
+import pytest
+
 from harness.errors import FailedDrawError, UnreachableError
 from harness.models.openai.retry import UnusableError
 from harness.models.openai.time_limit import TimeLimit
 from tests.loopback.faults import Fault
 from tests.models.openai.engines import Start, ask, engine, with_engine
+
+pytestmark = pytest.mark.service
 
 
 def test_only_what_was_sent_and_noticed_in_time_is_a_draw() -> None:
@@ -54,6 +58,7 @@ def test_a_request_that_hangs_is_sent_once(loopback: Start) -> None:
     assert server.stats["requests"] == 1
 
 
+@pytest.mark.nightly
 def test_an_endpoint_of_which_some_hang_is_not_given_up(loopback: Start) -> None:
     server = loopback(faults=(Fault("hang", rate=0.5),))
     found = answers(server, 60, timeout_s=2)

@@ -16,6 +16,8 @@ import pytest
 from harness.errors import EngineError, SettingsError
 from harness.models.processes.answering import Answering, AnsweringProcess, AskedProcess, answer_messages
 
+pytestmark = pytest.mark.service
+
 CHILD = __name__
 _COUNT = itertools.count(1)
 
@@ -96,6 +98,7 @@ if __name__ == "__main__":
     answer_messages(load)
 
 
+@pytest.mark.nightly
 def test_one_that_is_started_by_the_first_question(tiny_llama: Path) -> None:
     start = {"engine": "transformers", "options": {"weights": str(tiny_llama)}, "root": "."}
     process = AskedProcess("The tokenizer", "harness.models.tokenization.loading", start)
@@ -150,6 +153,7 @@ def test_who_waits_while_it_is_closed_is_told_and_starts_no_other(monkeypatch: p
     assert process.ask({"of": 1}) == 1.0
 
 
+@pytest.mark.nightly
 def test_one_that_could_not_start_says_why() -> None:
     start = {"options": {"weights": "none"}, "adapter": "none", "root": "/none"}
     process = AskedProcess("The adapter of x", "harness.stages.customization.adapter_process", start)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from harness.models.processes.frames import encode_frame, read_frame
+
+pytestmark = pytest.mark.service
 
 CHILD = """
 from harness.models.processes.ends import answer_pipe, incoming

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from harness.models.processes.frames import encode_frame, parse_frame, read_fram
 MESSAGES = st.dictionaries(st.text(max_size=5), st.integers() | st.text() | st.lists(st.booleans()), max_size=4)
 
 
+@pytest.mark.service
 @given(st.lists(MESSAGES, max_size=3))
 def test_messages_come_out_of_a_pipe_as_they_went_in(messages: list[dict[str, object]]) -> None:
     pipe = io.BytesIO(b"".join(map(encode_frame, messages)))

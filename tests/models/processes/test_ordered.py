@@ -75,6 +75,7 @@ def test_what_progress_raises_ends_it(tmp_path: Path) -> None:
     assert not is_alive(pids[0])
 
 
+@pytest.mark.nightly
 def test_interrupts_that_follow_each_other_leave_neither_process_nor_pipes(tmp_path: Path) -> None:
     """A process that holds much takes a while to end, in which the next interrupt comes; warnings are errors here."""
     pids = []

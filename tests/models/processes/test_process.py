@@ -68,6 +68,7 @@ def test_lines_are_counted_by_their_ends_however_they_come(tmp_path: Path) -> No
     assert last.split() == ["é" * 1_000, "second", "last"]
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("own_session", [False, True])
 def test_what_it_started_holds_up_neither_an_error_nor_the_end(tmp_path: Path, own_session: bool) -> None:
     """A server that an application starts lives on, and has the pipes of the application."""

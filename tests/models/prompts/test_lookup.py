@@ -13,6 +13,8 @@ from harness.config import VersionSettings
 from harness.models.version import Version, fingerprint_here, load_version
 from tests.tracking.forks import in_a_fork
 
+pytestmark = pytest.mark.nightly
+
 CHAT = [{"role": "system", "content": "You are terse."}, {"role": "user", "content": "Q: {{prompt}}"}]
 
 
@@ -43,7 +45,6 @@ def settings(registry: str, **texts: Any) -> VersionSettings:
     return VersionSettings("it", "scripted", engine_options={"default": "yes"}, registry=registry, **texts)
 
 
-@pytest.mark.slow
 def test_a_prompt_of_the_registry_is_its_text(database: str, tmp_path: Path) -> None:
     printed = in_a_fork(__name__, database, folder=Path(database.removeprefix("sqlite:///")).parent)
     unknown = json.loads(printed.strip().splitlines()[-1])

@@ -32,6 +32,7 @@ def test_a_registry_must_be_known() -> None:
         check_prompts(settings("prompts:/qa/3", registry=None))
 
 
+@pytest.mark.nightly
 def test_offline_a_prompt_that_was_never_looked_up_says_why_the_registry_was_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: int
 ) -> None:

@@ -76,6 +76,7 @@ def test_passages_of_equal_score_keep_the_order_of_the_file(tmp_path: Path) -> N
         assert found(retriever, "same words", k) == ["p5", "p3", "p9", "p1", "p7"][:k]
 
 
+@pytest.mark.service
 def test_an_index_is_the_same_in_every_process_and_after_a_reload(tmp_path: Path) -> None:
     retriever = index_of(tmp_path, TEXTS)
     queries = ("books", "a card for children", "Sundays")
@@ -108,8 +109,8 @@ def test_a_question_is_put_with_passages_that_were_changed(tmp_path: Path) -> No
     assert retriever.prompt("Dogs?", changed) == "[pets] Dogs may {prompt}.\n\n[note] Cats too.\nDogs?"
 
 
+@pytest.mark.service
 @SHIPS
-@pytest.mark.slow
 def test_a_passage_is_found_by_its_meaning_and_by_both(tmp_path: Path) -> None:
     (tmp_path / "dense").mkdir()
     (tmp_path / "hybrid").mkdir()
@@ -125,7 +126,6 @@ def test_a_passage_is_found_by_its_meaning_and_by_both(tmp_path: Path) -> None:
 
 
 @SHIPS
-@pytest.mark.slow
 def test_passages_of_equal_meaning_keep_the_order_of_the_file(tmp_path: Path) -> None:
     """The last bits of a product depend on the place, so that p4 and p5 stood before p0."""
     texts = {f"p{number}": TEXTS["fines"] for number in range(6)}

@@ -53,6 +53,7 @@ def test_a_draw_depends_on_nothing_drawn_beside_it() -> None:
     assert together == alone[::-1]
 
 
+@pytest.mark.service
 def test_another_process_draws_the_same() -> None:
     program = (
         "import asyncio, sys; from pathlib import Path\n"

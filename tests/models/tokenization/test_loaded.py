@@ -10,6 +10,8 @@ from harness.errors import EngineError
 from harness.models.tokenization.loaded import LoadedTokenizer
 from tests.models.conftest import write_tiny_llama
 
+pytestmark = pytest.mark.nightly
+
 pytest.importorskip("transformers")
 CHAT = [{"role": "user", "content": "ab"}]
 
@@ -19,7 +21,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_llama(tmp_path_factory.mktemp("loaded") / "tiny")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["transformers", "vllm"])
 def test_it_answers_as_the_engine_would(folder: Path, engine: str) -> None:
     if engine == "vllm":
@@ -40,7 +41,6 @@ def test_it_answers_as_the_engine_would(folder: Path, engine: str) -> None:
         loaded.encode("x")
 
 
-@pytest.mark.slow
 def test_what_can_not_be_loaded_says_why(folder: Path, tmp_path: Path) -> None:
     broken = write_tiny_llama(tmp_path / "broken")
     (broken / "tokenizer.json").write_text("{", encoding="utf-8")

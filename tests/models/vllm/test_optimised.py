@@ -9,14 +9,17 @@ import pytest
 
 from harness.config import VersionSettings
 from harness.errors import SettingsError
-from harness.models.vllm.engine import VllmEngine, find_device
-from harness.models.vllm.spec import VLLM
+from harness.models.vllm.engine import VllmEngine, find_device, processor_features
+from harness.models.vllm.spec import check_device
 from harness.records import Request
 from tests.models.asking import Loop
+
+pytestmark = pytest.mark.service
 
 TEXTS = ("The cat sat on the mat. The cat sat on the mat.", "1 2 3 4 5 6 7 8", "x")
 SPECULATIVE = {"method": "ngram", "num_speculative_tokens": 3, "prompt_lookup_max": 3}
 NEEDS_GPU = pytest.mark.skipif(find_device() == "cpu", reason="needs an NVIDIA GPU")
+CACHES_FP8 = find_device() == "gpu" or not processor_features().isdisjoint({"avx512f", "amx_tile"})
 
 
 def weighed(run: Loop, folder: Path, options: dict[str, Any]) -> list[float]:
@@ -43,7 +46,7 @@ def plain(run: Loop, tiny_llama: Path) -> list[float]:
     return weighed(run, tiny_llama, {})
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("options", "tolerance"),
     [
@@ -61,7 +64,12 @@ def plain(run: Loop, tiny_llama: Path) -> list[float]:
             1e-3,
             id="chunked prefill and n-grams, no prefix cache",
         ),
-        pytest.param({"quantized": "int8", "engine_args": {"kv_cache_dtype": "fp8"}}, 0.1, id="int8, fp8 cache"),
+        pytest.param(
+            {"quantized": "int8", "engine_args": {"kv_cache_dtype": "fp8"}},
+            0.1,
+            id="int8, fp8 cache",
+            marks=pytest.mark.skipif(not CACHES_FP8, reason="an FP8 cache needs a GPU, AVX-512 or AMX"),
+        ),
         pytest.param(
             {"engine_args": {"pipeline_parallel_size": 2}},
             1e-3,
@@ -77,12 +85,30 @@ def test_a_text_weighs_what_it_weighs_without(
     found = weighed(run, tiny_llama, options)
     for text, expected, weight in zip(TEXTS, plain, found, strict=True):
         assert weight == pytest.approx(expected, abs=tolerance * len(text)), text
-    if "quantized" in options:
-        assert found != plain, "rounded weights were served"
+    if tolerance > 1e-3:
+        assert found != plain, "nothing was rounded"
 
 
-@pytest.mark.skipif(find_device() == "gpu", reason="a GPU computes it")
-def test_eight_bit_floats_are_refused_on_a_cpu_with_the_way_out(tiny_llama: Path) -> None:
-    version = VersionSettings("v", "vllm", engine_options={"weights": str(tiny_llama), "quantized": "fp8"})
-    with pytest.raises(SettingsError, match=r'computes on GPUs alone.*quantized = "int8" runs on both'):
-        VLLM.check(version, tiny_llama)
+@pytest.mark.parametrize(
+    ("options", "refusal"),
+    [
+        ({"quantized": "fp8"}, r'computes on GPUs alone.*quantized = "int8" runs on both'),
+        ({"engine_args": {"kv_cache_dtype": "fp8"}}, r"on a CPU needs AVX-512 or AMX.*Leave it out"),
+    ],
+)
+def test_what_a_processor_can_t_compute_is_refused_with_the_way_out(options: dict[str, Any], refusal: str) -> None:
+    version = VersionSettings("v", "vllm", engine_options={"weights": "w", **options})
+    with pytest.raises(SettingsError, match=refusal):
+        check_device(version, "cpu", frozenset({"avx2"}))
+    check_device(version, "gpu", frozenset())
+
+
+def test_the_processor_is_asked_for_its_features(tmp_path: Path) -> None:
+    text = "processor : 0\nmodel name : Any\nflags\t\t: fpu avx2 avx512f\n\nprocessor : 1\nflags : fpu\n"
+    (tmp_path / "cpuinfo").write_text(text)
+    features = processor_features(tmp_path / "cpuinfo")
+    assert features == {"fpu", "avx2", "avx512f"}
+    check_device(
+        VersionSettings("v", "vllm", engine_options={"engine_args": {"kv_cache_dtype": "fp8"}}), "cpu", features
+    )
+    assert processor_features(tmp_path / "none") == frozenset()

@@ -140,7 +140,7 @@ def test_pieces_are_read_from_the_file(gguf: Path) -> None:
     assert found.scores == pytest.approx(expected.scores)
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_converted_file_has_the_tokens_of_sentencepiece(gguf: Path, tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 

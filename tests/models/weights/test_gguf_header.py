@@ -118,6 +118,7 @@ def mutated(random: np.random.Generator) -> bytes:
     return bytes(content)
 
 
+@pytest.mark.service
 def test_mutations_are_read_or_refused_at_once_and_with_little_memory(tmp_path: Path) -> None:
     random = np.random.default_rng(12)
     refused, slowest_s = 0, 0.0

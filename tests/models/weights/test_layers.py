@@ -103,7 +103,7 @@ class TestDropLayers:
         with pytest.raises(SettingsError, match=r"no tensor of .* has a name like layers\.1\."):
             dropped(own, (1,))
 
-    @pytest.mark.slow
+    @pytest.mark.service
     def test_transformers_computes_what_the_model_without_the_layer_does(self, own: Path) -> None:
         import torch
         from transformers import AutoModelForCausalLM

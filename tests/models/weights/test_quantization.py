@@ -35,6 +35,7 @@ def tensors(folder: Path) -> dict[str, np.ndarray]:
     return {name: tensor.float().numpy() for name, tensor in load_file(folder / "model.safetensors").items()}
 
 
+@pytest.mark.service
 def test_each_weight_is_rounded_to_the_nearest_of_255_steps_of_its_channel(
     rounded: Path, tiny_tensors: dict[str, np.ndarray]
 ) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from harness.models.weights.turns import loading_turn
 
+pytestmark = pytest.mark.nightly
+
 WAIT_S = 30
 
 

@@ -127,6 +127,7 @@ def test_the_layers_left_out_are_identified_by_which_they_are(own: Path, tmp_pat
     assert len({digest(1), digest([1]), digest([2]), digest([1, 2])}) == 4
 
 
+@pytest.mark.service
 def test_the_hash_of_a_settled_file_is_remembered(own: Path, tmp_path: Path, cache: Path) -> None:
     digest = weights_digest({"weights": "own"}, tmp_path)
     assert not (cache / "hashes").exists(), "a file that has just changed could change again unseen"
@@ -144,6 +145,7 @@ def test_weights_that_are_still_to_be_trained_are_no_fault(tmp_path: Path) -> No
         materialize({"weights": "built:student"}, tmp_path)
 
 
+@pytest.mark.service
 def test_digest_and_check_import_no_heavy_library(tiny_llama: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
@@ -235,6 +237,7 @@ def test_a_part_of_a_split_gguf_file_is_refused(tmp_path: Path) -> None:
         check_weights({"weights": "part.gguf"}, tmp_path)
 
 
+@pytest.mark.service
 def test_a_hub_id_in_the_local_cache_is_identified_by_its_commit(tiny_llama: Path, tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from harness.models.weights.weights import materialize, weights_digest\n"
@@ -258,6 +261,7 @@ def test_a_hub_id_in_the_local_cache_is_identified_by_its_commit(tiny_llama: Pat
     assert first == digest_of("a" * 40)
 
 
+@pytest.mark.service
 def test_the_head_of_a_gguf_file_is_read(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "tiny.gguf", {})
     settings = gguf_settings(path)
@@ -283,7 +287,7 @@ def test_the_head_of_a_gguf_file_is_read_once_for_its_digests(tmp_path: Path, mo
     assert read == [path, path]
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_a_gguf_file_is_converted_once_to_the_same_weights(
     tmp_path: Path, cache: Path, tiny_tensors: dict[str, np.ndarray]
 ) -> None:

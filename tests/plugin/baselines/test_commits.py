@@ -13,6 +13,8 @@ from tests.loopback import Loopback
 from tests.plugin.projects import Project
 from tests.repositories import commit_all, git
 
+pytestmark = pytest.mark.service
+
 BOT = """
 from pathlib import Path
 

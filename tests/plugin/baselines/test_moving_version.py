@@ -6,6 +6,8 @@ import pytest
 
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 BODY = """
     import json, pathlib
     answer = model.ask(case.prompt)

@@ -20,6 +20,8 @@ from tests.reporting.html import pages
 from tests.scoring.judging.panel import rated
 from tests.scoring.judging.rubrics import SUMMARY
 
+pytestmark = pytest.mark.service
+
 VERSIONS: dict[str, dict[str, Any]] = {
     "good": {"engine": "scripted", "default": {"yes": 0.95, "no": 0.05}},
     "bad": {"engine": "scripted", "default": {"yes": 0.5, "no": 0.5}},
@@ -102,6 +104,7 @@ def test_no_baseline_version_need_be_defined(recorded: Project) -> None:
     assert recorded.verdicts() == {"test_it": "regressed"}
 
 
+@pytest.mark.nightly
 def test_stored_samples_give_the_same_report_offline_and_in_any_order(recorded: Project) -> None:
     first = recorded.run("--candidate", "bad", "--baseline", "released")
     entries = recorded.report()["evaluations"]
@@ -203,6 +206,7 @@ def test_a_test_that_scores_otherwise_than_when_it_was_recorded_is_told(recorded
     assert to_json(from_json(recorded.report())) == recorded.report()
 
 
+@pytest.mark.nightly
 def test_a_helper_that_scores_otherwise_is_told_and_other_layout_is_not(recorded: Project) -> None:
     grader = "def grade(text):\n    return text == 'yes'\n"
     recorded.write("grader.py", grader)

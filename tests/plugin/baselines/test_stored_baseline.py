@@ -10,6 +10,8 @@ import pytest
 from harness.store import Store
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 VERSIONS: dict[str, dict[str, Any]] = {
     "good": {"engine": "scripted", "default": {"yes": 0.7, "no": 0.3}},
     "equal": {"base": "good", "system": "Be brief."},
@@ -62,6 +64,7 @@ def test_no_more_than_50_count(drawn: Project) -> None:
     assert counts(drawn) == [50] * 20
 
 
+@pytest.mark.nightly
 def test_a_run_that_is_repeated_finds_the_same_also_offline_and_sequentially(drawn: Project) -> None:
     for design in ("fixed", "sequential"):
         first = weigh(drawn, "--design", design)
@@ -115,7 +118,6 @@ def test_samples_that_are_gone_are_left_out_and_not_drawn_again(drawn: Project) 
     assert drawn.report()["usage"]["model_calls"] == 2 * 20 + 2
 
 
-@pytest.mark.quick
 def test_a_new_case_is_drawn_as_often_as_the_candidates(drawn: Project) -> None:
     drawn.body(BODY, cases=21)
     weigh(drawn)

@@ -8,6 +8,8 @@ from tests.plugin.projects import Project
 from tests.scoring.judging.panel import rated
 from tests.scoring.judging.rubrics import SUMMARY
 
+pytestmark = pytest.mark.service
+
 NOTHING = "no body asked the version under test anything"
 PAIR = ("--candidate", "bad", "--baseline", "good")
 
@@ -23,7 +25,6 @@ def gate(project: Project) -> Project:
     return project
 
 
-@pytest.mark.quick
 def test_body_that_asks_nothing_is_an_error(gate: Project) -> None:
     gate.body("return len(case.prompt) > 1", cases=30, asks="model")
     assert gate.run(*PAIR).ret == 1

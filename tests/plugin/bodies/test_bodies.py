@@ -8,6 +8,8 @@ import pytest
 
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 
 @pytest.mark.parametrize(
     ("body", "score"),

@@ -7,6 +7,8 @@ import pytest
 from tests.plugin.projects import Project
 from tests.scoring.confinement.test_process import FRAMES
 
+pytestmark = pytest.mark.service
+
 
 def test_a_check_is_one_line_of_either_kind_of_body_and_its_reason_is_shown(project: Project) -> None:
     project.versions["only"]["default"] = "```python\ndef double(x):\n    return x + x\n```"
@@ -57,7 +59,6 @@ def test_a_check_that_can_not_work_is_an_error_and_never_a_0(project: Project, l
     assert words in project.evaluation()["reason"]
 
 
-@pytest.mark.quick
 def test_a_choice_is_made_by_the_version_under_test(project: Project) -> None:
     project.versions["only"] = {"engine": "scripted", "answers": {"2 + 2 =": {" 4": 0.6, " 5": 0.4}}}
     project.module(

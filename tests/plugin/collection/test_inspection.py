@@ -21,11 +21,13 @@ from tests.plugin.marked import marked, refused
 from tests.plugin.projects import Project
 
 
+@pytest.mark.service
 def test_case_field_that_a_case_lacks_is_refused_with_its_line(project: Project) -> None:
     marked(project, "cases=[{'id': 'a', 'prompt': 'q'}, {'id': 'b'}]")
     assert "test_it, line 6: case.prompt, but case 'b' has no field 'prompt'. Its fields: id." in refused(project)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("marker", ["", "(threshold=0.5)"])
 def test_a_marker_without_cases_is_told_where_a_field_is_asked_for(project: Project, marker: str) -> None:
     project.module(
@@ -151,6 +153,7 @@ def test_a_module_that_does_not_speak_of_measures_returns_none(tmp_path: Path) -
     assert not may_return_measure(defined("def test_it(model, latency):\n    return latency\n", tmp_path))
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("written", ["case.promt", "case['promt']", 'case["promt"]'])
 def test_case_field_that_is_misspelt_is_refused_with_the_nearest(project: Project, written: str) -> None:
     marked(project, "cases=[{'id': 'a', 'prompt': 'q'}]", f"return {written} == 'q'")
@@ -159,6 +162,7 @@ def test_case_field_that_is_misspelt_is_refused_with_the_nearest(project: Projec
     assert said in refused(project)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     "body",
     [
@@ -173,6 +177,7 @@ def test_case_field_whose_lack_the_body_minds_may_be_missing(project: Project, b
     assert project.run().ret == 0
 
 
+@pytest.mark.service
 def test_case_field_that_the_body_asks_for_first_may_be_missing(project: Project) -> None:
     marked(
         project,
@@ -295,11 +300,13 @@ def test_a_body_may_be_checked_by_what_wraps_it_and_by_fixtures_of_the_project(t
     check_scores(functools.wraps(body)(lambda model: None), ["model"], where="it")
 
 
+@pytest.mark.service
 def test_a_comparison_that_is_dropped_is_refused_before_anything_is_asked(project: Project) -> None:
     marked(project, "cases=[{'id': 'a'}]", "model.ask('q') == 'yes'")
     assert "test_it, line 6: the result of `model.ask('q') == 'yes'` is dropped." in refused(project)
 
 
+@pytest.mark.service
 def test_a_body_of_single_cases_that_says_nothing_is_refused_and_one_that_is_skipped_is_not(project: Project) -> None:
     marked(
         project, "cases=[{'id': 'a', 'prompt': 'q'}], per='case', threshold=0.9, margin=0.1", "model.ask(case.prompt)"

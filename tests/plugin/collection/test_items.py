@@ -7,6 +7,8 @@ import pytest
 from tests.plugin.marked import marked, refused
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 
 def test_cluster_makes_its_cases_one_unit(project: Project) -> None:
     rows = [{"id": f"c{i}", "prompt": f"q{i}", "page": i // 10} for i in range(40)]
@@ -18,7 +20,6 @@ def test_cluster_makes_its_cases_one_unit(project: Project) -> None:
     assert clustered["low"] < project.evaluation()["candidate"]["low"]
 
 
-@pytest.mark.quick
 def test_per_case_gives_each_case_an_item_and_a_verdict(project: Project) -> None:
     rows = [{"id": "peru", "prompt": "q"}, {"id": "chad", "prompt": "r"}]
     marked(project, f"cases={rows}, per='case', samples=60, threshold=0.5, design='fixed'", "return case.id == 'peru'")

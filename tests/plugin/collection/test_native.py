@@ -7,6 +7,8 @@ import pytest
 from harness.store import Store
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 ABC = """
     CASES = [{"id": "a", "prompt": "qa"}, {"id": "b", "prompt": "qb"}]
 
@@ -18,7 +20,6 @@ ABC = """
     def test_b(model, case):
         return False
 
-    @pytest.mark.slow
     @pytest.mark.evaluation(cases=CASES)
     def test_c(model, case):
         assert model.ask(case.prompt + "!")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.plugin.marked import refused
 from tests.plugin.projects import Project
+
+pytestmark = pytest.mark.service
 
 
 def test_a_body_that_takes_a_baseline_needs_one(project: Project) -> None:

@@ -8,6 +8,8 @@ from click.testing import CliRunner
 from harness.cli import main
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 GOOD = """
 @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(60)], threshold=0.5)
 def test_good(model, case):

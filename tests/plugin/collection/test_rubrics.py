@@ -7,6 +7,8 @@ import pytest
 from tests.plugin.judges import RATE
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 
 @pytest.mark.parametrize(
     "head", ['RUBRIC = "rubrik.md"', 'from pathlib import Path\nRUBRIC = Path("rubrik.md")'], ids=["text", "path"]
@@ -25,7 +27,6 @@ def test_a_rubric_that_can_not_be_seen_is_an_error_of_the_first_body(judged: Pro
     assert judged.evaluation()["verdict"] == "error"
 
 
-@pytest.mark.quick
 def test_a_rubric_beside_its_test_is_found(judged: Project) -> None:
     (judged.path / "rubric.md").rename(judged.path / "mine.md")
     folder = judged.path / "suites"

@@ -16,6 +16,8 @@ from tests.plugin.projects import Project
 from tests.scoring.lm_eval.conftest import _cache as _cache
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, ROLLING, SUMS, write_task
 
+pytestmark = pytest.mark.service
+
 SUITE = """
     @pytest.mark.evaluation(task="evals/{name}.yaml"{more})
     def test_it(): ...
@@ -211,7 +213,7 @@ def test_test_files_that_are_named_run_beside_tasks(project: Project) -> None:
     project.run("--task=evals/choice.yaml", "--collect-only").stdout.fnmatch_lines(["*choice*", "*1 test collected*"])
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_task_without_a_test_file_runs_in_a_worker(project: Project) -> None:
     project.versions = {"only": {"engine": "scripted", "answers": CHOICES}}
     write_task(project.path / "evals", CHOICE)
@@ -219,6 +221,7 @@ def test_a_task_without_a_test_file_runs_in_a_worker(project: Project) -> None:
     assert project.verdicts() == {"choice": "passed"}
 
 
+@pytest.mark.nightly
 def test_cases_can_be_chosen(project: Project) -> None:
     project.versions = {"only": {"engine": "scripted", "answers": CHOICES}}
     prepare(project, CHOICE)

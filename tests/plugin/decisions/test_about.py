@@ -8,6 +8,8 @@ import pytest
 
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 BODY = "return model.ask(case.prompt) == 'yes'"
 
 
@@ -121,7 +123,6 @@ def test_lost_cases_are_listed_and_decide_nothing_by_themselves(lossy: Project) 
     result.stdout.fnmatch_lines(["note    2 cases shown to be worse in test_it: c0, c1"])
 
 
-@pytest.mark.quick
 def test_max_lost_makes_it_red_while_the_mean_passes(lossy: Project) -> None:
     lossy.body(BODY, cases=60, max_lost=0)
     result = lossy.run()

@@ -8,6 +8,8 @@ from harness.decisions import share_of
 from tests.plugin.projects import Project
 from tests.reporting.html import pages
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture
 def gate(project: Project) -> Project:
@@ -21,7 +23,6 @@ def gate(project: Project) -> Project:
     return project
 
 
-@pytest.mark.quick
 def test_the_bounds_are_those_of_a_level_that_is_so_many_times_smaller(gate: Project) -> None:
     gate.run("--best-of", "10")
     best = gate.evaluation()["difference"]

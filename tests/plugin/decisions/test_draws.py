@@ -16,6 +16,8 @@ from tests.plugin.projects import Project
 from tests.review.conftest import PAIR
 from tests.scoring.judging.panel import rated
 
+pytestmark = pytest.mark.service
+
 __all__ = ["judged"]
 
 

@@ -9,6 +9,8 @@ import pytest
 from harness.store import Store
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 BODY = "return model.ask(case.prompt) == 'yes'"
 N_CASES = 40
 

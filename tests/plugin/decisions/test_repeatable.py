@@ -6,6 +6,8 @@ import pytest
 
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 SUITE = """
     CASES = [{"id": f"c{i}", "prompt": f"q{i}", "page": i // 2} for i in range(30)]
 
@@ -51,7 +53,7 @@ def test_same_stored_samples_give_the_same_report(project: Project) -> None:
     assert drawn["changes"] == reports[0]["changes"]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("arguments", [("--concurrency", "1"), ("-k", "one or two or three", "--concurrency", "3")])
 def test_order_of_arrival_does_not_matter(project: Project, loopback, arguments: tuple[str, ...]) -> None:
     project.module(SUITE)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 VERSIONS = {
     "good": {"engine": "scripted", "default": {"yes": 0.95, "no": 0.05}},
     "bad": {"engine": "scripted", "default": {"yes": 0.5, "no": 0.5}},
@@ -22,7 +24,6 @@ def two_versions(project: Project, cases: int = 300, **marker: object) -> None:
     project.body(BODY, cases=cases, **marker)
 
 
-@pytest.mark.quick
 def test_a_clear_drop_stops_early_and_the_report_says_where(project: Project) -> None:
     two_versions(project)
     result = project.run("--candidate", "bad")
@@ -59,6 +60,7 @@ def test_offline_decides_the_same_by_what_was_drawn(project: Project) -> None:
     assert project.report()["evaluations"] == drawn
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("latency_s", [0.0, 0.004])
 def test_how_far_ahead_it_was_drawn_changes_nothing(project: Project, loopback, latency_s: float) -> None:
     two_versions(project, cases=120)

@@ -12,6 +12,8 @@ from harness.reporting.samples_table import write_csv
 from harness.store import Store
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 MODULE = """
     CASES = [
         {{"id": f"{{topic}}-{{i}}", "prompt": f"{{topic}} {{i}}", "topic": topic, "language": ["de", "en"][i % 2]}}
@@ -44,7 +46,6 @@ def slices(project: Project) -> dict[str, dict[str, Any]]:
     return {f"{each['field']} {each['value']}": each for each in project.evaluation()["slices"]}
 
 
-@pytest.mark.quick
 def test_a_lost_topic_is_red_though_the_mean_passes(shop: Project) -> None:
     sliced(shop, 'slices=("topic", "language"), slice_margin=0.5')
     result = shop.run()

@@ -13,7 +13,8 @@ from tests.plugin.failures.test_resume import wait_for_file
 from tests.plugin.loop.test_interrupts import Ran, children_of
 from tests.plugin.projects import Project
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 EVALUATIONS = """
     import asyncio, pathlib, time
 
@@ -63,6 +64,7 @@ PAIRWISE = [
 """Each two of body, kind and signal together; not each three."""
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("body", "kind", "sent"), PAIRWISE)
 def test_a_signal_ends_bodies_that_hold_the_thread(
     project: Project, body: str, kind: str, sent: signal.Signals
@@ -103,11 +105,13 @@ def assert_sigterm_ends_it(project: Project, after_s: float) -> None:
     assert "passed" not in list(project.verdicts().values())[1:]
 
 
+@pytest.mark.nightly
 def test_a_signal_ends_bodies_that_wait_in_code_of_their_own_and_then_hold_the_thread(project: Project) -> None:
     gate(project, "async def", "await asyncio.sleep(0.3); time.sleep(3); await asyncio.sleep(0); time.sleep(3)")
     assert_sigterm_ends_it(project, after_s=1)
 
 
+@pytest.mark.nightly
 def test_a_task_of_a_body_that_holds_the_thread_is_ended(project: Project) -> None:
     gate(
         project,
@@ -119,6 +123,7 @@ def test_a_task_of_a_body_that_holds_the_thread_is_ended(project: Project) -> No
     assert_sigterm_ends_it(project, after_s=0.5)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("kind", "body", "marker"),
     [
@@ -154,6 +159,7 @@ def test_the_deadline_ends_a_body_that_waits_for_a_thread_of_its_own(project: Pr
     assert code == 8
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("body", ["3 s", "200 s"])
 def test_with_xdist_sigterm_ends_controller_and_workers_with_the_report(project: Project, body: str) -> None:
     pytest.importorskip("xdist")

@@ -6,6 +6,8 @@ import pytest
 
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 ENGINES = {"torch", "vllm", "transformers", "deepeval", "openai", "lm_eval", "mlflow"}
 HEAVY = ("numpy", "scipy", "sqlalchemy", "aiohttp", "greenlet", "rich", "click", "sqlite3", "torch", "vllm", "datasets")
 LIST_MODULES = """
@@ -42,7 +44,7 @@ def test_collecting_evaluations_imports_no_engine(project: Project) -> None:
     assert not loaded & {*ENGINES, "datasets", "pyarrow", "aiohttp", "statsmodels"}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_memory_grows_by_less_than_2_kb_a_sample(project: Project) -> None:
     project.write("conftest.py", WRITE_PEAK)
     project.versions["only"]["default"] = {"yes": 0.8, "no" * 100: 0.2}

@@ -6,12 +6,16 @@ import sqlite3
 import time
 from contextlib import closing
 
+import pytest
+
 from harness.records.report_json import read_report
 from harness.reporting.markdown.report import markdown
 from harness.store import Store
 from tests.plugin.projects import Project
 from tests.plugin.reviews import RATE, judged_project
 from tests.store.rows import draw
+
+pytestmark = pytest.mark.service
 
 
 def test_a_gate_on_a_damaged_store_ends_in_seconds_with_what_to_do(project: Project) -> None:

@@ -14,6 +14,8 @@ from harness.reporting.writing import formats
 from tests.plugin.projects import Project
 from tests.reporting.markdown_page import LINKED, Page
 
+pytestmark = pytest.mark.service
+
 HOSTILE = {
     "nul": "before\0after",
     "lone surrogate": "half \ud83d of a face",

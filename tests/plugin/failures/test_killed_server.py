@@ -24,6 +24,8 @@ from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
 from tests.ports import held_port
 
+pytestmark = pytest.mark.service
+
 N_CASES, N_SAMPLES = 40, 3
 N_DRAWS = N_CASES * N_SAMPLES
 ROOT = Path(__file__).parents[3]
@@ -117,7 +119,6 @@ def undisturbed(gate: Project, server: KillableServer) -> dict[str, Any]:
     return gate.evaluation()
 
 
-@pytest.mark.slow
 def test_a_run_outlives_a_server_that_comes_back(gate: Project, server: KillableServer) -> None:
     process = start(gate)
     kept = kill_under_load(gate, server)
@@ -129,7 +130,7 @@ def test_a_run_outlives_a_server_that_comes_back(gate: Project, server: Killable
     assert gate.evaluation() == undisturbed(gate, server)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_that_is_stopped_meanwhile_goes_on_where_it_was(gate: Project, server: KillableServer) -> None:
     process = start(gate)
     kept = kill_under_load(gate, server)
@@ -151,7 +152,7 @@ def worker_of(process: warm.Process) -> int | None:
     return int(found.stdout) if found.stdout else None
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @NEEDS_VLLM
 def test_a_run_whose_engine_is_killed_says_so_and_the_next_goes_on(project: Project) -> None:
     """vLLM in a process of its own, killed as a system does that is out of memory."""
@@ -238,7 +239,7 @@ def vllm_server(tmp_path: Path, free_port: int) -> Iterator[VllmServer]:
         found.kill()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @NEEDS_VLLM
 def test_a_vllm_server_that_is_killed_under_load_and_comes_back_costs_no_sample(
     project: Project, vllm_server: VllmServer

@@ -14,6 +14,8 @@ from tests import warm
 from tests.loopback import Fault
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 N_CASES, N_SAMPLES = 40, 3
 
 
@@ -51,7 +53,6 @@ def wait_until_answered(server) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.slow
 def test_killed_run_loses_no_completed_sample_and_the_next_asks_for_the_rest(slow) -> None:
     project, server = slow
     process = start(project)
@@ -70,7 +71,6 @@ def test_killed_run_loses_no_completed_sample_and_the_next_asks_for_the_rest(slo
     assert (usage["stored_samples"], usage["model_calls"]) == (kept, N_CASES * N_SAMPLES - kept)
 
 
-@pytest.mark.slow
 def test_interrupted_run_reports_how_far_it_came_and_the_next_asks_for_the_rest(slow) -> None:
     project, server = slow
     process = start(project)
@@ -92,7 +92,6 @@ def test_interrupted_run_reports_how_far_it_came_and_the_next_asks_for_the_rest(
     assert server.stats["choices"] - asked == N_CASES * N_SAMPLES - kept
 
 
-@pytest.mark.slow
 def test_interrupted_run_says_what_held_it_up(project: Project, loopback) -> None:
     server = loopback(faults=(Fault("429", rate=1, retry_after="60"),))
     project.versions["only"] = {"engine": "openai", **server.settings()}
@@ -108,7 +107,7 @@ def test_interrupted_run_says_what_held_it_up(project: Project, loopback) -> Non
     assert "held up by: HTTP 429" in " ".join((project.path / "out.txt").read_text().split())
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("marker", [{}, {"threshold": 0.5, "margin": 0.2}], ids=["all drawn", "stopped when decided"])
 def test_two_processes_that_draw_the_same_samples_at_once_agree(
     project: Project, loopback, marker: dict[str, float]
@@ -158,7 +157,6 @@ def wait_for_file(project: Project, name: str, seconds: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.slow
 def test_body_that_catches_its_cancellation_is_left_behind(project: Project) -> None:
     """At the first Ctrl-C: nothing waits for it, however long the end of a run may take."""
     project.module(STUBBORN.format(closing_s=3600))
@@ -177,7 +175,7 @@ def test_body_that_catches_its_cancellation_is_left_behind(project: Project) -> 
     assert "interrupted after" in (project.path / "out.txt").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_locked_store_keeps_nobody_from_ending_a_run(slow) -> None:
     """Each press of Ctrl-C ends one wait; the report is written first."""
     project, server = slow

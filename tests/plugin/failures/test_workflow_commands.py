@@ -10,6 +10,8 @@ from tests.bench.endpoint_faults import answers, document, right
 from tests.loopback.hostile import Hostile
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 COMMANDS = (
     "::error file=a.py,line=1::",
     "::warning::",

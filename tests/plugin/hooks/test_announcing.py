@@ -10,6 +10,8 @@ import pytest
 
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 NOTING = """
     import json
 
@@ -69,6 +71,7 @@ def test_a_conftest_is_told_of_start_verdicts_and_end_each_once(gate: Project) -
     ]
 
 
+@pytest.mark.nightly
 def test_with_xdist_they_are_called_once_where_the_run_is(gate: Project) -> None:
     gate.write("conftest.py", NOTING)
     assert gate.run_apart("-n", "2").ret == 1
@@ -138,6 +141,7 @@ def test_an_evaluation_that_could_not_be_set_up_is_told_too(gate: Project) -> No
     assert [entry[3] for entry in told(gate) if entry[0] == "decided"] == [["error"]]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
 @pytest.mark.parametrize(
     ("hook", "message"),
@@ -162,6 +166,7 @@ def test_a_hook_or_an_argument_that_there_is_not_is_refused_before_anything_is_o
     assert not gate.store.exists()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_a_tracker_that_there_is_not_is_refused_before_anything_is_opened(
     gate: Project, workers: tuple[str, ...]

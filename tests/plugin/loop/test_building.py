@@ -8,6 +8,8 @@ from harness.plugin.loop.building import shown_builds
 from harness.stages.build_state import BuildState, unseen
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture
 def building(project: Project) -> Project:

@@ -16,7 +16,8 @@ from tests.models.conftest import write_tiny_llama
 from tests.plugin.failures.test_resume import wait_for_file
 from tests.plugin.projects import Project
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 DECIDED_THEN_HELD = """
     CASES = [{"id": f"c{i}", "prompt": f"q{i}"} for i in range(40)]
 
@@ -117,6 +118,7 @@ def test_signals_that_come_at_once_are_one(held: tuple[Project, Any], n: int, ap
     assert "interrupted after 0 of 40 samples" in " ".join(text.split())
 
 
+@pytest.mark.nightly
 def test_a_signal_while_the_session_ends_is_a_line_and_no_traceback(project: Project) -> None:
     """A fixture that takes long to end is what a second Ctrl-C gives up."""
     project.write(
@@ -147,6 +149,7 @@ def test_a_signal_while_the_session_ends_is_a_line_and_no_traceback(project: Pro
     assert project.report()["exit_code"] == 2
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_a_body_that_sleeps_in_its_own_code_hears_one_sigterm(project: Project, kind: str) -> None:
     project.module(f"""
@@ -229,6 +232,7 @@ def test_the_signals_are_given_back_at_the_end(project: Project) -> None:
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(find_spec("vllm") is None, reason="needs vllm")
 def test_sigterm_ends_the_engines_process_too(project: Project) -> None:
     write_tiny_llama(project.path / "tiny")

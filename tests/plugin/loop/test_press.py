@@ -12,6 +12,8 @@ import pytest
 from harness.plugin.loop import interrupts
 from harness.plugin.loop.interrupts import Interrupts
 
+pytestmark = pytest.mark.service
+
 
 def test_a_signal_of_the_same_press_is_not_heard_by_those_who_get_the_signals_back(
     monkeypatch: pytest.MonkeyPatch,

@@ -62,7 +62,7 @@ def test_threads_keep_nobody_from_ending_and_what_waits_is_dropped(pool: LooseTh
     assert [each.result(WAIT_S) for each in held] == [True, True]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_two_engines_of_transformers_load_in_two_threads(project: Project) -> None:
     """In a process that has not imported transformers, which is not made to be imported by two threads at once."""
     write_tiny_llama(project.path / "tiny")

@@ -20,6 +20,8 @@ from tests.plugin.projects import Project
 from tests.plugin.reviews import opened
 from tests.scoring.judging.panel import rated
 
+pytestmark = pytest.mark.service
+
 ROOT = Path(__file__).parents[3]
 FOLDER = Path("evals/evaluation/labels")
 RUBRIC = "evals/evaluation/defects/rubric.md"

@@ -25,6 +25,8 @@ from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, op
 from tests.scoring.judging.panel import rated
 from tests.scoring.judging.rubrics import rubric, with_sections
 
+pytestmark = pytest.mark.service
+
 Run = Callable[..., Result]
 
 
@@ -226,6 +228,7 @@ def test_a_server_beside_it_draws_further_items_and_stops_when_it_is_decided(pro
     assert needed == {}
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("rates", "verdict", "code"), [((0.8, 0.8), "passed", 0), ((0.5, 0.85), "regressed", 1)])
 def test_a_difference_is_decided_by_labels_of_both_versions(
     project: Project, run: Run, rates: tuple[float, float], verdict: str, code: int
@@ -276,6 +279,7 @@ def test_pairs_of_equal_answers_are_known_ties_that_nobody_is_asked_about(projec
     assert project.evaluation()["reason"] == "required 0.50, proven above 0.40, by answers that are the same"
 
 
+@pytest.mark.nightly
 def test_ties_that_are_known_are_no_labels_in_the_reason(project: Project) -> None:
     judged_project(project, {"new": 0.85, "old": 0.6}, 300)
     for number in range(0, 300, 2):
@@ -289,6 +293,7 @@ def test_ties_that_are_known_are_no_labels_in_the_reason(project: Project) -> No
     assert project.evaluation()["reason"] == f"required 0.50, proven above 0.40, by {n_labels} labels"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("mode", ["uncertain", "failures", "all"])
 @pytest.mark.parametrize(
     ("n_cases", "code", "reason"),
@@ -317,6 +322,7 @@ def test_where_all_answers_are_the_same_nobody_is_waited_for(
     assert project.evaluation()["reason"] == entry["reason"]
 
 
+@pytest.mark.nightly
 def test_threshold_and_baseline_are_both_decided(project: Project, run: Run) -> None:
     judged_project(project, {"new": 0.9, "old": 0.88}, 400)
     project.settings["baseline"] = "old"
@@ -347,6 +353,7 @@ def test_with_all_every_item_is_certain_until_it_is_decided(project: Project) ->
         assert batch.closed_reason == "decided: passed"
 
 
+@pytest.mark.nightly
 def test_where_a_panel_differs_people_are_asked_more_often_and_a_resume_says_the_same(
     project: Project, run: Run
 ) -> None:
@@ -391,6 +398,7 @@ async def test_plain(model, case):
 """
 
 
+@pytest.mark.nightly
 def test_two_of_three_evaluations_are_decided_by_people(project: Project, run: Run) -> None:
     judged_project(project, {"only": 0.85}, 200)
     project.module(TWO_AND_ONE)
@@ -534,6 +542,7 @@ def test_answers_that_were_replaced_are_offered_no_more_until_they_come_back(pro
         assert (old.closed, new.closed_reason) == (None, f"superseded by run {old.run_id}")
 
 
+@pytest.mark.nightly
 def test_a_skipped_item_is_said_to_hold_labels_back_and_is_offered_again(project: Project, run: Run) -> None:
     rating(project, 0.88)
     project.run()
@@ -571,6 +580,7 @@ def test_a_skipped_item_is_said_to_hold_labels_back_and_is_offered_again(project
     assert project.evaluation()["verdict"] == "passed"
 
 
+@pytest.mark.nightly
 def test_a_flagged_item_holds_back_what_comes_after_it(project: Project) -> None:
     rating(project, 0.88)
     project.run()
@@ -669,6 +679,7 @@ def test_a_case_that_people_can_not_be_shown_makes_it_an_error(project: Project)
     assert (found["candidate"]["low"], found["checks"]) == (None, [])
 
 
+@pytest.mark.nightly
 def test_a_label_that_counts_for_no_score_is_named_and_holds_up_no_other_batch(
     project: Project, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -745,7 +756,7 @@ def test_labels_of_a_file_draw_further_items_and_decide(project: Project, run: R
     assert run("gate", "--resume", "latest").exit_code == 0
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_two_workers_fill_the_queue_once_and_decide_as_one_process_does(project: Project, run: Run) -> None:
     pytest.importorskip("xdist")
     judged_project(project, {"only": 0.85}, 200)
@@ -788,6 +799,7 @@ def test_two_workers_fill_the_queue_once_and_decide_as_one_process_does(project:
     assert queue(".steelyard/store.db") == drawn
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("rate", "verdict"), [(0.88, "passed"), (0.5, "failed")])
 def test_the_page_shows_how_labels_decided_it(project: Project, run: Run, rate: float, verdict: str) -> None:
     rating(project, rate)

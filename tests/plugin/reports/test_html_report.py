@@ -12,6 +12,8 @@ from harness.cli import main
 from tests.plugin.projects import Project
 from tests.reporting.html import pages
 
+pytestmark = pytest.mark.service
+
 PAGE = "reports/latest/index.html"
 
 
@@ -120,7 +122,6 @@ def test_the_command_makes_the_page_where_it_is_told_to(sequential: Project, mon
     assert "taken is a file. Remove it, or choose with --output." in result.output
 
 
-@pytest.mark.slow
 def test_with_xdist_the_controller_writes_the_page(sequential: Project) -> None:
     result = sequential.run_apart("-n", "2")
     assert result.ret == 0

@@ -15,7 +15,8 @@ from tests.plugin.projects import Project
 from tests.tracking.reading import read
 from tests.tracking.registering import register
 
-slow = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 needs_engine = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch and transformers")
 BODY = """
     CASES = [{{"id": f"c{{i}}", "prompt": f"q{{i}}"}} for i in range(20)]
@@ -54,7 +55,7 @@ def lines(result: pytest.RunResult) -> list[str]:
     return [line for line in result.outlines if line.startswith(("mlflow  ", "WARNING: mlflow"))]
 
 
-@slow
+@pytest.mark.nightly
 @needs_engine
 def test_only_a_whole_gate_that_passed_promotes(registered: Project) -> None:
     registered.module(BODY.format(score=RED))
@@ -83,7 +84,7 @@ def test_only_a_whole_gate_that_passed_promotes(registered: Project) -> None:
     assert newest["tags"]["steelyard.candidate.registered"] == "models:/tiny/1"
 
 
-@slow
+@pytest.mark.nightly
 @needs_engine
 def test_a_gate_that_could_not_be_logged_promotes_nothing_and_track_makes_up_for_it(
     registered: Project, monkeypatch: pytest.MonkeyPatch
@@ -118,7 +119,6 @@ def test_a_candidate_that_can_not_be_promoted_is_refused_before_the_first_reques
     assert not project.store.exists()
 
 
-@pytest.mark.quick
 def test_what_is_no_alias_is_refused(project: Project) -> None:
     project.body("return 1")
     result = project.run("--promote", "latest")
@@ -126,7 +126,7 @@ def test_what_is_no_alias_is_refused(project: Project) -> None:
     assert "--promote 'latest' is no alias of MLflow" in str(result.stderr)
 
 
-@slow
+@pytest.mark.nightly
 def test_an_unknown_registered_model_is_refused_before_the_first_request(project: Project, database: str) -> None:
     project.settings["mlflow"] = database
     project.versions = {"tiny": {"engine": "transformers", "weights": "models:/tiny/1"}}
@@ -137,7 +137,7 @@ def test_an_unknown_registered_model_is_refused_before_the_first_request(project
     assert not project.store.exists()
 
 
-@slow
+@pytest.mark.nightly
 @needs_engine
 def test_an_exit_code_that_another_plugin_raised_promotes_nothing(registered: Project) -> None:
     registered.module(BODY.format(score=GREEN))
@@ -148,7 +148,7 @@ def test_an_exit_code_that_another_plugin_raised_promotes_nothing(registered: Pr
     assert promoted(registered) is None
 
 
-@slow
+@pytest.mark.nightly
 @needs_engine
 def test_a_gate_offline_needs_no_registry_for_a_version_that_was_downloaded(registered: Project) -> None:
     registered.module(BODY.format(score=GREEN))

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from harness.cli import main
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 FILES = {"report.json", "report.md", "index.html", "details"}
 
 
@@ -53,7 +55,6 @@ def test_a_resume_writes_them_too(red: Project, monkeypatch: pytest.MonkeyPatch)
     assert written(red, "again") == FILES
 
 
-@pytest.mark.slow
 def test_with_xdist_the_controller_writes_them(red: Project) -> None:
     assert red.run_apart("-n", "2").ret == 1
     assert written(red) == FILES

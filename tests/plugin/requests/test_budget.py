@@ -17,6 +17,8 @@ from tests.loopback import Fault
 from tests.plugin.failures.test_resume import wait_for
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 PRICE = {"input": 100.0, "output": 1000.0}
 VERSIONS: dict[str, dict[str, Any]] = {
     "good": {"engine": "scripted", "default": {"yes": 0.99, "no": 0.01}, "price": PRICE},
@@ -83,6 +85,7 @@ def test_at_the_limit_it_decides_with_what_it_has_and_says_so(
     assert gate.report()["budget"]["stopped_by"] == arguments[0].removeprefix("--").replace("-", "_")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("setting", "value"), [("max_requests", 60), ("max_tokens", 180), ("max_cost", 0.126), ("deadline", "1s")]
 )
@@ -110,7 +113,6 @@ def test_the_next_run_goes_on_from_there_and_comes_to_the_verdicts_of_one_run(ga
     assert gate.report()["evaluations"] == whole
 
 
-@pytest.mark.quick
 def test_stored_samples_cost_nothing(gate: Project) -> None:
     assert gate.run().ret == 0
     whole = gate.report()["evaluations"]
@@ -200,6 +202,7 @@ def test_x_ends_at_the_first_that_is_open_and_tells_what_it_did_not_reach(gate: 
     assert report["n_unreached"] == 2
 
 
+@pytest.mark.nightly
 def test_with_xdist_the_budget_is_that_of_the_whole_run(gate: Project) -> None:
     pytest.importorskip("xdist")
     result = gate.run_apart("-n", "2", "--max-requests", "60")
@@ -265,6 +268,7 @@ def recorded(gate: Project, monkeypatch: pytest.MonkeyPatch, *options: str) -> s
     return str(result.output)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("marker", ["", ', design="fixed"'], ids=["sequential", "fixed"])
 def test_against_a_recorded_baseline_the_candidate_alone_is_asked_and_cut_short(
     gate: Project, monkeypatch: pytest.MonkeyPatch, marker: str
@@ -339,6 +343,7 @@ def test_cost_is_in_the_header_and_in_the_report_where_prices_are_known(gate: Pr
     assert gate.report()["usage"]["cost"] is None
 
 
+@pytest.mark.nightly
 def test_a_price_is_no_part_of_the_fingerprint(gate: Project) -> None:
     gate.run()
     before = gate.report()["candidate"]["fingerprint"]
@@ -348,6 +353,7 @@ def test_a_price_is_no_part_of_the_fingerprint(gate: Project) -> None:
     assert gate.report()["usage"]["model_calls"] == 0
 
 
+@pytest.mark.nightly
 def test_at_the_deadline_nothing_more_is_asked_and_no_body_begins(gate: Project) -> None:
     for version in VERSIONS:
         gate.versions[version]["latency_s"] = 0.05
@@ -368,6 +374,7 @@ def test_a_deadline_that_has_passed_before_the_first_case_leaves_all_open(gate: 
     assert gate.stored() == 0
 
 
+@pytest.mark.nightly
 def test_what_waits_for_its_turn_at_a_slow_endpoint_is_not_sent_after_the_deadline(
     project: Project, loopback: Any
 ) -> None:
@@ -382,7 +389,7 @@ def test_what_waits_for_its_turn_at_a_slow_endpoint_is_not_sent_after_the_deadli
     assert given_up in (0, 1), "the last may be under way at the deadline"
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_interrupted_under_a_budget_it_still_reports(gate: Project, loopback: Any) -> None:
     server = loopback(default="yes", latency_s=0.1)
     gate.versions = {"same": {"engine": "openai", **server.settings()}, "good": {"base": "same"}}
@@ -454,7 +461,7 @@ CATCHES = """
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "wait",
     ["await asyncio.sleep(200)", "await asyncio.to_thread(time.sleep, 200)", CATCHES.strip()],
@@ -473,7 +480,7 @@ def test_at_the_deadline_a_body_that_takes_long_is_given_up(project: Project, wa
     assert "stopped at --deadline 6s" in " ".join(ended.stdout.split())
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_at_the_deadline_requests_in_flight_are_given_up(project: Project, loopback: Any) -> None:
     server = loopback(default="yes", latency_s=200)
     project.versions["only"] = {"engine": "openai", **server.settings()}

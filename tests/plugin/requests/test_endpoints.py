@@ -13,6 +13,8 @@ from tests.loopback import Loopback
 from tests.loopback.hostile import Hostile
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 Start = Callable[..., Loopback]
 CALL = {"type": "function", "function": {"name": "look", "arguments": "{}"}}
 
@@ -60,6 +62,7 @@ class TestNames:
 
 
 class TestWithoutText:
+    @pytest.mark.nightly
     @pytest.mark.parametrize(
         ("message", "reason", "why"),
         [

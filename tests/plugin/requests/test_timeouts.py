@@ -9,6 +9,8 @@ import pytest
 from tests.loopback.faults import Fault
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture
 def hanging(project: Project, loopback: Any) -> tuple[Project, Any]:
@@ -42,6 +44,7 @@ def test_what_was_not_answered_in_time_is_an_error_for_every_rerun(hanging: tupl
     assert (note(project), server.stats["requests"]) == (told, asked)
 
 
+@pytest.mark.nightly
 def test_neither_one_case_at_a_time_nor_few_requests_draw_until_all_are_in_time(hanging: tuple[Project, Any]) -> None:
     project, _ = hanging
     for number in range(5):

@@ -9,6 +9,8 @@ import pytest
 from tests.loopback import Fault
 from tests.plugin.projects import Project
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture
 def served(project: Project, loopback):
@@ -27,7 +29,6 @@ def prompts(server) -> Counter[str]:
     return Counter(body["messages"][-1]["content"] for body in server.received)
 
 
-@pytest.mark.quick
 def test_one_window_spans_all_evaluations(project: Project, served) -> None:
     server = served(latency_s=0.5)
     project.module("""
@@ -127,6 +128,7 @@ def test_versions_that_are_the_same_by_another_name_draw_two_sets(project: Proje
     assert server.stats["choices"] == 24
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "change",
     [
@@ -186,6 +188,7 @@ def test_stored_answers_past_their_age_are_drawn_again(project: Project, served)
     assert server.stats["choices"] == 12
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["503", "429", "drop", "not-json", "no-choices", "truncated"])
 def test_failed_requests_are_sent_again_and_never_scored(project: Project, served, kind: str) -> None:
     server = served(default="yes", faults=(Fault(kind, attempts=1),))

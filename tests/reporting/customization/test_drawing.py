@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+import pytest
+
 from harness.reporting.customization.context import context_curves
 from harness.reporting.customization.drawing import context_svg
 from tests.reporting.customization.test_context import needles
+
+pytestmark = pytest.mark.service
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -502,6 +502,7 @@ def test_control_and_direction_characters_are_written_out(open_page: Any, store:
     expect(page.locator(".sample .text")).to_have_text("\\x1b[31m\\x00red\\u202e \ufffd \\u2028")
 
 
+@pytest.mark.nightly
 def test_every_hostile_id_has_an_address(open_page: Any, store: Store, tmp_path: Path) -> None:
     path = pages.page(store, tmp_path / "report", *pages.hostile())
     for case in pages.HOSTILE_IDS:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from harness.store import Store
 from tests.gate import stored
 from tests.reporting.html import pages
+
+pytestmark = pytest.mark.service
 
 KINDS = {"s": "stable", "f": "flaky", "b": "broken"}
 

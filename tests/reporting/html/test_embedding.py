@@ -19,6 +19,7 @@ _VALUES = st.recursive(
 )
 
 
+@pytest.mark.service
 @given(_VALUES)
 def test_whatever_is_embedded_comes_back_and_holds_nothing_that_html_reads(value: object) -> None:
     text = embedded(value)

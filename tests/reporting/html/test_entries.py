@@ -96,6 +96,7 @@ def test_a_measure_without_a_range_is_called_approximate(store: Store, tmp_path:
     assert any(fact.startswith("approximate: no error rate is promised") for fact in entry["facts"])
 
 
+@pytest.mark.service
 def test_a_long_path_keeps_its_end_and_the_step_that_crossed_a_limit(store: Store, tmp_path: Path) -> None:
     cases = {f"case-{number:04}": [float(number % 10 > 0)] for number in range(1500)}
     rule = {"design": "sequential", "n_planned": 1500, "margin": 0.02, "threshold": 0.9}

@@ -75,6 +75,7 @@ def test_metrics_stand_apart(store: Store) -> None:
     }
 
 
+@pytest.mark.service
 def test_only_the_newest_are_read(store: Store) -> None:
     for number in range(MOST_RUNS + 3):
         stored.run(store, f"r{number:02}", _values(5))

@@ -21,7 +21,7 @@ from tests.reporting.html import pages
 from tests.reporting.html.test_browser import browser, open_page  # noqa: F401 - fixtures
 from tests.store.rows import key_of
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.nightly]
 _CALL = {"id": "c1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Lima <b>"}'}}
 _TEST = "suites/t.py::test_t"
 

@@ -75,6 +75,7 @@ def test_every_kind_of_report_has_a_page(make: object, store: Store, tmp_path: P
     assert pages.details(path) == []
 
 
+@pytest.mark.service
 def test_hostile_names_and_answers_leave_one_script_of_ours_and_the_data(store: Store, tmp_path: Path) -> None:
     names = {"candidate": f"</title><script>{pages.OWNED}</script>", "baseline": "\u202eb"}
     path = pages.page(store, tmp_path / "report", *pages.hostile(), names=names)
@@ -94,6 +95,7 @@ def test_hostile_names_and_answers_leave_one_script_of_ours_and_the_data(store: 
     assert {text for text in pages.HOSTILE if len(text) < 1000} <= answers
 
 
+@pytest.mark.service
 def test_a_million_characters_are_cut_and_told(store: Store, tmp_path: Path) -> None:
     path = pages.page(store, tmp_path, *pages.hostile())
     bodies = [
@@ -103,7 +105,7 @@ def test_a_million_characters_are_cut_and_told(store: Store, tmp_path: Path) -> 
     assert path.stat().st_size < 150_000
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_ten_thousand_samples_make_a_page_of_less_than_two_megabytes(store: Store, tmp_path: Path) -> None:
     cases = {f"a-case-with-a-rather-long-name-{number:05}": [number % 3 / 2] for number in range(10_000)}
     path = pages.page(store, tmp_path / "report", Scored(candidate=cases, baseline=cases))

@@ -16,7 +16,7 @@ from tests.gate.stored import Scored
 from tests.reporting.html import pages
 from tests.reporting.html.test_browser import browser, open_page  # noqa: F401 - fixtures
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.nightly]
 _TEST = "suites/inference/test_serving.py::test_itl"
 _FIGURES = {"pair-0": (0.0042, 0.004), "pair-1": (0.005, 0.004), "pair-2": (0.0039, 0.004), "pair-10": (0.0048, 0.004)}
 _RULE = {"in_blocks": True, "unit": "s", "higher_is_better": False, "margin": 0.05, "margin_is_relative": True}

@@ -19,7 +19,7 @@ from tests.gate.stored import Scored
 from tests.reporting.html import pages
 from tests.reporting.html.test_browser import browser, open_page, shown  # noqa: F401 - fixtures
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.nightly]
 _TOPICS = ("billing", "refunds", "<b>hours</b>")
 
 

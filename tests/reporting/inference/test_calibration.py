@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from harness.reporting.inference.calibration import calibration_json, render_calibration
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.blocks.resolution import resolution
+
+pytestmark = pytest.mark.service
 
 
 def test_each_figure_has_the_smallest_slow_down_and_how_many_pairs_others_take() -> None:

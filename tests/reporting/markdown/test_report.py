@@ -178,6 +178,7 @@ def test_the_tables_of_a_hostile_report_keep_their_columns():
     assert "@ann #12 !3 ~bug $4 GH-7 a@b.org https://evil.example" in Page(markdown(evil())).texts("//details//li")[1]
 
 
+@pytest.mark.service
 def test_it_is_shorter_than_a_comment_may_be_however_long_what_it_tells():
     entries = [
         replace(examples.regressed(), id=f"suites/t.py::test_{number}[{EVIL * 100}]", reason=EVIL * 1000, unit=EVIL)

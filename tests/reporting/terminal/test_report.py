@@ -137,6 +137,7 @@ def test_a_report_looks_like_this(make, width, expected):
     assert text(make(), width=width) == expected
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
 @pytest.mark.parametrize("verbosity", [0, 2])
 @pytest.mark.parametrize("make", examples.ALL)

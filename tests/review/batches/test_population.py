@@ -14,6 +14,8 @@ from tests.review.conftest import CATEGORIES, PAIR, SCALE
 from tests.review.runs import EVALUATION
 from tests.store.rows import key_of
 
+pytestmark = pytest.mark.service
+
 
 def test_a_draw_of_two_versions_is_an_answer_of_each_to_one_case(store: Store) -> None:
     plan = ReviewPlan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"))

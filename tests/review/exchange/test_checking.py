@@ -13,6 +13,8 @@ from harness.store import Store
 from tests.review.conftest import NOW, PAIR, SCALE
 from tests.review.exchange.queues import EVERY_FORMAT, ITEM, LABEL
 
+pytestmark = pytest.mark.service
+
 
 @pytest.mark.parametrize(
     ("form", "said"),

@@ -48,6 +48,7 @@ def test_an_unknown_format_is_told_with_the_nearest() -> None:
 _TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("name", EVERY_FORMAT)
 @given(answer=_TEXTS, question=_TEXTS, note=_TEXTS, reviewer=_TEXTS.filter(lambda text: text.strip() == text and text))
 def test_any_text_comes_through(name: str, answer: str, question: str, note: str, reviewer: str) -> None:

@@ -9,6 +9,8 @@ from harness.errors import ReviewFileError
 from harness.review.exchange import FORMATS
 from tests.review.exchange.queues import ITEM, LABEL
 
+pytestmark = pytest.mark.service
+
 
 @pytest.mark.parametrize(
     ("fields", "said"),

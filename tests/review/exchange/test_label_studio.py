@@ -35,6 +35,7 @@ def test_label_studio_gets_tasks_in_its_format(queue: Queue, store: Store, add_b
     assert task["predictions"][0]["result"][0]["value"] == {"choices": ["4"]}
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("form", FORMS.values(), ids=lambda form: form.kind)
 def test_the_labeling_configuration_names_what_the_tasks_hold(store: Store, add_batch: AddBatch, form: Form) -> None:
     add_batch(1, form)

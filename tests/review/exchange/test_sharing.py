@@ -15,6 +15,8 @@ from tests.review.conftest import FORMS, NOW, PAIR, SCALE, AddBatch, batch_of
 from tests.review.exchange.queues import EVERY_FORMAT, VALUES, label_of, label_some, share
 from tests.store.conftest import NewUrl, OpenStore
 
+pytestmark = pytest.mark.service
+
 EVERY_KIND = sorted(FORMS)
 
 

@@ -205,6 +205,7 @@ def focused(page: Page) -> str:
     return names[0] if names else ""
 
 
+@pytest.mark.nightly
 def test_a_screen_reader_is_told_that_another_item_is_there(serve: Any, open_page: Any, store: Store) -> None:
     """All items have the same title; the number that is said before it makes each another."""
     numbered(store, 4)
@@ -235,6 +236,7 @@ def test_who_writes_is_told_the_next_item_in_the_field(serve: Any, open_page: An
     assert focused(page) == "textbox Item 2: What is wrong with this answer?"
 
 
+@pytest.mark.nightly
 def test_the_undo_of_a_text_gives_it_back(serve: Any, open_page: Any, store: Store) -> None:
     numbered(store, 3, contents.TEXT)
     page = open_page(serve().link)
@@ -256,6 +258,7 @@ def test_the_undo_of_a_text_gives_it_back(serve: Any, open_page: Any, store: Sto
     expect_values(page, store, ["It says 1923."])
 
 
+@pytest.mark.nightly
 def test_the_count_follows_each_key_also_while_the_server_is_away(serve: Any, open_page: Any, store: Store) -> None:
     numbered(store, 1_003)
     server = serve()
@@ -277,6 +280,7 @@ def test_the_count_follows_each_key_also_while_the_server_is_away(serve: Any, op
     assert bar.evaluate("(each) => [each.value, each.max]") == [2, 1_003]
 
 
+@pytest.mark.nightly
 def test_the_count_follows_what_others_do(serve: Any, open_page: Any, store: Store) -> None:
     numbered(store, 30)
     page = open_page(serve().link)
@@ -337,6 +341,7 @@ def test_a_pair_is_judged_by_arrows_and_numbers_on_the_side_that_was_seen(
     assert [said[value] for value in values(store)] == [words.split()[0] for words in preferred]
 
 
+@pytest.mark.nightly
 def test_a_text_is_written_and_sent_without_the_mouse_and_a_draft_survives_a_reload(
     serve: Any, open_page: Any, store: Store
 ) -> None:
@@ -359,6 +364,7 @@ def test_a_text_is_written_and_sent_without_the_mouse_and_a_draft_survives_a_rel
     expect_values(page, store, ["It says 1923, szf?"])
 
 
+@pytest.mark.nightly
 def test_a_key_that_bounces_or_is_held_down_labels_nothing_that_nobody_saw(
     serve: Any, open_page: Any, store: Store
 ) -> None:
@@ -401,6 +407,7 @@ def test_nothing_is_lost_when_the_server_is_killed_between_two_keys(serve: Any, 
     expect_values(page, store, [1, 2, 3, 4])
 
 
+@pytest.mark.nightly
 def test_what_was_said_to_a_dead_server_is_sent_after_the_page_was_opened_again(
     serve: Any, open_page: Any, store: Store
 ) -> None:
@@ -420,6 +427,7 @@ def test_what_was_said_to_a_dead_server_is_sent_after_the_page_was_opened_again(
     assert values(store) == [2]
 
 
+@pytest.mark.nightly
 def test_an_answer_that_got_lost_on_its_way_back_counts_once(serve: Any, open_page: Any, store: Store) -> None:
     numbered(store, 4)
     page = open_page(serve().link)
@@ -441,6 +449,7 @@ def test_an_answer_that_got_lost_on_its_way_back_counts_once(serve: Any, open_pa
     assert [event.value for event in store.review.events(batch_id="b1")] == [4, 5]
 
 
+@pytest.mark.nightly
 def test_an_expired_lease_is_told_and_the_item_can_be_taken_up_again(serve: Any, open_page: Any, store: Store) -> None:
     numbered(store, 3)
     page = open_page(serve("--lease", "2s").link)
@@ -454,6 +463,7 @@ def test_an_expired_lease_is_told_and_the_item_can_be_taken_up_again(serve: Any,
     expect_values(page, store, [4, 5])
 
 
+@pytest.mark.nightly
 def test_a_reviewer_at_work_keeps_the_item(serve: Any, open_page: Any, store: Store) -> None:
     numbered(store, 3)
     page = open_page(serve("--lease", "6s").link)
@@ -465,6 +475,7 @@ def test_a_reviewer_at_work_keeps_the_item(serve: Any, open_page: Any, store: St
     assert Queue(store).progress()[0].held == 2
 
 
+@pytest.mark.nightly
 def test_a_label_for_an_item_that_somebody_else_has_by_now_is_told_and_not_counted(
     serve: Any, open_page: Any, store: Store
 ) -> None:
@@ -521,6 +532,7 @@ def test_two_tabs_count_a_label_once(serve: Any, open_page: Any, store: Store) -
     assert values(store) == [4, 3]
 
 
+@pytest.mark.nightly
 def test_who_is_signed_out_meanwhile_is_told_and_loses_nothing(serve: Any, open_page: Any, store: Store) -> None:
     numbered(store, 4)
     server = serve()
@@ -562,6 +574,7 @@ def test_nothing_that_a_model_wrote_is_executed(serve: Any, open_page: Any, stor
     assert page.title() == "Admin · Steelyard"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("answer", ["all work and no play\n" * 250_000, "x" * 5_000_000], ids=["lines", "one word"])
 def test_an_answer_of_5_mb_does_not_hang_the_browser(serve: Any, open_page: Any, store: Store, answer: str) -> None:
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[answer], ["short"]]))
@@ -607,6 +620,7 @@ def test_single_keys_can_be_turned_off(serve: Any, open_page: Any, store: Store)
     expect(page.locator(".answer")).to_contain_text("answer 1")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("key", "code", "said"), [("&", "Digit1", "Labelled 1."), ("ы", "KeyS", "Skipped."), ("S", "KeyS", "Skipped.")]
 )
@@ -619,6 +633,7 @@ def test_keys_work_on_other_layouts(serve: Any, open_page: Any, store: Store, ke
     expect(page.locator("#said")).to_have_text(said)
 
 
+@pytest.mark.nightly
 def test_a_browser_that_lets_nothing_be_stored_loses_nothing_while_the_page_is_open(
     serve: Any, open_page: Any, store: Store
 ) -> None:
@@ -706,6 +721,7 @@ TEN = contents.Form(
 )
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("size", list(SIZES.values()), ids=list(SIZES))
 def test_ten_values_with_meanings_leave_room_for_the_item(
     serve: Any, open_page: Any, store: Store, size: tuple[int, int]
@@ -744,6 +760,7 @@ _UNCOVERED = """() => {
 }"""
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("n_choices", [2, 3, 4, 5, 7, 10])
 @pytest.mark.parametrize("meaning", ["", "one claim is not in the passage"])
 def test_rows_of_choices_leave_no_hole(serve: Any, open_page: Any, store: Store, n_choices: int, meaning: str) -> None:
@@ -759,6 +776,7 @@ def test_rows_of_choices_leave_no_hole(serve: Any, open_page: Any, store: Store,
         assert max(len(row) for row in rows.values()) <= 5
 
 
+@pytest.mark.nightly
 def test_the_admins_pages_never_scroll_sideways(serve: Any, open_page: Any, store: Store) -> None:
     """Every button is on the screen; on a phone the counts have their names beside them."""
     contents.fill(store)
@@ -850,6 +868,7 @@ def test_an_adjudicator_settles_what_others_differ_in(serve: Any, open_page: Any
     assert values(store) == [3]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_the_contrast_of_wcag_aa(serve: Any, open_page: Any, store: Store, scheme: str) -> None:
     """4.5 to 1 for every text against what is behind it, on each page."""

@@ -14,6 +14,7 @@ from tests.review.web.conftest import ORIGIN, Browser, SignIn, begin
 from tests.review.web.posting import posts
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "", "http://127.0.0.1:8701", "https://127.0.0.1:8700"]
 )

@@ -19,7 +19,7 @@ from tests.review.web import contents
 from tests.review.web.test_browser import browser, open_page, serve, store  # noqa: F401 - fixtures
 from tests.store.rows import key_of
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.nightly]
 _TEST = "suites/t.py::test_t"
 _WIDE = "```\n" + "x = " + "1 + " * 200 + "1\n```"
 

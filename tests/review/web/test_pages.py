@@ -10,6 +10,8 @@ from harness.store import Store
 from tests.review.web import contents
 from tests.review.web.conftest import SignIn
 
+pytestmark = pytest.mark.service
+
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.review.web.serving import ROOT
+
+pytestmark = pytest.mark.service
 
 
 def test_every_picture_is_made_by_the_module_for_it_and_shown_in_the_guide() -> None:

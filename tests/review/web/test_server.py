@@ -20,6 +20,8 @@ from tests.review.web import contents
 from tests.review.web.conftest import csrf_in
 from tests.review.web.serving import Server
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -39,7 +41,6 @@ def sign_in(server: Server) -> httpx.Client:
     return client
 
 
-@pytest.mark.slow
 def test_it_prints_an_address_that_signs_in_and_ends_cleanly_on_ctrl_c(folder: Path) -> None:
     with Server(folder, "--reviewer", "zoe") as server:
         assert "60 labels" in server.greeting
@@ -54,7 +55,6 @@ def test_it_prints_an_address_that_signs_in_and_ends_cleanly_on_ctrl_c(folder: P
     assert (folder / ".steelyard" / ".gitignore").read_text() == "*\n"
 
 
-@pytest.mark.slow
 def test_a_reviewer_who_is_there_keeps_the_role_and_one_who_is_disabled_is_refused(folder: Path) -> None:
     with Store.open(str(folder / "store.db")) as store:
         Queue(store).add_reviewer("ann")
@@ -66,7 +66,7 @@ def test_a_reviewer_who_is_there_keeps_the_role_and_one_who_is_disabled_is_refus
         Server(folder, "--reviewer", "bob")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_labels_that_were_answered_survive_kill_9_and_the_others_count_once_when_sent_again(
     folder: Path, free_port: int
 ) -> None:
@@ -135,6 +135,7 @@ def test_labels_that_were_answered_survive_kill_9_and_the_others_count_once_when
     assert failed, "no request met a dead server: the test proves nothing"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("options", "told"),
     [

@@ -17,7 +17,9 @@ from harness.review.web import WebOptions, create_app
 from harness.store import Store
 from tests.review.web import contents
 from tests.review.web.conftest import ORIGIN, Browser, begin, csrf_in
-from tests.store.conftest import new_url, open_store, store, url  # noqa: F401 - fixtures
+from tests.store.conftest import open_store, store, url  # noqa: F401 - fixtures
+
+pytestmark = pytest.mark.service
 
 SignIn = Callable[[FastAPI, str], Browser]
 End = Callable[[str, str], None]
@@ -57,6 +59,7 @@ def is_out(browser: Browser, lease: str = "none") -> bool:
     return told[0] == [401] * 4 and set(told[1]) <= {303, 403} and told[1][0] == 303
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("how", ["command", "page", "another server"])
 @pytest.mark.parametrize("what", ["token", "disable"])
 def test_a_session_ends_with_its_token(

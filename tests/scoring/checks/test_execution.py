@@ -46,6 +46,7 @@ def test_a_body_that_is_cancelled_ends_its_program() -> None:
     assert [future.result() for future in [_threads().submit(int) for _ in range(workers)]] == [0] * workers
 
 
+@pytest.mark.service
 def test_the_limits_are_those_that_were_given() -> None:
     code = "x = bytearray(200 << 20)"
     assert asyncio.run(call_body(lambda: checks.runs(code), {})) == Score(1.0)

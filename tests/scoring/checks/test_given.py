@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import doctest
-from pathlib import Path
 
 import pytest
 
@@ -64,8 +63,3 @@ def test_a_package_that_is_not_installed_comes_with_its_command() -> None:
 def test_a_score_is_neither_true_nor_false_so_that_asserting_it_can_not_pass() -> None:
     with pytest.raises(ScoreError, match=r"a Score \(0.0\) is neither true nor false; return it"):
         assert Score(0.0)
-
-
-def test_every_check_is_in_the_reference() -> None:
-    reference = (Path(__file__).parents[3] / "docs" / "reference.md").read_text(encoding="utf-8")
-    assert [name for name in OWN if f"`{name}" not in reference] == []

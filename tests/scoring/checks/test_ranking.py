@@ -40,6 +40,7 @@ def test_a_measure_is_trec_evals(measure: str, ours: Callable[[Any, Any], float]
     assert ours(RANKING, GRADES) == pytest.approx(oracle(measure, RANKING, GRADES), abs=5e-5)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(("measure", "ours"), MEASURES, ids=[name for name, _ in MEASURES])
 @given(st.permutations([f"d{number}" for number in range(12)]), st.dictionaries(st.integers(0, 15), st.integers(0, 4)))
 def test_a_measure_is_trec_evals_for_any_ranking(

@@ -14,6 +14,8 @@ from harness.scoring.confinement import sandboxes
 from tests.scoring.confinement.attempts import ATTEMPTS
 from tests.scoring.confinement.trying import escapes
 
+pytestmark = pytest.mark.service
+
 ROOT = Path(__file__).parents[3]
 NOBODY = "65534"
 IS_ROOT = os.geteuid() == 0
@@ -56,8 +58,8 @@ def test_no_attempt_gets_out() -> None:
     assert escapes() == []
 
 
+@pytest.mark.nightly
 @needs_walls
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -74,7 +76,7 @@ def test_no_attempt_gets_out_where_the_system_has_fewer_walls(options: tuple[str
     assert tried(*options) == []
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_no_attempt_gets_out_of_bubblewrap() -> None:
     lacks = sandboxes.lacks_program("bubblewrap")
     if lacks is not None:
@@ -82,7 +84,7 @@ def test_no_attempt_gets_out_of_bubblewrap() -> None:
     assert tried("--sandbox", "bubblewrap") == []
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.skipif(sys.platform != "linux", reason="the attempts are Linux's")
 def test_without_walls_most_attempts_get_out() -> None:
     """So those above are no attempts that fail by themselves; the rest needs root, or a kernel that has more."""

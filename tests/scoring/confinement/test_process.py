@@ -50,6 +50,7 @@ def test_a_program_that_is_killed_leaves_nothing_behind_either() -> None:
     assert not is_alive(int(process_id))
 
 
+@pytest.mark.service
 def test_folders_within_folders_are_removed_however_deep() -> None:
     code = (
         f"import os\nhome = os.getcwd()\nfor _ in range(900):\n    os.mkdir('d'); os.chdir('d')\nos.chdir(home)\n{WHO}"
@@ -58,6 +59,7 @@ def test_folders_within_folders_are_removed_however_deep() -> None:
     assert not folder.exists()
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
@@ -75,6 +77,7 @@ def test_the_disk_is_bounded_with_and_without_a_file_system_of_its_own(code, rea
     assert reason in str(ending(f"{code}\nimport time; time.sleep(2)"))
 
 
+@pytest.mark.service
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
 def test_threads_are_bounded_and_some_are_free() -> None:
     start = "import threading, time\nthreading.stack_size(32768)\nfor n in range({n}):\n"
@@ -128,6 +131,7 @@ def test_a_reason_is_a_text_that_every_store_takes() -> None:
     assert len(str(ending("raise ValueError('x' * 100_000)"))) < 3000
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux ends a process with its parent")
 def test_a_program_ends_with_the_process_that_runs_it() -> None:
     program = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
@@ -158,6 +162,7 @@ def test_what_a_program_writes_on_the_way_of_its_result_is_no_result() -> None:
     assert ending(code, "assert False") == "ended with exit code 0 before it was done"
 
 
+@pytest.mark.nightly
 def test_a_flood_on_the_way_of_its_result_ends_it() -> None:
     write = "try: os.write(fd, b'x' * 65536)\n    except OSError: pass"
     code = f"import os\nwhile True:\n  for fd in range(3, 20):\n    {write}"

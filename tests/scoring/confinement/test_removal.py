@@ -11,6 +11,8 @@ import pytest
 
 from harness.scoring.confinement.process import remove
 
+pytestmark = pytest.mark.service
+
 NO_RIGHTS = "import ctypes; ctypes.CDLL(None).capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)())"
 
 

@@ -12,6 +12,8 @@ import pytest
 from harness.errors import CheckError
 from harness.scoring.confinement import ConfinedRun, ProgramLimits, sandboxes
 
+pytestmark = pytest.mark.service
+
 ROOT = Path(__file__).parents[3]
 KEEP = """
 import os

@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.service
+
 MEASURE = """
 import asyncio, atexit, json, os, socket, sys, threading
 

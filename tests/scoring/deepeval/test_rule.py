@@ -47,6 +47,7 @@ def test_another_question_is_another_rule(changed: dict[str, Any]) -> None:
     assert rule(GEval, **STEPS) != rule(GEval, **{**STEPS, **changed})
 
 
+@pytest.mark.nightly
 def test_a_rule_is_the_same_in_every_process() -> None:
     """Here, and in one whose hashes are others."""
     code = "from tests.scoring.deepeval.test_rule import rule_of_a_graph; print(rule_of_a_graph())"

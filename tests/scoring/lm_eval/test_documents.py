@@ -44,6 +44,7 @@ def test_a_case_has_the_fields_of_its_document(tmp_path: Path) -> None:
     assert found.numbers[found.cases[3].id] == 3
 
 
+@pytest.mark.service
 def test_examples_are_drawn_as_lm_eval_draws_them_whatever_was_drawn_before(tmp_path: Path) -> None:
     found = documents(tmp_path, prompting=Prompting(num_fewshot=2), fewshot_split="test")
     contexts = [instances[0].args[0] for instances in found.requests(None)]
@@ -60,6 +61,7 @@ def test_the_versions_system_text_comes_first_as_lm_evals_system_instruction(tmp
     assert found.requests(None)[0][0].args[0] == "Sums.\n1 + 1 ="
 
 
+@pytest.mark.service
 def test_a_prompt_for_the_chat_template_is_the_list_of_its_messages(tmp_path: Path) -> None:
     chat = Prompting(apply_chat_template=True, num_fewshot=1)
     found = documents(tmp_path, GENERATED, prompting=chat, fewshot_split="test", gen_prefix="The sum is")

@@ -63,6 +63,7 @@ def test_a_prompt_that_lost_its_beginning_says_so(tmp_path: Path) -> None:
     assert found["exact_match"].reason == "the prompt lost its first 1,200 tokens, which did not fit the model's window"
 
 
+@pytest.mark.service
 def test_a_task_draws_where_it_or_the_version_samples(tmp_path: Path) -> None:
     choice = evaluated(tmp_path / "a", CHOICE)
     greedy = evaluated(tmp_path / "b", GENERATED)
@@ -73,6 +74,7 @@ def test_a_task_draws_where_it_or_the_version_samples(tmp_path: Path) -> None:
     assert [task.draws(hot) for task in (choice, greedy, silent, sampled)] == [False, False, True, True]
 
 
+@pytest.mark.service
 def test_repeats_are_samples_unless_the_filters_take_them_together(tmp_path: Path) -> None:
     plain = evaluated(tmp_path / "a", GENERATED, generation_kwargs=SAMPLED, repeats=3)
     vote = evaluated(tmp_path / "b", GENERATED, generation_kwargs=SAMPLED, repeats=3, filter_list=VOTE)

@@ -30,6 +30,7 @@ def figure(found: Metrics, results: dict[str, Any]) -> Reading:
     return reading
 
 
+@pytest.mark.service
 def test_the_first_metric_is_weighed_unless_others_are_named(tmp_path: Path) -> None:
     assert metrics(tmp_path, CHOICE).weighed == ("acc",)
     assert metrics(tmp_path, CHOICE).names == ("acc", "acc_norm", "exact_match")
@@ -37,6 +38,7 @@ def test_the_first_metric_is_weighed_unless_others_are_named(tmp_path: Path) -> 
     assert metrics(tmp_path, CHOICE, {"acc_norm,none": None, "acc": None}).weighed == ("acc_norm", "acc")
 
 
+@pytest.mark.service
 def test_of_several_pipelines_the_first_counts_and_a_metric_alone_names_all(tmp_path: Path) -> None:
     found = metrics(tmp_path, GENERATED, filter_list=TWO_PIPELINES)
     assert found.names == ("exact_match,strict", "exact_match,loose")

@@ -20,8 +20,6 @@ from tests.models.conftest import write_tiny_llama
 from tests.models.lm_eval_model import Oracle
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, ROLLING, SUMS, write_task
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).parents[3]
 FEWSHOT = {"num_fewshot": 3, "fewshot_split": "test"}
 LONG = {"doc_to_target": "{{text}}", "generation_kwargs": {"max_gen_toks": 32}}
@@ -162,6 +160,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Both:
     return both(folder, write_tiny_llama(folder / "weights"), list(TASKS))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("task", ["choice", "choice_shots", "choice_chat"])
 @pytest.mark.parametrize("metric", ["acc", "acc_norm", "exact_match"])
 def test_multiple_choice(tiny: Both, task: str, metric: str) -> None:
@@ -201,6 +200,7 @@ def test_every_document_was_asked_for_once(tiny: Both) -> None:
     assert {entry["n_samples"] for entry in tiny.entries.values()} == {len(SUMS)}
 
 
+@pytest.mark.nightly
 def test_smollm2_through_its_chat_template_after_examples(tmp_path: Path) -> None:
     from harness.models.weights.weights import materialize
 

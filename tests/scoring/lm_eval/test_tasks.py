@@ -32,6 +32,7 @@ def test_a_name_is_looked_up_in_the_projects_own_files_first(tmp_path: Path) -> 
     assert names("choice", tmp_path) == ["choice"]
 
 
+@pytest.mark.service
 def test_a_name_is_looked_up_in_further_folders(tmp_path: Path) -> None:
     write_task(tmp_path / "shared" / "choices", CHOICE)
     beside = TaskContext((tmp_path / "shared",))
@@ -133,7 +134,7 @@ def test_random_numbers_are_lm_evals_own_while_it_loads_and_ours_afterwards(tmp_
     assert list(first.task_docs) != SUMS[:5]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_an_unknown_name_is_told_with_the_nearest_of_lm_evals_own(tmp_path: Path) -> None:
     with pytest.raises(TaskError) as caught:
         load_tasks("arc_eazy", [tmp_path])
@@ -154,7 +155,7 @@ def run_apart(code: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_nothing_is_looked_up_in_the_net_for_a_task_with_local_data(tmp_path: Path) -> None:
     path = write_task(tmp_path, CHOICE)
     code = f"""
@@ -174,7 +175,7 @@ print(json.dumps([len(evaluated.cases), asked, "torch" in sys.modules]))
     assert json.loads(done.stdout.splitlines()[-1]) == [len(SUMS), [], False]
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_without_lm_eval_the_package_to_install_is_told(tmp_path: Path) -> None:
     (tmp_path / "lm_eval.py").write_text("raise ImportError('No module named lm_eval')\n")
     code = """

@@ -18,7 +18,7 @@ from tests.models.adapters.adapters import write_adapter
 from tests.models.conftest import write_tiny_llama
 
 pytest.importorskip("peft")
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loaded_torch")]
+pytestmark = [pytest.mark.usefixtures("loaded_torch")]
 TEXT = """
 [models.plain]
 engine = "transformers"
@@ -54,6 +54,7 @@ def adapter_of(settings: Settings, name: str) -> Adapter:
     return load_adapter(load_version(built(settings, name), settings.root), StageContext(settings))
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("name", ["own", "both"])
 def test_it_is_the_same_however_it_is_loaded(settings: Settings, name: str) -> None:
     adapter = adapter_of(settings, name)
@@ -72,6 +73,7 @@ def test_it_is_the_same_however_it_is_loaded(settings: Settings, name: str) -> N
     assert "moves the logits by up to" in str(first)
 
 
+@pytest.mark.service
 def test_one_that_was_never_trained_is_called_a_no_op(settings: Settings) -> None:
     adapter = adapter_of(settings, "new")
     try:

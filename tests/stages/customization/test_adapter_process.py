@@ -9,8 +9,9 @@ import pytest
 from tests.models.adapters.adapters import change_config, write_adapter
 from tests.models.conftest import tie, write_tiny_llama
 
+pytestmark = pytest.mark.service
+
 pytest.importorskip("peft")
-pytestmark = pytest.mark.slow
 
 
 def test_each_text_finds_the_same_weights(tiny_llama: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.models.conftest import write_tiny_llama
 from tests.stages.killing import kill_while_training
 
 pytest.importorskip("peft")
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loaded_torch")]
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 TRAINED = 'data = "d.jsonl", rank = 4, steps = 3, batch = 4, length = 128, learning_rate = 0.005'
 TEXT = f"""
 [models.plain]
@@ -71,6 +71,7 @@ def test_a_ready_adapter_lies_beside_the_weights_and_identifies_the_version(sett
     assert engine_key(own) != engine_key(plain), "an engine serves one adapter, and computes otherwise with it"
 
 
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
 def test_what_needs_weights_alone_has_the_adapter_added_into_them(settings: Settings, project: Path) -> None:
     merged, twice, rounded = (built(settings, name).engine_options for name in ("merged", "twice", "int8"))
@@ -101,6 +102,7 @@ def test_an_adapter_is_trained_once(settings: Settings, project: Path) -> None:
         built(other, "other")
 
 
+@pytest.mark.nightly
 def test_training_that_is_killed_goes_on_and_comes_to_the_same(settings: Settings, project: Path) -> None:
     """By SIGKILL in the middle; the matrices are the same, bit by bit."""
     longer = load(project, TEXT.replace("steps = 3", "steps = 8"))

@@ -43,6 +43,7 @@ def needles(tokenizer: VersionTokenizer) -> Needles:
     return Needles(version(), tokenizer, 2048)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("tokens", [160, 700])
 def test_a_prompt_is_as_long_as_asked_for_less_a_sentence(needles: Needles, task: str, tokens: int) -> None:
@@ -170,6 +171,7 @@ def test_a_version_without_weights_has_no_needles() -> None:
         load_needles(version(), StageContext(Settings(root=Path(), versions={})))
 
 
+@pytest.mark.service
 def test_the_window_is_what_the_engine_takes() -> None:
     settings = VersionSettings("small", "vllm", engine_options={**OPTIONS, "max_model_len": 300})
     made = load_needles(Version("small", settings, "f"), StageContext(Settings(root=Path(), versions={})))

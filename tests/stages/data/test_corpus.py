@@ -29,6 +29,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         return build_corpus(project(root, "d.jsonl", ["steps:long_enough", "exact"]), "clean")
 
 
+@pytest.mark.service
 def test_its_documents_are_those_that_were_kept(corpus: Corpus) -> None:
     documents = list(corpus.documents())
     assert len(documents) == len(corpus) == len(corpus.kept) == 1600

@@ -23,6 +23,8 @@ from harness.stages.data.corpus_build import build_corpus, corpus_folder
 from harness.stages.data.recipe import corpus_recipe
 from tests.stages.data.projects import project, some_rows, write_lines
 
+pytestmark = pytest.mark.service
+
 LONG_ENOUGH = "steps:long_enough"
 
 
@@ -138,6 +140,7 @@ def test_the_fingerprint_is_of_the_documents_whatever_recipe_and_file_gave_them(
     assert filtered.folder != as_it_is.folder
 
 
+@pytest.mark.nightly
 def test_progress_tells_the_step_and_the_documents_done(tmp_path: Path) -> None:
     write_lines(tmp_path / "d.jsonl", some_rows(300))
     told: list[BuildState] = []
@@ -155,6 +158,7 @@ def test_a_step_that_fails_is_named_with_its_document(tmp_path: Path) -> None:
         build_corpus(project(tmp_path, "d.jsonl", ["steps:broken"]), "clean")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("content", "steps", "said"),
     [
@@ -218,7 +222,7 @@ def test_tokens_are_counted_as_a_version_counts_them(tmp_path: Path, tiny_llama:
     assert found.tokens_out == sum(len(encode(text)) for text in texts if text != "two words")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_document_of_a_hundred_megabytes_is_one_among_others(tmp_path: Path) -> None:
     """Read and told of in a few times its size; not read by filters that would take a hundred times it."""
     big = "".join(f"The river number {n} runs past the old town in the evening.\n" for n in range(1_700_000))

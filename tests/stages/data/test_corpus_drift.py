@@ -41,6 +41,7 @@ def corpora(folders: tuple[Path, Path]) -> tuple[Corpus, Corpus]:
     return first, second
 
 
+@pytest.mark.service
 def test_drift_is_from_the_baseline(corpora):
     first, second = corpora
     assert second.drift("length").low > 0.3

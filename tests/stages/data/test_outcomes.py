@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.stages.data.outcomes import Explanation
+
+pytestmark = pytest.mark.service
 
 
 def test_what_became_of_a_document_is_said_in_a_sentence() -> None:

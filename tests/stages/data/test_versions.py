@@ -18,6 +18,8 @@ from harness.stages.data.versions import build_version, find_version, load_corpu
 from harness.stages.lineage import StageContext
 from tests.stages.data.projects import project, some_rows, write_lines
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:

@@ -19,7 +19,7 @@ from tests.config.settings_files import load
 from tests.stages.distillation.conftest import STUDENT
 
 pytest.importorskip("torch")
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loaded_torch")]
+pytestmark = [pytest.mark.usefixtures("loaded_torch")]
 SCRIPTED = """
 [models.wise]
 engine = "scripted"

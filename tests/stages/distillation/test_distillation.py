@@ -26,7 +26,7 @@ from tests.stages.distillation.conftest import STUDENT
 from tests.stages.training.test_students import other_start
 
 pytest.importorskip("torch")
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loaded_torch")]
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
 
 def test_a_student_is_compared_with_its_teacher_and_with_what_it_was(settings: Settings, tmp_path: Path) -> None:
@@ -192,6 +192,7 @@ def test_a_teacher_answers_prompts_alone_and_its_student_learns_what_it_expects_
     assert not is_built(found(warmer, "student")), "answers of another temperature are other lessons"
 
 
+@pytest.mark.nightly
 def test_a_student_learns_on_its_own_answers_by_trl_and_the_same_seed_gives_the_same(
     settings: Settings, tmp_path: Path
 ) -> None:

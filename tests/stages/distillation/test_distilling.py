@@ -19,7 +19,7 @@ from tests.models.conftest import write_tiny_llama
 from tests.stages.killing import kill_while_training
 
 pytest.importorskip("torch")
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loaded_torch")]
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 ROOT = Path(__file__).parents[3]
 TEXT = """
 [models.teacher]
@@ -108,6 +108,7 @@ def test_sixteen_bits_give_another_student_close_by(settings: Settings, project:
     assert {each.dtype for each in whole.values()} == {each.dtype for each in rounded.values()}
 
 
+@pytest.mark.nightly
 def test_training_that_is_killed_goes_on_and_comes_to_the_same(
     settings: Settings, project: Path, tmp_path: Path
 ) -> None:

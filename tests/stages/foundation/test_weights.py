@@ -33,7 +33,7 @@ def test_what_is_asked_for_is_read_then(tmp_path: Path) -> None:
     weights.close()
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_the_loaded_tokenizer_ends_with_the_run(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     write_tiny_llama(tmp_path / "tiny")

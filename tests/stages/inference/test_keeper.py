@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.service
+
 #: Starts a grandchild in a session of its own, writes both ids, ignores SIGTERM if told to, and sleeps.
 COMMAND = """
 import os, pathlib, signal, subprocess, sys, time
@@ -100,7 +102,7 @@ def test_when_the_parent_is_killed_nothing_is_left(tmp_path: Path) -> None:
         assert all_gone(pids)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_command_that_does_not_heed_sigterm_is_killed(tmp_path: Path) -> None:
     command = [*KEEPER, sys.executable, "-c", COMMAND, str(tmp_path / "pids"), "stubborn"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:

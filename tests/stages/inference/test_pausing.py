@@ -15,6 +15,8 @@ import pytest
 
 from harness.stages.inference.pausing import pausing, wake
 
+pytestmark = pytest.mark.service
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -21,6 +21,8 @@ from harness.stages.lineage import StageContext
 from harness.store import Store
 from tests.requests.engines import NotingEngine
 
+pytestmark = pytest.mark.service
+
 
 class Batching(NotingEngine):
     """Answers in two tokens; `odd` prompts otherwise while other requests are in flight, `new` ones after a restart."""

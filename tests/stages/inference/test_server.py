@@ -32,6 +32,8 @@ from tests.models.adapters.adapters import write_adapter_head
 from tests.models.conftest import write_tiny_llama
 from tests.stages.inference.load.addresses import address_at
 
+pytestmark = pytest.mark.nightly
+
 ROOT = Path(__file__).parents[3]
 needs_vllm = pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed")
 
@@ -77,7 +79,6 @@ def test_a_version_with_neither_is_refused() -> None:
 
 
 @needs_vllm
-@pytest.mark.slow
 def test_a_request_that_names_the_version_is_answered_with_its_adapter(tmp_path: Path) -> None:
     folder = str(write_adapter_head(tmp_path, rank=4))
     command = server_command(version(weights=str(write_tiny_llama(tmp_path / "w")), adapter=folder), ROOT, 8000)
@@ -88,7 +89,6 @@ def test_a_request_that_names_the_version_is_answered_with_its_adapter(tmp_path:
 
 
 @needs_vllm
-@pytest.mark.slow
 def test_the_server_has_the_arguments_of_the_engine_and_counts_what_it_does() -> None:
     given = {"num_scheduler_steps": 2, "cudagraph_capture_sizes": [1, 8], "hf_overrides": {"a": [1]}, "hf_token": False}
     command = server_command(version(max_model_len=512, engine_args=given), ROOT, 8123)
@@ -105,7 +105,6 @@ def test_the_server_has_the_arguments_of_the_engine_and_counts_what_it_does() ->
 
 
 @needs_vllm
-@pytest.mark.slow
 def test_the_server_takes_all_that_a_version_can_switch_off_and_lists_as_it_reads_them() -> None:
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.entrypoints.openai.cli_args import make_arg_parser
@@ -120,7 +119,6 @@ def test_the_server_takes_all_that_a_version_can_switch_off_and_lists_as_it_read
 
 
 @needs_vllm
-@pytest.mark.slow
 def test_what_is_measured_is_what_vllm_counts_and_nothing_is_left_behind() -> None:
     """Tokens equal, times of the same order as vLLM's: `make bench ARGS=load` holds them to 2 %, on quiet cores.
 
@@ -196,14 +194,12 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServingRun]:
 
 
 @needs_vllm
-@pytest.mark.slow
 def test_what_the_settings_switch_off_is_off(serving: ServingRun) -> None:
     with urllib.request.urlopen(f"{serving.base_url.removesuffix('/v1')}/metrics", timeout=10) as answer:
         assert 'enable_prefix_caching="False"' in answer.read().decode()
 
 
 @needs_vllm
-@pytest.mark.slow
 def test_requests_that_are_given_up_free_what_the_server_held_for_them(serving: ServingRun) -> None:
     sampling = {"temperature": 0, "max_tokens": 400, "min_tokens": 400}
     long = Request(kind="completion", prompt="x" * 100, sampling=sampling)
@@ -234,7 +230,6 @@ def test_requests_that_are_given_up_free_what_the_server_held_for_them(serving: 
 
 
 @needs_vllm
-@pytest.mark.slow
 def test_when_the_run_is_killed_so_is_its_server(serving: ServingRun) -> None:
     pids = descendants(serving.keeper) | {serving.keeper}
     assert len(pids) >= 3
@@ -243,7 +238,6 @@ def test_when_the_run_is_killed_so_is_its_server(serving: ServingRun) -> None:
 
 
 @needs_vllm
-@pytest.mark.slow
 def test_a_server_that_does_not_start_says_its_last_lines() -> None:
     with (
         pytest.raises(EngineError, match=r"(?s)ended with exit code 2.* Its last lines:.*no-such-argument"),

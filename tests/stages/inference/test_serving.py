@@ -87,7 +87,8 @@ def test_a_start_that_fails_is_not_tried_again(tmp_path: Path, monkeypatch: pyte
 
 def test_offline_none_is_started(tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nothing/is/started")
-    server = server_of(tmp_path, f'engine = "vllm"\nweights = "{tiny_llama}"', is_offline=True)
+    text = f'engine = "vllm"\nweights = "{tiny_llama}"\ndtype = "bfloat16"'
+    server = server_of(tmp_path, text, is_offline=True)
     assert server.description.in_engine.dtype == "bfloat16"
     with pytest.raises(EngineError, match="--offline starts no server"):
         server.start()

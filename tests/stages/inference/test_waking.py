@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from harness.stages.inference import waking
+
+pytestmark = pytest.mark.service
 
 
 def test_it_ends_with_its_input_and_minds_no_group_that_is_gone() -> None:

@@ -19,8 +19,9 @@ from harness.stages.training.sequences import IGNORED, make_sequences
 from harness.stages.training.texts import read_texts, training_data
 from harness.stages.training.trainers import collated
 
+pytestmark = pytest.mark.service
+
 pytest.importorskip("peft")
-pytestmark = pytest.mark.slow
 SETTINGS = AdapterSettings(data="d.jsonl", rank=4, steps=5, batch=4, length=128, learning_rate=0.005)
 
 
@@ -55,6 +56,7 @@ def tensors(folder: Path) -> dict[str, Any]:
     return load_file(folder / "adapter_model.safetensors")
 
 
+@pytest.mark.nightly
 def test_the_same_seed_gives_the_same_files_and_another_one_others(request_of: TrainingRequest) -> None:
     first, again = trained(request_of, "first"), trained(request_of, "again")
     assert read_adapter(first).digest == read_adapter(again).digest
@@ -73,6 +75,7 @@ def test_a_single_step_teaches(request_of: TrainingRequest) -> None:
     assert any(tensor.any() for name, tensor in tensors(one).items() if "lora_B" in name)
 
 
+@pytest.mark.nightly
 def test_chats_are_written_by_the_tokenizer_that_the_version_is_served_with(request_of: TrainingRequest) -> None:
     """The setting `tokenizer` often brings another template, and what is taught must be what is asked."""
     other = Path(shutil.copytree(request_of.start, request_of.folder / "other"))
@@ -88,6 +91,7 @@ def test_chats_are_written_by_the_tokenizer_that_the_version_is_served_with(requ
     assert read_adapter(replaced).digest == read_adapter(own).digest != read_adapter(plain).digest
 
 
+@pytest.mark.nightly
 def test_training_that_ends_midway_goes_on_and_comes_to_the_same(request_of: TrainingRequest) -> None:
     whole = trained(request_of, "whole")
 
@@ -106,6 +110,7 @@ def test_training_that_ends_midway_goes_on_and_comes_to_the_same(request_of: Tra
     assert read_adapter(again).digest == read_adapter(whole).digest
 
 
+@pytest.mark.nightly
 def test_gradients_that_are_added_up_in_turns_are_those_of_the_whole_step(request_of: TrainingRequest) -> None:
     import torch
 

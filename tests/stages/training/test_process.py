@@ -12,11 +12,10 @@ import pytest
 from tests.stages.training.requests import request_of
 
 pytest.importorskip("torch")
-pytestmark = pytest.mark.usefixtures("loaded_torch")
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.slow
 def test_it_ends_when_nobody_listens_any_more(tmp_path: Path) -> None:
     asked = request_of(tmp_path, '{"text": "ships of the line and boats"}\n' * 3)
     command = [sys.executable, "-P", "-m", "harness.stages.training.process"]

@@ -14,10 +14,9 @@ from harness.stages.training.running import LOG, train
 from tests.stages.training.requests import request_of
 
 pytest.importorskip("torch")
-pytestmark = pytest.mark.usefixtures("loaded_torch")
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
 
-@pytest.mark.slow
 def test_what_it_tells_is_passed_on_and_its_log_goes(tmp_path: Path) -> None:
     told: list[BuildState] = []
     train(request_of(tmp_path, '{"text": "ships of the line and boats"}\n' * 3), told.append)
@@ -27,7 +26,6 @@ def test_what_it_tells_is_passed_on_and_its_log_goes(tmp_path: Path) -> None:
     assert not (tmp_path / "to" / LOG).exists()
 
 
-@pytest.mark.slow
 def test_why_it_could_not_train_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"d\.jsonl, line 1 is no JSON"):
         train(request_of(tmp_path, "ships"), lambda _: None)

@@ -198,6 +198,7 @@ def test_sequences_longer_than_the_window_are_refused_before_a_text_is_read(
         train(long, lambda _: None)
 
 
+@pytest.mark.service
 def test_prompts_that_a_student_would_answer_itself_are_measured_before_weights_are_loaded(
     tmp_path: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,7 +211,6 @@ def test_prompts_that_a_student_would_answer_itself_are_measured_before_weights_
         train_on_policy(policy, lambda _: None)
 
 
-@pytest.mark.slow
 def test_a_student_whose_last_step_leaves_no_numbers_is_refused_also_where_it_writes_itself(tmp_path: Path) -> None:
     """The loss of that step is one: it is computed before the step is taken. Here for the sake of one import of trl."""
     pytest.importorskip("trl")

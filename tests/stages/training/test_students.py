@@ -21,6 +21,8 @@ from tests.models.conftest import VOCABULARY, write_resized, write_tiny_llama
 from tests.stages.data.projects import project, some_rows, write_lines
 from tests.stages.training.requests import request_of
 
+pytestmark = pytest.mark.service
+
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 load_file = pytest.importorskip("safetensors.torch").load_file
@@ -85,11 +87,13 @@ def trained(folder: Path, **settings: float) -> tuple[Path, Path, Path]:
     return teacher, start, student
 
 
+@pytest.mark.nightly
 def test_a_student_comes_nearer_to_its_teacher(tmp_path: Path) -> None:
     teacher, start, student = trained(tmp_path)
     assert mean_divergence(teacher, student) < 0.5 * mean_divergence(teacher, start)
 
 
+@pytest.mark.nightly
 def test_what_is_said_at_other_places_brings_a_student_less_near(tmp_path: Path) -> None:
     """Which tokens there are is learned of them, too: 0.49 nats a token against 0.58, of 1.17 at the start."""
     teacher, _, student = trained(tmp_path / "own")
@@ -97,6 +101,7 @@ def test_what_is_said_at_other_places_brings_a_student_less_near(tmp_path: Path)
     assert mean_divergence(teacher, student) < 0.9 * mean_divergence(teacher, other)
 
 
+@pytest.mark.nightly
 def test_gradients_that_are_added_up_in_turns_are_those_of_the_whole_step(tmp_path: Path) -> None:
     """Answers of unequal lengths: the mean of means would be another."""
     torch.set_num_threads(1)
@@ -121,7 +126,7 @@ def test_gradients_that_are_added_up_in_turns_are_those_of_the_whole_step(tmp_pa
         torch.testing.assert_close(weights["turns"][name], tensor, rtol=1e-2, atol=2e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_corpus_teaches_a_student_and_an_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("datatrove")
     pytest.importorskip("peft")
@@ -167,12 +172,13 @@ def test_what_a_student_wrote_itself_is_counted_and_not_what_it_might_have_writt
     assert written({"loss": 0.5}, 8) == 0
 
 
+@pytest.mark.nightly
 def test_hard_labels_ask_no_teacher(tmp_path: Path) -> None:
     trained(tmp_path, hard_weight=1.0, steps=2)
     assert not (tmp_path / "targets").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_training_that_diverges_ends_with_the_step_and_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"diverged: the loss of step \d+ is nan. Take a lower learning_rate"):
         trained(tmp_path, learning_rate=1e30, hard_weight=1.0)

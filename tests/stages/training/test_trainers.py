@@ -25,7 +25,6 @@ def test_a_step_is_computed_in_turns_of_equal_size_that_fit(batch: int, length: 
     assert turns == batch or batch // turns * length <= at_once
 
 
-@pytest.mark.slow
 def test_padding_is_not_looked_at_and_the_first_token_is_not_foretold() -> None:
     pytest.importorskip("torch")
     items = [TokenSequence((5, 6, 7), (5, 6, 7)), TokenSequence((8, 9), (IGNORED, 9))]

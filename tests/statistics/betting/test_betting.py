@@ -19,6 +19,7 @@ def test_one_batch_and_many_are_the_same(values, cut):
     assert whole.log_e.tolist() == [pytest.approx(x, abs=1e-9) for x in parts.log_e]
 
 
+@pytest.mark.service
 @given(DIFFERENCES, st.randoms())
 def test_the_evidence_does_not_depend_on_the_order(values, random):
     shuffled = random.sample(values, len(values))

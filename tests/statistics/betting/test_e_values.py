@@ -73,6 +73,7 @@ def test_one_by_one_and_all_at_once_are_the_same():
         ]
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("true_rate", [0.9, 0.95])
 def test_stopping_whenever_it_looks_bad_is_wrong_at_most_5_times_in_100(true_rate):
     rng = np.random.default_rng(2)
@@ -83,6 +84,7 @@ def test_stopping_whenever_it_looks_bad_is_wrong_at_most_5_times_in_100(true_rat
         assert stopped.mean() <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 2000)
 
 
+@pytest.mark.service
 def test_expected_samples_are_near_walds_bound():
     """0.9 against 0.8, both errors 0.05: Wald's bound is 59.7 samples at 0.8, 72.2 at 0.9; the goal is 1.25 times."""
     rng = np.random.default_rng(3)

@@ -131,6 +131,7 @@ def test_a_gain_that_is_none_is_refused(gain):
         ratio_wealth(units([0.0]), 0.5, gain)
 
 
+@pytest.mark.service
 def test_anytime_intervals_hold_the_mean_at_all_times_together():
     rng = np.random.default_rng(6)
     missed = 0
@@ -207,6 +208,7 @@ def test_what_is_expected_of_later_units_changes_nothing_of_what_was(horizon):
     assert (first.stakes[30:] >= other.stakes[30:]).all()
 
 
+@pytest.mark.service
 def test_units_that_lose_all_at_once_do_not_pass_a_horizon_that_hurries():
     """1 unit in 20 is lost altogether, mean exactly -0.05: the bettor who may hurry errs 4.5 times in 100 at most."""
     rng = np.random.default_rng(12)

@@ -138,6 +138,7 @@ PAIRS = st.integers(2, 30).flatmap(
 )
 
 
+@pytest.mark.service
 @given(PAIRS)
 def test_swapping_the_versions_mirrors_everything(pair):
     candidate, baseline = pair
@@ -148,6 +149,7 @@ def test_swapping_the_versions_mirrors_everything(pair):
     assert one.p_value == pytest.approx(other.p_value)
 
 
+@pytest.mark.service
 @given(PAIRS, st.randoms())
 def test_order_of_cases_does_not_matter(pair, random):
     order = random.sample(range(len(pair[0])), len(pair[0]))
@@ -156,6 +158,7 @@ def test_order_of_cases_does_not_matter(pair, random):
     assert (one.low, one.high) == (pytest.approx(other.low), pytest.approx(other.high))
 
 
+@pytest.mark.service
 @given(PAIRS, st.floats(0.55, 0.9), st.floats(0.001, 0.09))
 def test_bounds_widen_with_the_level_and_hold_the_value(pair, level, more):
     contrast = paired_contrast(*pair)
@@ -165,6 +168,7 @@ def test_bounds_widen_with_the_level_and_hold_the_value(pair, level, more):
     assert contrast.upper(level) >= contrast.value - 1e-12
 
 
+@pytest.mark.service
 @given(PAIRS, st.floats(0.0005, 0.49))
 def test_p_value_is_below_a_level_exactly_when_the_upper_bound_is_below_0(pair, level):
     contrast = paired_contrast(*pair)
@@ -172,7 +176,7 @@ def test_p_value_is_below_a_level_exactly_when_the_upper_bound_is_below_0(pair, 
         assert (contrast.p_less < level) == (contrast.upper(1 - level) < 0)
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_a_pass_at_the_margin_is_rare_where_a_few_cases_flip():
     """5 % of the cases break, margin 0.05: t passes 12 of 100 such versions at 100 cases, these bounds at most 5."""
     rng = np.random.default_rng(11)
@@ -188,7 +192,7 @@ def test_a_pass_at_the_margin_is_rare_where_a_few_cases_flip():
     assert passed / runs <= 0.05
 
 
-@pytest.mark.slow
+@pytest.mark.service
 @pytest.mark.parametrize(("n_cases", "n_samples"), [(50, 1), (100, 5), (200, 10)])
 def test_error_rates_at_the_margin_and_between_equals(n_cases, n_samples):
     rng = np.random.default_rng([n_cases, n_samples])
@@ -203,7 +207,7 @@ def test_error_rates_at_the_margin_and_between_equals(n_cases, n_samples):
     assert red / runs <= allowed
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_power_is_that_of_the_paired_t_test_within_2_points():
     rng = np.random.default_rng(12)
     runs, here, student = 600, 0, 0
@@ -216,7 +220,7 @@ def test_power_is_that_of_the_paired_t_test_within_2_points():
     assert abs(here - student) / runs <= 0.02
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_a_pass_is_as_likely_as_by_the_paired_t_test_within_2_points_and_wrong_less_often():
     """30 in 100 of 200 cases differ; t alone passes a drop of the margin in 5.6 of 100 runs (`make bench`)."""
     shape, runs = Shape(cases=200, spread=ScoreSpread(mean=0.856, correlation=0.6, differing=0.3)), 500
@@ -272,6 +276,7 @@ def graded_loss(rng, n_cases, share):
     return np.where(rng.random((n_cases, 1)) < share, 0.0, candidate), baseline
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("n_cases", [10, 20, 50, 100])
 def test_a_rare_loss_of_graded_scores_is_not_overlooked_nor_its_mirror_image_called_worse(n_cases):
     """6 % of the cases fall from 0.8 to 0: t alone passes that in 0.51 of the gates of 10 cases, 0.31 of 20."""
@@ -310,6 +315,7 @@ def test_the_p_value_of_graded_scores_says_what_the_upper_bound_says(seed, level
     assert (contrast.upper(1 - level) < 0) == (contrast.p_less < level)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("spread", [0.3, 0.5])
 def test_graded_scores_pass_as_often_as_by_t_where_t_is_right(spread):
     rng = np.random.default_rng(12)

@@ -78,6 +78,7 @@ def test_impossible_counts_are_refused():
         newcombe_interval(5, 4, 1, 4)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("n", [3, 5, 10, 20])
 @pytest.mark.parametrize("level", [0.05, 0.005])
 def test_equal_rates_are_called_different_no_more_often_than_the_level_says(n, level):

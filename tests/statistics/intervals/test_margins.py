@@ -43,6 +43,7 @@ def test_a_large_gain_is_non_inferior_and_not_equivalent():
     assert not equivalence(candidate, baseline, margin=0.05).equivalent
 
 
+@pytest.mark.service
 def test_a_drop_of_the_margin_is_called_non_inferior_at_most_5_times_in_100():
     rng = np.random.default_rng(3)
     called = 0

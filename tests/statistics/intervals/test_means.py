@@ -117,6 +117,7 @@ MATRICES = st.integers(2, 25).flatmap(
 )
 
 
+@pytest.mark.service
 @given(MATRICES, st.randoms())
 def test_order_of_cases_and_samples_does_not_matter(rows, random):
     shuffled = [random.sample(row, len(row)) for row in random.sample(rows, len(rows))]
@@ -124,6 +125,7 @@ def test_order_of_cases_and_samples_does_not_matter(rows, random):
     assert (first.low, first.high) == (pytest.approx(second.low), pytest.approx(second.high))
 
 
+@pytest.mark.service
 @given(MATRICES)
 def test_swapping_right_and_wrong_mirrors_the_interval(rows):
     scores = np.array(rows)
@@ -132,6 +134,7 @@ def test_swapping_right_and_wrong_mirrors_the_interval(rows):
     assert first.high == pytest.approx(1 - second.low, abs=1e-12)
 
 
+@pytest.mark.service
 @given(MATRICES)
 def test_a_higher_level_widens_the_interval(rows):
     narrow, wide = clustered_mean(rows, confidence_level=0.8), clustered_mean(rows, confidence_level=0.95)
@@ -139,6 +142,7 @@ def test_a_higher_level_widens_the_interval(rows):
     assert wide.high >= narrow.high - 1e-12
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("n_samples", "n_cases", "goal"),
     [(1, 20, 0.92), (5, 20, 0.92), (10, 20, 0.92), (30, 20, 0.90), (1, 50, 0.94), (5, 50, 0.94), (10, 200, 0.94)],
@@ -180,6 +184,7 @@ def test_p_value_is_below_a_level_exactly_when_the_upper_bound_is_below_the_thre
             assert contrast.upper(1 - contrast.p_less * 1.001) < 0 <= contrast.upper(1 - contrast.p_less * 0.999)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("n_samples", [1, 10])
 def test_a_threshold_is_called_met_or_missed_wrongly_at_most_5_times_in_100(n_samples):
     rng = np.random.default_rng(n_samples)

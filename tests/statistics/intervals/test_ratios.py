@@ -60,6 +60,7 @@ def test_zero_lies_below_all_others_where_order_alone_counts():
 scores = st.lists(st.tuples(st.floats(0.2, 1), st.floats(0.5, 1)), min_size=4, max_size=12)
 
 
+@pytest.mark.service
 @given(scores)
 def test_the_bounds_of_a_ratio_are_the_multiples_that_a_paired_t_test_just_rejects(
     pairs: list[tuple[float, float]],

@@ -41,6 +41,7 @@ def test_a_bound_falls_below_0_exactly_where_the_p_value_falls_below_the_level(p
         assert contrast.lower(0.95) <= contrast.value <= contrast.upper(0.95)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("law", ["normal", "t", "outliers"])
 def test_bounds_hold_as_often_as_they_say(law: str) -> None:
     rng = np.random.default_rng(len(law))

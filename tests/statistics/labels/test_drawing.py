@@ -11,7 +11,8 @@ from harness.statistics.labels.drawing import FLOOR, LEAST_DOUBT, Items, cast_lo
 from harness.statistics.labels.draws import KINDS, LabelQuestion
 from harness.statistics.labels.labelled import evidence
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
+
 
 RATE, DIFFERENCE = LabelQuestion("rate", 0.8, 0.05), LabelQuestion("difference", 0.0, 0.05)
 NAMES = [f"case {i}" for i in range(400)]
@@ -73,6 +74,7 @@ def test_every_case_has_one_turn_in_the_order_of_the_lots():
     assert next_draw(Items(scores, lots), draws, labels, [RATE]) is None
 
 
+@pytest.mark.nightly
 def test_the_recorded_probability_is_that_of_the_draw():
     """Each drawn case weighs 1 / probability: together as many as had their turn, on average over seeds."""
     truth, scores = judged(3)
@@ -126,6 +128,7 @@ def test_doubt_that_is_the_same_everywhere_comes_to_none_once_cases_are_seen():
     assert means[1:] == pytest.approx([means[0]] * 2, rel=0.1)
 
 
+@pytest.mark.nightly
 def test_the_mean_has_no_bias_whatever_doubt_has_to_do_with_the_truth():
     """The evidence has the truth's mean, over seeds, whether doubt marks the judge's errors or hides them."""
     truth, scores = judged(11)

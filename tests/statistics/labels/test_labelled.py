@@ -200,6 +200,7 @@ def gates(draw):
     return of, draws, np.round(said) if draw(st.booleans()) else said
 
 
+@pytest.mark.service
 @given(gates(), st.floats(0, 1))
 def test_an_estimate_is_possible_and_within_its_interval(gate, judged):
     of, draws, labels = gate

@@ -54,6 +54,7 @@ def test_a_judge_that_knows_nothing_is_not_trusted():
     assert with_noise.standard_error <= alone.standard_error * 1.001
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("probabilities", [False, True])
 @pytest.mark.parametrize("specificity", [0.6, 0.9])
 def test_intervals_cover_the_human_mean_without_bias(specificity, probabilities):

@@ -8,6 +8,8 @@ import pytest
 from harness.statistics.quantiles.differences import quantile_difference
 from tests.statistics.quantiles.known import RUNS
 
+pytestmark = pytest.mark.service
+
 
 @pytest.mark.parametrize(("n_samples", "fewest"), [(1, 86), (3, 110)])
 def test_many_places_are_asked_about_in_blocks_that_only_widen_the_bound(n_samples, fewest, monkeypatch):

@@ -25,6 +25,7 @@ def test_gains_of_nothing_prove_nothing() -> None:
     assert p_value(evidence) == pytest.approx(1.0)
 
 
+@pytest.mark.service
 def test_evidence_is_worth_no_more_than_1_on_average_where_the_gains_are_none() -> None:
     """Ville: of an e-value with mean 1, 20 is reached in at most 5 of 100 cases."""
     rng = np.random.default_rng(7)

@@ -48,6 +48,7 @@ def test_every_case_weighs_the_same_however_many_samples_it_has():
     assert (quantile_of(values, 0.5), quantile_of(values, 0.6), quantile_of(values, 0.95)) == (1.0, 2.0, 4.0)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("n_samples", [1, 4])
 @pytest.mark.parametrize("probability", [0.5, 0.9])
 def test_a_p_value_falls_below_the_level_exactly_where_the_bound_passes_0(n_samples, probability):
@@ -79,6 +80,7 @@ def test_equal_constants_are_no_worse_once_there_are_cases_enough():
         assert math.isfinite(quantile_difference(np.ones(n), np.ones(n), 0.95).lower(0.95)) is finite
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(("n_cases", "n_samples", "within"), [(30, 1, 1.0), (80, 1, 1.0), (80, 4, 0.5), (80, 4, 0.0)])
 @pytest.mark.parametrize("probability", [0.5, 0.9])
 def test_bounds_of_a_quantile_cover_it_whatever_the_samples_of_a_case_have_in_common(

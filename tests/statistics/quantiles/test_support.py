@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from harness.statistics.quantiles.support import values_needed
+
+pytestmark = pytest.mark.service
 
 
 def test_how_many_values_a_percentile_needs() -> None:

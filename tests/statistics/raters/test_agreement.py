@@ -44,6 +44,7 @@ def test_cohens_kappa_is_that_of_fleiss_cohen_and_everitt():
     assert result.standard_error == pytest.approx(oracle.std_kappa, rel=0.05)
 
 
+@pytest.mark.service
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), min_size=5, max_size=40))
 def test_weighted_kappas_agree_with_statsmodels(pairs):
     first, second = zip(*pairs, strict=True)
@@ -68,6 +69,7 @@ def test_fleiss_kappa_agrees_with_statsmodels(yes):
 RATINGS = st.lists(st.lists(st.integers(1, 4), min_size=3, max_size=3), min_size=4, max_size=20)
 
 
+@pytest.mark.service
 @given(RATINGS, st.sampled_from(["nominal", "ordinal", "interval", "ratio"]), st.randoms())
 def test_alpha_does_not_depend_on_the_order_of_raters_or_units(rows, level, random):
     if len({x for row in rows for x in row}) < 2:

@@ -1,11 +1,13 @@
 """Intervals of agreement cover it, and are never without width."""
 
 import numpy as np
+import pytest
 
 from harness.statistics import cohen_kappa, fleiss_kappa, krippendorff_alpha
 from tests.statistics.raters.known import KRIPPENDORFF
 
 
+@pytest.mark.service
 def test_intervals_cover_the_agreement_of_the_population():
     rng = np.random.default_rng(2)
     hits = np.zeros(2)

@@ -111,6 +111,7 @@ def test_deterministic_versions_are_known():
     assert (same.value, same.p_less) == (0, 1)
 
 
+@pytest.mark.service
 @given(st.integers(0, 10_000), st.sampled_from([1, 2, 5]), st.sampled_from([0.2, 0.04, 0.003]))
 def test_the_p_value_says_what_the_upper_bound_says(seed, n_samples, level):
     rng = np.random.default_rng(seed)
@@ -129,6 +130,7 @@ def lost(n_cases, share):
     return rates
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("name", "candidate", "baseline", "n_samples"),
     [

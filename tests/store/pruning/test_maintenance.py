@@ -29,6 +29,7 @@ def test_info_counts_what_each_version_has(filled: Store) -> None:
     assert (small.oldest, small.newest, small.requests, small.apart) == (NOW - 40 * DAY_S, NOW - DAY_S, 2, 0)
 
 
+@pytest.mark.service
 def test_a_version_that_nothing_was_drawn_of_is_not_listed(store: Store) -> None:
     store.generations("f0")
     store.generations("f1")
@@ -43,6 +44,7 @@ def test_judges_of_a_run_give_versions_their_names(store: Store) -> None:
     assert [(version.fingerprint, version.names) for version in store.info().versions] == [("f2", ("strict",))]
 
 
+@pytest.mark.service
 def test_prune_by_age_removes_old_samples_and_old_runs(filled: Store) -> None:
     gone = filled.prune(older_than_s=30 * DAY_S)
     assert (gone.samples, gone.requests, gone.runs, gone.scores) == (3, 1, 1, 3)
@@ -62,17 +64,20 @@ def test_prune_by_age_keeps_the_younger_samples_of_a_key_and_its_request(filled:
     assert filled.request(key_of("a")) is not None
 
 
+@pytest.mark.service
 def test_prune_by_version_keeps_runs(filled: Store) -> None:
     assert filled.prune(fingerprints=["f1"]) == PruneSummary(1, 1, 0, 0)
     assert filled.info().samples == 5
     assert filled.prune(fingerprints=[]).nothing
 
 
+@pytest.mark.service
 def test_samples_meet_every_condition_to_be_pruned(filled: Store) -> None:
     assert filled.prune(older_than_s=30 * DAY_S, fingerprints=["f1"]).nothing
     assert filled.prune(older_than_s=30 * DAY_S, fingerprints=["f0"]) == PruneSummary(3, 1, 0, 0)
 
 
+@pytest.mark.service
 def test_a_generation_that_was_pruned_does_not_come_back(filled: Store) -> None:
     filled.prune(older_than_s=0)
     assert filled.generations("f0")[0] == 1

@@ -1,5 +1,7 @@
 """Items that wait for people are counted where a prune takes what they rest on."""
 
+import pytest
+
 from harness.records.review import Form, LabelChoice
 from harness.review import Queue
 from harness.review.batches.filling import add_run
@@ -7,6 +9,8 @@ from harness.review.batches.plans import ReviewPlan
 from harness.store import Store
 from tests.review import runs as reviewed
 from tests.store.drawn import DAY_S, NOW, Clock
+
+pytestmark = pytest.mark.service
 
 FORM = Form("scale", "Faithful", choices=(LabelChoice(1, "wrong", 0.0), LabelChoice(3, "right", 1.0)))
 

@@ -1,10 +1,13 @@
 """Samples that a newer generation replaces are pruned, and no others."""
 
+import pytest
+
 from harness.store import PruneSummary, Store
 from tests.store.drawn import DAY_S
 from tests.store.rows import draw, key_of
 
 
+@pytest.mark.service
 def test_prune_of_what_is_replaced_keeps_what_no_newer_generation_has(filled: Store) -> None:
     assert filled.prune(replaced=True) == PruneSummary(2, 0, 0, 0, idle={"f0": 3})
     kept = {key_of("a"): [2], key_of("a", 1): [0, 1], key_of("a large", fingerprint="f1"): [0]}

@@ -1,8 +1,12 @@
 import threading
 
+import pytest
+
 from harness.records.review import Batch
 from harness.store import Store
 from tests.review.conftest import SCALE, batch_of
+
+pytestmark = pytest.mark.service
 
 
 def test_an_item_that_is_drawn_while_others_read_is_never_without_its_standing(store: Store) -> None:

@@ -28,6 +28,7 @@ def filled(store: Store, *reviewers: str) -> Queue:
     return queue
 
 
+@pytest.mark.service
 def test_labels_of_two_stores_come_together(store: Store, new_url: NewUrl, open_store: OpenStore) -> None:
     ours, other = filled(store, "ann"), open_store(new_url())
     theirs = filled(other, "bob")
@@ -47,6 +48,7 @@ def test_labels_of_two_stores_come_together(store: Store, new_url: NewUrl, open_
     assert len(store.review.events(batch_id="b1")) == 6
 
 
+@pytest.mark.service
 def test_a_token_of_another_store_opens_nothing_here(store: Store, new_url: NewUrl, open_store: OpenStore) -> None:
     other = open_store(new_url())
     token = Queue(other).add_reviewer("bob")
@@ -55,6 +57,7 @@ def test_a_token_of_another_store_opens_nothing_here(store: Store, new_url: NewU
     assert [each.name for each in store.review.reviewers()] == ["bob"]
 
 
+@pytest.mark.service
 def test_items_that_were_added_apart_all_stay(store: Store, new_url: NewUrl, open_store: OpenStore) -> None:
     other = open_store(new_url())
     filled(store)

@@ -12,6 +12,8 @@ from harness.store.schema.digests import FIELDS
 from tests.review.conftest import SCALE, batch_of
 from tests.store.rows import draw, key_of, score
 
+pytestmark = pytest.mark.service
+
 JUDGED = ScoringRule(("a1", "b2"), "c3")
 
 
@@ -186,6 +188,7 @@ def version_7_url(url: str) -> str:
     return url
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("readonly", [True, False])
 def test_samples_of_schema_version_7_are_checked_as_they_are_and_after_the_migration(
     version_7_url: str, readonly: bool

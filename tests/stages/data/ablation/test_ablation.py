@@ -19,7 +19,7 @@ from harness.stages.lineage import StageContext
 from tests.processes import children
 from tests.stages.data.ablation.conftest import MakeCorpus, Trained, articles
 
-pytestmark = pytest.mark.usefixtures("loaded_torch")
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
 
 def figures(found: list[TrainedModel]) -> list[dict[str, Any]]:
@@ -31,12 +31,14 @@ def files(tmp_path: Path) -> list[Path]:
     return sorted((tmp_path / "cache" / "ablations").glob("*.json"))
 
 
+@pytest.mark.nightly
 def test_the_worse_corpus_makes_the_worse_model(train: Trained, good: Corpus, bad: Corpus) -> None:
     better, worse = (train(each, 1, 2, 3, tokens=20_480) for each in (good, bad))
     assert all(one.loss < other.loss - 0.03 for one, other in zip(better, worse, strict=True))
     assert {each.tokens for each in better + worse} == {20_480}
 
 
+@pytest.mark.nightly
 def test_trained_apart_is_trained_at_once(
     train: Trained, good: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +73,7 @@ def test_the_order_of_the_documents_is_no_difference(train: Trained, good: Corpu
     assert figures(train(good, 1)) == figures(train(again, 1))
 
 
+@pytest.mark.nightly
 def test_one_seed_that_is_asked_for_twice_is_trained_once(
     good: Corpus, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

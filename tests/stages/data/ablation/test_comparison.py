@@ -20,7 +20,7 @@ from harness.stages.data.ablation.plan import AblationPlan
 from harness.stages.data.ablation.results import TrainedModel
 from harness.stages.data.corpus import Corpus
 
-pytestmark = pytest.mark.usefixtures("loaded_torch")
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
 MODEL = TrainedModel(1, 1.0, 0.5, 512, 3, 900, 0.5, ((256, 2.0), (512, 1.0)), 1.0)
 FIRST, SECOND = (1.1, 1.2, 1.15, 1.3), (1.0, 1.15, 1.1, 1.1)

@@ -42,6 +42,7 @@ def test_a_seed_gives_the_same_first_weights() -> None:
     assert weights(model_of(1)) != weights(model_of(2))
 
 
+@pytest.mark.service
 def test_a_seed_gives_the_same_trained_weights() -> None:
     found = []
     for _ in range(2):
@@ -70,6 +71,7 @@ def test_a_model_that_knows_nothing_loses_the_logarithm_of_the_vocabulary() -> N
     assert held_out_loss(model, [text], PLAN, VOCABULARY) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.service
 def test_the_loss_is_that_of_each_token_in_its_piece() -> None:
     model, texts = model_of(), ["A short one.", TEXTS[1][1][:400]]
     total = 0.0

@@ -16,7 +16,7 @@ from harness.stages.data.corpus import Corpus
 from tests.stages.data.ablation.conftest import MakeCorpus
 from tests.stages.data.projects import write_lines
 
-pytestmark = pytest.mark.usefixtures("loaded_torch")
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
 
 def message(corpus: Corpus, questions: Path, seed: int = 0, **plan: Any) -> dict[str, Any]:
@@ -43,6 +43,7 @@ def test_tokens_and_curve_are_told(good: Corpus, questions: Path) -> None:
     assert all(text.startswith("seed 0 ") for text in told)
 
 
+@pytest.mark.nightly
 def test_both_corpora_train_on_as_many_tokens(good: Corpus, make_corpus: MakeCorpus, questions: Path) -> None:
     """One has words that are cut into more tokens each, and so gives less of its text."""
     foreign = make_corpus("foreign", [(f"f{n}", f"Zażółć gęślą jaźń {n}. " * 40) for n in range(60)])
@@ -91,6 +92,7 @@ def answer(process: Any) -> dict[str, Any]:
     raise AssertionError("the process has ended")
 
 
+@pytest.mark.nightly
 def test_it_answers_one_message_after_the_other(process: Any, good: Corpus, questions: Path) -> None:
     for sent in (
         {"id": 0, **message(good, questions)},

@@ -40,13 +40,13 @@ def built_again(root: Path, **executor: Any) -> tuple[dict[str, str], dict[str, 
     return expected, contents(build(root, **executor))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_ray_cluster_of_two_workers_builds_the_same(tmp_path: Path) -> None:
     expected, found = built_again(tmp_path, name="ray", workers=2, mem_per_cpu_gb=0.5)
     assert found == expected
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_what_goes_wrong_on_a_ray_cluster_is_told_as_elsewhere(tmp_path: Path) -> None:
     write_lines(tmp_path / "d.jsonl", some_rows(10))
     with pytest.raises(CorpusError, match=r"'d7'.*no such luck"):

@@ -19,7 +19,7 @@ from harness.stages.data.recipe import corpus_recipe
 from tests.stages.data.projects import project, some_rows, write_lines
 from tests.stages.data.test_corpus_build import contents
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
 Start = Callable[[], subprocess.Popen[str]]
 _BUILD = """
 import sys
@@ -87,6 +87,7 @@ def builders(root: Path) -> list[int]:
         ("a worker", signal.SIGKILL),
     ],
 )
+@pytest.mark.nightly
 def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, start: Start, victim: str, how: int) -> None:
     rows = some_rows(1000)
     for row in rows:

@@ -53,14 +53,14 @@ def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, **programs: str) -> 
     monkeypatch.setenv("PATH", f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_job_files_for_slurm_are_written_and_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path / "programs", monkeypatch)
     expected, found = built_again(tmp_path, name="slurm", workers=2, **SLURM, sbatch_args={"account": "us"})
     assert found == expected
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_task_that_slurm_kills_ends_the_build_with_its_job_and_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

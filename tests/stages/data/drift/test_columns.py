@@ -17,6 +17,7 @@ def test_ids_fall_into_all_blocks_alike():
     assert ((counts - 2000) ** 2 / 2000).sum() < 58.3  # 0.999 of chi-squared with 29 degrees of freedom
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("column", COLUMNS)
 def test_sums_do_not_depend_on_the_order_of_documents(column):
     documents = [document(i, "the sea is wide and deep " * (i % 4 + 1), f"https://h{i % 3}.org/x") for i in range(50)]

@@ -12,6 +12,8 @@ from harness.stages.data.outcomes import CorpusDocument
 from harness.statistics import holm
 from tests.error_rates import is_at_most
 
+pytestmark = pytest.mark.service
+
 WORDS = {
     "sea": "the ferry leaves harbour at dawn and gulls follow it over grey water while nobody speaks of storms",
     "law": "a party that breaches this agreement shall pay all damages which arise from such breach without delay",
@@ -52,6 +54,7 @@ def test_a_corpus_is_no_way_from_itself(base):
     assert {(each.value, each.low, each.high, each.p_value) for each in found.columns} == {(0.0, 0.0, 0.0, 1.0)}
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("planted", "columns"),
     [
@@ -66,6 +69,7 @@ def test_a_planted_drift_is_found_in_its_columns_and_in_no_other(base, planted, 
     assert table(base, other).shown == columns
 
 
+@pytest.mark.nightly
 def test_the_effect_is_what_was_planted(base):
     """A fifth of the documents moved from a host of half of them to one of a fifth: 0.0427 bits, by hand."""
     hosts = documents(np.random.default_rng(2), 4000, 900, hosts=(0.3, 0.3, 0.4))
@@ -159,7 +163,7 @@ def versions(rng, n, kind):
     return [[summed(values[kept], ids[kept]) for values in whole] for kept in (first, second)]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["independent", "shared", "part"])
 def test_no_drift_is_called_drift_five_times_in_a_hundred_at_most(kind):
     """Over all columns together, by Holm. As soon as it is clear: a rate of 0.1 is taken for 0.05 twice in a hundred.
@@ -176,7 +180,7 @@ def test_no_drift_is_called_drift_five_times_in_a_hundred_at_most(kind):
     assert is_at_most(0.05, is_wrong, 400)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_intervals_of_a_drift_hold_the_truth_as_often_as_they_say():
     """Of lengths that are 0.2 of a standard deviation longer, normal: delta = 2 * Phi(0.2 / sqrt(2)) - 1."""
     rng = np.random.default_rng(7)

@@ -72,7 +72,7 @@ def test_distances_that_chance_made_are_0_on_average():
         assert abs(np.mean(found)) < 4 * np.std(found) / np.sqrt(200)
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_bounds_of_a_small_distance_miss_it_five_times_in_a_hundred_at_most():
     """A drift of 1.3 of its standard errors, where t of plain pseudo-values misses it from above 16 times."""
     rng = np.random.default_rng(2)

@@ -20,10 +20,12 @@ def test_a_document_without_an_address_stays() -> None:
     assert by("") is None
 
 
+@pytest.mark.nightly
 def test_an_empty_text_is_not_this_step_s_to_judge() -> None:
     assert judged("url", "", metadata={"url": "https://example.org/"}) is None
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("beyond", "within", "reason", "options"),
     [

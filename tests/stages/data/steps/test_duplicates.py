@@ -15,6 +15,8 @@ from harness.stages.data.steps.exact import EXACT
 from tests.stages.data.steps.stepping import apply_step, local, shard_documents
 from tests.stages.data.steps.test_exact import TEXTS
 
+pytestmark = pytest.mark.service
+
 
 def test_documents_that_changed_meanwhile_are_an_error(tmp_path: Path) -> None:
     def changing(pipeline: Sequence[Any], tasks: int, work: Path) -> None:

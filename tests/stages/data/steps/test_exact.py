@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from harness.stages.data.steps.exact import EXACT
 from harness.stages.data.steps.step import place_of
 from tests.stages.data.steps.stepping import apply_step, local
+
+pytestmark = pytest.mark.service
 
 TEXTS = {
     "a": "The river rose in April.",

@@ -43,6 +43,7 @@ def test_a_text_beyond_the_bound_is_removed_unread(step: str) -> None:
     assert judged(step, "a" * 100, max_characters=100) != "text_too_large"
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("step", QUALITY)
 @given(text=st.text(max_size=60))
 def test_no_text_makes_a_filter_fail(step: str, text: str) -> None:
@@ -133,6 +134,7 @@ def test_gopher_repetition_of_lines_on_both_sides(
     assert judged("gopher_repetition", within, **options, **off) is None
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(("length", "share"), [(2, 0.2), (3, 0.18), (4, 0.16)])
 def test_gopher_repetition_of_the_top_n_gram_on_both_sides(length: int, share: float) -> None:
     gram = " ".join(words(length, "gram"))
@@ -268,6 +270,7 @@ def texts(count: int) -> list[str]:
     return made_up
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("step", "by_hand"),
     [
@@ -293,6 +296,7 @@ def test_the_defaults_are_those_of_fineweb_s_script(step: str, by_hand: GopherQu
     assert len(reasons) >= 3
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("step", QUALITY)
 def test_what_becomes_of_a_text_does_not_depend_on_those_before_it(step: str) -> None:
     some = texts(60)
@@ -311,6 +315,7 @@ def test_a_step_is_sent_to_a_process_without_its_filter() -> None:
     assert again(document(prose(49))) == "gopher_short_doc"
 
 
+@pytest.mark.nightly
 def test_words_are_split_as_the_language_does() -> None:
     """The French "l'" is a word of its own, "can't" is two in English."""
     text = " ".join(["l'homme"] * 25 + ["the", "of"])

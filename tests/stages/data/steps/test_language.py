@@ -89,6 +89,7 @@ def test_what_becomes_of_a_text_does_not_depend_on_those_before_it() -> None:
     assert {text: step(document(text)) for text in shuffled} == alone
 
 
+@pytest.mark.service
 def test_ten_megabytes_are_read_whole() -> None:
     head = TEXTS["de"] + "\n"
     text = head * 10 + (TEXTS["en"] + "\n") * 100_000

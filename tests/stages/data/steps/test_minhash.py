@@ -21,6 +21,8 @@ from tests.stages.data.planting import PlantedPair, found_probability, made_up_w
 from tests.stages.data.projects import project, write_lines
 from tests.stages.data.steps.stepping import apply_step, local
 
+pytestmark = pytest.mark.service
+
 LEVELS = tuple(Fraction(twentieths, 20) for twentieths in (10, 12, 14, 16, 18, 19))
 """Similarities of the pairs, of which 5, 21, 56, 92 and nearly 100 % are found: the curve has no room between them."""
 N_PAIRS = 300
@@ -75,6 +77,7 @@ def test_datatrove_sees_the_same_n_grams(pairs: Pairs, tmp_path: Path) -> None:
         assert pair.similarity == Fraction(len(one & other), len(one | other))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("level", LEVELS, ids=float)
 def test_pairs_are_found_as_often_as_the_curve_says(pairs: Pairs, level: Fraction, tmp_path: Path) -> None:
     """1 − (1 − s⁸)¹⁴, on both sides: at 0.6 a fifth of the pairs, and neither none nor all of them."""
@@ -87,6 +90,7 @@ def test_finding_too_many_is_as_wrong_as_finding_too_few(level: float, wrong: in
     assert not is_within_band(wrong, Fraction(str(level)))
 
 
+@pytest.mark.nightly
 def test_other_buckets_have_their_own_curve(pairs: Pairs, tmp_path: Path) -> None:
     """With 20 buckets of 20 hashes, of pairs at 0.8 a fifth are found where FineWeb's 14 of 8 find nine in ten."""
     level = Fraction(4, 5)
@@ -95,6 +99,7 @@ def test_other_buckets_have_their_own_curve(pairs: Pairs, tmp_path: Path) -> Non
     assert not is_within_band(found, level)
 
 
+@pytest.mark.nightly
 def test_letter_case_and_punctuation_do_not_count(pairs: Pairs, tmp_path: Path) -> None:
     level = Fraction(9, 10)
     shouted = [
@@ -104,6 +109,7 @@ def test_letter_case_and_punctuation_do_not_count(pairs: Pairs, tmp_path: Path) 
     assert n_found(shouted, {"normalisation": ["punctuation", "whitespace"]}, tmp_path / "without") == 0
 
 
+@pytest.mark.nightly
 def test_other_seeds_find_other_pairs_as_often(pairs: Pairs, tmp_path: Path) -> None:
     level = Fraction(7, 10)
     texts = texts_of(pairs[level])
@@ -113,6 +119,7 @@ def test_other_seeds_find_other_pairs_as_often(pairs: Pairs, tmp_path: Path) -> 
     assert is_within_band(len(other), level)
 
 
+@pytest.mark.nightly
 def test_datasketch_finds_as_many(pairs: Pairs, tmp_path: Path) -> None:
     """Another implementation, on the same n-grams: the two differ by no more than chance makes them (McNemar, 1947)."""
     from datasketch import MinHash, MinHashLSH
@@ -192,6 +199,7 @@ def test_the_first_document_of_a_cluster_stays(tmp_path: Path) -> None:
     assert {order[0], *(f"other{number}" for number in range(2, 7))} == set(applied.kept)
 
 
+@pytest.mark.nightly
 def test_workers_change_nothing(pairs: Pairs, tmp_path: Path) -> None:
     texts = texts_of(pairs[Fraction(4, 5)][:60])
     alone = apply_step(MINHASH, {}, texts, tmp_path / "alone", n_shards=4)
@@ -200,6 +208,7 @@ def test_workers_change_nothing(pairs: Pairs, tmp_path: Path) -> None:
     assert alone.removed
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("stage", ["signing", "pairing", "clustering", "removal"])
 def test_what_was_killed_goes_on(stage: str, tmp_path: Path) -> None:
     """With what was done before it: the outcome is the same."""
@@ -240,11 +249,13 @@ def test_documents_shorter_than_an_n_gram_stay(tmp_path: Path) -> None:
     assert {"e", "f"} > set(applied.removed)
 
 
+@pytest.mark.nightly
 def test_files_without_documents_are_no_trouble(tmp_path: Path) -> None:
     assert apply_step(MINHASH, {}, {"a": SHARED}, tmp_path / "one", n_shards=5).kept == {"a": SHARED}
     assert apply_step(MINHASH, {}, {}, tmp_path / "none").kept == {}
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("stage", "tasks"), [("signing", 3), ("pairing", 14), ("clustering", 1), ("removal", 3)])
 def test_a_lost_task_is_an_error_in_every_stage(stage: str, tasks: int, tmp_path: Path) -> None:
     """datatrove's next stage would take it for nothing found; its executor on Ray only warns."""
@@ -274,7 +285,7 @@ def test_a_wrong_option_is_refused(table: Mapping[str, Any], message: str) -> No
         step_options(MINHASH, table, where="clean.minhash")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_build_on_ray_removes_the_same(pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal and nearly equal documents, by a cluster of two workers and by this process alone."""
     texts = texts_of([*pairs[Fraction(4, 5)][:40], *pairs[Fraction(19, 20)][:40]])

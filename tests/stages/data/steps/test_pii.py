@@ -122,6 +122,7 @@ PIECES = st.one_of(
 TEXTS = st.lists(PIECES, max_size=8).map("".join)
 
 
+@pytest.mark.service
 @given(TEXTS)
 @settings(max_examples=300)
 def test_to_replace_twice_changes_nothing(text: str) -> None:
@@ -193,6 +194,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_long_text_takes_seconds(text: str) -> None:
     assert without_personal_data(text) == (text, {})

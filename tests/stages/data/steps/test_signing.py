@@ -14,6 +14,8 @@ from harness.stages.data.steps import signing
 from harness.stages.data.steps.catalogue import step_options
 from harness.stages.data.steps.minhash import MINHASH, NearDuplicates
 
+pytestmark = pytest.mark.service
+
 LINES = [f"The {number}th isn't one of twenty; it can't be, cannot be: {number * 7} 東京 É." for number in range(99)]
 TRICKY = [
     "can't",
@@ -60,6 +62,7 @@ def test_words_are_those_that_spacy_sees_in_the_whole_text(text: str) -> None:
     assert np.array_equal(theirs.get_shingles(text), ours.get_shingles(text))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("language", ["de", "fra", "rus", "hun", "tur", "run", "ace_Arab"])
 def test_words_are_split_by_the_rules_of_the_language(language: str) -> None:
     """spaCy's for it, spaCy's for any, or others."""

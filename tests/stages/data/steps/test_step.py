@@ -15,6 +15,8 @@ from tests.other_hashes import elsewhere
 from tests.stages.data.steps.judging import document, made
 from tests.stages.data.steps.test_filters import texts
 
+pytestmark = pytest.mark.service
+
 STEPS = ["url", "text", "language", "gopher_repetition", "gopher_quality", "c4", "fineweb", "pii"]
 SENTENCE = " The river rose in the night and this is of the kind that we have with us."
 METADATA = [{}, {"url": "https://example.org/porn/xxx"}, {"is_html": True}, {"url": "https://example.org/a"}]
@@ -43,6 +45,7 @@ def outcomes(seed: int) -> list[str]:
     return lines
 
 
+@pytest.mark.nightly
 def test_other_orders_repeats_processes_and_hashes_change_nothing() -> None:
     there = elsewhere(
         "from tests.stages.data.steps.test_step import outcomes; print(*outcomes(2), sep='\\n')", "-W", "error"
@@ -78,6 +81,7 @@ def test_a_file_that_could_not_be_written_whole_leaves_the_one_before(tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["00000.jsonl"]
 
 
+@pytest.mark.nightly
 @given(st.lists(st.text(max_size=8), max_size=30, unique=True), st.integers(1, 12))
 def test_files_hold_stretches_of_one_order_however_many_there_are(ids: list[str], n_shards: int) -> None:
     ordered = sorted(ids, key=place_of)

@@ -23,6 +23,8 @@ from harness.store.location import store_url
 from tests.stages.data.projects import some_rows, write_lines
 from tests.stages.data.steps.stepping import Applied, apply_step, local
 
+pytestmark = pytest.mark.service
+
 PROMPTS = {"river": "Write about a river.", "hill": "Write about a hill."}
 ANSWERS = {"Write about a river.": "A river runs.", "Write about a hill.": "A hill stands."}
 TEXTS = {"a": "First.", "b": "Second.", "c": "Third."}
@@ -73,6 +75,7 @@ def test_each_sample_is_a_document(tmp_path: Path) -> None:
     assert {"It flows.", "It ebbs."} == set(drawn)
 
 
+@pytest.mark.nightly
 def test_equal_prompts_are_drawn_apart(tmp_path: Path) -> None:
     """Two prompts of the same words have samples of their own."""
     write_prompts(tmp_path, {"one": "Write.", "two": "Write."})
@@ -237,7 +240,7 @@ def test_a_prompt_may_hold_the_line_ends_of_other_alphabets(tmp_path: Path) -> N
     assert [each.text for each in read_prompts(path)] == ["one\u2028two\u0085"]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_an_engine_with_weights_writes_the_documents_once(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,6 +119,7 @@ def outcomes(seed: int) -> str:
     return json.dumps(found, sort_keys=True)
 
 
+@pytest.mark.service
 def test_two_processes_with_other_orders_and_hashes_come_to_the_same() -> None:
     (there,) = elsewhere("from tests.stages.data.steps.test_text import outcomes; print(outcomes(2))", "-W", "error")
     assert there == outcomes(1)
@@ -133,6 +134,7 @@ def test_the_order_of_pages_changes_nothing() -> None:
     assert {html: step(document(html, is_html=True)) for html in shuffled} == alone
 
 
+@pytest.mark.service
 def test_a_large_page_is_read_whole() -> None:
     html = page([f"{STORY[index % 3]} {index}" for index in range(10_000)])
     assert len(html) > 900_000

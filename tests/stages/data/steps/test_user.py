@@ -221,6 +221,7 @@ def test_a_module_of_a_package_is_named_with_dots(tmp_path: Path) -> None:
     assert made("pkg.inner:keep", tmp_path)(document("x")) == "keep"
 
 
+@pytest.mark.service
 def test_another_process_loads_it_from_its_file(root: Path) -> None:
     step = made("filters:short", root)
     step(document("long enough"))

@@ -12,6 +12,8 @@ from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.run import run_load
 from tests.stages.inference.blocks.conftest import Serve
 
+pytestmark = pytest.mark.service
+
 
 def test_it_comes_back_as_it_was_stored() -> None:
     block = LoadBlock({"valid": True, "invalid_reasons": []}, rate_held=3.5, memory_bytes=10)

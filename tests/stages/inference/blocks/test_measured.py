@@ -59,6 +59,7 @@ def test_or_what_their_tokens_cost(serve: Serve) -> None:
     assert Load(LoadBlock(FIGURES), server).cost.value == pytest.approx(12.0)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("name", "error", "told"),
     [

@@ -24,6 +24,8 @@ from harness.stages.inference.serving import Server
 from tests.stages.inference.blocks.conftest import Serve
 from tests.stages.inference.test_pausing import are_stopped
 
+pytestmark = pytest.mark.service
+
 LOAD = LoadPlan(rate=20.0, seconds=0.5, warm_up=1, prompt_tokens=8, accept=frozenset({"schedule", "steal"}))
 STRICT = replace(LOAD, accept=frozenset())
 
@@ -72,6 +74,7 @@ def test_many_late_requests_make_a_block_invalid_and_one_of_few_does_not(serve: 
     assert 0 < MOST_LATE < 0.5
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("restart", [False, True])
 def test_the_other_server_stands_still_also_behind_one_that_is_started_anew(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, restart: bool
@@ -98,6 +101,7 @@ def test_the_other_server_stands_still_also_behind_one_that_is_started_anew(
     assert are_stopped([server.target.pid for server in servers.values()], [False, False])
 
 
+@pytest.mark.nightly
 def test_energy_is_that_of_the_measured_time_and_not_of_the_warm_up(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

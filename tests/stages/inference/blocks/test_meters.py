@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from harness.stages.inference.blocks.meters import EnergyMeter, memory_bytes, no_energy
 
 MIB = 1 << 20
 
 
+@pytest.mark.service
 def test_memory_is_that_of_a_process_and_of_what_it_started() -> None:
     program = "import sys; held = bytearray(%d); print('held', flush=True); sys.stdin.read()"
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {program % (64 * MIB)!r}])"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pytest
 
 from harness.stages.inference.blocks.peaks import Peak, Peaks, peak_of, peaks
 
@@ -15,6 +16,7 @@ def test_the_interval_holds_the_median_in_95_of_100() -> None:
     assert 0.95 <= np.mean(held) <= 0.975
 
 
+@pytest.mark.service
 def test_it_is_measured_here() -> None:
     found = peaks("float32")
     for peak in (found.flops_per_s, found.bytes_per_s):

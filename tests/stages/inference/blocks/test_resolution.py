@@ -23,6 +23,7 @@ from harness.statistics.intervals.signed_ranks import signed_rank_contrast
 from tests.stages.inference.blocks.conftest import Serve
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("pairs", [5, 6, 8, 12, 40])
 def test_a_slow_down_of_that_size_is_found_9_times_in_10(pairs: int) -> None:
     """By the rule of the gate, in pairs that are simulated."""
@@ -63,6 +64,7 @@ def test_so_many_pairs_of_such_a_spread_show_two_per_cent() -> None:
     assert resolution("itl", list(logs)).smallest == pytest.approx(0.0196, abs=0.0003)
 
 
+@pytest.mark.nightly
 def test_a_version_is_measured_against_itself(serve: Serve) -> None:
     plan = BlockPlan(
         blocks=5,

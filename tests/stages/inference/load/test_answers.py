@@ -178,6 +178,7 @@ def test_lines_may_end_as_the_standard_allows_and_comments_are_none_of_ours(line
 WHOLE = b"".join(map(event, (ROLE, delta(content="né"), delta(content="🎯x"), end(), usage(2)))) + DONE
 
 
+@pytest.mark.service
 @settings(max_examples=200)
 @given(st.sets(st.integers(1, len(WHOLE) - 1), max_size=12))
 def test_however_packets_are_cut_the_tokens_are_the_same_and_come_when_their_event_is_complete(cuts: set[int]) -> None:

@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 
 from harness.stages.inference.load.connections import Connector, Exchange, HttpConnection, Target
 
+pytestmark = pytest.mark.service
+
 CHUNKED = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nTrailer: x\r\n\r\n"
 )

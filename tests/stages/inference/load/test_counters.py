@@ -23,6 +23,8 @@ from harness.stages.inference.load.counters import (
 )
 from tests.stages.inference.load.addresses import address_at
 
+pytestmark = pytest.mark.service
+
 METRICS = """# HELP vllm:prompt_tokens_total Number of prefill tokens processed.
 # TYPE vllm:prompt_tokens_total counter
 vllm:prompt_tokens_total{engine="0",model_name="m"} 100.0
@@ -94,6 +96,7 @@ def test_a_server_says_whether_it_is_vllm_and_how_long_its_context_is(pages: Cal
     assert served_model(address_at(silent)) == ServedModel(False, None)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("page", [(200, "no json"), (200, "[]"), (200, '{"data": 3}'), (200, '{"data": ["m"]}')])
 def test_a_server_that_says_nonsense_says_nothing(pages: Callable[[Pages], str], page: tuple[int, str]) -> None:
     assert served_model(address_at(pages({"/v1/models": page}))) == ServedModel(False, None)

@@ -15,6 +15,8 @@ import pytest
 from harness.stages.inference.load.connections import Exchange, Target
 from harness.stages.inference.load.generator import Generator, Sending
 
+pytestmark = pytest.mark.service
+
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 

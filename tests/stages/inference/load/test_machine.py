@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from harness.stages.inference.load.machine import (
     MachineTimes,
     MachineUse,
@@ -42,6 +44,7 @@ def test_without_the_servers_processes_nothing_is_said_of_others() -> None:
     assert use_between(after, after) is None
 
 
+@pytest.mark.service
 def test_processes_that_this_one_started_are_ours() -> None:
     before = read_times(())
     subprocess.run([sys.executable, "-c", BURN.format(0.3)], check=True)
@@ -69,6 +72,7 @@ def test_a_server_elsewhere_has_no_process_here_and_one_that_is_not_there_is_unk
         assert server_pids(f"http://127.0.0.1:{free.getsockname()[1]}/v1") is None
 
 
+@pytest.mark.service
 def test_times_grow() -> None:
     before = read_times(None)
     time.sleep(0.1)

@@ -26,6 +26,8 @@ from tests.loopback.thread import Loopback
 from tests.processes import children
 from tests.stages.inference.load.addresses import address_at
 
+pytestmark = pytest.mark.service
+
 # A machine that runs tests is never quiet.
 NOISY = frozenset({"machine", "steal", "schedule", "client"})
 
@@ -39,7 +41,7 @@ def loopback(**options: object) -> Iterator[Loopback]:
         server.stop()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_what_is_measured_is_what_the_law_of_the_server_is() -> None:
     """Every percentile within the binomial bounds of the true quantile, the mean within 1 % of what was drawn."""
     number, median_s, sigma = 2000, 0.4, 0.5
@@ -114,6 +116,7 @@ def test_errors_are_counted_by_kind_and_have_no_latency() -> None:
     assert any(note.startswith("30 of 40 requests are errors") for note in result.notes)
 
 
+@pytest.mark.nightly
 def test_a_request_that_takes_too_long_is_an_error() -> None:
     with loopback(faults=(Fault("hang", asked="hang"),)) as server:
         prompts = (PlannedPrompt("good"), PlannedPrompt("hang"))
@@ -210,6 +213,7 @@ def test_the_servers_own_means_are_told_beside_ours() -> None:
     assert result.ttft_s.mean == pytest.approx(0.1, abs=0.05 + late_s)
 
 
+@pytest.mark.nightly
 def test_a_server_that_ends_in_the_middle_is_told_and_not_waited_for() -> None:
     with law_server(median_s=0.02, itl_s=0.0, tokens=1) as server:
 
@@ -260,6 +264,7 @@ def test_progress_is_told() -> None:
     assert 0 < last.sent <= 60
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("signal_name", ["SIGKILL", "SIGTERM"])
 def test_the_generator_ends_with_whoever_started_it(signal_name: str, tmp_path: Path) -> None:
     code = """
