@@ -19,7 +19,6 @@ from tests.torch_processes import launcher, torch_is_loaded
 
 pytestmark = pytest.mark.service
 
-pytest.importorskip("torch")
 ASKED = ("-P", "-m", "harness.stages.foundation.reference_process")
 
 
