@@ -7,6 +7,7 @@ seconds, and torch can't even be imported twice.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import sys
 import sysconfig
@@ -46,6 +47,18 @@ class Libraries:
 def _is_installed(package: ModuleType | None) -> bool:
     places = (getattr(package, "__file__", None) or "", *getattr(package, "__path__", ()))
     return any(place.startswith(_PLACES) for place in places)
+
+
+class Later:
+    """A library that is imported where a test first uses it: whoever collects a module need not wait for torch."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # as pytest asks for of all that a module holds
+            raise AttributeError(name)
+        return getattr(importlib.import_module(self._name), name)
 
 
 class _Installed:

@@ -18,8 +18,6 @@ from harness.models.retrieval.index import build_index
 from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 from harness.models.version import load_version
 
-pytest.importorskip("bm25s")
-pytest.importorskip("tokenizers")
 PROMPT = "{prompt}\nKnown: {passages}\nThe user wrote {prompt}"
 BASE = VersionSettings("rag", "scripted", engine_options={"answers": {"a": "b"}})
 

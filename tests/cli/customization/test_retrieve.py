@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from harness.cli import main
 
-pytest.importorskip("bm25s")
 TEXT = """
 models.plain = { engine = "scripted", default = "nine" }
 models.rag = { base = "plain", retrieval = { passages = "p.jsonl", k = 2 } }

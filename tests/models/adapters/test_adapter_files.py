@@ -18,8 +18,6 @@ from harness.models.adapters.adapter_files import (
 from tests.models.adapters.adapters import change_config, write_adapter
 from tests.models.conftest import HIDDEN, LAYERS, write_tiny_llama
 
-pytest.importorskip("peft")
-
 
 @pytest.fixture(scope="module")
 def made(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

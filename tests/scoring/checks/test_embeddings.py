@@ -16,7 +16,6 @@ from harness.requests.bridge import call_body
 from harness.scoring.checks import embeddings
 from tests.models.conftest import write_tiny_llama
 
-pytest.importorskip("transformers")
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "cat", "dog", "sat", "ran", "far"]
 
 

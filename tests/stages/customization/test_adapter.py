@@ -17,7 +17,6 @@ from tests.config.settings_files import load
 from tests.models.adapters.adapters import write_adapter
 from tests.models.conftest import write_tiny_llama
 
-pytest.importorskip("peft")
 pytestmark = [pytest.mark.usefixtures("loaded_torch")]
 TEXT = """
 [models.plain]

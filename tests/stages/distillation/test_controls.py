@@ -18,7 +18,6 @@ from harness.stages.distillation.controls import control_weights
 from tests.config.settings_files import load
 from tests.stages.distillation.conftest import STUDENT
 
-pytest.importorskip("torch")
 pytestmark = [pytest.mark.usefixtures("loaded_torch")]
 SCRIPTED = """
 [models.wise]

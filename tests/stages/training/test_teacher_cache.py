@@ -13,8 +13,9 @@ import pytest
 
 from harness.stages.training.sequences import TokenSequence
 from harness.stages.training.teacher_cache import TeacherCache
+from tests.libraries import Later
 
-torch = pytest.importorskip("torch")
+torch = Later("torch")
 LONG, SHORT = (TokenSequence(tokens, tokens) for tokens in ((1, 2, 3, 4), (5, 6)))
 
 
