@@ -5,7 +5,8 @@ PYTHON ?= python3
 VENV ?= .venv
 CANDIDATE ?= smollm2-pruned
 BASELINE ?= smollm2
-SUITES ?= suites/foundation
+# Four evaluations with a quarter of their cases each; suites/foundation has all that there is for SmolLM2.
+SUITES ?= $(patsubst %,suites/foundation/test_%.py,arithmetic capitals format vocabulary)
 ARGS ?=
 WORKERS ?= 2
 PYTEST ?= pytest
@@ -42,7 +43,7 @@ help:  ## list these commands
 	@echo
 	@echo "  PYTHON=python3.12            the Python that .venv is made of"
 	@echo "  CANDIDATE=… BASELINE=…       versions to weigh, from pyproject.toml ($(CANDIDATE), $(BASELINE))"
-	@echo "  SUITES=suites/distillation   what \`make gate\` weighs them on ($(SUITES))"
+	@echo "  SUITES=suites/foundation     what \`make gate\` weighs them on, here the whole suite"
 	@echo "  ARGS='-k capitals'           passed on to pytest"
 	@echo "  STAGE=data                   the stage of \`make mutants\`"
 	@echo "  PACKAGE=decisions            the package of \`make coverage\` and \`make mutation\`"

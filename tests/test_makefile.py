@@ -154,7 +154,7 @@ def test_a_gate_that_is_not_green_says_why_make_reports_an_error(
     done = make(project, "gate", f"CANDIDATE={candidate}", "ARGS=-k capitals")
     assert done.returncode != 0
     assert line in done.stdout
-    assert f"suites/foundation --candidate {candidate} --baseline smollm2 -k capitals\n" in done.stdout
+    assert f"/test_vocabulary.py --candidate {candidate} --baseline smollm2 -k capitals\n" in done.stdout
 
 
 def test_a_gate_that_ended_in_errors_is_told_from_a_red_one(project: Path) -> None:

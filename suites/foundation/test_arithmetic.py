@@ -4,8 +4,8 @@ from harness import checks
 
 
 @pytest.mark.evaluation(
-    cases="evals/foundation/arithmetic/cases.jsonl",
-    samples=10,
+    cases="evals/foundation/arithmetic/few.jsonl",
+    margin=0.1,
     threshold=0.5,
     requirement="Business: sums with small numbers come out right more often than not.",
 )

@@ -4,8 +4,8 @@ from harness import checks
 
 
 @pytest.mark.evaluation(
-    cases="evals/foundation/capitals/cases.jsonl",
-    samples=10,
+    cases="evals/foundation/capitals/few.jsonl",
+    margin=0.1,
     requirement="Business: answers to travellers' questions name the right capital.",
 )
 async def test_capitals(model, case):

@@ -4,8 +4,8 @@ from harness import checks
 
 
 @pytest.mark.evaluation(
-    cases="evals/foundation/vocabulary/cases.jsonl",
-    samples=10,
+    cases="evals/foundation/vocabulary/few.jsonl",
+    margin=0.1,
     requirement="Business: the language tutor gives the right opposite, plural or past tense.",
 )
 async def test_vocabulary(model, case):

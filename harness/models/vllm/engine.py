@@ -204,8 +204,9 @@ def engine_arguments(options: Mapping[str, Any], device: Device) -> dict[str, An
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
     }
     if device == "cpu":
-        # Blocks of 32 tokens, the smallest that its attention kernels like, let short prompts share their prefix.
-        arguments |= {"enforce_eager": True, "block_size": 32, "kv_cache_memory_bytes": _GIB}
+        # A prompt's tokens after its last whole block are computed for each sample anew. Kernels for bfloat16 want 32.
+        block_size = 16 if arguments["dtype"] == "float32" else 32
+        arguments |= {"enforce_eager": True, "block_size": block_size, "kv_cache_memory_bytes": _GIB}
     if "adapter" in options:
         arguments |= {"enable_lora": True, "max_lora_rank": _lora_rank(Path(options["adapter"]))}
     if world_size(given) == 1:
@@ -231,6 +232,8 @@ def engine_environment(options: Mapping[str, Any], device: Device) -> dict[str, 
         **({"TORCHDYNAMO_DISABLE": "1"} if is_eager and device == "cpu" else {}),
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_NO_USAGE_STATS": "1",
+        # Beside other processes, threads that spin until the last one is done take most of the time.
+        "OMP_WAIT_POLICY": "passive",
         "VLLM_LOGGING_LEVEL": "WARNING",
         "VLLM_CPU_OMP_THREADS_BIND": _threads(world_size(options.get("engine_args", {}))),
         "HF_HUB_OFFLINE": "1",

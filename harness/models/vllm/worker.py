@@ -64,6 +64,7 @@ class Worker:
         options, root = start["options"], Path(start["root"])
         folder = materialize(options, root)
 
+        from vllm import _custom_ops
         from vllm.engine.arg_utils import EngineArgs
         from vllm.lora.request import LoRARequest
         from vllm.usage.usage_lib import UsageContext
@@ -76,6 +77,9 @@ class Worker:
         if start["device"] == "cpu":
             cpu_sampler.install()
             cpu_adapters.install()
+            if start["engine_args"]["dtype"] == "float32":
+                # oneDNN takes twice as long as torch for wide matrices.
+                _custom_ops._supports_onednn = False
         tokenizer = tokenizer_path(options, root) or folder
         arguments = {**start["engine_args"], "model": str(folder), "tokenizer": str(tokenizer)}
         self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments), usage_context=UsageContext.LLM_CLASS)

@@ -63,6 +63,7 @@ def test_the_version_s_engine_arguments_are_laid_over_the_defaults() -> None:
     assert "|" in engine_environment(options, "cpu")["VLLM_CPU_OMP_THREADS_BIND"]
     assert engine_arguments({}, "gpu")["gpu_memory_utilization"] < 0.5, "two engines fit on one GPU"
     assert "enforce_eager" not in engine_arguments({}, "gpu")
+    assert [engine_arguments({"dtype": each}, "cpu")["block_size"] for each in ("bfloat16", "float32")] == [32, 16]
 
 
 @pytest.mark.parametrize(
