@@ -63,8 +63,8 @@ class Mutation:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = [item for item in session.items if not any(map(item.get_closest_marker, LEFT_OUT))]
-        if not self.reached.exists() and forked(lambda: self.reach(session, items)):
-            raise session.Failed("the tests fail without a mutant")
+        if session.testsfailed or (not self.reached.exists() and forked(lambda: self.reach(session, items))):
+            raise session.Interrupted("the tests fail without a mutant")
         self.tests = json.loads(self.reached.read_text(encoding="utf-8"))
         items = sorted((item for item in items if item.nodeid in self.tests), key=lambda i: self.tests[i.nodeid][0])
         for mutant in self.mutants:
@@ -88,8 +88,8 @@ class Mutation:
                 tests[item.nodeid] = (seconds, sorted(functions))
             functions.clear()
             started.clear()
-        if session.testsfailed:
-            sys.exit(1)
+            if session.testsfailed:
+                sys.exit(f"{item.nodeid} fails without a mutant")
         self.reached.write_text(json.dumps(tests), encoding="utf-8")
 
     def result(self, session: pytest.Session, items: list[pytest.Item], mutant: str) -> str:
@@ -126,8 +126,9 @@ def main() -> None:
 
     folder = ROOT / "build" / "mutation" / f"{options.package}-{options.seed}-{commit}"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in {"harness", "tests", "conftest.py", "pyproject.toml"} - {path.name for path in folder.iterdir()}:
-        (folder / name).symlink_to(ROOT / name)
+    for name in subprocess.check_output(("git", "ls-tree", "--name-only", "HEAD"), cwd=ROOT, text=True).splitlines():
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
     os.chdir(folder)
     configuration._config = replace(configuration.config(), only_mutate=[f"harness/{options.package}/*"])
     with Path("mutmut.log").open("w") as log, redirect_stdout(log):
