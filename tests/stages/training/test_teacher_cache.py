@@ -13,9 +13,9 @@ import pytest
 
 from harness.stages.training.sequences import TokenSequence
 from harness.stages.training.teacher_cache import TeacherCache
-from tests.libraries import Later
+from tests.libraries import needed
 
-torch = Later("torch")
+torch = needed("torch")
 LONG, SHORT = (TokenSequence(tokens, tokens) for tokens in ((1, 2, 3, 4), (5, 6)))
 
 
