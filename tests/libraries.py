@@ -14,6 +14,7 @@ import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import Distribution
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -49,9 +50,16 @@ def _is_installed(package: ModuleType | None) -> bool:
     return any(place.startswith(_PLACES) for place in places)
 
 
-class Later:
-    """A library that is imported where a test first uses it: whoever collects a module need not wait for torch."""
+def needed(name: str) -> Any:
+    """A library that is imported where a test first uses it, so that whoever collects a module waits for none; where it
+    is not installed, the module is skipped.
+    """
+    if find_spec(name.partition(".")[0]) is None:
+        pytest.skip(f"{name} is not installed", allow_module_level=True)
+    return _Later(name)
 
+
+class _Later:
     def __init__(self, name: str) -> None:
         self._name = name
 

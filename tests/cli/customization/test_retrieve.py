@@ -9,6 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
+from tests.libraries import needed
+
+needed("bm25s")
 
 TEXT = """
 models.plain = { engine = "scripted", default = "nine" }

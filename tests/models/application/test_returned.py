@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from harness.models.application.returned import UnreadableAnswerError, read_answer
-from tests.libraries import Later
+from tests.libraries import needed
 
-openai = Later("openai")
+openai = needed("openai")
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q": "hours"}'}}
 

@@ -17,16 +17,16 @@ from harness.stages.training.adapters import train_adapter
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.students import shuffle_places, shuffled, train_student, written
 from harness.stages.training.texts import TrainingData, read_texts, training_data
-from tests.libraries import Later
+from tests.libraries import needed
 from tests.models.conftest import VOCABULARY, write_resized, write_tiny_llama
 from tests.stages.data.projects import project, some_rows, write_lines
 from tests.stages.training.requests import request_of
 
 pytestmark = pytest.mark.service
 
-torch = Later("torch")
-transformers = Later("transformers")
-safetensors = Later("safetensors.torch")
+torch = needed("torch")
+transformers = needed("transformers")
+safetensors = needed("safetensors.torch")
 
 TEXTS = ("the gulls follow the boat", "a boat follows the gulls", "the harbour sleeps at night")
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from harness.stages.data.steps.catalogue import step_options
 from harness.stages.data.steps.minhash import MINHASH, NearDuplicates
-from tests.libraries import Later
+from tests.libraries import needed
 
-signing = Later("harness.stages.data.steps.signing")  # which imports spaCy
+signing = needed("harness.stages.data.steps.signing")  # which imports spaCy
 pytestmark = pytest.mark.service
 
 LINES = [f"The {number}th isn't one of twenty; it can't be, cannot be: {number * 7} 東京 É." for number in range(99)]
