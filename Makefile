@@ -30,7 +30,10 @@ SINGLE := OMP_NUM_THREADS=1
 # Where bytecode is not kept, each of hundreds of processes would compile the product anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help gate test check nightly lint types layers reference lines light bench mutants coverage mutation dist lock clean
+# Parts of the tests that collect what they run alone are done sooner than workers that each collect all.
+PARTS := $(foreach part,$(shell seq $(WORKERS)),part-$(part))
+
+.PHONY: help gate test check nightly lint types layers $(PARTS) reference lines light bench mutants coverage mutation dist lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -70,8 +73,11 @@ MISSING = @missing=$$(bash .ci/missing | paste -sd ' '); [ -z "$$missing" ] || \
 LINTERS = @$(MAKE) --no-print-directory --output-sync=target -j 3 lint types layers
 
 check: $(TEST_ENV)  ## the quick loop, a minute: linters, and the tests of every layer that start nothing
-	$(LINTERS)
-	@$(RUN) -q -m "not service and not nightly" $(ARGS)
+	@$(MAKE) --no-print-directory --output-sync=target -j $(WORKERS) types layers lint $(PARTS)
+
+# ARGS may leave nothing to run in one part: pytest ends with 5.
+$(PARTS): part-%: $(TEST_ENV)
+	@$(SINGLE) $(BIN)/pytest tests -q -p no:xdist --part $*/$(WORKERS) -m "not service and not nightly" $(ARGS) || [ $$? = 5 ]
 
 test: $(TEST_ENV)  ## before a change lands: linters, all that is hermetic, and one smoke of each real thing
 	$(MISSING)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import zlib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +33,28 @@ __all__ = [
 # Hypothesis without deadlines and with the same examples in every run: these tests state facts, not timings.
 settings.register_profile("steelyard", deadline=None, derandomize=True, database=None)
 settings.load_profile("steelyard")
+
+
+# The mark of a whole file, as `make check` reads it to spare itself the import.
+WHOLE = re.compile(r"^pytestmark = .*\b(?:MARKS|mark\.service|mark\.nightly)\b", re.MULTILINE)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--part 1/2`: of the test files, the first half. Parts that run beside each other collect what they run alone."""
+    parser.addoption("--part", help="the K-th of N parts of the test files, as in 1/2")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the files of other parts, and those that `-m` leaves out whole."""
+    if collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+        return None
+    if config.option.part is not None:
+        part, _, parts = config.option.part.partition("/")
+        if zlib.crc32(collection_path.name.encode()) % int(parts) != int(part) - 1:
+            return True
+    if "not service" in config.option.markexpr and WHOLE.search(collection_path.read_text(encoding="utf-8")):
+        return True
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

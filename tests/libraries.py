@@ -7,12 +7,14 @@ seconds, and torch can't even be imported twice.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import Distribution
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -46,6 +48,25 @@ class Libraries:
 def _is_installed(package: ModuleType | None) -> bool:
     places = (getattr(package, "__file__", None) or "", *getattr(package, "__path__", ()))
     return any(place.startswith(_PLACES) for place in places)
+
+
+def needed(name: str) -> Any:
+    """A library that is imported where a test first uses it, so that whoever collects a module waits for none; where it
+    is not installed, the module is skipped.
+    """
+    if find_spec(name.partition(".")[0]) is None:
+        pytest.skip(f"{name} is not installed", allow_module_level=True)
+    return _Later(name)
+
+
+class _Later:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # as pytest asks for of all that a module holds
+            raise AttributeError(name)
+        return getattr(importlib.import_module(self._name), name)
 
 
 class _Installed:

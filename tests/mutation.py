@@ -63,8 +63,8 @@ class Mutation:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = [item for item in session.items if not any(map(item.get_closest_marker, LEFT_OUT))]
-        if not self.reached.exists() and forked(lambda: self.reach(session, items)):
-            raise session.Failed("the tests fail without a mutant")
+        if session.testsfailed or (not self.reached.exists() and forked(lambda: self.reach(session, items))):
+            raise session.Interrupted("the tests fail without a mutant")
         self.tests = json.loads(self.reached.read_text(encoding="utf-8"))
         items = sorted((item for item in items if item.nodeid in self.tests), key=lambda i: self.tests[i.nodeid][0])
         for mutant in self.mutants:
@@ -88,8 +88,8 @@ class Mutation:
                 tests[item.nodeid] = (seconds, sorted(functions))
             functions.clear()
             started.clear()
-        if session.testsfailed:
-            sys.exit(1)
+            if session.testsfailed:
+                sys.exit(f"{item.nodeid} fails without a mutant")
         self.reached.write_text(json.dumps(tests), encoding="utf-8")
 
     def result(self, session: pytest.Session, items: list[pytest.Item], mutant: str) -> str:
@@ -102,12 +102,17 @@ class Mutation:
         def kill() -> None:
             set_mutant_under_test(mutant)
             for item, following in pairwise([*chosen, None]):
-                signal.alarm(10 + int(10 * self.tests[item.nodeid][0]))
+                seconds = self.tests[item.nodeid][0]
+                signal.setitimer(signal.ITIMER_PROF, 5 + 10 * seconds)
+                signal.alarm(60 + int(60 * seconds))  # for one that waits; beside much else a test takes long
                 session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 if session.testsfailed:
                     sys.exit(1)
 
-        return {0: "survived", -signal.SIGALRM: "timed_out"}.get(forked(kill), "killed") if chosen else "not_reached"
+        if not chosen:
+            return "not_reached"
+        timed_out = dict.fromkeys((-signal.SIGPROF, -signal.SIGALRM), "timed_out")
+        return {0: "survived", **timed_out}.get(forked(kill), "killed")
 
 
 def main() -> None:
@@ -121,8 +126,9 @@ def main() -> None:
 
     folder = ROOT / "build" / "mutation" / f"{options.package}-{options.seed}-{commit}"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in {"harness", "tests", "conftest.py", "pyproject.toml"} - {path.name for path in folder.iterdir()}:
-        (folder / name).symlink_to(ROOT / name)
+    for name in subprocess.check_output(("git", "ls-tree", "--name-only", "HEAD"), cwd=ROOT, text=True).splitlines():
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
     os.chdir(folder)
     configuration._config = replace(configuration.config(), only_mutate=[f"harness/{options.package}/*"])
     with Path("mutmut.log").open("w") as log, redirect_stdout(log):
@@ -139,12 +145,12 @@ def main() -> None:
         code = pytest.main(arguments, plugins=[plugin])
     counts = Counter(plugin.results.values())
     print(f"{tests}: {counts.total()} of {MUTANTS} mutants, pytest ended with {code}; {dict(counts)}")
-    if counts.total() == MUTANTS:
+    if counts:
         table = json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.exists() else {}
         table[options.package] = {
-            "score": round(100 * (counts["killed"] + counts["timed_out"]) / MUTANTS, 1),
+            "score": round(100 * (counts["killed"] + counts["timed_out"]) / counts.total(), 1),
             **{word: counts[word] for word in ("killed", "timed_out", "survived", "not_reached")},
-            "mutants": MUTANTS,
+            "mutants": counts.total(),
             "drawn_from": len(names),
             "seed": options.seed,
             "tests": len(plugin.tests),

@@ -19,7 +19,6 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
 
-pytest.importorskip("torch")
 ASKED = ("-P", "-m", "harness.stages.foundation.reference_process")
 
 

@@ -195,7 +195,7 @@ def answer_turns(asked: Messages, sample: Sample) -> Messages:
 
     The text and the calls of the answer are among them, once.
     """
-    turns = new_turns(asked, sample.messages or ())
+    turns = new_turns(asked, sample.messages) if sample.messages else []
     said = [words_of({"content": turn.get("content")}) for turn in turns if turn.get("role") == "assistant"]
     if sample.text not in said and not (turns and turns[-1].get("role") == "assistant" and said[-1]):
         turns.append({"role": "assistant", "content": sample.text})

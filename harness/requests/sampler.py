@@ -89,7 +89,7 @@ class Sampler:
         self.named: dict[str, SampleSource] = {}
         """Sources of samples of the versions that bodies named."""
         self._wanted: dict[bytes, _DrawsOfTick] = {}
-        self._futures: dict[tuple[bytes, int], asyncio.Future[Kept]] = {}
+        self._futures: dict[tuple[bytes, int], list[asyncio.Future[Kept]]] = {}
         self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
         self._arrived: list[NewSample] = []
         self._failed: dict[tuple[str, int], dict[tuple[bytes, int], NewSample]] = {}
@@ -170,16 +170,16 @@ class Sampler:
         if source.only_stored:
             return await self._stored(source, question, index)
         asked_again = self._was_asked(source, key, index)
-        known = self._futures.get((key, index))
-        if known is not None:
-            kept = await asyncio.shield(known)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Kept] = loop.create_future()  # of its own, for a body may give up that others wait with
+        if (key, index) in self._futures:
+            self._futures[key, index].append(future)
+            kept = await future
             self.shared_samples += 1
             return kept
         if source.engine is not None:
             check_capabilities(source.engine, request)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Kept] = loop.create_future()
-        self._futures[key, index] = future
+        self._futures[key, index] = [future]
         if not self._wanted:
             loop.call_soon(self._look_up)
         wanted = self._wanted.get(key)
@@ -188,7 +188,7 @@ class Sampler:
         wanted.indices.append(index)
         if asked_again:
             wanted.asked_again.add(index)
-        return await asyncio.shield(future)  # whose body may give up waiting, while others wait for the same
+        return await future
 
     async def _stored(self, source: SampleSource, question: KeyedQuestion, index: int) -> Kept:
         """A sample of the first generation that has any of the question: those of a question are of one generation."""
@@ -364,22 +364,17 @@ class Sampler:
         self._break(asked.key, asked.indices, error)
 
     def _give(self, key: bytes, index: int, place: bytes, sample: Sample) -> None:
-        future = self._futures.pop((key, index), None)
-        if future is None or future.done():
-            return
         if sample.failure is not None:
-            future.set_exception(_failed_draw(sample.failure))
-        else:
-            future.set_result((place, sample))
+            self._break(key, [index], _failed_draw(sample.failure))
+        for future in self._futures.pop((key, index), ()):
+            if not future.done():
+                future.set_result((place, sample))
 
     def _break(self, key: bytes, indices: Sequence[int], error: BaseException) -> None:
-        for index in indices:
-            future = self._futures.pop((key, index), None)
-            if future is None or future.done():
-                continue
+        for future in (each for index in indices for each in self._futures.pop((key, index), ())):
             if isinstance(error, asyncio.CancelledError):
                 future.cancel()
-            else:
+            elif not future.done():
                 future.set_exception(error)
 
     @property

@@ -63,9 +63,8 @@ def vllm(_folder: Path) -> list[Figure]:
 def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figure]]]:
     """All benchmarks by name."""
     return {
-        "client": lambda folder: sampling.against_the_client(folder, repeats),
+        "samples": lambda folder: sampling.samples(folder, repeats),
         "evaluations": lambda folder: sampling.many_evaluations(folder, repeats),
-        "stored": lambda folder: sampling.stored(folder, repeats),
         "start-up": lambda folder: sampling.start_up(folder, repeats),
         "memory": lambda folder: sampling.memory(folder, cases),
         "compare": lambda folder: bench_compare.compare(folder, cases, repeats),

@@ -1,28 +1,32 @@
-"""The yardstick: a hand-written asyncio client that sends the same requests one by one and keeps the answers."""
+"""The yardstick: a hand-written asyncio loop that asks for the samples of each case at once and stores the answers."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
+import sqlite3
 
 import aiohttp
 
 
-async def main(url: str, cases: int, samples: int, connections: int) -> None:
+async def main(url: str, cases: int, samples: int, connections: int, file: str) -> None:
     window = asyncio.Semaphore(connections)
-    answers: list[str] = []
+    database = sqlite3.connect(file)
+    database.execute("PRAGMA journal_mode = wal")
+    database.execute("CREATE TABLE samples (prompt TEXT, number INTEGER, answer TEXT, PRIMARY KEY (prompt, number))")
 
     async def ask(session: aiohttp.ClientSession, prompt: str) -> None:
-        body = {"model": "bench", "messages": [{"role": "user", "content": prompt}]}
+        body = {"model": "bench", "n": samples, "messages": [{"role": "user", "content": prompt}]}
         async with window, session.post(f"{url}/chat/completions", json=body) as response:
-            document = json.loads(await response.read())
-            answers.append(document["choices"][0]["message"]["content"])
+            choices = (await response.json())["choices"]
+        with database:
+            rows = [(prompt, choice["index"], choice["message"]["content"]) for choice in choices]
+            database.executemany("INSERT INTO samples VALUES (?, ?, ?)", rows)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        prompts = [f"What is {number}?" for number in range(cases) for _ in range(samples)]
-        await asyncio.gather(*(ask(session, prompt) for prompt in prompts))
-    assert len(answers) == cases * samples
+        await asyncio.gather(*(ask(session, f"What is {number}?") for number in range(cases)))
+    ((stored,),) = database.execute("SELECT count(*) FROM samples")
+    assert stored == cases * samples
 
 
 if __name__ == "__main__":
@@ -30,5 +34,6 @@ if __name__ == "__main__":
     parser.add_argument("url")
     for name in ("cases", "samples", "connections"):
         parser.add_argument(name, type=int)
+    parser.add_argument("file")
     arguments = parser.parse_args()
-    asyncio.run(main(arguments.url, arguments.cases, arguments.samples, arguments.connections))
+    asyncio.run(main(**vars(arguments)))

@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from harness.models.openai.body import MOST_BODY_BYTES
@@ -340,8 +341,9 @@ def costly() -> dict[str, Callable[[], Reply]]:
     }
 
 
-def kinds() -> list[Kind]:
+@cache
+def kinds() -> tuple[Kind, ...]:
     """All kinds, each with a name of its own."""
     from tests.bench.endpoint_values import streams, values
 
-    return [*_connection(), *_status(), *_headers(), *_encoding(), *_json(), *_fields(), *values(), *streams()]
+    return (*_connection(), *_status(), *_headers(), *_encoding(), *_json(), *_fields(), *values(), *streams())

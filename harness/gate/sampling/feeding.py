@@ -58,6 +58,7 @@ class Feeder:
         self._ranks: dict[Collector, int] = {}
         self._left_behind: set[Collector] = set()
         self._bodies: set[asyncio.Task[None]] = set()
+        self._of_looks: dict[tuple[Collector, int], SampleSource] = {}
         self.turns = Turns(are_kept=sampler.spending.limits.are_shared)
 
     @property
@@ -252,13 +253,18 @@ class Feeder:
         return self._settled(collector, self._sources[role])
 
     def _settled(self, collector: Collector, source: SampleSource) -> SampleSource:
-        """The source of a version that bodies ask, with the draws that this look goes by."""
-        own = source.version.fingerprint
-        names = [*(role for role, each in self._sources.items() if each.version.fingerprint == own), own]
-        draws = next(filter(None, map(collector.entry.draws, names)), None)
-        if draws is None and collector.entry.bets is not None:  # such as a teacher: what was drawn first, nobody chose
-            draws = tuple(sorted((source.generation, *source.older)))
-        return source.of_generations(draws)
+        """The source of a version that bodies ask, with the draws that this look goes by: settled once for all bodies
+        of an evaluation.
+        """
+        place = collector, id(source)
+        if place not in self._of_looks:
+            own = source.version.fingerprint
+            names = [*(role for role, each in self._sources.items() if each.version.fingerprint == own), own]
+            draws = next(filter(None, map(collector.entry.draws, names)), None)
+            if draws is None and collector.entry.bets is not None:  # a teacher: what was drawn first, nobody chose
+                draws = tuple(sorted((source.generation, *source.older)))
+            self._of_looks[place] = source.of_generations(draws)
+        return self._of_looks[place]
 
     def _offered(
         self, collector: Collector, source: SampleSource, number: int, sample: int, trace: Trace

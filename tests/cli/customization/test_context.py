@@ -12,7 +12,6 @@ from tests.cli.conftest import Run
 from tests.gate import stored
 from tests.gate.stored import Scored
 
-pytest.importorskip("tokenizers")
 TEST = "suites/test_context.py::test_needles"
 
 

@@ -9,8 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
+from tests.libraries import needed
 
-pytest.importorskip("bm25s")
+needed("bm25s")
+
 TEXT = """
 models.plain = { engine = "scripted", default = "nine" }
 models.rag = { base = "plain", retrieval = { passages = "p.jsonl", k = 2 } }

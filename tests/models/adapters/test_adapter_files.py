@@ -15,10 +15,11 @@ from harness.models.adapters.adapter_files import (
     matrix_shapes,
     read_adapter,
 )
+from tests.libraries import needed
 from tests.models.adapters.adapters import change_config, write_adapter
 from tests.models.conftest import HIDDEN, LAYERS, write_tiny_llama
 
-pytest.importorskip("peft")
+needed("peft")
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,6 @@ from harness.models.weights.weights import made_folder, materialize, weights_dig
 from tests.models.adapters.adapters import write_adapter
 from tests.models.conftest import tie, write_tiny_llama
 
-pytest.importorskip("peft")
-
 
 @pytest.fixture(scope="module")
 def adapter(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -8,10 +8,11 @@ from types import SimpleNamespace as Thing
 from typing import Any
 
 import pytest
-from openai.types.chat import ChatCompletion
-from openai.types.responses import Response
 
 from harness.models.application.returned import UnreadableAnswerError, read_answer
+from tests.libraries import needed
+
+openai = needed("openai")
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q": "hours"}'}}
 
@@ -91,7 +92,7 @@ def test_a_chat_completion_of_openai(as_object: bool) -> None:
         "choices": [{"index": 0, "finish_reason": "length", "message": message}],
         "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
     }
-    assert read_answer(ChatCompletion.model_validate(told) if as_object else told) == {
+    assert read_answer(openai.types.chat.ChatCompletion.model_validate(told) if as_object else told) == {
         "text": "Nine.",
         "tool_calls": [CALL],
         "finish_reason": "length",
@@ -125,7 +126,7 @@ def test_a_response_of_openai(as_object: bool) -> None:
             "output_tokens_details": {"reasoning_tokens": 0},
         },
     }
-    assert read_answer(Response.model_validate(told) if as_object else told) == {
+    assert read_answer(openai.types.responses.Response.model_validate(told) if as_object else told) == {
         "text": "Nine.",
         "tool_calls": [CALL],
         "reasoning": "Hours?",

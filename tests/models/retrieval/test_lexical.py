@@ -12,12 +12,11 @@ from harness.config import customization
 from harness.errors import UsageError
 from harness.models.retrieval.lexical import LANGUAGES, LexicalIndex, has_decomposed_characters, has_word_characters
 
-bm25s = pytest.importorskip("bm25s")
-
 
 def test_scores_are_bm25s_own(tmp_path: Path) -> None:
     texts = ["A cat sat on the mat.", "Dogs chase cats.", "The mat is red and the mat is old."]
     index = LexicalIndex.of(texts, None)
+    bm25s = pytest.importorskip("bm25s")
     oracle = bm25s.BM25(method="lucene")
     oracle.index(bm25s.tokenize(texts, stopwords=None, show_progress=False), show_progress=False)
     for query in (["mat"], ["the", "cat"], ["red", "mat"]):

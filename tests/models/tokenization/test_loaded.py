@@ -12,7 +12,6 @@ from tests.models.conftest import write_tiny_llama
 
 pytestmark = pytest.mark.nightly
 
-pytest.importorskip("transformers")
 CHAT = [{"role": "user", "content": "ab"}]
 
 

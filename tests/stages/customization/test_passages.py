@@ -20,7 +20,6 @@ from harness.stages.lineage import StageContext
 from tests.config.settings_files import load
 from tests.models.conftest import write_tiny_llama
 
-pytest.importorskip("bm25s")
 TEXT = """
 [models.plain]
 engine = "scripted"

@@ -16,9 +16,11 @@ from harness.stages.building import built
 from harness.stages.distillation.answers import ANSWERS
 from harness.stages.distillation.controls import control_weights
 from tests.config.settings_files import load
+from tests.libraries import needed
 from tests.stages.distillation.conftest import STUDENT
 
-pytest.importorskip("torch")
+needed("torch")
+
 pytestmark = [pytest.mark.usefixtures("loaded_torch")]
 SCRIPTED = """
 [models.wise]

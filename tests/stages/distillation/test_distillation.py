@@ -25,7 +25,6 @@ from tests.models.conftest import write_tiny_llama
 from tests.stages.distillation.conftest import STUDENT
 from tests.stages.training.test_students import other_start
 
-pytest.importorskip("torch")
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
 

@@ -18,7 +18,6 @@ from tests.config.settings_files import load
 from tests.models.conftest import write_tiny_llama
 from tests.stages.killing import kill_while_training
 
-pytest.importorskip("torch")
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 ROOT = Path(__file__).parents[3]
 TEXT = """

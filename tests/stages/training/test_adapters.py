@@ -21,7 +21,6 @@ from harness.stages.training.trainers import collated
 
 pytestmark = pytest.mark.service
 
-pytest.importorskip("peft")
 SETTINGS = AdapterSettings(data="d.jsonl", rank=4, steps=5, batch=4, length=128, learning_rate=0.005)
 
 

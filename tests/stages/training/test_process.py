@@ -11,7 +11,6 @@ import pytest
 
 from tests.stages.training.requests import request_of
 
-pytest.importorskip("torch")
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 ROOT = Path(__file__).parents[3]
 

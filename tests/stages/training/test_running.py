@@ -13,7 +13,6 @@ from harness.stages.training import running
 from harness.stages.training.running import LOG, train
 from tests.stages.training.requests import request_of
 
-pytest.importorskip("torch")
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
 

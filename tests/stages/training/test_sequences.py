@@ -29,10 +29,11 @@ from harness.stages.training.sequences import (
 from harness.stages.training.students import train_on_policy, train_student
 from harness.stages.training.texts import TrainingText
 from tests.config.settings_files import load
+from tests.libraries import needed
 from tests.models.conftest import write_tiny_llama
 from tests.stages.training.requests import request_of
 
-transformers = pytest.importorskip("transformers")
+transformers = needed("transformers")
 WINDOW = 512
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from harness.stages.training.sequences import IGNORED
 from harness.stages.training.soft_targets import distillation_loss, soft_loss, teacher_targets
+from tests.libraries import needed
 
-torch = pytest.importorskip("torch")
+torch = needed("torch")
 
 
 def logits(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -17,15 +17,16 @@ from harness.stages.training.adapters import train_adapter
 from harness.stages.training.request import TrainingRequest
 from harness.stages.training.students import shuffle_places, shuffled, train_student, written
 from harness.stages.training.texts import TrainingData, read_texts, training_data
+from tests.libraries import needed
 from tests.models.conftest import VOCABULARY, write_resized, write_tiny_llama
 from tests.stages.data.projects import project, some_rows, write_lines
 from tests.stages.training.requests import request_of
 
 pytestmark = pytest.mark.service
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-load_file = pytest.importorskip("safetensors.torch").load_file
+torch = needed("torch")
+transformers = needed("transformers")
+safetensors = needed("safetensors.torch")
 
 TEXTS = ("the gulls follow the boat", "a boat follows the gulls", "the harbour sleeps at night")
 
@@ -118,7 +119,7 @@ def test_gradients_that_are_added_up_in_turns_are_those_of_the_whole_step(tmp_pa
             replace(request, folder=tmp_path / name, places_at_once=at_once),
             lambda message, told=told: told.append((message["phase"], message["note"].partition(",")[0])),
         )
-        weights[name] = load_file(tmp_path / name / "model.safetensors")
+        weights[name] = safetensors.load_file(tmp_path / name / "model.safetensors")
     whole, turns = ([note for phase, note in told if phase == "training"] for told in losses.values())
     assert whole == turns
     assert len(whole) == 3

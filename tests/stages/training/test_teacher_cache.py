@@ -13,17 +13,17 @@ import pytest
 
 from harness.stages.training.sequences import TokenSequence
 from harness.stages.training.teacher_cache import TeacherCache
+from tests.libraries import needed
 
-torch = pytest.importorskip("torch")
+torch = needed("torch")
 LONG, SHORT = (TokenSequence(tokens, tokens) for tokens in ((1, 2, 3, 4), (5, 6)))
 
 
 class Teacher:
     """Foretells a token by the one before it; the rest of a batch is of no account."""
 
-    device = torch.device("cpu")
-
     def __init__(self) -> None:
+        self.device = torch.device("cpu")
         self.asked: list[Any] = []
 
     def __call__(self, input_ids: Any, attention_mask: Any) -> Any:

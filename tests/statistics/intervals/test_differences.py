@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.regression.linear_model import OLS
 
 from harness.gate.planning.simulation import ScoreSpread, Shape, simulated
 from harness.statistics import clopper_pearson_interval, paired_difference
@@ -60,7 +60,7 @@ def test_standard_error_over_clusters_is_that_of_statsmodels():
     rng = np.random.default_rng(4)
     clusters = np.repeat(np.arange(15), 4)
     candidate = rng.normal(0, 1, 60) + rng.normal(0, 1, 15)[clusters]
-    fit = sm.OLS(candidate, np.ones(60)).fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
+    fit = OLS(candidate, np.ones(60)).fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
     result = paired_difference(candidate, np.zeros(60), clusters)
     assert (result.standard_error, result.p_value) == (pytest.approx(fit.bse[0]), pytest.approx(fit.pvalues[0]))
 

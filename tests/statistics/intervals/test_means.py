@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.regression.linear_model import OLS
 
 from harness.statistics import clopper_pearson_interval, clustered_mean
 from harness.statistics.intervals.means import threshold_contrast
@@ -46,7 +46,7 @@ def test_standard_error_over_clusters_is_that_of_statsmodels():
     clusters = rng.integers(0, 12, 60)
     values = rng.normal(5, 1, 60) + rng.normal(0, 1, 12)[clusters]
     estimate = clustered_mean(values, clusters)
-    fit = sm.OLS(values, np.ones(60)).fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
+    fit = OLS(values, np.ones(60)).fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
     low, high = fit.conf_int()[0]
     assert estimate.standard_error == pytest.approx(fit.bse[0])
     assert (estimate.low, estimate.high) == (pytest.approx(low), pytest.approx(high))

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.discrete.discrete_model import Logit
 
 from harness.statistics import bradley_terry, bradley_terry_rows
 
@@ -60,7 +60,7 @@ def test_strengths_are_those_of_a_logistic_regression_with_its_clustered_errors(
     design[np.arange(240), first] += 1
     design[np.arange(240), second] -= 1
     result = bradley_terry_rows(first, second, outcomes, prompts)
-    fit = sm.Logit(outcomes, design[:, :3]).fit(disp=0, cov_type="cluster", cov_kwds={"groups": prompts})
+    fit = Logit(outcomes, design[:, :3]).fit(disp=0, cov_type="cluster", cov_kwds={"groups": prompts})
     # statsmodels also multiplies by (n - 1) / (n - k).
     correction = math.sqrt(239 / 237)
     for version in range(3):

@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from harness.stages.data.ablation.drawing import draw_tokens
 from harness.stages.data.ablation.plan import END, AblationPlan
 from harness.stages.data.ablation.questions import ClozeItem
 from harness.stages.data.ablation.tiny_model import cloze_scores, credit, held_out_loss, make_model, train
 from harness.stages.data.ablation.vocabulary import BytePairVocabulary
+from tests.libraries import needed
 from tests.stages.data.ablation.conftest import articles
 
 PLAN = AblationPlan(tokens=4096, hidden=32, intermediate=64, layers=1, context=32, batch=2)
+torch = needed("torch")
 TEXTS = articles(20)
 VOCABULARY = BytePairVocabulary([text for _, text in TEXTS], 400)
 

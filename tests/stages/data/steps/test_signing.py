@@ -10,10 +10,11 @@ from datatrove.pipeline.dedup.minhash import MinhashDedupSignature
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.stages.data.steps import signing
 from harness.stages.data.steps.catalogue import step_options
 from harness.stages.data.steps.minhash import MINHASH, NearDuplicates
+from tests.libraries import needed
 
+signing = needed("harness.stages.data.steps.signing")  # which imports spaCy
 pytestmark = pytest.mark.service
 
 LINES = [f"The {number}th isn't one of twenty; it can't be, cannot be: {number * 7} 東京 É." for number in range(99)]
@@ -48,7 +49,7 @@ def both(language: str = "eng") -> tuple[signing.BoundedSignature, MinhashDedupS
 )
 def test_they_are_datatroves(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the blocks in which n-grams are hashed again."""
-    monkeypatch.setattr(signing, "_NUMBERS", 7 * 112)
+    monkeypatch.setattr("harness.stages.data.steps.signing._NUMBERS", 7 * 112)
     ours, theirs = both()
     n_grams = ours.get_shingles(text)
     assert np.array_equal(theirs.get_shingles(text), n_grams)
