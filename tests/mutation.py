@@ -101,18 +101,25 @@ class Mutation:
 
         def kill() -> None:
             set_mutant_under_test(mutant)
+            busy_s = 0.0
+
+            def end_idle(*_: object) -> None:
+                nonlocal busy_s
+                if time.process_time() - busy_s < 0.01:
+                    signal.raise_signal(signal.SIGPROF)
+                busy_s = time.process_time()
+
+            signal.signal(signal.SIGALRM, end_idle)
             for item, following in pairwise([*chosen, None]):
-                seconds = self.tests[item.nodeid][0]
-                signal.setitimer(signal.ITIMER_PROF, 5 + 10 * seconds)
-                signal.alarm(60 + int(60 * seconds))  # for one that waits; beside much else a test takes long
+                signal.setitimer(signal.ITIMER_PROF, 5 + 10 * self.tests[item.nodeid][0])
+                signal.setitimer(signal.ITIMER_REAL, 10, 10)
                 session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 if session.testsfailed:
                     sys.exit(1)
 
         if not chosen:
             return "not_reached"
-        timed_out = dict.fromkeys((-signal.SIGPROF, -signal.SIGALRM), "timed_out")
-        return {0: "survived", **timed_out}.get(forked(kill), "killed")
+        return {0: "survived", -signal.SIGPROF: "timed_out"}.get(forked(kill), "killed")
 
 
 def main() -> None:
