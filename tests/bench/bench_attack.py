@@ -15,10 +15,11 @@ from harness.errors import EngineError
 from harness.models.openai.engine import OpenAIEngine
 from harness.models.openai.retry import RetryPolicy
 from harness.records import Request
-from tests.bench.bench_escapes import escapes
 from tests.bench.endpoint_faults import RIGHT, Kind, costly, kinds, right
 from tests.bench.sampling import ROOT, Figure
 from tests.loopback.hostile import Hostile
+from tests.scoring.confinement import trying
+from tests.scoring.confinement.attempts import ATTEMPTS, KINDS
 
 POLICY = RetryPolicy(within_s=0.3, first_delay_s=0.001, longest_delay_s=0.01, refused_attempts=5)
 TIMEOUT_S = 2.0
@@ -111,7 +112,7 @@ def attack(_folder: Path) -> list[Figure]:
         ),
         Figure("All of them, each twice", took_s, "s", "", True),
     ]
-    return [*figures, escapes(), *_costs(), *map(_row, came)]
+    return [*figures, _escapes(), *_costs(), *map(_row, came)]
 
 
 def _row(came: Came) -> Figure:
@@ -149,6 +150,15 @@ async def _ask_at_once(base: str) -> None:
     asked = (engine.sample(request, [0]) for _ in range(AT_ONCE))
     await asyncio.gather(*asked, return_exceptions=True)
     await engine.close()
+
+
+def _escapes() -> Figure:
+    """How many attempts get out of the walls around a program, with the names of some that do."""
+    names = [name for kind in KINDS.values() for name in kind]
+    found = trying.escapes(names, sandbox="built-in")
+    out = [name for name in found if name in ATTEMPTS]
+    beside = f"of {len(names)} tried" + (f": {', '.join(found[:5])}" if found else "")
+    return Figure("checks.runs, built-in: attempts that get out", len(out), "", "0", not found, beside)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -28,9 +28,4 @@ async def main(url: str, bodies: list[str], connections: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url")
-    parser.add_argument("file", type=Path)
-    parser.add_argument("connections", type=int)
-    arguments = parser.parse_args()
-    asyncio.run(main(arguments.url, arguments.file.read_text().splitlines(), arguments.connections))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]).read_text().splitlines(), int(sys.argv[3])))

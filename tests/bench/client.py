@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sqlite3
+import sys
 
 import aiohttp
 
 
-async def main(url: str, cases: int, samples: int, connections: int, file: str) -> None:
+async def main(url: str, file: str, cases: int, samples: int, connections: int) -> None:
     window = asyncio.Semaphore(connections)
     database = sqlite3.connect(file)
     database.execute("PRAGMA journal_mode = wal")
@@ -30,10 +30,5 @@ async def main(url: str, cases: int, samples: int, connections: int, file: str) 
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url")
-    for name in ("cases", "samples", "connections"):
-        parser.add_argument(name, type=int)
-    parser.add_argument("file")
-    arguments = parser.parse_args()
-    asyncio.run(main(**vars(arguments)))
+    url, file, *numbers = sys.argv[1:]
+    asyncio.run(main(url, file, *map(int, numbers)))

@@ -67,7 +67,7 @@ def _further_ms(folder: Path, url: str) -> list[float]:
         drawn, replayed = (run(pytest_command(), place) for _ in range(2))
         clean(place)
         # Four times as many, for it takes little of what a process takes to start.
-        loop = run([sys.executable, str(CLIENT), url, str(4 * cases), "20", "128", ".steelyard/store.db"], place)
+        loop = run([sys.executable, str(CLIENT), url, ".steelyard/store.db", str(4 * cases), "20", "128"], place)
         used_s.append((loop.cpu_s / 4, drawn.cpu_s, replayed.cpu_s))
     return [(large - small) * 1000 / (1000 * 20) for small, large in zip(*used_s, strict=True)]
 
