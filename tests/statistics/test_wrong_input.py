@@ -97,14 +97,14 @@ def refused(call, value):
     assert len(str(caught.value)) > 20
 
 
-@pytest.mark.parametrize(
-    "value", [[[1, 0], [1]], ["a", "b"], ["1", "0"], [1j, 2], {"a": 1}, [[[[1.0]]]], "abc"], ids=str
-)
+NO_ARRAYS = [[[1, 0], [1]], ["a", "b"], ["1", "0"], [1j, 2], {"a": 1}, [[[[1.0]]]], "abc"]
+
+
 @pytest.mark.parametrize("name", ARRAYS)
-def test_what_is_no_array_of_numbers_is_refused(name, value):
-    if (name, str(value)) in FINE:
-        pytest.skip("categories may be anything, and counts of any shape")
-    refused(ARRAYS[name], value)
+def test_what_is_no_array_of_numbers_is_refused(name):
+    for value in NO_ARRAYS:
+        if (name, str(value)) not in FINE:  # categories may be anything, and counts of any shape
+            refused(ARRAYS[name], value)
 
 
 @pytest.mark.parametrize("value", ["0.5", None, [1], math.nan, math.inf, -1, 1j], ids=str)
