@@ -54,7 +54,7 @@ def test_json_has_the_fingerprint_of_steelyard_models(run: Run) -> None:
     document = json.loads(run("describe", "smollm2", "--json").stdout)
     (listed,) = json.loads(run("models", "smollm2", "--json").stdout)
     assert listed["fingerprint"] == document["fingerprint"]
-    assert {"ftype": "BF16", "format": "safetensors"}.items() <= document["loaded"].items()
+    assert document["loaded"]["format"] == "safetensors"
     assert [step["made"] for step in document["lineage"]][-1] == "smollm2"
 
 
