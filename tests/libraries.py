@@ -51,9 +51,7 @@ def _is_installed(package: ModuleType | None) -> bool:
 
 
 def needed(name: str) -> Any:
-    """A library that is imported where a test first uses it, so that whoever collects a module waits for none; where it
-    is not installed, the module is skipped.
-    """
+    """A library that is imported once a test uses it; where it is not installed, the module of tests is skipped."""
     if find_spec(name.partition(".")[0]) is None:
         pytest.skip(f"{name} is not installed", allow_module_level=True)
     return _Later(name)

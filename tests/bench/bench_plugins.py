@@ -12,6 +12,7 @@ import site
 import subprocess
 import venv
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from tests.bench.sampling import ROOT, Figure
@@ -176,17 +177,11 @@ def _environment(folder: Path) -> Path:
     (own / "beside.pth").write_text("".join(f"{place}\n" for place in [str(ROOT), *site.getsitepackages()]))
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     pinned = folder / "pinned.txt"
-    pinned.write_text(f"pytest=={_version('pytest')}\n")
+    pinned.write_text(f"pytest=={version('pytest')}\n")
     if subprocess.run([*install, "-c", str(pinned), *PLUGINS], check=False).returncode:
         for name in PLUGINS:  # one that can't be had must not cost the others
             subprocess.run([*install, "-c", str(pinned), name], check=False)
     return python
-
-
-def _version(name: str) -> str:
-    from importlib.metadata import version
-
-    return version(name)
 
 
 def _entries(python: Path) -> dict[str, list[str]]:

@@ -9,8 +9,7 @@ import pytest
 
 from tests.bench import sampling
 
-TOLERANCE = 1.2
-"""Medians of five rounds differ by some 5 % on one machine, and by more from one kind of processor to another."""
+TOLERANCE = 1.2  # medians of rounds differ by some 5 % on a busy machine, and by more between kinds of processors
 
 
 @pytest.mark.nightly
