@@ -56,6 +56,7 @@ def test_a_student_without_a_base_is_built_and_told_of_before_and_after(
     assert after["lineage"][0]["of"] == before["lineage"][0]["of"]
 
 
+@pytest.mark.nightly
 def test_an_adapter_for_other_weights_of_the_same_shapes_is_told(
     folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

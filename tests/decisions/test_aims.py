@@ -147,7 +147,7 @@ def test_pairs_that_do_not_differ_are_red_in_at_most_5_of_100(law, is_same):
     assert is_at_most(0.05, is_red, 600)
 
 
-@pytest.mark.service
+@pytest.mark.nightly
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("is_same", [False, True])
 @pytest.mark.parametrize("pairs", [6, 12])
@@ -161,7 +161,7 @@ def test_slower_by_the_margin_they_pass_in_at_most_5_of_100(law, is_same, pairs)
     assert is_at_most(0.05, passes, 600)
 
 
-@pytest.mark.service
+@pytest.mark.nightly
 def test_a_gate_of_many_that_aim_at_the_same_keeps_its_rate():
     rng = np.random.default_rng(9)
 

@@ -97,7 +97,7 @@ def test_a_drop_of_the_whole_margin_is_green_in_at_most_5_of_100_gates():
     assert is_at_most(0.05, is_green, 2 * RUNS)
 
 
-@pytest.mark.service
+@pytest.mark.nightly
 def test_whole_cases_that_flip_do_not_pass_small_suites():
     """All or nothing, 1 case in 20 lost: where a fixed design of 20 cases is wrong 9 times in 100."""
     rng = np.random.default_rng(5)

@@ -57,7 +57,7 @@ def test_a_budget_only_ever_takes_verdicts_away(seed, data):
             assert other.verdict in (one.verdict, INCONCLUSIVE)
 
 
-@pytest.mark.service
+@pytest.mark.nightly
 @given(st.integers(0, 100_000), st.integers(0, 159), st.integers(0, 159))
 def test_more_budget_never_takes_back_a_verdict_of_a_sequential_design(seed, one, other):
     entry = whole(np.random.default_rng(seed), 0.15, 160, design="sequential")
@@ -190,7 +190,7 @@ def test_bounds_of_a_whole_fixed_design_would_be_wrong_more_often_on_its_parts(d
     assert not is_at_most(0.05, lambda: ever(rng, "fixed", drop, kinds, taken_for_whole), RUNS)
 
 
-@pytest.mark.service
+@pytest.mark.nightly
 def test_a_gate_of_six_cut_where_its_answers_grow_long_is_red_in_at_most_5_of_100():
     rng = np.random.default_rng(9)
 

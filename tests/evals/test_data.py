@@ -149,7 +149,7 @@ def test_cards_and_accounts_have_the_check_digits_that_are_told() -> None:
         assert not ibans.is_valid(iban(Random(seed), is_valid=False), check_country=False)
 
 
-@pytest.mark.service
+@pytest.mark.nightly
 def test_documents_of_another_seed_are_others() -> None:
     from tests.mutants.data import SIZES
 

@@ -60,6 +60,7 @@ def test_the_worse_corpus_is_red_and_the_power_was_told_before(gate: Project) ->
     assert "paired t" in entry["difference"]["method"]
 
 
+@pytest.mark.nightly
 def test_the_same_corpus_in_another_order_is_green(gate: Project) -> None:
     gate.module(LOSS)
     result = gate.run("--candidate", "again", "--baseline", "good", "-k", "loss")

@@ -90,6 +90,7 @@ def test_a_student_is_shown_to_be_nearer_than_each_control_and_one_that_learned_
     assert taught.verdicts() == {"test_nearer_than_the_start": "failed"}
 
 
+@pytest.mark.nightly
 def test_a_student_by_answers_is_shown_to_be_nearer_than_one_of_answers_to_other_prompts_which_is_not_itself(
     asked: Project,
 ) -> None:
@@ -98,6 +99,7 @@ def test_a_student_by_answers_is_shown_to_be_nearer_than_one_of_answers_to_other
     weigh_both(asked, how)
 
 
+@pytest.mark.nightly
 def test_a_student_on_policy_is_shown_to_be_nearer_than_one_of_a_shuffled_teacher_which_is_not_itself(
     taught: Project,
 ) -> None:

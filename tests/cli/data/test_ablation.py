@@ -48,6 +48,7 @@ def test_power_is_told_first_and_then_what_was_found(run: Run) -> None:
     assert "(better; paired t over 3 seeds" in " ".join(lines)
 
 
+@pytest.mark.nightly
 def test_json_is_for_scripts_and_nothing_is_trained_again(run: Run) -> None:
     asked = ("corpus", "ablation", "good", "bad", "--seeds", "2", "--tokens", "10240", "--json")
     first, again = (json.loads(run(*asked).stdout) for _ in range(2))
@@ -57,6 +58,7 @@ def test_json_is_for_scripts_and_nothing_is_trained_again(run: Run) -> None:
     assert first["cloze"] is not None
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("options", "told"),
     [

@@ -38,6 +38,7 @@ def project(folder: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return folder
 
 
+@pytest.mark.nightly
 def test_an_engine_in_16_bits_is_near_its_weights(run: Run) -> None:
     result = run("parity", "tiny", "--texts", "texts.txt", "--json")
     assert result.exit_code == 0, result.output

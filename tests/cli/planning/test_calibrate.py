@@ -42,6 +42,7 @@ def test_it_shows_each_truth_and_says_what_holds(run: Run, folder: Path) -> None
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.nightly
 def test_rates_stand_beside_their_bounds(run: Run) -> None:
     document = calibrated(run)
     assert [each["wrong"] for each in document["simulated"]] == ["red", "red", "green", "green"]
@@ -99,6 +100,7 @@ def test_a_stored_run_lends_its_shape(run: Run, folder: Path) -> None:
 RERUN = ("--cases", "20", "--samples", "2", "--margin", "0.1", "--gates", "4", "--reruns")
 
 
+@pytest.mark.nightly
 def test_reruns_tell_the_worst_adversary_and_all_of_them(run: Run, folder: Path) -> None:
     result = run("calibrate", *RERUN, "--json")
     assert result.exit_code == 0, result.output
@@ -118,6 +120,7 @@ def test_reruns_tell_the_worst_adversary_and_all_of_them(run: Run, folder: Path)
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.nightly
 def test_reruns_of_a_stored_run_are_shown_in_words(run: Run, folder: Path) -> None:
     store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", scores(1), scores(2)))
     result = run("calibrate", "--run", "latest", "--reruns", "--gates", "2")

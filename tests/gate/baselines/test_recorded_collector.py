@@ -35,6 +35,7 @@ def gates(how: str, design: str, drop: float) -> Iterator[VerdictKind]:
         yield verdict.verdict
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("how", "design"),
     [("whole", "fixed"), *((how, "sequential") for how in ("whole", "stopped early", "stopped early, a suite"))],

@@ -47,6 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path.resolve()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("code", "of_it"),
     [

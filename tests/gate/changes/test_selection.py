@@ -396,6 +396,7 @@ def test_what_a_model_was_trained_on_concerns_all_that_weigh_it(folder: Path, fi
     assert reasons(folder, candidate="sorter", baseline="none")[0] == reason
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ["bm25", "english"])
 def test_a_version_that_is_called_as_a_value_of_a_step_is_no_part_of_it(folder: Path, name: str) -> None:
     own = f'[models.{name}]\nbase = "old"\nretrieval = {{ passages = "prompts/passages.jsonl" }}\n'

@@ -20,6 +20,7 @@ ABC = """
     def test_b(model, case):
         return False
 
+    @pytest.mark.slow
     @pytest.mark.evaluation(cases=CASES)
     def test_c(model, case):
         assert model.ask(case.prompt + "!")

@@ -64,6 +64,7 @@ def test_a_shuffled_teacher_gives_each_of_its_answers_to_another_prompt_and_is_a
     assert as_version.engine_options["weights"] == str(control), "it is the version of that one setting"
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("settings")
 @pytest.mark.parametrize(("method", "length"), [("sequence", 60), ("on_policy", 16)])
 def test_hard_labels_are_the_answers_of_the_data_at_their_full_length_and_no_teachers(

@@ -24,6 +24,7 @@ def test_it_is_measured_here() -> None:
     assert "measured" in found.flops_per_s.in_words("FLOP/s")
 
 
+@pytest.mark.nightly
 def test_it_is_of_the_type_in_which_the_engine_computes() -> None:
     """In float32 a processor that multiplies in bfloat16 was 4.6 times slower than what it was held against."""
     import torch
