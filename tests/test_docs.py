@@ -171,6 +171,7 @@ def assert_shown_is_real(block: Block, folder: Path) -> None:
     assert dict(load_settings(place).versions), "each is read"
 
 
+@pytest.mark.service
 def test_the_reference_is_what_the_code_says() -> None:
     """Tables between comments are written by `make reference`; those of the marker and of versions lack no word."""
     done = subprocess.run([sys.executable, ".ci/reference.py", "--check"], cwd=ROOT, capture_output=True, text=True)

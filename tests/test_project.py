@@ -153,6 +153,7 @@ def test_the_wheel_holds_harness_and_the_name_that_is_installed(wheel: zipfile.Z
     assert {"harness/py.typed", "steelyard/py.typed"} <= set(wheel.namelist())
 
 
+@pytest.mark.service
 def test_the_wheel_holds_every_tracked_file_of_harness(wheel: zipfile.ZipFile) -> None:
     tracked = run("git", "ls-files", "-z", "harness")
     if tracked.returncode != 0:

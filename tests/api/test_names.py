@@ -51,6 +51,7 @@ def test_checkers_of_types_see_the_names_that_load(module) -> None:
     assert sorted(typed) == sorted(module.__all__)
 
 
+@pytest.mark.service
 def test_the_public_names_bring_nothing_of_an_extra() -> None:
     found = {module.partition(".")[0] for module in loaded("from harness import *")}
     assert {"numpy", "sqlalchemy"} <= found

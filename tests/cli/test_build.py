@@ -13,12 +13,11 @@ from tests.models.adapters.adapters import change_config, write_adapter
 from tests.models.conftest import write_tiny_llama
 from tests.stages.distillation.conftest import STUDENT
 
-pytestmark = pytest.mark.usefixtures("loaded_torch")
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
 __all__ = ["cache", "corpora"]
 
 
-@pytest.mark.service
 def test_a_version_is_built_once(corpora: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEELYARD_CACHE", str(corpora / "own"))
     first, again = (json.loads(run("build", "clean", "--json").stdout) for _ in range(2))
@@ -32,7 +31,6 @@ def test_a_model_has_nothing_to_build(corpora: Path, run: Run) -> None:
     assert run("build", "small").stdout.startswith("small: nothing is left to build, fingerprint ")
 
 
-@pytest.mark.service
 def test_a_student_without_a_base_is_built_and_told_of_before_and_after(
     folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

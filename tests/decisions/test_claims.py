@@ -45,6 +45,7 @@ def greens(shares_of, n_pairs, rng):
     return found / 100
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(("n_pairs", "most"), [(24, 0.05), (60, 0.02)])
 @pytest.mark.parametrize(("n_requests", "burst"), [(20, 0.5), (20, 1 / 3), (4, None)])
 def test_a_server_that_refuses_more_than_the_margin_in_few_blocks_is_not_green(n_pairs, most, n_requests, burst):

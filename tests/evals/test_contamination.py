@@ -60,6 +60,7 @@ def test_notices_are_boilerplate_in_the_cases_that_have_them():
     assert marked == [f"clean/boilerplate-{number:02}" for number in range(1, EACH + 1)]
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("seed", range(5))
 def test_another_seed_makes_others_that_are_found_as_well(seed):
     leaks = make_leaks(seed)

@@ -29,6 +29,8 @@ from tests.review import runs
 from tests.review.conftest import PAIR, SCALE
 from tests.store.rows import key_of
 
+pytestmark = pytest.mark.service
+
 TEST = "suites/test_capitals.py::test_capitals"
 HOSTILE = {
     "formula": '=HYPERLINK("https://evil.example")',

@@ -156,6 +156,7 @@ def broken() -> NotingEngine:
     return NotingEngine(error=FailedDrawError("v raised KeyError", "KeyError"))
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("n_failed", "n_answered", "n_kept"), [(1, 3, 0), (2, 3, 2), (2, 0, 0), (2, 198, 0), (3, 198, 3)]
 )
@@ -222,6 +223,7 @@ def test_what_failed_is_not_asked_again_in_the_same_run(store: Store, asks_again
     assert len(engine.asked) == asks_again
 
 
+@pytest.mark.service
 def test_answers_to_others_hide_no_failures_of_a_run(store: Store) -> None:
     """What is rare among all draws of a store may be a third of an evaluation's."""
     answered = [(lambda s, i=i: draw(s, source(NotingEngine()), "q", i)) for i in range(300)]

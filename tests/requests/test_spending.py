@@ -329,6 +329,7 @@ def test_other_limits_need_no_count(store: Store) -> None:
     assert answered(results) == 5
 
 
+@pytest.mark.service
 def test_at_the_deadline_what_is_queued_or_in_flight_comes_to_nothing_and_what_is_held_back_is_not_sent(
     store: Store,
 ) -> None:

@@ -18,6 +18,8 @@ from harness.store import Store, store_url
 from tests.config.settings_files import load
 from tests.loopback.faults import Fault
 
+pytestmark = pytest.mark.service
+
 
 def test_each_error_is_told_once_with_all_its_prompts() -> None:
     failed = FailedDraws("wise", 900, CorpusError)

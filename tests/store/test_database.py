@@ -205,6 +205,7 @@ def test_a_connection_that_the_server_cut_is_replaced(new_postgres_url: NewUrl, 
     assert store.info().samples == 2
 
 
+@pytest.mark.service
 def test_what_is_stored_when_the_connection_breaks_is_stored_all_the_same(
     new_postgres_url: NewUrl, open_store: OpenStore
 ) -> None:
@@ -234,6 +235,7 @@ def test_what_is_stored_when_the_connection_breaks_is_stored_all_the_same(
     assert store.report("r") == {"verdict": "passed", "exit_code": 0}
 
 
+@pytest.mark.service
 def test_a_server_that_starts_anew_is_waited_for(new_postgres_url: NewUrl, open_store: OpenStore) -> None:
     import psycopg
 

@@ -47,5 +47,6 @@ def test_a_connection_that_was_lost_is_said_whatever_the_driver_calls_it() -> No
     assert said("server closed", is_lost=True).startswith("can't be reached: server closed. ")
 
 
+@pytest.mark.service
 def test_the_cause_is_one_line() -> None:
     assert cause_of(ValueError("two\n  lines")) == "two lines"

@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.service
+
 
 def explained(run: Run, *arguments: str) -> dict[str, dict[str, Any]]:
     """What is told of each document, by id."""
@@ -19,7 +21,6 @@ def explained(run: Run, *arguments: str) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in rows}
 
 
-@pytest.mark.service
 def test_every_document_is_explained_where_none_is_named(corpora: Path, run: Run) -> None:
     rows = explained(run)
     assert len(rows) == 20

@@ -13,6 +13,8 @@ from harness.gate.planning.simulation import Shape
 from tests.cli.conftest import Run
 from tests.cli.planning.planned import FEW, planned
 
+pytestmark = pytest.mark.service
+
 
 def test_without_a_store_it_says_what_it_assumes_and_what_a_pass_takes(run: Run, folder: Path) -> None:
     result = run("plan", *FEW)
@@ -34,7 +36,6 @@ def test_figures_are_those_of_the_simulation(run: Run) -> None:
     assert row["dropped"]["red"] == simulation.outlook(shape, drop).red.value >= 0.8
 
 
-@pytest.mark.service
 def test_a_drop_is_found_with_fewer_cases_the_more_samples_they_have(run: Run) -> None:
     rows = planned(run, "--drop", "0.1")["rows"]
     assert [row["samples"] for row in rows] == [1, 2, 3, 5, 10, 20]
@@ -45,7 +46,6 @@ def test_a_drop_is_found_with_fewer_cases_the_more_samples_they_have(run: Run) -
     assert one == rows[3]
 
 
-@pytest.mark.service
 def test_a_drop_in_words(run: Run) -> None:
     result = run("plan", *FEW, "--drop", "0.1", "--cost-per-case", "2", "--cost-per-sample", "0.02")
     assert "a drop of 0.1 is red in 80 of 100 gates" in result.output
@@ -141,7 +141,6 @@ def test_the_chance_of_the_simulation_is_said(run: Run) -> None:
     assert (row["unchanged"]["gates"], row["dropped"]["gates"]) == (40, 40)
 
 
-@pytest.mark.service
 def test_without_gates_a_plan_simulates_as_many_as_take_some_seconds(run: Run) -> None:
     result = run("plan", "--drop", "0.01", "--margin", "0.01", "--json")
     rows = json.loads(result.stdout)["rows"]
@@ -151,7 +150,6 @@ def test_without_gates_a_plan_simulates_as_many_as_take_some_seconds(run: Run) -
     assert "Computed by the normal approximation, not simulated" in text
 
 
-@pytest.mark.service
 def test_about_the_suite_figures_are_simulated_with_as_many_gates_as_are_asked_for(run: Run) -> None:
     rows = planned(run, "--about", "suite", "--drop", "0.2", "--margin", "0.1")["rows"]
     simulation = Simulation(ErrorRates.of(0.95, 1), 40, 0)

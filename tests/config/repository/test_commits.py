@@ -13,6 +13,8 @@ from harness.config.settings import Settings, load_settings
 from harness.errors import SettingsError
 from tests.repositories import commit_all, git, write
 
+pytestmark = pytest.mark.service
+
 VERSION = '[models.bot]\nengine = "scripted"\nanswers = "answers.json"\n'
 
 

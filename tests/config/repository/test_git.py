@@ -10,6 +10,8 @@ from harness.config.repository.git import ChangedFiles, Repository
 from harness.errors import SettingsError
 from tests.repositories import commit_all, git, write
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -73,7 +75,6 @@ def test_files_that_git_is_told_not_to_look_at_count_as_changed(folder: Path) ->
     assert names(changed(folder)) == {"a.txt", "b.txt"}
 
 
-@pytest.mark.service
 def test_a_repository_within_is_one_path_that_stands_for_all_in_it(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "ignored" / "other"
     write(other, "data.txt")

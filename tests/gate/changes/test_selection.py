@@ -15,6 +15,8 @@ from harness.gate.changes.dependencies import EvaluationCode
 from harness.gate.changes.selection import Selector
 from tests.repositories import commit_all, write
 
+pytestmark = pytest.mark.service
+
 SETTINGS = """
 candidate = "new"
 baseline = "old"
@@ -114,7 +116,6 @@ def test_the_ref_and_its_commit_are_kept(folder: Path) -> None:
     assert (selection.since, len(selection.commit)) == ("main", 40)
 
 
-@pytest.mark.service
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
@@ -155,7 +156,6 @@ def test_a_change_of_the_baseline_alone_concerns_all(folder: Path) -> None:
     assert reasons(folder, candidate="tuned")[0] == "version 'old' changed"
 
 
-@pytest.mark.service
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -243,7 +243,6 @@ def test_weights_that_git_does_not_know_concern_all(folder: Path) -> None:
     assert reasons(folder, candidate="tuned")[0] == "git does not know weights/big, of version 'tuned'"
 
 
-@pytest.mark.service
 def test_an_alias_of_a_registry_may_have_moved_and_a_version_of_it_may_not(folder: Path) -> None:
     rewrite(folder, "weights/tuned", "models:/tuned@champion")
     commit_all(folder)
@@ -268,7 +267,6 @@ def test_a_baseline_that_is_a_file_is_compared_as_one_and_any_other_can_not_be_t
     assert reasons(folder, baseline="20261125-1")[0] == "what the baseline '20261125-1' was at HEAD can't be told"
 
 
-@pytest.mark.service
 @pytest.mark.parametrize(
     "name",
     [
@@ -364,7 +362,6 @@ def test_documents_and_steps_of_a_corpus_concern_all_that_weigh_it(folder: Path,
     assert reasons(folder, candidate="clean", baseline="none")[0] == reason
 
 
-@pytest.mark.service
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [

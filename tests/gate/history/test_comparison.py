@@ -213,6 +213,7 @@ def test_scores_of_other_judges_or_rubrics_are_told_apart(store: Store) -> None:
     assert told == {"same": False, "changed": True, "none": True}
 
 
+@pytest.mark.service
 def test_a_run_that_stopped_when_it_was_decided_is_known(store: Store) -> None:
     ours = run(store, "r1", Scored("a", drawn(1, 0.2), drawn(2, 0.9), rule={"design": "sequential"}), SEVERAL[2])
     comparison = compare(store, ours, side(store, "r1", "baseline"))

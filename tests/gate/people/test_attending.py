@@ -118,6 +118,7 @@ class Gate:
         return self.store.review.items(self.batch.id)
 
 
+@pytest.mark.service
 def test_two_gates_that_drew_apart_go_on_as_one_drawing_with_the_labels_of_both(tmp_path: Path) -> None:
     """The one calls every answer wrong, the other one half of them, so that they draw other cases."""
     with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:

@@ -73,6 +73,7 @@ def test_the_kinds_of_verdict_all_occur(store: Store) -> None:
     assert [_given(check) for paths in found for _, check in paths] == ["passed", "red", "inconclusive"]
 
 
+@pytest.mark.service
 def test_a_path_has_a_step_for_each_case_that_was_decided_by(store: Store) -> None:
     side = stored.run(store, "r1", _scored(1))
     (entry,) = side.report.evaluations

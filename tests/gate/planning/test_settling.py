@@ -11,10 +11,11 @@ from harness.gate.planning.settling import Ends, ends_of, fewest_cases, settled,
 from harness.gate.planning.simulation import ScoreSpread, Shape, observed, simulated
 from harness.records import VerdictKind
 
+pytestmark = pytest.mark.service
+
 PAIR = (0.05, 0.05)
 
 
-@pytest.mark.service
 @pytest.mark.parametrize("about", ["suite", "population"])
 @pytest.mark.parametrize("design", ["sequential", "fixed"])
 @pytest.mark.parametrize("threshold", [None, 0.85])

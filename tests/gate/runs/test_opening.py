@@ -56,6 +56,7 @@ def test_cases_that_can_not_be_read_are_told_before_anything_is_built(tmp_path: 
         check_run(load(tmp_path, text), RunOptions())
 
 
+@pytest.mark.service
 def test_fresh_draws_a_base_anew_that_is_not_under_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("bm25s")
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))

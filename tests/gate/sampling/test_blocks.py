@@ -32,6 +32,8 @@ from harness.stages.inference.load.run import run_load
 from harness.store import Store
 from tests.stages.inference.blocks.conftest import Serve, serve
 
+pytestmark = pytest.mark.service
+
 __all__ = ["serve"]
 
 PLAN = BlockPlan(
@@ -98,7 +100,6 @@ def test_what_is_stored_is_not_measured_again_and_half_a_pair_is_nothing(tmp_pat
         asyncio.run(measured(replace(PLAN, seed=6), engine=None))
 
 
-@pytest.mark.service
 @pytest.mark.parametrize(("by_server", "at"), [(True, 2), (True, 3), (False, 3)])
 def test_an_untrusted_pair_is_kept_where_that_is_the_versions_own_doing(
     tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch, by_server: bool, at: int

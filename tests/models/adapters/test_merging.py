@@ -15,6 +15,8 @@ from harness.models.weights.weights import made_folder, materialize, weights_dig
 from tests.models.adapters.adapters import write_adapter
 from tests.models.conftest import tie, write_tiny_llama
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture(scope="module")
 def adapter(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -28,7 +30,6 @@ def logits(model: object) -> object:
         return model(torch.tensor([[1, 5, 9, 13, 40]])).logits  # type: ignore[operator]
 
 
-@pytest.mark.service
 def test_merged_weights_compute_what_the_adapter_does(
     adapter: Path, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +114,6 @@ def test_what_was_merged_into_both_ends_is_not_found_again(adapter: Path, tiny_l
     assert weights_digest(here, tmp_path) == weights_digest(gone, tmp_path)
 
 
-@pytest.mark.service
 def test_the_weights_are_saved_in_their_own_type(
     adapter: Path, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,8 @@ from harness.models.spec import engine_spec
 from tests.models.application.asking import chat
 from tests.repositories import commit_all, write
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture
 def version(tmp_path: Path) -> VersionSettings:
@@ -162,7 +164,6 @@ async def answer(prompt: str): return pathlib.Path(prompt).read_text()
 """
 
 
-@pytest.mark.service
 def test_files_of_the_project_as_it_lies_there_give_no_answer(version: VersionSettings, tmp_path: Path) -> None:
     """By a whole path, or one that a variable of the environment has, it would be weighed against itself."""
     project, tree = tmp_path / "project", tmp_path / "tree"

@@ -16,6 +16,8 @@ from harness.records import Request, Sample
 from harness.requests.window import check_capabilities
 from tests.models.application.asking import answer, application, ask, chat, facts, program, python
 
+pytestmark = pytest.mark.service
+
 
 def test_what_a_function_returns_is_a_sample(tmp_path: Path) -> None:
     application(
@@ -113,7 +115,6 @@ def test_a_function_of_a_prompt_refuses_several_turns_once_it_has_started(
         engine.check_turns()
 
 
-@pytest.mark.service
 def test_sampling_schema_and_tools_go_to_who_takes_them(tmp_path: Path) -> None:
     application(
         tmp_path,
@@ -167,7 +168,6 @@ def test_what_goes_wrong_is_told_and_the_next_is_answered(tmp_path: Path, body: 
     assert good.text == "Ho"
 
 
-@pytest.mark.service
 def test_ten_megabytes_that_are_printed_break_nothing(tmp_path: Path) -> None:
     application(
         tmp_path,
@@ -184,7 +184,6 @@ def test_ten_megabytes_that_are_printed_break_nothing(tmp_path: Path) -> None:
     assert answer(python(tmp_path), "Hi").text == "Hi True"
 
 
-@pytest.mark.service
 def test_coroutines_are_awaited_side_by_side(tmp_path: Path) -> None:
     application(
         tmp_path,
@@ -209,7 +208,6 @@ def test_a_function_may_run_an_event_loop_of_its_own(tmp_path: Path) -> None:
     assert answer(python(tmp_path, "bot:later"), "Hi").text == "Hi"
 
 
-@pytest.mark.service
 def test_workers_answer_side_by_side_each_in_a_process_of_its_own(tmp_path: Path) -> None:
     application(tmp_path, "import os\ndef answer(prompt): return str(os.getpid())")
     found = {sample.text for sample in ask(python(tmp_path, workers=3), *(chat(str(n)) for n in range(9)))}

@@ -18,6 +18,8 @@ from harness.models.application.identity import content_of, files_of
 from tests.models.application.asking import application, version
 from tests.repositories import commit_all, write
 
+pytestmark = pytest.mark.service
+
 CODE = """
 import yaml
 from shop.finding import find
@@ -42,7 +44,6 @@ def content(folder: Path, **options: object) -> str:
     return content_of(version("shop.bot:answer", **options), folder)
 
 
-@pytest.mark.service
 def test_what_is_reached_counts_and_nothing_else(project: Path) -> None:
     before = content(project)
     for name in ("shop/other.py", "test_bot.py"):
@@ -118,7 +119,6 @@ def test_a_program_is_all_of_its_project(project: Path) -> None:
     assert content_of(settings, project) != before
 
 
-@pytest.mark.service
 @pytest.mark.parametrize("untold", [False, True])
 @pytest.mark.parametrize("ignored", ["index.bin", "index/part.txt"])
 def test_a_worktree_whose_ignored_files_are_links_is_the_same(
@@ -177,7 +177,6 @@ def test_code_without_a_release_counts_by_its_files(project: Path, monkeypatch: 
         before = content(project)
 
 
-@pytest.mark.service
 def test_releases_are_those_of_the_interpreter_that_runs_it(project: Path) -> None:
     python = project.parent / "venv" / "bin" / "python"
     venv.create(python.parents[1], symlinks=True)

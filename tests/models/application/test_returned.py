@@ -12,6 +12,8 @@ import pytest
 from harness.models.application.returned import UnreadableAnswerError, read_answer
 from tests.libraries import needed
 
+pytestmark = pytest.mark.service
+
 openai = needed("openai")
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q": "hours"}'}}

@@ -9,6 +9,8 @@ import pytest
 from harness.models.description.description import describe_weights
 from tests.models.description.made import ARCHITECTURES, MIXTURES, write_gguf, write_model
 
+pytestmark = pytest.mark.service
+
 N_TOKENS = 32
 
 

@@ -14,6 +14,8 @@ from harness.models.description.description import describe_weights
 from tests.models.conftest import CONFIG, make_tensors
 from tests.models.description.made import ARCHITECTURES, copy_of, make_model, set_config, write_gguf, write_model
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture
 def own(tiny_llama: Path, tmp_path: Path) -> Path:

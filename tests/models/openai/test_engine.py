@@ -286,6 +286,7 @@ def test_a_malformed_answer_is_tried_again_and_then_an_error(body: bytes, said: 
 HALF = KEY[:12]
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 @pytest.mark.parametrize(
     "body",

@@ -21,6 +21,8 @@ from harness.records import Request
 from tests.models.adapters.adapters import write_adapter
 from tests.models.asking import Loop, chat
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture(scope="module")
 def engine(run: Loop, tiny_llama: Path) -> Iterator[TransformersEngine]:
@@ -59,7 +61,6 @@ def test_a_greedy_answer_does_not_depend_on_longer_prompts_beside_it(run: Loop, 
     assert engine.choices_per_request(chat()) == 4
 
 
-@pytest.mark.service
 def test_a_seeded_sample_is_the_same_whatever_is_drawn_beside_it(run: Loop, engine: TransformersEngine) -> None:
     seeded = chat(sampling={"temperature": 1.0, "max_tokens": 6, "seed": 11})
 
@@ -281,7 +282,6 @@ def test_damaged_weights_are_an_engine_error(run: Loop, tiny_llama: Path, tmp_pa
     run(engine.close())
 
 
-@pytest.mark.service
 def test_an_adapter_beside_the_weights_gives_what_it_gives_in_them(run: Loop, tiny_llama: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     adapter = write_adapter(tiny_llama, tmp_path / "adapter")

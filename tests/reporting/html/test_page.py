@@ -20,6 +20,8 @@ from tests.gate.stored import Scored
 from tests.reporting import example_reports
 from tests.reporting.html import pages
 
+pytestmark = pytest.mark.service
+
 
 def test_the_page_stands_alone_and_says_what_it_may_do(store: Store, tmp_path: Path) -> None:
     path = pages.page(store, tmp_path / "report", pages.capitals(), pages.rivers())
@@ -75,7 +77,6 @@ def test_every_kind_of_report_has_a_page(make: object, store: Store, tmp_path: P
     assert pages.details(path) == []
 
 
-@pytest.mark.service
 def test_hostile_names_and_answers_leave_one_script_of_ours_and_the_data(store: Store, tmp_path: Path) -> None:
     names = {"candidate": f"</title><script>{pages.OWNED}</script>", "baseline": "\u202eb"}
     path = pages.page(store, tmp_path / "report", *pages.hostile(), names=names)
@@ -95,7 +96,6 @@ def test_hostile_names_and_answers_leave_one_script_of_ours_and_the_data(store: 
     assert {text for text in pages.HOSTILE if len(text) < 1000} <= answers
 
 
-@pytest.mark.service
 def test_a_million_characters_are_cut_and_told(store: Store, tmp_path: Path) -> None:
     path = pages.page(store, tmp_path, *pages.hostile())
     bodies = [

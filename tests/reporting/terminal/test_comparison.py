@@ -20,6 +20,8 @@ from harness.store import Store
 from tests.gate.stored import Scored, run, side
 from tests.reporting.example_reports import HOSTILE
 
+pytestmark = pytest.mark.service
+
 RIGHT, WRONG = [1.0] * 5, [0.0] * 5
 CAPITALS = "suites/foundation/test_facts.py::test_capitals"
 

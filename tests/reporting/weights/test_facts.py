@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from harness.reporting.weights.facts import aligned, amount, file_size, llama_cpp_facts, shown_name
 from tests.models.description.made import ARCHITECTURES, write_gguf, write_model
 from tests.reporting.weights.described import described_version
+
+pytestmark = pytest.mark.service
 
 
 def facts(weights: str | Path) -> dict[str, str]:

@@ -18,6 +18,8 @@ from harness.statistics.labels.draws import LabelQuestion
 from harness.store import RunInfo, Store
 from tests.review import runs
 
+pytestmark = pytest.mark.service
+
 FORM = Form("scale", "Faithful", choices=(LabelChoice(1, "wrong", 0.0), LabelChoice(3, "right", 1.0)))
 PAIR = Form("preference", "Better", choices=PREFERENCES)
 RATE = LabelQuestion("rate", 0.6, 0.1)
@@ -116,7 +118,6 @@ def test_failures_are_drawn_more_often(store: Store, run: RunInfo) -> None:
     assert share("failures") > share("uncertain")
 
 
-@pytest.mark.service
 @pytest.mark.parametrize("mode", ["uncertain", "failures"])
 def test_cases_on_which_a_panel_differs_are_drawn_more_often(store: Store, mode: Mode) -> None:
     run = runs.add_run(store, "20261126-161500-0a1b2c", n_cases=400, is_panel=True)

@@ -20,6 +20,8 @@ from harness.store import Store
 from tests.review.web import contents
 from tests.review.web.conftest import ORIGIN, Browser, Leaving, SignIn, begin
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture
 def ann(store: Store, sign_in: SignIn) -> Browser:
@@ -71,7 +73,6 @@ def test_an_undo_brings_the_item_back_and_says_what_was_undone(ann: Browser, sto
     assert [event.kind for event in store.review.events(batch_id="b-scale")] == ["label", "undo", "label"]
 
 
-@pytest.mark.service
 def test_the_undo_of_a_pair_names_the_side_that_was_seen(sign_in: SignIn, store: Store) -> None:
     contents.add(store, contents.PAIR, contents.items_of("b1", "Q?", [["one", "two"]] * 8))
     ann = sign_in("ann")
@@ -113,7 +114,6 @@ def test_progress_counts_the_open_batches(ann: Browser, store: Store) -> None:
     assert "55 labels left" in ann.get("/").text
 
 
-@pytest.mark.service
 def test_every_answer_tells_how_far_the_queue_is(ann: Browser, sign_in: SignIn) -> None:
     assert ann.post("/api/next", json={}).json()["progress"] == {"done": 0, "left": 60}
     lease = ann.take()
@@ -132,7 +132,6 @@ def test_every_answer_tells_how_far_the_queue_is(ann: Browser, sign_in: SignIn) 
     assert undone["progress"] == {"done": 0, "left": 1}
 
 
-@pytest.mark.service
 def test_the_page_says_what_was_decided_when_nothing_is_left(sign_in: SignIn, store: Store) -> None:
     ann, eve = sign_in("ann"), sign_in("eve", "adjudicator")
 
@@ -162,7 +161,6 @@ def test_the_page_says_what_was_decided_when_nothing_is_left(sign_in: SignIn, st
     assert "Nothing is in dispute" in eve.get("/adjudicate").text
 
 
-@pytest.mark.service
 def test_about_how_many_more_labels_would_decide_it_is_told(store: Store) -> None:
     """To an admin as the gate forecasts it; to reviewers in tens, when the page is opened.
 
@@ -201,7 +199,6 @@ def test_the_undo_of_a_text_brings_it_back_to_be_written_on(sign_in: SignIn, sto
     assert ann.post("/api/undo", json={"key": "u2"}).json()["text"] == ""
 
 
-@pytest.mark.service
 @pytest.mark.parametrize("blank", ["", " \n\t\n", "\u200b\u00a0", "\x00"])
 def test_an_empty_answer_says_that_it_is_one(sign_in: SignIn, store: Store, blank: str) -> None:
     contents.add(store, contents.PAIR, contents.items_of("b1", blank, [[blank, "two"]]))
@@ -328,7 +325,6 @@ def test_a_body_that_python_can_not_read_is_refused_with_the_reason(ann: Browser
     assert response.json()["message"] == f"The request can't be understood: {said}. Nothing was stored."
 
 
-@pytest.mark.service
 @pytest.mark.parametrize("value", [6, 0, "4", "", None, "left", -1, 10**30])
 def test_a_value_outside_the_scale_is_refused_with_the_right_ones(ann: Browser, store: Store, value: Any) -> None:
     response = ann.say(ann.take(), value=value)
@@ -337,7 +333,6 @@ def test_a_value_outside_the_scale_is_refused_with_the_right_ones(ann: Browser, 
     assert labels(store) == []
 
 
-@pytest.mark.service
 @pytest.mark.parametrize("value", [4.0, 4.5, True, [4], {"a": 4}])
 def test_a_value_of_another_kind_is_not_understood(ann: Browser, store: Store, value: Any) -> None:
     response = ann.say(ann.take(), value=value)
@@ -350,7 +345,6 @@ def test_a_value_of_another_kind_is_not_understood(ann: Browser, store: Store, v
 _NO_OBJECT = "it is no JSON object with the fields that are asked for"
 
 
-@pytest.mark.service
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -404,7 +398,6 @@ def test_an_undo_too_many_is_told(ann: Browser) -> None:
     assert (response.status_code, response.json()["error"]) == (409, "nothing_to_undo")
 
 
-@pytest.mark.service
 @pytest.mark.parametrize("text", ["مرحبا", "a\ud800b", "\x00", "<script>alert(1)</script>", "x" * 100_000])
 def test_any_text_may_be_a_label_and_is_kept_as_it_is(store: Store, sign_in: SignIn, text: str) -> None:
     contents.add(store, contents.TEXT, contents.items_of("b1", "Q?", [["one"]]))
@@ -423,7 +416,6 @@ def test_a_text_that_is_too_long_is_refused(store: Store, sign_in: SignIn) -> No
     assert "100,000" in response.json()["message"]
 
 
-@pytest.mark.service
 def test_of_an_answer_of_5_mb_the_beginning_comes_first_and_the_rest_in_pieces(store: Store, sign_in: SignIn) -> None:
     answer = "all work and no play " * 250_000
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[answer]]))
@@ -518,7 +510,6 @@ def test_a_batch_is_closed_and_opened_again(sign_in: SignIn, store: Store) -> No
     assert ann.next() is not None
 
 
-@pytest.mark.service
 def test_a_batch_shows_its_origin_progress_and_agreement(ann: Browser, sign_in: SignIn, store: Store) -> None:
     bob, zoe = sign_in("bob"), sign_in("zoe", "admin")
     for value, other in ((4, 4), (2, 2), (5, 1), (1, 1)):
@@ -535,7 +526,6 @@ def test_a_batch_shows_its_origin_progress_and_agreement(ann: Browser, sign_in: 
     assert re.search(r"right 1 0 1\.00", told)
 
 
-@pytest.mark.service
 @pytest.mark.parametrize("kind", sorted(contents.FORMS))
 def test_every_form_has_a_page_with_headings_in_order(sign_in: SignIn, store: Store, kind: str) -> None:
     """A screen reader's outline: what is judged comes first, and no level is left out."""

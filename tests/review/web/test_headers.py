@@ -13,6 +13,8 @@ from tests.review.web import contents
 from tests.review.web.conftest import ORIGIN, Browser, SignIn, begin
 from tests.review.web.posting import posts
 
+pytestmark = pytest.mark.service
+
 
 @pytest.mark.nightly
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from tests.review.web import contents
 from tests.review.web.conftest import ORIGIN, Browser, SignIn, csrf_in
 from tests.review.web.posting import posts
 
+pytestmark = pytest.mark.service
+
 
 def form(browser: Browser, path: str, **fields: str) -> Any:
     return browser.post(path, data=fields)
@@ -140,7 +142,6 @@ def test_without_a_session_or_with_a_forged_one_nothing_is_taken(visitor: Browse
 # Where a request comes from
 
 
-@pytest.mark.service
 def test_every_post_needs_its_sessions_token(app: FastAPI, sign_in: SignIn, store: Store) -> None:
     contents.fill(store)
     zoe, ann = sign_in("zoe", "admin"), sign_in("ann")

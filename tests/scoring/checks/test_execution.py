@@ -29,6 +29,7 @@ def test_an_async_body_awaits_the_score() -> None:
     assert asyncio.run(call_body(body, {})) == Score(0.0, "AssertionError (line 2 of the tests: assert double(2) == 5)")
 
 
+@pytest.mark.service
 def test_many_run_at_once_each_with_its_own_result() -> None:
     async def body() -> list[Score]:
         return await asyncio.gather(*(checks.runs(f"x = {n}", tests="assert x % 2 == 0") for n in range(8)))

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from harness import Score, checks
 from harness.errors import CheckError
 
+pytestmark = pytest.mark.service
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from harness import Score, checks
 from harness.errors import CheckError
 
+pytestmark = pytest.mark.service
+
 TEXTS = st.text(alphabet="aàb the. ,-'\n5", max_size=40)
 
 
@@ -47,7 +49,6 @@ def test_token_f1_is_symmetric(one: str, other: str) -> None:
     assert checks.token_f1(one, other).value == pytest.approx(checks.token_f1(other, one).value, abs=1e-12)
 
 
-@pytest.mark.service
 @pytest.mark.parametrize(
     ("answer", "expected", "kind", "value"),
     [
@@ -139,7 +140,6 @@ def test_chrf_may_count_words_too() -> None:
 WORDS = st.lists(st.sampled_from(["cat", "dog", "the", "sat", "mat"]), min_size=1, max_size=12).map(" ".join)
 
 
-@pytest.mark.service
 @pytest.mark.parametrize("check", [checks.token_f1, checks.rouge, checks.bleu, checks.chrf])
 @given(answer=WORDS, expected=WORDS)
 def test_a_share_is_within_0_and_1_and_1_for_the_text_itself(check, answer, expected) -> None:

@@ -109,6 +109,7 @@ def test_a_schema_that_is_wrong_is_an_error(schema, words) -> None:
         checks.follows_schema("{}", schema)
 
 
+@pytest.mark.service
 @given(JSON)
 def test_whatever_json_holds_equals_itself(data) -> None:
     assert checks.follows_schema(json.dumps(data), {"const": data}) == Score(1.0)

@@ -17,6 +17,8 @@ import pytest
 from harness.scoring.confinement import ConfinedRun, ProgramLimits, process
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.service
+
 WHO = "import os\nraise ValueError(os.getcwd(), os.getpid(), os.getsid(0))"
 
 
@@ -52,7 +54,6 @@ def test_a_program_that_is_killed_leaves_nothing_behind_either() -> None:
     assert not is_alive(int(process_id))
 
 
-@pytest.mark.service
 def test_folders_within_folders_are_removed_however_deep() -> None:
     code = (
         f"import os\nhome = os.getcwd()\nfor _ in range(900):\n    os.mkdir('d'); os.chdir('d')\nos.chdir(home)\n{WHO}"
@@ -61,7 +62,6 @@ def test_folders_within_folders_are_removed_however_deep() -> None:
     assert not folder.exists()
 
 
-@pytest.mark.service
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
@@ -79,7 +79,6 @@ def test_the_disk_is_bounded_with_and_without_a_file_system_of_its_own(code, rea
     assert reason in str(ending(f"{code}\nimport signal; signal.pause()"))
 
 
-@pytest.mark.service
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
 def test_threads_are_bounded_and_some_are_free() -> None:
     start = "import threading\nthreading.stack_size(32768)\nheld = threading.Event()\nfor n in range({n}):\n"

@@ -15,6 +15,8 @@ from harness.scoring.confinement import ConfinedRun, ProgramLimits
 from harness.scoring.confinement.system_calls import libseccomp
 from harness.scoring.confinement.walls import _refuse
 
+pytestmark = pytest.mark.service
+
 needs_filter = pytest.mark.skipif(libseccomp() is None, reason="libseccomp is not installed")
 
 
@@ -41,13 +43,11 @@ def call(expression: str) -> str:
 REFUSED = (f"PermissionError: [Errno {errno.EPERM}] refused", f"OSError: [Errno {errno.ENOSYS}] refused")
 
 
-@pytest.mark.service
 def test_a_program_and_its_tests_run_to_their_end() -> None:
     assert ending("print('hello')") is None
     assert ending("def double(x): return 2 * x", "assert double(2) == 4") is None
 
 
-@pytest.mark.service
 @pytest.mark.parametrize(
     ("code", "tests", "reason"),
     [
@@ -82,7 +82,6 @@ def test_a_crash_of_the_interpreter_is_said() -> None:
     assert ending("import ctypes; ctypes.string_at(0)") == "ended with SIGSEGV before it was done"
 
 
-@pytest.mark.service
 def test_the_code_of_an_answer_is_its_first_fenced_block_of_python() -> None:
     answer = "Sure!\n```bash\nls\n```\n```python\ndef f():\n    return 1\n```\nUse it so:\n```python\nf() / 0\n```"
     assert ending(answer, "assert f() == 1") is None
@@ -91,7 +90,6 @@ def test_the_code_of_an_answer_is_its_first_fenced_block_of_python() -> None:
     assert "SyntaxError" in str(ending("There is no code here."))
 
 
-@pytest.mark.service
 def test_the_main_part_runs_where_there_are_no_tests() -> None:
     code = "x = 1\nif __name__ == '__main__':\n    x = 2 / 0"
     assert "ZeroDivisionError" in str(ending(code))
@@ -103,7 +101,6 @@ def test_classes_find_their_module() -> None:
     assert ending(code, "assert pickle.loads(pickle.dumps(A(1))) == A(1)") is None
 
 
-@pytest.mark.service
 def test_threads_asyncio_and_installed_packages_work() -> None:
     assert ending("import threading\nt = threading.Thread(target=print)\nt.start(); t.join()") is None
     assert ending("import asyncio\nasyncio.run(asyncio.sleep(0))") is None
@@ -192,7 +189,6 @@ def test_the_kernel_refuses_to_write_outside_the_folder(path) -> None:
     assert str(reason).startswith("PermissionError: [Errno 13] refused")
 
 
-@pytest.mark.service
 @needs_landlock
 def test_the_kernel_refuses_to_read_what_is_the_users(tmp_path) -> None:
     secret = tmp_path / "secret"
@@ -229,7 +225,6 @@ assert list(held) == [0] * 6, list(held)
 TIME_IS_UP = ("still ran after 1 s", "used more than 1 s of CPU time")
 
 
-@pytest.mark.service
 @pytest.mark.parametrize(
     ("code", "limits", "reason"),
     [

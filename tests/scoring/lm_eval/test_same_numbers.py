@@ -20,6 +20,8 @@ from tests.models.conftest import write_tiny_llama
 from tests.models.lm_eval_model import Oracle
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, ROLLING, SUMS, write_task
 
+pytestmark = pytest.mark.service
+
 ROOT = Path(__file__).parents[3]
 FEWSHOT = {"num_fewshot": 3, "fewshot_split": "test"}
 LONG = {"doc_to_target": "{{text}}", "generation_kwargs": {"max_gen_toks": 32}}

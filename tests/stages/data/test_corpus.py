@@ -14,6 +14,8 @@ from harness.stages.data.corpus_build import build_corpus
 from harness.stages.data.outcomes import CorpusDocument
 from tests.stages.data.projects import project, some_rows, write_lines
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
@@ -29,7 +31,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         return build_corpus(project(root, "d.jsonl", ["steps:long_enough", "exact"]), "clean")
 
 
-@pytest.mark.service
 def test_its_documents_are_those_that_were_kept(corpus: Corpus) -> None:
     documents = list(corpus.documents())
     assert len(documents) == len(corpus) == len(corpus.kept) == 1600

@@ -14,6 +14,8 @@ from harness.stages.data.drift.columns import add_up
 from harness.stages.data.drift.drift import find_drift
 from tests.stages.data.projects import project, write_lines
 
+pytestmark = pytest.mark.service
+
 
 def built(folder: Path, seed: int, longer: int = 0) -> Corpus:
     rng = np.random.default_rng(seed)
@@ -41,7 +43,6 @@ def corpora(folders: tuple[Path, Path]) -> tuple[Corpus, Corpus]:
     return first, second
 
 
-@pytest.mark.service
 def test_drift_is_from_the_baseline(corpora):
     first, second = corpora
     assert second.drift("length").low > 0.3

@@ -21,7 +21,7 @@ from tests.stages.distillation.conftest import STUDENT
 
 needed("torch")
 
-pytestmark = [pytest.mark.usefixtures("loaded_torch")]
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 SCRIPTED = """
 [models.wise]
 engine = "scripted"

@@ -26,7 +26,7 @@ from harness.stages.foundation.reference import (
 )
 from tests.models.description.made import set_config
 
-pytestmark = pytest.mark.usefixtures("loaded_torch")
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 
 TEXT = "abc bca cab, and so on: 12 of 13 words."
 
@@ -69,7 +69,6 @@ def other(tiny_llama: Path, tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.service
 def test_weights_computed_as_they_are_don_t_diverge(reference: Reference, tiny_llama: Path) -> None:
     found = divergence(reference, foreseen(tiny_llama))
     assert len(found.positions) == len(TEXT) - 3, "a position for each token: a byte, or one of three pairs"
@@ -80,7 +79,6 @@ def test_weights_computed_as_they_are_don_t_diverge(reference: Reference, tiny_l
         assert each.log_likelihood == pytest.approx(each.reference_log_likelihood, abs=1e-5)
 
 
-@pytest.mark.service
 def test_all_tokens_listed_give_the_whole_divergence(reference: Reference, other: Path) -> None:
     exact = reference.compare_weights({"weights": str(other)}, TEXT)
     assert not exact.is_lower_bound
@@ -120,7 +118,6 @@ def test_another_base_of_rotation_is_found(reference: Reference, other: Path) ->
     assert divergence(reference, foreseen(other)).kl.value > 0.01
 
 
-@pytest.mark.service
 def test_the_same_weights_kept_in_16_bits_of_either_kind_are_almost_0_apart(
     tiny_llama: Path,
     tmp_path: Path,
@@ -180,7 +177,6 @@ def test_one_process_holds_all_that_are_compared(reference: Reference, other: Pa
     assert reference.compare_weights({"weights": str(other)}, TEXT) == own
 
 
-@pytest.mark.service
 def test_a_process_that_was_killed_is_said_to_be(tiny_llama: Path) -> None:
     found = Reference("tiny", {"weights": str(tiny_llama)}, str(tiny_llama))
     sample = foreseen(tiny_llama)

@@ -33,6 +33,8 @@ from tests.libraries import needed
 from tests.models.conftest import write_tiny_llama
 from tests.stages.training.requests import request_of
 
+pytestmark = pytest.mark.service
+
 transformers = needed("transformers")
 WINDOW = 512
 
@@ -199,7 +201,6 @@ def test_sequences_longer_than_the_window_are_refused_before_a_text_is_read(
         train(long, lambda _: None)
 
 
-@pytest.mark.service
 def test_prompts_that_a_student_would_answer_itself_are_measured_before_weights_are_loaded(
     tmp_path: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

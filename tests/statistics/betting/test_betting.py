@@ -51,6 +51,7 @@ def test_the_wealth_of_one_bet_is_what_arithmetic_says():
     assert process.log_e_value == pytest.approx(10 * math.log1p(0.95 / 0.95 * 0.05))
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("expected", [None, (0.0, 0.3)])
 def test_a_drop_of_the_margin_is_seldom_called_harmless_however_often_one_looks(expected):
     """Paired differences with mean -0.05, mostly 0 and a few -1: evidence reaches 20 in at most 5 of 100 runs."""
@@ -73,6 +74,7 @@ def test_tuned_bets_need_fewer_cases():
     assert np.mean(needed[True]) < np.mean(needed[False]) < 150
 
 
+@pytest.mark.service
 def test_a_confidence_sequence_holds_the_mean_at_every_step_in_95_of_100_runs():
     rng = np.random.default_rng(3)
     missed = 0
@@ -92,6 +94,7 @@ def test_bounds_never_move_back_and_mirror(values):
     assert sequence.low.tolist() == [pytest.approx(1 - x) for x in mirrored.high]
 
 
+@pytest.mark.service
 def test_the_interval_narrows_to_the_mean():
     values = np.random.default_rng(4).beta(8, 2, 2000)
     sequence = confidence_sequence(values)

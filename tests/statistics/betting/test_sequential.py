@@ -153,6 +153,7 @@ def test_an_interval_of_nothing_is_refused():
         anytime_interval(units([], low=0.0))
 
 
+@pytest.mark.service
 def test_who_is_behind_with_few_units_left_bets_more_and_is_not_wrong_more_often():
     """Differences of mean 0, sd 0.27, at most 150 of them, as the power and the error of a bet on the margin 0.05."""
     rng = np.random.default_rng(8)

@@ -89,6 +89,7 @@ def test_intervals_hold_the_difference_mirror_and_have_width(pair, a, d, level):
         assert interval.low == pytest.approx(-mirrored.high, abs=1e-9)
 
 
+@pytest.mark.service
 def test_tangos_interval_covers():
     rng = np.random.default_rng(1)
     hits = 0

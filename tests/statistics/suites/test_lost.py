@@ -55,6 +55,7 @@ def test_the_rank_sum_test_of_two_scores_is_fishers():
     assert halves.p_values == pytest.approx(lost_cases(candidate, baseline, 0.05).p_values)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("graded", [False, True])
 def test_the_same_version_loses_nothing_and_lost_cases_are_found(graded):
     """50 cases × 10, rates as in the benches; 5 % of the cases lost altogether: found in 0.98 of the gates and more."""

@@ -73,6 +73,7 @@ def test_an_executor_that_is_not_there_or_does_not_know_an_option_is_refused(
         build_executor(table).run([], 1, tmp_path)
 
 
+@pytest.mark.service
 def test_a_refused_executor_leaves_what_was_built_before(tmp_path: Path) -> None:
     write_lines(tmp_path / "d.jsonl", some_rows(10))
     settings = project(tmp_path, "d.jsonl", STEPS)

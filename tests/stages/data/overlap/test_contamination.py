@@ -172,6 +172,7 @@ def test_nothing_is_found_in_nothing():
     assert len(look(["text"])) == 0
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("seed", range(3))
 def test_as_a_search_of_every_gram_by_hand_finds(seed):
     """Words of a small vocabulary, so that overlap by chance is frequent."""

@@ -8,6 +8,8 @@ import pytest
 
 from tests.stages.data.steps.judging import document, judged, made
 
+pytestmark = pytest.mark.service
+
 OWN = {"use_integrated_lists": False}
 
 

@@ -15,6 +15,8 @@ from harness.stages.data.steps.step import StepSpec
 from tests.doors.installing import declare, run
 from tests.stages.data.steps.judging import document, made, settings
 
+pytestmark = pytest.mark.service
+
 OWN = [door.name for door in doors.doors("steps") if door.is_own]
 NEEDED = {"synthesise": {"teacher": "smollm2", "prompts": "prompts.jsonl"}}
 WHERE = "[tool.steelyard.corpora.clean]"

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from tests.stages.data.steps.judging import document, judged, made
 
+pytestmark = pytest.mark.service
+
 NO_STOP_WORDS = {"min_stop_words": 0}
 QUALITY = ["gopher_repetition", "gopher_quality", "c4", "fineweb"]
 
@@ -43,7 +45,6 @@ def test_a_text_beyond_the_bound_is_removed_unread(step: str) -> None:
     assert judged(step, "a" * 100, max_characters=100) != "text_too_large"
 
 
-@pytest.mark.service
 @pytest.mark.parametrize("step", QUALITY)
 @given(text=st.text(max_size=60))
 def test_no_text_makes_a_filter_fail(step: str, text: str) -> None:
@@ -134,7 +135,6 @@ def test_gopher_repetition_of_lines_on_both_sides(
     assert judged("gopher_repetition", within, **options, **off) is None
 
 
-@pytest.mark.service
 @pytest.mark.parametrize(("length", "share"), [(2, 0.2), (3, 0.18), (4, 0.16)])
 def test_gopher_repetition_of_the_top_n_gram_on_both_sides(length: int, share: float) -> None:
     gram = " ".join(words(length, "gram"))
@@ -270,7 +270,6 @@ def texts(count: int) -> list[str]:
     return made_up
 
 
-@pytest.mark.service
 @pytest.mark.parametrize(
     ("step", "by_hand"),
     [
@@ -296,7 +295,6 @@ def test_the_defaults_are_those_of_fineweb_s_script(step: str, by_hand: GopherQu
     assert len(reasons) >= 3
 
 
-@pytest.mark.service
 @pytest.mark.parametrize("step", QUALITY)
 def test_what_becomes_of_a_text_does_not_depend_on_those_before_it(step: str) -> None:
     some = texts(60)

@@ -15,6 +15,8 @@ from stdnum import iban, luhn
 from harness.stages.data.steps.pii import COUNTS, KINDS, without_personal_data
 from tests.stages.data.steps.judging import document, made
 
+pytestmark = pytest.mark.service
+
 EMAIL, IP, IBAN, CARD, PHONE = (KINDS[kind].placeholder for kind in ("email", "ip", "iban", "card", "phone"))
 
 FOUND = [
@@ -122,7 +124,6 @@ PIECES = st.one_of(
 TEXTS = st.lists(PIECES, max_size=8).map("".join)
 
 
-@pytest.mark.service
 @given(TEXTS)
 @settings(max_examples=300)
 def test_to_replace_twice_changes_nothing(text: str) -> None:

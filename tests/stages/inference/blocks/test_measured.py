@@ -77,6 +77,7 @@ def test_what_is_not_known_says_why(serve: Serve, name: str, error: type[Excepti
         getattr(Load(LoadBlock(FIGURES), serve()), name)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("name", ["ttft", "itl", "tpot", "e2e"])
 def test_a_block_with_unanswered_requests_has_no_latency(serve: Serve, name: str) -> None:
     """A server that refused every second request was green, and quicker."""

@@ -22,8 +22,9 @@ from harness.stages.inference.load.plan import LoadPlan
 from harness.statistics.intervals.signed_ranks import signed_rank_contrast
 from tests.stages.inference.blocks.conftest import Serve
 
+pytestmark = pytest.mark.service
 
-@pytest.mark.service
+
 @pytest.mark.parametrize("pairs", [5, 6, 8, 12, 40])
 def test_a_slow_down_of_that_size_is_found_9_times_in_10(pairs: int) -> None:
     """By the rule of the gate, in pairs that are simulated."""
