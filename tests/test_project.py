@@ -163,6 +163,7 @@ def test_the_wheel_holds_every_tracked_file_of_harness(wheel: zipfile.ZipFile) -
     assert "harness/cli/scaffold/suites/foundation/test_capitals.py" in wheel.namelist()
 
 
+@pytest.mark.service
 def test_the_wheel_registers_the_plugin_and_the_command(wheel: zipfile.ZipFile) -> None:
     name = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     parser = ConfigParser()
@@ -171,5 +172,6 @@ def test_the_wheel_registers_the_plugin_and_the_command(wheel: zipfile.ZipFile) 
     assert parser["console_scripts"]["steelyard"] == "harness.cli:main"
 
 
+@pytest.mark.service
 def test_the_wheel_carries_the_licence(wheel: zipfile.ZipFile) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())

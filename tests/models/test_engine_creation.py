@@ -125,6 +125,7 @@ def test_a_malformed_file_of_answers_is_a_usage_error(tmp_path: Path) -> None:
         check_version(settings({"engine": "scripted", "answers": "a.json"}), tmp_path)
 
 
+@pytest.mark.service
 def test_a_missing_folder_of_weights_is_a_usage_error(tmp_path: Path) -> None:
     pytest.importorskip("transformers", exc_type=ImportError)
     with pytest.raises(UsageError, match="nowhere"):

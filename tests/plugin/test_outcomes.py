@@ -84,6 +84,7 @@ def test_a_red_verdict_that_a_fixture_marks_xfail_is_red_beside_an_open_one(proj
     assert project.verdicts() == {"test_hidden": "failed", "test_open": "inconclusive"}
 
 
+@pytest.mark.service
 def test_workers_hide_none_either(project: Project) -> None:
     project.module(HIDDEN.format(score="int(case.id[1:]) % 10 != 0"))
     pytest.importorskip("xdist")
@@ -104,6 +105,7 @@ def test_collection_error_is_2_and_nothing_is_opened(project: Project) -> None:
     assert not project.store.exists()
 
 
+@pytest.mark.service
 def test_keyboard_interrupt_in_a_body_is_2(project: Project) -> None:
     project.body("model.ask(case.prompt)\nraise KeyboardInterrupt")
     assert project.run_apart().ret == 2
@@ -112,6 +114,7 @@ def test_keyboard_interrupt_in_a_body_is_2(project: Project) -> None:
     assert "interrupted after" in project.evaluation()["reason"]
 
 
+@pytest.mark.service
 def test_keyboard_interrupt_in_a_later_case_is_2(project: Project) -> None:
     project.settings["concurrency"] = 1
     project.body('model.ask(case.prompt)\nif case.id == "c1":\n    raise KeyboardInterrupt', cases=4, samples=20)

@@ -12,6 +12,7 @@ from harness.errors import SettingsError
 from harness.stages.build_state import BuildState
 
 
+@pytest.mark.service
 def test_a_corpus_is_opened_under_the_name_that_it_is_asked_for(corpora: Path) -> None:
     text = (corpora / "steelyard.toml").read_text(encoding="utf-8")
     (corpora / "steelyard.toml").write_text(text + '[corpora.same]\nbase = "clean"\n', encoding="utf-8")

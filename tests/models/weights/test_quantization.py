@@ -12,7 +12,7 @@ from harness.models.weights.quantization import quantize, scheme
 from harness.models.weights.weights import materialize, weights_digest
 
 # compressed-tensors imports a part of torch that torch itself calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+pytestmark = [pytest.mark.service, pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")]
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,6 @@ def tensors(folder: Path) -> dict[str, np.ndarray]:
     return {name: tensor.float().numpy() for name, tensor in load_file(folder / "model.safetensors").items()}
 
 
-@pytest.mark.service
 def test_each_weight_is_rounded_to_the_nearest_of_255_steps_of_its_channel(
     rounded: Path, tiny_tensors: dict[str, np.ndarray]
 ) -> None:

