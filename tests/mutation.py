@@ -2,8 +2,8 @@
 
 mutmut writes every mutant into build/mutation. For each that is drawn, a fork of a session that has collected the tests
 runs those that reach the mutated function, then the others of their files, whose fixtures may have reached it for them,
-the quickest first. Tests that start a process or a server, or need more than 5 seconds, are left out. A run that was
-interrupted goes on when it is started again.
+the quickest first. Left out are tests that start a process or a server, need more than 5 seconds, or look at the text
+of the code and so fail on the copy as it is. A run that was interrupted goes on when it is started again.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class Mutation:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = [item for item in session.items if not any(map(item.get_closest_marker, LEFT_OUT))]
         if session.testsfailed or (not self.reached.exists() and forked(lambda: self.reach(session, items))):
-            raise session.Interrupted("the tests fail without a mutant")
+            raise session.Interrupted("the tests cannot be collected or run")
         self.tests = json.loads(self.reached.read_text(encoding="utf-8"))
-        items = sorted((item for item in items if item.nodeid in self.tests), key=lambda i: self.tests[i.nodeid][0])
+        items = sorted((item for item in items if self.tests.get(item.nodeid)), key=lambda i: self.tests[i.nodeid][0])
         for mutant in self.mutants:
             if mutant not in self.results:
                 self.results[mutant] = self.result(session, items, mutant)
@@ -75,7 +75,7 @@ class Mutation:
         return True
 
     def reach(self, session: pytest.Session, items: list[pytest.Item]) -> None:
-        """Write down the processor time of each test that counts, and the functions that it reaches."""
+        """Write down the processor time of each test and the functions that it reaches; None where it fails."""
         started: list[str] = []
         sys.addaudithook(lambda event, _: event in STARTS and started.append(event))
         set_mutant_under_test("stats")
@@ -85,11 +85,10 @@ class Mutation:
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             seconds = time.process_time() - begun_s
             if seconds <= LONGEST_S and not started:
-                tests[item.nodeid] = (seconds, sorted(functions))
+                tests[item.nodeid] = None if session.testsfailed else (seconds, sorted(functions))
+            session.testsfailed = 0
             functions.clear()
             started.clear()
-            if session.testsfailed:
-                sys.exit(f"{item.nodeid} fails without a mutant")
         self.reached.write_text(json.dumps(tests), encoding="utf-8")
 
     def result(self, session: pytest.Session, items: list[pytest.Item], mutant: str) -> str:
@@ -160,7 +159,8 @@ def main() -> None:
             "mutants": counts.total(),
             "drawn_from": len(names),
             "seed": options.seed,
-            "tests": len(plugin.tests),
+            "tests": sum(map(bool, plugin.tests.values())),
+            "tests_of_the_text": [test for test, reached in plugin.tests.items() if not reached],
             "commit": commit,
             "command": f"make mutation PACKAGE={options.package}",
             "timeouts": sorted(mutant for mutant, word in plugin.results.items() if word == "timed_out"),
