@@ -32,9 +32,15 @@ from mutmut.mutation.trampoline import set_mutant_under_test
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "reports" / "benchmarks" / "mutation.json"
 LEFT_OUT = ("service", "nightly", "gpu")
-STARTS = {"subprocess.Popen", "os.fork", "os.exec", "os.posix_spawn", "os.system", "socket.bind"}
+STARTS = {"subprocess.Popen", "os.fork", "os.exec", "os.posix_spawn", "os.system", "socket.bind", "socket.connect"}
 LONGEST_S = 5.0
 MUTANTS = 300
+
+
+def counts(item: pytest.Item) -> bool:
+    """Tell whether a test may count. PostgreSQL is started once for all tests, and named by those that use it."""
+    is_quick = not any(map(item.get_closest_marker, LEFT_OUT))
+    return is_quick and "postgres" not in " ".join((item.nodeid, *getattr(item, "fixturenames", ())))
 
 
 def forked(function: Callable[[], None]) -> int | None:
@@ -62,7 +68,7 @@ class Mutation:
         settings.load_profile("mutation")
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        items = [item for item in session.items if not any(map(item.get_closest_marker, LEFT_OUT))]
+        items = [item for item in session.items if counts(item)]
         if session.testsfailed or (not self.reached.exists() and forked(lambda: self.reach(session, items))):
             raise session.Interrupted("the tests cannot be collected or run")
         self.tests = json.loads(self.reached.read_text(encoding="utf-8"))
@@ -149,14 +155,14 @@ def main() -> None:
     arguments = ["-q", "--rootdir=.", "-p", "no:cacheprovider", "-p", "no:rerunfailures", tests]
     with Path("pytest.log").open("w") as log, redirect_stdout(log):
         code = pytest.main(arguments, plugins=[plugin])
-    counts = Counter(plugin.results.values())
-    print(f"{tests}: {counts.total()} of {MUTANTS} mutants, pytest ended with {code}; {dict(counts)}")
-    if counts:
+    found = Counter(plugin.results.values())
+    print(f"{tests}: {found.total()} of {MUTANTS} mutants, pytest ended with {code}; {dict(found)}")
+    if found:
         table = json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.exists() else {}
         table[options.package] = {
-            "score": round(100 * (counts["killed"] + counts["timed_out"]) / counts.total(), 1),
-            **{word: counts[word] for word in ("killed", "timed_out", "survived", "not_reached")},
-            "mutants": counts.total(),
+            "score": round(100 * (found["killed"] + found["timed_out"]) / found.total(), 1),
+            **{word: found[word] for word in ("killed", "timed_out", "survived", "not_reached")},
+            "mutants": found.total(),
             "drawn_from": len(names),
             "seed": options.seed,
             "tests": sum(map(bool, plugin.tests.values())),
