@@ -35,8 +35,11 @@ settings.register_profile("steelyard", deadline=None, derandomize=True, database
 settings.load_profile("steelyard")
 
 
-# The mark of a whole file, as `make check` reads it to spare itself the import.
-WHOLE = re.compile(r"^pytestmark = .*\b(?:MARKS|mark\.service|mark\.nightly)\b", re.MULTILINE)
+# Marks of a whole file, which spare the import of what `-m` leaves out. MARKS are those of a browser's tests.
+WHOLE = {
+    mark: re.compile(rf"^pytestmark = .*\b{pattern}\b", re.MULTILINE)
+    for mark, pattern in (("service", r"(?:mark\.service|MARKS)"), ("nightly", r"mark\.nightly"))
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,9 +55,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         part, _, parts = config.option.part.partition("/")
         if zlib.crc32(collection_path.name.encode()) % int(parts) != int(part) - 1:
             return True
-    if "not service" in config.option.markexpr and WHOLE.search(collection_path.read_text(encoding="utf-8")):
-        return True
-    return None
+    text = collection_path.read_text(encoding="utf-8")
+    left_out = [mark for mark in WHOLE if f"not {mark}" in config.option.markexpr]
+    return any(WHOLE[mark].search(text) for mark in left_out) or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

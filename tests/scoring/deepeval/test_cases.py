@@ -23,6 +23,8 @@ from harness.scoring.deepeval import Fields, the_judge
 from harness.scoring.deepeval.cases import make_case
 from harness.scoring.deepeval.metrics import make_metric
 
+pytestmark = pytest.mark.service
+
 PASSAGES = ["one", "two"]
 
 

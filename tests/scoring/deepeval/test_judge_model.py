@@ -18,6 +18,8 @@ from harness.records import Sample, TokenLogprob
 from harness.scoring.deepeval import the_judge
 from harness.scoring.deepeval.judge_model import JudgeModel, json_schema
 
+pytestmark = pytest.mark.service
+
 
 class Version:
     """A version that answers what it is told to, at the port that `JudgeModel` uses."""

@@ -30,6 +30,8 @@ from harness.records import Judgement, Sample
 from harness.scoring.deepeval import Fields, the_judge
 from tests.scoring.deepeval.conftest import COMPLETE, Judge
 
+pytestmark = pytest.mark.service
+
 Verdicts = Callable[..., list[dict[str, str]]]
 
 
@@ -140,7 +142,6 @@ def test_top_logprobs_0_asks_for_none(judge: Judge) -> None:
     assert judge.requests[0].schema is not None
 
 
-@pytest.mark.service
 def test_a_graph_of_judgements_works(judge: Judge) -> None:
     score = judge.measure(DAGMetric, {"output": "1932", "verdict": True, "reason": "old"}, name="Era", dag=graph())
     assert (score.value, score.reason) == (0.9, "old")
@@ -160,7 +161,6 @@ def graph() -> DeepAcyclicGraph:
     return DeepAcyclicGraph([task])
 
 
-@pytest.mark.service
 def test_a_graph_leads_to_metrics_that_ask_the_same_judge(judge: Judge, verdicts: Verdicts) -> None:
     def leading_to(then: Any) -> DAGMetric:
         node = NonBinaryJudgementNode("How sure?", evaluation_params=[SingleTurnParams.ACTUAL_OUTPUT])
@@ -294,7 +294,6 @@ def test_a_conversation_is_measured_by_the_metrics_for_one(
     assert all(turn["content"] in asked for turn in TALK.output.messages)
 
 
-@pytest.mark.service
 @pytest.mark.parametrize("options", [{}, {"top_logprobs": 0}])
 def test_g_eval_of_a_conversation_holds_the_judge_to_its_scale(judge: Judge, options: dict[str, Any]) -> None:
     seen = {"evaluation_params": [MultiTurnParams.CONTENT, MultiTurnParams.ROLE]}

@@ -17,6 +17,8 @@ from harness.scoring.deepeval import the_judge
 from harness.scoring.deepeval.judge_model import JudgeModel
 from harness.scoring.deepeval.metrics import make_metric, required_fields
 
+pytestmark = pytest.mark.service
+
 OUTPUT = [SingleTurnParams.ACTUAL_OUTPUT]
 STEPS = {"name": "Dates", "evaluation_steps": ["Check the year."], "evaluation_params": OUTPUT}
 

@@ -14,6 +14,8 @@ from harness.scoring.deepeval.metrics import make_metric
 from harness.scoring.deepeval.rule import rule_of
 from tests.other_hashes import elsewhere
 
+pytestmark = pytest.mark.service
+
 STEPS: dict[str, Any] = {
     "name": "Dates",
     "evaluation_steps": ["Check the year."],

@@ -16,6 +16,8 @@ from harness.records import Judgement, Request, Score
 from harness.scoring.judging import Judge
 from tests.scoring.judging.panel import Bench
 
+pytestmark = pytest.mark.service
+
 PASSAGES = ["The bridge was built in 1932."]
 GIVEN: dict[str, Any] = {"input": "When?", "output": "In 1932.", "context": PASSAGES}
 
