@@ -2,8 +2,8 @@
 
 mutmut writes every mutant into build/mutation. For each that is drawn, a fork of a session that has collected the tests
 runs those that reach the mutated function, then the others of their files, whose fixtures may have reached it for them,
-the quickest first. Tests that start a process or a server, or need more than 5 seconds, are left out. A run that was
-interrupted goes on when it is started again.
+the quickest first. Left out are tests that start a process or a server, need more than 5 seconds, or look at the text
+of the code and so fail on the copy as it is. A run that was interrupted goes on when it is started again.
 """
 
 from __future__ import annotations
@@ -32,9 +32,15 @@ from mutmut.mutation.trampoline import set_mutant_under_test
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "reports" / "benchmarks" / "mutation.json"
 LEFT_OUT = ("service", "nightly", "gpu")
-STARTS = {"subprocess.Popen", "os.fork", "os.exec", "os.posix_spawn", "os.system", "socket.bind"}
+STARTS = {"subprocess.Popen", "os.fork", "os.exec", "os.posix_spawn", "os.system", "socket.bind", "socket.connect"}
 LONGEST_S = 5.0
 MUTANTS = 300
+
+
+def counts(item: pytest.Item) -> bool:
+    """Tell whether a test may count. PostgreSQL is started once for all tests, and named by those that use it."""
+    is_quick = not any(map(item.get_closest_marker, LEFT_OUT))
+    return is_quick and "postgres" not in " ".join((item.nodeid, *getattr(item, "fixturenames", ())))
 
 
 def forked(function: Callable[[], None]) -> int | None:
@@ -62,11 +68,11 @@ class Mutation:
         settings.load_profile("mutation")
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        items = [item for item in session.items if not any(map(item.get_closest_marker, LEFT_OUT))]
+        items = [item for item in session.items if counts(item)]
         if session.testsfailed or (not self.reached.exists() and forked(lambda: self.reach(session, items))):
-            raise session.Interrupted("the tests fail without a mutant")
+            raise session.Interrupted("the tests cannot be collected or run")
         self.tests = json.loads(self.reached.read_text(encoding="utf-8"))
-        items = sorted((item for item in items if item.nodeid in self.tests), key=lambda i: self.tests[i.nodeid][0])
+        items = sorted((item for item in items if self.tests.get(item.nodeid)), key=lambda i: self.tests[i.nodeid][0])
         for mutant in self.mutants:
             if mutant not in self.results:
                 self.results[mutant] = self.result(session, items, mutant)
@@ -75,7 +81,7 @@ class Mutation:
         return True
 
     def reach(self, session: pytest.Session, items: list[pytest.Item]) -> None:
-        """Write down the processor time of each test that counts, and the functions that it reaches."""
+        """Write down the processor time of each test and the functions that it reaches; None where it fails."""
         started: list[str] = []
         sys.addaudithook(lambda event, _: event in STARTS and started.append(event))
         set_mutant_under_test("stats")
@@ -85,11 +91,10 @@ class Mutation:
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             seconds = time.process_time() - begun_s
             if seconds <= LONGEST_S and not started:
-                tests[item.nodeid] = (seconds, sorted(functions))
+                tests[item.nodeid] = None if session.testsfailed else (seconds, sorted(functions))
+            session.testsfailed = 0
             functions.clear()
             started.clear()
-            if session.testsfailed:
-                sys.exit(f"{item.nodeid} fails without a mutant")
         self.reached.write_text(json.dumps(tests), encoding="utf-8")
 
     def result(self, session: pytest.Session, items: list[pytest.Item], mutant: str) -> str:
@@ -150,17 +155,18 @@ def main() -> None:
     arguments = ["-q", "--rootdir=.", "-p", "no:cacheprovider", "-p", "no:rerunfailures", tests]
     with Path("pytest.log").open("w") as log, redirect_stdout(log):
         code = pytest.main(arguments, plugins=[plugin])
-    counts = Counter(plugin.results.values())
-    print(f"{tests}: {counts.total()} of {MUTANTS} mutants, pytest ended with {code}; {dict(counts)}")
-    if counts:
+    found = Counter(plugin.results.values())
+    print(f"{tests}: {found.total()} of {MUTANTS} mutants, pytest ended with {code}; {dict(found)}")
+    if found:
         table = json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.exists() else {}
         table[options.package] = {
-            "score": round(100 * (counts["killed"] + counts["timed_out"]) / counts.total(), 1),
-            **{word: counts[word] for word in ("killed", "timed_out", "survived", "not_reached")},
-            "mutants": counts.total(),
+            "score": round(100 * (found["killed"] + found["timed_out"]) / found.total(), 1),
+            **{word: found[word] for word in ("killed", "timed_out", "survived", "not_reached")},
+            "mutants": found.total(),
             "drawn_from": len(names),
             "seed": options.seed,
-            "tests": len(plugin.tests),
+            "tests": sum(map(bool, plugin.tests.values())),
+            "tests_of_the_text": [test for test, reached in plugin.tests.items() if not reached],
             "commit": commit,
             "command": f"make mutation PACKAGE={options.package}",
             "timeouts": sorted(mutant for mutant, word in plugin.results.items() if word == "timed_out"),
