@@ -1,7 +1,7 @@
 """Steelyard: the behaviour of a language model as test cases.
 
-What is named here, and in `harness.statistics`, is public: docs/stability.md says what that promises. Every other
-module is internal and may change in any release. `import steelyard` gives the same names.
+What is named here is public: docs/stability.md says what that promises. Every other module but `harness.extension` is
+internal and may change in any release. `import steelyard` gives the same names.
 
 A name loads its module when it is first asked for, so that `import harness` costs nothing. PYTEST_DONT_REWRITE: pytest
 need not rewrite this module, for it has no assertion, and so does not warn where it is imported before pytest.
@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness import statistics as statistics
     from harness.errors import (
         CapabilityError,
         CheckError,
@@ -34,10 +33,8 @@ if TYPE_CHECKING:
         UnreachableError,
         UsageError,
     )
-    from harness.gate.history.preferences import Preferences, stored_preferences
     from harness.models.retrieval.index import Find, Retriever
     from harness.notebook.comparison import compare
-    from harness.notebook.drawing import Plot
     from harness.notebook.runs import LoadedRun, load_run
     from harness.notebook.weighing import Weighing
     from harness.records import Case, Measure, Report, Sample, Score, TokenLogprob, Verdict, VerdictKind
@@ -91,8 +88,6 @@ __all__ = [
     "Needles",
     "NotInLineageError",
     "PartlyAnsweredError",
-    "Plot",
-    "Preferences",
     "Prompt",
     "Reference",
     "Repeated",
@@ -128,8 +123,6 @@ __all__ = [
     "compare",
     "load_run",
     "read_report",
-    "statistics",
-    "stored_preferences",
     "sync_checks",
     "the_judge",
 ]
@@ -137,17 +130,14 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "checks": "harness.scoring.checks",
-    "statistics": "harness.statistics",
     "sync_checks": "harness.scoring.checks.sync",
 }
 _NAMES = {
     "harness.errors": "CapabilityError CheckError CorpusError EngineError InvalidBlockError JudgeError "
     "NotInLineageError PartlyAnsweredError RubricError ScoreError SettingsError SteelyardError StoreError ToolError "
     "UnreachableError UsageError",
-    "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.models.retrieval.index": "Find Retriever",
     "harness.notebook.comparison": "compare",
-    "harness.notebook.drawing": "Plot",
     "harness.notebook.runs": "LoadedRun load_run",
     "harness.notebook.weighing": "Weighing",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",

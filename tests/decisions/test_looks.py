@@ -79,8 +79,3 @@ def test_holm_with_equal_weights_is_holm(p_values):
 def test_weights_of_comparisons_that_are_not_here_are_kept_for_them():
     levels = weighted_holm_levels([0.001, 0.03], [0.0125, 0.0125], [0.25, 0.25])
     assert levels.tolist() == pytest.approx([0.025, 0.05 / 3]) or levels[1] == pytest.approx(0.0125 / 0.75)
-
-
-def test_wrong_weights_are_refused():
-    with pytest.raises(ValueError, match="do not fit"):
-        weighted_holm_levels([0.1, 0.2], [0.05], [0.5, 0.5])

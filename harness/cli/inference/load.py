@@ -77,10 +77,8 @@ _OPTIONS = (
 @click.command()
 @click.argument("version")
 @load_options
-@click.option("--calibrate", is_flag=True, help="Weigh VERSION against itself in blocks, and tell what could be found.")
-@click.option("--blocks", metavar="N", type=int, help="Of --calibrate: how many pairs of blocks.  [default: 12]")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def load(version: str, as_json: bool, calibrate: bool, blocks: int | None, **options: Any) -> None:
+def load(version: str, as_json: bool, **options: Any) -> None:
     """Put VERSION under load, and tell its latencies, its throughput, and whether they can be trusted.
 
     VERSION has an address (any server that speaks OpenAI's API), or weights, and is then served by vLLM on this machine
@@ -95,22 +93,16 @@ def load(version: str, as_json: bool, calibrate: bool, blocks: int | None, **opt
       steelyard load served --concurrency 16 --requests 500 --output-tokens 128
       steelyard load smollm2 --rate 1 --ramp 8 --seconds 120 --objective ttft=0.5,itl=0.1
       steelyard load served --trace arrivals.jsonl --json
-      steelyard load served --calibrate --blocks 12 --seconds 2.5
     """
     from harness.reporting.inference.load import render_load
     from harness.reporting.inference.progress import LoadLine
     from harness.stages.inference.load.run import run_load
     from harness.stages.inference.server import serve
 
-    if blocks is not None and not calibrate:
-        raise UsageError("--blocks says how many pairs --calibrate measures; give both, or leave it out.")
     settings = load_settings(Path.cwd())
     chosen = settings.version(version)
     if version in settings.corpora:
         raise UsageError(f"{version} is a corpus, which answers nothing: load is put on a model.")
-    if calibrate:
-        _calibrate(settings, chosen, options, blocks, as_json=as_json)
-        return
     plan = planned(options, chosen.sampling)
     made = _loaded(settings, chosen)
     line = LoadLine(sys.stderr, sys.stderr.isatty())
@@ -137,35 +129,6 @@ def _loaded(settings: Settings, chosen: VersionSettings) -> Version:
     check_version(chosen, settings.root)
     with build_line() as line:
         return load_version(built(settings, chosen.name, progress=line.show), settings.root)
-
-
-def _calibrate(
-    settings: Settings, chosen: VersionSettings, options: dict[str, Any], blocks: int | None, *, as_json: bool
-) -> None:
-    """Weigh a version against itself in blocks, and tell the smallest slow-down that would be found."""
-    from harness.reporting.inference.calibration import calibration_json, render_calibration
-    from harness.reporting.inference.progress import LoadLine
-    from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS, BlockPlan
-    from harness.stages.inference.blocks.resolution import calibrate
-    from harness.stages.inference.serving import Server
-
-    if options["rate"] is None and options["concurrency"] is None and options["trace"] is None:
-        options["rate"] = DEFAULT_RATE
-    if options["seconds"] is None and options["requests"] is None:
-        options["seconds"] = DEFAULT_SECONDS
-    load = planned(options, chosen.sampling)
-    plan = BlockPlan(blocks=DEFAULT_BLOCKS if blocks is None else blocks, load=load, seed=load.seed)
-    made = _loaded(settings, chosen)
-    with LoadLine(sys.stderr, sys.stderr.isatty()) as line:
-        server = Server(made, settings.root, line.say)
-        try:
-            found = calibrate(server, plan, line.say)
-        finally:
-            server.close()
-    if as_json:
-        click.echo(json.dumps(calibration_json(plan, found), allow_nan=False))
-    else:
-        click.echo("\n".join(render_calibration(chosen.name, plan, found)))
 
 
 def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:

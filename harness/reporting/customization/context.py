@@ -13,7 +13,8 @@ from harness.reporting.shared.figures import count, figure
 from harness.reporting.shared.text import printable, wrap
 from harness.reporting.terminal.report import Layout
 from harness.stages.customization.needles import place_of
-from harness.statistics import EffectiveLength, Interval, effective_length, proportion_bands
+from harness.statistics.intervals.proportions import Interval, proportion_bands
+from harness.statistics.lengths import EffectiveLength, effective_length
 
 SHARE = 0.85
 _PLOT = 30

@@ -9,7 +9,7 @@ import pytest
 from harness.records import CaseResult, Report
 from harness.reporting.customization.context import context_curves, context_document, context_lines
 from harness.reporting.terminal.report import Layout
-from harness.statistics import proportion_bands
+from harness.statistics.intervals.proportions import proportion_bands
 from tests.reporting import example_reports
 
 DEPTHS = (0, 50, 100)

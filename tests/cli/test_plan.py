@@ -5,15 +5,49 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.gate.planning.power import ErrorRates, Simulation, cases_by_normal
-from harness.gate.planning.simulation import Shape
+from harness.gate.planning.shapes import spread_of
+from harness.gate.planning.simulation import ScoreSpread, Shape
+from harness.store import Store
 from tests.cli.conftest import Run
-from tests.cli.planning.planned import FEW, planned
+from tests.gate.stored import Scored
+from tests.gate.stored import run as stored_run
 
 pytestmark = pytest.mark.service
+
+FEW = ("--gates", "40")
+
+
+@pytest.fixture
+def run(run: Run) -> Run:
+    """`run("plan", …)` about cases like these, unless the test says otherwise."""
+
+    def call(*arguments: str) -> Any:
+        about = () if arguments[0] != "plan" or "--about" in arguments else ("--about", "population")
+        return run(*arguments, *about)
+
+    return call
+
+
+def planned(run: Run, *arguments: str) -> Any:
+    result = run("plan", *FEW, *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def scores(seed: int, n_cases: int = 50) -> dict[str, list[float]]:
+    rng = np.random.default_rng(seed)
+    return {f"c{i}": [float(x) for x in rng.random(4) < rate] for i, rate in enumerate(rng.beta(4, 1, n_cases))}
+
+
+def store_run(folder: Path, run_id: str, *evaluations: Scored) -> None:
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        stored_run(store, run_id, *evaluations)
 
 
 def test_without_a_store_it_says_what_it_assumes_and_what_a_pass_takes(run: Run, folder: Path) -> None:
@@ -29,7 +63,7 @@ def test_without_a_store_it_says_what_it_assumes_and_what_a_pass_takes(run: Run,
 def test_figures_are_those_of_the_simulation(run: Run) -> None:
     (row,) = planned(run, "--cases", "150", "--samples", "3", "--margin", "0.1", "--evaluations", "4")["rows"]
     shape = Shape(cases=150, samples=3, margin=0.1)
-    simulation = Simulation(ErrorRates.of(0.95, 4), 40, 0)
+    simulation = Simulation(ErrorRates.of(0.95, 4), 40)
     drop = simulation.smallest_drop(shape)
     assert row["drop"] == drop
     assert row["unchanged"]["cases_used"] == simulation.outlook(shape, None).cases
@@ -57,12 +91,6 @@ def test_costs_are_those_of_the_cases_and_of_the_samples_drawn(run: Run) -> None
     arguments = ("--drop", "0.1", "--samples", "5", "--cost-per-case", "2", "--cost-per-sample", "0.5")
     (row,) = planned(run, *arguments)["rows"]
     assert row["cost"] == pytest.approx(2 * row["cases"] + 0.5 * 5 * row["unchanged"]["cases_used"])
-
-
-def test_a_budget_is_split_by_the_costs(run: Run) -> None:
-    (row,) = planned(run, "--budget", "1000", "--cost-per-case", "5", "--cost-per-sample", "1")["rows"]
-    assert row["cases"] == int(1000 / (5 + row["samples"]))
-    assert row["samples"] == row["best_split"]["samples"] > 1
 
 
 def test_a_suite_that_can_never_pass_is_told(run: Run) -> None:
@@ -152,7 +180,7 @@ def test_without_gates_a_plan_simulates_as_many_as_take_some_seconds(run: Run) -
 
 def test_about_the_suite_figures_are_simulated_with_as_many_gates_as_are_asked_for(run: Run) -> None:
     rows = planned(run, "--about", "suite", "--drop", "0.2", "--margin", "0.1")["rows"]
-    simulation = Simulation(ErrorRates.of(0.95, 1), 40, 0)
+    simulation = Simulation(ErrorRates.of(0.95, 1), 40)
     shapes = [Shape(margin=0.1, samples=samples, about="suite") for samples in (1, 2, 3, 5, 10, 20)]
     assert [row["cases"] for row in rows] == [simulation.cases_needed(shape, 0.2) for shape in shapes]
     assert all(row["unchanged"]["gates"] >= 40 for row in rows)
@@ -172,7 +200,6 @@ def test_a_suite_about_which_nothing_passes_is_told(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--budget", "100", "--cost-per-case", "5", "--about", "suite"), "leave out one of --budget and --about"),
         (("--cases", "1"), "a single case has no spread"),
         (("--cases", "0"), "cases = 0 is below 1"),
         (("--drop", "0"), "--drop: 0 is not above 0"),
@@ -181,8 +208,6 @@ def test_a_suite_about_which_nothing_passes_is_told(run: Run) -> None:
         (("--threshold", "1.2"), "outside [0, 1]"),
         (("--power", "1"), "power = 1.0 is outside"),
         (("--design", "sequentially"), "Did you mean 'sequential'?"),
-        (("--budget", "100"), "give --cost-per-case"),
-        (("--budget", "1", "--cost-per-case", "5"), "budget = 1.0 is outside"),
         (("--cost-per-sample", "0"), "--cost-per-sample: 0 asks for"),
         (("--correlation", "2"), "correlation = 2.0 is outside [0, 1]"),
         (("--run", "latest"), "There is no store at"),
@@ -192,3 +217,128 @@ def test_what_can_not_be_is_refused(run: Run, arguments: tuple[str, ...], messag
     result = run("plan", *FEW, *arguments)
     assert result.exit_code == 4
     assert message in " ".join(result.output.split())
+
+
+def test_the_settings_say_what_the_options_do_not(run: Run, folder: Path) -> None:
+    (folder / "steelyard.toml").write_text(
+        'samples = 2\nmargin = 0.2\ndesign = "fixed"\nconfidence_level = 0.9\n', encoding="utf-8"
+    )
+    document = planned(run)
+    (row,) = document["rows"]
+    assert (row["samples"], row["margin"], row["design"]) == (2, 0.2, "fixed")
+    assert document["confidence_level"] == 0.9
+
+
+def test_options_shape_the_spread(run: Run) -> None:
+    (row,) = planned(run, "--score", "0.7", "--correlation", "0.2", "--differing", "0.5")["rows"]
+    assert row["spread"] == {"mean": 0.7, "correlation": 0.2, "differing": 0.5, "noise": 1.0}
+
+
+def test_the_newest_run_gives_sizes_and_spread(run: Run, folder: Path) -> None:
+    ours, theirs = scores(1), scores(2)
+    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_old", scores(3), scores(4)))
+    store_run(
+        folder,
+        "20261124-000000-000002",
+        Scored("suites/test_a.py::test_a", ours, theirs, rule={"margin": 0.1}),
+        Scored("suites/test_a.py::test_b", ours, theirs, rule={"threshold": 0.6}),
+    )
+    document = planned(run)
+    assert document["source"] == "as seen in run 20261124-000000-000002 (small against large)"
+    assert document["evaluations"] == 2
+    assert [(row["name"], row["threshold"], row["cases"], row["samples"]) for row in document["rows"]] == [
+        ("test_a", None, 50, 4),
+        ("test_b", None, 50, 4),
+        ("test_b", 0.6, 50, 4),
+    ]
+    spread = spread_of(np.array(list(ours.values())), np.array(list(theirs.values())))
+    assert ScoreSpread(**document["rows"][0]["spread"]) == spread
+    text = run("plan", *FEW).output
+    assert "test_b against 0.6" in text
+
+
+def test_a_run_may_be_named_and_its_evaluations_chosen(run: Run, folder: Path) -> None:
+    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_old", scores(3), scores(4)))
+    store_run(folder, "20261124-000000-000002", Scored("test_a.py::test_new", scores(1), scores(2)))
+    assert [row["name"] for row in planned(run, "--run", "20261124-000000-000001")["rows"]] == ["test_old"]
+    assert "assumed" in planned(run, "--run", "none")["source"]
+    refused = run("plan", "--evaluation", "test_old")
+    assert refused.exit_code == 4
+    assert "No evaluation named 'test_old'. Evaluations: test_new." in refused.output
+
+
+def test_an_evaluation_with_two_comparisons_is_named_once(run: Run, folder: Path) -> None:
+    store_run(folder, "r1", Scored("suites/test_a.py::test_a", scores(1), scores(2), rule={"threshold": 0.5}))
+    assert "Evaluations: test_a. " in run("plan", "--evaluation", "test_b").output
+
+
+def test_options_win_over_the_run(run: Run, folder: Path) -> None:
+    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", scores(1), scores(2)))
+    (row,) = planned(run, "--cases", "90", "--samples", "2", "--margin", "0.2", "--threshold", "0.7")["rows"]
+    assert (row["cases"], row["samples"], row["margin"], row["threshold"]) == (90, 2, 0.2, 0.7)
+
+
+def test_what_the_stored_spread_does_not_know_is_said(run: Run, folder: Path) -> None:
+    once = {case: values[:1] for case, values in scores(1).items()}
+    clusters = tuple(str(i // 2) for i in range(50))
+    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", once, once, rule={"clusters": clusters}))
+    text = " ".join(run("plan", *FEW).output.split())
+    assert "test_a: one sample of a case does not tell how much samples vary" in text
+    assert "test_a: its cases share clusters" in text
+    assert "test_a: hardly any case differed" in text
+
+
+def test_a_spread_that_is_partly_given_is_told(run: Run, folder: Path) -> None:
+    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", scores(1), scores(2)))
+    assert planned(run, "--score", "0.8")["source"].endswith("(small against large), but --score as given")
+
+
+def test_a_spread_that_is_guessed_is_told(run: Run) -> None:
+    assert "a guess, since nothing tells --score, --correlation, --differing" in " ".join(
+        run("plan", *FEW).output.split()
+    )
+    said = ("--score", "0.8", "--correlation", "0.4", "--differing", "0.2")
+    assert planned(run, *said)["guessed"] == []
+    assert planned(run, "--threshold", "0.8", "--score", "0.9")["guessed"] == ["--correlation"]
+
+
+def test_the_spread_of_another_version_is_told(run: Run, folder: Path) -> None:
+    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", scores(1), scores(2)))
+    versions = "".join(f'[models.{name}]\nengine = "scripted"\ndefault = "x"\n' for name in ("small", "new", "large"))
+    settings = folder / "steelyard.toml"
+    settings.write_text(f'candidate = "new"\nbaseline = "large"\n{versions}', encoding="utf-8")
+    text = " ".join(run("plan", *FEW).output.split())
+    assert "as seen in run 20261124-000000-000001 (small against large), test_a" in text
+    assert "The spread is that of another version: 'small' is not 'new', the candidate of the settings." in text
+    settings.write_text(f'candidate = "small"\nbaseline = "large"\n{versions}', encoding="utf-8")
+    assert planned(run)["unlike"] is None
+
+
+def test_the_newest_run_of_the_version_under_test_comes_before_newer_ones_of_others(run: Run, folder: Path) -> None:
+    with Store.open(str(folder / ".steelyard" / "store.db")) as store:
+        for number, name in enumerate(("new", "small", "small"), 1):
+            evaluation = Scored("test_a.py::test_a", scores(number), scores(9))
+            stored_run(store, f"20261124-000000-00000{number}", evaluation, names={"candidate": name, "baseline": "b"})
+    assert "000003" in planned(run)["source"]
+    (folder / "steelyard.toml").write_text(
+        'candidate = "new"\n[models.new]\nengine = "scripted"\ndefault = "x"\n', encoding="utf-8"
+    )
+    assert "000001" in planned(run)["source"]
+
+
+def test_a_run_of_measures_alone_can_not_be_planned(run: Run, folder: Path) -> None:
+    times = {f"c{i}": [1.0 + i, 2.0] for i in range(4)}
+    store_run(folder, "20261124-000000-000001", Scored("a::test_t", times, times, metric="t", rule={"unit": "s"}))
+    result = run("plan", "--run", "latest")
+    assert result.exit_code == 4
+    assert "has no evaluation of scores in [0, 1] with two cases or more" in " ".join(result.output.split())
+    assert planned(run)["source"].startswith("assumed; no run is stored")
+
+
+@pytest.mark.nightly
+def test_a_newest_run_that_tells_nothing_is_passed_over(run: Run, folder: Path) -> None:
+    ours, theirs = scores(1), scores(2)
+    store_run(folder, "20261124-000000-000001", Scored("test_a.py::test_a", ours, theirs))
+    alone = {"c0": ours["c0"]}
+    store_run(folder, "20261124-000000-000002", Scored("test_a.py::test_a", alone, {"c0": theirs["c0"]}))
+    assert planned(run)["source"] == "as seen in run 20261124-000000-000001 (small against large)"
