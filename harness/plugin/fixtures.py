@@ -143,7 +143,7 @@ def reference(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> object:
-    """The version under test as it is served: `address`, `metrics()`, `restart()`, `description`."""
+    """The version under test as it is served: `address`, `metrics()`, `description`."""
     return _placeholder(request)
 
 
