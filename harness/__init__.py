@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from harness.stages.foundation.reference import Reference, SyncReference
     from harness.stages.foundation.weights import Weights
     from harness.stages.inference.blocks.measured import Load
-    from harness.stages.inference.repeats import Repeated, Repeats, SyncRepeats
+    from harness.stages.inference.repeats import Repeats
     from harness.stages.inference.serving import Server
     from harness.store import Store
 
@@ -95,7 +95,6 @@ __all__ = [
     "Preferences",
     "Prompt",
     "Reference",
-    "Repeated",
     "Repeats",
     "Report",
     "Retriever",
@@ -114,7 +113,6 @@ __all__ = [
     "SyncJudge",
     "SyncModel",
     "SyncReference",
-    "SyncRepeats",
     "TokenLogprob",
     "ToolError",
     "TrainedModel",
@@ -169,7 +167,7 @@ _NAMES = {
     "harness.stages.foundation.reference": "Reference SyncReference",
     "harness.stages.foundation.weights": "Weights",
     "harness.stages.inference.blocks.measured": "Load",
-    "harness.stages.inference.repeats": "Repeated Repeats SyncRepeats",
+    "harness.stages.inference.repeats": "Repeats",
     "harness.stages.inference.serving": "Server",
     "harness.store": "Store",
 }

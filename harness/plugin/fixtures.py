@@ -89,7 +89,7 @@ def weights(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def repeats(request: pytest.FixtureRequest) -> object:
-    """Greedy answers of the version under test, asked again alone, beside others and after a restart: `of`."""
+    """Greedy answers of the version under test, asked again alone and beside others: `of`."""
     return _placeholder(request)
 
 
