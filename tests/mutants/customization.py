@@ -45,14 +45,6 @@ _TRANSFORMERS = "harness/models/transformers/model.py"
 _ENRICHMENT = "harness/models/enrichment.py"
 _NEEDLES = "harness/stages/customization/needles.py"
 _RANKING = "harness/scoring/checks/ranking.py"
-MERGED_AGAIN = """self._model.merge_adapter([_OWN])
-        for layer in self._layers.values():
-            layer.get_base_layer().weight.data += layer.get_delta_weight(_OWN)
-"""
-TAKEN_OUT_TWICE = """self._model.unmerge_adapter()
-        for layer in self._layers.values():
-            layer.get_base_layer().weight.data -= layer.get_delta_weight(_OWN)
-"""
 BY_HASH = """        numbers: dict[str, int] = {
             word: place for place, word in enumerate({word for words in passages for word in words})
         }
@@ -197,21 +189,9 @@ MUTANTS = (
         "adapter-not-applied",
         "what is computed with the adapter is computed without it",
         "test_no_op",
-        patch=Patch(_ADAPTER, "own = self._with(_OWN, tokens)", "own = base"),
-        modules=ADAPTERS,
-    ),
-    Mutant(
-        "merged-twice",
-        "the adapter is added into the weights twice",
-        "test_same_however_loaded",
-        patch=Patch(_ADAPTER, "self._model.merge_adapter([_OWN])\n", MERGED_AGAIN),
-        modules=ADAPTERS,
-    ),
-    Mutant(
-        "taken-out-twice",
-        "the adapter is taken out of the weights twice",
-        "test_taken_out_again",
-        patch=Patch(_ADAPTER, "self._model.unmerge_adapter()\n", TAKEN_OUT_TWICE),
+        patch=Patch(
+            _ADAPTER, "            base = self._logits(tokens)\n", "            base = own = self._logits(tokens)\n"
+        ),
         modules=ADAPTERS,
     ),
     Mutant(
