@@ -22,17 +22,11 @@ if TYPE_CHECKING:
     from harness.statistics.intervals.means import MeanEstimate, clustered_mean, threshold_contrast
     from harness.statistics.intervals.paired_proportions import mcnemar_test, newcombe_paired_interval, tango_interval
     from harness.statistics.intervals.pass_rates import pass_at_k, pass_hat_k
-    from harness.statistics.intervals.proportions import (
-        Interval,
-        clopper_pearson_interval,
-        proportion_bands,
-        wilson_interval,
-    )
+    from harness.statistics.intervals.proportions import Interval, clopper_pearson_interval, wilson_interval
     from harness.statistics.intervals.ratios import RatioEstimate, mean_ratio
     from harness.statistics.intervals.sign_flips import SignFlipTest, sign_flip_test
     from harness.statistics.intervals.signed_ranks import SignedRankContrast, signed_rank_contrast
     from harness.statistics.labels.prediction_powered import PredictionPoweredMean, ppi_mean, rogan_gladen
-    from harness.statistics.lengths import EffectiveLength, effective_length
     from harness.statistics.multiplicity import (
         benjamini_hochberg,
         e_benjamini_hochberg,
@@ -74,11 +68,10 @@ _NAMES = {
     "intervals.means": "MeanEstimate clustered_mean threshold_contrast",
     "intervals.paired_proportions": "mcnemar_test newcombe_paired_interval tango_interval",
     "intervals.pass_rates": "pass_at_k pass_hat_k",
-    "intervals.proportions": "Interval clopper_pearson_interval proportion_bands wilson_interval",
+    "intervals.proportions": "Interval clopper_pearson_interval wilson_interval",
     "intervals.ratios": "RatioEstimate mean_ratio",
     "intervals.sign_flips": "SignFlipTest sign_flip_test",
     "intervals.signed_ranks": "SignedRankContrast signed_rank_contrast",
-    "lengths": "EffectiveLength effective_length",
     "labels.prediction_powered": "PredictionPoweredMean ppi_mean rogan_gladen",
     "multiplicity": "benjamini_hochberg e_benjamini_hochberg e_holm e_holm_adjusted holm holm_levels "
     "weighted_holm_levels",
@@ -100,7 +93,6 @@ __all__ = [
     "Contrast",
     "DifferenceEstimate",
     "EProcess",
-    "EffectiveLength",
     "Equivalence",
     "Interval",
     "LostCases",
@@ -124,7 +116,6 @@ __all__ = [
     "e_benjamini_hochberg",
     "e_holm",
     "e_holm_adjusted",
-    "effective_length",
     "equivalence",
     "fleiss_kappa",
     "holm",
@@ -148,7 +139,6 @@ __all__ = [
     "pass_at_k",
     "pass_hat_k",
     "ppi_mean",
-    "proportion_bands",
     "pseudo_values",
     "quantile_contrast",
     "quantile_difference",

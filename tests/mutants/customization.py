@@ -159,7 +159,7 @@ MUTANTS = (
         "the first fact is cut before its end",
         "test_planted",
         patch=Patch(
-            _NEEDLES, "return Needle(prompt,", "return Needle(prompt.replace(plan.facts[0], plan.facts[0][:-6]),"
+            _NEEDLES, "return Needle(prompt(most),", "return Needle(prompt(most).replace(facts[0], facts[0][:-6]),"
         ),
         modules=NEEDLES,
     ),
@@ -167,7 +167,7 @@ MUTANTS = (
         "depth-reversed",
         "depth is counted from the end",
         "test_planted",
-        patch=Patch(_NEEDLES, "depth * ends[-1]", "(1 - depth) * ends[-1]"),
+        patch=Patch(_NEEDLES, "round(each * size)", "round((1 - each) * size)"),
         modules=NEEDLES,
     ),
     Mutant(
@@ -181,7 +181,7 @@ MUTANTS = (
         "all-listed",
         "an answer that lists every value is right",
         "test_planted",
-        patch=Patch(_NEEDLES, "in named[: len(self.expected)]", "in named"),
+        patch=Patch(_NEEDLES, "set(named[: len(self.expected)])", "set(named)"),
         modules=NEEDLES,
     ),
     Mutant("adapter-of-nothing", "the outer matrices are 0", "test_no_op", {"adapter": "idle"}, modules=ADAPTERS),

@@ -50,8 +50,6 @@ ARRAYS = {
     "kl_divergence": lambda x: statistics.kl_divergence(x, x),
     "cliffs_delta": lambda x: statistics.cliffs_delta(x, x),
     "pseudo_values": lambda x: statistics.pseudo_values(1.0, x),
-    "effective_length": lambda x: statistics.effective_length(x, [1, 2]),
-    "proportion_bands": lambda x: statistics.proportion_bands(x, x),
 }
 NUMBERS = {
     "wilson_interval": lambda x: statistics.wilson_interval(x, 5),

@@ -9,10 +9,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy.typing as npt
 from scipy import special
 
-from harness.statistics.arrays import as_floats, check_alternative, check_confidence, check_counts
+from harness.statistics.arrays import check_alternative, check_confidence, check_counts
 
 Alternative = Literal["two-sided", "less", "greater"]
 
@@ -80,34 +79,6 @@ def clopper_pearson_interval(
     low = 0.0 if alternative == "less" else exact_lower(x, total, tail)
     high = 1.0 if alternative == "greater" else 1 - exact_lower(total - x, total, tail)
     return Interval(low, high)
-
-
-def proportion_bands(means: npt.ArrayLike, counts: npt.ArrayLike, confidence_level: float = 0.95) -> list[Interval]:
-    """Intervals that hold for all of several means at once: exact ones, each at its share of the error rate.
-
-    Scores between 0 and 1 vary less than right and wrong ones of the same mean; they make the bands wide.
-
-    Parameters
-    ----------
-    means : (k,) in [0, 1]
-    counts : (k,) above 0, how many independent scores each is the mean of
-    confidence_level : in (0, 1), of all of them together
-
-    References
-    ----------
-    C. J. Clopper, E. S. Pearson (1934), as for `clopper_pearson_interval`; O. J. Dunn (1961), Multiple comparisons
-    among means, JASA 56:52-64 (each of k at the level 1 - error / k, however they depend on each other).
-
-    Examples
-    --------
-    >>> [(round(band.low, 3), round(band.high, 3)) for band in proportion_bands([0.5, 1.0], [20, 20])]
-    [(0.246, 0.754), (0.803, 1.0)]
-    """
-    each, sizes = as_floats(means, "means"), as_floats(counts, "counts")
-    if each.ndim != 1 or each.shape != sizes.shape or not len(each):
-        raise ValueError(f"{each.size} means and {sizes.size} counts; give one count for each mean.")
-    level = 1 - (1 - check_confidence(confidence_level)) / len(each)
-    return [clopper_pearson_interval(mean * n, n, level) for mean, n in zip(each.tolist(), sizes.tolist(), strict=True)]
 
 
 def wilson_bound(proportion: float, n: float, quantile: float) -> float:

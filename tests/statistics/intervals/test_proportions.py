@@ -2,13 +2,12 @@
 
 import math
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.statistics import clopper_pearson_interval, proportion_bands, wilson_interval
+from harness.statistics import clopper_pearson_interval, wilson_interval
 from harness.statistics.intervals.proportions import jeffreys_lower
 
 COUNTS = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -95,31 +94,3 @@ def test_jeffreys_bound_is_that_of_brown_cai_and_dasgupta():
     assert round(jeffreys_lower(5, 10, 0.025), 3) == 0.224
     assert jeffreys_lower(0, 10, 0.025) == 0
     assert jeffreys_lower(10, 10, 0.025) == pytest.approx(0.025**0.1)
-
-
-@pytest.mark.parametrize(("k", "quantile"), [(2, 2.24), (3, 2.39), (4, 2.50), (5, 2.58), (10, 2.81)])
-def test_bands_stand_as_far_out_as_dunn_1961_table_1_says(k, quantile):
-    """O. J. Dunn (1961), JASA 56:52-64, table 1, error 0.05, infinite degrees of freedom."""
-    n = 10**8
-    for band in proportion_bands([0.5] * k, [n] * k):
-        assert (band.high - 0.5) / math.sqrt(0.25 / n) == pytest.approx(quantile, abs=0.006)
-
-
-def test_a_single_band_is_the_exact_interval():
-    assert proportion_bands([0.7], [30], 0.9) == [clopper_pearson_interval(21, 30, 0.9)]
-
-
-def test_bands_hold_all_true_means_as_often_as_they_say():
-    rng = np.random.default_rng(3)
-    rates, n = np.array([0.95, 0.8, 0.5, 0.6, 0.9]), 40
-    held = 0
-    for means in rng.binomial(n, rates, (2000, 5)) / n:
-        bands = proportion_bands(means, [n] * 5)
-        held += all(band.low <= rate <= band.high for band, rate in zip(bands, rates, strict=True))
-    assert held / 2000 >= 0.95
-
-
-@pytest.mark.parametrize(("means", "counts"), [([], []), ([0.5], [1, 2])])
-def test_bands_need_a_count_for_each_mean(means, counts):
-    with pytest.raises(ValueError, match="give one count for each mean"):
-        proportion_bands(means, counts)
