@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from harness.stages.foundation.reference import Reference, SyncReference
     from harness.stages.foundation.weights import Weights
     from harness.stages.inference.blocks.measured import Load
-    from harness.stages.inference.repeats import Repeated, Repeats, SyncRepeats
+    from harness.stages.inference.repeats import Repeats
     from harness.stages.inference.serving import Server
     from harness.store import Store
 
@@ -90,7 +90,6 @@ __all__ = [
     "PartlyAnsweredError",
     "Prompt",
     "Reference",
-    "Repeated",
     "Repeats",
     "Report",
     "Retriever",
@@ -109,7 +108,6 @@ __all__ = [
     "SyncJudge",
     "SyncModel",
     "SyncReference",
-    "SyncRepeats",
     "TokenLogprob",
     "ToolError",
     "TrainedModel",
@@ -159,7 +157,7 @@ _NAMES = {
     "harness.stages.foundation.reference": "Reference SyncReference",
     "harness.stages.foundation.weights": "Weights",
     "harness.stages.inference.blocks.measured": "Load",
-    "harness.stages.inference.repeats": "Repeated Repeats SyncRepeats",
+    "harness.stages.inference.repeats": "Repeats",
     "harness.stages.inference.serving": "Server",
     "harness.store": "Store",
 }

@@ -39,11 +39,6 @@ _COMMANDS = {
     "retrieve": _Entry(
         "harness.cli.customization.retrieve", "retrieve", "Show the passages that a version finds for a question."
     ),
-    "context": _Entry(
-        "harness.cli.customization.context",
-        "context",
-        "Tell how long a context may be, and where in it facts are lost.",
-    ),
     "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
     "parity": _Entry(
         "harness.cli.foundation.parity", "parity", "Tell how far an engine is from its weights, token by token."

@@ -89,7 +89,7 @@ def weights(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def repeats(request: pytest.FixtureRequest) -> object:
-    """Greedy answers of the version under test, asked again alone, beside others and after a restart: `of`."""
+    """Greedy answers of the version under test, asked again alone and beside others: `of`."""
     return _placeholder(request)
 
 
@@ -143,7 +143,7 @@ def reference(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> object:
-    """The version under test as it is served: `address`, `metrics()`, `restart()`, `description`."""
+    """The version under test as it is served: `address`, `metrics()`, `description`."""
     return _placeholder(request)
 
 

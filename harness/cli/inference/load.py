@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,67 +22,43 @@ _INTERRUPTED = 2
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-def load_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say what is sent, and when."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-_OPTIONS = (
-    click.option("--rate", metavar="R", type=float, help="Requests a second on average, whatever the answers take."),
-    click.option("--concurrency", metavar="N", type=int, help="So many in flight, each followed by the next."),
-    click.option("--trace", metavar="FILE", type=_FILE, help="Arrivals and lengths as they were: .jsonl or .csv."),
-    click.option(
-        "--burstiness",
-        metavar="SHAPE",
-        type=float,
-        default=1.0,
-        show_default=True,
-        help="Of the gamma distribution of gaps: 1 is Poisson, less comes in bursts, more is steadier.",
-    ),
-    click.option("--ramp", metavar="END", type=float, help="Rate or concurrency at the end; it gets there evenly."),
-    click.option("--seconds", metavar="S", type=float, help="For how long requests are begun."),
-    click.option("--requests", metavar="N", type=int, help="How many are begun.  [default: 300, or the trace]"),
-    click.option("--prompts", metavar="FILE", type=_FILE, help="Prompts: .jsonl, .csv, or a line each.  [random]"),
-    click.option(
-        "--prompt-tokens", metavar="N", type=int, default=128, show_default=True, help="Of a random prompt, about."
-    ),
-    click.option(
-        "--output-tokens",
-        metavar="N",
-        type=int,
-        help="Of an answer: exactly so many from vLLM, elsewhere at most.  [default: max_tokens of the version, or 64]",
-    ),
-    click.option("--ends-itself", is_flag=True, help="Let the model end its answers before --output-tokens."),
-    click.option("--cached", is_flag=True, help="Let the server's prefix cache answer; else it is kept out."),
-    click.option(
-        "--warm-up", metavar="N", type=int, default=4, show_default=True, help="Requests before those measured."
-    ),
-    click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of arrivals and prompts."),
-    click.option(
-        "--objective", metavar="NAME=S,…", help="What a good request keeps, in seconds: ttft=0.5,itl=0.1 (tpot, e2e)."
-    ),
-    click.option("--timeout", metavar="S", type=float, default=300.0, show_default=True, help="Longer is an error."),
-    click.option(
-        "--accept",
-        metavar="DOUBT",
-        multiple=True,
-        help="Not invalid for this: client, schedule, cache, preemptions, tokens, machine, steal. May be repeated.",
-    ),
-)
-
-
 @click.command()
 @click.argument("version")
-@load_options
+@click.option("--rate", metavar="R", type=float, help="Requests a second on average, whatever the answers take.")
+@click.option("--concurrency", metavar="N", type=int, help="So many in flight, each followed by the next.")
+@click.option("--seconds", metavar="S", type=float, help="For how long requests are begun.")
+@click.option("--requests", metavar="N", type=int, help="How many are begun.  [default: 300]")
+@click.option("--prompts", metavar="FILE", type=_FILE, help="Prompts: .jsonl, or a line each.  [random]")
+@click.option(
+    "--prompt-tokens", metavar="N", type=int, default=128, show_default=True, help="Of a random prompt, about."
+)
+@click.option(
+    "--output-tokens",
+    metavar="N",
+    type=int,
+    help="Of an answer: exactly so many from vLLM, elsewhere at most.  [default: max_tokens of the version, or 64]",
+)
+@click.option("--ends-itself", is_flag=True, help="Let the model end its answers before --output-tokens.")
+@click.option("--cached", is_flag=True, help="Let the server's prefix cache answer; else it is kept out.")
+@click.option("--warm-up", metavar="N", type=int, default=4, show_default=True, help="Requests before those measured.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of arrivals and prompts.")
+@click.option(
+    "--objective", metavar="NAME=S,…", help="What a good request keeps, in seconds: ttft=0.5,itl=0.1 (tpot, e2e)."
+)
+@click.option("--timeout", metavar="S", type=float, default=300.0, show_default=True, help="Longer is an error.")
+@click.option(
+    "--accept",
+    metavar="DOUBT",
+    multiple=True,
+    help="Not invalid for this: client, schedule, cache, preemptions, tokens, machine, steal. May be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def load(version: str, as_json: bool, **options: Any) -> None:
     """Put VERSION under load, and tell its latencies, its throughput, and whether they can be trusted.
 
     VERSION has an address (any server that speaks OpenAI's API), or weights, and is then served by vLLM on this machine
-    for as long as it takes. Requests are planned before the first is sent: with --rate and --trace they are begun when
-    it is their time, whatever became of those before.
+    for as long as it takes. Requests are planned before the first is sent: with --rate they are begun when it is their
+    time, whatever became of those before.
 
     Exit code 0: valid. 1: not to be trusted, and why. 2: ended by Ctrl-C, with what was measured until then.
 
@@ -91,8 +66,7 @@ def load(version: str, as_json: bool, **options: Any) -> None:
     Examples:
       steelyard load served --rate 2.5 --seconds 60
       steelyard load served --concurrency 16 --requests 500 --output-tokens 128
-      steelyard load smollm2 --rate 1 --ramp 8 --seconds 120 --objective ttft=0.5,itl=0.1
-      steelyard load served --trace arrivals.jsonl --json
+      steelyard load smollm2 --rate 4 --seconds 120 --objective ttft=0.5,itl=0.1 --json
     """
     from harness.reporting.inference.load import render_load
     from harness.reporting.inference.progress import LoadLine
@@ -142,12 +116,11 @@ def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:
     """
     from harness.stages.inference.blocks.marker import read_objective
     from harness.stages.inference.load.plan import LoadPlan
-    from harness.stages.inference.load.prompts import read_prompts, read_trace
+    from harness.stages.inference.load.prompts import read_prompts
 
-    trace, prompts, objective = (options.pop(name) for name in ("trace", "prompts", "objective"))
+    prompts, objective = options.pop("prompts"), options.pop("objective")
     tokens = options.pop("output_tokens")
     return LoadPlan(
-        trace=() if trace is None else read_trace(trace),
         prompts=() if prompts is None else read_prompts(prompts),
         objective={} if objective is None else read_objective(objective, "--objective"),
         output_tokens=sampling.get("max_tokens", 64) if tokens is None else tokens,

@@ -1,4 +1,4 @@
-"""Intervals for proportions: Wilson's, Clopper and Pearson's, and the one-sided bounds that they are made of.
+"""Bounds for one proportion: Wilson's, Clopper and Pearson's, Jeffreys'.
 
 The number of trials may be fractional, so that an effective sample size can stand for it.
 """
@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy.typing as npt
 from scipy import special
 
-from harness.statistics.arrays import as_floats, check_confidence
+from harness.statistics.arrays import check_confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,38 +41,6 @@ def wilson_interval(successes: float, n: float, confidence_level: float = 0.95) 
     """
     quantile = float(special.ndtri(0.5 + check_confidence(confidence_level) / 2))
     return Interval(wilson_bound(successes / n, n, -quantile), wilson_bound(successes / n, n, quantile))
-
-
-def proportion_bands(means: npt.ArrayLike, counts: npt.ArrayLike, confidence_level: float = 0.95) -> list[Interval]:
-    """Intervals that hold for all of several means at once: exact ones, each at its share of the error rate.
-
-    Scores between 0 and 1 vary less than right and wrong ones of the same mean; they make the bands wide.
-
-    Parameters
-    ----------
-    means : (k,) in [0, 1]
-    counts : (k,) above 0, how many independent scores each is the mean of
-    confidence_level : in (0, 1), of all of them together
-
-    References
-    ----------
-    C. J. Clopper, E. S. Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the
-    binomial, Biometrika 26:404-413; O. J. Dunn (1961), Multiple comparisons among means, JASA 56:52-64 (each of k at
-    the level 1 - error / k, however they depend on each other).
-
-    Examples
-    --------
-    >>> [(round(band.low, 3), round(band.high, 3)) for band in proportion_bands([0.5, 1.0], [20, 20])]
-    [(0.246, 0.754), (0.803, 1.0)]
-    """
-    each, sizes = as_floats(means, "means"), as_floats(counts, "counts")
-    if each.ndim != 1 or each.shape != sizes.shape or not len(each):
-        raise ValueError(f"{each.size} means and {sizes.size} counts; give one count for each mean.")
-    tail = (1 - check_confidence(confidence_level)) / len(each) / 2
-    return [
-        Interval(exact_lower(mean * n, n, tail), 1 - exact_lower(n - mean * n, n, tail))
-        for mean, n in zip(each.tolist(), sizes.tolist(), strict=True)
-    ]
 
 
 def wilson_bound(proportion: float, n: float, quantile: float) -> float:

@@ -1,22 +1,19 @@
 """Wilson and Clopper-Pearson against published tables and statsmodels."""
 
-import math
-
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.statistics.intervals.proportions import exact_lower, jeffreys_lower, proportion_bands, wilson_interval
+from harness.statistics.intervals.proportions import Interval, exact_lower, jeffreys_lower, wilson_interval
 
 COUNTS = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 LEVELS = st.floats(0.5, 0.999)
 
 
 def exact_interval(successes, n, level):
-    (band,) = proportion_bands([successes / n], [n], level)
-    return band
+    tail = (1 - level) / 2
+    return Interval(exact_lower(successes, n, tail), 1 - exact_lower(n - successes, n, tail))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +28,7 @@ def exact_interval(successes, n, level):
 def test_intervals_are_those_of_newcombe_1998_table_1(successes, n, wilson, exact):
     """R. G. Newcombe (1998), Statistics in Medicine 17:857-872, table I, methods 3 and 5."""
     score = wilson_interval(successes, n)
-    (cautious,) = proportion_bands([successes / n], [n])
+    cautious = exact_interval(successes, n, 0.95)
     assert wilson == (round(score.low, 4), round(score.high, 4))
     assert exact == (round(cautious.low, 4), round(cautious.high, 4))
 
@@ -76,27 +73,3 @@ def test_jeffreys_bound_is_that_of_brown_cai_and_dasgupta():
     assert round(jeffreys_lower(5, 10, 0.025), 3) == 0.224
     assert jeffreys_lower(0, 10, 0.025) == 0
     assert jeffreys_lower(10, 10, 0.025) == pytest.approx(0.025**0.1)
-
-
-@pytest.mark.parametrize(("k", "quantile"), [(2, 2.24), (3, 2.39), (4, 2.50), (5, 2.58), (10, 2.81)])
-def test_bands_stand_as_far_out_as_dunn_1961_table_1_says(k, quantile):
-    """O. J. Dunn (1961), JASA 56:52-64, table 1, error 0.05, infinite degrees of freedom."""
-    n = 10**8
-    for band in proportion_bands([0.5] * k, [n] * k):
-        assert (band.high - 0.5) / math.sqrt(0.25 / n) == pytest.approx(quantile, abs=0.006)
-
-
-def test_bands_hold_all_true_means_as_often_as_they_say():
-    rng = np.random.default_rng(3)
-    rates, n = np.array([0.95, 0.8, 0.5, 0.6, 0.9]), 40
-    held = 0
-    for means in rng.binomial(n, rates, (2000, 5)) / n:
-        bands = proportion_bands(means, [n] * 5)
-        held += all(band.low <= rate <= band.high for band, rate in zip(bands, rates, strict=True))
-    assert held / 2000 >= 0.95
-
-
-@pytest.mark.parametrize(("means", "counts"), [([], []), ([0.5], [1, 2])])
-def test_bands_need_a_count_for_each_mean(means, counts):
-    with pytest.raises(ValueError, match="give one count for each mean"):
-        proportion_bands(means, counts)
