@@ -15,7 +15,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.bench import (
-    bench_ablation,
     bench_application,
     bench_attack,
     bench_blocks,
@@ -72,7 +71,6 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "decisions": bench_decisions.decisions,
         "plugins": bench_plugins.plugins,
         "practice": bench_practice.practice,
-        "ablation": bench_ablation.ablation,
         "application": lambda folder: bench_application.application(folder, repeats),
         "attack": bench_attack.attack,
         "blocks": bench_blocks.blocks,
