@@ -50,8 +50,6 @@ if TYPE_CHECKING:
     from harness.stages.customization.adapter import Adapter, AdapterEffect
     from harness.stages.customization.needles import Needle, Needles
     from harness.stages.customization.prompt import Prompt
-    from harness.stages.data.ablation.ablation import Ablation, SyncAblation
-    from harness.stages.data.ablation.results import TrainedModel
     from harness.stages.data.corpus import Corpus
     from harness.stages.data.outcomes import CorpusDocument, Explanation
     from harness.stages.distillation.distillation import Distillation, Lesson, SyncDistillation
@@ -63,7 +61,6 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 __all__ = [
-    "Ablation",
     "Adapter",
     "AdapterEffect",
     "CapabilityError",
@@ -103,14 +100,12 @@ __all__ = [
     "SteelyardError",
     "Store",
     "StoreError",
-    "SyncAblation",
     "SyncDistillation",
     "SyncJudge",
     "SyncModel",
     "SyncReference",
     "TokenLogprob",
     "ToolError",
-    "TrainedModel",
     "UnreachableError",
     "UsageError",
     "Verdict",
@@ -149,8 +144,6 @@ _NAMES = {
     "harness.stages.customization.adapter": "Adapter AdapterEffect",
     "harness.stages.customization.needles": "Needle Needles",
     "harness.stages.customization.prompt": "Prompt",
-    "harness.stages.data.ablation.ablation": "Ablation SyncAblation",
-    "harness.stages.data.ablation.results": "TrainedModel",
     "harness.stages.data.corpus": "Corpus",
     "harness.stages.data.outcomes": "CorpusDocument Explanation",
     "harness.stages.distillation.distillation": "Distillation Lesson SyncDistillation",

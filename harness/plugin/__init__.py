@@ -9,7 +9,6 @@ from __future__ import annotations
 import pytest
 
 from harness.plugin.fixtures import (
-    ablation,
     adapter,
     base,
     baseline,
@@ -32,7 +31,6 @@ from harness.plugin.options import add_options
 from harness.plugin.quiet import pytest_load_initial_conftests
 
 __all__ = [
-    "ablation",
     "adapter",
     "base",
     "baseline",
