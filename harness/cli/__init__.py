@@ -39,11 +39,6 @@ _COMMANDS = {
     "retrieve": _Entry(
         "harness.cli.customization.retrieve", "retrieve", "Show the passages that a version finds for a question."
     ),
-    "context": _Entry(
-        "harness.cli.customization.context",
-        "context",
-        "Tell how long a context may be, and where in it facts are lost.",
-    ),
     "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
     "parity": _Entry(
         "harness.cli.foundation.parity", "parity", "Tell how far an engine is from its weights, token by token."
@@ -51,12 +46,7 @@ _COMMANDS = {
     "gate": _Entry("harness.cli.gate", "gate", "Decide a stored run again, with the labels given since."),
     "compare": _Entry("harness.cli.compare", "compare", "Weigh two stored runs or versions against each other."),
     "baseline": _Entry("harness.cli.baseline", "baseline", "Record a run's scores in a file, to gate against later."),
-    "plan": _Entry(
-        "harness.cli.planning.plan", "plan", "Tell what a suite can find, or how large it must be to find a drop."
-    ),
-    "calibrate": _Entry(
-        "harness.cli.planning.calibrate", "calibrate", "Measure how often a gate is wrong, beside what it promises."
-    ),
+    "plan": _Entry("harness.cli.plan", "plan", "Tell what a suite can find, or how large it must be to find a drop."),
     "load": _Entry(
         "harness.cli.inference.load", "load", "Put a served version under load: latencies, throughput, trust."
     ),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 
 from harness.records.review import FIRST, SECOND, TIE, Event, Form, Item, Standing, Value
 from harness.review.judged import Coefficient, JudgeMatrix, LabelShare, judge_matrix, rate, said_by_both, told
-from harness.statistics import Agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha
+from harness.statistics.agreement import Agreement, krippendorff_alpha
 from harness.statistics.arrays import FloatArray
 from harness.store.review.events import labels_in_force
 
@@ -50,7 +51,7 @@ class AgreementReport:
     Attributes:
         n_overlapping: items that two reviewers or more have labelled.
         n_differing: items among these whose labels are not all the same.
-        coefficients: Krippendorff's alpha, Fleiss' kappa, Cohen's kappa of the pairs with most items in common.
+        coefficients: Krippendorff's alpha, of all reviewers and of the pairs with most items in common.
         judge: both cut into right and wrong; None where no item with a score by a judge has a label that counts.
         matrix: the same items on the form's scale, uncut; None where `judge` is.
     """
@@ -118,43 +119,19 @@ def _ratings(form: Form, events: Sequence[Event]) -> _Ratings:
 
 
 def _coefficients(shared: _Ratings, confidence_level: float) -> tuple[Coefficient, ...]:
-    names = shared.reviewers
-    found = [
-        told("Krippendorff's alpha", names, lambda: _alpha(shared, confidence_level)),
-        told("Fleiss' kappa", names, lambda: _fleiss(shared, confidence_level)),
-    ]
+    """Krippendorff's alpha of all reviewers, and of the pairs with most items in common where there are several."""
     common = Counter(pair for labels in shared.given.values() for pair in combinations(sorted(labels), 2))
-    for (one, other), n_items in common.most_common(_MOST_PAIRS):
-        if n_items > 1:
-            found.append(told("Cohen's kappa", (one, other), _cohen(shared, one, other, confidence_level)))
-    return tuple(found)
+    pairs = [pair for pair, n_items in common.most_common(_MOST_PAIRS) if n_items > 1]
+    groups = [shared.reviewers, *(pair for pair in pairs if pair != shared.reviewers)]
+    return tuple(told("Krippendorff's alpha", each, partial(_alpha, shared, each, confidence_level)) for each in groups)
 
 
-def _alpha(shared: _Ratings, confidence_level: float) -> Agreement:
-    names = shared.reviewers
+def _alpha(shared: _Ratings, names: tuple[str, ...], confidence_level: float) -> Agreement:
     table = np.full((len(names), len(shared.given)), np.nan)
     for unit, labels in enumerate(shared.given.values()):
-        for name, place in labels.items():
-            table[names.index(name), unit] = place
+        for row, name in enumerate(names):
+            table[row, unit] = labels.get(name, np.nan)
     return krippendorff_alpha(table, "nominal" if shared.form.kind == "categories" else "ordinal", confidence_level)
-
-
-def _fleiss(shared: _Ratings, confidence_level: float) -> Agreement:
-    """Over the items with the most common number of reviewers: Fleiss' kappa wants the same number of each."""
-    usual = Counter(len(labels) for labels in shared.given.values()).most_common(1)
-    chosen = [labels for labels in shared.given.values() if usual and len(labels) == usual[0][0]]
-    counts = np.zeros((len(chosen), len(shared.values)))
-    for unit, labels in enumerate(chosen):
-        for place in labels.values():
-            counts[unit, place] += 1
-    return fleiss_kappa(counts, confidence_level)
-
-
-def _cohen(shared: _Ratings, one: str, other: str, confidence_level: float) -> Callable[[], Agreement]:
-    both = [labels for labels in shared.given.values() if one in labels and other in labels]
-    first, second = [labels[one] for labels in both], [labels[other] for labels in both]
-    is_nominal = shared.form.kind == "categories"
-    return lambda: cohen_kappa(first, second, confidence_level, None if is_nominal else "linear")
 
 
 def judge_agreement(

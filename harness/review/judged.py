@@ -10,8 +10,9 @@ import numpy as np
 
 from harness.records.review import Form, Item, Standing
 from harness.review.counting import counted
-from harness.statistics import Agreement, krippendorff_alpha, wilson_interval
+from harness.statistics.agreement import Agreement, krippendorff_alpha
 from harness.statistics.arrays import FloatArray
+from harness.statistics.intervals.proportions import wilson_interval
 
 _CLOSE = 1e-6
 _PAIR = ((0.0, "baseline better"), (0.5, "neither"), (1.0, "candidate better"))

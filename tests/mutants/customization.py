@@ -45,14 +45,6 @@ _TRANSFORMERS = "harness/models/transformers/model.py"
 _ENRICHMENT = "harness/models/enrichment.py"
 _NEEDLES = "harness/stages/customization/needles.py"
 _RANKING = "harness/scoring/checks/ranking.py"
-MERGED_AGAIN = """self._model.merge_adapter([_OWN])
-        for layer in self._layers.values():
-            layer.get_base_layer().weight.data += layer.get_delta_weight(_OWN)
-"""
-TAKEN_OUT_TWICE = """self._model.unmerge_adapter()
-        for layer in self._layers.values():
-            layer.get_base_layer().weight.data -= layer.get_delta_weight(_OWN)
-"""
 BY_HASH = """        numbers: dict[str, int] = {
             word: place for place, word in enumerate({word for words in passages for word in words})
         }
@@ -167,7 +159,7 @@ MUTANTS = (
         "the first fact is cut before its end",
         "test_planted",
         patch=Patch(
-            _NEEDLES, "return Needle(prompt,", "return Needle(prompt.replace(plan.facts[0], plan.facts[0][:-6]),"
+            _NEEDLES, "return Needle(prompt(most),", "return Needle(prompt(most).replace(facts[0], facts[0][:-6]),"
         ),
         modules=NEEDLES,
     ),
@@ -175,7 +167,7 @@ MUTANTS = (
         "depth-reversed",
         "depth is counted from the end",
         "test_planted",
-        patch=Patch(_NEEDLES, "depth * ends[-1]", "(1 - depth) * ends[-1]"),
+        patch=Patch(_NEEDLES, "round(each * size)", "round((1 - each) * size)"),
         modules=NEEDLES,
     ),
     Mutant(
@@ -189,7 +181,7 @@ MUTANTS = (
         "all-listed",
         "an answer that lists every value is right",
         "test_planted",
-        patch=Patch(_NEEDLES, "in named[: len(self.expected)]", "in named"),
+        patch=Patch(_NEEDLES, "set(named[: len(self.expected)])", "set(named)"),
         modules=NEEDLES,
     ),
     Mutant("adapter-of-nothing", "the outer matrices are 0", "test_no_op", {"adapter": "idle"}, modules=ADAPTERS),
@@ -197,21 +189,9 @@ MUTANTS = (
         "adapter-not-applied",
         "what is computed with the adapter is computed without it",
         "test_no_op",
-        patch=Patch(_ADAPTER, "own = self._with(_OWN, tokens)", "own = base"),
-        modules=ADAPTERS,
-    ),
-    Mutant(
-        "merged-twice",
-        "the adapter is added into the weights twice",
-        "test_same_however_loaded",
-        patch=Patch(_ADAPTER, "self._model.merge_adapter([_OWN])\n", MERGED_AGAIN),
-        modules=ADAPTERS,
-    ),
-    Mutant(
-        "taken-out-twice",
-        "the adapter is taken out of the weights twice",
-        "test_taken_out_again",
-        patch=Patch(_ADAPTER, "self._model.unmerge_adapter()\n", TAKEN_OUT_TWICE),
+        patch=Patch(
+            _ADAPTER, "            base = self._logits(tokens)\n", "            base = own = self._logits(tokens)\n"
+        ),
         modules=ADAPTERS,
     ),
     Mutant(

@@ -8,7 +8,7 @@ import pytest
 from harness.records.review import Form, Item, LabelChoice, Standing
 from harness.review.agreement import judge_agreement
 from harness.review.judged import judge_matrix
-from harness.statistics import wilson_interval
+from harness.statistics.intervals.proportions import wilson_interval
 from tests.review.conftest import CATEGORIES, PAIR, TEXT, batch_of
 
 

@@ -8,7 +8,7 @@ from harness.cli.shared.lazy_group import LazyGroup
 
 _COMMANDS = {
     name: f"harness.cli.data.{name}:{name}"
-    for name in ("build", "stats", "explain", "diff", "ablation", "contamination")
+    for name in ("build", "stats", "explain", "diff", "contamination")
 }
 
 
@@ -24,6 +24,5 @@ def corpus() -> None:
       steelyard corpus stats clean
       steelyard corpus explain clean --removed --step minhash
       steelyard corpus diff raw clean
-      steelyard corpus ablation clean raw
       steelyard corpus contamination clean
     """

@@ -146,7 +146,7 @@ def guidelines(place: str | None, batch_id: str) -> None:
 def agreement(place: str | None, as_json: bool, confidence_level: float, batch_id: str) -> None:
     """Tell how far the reviewers of BATCH agree with each other, and the judge with them.
 
-    Between reviewers: Krippendorff's alpha, Fleiss' and Cohen's kappa over items that several have labelled. The
+    Between reviewers: Krippendorff's alpha over items that several have labelled, of all of them and of pairs. The
     judge's sensitivity and specificity are held against the labels that count, each item weighted by its probability.
 
     \b

@@ -17,7 +17,7 @@ from harness.gate.baselines.draws import (
 )
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.runs.announcements import gone_notes, looks_in_words, seeds_in_words
+from harness.gate.runs.announcements import gone_notes, looks_in_words
 from harness.gate.runs.costs import spending_of
 from harness.gate.runs.entering import enter
 from harness.gate.runs.players import Players
@@ -249,7 +249,7 @@ def _assemble(
     told = [*(f"{name}: {words}" for name, words in left_out.items()), *looks_in_words(ledger, level)]
     if baseline is not None:
         looks = {name: entry.look for name, entry in ledger.items()}
-        told += never_red(options.evaluations, looks, level) + seeds_in_words(options.evaluations, looks, level)
+        told += never_red(options.evaluations, looks, level)
     return OpenRun(run, store, created, options.selection, tuple(told), evaluations=options.evaluations)
 
 

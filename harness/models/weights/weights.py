@@ -198,7 +198,7 @@ def _base_digest(options: Mapping[str, Any], root: Path) -> str:
     content = _content_of_source(options, root)
     if options.get("merged"):
         digests = [adapter_files.adapter_digest(each) for each in options["merged"]]
-        content += ["merged", *digests, merging.recipe(options["merged"]), version_of("peft") or ""]
+        content += ["merged", *digests, merging.RECIPE, version_of("peft") or ""]
     if "quantized" in options:
         content += ["quantized", options["quantized"], quantization.RECIPE, version_of("compressed-tensors") or ""]
     return text_hash(*content)

@@ -120,7 +120,7 @@ def agreement_lines(report: AgreementReport, encoding: str) -> Iterator[str]:
 
 def _coefficient(each: Coefficient, encoding: str) -> Iterator[str]:
     name = each.name
-    if each.name.startswith("Cohen"):
+    if len(each.reviewers) == 2:
         name = f"{name}, {printable(' and '.join(each.reviewers), 60, encoding=encoding)}"
     if each.found is None:
         yield from (f"  {line}" for line in wrap(f"{name}: can't be told. {each.problem}", _WIDTH - 2))

@@ -17,11 +17,11 @@ from harness.models.adapters.adapter_files import (
     Shape,
     check_fits,
     check_modules,
-    known_adapter,
     matrix_shapes,
     read_adapter,
 )
 from harness.models.adapters.merging import plain_options
+from harness.models.files.content_hash import KNOWN
 from harness.models.spec import engine_spec
 from harness.models.weights.weights import (
     made_folder,
@@ -207,7 +207,7 @@ class _AdapterParts:
         tokenizer = tokenizer_digest(self.options, self._settings.root)
         return {
             **how,
-            "recipe": _RECIPE + (self._adapter.steps == 1),  # a single step was of the warm-up, and taught nothing
+            "recipe": _RECIPE,
             "data": self._data.digest,
             "start": self.digest,
             "packages": {name: version_of(name) for name in packages_of(self._adapter)},
@@ -263,7 +263,7 @@ class _AdapterParts:
 
     def with_adapter(self, folder: Path, digest: str) -> VersionSettings:
         """The version with the adapter beside its weights, or added into them; one that is not here by its content."""
-        place = str(folder) if folder.is_dir() else known_adapter(digest, self._adapter.modules)
+        place = str(folder) if folder.is_dir() else f"{KNOWN}{digest}"
         beside = {**self._version.engine_options, "adapter": place}
         options = plain_options(beside) if self.is_merged else beside
         made = replace(self._step, folder=str(folder), content=digest)

@@ -13,7 +13,7 @@ from harness.models.files.whole import load_whole
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token, text_tokens
 from harness.models.weights.weights import materialize, tokenizer_path
-from harness.statistics import js_divergence, kl_divergence
+from harness.statistics.divergence import js_divergence, kl_divergence
 
 _AT_ONCE = 128
 """Positions whose whole distributions are compared together: 200 MB for a vocabulary of 50,000."""

@@ -9,7 +9,7 @@ from harness.errors import CorpusError, UsageError
 from harness.stages.data.drift.columns import BLOCKS, COLUMNS, ColumnSums, add_up
 from harness.stages.data.drift.drift import drift_table, find_drift
 from harness.stages.data.outcomes import CorpusDocument
-from harness.statistics import holm
+from harness.statistics.multiplicity import holm
 from tests.error_rates import is_at_most
 
 pytestmark = pytest.mark.service

@@ -206,17 +206,9 @@ def test_a_text_without_spaces_is_found(leaked):
     assert look([other[:20]], case(prompt=leaked))["a"].state == "clean"
 
 
-@pytest.mark.parametrize(
-    ("suite", "name"),
-    [
-        ("data/test_contamination.py", "test_held_out_texts"),
-        ("data/test_contamination.py", "test_cloze"),
-        ("customization/test_adapter.py", "test_held_out"),
-    ],
-)
-def test_a_case_that_is_too_short_is_skipped_and_does_not_count_as_clean(suite, name):
-    """It scored 1, so that these evaluations were green for cases that nobody can look for."""
-    body = runpy.run_path(str(Path(__file__).parents[4] / "suites" / suite))[name]
+def test_a_case_that_is_too_short_is_skipped_and_does_not_count_as_clean():
+    """It scored 1, so that the evaluation was green for cases that nobody can look for."""
+    body = runpy.run_path(str(Path(__file__).parents[4] / "suites/customization/test_adapter.py"))["test_held_out"]
     short = case(prompt="Yes or no?")
     searched = SimpleNamespace(contamination=lambda _: look(["Yes or no?"], short), trained_ids=frozenset())
     with pytest.raises(pytest.skip.Exception, match="too few words"):
