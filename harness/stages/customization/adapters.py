@@ -35,14 +35,11 @@ from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
 from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make
-from harness.stages.training.request import TrainingRequest
-from harness.stages.training.running import train
+from harness.stages.training.running import TrainingRequest, train
 from harness.stages.training.texts import TrainingData, check_answer, is_here, known_texts, training_data
 
 KIND = "adapter"
 ADAPTERS = "adapters"
-_RECIPE = 1
-"""Raised with anything that changes what training gives."""
 _NOT_TRAINED_BY = ("folder", "data", "merge")
 _NEED_PLAIN = ("adapter", "distilled")
 """Steps that start from weights alone."""
@@ -207,7 +204,6 @@ class _AdapterParts:
         tokenizer = tokenizer_digest(self.options, self._settings.root)
         return {
             **how,
-            "recipe": _RECIPE + (self._adapter.steps == 1),  # a single step was of the warm-up, and taught nothing
             "data": self._data.digest,
             "start": self.digest,
             "packages": {name: version_of(name) for name in packages_of(self._adapter)},

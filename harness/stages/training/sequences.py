@@ -15,7 +15,8 @@ import numpy as np
 from harness.errors import UsageError
 from harness.models.description.config_settings import config_settings
 from harness.models.tokenization.version_tokenizer import VersionTokenizer
-from harness.stages.training.texts import TrainingText, check_answer
+from harness.stages.training.running import TrainingRequest
+from harness.stages.training.texts import TrainingText, check_answer, read_texts
 
 IGNORED = -100
 """The label of a place that carries no loss, as PyTorch's cross entropy has it."""
@@ -35,6 +36,29 @@ class TokenSequence:
 
     tokens: tuple[int, ...]
     labels: tuple[int, ...]
+
+
+def read_sequences(
+    request: TrainingRequest, told: Callable[[dict[str, Any]], None], *weights: Path
+) -> tuple[list[TokenSequence], Any]:
+    """The sequences of all steps of a training, in their order, and the tokenizer of transformers that cut them.
+
+    Args:
+        told: called with a message for the process that waits.
+        weights: the folders of all weights that see them.
+
+    Raises:
+        UsageError: the texts can't be learned from, or are longer than what the weights take.
+    """
+    from transformers import AutoTokenizer
+
+    settings = request.settings
+    check_length(settings.length, *weights)
+    tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
+    told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
+    sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
+    check_embedded((each.tokens for each in sequences), *weights)
+    return drawn(sequences, settings.steps * settings.batch, settings.seed), tokenizer
 
 
 def make_sequences(texts: Iterable[TrainingText], tokenizer: Any, length: int) -> list[TokenSequence]:
@@ -157,7 +181,7 @@ def check_length(length: int, *weights: Path) -> None:
     Raises:
         UsageError: they are.
     """
-    window = _narrowest(weights)
+    window = min((window for window in map(window_of, weights) if window is not None), default=None)
     if window is not None and length > window:
         raise UsageError(
             f"length = {length}, and the weights take {window} tokens at most (max_position_embeddings of their "
@@ -272,35 +296,6 @@ def check_room(text: TrainingText, n_tokens: int, length: int) -> None:
             f"{text.called}: the prompt has {n_tokens} tokens, and a sequence has {length}: nothing of its answer "
             f"would be learned. Set length to more than {n_tokens}, or take a shorter prompt."
         )
-
-
-def check_prompts_answered(
-    texts: Iterable[TrainingText], tokenizer: VersionTokenizer, length: int, *weights: Path
-) -> None:
-    """Refuse a prompt that has no place in the window of any of some weights together with an answer.
-
-    Args:
-        length: of an answer at most.
-
-    Raises:
-        UsageError: naming the line.
-    """
-    window = _narrowest(weights)
-    if window is None:
-        return
-    for text, n_tokens in counted_prompts(texts, tokenizer, is_asked=True):
-        if n_tokens + length > window:
-            room = window - n_tokens
-            advice = f"Set length to {room} or fewer, or take" if room > 0 else "Take"
-            raise UsageError(
-                f"{text.called}: the prompt has {n_tokens} tokens, and with an answer of length = {length} these are "
-                f"more than the {window} that the weights take (max_position_embeddings of their config). {advice} a "
-                "shorter prompt."
-            )
-
-
-def _narrowest(weights: Iterable[Path]) -> int | None:
-    return min((window for window in map(window_of, weights) if window is not None), default=None)
 
 
 def counted_prompts(

@@ -127,7 +127,6 @@ ALONE, WITH, DOCUMENT = (
         ({"hard_weight": 0.0}, [], False),
         ({"hard_weight": 0.1}, [ALONE], False),
         ({"method": "sequence"}, [WITH], True),
-        ({"method": "on_policy", "hard_weight": 0.0}, [ALONE], False),
     ],
 )
 def test_a_teacher_answers_for_sequence_and_for_soft_targets_alone_where_no_prompt_has_an_answer(

@@ -14,7 +14,7 @@ from harness.config import Settings
 from harness.config.customization import AdapterSettings
 from harness.models.adapters.adapter_files import read_adapter
 from harness.stages.training.adapters import new_adapter, train_adapter
-from harness.stages.training.request import TrainingRequest
+from harness.stages.training.running import TrainingRequest
 from harness.stages.training.sequences import IGNORED, make_sequences
 from harness.stages.training.texts import read_texts, training_data
 from harness.stages.training.trainers import collated
