@@ -13,8 +13,6 @@ from harness.config.files import FILE, PROMPTS
 from harness.errors import SettingsError
 
 METHODS = SOFT_TARGETS, SEQUENCE = ("soft_targets", "sequence")
-TOP_K = 64
-"""How many of a teacher's logits are kept where the settings say nothing; all, of a smaller vocabulary."""
 RETRIEVAL_METHODS = ("bm25", "dense", "hybrid")
 LANGUAGES = (
     "danish",
@@ -53,7 +51,7 @@ class DistilledSettings:
         temperature: of both distributions for soft targets; of the teacher's draws for `sequence`, None for its own.
         hard_weight: the share of the loss on the text itself, in [0, 1], for soft targets. With 0 the teacher answers
             where no prompt has an answer.
-        top_k: how many of the teacher's logits are kept at each place.
+        top_k: how many of the teacher's logits are kept at each place; all, of a smaller vocabulary.
         shuffled: whether what the teacher says is dealt to other places, and its answers to other prompts: a control,
             from which nothing is to be learned but what tokens there are.
         steps: of the optimiser.
@@ -72,7 +70,7 @@ class DistilledSettings:
     method: str = "soft_targets"
     temperature: float | None = 2.0
     hard_weight: float = 0.1
-    top_k: int = TOP_K
+    top_k: int = 64
     shuffled: bool = False
     steps: int = 400
     batch: int = 8

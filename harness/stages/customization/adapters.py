@@ -84,7 +84,7 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
     Raises:
         UsageError: they are not there or broken, or what trains is not installed.
     """
-    from harness.stages.training.sequences import check_length, check_taught, window_of
+    from harness.stages.training.sequences import check_length, check_taught
 
     adapter = cast("AdapterSettings", step.settings)
     with told_of(settings, step):
@@ -102,7 +102,7 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
             check_answer(text)
         if (tokenizer := beginning.tokenizer) is None:
             return None
-        return check_taught(texts, tokenizer, adapter.length, window=window_of(beginning.folder))
+        return check_taught(texts, tokenizer, adapter.length)
 
 
 def build_version(

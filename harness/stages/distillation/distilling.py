@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import SEQUENCE, SOFT_TARGETS, TOP_K, DistilledSettings, Step, packages_of
+from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
 from harness.config.versions import BUILT
 from harness.errors import UsageError
@@ -119,7 +119,7 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
 
 def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: Sequence[TrainingText]) -> str | None:
     """Refuse a teacher with another vocabulary, and texts that are too long, by the weights that both begin with."""
-    from harness.stages.training.sequences import check_length, check_taught, check_top_k, window_of
+    from harness.stages.training.sequences import check_length, check_taught
     from harness.stages.training.students import check_vocabularies
 
     distilled = cast("DistilledSettings", step.settings)
@@ -132,14 +132,10 @@ def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: 
         if sources[1].vocabulary != student.vocabulary:
             check_vocabularies(sources[1].vocabulary, student.vocabulary)
     folders = [each.folder for each in sources]
-    if keeps_logits and distilled.top_k > TOP_K:
-        check_top_k(distilled.top_k, *folders)
     check_length(distilled.length, *folders)
     if (tokenizer := student.tokenizer) is None:
         return None
-    return check_taught(
-        texts, tokenizer, distilled.length, is_asked=is_answered(distilled, texts), window=window_of(student.folder)
-    )
+    return check_taught(texts, tokenizer, distilled.length, is_asked=is_answered(distilled, texts))
 
 
 def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:
@@ -287,7 +283,6 @@ class _Parts:
         answers = {
             "teacher": load_version(self.teacher, self.settings.root).fingerprint,
             "packages": {name: version_of(name) for name in packages_of(self.distilled)},
-            "answers": "what the prompt leaves of the length",
         }
         return answers if self.distilled.method == SEQUENCE else {**self.logits_recipe, "answers": answers}
 

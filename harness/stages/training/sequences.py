@@ -80,7 +80,10 @@ def make_sequences(texts: Iterable[TrainingText], tokenizer: Any, length: int) -
     found = [_answered(text, tokenizer, length) for text in answers]
     packed = list(_packed(documents, tokenizer, length))
     if documents and not packed:
-        raise _too_short(len(documents), length)
+        raise UsageError(
+            f"The {len(documents)} documents have fewer than {length} tokens together; take a smaller length, or more "
+            "documents."
+        )
     return found + packed
 
 
@@ -189,34 +192,18 @@ def check_length(length: int, *weights: Path) -> None:
         )
 
 
-def check_top_k(top_k: int, *weights: Path) -> None:
-    """Refuse to keep more tokens at each place than any of some weights have.
-
-    Raises:
-        UsageError: they have fewer.
-    """
-    size = min((size for size in map(vocabulary_of, weights) if size is not None), default=top_k)
-    if top_k > size:
-        raise UsageError(
-            f"top_k = {top_k}, and the weights have {size:,} tokens (vocab_size of their config): set top_k to {size} "
-            "or fewer."
-        )
-
-
 def check_taught(
     texts: Sequence[TrainingText],
     tokenizer: VersionTokenizer,
     length: int,
     *,
     is_asked: bool = False,
-    window: int | None = None,
 ) -> str | None:
     """Refuse what `make_sequences` would, without transformers: a prompt that leaves no room for its answer in a
-    sequence, a template that answers can't be told apart by, and documents too short for one sequence.
+    sequence, and a template that answers can't be told apart by.
 
     Args:
         is_asked: whether the teacher answers each prompt as a whole, instead of answers that are there.
-        window: the tokens that the weights take at most; None where that is not known.
 
     Returns:
         What is to be told of answers that are cut; None where none is known to be.
@@ -229,8 +216,7 @@ def check_taught(
     first = next((text for text in texts if text.prompt), None)
     if first is not None:  # one tells of all what the template does
         _placed(replace(first, text="Yes.", learns_all=False) if is_asked else first, _writer(tokenizer))
-    _check_documents([text for text in texts if not text.prompt], tokenizer, length)
-    return None if is_asked else cut_note(texts, tokenizer, length, window=window)
+    return None if is_asked else cut_note(texts, tokenizer, length)
 
 
 def cut_note(
@@ -238,13 +224,11 @@ def cut_note(
     tokenizer: VersionTokenizer,
     length: int,
     unended: Collection[int] | None = None,
-    window: int | None = None,
 ) -> str | None:
     """Say how many answers are cut at the end of a sequence, after which a model learns to run on; None where none is.
 
     Args:
         unended: the places of those that the teacher did not end; None where they are no teacher's.
-        window: the tokens that the weights take at most; None where that is not known.
 
     Raises:
         UsageError: all are, and they are no teacher's.
@@ -256,33 +240,11 @@ def cut_note(
     n_cut = sum(n_tokens > length or place in (unended or ()) for place, n_tokens in enumerate(lengths))
     if not n_cut:
         return None
-    longest = max(lengths)
-    if window is not None and longest > window:
-        advice = f"the longest has {longest} tokens with its prompt, and the weights take {window}: shorten it"
-    else:
-        advice = "set a larger length" if unended else f"set length to {longest} to keep them whole"
+    advice = "set a larger length" if unended else f"set length to {max(lengths)} to keep them whole"
     # Of a chat that is learned whole the first answers are.
     if unended is None and n_cut == len(asked) and not any(text.learns_all for text in asked):
         raise UsageError(f"All {n_cut} answers are cut at length = {length}, so that no end is learned: {advice}.")
     return f"{n_cut} of {len(asked)} answers are cut at length = {length}; {advice}"
-
-
-def _check_documents(documents: Sequence[TrainingText], tokenizer: VersionTokenizer, length: int) -> None:
-    end = tokenizer.id_of("eos_token") is not None
-    n_tokens = 0
-    for document in documents:
-        n_tokens += len(tokenizer.encode(document.text, special=True, adds=False)) + end
-        if n_tokens >= length:
-            return
-    if documents:
-        raise _too_short(len(documents), length)
-
-
-def _too_short(n_documents: int, length: int) -> UsageError:
-    return UsageError(
-        f"The {n_documents} documents have fewer than {length} tokens together; take a smaller length, or more "
-        "documents."
-    )
 
 
 def check_room(text: TrainingText, n_tokens: int, length: int) -> None:
