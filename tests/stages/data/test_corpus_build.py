@@ -203,31 +203,6 @@ def test_tokens_are_counted_as_a_version_counts_them(tmp_path: Path, tiny_llama:
     assert found.tokens_out == sum(len(encode(text)) for text in texts if text != "two words")
 
 
-@pytest.mark.nightly
-def test_a_document_of_a_hundred_megabytes_is_one_among_others(tmp_path: Path) -> None:
-    """Read and told of in a few times its size; not read by filters that would take a hundred times it."""
-    big = "".join(f"The river number {n} runs past the old town in the evening.\n" for n in range(1_700_000))
-    assert len(big) > 100_000_000
-    small = [{"id": f"s{n}", "text": " ".join(f"word{n}and{each}" for each in range(60))} for n in range(20)]
-    write_lines(tmp_path / "d.jsonl", [*small, {"id": "big", "text": big}])
-    steps = ["language", "gopher_repetition", "steps:long_enough", "exact"]
-    code = """
-import json, resource, sys
-from pathlib import Path
-from tests.stages.data.projects import project
-from harness.stages.data.corpus_build import build_corpus
-build_corpus(project(Path(sys.argv[1]), "d.jsonl", json.loads(sys.argv[2]), language={"above": 0.0}), "clean")
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
-    command = [sys.executable, "-c", code, tmp_path, json.dumps(steps)]
-    largest_kb = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    corpus = build_corpus(project(tmp_path, "d.jsonl", steps, language={"above": 0.0}), "clean")
-    assert (corpus["big"].step, corpus["big"].reason) == ("gopher_repetition", "text_too_large")
-    assert corpus["big"].before == big
-    assert len(corpus) == 20
-    assert largest_kb < 3_000_000
-
-
 def test_a_package_that_is_not_installed_is_named_with_what_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

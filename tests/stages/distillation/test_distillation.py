@@ -118,14 +118,6 @@ def test_a_control_is_read_by_the_tokenizer_that_its_student_is_served_with(tmp_
         found.close()
 
 
-def test_a_student_may_be_based_on_its_teacher(settings: Settings, tmp_path: Path) -> None:
-    text = STUDENT.replace('[models.student]\nengine = "transformers"', '[models.student]\nbase = "teacher"')
-    based = load(tmp_path, text)
-    found = load_distillation(load_version(built(based, "student"), based.root), StageContext(based))
-    assert found.teacher == "teacher"
-    assert found.ratios["parameters"] < 1
-
-
 def test_a_student_that_was_trained_elsewhere_is_held_to_its_teacher_and_never_trained(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -230,21 +222,6 @@ def test_a_teacher_answers_prompts_alone_and_its_student_learns_what_it_expects_
     assert not is_built(found(warmer, "student")), "answers of another temperature are other lessons"
 
 
-@pytest.mark.parametrize(
-    ("answers", "diversity"), [(("yes", "no"), None), (("今天天气", "今天天气很好"), 3 / 4)], ids=["labels", "chinese"]
-)
-def test_answers_without_four_words_have_no_diversity(
-    answers: tuple[str, str], diversity: float | None, tmp_path: Path
-) -> None:
-    """It was 0, and so red, for labels, and for whatever Chinese says."""
-    rows = [{"prompt": f"{number}?", "answer": answer} for number, answer in enumerate(answers)]
-    (tmp_path / "lessons.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    data = training_data(Settings(root=tmp_path), "lessons.jsonl")
-    step = Step("distilled", "own", DistilledSettings("teacher", "lessons.jsonl"))
-    student = Distillation("own", (step, data), {}, tmp_path, lambda _: {})
-    assert student.quality["diversity"] == diversity
-
-
 def asked(question: str, answer: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
 
@@ -254,6 +231,7 @@ def asked(question: str, answer: str) -> list[dict[str, str]]:
     [
         ([{"prompt": f"Is {n} even?", "answer": "no" if n % 2 else "yes"} for n in range(50)], 1.0, None),
         ([{"prompt": "Is 1 even?", "answer": "no"}] * 50, 0.02, None),
+        ([{"prompt": f"{n}?", "answer": each} for n, each in enumerate(("今天天气", "今天天气很好"))], 1.0, 3 / 4),
         (
             [
                 {
@@ -268,7 +246,7 @@ def asked(question: str, answer: str) -> list[dict[str, str]]:
             (3 + 50) / (3 * 3 * 50 + 50),
         ),
     ],
-    ids=["labels", "one lesson", "chats"],
+    ids=["labels", "one lesson", "chinese", "chats"],
 )
 def test_lessons_are_told_apart_by_prompt_and_answer_and_diverse_in_all_that_is_learned(
     rows: list[dict[str, object]], distinct: float, diversity: float | None, tmp_path: Path

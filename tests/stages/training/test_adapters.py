@@ -109,23 +109,6 @@ def test_training_that_ends_midway_goes_on_and_comes_to_the_same(request_of: Tra
     assert read_adapter(again).digest == read_adapter(whole).digest
 
 
-@pytest.mark.nightly
-def test_gradients_that_are_added_up_in_turns_are_those_of_the_whole_step(request_of: TrainingRequest) -> None:
-    import torch
-
-    losses: dict[str, list[str]] = {"whole": [], "turns": []}
-    found = {}
-    for name, at_once in (("whole", 4 * 128), ("turns", 128)):
-        told = losses[name]
-        folder = trained(
-            request_of, name, lambda message, told=told: told.append(message["note"][:10]), places_at_once=at_once
-        )
-        found[name] = tensors(folder)
-    assert losses["whole"] == losses["turns"]
-    for name, tensor in found["whole"].items():
-        torch.testing.assert_close(found["turns"][name], tensor, rtol=1e-2, atol=2e-4)
-
-
 def test_tokens_of_the_prompt_carry_no_loss(request_of: TrainingRequest) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -168,12 +168,6 @@ def test_a_token_that_the_weights_have_no_embedding_of_is_refused(tmp_path: Path
     assert not (tmp_path / "targets").exists()
 
 
-@pytest.mark.nightly
-def test_hard_labels_ask_no_teacher(tmp_path: Path) -> None:
-    trained(tmp_path, hard_weight=1.0, steps=2)
-    assert not (tmp_path / "targets").exists()
-
-
 def test_shuffled_targets_are_the_same_at_other_places() -> None:
     generator = np.random.default_rng(0)
     targets = [(generator.integers(0, 99, (length, 3)), generator.normal(size=(length, 3))) for length in (4, 7)]

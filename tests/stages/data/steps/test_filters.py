@@ -148,16 +148,6 @@ def test_the_defaults_are_those_of_fineweb_s_script(step: str, by_hand: GopherQu
     assert len(reasons) >= 3
 
 
-@pytest.mark.parametrize("step", QUALITY)
-def test_what_becomes_of_a_text_does_not_depend_on_those_before_it(step: str) -> None:
-    some = texts(60)
-    alone = {text: judged(step, text) for text in some}
-    shuffled = [*some, *some]
-    random.Random(1).shuffle(shuffled)
-    one = made(step)
-    assert {text: one(document(text)) for text in shuffled} == alone
-
-
 def test_a_step_is_sent_to_a_process_without_its_filter() -> None:
     step = made("gopher_quality")
     step(document(prose(60)))
