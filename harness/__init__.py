@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from harness.stages.customization.prompt import Prompt
     from harness.stages.data.corpus import Corpus
     from harness.stages.data.outcomes import CorpusDocument, Explanation
-    from harness.stages.distillation.distillation import Distillation, Lesson, SyncDistillation
+    from harness.stages.distillation.distillation import Distillation, Lesson
     from harness.stages.foundation.reference import Reference, SyncReference
     from harness.stages.foundation.weights import Weights
     from harness.stages.inference.blocks.measured import Load
@@ -100,7 +100,6 @@ __all__ = [
     "SteelyardError",
     "Store",
     "StoreError",
-    "SyncDistillation",
     "SyncJudge",
     "SyncModel",
     "SyncReference",
@@ -146,7 +145,7 @@ _NAMES = {
     "harness.stages.customization.prompt": "Prompt",
     "harness.stages.data.corpus": "Corpus",
     "harness.stages.data.outcomes": "CorpusDocument Explanation",
-    "harness.stages.distillation.distillation": "Distillation Lesson SyncDistillation",
+    "harness.stages.distillation.distillation": "Distillation Lesson",
     "harness.stages.foundation.reference": "Reference SyncReference",
     "harness.stages.foundation.weights": "Weights",
     "harness.stages.inference.blocks.measured": "Load",

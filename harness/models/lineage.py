@@ -30,7 +30,7 @@ _OF_WEIGHTS = ("distilled", "adapter")
 """Kinds of steps that change weights."""
 _REPLACEABLE = ("drop_layers", "quantized")
 """Kinds of steps that a version does in place of its base's."""
-_TAKEN = ("teacher", "data", "folder", "weights", "passages")
+_TAKEN = ("teacher", "data", "folder", "start", "weights", "passages")
 """Settings of a step that name what it is made of, beside the base."""
 _UNQUANTIZED = ("all F32", "F16", "BF16", "F64")
 
@@ -171,7 +171,7 @@ def _of_step(step: Step, replaced: Step | None = None) -> LineageStep:
     base = told_base(step)
     made_for = "" if base is None else f"made for {base}, as it says"
     kind = step.kind if replaced is None else f"{step.kind} in place of that of {replaced.version}"
-    by = "; ".join(filter(None, (f"{kind}: {words}", made_for, packages)))
+    by = "; ".join(filter(None, (f"{kind}: {words or 'trained elsewhere'}", made_for, packages)))
     return LineageStep(f"{step.version}, {step.kind}", tuple(of), by, step.kind, step.content)
 
 

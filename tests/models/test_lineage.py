@@ -368,9 +368,10 @@ def test_a_step_tells_what_made_it_and_nothing_of_other_methods() -> None:
     assert "language" in words
     assert "model" in words
     assert packages == ["bm25s", "pystemmer", "torch", "transformers"]
-    words, packages = told("distilled", DistilledSettings("whole", "d.jsonl", method="on_policy", temperature=None))
-    assert words.startswith("distilled: method = 'on_policy', shuffled = False, steps = 400")
-    assert packages == ["torch", "transformers", "trl"]
+    words, packages = told("distilled", DistilledSettings("whole", "d.jsonl", method="sequence", temperature=None))
+    assert words.startswith("distilled: method = 'sequence', shuffled = False, steps = 400")
+    assert packages == ["torch", "transformers"]
+    assert told("distilled", DistilledSettings("whole", weights="there")) == ("distilled: trained elsewhere", [])
     assert told("adapter", AdapterSettings(folder="ready", merge=True)) == (
         "adapter: merge = True",
         ["torch", "transformers", "peft"],

@@ -7,9 +7,6 @@ a keyboard or a file system may write "ü" as "u" and a mark, which is no letter
 
 from __future__ import annotations
 
-import functools
-import json
-import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,8 +31,6 @@ LANGUAGES = {
 """Languages whose words are stemmed and whose commonest words are left out, with bm25s's name of the latter."""
 
 _WORD = rf"[{WORD_CHARACTERS}]|[^\W{WORD_CHARACTERS}]{{2,}}"
-_ESCAPED = re.compile(r"(?:\\u[0-9a-f]{4})+", re.IGNORECASE)
-_WRITTEN = re.compile(rf"[{WORD_CHARACTERS}]|\\u(?:[3-9f]|d8[4-9ab])", re.IGNORECASE)
 
 
 class LexicalIndex:
@@ -94,29 +89,6 @@ class LexicalIndex:
         if not known:
             return np.zeros(self._index.scores["num_docs"], dtype=np.float32)
         return self._index.get_scores(known)
-
-
-@functools.lru_cache(maxsize=8)
-def has_word_characters(path: Path, digest: str) -> bool:  # noqa: ARG001  a part of the key
-    """Tell whether a file may hold characters that are words by themselves, as they are or as JSON escapes them.
-
-    Args:
-        path: the file.
-        digest: of its content.
-    """
-    return _WRITTEN.search(path.read_text("utf-8", "replace")) is not None
-
-
-@functools.lru_cache(maxsize=8)
-def has_decomposed_characters(path: Path, digest: str) -> bool:  # noqa: ARG001  a part of the key
-    """Tell whether a file has characters that are not composed (NFC), as they are or as JSON escapes them.
-
-    Args:
-        path: the file.
-        digest: of its content.
-    """
-    text = path.read_text("utf-8", "replace")
-    return not unicodedata.is_normalized("NFC", _ESCAPED.sub(lambda run: json.loads(f'"{run[0]}"'), text))
 
 
 def check_installed(language: str | None) -> None:

@@ -14,7 +14,6 @@ from harness.errors import NotInLineageError, UsageError
 from harness.models.embedding import embedder_digest
 from harness.models.files.content_hash import file_hash
 from harness.models.retrieval.index import Retriever, build_index, check_k, indexable, n_passages
-from harness.models.retrieval.lexical import has_decomposed_characters, has_word_characters
 from harness.models.version import Version
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
@@ -87,19 +86,14 @@ def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
             'with a passage on each line: {"id": "hours", "text": "…"}.'
         )
     how = {name: value for name, value in asdict(retrieval).items() if name not in _NOT_BUILT_BY}
-    by_words = retrieval.method != "dense"
     by_meaning = retrieval.method != "bm25"
     if by_meaning:
         with told_of(settings, step):
             how["model"] = embedder_digest(retrieval.model, settings.root)
     else:
         del how["model"]
-    digest = file_hash(passages)
-    if by_words and has_word_characters(passages, digest):
-        how["words"] = "characters"  # a sentence of them was one word, and is where a recipe does not say this
-    if by_words and has_decomposed_characters(passages, digest):
-        how["letters"] = "composed"  # they parted words, and do where a recipe does not say this
-    return {**how, "passages": digest, "packages": {name: version_of(name) for name in packages_of(retrieval)}}
+    packages = {name: version_of(name) for name in packages_of(retrieval)}
+    return {**how, "passages": file_hash(passages), "packages": packages}
 
 
 def _with(version: VersionSettings, step: Step, made: MadeFolder) -> VersionSettings:

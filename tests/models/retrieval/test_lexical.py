@@ -10,7 +10,7 @@ import pytest
 
 from harness.config import customization
 from harness.errors import UsageError
-from harness.models.retrieval.lexical import LANGUAGES, LexicalIndex, has_decomposed_characters, has_word_characters
+from harness.models.retrieval.lexical import LANGUAGES, LexicalIndex
 
 
 def test_scores_are_bm25s_own(tmp_path: Path) -> None:
@@ -50,21 +50,6 @@ def test_a_character_of_chinese_or_japanese_is_a_word(language: str | None) -> N
     assert index.scores("12")[1] > 0
 
 
-@pytest.mark.parametrize(
-    ("line", "has"),
-    [
-        ('{"text": "图书馆"}', True),
-        (r'{"text": "\u56fe\u4e66"}', True),
-        (r'{"text": "\uD842\uDFB7"}', True),
-        ('{"text": "Grüße, “서울” 🙂"}', False),
-        (r'{"text": "Gr\u00fc\u00dfe \u201c\ud83d\ude42"}', False),
-    ],
-)
-def test_a_file_tells_whether_it_has_such_characters(line: str, has: bool, tmp_path: Path) -> None:
-    (tmp_path / "p.jsonl").write_text(line, "utf-8")
-    assert has_word_characters(tmp_path / "p.jsonl", line) is has
-
-
 @pytest.mark.parametrize("language", [None, "german"])
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize("asked", ["NFC", "NFD"])
@@ -76,21 +61,6 @@ def test_letters_are_the_same_however_they_are_composed(form: str, asked: str, l
         False,
         False,
     ]
-
-
-@pytest.mark.parametrize(
-    ("line", "has"),
-    [
-        ('{"text": "Schlu\u0308ssel"}', True),
-        (r'{"text": "Schlu\u0308ssel"}', True),
-        (r'{"text": "\uD87E\uDC00"}', True),
-        ('{"text": "Schlüssel, “서울” 🙂"}', False),
-        (r'{"text": "Schl\u00FCssel \u201c\ud83d\ude42 \ud83d"}', False),
-    ],
-)
-def test_a_file_tells_whether_its_letters_are_composed(line: str, has: bool, tmp_path: Path) -> None:
-    (tmp_path / "p.jsonl").write_text(line, "utf-8")
-    assert has_decomposed_characters(tmp_path / "p.jsonl", line) is has
 
 
 def test_words_that_no_text_has_score_nothing() -> None:

@@ -75,26 +75,6 @@ def test_other_passages_are_another_index_and_another_version(settings: Settings
     assert load_retriever(after, context).search("open")[0].text == "Open from ten to six."
 
 
-def test_an_index_says_so_where_characters_are_words(settings: Settings) -> None:
-    """An index of before, in which a sentence is one word, is not taken for one of these passages."""
-    (step,) = settings.version("rag").steps
-    assert "words" not in passages._recipe(settings, step)
-    (settings.root / "p.jsonl").write_text('{"id": "hours", "text": "图书馆九点开门"}\n', "utf-8")
-    assert passages._recipe(settings, step)["words"] == "characters"
-    retriever = load_retriever(load_version(built(settings, "rag"), settings.root), StageContext(settings))
-    assert [find.id for find in retriever.search("几点开门")] == ["hours"]
-
-
-def test_an_index_says_so_where_letters_were_composed(settings: Settings) -> None:
-    """An index of before, in which a mark parts a word, is not taken for one of these passages."""
-    (step,) = settings.version("rag").steps
-    assert "letters" not in passages._recipe(settings, step)
-    (settings.root / "p.jsonl").write_text('{"id": "keys", "text": "The cafe\u0301 has them."}\n', "utf-8")
-    assert passages._recipe(settings, step)["letters"] == "composed"
-    retriever = load_retriever(load_version(built(settings, "rag"), settings.root), StageContext(settings))
-    assert [find.id for find in retriever.search("Which café?")] == ["keys"]
-
-
 def test_an_index_that_lost_passages_is_built_again(settings: Settings) -> None:
     first = built(settings, "rag")
     path = Path(first.steps[0].folder or "") / "passages.jsonl"
