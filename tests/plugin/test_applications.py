@@ -14,7 +14,6 @@ from harness.errors import StoreError
 from harness.models.application.identity import files_of
 from harness.store import Store
 from tests.plugin.projects import Project
-from tests.repositories import commit_all
 
 pytestmark = pytest.mark.service
 
@@ -217,21 +216,6 @@ def test_a_cost_is_bounded_without_a_price_and_refused_where_it_is_not_told(gate
     (gate.path / "bot.py").write_text("def answer(prompt): return 'yes'")
     told = squeezed(gate.run("--candidate", "only", "--max-cost", "0.5", "--concurrency", "1"))
     assert "--max-cost 0.50 can't be kept: only answers without `cost`, and has no price" in told
-
-
-def test_a_change_of_what_it_reaches_is_a_change_of_the_version(gate: Project) -> None:
-    gate.write(".gitignore", ".steelyard/\nreports/\n__pycache__/\n.pytest_cache/\n")
-    (gate.path / "helper_of_bot.py").write_text("x = 1\n")
-    (gate.path / "bot.py").write_text("import helper_of_bot\n" + BOT)
-    gate.configure()
-    commit_all(gate.path)
-    assert "nothing to run: 1 evaluation left out" in squeezed(
-        gate.run("--candidate", "only", "--changed-since", "HEAD")
-    )
-    (gate.path / "helper_of_bot.py").write_text("x = 2\n")
-    gate.run("--candidate", "only", "--changed-since", "HEAD")
-    (chosen,) = gate.report()["selection"]["chosen"]
-    assert chosen["reason"] == "helper_of_bot.py changed, which bot:answer of version 'only' may read"
 
 
 def test_the_example_is_that_of_the_chapter_and_its_program_answers_as_its_function(project: Project) -> None:

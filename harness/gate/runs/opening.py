@@ -30,7 +30,6 @@ from harness.gate.sampling.seen import Named, keep_unseen, read_seen, unmatched_
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
-from harness.records import Selection
 from harness.requests import Sampler, SampleSource
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, found
@@ -55,7 +54,6 @@ class OpenRun:
     run: Run
     store: Store
     created: str
-    selection: Selection | None = None
     told: tuple[str, ...] = ()
     soundness: Soundness | None = None
     evaluations: tuple[Evaluation, ...] = ()
@@ -250,7 +248,7 @@ def _assemble(
     if baseline is not None:
         looks = {name: entry.look for name, entry in ledger.items()}
         told += never_red(options.evaluations, looks, level) + seeds_in_words(options.evaluations, looks, level)
-    return OpenRun(run, store, created, options.selection, tuple(told), evaluations=options.evaluations)
+    return OpenRun(run, store, created, tuple(told), evaluations=options.evaluations)
 
 
 def _check_drawn(store: Store, source: SampleSource) -> None:

@@ -115,12 +115,6 @@ def test_what_was_not_there_is_told_with_the_commit(shop: Project) -> None:
     result.stderr.fnmatch_lines(["*git:main, the project as it was at *: *others.json*"])
 
 
-def test_a_change_that_concerns_nothing_runs_nothing_against_a_commit(shop: Project) -> None:
-    shop.write("README.md", "new")
-    shop.run("--changed-since", "main", "--baseline", "git:main")
-    assert shop.report()["selection"]["chosen"] == []
-
-
 def test_a_function_is_called_as_it_was(shop: Project) -> None:
     """The module and the file that it reads are of the commit; the environment is this one."""
     shop.versions = {"only": {"engine": "python", "call": "bot_of_commit:answer"}}
