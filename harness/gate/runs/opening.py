@@ -24,7 +24,14 @@ from harness.gate.runs.players import Players
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunOptions, RunSettings
 from harness.gate.runs.specification import specification
-from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes, why_unasked
+from harness.gate.runs.versions import (
+    Generations,
+    changed_versions,
+    check_versions,
+    files_note,
+    version_notes,
+    why_unasked,
+)
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.seen import Named, keep_unseen, read_seen, unmatched_notes
 from harness.models.engine import Capability, Engine
@@ -241,6 +248,7 @@ def _assemble(
     described = specification(settings, candidate, options.recording or baseline, judges, ledger)
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
     described |= {"left_out": left_out} if left_out else {}
+    described |= files_note(candidate.version, settings.root)
     store.begin_run(run_settings.run_id, created, described)
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     level = 1 - settings.confidence_level

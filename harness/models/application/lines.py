@@ -14,9 +14,9 @@ from typing import Any
 from harness.errors import EngineError, shortened
 from harness.models.processes.process import ChildProcess
 
-_SAYING = frozenset({"text", "messages", "tool_calls", "choices", "output", "answer", "error"})
+_SAYING = frozenset({"text", "messages", "tool_calls", "role", "error"})
 """Keys of which an answer has at least one."""
-_BESIDE = frozenset({"id", "context", "usage", "cost", "metadata", "reasoning", "finish_reason"})
+_BESIDE = frozenset({"id", "content", "context", "usage", "cost", "metadata", "reasoning", "finish_reason"})
 """Keys that an answer may have beside it. A line of a log has other keys."""
 _NO_FLUSH = (
     "It wrote no line: its output may be buffered. Flush after each line (Python: flush=True, awk: fflush(), or "

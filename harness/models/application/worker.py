@@ -30,7 +30,6 @@ from harness.models.application.called import (
     tell_of_opened,
     told,
 )
-from harness.models.application.packages import found_package
 from harness.models.application.returned import UnreadableAnswerError, read_answer
 from harness.models.processes.ends import answer_pipe
 from harness.models.processes.frames import encode_frame, read_frame, receive_frame
@@ -55,9 +54,6 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     start = read_frame(requests)
     if start is None:
-        return
-    if "packages" in start:
-        answers.write(encode_frame({"packages": {name: found_package(name) for name in start["packages"]}}))
         return
     sys.path[:0] = start["paths"]
     sys.argv = [start["call"]]

@@ -103,7 +103,7 @@ def test_an_id_may_be_the_text_of_the_number_and_nothing_else(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("line", "remedy"),
     [
-        ('{"output": "x", "level": "info"}', "Give each answer the"),
+        ('{"text": "x", "level": "info"}', "Give each answer the"),
         ('{"id": "x", "text": "yes", "level": "info"}', "'x' is no question's id"),
     ],
 )

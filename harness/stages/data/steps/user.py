@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings, setting_checks
-from harness.config.repository.imports import imported_by, parsed
+from harness.config.repository.project_files import project_files
 from harness.errors import CorpusError, SettingsError, nearest, shortened
 from harness.stages.data.steps.step import URL, StepOption, StepSpec
 
@@ -231,18 +231,11 @@ def _loaded(target: str, root: Path) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
-def _identity(target: str, _options: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
-    """The digest of the code: of the module's file and of what it imports from the project."""
-    files: set[Path] = set()
-    waiting = [_file(target, settings.root)]
-    while waiting:
-        file = waiting.pop()
-        if file not in files and file.is_relative_to(settings.root):
-            files.add(file)
-            tree = parsed(file)
-            waiting += () if tree is None else imported_by(tree, file, [str(settings.root)]).files
-    listed = sorted((file.relative_to(settings.root).as_posix(), file.read_bytes()) for file in files)
+def _identity(_target: str, _options: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+    """The digest of the code: of all modules of the project, any of which the step may import."""
     digest = hashlib.sha256()
-    for name, source in listed:
-        digest.update(f"{name}\0{hashlib.sha256(source).hexdigest()}\0".encode())
+    for file in project_files(settings.root):
+        if file.suffix == ".py":
+            name = file.relative_to(settings.root).as_posix()
+            digest.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\0".encode())
     return {"code": digest.hexdigest()}
