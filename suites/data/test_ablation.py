@@ -16,7 +16,7 @@ QUESTIONS = {"held_out": "evals/data/ablation/held_out.jsonl", "cloze": "evals/d
     margin=0.05,
     requirement="Business: what is done to the documents makes the model better, or no worse.",
 )
-def test_held_out_loss(ablation: harness.SyncAblation, case: harness.Case) -> harness.Measure:
+def test_held_out_loss(ablation, case: harness.Case) -> harness.Measure:
     trained = ablation.train(case.seed, **QUESTIONS)
     return harness.Measure(trained.loss, "nats/byte", higher_is_better=False)
 
@@ -26,6 +26,6 @@ def test_held_out_loss(ablation: harness.SyncAblation, case: harness.Case) -> ha
     margin=0.1,
     requirement="Business: what is done to the documents makes the model better, or no worse.",
 )
-def test_cloze(ablation: harness.SyncAblation, case: harness.Case) -> harness.Measure:
+def test_cloze(ablation, case: harness.Case) -> harness.Measure:
     trained = ablation.train(case.seed, **QUESTIONS)
     return harness.Measure(trained.cloze, "of questions", higher_is_better=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import CorpusError, EngineError
 from harness.models.processes.process import ChildProcess
@@ -146,23 +146,6 @@ class Ablation:
         process, self._process = self._process, None
         if process is not None:
             await process.close()
-
-
-class SyncAblation(Protocol):
-    """An ablation as a `def` body sees it; only the types differ from `Ablation`."""
-
-    corpus: Corpus
-
-    def train(
-        self,
-        seed: int,
-        *,
-        held_out: str,
-        cloze: str | None = None,
-        tokens: int = TOKENS,
-        most_epochs: float = MOST_EPOCHS,
-    ) -> TrainedModel:
-        """As `Ablation.train`: the model of a seed, trained now unless it was before."""
 
 
 def load_ablation(version: Version, context: StageContext) -> Ablation:
