@@ -113,4 +113,4 @@ def _settings_at(settings: Settings, root: Path, own: str, commit: str) -> tuple
 
 def _deciding(version: VersionSettings) -> VersionSettings:
     """A version without what its answers don't depend on."""
-    return replace(version, description=None, price=None, base=None)
+    return replace(version, price=None, base=None)

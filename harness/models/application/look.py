@@ -35,11 +35,6 @@ def check_call(settings: VersionSettings, folder: Path, python: str) -> None:
             f"{where} has sampling = {dict(settings.sampling)!r}, which {call} does not take; give it a parameter "
             "`sampling`, or leave it out."
         )
-    if "at_once" in options and not ready["is_async"]:
-        raise SettingsError(
-            f"{where} has at_once = {options['at_once']}, and {call} is no `async` function: it is asked one thing "
-            "at a time. Make it `async`, or write workers in its place."
-        )
     if settings.system is not None and not ready["takes_messages"]:
         raise SettingsError(
             f"{where} has a system text, and {call} takes a prompt; write `messages: list` as its first parameter, or "

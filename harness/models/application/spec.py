@@ -63,12 +63,11 @@ _SHARED: Mapping[str, Any] = MappingProxyType(
     {
         "folder": setting_checks.path,
         "workers": partial(setting_checks.integer, low=1, high=256),
-        "at_once": partial(setting_checks.integer, low=1, high=10_000),
         "timeout_s": partial(setting_checks.number, low=0.001),
         "files": setting_checks.names,
     }
 )
-_INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s", "at_once"})
+_INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s"})
 """Settings of how it is asked, and of where it lies; what it answers depends on its content."""
 
 
