@@ -62,14 +62,14 @@ def one_by_one(engine: ApplicationEngine, *texts: str) -> list[Any]:
 def test_of_two_answers_without_an_id_none_is_taken_for_that_to_another_question(tmp_path: Path) -> None:
     found = one_by_one(program(tmp_path, DRAFTS.replace("**ID, ", "")), "a", "b", "c")
     assert [type(each) for each in found] == [FailedDrawError] * 3
-    assert "answered without an id: {'text': 'draft for a'}. Give each answer the `id` of its question" in str(found[0])
+    assert "answered without the id of a question: {'text': 'draft for a'}. Give each answer" in str(found[0])
     assert {each.cause for each in found} == {"an answer without an id"}
 
 
 def test_once_it_names_questions_what_has_no_id_is_printed(tmp_path: Path) -> None:
     engine = program(tmp_path, DRAFTS.replace("**ID", '"id": one["id"]'))
     first, *others = one_by_one(engine, "a", "b", "c")
-    assert "answered without an id" in str(first)
+    assert "answered without the id of a question" in str(first)
     assert [each[0].text for each in others] == ["final for b", "final for c"]
 
 
@@ -79,26 +79,14 @@ def test_an_id_may_be_the_text_of_the_number_and_nothing_else(tmp_path: Path) ->
     assert answer(program(tmp_path, code), "0").text == "0"
     with pytest.raises(EngineError) as raised:
         answer(program(tmp_path, code), "a")
-    assert str(raised.value).endswith(
-        "answered with a wrong id: {'id': 'a', 'text': 'a'}. 'a' is no question's id; ids are the numbers of the "
-        "questions."
-    )
-    assert raised.value.cause == "an answer with a wrong id"
+    assert "answered without the id of a question: {'id': 'a', 'text': 'a'}. Give each" in str(raised.value)
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize(
-    ("line", "remedy"),
-    [
-        ('{"text": "x", "level": "info"}', "Give each answer the"),
-        ('{"id": "x", "text": "yes", "level": "info"}', "'x' is no question's id"),
-    ],
-)
-def test_a_question_that_stays_unanswered_is_told_of_lines_without_an_id(
-    tmp_path: Path, line: str, remedy: str
-) -> None:
+def test_a_question_that_stays_unanswered_is_told_of_lines_without_an_id(tmp_path: Path) -> None:
+    line = '{"id": "x", "text": "yes", "level": "info"}'
     code = f"import sys\nsys.stdin.readline()\nprint('{line}', flush=True)\nsys.stdin.read()"
-    with pytest.raises(EngineError, match=rf"(?s)did not answer within 60 s.*info.*\n  {remedy}"):
+    with pytest.raises(EngineError, match=r"(?s)did not answer within 60 s.*info.*\n  Give each answer the"):
         answer(program(tmp_path, code, timeout_s=60), "Hi", reached=[0])
 
 
