@@ -98,10 +98,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if any(map(config.pluginmanager.hasplugin, ("xdist", "xdist.plugin"))):  # the latter with `-p xdist.plugin`
         config.pluginmanager.register(XdistHooks(session), "steelyard-xdist")
     config.pluginmanager.register(TimeoutHooks(is_evaluation), "steelyard-timeout")
-    if config.getoption("changed_since"):
-        from harness.plugin.changed import ChangedHooks
-
-        config.pluginmanager.register(ChangedHooks(session, config.getoption("changed_since")), "steelyard-changed")
 
 
 @pytest.hookimpl(tryfirst=True)

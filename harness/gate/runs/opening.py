@@ -24,13 +24,19 @@ from harness.gate.runs.players import Players
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunOptions, RunSettings
 from harness.gate.runs.specification import specification
-from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes, why_unasked
+from harness.gate.runs.versions import (
+    Generations,
+    changed_versions,
+    check_versions,
+    files_note,
+    version_notes,
+    why_unasked,
+)
 from harness.gate.sampling.blocks import never_red
 from harness.gate.sampling.seen import Named, keep_unseen, read_seen, unmatched_notes
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
-from harness.records import Selection
 from harness.requests import Sampler, SampleSource
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, found
@@ -55,7 +61,6 @@ class OpenRun:
     run: Run
     store: Store
     created: str
-    selection: Selection | None = None
     told: tuple[str, ...] = ()
     soundness: Soundness | None = None
     evaluations: tuple[Evaluation, ...] = ()
@@ -243,6 +248,7 @@ def _assemble(
     described = specification(settings, candidate, options.recording or baseline, judges, ledger)
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
     described |= {"left_out": left_out} if left_out else {}
+    described |= files_note(candidate.version, settings.root)
     store.begin_run(run_settings.run_id, created, described)
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     level = 1 - settings.confidence_level
@@ -250,7 +256,7 @@ def _assemble(
     if baseline is not None:
         looks = {name: entry.look for name, entry in ledger.items()}
         told += never_red(options.evaluations, looks, level)
-    return OpenRun(run, store, created, options.selection, tuple(told), evaluations=options.evaluations)
+    return OpenRun(run, store, created, tuple(told), evaluations=options.evaluations)
 
 
 def _check_drawn(store: Store, source: SampleSource) -> None:

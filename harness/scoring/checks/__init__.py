@@ -4,7 +4,7 @@
 
 A check that can't work raises `CheckError` and is never a 0. Those that have to be waited for (`runs`, `similarity`,
 `choose`, `multiple_choice`) are awaited in an `async def` body, and so the types say. In a `def` body they give their
-result directly; `harness.sync_checks` are the same checks with the types for it.
+result directly.
 
 What another distribution declares under `steelyard.checks` is here too, by its name. A check is imported by the first
 who asks for it. Checkers of types know Steelyard's own alone, so that a misspelt one is an error; where types are
