@@ -32,7 +32,7 @@ _REPLACEABLE = ("drop_layers", "quantized")
 """Kinds of steps that a version does in place of its base's."""
 _TAKEN = ("teacher", "data", "folder", "weights", "passages")
 """Settings of a step that name what it is made of, beside the base."""
-_UNQUANTIZED = ("all F32", "F16", "BF16", "F64")
+_UNQUANTIZED = ("F32", "F16", "BF16", "F64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +281,7 @@ def _flat(version: VersionSettings) -> dict[str, Any]:
     return {key: value for key, value in flat.items() if value is not None}
 
 
-_FTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "all F32"}
+_FTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 
 
 def _of_the_file(description: WeightsDescription) -> Iterator[LineageStep]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
+from harness.models.description.architecture import tensor_role
 from harness.models.description.config_settings import config_settings, language_config
 from harness.models.description.contents import Tensor, WeightsFile, without_none
-from harness.models.description.roles import tensor_role
 from harness.models.description.tokenizer_settings import read_json, read_tokenizer
 from harness.models.files.content_hash import file_hash
 from harness.models.files.safetensors_file import StoredTensor, data_hash, read_safetensors

