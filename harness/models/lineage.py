@@ -317,9 +317,9 @@ def _by_the_settings(
     options = version.engine_options
     last = file
     if description.format != "safetensors":
-        recipe = conversion.recipe(description.settings)
         made = f"a folder of safetensors in {_FTYPES[converted_dtype(options)]}"
-        yield LineageStep(made, (last,), f"Steelyard's {recipe}, transformers {version_of('transformers') or 'absent'}")
+        by = f"Steelyard's {conversion.RECIPE}, transformers {version_of('transformers') or 'absent'}"
+        yield LineageStep(made, (last,), by)
         last = made
     if "drop_layers" in options:
         left_out = options["drop_layers"]

@@ -129,7 +129,7 @@ def _stored(folder: Path) -> dict[StoredTensor, Path]:
     """The tensors of a folder, each with the file that it is in."""
     found: dict[str, tuple[StoredTensor, Path]] = {}
     for path in safetensors_files(folder):
-        found |= {each.name: (each, path) for each in read_safetensors(path).tensors}
+        found |= {each.name: (each, path) for each in read_safetensors(path)}
     promised = read_json(folder / INDEX).get("weight_map", {})
     absent = [name for name in promised if name not in found]
     if absent:

@@ -1,7 +1,7 @@
 """The table of ggml's tensor types.
 
-Source: ggml-org/ggml, include/ggml.h and src/ggml-common.h. A test holds it against gguf-py's, which takes half a second
-to import and so is not asked here.
+Source: ggml-org/ggml, include/ggml.h and src/ggml-common.h. A test holds it against gguf-py's, which takes half a
+second to import and so is not asked here.
 """
 
 from __future__ import annotations
