@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,10 +15,10 @@ _SHORTEST_SECRET = 8
 
 
 class Redactor:
-    """Replaces a key by `***`. One of fewer than 8 characters is no secret ("EMPTY"), and stays.
+    """Replaces a key by `***`.
 
     Args:
-        key: the key, or None where there is none to hide.
+        key: the key, or None where there is none to hide. One of fewer than 8 characters is no secret ("EMPTY").
     """
 
     def __init__(self, key: str | None) -> None:
@@ -29,8 +30,6 @@ class Redactor:
 
     def leaves(self, value: Any) -> Any:
         """A JSON document whose texts, keys of objects included, are without the key."""
-        if self._key is None:
-            return value
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
@@ -41,17 +40,30 @@ class Redactor:
         """An answer without the key."""
         if self._key is None:
             return sample
-        calls, tokens = sample.tool_calls, sample.logprobs
-        if tokens is not None and self._key in "".join(each.token for each in tokens):  # spelt by several
-            tokens = tuple(TokenLogprob(_HIDDEN, each.logprob) for each in tokens)
+        calls = sample.tool_calls
         return dataclasses.replace(
             sample,
             text=self.text(sample.text),
             finish_reason=self.text(sample.finish_reason),
             reasoning=None if sample.reasoning is None else self.text(sample.reasoning),
             tool_calls=None if calls is None else tuple(self.leaves(call) for call in calls),
-            logprobs=tokens,
+            logprobs=None if sample.logprobs is None else self._tokens(sample.logprobs),
         )
+
+    def _tokens(self, tokens: tuple[TokenLogprob, ...]) -> tuple[TokenLogprob, ...]:
+        """The tokens; of those that spell the key together only the log probabilities."""
+        key, said = self._key or "", "".join(entry.token for entry in tokens)
+        spans = [match.span() for match in re.finditer(re.escape(key), said)]
+        kept = []
+        end = 0
+        for entry in tokens:
+            start, end = end, end + len(entry.token)
+            if any(first < end and start < last for first, last in spans):
+                kept.append(TokenLogprob(_HIDDEN, entry.logprob))
+            else:
+                top = tuple((self.text(token), logprob) for token, logprob in entry.top)
+                kept.append(dataclasses.replace(entry, top=top))
+        return tuple(kept)
 
 
 def without_secrets(url: str) -> str:
