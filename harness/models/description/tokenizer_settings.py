@@ -61,7 +61,7 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> TokenizerContents
         ids[entry["content"]] = entry["id"]
     settings |= dict(_special(own, config, ids))
     settings |= dict(_added(own, whole))
-    settings["tokenizer.chat_template"] = _chat_template(folder, own)
+    settings["tokenizer.chat_template"] = next(iter(chat_templates(folder, own).values()), None)
     return TokenizerContents({key: value for key, value in settings.items() if value is not None}, _in_order(ids))
 
 
@@ -122,15 +122,21 @@ def _added(own: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[tuple[s
             yield f"tokenizer.ggml.add_{name}_token", any("SpecialToken" in each for each in around)
 
 
-def _chat_template(folder: Path, own: Mapping[str, Any]) -> str | None:
-    """The chat template: of several the one called default."""
+def chat_templates(folder: Path, own: Mapping[str, Any]) -> dict[str, str]:
+    """The chat templates of a folder by the file that each stands in, in the order in which transformers takes them.
+
+    Args:
+        own: what its tokenizer_config.json says, which may have several: of these the one called default.
+    """
+    found: dict[str, Any] = {}
     if (folder / "chat_template.jinja").is_file():
-        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
-    template = own.get("chat_template") or read_json(folder / "chat_template.json").get("chat_template")
+        found["chat_template.jinja"] = (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    template = own.get("chat_template")
     if isinstance(template, list):
-        named = {each.get("name"): each.get("template") for each in template}
-        return named.get("default") or next(iter(named.values()), None)
-    return template if isinstance(template, str) else None
+        template = next((each.get("template") for each in template if each.get("name") == "default"), None)
+    found["tokenizer_config.json"] = template
+    found["chat_template.json"] = read_json(folder / "chat_template.json").get("chat_template")
+    return {place: text for place, text in found.items() if isinstance(text, str)}
 
 
 def _in_order(ids: Mapping[str, int]) -> tuple[bytes, ...]:

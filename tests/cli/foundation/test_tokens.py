@@ -124,7 +124,7 @@ def test_another_version_shows_where_the_two_split_differently(run: Run, folder:
         "tiny",
         "split",
     ] * 2
-    assert lines[-1] == "2 places differ: 6 (tiny) and 8 (split) tokens"
+    assert lines[-2:] == ["tiny: 6 tokens for 8 bytes", "split: 8 tokens for 8 bytes"]
     document = json.loads(run("tokens", "tiny", "xabxxbcx", "--against", "split", "--json").stdout)
     assert [(each["offset"], each["end"]) for each in document["differences"]] == [(1, 3), (5, 7)]
     assert document["differences"][0]["tokens"] == [259]
@@ -146,7 +146,8 @@ def test_a_token_that_only_one_puts_before_a_text_is_a_difference(run: Run, fold
         ["tiny"],
         ["split"],
         ["0", "1", "<s>", "3c733e", "special"],
-        ["1", "place", "differs:", "2", "(tiny)", "and", "3", "(split)", "tokens"],
+        ["tiny:", "2", "tokens", "for", "2", "bytes"],
+        ["split:", "3", "tokens", "for", "2", "bytes"],
     ]
     document = json.loads(run("tokens", "tiny", "xab", "--against", "split", "--json").stdout)
     places = [(each["offset"], each["end"], each["tokens"]) for each in document["differences"]]
@@ -155,7 +156,8 @@ def test_a_token_that_only_one_puts_before_a_text_is_a_difference(run: Run, fold
 
 
 def test_versions_that_split_alike_say_so(run: Run) -> None:
-    assert run("tokens", "tiny", "ab", "--against", "polite").stdout == "tiny and polite split it alike, into 1 token\n"
+    lines = run("tokens", "tiny", "ab", "--against", "polite").stdout.splitlines()
+    assert lines[-1] == "tiny and polite split it alike"
 
 
 def test_a_prompt_of_a_file_is_put_around_the_text(run: Run, folder: Path) -> None:
@@ -175,12 +177,6 @@ def test_a_lossy_tokenizer_is_called_so(run: Run, folder: Path, tiny_llama: Path
     file.write_text(json.dumps(document | {"normalizer": {"type": "Lowercase"}}), encoding="utf-8")
     assert run("tokens", "split", "AB").stdout.splitlines()[-1].endswith("lossy: the tokens do not give the text back")
     assert not json.loads(run("tokens", "split", "AB", "--json").stdout)["lossless"]
-
-
-def test_a_text_without_quotes_is_told_to_take_them(run: Run) -> None:
-    result = run("tokens", "split", "Hi", "there")
-    assert result.exit_code == 4
-    assert "put the text in quotes: steelyard tokens split 'Hi there'" in result.output
 
 
 def test_a_version_without_weights_says_what_to_write(run: Run) -> None:

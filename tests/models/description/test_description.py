@@ -265,19 +265,6 @@ def test_a_vocabulary_without_weights_is_described(tmp_path: Path) -> None:
     assert (found.vocab_only, found.n_parameters, found.bits_per_weight) == (True, 0, None)
 
 
-def test_a_config_names_the_type_in_which_it_computes(tiny_llama: Path, tmp_path: Path) -> None:
-    own = copy_of(tiny_llama, tmp_path / "own")
-    set_config(own, dtype=None, torch_dtype="bfloat16")
-    assert described(own).kv_dtype == "bfloat16"
-    set_config(own, torch_dtype=None)
-    assert described(own).kv_dtype == "float32", "of its tensors"
-
-
-def test_weights_that_are_not_there_are_refused_as_ever(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="there is no"):
-        described(tmp_path / "gone")
-
-
 @pytest.mark.service
 def test_nothing_heavy_is_imported(tiny_llama: Path) -> None:
     code = (
