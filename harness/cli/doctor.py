@@ -12,7 +12,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -229,12 +229,6 @@ def _known_traps(root: Path) -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count()
-    yield Finding("machine", "cores", "ok", f"{cores}, {platform.system()} on {platform.machine()}")
-    if "SC_PHYS_PAGES" in os.sysconf_names:
-        size_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        yield Finding("machine", "memory", "ok", f"{size_bytes / 2**30:.1f} GiB")
     gpus = _gpus()
     yield Finding("machine", "gpu", "ok" if gpus else "absent", "; ".join(gpus) or "none that nvidia-smi shows")
 

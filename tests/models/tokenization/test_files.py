@@ -75,7 +75,7 @@ def test_a_folder_without_tokenizer_json_says_how_one_is_made(folder: Path, tmp_
 @pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])
 def test_a_broken_file_is_named(folder: Path, tmp_path: Path, name: str) -> None:
     (folder / name).write_text("{", encoding="utf-8")
-    with pytest.raises(SettingsError, match=rf"{name} can't be read"):
+    with pytest.raises(SettingsError, match=rf"{name} (can't be read|is no JSON)"):
         read_tokenizer_files({"weights": "tiny"}, tmp_path)
 
 
