@@ -22,7 +22,6 @@ from harness.errors import (
 from harness.records.review import Event
 from harness.review import Queue
 from harness.store import Store
-from harness.store.review import fronts as review_fronts
 from harness.store.review.events import fold
 from tests.review.conftest import CATEGORIES, FORMS, NOW, TEXT, AddBatch, Clock
 from tests.review.queues import key, label, take
@@ -539,31 +538,6 @@ def test_an_item_far_behind_that_is_free_again_comes_first(
     clock.now += 700
     assert take(queue, "ann").item_id == "b1-00000"
     assert take(queue, "bob").item_id == ("b1-00001" if wanted == 1 else "b1-00000")
-
-
-@pytest.mark.service
-def test_the_search_for_the_next_item_begins_behind_what_one_has_dealt_with(
-    queue: Queue, add_batch: AddBatch, store: Store
-) -> None:
-    add_batch(130, wanted=2)
-    for _ in range(120):
-        label(queue, "ann", 3)
-    with store._database.read() as connection:
-        assert 50 <= review_fronts.find(connection, "ann", "b1") <= 120
-        assert review_fronts.find(connection, "bob", "b1") == 0
-
-
-@pytest.mark.service
-def test_an_item_that_is_added_before_others_is_found(queue: Queue, add_batch: AddBatch, store: Store) -> None:
-    items = add_batch(130)
-    late = dataclasses.replace(items[0], id="late", batch_id="b2")
-    add_batch(0, batch_id="b2")
-    store.review.add_items("b2", [dataclasses.replace(each, id=f"x{each.id}", batch_id="b2") for each in items[1:]])
-    for _ in range(120):
-        label(queue, "ann", 3, batch_id="b2")
-    view = take(queue, "ann", batch_id="b2")
-    store.review.add_items("b2", [late])
-    assert take(queue, "ann", batch_id="b2", holding=[view.lease_id]).item_id == "late"
 
 
 @pytest.mark.service

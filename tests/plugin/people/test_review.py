@@ -657,14 +657,6 @@ def test_preferences_drawn_anew_are_those_that_people_see(project: Project) -> N
         assert not keys[0] & keys[1]
 
 
-def test_a_prune_warns_of_items_that_wait_for_labels(project: Project, run: Run) -> None:
-    rating(project, 0.85, n_cases=40)
-    project.run()
-    result = run("store", "prune", "--version", "only", "--yes")
-    assert result.exit_code == 0
-    assert "Warning: 20 items wait in the review queue for labels of what would go." in result.output
-
-
 def test_a_case_that_people_can_not_be_shown_makes_it_an_error(project: Project) -> None:
     """Labels would say nothing of it, and a verdict is about all cases."""
     rating(project, 0.85, n_cases=40)
