@@ -85,21 +85,16 @@ def agreement_of(
     standings: dict[str, Standing],
     confidence_level: float = 0.95,
 ) -> AgreementReport:
-    """The agreement of a batch: adjudications are no votes, but settle what the judge is held against.
-
-    Raises:
-        ReviewError: a label counts for what is no score; see `counted`.
-    """
+    """The agreement of a batch: adjudications are no votes, but settle what the judge is held against."""
     ratings = _ratings(form, events)
     overlapping = {item: labels for item, labels in ratings.given.items() if len(labels) > 1}
     shared = _Ratings(form, ratings.values, overlapping)
-    coefficients = () if form.kind == "text" else _coefficients(shared, confidence_level)
     return AgreementReport(
         batch_id=batch_id,
         n_items=len(items),
         n_overlapping=len(overlapping),
         n_differing=sum(len(set(labels.values())) > 1 for labels in overlapping.values()),
-        coefficients=coefficients,
+        coefficients=_coefficients(shared, confidence_level),
         judge=judge_agreement(form, items, standings, confidence_level),
         matrix=judge_matrix(form, items, standings, confidence_level),
     )
@@ -136,7 +131,7 @@ def _alpha(shared: _Ratings, confidence_level: float) -> Agreement:
     for unit, labels in enumerate(shared.given.values()):
         for name, place in labels.items():
             table[names.index(name), unit] = place
-    return krippendorff_alpha(table, "nominal" if shared.form.kind == "categories" else "ordinal", confidence_level)
+    return krippendorff_alpha(table, "ordinal", confidence_level)
 
 
 def _fleiss(shared: _Ratings, confidence_level: float) -> Agreement:
@@ -153,8 +148,7 @@ def _fleiss(shared: _Ratings, confidence_level: float) -> Agreement:
 def _cohen(shared: _Ratings, one: str, other: str, confidence_level: float) -> Callable[[], Agreement]:
     both = [labels for labels in shared.given.values() if one in labels and other in labels]
     first, second = [labels[one] for labels in both], [labels[other] for labels in both]
-    is_nominal = shared.form.kind == "categories"
-    return lambda: cohen_kappa(first, second, confidence_level, None if is_nominal else "linear")
+    return lambda: cohen_kappa(first, second, confidence_level, "linear")
 
 
 def judge_agreement(
@@ -165,7 +159,7 @@ def judge_agreement(
     Items were not drawn alike, so that each counts with the inverse of its probability.
     """
     human, judged, weights, n_ties = [], [], [], 0
-    for item, score, judge_score in said_by_both(form, items, standings):
+    for item, score, judge_score in said_by_both(items, standings):
         if form.is_pair and CUT in (score, judge_score):
             n_ties += 1
             continue

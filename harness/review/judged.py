@@ -9,7 +9,6 @@ from itertools import pairwise
 import numpy as np
 
 from harness.records.review import Form, Item, Standing
-from harness.review.counting import counted
 from harness.statistics import Agreement, krippendorff_alpha, wilson_interval
 from harness.statistics.arrays import FloatArray
 
@@ -94,7 +93,7 @@ def judge_matrix(
     scores, names = _points(form)
     weights, both, found = [], [], []
     n_between = 0
-    for item, said, judged in said_by_both(form, items, standings) if scores else ():
+    for item, said, judged in said_by_both(items, standings) if scores else ():
         people, judge = _nearest(scores, said), _nearest(scores, judged)
         n_between += abs(scores[judge] - judged) > _CLOSE
         both.append((people, judge))
@@ -122,12 +121,10 @@ def judge_matrix(
     )
 
 
-def said_by_both(
-    form: Form, items: Sequence[Item], standings: dict[str, Standing]
-) -> Iterator[tuple[Item, float, float]]:
+def said_by_both(items: Sequence[Item], standings: dict[str, Standing]) -> Iterator[tuple[Item, float, float]]:
     """The items that a judge has scored and that have a label that counts, with the label's score and the judge's."""
     for item in items:
-        said = counted(form, item, standings[item.id])
+        said = standings[item.id].score
         if said is not None and item.judge_score is not None:
             yield item, said, item.judge_score
 

@@ -1,4 +1,4 @@
-"""None"""
+"""How far reviewers agree."""
 
 from itertools import count
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from harness.review import Queue
 from harness.review.judged import Coefficient
 from harness.statistics import cohen_kappa, fleiss_kappa, krippendorff_alpha
-from tests.review.conftest import CATEGORIES, PAIR, SCALE, TEXT, AddBatch
+from tests.review.conftest import PAIR, SCALE, AddBatch
 
 pytestmark = pytest.mark.service
 
@@ -44,11 +44,11 @@ def test_coefficients_are_those_of_the_statistics_on_the_labels(queue: Queue, ad
 
 
 def test_labels_that_were_undone_and_adjudications_are_no_votes(queue: Queue, add_batch: AddBatch) -> None:
-    add_batch(2, CATEGORIES, wanted=2)
-    label_all(queue, {"ann": ["right", "wrong"], "bob": ["right", "right"]})
+    add_batch(2, wanted=2)
+    label_all(queue, {"ann": [5, 1], "bob": [5, 5]})
     view = queue.next("eve", task="adjudicate")
     assert view is not None
-    queue.adjudicate("eve", view.lease_id, "wrong", key="e")
+    queue.adjudicate("eve", view.lease_id, 1, key="e")
     assert queue.agreement("b1").n_differing == 1
     queue.undo("bob", key="u")
     report = queue.agreement("b1")
@@ -57,8 +57,8 @@ def test_labels_that_were_undone_and_adjudications_are_no_votes(queue: Queue, ad
 
 
 def test_reviewers_who_share_some_items_only(queue: Queue, add_batch: AddBatch) -> None:
-    add_batch(6, CATEGORIES, wanted=2)
-    right, wrong = "right", "wrong"
+    add_batch(6, wanted=2)
+    right, wrong = 5, 1
     label_all(queue, {"ann": [right, wrong, right], "bob": [right, wrong], "eve": [wrong, right, right, wrong]})
     label_all(queue, {"ann": [right, wrong, wrong]})
     report = queue.agreement("b1")
@@ -79,10 +79,3 @@ def test_preferences_agree_on_the_answer_and_not_on_the_side(queue: Queue, add_b
     cohen = by_name(queue.agreement("b1").coefficients, "Cohen's kappa")
     assert cohen.found is not None
     assert cohen.found.value == 1.0
-
-
-def test_free_texts_have_no_coefficient(queue: Queue, add_batch: AddBatch) -> None:
-    add_batch(2, TEXT, wanted=2)
-    label_all(queue, {"ann": ["a", "b"], "bob": ["a", "c"]})
-    report = queue.agreement("b1")
-    assert (report.coefficients, report.judge) == ((), None)

@@ -9,7 +9,9 @@ from harness.records.review import Form, Item, LabelChoice, Standing
 from harness.review.agreement import judge_agreement
 from harness.review.judged import judge_matrix
 from harness.statistics import wilson_interval
-from tests.review.conftest import CATEGORIES, PAIR, TEXT, batch_of
+from tests.review.conftest import PAIR, batch_of
+
+TWO = Form("scale", "Right", choices=(LabelChoice(0, "", 0.0), LabelChoice(1, "", 1.0)))
 
 
 def test_the_judge_is_held_against_the_labels_that_count() -> None:
@@ -22,7 +24,7 @@ def test_the_judge_is_held_against_the_labels_that_count() -> None:
         item.id: Standing("open" if said is None else "done", 1, 1, said)
         for item, said in zip(items, people, strict=True)
     }
-    found = judge_agreement(CATEGORIES, items, standings)
+    found = judge_agreement(TWO, items, standings)
     assert found is not None
     assert (found.right_right, found.right_wrong, found.wrong_right, found.wrong_wrong) == (4, 1, 1, 3)
     assert found.sensitivity is not None
@@ -40,7 +42,7 @@ def test_items_that_were_unlikely_to_be_drawn_count_for_more() -> None:
         *batch_of(1, batch_id="a", judge_score=0.0, probability=1.0),
         *batch_of(1, batch_id="b", judge_score=1.0, probability=0.25),
     ]
-    found = judge_agreement(CATEGORIES, items, {item.id: Standing("done", 1, "right", 1.0) for item in items})
+    found = judge_agreement(TWO, items, {item.id: Standing("done", 1, "right", 1.0) for item in items})
     assert found is not None
     assert found.sensitivity is not None
     assert found.specificity is None
@@ -99,7 +101,7 @@ def test_ordinal_agreement_is_the_published_one() -> None:
     values it is the same.
     """
     one, other = [0, 1, 0, 0, 0, 0, 0, 0, 1, 0], [1, 1, 1, 0, 0, 1, 0, 0, 0, 0]
-    found = judge_matrix(CATEGORIES, *said(CATEGORIES, list(zip(map(float, one), map(float, other), strict=True))))
+    found = judge_matrix(TWO, *said(TWO, list(zip(map(float, one), map(float, other), strict=True))))
     assert found is not None
     assert found.ordinal.found is not None
     assert found.ordinal.found.value == pytest.approx(0.095, abs=5e-4)
@@ -135,14 +137,13 @@ def test_exact_agreement_is_weighed_by_probability() -> None:
 
 def test_values_that_count_for_the_same_are_one_point_and_a_pair_has_three() -> None:
     form = Form(
-        "categories",
+        "scale",
         "Right",
-        choices=(LabelChoice("ok", "", 1.0), LabelChoice("no", "", 0.0), LabelChoice("none", "", 0.0)),
+        choices=(LabelChoice(3, "", 1.0), LabelChoice(1, "", 0.0), LabelChoice(2, "", 0.0)),
     )
     found = judge_matrix(form, *said(form, [(1.0, 1.0), (0.0, 0.0)]))
     assert found is not None
-    assert found.points == ("no or none", "ok")
+    assert found.points == ("1 or 2", "3")
     pair = judge_matrix(PAIR, *said(PAIR, [(1.0, 0.5)]))
     assert pair is not None
     assert (pair.points, pair.counts[2]) == (("baseline better", "neither", "candidate better"), (0, 1, 0))
-    assert judge_matrix(TEXT, *said(TEXT, [(1.0, 1.0)])) is None

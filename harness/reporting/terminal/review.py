@@ -1,13 +1,11 @@
-"""The review queue in the terminal: batches, progress, forms, agreement."""
+"""The review queue in the terminal: progress and agreement."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.records.review import Batch, Form
 from harness.reporting.shared.figures import plural
-from harness.reporting.shared.names import display_names
 from harness.reporting.shared.text import cells, pad, printable, wrap
 from harness.review.agreement import CUT, AgreementReport, JudgeAgreement
 from harness.review.judged import Coefficient, JudgeMatrix, LabelShare
@@ -25,32 +23,18 @@ _MOST_DIFFERING = 10
 _METHODS = "  ranges: "
 
 
-def batch_lines(
-    batches: Sequence[Batch], progress: Sequence[BatchProgress], origins: Mapping[str, BatchOrigin], encoding: str
+def status_lines(
+    progress: Sequence[BatchProgress], origins: Mapping[str, BatchOrigin], encoding: str, ahead: Prospects
 ) -> Iterator[str]:
-    """A table of all batches, below each where it comes from."""
-    names = display_names(dict.fromkeys(batch.evaluation_id for batch in batches))
-    shown = [printable(names[batch.evaluation_id], _MOST_CELLS, encoding=encoding) for batch in batches]
-    width = max(len("evaluation"), *map(cells, shown))
-    yield f"{'batch':<8}  {pad('evaluation', width)}  {'kind':<10}  items  labels   left"
-    for batch, each, name in zip(batches, progress, shown, strict=True):
-        closed = "" if batch.closed is None else f"  closed: {printable(batch.closed_reason or '', encoding=encoding)}"
-        yield (
-            f"{batch.id:<8}  {pad(name, width)}  {batch.form.kind:<10}  {each.n_items:>5,}  {each.labels:>6,}  "
-            f"{each.left:>5,}{closed}"
-        )
-        yield f"{'':<8}  {printable(str(origins[batch.id]), _ORIGIN_CELLS, encoding=encoding)}"
-
-
-def status_lines(progress: Sequence[BatchProgress], encoding: str, ahead: Prospects) -> Iterator[str]:
     """Say how far each batch is, and what lies ahead of those that a gate decides."""
     if not progress:
-        yield "The review queue is empty; `steelyard review add RUN` fills it."
+        yield "The review queue is empty. A gate fills it where a marker has `review=`."
     for number, each in enumerate(progress):
         if number:
             yield ""
         yield f"batch {each.batch_id}  {printable(each.title, _MOST_CELLS, encoding=encoding)}"
         yield f"  {printable(each.evaluation_id, _MOST_CELLS, encoding=encoding)}"
+        yield f"  {printable(str(origins[each.batch_id]), _ORIGIN_CELLS, encoding=encoding)}"
         yield (
             f"  {each.n_items:,} items: {each.n_done:,} done, {each.n_open:,} open, {each.n_disputed:,} disputed, "
             f"{each.n_flagged:,} flagged" + (f", {each.n_excluded:,} excluded" if each.n_excluded else "")
@@ -84,25 +68,10 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
-def form_lines(form: Form, encoding: str) -> Iterator[str]:
-    """Show what reviewers are asked."""
-    yield printable(form.title, _TEXT_CELLS, encoding=encoding)
-    for heading, text in (("Criteria", form.criteria), ("Guidelines", form.guidelines)):
-        if text:
-            yield from ("", heading)
-            yield from (f"  {printable(line, _TEXT_CELLS, encoding=encoding)}" for line in text.splitlines())
-    if form.choices:
-        yield from ("", "Values")
-    for choice in form.choices:
-        counts = "" if choice.score is None else f"  (counts {choice.score:.3g})"
-        meaning = f": {printable(choice.meaning, _TEXT_CELLS, encoding=encoding)}" if choice.meaning else ""
-        yield f"  {printable(str(choice.value), encoding=encoding)}{meaning}{counts}"
-
-
 def agreement_lines(report: AgreementReport, encoding: str) -> Iterator[str]:
     """Agreement of reviewers, and of the judge with them."""
     yield (
-        f"batch {report.batch_id}   {report.n_overlapping:,} of {report.n_items:,} items have two labels or more, "
+        f"agreement   {report.n_overlapping:,} of {report.n_items:,} items have two labels or more, "
         f"{report.n_differing:,} of them differing"
     )
     for each in report.coefficients:

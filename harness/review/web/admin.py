@@ -94,9 +94,9 @@ def item(request: Request, item_id: str) -> Response:
     """All that is known of an item that is settled: what was asked and answered, and what judge and people said."""
     admin = admin_of(request)
     desk = desk_of(request)
-    known, found = desk.queue.settled(item_id), desk.review.item(item_id)
+    found = desk.queue.settled(item_id)
     batch = desk.review.batch(found.batch_id)
-    said = said_of(known, batch.form, desk.review.events(item_id=item_id))
+    said = said_of(found, batch.form, desk.review.events(item_id=item_id))
     return page(request, "settled.html", reviewer=admin, here="admin", item=found, batch=batch, said=said)
 
 

@@ -78,10 +78,7 @@ def take_answer(request: Request, said: LabelSubmission, name: Name) -> dict[str
 
 @router.post("/api/undo")
 def take_back(request: Request, undo: Undo, name: Name) -> dict[str, Any]:
-    """Undo the reviewer's last event; `view` is its item again, or null where it is no longer free.
-
-    A text comes back with its item, to be written on.
-    """
+    """Undo the reviewer's last event; `view` is its item again, or null where it is no longer free."""
     desk = desk_of(request)
     undone = desk.queue.undo(name, key=undo.key)
     desk.tally.forget()
@@ -93,7 +90,6 @@ def take_back(request: Request, undo: Undo, name: Name) -> dict[str, Any]:
     return {
         "undone": _in_words(event, form),
         "view": view,
-        "text": _sent(str(event.value or "")) if form.kind == "text" else "",
         "progress": _count(request, undo.task),
     }
 
@@ -162,10 +158,4 @@ def _submit(request: Request, said: LabelSubmission, name: str) -> RecordedLabel
 def _in_words(event: Event, form: Form) -> str:
     if event.value is None:
         return _ACTS[event.kind].lower()
-    value = _sent(said_value(form, form.shown(event.value, swapped=event.swapped)))
-    return f"{_ACTS[event.kind].lower()} {value if len(value) <= 40 else 'with a text'}"
-
-
-def _sent(text: str) -> str:
-    """A text as it can be sent: a lone surrogate is no character that a browser could get."""
-    return text.encode("utf-8", "replace").decode()
+    return f"{_ACTS[event.kind].lower()} {said_value(form, form.shown(event.value, swapped=event.swapped))}"

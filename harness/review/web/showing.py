@@ -13,11 +13,11 @@ from unicodedata import category
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from harness.records.review import LEFT, MOST_TEXT, RIGHT, TIE, Event, Form, Value
+from harness.records.review import LEFT, RIGHT, TIE, Event, Form, Item, Value
 from harness.records.tool_calls import words_of
 from harness.review.agreement import CUT
 from harness.review.progress import BatchProgress
-from harness.review.views import RevealedItem, View
+from harness.review.views import View
 from harness.store.review.events import counting
 from harness.store.review.leases import is_swapped
 from harness.store.review.store import ReviewStore
@@ -69,7 +69,7 @@ def template_environment() -> Environment:
         "lasting": lasting,
     }
     pages.filters |= {"labels_of": labels_of}
-    pages.globals |= {"shown_at_first": SHOWN_AT_FIRST, "most_text": MOST_TEXT, "roles": _ROLES, "reviewer": None}
+    pages.globals |= {"shown_at_first": SHOWN_AT_FIRST, "roles": _ROLES, "reviewer": None}
     pages.globals |= {"here": "", "csrf": ""}
     pages.tests["blank"] = is_blank
     return pages
@@ -89,16 +89,13 @@ def item_json(pages: Environment, view: View, disputed: Sequence[DisputedLabel] 
 
 
 def shown_choices(form: Form) -> list[ChoiceButton]:
-    """The buttons of a form; none where a text is asked for.
-
-    A scale's values have their own digits where they have one, ten has 0; categories are numbered.
-    """
+    """The buttons of a form. A scale's values have their own digits where they have one, ten has 0."""
     if form.is_pair:
         return [ChoiceButton(*each) for each in _PAIR]
     values = [choice.value for choice in form.choices]
     shown = []
-    for number, choice in enumerate(form.choices, start=1):
-        key = _key(choice.value, number, values)
+    for choice in form.choices:
+        key = _key(choice.value, values)
         name = str(choice.value)
         shown.append(ChoiceButton(choice.value, name, choice.meaning, key, hint="" if key == name else key))
     return shown
@@ -107,17 +104,16 @@ def shown_choices(form: Form) -> list[ChoiceButton]:
 def columns(n_choices: int) -> int:
     """In how many columns choices stand where the screen is wide enough: at most 5, in rows of about as many each.
 
-    >>> [columns(n_choices) for n_choices in (0, 3, 5, 6, 9, 10, 11, 12)]
-    [1, 3, 5, 3, 5, 5, 4, 4]
+    >>> [columns(n_choices) for n_choices in (3, 5, 6, 9, 10, 11, 12)]
+    [3, 5, 3, 5, 5, 4, 4]
     """
-    return -(-n_choices // -(-n_choices // _MOST_COLUMNS)) if n_choices else 1
+    return -(-n_choices // -(-n_choices // _MOST_COLUMNS))
 
 
-def _key(value: Value, number: int, values: Sequence[Value]) -> str:
-    digit = value if isinstance(value, int) else number
-    if digit == 10 and 0 not in values:
+def _key(value: Value, values: Sequence[Value]) -> str:
+    if value == 10 and 0 not in values:
         return "0"
-    return str(digit) if 0 <= digit <= 9 else ""
+    return str(value) if value in range(10) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +125,11 @@ class Opinion:
     note: str = ""
 
 
-def said_of(known: RevealedItem, form: Form, happened: Sequence[Event]) -> list[Opinion]:
+def said_of(item: Item, form: Form, happened: Sequence[Event]) -> list[Opinion]:
     """List what the judge said, and then people in the order of their words; of a pair, A is the candidate's answer."""
     told = []
-    if known.judge_score is not None:
-        told.append(Opinion("judge", _score_in_words(form, known.judge_score)))
+    if item.judge_score is not None:
+        told.append(Opinion("judge", _score_in_words(form, item.judge_score)))
     for event in counting(happened):
         words = {"flag": "flagged", "skip": "skipped", "exclude": "excluded"}.get(event.kind, "")
         if event.value is not None:
@@ -153,7 +149,7 @@ def _score_in_words(form: Form, score: float) -> str:
 
 
 def right_values(form: Form) -> str:
-    """The values of a form that count as right where scores are cut, in words; nothing of a pair or a text."""
+    """The values of a form that count as right where scores are cut, in words; nothing of a pair."""
     values = [str(choice.value) for choice in form.choices if choice.score is not None and choice.score >= CUT]
     return " or ".join(values)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from harness.records.review import Event, Form, FormKind, Standing
+from harness.records.review import Event, Form, Standing
 from harness.store.review.items import no_item, stored_form
 from harness.store.schema import codec
 from harness.store.schema.review_tables import batches, events, items, marks, standings
@@ -54,14 +54,14 @@ def labels_in_force(happened: Iterable[Event]) -> list[Event]:
     return [event for event in counting(happened) if event.kind == "label"]
 
 
-def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
+def fold(happened: Sequence[Event], wanted: int) -> Standing:
     """Work out how an item stands after its events.
 
     The last adjudication or exclusion settles it. Otherwise one flag takes it out of the queue, and labels that differ
-    are a dispute; free texts always differ and are none.
+    are a dispute.
 
     >>> four, two = (Event(n, "label", "i", f"r{n}", 0.0, f"k{n}", value=n) for n in (4, 2))
-    >>> fold([four], 2, "scale").state, fold([four, two], 2, "scale").state
+    >>> fold([four], 2).state, fold([four, two], 2).state
     ('open', 'disputed')
     """
     standing = counting(happened)
@@ -75,7 +75,7 @@ def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
         return Standing("flagged", len(labels))
     if len(labels) < wanted:
         return Standing("open", len(labels))
-    if kind != "text" and len({event.value for event in labels}) > 1:
+    if len({event.value for event in labels}) > 1:
         return Standing("disputed", len(labels))
     return Standing("done", len(labels), labels[0].value, labels[0].score)
 
@@ -86,7 +86,7 @@ def add(connection: Connection, event: Event, item: ItemTerms) -> tuple[Event, S
     stored = None if event.value is None else codec.dumps(event.value)
     number = connection.execute(_INSERT, {**fields, "value": stored}).scalar_one()
     happened = of_item(connection, event.item_id)
-    standing = fold(happened, item.wanted, item.form.kind)
+    standing = fold(happened, item.wanted)
     connection.execute(
         _SETTLE,
         {

@@ -85,7 +85,7 @@ def find_batch(connection: Connection, batch_id: str) -> Batch:
     row = connection.execute(_FIND_BATCH, {"of": batch_id}).one_or_none()
     if row is None:
         raise UnknownItemError(
-            f"There is no batch {batch_id!r} in the review queue; `steelyard review list` lists them."
+            f"There is no batch {batch_id!r} in the review queue; `steelyard review status` lists them."
         )
     return _batch(row)
 

@@ -11,10 +11,9 @@ from playwright.sync_api import expect
 from harness.records import NewSample, Request, Sample, ScoreRow
 from harness.records.review import Form
 from harness.review import Queue
-from harness.review.batches.filling import add_run
-from harness.review.batches.plans import ReviewPlan
 from harness.store import Store
 from tests.chromium import MARKS, wait_until
+from tests.review import runs
 from tests.review.web import contents
 from tests.review.web.test_browser import browser, open_page, serve, store  # noqa: F401 - fixtures
 from tests.store.rows import key_of
@@ -42,7 +41,7 @@ def add_calls(store: Store, form: Form) -> None:  # noqa: F811
         store.add_scores("r1", [row])
     store.finish_run("r1", {"evaluations": []})
     (run,) = store.runs()
-    add_run(store, run, ReviewPlan(_TEST, "score", form))
+    runs.add_batch(store, run, form, of=_TEST)
 
 
 @pytest.mark.parametrize("form", [contents.SCALE, contents.PAIR], ids=["scale", "pair"])
