@@ -41,8 +41,8 @@ def review() -> None:
 def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
     """Tell how far all batches are: labels in and left (until a gate is decided), by reviewer, what is disputed.
 
-    Of one BATCH also how far its reviewers agree with each other (Krippendorff's alpha, Fleiss' and Cohen's kappa over
-    items that several have labelled), and the judge with them, each item weighted by its probability.
+    Of one BATCH also how far its reviewers agree with each other, over items that several have labelled, and the judge
+    with them.
 
     \b
     Examples:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.reporting.shared.figures import plural
 from harness.reporting.shared.text import cells, pad, printable, wrap
-from harness.review.agreement import CUT, AgreementReport, JudgeAgreement
-from harness.review.judged import Coefficient, JudgeMatrix, LabelShare
+from harness.review.agreement import AgreementReport, Coefficient, JudgeMatrix, LabelShare
 from harness.review.progress import BatchOrigin, BatchProgress
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ _TEXT_CELLS = 100_000
 _WIDTH = 80
 _POINT_CELLS = 24
 _MOST_DIFFERING = 10
-_METHODS = "  ranges: "
 
 
 def status_lines(
@@ -74,28 +72,23 @@ def agreement_lines(report: AgreementReport, encoding: str) -> Iterator[str]:
         f"agreement   {report.n_overlapping:,} of {report.n_items:,} items have two labels or more, "
         f"{report.n_differing:,} of them differing"
     )
-    for each in report.coefficients:
-        yield from _coefficient(each, encoding)
-    methods = dict.fromkeys(each.found.method for each in report.coefficients if each.found is not None)
-    for number, line in enumerate(wrap("; ".join(methods), _WIDTH - len(_METHODS))) if methods else ():
-        yield f"{'' if number else _METHODS:<{len(_METHODS)}}{line}"
+    if report.n_overlapping:
+        yield from _coefficient(report.people)
     if report.judge is None:
         yield "No item with a score by a judge has a label that counts yet."
     else:
-        if report.matrix is not None:
-            yield from _matrix_lines(report.matrix, encoding)
-        yield from _judge_lines(report.judge)
+        yield from _matrix_lines(report.judge, encoding)
 
 
-def _coefficient(each: Coefficient, encoding: str) -> Iterator[str]:
-    name = each.name
-    if each.name.startswith("Cohen"):
-        name = f"{name}, {printable(' and '.join(each.reviewers), 60, encoding=encoding)}"
+def _coefficient(each: Coefficient) -> Iterator[str]:
     if each.found is None:
-        yield from (f"  {line}" for line in wrap(f"{name}: can't be told. {each.problem}", _WIDTH - 2))
+        yield from (f"  {line}" for line in wrap(f"Krippendorff's alpha can't be told. {each.problem}", _WIDTH - 2))
     else:
         found = each.found
-        yield f"  {name} {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]   ({plural(found.n_units, 'item')})"
+        yield (
+            f"  Krippendorff's alpha {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]   "
+            f"({plural(found.n_units, 'item')})"
+        )
 
 
 def _matrix_lines(matrix: JudgeMatrix, encoding: str) -> Iterator[str]:
@@ -112,28 +105,14 @@ def _matrix_lines(matrix: JudgeMatrix, encoding: str) -> Iterator[str]:
     if matrix.n_between:
         yield f"  {plural(matrix.n_between, 'score')} of the judge between two points, counted at the nearer one"
     yield f"  exact agreement {_rate(matrix.exact)}"
-    yield from _coefficient(matrix.ordinal, encoding)
+    yield from _coefficient(matrix.ordinal)
     for each in matrix.differing[:_MOST_DIFFERING]:
         case = printable(each.case_id, _MOST_CELLS, encoding=encoding)
         yield f"  differ on {case}: people {names[each.people]}, judge {names[each.judge]}"
     more = len(matrix.differing) - _MOST_DIFFERING
     if more > 0:
         yield f"  and on {more:,} more (--json has all)"
-    yield "cut into right and wrong"
 
 
-def _judge_lines(judge: JudgeAgreement) -> Iterator[str]:
-    yield "judge against people        judge: right  wrong"
-    yield f"  people: right {judge.right_right:>26,} {judge.right_wrong:>6,}"
-    yield f"  people: wrong {judge.wrong_right:>26,} {judge.wrong_wrong:>6,}"
-    for name, rate in (("sensitivity", judge.sensitivity), ("specificity", judge.specificity)):
-        yield f"  {name} {_rate(rate)}"
-    if judge.n_ties:
-        yield f"  {judge.n_ties:,} ties left out"
-    yield f"  right: a score of {CUT:g} or more; of a pair, the candidate's answer is better"
-
-
-def _rate(rate: LabelShare | None) -> str:
-    if rate is None:
-        return "can't be told yet: no such label"
+def _rate(rate: LabelShare) -> str:
     return f"{rate.value:.2f} [{rate.low:.2f}, {rate.high:.2f}]   (weighted by probability, {plural(rate.n, 'item')})"

@@ -10,7 +10,7 @@ from harness.errors import ReviewerError, choices
 from harness.records.review import ROLES, Reviewer
 from harness.review.web.desk import desk_of, field
 from harness.review.web.sessions import Holder, csrf_token
-from harness.review.web.showing import right_values, said_of
+from harness.review.web.showing import said_of
 from harness.review.web.signing_in import SignedOutError, admin_of, checked, page
 
 
@@ -84,7 +84,6 @@ def batch(request: Request, batch_id: str) -> Response:
         needed=desk.needed.get(batch_id),
         agreement=desk.queue.agreement(batch_id),
         excluded=desk.queue.excluded(batch_id),
-        right=right_values(desk.review.batch(batch_id).form),
         origin=desk.queue.origins()[batch_id],
     )
 

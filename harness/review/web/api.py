@@ -6,17 +6,16 @@ import time
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from markupsafe import Markup
 from pydantic import BaseModel, Field, StrictInt, StrictStr
 
-from harness.errors import UnknownItemError
 from harness.records.review import Event, Form, Task
 from harness.review.views import View
 from harness.review.web.desk import desk_of
 from harness.review.web.queue_counter import endings
-from harness.review.web.showing import in_dispute, item_json, said_value, text_of
-from harness.review.web.signing_in import checked, page, signed_in
+from harness.review.web.showing import in_dispute, item_json, said_value
+from harness.review.web.signing_in import checked, signed_in
 from harness.store.review.turns import RecordedLabel
 
 router = APIRouter(dependencies=[Depends(signed_in), Depends(checked)])
@@ -102,19 +101,10 @@ def renew(request: Request, kept: KeptItem, name: Name) -> dict[str, Any]:
 
 
 @router.get("/api/progress")
-def progress(request: Request, name: Name, task: Task = "label") -> dict[str, Any]:
+def progress(request: Request, task: Task = "label") -> dict[str, Any]:
     """Tell how far the queue is now, and what the page says when nothing is left, as HTML."""
     desk_of(request).tally.forget()
-    return {**_count(request, task), "empty": nothing_left(request, task, name)}
-
-
-@router.get("/leases/{lease}/texts/{text}")
-def more_of_text(request: Request, lease: str, text: str, name: Name, start: Annotated[int, Query(ge=0)] = 0) -> Any:
-    """Give what comes after the first `start` characters of a text, as HTML; not all of a long one at once."""
-    words = text_of(desk_of(request).queue.renew(name, lease), text)
-    if words is None:
-        raise UnknownItemError(f"The item has no text {text[:80]!r}.")
-    return page(request, "_text.html", words=words, name=text, start=min(start, len(words)))
+    return {**_count(request, task), "empty": nothing_left(request, task)}
 
 
 def next_json(request: Request, name: str, task: Task, holding: list[str] | None = None) -> dict[str, Any] | None:
@@ -123,14 +113,13 @@ def next_json(request: Request, name: str, task: Task, holding: list[str] | None
     return None if view is None else _json(request, name, view)
 
 
-def nothing_left(request: Request, task: Task, name: str) -> Markup:
+def nothing_left(request: Request, task: Task) -> Markup:
     """Write what the page says when nothing is left for a reviewer, though something may be left for others."""
     desk = desk_of(request)
     batches = desk.queue.batches()
     template = desk.pages.get_template("_empty.html")
-    left = desk.review.left_for(name)
-    disputed = desk.tally.count(task).left if task == "adjudicate" else 0
-    return Markup(template.render(task=task, batches=batches, endings=endings(batches), left=left, n_disputed=disputed))
+    left = desk.tally.count(task).left
+    return Markup(template.render(task=task, batches=batches, endings=endings(batches), left=left))
 
 
 def _count(request: Request, task: Task) -> dict[str, int]:

@@ -96,7 +96,6 @@ class ReviewStore:
     items = _reads(review_items.items_of)
     items_and_standings = _reads(review_items.items_and_standings_of)
     standing = _reads(review_items.find_standing)
-    left_for = _reads(review_counts.left_for)
     skipped = _reads(review_counts.skipped)
     holders = _reads(review_leases.holders)
     free = _writes(review_leases.free)

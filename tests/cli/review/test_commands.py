@@ -94,14 +94,10 @@ def test_agreement_of_people_and_of_the_judge(run: Run, place: Path, batch: str)
     shown = run("review", "status", batch).output
     assert "6 of 20 items have two labels or more, 1 of them differing" in shown
     assert "Krippendorff's alpha 0." in shown
-    assert "Cohen's kappa, ann and bob 0." in shown
-    assert "sensitivity" in shown
-    assert "right: a score of 0.5 or more" in shown
-    assert "ranges: Krippendorff's alpha (ordinal), bootstrap over 6 units; " in shown
+    assert "judge against people: " in shown
     assert max(map(len, shown.splitlines())) <= 80
     told = json.loads(run("review", "status", "--json").output)[0]["agreement"]
-    assert told["n_overlapping"] == 6
-    assert sum(told["judge"][name] for name in ("right_right", "right_wrong", "wrong_right", "wrong_wrong")) == 5
+    assert (told["n_overlapping"], told["judge"]["n_items"]) == (6, 5)
 
 
 def test_a_batch_is_closed_and_opened_again(run: Run, batch: str) -> None:

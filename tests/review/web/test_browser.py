@@ -515,11 +515,7 @@ def test_nothing_that_a_model_wrote_is_executed(serve: Any, open_page: Any, stor
 def test_an_answer_of_5_mb_does_not_hang_the_browser(serve: Any, open_page: Any, store: Store, answer: str) -> None:
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[answer], ["short"]]))
     page = open_page(serve().link)
-    for first in (220_000, 420_000):
-        page.get_by_role("button", name="Show more").click()
-        expect(page.locator(".more")).to_contain_text(f"The first {first // 10_000}", timeout=5_000)
-        expect(page.locator("#said")).to_have_text("More is shown.")
-    assert 410_000 < len(page.locator(".answer .body").text_content() or "") < 430_000
+    expect(page.locator(".answer")).to_contain_text("the first 200,000 of ", timeout=5_000)
     # Two frames and a scroll to the end: a hanging browser would not answer within these.
     page.set_default_timeout(3_000)
     page.evaluate("scrollTo(0, document.body.scrollHeight)")

@@ -99,14 +99,13 @@ def test_judge_and_people_are_compared_point_by_point_and_differences_lead_to_th
     judge = page.get_by_role("region", name="The judge against people")
     expect(judge).to_contain_text("12 of 23 scores are the same")
     expect(judge).to_contain_text("Exact agreement: 0.52")
-    expect(judge).to_contain_text("Krippendorff's alpha (ordinal)")
+    expect(judge).to_contain_text("Krippendorff's alpha")
     rows = judge.locator(".matrix tbody tr")
     assert [row.split() for row in rows.all_inner_texts()] == [
         ["1", "0", "0", "0"],
         ["2", "0", "0", "11"],
         ["3", "0", "0", "12"],
     ]
-    expect(judge).to_contain_text("counts as right here (2 or 3), so that scores on the same side agree")
     link = judge.locator(".differing a")
     expect(link).to_have_count(11)
     link.first.click()
@@ -183,9 +182,7 @@ def test_what_is_left_beside_nothing_for_you_is_explained(serve: Any, open_page:
     empty = page.locator("#empty")
     expect(empty).to_contain_text("Nothing is left for you")
     expect(page.locator("#counts")).to_have_text("12 labels left")
-    expect(empty).to_contain_text("12 labels are left, and none of them is yours to give now.")
-    expect(empty).to_contain_text("9 must come from others: you have labelled those items.")
-    expect(empty).to_contain_text("3 you skipped.")
+    expect(empty).to_contain_text("12 labels are left, for others")
 
 
 @pytest.mark.parametrize("width", [1280, 390])

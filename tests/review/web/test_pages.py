@@ -22,7 +22,6 @@ def test_what_a_model_or_a_person_wrote_is_escaped(sign_in: SignIn, store: Store
     ann, zoe = sign_in("ann"), sign_in(SCRIPT[:60], "admin")
     lease = ann.take()
     ann.get("/")
-    ann.get(f"/leases/{lease}/texts/answer-0")
     ann.say(lease, "flag", note=SCRIPT)
     zoe.get("/adjudicate")
     zoe.get("/admin")
@@ -62,7 +61,6 @@ def test_nothing_that_sways_is_in_any_response_before_the_label_is_in(sign_in: S
     ann.get("/api/progress")
     for _ in range(2):
         lease = ann.take()
-        ann.get(f"/leases/{lease}/texts/answer-0")
         ann.post("/api/renew", json={"lease": lease})
         ann.say(lease, "skip", want=True)
         ann.post("/api/undo", json={"key": f"undo-{lease}"})

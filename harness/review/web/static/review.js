@@ -368,28 +368,6 @@ function toggleGuide() {
   if (guide.open) guide.scrollIntoView({ block: "nearest" });
 }
 
-async function showMore(button) {
-  button.disabled = true;
-  const { lease } = shown;
-  const { more, start } = button.dataset;
-  const answer = await fetch(`/leases/${lease}/texts/${more}?start=${start}`).catch(() => null);
-  const html = answer?.ok ? await answer.text().catch(() => null) : null;
-  if (shown?.lease !== lease) return;
-  if (html === null) {
-    button.disabled = false;
-    say("More can't be fetched now.");
-    return;
-  }
-  const place = button.closest(".body");
-  const hadFocus = document.activeElement === button || document.activeElement === document.body;
-  button.closest(".more").remove();
-  place.insertAdjacentHTML("beforeend", trusted(html));
-  watchWidths(place);
-  const next = place.querySelector("[data-more]");
-  say(next ? "More is shown." : "All of it is shown.");
-  if (next && hadFocus) next.focus({ preventScroll: true });
-}
-
 async function renew(view) {
   view.renewing = true;
   const answer = await persist("/api/renew", () => ({ lease: view.lease }));
@@ -467,7 +445,6 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   const kind = button.dataset.act;
   if (button.matches("#verdict .choice")) label(button);
-  else if (button.dataset.more) showMore(button);
   else if (kind === "skip") act("skip", "skipped");
   else if (kind === "undo") undo();
   else if (kind === "flag") flag();
