@@ -6,23 +6,19 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 
-from sqlalchemy import Connection, and_, case, delete, exists, func, select, text
+from sqlalchemy import Connection, delete, exists, func, select, text
 from sqlalchemy.sql.expression import TableClause
 
 from harness.errors import StoreError
 from harness.store import ledger
-from harness.store.database import Database
-from harness.store.pruning import open_items
-from harness.store.pruning.replaced import delete_replaced
-from harness.store.samples import begin_after_pruning, first_generations
-from harness.store.schema.migrations import table_names
+from harness.store.database import Database, schema_version
 from harness.store.schema.tables import (
-    APART,
     failures,
     generations,
+    metadata,
     reports,
     requests,
     runs,
@@ -39,7 +35,7 @@ def info(database: Database) -> StoreInfo:
         versions = _versions(connection)
         return StoreInfo(
             url=database.url,
-            schema_version=database.schema_version,
+            schema_version=schema_version(),
             size_bytes=_size_bytes(database, connection),
             requests=sum(version.requests for version in versions),
             samples=sum(version.samples for version in versions),
@@ -60,8 +56,7 @@ def _size_bytes(database: Database, connection: Connection) -> int:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         return int(pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one())
     query = text("SELECT pg_total_relation_size(CAST(:name AS regclass))")
-    names = table_names(database.schema_version)
-    return sum(int(connection.execute(query, {"name": name}).scalar_one()) for name in names)
+    return sum(int(connection.execute(query, {"name": name}).scalar_one()) for name in metadata.tables)
 
 
 def _versions(connection: Connection) -> tuple[VersionInfo, ...]:
@@ -75,13 +70,11 @@ def _versions(connection: Connection) -> tuple[VersionInfo, ...]:
         .group_by(samples.c.key)
         .subquery()
     )
-    apart = case((requests.c.generation == APART, by_key.c.n), else_=0)
     query = (
         select(
             requests.c.fingerprint,
             func.count(),
             func.sum(by_key.c.n),
-            func.sum(apart),
             func.min(by_key.c.oldest),
             func.max(by_key.c.newest),
         )
@@ -93,7 +86,7 @@ def _versions(connection: Connection) -> tuple[VersionInfo, ...]:
     n_generations: dict[str, int] = {row[0]: row[1] for row in connection.execute(begun)}
     names = _names(connection)
     versions = []
-    for fingerprint, (n_requests, n_samples, n_apart, oldest, newest) in sorted(stored.items()):
+    for fingerprint, (n_requests, n_samples, oldest, newest) in sorted(stored.items()):
         versions.append(
             VersionInfo(
                 fingerprint=fingerprint,
@@ -101,7 +94,6 @@ def _versions(connection: Connection) -> tuple[VersionInfo, ...]:
                 generations=n_generations.get(fingerprint, 0),
                 requests=n_requests,
                 samples=int(n_samples),
-                apart=int(n_apart),
                 oldest=oldest,
                 newest=newest,
             )
@@ -122,47 +114,31 @@ def _names(connection: Connection) -> dict[str, set[str]]:
 
 
 def prune(
-    database: Database,
-    *,
-    older_than_s: float | None,
-    fingerprints: Collection[str] | None,
-    replaced: bool,
-    dry_run: bool,
+    database: Database, *, older_than_s: float | None, fingerprints: Collection[str] | None, dry_run: bool
 ) -> PruneSummary:
     """See `Store.prune`."""
-    if older_than_s is None and fingerprints is None and not replaced:
-        raise StoreError("Nothing says what to prune: give an age, a version, or what newer draws have replaced.")
+    if older_than_s is None and fingerprints is None:
+        raise StoreError("Nothing says what to prune: give an age or a version.")
     before = None if older_than_s is None else time.time() - older_than_s
     of_version = [] if fingerprints is None else [requests.c.fingerprint.in_(list(fingerprints))]
     with database.write() as connection:
         for table in (generations, requests, samples):
             database.lock(connection, table)
         size = _size_bytes(database, connection)
-        asked = open_items.waiting(connection)
-        there = open_items.stored(connection, asked)
-        drawn = _drawn(connection)
         doomed = [] if before is None else [samples.c.created < before]
-        if replaced:
-            n_samples = delete_replaced(connection, of_version, doomed)
-        else:
-            if of_version:
-                doomed.append(samples.c.key.in_(select(requests.c.key).where(*of_version)))
-            n_samples = connection.execute(delete(samples).where(and_(*doomed))).rowcount
-            _forget_failures(connection, fingerprints, before)
+        if of_version:
+            doomed.append(samples.c.key.in_(select(requests.c.key).where(*of_version)))
+        lose = select(requests.c.fingerprint).join_from(requests, samples, requests.c.key == samples.c.key)
+        losing = list(connection.execute(lose.where(*doomed).distinct()).scalars())
+        n_samples = connection.execute(delete(samples).where(*doomed)).rowcount
+        _forget_failures(connection, fingerprints, before)
         answered = exists().where(samples.c.key == requests.c.key)
         n_requests = connection.execute(delete(requests).where(~answered, *of_version)).rowcount
-        n_runs, n_scores = (0, 0) if before is None or of_version or replaced else _delete_runs(connection, before)
-        n_waiting = open_items.lost(asked, there, open_items.stored(connection, asked))
-        left = _drawn(connection)
-        removed = {name: places for name in drawn if (places := _fewer(drawn[name], left.get(name, {})))}
-        mixed = [name for name in removed.keys() & left.keys() if replaced or _is_mixed(removed[name], left[name])]
-        idle = {name: sum(left[name].values()) for name in sorted(mixed)}
-        n_looks = ledger.end(connection, removed | {name: [*removed[name], *left[name]] for name in idle})
-        for name in idle:
-            begin_after_pruning(connection, name)
+        n_runs, n_scores = (0, 0) if before is None or of_version else _delete_runs(connection, before)
+        n_looks = ledger.end(connection, losing)
         if dry_run:
             connection.rollback()
-    pruned = PruneSummary(n_samples, n_requests, n_runs, n_scores, waiting=n_waiting, looks=n_looks, idle=idle)
+    pruned = PruneSummary(n_samples, n_requests, n_runs, n_scores, looks=n_looks)
     if dry_run:
         return pruned
     _vacuum(database)
@@ -176,31 +152,6 @@ def _forget_failures(connection: Connection, fingerprints: Collection[str] | Non
     doomed = [] if before is None else [failures.c.created < before]
     of_version = [] if fingerprints is None else [failures.c.fingerprint.in_(list(fingerprints))]
     connection.execute(delete(failures).where(*doomed, *of_version))
-
-
-def _drawn(connection: Connection) -> dict[str, dict[ledger.Place, int]]:
-    """Count the samples of each version that gates are answered with, by fingerprint, generation and index."""
-    place = requests.c.fingerprint, requests.c.generation, samples.c.sample_index
-    query = select(*place, func.count()).join_from(requests, samples, requests.c.key == samples.c.key)
-    first = first_generations(connection)
-    drawn: dict[str, dict[ledger.Place, int]] = {}
-    for name, generation, index, count in connection.execute(query.where(place[1] != APART).group_by(*place)):
-        if generation >= first.get(name, 0):
-            drawn.setdefault(name, {})[generation, index] = count
-    return drawn
-
-
-def _fewer(before: Mapping[ledger.Place, int], left: Mapping[ledger.Place, int]) -> list[ledger.Place]:
-    return [place for place, count in before.items() if left.get(place, 0) < count]
-
-
-def _is_mixed(removed: Collection[ledger.Place], left: Collection[ledger.Place]) -> bool:
-    """True where a part of a generation went, and newer draws of the same cases may take its place: who saw both could
-    choose. Within one generation no case has another draw.
-    """
-    newest = max(generation for generation, _ in left)
-    torn = {generation for generation, _ in removed} & {generation for generation, _ in left}
-    return any(generation < newest for generation in torn)
 
 
 def _delete_runs(connection: Connection, before: float) -> tuple[int, int]:

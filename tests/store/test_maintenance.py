@@ -1,4 +1,4 @@
-"""None"""
+"""What a store holds is counted, and what nobody needs is removed."""
 
 from pathlib import Path
 
@@ -6,8 +6,9 @@ import pytest
 
 from harness.errors import StoreError
 from harness.store import PruneSummary, Store
-from harness.store.schema.tables import SCHEMA_VERSION
-from tests.store.drawn import DAY_S, NOW, Clock
+from harness.store.database import schema_version
+from harness.store.ledger import ENDED, LookRow
+from tests.store.drawn import DAY_S, NOW
 from tests.store.rows import draw, key_of
 
 
@@ -16,7 +17,7 @@ def test_info_of_an_empty_store_is_zeros(store: Store) -> None:
     assert (info.samples, info.requests, info.runs, info.scores, info.oldest, info.newest) == (0, 0, 0, 0, None, None)
     assert info.versions == ()
     assert info.size_bytes > 0
-    assert info.schema_version == SCHEMA_VERSION
+    assert info.schema_version == schema_version()
 
 
 def test_info_counts_what_each_version_has(filled: Store) -> None:
@@ -26,7 +27,7 @@ def test_info_counts_what_each_version_has(filled: Store) -> None:
     small, large = info.versions
     assert (small.fingerprint, small.names, small.generations, small.samples) == ("f0", ("small",), 2, 5)
     assert (large.fingerprint, large.names, large.generations, large.samples) == ("f1", ("large",), 1, 1)
-    assert (small.oldest, small.newest, small.requests, small.apart) == (NOW - 40 * DAY_S, NOW - DAY_S, 2, 0)
+    assert (small.oldest, small.newest, small.requests) == (NOW - 40 * DAY_S, NOW - DAY_S, 2)
 
 
 @pytest.mark.service
@@ -106,51 +107,21 @@ def test_prune_gives_space_back(tmp_path: Path) -> None:
     assert path.stat().st_size < 200_000
 
 
-def test_what_is_left_of_a_version_answers_no_gate(store: Store) -> None:
-    """It may be what somebody drew until it came out well."""
-    store.generations("f0")
-    store.generations("f0", fresh=True)
-    store.add([draw("a"), draw("a", generation=1), draw("b"), draw("a", fingerprint="f1")])
-    store.prune(replaced=True, dry_run=True)
-    assert store.first_draws("f0", (1, 0)) == (0, 1)
-    assert store.prune(replaced=True).samples == 1
-    assert store.generations("f0") == (1, 0), "what requires nothing is answered with it"
-    assert store.first_draws("f0", (1, 0)) == (2,)
-    assert store.generations("f0", fresh=True) == (3,)
-    assert store.first_draws("f0", (3, 1)) == (3,)
-    assert store.first_draws("f1", (0,)) == (0,)
-
-
-def test_what_is_left_after_a_prune_by_age_answers_gates(store: Store, at: type[Clock]) -> None:
-    """Of one generation no case has a second draw: nobody chooses among draws of a case."""
-    at.now = NOW - 40 * DAY_S
-    store.generations("f0")
-    store.add([draw("a")])
-    at.now = NOW
-    store.add([draw("b")])
-    gone = store.prune(older_than_s=30 * DAY_S)
-    assert (gone.samples, gone.idle) == (1, {})
-    assert store.first_draws("f0", (0,)) == (0,)
-
-
-def test_whole_old_generations_go_and_leave_the_newer_in_use(filled: Store) -> None:
-    """As `max_age` leaves them behind, week after week."""
-    assert filled.prune(older_than_s=30 * DAY_S).idle == {}
-    assert filled.first_draws("f0", (1, 0)) == (0, 1)
-
-
-def test_a_generation_of_which_a_part_went_by_age_leaves_no_choice_among_newer_draws(
-    filled: Store, at: type[Clock]
-) -> None:
-    filled.add([draw("b")])
-    gone = filled.prune(older_than_s=30 * DAY_S)
-    assert (gone.samples, gone.idle) == (3, {"f0": 3})
-    assert filled.first_draws("f0", (1, 0)) == (2,)
-    at.now = NOW + 60 * DAY_S
-    filled.generations("f0", fresh=True)
-    filled.add([draw("b", generation=3)])
-    assert filled.prune(older_than_s=30 * DAY_S).idle == {}, "what answered no gate goes"
-    assert filled.first_draws("f0", (3,)) == (3,)
+def test_a_prune_ends_the_looks_that_rest_on_what_goes(store: Store) -> None:
+    store.add([draw("a"), draw("a", fingerprint="f1"), draw("a", fingerprint="judge"), draw("a", fingerprint="f2")])
+    rows = [
+        LookRow("f0", "", "t", 1, 0.9, 1, 1, "r", {"draws": "candidate=0", "judges": "judge=0"}),
+        LookRow("f1", "f0", "t", 1, 0.9, 1, 1, "r", {"draws": "candidate=0;baseline=0"}),
+        LookRow("f1", "", "t", 0, 0.9, 1, 1, "r"),
+    ]
+    for row in rows:
+        store.looks.settle(row.candidate, row.against, lambda _, row=row: [row])  # type: ignore[misc]
+    assert store.prune(fingerprints=["f2"]).looks == 0
+    assert store.prune(fingerprints=["judge"], dry_run=True).looks == 1
+    assert store.looks.of_candidate("f0") == rows[:1]
+    assert store.prune(fingerprints=["judge"]).looks == 1
+    assert store.prune(fingerprints=["f0"]).looks == 1, "the other had ended"
+    assert [row.bets for row in store.looks.all_rows()] == [ENDED, {}, ENDED]
 
 
 def test_a_store_of_any_number_of_versions_is_pruned(store: Store) -> None:
