@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from harness.gate.history.preferences import Preferences, stored_preferences
-    from harness.models.retrieval.index import Find, Retriever
+    from harness.models.retrieval.retriever import Find, Retriever
     from harness.notebook.comparison import compare
     from harness.notebook.drawing import Plot
     from harness.notebook.runs import LoadedRun, load_run
@@ -143,7 +143,7 @@ _NAMES = {
     "NotInLineageError PartlyAnsweredError RubricError ScoreError SettingsError SteelyardError StoreError ToolError "
     "UnreachableError UsageError",
     "harness.gate.history.preferences": "Preferences stored_preferences",
-    "harness.models.retrieval.index": "Find Retriever",
+    "harness.models.retrieval.retriever": "Find Retriever",
     "harness.notebook.comparison": "compare",
     "harness.notebook.drawing": "Plot",
     "harness.notebook.runs": "LoadedRun load_run",

@@ -13,7 +13,8 @@ import numpy as np
 
 from harness import checks
 from harness.config.customization import RetrievalSettings
-from harness.models.retrieval.index import Retriever, build_index
+from harness.models.retrieval.index import build_index
+from harness.models.retrieval.retriever import Retriever
 from tests.bench.sampling import Figure
 
 PASSAGES = 100_000
@@ -34,7 +35,7 @@ def retrieval(folder: Path) -> list[Figure]:
     wall, cpu = time.perf_counter(), time.process_time()
     build_index(settings, to, folder)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    retriever = Retriever(settings, to, folder)
+    retriever = Retriever(settings, to)
     retriever.search("warm")
     taken = np.array([_query_ms(retriever, rng) for _ in range(QUERIES)])
     (mean, of_cpu), (p99, p99_of_cpu) = taken.mean(0).tolist(), np.quantile(taken, 0.99, axis=0).tolist()

@@ -31,7 +31,7 @@ def test_steps_stand_in_the_order_of_the_chain_of_bases(tmp_path: Path) -> None:
         context = { tokens = 100, keep = "start" }
         [models.w]
         base = "u"
-        retrieval = { passages = "p.jsonl", method = "hybrid", k = 5, language = "none" }
+        retrieval = { passages = "p.jsonl", k = 5 }
         [models.u]
         base = "base"
         context = { tokens = 50 }
@@ -43,7 +43,7 @@ def test_steps_stand_in_the_order_of_the_chain_of_bases(tmp_path: Path) -> None:
         ("context", "v"),
     ]
     assert found.retrieval is not None
-    assert found.retrieval.settings == RetrievalSettings("p.jsonl", "hybrid", 5, None)
+    assert found.retrieval.settings == RetrievalSettings("p.jsonl", k=5)
     assert found.context == ContextSettings(100, "start")
     assert not found.retrieval.is_built
     assert version(tmp_path, "", "base").steps == ()
@@ -90,9 +90,9 @@ def test_a_prompt_of_retrieval_may_begin_with_the_word_file(tmp_path: Path) -> N
         ("retrieval = 3", "retrieval = 3 is no"),
         ("retrieval = { passage = 'p' }", "Did you mean 'passages'"),
         ("retrieval = { k = 3 }", "retrieval needs passages"),
-        ("retrieval = { passages = 'p', method = 'bm52' }", "Did you mean 'bm25'"),
+        ("retrieval = { call = 'shop.search' }", 'names no function; write "module:function"'),
+        ("retrieval = { passages = 'p', files = ['index'] }", "files are what a function reads"),
         ("retrieval = { passages = 'p', k = 0 }", "k = 0 is below 1"),
-        ("retrieval = { passages = 'p', language = 'englisch' }", "Did you mean 'english'"),
         ("retrieval = { passages = 'p', prompt = '{prompt}' }", r"does not hold \{passages\}"),
         (
             "retrieval = { passages = 'p', prompt = '{{passages}} {prompt}' }",
