@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 from harness.config import setting_checks
-from harness.config.files import FILE, PROMPTS
 from harness.errors import SettingsError
 
 METHODS = SOFT_TARGETS, SEQUENCE, ON_POLICY = ("soft_targets", "sequence", "on_policy")
@@ -168,11 +166,6 @@ def _call(value: Any, name: str, *, where: str) -> str:
 def _passages_prompt(value: Any, name: str, *, where: str) -> str:
     text = setting_checks.text(value, name, where=where)
     for part in ("{passages}", "{prompt}"):
-        if part not in text and text.startswith((FILE, PROMPTS)):
-            raise SettingsError(
-                f"{where}: {name} = {text!r}: only system and template may stand elsewhere. Write the text itself "
-                "here, with {passages} and {prompt} in it."
-            )
         if part not in text:
             raise SettingsError(f"{where}: {name} = {text!r} does not hold {part}.")
         if f"{{{part}}}" in text:
@@ -224,41 +217,18 @@ _CONTEXT: dict[str, Any] = {
 }
 
 
-class _LackingError(SettingsError):
-    """A table of a step lacks keys.
-
-    Attributes:
-        keys: that it lacks.
-    """
-
-    def __init__(self, where: str, keys: Sequence[str]) -> None:
-        super().__init__(f"{where} needs {' and '.join(keys)}.")
-        self.keys = keys
-
-
-def read_step(kind: str, value: Any, *, version: str, where: str, before: Step | None = None) -> Step:
+def read_step(kind: str, value: Any, *, version: str, where: str) -> Step:
     """One step of a version, checked.
 
     Args:
         kind: one of `STEP_KINDS`.
         value: what the version's table has under that name.
         version: the version whose table it is.
-        before: the last step of this kind among those of its bases; None where there is none.
 
     Raises:
         SettingsError: an unknown key, a value that can't be, or a key that is missing.
     """
-    here = f"{where}, {kind}"
-    try:
-        return Step(kind, version, _READERS[kind](value, here))
-    except _LackingError as error:
-        told = {} if before is None else {key: getattr(before.settings, key) for key in error.keys}
-        repeated = ", ".join(f"{key} = {json.dumps(each, ensure_ascii=False)}" for key, each in told.items() if each)
-        if before is None or not repeated:
-            raise
-        raise SettingsError(
-            f"{error} The table of its base {before.version!r} is not taken over: repeat {repeated}."
-        ) from None
+    return Step(kind, version, _READERS[kind](value, f"{where}, {kind}"))
 
 
 def _checked(value: Any, checks: Mapping[str, Any], needed: tuple[str, ...], where: str) -> dict[str, Any]:
@@ -266,7 +236,7 @@ def _checked(value: Any, checks: Mapping[str, Any], needed: tuple[str, ...], whe
     setting_checks.refuse_unknown(table, checks, where=where)
     lacking = [name for name in needed if name not in table]
     if lacking:
-        raise _LackingError(where, lacking)
+        raise SettingsError(f"{where} needs {' and '.join(lacking)}; no table takes over keys of its base's.")
     return {name: checks[name](each, name, where=where) for name, each in table.items()}
 
 
