@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         UnreachableError,
         UsageError,
     )
-    from harness.models.retrieval.index import Find, Retriever
+    from harness.models.retrieval.retriever import Find, Retriever
     from harness.notebook.comparison import compare
     from harness.notebook.runs import LoadedRun, load_run
     from harness.notebook.weighing import Weighing
@@ -120,7 +120,7 @@ _NAMES = {
     "harness.errors": "CapabilityError CheckError CorpusError EngineError InvalidBlockError JudgeError "
     "NotInLineageError PartlyAnsweredError RubricError ScoreError SettingsError SteelyardError StoreError ToolError "
     "UnreachableError UsageError",
-    "harness.models.retrieval.index": "Find Retriever",
+    "harness.models.retrieval.retriever": "Find Retriever",
     "harness.notebook.comparison": "compare",
     "harness.notebook.runs": "LoadedRun load_run",
     "harness.notebook.weighing": "Weighing",

