@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from harness.requests.sync_model import SyncModel
     from harness.scoring import checks as checks
     from harness.scoring.checks import sync as sync_checks
-    from harness.scoring.deepeval import the_judge
     from harness.scoring.judging import Judge
     from harness.scoring.judging.sync_judge import SyncJudge
     from harness.stages.customization.adapter import Adapter, AdapterEffect
@@ -131,7 +130,6 @@ __all__ = [
     "statistics",
     "stored_preferences",
     "sync_checks",
-    "the_judge",
 ]
 __version__ = "0.1.0"
 
@@ -155,7 +153,6 @@ _NAMES = {
     "harness.requests": "Model",
     "harness.requests.conversation": "SimulatedUser",
     "harness.requests.sync_model": "SyncModel",
-    "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",
     "harness.scoring.judging.sync_judge": "SyncJudge",
     "harness.stages.customization.adapter": "Adapter AdapterEffect",

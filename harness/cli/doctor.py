@@ -260,7 +260,7 @@ def _machine() -> Iterator[Finding]:
 
 
 def _walls(chosen: str) -> Iterator[Finding]:
-    """Each kind of walls but the weaker ones. One that is chosen in the settings and can't stand is a problem."""
+    """Each kind of walls. One that is chosen in the settings and can't stand is a problem."""
     section = "walls around code (checks.runs)"
     try:
         from harness.scoring.confinement import sandboxes
@@ -268,8 +268,6 @@ def _walls(chosen: str) -> Iterator[Finding]:
         yield Finding(section, "checks.runs", "absent", f"is not there: {error}")
         return
     for name in SANDBOXES:
-        if name == "weaker":
-            continue
         lacks = sandboxes.lacks(name)
         if lacks is None:
             yield Finding(section, name, "ok", _built_in() if name == "built-in" else "works")
@@ -279,9 +277,6 @@ def _walls(chosen: str) -> Iterator[Finding]:
             yield Finding(section, name, state, detail, 'set sandbox = "…" in [tool.steelyard] to one that works')
         else:
             yield Finding(section, name, "absent", lacks)
-    if chosen == "weaker":
-        detail = "chosen in the settings: code that was written to break out may get through"
-        yield Finding(section, "weaker", "ok", detail)
 
 
 def _gpus() -> list[str]:

@@ -77,15 +77,6 @@ def test_no_attempt_gets_out_where_the_system_has_fewer_walls(options: tuple[str
 
 
 @pytest.mark.nightly
-def test_no_attempt_gets_out_of_bubblewrap() -> None:
-    lacks = sandboxes.lacks_program("bubblewrap")
-    if lacks is not None:
-        pytest.skip(lacks)
-    assert tried("--sandbox", "bubblewrap") == []
-
-
-@pytest.mark.nightly
-@pytest.mark.skipif(sys.platform != "linux", reason="the attempts are Linux's")
 def test_without_walls_most_attempts_get_out() -> None:
     """So those above are no attempts that fail by themselves; the rest needs root, or a kernel that has more."""
     found = tried("--possible", *(("--user", NOBODY) if IS_ROOT else ()))
