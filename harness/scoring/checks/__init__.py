@@ -2,8 +2,8 @@
 
     return checks.contains(await model.ask(case.prompt), case.expected)
 
-A check that can't work raises `CheckError` and is never a 0. Those that have to be waited for (`runs`, `similarity`,
-`choose`, `multiple_choice`) are awaited in an `async def` body, and so the types say. In a `def` body they give their
+A check that can't work raises `CheckError` and is never a 0. Those that have to be waited for (`runs`, `choose`,
+`multiple_choice`) are awaited in an `async def` body, and so the types say. In a `def` body they give their
 result directly; `harness.sync_checks` are the same checks with the types for it.
 
 What another distribution declares under `steelyard.checks` is here too, by its name. A check is imported by the first
@@ -22,7 +22,6 @@ from harness.scoring.registered import registered
 if TYPE_CHECKING:
     from harness.scoring.checks.choices import choose as choose
     from harness.scoring.checks.choices import multiple_choice as multiple_choice
-    from harness.scoring.checks.embeddings import similarity as similarity
     from harness.scoring.checks.execution import runs as runs
     from harness.scoring.checks.plain import *  # noqa: F403  those that wait for nothing, listed once
 else:

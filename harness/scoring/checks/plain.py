@@ -1,7 +1,5 @@
 """The checks that wait for nothing, which have the same types in every body: listed here alone."""
 
-from harness.scoring.checks.choices import Choice as Choice
-from harness.scoring.checks.numbers import last_number as last_number
 from harness.scoring.checks.numbers import numeric as numeric
 from harness.scoring.checks.overlap import bleu as bleu
 from harness.scoring.checks.overlap import chrf as chrf

@@ -49,6 +49,5 @@ def _direct(check: Callable[_Given, Awaitable[_Result]]) -> Callable[_Given, _Re
 
 
 runs = _direct(checks.runs)
-similarity = _direct(checks.similarity)
 choose = cast(_SyncChoose, cast(Any, checks.choose))
 multiple_choice = cast(_MultipleChoice, cast(Any, checks.multiple_choice))

@@ -23,5 +23,5 @@ def test_checkers_of_types_know_every_check_of_steelyard() -> None:
 
 
 def test_those_that_wait_are_not_among_the_plain_ones() -> None:
-    assert listed(checks) == {"choose", "multiple_choice", "runs", "similarity"}
+    assert listed(checks) == {"choose", "multiple_choice", "runs"}
     assert all(getattr(plain, name) is getattr(checks, name) for name in listed(plain))
