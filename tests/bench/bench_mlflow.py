@@ -18,7 +18,7 @@ from harness.gate.history.scores import Side
 from harness.records.report_json import to_json
 from harness.reporting.writing import OF_A_GATE, write_reports
 from harness.store import Store
-from harness.tracking.gates import File, GateLog, log_gate
+from harness.tracking.mlflow import File, GateLog, log_gate
 from tests.bench.sampling import Figure
 from tests.gate import stored
 from tests.gate.stored import Scored
