@@ -44,23 +44,20 @@ if TYPE_CHECKING:
     from harness.records.report_json import read_report
     from harness.requests import Model
     from harness.requests.conversation import SimulatedUser
-    from harness.requests.sync_model import SyncModel
     from harness.scoring import checks as checks
-    from harness.scoring.checks import sync as sync_checks
     from harness.scoring.judging import Judge
-    from harness.scoring.judging.sync_judge import SyncJudge
     from harness.stages.customization.adapter import Adapter, AdapterEffect
     from harness.stages.customization.needles import Needle, Needles
     from harness.stages.customization.prompt import Prompt
-    from harness.stages.data.ablation.ablation import Ablation, SyncAblation
+    from harness.stages.data.ablation.ablation import Ablation
     from harness.stages.data.ablation.results import TrainedModel
     from harness.stages.data.corpus import Corpus
     from harness.stages.data.outcomes import CorpusDocument, Explanation
-    from harness.stages.distillation.distillation import Distillation, Lesson, SyncDistillation
-    from harness.stages.foundation.reference import Reference, SyncReference
+    from harness.stages.distillation.distillation import Distillation, Lesson
+    from harness.stages.foundation.reference import Reference
     from harness.stages.foundation.weights import Weights
     from harness.stages.inference.blocks.measured import Load
-    from harness.stages.inference.repeats import Repeated, Repeats, SyncRepeats
+    from harness.stages.inference.repeats import Repeated, Repeats
     from harness.stages.inference.serving import Server
     from harness.store import Store
 
@@ -108,12 +105,6 @@ __all__ = [
     "SteelyardError",
     "Store",
     "StoreError",
-    "SyncAblation",
-    "SyncDistillation",
-    "SyncJudge",
-    "SyncModel",
-    "SyncReference",
-    "SyncRepeats",
     "TokenLogprob",
     "ToolError",
     "TrainedModel",
@@ -129,14 +120,12 @@ __all__ = [
     "read_report",
     "statistics",
     "stored_preferences",
-    "sync_checks",
 ]
 __version__ = "0.1.0"
 
 _MODULES = {
     "checks": "harness.scoring.checks",
     "statistics": "harness.statistics",
-    "sync_checks": "harness.scoring.checks.sync",
 }
 _NAMES = {
     "harness.errors": "CapabilityError CheckError CorpusError EngineError InvalidBlockError JudgeError "
@@ -152,21 +141,19 @@ _NAMES = {
     "harness.records.report_json": "read_report",
     "harness.requests": "Model",
     "harness.requests.conversation": "SimulatedUser",
-    "harness.requests.sync_model": "SyncModel",
     "harness.scoring.judging": "Judge",
-    "harness.scoring.judging.sync_judge": "SyncJudge",
     "harness.stages.customization.adapter": "Adapter AdapterEffect",
     "harness.stages.customization.needles": "Needle Needles",
     "harness.stages.customization.prompt": "Prompt",
-    "harness.stages.data.ablation.ablation": "Ablation SyncAblation",
+    "harness.stages.data.ablation.ablation": "Ablation",
     "harness.stages.data.ablation.results": "TrainedModel",
     "harness.stages.data.corpus": "Corpus",
     "harness.stages.data.outcomes": "CorpusDocument Explanation",
-    "harness.stages.distillation.distillation": "Distillation Lesson SyncDistillation",
-    "harness.stages.foundation.reference": "Reference SyncReference",
+    "harness.stages.distillation.distillation": "Distillation Lesson",
+    "harness.stages.foundation.reference": "Reference",
     "harness.stages.foundation.weights": "Weights",
     "harness.stages.inference.blocks.measured": "Load",
-    "harness.stages.inference.repeats": "Repeated Repeats SyncRepeats",
+    "harness.stages.inference.repeats": "Repeated Repeats",
     "harness.stages.inference.serving": "Server",
     "harness.store": "Store",
 }

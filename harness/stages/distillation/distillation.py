@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from harness.config.customization import ON_POLICY, SEQUENCE, SOFT_TARGETS, DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError, choices
@@ -246,32 +246,6 @@ class Distillation:
 def _lesson(text: TrainingText) -> Lesson:
     earlier = tuple(str(text.prompt[place]["content"]) for place in text.turns)
     return Lesson(text.id, text.prompt, text.text, earlier=earlier)
-
-
-class SyncDistillation(Protocol):
-    """A distillation as a `def` body sees it; only the types differ from `Distillation`."""
-
-    version: str
-    teacher: str
-    method: str
-    other_tokens: Sequence[str]
-    same_template: bool
-    ratios: Mapping[str, float]
-    lessons: Sequence[Lesson]
-    prompts: Sequence[Sequence[Mapping[str, Any]]]
-    quality: Mapping[str, float | None]
-
-    def compare(self, text: str) -> TextDivergence:
-        """As `Distillation.compare`: how far the student is from its teacher."""
-
-    def compare_start(self, text: str) -> TextDivergence:
-        """As `Distillation.compare_start`: how far it was before it learned."""
-
-    def compare_control(self, control: str, text: str) -> TextDivergence:
-        """As `Distillation.compare_control`: how far a control is from the teacher."""
-
-    def contamination(self, cases: CaseSource = "evals") -> Contamination:
-        """As `Distillation.contamination`: what the lessons hold of the cases of evaluations."""
 
 
 def load_distillation(version: Version, context: StageContext) -> Distillation:

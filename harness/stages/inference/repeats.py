@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from harness.errors import MissingSampleError, UsageError
 from harness.models.engine import Capability, Engine
@@ -260,17 +260,6 @@ class Repeats:
         for task in self._rounds:
             task.cancel()
         await asyncio.gather(*self._rounds, return_exceptions=True)
-
-
-class SyncRepeats(Protocol):
-    """The fixture `repeats` as a `def` body sees it: the same object, whose method gives its result directly."""
-
-    @property
-    def version(self) -> str:
-        """The version's name in the settings."""
-
-    def of(self, prompt: str | Sequence[Mapping[str, Any]], **sampling: Any) -> Repeated:
-        """As `Repeats.of`: what becomes of a prompt that is asked again."""
 
 
 def load_repeats(version: Version, context: StageContext) -> Repeats:

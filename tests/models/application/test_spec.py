@@ -87,4 +87,4 @@ def test_a_fingerprint_is_of_the_content_and_not_of_how_it_is_asked(tmp_path: Pa
     }
     assert len(prints) == 1
     application(tmp_path / "two", "def answer(prompt): return 'changed'")
-    assert load_version(version(folder="two", files="bot.py"), tmp_path).fingerprint not in prints
+    assert load_version(version(folder="two", files=["bot.py"]), tmp_path).fingerprint not in prints
