@@ -9,7 +9,6 @@ from harness.records import BaselineRecord, Change, NewSample, Request, Sample, 
 from harness.reporting.html import write_html
 from harness.store import Store
 from tests.gate import stored
-from tests.gate.stored import Scored
 from tests.reporting.html import pages
 from tests.store.rows import key_of
 
@@ -103,18 +102,6 @@ def test_of_changes_the_question_is_shown_and_the_answer_whole_and_neither_is_be
     assert [each["text"] for each in by_case["asked"]["asked"]] == ["Be brief.", "a"]
     assert by_case["asked"]["asked_otherwise"]
     assert not by_case["river-0"]["asked_otherwise"]
-
-
-def test_a_path_that_can_not_be_shown_is_told(store: Store, tmp_path: Path) -> None:
-    stored.run(store, "r1", pages.capitals())
-    report = stored.side(store, "r1").report
-    rule = pages.capitals().rule
-    candidate_alone = stored.run(store, "r2", Scored(pages.CAPITALS, candidate=pages.capitals().candidate, rule=rule))
-    (entry,) = pages.data(write_html(store, candidate_alone.weighed.run, report, tmp_path))["evaluations"]
-    assert [path["against"] for path in entry["paths"]] == ["threshold"]
-    told, kept = entry["facts"]
-    assert told == "how it stopped against the baseline can't be shown: this store does not hold the scores"
-    assert kept.startswith("keeps 77.4% of the baseline's score")
 
 
 def test_a_headline_without_a_verdict_has_no_word_in_front(store: Store, tmp_path: Path) -> None:

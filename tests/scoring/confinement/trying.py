@@ -26,7 +26,7 @@ LIMITS = ProgramLimits(timeout_s=2.0)
 AT_ONCE = 2
 MARK = "steelyard-attempt"
 #: Not tried without walls: the machine, or the process that tries them, would feel it.
-ONLY_WITHIN = ("signals every process", "attaches to its parent", "restarts the machine")
+ONLY_WITHIN = ("signals every process",)
 #: How long an attempt that has taken too much stays, so that somebody may look.
 LINGER_S = LIMITS.timeout_s * 0.75
 #: Not tried without walls either: they take long, and what ends them is no more than a limit of time or of files.
