@@ -18,7 +18,7 @@ from harness.reporting.shared.differences import Against, difference_in_words, m
 from harness.reporting.shared.figures import digits, figure, interval, plural
 from harness.reporting.shared.table import row
 from harness.reporting.wording.claims import ABOUT, lost_in_words
-from harness.reporting.wording.notes import aggregate_notes, judge_notes, record_in_words, retained_note
+from harness.reporting.wording.notes import aggregate_notes, judge_notes, record_in_words
 from harness.reporting.wording.slices import SliceRow, slice_margin_in_words, slice_rows, slices_in_words
 
 Key = tuple[str, str]
@@ -115,8 +115,6 @@ def _facts(entry: Verdict) -> list[str]:
         facts.append("approximate: no error rate is promised for a measure without a largest value")
     if entry.baseline_record is not None:
         facts.append(record_in_words(entry.baseline_record))
-    if (kept := retained_note(entry)) is not None:
-        facts.append(kept)
     return facts
 
 

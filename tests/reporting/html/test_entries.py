@@ -72,16 +72,11 @@ def test_a_measure_without_a_range_is_called_approximate(store: Store, tmp_path:
     assert any(fact.startswith("approximate: no error rate is promised") for fact in entry["facts"])
 
 
-def test_the_share_of_the_baselines_score_that_is_kept_is_among_the_facts(store: Store, tmp_path: Path) -> None:
-    (entry,) = pages.data(pages.page(store, tmp_path, pages.capitals()))["evaluations"]
-    assert entry["facts"][-1].startswith("keeps 77.4% of the baseline's score [")
-
-
 def test_an_evaluation_that_people_decide_says_how_far_they_are(store: Store, tmp_path: Path) -> None:
     side = stored.run(store, "r1", pages.rivers())
     reviewed = ReviewSummary(batch="b1", mode="uncertain", n_labels=20, n_errors=6, n_waiting=3, wait_s=45.0)
     (entry,) = side.report.evaluations
-    report = replace(side.report, evaluations=(replace(entry, review=reviewed, retained=None),))
+    report = replace(side.report, evaluations=(replace(entry, review=reviewed),))
     content = pages.data(write_html(store, side.weighed.run, report, tmp_path))
     told = "decided by labels and judge: 20 labels of people, 6 of them against the judge; batch b1"
     assert content["evaluations"][0]["facts"] == [told]
