@@ -23,7 +23,7 @@ import resource
 import signal
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping, MappingView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -261,7 +261,7 @@ def _raised(error: BaseException, told: str) -> dict[str, Any]:
 def run_tests(order: Mapping[str, Any], received: BinaryIO, sent: int) -> None:
     """Run the tests on the program at the other end, and tell how they ended."""
     program = _Program(received, sent)
-    told = UNUSABLE, ""
+    told: tuple[bytes, str | None] = (UNUSABLE, "")
     try:
         told = RESULT, program.judged_by(order["tests"], order["reasons"])
     except NotPlain as what:
@@ -315,11 +315,12 @@ class _Program:
             names: dict[str, Any] = {name: _read(value) for name, value in offered["values"]}
             names |= {name: self._function(name) for name in offered["functions"]}
             known = sys.stdlib_module_names.intersection(offered["modules"])
-            beside = {name: importlib.import_module(name) for name in known}
+            beside: dict[str, Any] = {name: importlib.import_module(name) for name in known}
             beside |= {"program": types.SimpleNamespace(**names), "stdout": str(offered["stdout"])}
         except (KeyError, TypeError, ValueError, RecursionError):
             raise self._ended("it answered with what is no answer") from None
-        return {name: each for name, each in names.items() if not hasattr(builtins, name)} | beside
+        own = {name: each for name, each in names.items() if not (name.startswith("__") or hasattr(builtins, name))}
+        return own | beside
 
     def _function(self, name: str) -> Callable[..., Any]:
         def function(*arguments: Any, **keywords: Any) -> Any:
@@ -389,7 +390,7 @@ def _plain(value: Any) -> Any:
     for kind in (tuple, set, frozenset):
         if isinstance(value, kind):
             return {kind.__name__: [_plain(each) for each in value]}
-    if isinstance(value, list | range | Iterator | MappingView):
+    if isinstance(value, list | range | Iterator | KeysView | ValuesView | ItemsView):
         return [_plain(each) for each in value]
     if isinstance(value, bytes | bytearray):
         return {"bytes": value.hex()}

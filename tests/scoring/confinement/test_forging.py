@@ -136,6 +136,17 @@ def test_whatever_comes_on_the_way_of_its_answers_is_no_success_and_no_error(lin
     assert isinstance(ending(code, "for _ in iter(found, None): pass"), str)
 
 
+def test_what_a_program_forges_to_offer_is_not_the_builtins_of_its_tests() -> None:
+    offered = {
+        "functions": ["__import__", "len"],
+        "values": [["__builtins__", {"dict": []}]],
+        "modules": [],
+        "stdout": "",
+    }
+    code = f"import json, os\nLINE = json.dumps({offered!r}).encode() + b'\\n'\n{EVERYWHERE}"
+    assert ending(code, "import math\nassert len('ab') == 2") is None
+
+
 def test_plain_data_crosses_as_it_is() -> None:
     code = """
 import collections, enum, math
