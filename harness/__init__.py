@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from harness.requests import Model
     from harness.requests.conversation import SimulatedUser
     from harness.scoring import checks as checks
-    from harness.scoring.deepeval import the_judge
     from harness.scoring.judging import Judge
     from harness.stages.customization.adapter import Adapter, AdapterEffect
     from harness.stages.customization.needles import Needle, Needles
@@ -109,7 +108,6 @@ __all__ = [
     "compare",
     "load_run",
     "read_report",
-    "the_judge",
 ]
 __version__ = "0.1.0"
 
@@ -128,7 +126,6 @@ _NAMES = {
     "harness.records.report_json": "read_report",
     "harness.requests": "Model",
     "harness.requests.conversation": "SimulatedUser",
-    "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",
     "harness.stages.customization.adapter": "Adapter AdapterEffect",
     "harness.stages.customization.needles": "Needle Needles",

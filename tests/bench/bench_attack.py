@@ -122,7 +122,7 @@ def _row(came: Came) -> Figure:
 def _escapes() -> Figure:
     """How many attempts get out of the walls around a program, with the names of some that do."""
     names = [name for kind in KINDS.values() for name in kind]
-    found = trying.escapes(names, sandbox="built-in")
+    found = trying.escapes(names)
     out = [name for name in found if name in ATTEMPTS]
     beside = f"of {len(names)} tried" + (f": {', '.join(found[:5])}" if found else "")
     return Figure("checks.runs, built-in: attempts that get out", len(out), "", "0", not found, beside)

@@ -236,15 +236,15 @@ WALLS = "walls around code (checks.runs)"
 
 def test_the_walls_around_code_are_told(run: Run) -> None:
     found = json.loads(run("doctor", "--json").output)["findings"]
-    assert {"built-in", "podman", "docker"} <= {each["name"] for each in found if each["section"] == WALLS}
+    assert {each["name"] for each in found if each["section"] == WALLS} == {"built-in", "container"}
 
 
 def test_walls_that_the_settings_ask_for_and_that_cannot_stand_are_a_problem(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandboxes, "lacks", lambda name: f"{name} is not installed" if name == "docker" else None)
-    settings(folder, 'sandbox = "docker"\n' + READY)
-    assert findings(run)["docker"]["state"] == "problem"
+    monkeypatch.setattr(sandboxes, "lacks", lambda name: "neither is installed" if name == "container" else None)
+    settings(folder, 'sandbox = "container"\n' + READY)
+    assert findings(run)["container"]["state"] == "problem"
     assert run("doctor").exit_code == 1
     settings(folder, READY)
-    assert findings(run)["docker"]["state"] == "absent"
+    assert findings(run)["container"]["state"] == "absent"

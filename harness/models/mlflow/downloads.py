@@ -1,4 +1,4 @@
-"""Looks a model up in MLflow's registry and downloads it, or gives it an alias; in the process of MLflow."""
+"""Looks a model up in MLflow's registry and downloads it; in the process of MLflow."""
 
 from __future__ import annotations
 
@@ -21,22 +21,7 @@ _LARGEST_PAGE = 1000
 
 def main() -> None:
     """Answer one question."""
-    serve(lambda login, asked: give_alias(login, asked) if "set_alias" in asked else find_weights(login, asked))
-
-
-def give_alias(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
-    """Give a version of a registered model an alias, and tags.
-
-    Raises:
-        Exception: whatever MLflow raises.
-    """
-    from mlflow import MlflowClient
-
-    client = MlflowClient(login.address, login.address)
-    for key, value in asked["tags"].items():
-        client.set_model_version_tag(asked["name"], asked["version"], key, value)
-    client.set_registered_model_alias(asked["name"], asked["set_alias"], asked["version"])
-    return {"alias": asked["set_alias"]}
+    serve(find_weights)
 
 
 def find_weights(login: Login, asked: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from harness.models.mlflow.process import MlflowProcess, require_mlflow
 
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@:]+)/(?P<version>[1-9]\d*)")
 _CHILD = "harness.models.mlflow.downloads"
-_ALIAS_S = 60.0
 _SHOWN = 10
 
 
@@ -109,15 +108,6 @@ def _weights_folder() -> Path:
     return cache_dir() / "weights"
 
 
-def set_alias(registry: str, registered: RegisteredModel, alias: str, tags: Mapping[str, str], root: Path) -> None:
-    """Give a registered version an alias, which another may have had before, and tags that say why.
-
-    Raises:
-        MlflowError: the registry can't be asked, or refused.
-    """
-    question = {"name": registered.name, "version": registered.version, "set_alias": alias, "tags": dict(tags)}
-    with MlflowProcess(_CHILD, root) as process:
-        process.ask(registry, question, _ALIAS_S)
 
 
 def unknown_in_words(
@@ -138,9 +128,7 @@ def unknown_in_words(
     singular = what if kind == "name" else kind
     plural = f"{singular}es" if singular.endswith("s") else f"{singular}s"
     if not known:
-        is_promoted = kind == "alias" and what == "model"
-        first = f" To give it the first: pytest … --baseline none --promote {named}." if is_promoted else ""
-        return f"{given}: {there} has no {plural}.{first}"
+        return f"{given}: {there} has no {plural}."
     return (
         f"{given}: {there} has no {singular} {named!r}. {plural.capitalize()}: {_listed(nearest_first(named, known))}."
     )

@@ -9,11 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli import main
-from harness.gate.history.runs import stored_report
 from harness.gate.people.attending import attended, prospects
 from harness.gate.people.batches import Attendant
-from harness.gate.people.evidence import evidence_paths
-from harness.gate.people.verdicts import resumed
 from harness.records.review import Event
 from harness.review import Queue, View
 from harness.review.batches.draws import AHEAD
@@ -788,29 +785,3 @@ def test_two_workers_fill_the_queue_once_and_decide_as_one_process_does(project:
     assert run("gate", "--resume", "latest").exit_code == 1
     assert verdicts() == decided
     assert queue(".steelyard/store.db") == drawn
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize(("rate", "verdict"), [(0.88, "passed"), (0.5, "failed")])
-def test_the_page_shows_how_labels_decided_it(project: Project, run: Run, rate: float, verdict: str) -> None:
-    rating(project, rate)
-    project.run()
-    label(project)
-    run("gate", "--resume", "latest")
-    with opened(project) as store:
-        stored = store.runs()[-1]
-        report = stored_report(store, stored.run_id)
-        ((key, paths),) = evidence_paths(store, stored, report).items()
-        assert paths == (), "the run's own verdict is from before the labels"
-        again = resumed(store, stored, report, "fail")
-        (entry,) = again.evaluations
-        ((path,),) = evidence_paths(store, stored, again).values()
-    assert (key, entry.verdict) == ((entry.id, "score"), verdict)
-    line, limit = (path.no_worse, path.no_worse_limit) if verdict == "passed" else (path.worse, path.worse_limit)
-    first = next(number for number, each in enumerate(line) if each >= limit)
-    assert f"by {path.drawn[first]} labels" in entry.reason
-    assert (path.unit, path.against) == ("label", "threshold")
-    other, unreached = (path.worse, path.worse_limit) if verdict == "passed" else (path.no_worse, path.no_worse_limit)
-    assert max(other) < unreached
-    page = (project.path / "reports/latest/index.html").read_text(encoding="utf-8")
-    assert '"unit": "label"' in page or '"unit":"label"' in page

@@ -1,26 +1,6 @@
-// ----------------------------------------------------------------------------------- both claims, and which are lost
+// ----------------------------------------------------------------------------------- which cases are lost
 
 const FIRST_LOST = 20;
-
-/** What the evaluation comes to about these cases and about cases like these, and the cases that are lost. */
-function claims(entry, number) {
-  if (!entry.claims) return [];
-  return [claimList(entry.claims.shown), lostCases(entry.claims.lost, number)];
-}
-
-function claimList(shown) {
-  const line = (each) =>
-    element(
-      "li",
-      {},
-      chip(each.verdict),
-      ` about ${each.name}${each.decides ? ", which decides" : ""}`,
-      each.figure ? ": difference " : "",
-      each.figure ? element("span", { class: "number" }, each.figure) : "",
-      each.note ? element("span", { class: "soft" }, ` (${each.note})`) : "",
-    );
-  return element("ul", { class: "claims", "aria-label": "Both claims" }, ...shown.map(line));
-}
 
 /** The cases that are shown to be worse, each of which opens. */
 function lostCases(lost, number) {
