@@ -233,8 +233,7 @@ def _assemble(
     ledger = enter(settings, options, (candidate, baseline, *judges), store, run_settings.run_id)
     described = specification(settings, candidate, options.recording or baseline, judges, ledger)
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
-    described |= {"left_out": left_out} if left_out else {}
-    described |= files_note(candidate.version, settings.root)
+    described |= ({"left_out": left_out} if left_out else {}) | files_note(candidate.version, settings.root)
     store.begin_run(run_settings.run_id, created, described)
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     level = 1 - settings.confidence_level
