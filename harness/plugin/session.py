@@ -12,7 +12,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin import live, neighbours
-from harness.plugin.collection.copies import copies_lines
+from harness.plugin.collection.copies import copies_lines, near_lines
 from harness.plugin.collection.items import Collection, is_evaluation
 from harness.plugin.ending import ReportDelivery, discard_report, prepare_reports
 from harness.plugin.hooks.announcing import Announcer, HookManager
@@ -83,12 +83,13 @@ class GateSession:
             item.runtest = functools.partial(self._decide, item)  # type: ignore[method-assign]
 
     def pytest_report_collectionfinish(self) -> list[str]:
-        """Called after collection, for lines of the terminal: which evaluations have copies among their cases, and
-        what other plugins make of a run.
+        """Called after collection, for lines of the terminal: which evaluations have copies among their cases, or check
+        nothing themselves, and what other plugins make of a run.
         """
         evaluations = self.collection.evaluations
-        lines = copies_lines(evaluations.values())
+        lines = [*copies_lines(evaluations.values()), *(f"steelyard: {note}" for note in self.collection.notes)]
         if evaluations and runs_bodies(self.config):
+            lines += near_lines(evaluations.values())
             lines += neighbours.timeout_lines(evaluations)
             names = neighbours.keepers(self.config)
             if names and len(evaluations) > 1:

@@ -254,9 +254,8 @@ class Verdict:
         n_planned: how many cases the evaluation has (samples, for a single case), decided by or not; 0 where not known.
         largest_cluster: the most cases that one of its clusters has.
         n_clusters: how many cases its cases count as, those of a cluster being one; None where that is not recorded.
-        clusters_known_by: "field" for the user's clusters, "texts" where cases are copies of each other, "requests"
-            where they asked the same, "answers" where they share one and ask other things besides; None where each
-            stands alone.
+        clusters_known_by: "field" for the user's clusters, "texts" where cases are copies of each other; None
+            where each stands alone.
         is_binary: whether every score of both versions is 0 or 1, so that a case's mean is a number of right ones.
         interruption: where the run was stopped in the middle of it; `errors` then says so too.
         traceback: the user's frames of the first of `errors`, outermost first, where there is more than one.
@@ -329,7 +328,7 @@ class Verdict:
     is_repeatable: bool = False
     is_exact: bool = False
     n_clusters: int | None = None
-    clusters_known_by: Literal["field", "texts", "requests", "answers"] | None = None
+    clusters_known_by: Literal["field", "texts"] | None = None
     at_least: float | None = None
     at_most: float | None = None
     statistic: str | None = None

@@ -69,13 +69,13 @@ class SampleOrigins:
 
 @dataclass(frozen=True, slots=True)
 class PendingDraws:
-    """Draws of one request that are still to be made, and the occurrence of its question."""
+    """Draws of one request that are still to be made, and the number of its question."""
 
     source: SampleSource
     request: Request
     key: bytes
     indices: tuple[int, ...]
-    occurrence: int = 0
+    number: int = 0
 
     @property
     def engine(self) -> Engine:

@@ -258,7 +258,7 @@ class Sampler:
             if missing and item.source.engine is None:
                 self._break(key, missing, item.source.missing())
             elif missing:
-                self.window.add(PendingDraws(item.source, item.request, key, missing, item.question.occurrence))
+                self.window.add(PendingDraws(item.source, item.request, key, missing, item.question.number))
         self.window.pump()
 
     def _unfailed(self, source: SampleSource, key: bytes, indices: Sequence[int]) -> tuple[int, ...]:

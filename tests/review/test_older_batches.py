@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.records import NewSample, Request, Sample
-from harness.records.keys import request_text, sample_key
+from harness.records.keys import KeyedQuestion, request_text
 from harness.records.review import Answer, Batch, Item
 from harness.review import Queue
 from harness.store import Store
@@ -14,7 +14,7 @@ from tests.review.conftest import NOW, SCALE
 pytestmark = pytest.mark.service
 
 REQUEST = Request(messages=({"role": "user", "content": "Weather in Lima?"},))
-KEY = sample_key(request_text("f0", REQUEST), 0, 0)
+KEY = KeyedQuestion(request_text("f0", REQUEST)).key(0)
 SAID = 'tool call: look_up({"city": "Lima"})'
 
 

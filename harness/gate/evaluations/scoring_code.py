@@ -11,7 +11,7 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import harness
@@ -59,39 +59,6 @@ def _used(function: FunctionType) -> Iterator[tuple[str, Any]]:
             seen.add(id(value))
             yield name, value
             waiting += _named(value)
-
-
-def may_use(function: Callable[..., Any], name: str) -> bool:
-    """Tell whether a function may use what is called so: it names it, or something of the project that it uses does, or
-    it uses what can't be looked into, such as an object, a closure or a class with a base.
-    """
-    if not isinstance(function, FunctionType) or hasattr(function, "__wrapped__"):
-        return True
-    try:
-        return any(_may_use(value, name) for _, value in _used(function))
-    except RecursionError:  # a constant that holds itself
-        return True
-
-
-def _may_use(value: Any, wanted: str) -> bool:
-    if isinstance(value, type):
-        own = vars(value).values()
-        if len(value.__mro__) > _OF_NO_BASE or any(isinstance(each, _WRAPPED) for each in own):
-            return True
-    for function in _functions_of(value):
-        given = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
-        if function.__closure__ or not all(map(_counts, given)):
-            return True
-        for name in _names(function.__code__):
-            found = function.__globals__.get(name)
-            is_known = isinstance(found, FunctionType | BuiltinFunctionType | ModuleType | type) or _counts(found)
-            if wanted in (name, getattr(found, "__name__", "")) or not is_known:
-                return True
-    return False
-
-
-_OF_NO_BASE = 2
-_WRAPPED = (staticmethod, classmethod, property)
 
 
 def _functions_of(value: Any) -> list[FunctionType]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.decisions import Observations
 from harness.gate.evaluations.aggregates import Parts
-from harness.gate.evaluations.clusters import Clusters, bet_on_together, clusters_of
+from harness.gate.evaluations.clusters import bet_on_together, clusters_of
 from harness.gate.evaluations.contents import question_digest, with_contents
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, changes, expected_of
@@ -78,8 +78,6 @@ class Collector:
         self._skips = Skips(self.roles)
         self._cut_at: str | None = None
         self._tally = BodyErrors()
-        self._all_asked: dict[int, bytes] = {}
-        self._shared: dict[int, set[bytes]] = {}
         self._asked: dict[int, str | None] = {}
         self._answers = Answers()
         self._truncated = np.zeros((len(evaluation.cases), order.n_of("candidate")), dtype=bool)
@@ -165,18 +163,14 @@ class Collector:
         self._left[step] -= 1
         while self.complete < len(self._left) and self._left[self.complete] == 0:
             self.complete += 1
-        self.n_stored += bool(trace.asked or trace.asked_others) and not (trace.drew or trace.error)
+        self.n_stored += (trace.asked or trace.asked_others) and not (trace.drew or trace.error)
         if sample >= self.order.n_samples and outcome.is_lacking:  # one more of the baseline's than is needed
             self._left_out[case, sample] = True
             return
         if role == "candidate":
             self._truncated[case, sample] = trace.truncated
-        if trace.shared:
-            self._shared.setdefault(case, set()).update(trace.shared.values())
         if role == "candidate" and sample == 0:
             self._asked[case] = question_digest(trace.request)
-            if (all_asked := trace.all_asked()) is not None:
-                self._all_asked[case] = all_asked
         self._is_repeatable = self._is_repeatable and trace.is_greedy
         place = (role, case, sample)
         self._judges.keep(place, trace.judgements)
@@ -322,7 +316,7 @@ class Collector:
         plan, kind, candidate = self.evaluation.plan, self.kinds[metric], sides["candidate"]
         errors = [*errors, *against_aim(metric, kind, plan.aim)]
         errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
-        clusters = self._clusters(kept)
+        clusters = clusters_of(self.evaluation, kept)
         observed = Observations(
             id=self.evaluation.id,
             metric=metric,
@@ -367,13 +361,10 @@ class Collector:
         )
         return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 
-    def _clusters(self, kept: Sequence[int]) -> Clusters:
-        return clusters_of(self.evaluation, kept, self._all_asked, self._shared, may_join=not self.order.stops)
-
     def judges(self, confidence_level: float) -> tuple[JudgeSummary, ...]:
         """The work of each judge in the bodies that count."""
         kept, n_samples = self._counted()
-        clusters = self._clusters(kept).labels
+        clusters = clusters_of(self.evaluation, kept).labels
         counted = CountedBodies(kept, n_samples, clusters, self.evaluation.plan.per == "case")
         return self._judges.summaries(counted, confidence_level)
 

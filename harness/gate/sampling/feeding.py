@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from harness.decisions import decided_after
 from harness.errors import BudgetSpentError, InvalidBlockError
-from harness.gate.evaluations.contents import case_number
 from harness.gate.sampling.bodies import BodyResult, run_body
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.turns import Turns
@@ -193,7 +192,7 @@ class Feeder:
             return
         evaluation, outcome = collector.evaluation, None
         generation = self._source(collector, "candidate").generation
-        trace = Trace(functools.partial(case_number, evaluation.cases[number]), generation)
+        trace = Trace(evaluation.cases[number].id, generation)
         source = self._source(collector, role)
         if sample >= collector.order.n_samples:
             source = replace(source, only_stored=True)

@@ -59,6 +59,7 @@ class Collection:
         evaluations: by item, in the order of collection.
         selection: which of them were chosen by what changed; None where all run.
         errors: what is wrong, each once, in the order of its finding.
+        notes: what is no error and yet to be said before anything is paid for, each once.
         n_deselected: evaluations that were collected and left out, by `-k` and the like.
         n_skipped_files: those skipped as a whole, by `pytest.importorskip` and the like.
         found: the ids of files and folders that were collected.
@@ -75,6 +76,7 @@ class Collection:
         self.evaluations: dict[pytest.Item, Evaluation] = {}
         self.selection: Selection | None = None
         self.errors: list[str] = []
+        self.notes: dict[str, None] = {}
         self.n_deselected = self.n_skipped_files = 0
         self.found: set[str] = set()
         self._collected: list[pytest.Function] = []
@@ -232,8 +234,6 @@ class Collection:
         where = item.nodeid
         inspection.check_kind(item, where=where)
         inspection.check_fixtures(item, where=where)
-        inspection.check_loops(item.function, where=where)
-        inspection.check_users(item.function, self.settings, where=where)
         if "task" in _keywords(item):
             return self._task_evaluation(item)
         plan = self._plan(item, where)
@@ -250,13 +250,15 @@ class Collection:
         evaluation = Evaluation(
             self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
         )
-        evaluation = replace(evaluation, may_measure=inspection.may_return_measure(item.function))
+        evaluation = replace(evaluation, may_measure=inspection.may_measure(item.function))
         check_needs(item.function, evaluation, self.settings, self._recording, where=where)
         if "judge" in wants:
             check_rubrics(item.function, rubrics, cases, where=where)
             check_metrics(item.function, where=where)
         if item.get_closest_marker("skip") is None:
-            inspection.check_scores(item.function, {*wants, "case"} if plan.per == "case" else wants, where=where)
+            taken = {*wants, "case"} if plan.per == "case" else wants
+            if note := inspection.check_scores(item.function, taken, where=where.partition("[")[0]):
+                self.notes[note] = None
         return evaluation
 
     def _task_evaluation(self, item: pytest.Function) -> Evaluation:

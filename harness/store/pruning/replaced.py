@@ -8,13 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select
 
-from harness.records.keys import KeyedQuestion, request_text
+from harness.records.keys import stem_of
 from harness.store.samples import chunks
-from harness.store.schema import codec
 from harness.store.schema.tables import APART, requests, samples
-
-_MOST_OCCURRENCES = 1000
-"""Most times that one body asks the same thing: a key of a later occurrence is not recognised, and is kept."""
 
 Conditions = Sequence[ColumnElement[bool]]
 
@@ -42,22 +38,11 @@ def delete_replaced(connection: Connection, of_version: Conditions, of_sample: C
 
 def _chains(connection: Connection, fingerprint: str) -> Iterable[list[bytes]]:
     """For each question that was drawn in more than one generation its keys, the newest first."""
-    query = select(requests.c.key, requests.c.generation, requests.c.request).where(
-        requests.c.fingerprint == fingerprint, requests.c.generation != APART
-    )
+    query = select(requests.c.key).where(requests.c.fingerprint == fingerprint, requests.c.generation != APART)
     keys: dict[bytes, list[bytes]] = {}
-    for key, generation, request in connection.execute(query.order_by(requests.c.generation.desc())):
-        question = _question(fingerprint, key, generation, request)
-        if question is not None:
-            keys.setdefault(question.key(0), []).append(key)
+    for key in connection.execute(query.order_by(requests.c.generation.desc())).scalars():
+        keys.setdefault(stem_of(key), []).append(key)
     return [chain for chain in keys.values() if len(chain) > 1]
-
-
-def _question(fingerprint: str, key: bytes, generation: int, request: str) -> KeyedQuestion | None:
-    """Find the question that a key was made of; None where it was made of something else."""
-    text = request_text(fingerprint, codec.stored_request(request))
-    asked = (KeyedQuestion(text, occurrence) for occurrence in range(_MOST_OCCURRENCES))
-    return next((question for question in asked if question.key(generation) == key), None)
 
 
 def _replaced(

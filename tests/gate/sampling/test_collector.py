@@ -17,7 +17,6 @@ from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.records import Case, Sample, ScoreRow, VerdictKind
-from harness.records.keys import KeyedQuestion
 from harness.requests import Trace
 from harness.scoring.results import Reading
 from harness.stages.inference.blocks.block import LoadBlock
@@ -95,7 +94,7 @@ def test_an_answer_that_never_came_is_none_of_the_store() -> None:
     gathered = collector()
     stored, failed = Trace(), Trace()
     for trace in (stored, failed):
-        trace.asked.append(KeyedQuestion(b"q", 0))
+        trace.asked = True
     failed.error = EngineError("timed out")
     gathered.add("candidate", 0, 0, BodyResult(readings={"score": Reading(1.0)}), stored)
     gathered.add("candidate", 1, 0, BodyResult(error=failed.error), failed)
