@@ -102,7 +102,6 @@ class Observations:
         alone_because: why there is no baseline though the run has one, such as "smollm2 has no retriever"; else "".
         slices: parts of its cases that are weighed by themselves, too.
         slice_margin: the largest drop of a slice that still counts as no worse.
-        slices_required: whether it passes only where each slice does.
     """
 
     id: str
@@ -151,7 +150,6 @@ class Observations:
     alone_because: str = ""
     slices: tuple[CaseSlice, ...] = ()
     slice_margin: float = 0.0
-    slices_required: bool = False
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""

@@ -58,10 +58,8 @@ __all__ = [
 ]
 
 MARKER = (
-    "evaluation(cases, samples, threshold, margin, max_samples, design, per, cluster, requirement, weighs, review, "
-    "about, max_lost, asks, aim, slices, slice_margin, slices_required, task, metric, num_fewshot, "
-    "apply_chat_template, fewshot_as_multiturn, blocks, seconds, requests, rate, concurrency, burstiness, ramp, "
-    "prompts, prompt_tokens, output_tokens, objective, warm_up, restart, cached, accept): "
+    "evaluation(cases, samples, max_samples, threshold, margin, aim, about, design, per, cluster, slices, "
+    "slice_margin, max_lost, requirement, review, weighs, task, load): "
     "a test function whose body is run repeatedly against a model version, and decided with statistics"
 )
 

@@ -272,7 +272,7 @@ class Verdict:
         margin_is_relative: whether `margin` is a share of the baseline's figure (of the threshold, against that).
             Differences from the baseline are shares of its figure, too.
         in_blocks: whether its cases are pairs of blocks of time under load.
-        stopped_at: the limit that ended its sampling before its last case, such as "--max-tokens 10,000", where it was
+        stopped_at: the limit that ended its sampling before its last case, such as "max_tokens 10,000", where it was
             not decided before; None elsewhere. It then is `inconclusive` (or an error), never passed or red by that.
         about: what the verdict is about: "suite", these cases, or "population", cases like these.
         claims: both claims, and which cases are lost; None where there is but one claim.
@@ -285,7 +285,6 @@ class Verdict:
         retained_reason: why it can't be told.
         slices: each value of the fields that the marker names, the worst first.
         slice_margin: the largest drop of a slice that still counts as no worse; None without slices.
-        slices_required: whether it passes only where each slice does.
     """
 
     id: str
@@ -340,7 +339,6 @@ class Verdict:
     retained_reason: str | None = None
     slices: tuple[SliceResult, ...] = ()
     slice_margin: float | None = None
-    slices_required: bool = False
 
     @property
     def is_certain(self) -> bool:

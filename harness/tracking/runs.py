@@ -62,7 +62,7 @@ def experiment_id(client: MlflowClient, name: str) -> str:
     if found.lifecycle_stage != "active":
         raise MlflowError(
             f"The experiment {name!r} was deleted there. Restore it (mlflow experiments restore --experiment-id "
-            f"{found.experiment_id}), or name another one with --mlflow-experiment or mlflow_experiment."
+            f"{found.experiment_id}), or name another one as mlflow_experiment."
         )
     return str(found.experiment_id)
 

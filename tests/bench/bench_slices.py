@@ -76,11 +76,11 @@ def reruns(workers: Executor) -> Iterator[Figure]:
 def costs(workers: Executor) -> Iterator[Figure]:
     """The cases that are drawn of a version that is as good, and how often it passes, with slices and without."""
     for shape in (replace(PLANTED, samples=5), replace(PLANTED, samples=5, about="population")):
-        for count, required in ((0, False), (3, False), (3, True), (20, False), (20, True)):
-            part = partial(_used, replace(shape, slices=count), required)
+        for count in (0, 3, 20):
+            part = partial(_used, replace(shape, slices=count))
             both = [workers.submit(part, number, _AT_ONCE) for number in range(GATES // _AT_ONCE)]
             cases, green = np.sum([each.result() for each in both], axis=0) / GATES
-            told = f"{count} slices" + (", each required" if required else "")
+            told = f"{count} slices"
             name = f"cases drawn of 600 as good, {told}, {_said(shape)}"
             yield Figure(name, float(cases), "cases", "", True, f"green in {green:.3f} of {GATES:,} gates")
 
@@ -188,11 +188,11 @@ def _attacked(number: int, shape: Shape, part: int, gates: int) -> int:
     return attack(ADVERSARIES[number], "red", (shape,), Trial(gates, seed=(53, number, part))).rate.count
 
 
-def _used(shape: Shape, required: bool, part: int, gates: int) -> FloatArray:
+def _used(shape: Shape, part: int, gates: int) -> FloatArray:
     """The cases drawn, and how many passed, over all gates of a part."""
     found = np.zeros(2)
     for gate in range(gates):
         rng = np.random.default_rng([54, part, gate])
-        verdict = verdict_of(replace(unbroken(shape, "alike", rng), slices_required=required and shape.slices > 0))
+        verdict = verdict_of(unbroken(shape, "alike", rng))
         found += verdict.n_cases, verdict.verdict.value == "passed"
     return found

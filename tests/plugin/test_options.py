@@ -108,11 +108,13 @@ def test_baseline_of_the_settings_is_left_out_by_none(pair: Project) -> None:
 
 def test_samples_option_wins_over_the_marker_and_the_marker_over_the_settings(project: Project) -> None:
     project.module("""
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
-        def test_open(model, case): ...
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_open(model, case):
+            assert model.ask("q")
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=7, asks="nothing")
-        def test_own(model, case): ...
+        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=7)
+        def test_own(model, case):
+            assert model.ask("q")
     """)
     project.settings["samples"] = 3
     project.run()
@@ -122,18 +124,18 @@ def test_samples_option_wins_over_the_marker_and_the_marker_over_the_settings(pr
 
 
 def test_max_samples_option_bounds_what_an_evaluation_draws(pair: Project) -> None:
-    arguments = ("--candidate", "yes", "--samples", "2", "--design", "fixed")
-    assert "40 cases × 2 samples are 80 samples" in refused(pair, *arguments, "--max-samples", "79")
-    assert pair.run(*arguments, "--max-samples", "80").ret == 0
+    arguments = ("--candidate", "yes", "--samples", "2", "design=fixed")
+    assert "40 cases × 2 samples are 80 samples" in refused(pair, *arguments, "max_samples=79")
+    assert pair.run(*arguments, "max_samples=80").ret == 0
     pair.settings["max_samples"] = 10
     assert "more than max_samples = 10" in refused(pair, *arguments)
-    assert pair.run(*arguments, "--max-samples", "80").ret == 0
+    assert pair.run(*arguments, "max_samples=80").ret == 0
 
 
 def test_design_option_knows_fixed(pair: Project) -> None:
-    assert pair.run("--candidate", "yes", "--design", "fixed").ret == 0
+    assert pair.run("--candidate", "yes", "design=fixed").ret == 0
     assert "design = 'fxed' is none of: auto, fixed, sequential. Did you mean 'fixed'?" in refused(
-        pair, "--candidate", "yes", "--design", "fxed"
+        pair, "--candidate", "yes", "design=fxed"
     )
 
 
@@ -141,7 +143,7 @@ def test_confidence_level_option_widens_intervals(pair: Project) -> None:
     pair.body("return case.id < 'c3'", cases=40)
     widths = []
     for level in ("0.8", "0.99"):
-        pair.run("--candidate", "yes", "--confidence-level", level)
+        pair.run("--candidate", "yes", f"confidence_level={level}")
         assert pair.report()["confidence_level"] == float(level)
         estimate = pair.evaluation()["candidate"]
         widths.append(estimate["high"] - estimate["low"])
@@ -159,11 +161,13 @@ def test_case_option_chooses_by_shell_pattern(project: Project) -> None:
 
 def test_case_option_deselects_evaluations_without_a_match(project: Project) -> None:
     project.module("""
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
-        def test_a(model, case): ...
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_a(model, case):
+            assert model.ask("q")
 
-        @pytest.mark.evaluation(cases=[{"id": "b"}], asks="nothing")
-        def test_b(model, case): ...
+        @pytest.mark.evaluation(cases=[{"id": "b"}])
+        def test_b(model, case):
+            assert model.ask("q")
 
         def test_plain(): ...
     """)
@@ -348,8 +352,9 @@ def test_report_that_can_not_be_written_is_a_usage_error(project: Project) -> No
     project.module("""
         import pathlib, shutil
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_it(model, case):
+            model.ask("q")
             shutil.rmtree("reports", ignore_errors=True)
             pathlib.Path("reports").write_text("in the way")
     """)
@@ -384,10 +389,10 @@ def test_store_of_the_settings_gives_way_to_the_option(project: Project) -> None
         (("--store", "mysql://host/db"), "is of a kind that Steelyard does not keep stores in"),
         (("--samples", "0"), "--samples: samples = 0 is below 1"),
         (("--samples", "many"), "--samples: samples = 'many' is not a whole number"),
-        (("--max-samples", "0"), "--max-samples: max_samples = 0 is below 1"),
+        (("max_samples=0",), "max_samples: max_samples = 0 is below 1"),
         (("--concurrency", "0"), "--concurrency: concurrency = 0 is below 1"),
-        (("--confidence-level", "1"), "outside [0.5, 0.9999]"),
-        (("--confidence-level", "95%"), "confidence_level = '95%' is not a number"),
+        (("confidence_level=1",), "outside [0.5, 0.9999]"),
+        (("confidence_level=95%",), "confidence_level = '95%' is not a number"),
         (("--inconclusive", "pass"), "inconclusive = 'pass' is none of: fail, warn."),
     ],
 )

@@ -41,8 +41,9 @@ HIDDEN = """
 
     CASES = [{{"id": f"c{{i}}"}} for i in range(40)]
 
-    @pytest.mark.evaluation(cases=CASES, threshold=0.9, about="population", asks="nothing")
+    @pytest.mark.evaluation(cases=CASES, threshold=0.9, about="population")
     def test_hidden(model, case, known):
+        model.ask("q")
         return {score}
 """
 
@@ -70,10 +71,11 @@ def test_a_red_verdict_that_a_fixture_marks_xfail_is_red_beside_an_open_one(proj
             request.applymarker(pytest.mark.xfail(reason="known"))
 
         CASES = [{"id": f"c{i}"} for i in range(40)]
-        MARK = dict(cases=CASES, threshold=0.9, about="population", asks="nothing")
+        MARK = dict(cases=CASES, threshold=0.9, about="population")
 
         @pytest.mark.evaluation(**MARK)
         def test_hidden(model, case, known):
+            model.ask("q")
             return False
 
         @pytest.mark.evaluation(**MARK)

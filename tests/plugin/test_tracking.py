@@ -99,7 +99,7 @@ def test_the_setting_logs_every_gate_and_the_option_none_does_not(pair: Project,
     assert read(database, "mine")["runs"] == []
     assert pair.run("--candidate", "yes").ret == 0
     assert gate_of(read(database, "mine"))["status"] == "FINISHED"
-    pair.run("--candidate", "yes", "--mlflow-experiment", "other")
+    pair.run("--candidate", "yes", "mlflow_experiment=other")
     assert len(read(database, "mine")["runs"]) == 2
     assert len(read(database, "other")["runs"]) == 2
 
@@ -154,7 +154,7 @@ def test_a_green_gate_stays_green_where_mlflow_is_down(pair: Project, free_port:
 def test_a_password_is_never_shown_or_kept(pair: Project, mlflow_server: MlflowServer) -> None:
     keeper = Gatekeeper(mlflow_server.address, password="ann:s3cret")
     pair.settings["mlflow"] = f"http://ann:s3cret@{keeper.host}"
-    seen = str(pair.run("--candidate", "no", "--mlflow-experiment", "secret", "-v").stdout)
+    seen = str(pair.run("--candidate", "no", "mlflow_experiment=secret", "-v").stdout)
     wrong = pair.run("--candidate", "no", "--mlflow", f"http://ann:wr0ng@{keeper.host}")
     keeper.stop()
     assert re.search(rf"^mlflow  http://\*\*\*@{keeper.host}/#/experiments/", seen, re.MULTILINE)
@@ -239,8 +239,9 @@ def test_what_was_left_out_of_a_run_is_kept_with_it(pair: Project) -> None:
     pair.write(
         "test_more.py",
         """
-        @pytest.mark.evaluation(cases=[{"id": "a"}], design="fixed", asks="nothing")
-        def test_more(case):
+        @pytest.mark.evaluation(cases=[{"id": "a"}], design="fixed")
+        def test_more(model, case):
+            model.ask("q")
             return 1
         """,
     )

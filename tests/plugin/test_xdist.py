@@ -113,8 +113,9 @@ def test_worker_that_ran_plain_tests_first_tears_their_fixtures_down(project: Pr
 
         def test_plain(shared): ...
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_it(model, case, shared):
+            model.ask("q")
             return shared
     """)
     assert project.run_apart("-n", "1").ret == 0

@@ -33,7 +33,7 @@ class Command:
     Attributes:
         samples: of a case, times those of the start.
         cases: blocks of cases: the first are those of the start, each other one adds half as many.
-        most: of the samples of all cases, the share that may be drawn, as `--max-samples` bounds them.
+        most: of the samples of all cases, the share that may be drawn, as `max_samples` bounds them.
         seed, design, about, margin: as the options and markers have them; None for those of the start.
         fresh: how many times all was drawn anew.
         chosen: the evaluations that run, as `-k` and `--lf` choose them; None for all.

@@ -30,8 +30,8 @@ _VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
 
 
 NOTHING_ASKED = (
-    "no body asked the version under test anything, so nothing of it was weighed: ask `model` in the body, or say "
-    'asks="nothing" in the marker where that is meant'
+    "no body asked the version under test anything, so nothing of it was weighed: ask `model` in the body; what weighs "
+    "no version is a test without the marker"
 )
 
 

@@ -274,7 +274,7 @@ class Collector:
         end = self._end()
         judged = self._judges.errors(lambda place: self._step(place[1], place[2]) < end)
         errors = [*judged, *self._tally.lines(end, self._case_of)] or self._failed_assertions()
-        if not errors and self._unasked and self.evaluation.plan.asks != "nothing":
+        if not errors and self._unasked:
             errors = [NOTHING_ASKED]
         if not errors and self.complete >= end:
             errors = missing_metrics(cut, int(self._left_out[rows].sum()))
@@ -286,7 +286,7 @@ class Collector:
         plan = self.evaluation.plan.slices
         if plan is None:
             return observed
-        return replace(observed, slices=self._slices, slice_margin=plan.margin, slices_required=plan.required)
+        return replace(observed, slices=self._slices, slice_margin=plan.margin)
 
     def _counted(self) -> tuple[list[int], int]:
         """The cases and the number of samples that count; those of a whole fixed design as the file has them."""

@@ -44,6 +44,12 @@ def _keywords(item: pytest.Item) -> Mapping[str, Any]:
     return mark.kwargs
 
 
+def _source(keywords: Mapping[str, Any]) -> Any:
+    """What a marker says of the source of its cases: the name of its task, or `cases`."""
+    task = keywords.get("task", keywords.get("cases"))
+    return task.get("name") if isinstance(task, Mapping) else task
+
+
 def _wanted(item: pytest.Function) -> frozenset[str]:
     """Find the fixtures for bodies alone that a body takes; a project's own fixture of such a name is none of them."""
     definitions = fixture_definitions(item)
@@ -130,7 +136,7 @@ class Collection:
 
         option = self._config.getoption
         given = {item: _keywords(item) for item in self.evaluations}
-        sources = [(each, given[item].get("task", given[item].get("cases"))) for item, each in self.evaluations.items()]
+        sources = [(each, _source(given[item])) for item, each in self.evaluations.items()]
         left_out = self.n_deselected, self.n_skipped_files
         chosen = selection_note(*left_out, option("case"), last_failed=option("lf", default=False))
         return {**evaluation_notes(sources), "selection": chosen, **commit_note(self.settings)}
@@ -292,7 +298,7 @@ class Collection:
 
     def _options(self) -> list[str]:
         """List the options of plans that the command line gives."""
-        return list(filter(self._config.getoption, ("samples", "max_samples", "design", "about", "for_baseline")))
+        return list(filter(self._config.getoption, ("samples", "for_baseline")))
 
     def _id(self, item: pytest.Function) -> str:
         """pytest's id with the path from the project's folder, wherever pytest has its root."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.config import Settings
-from harness.decisions import Observations, decide, decided_after
+from harness.decisions import Observations, decide
 from harness.gate.evaluations.clusters import bet_on_together, clusters_of
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.evaluations.resemblance import Copies, find_copies

@@ -10,9 +10,9 @@ from harness.gate.evaluations.resemblance import find_copies, find_near
 from harness.records import Case
 
 LETTER = (
-    "Dear all, the library on Marlow Road opens at nine every weekday and closes at seven, on Saturdays it is open from "
-    "ten until four and it is closed on Sundays; adults may borrow twelve books at a time for three weeks, children may "
-    "borrow six and pay no fines, and whoever loses a card gets another one at the desk."
+    "Dear all, the library on Marlow Road opens at nine every weekday and closes at seven, on Saturdays it is open "
+    "from ten until four and it is closed on Sundays; adults may borrow twelve books at a time for three weeks, "
+    "children may borrow six and pay no fines, and whoever loses a card gets another one at the desk."
 )
 
 

@@ -44,7 +44,7 @@ def recorded(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 def record(project: Project, *options: str, name: str = "released") -> Path:
     """Run the suite whole with "good", and record it."""
-    project.run("--candidate", "good", "--baseline", "none", *(options or ("--design", "fixed")))
+    project.run("--candidate", "good", "--baseline", "none", *(options or ("design=fixed")))
     steelyard("record", "--name", name, "--force")
     return project.path / "reports" / "baselines" / f"{name}.json"
 
@@ -126,7 +126,7 @@ def test_the_baselines_answers_are_shown_while_the_store_has_them(recorded: Proj
 
 
 def test_a_version_against_its_own_recording_draws_samples_of_its_own(recorded: Project) -> None:
-    recorded.run("--candidate", "good", "--baseline", "released", "--design", "fixed")
+    recorded.run("--candidate", "good", "--baseline", "released", "design=fixed")
     assert recorded.report()["usage"]["model_calls"] == 240
     entry = recorded.evaluation()
     assert entry["difference"]["standard_error"] > 0
@@ -134,8 +134,8 @@ def test_a_version_against_its_own_recording_draws_samples_of_its_own(recorded: 
 
 
 def test_fresh_draws_the_candidate_anew(recorded: Project) -> None:
-    recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
-    recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed", "--fresh")
+    recorded.run("--candidate", "bad", "--baseline", "released", "design=fixed")
+    recorded.run("--candidate", "bad", "--baseline", "released", "design=fixed", "--fresh")
     assert recorded.report()["usage"]["model_calls"] == 240
 
 
@@ -143,7 +143,7 @@ def test_cases_that_changed_came_and_went_are_told_apart_from_a_changed_model(re
     recorded.body(BODY, cases=58)
     with_prompts(recorded, {"c3": "another question", "c4": "and another"})
     edit(recorded, "'c5'", "'c5-new'")
-    recorded.run("--candidate", "equal", "--baseline", "released", "--design", "fixed")
+    recorded.run("--candidate", "equal", "--baseline", "released", "design=fixed")
     told(recorded, n_paired=55, n_changed=2, n_new=1, n_gone=3)
     entry = recorded.evaluation()
     assert "55 of 58 cases paired" in entry["reason"]
@@ -160,7 +160,7 @@ def test_only_paired_cases_decide_against_the_baseline_and_all_against_a_thresho
     answers = dict.fromkeys(prompts.values(), "no")
     recorded.versions["bad"] = {"engine": "scripted", "answers": answers, "default": "yes"}
     with_prompts(recorded, prompts)
-    recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed", "--about", "population")
+    recorded.run("--candidate", "bad", "--baseline", "released", "design=fixed", "about=population")
     told(recorded, n_paired=30, n_changed=30)
     checks = {check["against"]: check["verdict"] for check in recorded.evaluation()["checks"]}
     assert checks == {"threshold": "inconclusive", "baseline": "passed"}
@@ -188,14 +188,14 @@ def test_an_evaluation_that_was_not_recorded_is_an_error(recorded: Project) -> N
 
 def test_a_prompt_that_the_body_changed_is_told(recorded: Project) -> None:
     recorded.body("return model.ask(case.prompt + '!') == 'yes'", cases=60)
-    recorded.run("--candidate", "equal", "--baseline", "released", "--design", "fixed")
+    recorded.run("--candidate", "equal", "--baseline", "released", "design=fixed")
     told(recorded, n_paired=60, asked_otherwise=60, scored_otherwise=True)
     assert "60 were asked otherwise when recorded, such as c0" in recorded.evaluation()["reason"]
 
 
 def test_a_test_that_scores_otherwise_than_when_it_was_recorded_is_told(recorded: Project) -> None:
     recorded.body("return model.ask(case.prompt) in ('yes', 'no')", cases=60)
-    result = recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
+    result = recorded.run("--candidate", "bad", "--baseline", "released", "design=fixed")
     assert recorded.verdicts() == {"test_it": "passed"}
     told(recorded, n_paired=60, scored_otherwise=True)
     assert "its test has other code than when it was recorded" in recorded.evaluation()["reason"]
@@ -213,7 +213,7 @@ def test_a_helper_that_scores_otherwise_is_told_and_other_layout_is_not(recorded
     recorded.body("return grader.grade(model.ask(case.prompt))", cases=60)
     edit(recorded, "import harness\n", "import harness\nimport grader\n")
     record(recorded, name="helped")
-    again = ("--candidate", "good", "--baseline", "helped.json", "--design", "fixed")
+    again = ("--candidate", "good", "--baseline", "helped.json", "design=fixed")
     recorded.write("grader.py", "# Why.\n" + grader.replace(":\n", ':\n    """Whether it is right."""\n', 1))
     recorded.run_apart(*again)
     told(recorded, n_paired=60)
@@ -226,25 +226,25 @@ def test_a_recording_without_a_digest_of_the_code_says_nothing_of_it(recorded: P
     path = recorded.path / "reports" / "baselines" / "released.json"
     path.write_text(re.sub(r'      "code": "\w+",\n', "", path.read_text()))
     recorded.body("return model.ask(case.prompt) in ('yes', 'no')", cases=60)
-    recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
+    recorded.run("--candidate", "bad", "--baseline", "released", "design=fixed")
     told(recorded, n_paired=60)
 
 
 def test_a_system_text_is_the_versions_own(recorded: Project) -> None:
-    recorded.run("--candidate", "equal", "--baseline", "released", "--design", "fixed")
+    recorded.run("--candidate", "equal", "--baseline", "released", "design=fixed")
     told(recorded, n_paired=60)
 
 
 def test_case_looks_at_a_part_and_counts_no_other_as_gone(recorded: Project) -> None:
-    recorded.run("--candidate", "bad", "--baseline", "released", "--case", "c1*", "--design", "fixed")
+    recorded.run("--candidate", "bad", "--baseline", "released", "--case", "c1*", "design=fixed")
     told(recorded, n_paired=11)
 
 
 def test_what_is_left_of_cases_that_were_seen_decides_nothing_until_it_is_recorded_anew(recorded: Project) -> None:
     """The cases that went wrong could else be deleted, and the recorded scores of the rest are what they are."""
-    recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
+    recorded.run("--candidate", "bad", "--baseline", "released", "design=fixed")
     recorded.body(BODY, cases=50, threshold=0.8)
-    result = recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed")
+    result = recorded.run("--candidate", "bad", "--baseline", "released", "design=fixed")
     told_of = (
         "what is left of a recording without 10 of its cases that were seen (record it anew, from a run with --fresh)"
     )
@@ -252,14 +252,14 @@ def test_what_is_left_of_cases_that_were_seen_decides_nothing_until_it_is_record
     assert recorded.evaluation()["reason"].startswith(f"{told_of} is shown and decides nothing: ")
     assert f"test_it: {told_of} decides nothing" in " ".join(result.stdout.lines)
     record(recorded)  # its stored draws under another name
-    assert recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed").ret == 8
-    record(recorded, "--design", "fixed", "--fresh")
-    assert recorded.run("--candidate", "bad", "--baseline", "released", "--design", "fixed").ret == 1
+    assert recorded.run("--candidate", "bad", "--baseline", "released", "design=fixed").ret == 8
+    record(recorded, "design=fixed", "--fresh")
+    assert recorded.run("--candidate", "bad", "--baseline", "released", "design=fixed").ret == 1
     assert recorded.evaluation()["look"]["number"] == 2
 
 
 def test_draws_that_a_live_baseline_was_seen_with_are_the_same_once_they_are_recorded(recorded: Project) -> None:
-    recorded.run("--candidate", "bad", "--baseline", "good", "--design", "fixed")
+    recorded.run("--candidate", "bad", "--baseline", "good", "design=fixed")
     recorded.body(BODY, cases=50)
     record(recorded, "--for-baseline", "--samples", "4")
     assert recorded.run("--candidate", "bad", "--baseline", "released").ret == 8
@@ -287,7 +287,7 @@ def test_a_path_names_a_file_and_a_version_wins_over_a_recording_of_its_name(rec
 
 def test_a_recording_that_stopped_early_is_weighed_in_its_order(recorded: Project) -> None:
     recorded.body(BODY, cases=300, threshold=0.8)
-    record(recorded, "--design", "sequential", name="early")
+    record(recorded, "design=sequential", name="early")
     n_recorded = recorded.evaluation()["n_cases"]
     assert n_recorded < 100
     recorded.body(BODY, cases=300)
@@ -302,7 +302,7 @@ def test_a_recording_that_stopped_early_is_weighed_in_its_order(recorded: Projec
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--design", "fixed"), "*stopped after * of 300 in test_it.py::test_it*fixed design*--design sequential*"),
+        (("design=fixed",), "*stopped after * of 300 in test_it.py::test_it*fixed design*design='sequential'*"),
         ((), "*drew its cases in another order than this run. Gate with its seed = 0, or record*"),
     ],
     ids=["fixed", "other seed"],
@@ -311,7 +311,7 @@ def test_a_recording_that_stopped_early_is_refused_in_another_order(
     recorded: Project, options: tuple[str, ...], reason: str
 ) -> None:
     recorded.body(BODY, cases=300, threshold=0.8)
-    record(recorded, "--design", "sequential", name="early")
+    record(recorded, "design=sequential", name="early")
     recorded.settings["seed"] = 0 if options else 7
     result = recorded.run("--candidate", "equal", "--baseline", "early", *options)
     assert result.ret == 4
@@ -322,10 +322,10 @@ def test_a_recording_of_cases_that_came_later_goes_with_no_other_order(recorded:
     """The first 15 came in their random order, and the others behind them; a new candidate shuffles all 200."""
     for number in (15, 200):
         recorded.body(BODY, cases=number, threshold=0.9, about="population", margin=0.1)
-        recorded.run("--candidate", "good", "--baseline", "none", "--design", "sequential")
+        recorded.run("--candidate", "good", "--baseline", "none", "design=sequential")
     assert 15 < recorded.evaluation()["n_cases"] < 200
     steelyard("record", "--name", "later")
-    result = recorded.run("--candidate", "equal", "--baseline", "later", "--design", "sequential")
+    result = recorded.run("--candidate", "equal", "--baseline", "later", "design=sequential")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*drew its cases in another order*"])
     with Store.open(str(recorded.store), readonly=True) as store:
@@ -334,7 +334,7 @@ def test_a_recording_of_cases_that_came_later_goes_with_no_other_order(recorded:
 
 def test_each_case_of_its_own_is_paired_with_its_recorded_samples(recorded: Project) -> None:
     recorded.body(BODY, cases=3, per="case", threshold=0.5, margin=0.3)
-    record(recorded, "--design", "sequential", name="each")
+    record(recorded, "design=sequential", name="each")
     n_recorded = {entry["id"]: entry["n_samples"] for entry in recorded.report()["evaluations"]}
     recorded.run("--candidate", "bad", "--baseline", "each")
     for entry in recorded.report()["evaluations"]:
@@ -409,7 +409,7 @@ def test_other_judges_or_another_rubric_are_an_error(recorded: Project) -> None:
     recorded.run("--candidate", "equal", "--baseline", "judged")
     assert "by another rubric now" in recorded.evaluation()["reason"]
     recorded.body("model.ask(case.prompt)\nreturn 0.75", cases=60)
-    recorded.run("--candidate", "equal", "--baseline", "judged", "--design", "fixed")
+    recorded.run("--candidate", "equal", "--baseline", "judged", "design=fixed")
     assert "and nobody's now" in recorded.evaluation()["reason"]
 
 
@@ -514,7 +514,7 @@ def test_a_run_whose_cases_have_no_digests_is_paired_by_id(recorded: Project) ->
     evaluation["cases"] = {case: [None, None, *row[2:]] for case, row in evaluation["cases"].items()}
     path.write_text(json.dumps(document))
     with_prompts(recorded, {"c3": "another question"})
-    recorded.run("--candidate", "equal", "--baseline", "released", "--design", "fixed")
+    recorded.run("--candidate", "equal", "--baseline", "released", "design=fixed")
     told(recorded, n_paired=60, n_unverified=60)
     assert "whether 60 of its cases changed is not known" in recorded.evaluation()["reason"]
 
@@ -533,10 +533,10 @@ def test_a_skipped_case_is_told_and_left_out(recorded: Project) -> None:
     recorded.body("if case.id == 'c7':\n    pytest.skip('no')\n" + BODY, cases=60)
     record(recorded, name="skipping")
     recorded.body(BODY, cases=60)
-    recorded.run("--candidate", "equal", "--baseline", "skipping", "--design", "fixed")
+    recorded.run("--candidate", "equal", "--baseline", "skipping", "design=fixed")
     told(recorded, n_paired=59, n_skipped=1, scored_otherwise=True)
     recorded.body("if case.id == 'c8':\n    pytest.skip('no')\n" + BODY, cases=60)
-    recorded.run("--candidate", "equal", "--baseline", "released", "--design", "fixed")
+    recorded.run("--candidate", "equal", "--baseline", "released", "design=fixed")
     told(recorded, n_paired=60, scored_otherwise=True)
     assert (recorded.evaluation()["n_cases"], recorded.evaluation()["n_skipped"]) == (59, 1)
 
@@ -592,8 +592,8 @@ def test_a_measure_is_decided_by_all_that_is_recorded_though_new_cases_are_not_d
     recorded.settings["seed"] = 5  # whose last case is a new one
     record(recorded, name="ranged")
     recorded.body(body, cases=90, margin=1.5)
-    options = ("--max-samples", limit) if limit else ()
-    recorded.run("--candidate", "equal", "--baseline", "ranged", "--design", "sequential", *options)
+    options = (f"max_samples={limit}") if limit else ()
+    recorded.run("--candidate", "equal", "--baseline", "ranged", "design=sequential", *options)
     entry = recorded.evaluation()
     assert 0 < recorded.report()["usage"]["model_calls"] < 4 * 90, "the last new cases are not drawn"
     assert entry["stopped_at"] == ("max_samples" if limit else None)
@@ -623,7 +623,7 @@ def test_a_recording_noisier_than_the_candidate_is_said_in_the_reason(recorded: 
 
 def test_a_recording_with_more_samples_than_the_candidate_is_weighed_under_every_design(recorded: Project) -> None:
     for design in ("fixed", "sequential"):
-        recorded.run("--candidate", "bad", "--baseline", "released", "--samples", "1", "--design", design)
+        recorded.run("--candidate", "bad", "--baseline", "released", "--samples", "1", f"design={design}")
         assert recorded.verdicts() == {"test_it": "regressed"}
-        recorded.run("--candidate", "equal", "--baseline", "released", "--samples", "1", "--design", design)
+        recorded.run("--candidate", "equal", "--baseline", "released", "--samples", "1", f"design={design}")
         assert recorded.verdicts() != {"test_it": "error"}

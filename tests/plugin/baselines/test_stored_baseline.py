@@ -67,10 +67,10 @@ def test_no_more_than_50_count(drawn: Project) -> None:
 @pytest.mark.nightly
 def test_a_run_that_is_repeated_finds_the_same_also_offline_and_sequentially(drawn: Project) -> None:
     for design in ("fixed", "sequential"):
-        first = weigh(drawn, "--design", design)
+        first = weigh(drawn, f"design={design}")
         changes = drawn.report()["changes"]
         for more in ((), ("--offline",), ("--concurrency", "1")):
-            assert weigh(drawn, "--design", design, *more) == first
+            assert weigh(drawn, f"design={design}", *more) == first
             assert drawn.report()["changes"] == changes
 
 

@@ -232,8 +232,9 @@ def test_body_may_wait_for_several_answers_at_once(project: Project) -> None:
 
 def test_body_without_model_or_case_is_measured_once(project: Project) -> None:
     project.module("""
-        @pytest.mark.evaluation(samples=3, asks="nothing")
-        def test_it():
+        @pytest.mark.evaluation(samples=3)
+        def test_it(model):
+            model.ask("q")
             return 0.5
     """)
     assert project.run().ret == 0
@@ -287,8 +288,9 @@ def test_what_a_body_prints_is_in_the_item_sections(project: Project) -> None:
 
 def test_exit_in_a_body_ends_the_session(project: Project) -> None:
     project.module("""
-        @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}])
         def test_it(model, case):
+            model.ask("q")
             pytest.exit("enough", returncode=3)
 
         def test_after():
@@ -343,8 +345,9 @@ def test_an_engine_error_that_the_body_catches_is_an_error_all_the_same(project:
 )
 def test_a_forgotten_await_is_an_error_that_names_it(project: Project, line: str, method: str) -> None:
     project.module(f"""
-        @pytest.mark.evaluation(cases=[{{"id": "a"}}], threshold=0.5, asks="nothing")
+        @pytest.mark.evaluation(cases=[{{"id": "a"}}], threshold=0.5)
         async def test_it(model, case):
+            await model.ask("q")
             {line}
     """)
     result = project.run_apart()
@@ -380,16 +383,19 @@ def test_one_body_that_cancels_itself_is_an_error_of_its_evaluation_alone(projec
     project.module("""
         import asyncio
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
         async def test_cancelled(model, case):
+            await model.ask("q")
             raise asyncio.CancelledError
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_reason(model, case):
+            model.ask("q")
             return harness.Score(1.0, reason={"why": 1})
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_good(model, case):
+            model.ask("q")
             return 1.0
     """)
     result = project.run()
@@ -409,8 +415,9 @@ def test_body_that_cancels_itself_is_an_error_and_others_go_on(project: Project)
             asyncio.current_task().cancel()
             await asyncio.sleep(0)
 
-        @pytest.mark.evaluation(cases=CASES, asks="nothing")
+        @pytest.mark.evaluation(cases=CASES)
         async def test_other(model, case):
+            await model.ask("q")
             await asyncio.sleep(0)
     """)
     assert project.run().ret == 1
@@ -422,8 +429,9 @@ def test_body_that_cancels_the_run_fails_its_test_and_ends_nothing(project: Proj
     project.module("""
         import asyncio
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
         async def test_it(model, case):
+            await model.ask("q")
             for task in asyncio.all_tasks():
                 task.cancel()
 

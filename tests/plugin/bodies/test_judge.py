@@ -404,8 +404,9 @@ def test_a_fixture_may_not_ask_for_the_judge(judged: Project) -> None:
         def mine(judge):
             return judge
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_it(model, mine):
+            model.ask("q")
             pass
     """)
     result = judged.run()

@@ -104,7 +104,7 @@ def test_case_field_that_the_body_asks_for_first_may_be_missing(project: Project
     ],
 )
 def test_bodies_that_every_answer_passes_are_refused(body: str, tmp_path: Path) -> None:
-    with pytest.raises(MarkerError, match="it, line 5: the body says nothing of the answer. Assert what must be so"):
+    with pytest.raises(MarkerError, match=r"it, line 5: the body says nothing of the answer\. Assert what must be so"):
         check_scores(defined(f"{_HEAD}{body}\n", tmp_path), ["model", "case"], where="it")
 
 

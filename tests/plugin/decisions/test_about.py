@@ -82,7 +82,7 @@ def test_the_default_is_these_cases_and_the_other_claim_stands_beside_it(equal: 
 
 @pytest.mark.parametrize("said_by", ["marker", "setting", "option"])
 def test_marker_setting_and_option_say_what_it_is_about(equal: Project, said_by: str) -> None:
-    options = ["--about", "population"] if said_by == "option" else []
+    options = ["about=population"] if said_by == "option" else []
     if said_by == "marker":
         equal.settings["about"] = "suite"
         equal.body(BODY, cases=20, about="population")
@@ -97,7 +97,7 @@ def test_marker_setting_and_option_say_what_it_is_about(equal: Project, said_by:
 
 def test_the_option_wins_over_the_marker(equal: Project) -> None:
     equal.body(BODY, cases=20, about="population")
-    assert equal.run("--about", "suite").ret == 0
+    assert equal.run("about=suite").ret == 0
     assert equal.evaluation()["about"] == "suite"
 
 
@@ -105,7 +105,7 @@ def test_the_option_wins_over_the_marker(equal: Project) -> None:
 def test_another_word_is_refused_with_those_that_there_are(equal: Project, said_by: str) -> None:
     if said_by == "marker":
         equal.body(BODY, cases=20, about="populace")
-    result = equal.run(*(["--about", "populace"] if said_by == "option" else []))
+    result = equal.run(*(["about=populace"] if said_by == "option" else []))
     assert result.ret == 4
     told = " ".join([*result.outlines, *result.errlines])
     assert "about = 'populace' is none of: population, suite. Did you mean 'population'?" in told
@@ -180,8 +180,8 @@ def test_more_samples_are_a_second_look_that_says_its_price_before_and_after(noi
         ("test_it.py::test_it",),
         ("--seed", "7"),
         ("--margin", "0.12"),
-        ("--max-samples", "30"),
-        ("--max-requests", "500"),
+        ("max_samples=30",),
+        ("max_requests=500",),
     ],
     ids=" ".join,
 )
@@ -223,7 +223,7 @@ def test_a_changed_candidate_begins_anew(noisy: Project) -> None:
 # ------------------------------------------------------------------------------------------------ what is left to draw
 
 
-@pytest.mark.parametrize("limit", [("--max-requests", "12"), ("--max-samples", "8")], ids=" ".join)
+@pytest.mark.parametrize("limit", [("max_requests=12",), ("max_samples=8",)], ids=" ".join)
 def test_cases_of_the_suite_that_are_not_drawn_are_called_that(noisy: Project, limit: tuple[str, ...]) -> None:
     noisy.body(BODY, cases=20)
     result = noisy.run(*limit)
@@ -232,7 +232,7 @@ def test_cases_of_the_suite_that_are_not_drawn_are_called_that(noisy: Project, l
     assert 0 < left < 20
     assert entry["reason"].endswith(f"; {left} cases of this suite are not drawn yet")
     text = " ".join(result.stdout.str().split())
-    assert ("raise --max-samples, so that all cases are drawn" in text) == (limit[0] == "--max-samples")
+    assert ("raise max_samples, so that all cases are drawn" in text) == (limit[0] == "max_samples")
 
 
 def test_a_small_suite_about_cases_like_these_is_told_to_add_cases(equal: Project) -> None:

@@ -26,7 +26,7 @@ def gate(project: Project) -> Project:
 def test_the_bounds_are_those_of_a_level_that_is_so_many_times_smaller(gate: Project) -> None:
     gate.run("--best-of", "10")
     best = gate.evaluation()["difference"]
-    gate.run("--confidence-level", "0.995", "--store", "other.db")
+    gate.run("confidence_level=0.995", "--store", "other.db")
     assert gate.evaluation()["difference"] == best
     gate.run("--store", "third.db")
     assert gate.evaluation()["difference"]["low"] > best["low"]
@@ -45,9 +45,9 @@ def test_it_is_a_setting_too_and_the_report_keeps_the_level_of_the_gate(gate: Pr
 def test_a_sequential_gate_of_the_best_of_many_takes_more_cases(gate: Project) -> None:
     gate.body("return model.ask(case.prompt) == 'yes'", cases=300)
     gate.settings["margin"] = 0.15
-    gate.run("--design", "sequential")
+    gate.run("design=sequential")
     alone = gate.evaluation()["n_cases"]
-    gate.run("--design", "sequential", "--best-of", "100")
+    gate.run("design=sequential", "--best-of", "100")
     assert alone < gate.evaluation()["n_cases"]
 
 

@@ -45,7 +45,7 @@ def test_a_version_against_itself_passes_before_the_last_case(project: Project) 
 
 def test_fixed_draws_every_sample(project: Project) -> None:
     two_versions(project, cases=40)
-    project.run("--candidate", "bad", "--design", "fixed")
+    project.run("--candidate", "bad", "design=fixed")
     assert (project.evaluation()["n_cases"], project.evaluation()["design"]) == (40, "fixed")
     two_versions(project, cases=40, design="fixed")
     project.run("--candidate", "bad")
@@ -113,7 +113,7 @@ def test_a_quantile_that_max_samples_cuts_short_is_open(project: Project) -> Non
     """It is tested once: whoever may choose the number of cases would test it as often as there are numbers."""
     body = "return harness.Measure(9.0 if model.ask(case.prompt) else 0.0, 's', statistic='p50')"
     project.body(body, cases=60, threshold=20.0, margin=0.5, design="sequential", samples=1)
-    assert project.run("--max-samples", "40").ret == 8
+    assert project.run("max_samples=40").ret == 8
     entry = project.evaluation()
     assert entry["verdict"] == "inconclusive"
     assert entry["reason"].startswith(
@@ -193,7 +193,7 @@ def test_the_terminal_says_that_ranges_hold_whenever_sampling_stops(project: Pro
     two_versions(project)
     text = " ".join(project.run("--candidate", "bad").stdout.str().split())
     assert "each end holds by itself with 95% confidence, also where sampling stopped early" in text
-    text = " ".join(project.run("--candidate", "bad", "--design", "fixed").stdout.str().split())
+    text = " ".join(project.run("--candidate", "bad", "design=fixed").stdout.str().split())
     assert "or more, whenever" not in text
 
 

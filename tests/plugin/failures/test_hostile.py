@@ -119,8 +119,9 @@ def test_hostile_ids_of_cases_are_shown_harmlessly(project: Project) -> None:
     rows = [{"id": f"\x1b[31m{i}\u202e", "prompt": "q"} for i in range(30)]
     (project.path / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     project.module("""
-        @pytest.mark.evaluation(cases="cases.jsonl", threshold=0.9, asks="nothing")
+        @pytest.mark.evaluation(cases="cases.jsonl", threshold=0.9)
         def test_it(model, case):
+            model.ask("q")
             return 0.0
     """)
     text = str(project.run("--color=no").stdout)

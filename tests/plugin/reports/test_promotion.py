@@ -26,8 +26,9 @@ BODY = """
         answer = await model.ask(case.prompt, max_tokens=2)
         return {score}
 
-    @pytest.mark.evaluation(cases=CASES, threshold=0.5, margin=0.2, samples=2, asks="nothing")
+    @pytest.mark.evaluation(cases=CASES, threshold=0.5, margin=0.2, samples=2)
     def test_other(model, case):
+        model.ask("q")
         return 1
 """
 GREEN, RED = "float(len(answer) >= 0)", "float(len(answer) < 0)"

@@ -139,7 +139,7 @@ def test_a_document_of_the_same_id_is_an_error(tmp_path: Path) -> None:
 def test_a_budget_bounds_what_is_asked(tmp_path: Path) -> None:
     write_prompts(tmp_path, {f"{number}": f"Write {number}." for number in range(50)})
     settings = project(tmp_path, {f"Write {number}.": "Text." for number in range(50)}, max_requests=10)
-    with pytest.raises(CorpusError, match=r"--max-requests 10 is spent. What was answered is stored"):
+    with pytest.raises(CorpusError, match=r"max_requests 10 is spent. What was answered is stored"):
         apply(tmp_path, settings)
     assert n_stored(settings) == 10
 
