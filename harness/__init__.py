@@ -34,7 +34,6 @@ if TYPE_CHECKING:
         UnreachableError,
         UsageError,
     )
-    from harness.gate.history.preferences import Preferences, stored_preferences
     from harness.models.retrieval.index import Find, Retriever
     from harness.notebook.comparison import compare
     from harness.notebook.drawing import Plot
@@ -92,7 +91,6 @@ __all__ = [
     "NotInLineageError",
     "PartlyAnsweredError",
     "Plot",
-    "Preferences",
     "Prompt",
     "Reference",
     "Repeated",
@@ -129,7 +127,6 @@ __all__ = [
     "load_run",
     "read_report",
     "statistics",
-    "stored_preferences",
     "sync_checks",
     "the_judge",
 ]
@@ -144,7 +141,6 @@ _NAMES = {
     "harness.errors": "CapabilityError CheckError CorpusError EngineError InvalidBlockError JudgeError "
     "NotInLineageError PartlyAnsweredError RubricError ScoreError SettingsError SteelyardError StoreError ToolError "
     "UnreachableError UsageError",
-    "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.models.retrieval.index": "Find Retriever",
     "harness.notebook.comparison": "compare",
     "harness.notebook.drawing": "Plot",

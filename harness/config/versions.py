@@ -44,7 +44,6 @@ _COMMON = (
     "description",
     "revision",
     "max_age",
-    "optimised_on",
     *_PRICES,
     *STEP_KINDS,
 )
@@ -104,7 +103,6 @@ class VersionSettings:
         checkout: of the commit that its code and files are of; None for those of the project as it lies there.
         registry: address of the MLflow whose registry has weights or prompts, where it has any and one is known. It may
             hold a password: never shown.
-        optimised_on: the cases that its prompt, or that of a base, was optimised on: files of cases, and ids.
     """
 
     name: str
@@ -122,7 +120,6 @@ class VersionSettings:
     price_per_hour: float | None = None
     steps: tuple[Step, ...] = ()
     checkout: Checkout | None = None
-    optimised_on: tuple[str, ...] = ()
 
     def root(self, project: Path) -> Path:
         """The folder that its relative paths start from: that of its commit, else the project's."""
@@ -234,8 +231,6 @@ def _with_base(
                 before = next((step for step in reversed(steps) if step.kind == key), None)
                 here = f"{where}, version {link!r}"
                 merged["steps"] = (*steps, read_step(key, value, version=link, where=here, before=before))
-            elif key == "optimised_on":
-                merged[key] = (*merged.get(key, ()), *_cases(value, f"{where}, version {link!r}"))
             elif key != "base" and not (key == "description" and link != name):
                 merged[key] = value
     return merged
@@ -274,7 +269,6 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         else setting_checks.duration_s(table["max_age"], "max_age", where=here),
         engine_options=_engine_options(engine, declared, options, here),
         steps=steps,
-        optimised_on=tuple(dict.fromkeys(table.get("optimised_on", ()))),
         base=base,
         price=None if "price" not in table else _price(table["price"], here),
         price_per_hour=None if "price_per_hour" not in table else _hourly(table["price_per_hour"], here),
@@ -300,17 +294,6 @@ def _hourly(value: Any, where: str) -> float:
     if price == 0:
         raise SettingsError(f"{where}: price_per_hour = {value!r} makes every token cost nothing; leave it out.")
     return price
-
-
-def _cases(value: Any, where: str) -> tuple[str, ...]:
-    """The cases that a prompt was optimised on: a file of them, or a list of files and ids."""
-    values = [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or not values:
-        raise SettingsError(
-            f"{where}: optimised_on = {value!r} names no cases; give the file of those that an optimiser has seen, "
-            'such as "evals/seen.jsonl", or a list of ids, such as ["peru", "chad"].'
-        )
-    return tuple(setting_checks.text(each, "optimised_on", where=where) for each in values)
 
 
 def _optional_text(table: Mapping[str, Any], name: str, where: str) -> str | None:

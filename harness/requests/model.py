@@ -323,8 +323,6 @@ class Model:
         """Asks a version that plays the user of this model: its draws have the number of this model's."""
         source = version._source if isinstance(version, Model) else await self._sampler.source_of(version)
         later = self._trace.generation * SETS_APART  # its turns are drawn anew where the candidate's answers are
-        if self._source.only_stored:
-            source = replace(source, only_stored=True)
         number, name = self._index - self._source.first_index, source.version.fingerprint
         player = self._players.get(name) or Model(self._sampler, source, number, self._trace, is_other=True)
         self._players[name] = player

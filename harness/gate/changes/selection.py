@@ -197,7 +197,7 @@ class Selector:
             options = {}
         steps = [asdict(step.settings) for step in now.steps]
         read = [text.removeprefix(FILE) for text in now.texts_elsewhere.values()]
-        for text in texts_in([options, steps, read, now.optimised_on]):
+        for text in texts_in([options, steps, read]):
             try:
                 path = self._settings.root / Path(text).expanduser()
                 found = self._dependencies.why_file(path, f"of version {name!r}")

@@ -274,9 +274,7 @@ class Evaluation:
         classify: what an exception of the body means.
         aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
         rubrics: those that its body names to the judge.
-        limit: seconds after which nothing more of it is drawn, and what sets them, in words; None where nothing does.
         is_part: whether cases of it are left out by `--case`: it is measured then, and decides nothing.
-        left_out: how many cases are left out because a prompt was optimised on them, in words; "" for none.
         copies: its cases that are copies of each other; None where there are none, or they were not looked for.
         prompting, metric: how documents of its task become prompts, and which metrics are weighed; "" without one.
         may_measure: whether its body may return a `Measure`, of which not every kind can be bet on.
@@ -293,8 +291,6 @@ class Evaluation:
     rubrics: Rubrics = field(default_factory=Rubrics)
     copies: Copies | None = None
     is_part: bool = False
-    left_out: str = ""
-    limit: tuple[float, str] | None = None
     prompting: str = ""
     metric: str = ""
     may_measure: bool = False

@@ -285,9 +285,8 @@ def _run(
         draws=draws,
         is_fresh=is_fresh,
     )
-    samples = {str(number): each.plan.samples for number, each in evaluations.items()} if has_baseline else {}
     ledger = LookLedger(looks, family, "run")
-    known = ledger.enter(list(evaluations.values()), samples)
+    known = ledger.enter(list(evaluations.values()))
     for number, evaluation in evaluations.items():
         entries.append(_observed(truths[number], evaluation, known[str(number)]))
     shares = {name: entry.look for name, entry in known.items()}
@@ -325,8 +324,7 @@ def _observed(truth: _Truth, evaluation: Evaluation, entry: Entry) -> Observatio
     found: dict[Role, FloatArray] = {}
     for role in ("candidate", "baseline") if truth.baseline is not None else ("candidate",):
         generation = (entry.draws(role) or (0,))[0]
-        n_samples = plan.samples if role == "candidate" else entry.baseline_samples or plan.samples
-        found[role] = truth.scores(role, generation, n_samples)[rows]
+        found[role] = truth.scores(role, generation, plan.samples)[rows]
     shape = replace(truth.shape, margin=plan.margin, design=plan.design, about=plan.about, cases=len(rows), slices=0)  # type: ignore[arg-type]
     scores = observed(shape, found["candidate"], found.get("baseline"), evaluation.id)
     return replace(

@@ -24,7 +24,6 @@ _SIZE = 16
 OF_RECORDING = ("recorded", "recorded_draws", "unpaired")
 _IN_WORDS = {
     "samples": "samples {0} → {1}",
-    "baseline_samples": "samples of the baseline {0} → {1}",
     "about": "about the {0} → the {1}",
     "per": "per {0} → {1}",
     "cluster": "cluster {0} → {1}",
@@ -35,11 +34,6 @@ _IN_WORDS = {
     "scale": "margin in {0} → in {1}",
     "slices": "slices {0} → {1}",
 }
-_LATER_TEXTS = (
-    *("aim", "scale", "slices", "prompting", "judges", "machine", "recorded_draws", "unpaired", "review", "metric"),
-)
-_LATER = {"largest_cluster": 0, "n_cases": 0, "may_grow": True, **dict.fromkeys(_LATER_TEXTS, "")}
-"""The parts that bets of older stores lack: they go on, and have them from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +43,11 @@ class Bets:
     Attributes:
         rule: by which verdicts are found.
         about, per, cluster, design: as the marker or the settings have them.
-        samples, baseline_samples: of a case, of each version; None where there is no baseline.
+        samples: of a case.
         draws: the generations of draws that the versions are answered with, the oldest first. A baseline that has
             draws of its own as one is written "baseline@INDEX", and so is a candidate that is drawn as a baseline.
         recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
-        recorded_draws: which draws these scores are of, as far as it is known; else the run. "" as above, and where
-            that was not kept.
+        recorded_draws: which draws these scores are of, as far as it is known; else the run. "" as above.
         unpaired: digests of the cases that a recording leaves out of the order in which it has others, sorted.
         confidence_level, best_of: of the gate.
         threshold, margin: what was required; bets stay tuned to it.
@@ -67,10 +60,10 @@ class Bets:
         prompting: how the documents of a task become prompts; "" for cases.
         judges: the fingerprints of those that are asked, with the generations of their draws; "" for none.
         may_grow: whether new cases can be bet on like the old ones.
-        largest_cluster: the most cases that were one bet by their sum; 0 where that was not kept.
+        largest_cluster: the most cases that were one bet by their sum.
         review: how items are drawn for people, whose labels then decide; "none" where they don't, "" where not known.
-        n_cases: with how many it was entered; 0 where that was not kept.
-        metric: which metrics of a task are weighed; "" for cases, and where that was not kept.
+        n_cases: with how many it was entered.
+        metric: which metrics of a task are weighed; "" for cases.
         machine: the kind of machine on which blocks under load are measured; "" for what measures none.
         cases: a digest of each case, in the order of the evaluation's draws.
     """
@@ -80,7 +73,6 @@ class Bets:
     cluster: str
     design: str
     samples: int
-    baseline_samples: int | None
     draws: str
     recorded: str
     confidence_level: float
@@ -128,7 +120,7 @@ class Bets:
 
 def bets_of(plain: Mapping[str, Any]) -> Bets | None:
     """The bets that `plain` wrote; None for those of a rule whose bets had other parts."""
-    names, plain = {field.name for field in fields(Bets)}, {**_LATER, **plain}
+    names = {field.name for field in fields(Bets)}
     text = plain.get("cases")
     if not names <= set(plain) or not isinstance(text, str) or not _are_of_their_kinds(plain):
         return None
@@ -141,7 +133,10 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 _NUMBERS = ("samples", "confidence_level", "margin", "horizon", "largest_cluster", "n_cases")
-_TEXTS = ("about", "per", "cluster", "design", "draws", "recorded", *_LATER_TEXTS)
+_TEXTS = (
+    *("about", "per", "cluster", "design", "draws", "recorded", "aim", "scale", "slices", "prompting", "judges"),
+    *("machine", "recorded_draws", "unpaired", "review", "metric"),
+)
 _DRAWS = re.compile(r"([^=;]+=\d+(,\d+)*(;|$))*")
 
 
@@ -189,7 +184,7 @@ def of_baseline(draws: Mapping[str, Draws]) -> Draws:
 def of_threshold(bets: Bets) -> Bets:
     """The bets on the candidate's score alone."""
     draws = draws_in_words(of_candidate(draws_of(bets.draws)))
-    return replace(bets, recorded="", recorded_draws="", unpaired="", baseline_samples=None, draws=draws)
+    return replace(bets, recorded="", recorded_draws="", unpaired="", draws=draws)
 
 
 def all_drawn(bets: Bets) -> set[tuple[str, int]]:
@@ -291,8 +286,7 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
     why = [] if before.rule == now.rule else [f"the gate's rule {before.rule} → {now.rule}"]
     for name, text in _IN_WORDS.items():
         old, new = getattr(before, name), getattr(now, name)
-        is_said = name == "baseline_samples" and (old, new) == (before.samples, now.samples)
-        if old != new and not is_said:
+        if old != new:
             why.append(text.format(*("none" if each in (None, "") else each for each in (old, new))))
     if before.recorded != now.recorded:
         why.append("another recording of the baseline")

@@ -35,16 +35,14 @@ NOTHING_ASKED = (
 )
 
 
-def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]], n_left_out: int = 0) -> list[str]:
+def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]]) -> list[str]:
     """Say what is wrong with bodies that did not return the same metrics each time.
 
     Args:
         scores: of complete steps, by metric; NaN where a body gave none.
-        n_left_out: bodies that were not to give any.
     """
     counts = {
-        metric: sum(int(np.isnan(values).sum()) for values in by_role.values()) - n_left_out
-        for metric, by_role in scores.items()
+        metric: sum(int(np.isnan(values).sum()) for values in by_role.values()) for metric, by_role in scores.items()
     }
     return [
         f"{missing:,} bodies returned no metric {metric!r}, others did; return the same metrics each time"

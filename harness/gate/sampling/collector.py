@@ -66,21 +66,20 @@ class Collector:
         self.of_stages: Mapping[Role, Mapping[str, object]] = {}
         self.loads: Mapping[tuple[Role, str], object] = {}
         self._positions = {case: position for position, case in enumerate(order.cases)}
-        self._left = [sum(1 for role in self.roles for _ in order.bodies(step, role)) for step in range(order.n_steps)]
+        self._left = [len(self.roles) * sum(1 for _ in order.bodies(step)) for step in range(order.n_steps)]
         self.entry = entry
         drawn = entry.order(evaluation) or order.cases
         self._slices = case_slices(evaluation.plan.slices, evaluation.cases, drawn, entry.horizon)
         self._upto: int | None = None
         self._numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
-        self._tables = {role: ScoreTable(self._numbers, order.n_of(role)) for role in self.roles}
+        self._tables = {role: ScoreTable(self._numbers, order.n_samples) for role in self.roles}
         self._kinds: dict[str, Reading] = {}
-        self._left_out = np.zeros((len(evaluation.cases), order.n_of("baseline")), dtype=bool)
         self._skips = Skips(self.roles)
         self._cut_at: str | None = None
         self._tally = BodyErrors()
         self._asked: dict[int, str | None] = {}
         self._answers = Answers()
-        self._truncated = np.zeros((len(evaluation.cases), order.n_of("candidate")), dtype=bool)
+        self._truncated = np.zeros((len(evaluation.cases), order.n_samples), dtype=bool)
         self._interruption: Interruption | None = None
         self._judges = Judges()
         self._parts = Parts()
@@ -98,7 +97,7 @@ class Collector:
     def total(self) -> int:
         """Bodies to run in all, at most."""
         ended = self._upto is not None or self._cut_at is not None
-        return self.done if ended else sum(map(self.order.n_bodies, self.roles))
+        return self.done if ended else len(self.roles) * self.order.n_bodies
 
     def cut(self, limit: str) -> None:
         """Draw nothing more, because a limit of the run is reached: steps that are not complete never will be."""
@@ -164,9 +163,6 @@ class Collector:
         while self.complete < len(self._left) and self._left[self.complete] == 0:
             self.complete += 1
         self.n_stored += (trace.asked or trace.asked_others) and not (trace.drew or trace.error)
-        if sample >= self.order.n_samples and outcome.is_lacking:  # one more of the baseline's than is needed
-            self._left_out[case, sample] = True
-            return
         if role == "candidate":
             self._truncated[case, sample] = trace.truncated
         if role == "candidate" and sample == 0:
@@ -258,17 +254,13 @@ class Collector:
         return f"{self.evaluation.id.rpartition('::')[2]}: after it was decided, {told}" if told else ""
 
     def _case_of(self, step: int) -> str:
-        return self.evaluation.cases[next(self.order.bodies(step, "candidate"))[0]].id
+        return self.evaluation.cases[next(self.order.bodies(step))[0]].id
 
     def observed(self) -> list[Observations]:
         """One entry for each metric, ready to be decided. Skipped cases are left out for all roles."""
         rows, columns = self._counted()
-        beyond = columns - self.order.n_samples
         cut = {
-            metric: {
-                role: table.of(metric)[rows][:, : self.order.n_of(role) + beyond]
-                for role, table in self._tables.items()
-            }
+            metric: {role: table.of(metric)[rows][:, :columns] for role, table in self._tables.items()}
             for metric in self.kinds
         }
         end = self._end()
@@ -277,7 +269,7 @@ class Collector:
         if not errors and self._unasked:
             errors = [NOTHING_ASKED]
         if not errors and self.complete >= end:
-            errors = missing_metrics(cut, int(self._left_out[rows].sum()))
+            errors = missing_metrics(cut)
         found = (self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items())
         return [self._sliced(unless_grown(self.entry.bets, each)) for each in found]
 
@@ -369,10 +361,8 @@ class Collector:
         return self._judges.summaries(counted, confidence_level)
 
     def described(self, verdict: Verdict) -> Verdict:
-        """The verdict with digests of its cases, by which a later run knows them again, and what was left out."""
-        told = with_contents(verdict, self.evaluation.cases, self._asked)
-        left_out = self.evaluation.left_out
-        return replace(told, reason=f"{told.reason}; {left_out}") if left_out else told
+        """The verdict with digests of its cases, by which a later run knows them again."""
+        return with_contents(verdict, self.evaluation.cases, self._asked)
 
     def with_aggregates(self, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
         """The verdicts of all metrics, the figures over all cases beside the first of them."""

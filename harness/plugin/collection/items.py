@@ -16,8 +16,7 @@ from harness.plugin.collection.copies import with_copies
 from harness.plugin.collection.removed import gone_of
 from harness.plugin.collection.tasks import Tasks
 from harness.plugin.fixtures import OFFERED
-from harness.plugin.neighbours import check_sockets
-from harness.plugin.options import run_options, runs_bodies, settings_of
+from harness.plugin.options import run_options, settings_of
 from harness.plugin.pytest_internals import argument_names, fixture_definitions
 
 if TYPE_CHECKING:
@@ -195,11 +194,6 @@ class Collection:
 
             self._note(no_case_matches(pattern, (case.id for cases in self._cases.values() for case in cases)))
         self._check_recording()
-        if runs_bodies(self._config):
-            try:
-                check_sockets(self._config, self.evaluations)
-            except UsageError as error:
-                self._note(error)
         return left_out
 
     @property

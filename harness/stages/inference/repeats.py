@@ -132,7 +132,7 @@ class Repeats:
             if not found.beside:
                 raise UsageError(f"{_alone(self.version)}, in an earlier run. Draw anew: --fresh --concurrency 8.")
             return found
-        if source.engine is None or source.only_stored:
+        if source.engine is None:
             raise MissingSampleError(f"what {self.version} answers again is not stored")
         if self._context.settings.concurrency < 2:
             raise UsageError(f"{_alone(self.version)}. Set it to 2 or more, as many as are served at once.")

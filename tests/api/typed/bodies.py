@@ -6,7 +6,7 @@ from typing import Any, assert_type
 
 import harness
 from harness import Case, Judge, Measure, Model, Sample, Score, SyncJudge, SyncModel, checks, sync_checks
-from harness.statistics import MeanEstimate, bradley_terry_rows, clustered_mean, holm
+from harness.statistics import MeanEstimate, clustered_mean, holm
 
 RUBRIC = "evals/summaries/rubric.md"
 
@@ -98,13 +98,6 @@ def test_measured(model: SyncModel, case: Case) -> Measure:
     except harness.CapabilityError:
         seconds = 0.0
     return Measure(min(seconds, 30.0), "s", higher_is_better=False, at_most=30.0)
-
-
-def rank(path: str) -> list[str]:
-    with harness.Store.open(path, readonly=True) as store:
-        found = harness.stored_preferences(store, "suites/test_preferred.py::test_preferred")
-    ranked = bradley_terry_rows(found.first, found.second, found.outcomes, found.clusters)
-    return [f"{name} {strength:+.2f}" for name, strength in zip(found.names, ranked.strengths, strict=True)]
 
 
 def regressed(path: Path) -> list[str]:

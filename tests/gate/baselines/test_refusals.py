@@ -18,7 +18,7 @@ from tests.gate.baselines.recordings import cases, early, evaluation, recorded, 
 def entries(order: str = "") -> dict[str, Entry]:
     """What the ledger says: the order of the run's own seed, or that of these cases of six."""
     ledger = LookLedger(KnownLooks(NoLooks()), Family("c", "b", ("test",), 0.95), "run")
-    looked = ledger.enter([evaluation(cases())], {})["test"]
+    looked = ledger.enter([evaluation(cases())])["test"]
     digests = case_digests(cases())
     bets = replace(looked.bets, cases=tuple(digests[int(number)] for number in order))
     return {"test": replace(looked, bets=bets if order else None)}

@@ -56,7 +56,6 @@ adapter = { data = "train.jsonl" }
 [models.prompted]
 base = "old"
 template = "file:prompts/ask.md"
-optimised_on = ["peru", "prompts/seen.jsonl"]
 
 [models.desk]
 base = "old"
@@ -82,7 +81,7 @@ def folder(tmp_path: Path) -> Path:
     write(tmp_path, "cases.jsonl", "x")
     write(tmp_path, "weights/tuned/adapter.json", "x")
     write(tmp_path, "web/a.jsonl", "x")
-    for name in ("ask.md", "seen.jsonl", "passages.jsonl"):
+    for name in ("ask.md", "passages.jsonl"):
         write(tmp_path, f"prompts/{name}", "x")
     write(tmp_path, "filters/own.py", "from filters.words import N\n\ndef short(document):\n    return N\n")
     write(tmp_path, "filters/words.py", "N = 3\n")
@@ -224,7 +223,6 @@ def test_files_of_a_version_concern_all(folder: Path) -> None:
     ("file", "version", "of"),
     [
         ("prompts/ask.md", "prompted", "prompted"),
-        ("prompts/seen.jsonl", "prompted", "prompted"),
         ("prompts/passages.jsonl", "desk", "desk"),
         ("weights/tuned/adapter.json", "student", "tuned"),
         ("web/a.jsonl", "student", "clean"),

@@ -122,34 +122,6 @@ def test_what_a_report_says_to_do_next_is_true_now(project: Project, run: Run) -
     assert "nobody has labelled an item yet" in told()[0]
 
 
-def test_labels_of_the_batch_before_cases_were_added_are_told_and_come_over(project: Project, run: Run) -> None:
-    judged_project(project, {"only": 0.75}, 60)
-    for n_cases in (30, 60):
-        project.body(RATE, cases=n_cases, arguments="model, case, judge", threshold=0.75, margin=0.1, review="all")
-        assert project.run().ret == 8
-        if n_cases == 30:
-            assert "of the same answer" not in project.evaluation()["reason"]
-            label(project, most=25)
-    with opened(project) as store:
-        old, new = (batch.id for batch in store.review.batches())
-        assert store.review.batch(old).closed_reason is not None
-        waiting = {item.case_id: item for item in store.review.items(new)}
-        known = [item.case_id for item in store.review.items(old)[:25] if item.case_id in waiting]
-    told = f"{len(known)} items that wait have labels of the same answer in batch {old}, which can be imported"
-    assert told in project.evaluation()["reason"]
-    assert told in run("review", "status", new).output
-    (status,) = json.loads(run("review", "status", new, "--json").output)
-    assert status["labelled_before"].startswith(told)
-    lines = map(json.loads, run("review", "export", old, "--unblind").output.splitlines())
-    given = {line["case"]: line["labels"] for line in lines if line.get("labels")}
-    lines = map(json.loads, run("review", "export", new).output.splitlines())
-    text = "".join(json.dumps({**line, "labels": given.get(line["case"], [])}) + "\n" for line in lines)
-    project.write("labels.jsonl", text)
-    assert f"Brought in {len(known)} labels" in run("review", "import", "labels.jsonl").output
-    status = run("review", "status", new).output
-    assert told not in status
-
-
 def test_reviewers_see_the_right_answer_that_the_judge_is_shown(project: Project, run: Run) -> None:
     """Of each item, whoever draws it, the gate or what looks after the queue; and on `review add`."""
     project.write("evals/rubric.md", with_sections(Reference="expected"))
