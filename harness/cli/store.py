@@ -159,7 +159,7 @@ def prune(
 def merge(place: str | None, other: str) -> None:
     """Bring in what the store OTHER holds, a path or a URL. OTHER is only read, and what is here stays.
 
-    Samples of a version are shared unless the two stores drew them anew at different times (--fresh, max_age), or both
+    Samples of a version are shared unless the two stores drew them anew at different times (--fresh), or both
     drew the same ones. Such samples stay apart: the runs that scored them still show them, no gate uses them. Merging
     again brings in what is new since.
 

@@ -34,7 +34,6 @@ REGISTERED = "models:/"
 """Begins the `weights` that MLflow's registry has."""
 _OF_THE_START = ("weights", "drop_layers")
 """Settings of the weights that a student starts from: a version that is based on the student can't change them."""
-_PRICES = ("price", "price_per_hour")
 _COMMON = (
     "engine",
     "base",
@@ -43,8 +42,7 @@ _COMMON = (
     "sampling",
     "description",
     "revision",
-    "max_age",
-    *_PRICES,
+    "price",
     *STEP_KINDS,
 )
 _SAMPLING: Mapping[str, Callable[..., Any]] = {
@@ -94,7 +92,6 @@ class VersionSettings:
         template: how a prompt becomes the user's message; holds `{prompt}`. Or where it stands.
         sampling: defaults of every request, in the words of OpenAI's API.
         revision: part of the fingerprint; for what can change behind an unchanged address.
-        max_age_s: stored samples older than this are drawn again; None keeps them for ever.
         price: of its tokens; no part of what its answers depend on. None where it is not known.
         price_per_hour: of the machine that it is served on; None where it is not known.
         steps: that it is made by, in the order of its chain of bases.
@@ -112,7 +109,6 @@ class VersionSettings:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     description: str | None = None
     revision: str | None = None
-    max_age_s: float | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     base: str | None = None
     price: Price | None = None
@@ -264,36 +260,27 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         sampling=check_sampling(table.get("sampling", {}), where=here),
         description=_optional_text(table, "description", here),
         revision=_optional_text(table, "revision", here),
-        max_age_s=None
-        if "max_age" not in table
-        else setting_checks.duration_s(table["max_age"], "max_age", where=here),
         engine_options=_engine_options(engine, declared, options, here),
         steps=steps,
         base=base,
-        price=None if "price" not in table else _price(table["price"], here),
-        price_per_hour=None if "price_per_hour" not in table else _hourly(table["price_per_hour"], here),
+        **({} if "price" not in table else _prices(table["price"], here)),
     )
 
 
-def _price(table: Any, where: str) -> Price:
-    """The price of a million tokens, read and written."""
-    if not isinstance(table, Mapping) or set(table) != {"input", "output"}:
+def _prices(table: Any, where: str) -> dict[str, Any]:
+    """The price of a million tokens, read and written, and that of the machine in an hour: one of them, or both."""
+    here = f"{where}, price"
+    names = table.keys() if isinstance(table, Mapping) else set()
+    if names not in ({"input", "output"}, {"hour"}, {"input", "output", "hour"}):
         raise SettingsError(
-            f"{where}: price = {table!r} is not the price of a million tokens, read and written; write "
-            "{ input = 0.15, output = 0.60 }."
+            f"{where}: price = {table!r} is neither the price of a million tokens, read and written, nor that of an "
+            "hour of the machine; write { input = 0.15, output = 0.60 }, or { hour = 2.50 }."
         )
-    numbers = {
-        name: setting_checks.number(value, name, where=f"{where}, price", low=0) for name, value in table.items()
-    }
-    return Price(**numbers)
-
-
-def _hourly(value: Any, where: str) -> float:
-    """Check the cost of the machine per hour."""
-    price = setting_checks.number(value, "price_per_hour", where=where, low=0)
-    if price == 0:
-        raise SettingsError(f"{where}: price_per_hour = {value!r} makes every token cost nothing; leave it out.")
-    return price
+    numbers = {name: setting_checks.number(value, name, where=here, low=0) for name, value in table.items()}
+    hour = numbers.pop("hour", None)
+    if hour == 0:
+        raise SettingsError(f"{here}: hour = 0 makes every token cost nothing; leave it out.")
+    return {"price": Price(**numbers) if numbers else None, "price_per_hour": hour}
 
 
 def _optional_text(table: Mapping[str, Any], name: str, where: str) -> str | None:

@@ -37,7 +37,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--baseline",
         metavar="NAME",
-        help="what it is weighed against: a version, a recorded baseline, a stored run, or git:REF, the candidate with "
+        help="what it is weighed against: a version, a recorded baseline, or git:REF, the candidate with "
         "the project's code as it was at a commit; `none` for thresholds alone",
     )
     group.addoption(

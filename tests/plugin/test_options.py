@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -272,16 +271,6 @@ def test_an_interrupted_fresh_run_tells_that_the_others_are_as_they_were_drawn(p
     recorded = CliRunner().invoke(main, ["baseline", "record"])
     assert f"note    {n_older} answers of only are older than its newest draws" in recorded.output
     project.run("--for-baseline", "--fresh")
-    assert project.report()["notes"] == []
-
-
-def test_an_interrupted_run_tells_nothing_of_draws_that_are_older_than_max_age(project: Project) -> None:
-    project.settings["concurrency"] = 1
-    project.body('model.ask(case.prompt)\nif case.id == "c1":\n    raise KeyboardInterrupt', samples=1)
-    project.run_apart("--for-baseline")
-    project.versions["only"]["max_age"] = "1s"
-    time.sleep(1.1)
-    assert project.run_apart("--for-baseline").ret == 2
     assert project.report()["notes"] == []
 
 

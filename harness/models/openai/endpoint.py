@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import TIMED_OUT, EngineError, SettingsError, SteelyardError, UnreachableError
-from harness.models.openai.body import ENCODINGS, MOST_BODY_BYTES, Bodies, OversizedError
+from harness.models.openai.body import ENCODINGS, Bodies, OversizedError
 from harness.models.openai.redaction import Redactor, without_secrets
 from harness.models.openai.retry import (
     Clock,
@@ -60,7 +60,7 @@ class Endpoint:
 
     Args:
         name: begins every message.
-        options: `base_url`, `timeout_s`, `requests_per_minute`, `max_body_bytes`, `api_key_env` (the variable's name,
+        options: `base_url`, `timeout_s`, `requests_per_minute`, `api_key_env` (the variable's name,
             for messages).
         api_key: the key, or None for an endpoint without one.
         policy: how long a request is tried.
@@ -80,7 +80,7 @@ class Endpoint:
         self._key_variable = options.get("api_key_env")
         self._limit = TimeLimit(float(options.get("timeout_s", 300)), policy.unanswered_in_a_row)
         self._policy = policy
-        self._bodies = Bodies(int(options.get("max_body_bytes", MOST_BODY_BYTES)))
+        self._bodies = Bodies()
         self._pace = RateLimiter(options.get("requests_per_minute"), clock=clock.seconds)
         self._clock = clock
         self._generator = random.Random()
@@ -246,9 +246,7 @@ class Endpoint:
             except TimeoutError:
                 raise self._timed_out(sent) from None
             except OversizedError as error:
-                raise TooLargeError(
-                    f"{self.name} at {self._address}: the answer {error}; raise max_body_bytes if it is one."
-                ) from None
+                raise TooLargeError(f"{self.name} at {self._address}: the answer {error}.") from None
             except (aiohttp.ClientError, OSError) as error:
                 refused = isinstance(error, aiohttp.ClientConnectorError)
                 reason = "no connection" if refused else "the connection broke"

@@ -88,15 +88,6 @@ def test_other_judgements_are_another_look(moody: Project, options: tuple[str, .
     assert calls(moody) == 0
 
 
-def test_a_judge_whose_answers_are_too_old_judges_anew_in_another_look(moody: Project) -> None:
-    moody.run()
-    moody.versions["small"]["max_age"] = "1h"
-    with Store.open(str(moody.store)) as store, store._database.write() as connection:
-        connection.exec_driver_sql("UPDATE steelyard_generations SET begun = begun - 7200")
-    moody.run()
-    assert look(moody) == (2, "judged anew")
-
-
 def test_an_open_look_of_an_older_store_goes_on_and_has_its_judges_from_then_on(moody: Project) -> None:
     moody.run()
     forget(moody, "judges", "prompting", "may_grow")
@@ -288,14 +279,3 @@ def n_looks(project: Project) -> tuple[int, int]:
             for name in ("looks", "generations")
         )
     return int(looks), int(begun)
-
-
-def test_offline_says_that_samples_are_too_old(project: Project) -> None:
-    project.body("return model.ask(case.prompt) == 'yes'", cases=20, threshold=0.9)
-    project.run()
-    project.versions["only"]["max_age"] = "1h"
-    with Store.open(str(project.store)) as store, store._database.write() as connection:
-        connection.exec_driver_sql("UPDATE steelyard_generations SET begun = begun - 7200")
-    told = project.run("--offline")
-    assert told.ret == pytest.ExitCode.USAGE_ERROR
-    told.stderr.fnmatch_lines(["*or their samples are older than max_age, so that all would be drawn anew*"])

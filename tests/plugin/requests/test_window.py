@@ -172,22 +172,6 @@ def test_changed_body_and_expectation_ask_nothing_again(project: Project, served
     assert (server.stats["choices"], project.score()) == (asked, 0.0)
 
 
-def test_stored_answers_past_their_age_are_drawn_again(project: Project, served) -> None:
-    server = served()
-    project.versions["only"]["max_age"] = "1h"
-    project.body("assert model.ask(case.prompt)", cases=3, samples=2)
-    project.run()
-    project.run()
-    assert server.stats["choices"] == 6
-    import sqlite3
-
-    with sqlite3.connect(project.store) as connection:
-        connection.execute("UPDATE steelyard_generations SET begun = begun - 4000")
-    connection.close()
-    project.run()
-    assert server.stats["choices"] == 12
-
-
 @pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["503", "429", "drop", "not-json", "no-choices", "truncated"])
 def test_failed_requests_are_sent_again_and_never_scored(project: Project, served, kind: str) -> None:

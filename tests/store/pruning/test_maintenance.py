@@ -134,7 +134,6 @@ def test_what_is_left_after_a_prune_by_age_answers_gates(store: Store, at: type[
 
 
 def test_whole_old_generations_go_and_leave_the_newer_in_use(filled: Store) -> None:
-    """As `max_age` leaves them behind, week after week."""
     assert filled.prune(older_than_s=30 * DAY_S).idle == {}
     assert filled.first_draws("f0", (1, 0)) == (0, 1)
 

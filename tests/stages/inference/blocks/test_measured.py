@@ -51,7 +51,7 @@ def test_measures_say_unit_and_direction(serve: Serve) -> None:
 
 def test_a_million_tokens_cost_what_the_machine_costs_meanwhile(serve: Serve) -> None:
     """2 s at 3.6 an hour are 0.002 for 100 tokens: 20 for a million."""
-    assert Load(LoadBlock(FIGURES), serve("price_per_hour = 3.6")).cost.value == pytest.approx(20.0)
+    assert Load(LoadBlock(FIGURES), serve("price = { hour = 3.6 }")).cost.value == pytest.approx(20.0)
 
 
 def test_or_what_their_tokens_cost(serve: Serve) -> None:
@@ -67,7 +67,7 @@ def test_or_what_their_tokens_cost(serve: Serve) -> None:
         ("goodput", ScoreError, "needs an objective"),
         ("rate_held", ScoreError, "needs an objective"),
         ("start_up", ScoreError, "restart=True"),
-        ("cost", CapabilityError, "price_per_hour"),
+        ("cost", CapabilityError, "price = { hour = 2.5 }"),
         ("memory", CapabilityError, "was not started by this run"),
         ("energy", CapabilityError, "RAPL"),
         ("flops_per_token", CapabilityError, "no weights"),
