@@ -104,21 +104,6 @@ def test_values_of_function_scope_are_each_evaluations_own(project: Project) -> 
     assert (project.score("test_one"), project.score("test_two")) == (1.0, 1.0)
 
 
-def test_tmp_path_is_each_evaluations_own(project: Project) -> None:
-    project.module("""
-        @pytest.mark.parametrize("n", [1, 2, 3])
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
-        def test_it(model, case, tmp_path, n):
-            assert model.ask("q")
-            file = tmp_path / "file"
-            assert file.parent.is_dir()
-            assert not file.exists() or file.read_text() == str(n)
-            file.write_text(str(n))
-    """)
-    assert project.run().ret == 0
-    assert all(project.score(f"test_it[{n}]") == 1.0 for n in (1, 2, 3))
-
-
 def test_all_evaluations_are_alive_together(project: Project) -> None:
     project.module("""
         import asyncio
@@ -203,26 +188,6 @@ def test_values_of_a_conftest_fixture_are_each_modules_own(project: Project) -> 
     lines = logged(project)
     for name in ("test_a", "test_b", "test_c"):
         assert [line for line in lines if line.endswith(name)] == [f"up {name}", *[f"done {name}"] * 3, f"down {name}"]
-
-
-def test_class_fixture_outside_a_class_is_each_evaluations_own(project: Project) -> None:
-    project.module("""
-        import itertools
-
-        COUNT = itertools.count()
-
-        @pytest.fixture(scope="class")
-        def number():
-            return next(COUNT)
-
-        @pytest.mark.parametrize("n", [0, 1, 2])
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
-        def test_it(model, case, number, n):
-            model.ask("q")
-            return number == n
-    """)
-    assert project.run().ret == 0
-    assert all(project.score(f"test_it[{n}]") == 1.0 for n in (0, 1, 2))
 
 
 def test_fixture_that_asks_for_fixtures_by_name_gives_each_evaluation_its_own(project: Project) -> None:
@@ -410,22 +375,6 @@ def test_teardown_that_fails_is_an_error_beside_the_verdict(project: Project) ->
     assert result.ret == 1
     result.assert_outcomes(passed=2, errors=1)
     assert project.verdicts() == {"test_it": "passed", "test_next": "passed"}
-
-
-def test_everything_is_torn_down_after_x(project: Project) -> None:
-    project.write("conftest.py", TRACED)
-    project.module("""
-        @pytest.mark.parametrize("n", range(3))
-        @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(30)], threshold=0.9)
-        def test_it(model, case, n, of_session, of_module, of_function):
-            model.ask("q")
-            return 0.0
-    """)
-    assert project.run("-x").ret == 1
-    lines = logged(project)
-    assert sorted(line.replace("down", "up") for line in lines if line.startswith("down")) == sorted(
-        line for line in lines if line.startswith("up")
-    )
 
 
 def test_request_in_a_body_runs_alone_and_gives_fixtures_by_name(project: Project) -> None:

@@ -41,14 +41,6 @@ def test_candidate_option_names_the_version_under_test(pair: Project) -> None:
     assert pair.score() == 0.0
 
 
-def test_candidate_of_the_settings_gives_way_to_the_option(pair: Project) -> None:
-    pair.settings["candidate"] = "no"
-    pair.run()
-    assert pair.report()["candidate"]["name"] == "no"
-    pair.run("--candidate", "yes")
-    assert pair.report()["candidate"]["name"] == "yes"
-
-
 def test_only_version_is_the_candidate(project: Project) -> None:
     project.body("return 1")
     project.run()
@@ -120,22 +112,6 @@ def test_samples_option_wins_over_the_marker_and_the_marker_over_the_settings(pr
     assert [entry["n_samples"] for entry in project.report()["evaluations"]] == [3, 7]
     project.run("--samples", "4")
     assert [entry["n_samples"] for entry in project.report()["evaluations"]] == [4, 4]
-
-
-def test_max_samples_option_bounds_what_an_evaluation_draws(pair: Project) -> None:
-    arguments = ("--candidate", "yes", "--samples", "2", "design=fixed")
-    assert "40 cases × 2 samples are 80 samples" in refused(pair, *arguments, "max_samples=79")
-    assert pair.run(*arguments, "max_samples=80").ret == 0
-    pair.settings["max_samples"] = 10
-    assert "more than max_samples = 10" in refused(pair, *arguments)
-    assert pair.run(*arguments, "max_samples=80").ret == 0
-
-
-def test_design_option_knows_fixed(pair: Project) -> None:
-    assert pair.run("--candidate", "yes", "design=fixed").ret == 0
-    assert "design = 'fxed' is none of: auto, fixed, sequential. Did you mean 'fixed'?" in refused(
-        pair, "--candidate", "yes", "design=fxed"
-    )
 
 
 def test_confidence_level_option_widens_intervals(pair: Project) -> None:
@@ -311,12 +287,6 @@ def test_inconclusive_warn_passes_with_a_warning(project: Project, source: str) 
     assert project.evaluation()["verdict"] == "inconclusive"
 
 
-def test_inconclusive_fail_wins_over_the_settings(project: Project) -> None:
-    project.settings["inconclusive"] = "warn"
-    project.body("return case.id != 'c0'", cases=6, threshold=0.9)
-    assert project.run("--inconclusive", "fail").ret == 8
-
-
 def test_report_dir_option_and_setting(project: Project) -> None:
     project.body("return 1")
     project.settings["report_dir"] = "out/settings"
@@ -328,13 +298,6 @@ def test_report_dir_option_and_setting(project: Project) -> None:
     elsewhere = project.path.parent / f"{project.path.name}-elsewhere"
     project.run("--report-dir", str(elsewhere))
     assert (elsewhere / "report.json").is_file()
-
-
-def test_report_dir_that_is_a_file_is_a_usage_error_before_a_model_is_asked(project: Project) -> None:
-    project.body("assert model.ask(case.prompt)")
-    project.write("taken", "")
-    assert "taken is a file" in refused(project, "--report-dir", "taken")
-    assert project.stored() == 0
 
 
 def test_report_that_can_not_be_written_is_a_usage_error(project: Project) -> None:
@@ -358,15 +321,6 @@ def test_store_option_names_another_store(project: Project, url: str) -> None:
     assert project.run("--store", url).ret == 0
     assert (project.path / "other" / "place.db").is_file()
     assert not project.store.exists()
-
-
-def test_store_of_the_settings_gives_way_to_the_option(project: Project) -> None:
-    project.settings["store"] = "mine.db"
-    project.body("assert model.ask(case.prompt)")
-    project.run()
-    assert (project.path / "mine.db").is_file()
-    project.run("--store", "option.db")
-    assert (project.path / "option.db").is_file()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.announcements import looks_in_words
-from harness.gate.sampling.bets import OF_RECORDING, Draws, unless_grown
+from harness.gate.sampling.bets import Draws, unless_grown
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger, enter_looks
 from harness.gate.sampling.order import draw_order
 from harness.records import Case, RecordedSide, Role, VerdictKind
@@ -130,16 +130,6 @@ def test_another_metric_of_a_task_is_another_look():
     look(store, replace(evaluation(), metric="acc"))
     second = look(store, replace(evaluation(), metric="acc_norm"))
     assert (second.look.number, second.look.because) == (2, "metric acc → acc_norm")
-
-
-@pytest.mark.parametrize("later", ["review", "metric"])
-def test_looks_of_before_a_word_was_kept_go_on_with_any(later: str):
-    store, asked = Memory(), replace(evaluation(review="all"), metric="acc")
-    look(store, asked)
-    store.rows = [replace(row, bets={n: v for n, v in row.bets.items() if n != later}) for row in store.rows]
-    assert look(store, asked).look.number == 1
-    other = replace(evaluation(review=None), metric="acc") if later == "review" else replace(asked, metric="acc_norm")
-    assert look(store, other).look.number == 2, "known from then on"
 
 
 def test_blocks_of_another_kind_of_machine_are_another_look(monkeypatch):
@@ -529,17 +519,6 @@ def test_cases_that_a_recording_did_not_come_to_are_no_choice():
     assert entry.draws("candidate") == (0,)
 
 
-def test_a_look_of_before_pairs_were_kept_goes_on_and_has_them_then():
-    memory, lost = Memory(), frozenset({"c1"})
-    look(memory, evaluation(100), recorded(unpaired=lost))
-    old = [replace(row, bets={n: v for n, v in row.bets.items() if n not in OF_RECORDING[1:]}) for row in memory.rows]
-    memory.rows = old
-    again = look(memory, evaluation(100), recorded(unpaired=lost))
-    assert (again.is_new, len(again.bets.weighed)) == (False, 99)
-    memory.rows = old
-    assert look(memory, evaluation(100, samples=9), recorded(unpaired=lost)).undecided == ""
-
-
 @pytest.mark.parametrize("bets", [{"ended": "its samples were removed from the store"}, {"rule": 9}])
 def test_after_a_look_of_which_nothing_is_known_the_next_is_drawn_anew(bets):
     """What is left in the store may be what somebody drew until it came out well."""
@@ -618,18 +597,6 @@ def test_another_baseline_draws_anew_what_was_pruned_alone(stored: Store, names:
     other = replace(JUDGED, against="b2", seen=tuple(stored.looks.of_candidate("c")), begin=begin_all)
     entry = look(stored.looks, judged(), other)
     assert [each for each in ("candidate", "baseline", "j") if entry.draws(each) != (0,)] == begun
-
-
-def test_a_candidate_too_old_leaves_the_baseline_and_judges_their_draws():
-    """Else each night with `max_age = "1d"` would pay for them again."""
-    store = Memory()
-    look(store, judged(), JUDGED)
-    for night in (1, 2):
-        aged = replace(JUDGED, draws={"candidate": (10_000 * night,), "baseline@1000000": (0,)}, begin=begin_all)
-        entry = look(store, judged(), aged)
-        assert (entry.look.number, entry.look.because) == (1 + night, "drawn anew")
-        assert (entry.draws("baseline"), entry.draws("j")) == ((0,), (0,))
-        assert entry.draws("candidate")[0] < 10_000, "what may have been seen is not taken"
 
 
 DEMANDING = {"threshold": 0.8}

@@ -16,7 +16,6 @@ from harness.cli import main
 from harness.records.report_json import from_json, schema, to_json
 from harness.store import Store
 from tests.plugin.projects import Project
-from tests.reporting.html import pages
 from tests.scoring.judging.panel import rated
 from tests.scoring.judging.rubrics import SUMMARY
 
@@ -97,13 +96,6 @@ def test_a_worse_version_is_red_and_an_equal_one_green_without_a_request_to_the_
     assert drawn(recorded) == ["bad", "equal", "good"]
 
 
-def test_no_baseline_version_need_be_defined(recorded: Project) -> None:
-    del recorded.versions["good"], recorded.versions["equal"]
-    recorded.settings["baseline"] = "released"
-    assert recorded.run().ret == 1
-    assert recorded.verdicts() == {"test_it": "regressed"}
-
-
 @pytest.mark.nightly
 def test_stored_samples_give_the_same_report_offline_and_in_any_order(recorded: Project) -> None:
     first = recorded.run("--candidate", "bad", "--baseline", "released")
@@ -131,12 +123,6 @@ def test_a_version_against_its_own_recording_draws_samples_of_its_own(recorded: 
     entry = recorded.evaluation()
     assert entry["difference"]["standard_error"] > 0
     assert any(case["candidate"] != case["baseline"] for case in entry["cases"])
-
-
-def test_fresh_draws_the_candidate_anew(recorded: Project) -> None:
-    recorded.run("--candidate", "bad", "--baseline", "released", "design=fixed")
-    recorded.run("--candidate", "bad", "--baseline", "released", "design=fixed", "--fresh")
-    assert recorded.report()["usage"]["model_calls"] == 240
 
 
 def test_cases_that_changed_came_and_went_are_told_apart_from_a_changed_model(recorded: Project) -> None:
@@ -167,25 +153,6 @@ def test_only_paired_cases_decide_against_the_baseline_and_all_against_a_thresho
     assert recorded.score() == 0.5
 
 
-def test_nothing_in_common_is_an_error_and_draws_nothing(recorded: Project) -> None:
-    edit(recorded, "'c", "'d")
-    result = recorded.run("--candidate", "bad", "--baseline", "released")
-    assert result.ret == 1
-    entry = recorded.evaluation()
-    assert entry["verdict"] == "error"
-    assert "none of its 60 cases can be paired" in entry["reason"]
-    assert "(60 new, 60 gone)" in entry["reason"]
-    assert recorded.report()["usage"]["model_calls"] == 0
-
-
-def test_an_evaluation_that_was_not_recorded_is_an_error(recorded: Project) -> None:
-    path = recorded.path / "test_it.py"
-    path.write_text(path.read_text() + path.read_text().replace("test_it", "test_new").replace("import", "# import"))
-    recorded.run("--candidate", "equal", "--baseline", "released")
-    assert recorded.verdicts() == {"test_it": "passed", "test_new": "error"}
-    assert "has no scores of this evaluation" in recorded.evaluation("test_new")["reason"]
-
-
 def test_a_prompt_that_the_body_changed_is_told(recorded: Project) -> None:
     recorded.body("return model.ask(case.prompt + '!') == 'yes'", cases=60)
     recorded.run("--candidate", "equal", "--baseline", "released", "design=fixed")
@@ -204,40 +171,6 @@ def test_a_test_that_scores_otherwise_than_when_it_was_recorded_is_told(recorded
     assert "- 1 test of what passed had other code when recorded: scores may differ by that" in comment
     jsonschema.validate(recorded.report(), schema())
     assert to_json(from_json(recorded.report())) == recorded.report()
-
-
-@pytest.mark.nightly
-def test_a_helper_that_scores_otherwise_is_told_and_other_layout_is_not(recorded: Project) -> None:
-    grader = "def grade(text):\n    return text == 'yes'\n"
-    recorded.write("grader.py", grader)
-    recorded.body("return grader.grade(model.ask(case.prompt))", cases=60)
-    edit(recorded, "import harness\n", "import harness\nimport grader\n")
-    record(recorded, name="helped")
-    again = ("--candidate", "good", "--baseline", "helped.json", "design=fixed")
-    recorded.write("grader.py", "# Why.\n" + grader.replace(":\n", ':\n    """Whether it is right."""\n', 1))
-    recorded.run_apart(*again)
-    told(recorded, n_paired=60)
-    recorded.write("grader.py", grader.replace("== 'yes'", "!= ''"))
-    recorded.run_apart(*again)
-    told(recorded, n_paired=60, scored_otherwise=True)
-
-
-def test_a_recording_without_a_digest_of_the_code_says_nothing_of_it(recorded: Project) -> None:
-    path = recorded.path / "reports" / "baselines" / "released.json"
-    path.write_text(re.sub(r'      "code": "\w+",\n', "", path.read_text()))
-    recorded.body("return model.ask(case.prompt) in ('yes', 'no')", cases=60)
-    recorded.run("--candidate", "bad", "--baseline", "released", "design=fixed")
-    told(recorded, n_paired=60)
-
-
-def test_a_system_text_is_the_versions_own(recorded: Project) -> None:
-    recorded.run("--candidate", "equal", "--baseline", "released", "design=fixed")
-    told(recorded, n_paired=60)
-
-
-def test_case_looks_at_a_part_and_counts_no_other_as_gone(recorded: Project) -> None:
-    recorded.run("--candidate", "bad", "--baseline", "released", "--case", "c1*", "design=fixed")
-    told(recorded, n_paired=11)
 
 
 def test_what_is_left_of_cases_that_were_seen_decides_nothing_until_it_is_recorded_anew(recorded: Project) -> None:
@@ -264,16 +197,6 @@ def test_draws_that_a_live_baseline_was_seen_with_are_the_same_once_they_are_rec
     record(recorded, "--for-baseline", "--samples", "4")
     assert recorded.run("--candidate", "bad", "--baseline", "released").ret == 8
     assert "without 10 of its cases that were seen" in recorded.evaluation()["reason"]
-
-
-@pytest.mark.parametrize("how", ["id", "beginning", "latest"])
-def test_a_stored_run_stands_for_its_candidate(recorded: Project, how: str) -> None:
-    run_id = recorded.report()["run_id"]
-    name = {"id": run_id, "beginning": run_id[:-2], "latest": "latest"}[how]
-    assert recorded.run("--candidate", "bad", "--baseline", name).ret == 1
-    record_of = recorded.evaluation()["baseline_record"]
-    assert (record_of["name"], record_of["run_id"]) == ("good", run_id)
-    assert recorded.report()["baseline"]["name"].startswith("good (recorded ")
 
 
 def test_a_path_names_a_file_and_a_version_wins_over_a_recording_of_its_name(recorded: Project) -> None:
@@ -316,20 +239,6 @@ def test_a_recording_that_stopped_early_is_refused_in_another_order(
     result = recorded.run("--candidate", "equal", "--baseline", "early", *options)
     assert result.ret == 4
     result.stderr.fnmatch_lines([reason])
-
-
-def test_a_recording_of_cases_that_came_later_goes_with_no_other_order(recorded: Project) -> None:
-    """The first 15 came in their random order, and the others behind them; a new candidate shuffles all 200."""
-    for number in (15, 200):
-        recorded.body(BODY, cases=number, threshold=0.9, about="population", margin=0.1)
-        recorded.run("--candidate", "good", "--baseline", "none", "design=sequential")
-    assert 15 < recorded.evaluation()["n_cases"] < 200
-    steelyard("record", "--name", "later")
-    result = recorded.run("--candidate", "equal", "--baseline", "later", "design=sequential")
-    assert result.ret == 4
-    result.stderr.fnmatch_lines(["*drew its cases in another order*"])
-    with Store.open(str(recorded.store), readonly=True) as store:
-        assert store.runs()[-1].finished, "a run that is refused leaves none behind"
 
 
 def test_each_case_of_its_own_is_paired_with_its_recorded_samples(recorded: Project) -> None:
@@ -380,16 +289,6 @@ def test_bodies_that_all_fail_an_assertion_score_0_on_every_recorded_metric(reco
     assert (entry["metric"], entry["verdict"], entry["candidate"]["value"]) == ("f1", "regressed", 0)
 
 
-def test_a_recording_of_failed_assertions_alone_is_a_0_on_every_metric(recorded: Project) -> None:
-    recorded.body("assert model.ask(case.prompt) == 'no'\nreturn {'f1': 1.0}", cases=60)
-    recorded.versions["good"] = {"engine": "scripted", "default": "yes"}
-    record(recorded, name="nothing")
-    recorded.versions["bad"] = {"engine": "scripted", "default": "no"}
-    assert recorded.run("--candidate", "bad", "--baseline", "nothing").ret == 0
-    entry = recorded.evaluation()
-    assert (entry["metric"], entry["difference"]["value"]) == ("f1", 1)
-
-
 def test_other_judges_or_another_rubric_are_an_error(recorded: Project) -> None:
     recorded.write("rubric.md", SUMMARY)
     recorded.versions |= {
@@ -430,95 +329,6 @@ def test_review_is_refused(recorded: Project) -> None:
     result.stderr.fnmatch_lines(["*review= shows people the answers of both versions*`none` for the threshold alone*"])
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("{", "*released.json is no recorded baseline: not valid JSON*"),
-        ("<<<<<<< HEAD\n{}", "*It holds marks of a merge*"),
-        ("[]", "*it has no baseline_version*"),
-        ('{"baseline_version": 99}', "*has baseline_version 99; this Steelyard reads up to 1. Upgrade Steelyard.*"),
-        ('{"baseline_version": 1}', "*lacks the key 'version'*"),
-    ],
-)
-def test_a_file_that_is_no_recording_is_refused(recorded: Project, text: str, reason: str) -> None:
-    (recorded.path / "reports" / "baselines" / "released.json").write_text(text)
-    result = recorded.run("--candidate", "bad", "--baseline", "released")
-    assert result.ret == 4
-    result.stderr.fnmatch_lines([reason])
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "reason"),
-    [
-        ('"1111"', "[1" + "0" * 400 + "]", "is no score"),
-        ('"1111"', "[NaN]", "nan is no score"),
-        ('"1111"', '""', "it has no score at all"),
-        ('"baseline_version": 1', '"baseline_version": 0', "it has no baseline_version"),
-        ('"fingerprint": "', '"fingerprint": "\\ud800', "holds half of a character"),
-        ('"run_id": "', '"run_id": "\\ud800', "holds half of a character"),
-        ('"first_index": 0', '"first_index": -1', "-1 counts nothing that there can be"),
-        ('"n_drawn": 60', '"n_drawn": 1' + "0" * 40, "counts nothing that there can be"),
-        ('"high": 0', '"high": "x", "then": 0', "'x' is no score"),
-        ('"packages": {', '"packages": 7, "others": {', "7 is no dict"),
-    ],
-)
-def test_a_recording_that_was_edited_into_what_can_not_be_is_refused(
-    recorded: Project, old: str, new: str, reason: str
-) -> None:
-    path = recorded.path / "reports" / "baselines" / "released.json"
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new, 1))
-    result = recorded.run("--candidate", "bad", "--baseline", "released")
-    assert result.ret == 4
-    assert reason in result.stderr.str()
-    shown = CliRunner().invoke(main, ["baseline", "show", "released"])
-    assert shown.exit_code == 4
-    assert reason in shown.output
-
-
-def test_with_xdist_it_is_refused_before_any_test_runs(recorded: Project) -> None:
-    (recorded.path / "reports" / "baselines" / "released.json").write_text("{")
-    result = recorded.run_apart("--candidate", "bad", "--baseline", "released", "-n", "1")
-    assert result.ret == 4
-    assert "is no recorded baseline: not valid JSON" in result.stdout.str() + result.stderr.str()
-    assert recorded.stored() == 240
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("relased", "*No baseline named 'relased'. Baselines: bad, equal, good, released. Did you mean 'released'?*"),
-        ("missing.json", "*No recorded baseline named 'missing.json'. Recorded baselines: released.json.*Looked in*"),
-        ("folder/missing", "*No recorded baseline named 'folder/missing'*"),
-    ],
-)
-def test_what_is_neither_version_nor_recording_nor_run_is_refused(recorded: Project, name: str, reason: str) -> None:
-    result = recorded.run("--candidate", "bad", "--baseline", name)
-    assert result.ret == 4
-    result.stderr.fnmatch_lines([reason])
-
-
-def test_a_recording_of_other_evaluations_is_refused(recorded: Project) -> None:
-    edit(recorded, "test_it", "test_other")
-    result = recorded.run("--candidate", "bad", "--baseline", "released")
-    assert result.ret == 4
-    result.stderr.fnmatch_lines(
-        ["*of other evaluations: it has 'test_it.py::test_it', and this run has *::test_other.*"]
-    )
-
-
-def test_a_run_whose_cases_have_no_digests_is_paired_by_id(recorded: Project) -> None:
-    path = recorded.path / "reports" / "baselines" / "released.json"
-    document = json.loads(path.read_text())
-    (evaluation,) = document["evaluations"].values()
-    evaluation["cases"] = {case: [None, None, *row[2:]] for case, row in evaluation["cases"].items()}
-    path.write_text(json.dumps(document))
-    with_prompts(recorded, {"c3": "another question"})
-    recorded.run("--candidate", "equal", "--baseline", "released", "design=fixed")
-    told(recorded, n_paired=60, n_unverified=60)
-    assert "whether 60 of its cases changed is not known" in recorded.evaluation()["reason"]
-
-
 def test_recording_the_same_run_twice_is_byte_equal_and_a_rerun_changes_no_line_of_a_case(recorded: Project) -> None:
     path = recorded.path / "reports" / "baselines" / "released.json"
     first = path.read_bytes()
@@ -539,15 +349,6 @@ def test_a_skipped_case_is_told_and_left_out(recorded: Project) -> None:
     recorded.run("--candidate", "equal", "--baseline", "released", "design=fixed")
     told(recorded, n_paired=60, scored_otherwise=True)
     assert (recorded.evaluation()["n_cases"], recorded.evaluation()["n_skipped"]) == (59, 1)
-
-
-@pytest.mark.parametrize("changes", [{}, {"c3": "another question"}])
-def test_the_page_shows_how_such_a_gate_stopped(recorded: Project, changes: dict[str, str]) -> None:
-    recorded.body(BODY, cases=60, threshold=0.6)
-    with_prompts(recorded, changes)
-    recorded.run("--candidate", "equal", "--baseline", "released")
-    (shown,) = pages.data(recorded.path / "reports/latest/index.html")["evaluations"]
-    assert [path["against"] for path in shown["paths"]] == ["threshold", "baseline"]
 
 
 def test_such_a_run_is_compared_decided_again_and_read_back(recorded: Project) -> None:
@@ -618,11 +419,3 @@ def test_a_recording_with_fewer_samples_than_the_candidate_is_said_in_the_reason
     assert "whose luck" not in recorded.evaluation()["reason"]
     recorded.run("--candidate", "equal", "--baseline", "released", "--samples", "9")
     assert "samples of a case, whose luck is in every gate against it" in recorded.evaluation()["reason"]
-
-
-def test_a_recording_with_more_samples_than_the_candidate_is_weighed_under_every_design(recorded: Project) -> None:
-    for design in ("fixed", "sequential"):
-        recorded.run("--candidate", "bad", "--baseline", "released", "--samples", "1", f"design={design}")
-        assert recorded.verdicts() == {"test_it": "regressed"}
-        recorded.run("--candidate", "equal", "--baseline", "released", "--samples", "1", f"design={design}")
-        assert recorded.verdicts() != {"test_it": "error"}

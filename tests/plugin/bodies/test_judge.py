@@ -57,22 +57,6 @@ def test_async_bodies_and_other_fixtures_go_with_a_judge(judged: Project) -> Non
     assert all(row.judged_by is not None for row in rows(judged))
 
 
-def test_judges_are_named_by_option_or_settings(judged: Project) -> None:
-    judged.versions["other"] = says(rated(1))
-    judged.body(RATE, arguments="model, case, judge", design="fixed")
-    judged.run()
-    assert judged.score() == 1
-    judged.run("--judge", "other")
-    assert judged.score() == 0
-    judged.run("--judge", "other, small")
-    assert judged.score() == 0.5
-    judged.settings["judge"] = ["small", "other"]
-    result = judged.run()
-    assert judged.score() == 0.5
-    result.stdout.fnmatch_lines(["*judged by small, other*"])
-    assert [judge["name"] for judge in judged.report()["judges"]] == ["small", "other"]
-
-
 def test_judges_are_answered_from_the_store(judged: Project) -> None:
     judged.body(RATE.replace("case=case", "case=case, repeats=2"), arguments="model, case, judge", design="fixed")
     judged.run()
@@ -221,13 +205,6 @@ def test_a_judge_without_a_judgement_is_an_error_and_no_score(judged: Project) -
     assert f"so that {len(lacking)} bodies got no judgement" in entry["reason"]
 
 
-def test_a_judge_that_is_an_error_stops_no_other_case(judged: Project) -> None:
-    judged.versions["small"] = says(rated(4))
-    judged.body(RATE, cases=5, arguments="model, case, judge", samples=1, design="fixed")
-    judged.run()
-    assert len(rows(judged)) == 5
-
-
 def test_a_weighted_score_goes_by_the_probabilities_of_the_scale(judged: Project) -> None:
     judged.versions["small"] = says(**{rated(5, "same"): 0.75, rated(1, "same"): 0.25})
     judged.body(RATE.replace("case=case", "case=case, weighted=True"), arguments="model, case, judge", design="fixed")
@@ -325,18 +302,6 @@ def test_a_judge_that_can_not_be_is_refused(judged: Project, options: list[str],
     result.stderr.fnmatch_lines([said])
 
 
-def test_without_an_evaluation_that_judges_the_judge_is_left_alone(judged: Project) -> None:
-    """A project's settings may name a judge whose weights this machine does not have."""
-    judged.versions["small"] = {"engine": "openai", "base_url": "http://127.0.0.1:9", "model": "m", "api_key_env": "NO"}
-    judged.body("assert model.ask(case.prompt)")
-    assert judged.run().ret == 0
-    assert judged.report()["judges"] == []
-    judged.body(RATE, arguments="model, case, judge")
-    result = judged.run()
-    assert result.ret == 4
-    result.stderr.fnmatch_lines(["*NO*"])
-
-
 WEIGHED = """
     right = judge.rate("right", rubric="rubric.md", case=case)
     assert judge.name in ("small", "other")
@@ -357,15 +322,6 @@ def test_the_version_under_test_may_be_the_judge_and_the_baseline_judges_in_its_
     result.stdout.no_fnmatch_line("*judged by*")
     assert {row.judged_by.judges[0] for row in rows(judged)} == {row.fingerprint for row in rows(judged)}
     assert all(row.sample_key is not None for row in rows(judged)), "what the judge said stands for the body"
-
-
-def test_a_judge_weighed_against_itself_draws_twice(judged: Project) -> None:
-    judged.versions["small"] = says(rated(1), rated(5))
-    judged.settings = {"samples": 2, "candidate": "small", "baseline": "small"}
-    judged.body(WEIGHED, cases=30, arguments="case, judge", weighs="judge", design="fixed")
-    judged.run()
-    entry = judged.evaluation()
-    assert entry["candidate"]["value"] != entry["baseline"]["value"]
 
 
 @pytest.mark.parametrize(

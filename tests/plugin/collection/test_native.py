@@ -64,11 +64,6 @@ def test_session_stops_at_the_first_failure(abc: Project, option: str) -> None:
     assert "pytest stopped before 1 more evaluation" in " ".join(str(result.stdout).split())
 
 
-def test_maxfail_counts_failures(abc: Project) -> None:
-    result = abc.run("--maxfail=2")
-    assert result.parseoutcomes() == {"passed": 2, "failed": 1}
-
-
 def test_lf_runs_the_failed_alone(abc: Project) -> None:
     abc.run()
     abc.run("--lf")
@@ -82,23 +77,12 @@ def test_lf_runs_the_inconclusive_too(project: Project) -> None:
     assert set(project.verdicts()) == {"test_it"}
 
 
-def test_ff_runs_the_failed_first(abc: Project) -> None:
-    abc.run()
-    lines = [line for line in abc.run("--ff", "-v").outlines if "test_it.py::" in line]
-    assert "test_b" in lines[0]
-
-
 def test_collect_only_opens_nothing(abc: Project) -> None:
     result = abc.run("--collect-only", "-q")
     assert result.ret == 0
     assert "test_it.py::test_b" in str(result.stdout)
     assert not (abc.path / ".steelyard").exists()
     assert not (abc.path / "reports").exists()
-
-
-def test_collect_only_checks_the_markers(project: Project) -> None:
-    project.body("return 1", samples=0)
-    assert project.run("--collect-only").ret == 4
 
 
 @pytest.mark.parametrize("option", ["--setup-only", "--setup-plan", "--fixtures", "--fixtures-per-test"])
@@ -115,26 +99,6 @@ def runs(project: Project) -> list[str]:
     """The ids of the stored runs."""
     with Store.open(str(project.store), readonly=True) as store:
         return [run.run_id for run in store.runs()]
-
-
-@pytest.mark.parametrize("options", [("--setup-only",), ("--fixtures",), ("--setup-only", "-n", "1")], ids=" ".join)
-def test_what_only_lists_opens_nothing(abc: Project, options: tuple[str, ...]) -> None:
-    assert abc.run_apart(*options).ret == 0
-    assert not (abc.path / ".steelyard").exists()
-    assert not (abc.path / "reports").exists()
-
-
-def test_setup_show_shows_fixtures_and_verdicts(abc: Project) -> None:
-    abc.run("--setup-show").stdout.fnmatch_lines(["*SETUP    F model*", "*test_a*"])
-    assert abc.verdicts()["test_b"] == "failed"
-
-
-def test_run_without_the_cache_plugin(abc: Project) -> None:
-    assert abc.run("-p", "no:cacheprovider").ret == 1
-
-
-def test_run_without_capture(abc: Project) -> None:
-    assert abc.run("-s").ret == 1
 
 
 def test_parametrize_gives_an_item_and_a_verdict_for_each(project: Project) -> None:

@@ -255,20 +255,6 @@ def test_pairs_of_equal_answers_are_known_ties_that_nobody_is_asked_about(projec
 
 
 @pytest.mark.nightly
-def test_ties_that_are_known_are_no_labels_in_the_reason(project: Project) -> None:
-    judged_project(project, {"new": 0.85, "old": 0.6}, 300)
-    for number in range(0, 300, 2):
-        project.versions["new"]["answers"][f"q{number}"] = project.versions["old"]["answers"][f"q{number}"]
-    project.settings["baseline"] = "old"
-    arguments = "model, baseline, case, judge"
-    project.body(PREFER, cases=300, arguments=arguments, threshold=0.5, margin=0.1, review="uncertain")
-    project.run()
-    n_labels = label(project)
-    assert project.run().ret == 0
-    assert project.evaluation()["reason"] == f"required 0.50, proven above 0.40, by {n_labels} labels"
-
-
-@pytest.mark.nightly
 @pytest.mark.parametrize("mode", ["uncertain", "failures", "all"])
 @pytest.mark.parametrize(
     ("n_cases", "code", "reason"),
@@ -373,26 +359,6 @@ async def test_plain(model, case):
 """
 
 
-@pytest.mark.nightly
-def test_two_of_three_evaluations_are_decided_by_people(project: Project, run: Run) -> None:
-    judged_project(project, {"only": 0.85}, 200)
-    project.module(TWO_AND_ONE)
-    assert project.run().ret == 8
-    verdicts = {(entry["id"], entry["metric"]): entry for entry in project.report()["evaluations"]}
-    plain = project.evaluation("test_plain")
-    assert (plain["verdict"], plain["review"]) == ("passed", None)
-    assert project.evaluation("test_two", "long")["verdict"] == "passed"
-    assert project.evaluation("test_two", "faithful")["verdict"] == "inconclusive"
-    label(project)
-    assert run("gate", "--resume", "latest").exit_code == 1
-    assert project.evaluation("test_one")["verdict"] == "passed"
-    assert project.evaluation("test_two", "faithful")["verdict"] == "failed"
-    again = {(entry["id"], entry["metric"]): entry for entry in project.report()["evaluations"]}
-    for name, entry in verdicts.items():
-        if entry["review"] is None:
-            assert again[name] == entry
-
-
 def test_resuming_is_told_by_the_same_bytes_each_time(project: Project, run: Run) -> None:
     rating(project, 0.85)
     project.run()
@@ -407,14 +373,6 @@ def test_resuming_is_told_by_the_same_bytes_each_time(project: Project, run: Run
     assert f"about {entry['labels_needed']} more labels would decide it" in entry["reason"]
 
 
-def test_a_run_that_is_not_stored_is_refused_with_the_nearest(project: Project, run: Run) -> None:
-    rating(project, 0.85)
-    project.run()
-    result = run("gate", "--resume", "latets")
-    assert result.exit_code == 4
-    assert "Did you mean 'latest'?" in result.output
-
-
 def test_an_older_run_is_not_decided_in_place_of_one_that_ended_early(project: Project, run: Run) -> None:
     rating(project, 0.85, n_cases=40)
     project.run()
@@ -427,29 +385,6 @@ def test_an_older_run_is_not_decided_in_place_of_one_that_ended_early(project: P
     assert (project.path / "reports/latest/report.json").read_bytes() == report
     result = run("gate", "--resume", first.run_id)
     assert (result.exit_code, f"run     {first.run_id}, made {first.created}" in result.output) == (8, True)
-
-
-def test_what_is_inconclusive_counts_as_in_the_run_unless_said_otherwise(project: Project, run: Run) -> None:
-    rating(project, 0.85, n_cases=40)
-    assert project.run("--inconclusive=warn").ret == 0
-    assert run("gate", "--resume", "latest").exit_code == 0
-    assert run("gate", "--resume", "latest", "--inconclusive", "fail").exit_code == 8
-    assert project.run().ret == 8
-    assert run("gate", "--resume", "latest").exit_code == 8
-    assert run("gate", "--resume", "latest", "--inconclusive", "warn").exit_code == 0
-    assert project.report()["exit_code"] == 0
-
-
-def test_a_label_that_is_taken_back_opens_what_was_decided(project: Project) -> None:
-    rating(project, 0.88)
-    project.run()
-    label(project)
-    with opened(project) as store:
-        (batch,) = store.review.batches()
-        assert batch.closed is not None
-        Queue(store).undo("ann", key="back")
-        Attendant(store).attend(batch.id)
-        assert store.review.batch(batch.id).closed is None
 
 
 def test_a_label_that_is_undone_after_the_decision_is_given_anew_and_decides_again(project: Project) -> None:
@@ -612,21 +547,6 @@ def test_a_body_without_a_judge_that_rates_is_refused(project: Project) -> None:
     result = project.run()
     assert result.ret == 4
     assert "no `judge.rate(…, rubric=…)`" in str(result.stderr)
-
-
-def test_preferences_drawn_anew_are_those_that_people_see(project: Project) -> None:
-    judged_project(project, {"new": 0.85, "old": 0.6}, 40)
-    project.settings["baseline"] = "old"
-    arguments = "model, baseline, case, judge"
-    project.body(PREFER, cases=40, arguments=arguments, threshold=0.5, margin=0.1, review="all")
-    project.run()
-    project.run("--fresh")
-    assert project.evaluation()["verdict"] == "inconclusive"
-    with opened(project) as store:
-        first, second = store.review.batches()
-        assert first.source["cases"] == second.source["cases"] == 40
-        keys = [{a.sample_key for i in store.review.items(b.id) for a in i.answers} for b in (first, second)]
-        assert not keys[0] & keys[1]
 
 
 def test_a_prune_warns_of_items_that_wait_for_labels(project: Project, run: Run) -> None:

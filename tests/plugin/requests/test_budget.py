@@ -84,22 +84,6 @@ def test_at_the_limit_it_decides_with_what_it_has_and_says_so(
     assert gate.report()["budget"]["stopped_by"] == arguments[0].removeprefix("--").replace("-", "_")
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize(
-    ("setting", "value"), [("max_requests", 60), ("max_tokens", 180), ("max_cost", 0.126), ("deadline", "1s")]
-)
-def test_a_limit_of_the_settings_counts_and_gives_way_to_the_option(gate: Project, setting: str, value: Any) -> None:
-    for version in ("good", "same"):
-        gate.versions[version]["latency_s"] = 0.02 if setting == "deadline" else 0.0
-    gate.settings |= {setting: value, "concurrency": 2}
-    assert gate.run().ret == 8
-    assert gate.report()["budget"]["stopped_by"] == setting
-    option = "1h" if setting == "deadline" else "1000000"
-    gate.settings["concurrency"] = 128
-    assert gate.run(f"--{setting.replace('_', '-')}", option).ret == 0
-    assert gate.report()["budget"]["stopped_by"] is None
-
-
 def test_the_next_run_goes_on_from_there_and_comes_to_the_verdicts_of_one_run(gate: Project) -> None:
     assert gate.run("--store", "whole.db").ret == 0
     whole = gate.report()["evaluations"]
@@ -138,15 +122,6 @@ def test_a_fixed_design_that_is_cut_short_is_never_decided_however_clear_it_is(g
     )
     assert entry["design"] == "fixed"
     assert gate.run("--candidate", "bad").ret == 1
-
-
-def test_the_part_of_a_fixed_design_is_drawn_in_a_random_order(gate: Project) -> None:
-    write(gate, b=', design="fixed"')
-    gate.run("max_requests=60")
-    ids = [int(case["id"][1:]) for case in gate.evaluation("test_b")["cases"]]
-    assert len(ids) == 30
-    assert ids != sorted(ids)
-    assert max(ids) > 100
 
 
 def test_a_fixed_design_that_comes_to_its_end_is_decided_as_without_a_budget(gate: Project) -> None:
@@ -188,17 +163,6 @@ def test_where_nothing_is_required_a_part_is_no_pass(gate: Project) -> None:
     assert gate.run("--baseline", "none", "max_requests=10").ret == 8
     reason = "stopped at max_requests 10 after 10 of 168 cases; nothing required, and measured in part"
     assert gate.evaluation("test_a")["reason"] == reason
-
-
-def test_warn_lets_what_the_budget_left_open_pass(gate: Project) -> None:
-    assert gate.run("max_requests=10", "--inconclusive", "warn").ret == 0
-
-
-def test_x_ends_at_the_first_that_is_open_and_tells_what_it_did_not_reach(gate: Project) -> None:
-    assert gate.run("-x", "max_requests=60").ret == 8
-    report = gate.report()
-    assert [entry["verdict"] for entry in report["evaluations"]] == ["inconclusive"]
-    assert report["n_unreached"] == 2
 
 
 @pytest.mark.nightly
