@@ -33,6 +33,8 @@ _IN_WORDS = {
     "aim": "aim {0} → {1}",
     "scale": "margin in {0} → in {1}",
     "slices": "slices {0} → {1}",
+    "review": "review {0} → {1}",
+    "metric": "metric {0} → {1}",
 }
 
 
@@ -61,7 +63,7 @@ class Bets:
         judges: the fingerprints of those that are asked, with the generations of their draws; "" for none.
         may_grow: whether new cases can be bet on like the old ones.
         largest_cluster: the most cases that were one bet by their sum.
-        review: how items are drawn for people, whose labels then decide; "none" where they don't, "" where not known.
+        review: how items are drawn for people, whose labels then decide; "none" where they don't.
         n_cases: with how many it was entered.
         metric: which metrics of a task are weighed; "" for cases.
         machine: the kind of machine on which blocks under load are measured; "" for what measures none.
@@ -298,7 +300,7 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
     fixed_matters = now.per == "case" or before.about == now.about == "population"
     if before.design != now.design and fixed_matters:
         why.append(f"design {before.design} → {now.design}")
-    old_cases = set(before.cases if now.may_grow else before.cases[: before.n_cases or None])
+    old_cases = set(before.cases if now.may_grow else before.cases[: before.n_cases])
     new_cases = set(now.cases)
     added, gone = len(new_cases - old_cases), len(old_cases - new_cases)
     may_grow = now.may_grow and now.about == "population" and now.design == "sequential"
@@ -310,8 +312,7 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
         why.append("other cases have recorded scores")
     if why:
         return why
-    kept = ("prompting", "judges", "machine", "recorded_draws", "unpaired", "review", "metric")
-    before = replace(before, **{name: getattr(now, name) for name in kept})
+    before = replace(before, recorded_draws=now.recorded_draws, unpaired=now.unpaired)
     if not added:
         return before
     return replace(before, cases=(*before.cases, *(case for case in now.cases if case not in old_cases)))
@@ -334,7 +335,7 @@ def unless_grown(bets: Bets | None, observed: Observations) -> Observations:
     """
     if bets is None or observed.undecided or observed.design == "fixed" or observed.is_sequential:
         return observed
-    has_more = observed.n_planned > bets.horizon if bets.per == "case" else len(bets.cases) > bets.n_cases > 0
+    has_more = observed.n_planned > bets.horizon if bets.per == "case" else len(bets.cases) > bets.n_cases
     what = "samples" if bets.per == "case" else "cases"
     way = "say -> harness.Measure, and they are another look"
     told = f"a measure that can't be bet on, with more {what} than when it was first looked at ({way})"
@@ -342,15 +343,12 @@ def unless_grown(bets: Bets | None, observed: Observations) -> Observations:
 
 
 def _asked_otherwise(before: Bets, now: Bets) -> list[str]:
-    """Say what else is asked than at a look before, as far as it is known of that."""
-    told = ((name, getattr(before, name), getattr(now, name)) for name in ("review", "metric"))
-    why = [f"{name} {old} → {new}" for name, old, new in told if old and old != new]
-    if before.prompting and before.prompting != now.prompting:
-        why.append(f"{before.prompting} → {now.prompting}")
-    if before.judges and before.judges != now.judges:
+    """Say what else is asked than at a look before."""
+    why = [f"{before.prompting} → {now.prompting}"] if before.prompting != now.prompting else []
+    if before.judges != now.judges:
         names = (re.sub("=[^;]*", "", each.judges) for each in (before, now))
         why.append("judged anew" if len(set(names)) == 1 else "other judges")
-    if before.machine and before.machine != now.machine:
+    if before.machine != now.machine:
         why.append(f"another kind of machine ({before.machine} → {now.machine})")
     if not now.may_grow and now.per == "case" and before.horizon != now.horizon:
         why.append(f"at most {before.horizon:,} → {now.horizon:,} samples")

@@ -27,7 +27,7 @@ def test_an_endpoint_whose_answers_nothing_tells_apart_is_told_of_once() -> None
     scripted = Version("table", VersionSettings("table", "scripted", engine_options={"default": "a"}), "t")
     assert version_notes(first, scripted, first, root=Path()) == (
         "first is an endpoint without revision: stored answers count for ever, also when something else is "
-        "served there. Set one of them",
+        "served there. Set one",
     )
     assert version_notes(first, second, root=Path())[0].startswith("first and second are endpoints without")
 

@@ -144,10 +144,6 @@ def test_blocks_of_another_kind_of_machine_are_another_look(monkeypatch):
     second = on("b")
     assert (second.look.number, second.look.because) == (2, "another kind of machine (a → b)")
     assert [on(machine).look.number for machine in "ab"] == [1, 2], "back on a machine, its look is gone on with"
-    (row,) = (row for row in store.rows if row.number == 1)
-    older = {name: value for name, value in row.bets.items() if name != "machine"}
-    store.rows = [replace(row, bets=older)]
-    assert [on(machine).look.number for machine in "aba"] == [1, 2, 1], "a look of an older store is this machine's"
     store.rows.clear()
     assert [on(machine, evaluation()).look.number for machine in "ab"] == [1, 1], "what measures none is of any"
 
@@ -442,9 +438,9 @@ def test_what_was_drawn_anew_is_gone_on_with_while_no_case_of_it_goes():
     store = Memory()
     look(store, evaluation(100))
     part = look(store, evaluation(100, first=20))
-    more = look(store, evaluation(100, first=20, samples=10), baseline=10)
+    more = look(store, evaluation(100, first=20, samples=10))
     assert (more.look.because, more.bets.draws) == ("samples 5 → 10", part.bets.draws)
-    less = look(store, evaluation(100, first=30, samples=10), baseline=10)
+    less = look(store, evaluation(100, first=30, samples=10))
     assert less.bets.draws not in (part.bets.draws, FAMILY.draws)
 
 
@@ -632,9 +628,7 @@ def test_another_order_of_a_threshold_is_another_look_at_it():
     assert entry.look.because == "another order of its cases"
     again = gate(store, evaluation(40, **DEMANDING))
     assert (again.look, again.is_new) == (entry.look, False)
-    LookLedger(store, replace(FAMILY, against="b2", seed=1), "run").enter(
-        [evaluation(40, threshold=0.8, margin=0.2)], {"t": 5}
-    )
+    LookLedger(store, replace(FAMILY, against="b2", seed=1), "run").enter([evaluation(40, threshold=0.8, margin=0.2)])
     tuned = gate(store, evaluation(40, **DEMANDING), replace(FAMILY, against="b2"))
     assert (tuned.look.number, tuned.look.because) == (3, "bets tuned to other figures")
 
@@ -666,10 +660,6 @@ def test_the_largest_cluster_is_settled_with_the_first_look():
     assert look(store, clustered(1, 1, 2)).largest_cluster == 2
     more = look(store, clustered(1, 1, 2, 1, 1))
     assert (more.is_new, more.largest_cluster) == (False, 2)
-    store.rows = [
-        replace(row, bets={k: v for k, v in row.bets.items() if k != "largest_cluster"}) for row in store.rows
-    ]
-    assert look(store, clustered(1, 1, 2, 1, 1)).largest_cluster == 0, "an older store does not tell"
 
 
 def test_a_case_with_a_field_without_json_form_is_known_by_the_rest():
