@@ -120,12 +120,6 @@ def test_bodies_that_find_out_only_then_skip_the_evaluation_as_well(gate: Projec
     assert gate.report()["skipped"] == [{"id": "test_it.py::test_lack", "reason": reason}]
 
 
-def test_where_some_bodies_have_a_score_those_that_lack_something_are_errors(gate: Project) -> None:
-    gate.module(LACKING.replace("IDS", "'b'"))
-    assert gate.run("--candidate", "small", "--baseline", "none").ret == 1
-    assert gate.verdicts() == {"test_lack": "error", "test_rest": "passed"}
-
-
 @pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2", "-p", "xdist"), marks=pytest.mark.service)])
 def test_a_gate_that_skips_every_evaluation_is_no_green_one(gate: Project, workers: tuple[str, ...]) -> None:
     gate.body("return 1.0", arguments="weights")
@@ -244,14 +238,6 @@ def test_outside_a_body_it_is_refused(gate: Project) -> None:
     result = gate.run(*PAIR)
     assert result.ret == 4
     assert "the fixture 'mine' asks for 'weights'" in str(result.stderr)
-
-
-def test_with_xdist(gate: Project) -> None:
-    gate.body("return weights.version == 'small'", arguments="weights", threshold=0.9)
-    assert gate.run_apart("--candidate", "small", "--baseline", "none", "-n", "2", "-p", "xdist").ret == 0
-    assert gate.verdicts() == {"test_it": "passed"}
-    assert gate.run_apart("--candidate", "table", "--baseline", "none", "-n", "2", "-p", "xdist").ret == 5
-    assert [each["reason"] for each in gate.report()["skipped"]] == [REASON]
 
 
 @pytest.fixture

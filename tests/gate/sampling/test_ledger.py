@@ -20,7 +20,6 @@ from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.announcements import looks_in_words
 from harness.gate.sampling.bets import Draws, unless_grown
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger, enter_looks
-from harness.gate.sampling.order import draw_order
 from harness.records import Case, RecordedSide, Role, VerdictKind
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.store import Store
@@ -444,13 +443,6 @@ def test_what_was_drawn_anew_is_gone_on_with_while_no_case_of_it_goes():
     assert less.bets.draws not in (part.bets.draws, FAMILY.draws)
 
 
-def test_going_back_to_all_cases_is_the_look_that_it_was():
-    store = Memory()
-    first = look(store, evaluation(100))
-    look(store, evaluation(100, first=20))
-    assert look(store, evaluation(100)).bets == first.bets
-
-
 def test_another_baseline_lends_no_look_at_chosen_cases():
     store = Memory()
     look(store, evaluation(100))
@@ -504,15 +496,6 @@ def test_a_recording_that_lacks_cases_takes_new_draws_of_the_candidate():
     entry = look(memory, evaluation(100), recorded("another", "0:1:9", unpaired=lost))
     assert (entry.undecided, entry.look.number) == ("", 2)
     assert entry.draws("candidate") != (0,)
-
-
-def test_cases_that_a_recording_did_not_come_to_are_no_choice():
-    """Bets end wherever one likes, in the order drawn."""
-    memory = Memory()
-    look(memory, evaluation(100), recorded())
-    order = [evaluation(100).cases[number].id for number in draw_order(evaluation(100), 0)]
-    entry = look(memory, evaluation(100), recorded("r", "0:1:9", unpaired=frozenset(order[50:]), stopped_early=True))
-    assert entry.draws("candidate") == (0,)
 
 
 @pytest.mark.parametrize("bets", [{"ended": "its samples were removed from the store"}, {"rule": 9}])

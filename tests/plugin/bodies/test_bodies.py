@@ -73,14 +73,6 @@ def test_any_other_exception_is_an_error_and_no_score(project: Project) -> None:
     result.stdout.fnmatch_lines(["*KeyError*"])
 
 
-def test_exception_of_one_case_keeps_the_others_but_gives_no_verdict(project: Project) -> None:
-    project.body("if case.id == 'c1': raise ValueError('odd')\nassert model.ask(case.prompt) == 'yes'", threshold=0.1)
-    project.run()
-    entry = project.evaluation()
-    assert entry["verdict"] == "error"
-    assert "case 'c1': ValueError: odd" in entry["reason"]
-
-
 def test_dict_is_several_metrics_each_with_a_verdict(project: Project) -> None:
     project.body("return {'right': True, 'brevity': 0.5}", cases=30, threshold=0.9)
     result = project.run()
@@ -198,18 +190,6 @@ def test_body_may_wait_for_several_answers_at_once(project: Project) -> None:
     assert project.score() == 1.0
 
 
-def test_body_without_model_or_case_is_measured_once(project: Project) -> None:
-    project.module("""
-        @pytest.mark.evaluation(samples=3)
-        def test_it(model):
-            model.ask("q")
-            return 0.5
-    """)
-    assert project.run().ret == 0
-    entry = project.evaluation()
-    assert (entry["n_cases"], entry["n_samples"], entry["candidate"]["value"]) == (1, 3, 0.5)
-
-
 def test_body_that_takes_the_baseline_weighs_both_itself(project: Project) -> None:
     project.versions = {"a": {"engine": "scripted", "default": "yes"}, "b": {"engine": "scripted", "default": "no"}}
     project.body(
@@ -319,17 +299,6 @@ def test_a_forgotten_await_is_an_error_that_names_it(project: Project, line: str
     assert "never awaited" not in str(result.stdout) + str(result.stderr)
 
 
-def test_an_error_beside_a_forgotten_await_stays_the_error(project: Project) -> None:
-    project.module("""
-        @pytest.mark.evaluation(cases=[{"id": "a"}], threshold=0.5)
-        async def test_it(model, case):
-            model.ask("q")
-            raise ValueError("of its own")
-    """)
-    assert project.run().ret == 1
-    assert "ValueError: of its own" in project.evaluation()["errors"][0]
-
-
 def test_a_def_body_that_asks_in_another_thread_is_told_so(project: Project) -> None:
     project.body("""
         from concurrent.futures import ThreadPoolExecutor
@@ -362,28 +331,6 @@ def test_one_body_that_cancels_itself_is_an_error_of_its_evaluation_alone(projec
     result = project.run()
     assert result.ret == 1
     assert project.verdicts() == {"test_cancelled": "error", "test_reason": "error", "test_good": "passed"}
-
-
-def test_body_that_cancels_itself_is_an_error_and_others_go_on(project: Project) -> None:
-    project.module("""
-        import asyncio
-
-        CASES = [{"id": "a"}, {"id": "b"}]
-
-        @pytest.mark.evaluation(cases=CASES)
-        async def test_it(model, case):
-            await model.ask("q")
-            asyncio.current_task().cancel()
-            await asyncio.sleep(0)
-
-        @pytest.mark.evaluation(cases=CASES)
-        async def test_other(model, case):
-            await model.ask("q")
-            await asyncio.sleep(0)
-    """)
-    assert project.run().ret == 1
-    assert project.verdicts() == {"test_it": "error", "test_other": "passed"}
-    assert "a body cancelled the task that it runs in" in project.evaluation()["reason"]
 
 
 def test_body_that_cancels_the_run_fails_its_test_and_ends_nothing(project: Project) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from harness.records import ScoringRule
-from harness.records.report_json import from_json, schema, to_json
 from harness.scoring.judging.prompts import material, preference_messages
 from harness.store import Store
 from tests.plugin.judges import RATE, says
@@ -41,22 +40,6 @@ def test_a_rating_is_the_score_of_the_body(judged: Project) -> None:
     assert (summary["n_malformed"], summary["noise"], summary["flip"]) == (0, None, None)
 
 
-def test_async_bodies_and_other_fixtures_go_with_a_judge(judged: Project) -> None:
-    judged.module("""
-        @pytest.fixture
-        def path():
-            return "rubric.md"
-
-        @pytest.mark.evaluation(cases=[{"id": "a", "prompt": "q"}], threshold=0.5)
-        async def test_it(judge, path, case, model):
-            score = await judge.rate(await model.ask(case.prompt), rubric=path, case=case)
-            assert score.value >= 0.5
-    """)
-    judged.run("--samples", "60")
-    assert judged.verdicts() == {"test_it": "passed"}
-    assert all(row.judged_by is not None for row in rows(judged))
-
-
 def test_judges_are_answered_from_the_store(judged: Project) -> None:
     judged.body(RATE.replace("case=case", "case=case, repeats=2"), arguments="model, case, judge", design="fixed")
     judged.run()
@@ -78,15 +61,6 @@ def test_a_judge_that_is_not_stored_is_an_error_of_offline(judged: Project) -> N
     judged.body(RATE, arguments="model, case, judge", design="fixed")
     judged.run("--offline")
     assert "samples are not in the store" in judged.evaluation()["reason"]
-
-
-def test_candidate_and_judge_may_be_one_version(judged: Project) -> None:
-    judged.versions["only"] = says(rated(5), rated(1))
-    judged.settings["judge"] = "only"
-    judged.body(RATE, cases=10, arguments="model, case, judge", design="fixed")
-    judged.run("--baseline", "only")
-    assert 0.2 < judged.score() < 0.8
-    assert judged.report()["judges"][0]["fingerprint"] == judged.report()["candidate"]["fingerprint"]
 
 
 def test_versions_are_weighed_by_what_the_judge_says_of_each(judged: Project) -> None:
@@ -240,16 +214,6 @@ def test_equal_answers_of_a_case_are_judged_in_one_request(judged: Project, loop
     assert sorted(body["n"] for body in server.received) == [5, 5, 5, 5]
 
 
-def test_an_endpoint_that_is_held_to_no_form_is_counted(judged: Project, loopback: Callable[..., Any]) -> None:
-    server = loopback(default="I would say 5.")
-    judged.versions["small"] = {"engine": "openai", **server.settings()}
-    judged.body(RATE, cases=2, arguments="model, case, judge", samples=1, design="fixed")
-    judged.run()
-    entry = judged.evaluation()
-    assert "judge small: 4 of 4 answers did not follow the form or the scale" in entry["reason"]
-    assert any("it is no JSON: 'I would say 5.'" in error for error in entry["errors"])
-
-
 USAGE: Mapping[str, tuple[dict[str, Any], str, str]] = {
     "no judge": ({"judge": None}, RATE, "takes `judge`. Which version judges? Say --judge NAME*Versions: only, small."),
     "no rubric": ({}, RATE.replace("rubric.md", "rubrik.md"), "line *There is no rubric 'rubrik.md'*has: *rubric.md."),
@@ -377,16 +341,6 @@ def test_outside_of_an_evaluation_there_is_no_judge(judged: Project) -> None:
     """)
     result = judged.run()
     result.stdout.fnmatch_lines(["*'judge' exists in the body of a test that is marked with @pytest.mark.evaluation*"])
-
-
-def test_the_report_comes_back_whole_and_follows_its_schema(judged: Project) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
-    judged.versions["small"] = says(chosen("A"), chosen("B"))
-    judged.body(PREFER, cases=10, arguments="model, baseline, case, judge", design="fixed")
-    judged.run("--baseline", "only")
-    document = judged.report()
-    jsonschema.validate(document, schema())
-    assert json.loads(json.dumps(to_json(from_json(document)))) == document
 
 
 @pytest.mark.nightly

@@ -9,16 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli import main
-from harness.gate.history.runs import stored_report
 from harness.gate.people.attending import attended, prospects
 from harness.gate.people.batches import Attendant
-from harness.gate.people.evidence import evidence_paths
-from harness.gate.people.verdicts import resumed
 from harness.records.review import Event
 from harness.review import Queue, View
 from harness.review.batches.draws import AHEAD
 from harness.scoring.judging.prompts import material, rating_messages
-from harness.store import Store
 from tests.plugin.projects import Project
 from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened, panel
 from tests.scoring.judging.panel import rated
@@ -255,35 +251,6 @@ def test_pairs_of_equal_answers_are_known_ties_that_nobody_is_asked_about(projec
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("mode", ["uncertain", "failures", "all"])
-@pytest.mark.parametrize(
-    ("n_cases", "code", "reason"),
-    [
-        (60, 8, "every judged case had its turn: more cases would decide it"),
-        (300, 0, "no worse by more than 0.10, by answers that are the same"),
-    ],
-)
-def test_where_all_answers_are_the_same_nobody_is_waited_for(
-    project: Project, run: Run, mode: str, n_cases: int, code: int, reason: str
-) -> None:
-    judged_project(project, {"new": 0.7}, n_cases)
-    project.settings["baseline"] = "new"
-    project.body(RATE, cases=n_cases, arguments="model, case, judge", margin=0.1, review=mode)
-    result = project.run()
-    entry = project.evaluation()
-    assert (result.ret, entry["review"]["n_waiting"], entry["labels_needed"]) == (code, 0, None)
-    assert entry["reason"].endswith(reason)
-    assert entry["difference"]["low"] < entry["difference"]["value"] == 0 < entry["difference"]["high"]
-    assert "review serve" not in str(result.stdout)
-    with opened(project) as store:
-        (batch,) = store.review.batches()
-        assert (store.review.items(batch.id), batch.closed_reason) == ([], None if code else "decided: passed")
-    assert label(project) == 0
-    assert run("gate", "--resume", "latest").exit_code == code
-    assert project.evaluation()["reason"] == entry["reason"]
-
-
-@pytest.mark.nightly
 def test_threshold_and_baseline_are_both_decided(project: Project, run: Run) -> None:
     judged_project(project, {"new": 0.9, "old": 0.88}, 400)
     project.settings["baseline"] = "old"
@@ -373,20 +340,6 @@ def test_resuming_is_told_by_the_same_bytes_each_time(project: Project, run: Run
     assert f"about {entry['labels_needed']} more labels would decide it" in entry["reason"]
 
 
-def test_an_older_run_is_not_decided_in_place_of_one_that_ended_early(project: Project, run: Run) -> None:
-    rating(project, 0.85, n_cases=40)
-    project.run()
-    with opened(project) as store:
-        (first,) = store.runs()
-        store.begin_run("99990101-000000", "9999-01-01T00:00:00Z", first.spec)
-    report = (project.path / "reports/latest/report.json").read_bytes()
-    result = run("gate", "--resume", "latest")
-    assert (result.exit_code, "99990101-000000 of 9999-01-01" in " ".join(result.output.split())) == (4, True)
-    assert (project.path / "reports/latest/report.json").read_bytes() == report
-    result = run("gate", "--resume", first.run_id)
-    assert (result.exit_code, f"run     {first.run_id}, made {first.created}" in result.output) == (8, True)
-
-
 def test_a_label_that_is_undone_after_the_decision_is_given_anew_and_decides_again(project: Project) -> None:
     rating(project, 0.88)
     project.run()
@@ -427,31 +380,6 @@ def test_what_somebody_closed_stays_closed(project: Project) -> None:
         assert batch.closed_reason == "enough"
 
 
-def test_answers_that_were_replaced_are_offered_no_more_until_they_come_back(project: Project) -> None:
-    rating(project, 0.85, n_cases=40)
-    project.run()
-    project.versions["other"] = {"engine": "scripted", "default": "right, by another"}
-    table = json.loads((project.path / "judge.json").read_text())
-    for i in range(40):
-        given = material(rubric(), {"prompt": f"q{i}"}, None, f"c{i}").with_answers("right, by another")
-        table[rating_messages(rubric(), given)[-1]["content"]] = rated(5)
-    project.write("judge.json", json.dumps(table))
-    project.run("--candidate", "other")
-    with opened(project) as store:
-        old, new = store.review.batches()
-        assert old.closed_reason == f"superseded by run {new.run_id}"
-        assert new.closed is None
-        queue = Queue(store)
-        queue.add_reviewer("ann")
-        view = queue.next("ann")
-        assert view is not None
-        assert view.answers == ("right, by another",)
-    project.run("--candidate", "only")
-    with opened(project) as store:
-        old, new = store.review.batches()
-        assert (old.closed, new.closed_reason) == (None, f"superseded by run {old.run_id}")
-
-
 @pytest.mark.nightly
 def test_a_skipped_item_is_said_to_hold_labels_back_and_is_offered_again(project: Project, run: Run) -> None:
     rating(project, 0.88)
@@ -484,36 +412,6 @@ def test_a_skipped_item_is_said_to_hold_labels_back_and_is_offered_again(project
     with opened(project) as store:
         queue = Queue(store)
         queue.label("ann", renewed, honest(view), key="late")
-        Attendant(store).attend(view.batch_id)
-    label(project)
-    project.run()
-    assert project.evaluation()["verdict"] == "passed"
-
-
-@pytest.mark.nightly
-def test_a_flagged_item_holds_back_what_comes_after_it(project: Project) -> None:
-    rating(project, 0.88)
-    project.run()
-    with opened(project) as store:
-        queue = Queue(store)
-        queue.add_reviewer("ann")
-        view = queue.next("ann")
-        assert view is not None
-        queue.flag("ann", view.lease_id, key="flag")
-    item = f"item 1 (case {view.case_id!r}, flagged)"
-    n_labels = label(project)
-    assert n_labels < 120
-    result = project.run()
-    entry = project.evaluation()
-    assert entry["verdict"] == "inconclusive"
-    assert entry["reason"] == f"{n_labels} labels are in and wait for {item} to be adjudicated"
-    assert "adjudicate 1" in str(result.stdout)
-    with opened(project) as store:
-        queue = Queue(store)
-        queue.add_reviewer("eve", "adjudicator")
-        view = queue.next("eve", task="adjudicate")
-        assert view is not None
-        queue.adjudicate("eve", view.lease_id, honest(view), key="settled")
         Attendant(store).attend(view.batch_id)
     label(project)
     project.run()
@@ -645,72 +543,3 @@ def test_labels_of_a_file_draw_further_items_and_decide(project: Project, run: R
         assert run("review", "import", "items.jsonl").exit_code == 0
     assert batch.closed_reason == "decided: passed"
     assert run("gate", "--resume", "latest").exit_code == 0
-
-
-@pytest.mark.nightly
-def test_two_workers_fill_the_queue_once_and_decide_as_one_process_does(project: Project, run: Run) -> None:
-    pytest.importorskip("xdist")
-    judged_project(project, {"only": 0.85}, 200)
-    project.module(TWO_AND_ONE)
-
-    def queue(place: str) -> dict[str, list[tuple[str, float]]]:
-        """What is drawn of each evaluation, in its order."""
-        with Store.open(str(project.path / place)) as store:
-            batches = store.review.batches()
-            found = {
-                batch.evaluation_id: [(item.case_id, item.probability) for item in store.review.items(batch.id)]
-                for batch in batches
-            }
-            assert len(found) == len(batches)
-        return found
-
-    def verdicts() -> list[tuple[object, ...]]:
-        names = ("id", "metric", "verdict", "reason", "candidate", "difference", "labels_needed")
-        return sorted(tuple(map(str, map(entry.get, names))) for entry in project.report()["evaluations"])
-
-    assert project.run_apart("-n", "2").ret == 8
-    drawn = queue(".steelyard/store.db")
-    assert [len(items) for items in drawn.values()] == [20, 20]
-    unlabelled = verdicts()
-    assert project.run_apart("-n", "2").ret == 8
-    assert queue(".steelyard/store.db") == drawn
-    assert project.run("--store", "alone.db").ret == 8
-    assert queue("alone.db") == drawn
-    assert verdicts() == unlabelled
-
-    label(project)
-    drawn = queue(".steelyard/store.db")
-    assert project.run_apart("-n", "2").ret == 1
-    decided = verdicts()
-    assert sorted(entry[2] for entry in decided) == ["failed", "passed", "passed", "passed"]
-    assert project.run("--offline").ret == 1
-    assert verdicts() == decided
-    assert run("gate", "--resume", "latest").exit_code == 1
-    assert verdicts() == decided
-    assert queue(".steelyard/store.db") == drawn
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize(("rate", "verdict"), [(0.88, "passed"), (0.5, "failed")])
-def test_the_page_shows_how_labels_decided_it(project: Project, run: Run, rate: float, verdict: str) -> None:
-    rating(project, rate)
-    project.run()
-    label(project)
-    run("gate", "--resume", "latest")
-    with opened(project) as store:
-        stored = store.runs()[-1]
-        report = stored_report(store, stored.run_id)
-        ((key, paths),) = evidence_paths(store, stored, report).items()
-        assert paths == (), "the run's own verdict is from before the labels"
-        again = resumed(store, stored, report, "fail")
-        (entry,) = again.evaluations
-        ((path,),) = evidence_paths(store, stored, again).values()
-    assert (key, entry.verdict) == ((entry.id, "score"), verdict)
-    line, limit = (path.no_worse, path.no_worse_limit) if verdict == "passed" else (path.worse, path.worse_limit)
-    first = next(number for number, each in enumerate(line) if each >= limit)
-    assert f"by {path.drawn[first]} labels" in entry.reason
-    assert (path.unit, path.against) == ("label", "threshold")
-    other, unreached = (path.worse, path.worse_limit) if verdict == "passed" else (path.no_worse, path.no_worse_limit)
-    assert max(other) < unreached
-    page = (project.path / "reports/latest/index.html").read_text(encoding="utf-8")
-    assert '"unit": "label"' in page or '"unit":"label"' in page
