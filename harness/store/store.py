@@ -80,9 +80,7 @@ class Store:
         """The request that the samples of each key answer; keys that are unknown are left out."""
         return samples.asked(self._database, keys)
 
-    def generations(
-        self, fingerprint: str, *, fresh: bool = False, max_age_s: float | None = None, now: float | None = None
-    ) -> tuple[int, ...]:
+    def generations(self, fingerprint: str, *, fresh: bool = False, now: float | None = None) -> tuple[int, ...]:
         """The generations of draws whose samples a version may be answered with, the newest first; 0 is the first.
 
         New draws belong to the newest. Of the older ones a sample counts where no newer one has the same, so that a
@@ -90,14 +88,12 @@ class Store:
 
         Args:
             fresh: begin a new one, for this caller alone, and none beside it.
-            max_age_s: none that was begun longer ago, and begin a new one where that leaves none; of two processes
-                that find all too old at the same time, one begins it and both are in it.
             now: epoch seconds, for the clock's.
 
         Returns their numbers. A store open for reading begins none: where it would, the number is that of the next, of
         which nothing is stored.
         """
-        return samples.generations_in_use(self._database, fingerprint, fresh=fresh, max_age_s=max_age_s, now=now)
+        return samples.generations_in_use(self._database, fingerprint, fresh=fresh, now=now)
 
     def begun(self, fingerprint: str) -> dict[int, float]:
         """When each generation of a version's draws began, in epoch seconds, the newest first."""
@@ -158,15 +154,6 @@ class Store:
     def cases_of(self, score_set: ScoreSet) -> list[str]:
         """The cases of a set, skipped and broken ones included, sorted."""
         return score_sets.case_ids(self._database, score_set)
-
-    def samples_scored(
-        self, runs: Collection[tuple[str, Role]], evaluation_id: str, fingerprint: str, case_ids: Iterable[str]
-    ) -> dict[str, int]:
-        """Count the samples of each of these cases that runs scored of a version, in the roles named with them.
-
-        Cases that none of them scored are left out; skipped and broken samples count.
-        """
-        return score_sets.samples_scored(self._database, runs, evaluation_id, fingerprint, case_ids)
 
     def scores_of(self, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
         """The scores of some cases of a set, whole, by case and sample."""

@@ -8,12 +8,11 @@ from functools import partial
 
 from harness.config import Settings
 from harness.errors import SettingsError
-from harness.gate.baselines.draws import generations_of, known_draws, oldest
+from harness.gate.baselines.draws import generations_of, known_draws
 from harness.gate.baselines.pairing import recorded_side
 from harness.gate.baselines.refusals import check_orders
-from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.runs.run_settings import RunOptions
-from harness.gate.sampling.bets import Draws, of_baseline
+from harness.gate.sampling.bets import Draws
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, enter_looks
 from harness.requests import SampleSource
 from harness.stages.lineage import can_have
@@ -55,17 +54,13 @@ def enter(
         judges={each.version.fingerprint: generations_of(store, each) for each in judges},
         recorded={} if recording is None else {each.id: recorded_side(recording, each, begun) for each in asked},
         is_fresh=options.fresh,
-        max_age_s=None if recording is not None else oldest(candidate, baseline),
         seen=store.looks.of_candidate(candidate.version.fingerprint),
         begin=partial(_begin, store, prints, may_draw=not (options.offline and asks_models)),
     )
     if recording is not None:
-        foreseen = enter_looks(KnownLooks(store.looks), replace(family, begin=dict), run_id, asked, {})
+        foreseen = enter_looks(KnownLooks(store.looks), replace(family, begin=dict), run_id, asked)
         check_orders(recording, asked, foreseen, settings.seed)
-    looks = store.looks.of_family(family.candidate, against)
-    stored = StoredBaseline(store, baseline, looks, of_baseline(draws))
-    n_stored = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
-    return enter_looks(store.looks, family, run_id, asked, n_stored)
+    return enter_looks(store.looks, family, run_id, asked)
 
 
 def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[str, Draws]:
@@ -79,9 +74,8 @@ def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[s
     """
     if not may_draw:
         raise SettingsError(
-            "--offline draws nothing, and cases that were seen were changed, left out or pruned since, or their "
-            "samples are older than max_age, so that all would be drawn anew, as another look. Run without --offline, "
-            "or with the cases that were seen and a longer max_age."
+            "--offline draws nothing, and cases that were seen were changed, left out or pruned since, so that all "
+            "would be drawn anew, as another look. Run without --offline, or with the cases that were seen."
         )
     begun = {each: store.generations(each, fresh=True) for each in dict.fromkeys(prints.values())}
     return {name: begun[each] for name, each in prints.items()}
