@@ -22,7 +22,7 @@ from harness.models.weights.weights import converted_dtype, weights_digest
 if TYPE_CHECKING:
     from harness.models.description.description import WeightsDescription
 
-_OWN = ("engine", "system", "template", "revision")
+_OWN = ("engine", "system", "template", "revision", "max_age_s")
 _TEXTS = ("system", "template")
 _OF_CORPORA = ("documents", CONTENT, FOLDER, N_DOCUMENTS)
 _DIGITS = 32

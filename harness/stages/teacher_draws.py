@@ -107,7 +107,7 @@ async def teacher_draws(settings: Settings, teacher: Version, failed: FailedDraw
     from harness.store.location import store_url
 
     with Store.open(store_url(settings)) as store:
-        newest, *older = store.generations(teacher.fingerprint)
+        newest, *older = store.generations(teacher.fingerprint, max_age_s=teacher.settings.max_age_s)
         source = SampleSource(teacher, create_engine(teacher, settings.root), newest, older=tuple(older))
         spending = Spending(settings.limits, {teacher.name: teacher.settings.price})
         sampler = Sampler(store, window=settings.concurrency, spending=spending, asks_again=True)

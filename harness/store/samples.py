@@ -119,12 +119,14 @@ def asked(database: Database, keys: Iterable[bytes]) -> dict[bytes, Request]:
     return {key: codec.stored_request(text) for key, text in rows}
 
 
-def generations_in_use(database: Database, fingerprint: str, *, fresh: bool, now: float | None) -> tuple[int, ...]:
+def generations_in_use(
+    database: Database, fingerprint: str, *, fresh: bool, max_age_s: float | None, now: float | None
+) -> tuple[int, ...]:
     """See `Store.generations`."""
     now = time.time() if now is None else now
     with database.read() as connection:
         begun = _begun(connection, fingerprint)
-        usable = [] if fresh else [*begun]
+        usable = [] if fresh else _young(begun, now, max_age_s)
         if usable:
             return _with_samples(connection, fingerprint, usable)
     if database.readonly:
@@ -133,8 +135,9 @@ def generations_in_use(database: Database, fingerprint: str, *, fresh: bool, now
         return (_next(begun),)
     with database.write() as connection:
         database.lock(connection, generations)
+        # Another process may have begun one since; its generation is young enough for an age, never for `fresh`.
         begun = _begun(connection, fingerprint)
-        usable = [] if fresh else [*begun]
+        usable = [] if fresh else _young(begun, now, max_age_s)
         if usable:
             return tuple(usable)
         return (_begin(connection, fingerprint, _next(begun), now),)
@@ -180,6 +183,13 @@ def _begun(connection: Connection, fingerprint: str) -> dict[int, float]:
 
 def _next(begun: Mapping[int, float]) -> int:
     return max(begun, default=-1) + 1
+
+
+def _young(begun: Mapping[int, float], now: float, max_age_s: float | None) -> list[int]:
+    """The generations that are not too old. One begun in the future, by a clock that was wrong then or is now, tells as
+    little as an old one.
+    """
+    return [number for number, at in begun.items() if max_age_s is None or abs(now - at) <= max_age_s]
 
 
 def _with_samples(connection: Connection, fingerprint: str, usable: Sequence[int]) -> tuple[int, ...]:

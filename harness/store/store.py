@@ -80,7 +80,9 @@ class Store:
         """The request that the samples of each key answer; keys that are unknown are left out."""
         return samples.asked(self._database, keys)
 
-    def generations(self, fingerprint: str, *, fresh: bool = False, now: float | None = None) -> tuple[int, ...]:
+    def generations(
+        self, fingerprint: str, *, fresh: bool = False, max_age_s: float | None = None, now: float | None = None
+    ) -> tuple[int, ...]:
         """The generations of draws whose samples a version may be answered with, the newest first; 0 is the first.
 
         New draws belong to the newest. Of the older ones a sample counts where no newer one has the same, so that a
@@ -88,12 +90,14 @@ class Store:
 
         Args:
             fresh: begin a new one, for this caller alone, and none beside it.
+            max_age_s: none that was begun longer ago, and begin a new one where that leaves none; of two processes
+                that find all too old at the same time, one begins it and both are in it.
             now: epoch seconds, for the clock's.
 
         Returns their numbers. A store open for reading begins none: where it would, the number is that of the next, of
         which nothing is stored.
         """
-        return samples.generations_in_use(self._database, fingerprint, fresh=fresh, now=now)
+        return samples.generations_in_use(self._database, fingerprint, fresh=fresh, max_age_s=max_age_s, now=now)
 
     def begun(self, fingerprint: str) -> dict[int, float]:
         """When each generation of a version's draws began, in epoch seconds, the newest first."""

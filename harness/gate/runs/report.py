@@ -57,7 +57,7 @@ def _of_older_draws(opened: OpenRun) -> list[str]:
                 "that run did not draw anew counts as it was drawn before. --fresh draws all anew"
             )
             continue
-        has_begun = is_interrupted and not source.older  # by --fresh
+        has_begun = is_interrupted and not source.older and source.version.settings.max_age_s is None  # by --fresh
         if has_begun and opened.store.has_draws(fingerprint, range(source.generation)):
             told.append(
                 f"what was not drawn anew of {name} before the interruption counts as it was drawn before, in a run "

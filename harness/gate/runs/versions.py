@@ -43,7 +43,9 @@ class Generations:
         """The generations of a version, by its fingerprint."""
         with self._lock:
             if version.fingerprint not in self._known:
-                self._known[version.fingerprint] = self._store.generations(version.fingerprint, fresh=self._is_fresh)
+                self._known[version.fingerprint] = self._store.generations(
+                    version.fingerprint, fresh=self._is_fresh, max_age_s=version.settings.max_age_s
+                )
             return self._known[version.fingerprint]
 
 
@@ -151,8 +153,8 @@ def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[Ru
     if loose:
         are = "is an endpoint" if len(loose) == 1 else "are endpoints"
         told.append(
-            f"{' and '.join(loose)} {are} without revision: stored answers count for ever, also when something "
-            "else is served there. Set one"
+            f"{' and '.join(loose)} {are} without revision or max_age: stored answers count for ever, also when "
+            "something else is served there. Set one of them"
         )
     return tuple(dict.fromkeys(told))
 
@@ -229,4 +231,4 @@ def _asked_in(runs: Iterable[RunInfo]) -> frozenset[str]:
 
 def _is_loose(version: Version) -> bool:
     own = version.settings
-    return engine_spec(own.engine).is_endpoint(own.engine_options) and own.revision is None
+    return engine_spec(own.engine).is_endpoint(own.engine_options) and own.revision is None and own.max_age_s is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -100,6 +101,7 @@ class Family:
         judges: the same of judges, by fingerprint.
         recorded: what is recorded of the baseline, by evaluation; empty where it is drawn.
         is_fresh: whether all is drawn anew.
+        max_age_s: looks that are older count no more, for what they rest on does not either; None for no limit.
         seen: the looks at the candidate in other families.
         begin: begins a generation of each version, by role or a judge's fingerprint.
     """
@@ -114,6 +116,7 @@ class Family:
     judges: Mapping[str, Draws] = field(default_factory=dict)
     recorded: Mapping[str, RecordedSide] = field(default_factory=dict)
     is_fresh: bool = False
+    max_age_s: float | None = None
     seen: Sequence[LookRow] = ()
     begin: Callable[[], Mapping[str, Draws]] = dict
 
@@ -216,21 +219,22 @@ class LookLedger:
         own = sorted((row for row in rows if row.evaluation_id == name), key=lambda row: row.number)
         batch = own[0].batch, own[0].batch_size
         looked = [row for row in own if row.number]
-        spent, best_of = sum(row.share for row in looked), self._family.best_of
-        known = [bets_of(row.bets) for row in looked]
+        counted = [row for row in looked if self._counts(row)]
+        spent, best_of = sum(row.share for row in counted), self._family.best_of
+        known = [bets_of(row.bets) for row in counted]
         tried = [None if before is None else self._gone_on(before, wanted, is_decided) for before in known]
         place = chosen_of(known, tried)
         if place is not None:
-            told = str(looked[place].bets.get("because", ""))
+            told = str(counted[place].bets.get("because", ""))
             look, bets = look_at(place + 1, *batch, best_of=best_of, because=told), tried[place]
             assert isinstance(bets, Bets)
             # The order of new cases is settled as well, before they are drawn.
-            grown = replace(looked[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
+            grown = replace(counted[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
             return Entry(look, bets, is_new=False, spent=spent), grown
         if undecided := seen_in_recording(known, wanted, self._recorded(name).asked):
             return Entry(look_at(1, *batch), wanted, undecided=undecided), None
-        ended = [str(row.bets.get("ended", "bets of another rule")) for row in looked]
-        because, number, share = why_not(tried, ended), len(looked) + 1, share_of(len(looked) + 1)
+        ended = [str(row.bets.get("ended", "bets of another rule")) for row in counted]
+        because, number, share = why_not(tried, ended), len(counted) + 1, share_of(len(counted) + 1)
         if not is_decided:
             wanted, is_anew = self._on_draws(looked, name, wanted)
             why = because or ("" if looked else "seen before with other cases")
@@ -242,6 +246,10 @@ class LookLedger:
 
     def _gone_on(self, before: Bets, wanted: Bets, is_decided: bool) -> Bets | list[str]:
         return gone_on_as(before, wanted) if is_decided else gone_on(before, self._as_before(before, wanted))
+
+    def _counts(self, row: LookRow) -> bool:
+        age = self._family.max_age_s
+        return age is None or abs(time.time() - row.begun) <= age
 
     def _as_before(self, before: Bets, wanted: Bets) -> Bets:
         """The bets that are wanted, on the draws of a look before, where these are good and nothing is drawn anew."""
