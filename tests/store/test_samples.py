@@ -180,6 +180,31 @@ def test_older_generations_with_samples_stay_in_use_behind_the_newest(store: Sto
     assert store.generations("f0") == (2, 0)
 
 
+def test_generations_beyond_the_age_are_not_in_use(store: Store) -> None:
+    store.generations("f0", now=1000.0)
+    store.generations("f0", fresh=True, now=1050.0)
+    store.add([draw("a"), draw("a", generation=1)])
+    assert store.generations("f0", max_age_s=100, now=1100.0) == (1, 0)
+    assert store.generations("f0", max_age_s=100, now=1101.0) == (1,)
+    assert store.generations("f0", max_age_s=100, now=1151.0) == (2,)
+    assert store.generations("f0", now=9999.0) == (1, 0)
+
+
+def test_an_old_generation_is_followed_by_a_new_one(store: Store) -> None:
+    assert store.generations("f0", max_age_s=100, now=1000.0)[0] == 0
+    assert store.generations("f0", max_age_s=100, now=1100.0)[0] == 0
+    assert store.generations("f0", max_age_s=100, now=1101.0)[0] == 1
+    assert store.generations("f0", max_age_s=100, now=1101.0)[0] == 1
+    assert store.generations("f0", now=9999.0)[0] == 1
+
+
+def test_a_generation_of_a_clock_that_was_far_ahead_is_followed_by_a_new_one(store: Store) -> None:
+    assert store.generations("f0", max_age_s=100, now=9000.0)[0] == 0
+    assert store.generations("f0", max_age_s=100, now=8950.0)[0] == 0
+    assert store.generations("f0", max_age_s=100, now=1000.0)[0] == 1
+    assert store.generations("f0", max_age_s=100, now=1000.0)[0] == 1
+
+
 def test_generations_are_kept(url: str, open_store: OpenStore) -> None:
     first = open_store(url)
     first.generations("f0")
@@ -191,7 +216,7 @@ def test_a_reader_begins_no_generation(store: Store, url: str, open_store: OpenS
     reader = open_store(url, readonly=True)
     assert reader.generations("f0")[0] == 0
     store.generations("f0", now=1000.0)
-    assert reader.generations("f0")[0] == 0
+    assert reader.generations("f0", max_age_s=1, now=2000.0)[0] == 1
     assert store.generations("f0")[0] == 0
     with pytest.raises(StoreError, match="no new generation can begin"):
         reader.generations("f0", fresh=True)
@@ -212,6 +237,11 @@ def _at_once(url: str, call: str, **arguments: object) -> list[tuple[int, ...]]:
     for thread in threads:
         thread.join()
     return sorted(numbers)
+
+
+def test_all_who_find_a_generation_too_old_at_once_are_in_the_same_new_one(url: str, store: Store) -> None:
+    store.generations("f0", now=1000.0)
+    assert _at_once(url, "generations", max_age_s=10, now=2000.0) == [(1,)] * 4
 
 
 @pytest.mark.service

@@ -16,9 +16,9 @@ from harness.store import RunInfo, Store
 from tests.repositories import commit_all, write
 
 
-def served(name: str, revision: str | None = None) -> Version:
+def served(name: str, revision: str | None = None, max_age_s: float | None = None) -> Version:
     options = {"base_url": "http://127.0.0.1:8000/v1", "model": "m"}
-    own = VersionSettings(name, "openai", revision=revision, engine_options=options)
+    own = VersionSettings(name, "openai", revision=revision, max_age_s=max_age_s, engine_options=options)
     return Version(name, own, name)
 
 
@@ -26,14 +26,14 @@ def test_an_endpoint_whose_answers_nothing_tells_apart_is_told_of_once() -> None
     first, second = served("first"), served("second")
     scripted = Version("table", VersionSettings("table", "scripted", engine_options={"default": "a"}), "t")
     assert version_notes(first, scripted, first, root=Path()) == (
-        "first is an endpoint without revision: stored answers count for ever, also when something else is "
-        "served there. Set one",
+        "first is an endpoint without revision or max_age: stored answers count for ever, also when something else is "
+        "served there. Set one of them",
     )
     assert version_notes(first, second, root=Path())[0].startswith("first and second are endpoints without")
 
 
-def test_an_endpoint_with_a_revision_is_not_told_of() -> None:
-    assert version_notes(served("first", revision="1"), root=Path()) == ()
+def test_an_endpoint_with_a_revision_or_an_age_is_not_told_of() -> None:
+    assert version_notes(served("first", revision="1"), served("second", max_age_s=1.0), root=Path()) == ()
 
 
 def test_a_revision_that_is_the_commit_of_other_files_is_told_of(tmp_path: Path) -> None:
@@ -120,3 +120,10 @@ def test_fresh_begins_one_for_the_run_and_not_one_for_each_who_asks(tmp_path: Pa
         fresh = Generations(store, is_fresh=True)
         assert fresh.of(version) == fresh.of(replace(version, name="same")) == (1,)
         assert Generations(store, is_fresh=True).of(version) == (2,)
+
+
+def test_those_that_are_too_old_do_not_count(tmp_path: Path) -> None:
+    version = served("it", max_age_s=60.0)
+    with Store.open(str(tmp_path / "store.db")) as store:
+        store.generations(version.fingerprint, now=0.0)
+        assert Generations(store).of(version) == (1,)

@@ -261,6 +261,14 @@ def test_another_candidate_begins_anew():
     assert look(store, evaluation(), replace(FAMILY, candidate="mended")).look.number == 1
 
 
+def test_looks_older_than_max_age_count_no_more():
+    store = Memory()
+    look(store, evaluation())
+    store.rows = [replace(row, begun=row.begun - 1000) for row in store.rows]
+    assert look(store, evaluation(samples=10), replace(FAMILY, max_age_s=500)).look.number == 1
+    assert look(store, evaluation(samples=20), replace(FAMILY, max_age_s=5000)).look.number == 3
+
+
 def test_a_look_by_another_rule_is_a_look():
     store = Memory()
     look(store, evaluation())
@@ -485,6 +493,16 @@ def test_after_a_look_of_which_nothing_is_known_the_next_is_drawn_anew(bets):
     store.rows = [replace(row, bets=bets) if row.number else row for row in store.rows]
     entry = look(store, evaluation(), replace(FAMILY, draws={"candidate": (0, 1), "baseline": (0,)}))
     assert not {0, 1} & {*entry.draws("candidate"), *entry.draws("baseline")}
+
+
+def test_looks_that_are_too_old_to_count_lend_no_draws():
+    store = Memory()
+    look(store, evaluation())
+    store.rows = [replace(row, begun=row.begun - 1000) for row in store.rows]
+    now = replace(FAMILY, max_age_s=500, draws={"candidate": (1, 2), "baseline": (1,)})
+    entry = look(store, evaluation(), now)
+    assert entry.look.number == 1
+    assert entry.draws("candidate") not in ((1, 2), (1,))
 
 
 def test_draws_that_another_run_began_since_are_gone_on_with():

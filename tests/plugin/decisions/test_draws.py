@@ -245,3 +245,14 @@ def n_looks(project: Project) -> tuple[int, int]:
             for name in ("looks", "generations")
         )
     return int(looks), int(begun)
+
+
+def test_offline_says_that_samples_are_too_old(project: Project) -> None:
+    project.body("return model.ask(case.prompt) == 'yes'", cases=20, threshold=0.9)
+    project.run()
+    project.versions["only"]["max_age"] = "1h"
+    with Store.open(str(project.store)) as store, store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE steelyard_generations SET begun = begun - 7200")
+    told = project.run("--offline")
+    assert told.ret == pytest.ExitCode.USAGE_ERROR
+    told.stderr.fnmatch_lines(["*or their samples are older than max_age, so that all would be drawn anew*"])
