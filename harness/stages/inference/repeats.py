@@ -66,7 +66,7 @@ class Repeats:
             (_, alone), (_, again) = await draw(0), await draw(1)
             last = KeyedQuestion(b"repeats|" + texts[0], first + 2)
             kept = store.find([last.key(generation) for generation in (source.generation, *source.older)])
-            is_stored = source.only_stored or any(index in each for each in kept.values())
+            is_stored = source.engine is None or any(index in each for each in kept.values())
             beside = [] if is_stored else [draw(0, place) for place in range(1, len(texts))]
             half = len(beside) // 2
             answers = await asyncio.gather(*beside[:half], draw(2), *beside[half:], return_exceptions=True)
