@@ -192,7 +192,6 @@ class TestFingerprint:
     @pytest.mark.parametrize(
         ("table", "more"),
         [
-            (SCRIPT, {"description": "d"}),
             (SCRIPT, {"latency_s": 1}),
             (SCRIPT, {"max_age": "7d"}),
             (SCRIPT, {"seed": 0}),
