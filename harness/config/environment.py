@@ -22,9 +22,12 @@ _OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_CO
 _PLACE = re.compile(r"\$\{([^}]*)(\}?)")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
+BUILD_FORMAT = 1
+"""Part of every recipe in the cache folder: raised when a recipe is built into something else, or kept otherwise."""
+
 
 def cache_dir() -> Path:
-    """The folder for converted weights: STEELYARD_CACHE, else `steelyard` in the user's cache folder."""
+    """The folder for what is built: STEELYARD_CACHE, else `steelyard` in the user's cache folder."""
     explicit = os.environ.get("STEELYARD_CACHE")
     if explicit:
         return Path(explicit).expanduser()

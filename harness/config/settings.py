@@ -22,7 +22,7 @@ NO_BASELINE = "none"
 DESIGNS = ("auto", "sequential", "fixed")
 INCONCLUSIVE = ("fail", "warn")
 ABOUT = ("suite", "population")
-SANDBOXES = ("built-in", "bubblewrap", "podman", "docker", "weaker")
+SANDBOXES = ("built-in", "container")
 _FIELDS = {"deadline": "deadline_s"}
 """Settings that are kept under another name than they are written with: in seconds."""
 _NOT_WRITTEN = ("root", "source", "prefix", "versions", "corpora", "commits", "margin_is_default", "is_tracked")
@@ -56,7 +56,7 @@ class Settings:
         mlflow_experiment: the experiment there.
         is_tracked: False with `--mlflow none`: gates are not logged, and models are still those of that MLflow.
         max_requests, max_tokens, max_cost, deadline_s: what a run may spend at most, as the option says it ("20m").
-        sandbox: the walls around programs of `checks.runs`: "built-in", "bubblewrap", "podman", "docker" or "weaker".
+        sandbox: the walls around programs of `checks.runs`: "built-in" or "container" (podman or docker).
         review_url: the address of the team's review queue, without user and password.
         apply_chat_template: whether tasks of lm-eval are put as chat messages.
         fewshot_as_multiturn: whether the examples of such a task are turns of their own.

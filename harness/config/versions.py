@@ -229,9 +229,8 @@ def _with_base(
                 merged[key] = {**merged.get(key, {}), **value}
             elif key in STEP_KINDS:
                 steps: tuple[Step, ...] = merged.get("steps", ())
-                before = next((step for step in reversed(steps) if step.kind == key), None)
                 here = f"{where}, version {link!r}"
-                merged["steps"] = (*steps, read_step(key, value, version=link, where=here, before=before))
+                merged["steps"] = (*steps, read_step(key, value, version=link, where=here))
             elif key == "optimised_on":
                 merged[key] = (*merged.get(key, ()), *_cases(value, f"{where}, version {link!r}"))
             elif key != "base":

@@ -32,7 +32,6 @@ _LAID_OVER = (
     "store",
     "report_dir",
     "mlflow",
-    "mlflow_experiment",
 )
 
 
@@ -94,10 +93,6 @@ def _add_results(group: pytest.OptionGroup) -> None:
     )
     group.addoption("--report-dir", metavar="FOLDER", help="where the reports go (default: reports/latest)")
     group.addoption("--mlflow", metavar="URL", help="log the gate to this MLflow; `none` for nowhere")
-    group.addoption("--mlflow-experiment", metavar="NAME", help="the experiment there (default: steelyard)")
-    group.addoption(
-        "--promote", metavar="ALIAS", help="where the gate passed, give the candidate this alias in MLflow's registry"
-    )
     group.addoption("--store", metavar="URL", help="SQLite path or SQLAlchemy URL (default: .steelyard/store.db)")
 
 

@@ -16,7 +16,7 @@ from harness.reporting.shared.text import flow, hang, labelled, printable, symbo
 from harness.reporting.wording.answered import name_notes, not_asked, printed_notes, version_notes
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
 from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short, flops_in_words
-from harness.reporting.wording.claims import claim_notes, lost_notes
+from harness.reporting.wording.claims import lost_notes
 from harness.reporting.wording.failure import KEPT, failure_text
 from harness.reporting.wording.interruption import GO_ON, interrupted, progress
 from harness.reporting.wording.notes import aggregate_notes, judge_notes, recorded_notes
@@ -356,7 +356,7 @@ def _notes(report: Report, layout: Layout, *, folded: bool) -> list[str]:
     }
     for margin in sorted(defaults):
         told.append(f"margin {margin} is the default; {layout.set_margin}")
-    told += claim_notes(once, encoding) + lost_notes(once, encoding)
+    told += lost_notes(once, encoding)
     hidden = recorded_notes(once) if folded else []
     return told + hidden + judge_notes(once, encoding)
 

@@ -9,11 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli import main
-from harness.gate.history.runs import stored_report
 from harness.gate.people.attending import attended, prospects
 from harness.gate.people.batches import Attendant
-from harness.gate.people.evidence import evidence_paths
-from harness.gate.people.verdicts import resumed
 from harness.records.review import Event
 from harness.review import Queue, View
 from harness.review.batches.draws import AHEAD
@@ -103,7 +100,7 @@ def test_what_a_report_says_to_do_next_is_true_now(project: Project, run: Run) -
     with opened(project) as store:
         (batch,) = store.review.batches()
         Queue(store).close(batch.id, "closed by hand")
-    assert [f"steelyard review reopen {batch.id}" in text for text in told()] == [True] * 3
+    assert [f"steelyard review close {batch.id} --undo" in text for text in told()] == [True] * 3
     assert ["review serve" in text for text in told()] == [False] * 3
     with opened(project) as store:
         Queue(store).reopen(batch.id)
@@ -118,7 +115,7 @@ def test_what_a_report_says_to_do_next_is_true_now(project: Project, run: Run) -
         Queue(store).undo("ann", key="undo 1")
         Queue(store).undo("ann", key="undo 2")
     label(project)
-    assert [("review serve" in text, "review reopen" in text) for text in told()] == [(False, False)] * 3
+    assert [("review serve" in text, "--undo" in text) for text in told()] == [(False, False)] * 3
     assert "nobody has labelled an item yet" in told()[0]
 
 
@@ -151,7 +148,7 @@ def test_labels_of_the_batch_before_cases_were_added_are_told_and_come_over(proj
 
 
 def test_reviewers_see_the_right_answer_that_the_judge_is_shown(project: Project, run: Run) -> None:
-    """Of each item, whoever draws it, the gate or what looks after the queue; and on `review add`."""
+    """Of each item, whoever draws it, the gate or what looks after the queue."""
     project.write("evals/rubric.md", with_sections(Reference="expected"))
     project.versions = {"only": {"engine": "scripted", "default": "maybe"}}
     project.versions["small"] = {"engine": "scripted", "default": rated(3)}
@@ -511,7 +508,7 @@ def test_what_somebody_closed_stays_closed(project: Project) -> None:
         (batch,) = store.review.batches()
         Queue(store).close(batch.id, "enough")
     result = project.run()
-    step = f"batch {batch.id} is closed (enough): steelyard review reopen {batch.id}"
+    step = f"batch {batch.id} is closed (enough): steelyard review close {batch.id} --undo"
     assert step in " ".join(str(result.stdout).split())
     assert "review serve" not in str(result.stdout)
     assert (project.evaluation()["review"]["n_waiting"], project.evaluation()["review"]["closed"]) == (0, "enough")
@@ -657,14 +654,6 @@ def test_preferences_drawn_anew_are_those_that_people_see(project: Project) -> N
         assert not keys[0] & keys[1]
 
 
-def test_a_prune_warns_of_items_that_wait_for_labels(project: Project, run: Run) -> None:
-    rating(project, 0.85, n_cases=40)
-    project.run()
-    result = run("store", "prune", "--version", "only", "--yes")
-    assert result.exit_code == 0
-    assert "Warning: 20 items wait in the review queue for labels of what would go." in result.output
-
-
 def test_a_case_that_people_can_not_be_shown_makes_it_an_error(project: Project) -> None:
     """Labels would say nothing of it, and a verdict is about all cases."""
     rating(project, 0.85, n_cases=40)
@@ -796,29 +785,3 @@ def test_two_workers_fill_the_queue_once_and_decide_as_one_process_does(project:
     assert run("gate", "--resume", "latest").exit_code == 1
     assert verdicts() == decided
     assert queue(".steelyard/store.db") == drawn
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize(("rate", "verdict"), [(0.88, "passed"), (0.5, "failed")])
-def test_the_page_shows_how_labels_decided_it(project: Project, run: Run, rate: float, verdict: str) -> None:
-    rating(project, rate)
-    project.run()
-    label(project)
-    run("gate", "--resume", "latest")
-    with opened(project) as store:
-        stored = store.runs()[-1]
-        report = stored_report(store, stored.run_id)
-        ((key, paths),) = evidence_paths(store, stored, report).items()
-        assert paths == (), "the run's own verdict is from before the labels"
-        again = resumed(store, stored, report, "fail")
-        (entry,) = again.evaluations
-        ((path,),) = evidence_paths(store, stored, again).values()
-    assert (key, entry.verdict) == ((entry.id, "score"), verdict)
-    line, limit = (path.no_worse, path.no_worse_limit) if verdict == "passed" else (path.worse, path.worse_limit)
-    first = next(number for number, each in enumerate(line) if each >= limit)
-    assert f"by {path.drawn[first]} labels" in entry.reason
-    assert (path.unit, path.against) == ("label", "threshold")
-    other, unreached = (path.worse, path.worse_limit) if verdict == "passed" else (path.no_worse, path.no_worse_limit)
-    assert max(other) < unreached
-    page = (project.path / "reports/latest/index.html").read_text(encoding="utf-8")
-    assert '"unit": "label"' in page or '"unit":"label"' in page
