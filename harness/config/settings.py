@@ -25,7 +25,10 @@ ABOUT = ("suite", "population")
 SANDBOXES = ("built-in", "container")
 _FIELDS = {"deadline": "deadline_s"}
 """Settings that are kept under another name than they are written with: in seconds."""
-_NOT_WRITTEN = ("root", "source", "prefix", "versions", "corpora", "commits", "margin_is_default", "is_tracked")
+_NOT_WRITTEN = (
+    *("root", "source", "prefix", "versions", "corpora", "commits", "margin_is_default", "is_tracked"),
+    "best_of",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Settings:
         max_samples: the most samples of one version that one evaluation may draw.
         margin: the largest drop that still counts as no worse.
         confidence_level: one minus the error rate of red and of green over the whole gate, in [0.5, 0.9999].
-        best_of: how many candidates were tried against this baseline, of which this one came out best.
+        best_of: how many candidates were tried against this baseline, of which this one came out best (`--best-of`).
         design: "sequential" stops sampling when the evaluation is decided, "fixed" draws every sample, "auto" does
             what decides more often for its size.
         about: "suite" for verdicts about these cases, "population" for verdicts about cases like these.

@@ -228,20 +228,14 @@ def _built_places(version: VersionSettings) -> tuple[str, ...]:
 def _prompt_of(
     version: VersionSettings, base: VersionSettings | None, of: tuple[str, ...], sources: LineageSources
 ) -> LineageStep | None:
-    """The step of a version that has other texts around a question than its base, or cases that they were optimised on.
-
-    None for one that has not.
-    """
+    """The step of a version that has other texts around a question than its base; None for one that has not."""
     before = base or VersionSettings("", version.engine)
     own = {name: getattr(version, name) for name in _TEXTS if getattr(version, name) != getattr(before, name)}
-    seen = [each for each in version.optimised_on if each not in before.optimised_on]
-    if not own and not seen:
+    if not own:
         return None
     elsewhere = [f"{name} {place}" for name, place in version.texts_elsewhere.items() if name in own]
     written = [f"{name} = {value!r}" for name, value in own.items() if name not in version.texts_elsewhere]
-    by = (
-        "; ".join([*written, *([f"optimised on {', '.join(seen)}"] if seen else [])]) or "the texts as they stand there"
-    )
+    by = "; ".join(written) or "the texts as they stand there"
     texts = sources.texts.get(version.name)
     digest = None if texts is None else text_hash("prompt", *(f"{name} {text}" for name, text in texts.items()))
     made = f"{version.name}, prompt"

@@ -159,15 +159,6 @@ class Store:
         """The cases of a set, skipped and broken ones included, sorted."""
         return score_sets.case_ids(self._database, score_set)
 
-    def samples_scored(
-        self, runs: Collection[tuple[str, Role]], evaluation_id: str, fingerprint: str, case_ids: Iterable[str]
-    ) -> dict[str, int]:
-        """Count the samples of each of these cases that runs scored of a version, in the roles named with them.
-
-        Cases that none of them scored are left out; skipped and broken samples count.
-        """
-        return score_sets.samples_scored(self._database, runs, evaluation_id, fingerprint, case_ids)
-
     def scores_of(self, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
         """The scores of some cases of a set, whole, by case and sample."""
         return score_sets.rows_of_cases(self._database, score_set, case_ids)

@@ -282,7 +282,6 @@ adapter = { data = "train.jsonl", rank = 4 }
 base = "tuned"
 system = "file:brief.md"
 template = "Q: {prompt}"
-optimised_on = "seen.jsonl"
 [models.given]
 base = "told"
 retrieval = { passages = "p.jsonl" }
@@ -304,7 +303,7 @@ quantized = "int8"
     assert by_kind["distilled"].of == ("pruned", "teacher whole", "data clean")
     assert by_kind["adapter"].of == ("student", "data train.jsonl")
     assert by_kind["prompt"].of == ("tuned", "system file:brief.md")
-    assert by_kind["prompt"].by == "prompt: template = 'Q: {prompt}'; optimised on seen.jsonl"
+    assert by_kind["prompt"].by == "prompt: template = 'Q: {prompt}'"
     assert by_kind["retrieval"].of == ("told", "passages p.jsonl")
     assert by_kind["context"].by == "context: tokens = 64, keep = 'ends'"
     assert (by_kind["distilled"].fingerprint, len(by_kind["drop_layers"].fingerprint or "")) == (None, 32)

@@ -196,8 +196,9 @@ def test_what_was_left_out_of_a_run_is_kept_with_it(pair: Project) -> None:
     pair.write(
         "test_more.py",
         """
-        @pytest.mark.evaluation(cases=[{"id": "a"}], design="fixed", asks="nothing")
-        def test_more(case):
+        @pytest.mark.evaluation(cases=[{"id": "a"}], design="fixed")
+        def test_more(model, case):
+            model.ask("q")
             return 1
         """,
     )

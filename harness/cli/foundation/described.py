@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +94,6 @@ def _sources(settings: Settings, name: str, weights: WeightsDescription | None) 
         with suppress(UsageError):
             fingerprints[each] = fingerprint_here(version, settings.root)
             read = read_texts(version, settings.root, offline=True).settings if fingerprints[each] else version
-            versions[each] = replace(version, optimised_on=read.optimised_on)  # with what the registry's tags name
             own = {"system": read.system, "template": read.template}
             if not read.texts_elsewhere:
                 texts[each] = {key: text for key, text in own.items() if text}

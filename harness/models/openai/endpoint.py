@@ -59,7 +59,7 @@ class Endpoint:
 
     Args:
         name: begins every message.
-        options: `base_url`, `timeout_s`, `requests_per_minute`, `max_body_bytes`, `api_key_env` (the variable's name,
+        options: `base_url`, `timeout_s`, `requests_per_minute`, `api_key_env` (the variable's name,
             for messages).
         api_key: the key, or None for an endpoint without one.
         policy: how long a request is tried.

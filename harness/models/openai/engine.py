@@ -41,7 +41,7 @@ class OpenAIEngine:
 
     Args:
         name: shown in messages.
-        options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `max_body_bytes`, `api_key_env`.
+        options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `api_key_env`.
         api_key: the key, or None for an endpoint without one.
         policy: how long a request is tried.
         counts_seeds: whether choice i of one seeded request is drawn with seed + i, as vLLM does. Elsewhere the draws

@@ -185,7 +185,7 @@ def _slices(entry: Verdict, cases: CaseTable) -> dict[str, Any] | None:
                 "cases": [cases.place(entry.id, case.id) for case in entry.cases if case.id in ids],
             }
         )
-    return {"words": slices_in_words(entry), "required": entry.slices_required, "shown": shown}
+    return {"words": slices_in_words(entry), "shown": shown}
 
 
 def _bar(shown: SliceRow) -> dict[str, Any]:

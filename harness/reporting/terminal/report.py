@@ -175,7 +175,7 @@ def _more_samples(report: Report) -> list[str]:
     ways = [way for way in _WAYS_ON if way in {_way_on(each) for each in others}]
     steps += [(_ABOUT.get(way, "") if len(ways) > 1 else "") + _WAYS_ON[way] for way in ways]
     if alone:
-        which = "raise --max-samples" if len(alone) == len(wanting) else "for single cases raise --max-samples"
+        which = "raise max_samples" if len(alone) == len(wanting) else "for single cases raise max_samples"
         steps.append(f"{which}: what is stored is not drawn again")
     return steps
 
@@ -187,9 +187,9 @@ _ABOUT = {
     "blocks": "for pairs of blocks: ",
 }
 _WAYS_ON = {
-    "rest": "raise --max-samples, so that all cases are drawn: it stays the same look",
+    "rest": "raise max_samples, so that all cases are drawn: it stays the same look",
     "suite": (
-        "raise --samples (and --max-samples, if set). What is stored is not drawn again; it is another look, which "
+        "raise --samples (and max_samples, if set). What is stored is not drawn again; it is another look, which "
         "needs stronger evidence"
     ),
     "fixed": (
@@ -197,7 +197,7 @@ _WAYS_ON = {
         "another look, which needs stronger evidence"
     ),
     "blocks": (
-        "raise blocks= in the marker: all pairs are measured anew, and it is another look, which needs stronger "
+        "raise blocks in the marker's load: all pairs are measured anew, and it is another look, which needs stronger "
         "evidence"
     ),
     "bets": "add cases: they are bet on where these ended, and it stays the same look",
@@ -309,7 +309,7 @@ def ranges(shown: Sequence[TableRow], confidence_level: float) -> list[str]:
     inside = f"{sure} the true score lies inside its range"
     if not any(row.difference for row in shown):
         return [inside + early]
-    apart = any(row.verdict.slices and not row.verdict.slices_required for row in shown)
+    apart = any(row.verdict.slices for row in shown)
     slices = ", of slices those of all of them together" if apart else ""
     return [f"{inside}; of a difference each end holds by itself {sure}{slices}{early}"]
 

@@ -74,11 +74,11 @@ def test_another_request_has_draws_of_its_own(other: Request) -> None:
 
 
 def test_a_question_asked_again_has_draws_of_its_own_unless_it_is_seeded() -> None:
-    firsts, agains = (texts(engine(), request(occurrence=number), range(400)) for number in (0, 1))
+    firsts, agains = (texts(engine(), request(number=number), range(400)) for number in (0, 1))
     assert firsts == texts(engine(), request(), range(400)) != agains
     shared = sum(a == b for a, b in zip(firsts, agains, strict=True))
     assert 0.45 < shared / 400 < 0.63, "as often as two independent draws: 0.7² + 0.2² + 0.1²"
-    seeded = [texts(engine(), request(sampling={"seed": 3}, occurrence=number), range(20)) for number in (0, 1)]
+    seeded = [texts(engine(), request(sampling={"seed": 3}, number=number), range(20)) for number in (0, 1)]
     assert seeded[0] == seeded[1]
 
 

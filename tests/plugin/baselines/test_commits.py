@@ -71,16 +71,6 @@ def test_a_commit_like_the_candidate_is_said_to_be_the_same(shop: Project) -> No
     assert shop.report()["usage"]["stored_samples"] == 0  # two independent sets of draws
 
 
-def test_what_its_prompt_was_optimised_on_is_as_it_was_at_the_commit(shop: Project) -> None:
-    shop.versions["only"]["optimised_on"] = ["seen.jsonl"]
-    shop.write("seen.jsonl", '{"id": "c1"}')
-    shop.configure()
-    commit_all(shop.path)
-    shop.write("seen.jsonl", '{"id": "c2"}')
-    shop.run("--baseline", "git:HEAD")
-    assert {f"c{number}" for number in range(4)} - {case["id"] for case in shop.evaluation()["cases"]} == {"c1", "c2"}
-
-
 def test_the_candidate_may_be_of_a_commit(shop: Project) -> None:
     answering(shop, "no")
     commit_all(shop.path)

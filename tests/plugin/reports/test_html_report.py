@@ -64,14 +64,6 @@ def test_earlier_runs_of_the_project_are_on_the_page(sequential: Project) -> Non
     assert [each["run_id"] for each in evaluation["history"]] == [first]
 
 
-def test_an_evaluation_in_error_has_a_page_too(project: Project) -> None:
-    project.body("raise KeyError(case.id)")
-    assert project.run().ret == 1
-    (evaluation,) = page(project)["evaluations"]
-    assert evaluation["verdict"] == "error"
-    assert evaluation["errors"]
-    outcomes = [body["scores"][0]["outcome"] for case in pages.details(project.path / PAGE) for body in case["bodies"]]
-    assert set(outcomes) == {"error"}
 
 
 def test_a_page_that_can_not_be_written_is_told_and_the_rest_is_there(sequential: Project) -> None:
@@ -82,23 +74,8 @@ def test_a_page_that_can_not_be_written_is_told_and_the_rest_is_there(sequential
     assert sequential.report()["verdict"] == "passed"
 
 
-def test_details_of_the_run_before_are_gone_when_a_run_ends_early(sequential: Project) -> None:
-    sequential.run()
-    mine = sequential.write("reports/latest/details/mine.txt", "kept")
-    assert sequential.run("--candidate", "nobody").ret == 4
-    assert [path.name for path in (sequential.path / "reports/latest").iterdir()] == ["details"]
-    assert list(mine.parent.iterdir()) == [mine]
 
 
-def test_a_resume_writes_the_page_again(sequential: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    sequential.run()
-    first = page(sequential)
-    (sequential.path / PAGE).unlink()
-    monkeypatch.chdir(sequential.path)
-    result = CliRunner().invoke(main, ["gate", "--resume", "latest"])
-    assert result.exit_code == 0
-    assert f"report  {PAGE}" in result.output
-    assert page(sequential)["run"] == first["run"]
 
 
 def test_the_command_makes_the_page_where_it_is_told_to(sequential: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,8 +89,3 @@ def test_the_command_makes_the_page_where_it_is_told_to(sequential: Project, mon
     assert "taken is a file. Remove it, or choose with --output." in result.output
 
 
-def test_with_xdist_the_controller_writes_the_page(sequential: Project) -> None:
-    result = sequential.run_apart("-n", "2")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines([f"report  {PAGE}"])
-    assert page(sequential)["run"]["id"] == sequential.report()["run_id"]

@@ -232,7 +232,7 @@ ADD_OR_RAISE = (
 )
 
 RAISE = (
-    "raise --samples (and --max-samples, if set). What is stored is not drawn again; it is another look, which needs "
+    "raise --samples (and max_samples, if set). What is stored is not drawn again; it is another look, which needs "
     "stronger evidence"
 )
 
@@ -245,7 +245,7 @@ def test_what_would_decide_is_what_helps_the_claim_that_is_open():
     assert next_steps(examples.report(examples.inconclusive(**suite))) == [RAISE]
     assert next_steps(examples.report(examples.inconclusive(**bets))) == [ADD]
     assert next_steps(examples.report(examples.inconclusive(**left))) == [
-        "raise --max-samples, so that all cases are drawn: it stays the same look"
+        "raise max_samples, so that all cases are drawn: it stays the same look"
     ]
     mixed = examples.report(examples.inconclusive(**suite), examples.inconclusive(**bets), examples.inconclusive())
     assert next_steps(mixed) == [
@@ -264,8 +264,8 @@ def test_a_case_that_is_sampled_until_it_is_decided_needs_more_samples_at_most()
     suite = examples.inconclusive()
     single = replace(suite, design="sequential", cases=(examples.case("peru", 0.8),))
     alone, both = (next_steps(examples.report(*entries)) for entries in ((single,), (single, suite)))
-    assert alone == ["raise --max-samples: what is stored is not drawn again"]
-    assert both[1:] == ["for single cases raise --max-samples: what is stored is not drawn again"]
+    assert alone == ["raise max_samples: what is stored is not drawn again"]
+    assert both[1:] == ["for single cases raise max_samples: what is stored is not drawn again"]
 
 
 def test_hints_come_before_what_follows_from_the_verdicts():
