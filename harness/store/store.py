@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from harness.records import NewSample, NotedFailures, Request, Role, Sample, ScoreRow, ScoringRule
+from harness.records import NewSample, NotedFailures, Request, Sample, ScoreRow, ScoringRule
 from harness.store import maintenance, merging, runs, samples, score_sets
 from harness.store.builds import BuildStore
 from harness.store.database import Database
