@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from harness.gate.baselines.recording import RecordedEvaluation, Recording
 
 
-
 @click.group()
 def baseline() -> None:
     """Record a finished run as a baseline: a file in reports/baselines that is reviewed and committed like a snapshot.

@@ -152,8 +152,6 @@ def test_the_newest_is_refused_where_a_newer_one_did_not_come_to_its_end() -> No
         assert find_version(runs, text).run.run_id == "20261103-1000-c"
 
 
-
-
 def test_where_no_run_came_to_its_end_the_newest_is_named() -> None:
     with pytest.raises(SettingsError, match=r"Run 20261104-1000-d did not come to its end"):
         find_version(RUNS[3:], "latest")

@@ -447,8 +447,6 @@ def test_a_body_without_a_judge_that_rates_is_refused(project: Project) -> None:
     assert "no `judge.rate(…, rubric=…)`" in str(result.stderr)
 
 
-
-
 def test_a_case_that_people_can_not_be_shown_makes_it_an_error(project: Project) -> None:
     """Labels would say nothing of it, and a verdict is about all cases."""
     rating(project, 0.85, n_cases=40)
