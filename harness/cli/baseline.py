@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from harness.config import Settings
     from harness.gate.baselines.recording import RecordedEvaluation, Recording
 
-_MOST_NOISES = 5
-
 
 @click.group()
 def baseline() -> None:
@@ -63,7 +61,7 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
         path = recorded_path(settings, name or found.version.name)
         recording = recording_of(opened, found, report, path.stem)
     is_new = write_recording(recording, path, force=force)
-    told = [_written(recording, path, settings, is_new=is_new), *_support(recording, settings.samples)]
+    told = [_written(recording, path, settings, is_new=is_new), *_warnings(recording, settings.samples)]
     notes = [*_notes(recording, left_out(report, recording)), *report.notes]
     if recording.first_index == 0 and any(each.checks for each in report.evaluations):
         notes.append(_FLATTERED)
@@ -111,24 +109,14 @@ def _notes(recording: Recording, missing: Iterable[str]) -> list[str]:
     return notes
 
 
-def _support(recording: Recording, n_samples: int) -> Iterator[tuple[str, str]]:
-    """Yield what gates with so many samples can tell against a recording, the least certain of its metrics first."""
-    from harness.gate.baselines.noise import noise_of, supports, warning
+def _warnings(recording: Recording, n_samples: int) -> Iterator[tuple[str, str]]:
+    """Yield a warning for each evaluation that has no more samples of a case than gates draw."""
+    from harness.gate.baselines.recording import too_few_samples
     from harness.reporting.shared.text import printable
 
-    found = []
     for identity, evaluation in recording.evaluations.items():
-        for name, metric in evaluation.metrics.items():
-            noise = noise_of(evaluation, name)
-            if noise is not None:
-                found.append((noise, printable(f"{identity}, {supports(name, noise, n_samples, metric.unit)}")))
-    found.sort(key=lambda each: (-each[0].share(n_samples), -each[0].told_apart(n_samples)))
-    yield from (("noise", text) for _, text in found[:_MOST_NOISES])
-    if len(found) > _MOST_NOISES:
-        yield "noise", f"and {len(found) - _MOST_NOISES:,} others, no noisier"
-    warned = warning([noise for noise, _ in found], n_samples)
-    if warned is not None:
-        yield "warning", warned
+        if told := too_few_samples(evaluation, n_samples):
+            yield "warning", printable(f"{identity}: {told}")
 
 
 def _stopped(evaluation: RecordedEvaluation) -> str:

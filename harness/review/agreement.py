@@ -9,8 +9,9 @@ from itertools import pairwise
 import numpy as np
 
 from harness.records.review import FIRST, SECOND, TIE, Event, Form, Item, Standing, Value
-from harness.statistics import Agreement, krippendorff_alpha, wilson_interval
+from harness.statistics.agreement import Agreement, krippendorff_alpha
 from harness.statistics.arrays import FloatArray
+from harness.statistics.intervals.proportions import wilson_interval
 from harness.store.review.events import labels_in_force
 
 _CLOSE = 1e-6

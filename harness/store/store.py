@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from harness.records import NewSample, NotedFailures, Request, Role, Sample, ScoreRow, ScoringRule
+from harness.records import NewSample, NotedFailures, Request, Sample, ScoreRow, ScoringRule
 from harness.store import maintenance, merging, runs, samples, score_sets
 from harness.store.builds import BuildStore
 from harness.store.database import Database
@@ -158,15 +158,6 @@ class Store:
     def cases_of(self, score_set: ScoreSet) -> list[str]:
         """The cases of a set, skipped and broken ones included, sorted."""
         return score_sets.case_ids(self._database, score_set)
-
-    def samples_scored(
-        self, runs: Collection[tuple[str, Role]], evaluation_id: str, fingerprint: str, case_ids: Iterable[str]
-    ) -> dict[str, int]:
-        """Count the samples of each of these cases that runs scored of a version, in the roles named with them.
-
-        Cases that none of them scored are left out; skipped and broken samples count.
-        """
-        return score_sets.samples_scored(self._database, runs, evaluation_id, fingerprint, case_ids)
 
     def scores_of(self, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
         """The scores of some cases of a set, whole, by case and sample."""

@@ -213,7 +213,7 @@ def test_what_does_not_fit_waits_while_anything_is_under_way_and_then_ends_the_r
     landed(spending, asked(where), 20, 10)
     assert not spending.allows(asked(where), 1, 0)
     assert spending.stopped_by == "max_tokens"
-    assert str(spending.refuse()) == "nothing more is asked for: --max-tokens 40 is spent"
+    assert str(spending.refuse()) == "nothing more is asked for: max_tokens 40 is spent"
 
 
 def test_of_a_version_that_nothing_is_known_of_one_request_goes_out() -> None:
@@ -269,7 +269,7 @@ def test_the_first_limit_that_ended_the_run_is_told() -> None:
     spending = Spending(BudgetLimits(max_requests=1, deadline_s=5), clock=clock)
     assert not spending.allows(asked(source(NotingEngine())), 1, 0)
     clock.now = 6.0
-    assert spending.refuse().limit == "--max-requests 1"
+    assert spending.refuse().limit == "max_requests 1"
     budget = spending.budget(1)
     assert budget is not None
     assert (budget.stopped_by, budget.spent.requests, budget.spent.elapsed_s) == ("max_requests", 1, 6.0)
@@ -282,7 +282,7 @@ def test_no_request_beyond_the_limit_is_sent_and_those_in_flight_are_stored(stor
     engine = CountingEngine()
     results, sampler = run(store, BudgetLimits(max_requests=3), *((source(engine), f"q{i}") for i in range(10)))
     assert len(engine.asked) == answered(results) == store.info().samples == 3
-    assert {each.limit for each in results if isinstance(each, BudgetSpentError)} == {"--max-requests 3"}
+    assert {each.limit for each in results if isinstance(each, BudgetSpentError)} == {"max_requests 3"}
     assert len([each for each in results if isinstance(each, BudgetSpentError)]) == 7
     assert sampler.window.requests == 3
 
@@ -320,7 +320,7 @@ def test_a_version_that_counts_no_tokens_is_asked_no_further_and_told(store: Sto
     errors = [each for each in results if isinstance(each, CapabilityError)]
     assert answered(results) == len(engine.asked) <= 3
     assert len(errors) == 9 - answered(results)
-    assert "--max-tokens 10,000 can't be kept: v answers without a count of its tokens" in str(errors[0])
+    assert "max_tokens 10,000 can't be kept: v answers without a count of its tokens" in str(errors[0])
 
 
 def test_other_limits_need_no_count(store: Store) -> None:

@@ -12,7 +12,7 @@ from harness.review.batches.draws import AHEAD, further_items, read_ledger, subj
 from harness.review.batches.plans import ReviewPlan
 from harness.statistics.labels.draws import LabelQuestion
 from harness.store import RunInfo, Store
-from tests.store.rows import key_of
+from tests.store.rows import key_for
 
 EVALUATION = "suites/evaluation/test_summaries.py::test_summaries"
 RUBRIC = """# Faithful summary
@@ -60,12 +60,13 @@ def add_run(
     for role, fingerprint, first in (("candidate", "f0", 0), ("baseline", "f1", FIRST_INDEX)):
         draws, rows = [], []
         for number in range(n_cases):
-            key = key_of(f"{run_id}/{role}/{number}")
             text = f"same {number}" if number % 10 == 9 else f"{role} says {number}"
             system = {"role": "system", "content": f"You are {spec[role]['name']}."}
             greeted = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": f"{role} here."})
             begun = greeted if in_turns else ()
-            asked = Request(messages=(system, *begun, {"role": "user", "content": f"Summarise passage {number}."}))
+            messages = (system, *begun, {"role": "user", "content": f"Summarise passage {number}."})
+            asked = Request(messages=messages, sampling={"run": run_id})  # so that each run has samples of its own
+            key = key_for(asked, fingerprint, f"case-{number}")
             draws.append(NewSample(key, fingerprint, 0, asked, Sample(text, first)))
             value = (number % 3) / 2 if role == "candidate" else 1.0
             of_set = (EVALUATION, "score", role, fingerprint)

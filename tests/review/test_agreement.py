@@ -9,7 +9,8 @@ import pytest
 from harness.records.review import Form, Item, LabelChoice, Standing
 from harness.review import Queue
 from harness.review.agreement import judge_matrix
-from harness.statistics import krippendorff_alpha, wilson_interval
+from harness.statistics.agreement import krippendorff_alpha
+from harness.statistics.intervals.proportions import wilson_interval
 from tests.review.conftest import PAIR, SCALE, AddBatch, batch_of
 
 _keys = count()

@@ -68,7 +68,6 @@ def status(place: str | None, as_json: bool, batch_id: str | None) -> None:
                 "candidate": origins[p.batch_id].candidate,
                 "labels_needed": ahead.needed.get(p.batch_id),
                 "held_back": ahead.held_back.get(p.batch_id),
-                "labelled_before": ahead.labelled_before.get(p.batch_id),
                 "problem": ahead.problems.get(p.batch_id),
                 "agreement": asdict(agreement[p.batch_id]),
             }

@@ -60,11 +60,6 @@ class Entry:
     undecided: str = ""
 
     @property
-    def baseline_samples(self) -> int | None:
-        """The number of samples of a case that the baseline has; None for as many as the candidate."""
-        return None if self.bets is None else self.bets.baseline_samples
-
-    @property
     def horizon(self) -> int:
         """The most cases that there were to be at the first look; 0 where not known."""
         return 0 if self.bets is None else self.bets.horizon
@@ -160,25 +155,21 @@ class LookLedger:
         self._anew: Mapping[str, Draws] = {}
         self._lacks_draws = False
 
-    def enter(
-        self, evaluations: Sequence[Evaluation], baseline_samples: Mapping[str, int], like: Settled | None = None
-    ) -> dict[str, Entry]:
+    def enter(self, evaluations: Sequence[Evaluation], like: Settled | None = None) -> dict[str, Entry]:
         """Enter a look at each of these evaluations; one that goes on with the bets of a look before is that look.
 
         Args:
-            baseline_samples: how many samples of a case the baseline has, by evaluation; none without a baseline.
             like: bets whose order, stakes and draws of the candidate a new look takes over, by evaluation.
         """
-        return self._settle(evaluations, baseline_samples, like)
+        return self._settle(evaluations, like)
 
     def enter_decided(self, evaluations: Sequence[Evaluation], decided: Settled) -> dict[str, Entry]:
         """Enter looks with bets that were settled elsewhere; one goes on with a look of the very same alone."""
-        return self._settle([each for each in evaluations if each.id in decided], {}, decided, is_decided=True)
+        return self._settle([each for each in evaluations if each.id in decided], decided, is_decided=True)
 
     def _settle(
         self,
         evaluations: Sequence[Evaluation],
-        n_baseline: Mapping[str, int],
         like: Settled | None = None,
         *,
         is_decided: bool = False,
@@ -186,7 +177,7 @@ class LookLedger:
         asked = {each.id: each for each in evaluations}
         seed = self._family.seed
         # Others wait while the ledger is settled, so what takes time is done before.
-        by_family_seed = {name: self._wanted(each, n_baseline.get(name), seed) for name, each in asked.items()}
+        by_family_seed = {name: self._wanted(each, seed) for name, each in asked.items()}
         entries: dict[str, Entry] = {}
 
         def settle(known: Sequence[LookRow]) -> list[LookRow]:
@@ -198,7 +189,7 @@ class LookLedger:
                 first = next((each for each in seeds if isinstance(each, int)), seed)
                 bets = by_family_seed[name]
                 if first != seed:
-                    bets = self._wanted(evaluation, n_baseline.get(name), first)
+                    bets = self._wanted(evaluation, first)
                 if like and name in like:
                     bets = like[name] if is_decided else taken_over(bets, like[name])
                 entries[name], row = self._entered(name, bets, rows, is_decided=is_decided)
@@ -261,13 +252,7 @@ class LookLedger:
         return age is None or abs(time.time() - row.begun) <= age
 
     def _as_before(self, before: Bets, wanted: Bets) -> Bets:
-        """The bets that are wanted, on the draws of a look before, where they are still good and nothing is drawn anew.
-
-        Samples of the baseline that came in since then don't count: the bets were settled without them.
-        """
-        more = (wanted.baseline_samples or 0) >= (before.baseline_samples or 0) > 0
-        if more and wanted.samples == before.samples:
-            wanted = replace(wanted, baseline_samples=before.baseline_samples)
+        """The bets that are wanted, on the draws of a look before, where these are good and nothing is drawn anew."""
         if self._family.is_fresh:
             return wanted
         draws = still_of(before.draws, wanted.draws, self._family.draws)
@@ -305,22 +290,21 @@ class LookLedger:
         if not good:
             is_chosen = not tried or bool(kept) or not chosen.isdisjoint(all_drawn(before))
             begun |= {each for each in now if is_chosen or there.get(each) != now[each]}
-        return self._begun(found, begun, wanted.samples), bool(begun)
+        return self._begun(found, begun), bool(begun)
 
-    def _begun(self, bets: Bets, names: Collection[str], samples: int) -> Bets:
-        """The bets with new generations of some versions; a baseline has no more samples in them than the candidate."""
+    def _begun(self, bets: Bets, names: Collection[str]) -> Bets:
+        """The bets with new generations of some versions."""
         if not names:
             return bets
         self._lacks_draws = self._lacks_draws or not self._anew
         new = {each: self._anew.get(each.partition("@")[0], (0,)) for each in names}
         draws, judges = (with_draws(each, new) for each in (bets.draws, bets.judges))
-        is_new = bets.baseline_samples is not None and any(each.startswith("baseline") for each in names)
-        return replace(bets, draws=draws, judges=judges, baseline_samples=samples if is_new else bets.baseline_samples)
+        return replace(bets, draws=draws, judges=judges)
 
     def _recorded(self, name: str) -> RecordedSide:
         return self._family.recorded.get(name, RecordedSide())
 
-    def _wanted(self, evaluation: Evaluation, baseline_samples: int | None, seed: int) -> Bets:
+    def _wanted(self, evaluation: Evaluation, seed: int) -> Bets:
         plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
         digests = case_digests(evaluation.cases)
         order, side = draw_order(evaluation, seed), self._recorded(evaluation.id)
@@ -333,7 +317,6 @@ class LookLedger:
             cluster="" if plan.cluster is None else str(plan.cluster),
             design=plan.design,
             samples=plan.samples,
-            baseline_samples=baseline_samples,
             draws=draws_in_words(self._family.draws),
             recorded=side.run_id,
             recorded_draws=side.draws,
@@ -365,7 +348,6 @@ def enter_looks(
     family: Family,
     run_id: str,
     evaluations: Sequence[Evaluation],
-    baseline_samples: Mapping[str, int],
 ) -> dict[str, Entry]:
     """Enter a look at each of these evaluations, and at their thresholds.
 
@@ -375,12 +357,12 @@ def enter_looks(
     family = replace(family, begin=functools.cache(family.begin))  # both rest on the same new draws
     ledger = LookLedger(looks, family, run_id)
     if not family.against:
-        return ledger.enter(evaluations, baseline_samples)
+        return ledger.enter(evaluations)
     demanding = [each for each in evaluations if each.plan.threshold is not None]
     alone = replace(family, against="", recorded={}, draws=of_candidate(family.draws))
-    foreseen = LookLedger(KnownLooks(looks), alone, run_id).enter(demanding, {})
+    foreseen = LookLedger(KnownLooks(looks), alone, run_id).enter(demanding)
     settled = {name: entry.bets for name, entry in foreseen.items() if entry.bets is not None}
-    entries = ledger.enter(evaluations, baseline_samples, settled)
+    entries = ledger.enter(evaluations, settled)
     decided = {
         each.id: of_threshold(bets)
         for each in demanding

@@ -46,8 +46,6 @@ def status_lines(
             yield f"  about {plural(ahead.needed[each.batch_id], 'label')} left until it is decided"
         if each.batch_id in ahead.held_back and each.closed is None:
             yield f"  {printable(ahead.held_back[each.batch_id], _TEXT_CELLS, encoding=encoding)}"
-        if each.batch_id in ahead.labelled_before:
-            yield f"  {printable(ahead.labelled_before[each.batch_id], _TEXT_CELLS, encoding=encoding)}"
         if each.batch_id in ahead.problems and each.closed is None:
             yield f"  can't be decided: {printable(ahead.problems[each.batch_id], _TEXT_CELLS, encoding=encoding)}"
         if each.closed is not None:

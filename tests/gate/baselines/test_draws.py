@@ -23,7 +23,7 @@ AGE_S = 7 * 24 * 3600.0
 
 
 def sources(tmp_path: Path) -> tuple[SampleSource, SampleSource]:
-    """Those of two versions whose samples are good for a week."""
+    """Those of two versions."""
     settings: Settings = load(tmp_path, TEXT)
     version = Version("new", settings.version("new"), "c")
     return SampleSource(version, None, 1, older=(0,)), SampleSource(replace(version, fingerprint="b"), None)

@@ -47,7 +47,7 @@ def test_a_field_several_or_crossed_ones_are_slices(given: Any, fields: tuple[st
 
 def test_the_margin_of_slices_is_the_evaluations_unless_it_is_given() -> None:
     assert plan(slices="topic", margin=0.2) == SlicePlan(("topic",), 0.2)
-    assert plan(slices="topic", margin=0.02, slice_margin=0.2, slices_required=True) == SlicePlan(("topic",), 0.2, True)
+    assert plan(slices="topic", margin=0.02, slice_margin=0.2) == SlicePlan(("topic",), 0.2)
     assert plan(slices="topic", margin=3, slice_margin=5, measures=True) == SlicePlan(("topic",), 5)
     relative = plan(slices="topic", margin="10 %", slice_margin="25 %", measures=True)
     assert relative == SlicePlan(("topic",), 0.25)
@@ -64,8 +64,6 @@ def test_the_margin_of_slices_is_the_evaluations_unless_it_is_given() -> None:
         ({"slices": ("topic", "topic")}, "names a field twice"),
         ({"slice": "topic"}, "Did you mean 'slices'?"),
         ({"slice_margin": 0.1}, "slice_margin= is for slices, and there are none"),
-        ({"slices_required": True}, "slices_required= is for slices, and there are none"),
-        ({"slices": "topic", "slices_required": "yes"}, "slices_required = 'yes' is neither True nor False"),
         ({"slices": "topic", "slice_margin": 1.5}, "slice_margin = 1.5 lets everything pass"),
         ({"slices": "topic", "slice_margin": "10 %", "measures": True}, "both in per cent, or both are not"),
         ({"slices": "topic", "review": "all"}, "slices= does not go with review='all'"),

@@ -26,7 +26,7 @@ def test_a_batch_that_no_gate_decides_stays_as_it_is(store: Store) -> None:
     before = store.review.items(batch.id)
     assert Attendant(store).attend(batch.id) is None
     attend_all(store, [batch.id])
-    assert prospects(store, [batch.id]) == Prospects({}, {}, {}, {})
+    assert prospects(store, [batch.id]) == Prospects({}, {}, {})
     assert store.review.items(batch.id) == before
     assert store.review.batch(batch.id).closed is None
 

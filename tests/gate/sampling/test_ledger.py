@@ -20,7 +20,6 @@ from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.announcements import looks_in_words
 from harness.gate.sampling.bets import Draws, unless_grown
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger, enter_looks
-from harness.gate.sampling.order import draw_order
 from harness.records import Case, RecordedSide, Role, VerdictKind
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.store import Store
@@ -71,8 +70,8 @@ def evaluation(n_cases: int = 40, name: str = "t", first: int = 0, **changes: ob
     return Evaluation(name, replace(PLAN, **changes), cases, lambda: None, lambda _: "error")  # type: ignore[arg-type]
 
 
-def look(store: Memory, asked: Evaluation, family: Family = FAMILY, baseline: int = 5) -> Entry:
-    return LookLedger(store, family, "run").enter([asked], {asked.id: baseline})[asked.id]
+def look(store: Memory, asked: Evaluation, family: Family = FAMILY) -> Entry:
+    return LookLedger(store, family, "run").enter([asked])[asked.id]
 
 
 def recorded(run: str = "run", draws: str = "0:0:7", **side: object) -> Family:
@@ -279,14 +278,6 @@ def test_a_look_by_another_rule_is_a_look():
     assert look(store, evaluation()).look.because == "bets of another rule, so drawn anew"
 
 
-def test_more_samples_of_the_baseline_are_left_for_the_next_look():
-    store = Memory()
-    look(store, evaluation(), baseline=5)
-    again = look(store, evaluation(), baseline=50)
-    assert (again.look.number, again.baseline_samples) == (1, 5)
-    assert look(store, evaluation(samples=10), baseline=50).baseline_samples == 50
-
-
 COMMANDS = st.fixed_dictionaries(
     {},
     optional={
@@ -324,7 +315,7 @@ def test_no_sequence_of_commands_hands_out_more_than_all(runs):
             draws={"candidate": draws, "baseline": draws},
         )
         asked = [evaluation(n_cases, name, **changes) for name in names]
-        entries = LookLedger(store, family, "run").enter(asked, dict.fromkeys(names, changes.get("samples", 5)))
+        entries = LookLedger(store, family, "run").enter(asked)
         for name, entry in entries.items():
             assert entry.spent <= 1 + 1e-12
             assert known.setdefault((name, entry.bets.draws, entry.look.number), entry.look) == entry.look
@@ -343,12 +334,12 @@ def test_no_sequence_of_commands_hands_out_more_than_all(runs):
 
 def test_a_damaged_row_is_spent_all_the_same(tmp_path: Path):
     with Store.open(str(tmp_path / "store.db")) as store:
-        LookLedger(store.looks, FAMILY, "run").enter([evaluation()], {"t": 5})
+        LookLedger(store.looks, FAMILY, "run").enter([evaluation()])
         for text in ("{garbage", "[]", '{"cases": 5}', '{"draws": "x=abc"}'):
             with store._database.write() as connection:
                 connection.exec_driver_sql("UPDATE steelyard_looks SET bets = ? WHERE number = 1", (text,))
             assert store.looks.of_family("c", "b")[1].share == share_of(1)
-        entry = LookLedger(store.looks, FAMILY, "run").enter([evaluation()], {"t": 5})["t"]
+        entry = LookLedger(store.looks, FAMILY, "run").enter([evaluation()])["t"]
     assert (entry.look.number, entry.look.because) == (2, "bets of another rule, so drawn anew")
 
 
@@ -363,7 +354,7 @@ def test_two_processes_at_once_never_get_the_same_level(tmp_path: Path):
     def enter(samples: int) -> Entry:
         with Store.open(str(tmp_path / "store.db")) as store:
             asked = evaluation(samples=samples)
-            return LookLedger(store.looks, FAMILY, f"run{samples}").enter([asked], {"t": samples})["t"]
+            return LookLedger(store.looks, FAMILY, f"run{samples}").enter([asked])["t"]
 
     Store.open(str(tmp_path / "store.db")).close()
     with ThreadPoolExecutor(8) as pool:
@@ -374,11 +365,11 @@ def test_two_processes_at_once_never_get_the_same_level(tmp_path: Path):
 
 def test_a_merged_store_never_hands_out_a_level_twice_and_says_what_was(tmp_path: Path):
     with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
-        LookLedger(ours.looks, FAMILY, "ours").enter([evaluation()], {"t": 5})
-        LookLedger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)], {"t": 10})
+        LookLedger(ours.looks, FAMILY, "ours").enter([evaluation()])
+        LookLedger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)])
         assert ours.merge(theirs).overdrawn == 1
         assert ours.merge(theirs).overdrawn == 0
-        entry = LookLedger(ours.looks, FAMILY, "next").enter([evaluation(samples=20)], {"t": 20})["t"]
+        entry = LookLedger(ours.looks, FAMILY, "next").enter([evaluation(samples=20)])["t"]
     assert entry.look.number == 3
     assert entry.spent > 1
     assert "two stores" in looks_in_words({"t": entry}, 0.05)[-1]
@@ -389,22 +380,22 @@ def test_what_an_evaluation_has_that_was_added_later_is_told():
     look(store, evaluation())
     family = replace(FAMILY, evaluations=("t", "u", "v"))
     asked = [evaluation(name=name) for name in ("t", "u", "v")]
-    entries = LookLedger(store, family, "later").enter(asked, dict.fromkeys("tuv", 5))
+    entries = LookLedger(store, family, "later").enter(asked)
     assert (entries["u"].look.because, entries["t"].look.because) == (ADDED_LATER, "")
     assert looks_in_words(entries, 0.05) == [
         "2 evaluations were added after others were weighed for this candidate: red may be wrong 0.11 times in 100 for "
         "each"
     ]
-    again = LookLedger(store, family, "again").enter(asked, dict.fromkeys("tuv", 5))
+    again = LookLedger(store, family, "again").enter(asked)
     assert again["u"].look.because == ADDED_LATER
     assert looks_in_words(again, 0.05) == []
 
 
 def test_a_store_that_was_copied_and_merged_back_counts_each_look_once(tmp_path: Path):
     with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
-        LookLedger(ours.looks, FAMILY, "ours").enter([evaluation()], {"t": 5})
+        LookLedger(ours.looks, FAMILY, "ours").enter([evaluation()])
         theirs.merge(ours)
-        LookLedger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)], {"t": 10})
+        LookLedger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)])
         assert ours.merge(theirs).overdrawn == 0
         assert [row.number for row in ours.looks.all_rows()] == [0, 1, 2]
 
@@ -432,27 +423,14 @@ def test_who_leaves_out_or_edits_cases_weighs_nothing_that_was_seen():
     assert (again.is_new, again.bets) == (False, part.bets)
 
 
-def test_a_look_anew_has_no_more_samples_of_the_baseline_than_of_the_candidate():
-    store = Memory()
-    look(store, evaluation(), baseline=50)
-    assert look(store, evaluation(first=1), baseline=50).baseline_samples == 5
-
-
 def test_what_was_drawn_anew_is_gone_on_with_while_no_case_of_it_goes():
     store = Memory()
     look(store, evaluation(100))
     part = look(store, evaluation(100, first=20))
-    more = look(store, evaluation(100, first=20, samples=10), baseline=10)
+    more = look(store, evaluation(100, first=20, samples=10))
     assert (more.look.because, more.bets.draws) == ("samples 5 → 10", part.bets.draws)
-    less = look(store, evaluation(100, first=30, samples=10), baseline=10)
+    less = look(store, evaluation(100, first=30, samples=10))
     assert less.bets.draws not in (part.bets.draws, FAMILY.draws)
-
-
-def test_going_back_to_all_cases_is_the_look_that_it_was():
-    store = Memory()
-    first = look(store, evaluation(100))
-    look(store, evaluation(100, first=20))
-    assert look(store, evaluation(100)).bets == first.bets
 
 
 def test_another_baseline_lends_no_look_at_chosen_cases():
@@ -505,15 +483,6 @@ def test_a_recording_that_lacks_cases_takes_new_draws_of_the_candidate():
     entry = look(memory, evaluation(100), recorded("another", "0:1:9", unpaired=lost))
     assert (entry.undecided, entry.look.number) == ("", 2)
     assert entry.draws("candidate") != (0,)
-
-
-def test_cases_that_a_recording_did_not_come_to_are_no_choice():
-    """Bets end wherever one likes, in the order drawn."""
-    memory = Memory()
-    look(memory, evaluation(100), recorded())
-    order = [evaluation(100).cases[number].id for number in draw_order(evaluation(100), 0)]
-    entry = look(memory, evaluation(100), recorded("r", "0:1:9", unpaired=frozenset(order[50:]), stopped_early=True))
-    assert entry.draws("candidate") == (0,)
 
 
 @pytest.mark.parametrize("bets", [{"ended": "its samples were removed from the store"}, {"rule": 9}])
@@ -582,8 +551,7 @@ DEMANDING = {"threshold": 0.8}
 
 def gate(store: Memory, asked: Evaluation, family: Family = FAMILY) -> Entry:
     known = replace(family, seen=tuple(store.rows))
-    samples = {asked.id: 5} if family.against else {}
-    return enter_looks(store, known, "run", [asked], samples)[asked.id]
+    return enter_looks(store, known, "run", [asked])[asked.id]
 
 
 ALONE = replace(FAMILY, against="", draws={"candidate": (0,)})
@@ -605,15 +573,13 @@ def test_another_order_of_a_threshold_is_another_look_at_it():
     """As stores have it in which each baseline had its own."""
     store = Memory()
     gate(store, evaluation(40, **DEMANDING), replace(ALONE, seed=1))
-    LookLedger(store, replace(FAMILY, seed=2), "run").enter([evaluation(40, **DEMANDING)], {"t": 5})
+    LookLedger(store, replace(FAMILY, seed=2), "run").enter([evaluation(40, **DEMANDING)])
     entry = gate(store, evaluation(40, **DEMANDING))
     assert (entry.look.number, entry.is_new) == (2, True)
     assert entry.look.because == "another order of its cases"
     again = gate(store, evaluation(40, **DEMANDING))
     assert (again.look, again.is_new) == (entry.look, False)
-    LookLedger(store, replace(FAMILY, against="b2", seed=1), "run").enter(
-        [evaluation(40, threshold=0.8, margin=0.2)], {"t": 5}
-    )
+    LookLedger(store, replace(FAMILY, against="b2", seed=1), "run").enter([evaluation(40, threshold=0.8, margin=0.2)])
     tuned = gate(store, evaluation(40, **DEMANDING), replace(FAMILY, against="b2"))
     assert (tuned.look.number, tuned.look.because) == (3, "bets tuned to other figures")
 
@@ -630,7 +596,7 @@ def test_threshold_and_baseline_rest_on_the_same_draws_where_cases_go():
 
 def test_looking_up_enters_nothing():
     store = Memory()
-    LookLedger(KnownLooks(store), ALONE, "run").enter([evaluation()], {})
+    LookLedger(KnownLooks(store), ALONE, "run").enter([evaluation()])
     assert store.rows == []
 
 

@@ -13,7 +13,7 @@ from harness.store import RunInfo, Store
 from tests.review import runs
 from tests.review.conftest import PAIR, SCALE
 from tests.review.runs import EVALUATION
-from tests.store.rows import key_of
+from tests.store.rows import key_for, key_of
 
 pytestmark = pytest.mark.service
 
@@ -76,7 +76,9 @@ def test_pairs_that_a_body_compared_itself_have_the_baselines_answer_to_the_same
     """Its scores are the candidate's alone: 1, 0.5 or 0 for the preference. A question asked twice is left out."""
     run = runs.add_run(store, compares=True)
     again = Request(messages=({"role": "user", "content": "Summarise passage 0."},))
-    store.add([NewSample(key_of("again"), "f1", 0, again, Sample("another"))])
+    another = Sample("another", runs.FIRST_INDEX)
+    store.add([NewSample(key_for(again, "f1", "case-0"), "f1", 0, again, another)])
+    store.add([NewSample(key_for(again, "f1", "case-1"), "f1", 0, again, another)])  # which asked something else
     found, items = found_in(store, run, PAIR)
     assert (len(found.cases), found.left_out) == (29, {"without a partner": 1})
     for case, item in items.items():
@@ -127,6 +129,6 @@ def test_conversations_that_a_body_compared_itself_are_pairs_by_what_the_user_sa
     run = runs.add_run(store, in_turns=True, compares=True)
     if again:
         asked = Request(messages=({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}, LAST))
-        store.add([NewSample(key_of("again"), "f1", 0, asked, Sample("baseline again", runs.FIRST_INDEX))])
+        store.add([NewSample(key_for(asked, "f1", "case-3"), "f1", 0, asked, Sample("again", runs.FIRST_INDEX))])
     found, _ = found_in(store, run, PAIR)
     assert (len(found.cases), found.left_out) == (30 - again, {"without a partner": 1} if again else {})
