@@ -60,7 +60,7 @@ class VersionTokenizer:
         found = self._backend.token_to_id(self.special_tokens.get(token, token))
         return None if found is None else int(found)
 
-    @property
+    @functools.cached_property
     def pieces(self) -> tuple[str | None, ...]:
         """The entries of the vocabulary by their numbers, from 0 on; None for a number that no token has."""
         highest = max(self._backend.get_vocab().values(), default=-1)
