@@ -186,22 +186,18 @@ def find_settings(start: Path) -> tuple[Path, bytes] | None:
     return next(filter(None, map(settings_file, (start, *start.parents))), None)
 
 
-def settings_file(folder: Path, read: Callable[[Path], bytes | None] | None = None) -> tuple[Path, bytes] | None:
+def settings_file(folder: Path) -> tuple[Path, bytes] | None:
     """The file of a folder that holds settings, with its content; None where it has none.
 
     A pyproject.toml with versions in the wrong place counts, so that it is told.
 
-    Args:
-        read: gives the content of a file, None where it is not there; what lies there where it is not given.
-
     Raises:
         SettingsError: a pyproject.toml does not parse.
     """
-    read = read or _content
     own, project = folder / "steelyard.toml", folder / "pyproject.toml"
-    if (content := read(own)) is not None:
+    if (content := _content(own)) is not None:
         return own, content
-    if (content := read(project)) is not None:
+    if (content := _content(project)) is not None:
         document = parse_toml(content, project)
         if "steelyard" in _tools(document) or _versions_at_the_top(document):
             return project, content

@@ -41,7 +41,6 @@ _COMMON = (
     "system",
     "template",
     "sampling",
-    "description",
     "revision",
     "max_age",
     "optimised_on",
@@ -112,7 +111,6 @@ class VersionSettings:
     system: str | None = None
     template: str | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
-    description: str | None = None
     revision: str | None = None
     max_age_s: float | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict)
@@ -231,12 +229,11 @@ def _with_base(
                 merged[key] = {**merged.get(key, {}), **value}
             elif key in STEP_KINDS:
                 steps: tuple[Step, ...] = merged.get("steps", ())
-                before = next((step for step in reversed(steps) if step.kind == key), None)
                 here = f"{where}, version {link!r}"
-                merged["steps"] = (*steps, read_step(key, value, version=link, where=here, before=before))
+                merged["steps"] = (*steps, read_step(key, value, version=link, where=here))
             elif key == "optimised_on":
                 merged[key] = (*merged.get(key, ()), *_cases(value, f"{where}, version {link!r}"))
-            elif key != "base" and not (key == "description" and link != name):
+            elif key != "base":
                 merged[key] = value
     return merged
 
@@ -267,7 +264,6 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         system=_optional_text(table, "system", here),
         template=template,
         sampling=check_sampling(table.get("sampling", {}), where=here),
-        description=_optional_text(table, "description", here),
         revision=_optional_text(table, "revision", here),
         max_age_s=None
         if "max_age" not in table

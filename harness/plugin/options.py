@@ -74,9 +74,6 @@ def add_options(parser: pytest.Parser) -> None:
         help="the candidate is the best of N that were tried against this baseline (default: 1)",
     )
     group.addoption("--case", metavar="PATTERN", help="only cases whose id matches this shell pattern, such as 'per*'")
-    group.addoption(
-        "--changed-since", metavar="REF", help="only evaluations that may be concerned by what changed since a git ref"
-    )
     group.addoption("--concurrency", metavar="N", help="requests in flight (default: 128)")
     group.addoption("--offline", action="store_true", help="stored samples only; missing ones are an error")
     group.addoption(

@@ -89,9 +89,6 @@ class TrackingHooks:
         if exit_code not in {kind.exit_code for kind in VerdictKind}:
             self._lines.append(f"{name}  not logged: the session did not come to its end (exit code {exit_code})")
             return
-        if report.selection is not None and not report.selection.chosen:
-            self._lines.append(f"{name}  not logged: there was nothing to run")
-            return
         told, later, problem = TrackingNotes(), "", ""
         try:
             found = _tracker(name)

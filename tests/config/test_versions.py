@@ -56,7 +56,6 @@ class TestVersions:
         [
             ({**SCRIPTED, "base": ["x"]}, "base"),
             ({**SCRIPTED, "base": 3}, "base"),
-            ({**SCRIPTED, "description": 3}, "description"),
             ({**SCRIPTED, "revision": 3}, "revision"),
             ({**SCRIPTED, "answers": 3}, "answers"),
             ({**SCRIPTED, "answers": "a\0b"}, "answers"),

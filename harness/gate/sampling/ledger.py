@@ -27,7 +27,6 @@ from harness.gate.sampling.bets import (
     n_lacking,
     of_candidate,
     of_threshold,
-    seen_by,
     seen_in_recording,
     still_of,
     taken_over,
@@ -37,7 +36,7 @@ from harness.gate.sampling.bets import (
 from harness.gate.sampling.order import draw_order, most_samples
 from harness.records import RecordedSide
 from harness.stages.inference.load.machine import kind_of_machine
-from harness.store.ledger import LookRow, Settle
+from harness.store.ledger import ENDED, LookRow, Settle
 
 Settled = Mapping[str, Bets]
 
@@ -241,8 +240,7 @@ class LookLedger:
             # The order of new cases is settled as well, before they are drawn.
             grown = replace(counted[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
             return Entry(look, bets, is_new=False, spent=spent), grown
-        seen, asked = [seen_by(row.bets, wanted)[0] for row in counted], self._recorded(name).asked
-        if undecided := seen_in_recording(seen, wanted, asked):
+        if undecided := seen_in_recording(known, wanted, self._recorded(name).asked):
             return Entry(look_at(1, *batch), wanted, undecided=undecided), None
         ended = [str(row.bets.get("ended", "bets of another rule")) for row in counted]
         because, number, share = why_not(tried, ended), len(counted) + 1, share_of(len(counted) + 1)
@@ -278,34 +276,32 @@ class LookLedger:
     def _on_draws(self, looks: Sequence[LookRow], name: str, wanted: Bets) -> tuple[Bets, bool]:
         """The bets that are wanted, on draws of which nobody chose by what was seen, and whether any were begun for it.
 
-        Draws are good where every case that was seen of them is weighed: who left out, edited or pruned those that went
-        wrong would else end with a suite in which nothing does. So does whoever draws them anew one by one, if the
+        Draws are good where every case that was seen of them is weighed: who left out or edited those that went wrong
+        would else end with a suite in which nothing does. So does whoever draws them anew one by one, if the
         newest draws counted. The first look has each case's first draw; a later one those of the look before that had
-        most of its cases, the newest of these. Where the candidate's are too old, the other versions keep theirs; where
-        some were pruned none does, for who prunes has seen whose luck to keep.
+        most of its cases, the newest of these. Where the candidate's are too old, the other versions keep theirs; after
+        a look whose samples were pruned none does.
 
         Args:
             looks: those before.
         """
         if self._family.is_fresh:
             return wanted, False
-        cases, own = set(wanted.cases), [seen_by(row.bets, wanted) for row in looks]
+        cases, own = set(wanted.cases), [bets_of(row.bets) for row in looks]
         rows = [row for row in self._family.seen if row.evaluation_id == name and row.against != self._family.against]
-        others = [seen_by(row.bets, wanted) for row in rows]
-        lacking = [bets for bets, _ in (*own, *others) if bets is not None and n_lacking(wanted, bets)]
+        others = [bets_of(row.bets) for row in rows]
+        lacking = [bets for bets in (*own, *others) if bets is not None and n_lacking(wanted, bets)]
         chosen = {each for bets in lacking for each in drawn_of_candidate(bets)}
-        chosen |= {each for bets, _ in own if bets in lacking for each in all_drawn(bets)}
-        pruned = {each for _, gone in own for each in gone}
-        pruned |= {each for _, gone in others for each in gone if not each[0].startswith("baseline")}
-        known = [bets for bets, gone in own if bets is not None and not gone]
+        chosen |= {each for bets in own if bets in lacking for each in all_drawn(bets)}
+        since = 1 + max((place for place, row in enumerate(looks) if row.bets == ENDED), default=-1)
+        known = [bets for bets in own[since:] if bets is not None]
         known.sort(key=lambda each: len(cases.intersection(each.cases)))
         tried = [(each, self._as_before(each, wanted)) for each in known] if looks else [(wanted, wanted)]
         kept = [(old, new) for old, new in tried if drawn_of_candidate(old) == drawn_of_candidate(new)]
         good = [(old, new) for old, new in kept if chosen.isdisjoint(all_drawn(new))]
         before, found = (good or tried or [(wanted, wanted)])[-1]
         there, now = before.all_draws if looks else {}, found.all_draws
-        spoilt = {name for name, _ in pruned if name not in there} | {name for name, _ in all_drawn(found) & pruned}
-        begun = spoilt & now.keys()
+        begun: set[str] = set()
         if not good:
             is_chosen = not tried or bool(kept) or not chosen.isdisjoint(all_drawn(before))
             begun |= {each for each in now if is_chosen or there.get(each) != now[each]}

@@ -120,7 +120,7 @@ def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list
     every = rows(report, "utf-8")
     worse = [row for row in every if row.verdict.verdict is not VerdictKind.PASSED]
     title = headline(report) if name == COMMENT_NAME else f"{escaped(name)}: {headline(report)}"
-    is_green = report.verdict is VerdictKind.PASSED and is_kept(report) and (report.evaluations or report.selection)
+    is_green = report.verdict is VerdictKind.PASSED and is_kept(report) and report.evaluations
     mark = _MARKS[report.verdict if is_green or report.verdict.is_red else VerdictKind.INCONCLUSIVE]
     lines = [f"### {mark} {title}", "", *_versions(report)]
     if worse:

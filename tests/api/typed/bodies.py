@@ -6,7 +6,6 @@ from typing import Any, assert_type
 
 import harness
 from harness import Case, Judge, Measure, Model, Sample, Score, checks
-from harness.statistics import MeanEstimate, bradley_terry_rows, clustered_mean, holm
 
 RUBRIC = "evals/summaries/rubric.md"
 
@@ -64,21 +63,9 @@ async def test_measured(model: Model, case: Case) -> Measure:
     return Measure(min(seconds, 30.0), "s", higher_is_better=False, at_most=30.0)
 
 
-def rank(path: str) -> list[str]:
-    with harness.Store.open(path, readonly=True) as store:
-        found = harness.stored_preferences(store, "suites/test_preferred.py::test_preferred")
-    ranked = bradley_terry_rows(found.first, found.second, found.outcomes, found.clusters)
-    return [f"{name} {strength:+.2f}" for name, strength in zip(found.names, ranked.strengths, strict=True)]
-
-
 def regressed(path: Path) -> list[str]:
     report = assert_type(harness.read_report(path), harness.Report)
     return [each.id for each in report.evaluations if each.verdict is harness.VerdictKind.REGRESSED]
-
-
-def estimated() -> MeanEstimate:
-    assert holm([0.01, 0.2], 0.05).any()
-    return assert_type(clustered_mean([[1, 0], [1, 1]]), MeanEstimate)
 
 
 def weighed() -> tuple[float, float]:
@@ -86,5 +73,4 @@ def weighed() -> tuple[float, float]:
     run = assert_type(harness.load_run("latest", store="store.db"), harness.LoadedRun)
     found = harness.compare(run, "old", case="a*", margin=0.1)
     assert found.verdict is run.report.verdict
-    verdict.plot().save("difference.svg")
     return assert_type(verdict.low, float), assert_type(found.high, float)

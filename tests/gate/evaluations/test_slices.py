@@ -13,7 +13,6 @@ from harness.decisions import decide
 from harness.errors import CaseError, MarkerError
 from harness.gate.evaluations.evaluation import check_evaluation, read_plan
 from harness.gate.evaluations.slices import SlicePlan, case_slices, check_slices, slices_again, slices_in_words
-from harness.gate.sampling.bets import bets_of
 from harness.records import Case
 from tests.decisions.observations import observed
 
@@ -177,11 +176,3 @@ def test_a_stored_verdict_has_its_slices_again() -> None:
     part = slices_again(replace(verdict, cases=tuple(told)), ["c0"])
     assert [(each.value, each.size) for each in part] == [("a", 1)]
     assert slices_again(replace(verdict, slices=()), entry.case_ids) == ()
-
-
-def test_bets_of_before_there_were_slices_have_none() -> None:
-    from tests.gate.sampling.test_ledger import Memory, evaluation, look
-
-    plain = look(Memory(), evaluation()).bets.plain()
-    del plain["slices"]
-    assert bets_of(plain).slices == ""

@@ -10,7 +10,7 @@ from harness.gate.people.earlier_labels import labelled_before
 from harness.records.review import Batch, Form
 from harness.review import Queue
 from harness.store import Store
-from tests.review.conftest import CATEGORIES, SCALE, batch_of
+from tests.review.conftest import SCALE, batch_of
 
 
 def added(store: Store, batch_id: str, n_items: int, n_labels: int = 0, form: Form = SCALE) -> Batch:
@@ -22,7 +22,7 @@ def added(store: Store, batch_id: str, n_items: int, n_labels: int = 0, form: Fo
     for number in range(n_labels):
         view = queue.next(f"ann-{batch_id}", batch_id=batch_id)
         assert view is not None
-        queue.label(f"ann-{batch_id}", view.lease_id, 3 if form is SCALE else "right", key=f"{batch_id}{number}")
+        queue.label(f"ann-{batch_id}", view.lease_id, 3, key=f"{batch_id}{number}")
     return batch
 
 
@@ -43,7 +43,8 @@ def test_items_that_wait_are_told_with_the_batches_that_have_their_labels(store:
 
 @pytest.mark.parametrize("changed", ["answer", "question", "form", "closed", "unlabelled"])
 def test_nothing_is_told_of_other_answers_or_forms_nor_of_a_closed_batch(store: Store, changed: str) -> None:
-    added(store, "b1", 5, 0 if changed == "unlabelled" else 3, CATEGORIES if changed == "form" else SCALE)
+    form = replace(SCALE, rubric="d2") if changed == "form" else SCALE
+    added(store, "b1", 5, 0 if changed == "unlabelled" else 3, form)
     batch = Batch("b2", 9.0, "suites/test_s.py::test_s", SCALE, closed=10.0 if changed == "closed" else None)
     items = batch_of(5, batch_id="b2")
     if changed == "answer":

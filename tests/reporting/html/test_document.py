@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from harness.records import BaselineRecord, Change, NewSample, Request, Sample, ScoreRow, Selection, VerdictKind
+from harness.records import BaselineRecord, Change, NewSample, Request, Sample, ScoreRow, VerdictKind
 from harness.reporting.html import write_html
 from harness.store import Store
 from tests.gate import stored
@@ -99,9 +99,3 @@ def test_of_changes_the_question_is_shown_and_the_answer_whole_and_neither_is_be
     assert not by_case["river-0"]["asked_otherwise"]
 
 
-def test_a_headline_without_a_verdict_has_no_word_in_front(store: Store, tmp_path: Path) -> None:
-    side = stored.run(store, "r1", pages.rivers())
-    selection = Selection(since="main", commit="0a1b2c", chosen=(), left_out=("a", "b"))
-    report = replace(side.report, evaluations=(), changes=(), selection=selection)
-    run = pages.data(write_html(store, side.weighed.run, report, tmp_path))["run"]
-    assert (run["word"], run["headline"]) == ("", "nothing to run: 2 evaluations left out")
