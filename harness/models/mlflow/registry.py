@@ -108,8 +108,6 @@ def _weights_folder() -> Path:
     return cache_dir() / "weights"
 
 
-
-
 def unknown_in_words(
     found: Mapping[str, Any], asked: Mapping[str, str | None], given: str, registry: str, what: str
 ) -> str:
