@@ -39,9 +39,6 @@ class SyncModel(Protocol):
     def steps(self) -> tuple[str, ...]:
         """The kinds of the steps that the version is made by, the first made first."""
 
-    def apart(self, number: int) -> SyncModel:
-        """As `Model.apart`: the same version with draws of its own."""
-
     def ask(self, prompt: str, **sampling: Any) -> str:
         """As `Model.ask`: the text of the answer."""
 
@@ -76,9 +73,6 @@ class SyncModel(Protocol):
 
     def weigh(self, prompt: str | Sequence[Mapping[str, Any]], continuation: str, *, truncate: bool = False) -> Sample:
         """As `Model.weigh`: `loglikelihood` as a whole sample."""
-
-    def rolling(self, text: str) -> float:
-        """As `Model.rolling`: the log likelihood of a whole text."""
 
     def prompt_logprobs(self, text: str, *, top: int = 20) -> Sample:
         """As `Model.prompt_logprobs`: what the version foresees at the place of each token of a text."""

@@ -77,11 +77,11 @@ def reruns(workers: Executor) -> Iterator[Figure]:
 def costs(workers: Executor) -> Iterator[Figure]:
     """The cases that are drawn of a version that is as good, and how often it passes, with slices and without."""
     for shape in (replace(PLANTED, samples=5), replace(PLANTED, samples=5, about="population")):
-        for count, required in ((1, False), (3, False), (3, True), (20, False), (20, True)):
-            part = partial(_used, replace(shape, slices=count), required)
+        for count in (1, 3, 20):
+            part = partial(_used, replace(shape, slices=count))
             both = [workers.submit(part, number, _AT_ONCE) for number in range(GATES // _AT_ONCE)]
             cases, green = np.sum([each.result() for each in both], axis=0) / GATES
-            told = f"{count if count > 1 else 0} slices" + (", each required" if required else "")
+            told = f"{count if count > 1 else 0} slices"
             name = f"cases drawn of 600 as good, {told}, {_said(shape)}"
             yield Figure(name, float(cases), "cases", "", True, f"green in {green:.3f} of {GATES:,} gates")
 
@@ -189,12 +189,11 @@ def _attacked(number: int, moves: tuple[str, ...], shape: SlicedShape, part: int
     return sum(attacked(moves, "red", (shape,), (53, number, part, gate)) for gate in range(gates))
 
 
-def _used(shape: SlicedShape, required: bool, part: int, gates: int) -> FloatArray:
+def _used(shape: SlicedShape, part: int, gates: int) -> FloatArray:
     """The cases drawn, and how many passed, over all gates of a part."""
     found = np.zeros(2)
     for gate in range(gates):
-        rng = np.random.default_rng([54, part, gate])
-        entry = replace(unbroken(shape, "alike", rng), slices_required=required)
+        entry = unbroken(shape, "alike", np.random.default_rng([54, part, gate]))
         verdict = verdict_of(entry if shape.slices > 1 else replace(entry, slices=()))
         found += verdict.n_cases, verdict.verdict.value == "passed"
     return found

@@ -200,7 +200,7 @@ def test_conversations_that_begin_alike_share_no_answer_and_equal_ones_do(stage:
     assert one == same != other
     stage.run(lambda model: [model.converse(["Hi", "And?", "Hi"]), model.converse(["Hi", "Hi", "And?"])])
     assert stage.drawn == 6
-    stage.run(lambda model: (model.converse(["Hi"]), model.apart(0).ask("Hi")))
+    stage.run(lambda model: (model.converse(["Hi"]), model._apart(0).ask("Hi")))
     assert stage.drawn == 1, "a single turn is a question as any other"
 
 

@@ -6,10 +6,7 @@ import click
 
 from harness.cli.shared.lazy_group import LazyGroup
 
-_COMMANDS = {
-    name: f"harness.cli.data.{name}:{name}"
-    for name in ("build", "stats", "explain", "diff", "contamination")
-}
+_COMMANDS = {name: f"harness.cli.data.{name}:{name}" for name in ("build", "stats", "explain", "diff", "contamination")}
 
 
 @click.group(cls=LazyGroup, elsewhere=_COMMANDS)

@@ -116,7 +116,7 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
                     "the_judge() answers no questions; it stands for the judge until judge.measure takes the metric."
                 )
             )
-        version = self._version.apart(MOST_REPEATS) if in_place_of_another else self._version
+        version = self._version._apart(MOST_REPEATS) if in_place_of_another else self._version
         if version.sampling.get("max_tokens", LEAST_TOKENS) < LEAST_TOKENS:
             asked["max_tokens"] = LEAST_TOKENS
         try:

@@ -12,7 +12,7 @@ import numpy as np
 from harness.errors import EngineError
 from harness.records import Measure
 from harness.statistics.intervals.means import clustered_mean
-from harness.statistics.quantiles.support import values_needed
+from harness.statistics.quantiles.quantiles import values_needed
 
 PERCENTILES = (90.0, 95.0, 99.0, 99.9)
 

@@ -16,9 +16,8 @@ async def test_awaited(model: harness.Model, case: harness.Case) -> harness.Scor
     assert_type(sample.text, str)
     assert_type(await model.structured(case.prompt, {"type": "object"}), Any)
     assert_type((await model.complete("Once")).finish_reason, str)
-    assert_type(await model.loglikelihood("Once", " upon") + await model.rolling("Once upon"), float)
+    assert_type(await model.loglikelihood("Once", " upon"), float)
     assert_type((await model.weigh("Once", " upon")).is_greedy, bool | None)
-    assert_type(model.apart(1), Model)
     assert_type(model.name, str)
     return checks.contains(answer, case.expected)
 
@@ -28,9 +27,8 @@ def test_direct(model: SyncModel, case: Case) -> Score:
     assert_type(model.chat([{"role": "user", "content": answer}]), Sample)
     assert_type(model.structured(case.prompt, {"type": "object"}), Any)
     assert_type(model.complete("Once").text, str)
-    assert_type(model.loglikelihood("Once", " upon") + model.rolling("Once upon"), float)
+    assert_type(model.loglikelihood("Once", " upon"), float)
     assert_type(model.weigh("Once", " upon").loglikelihood, float | None)
-    assert_type(model.apart(1), SyncModel)
     return sync_checks.exact(answer, case["expected"])
 
 
