@@ -22,7 +22,7 @@ NO_BASELINE = "none"
 DESIGNS = ("auto", "sequential", "fixed")
 INCONCLUSIVE = ("fail", "warn")
 ABOUT = ("suite", "population")
-SANDBOXES = ("built-in", "bubblewrap", "podman", "docker", "weaker")
+SANDBOXES = ("built-in", "container")
 _FIELDS = {"deadline": "deadline_s"}
 """Settings that are kept under another name than they are written with: in seconds."""
 _NOT_WRITTEN = (
@@ -59,7 +59,7 @@ class Settings:
         mlflow_experiment: the experiment there.
         is_tracked: False with `--mlflow none`: gates are not logged, and models are still those of that MLflow.
         max_requests, max_tokens, max_cost, deadline_s: what a run may spend at most, as the option says it ("20m").
-        sandbox: the walls around programs of `checks.runs`: "built-in", "bubblewrap", "podman", "docker" or "weaker".
+        sandbox: the walls around programs of `checks.runs`: "built-in" or "container" (podman or docker).
         review_url: the address of the team's review queue, without user and password.
         apply_chat_template: whether tasks of lm-eval are put as chat messages.
         fewshot_as_multiturn: whether the examples of such a task are turns of their own.
@@ -189,22 +189,18 @@ def find_settings(start: Path) -> tuple[Path, bytes] | None:
     return next(filter(None, map(settings_file, (start, *start.parents))), None)
 
 
-def settings_file(folder: Path, read: Callable[[Path], bytes | None] | None = None) -> tuple[Path, bytes] | None:
+def settings_file(folder: Path) -> tuple[Path, bytes] | None:
     """The file of a folder that holds settings, with its content; None where it has none.
 
     A pyproject.toml with versions in the wrong place counts, so that it is told.
 
-    Args:
-        read: gives the content of a file, None where it is not there; what lies there where it is not given.
-
     Raises:
         SettingsError: a pyproject.toml does not parse.
     """
-    read = read or _content
     own, project = folder / "steelyard.toml", folder / "pyproject.toml"
-    if (content := read(own)) is not None:
+    if (content := _content(own)) is not None:
         return own, content
-    if (content := read(project)) is not None:
+    if (content := _content(project)) is not None:
         document = parse_toml(content, project)
         if "steelyard" in _tools(document) or _versions_at_the_top(document):
             return project, content

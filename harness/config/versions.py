@@ -40,8 +40,8 @@ _COMMON = (
     "system",
     "template",
     "sampling",
-    "description",
     "revision",
+    "max_age",
     "price",
     *STEP_KINDS,
 )
@@ -107,8 +107,8 @@ class VersionSettings:
     system: str | None = None
     template: str | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
-    description: str | None = None
     revision: str | None = None
+    max_age_s: float | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     base: str | None = None
     price: Price | None = None
@@ -224,10 +224,9 @@ def _with_base(
                 merged[key] = {**merged.get(key, {}), **value}
             elif key in STEP_KINDS:
                 steps: tuple[Step, ...] = merged.get("steps", ())
-                before = next((step for step in reversed(steps) if step.kind == key), None)
                 here = f"{where}, version {link!r}"
-                merged["steps"] = (*steps, read_step(key, value, version=link, where=here, before=before))
-            elif key != "base" and not (key == "description" and link != name):
+                merged["steps"] = (*steps, read_step(key, value, version=link, where=here))
+            elif key != "base":
                 merged[key] = value
     return merged
 
@@ -258,8 +257,10 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         system=_optional_text(table, "system", here),
         template=template,
         sampling=check_sampling(table.get("sampling", {}), where=here),
-        description=_optional_text(table, "description", here),
         revision=_optional_text(table, "revision", here),
+        max_age_s=None
+        if "max_age" not in table
+        else setting_checks.duration_s(table["max_age"], "max_age", where=here),
         engine_options=_engine_options(engine, declared, options, here),
         steps=steps,
         base=base,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import pytest
 
 from harness.plugin.fixtures import (
-    ablation,
     adapter,
     base,
     baseline,
@@ -32,7 +31,6 @@ from harness.plugin.options import add_options
 from harness.plugin.quiet import pytest_load_initial_conftests
 
 __all__ = [
-    "ablation",
     "adapter",
     "base",
     "baseline",
@@ -98,10 +96,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if any(map(config.pluginmanager.hasplugin, ("xdist", "xdist.plugin"))):  # the latter with `-p xdist.plugin`
         config.pluginmanager.register(XdistHooks(session), "steelyard-xdist")
     config.pluginmanager.register(TimeoutHooks(is_evaluation), "steelyard-timeout")
-    if config.getoption("changed_since"):
-        from harness.plugin.changed import ChangedHooks
-
-        config.pluginmanager.register(ChangedHooks(session, config.getoption("changed_since")), "steelyard-changed")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -76,12 +76,6 @@ def corpus(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
-def ablation(request: pytest.FixtureRequest) -> object:
-    """Tiny models that are trained on the corpus under test, one for each seed: `train`."""
-    return _placeholder(request)
-
-
-@pytest.fixture
 def weights(request: pytest.FixtureRequest) -> object:
     """The weights of the version under test as they were loaded: `tokenizer`, `chat`."""
     return _placeholder(request)
@@ -89,7 +83,7 @@ def weights(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def repeats(request: pytest.FixtureRequest) -> object:
-    """Greedy answers of the version under test, asked again alone, beside others and after a restart: `of`."""
+    """Greedy answers of the version under test, asked again alone and beside others: `of`."""
     return _placeholder(request)
 
 
@@ -143,7 +137,7 @@ def reference(request: pytest.FixtureRequest) -> object:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> object:
-    """The version under test as it is served: `address`, `metrics()`, `restart()`, `description`."""
+    """The version under test as it is served: `address`, `metrics()`, `description`."""
     return _placeholder(request)
 
 

@@ -55,9 +55,6 @@ def add_options(parser: pytest.Parser) -> None:
         help="the candidate is the best of N that were tried against this baseline (default: 1)",
     )
     group.addoption("--case", metavar="PATTERN", help="only cases whose id matches this shell pattern, such as 'per*'")
-    group.addoption(
-        "--changed-since", metavar="REF", help="only evaluations that may be concerned by what changed since a git ref"
-    )
     group.addoption("--concurrency", metavar="N", help="requests in flight (default: 128)")
     group.addoption("--offline", action="store_true", help="stored samples only; missing ones are an error")
     group.addoption(
@@ -73,9 +70,6 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--report-dir", metavar="FOLDER", help="where the reports go (default: reports/latest)")
     group.addoption("--mlflow", metavar="URL", help="log the gate to this MLflow; `none` for nowhere")
-    group.addoption(
-        "--promote", metavar="ALIAS", help="where the gate passed, give the candidate this alias in MLflow's registry"
-    )
     group.addoption("--store", metavar="URL", help="SQLite path or SQLAlchemy URL (default: .steelyard/store.db)")
 
 

@@ -49,13 +49,6 @@ def _parquet(stored: StoredReport, path: Path) -> str:
     return _lost(write_parquet(stored.store, stored.run, stored.report, path))
 
 
-def _slices(stored: StoredReport, stream: TextIO) -> str:
-    from harness.reporting.slices_table import write_slices
-
-    write_slices(stored.report, stream)
-    return ""
-
-
 def _lost(n_rows: int) -> str:
     answers = "1 row has" if n_rows == 1 else f"{n_rows:,} rows have"
     return f"{answers} no answer: it was pruned from the store; scores and reasons stay" if n_rows else ""
@@ -98,6 +91,5 @@ PARQUET = ReportFormat(
     package="pyarrow",
     install='pip install "steelyard[datasets]"',
 )
-SLICES = ReportFormat("slices", "slices.csv", "Every slice with its bounds, for a spreadsheet.", to_stream=_slices)
 TERMINAL = ReportFormat("terminal", "report.txt", "What a gate prints.", to_stream=_terminal)
 REVIEW = ReportFormat("review", "", "The review queue in a browser: `steelyard review serve`.", served=_review)

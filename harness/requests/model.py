@@ -39,7 +39,7 @@ class Model:
     """A model version, ready to be asked.
 
     In an `async def` body every method is awaited, and so the types say. In a `def` body the same methods give their
-    results directly: annotate the fixture with `SyncModel` there.
+    results directly.
 
     >>> # async def test_capital(model, case):
     >>> #     assert case.expected in await model.ask(case.prompt)
@@ -334,7 +334,7 @@ class Model:
         return play
 
     def _settle(self, method: str, work: Coroutine[Any, Any, Result]) -> Coroutine[Any, Any, Result]:
-        """The work, to be awaited; in a `def` body its result, as `SyncModel` says."""
+        """The work, to be awaited; in a `def` body its result."""
         self._trace.made.append((f"{'baseline' if self._is_other else 'model'}.{method}", work))
         settled: Coroutine[Any, Any, Result] = settle(work)
         return settled

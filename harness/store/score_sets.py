@@ -10,9 +10,8 @@ from sqlalchemy import ColumnElement, LargeBinary, Select, and_, select, type_co
 
 from harness.records import Request, ScoreRow, ScoringRule
 from harness.store.database import Database
-from harness.store.runs import OUTCOMES, score_columns, score_row
+from harness.store.runs import OUTCOMES, SCORE_COLUMNS, score_row
 from harness.store.schema import codec
-from harness.store.schema.migrations import readable_column
 from harness.store.schema.tables import requests, score_sets, scores
 from harness.store.summaries import ScoreArray, ScoreSet
 
@@ -61,7 +60,7 @@ def case_ids(database: Database, score_set: ScoreSet) -> list[str]:
 
 def rows_of_cases(database: Database, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
     """See `Store.scores_of`."""
-    query = select(*score_columns(database.schema_version))
+    query = select(*SCORE_COLUMNS)
     query = query.order_by(scores.c.case_id, scores.c.sample_index)
     of_set = (score_set.evaluation_id, score_set.metric, score_set.role, score_set.fingerprint)
     wanted = sorted(set(case_ids))
@@ -76,8 +75,7 @@ def rows_of_cases(database: Database, score_set: ScoreSet, case_ids: Iterable[st
 
 def judged_by(database: Database, sets: Collection[ScoreSet]) -> frozenset[ScoringRule]:
     """See `Store.judged_by`."""
-    column = readable_column(scores.c.judged_by, database.schema_version)
-    query = select(column).where(scores.c.set_id.in_([each.id for each in sets])).distinct()
+    query = select(scores.c.judged_by).where(scores.c.set_id.in_([each.id for each in sets])).distinct()
     with database.read() as connection:
         found = connection.execute(query).scalars().all()
     return frozenset(ScoringRule.parse(text) for text in found if text is not None)

@@ -4,10 +4,6 @@ import harness
 
 CASES = "evals/customization/support/cases.jsonl"
 EXACT = 0.00001
-# peft's own tolerances: where logits of 32 bits are computed otherwise, and where they are not.
-PARITY, SAME = 1e-4, 1e-6
-# Rounding in 30 layers goes beyond PARITY in one of 60 texts (1.1e-4, taken out again); a fault does so in all.
-NEARLY_ALL = 0.9
 
 
 def answered(weights: harness.Weights, case: harness.Case) -> str:
@@ -26,38 +22,6 @@ def answered(weights: harness.Weights, case: harness.Case) -> str:
 def test_no_op(adapter: harness.Adapter, weights: harness.Weights, case: harness.Case) -> harness.Score:
     found = adapter.effect(answered(weights, case))
     return harness.Score(float(not found.is_noop and not found.left_out), str(found))
-
-
-@pytest.mark.evaluation(
-    cases=CASES,
-    samples=1,
-    cluster=False,
-    threshold=1.0,
-    margin=EXACT,
-    requirement="Non-functional: an adapter is the same beside the weights, in them, switched off, and loaded again.",
-)
-def test_same_however_loaded(
-    adapter: harness.Adapter, weights: harness.Weights, case: harness.Case
-) -> dict[str, harness.Score]:
-    found = adapter.effect(answered(weights, case))
-    most = {"untrained": SAME, "disabled": SAME, "merged": PARITY, "reloaded": PARITY}
-    return {
-        name: harness.Score(float(getattr(found, name) <= limit), f"{getattr(found, name):.2g}, at most {limit:g}")
-        for name, limit in most.items()
-    }
-
-
-@pytest.mark.evaluation(
-    cases=CASES,
-    samples=1,
-    cluster=False,
-    threshold=NEARLY_ALL,
-    margin=0.05,
-    requirement="Non-functional: an adapter that is taken out of the weights again leaves them as they were.",
-)
-def test_taken_out_again(adapter: harness.Adapter, weights: harness.Weights, case: harness.Case) -> harness.Score:
-    found = adapter.effect(answered(weights, case))
-    return harness.Score(float(found.unmerged <= PARITY), f"{found.unmerged:.2g}, at most {PARITY:g}")
 
 
 @pytest.mark.evaluation(

@@ -10,7 +10,7 @@ LENGTHS = (256, 512, 1024)
 SHARE = 0.85
 ANSWER = 24
 SINGLE = Needles.cases(("single",), count=12)
-HARDER = Needles.cases(("keys", "values", "tracing", "meaning"), count=3)
+HARDER = Needles.cases(("keys", "values", "tracing"), count=4)
 
 
 def planted(needles, case):

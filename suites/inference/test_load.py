@@ -5,7 +5,7 @@ import pytest
 BLOCKS = {"blocks": 12, "seconds": 2.5, "rate": 4, "prompt_tokens": 64, "output_tokens": 16}
 
 
-@pytest.mark.evaluation(load=BLOCKS, margin="10 %", requirement="non-functional: the first word comes as soon as before")
+@pytest.mark.evaluation(load=BLOCKS, margin="10 %", requirement="non-functional: the first word is no later")
 def test_first_token(load):
     return load.ttft
 

@@ -56,7 +56,6 @@ class TestVersions:
         [
             ({**SCRIPTED, "base": ["x"]}, "base"),
             ({**SCRIPTED, "base": 3}, "base"),
-            ({**SCRIPTED, "description": 3}, "description"),
             ({**SCRIPTED, "revision": 3}, "revision"),
             ({**SCRIPTED, "answers": 3}, "answers"),
             ({**SCRIPTED, "answers": "a\0b"}, "answers"),
@@ -70,6 +69,7 @@ class TestVersions:
             ({**WEIGHTS, "drop_layers": True}, "drop_layers"),
             ({**WEIGHTS, "drop_layers": 1.0}, "drop_layers"),
             ({**WEIGHTS, "engine": "vllm", "engine_args": 3}, "engine_args"),
+            ({**SCRIPTED, "max_age": "9" * 400 + "d"}, "max_age"),
             ({**SCRIPTED, "sampling": {"stop": []}}, "stop"),
             ({**SCRIPTED, "sampling": {"stop": ""}}, "stop"),
             ({**SCRIPTED, "sampling": {"stop": ["a", ""]}}, "stop"),

@@ -277,7 +277,12 @@ def test_a_stored_run_goes_to_the_trackers_that_the_settings_ask_for(
     ("path", "arguments", "code", "words"),
     [
         ("a.txt", ("--to", "dairy"), 4, "No tracker named 'dairy'. Trackers: diary (steelyard-diary 1.0), mlflow."),
-        ("a.txt", ("--to", "diary", "--promote", "best"), 4, "--promote is for the tracker mlflow, and --to names"),
+        (
+            "a.txt",
+            ("--to", "diary", "--mlflow", "sqlite:///a.db"),
+            4,
+            "--mlflow is for the tracker mlflow, and --to names",
+        ),
         ("/", (), 1, "The tracker 'diary' could not log it: IsADirectoryError: a folder is no diary"),
     ],
 )

@@ -77,7 +77,7 @@ FORBIDDEN = Request(messages=({"role": "user", "content": "forbidden"},))
 def test_applications(check: Check, kind: str, tmp_path: Path) -> None:
     code = APPLICATION.replace("def answer", "async def answer") if "async" in kind else APPLICATION
     (tmp_path / "application.py").write_text(PROGRAM if kind == "command" else code)
-    asked = {"takes": ["sampling"], "at_once": 8}
+    asked = {"takes": ["sampling"]}
 
     def create() -> ApplicationEngine:
         if kind == "command":

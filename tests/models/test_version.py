@@ -192,8 +192,8 @@ class TestFingerprint:
     @pytest.mark.parametrize(
         ("table", "more"),
         [
-            (SCRIPT, {"description": "d"}),
             (SCRIPT, {"latency_s": 1}),
+            (SCRIPT, {"max_age": "7d"}),
             (SCRIPT, {"seed": 0}),
             (SCRIPT, {"answers": {"Q": {"no": 0.3, "yes": 0.7}}}),
             (SERVED, {"api_key_env": "KEY"}),

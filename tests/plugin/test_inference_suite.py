@@ -43,18 +43,15 @@ def gate(project: Project, loopback: Serve) -> Callable[..., dict[str, Any]]:
 
 def test_answers_that_are_the_same_are_repeatable(gate: Callable[..., Any]) -> None:
     found = gate("test_repeatability.py", echo=True)
-    assert {name: each["verdict"] for name, each in found.items()} == {
-        "alone_again": "passed",
-        "beside_others": "passed",
-        "other_order": "passed",
-    }
+    verdicts = {name: each["verdict"] for name, each in found.items()}
+    assert verdicts == {"alone_again": "passed", "beside_others": "passed"}
 
 
 @pytest.mark.nightly
 def test_a_server_whose_batches_change_answers_is_red_beside_others_and_not_alone(gate: Callable[..., Any]) -> None:
     found = gate("test_repeatability.py", echo=True, crowded="Something else.", latency_s=0.02)
     assert found["alone_again"]["verdict"] == "passed"
-    assert found["beside_others"]["verdict"] == found["other_order"]["verdict"] == "failed"
+    assert found["beside_others"]["verdict"] == "failed"
     assert found["beside_others"]["candidate"]["value"] < 0.1
 
 

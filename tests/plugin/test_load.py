@@ -131,22 +131,12 @@ def test_the_server_is_there_for_bodies_too(gate: Project) -> None:
     assert gate.verdicts() == {"test_it": "passed"}
 
 
-@pytest.mark.nightly
-def test_what_a_block_does_not_have_is_an_error(gate: Project) -> None:
-    body(gate, "return getattr(load, 'memory')")  # which is not seen before
-    assert gate.run(*PAIR).ret == 1
-    assert "was not started by this run" in gate.evaluation()["reason"]
-
-
 @pytest.mark.parametrize(
     ("figure", "told"),
     [
         ("goodput", "needs an objective"),
-        ("rate_held", "needs an objective"),
-        ("start_up", "restart=True"),
         ("cost", "needs what ours costs"),
         ("mfu", "needs the weights of ours, which has an address"),
-        ("memory", "is of a server that the run starts, and ours has an address"),
     ],
 )
 def test_what_no_block_of_the_plan_can_have_is_refused_before_any_is_measured(

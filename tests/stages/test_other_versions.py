@@ -66,7 +66,7 @@ def test_a_version_of_the_run_is_asked_by_its_own_engine(settings: Settings) -> 
 
 @pytest.mark.parametrize("shares", [False, True], ids=["own engine", "engine of the run"])
 def test_its_draws_are_of_the_generations_of_the_run(settings: Settings, shares: bool) -> None:
-    """They were of the first for ever, so that `--fresh` changed nothing."""
+    """They were of the first for ever, so that `--fresh` and `max_age` changed nothing."""
     polite = version(settings, "polite")
     sources = (SampleSource(polite, create_engine(polite, settings.root), generation=9),) if shares else ()
     context = StageContext(settings, sources=sources, generations=lambda asked: {"plain": (4, 2)}[asked.name])

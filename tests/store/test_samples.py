@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from harness.errors import StoreError, UnstorableError
 from harness.records import NewSample, NotedFailures, Request, Sample, TokenLogprob
 from harness.store import Store
-from harness.store.schema import tables
 from tests.store.conftest import NewUrl, OpenStore
 from tests.store.rows import draw, key_of
 
@@ -181,6 +180,31 @@ def test_older_generations_with_samples_stay_in_use_behind_the_newest(store: Sto
     assert store.generations("f0") == (2, 0)
 
 
+def test_generations_beyond_the_age_are_not_in_use(store: Store) -> None:
+    store.generations("f0", now=1000.0)
+    store.generations("f0", fresh=True, now=1050.0)
+    store.add([draw("a"), draw("a", generation=1)])
+    assert store.generations("f0", max_age_s=100, now=1100.0) == (1, 0)
+    assert store.generations("f0", max_age_s=100, now=1101.0) == (1,)
+    assert store.generations("f0", max_age_s=100, now=1151.0) == (2,)
+    assert store.generations("f0", now=9999.0) == (1, 0)
+
+
+def test_an_old_generation_is_followed_by_a_new_one(store: Store) -> None:
+    assert store.generations("f0", max_age_s=100, now=1000.0)[0] == 0
+    assert store.generations("f0", max_age_s=100, now=1100.0)[0] == 0
+    assert store.generations("f0", max_age_s=100, now=1101.0)[0] == 1
+    assert store.generations("f0", max_age_s=100, now=1101.0)[0] == 1
+    assert store.generations("f0", now=9999.0)[0] == 1
+
+
+def test_a_generation_of_a_clock_that_was_far_ahead_is_followed_by_a_new_one(store: Store) -> None:
+    assert store.generations("f0", max_age_s=100, now=9000.0)[0] == 0
+    assert store.generations("f0", max_age_s=100, now=8950.0)[0] == 0
+    assert store.generations("f0", max_age_s=100, now=1000.0)[0] == 1
+    assert store.generations("f0", max_age_s=100, now=1000.0)[0] == 1
+
+
 def test_generations_are_kept(url: str, open_store: OpenStore) -> None:
     first = open_store(url)
     first.generations("f0")
@@ -192,7 +216,7 @@ def test_a_reader_begins_no_generation(store: Store, url: str, open_store: OpenS
     reader = open_store(url, readonly=True)
     assert reader.generations("f0")[0] == 0
     store.generations("f0", now=1000.0)
-    assert reader.generations("f0")[0] == 0
+    assert reader.generations("f0", max_age_s=1, now=2000.0)[0] == 1
     assert store.generations("f0")[0] == 0
     with pytest.raises(StoreError, match="no new generation can begin"):
         reader.generations("f0", fresh=True)
@@ -213,6 +237,11 @@ def _at_once(url: str, call: str, **arguments: object) -> list[tuple[int, ...]]:
     for thread in threads:
         thread.join()
     return sorted(numbers)
+
+
+def test_all_who_find_a_generation_too_old_at_once_are_in_the_same_new_one(url: str, store: Store) -> None:
+    store.generations("f0", now=1000.0)
+    assert _at_once(url, "generations", max_age_s=10, now=2000.0) == [(1,)] * 4
 
 
 @pytest.mark.service
@@ -264,37 +293,6 @@ def test_notes_of_failures_are_merged_and_pruned_with_their_version(
     store.prune(fingerprints=["f0"])
     store.add([draw("q")])
     assert len(store.note_failures([failed("b")]).draws) == 1
-
-
-def test_failures_of_a_generation_that_stays_apart_are_left_there(
-    store: Store, new_url: NewUrl, open_store: OpenStore
-) -> None:
-    other = open_store(new_url())
-    for each in (store, other):
-        each.add([draw("q")])
-        assert each.generations("f0") == (0,)
-        assert each.generations("f0", fresh=True) == (1,)
-    other.note_failures([failed("a", generation=1), failed("b")])
-    store.merge(other)
-    assert [each.generation for each in store.note_failures([failed("b")]).draws] == [0]
-
-
-def test_failures_that_a_store_of_schema_version_10_keeps_are_noted_as_it_is_opened_or_merged(
-    url: str, new_url: NewUrl, open_store: OpenStore
-) -> None:
-    with Store.open(url) as store:
-        store.add([draw("q"), draw("says", metadata={"failure": "no"}), failed("a"), failed("a", 1)])
-    with Store.open(url) as store, store._database.write() as connection:
-        connection.exec_driver_sql("DROP TABLE steelyard_failures")
-        connection.exec_driver_sql("UPDATE steelyard_meta SET value = '10' WHERE name = 'schema_version'")
-    merged = open_store(new_url())
-    merged.merge(open_store(url, readonly=True))
-    with Store.open(url) as store:
-        assert store.info().schema_version == tables.SCHEMA_VERSION
-        for each in (store, merged):
-            noted = each.note_failures([failed("b")])
-            assert (len(noted.draws), noted.n_drawn) == (3, 5)
-            assert next(draw for draw in noted.draws if draw.sample.index == 1) == failed("a", 1)
 
 
 def test_draws_are_told_by_version_generation_and_index(store: Store) -> None:

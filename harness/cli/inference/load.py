@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,69 +22,43 @@ _INTERRUPTED = 2
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-def load_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say what is sent, and when."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-_OPTIONS = (
-    click.option("--rate", metavar="R", type=float, help="Requests a second on average, whatever the answers take."),
-    click.option("--concurrency", metavar="N", type=int, help="So many in flight, each followed by the next."),
-    click.option("--trace", metavar="FILE", type=_FILE, help="Arrivals and lengths as they were: .jsonl or .csv."),
-    click.option(
-        "--burstiness",
-        metavar="SHAPE",
-        type=float,
-        default=1.0,
-        show_default=True,
-        help="Of the gamma distribution of gaps: 1 is Poisson, less comes in bursts, more is steadier.",
-    ),
-    click.option("--ramp", metavar="END", type=float, help="Rate or concurrency at the end; it gets there evenly."),
-    click.option("--seconds", metavar="S", type=float, help="For how long requests are begun."),
-    click.option("--requests", metavar="N", type=int, help="How many are begun.  [default: 300, or the trace]"),
-    click.option("--prompts", metavar="FILE", type=_FILE, help="Prompts: .jsonl, .csv, or a line each.  [random]"),
-    click.option(
-        "--prompt-tokens", metavar="N", type=int, default=128, show_default=True, help="Of a random prompt, about."
-    ),
-    click.option(
-        "--output-tokens",
-        metavar="N",
-        type=int,
-        help="Of an answer: exactly so many from vLLM, elsewhere at most.  [default: max_tokens of the version, or 64]",
-    ),
-    click.option("--ends-itself", is_flag=True, help="Let the model end its answers before --output-tokens."),
-    click.option("--cached", is_flag=True, help="Let the server's prefix cache answer; else it is kept out."),
-    click.option(
-        "--warm-up", metavar="N", type=int, default=4, show_default=True, help="Requests before those measured."
-    ),
-    click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of arrivals and prompts."),
-    click.option(
-        "--objective", metavar="NAME=S,…", help="What a good request keeps, in seconds: ttft=0.5,itl=0.1 (tpot, e2e)."
-    ),
-    click.option("--timeout", metavar="S", type=float, default=300.0, show_default=True, help="Longer is an error."),
-    click.option(
-        "--accept",
-        metavar="DOUBT",
-        multiple=True,
-        help="Not invalid for this: client, schedule, cache, preemptions, tokens, machine, steal. May be repeated.",
-    ),
-)
-
-
 @click.command()
 @click.argument("version")
-@load_options
-@click.option("--calibrate", is_flag=True, help="Weigh VERSION against itself in blocks, and tell what could be found.")
-@click.option("--blocks", metavar="N", type=int, help="Of --calibrate: how many pairs of blocks.  [default: 12]")
+@click.option("--rate", metavar="R", type=float, help="Requests a second on average, whatever the answers take.")
+@click.option("--concurrency", metavar="N", type=int, help="So many in flight, each followed by the next.")
+@click.option("--seconds", metavar="S", type=float, help="For how long requests are begun.")
+@click.option("--requests", metavar="N", type=int, help="How many are begun.  [default: 300]")
+@click.option("--prompts", metavar="FILE", type=_FILE, help="Prompts: .jsonl, or a line each.  [random]")
+@click.option(
+    "--prompt-tokens", metavar="N", type=int, default=128, show_default=True, help="Of a random prompt, about."
+)
+@click.option(
+    "--output-tokens",
+    metavar="N",
+    type=int,
+    help="Of an answer: exactly so many from vLLM, elsewhere at most.  [default: max_tokens of the version, or 64]",
+)
+@click.option("--ends-itself", is_flag=True, help="Let the model end its answers before --output-tokens.")
+@click.option("--cached", is_flag=True, help="Let the server's prefix cache answer; else it is kept out.")
+@click.option("--warm-up", metavar="N", type=int, default=4, show_default=True, help="Requests before those measured.")
+@click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Of arrivals and prompts.")
+@click.option(
+    "--objective", metavar="NAME=S,…", help="What a good request keeps, in seconds: ttft=0.5,itl=0.1 (tpot, e2e)."
+)
+@click.option("--timeout", metavar="S", type=float, default=300.0, show_default=True, help="Longer is an error.")
+@click.option(
+    "--accept",
+    metavar="DOUBT",
+    multiple=True,
+    help="Not invalid for this: client, schedule, cache, preemptions, tokens, machine, steal. May be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def load(version: str, as_json: bool, calibrate: bool, blocks: int | None, **options: Any) -> None:
+def load(version: str, as_json: bool, **options: Any) -> None:
     """Put VERSION under load, and tell its latencies, its throughput, and whether they can be trusted.
 
     VERSION has an address (any server that speaks OpenAI's API), or weights, and is then served by vLLM on this machine
-    for as long as it takes. Requests are planned before the first is sent: with --rate and --trace they are begun when
-    it is their time, whatever became of those before.
+    for as long as it takes. Requests are planned before the first is sent: with --rate they are begun when it is their
+    time, whatever became of those before.
 
     Exit code 0: valid. 1: not to be trusted, and why. 2: ended by Ctrl-C, with what was measured until then.
 
@@ -93,24 +66,17 @@ def load(version: str, as_json: bool, calibrate: bool, blocks: int | None, **opt
     Examples:
       steelyard load served --rate 2.5 --seconds 60
       steelyard load served --concurrency 16 --requests 500 --output-tokens 128
-      steelyard load smollm2 --rate 1 --ramp 8 --seconds 120 --objective ttft=0.5,itl=0.1
-      steelyard load served --trace arrivals.jsonl --json
-      steelyard load served --calibrate --blocks 12 --seconds 2.5
+      steelyard load smollm2 --rate 4 --seconds 120 --objective ttft=0.5,itl=0.1 --json
     """
     from harness.reporting.inference.load import render_load
     from harness.reporting.inference.progress import LoadLine
     from harness.stages.inference.load.run import run_load
     from harness.stages.inference.server import serve
 
-    if blocks is not None and not calibrate:
-        raise UsageError("--blocks says how many pairs --calibrate measures; give both, or leave it out.")
     settings = load_settings(Path.cwd())
     chosen = settings.version(version)
     if version in settings.corpora:
         raise UsageError(f"{version} is a corpus, which answers nothing: load is put on a model.")
-    if calibrate:
-        _calibrate(settings, chosen, options, blocks, as_json=as_json)
-        return
     plan = planned(options, chosen.sampling)
     made = _loaded(settings, chosen)
     line = LoadLine(sys.stderr, sys.stderr.isatty())
@@ -139,35 +105,6 @@ def _loaded(settings: Settings, chosen: VersionSettings) -> Version:
         return load_version(built(settings, chosen.name, progress=line.show), settings.root)
 
 
-def _calibrate(
-    settings: Settings, chosen: VersionSettings, options: dict[str, Any], blocks: int | None, *, as_json: bool
-) -> None:
-    """Weigh a version against itself in blocks, and tell the smallest slow-down that would be found."""
-    from harness.reporting.inference.calibration import calibration_json, render_calibration
-    from harness.reporting.inference.progress import LoadLine
-    from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS, BlockPlan
-    from harness.stages.inference.blocks.resolution import calibrate
-    from harness.stages.inference.serving import Server
-
-    if options["rate"] is None and options["concurrency"] is None and options["trace"] is None:
-        options["rate"] = DEFAULT_RATE
-    if options["seconds"] is None and options["requests"] is None:
-        options["seconds"] = DEFAULT_SECONDS
-    load = planned(options, chosen.sampling)
-    plan = BlockPlan(blocks=DEFAULT_BLOCKS if blocks is None else blocks, load=load, seed=load.seed)
-    made = _loaded(settings, chosen)
-    with LoadLine(sys.stderr, sys.stderr.isatty()) as line:
-        server = Server(made, settings.root, line.say)
-        try:
-            found = calibrate(server, plan, line.say)
-        finally:
-            server.close()
-    if as_json:
-        click.echo(json.dumps(calibration_json(plan, found), allow_nan=False))
-    else:
-        click.echo("\n".join(render_calibration(chosen.name, plan, found)))
-
-
 def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:
     """The plan that the options describe.
 
@@ -179,12 +116,11 @@ def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:
     """
     from harness.stages.inference.blocks.marker import read_objective
     from harness.stages.inference.load.plan import LoadPlan
-    from harness.stages.inference.load.prompts import read_prompts, read_trace
+    from harness.stages.inference.load.prompts import read_prompts
 
-    trace, prompts, objective = (options.pop(name) for name in ("trace", "prompts", "objective"))
+    prompts, objective = options.pop("prompts"), options.pop("objective")
     tokens = options.pop("output_tokens")
     return LoadPlan(
-        trace=() if trace is None else read_trace(trace),
         prompts=() if prompts is None else read_prompts(prompts),
         objective={} if objective is None else read_objective(objective, "--objective"),
         output_tokens=sampling.get("max_tokens", 64) if tokens is None else tokens,

@@ -27,6 +27,13 @@ def candidate_first_index(fingerprint: str, recording: Recording | None, *, as_b
     return BASELINE_FIRST_INDEX if is_same and recording.first_index == 0 else 0
 
 
+def oldest(*sides: SampleSource | None) -> float | None:
+    """The greatest age of samples that any side allows, in seconds; None where one allows any age."""
+    ages = [each.version.settings.max_age_s for each in sides if each is not None]
+    known = [age for age in ages if age is not None]
+    return max(known) if len(known) == len(ages) else None
+
+
 def generations_of(store: Store, source: SampleSource) -> tuple[int, ...]:
     """The generations of a version's draws, the oldest first: each case's first draw counts, which nobody chose. Those
     that have none at a baseline's indices come last.

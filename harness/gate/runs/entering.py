@@ -8,7 +8,7 @@ from functools import partial
 
 from harness.config import Settings
 from harness.errors import SettingsError
-from harness.gate.baselines.draws import generations_of, known_draws
+from harness.gate.baselines.draws import generations_of, known_draws, oldest
 from harness.gate.baselines.pairing import recorded_side
 from harness.gate.baselines.refusals import check_orders
 from harness.gate.runs.run_settings import RunOptions
@@ -54,6 +54,7 @@ def enter(
         judges={each.version.fingerprint: generations_of(store, each) for each in judges},
         recorded={} if recording is None else {each.id: recorded_side(recording, each, begun) for each in asked},
         is_fresh=options.fresh,
+        max_age_s=None if recording is not None else oldest(candidate, baseline),
         seen=store.looks.of_candidate(candidate.version.fingerprint),
         begin=partial(_begin, store, prints, may_draw=not (options.offline and asks_models)),
     )
@@ -74,8 +75,9 @@ def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[s
     """
     if not may_draw:
         raise SettingsError(
-            "--offline draws nothing, and cases that were seen were changed, left out or pruned since, so that all "
-            "would be drawn anew, as another look. Run without --offline, or with the cases that were seen."
+            "--offline draws nothing, and cases that were seen were changed, left out or pruned since, or their "
+            "samples are older than max_age, so that all would be drawn anew, as another look. Run without --offline, "
+            "or with the cases that were seen and a longer max_age."
         )
     begun = {each: store.generations(each, fresh=True) for each in dict.fromkeys(prints.values())}
     return {name: begun[each] for name, each in prints.items()}

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from harness.config import Settings, VersionSettings
 from harness.config.roles import baseline_name, candidate_name, judge_names
@@ -17,28 +16,31 @@ from harness.gate.baselines.draws import (
 )
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.runs.announcements import gone_notes, looks_in_words, seeds_in_words
+from harness.gate.runs.announcements import gone_notes, looks_in_words
 from harness.gate.runs.costs import spending_of
 from harness.gate.runs.entering import enter
 from harness.gate.runs.players import Players
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunOptions, RunSettings
 from harness.gate.runs.specification import specification
-from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes, why_unasked
+from harness.gate.runs.versions import (
+    Generations,
+    changed_versions,
+    check_versions,
+    files_note,
+    version_notes,
+    why_unasked,
+)
 from harness.gate.sampling.blocks import never_red
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
-from harness.records import Selection
 from harness.requests import Sampler, SampleSource
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, found
 from harness.stages.known_builds import KnownBuilds, knowing
 from harness.stages.lineage import Lineages, StageContext
 from harness.store import Store, new_run_id, store_url
-
-if TYPE_CHECKING:
-    from harness.store.soundness import Soundness
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +49,14 @@ class OpenRun:
 
     Attributes:
         told: what to tell before the first request, a line each: what looking again costs.
-        soundness: says whether the store's file is sound, as soon as it was looked through.
         evaluations: that were asked for.
     """
 
     run: Run
     store: Store
     created: str
-    selection: Selection | None = None
     told: tuple[str, ...] = ()
-    soundness: Soundness | None = None
     evaluations: tuple[Evaluation, ...] = ()
-
-    def problem(self, wait_s: float = 0.0) -> str | None:
-        """Say what is wrong with the store's file, as far as it is known by now, or after a wait; None for nothing."""
-        return None if self.soundness is None else self.soundness.problem(wait_s)
 
     async def close(self) -> None:
         """Close engines and store; what was completed is kept."""
@@ -119,11 +114,7 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
     try:
         store.builds.add(known.noted)
         notes = gone_notes(options, versions[candidate_name(settings)].fingerprint, store)
-        soundness = store.soundness()
-        opened = replace(_assemble(settings, options, versions, engines, store, notes), soundness=soundness)
-        if (problem := opened.problem(_SOON_S)) is not None:
-            raise StoreError(problem)
-        return opened
+        return _assemble(settings, options, versions, engines, store, notes)
     except BaseException:
         store.close()
         raise
@@ -226,14 +217,15 @@ def _assemble(
     ledger = enter(settings, options, (candidate, baseline, *judges), store, run_settings.run_id)
     described = specification(settings, candidate, options.recording or baseline, judges, ledger)
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
+    described |= files_note(candidate.version, settings.root)
     store.begin_run(run_settings.run_id, created, described)
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     level = 1 - settings.confidence_level
     told = looks_in_words(ledger, level)
     if baseline is not None:
         looks = {name: entry.look for name, entry in ledger.items()}
-        told += never_red(options.evaluations, looks, level) + seeds_in_words(options.evaluations, looks, level)
-    return OpenRun(run, store, created, options.selection, tuple(told), evaluations=options.evaluations)
+        told += never_red(options.evaluations, looks, level)
+    return OpenRun(run, store, created, tuple(told), evaluations=options.evaluations)
 
 
 def _check_drawn(store: Store, source: SampleSource) -> None:
@@ -260,10 +252,6 @@ def _lineages(sources: tuple[SampleSource, SampleSource | None], shared: StageCo
     own = replace(shared, engine=candidate.engine, source=candidate)
     contexts[name] = replace(own, settings=settings.home(name))
     return Lineages(contexts)
-
-
-_SOON_S = 0.2
-"""Seconds that the first sample waits for the check of the store's file: most files are looked through by then."""
 
 
 def _sources(

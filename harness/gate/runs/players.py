@@ -49,7 +49,7 @@ class Players:
 
     async def _open(self, name: str) -> SampleSource:
         version = await asyncio.to_thread(self._load, name)
-        known = self.store.generations(version.fingerprint)
+        known = self.store.generations(version.fingerprint, max_age_s=version.settings.max_age_s)
         first, *later = self.store.first_draws(version.fingerprint, known)
         return SampleSource(version, self._engine(version), first, older=tuple(later))
 

@@ -36,6 +36,10 @@ _IN_WORDS = {
     "review": "review {0} → {1}",
     "metric": "metric {0} → {1}",
 }
+_TEXTS = (
+    *("about", "per", "cluster", "design", "draws", "recorded", "aim", "scale", "slices", "prompting", "judges"),
+    *("machine", "recorded_draws", "unpaired", "review", "metric"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +139,6 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 _NUMBERS = ("samples", "confidence_level", "margin", "horizon", "largest_cluster", "n_cases")
-_TEXTS = (
-    *("about", "per", "cluster", "design", "draws", "recorded", "aim", "scale", "slices", "prompting", "judges"),
-    *("machine", "recorded_draws", "unpaired", "review", "metric"),
-)
 _DRAWS = re.compile(r"([^=;]+=\d+(,\d+)*(;|$))*")
 
 
@@ -197,26 +197,6 @@ def all_drawn(bets: Bets) -> set[tuple[str, int]]:
 def drawn_of_candidate(bets: Bets) -> set[tuple[str, int]]:
     """The generations of the candidate, with what it is called."""
     return {(name, each) for name, numbers in of_candidate(draws_of(bets.draws)).items() for each in numbers}
-
-
-def seen_by(plain: Mapping[str, Any], like: Bets) -> tuple[Bets | None, frozenset[tuple[str, int]]]:
-    """The cases and draws that a look has seen, in bets that are else like others, and the generations of versions that
-    were pruned since, by name; None where nothing is known of it.
-    """
-    names = plain.get("gone")
-    if not isinstance(names, list):
-        return bets_of(plain), frozenset()
-    own = {name: plain.get(name) for name in ("draws", "judges", "cases")}
-    before = bets_of({**like.plain(), **own, **{name: plain.get(name, "") for name in OF_RECORDING}})
-    if before is None:
-        return None, frozenset()
-    gone = {name: numbers for name, numbers in before.all_draws.items() if name in names}
-    draws, judges = (
-        draws_in_words({name: numbers for name, numbers in draws_of(text).items() if name not in gone})
-        for text in (before.draws, before.judges)
-    )
-    pruned = frozenset((name, number) for name, numbers in gone.items() for number in numbers)
-    return replace(before, draws=draws, judges=judges), pruned
 
 
 def taken_over(wanted: Bets, settled: Bets) -> Bets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -26,7 +27,6 @@ from harness.gate.sampling.bets import (
     n_lacking,
     of_candidate,
     of_threshold,
-    seen_by,
     seen_in_recording,
     still_of,
     taken_over,
@@ -36,7 +36,7 @@ from harness.gate.sampling.bets import (
 from harness.gate.sampling.order import draw_order, most_samples
 from harness.records import RecordedSide
 from harness.stages.inference.load.machine import kind_of_machine
-from harness.store.ledger import LookRow, Settle
+from harness.store.ledger import ENDED, LookRow, Settle
 
 Settled = Mapping[str, Bets]
 
@@ -101,6 +101,7 @@ class Family:
         judges: the same of judges, by fingerprint.
         recorded: what is recorded of the baseline, by evaluation; empty where it is drawn.
         is_fresh: whether all is drawn anew.
+        max_age_s: looks that are older count no more, for what they rest on does not either; None for no limit.
         seen: the looks at the candidate in other families.
         begin: begins a generation of each version, by role or a judge's fingerprint.
     """
@@ -115,6 +116,7 @@ class Family:
     judges: Mapping[str, Draws] = field(default_factory=dict)
     recorded: Mapping[str, RecordedSide] = field(default_factory=dict)
     is_fresh: bool = False
+    max_age_s: float | None = None
     seen: Sequence[LookRow] = ()
     begin: Callable[[], Mapping[str, Draws]] = dict
 
@@ -217,22 +219,22 @@ class LookLedger:
         own = sorted((row for row in rows if row.evaluation_id == name), key=lambda row: row.number)
         batch = own[0].batch, own[0].batch_size
         looked = [row for row in own if row.number]
-        spent, best_of = sum(row.share for row in looked), self._family.best_of
-        known = [bets_of(row.bets) for row in looked]
+        counted = [row for row in looked if self._counts(row)]
+        spent, best_of = sum(row.share for row in counted), self._family.best_of
+        known = [bets_of(row.bets) for row in counted]
         tried = [None if before is None else self._gone_on(before, wanted, is_decided) for before in known]
         place = chosen_of(known, tried)
         if place is not None:
-            told = str(looked[place].bets.get("because", ""))
+            told = str(counted[place].bets.get("because", ""))
             look, bets = look_at(place + 1, *batch, best_of=best_of, because=told), tried[place]
             assert isinstance(bets, Bets)
             # The order of new cases is settled as well, before they are drawn.
-            grown = replace(looked[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
+            grown = replace(counted[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
             return Entry(look, bets, is_new=False, spent=spent), grown
-        seen, asked = [seen_by(row.bets, wanted)[0] for row in looked], self._recorded(name).asked
-        if undecided := seen_in_recording(seen, wanted, asked):
+        if undecided := seen_in_recording(known, wanted, self._recorded(name).asked):
             return Entry(look_at(1, *batch), wanted, undecided=undecided), None
-        ended = [str(row.bets.get("ended", "bets of another rule")) for row in looked]
-        because, number, share = why_not(tried, ended), len(looked) + 1, share_of(len(looked) + 1)
+        ended = [str(row.bets.get("ended", "bets of another rule")) for row in counted]
+        because, number, share = why_not(tried, ended), len(counted) + 1, share_of(len(counted) + 1)
         if not is_decided:
             wanted, is_anew = self._on_draws(looked, name, wanted)
             why = because or ("" if looked else "seen before with other cases")
@@ -245,6 +247,10 @@ class LookLedger:
     def _gone_on(self, before: Bets, wanted: Bets, is_decided: bool) -> Bets | list[str]:
         return gone_on_as(before, wanted) if is_decided else gone_on(before, self._as_before(before, wanted))
 
+    def _counts(self, row: LookRow) -> bool:
+        age = self._family.max_age_s
+        return age is None or abs(time.time() - row.begun) <= age
+
     def _as_before(self, before: Bets, wanted: Bets) -> Bets:
         """The bets that are wanted, on the draws of a look before, where these are good and nothing is drawn anew."""
         if self._family.is_fresh:
@@ -255,34 +261,32 @@ class LookLedger:
     def _on_draws(self, looks: Sequence[LookRow], name: str, wanted: Bets) -> tuple[Bets, bool]:
         """The bets that are wanted, on draws of which nobody chose by what was seen, and whether any were begun for it.
 
-        Draws are good where every case that was seen of them is weighed: who left out, edited or pruned those that went
-        wrong would else end with a suite in which nothing does. So does whoever draws them anew one by one, if the
+        Draws are good where every case that was seen of them is weighed: who left out or edited those that went wrong
+        would else end with a suite in which nothing does. So does whoever draws them anew one by one, if the
         newest draws counted. The first look has each case's first draw; a later one those of the look before that had
-        most of its cases, the newest of these. Where the candidate's are too old, the other versions keep theirs; where
-        some were pruned none does, for who prunes has seen whose luck to keep.
+        most of its cases, the newest of these. Where the candidate's are too old, the other versions keep theirs; after
+        a look whose samples were pruned none does.
 
         Args:
             looks: those before.
         """
         if self._family.is_fresh:
             return wanted, False
-        cases, own = set(wanted.cases), [seen_by(row.bets, wanted) for row in looks]
+        cases, own = set(wanted.cases), [bets_of(row.bets) for row in looks]
         rows = [row for row in self._family.seen if row.evaluation_id == name and row.against != self._family.against]
-        others = [seen_by(row.bets, wanted) for row in rows]
-        lacking = [bets for bets, _ in (*own, *others) if bets is not None and n_lacking(wanted, bets)]
+        others = [bets_of(row.bets) for row in rows]
+        lacking = [bets for bets in (*own, *others) if bets is not None and n_lacking(wanted, bets)]
         chosen = {each for bets in lacking for each in drawn_of_candidate(bets)}
-        chosen |= {each for bets, _ in own if bets in lacking for each in all_drawn(bets)}
-        pruned = {each for _, gone in own for each in gone}
-        pruned |= {each for _, gone in others for each in gone if not each[0].startswith("baseline")}
-        known = [bets for bets, gone in own if bets is not None and not gone]
+        chosen |= {each for bets in own if bets in lacking for each in all_drawn(bets)}
+        since = 1 + max((place for place, row in enumerate(looks) if row.bets == ENDED), default=-1)
+        known = [bets for bets in own[since:] if bets is not None]
         known.sort(key=lambda each: len(cases.intersection(each.cases)))
         tried = [(each, self._as_before(each, wanted)) for each in known] if looks else [(wanted, wanted)]
         kept = [(old, new) for old, new in tried if drawn_of_candidate(old) == drawn_of_candidate(new)]
         good = [(old, new) for old, new in kept if chosen.isdisjoint(all_drawn(new))]
         before, found = (good or tried or [(wanted, wanted)])[-1]
         there, now = before.all_draws if looks else {}, found.all_draws
-        spoilt = {name for name, _ in pruned if name not in there} | {name for name, _ in all_drawn(found) & pruned}
-        begun = spoilt & now.keys()
+        begun: set[str] = set()
         if not good:
             is_chosen = not tried or bool(kept) or not chosen.isdisjoint(all_drawn(before))
             begun |= {each for each in now if is_chosen or there.get(each) != now[each]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,20 +22,6 @@ _PREFIX = "base_model.model."
 _INNER = (".lora_A.weight", ".lora_embedding_A")
 _OUTER = (".lora_B.weight", ".lora_embedding_B")
 _TIED = ("lm_head", "model.embed_tokens")
-_EMBEDDINGS = frozenset(
-    (
-        "embed_in",
-        "embed_out",
-        "embed_tokens",
-        "embeddings",
-        "lm_head",
-        "shared",
-        "tok_embeddings",
-        "word_embeddings",
-        "wte",
-    )
-)
-_OF_EMBEDDINGS = ", of embeddings"
 _SHOWN = 12
 
 Shape = tuple[int, int]
@@ -73,11 +59,6 @@ class AdapterFiles:
     def digest(self) -> str:
         """The digest of both files, which identifies it."""
         return files_hash(self.path, (CONFIG, TENSORS))
-
-    @property
-    def is_of_embeddings(self) -> bool:
-        """Whether it changes the embedding or the head, which may be one matrix in the weights."""
-        return _name_embeddings(self.shapes)
 
     @property
     def unplaced(self) -> tuple[str, ...]:
@@ -125,7 +106,7 @@ def read_adapter(folder: Path) -> AdapterFiles:
 def _shapes(path: Path) -> dict[str, Shape]:
     inner: dict[str, int] = {}
     outer: dict[str, int] = {}
-    for tensor in read_safetensors(path).tensors:
+    for tensor in read_safetensors(path):
         name = tensor.name.removeprefix(_PREFIX)
         for found, ends, side in ((inner, _INNER, 1), (outer, _OUTER, 0)):
             end = next((end for end in ends if name.endswith(end)), None)
@@ -140,7 +121,7 @@ def matrix_shapes(weights: Path) -> dict[str, Shape]:
     """The shape of each module's matrix in a folder of weights; {} where they are not saved as safetensors."""
     shapes: dict[str, Shape] = {}
     for file in sorted(weights.glob("*.safetensors")):
-        for tensor in read_safetensors(file).tensors:
+        for tensor in read_safetensors(file):
             if tensor.name.endswith(".weight") and len(tensor.shape) == 2:
                 shapes[tensor.name.removesuffix(".weight")] = (tensor.shape[0], tensor.shape[1])
     head, embedding = _TIED
@@ -157,34 +138,14 @@ def told_base(step: Step) -> str | None:
 
 
 def adapter_digest(adapter: str) -> str:
-    """Return an adapter's digest: of its folder, or as it is known without one.
+    """Return an adapter's digest: of its folder, or as `content:DIGEST` has it where it is not here.
 
     Raises:
         SettingsError: the folder holds none.
     """
     if adapter.startswith(KNOWN):
-        return adapter.removeprefix(KNOWN).removesuffix(_OF_EMBEDDINGS)
+        return adapter.removeprefix(KNOWN)
     return read_adapter(Path(adapter)).digest
-
-
-def known_adapter(digest: str, modules: Sequence[str]) -> str:
-    """What stands for an adapter that is not here: its content, and whether one of these modules is an embedding."""
-    return f"{KNOWN}{digest}{_OF_EMBEDDINGS if _name_embeddings(modules) else ''}"
-
-
-def is_of_embeddings(adapter: str) -> bool:
-    """Tell whether an adapter, in its folder or as it is known without one, changes the embedding or the head.
-
-    Raises:
-        SettingsError: the folder holds none.
-    """
-    if adapter.startswith(KNOWN):
-        return adapter.endswith(_OF_EMBEDDINGS)
-    return read_adapter(Path(adapter)).is_of_embeddings
-
-
-def _name_embeddings(modules: Iterable[str]) -> bool:
-    return any(module.rpartition(".")[2] in _EMBEDDINGS for module in modules)
 
 
 def check_fits(adapter: AdapterFiles, shapes: Mapping[str, Shape], digest: str | None, name: str) -> None:

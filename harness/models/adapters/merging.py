@@ -7,21 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.adapters.adapter_files import is_of_embeddings
 from harness.models.files.whole import load_whole
 from harness.models.saving import save_like
 
-_RECIPE = "recipe 1"
-_RECIPE_OF_EMBEDDINGS = "recipe 2"
-
-
-def recipe(adapters: Sequence[str]) -> str:
-    """A part of the digest of merged weights: changed with anything here that changes what is written.
-
-    Adapters of an embedding or a head have one of their own: an embedding that is the head as well was changed in both
-    places by what is for one of them.
-    """
-    return _RECIPE_OF_EMBEDDINGS if any(map(is_of_embeddings, adapters)) else _RECIPE
+RECIPE = "recipe 1"
+"""A part of the digest of merged weights: changed with anything here that changes what is written."""
 
 
 def merge_adapters(source: Path, folder: Path, adapters: Sequence[Path]) -> None:

@@ -63,12 +63,11 @@ _SHARED: Mapping[str, Any] = MappingProxyType(
     {
         "folder": setting_checks.path,
         "workers": partial(setting_checks.integer, low=1, high=256),
-        "at_once": partial(setting_checks.integer, low=1, high=10_000),
         "timeout_s": partial(setting_checks.number, low=0.001),
         "files": setting_checks.names,
     }
 )
-_INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s", "at_once"})
+_INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s"})
 """Settings of how it is asked, and of where it lies; what it answers depends on its content."""
 
 
@@ -110,12 +109,11 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     """The words of the command.
 
     Raises:
-        SettingsError: its program is not there, or was not at the version's commit.
+        SettingsError: its program is not there.
     """
-    from harness.models.application.checkouts import check_words, move_to_checkout, told_of_commit
+    from harness.models.application.checkouts import move_to_checkout, told_of_commit
 
     words = _command(settings.engine_options["command"], "command", where=f"version {settings.name!r}")
-    check_words(settings, words, folder)
     places = [(word, Path(word)) for word in words]
     words = [word if (own := move_to_checkout(settings, place)) == place else str(own) for word, place in places]
     program = folder / Path(words[0]).expanduser() if "/" in words[0] else None
@@ -168,7 +166,7 @@ def _identity(settings: VersionSettings, root: Path) -> Mapping[str, Any]:
 
     named = {*_INSIGNIFICANT, "files"}  # what the files hold is the content
     options = {name: value for name, value in settings.engine_options.items() if name not in named}
-    return {"options": options, "content": content_of(settings, folder_of(settings, root), python_of(settings, root))}
+    return {"options": options, "content": content_of(settings, folder_of(settings, root))}
 
 
 PYTHON = EngineSpec(
@@ -200,3 +198,10 @@ COMMAND = EngineSpec(
         options["command"] if isinstance(options["command"], str) else shlex.join(options["command"])
     ),
 )
+
+
+def is_application(settings: VersionSettings) -> bool:
+    """Tell whether a version is a function or a program of the project's."""
+    from harness.models.spec import engine_spec
+
+    return engine_spec(settings.engine) in (PYTHON, COMMAND)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.gate.baselines.recording import Recording
     from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
     from harness.gate.runs.run_settings import RunOptions
-    from harness.records import Case, Selection
+    from harness.records import Case
 
 
 BEGAN = "steelyard_began"
@@ -62,7 +62,6 @@ class Collection:
     Attributes:
         began: when the session began, in seconds since the epoch; that of the controller in a worker of xdist.
         evaluations: by item, in the order of collection.
-        selection: which of them were chosen by what changed; None where all run.
         errors: what is wrong, each once, in the order of its finding.
         notes: what is no error and yet to be said before anything is paid for, each once.
         n_deselected: evaluations that were collected and left out, by `-k` and the like.
@@ -79,7 +78,6 @@ class Collection:
         self._cases: dict[Any, tuple[Case, ...]] = {}
         self._tasks = Tasks(config)
         self.evaluations: dict[pytest.Item, Evaluation] = {}
-        self.selection: Selection | None = None
         self.errors: list[str] = []
         self.notes: dict[str, None] = {}
         self.n_deselected = self.n_skipped_files = 0
@@ -111,7 +109,6 @@ class Collection:
             elapsed_s=max(0.0, time.time() - self.began),
             recording=self._recording,
             noted=self._noted(),
-            selection=self.selection,
             evaluations=tuple(self.evaluations.values()),
             family=tuple(dict.fromkeys(map(self._id, filter(self._may_run, self._collected)))),
             is_gone=gone_of(self._config, self.settings.root, map(self._id, self._collected), found),

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from harness.reporting.shared.columns import columns
-from harness.reporting.shared.figures import count, duration, plural
+from harness.reporting.shared.figures import count, duration
 from harness.reporting.shared.text import hang, printable, wrap
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from harness.stages.inference.load.result import LatencyFigures, LoadResult, RequestRecord
@@ -44,14 +44,7 @@ def render_load(name: str, plan: LoadPlan, result: LoadResult, encoding: str = "
 
 def _loop(plan: LoadPlan) -> str:
     """The arrivals of requests, in a few words."""
-    if plan.trace:
-        return f"trace of {plural(len(plan.trace), 'request')}"
-    if plan.concurrency is not None:
-        to = f" to {plan.ramp:g}" if plan.ramp is not None else ""
-        return f"{plan.concurrency}{to} in flight"
-    to = f" to {plan.ramp:g}" if plan.ramp is not None else ""
-    kind = "Poisson" if plan.burstiness == 1 else f"gamma, shape {plan.burstiness:g}"
-    return f"{plan.rate:g}{to} requests/s ({kind})"
+    return f"{plan.rate:g} requests/s (Poisson)" if plan.concurrency is None else f"{plan.concurrency} in flight"
 
 
 def _cells(figures: LatencyFigures) -> tuple[str, ...]:

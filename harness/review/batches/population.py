@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.review.batches.material import JudgeMaterial
     from harness.review.batches.plans import ReviewPlan
 
-_NO_SCORE, _NO_ANSWER, _NO_PARTNER, _EQUAL = "without a score", "without a stored answer", "without a partner", "equal"
+_NO_SCORE, _NO_ANSWER, _NO_PARTNER = "without a score", "without a stored answer", "without a partner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,10 @@ def singles(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> Populat
         if not 0 <= row.value <= 1:
             raise SettingsError(
                 f"{plan.evaluation_id}, {plan.metric}: {row.value:.6g} is a measure, not a score in [0, 1] that people "
-                "could be asked about. Name another with --metric."
+                "could be asked about."
             )
         place = (row.case_id, row.sample_index)
-        items[place] = _item(row, (answer,), answers.question(row, plan), row.value)
+        items[place] = _item(row, (answer,), answers.question(row), row.value)
         if row.disagreement is not None:
             disagreements[place] = row.disagreement
     return Population(items, left_out, disagreements)
@@ -121,7 +121,7 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
         first, second = answers.of(row), None if other is None else answers.of(other)
         asked: Messages = ()
         if first is not None and second is not None and other is not None:
-            own, asked = answers.question(row, plan), answers.question(other, plan)
+            own, asked = answers.question(row), answers.question(other)
             asked, first, second = _side_by_side((first, own), (second, asked))
         preferred = row.value if not theirs else _preferred(row, other)
         if other is None:
@@ -130,8 +130,6 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
             left_out[_NO_SCORE] += 1
         elif first is None or second is None:
             left_out[_NO_ANSWER] += 1
-        elif first.text == second.text and not plan.keep_equal:
-            left_out[_EQUAL] += 1
         else:
             items[place] = _item(row, (first, second), asked, preferred)
             known = [each.disagreement for each in (row, other) if each.disagreement is not None]
@@ -273,14 +271,16 @@ class _Answers:
             calls_from=len(sample.text) if calls else None,
         )
 
-    def question(self, row: ScoreRow, plan: ReviewPlan) -> Messages:
-        """Give what was asked as messages, and what an application did before it answered."""
+    def question(self, row: ScoreRow) -> Messages:
+        """Give what was asked as messages, and what an application did before it answered. System messages, which can
+        tell one version from another, are left out.
+        """
         request: Request | None = self._requests.get(row.sample_key or b"")
         if request is None:
             return ()
         asked: Messages = request.messages or ({"role": "user", "content": request.prompt or ""},)
         turns = (*asked, *self._turns(row)[:-1])
-        return tuple(message for message in turns if plan.show_system or message.get("role") != "system")
+        return tuple(message for message in turns if message.get("role") != "system")
 
     def _sample(self, row: ScoreRow) -> Sample | None:
         index = int((self._run.spec.get(row.role) or {}).get("first_index", 0)) + row.sample_index

@@ -39,7 +39,6 @@ _WANTED = {
     "key": "a text that is made anew for each press",
     "lease": "the lease of an item, as a text",
     "note": "a text",
-    "start": "a whole number, 0 or more",
     "task": "label or adjudicate",
     "value": "a whole number or a text",
     "want": "true or false",
@@ -117,7 +116,7 @@ def _problem(error: Mapping[str, Any]) -> str:
 
 
 def _wants_json(request: Request) -> bool:
-    return request.url.path.startswith(("/api/", "/leases/"))
+    return request.url.path.startswith("/api/")
 
 
 def _refuse(request: Request, status: int, code: str, message: str) -> Response:

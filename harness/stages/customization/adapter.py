@@ -1,4 +1,4 @@
-"""The fixture `adapter`: what a version's adapter does to its weights, and that it does so however it is loaded."""
+"""The fixture `adapter`: what a version's adapter does to its weights, and what it was trained on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from harness.config.customization import AdapterSettings, Step
 from harness.errors import EngineError, NotInLineageError
-from harness.models.adapters.adapter_files import AdapterFiles, read_adapter
+from harness.models.adapters.adapter_files import read_adapter
 from harness.models.processes.answering import AskedProcess
 from harness.models.version import Version
 from harness.models.weights.weights import check_weights
@@ -19,28 +19,19 @@ from harness.stages.data.overlap.contamination import CaseSearches, Contaminatio
 from harness.stages.lineage import StageContext
 from harness.stages.training.texts import TrainingText, read_texts, training_data
 
-PARITY = 1e-4
-"""Relative and absolute tolerance, as of numpy's allclose, for logits of 32 bits that should be equal."""
 SAME = 1e-6
-"""The same, where nothing was computed otherwise. Source of both: huggingface/peft, tests/testing_common.py."""
+"""The largest relative difference of logits of 32 bits where nothing was computed otherwise."""
 
 _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterEffect:
-    """The effect of an adapter on the logits of one text, all computed by transformers and peft in 32 bits.
-
-    Differences are the largest of |a − b| / (1 + |b|) over all logits of the text.
+    """The effect of an adapter on the logits of one text, computed by transformers and peft in 32 bits.
 
     Attributes:
-        effect: of the logits with the adapter from those of the base.
+        effect: the largest of |a − b| / (1 + |b|) over all logits, with the adapter and without.
         kl: nats that the base is from the version with its adapter, the mean over the text's tokens.
-        untrained: the difference of a new adapter of the same settings from the base.
-        disabled: of the adapter switched off from the base.
-        merged: of the adapter added into the weights from the adapter beside them.
-        unmerged: of the adapter taken out of the weights again, from the adapter beside them.
-        reloaded: of the adapter saved and loaded again.
         idle: modules whose matrices come to 0.
         modules: all that peft put matrices on.
         left_out: modules that the files have matrices of, and peft put none on.
@@ -48,11 +39,6 @@ class AdapterEffect:
 
     effect: float
     kl: float
-    untrained: float
-    disabled: float
-    merged: float
-    unmerged: float
-    reloaded: float
     idle: tuple[str, ...]
     modules: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -92,7 +78,8 @@ class Adapter:
 
     def __init__(self, version: Version, step: Step, context: StageContext) -> None:
         self.version = version.name
-        files = self._files(step)
+        assert step.folder is not None
+        files = read_adapter(Path(step.folder))
         self.rank = files.rank
         self.modules = tuple(files.shapes)
         self._settings = context.settings
@@ -106,13 +93,8 @@ class Adapter:
         module = "harness.stages.customization.adapter_process"
         self._process = AskedProcess(f"The adapter of {version.name}", module, start)
 
-    @staticmethod
-    def _files(step: Step) -> AdapterFiles:
-        assert step.folder is not None
-        return read_adapter(Path(step.folder))
-
     def effect(self, text: str) -> AdapterEffect:
-        """Measure the adapter's effect on a text, and the differences between the ways of loading it.
+        """Measure the adapter's effect on a text.
 
         Raises:
             EngineError: the text can't be read, or is longer than a window.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ from harness.models.files.whole import load_whole
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token
 from harness.models.weights.weights import materialize, tokenizer_path
-
-_OWN, _NEW, _AGAIN = "default", "untrained", "reloaded"
 
 
 def main() -> None:
@@ -29,7 +26,7 @@ def _loaded(start: dict[str, Any]) -> tuple[bool, Answering]:
 
 
 class AdapterProber:
-    """Weights in 32 bits, alone and with an adapter.
+    """Weights in 32 bits with an adapter beside them, which is switched off and on.
 
     Args:
         options: of the weights that the adapter is put on.
@@ -44,25 +41,14 @@ class AdapterProber:
         transformers_logging.disable_progress_bar()
         folder = materialize(options, root)
         self._tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_path(options, root) or folder))
-        self._base, other = (load_whole(folder, "float32").eval() for _ in range(2))
-        self._model = untied(adapted(other, adapter))
-        with tempfile.TemporaryDirectory() as saved:
-            self._model.save_pretrained(saved)
-            self._model.load_adapter(saved, _AGAIN)
-        self._model.add_adapter(_NEW, type(self._model.peft_config[_OWN]).from_pretrained(str(adapter)))
-        self._model.eval()
-        self._layers = {
+        self._model = untied(adapted(load_whole(folder, "float32").eval(), adapter))
+        layers = {
             name: module for name, module in self._model.get_base_model().named_modules() if hasattr(module, "lora_A")
         }
-        self._told = self._describe(tuple(read_adapter(adapter).shapes))
-
-    def _describe(self, named: tuple[str, ...]) -> dict[str, list[str]]:
-        """Tell where matrices were put, and which come to nothing."""
-        idle = [name for name, module in self._layers.items() if not module.get_delta_weight(_OWN).any()]
-        return {
-            "modules": list(self._layers),
-            "idle": idle,
-            "left_out": [name for name in named if name not in self._layers],
+        self._told = {
+            "modules": list(layers),
+            "idle": [name for name, module in layers.items() if not module.get_delta_weight("default").any()],
+            "left_out": [name for name in read_adapter(adapter).shapes if name not in layers],
         }
 
     def probe(self, text: str) -> dict[str, Any]:
@@ -72,57 +58,26 @@ class AdapterProber:
             ValueError: the text has no tokens, or more than go into a window, or what the adapter gives are no numbers.
         """
         tokens = self._tokenizer.encode(text, add_special_tokens=False)
-        window = self._base.config.max_position_embeddings
+        window = self._model.config.max_position_embeddings
         if not 0 < len(tokens) <= window:
             raise ValueError(f"the text has {len(tokens)} tokens; the weights read 1 to {window} at once")
-        base = self._logits(self._base, tokens)
-        own = self._with(_OWN, tokens)
+        own = self._logits(tokens)
+        with self._model.disable_adapter():
+            base = self._logits(tokens)
         if own.isnan().any():
             raise ValueError("with the adapter logits are no numbers (NaN), as after training that diverged")
-        found = {
-            "untrained": _apart(self._with(_NEW, tokens), base),
-            "reloaded": _apart(self._with(_AGAIN, tokens), own),
-        }
-        self._model.set_adapter(_OWN)
-        with self._model.disable_adapter():
-            found["disabled"] = _apart(self._logits(self._model, tokens), base)
-        self._model.merge_adapter([_OWN])
-        found["merged"] = _apart(self._logits(self._model, tokens), own)
-        self._model.unmerge_adapter()
-        found["unmerged"] = _apart(self._logits(self._model, tokens), own)
-        self._restore()
-        return {**self._told, **found, "effect": _apart(own, base), "kl": _kl(own, base)}
+        effect = float(((own - base).abs() / (1 + base.abs())).max())
+        p, q = own.log_softmax(-1), base.log_softmax(-1)
+        kl = float((p.exp() * (p - q)).sum(-1).mean().clamp(min=0))
+        return {**self._told, "effect": effect, "kl": kl}
 
-    def _with(self, adapter: str, tokens: list[int]) -> Any:
-        self._model.set_adapter(adapter)
-        return self._logits(self._model, tokens)
-
-    def _logits(self, model: Any, tokens: list[int]) -> Any:
+    def _logits(self, tokens: list[int]) -> Any:
         """(n_tokens, n_vocabulary): what is foreseen at the place of each token."""
         import torch
 
         with torch.inference_mode():
             rows = torch.tensor([[prefix_token(self._tokenizer), *tokens[:-1]]])
-            return model(input_ids=rows, use_cache=False).logits[0]
-
-    def _restore(self) -> None:
-        """Undo what adding and taking away again left in the last bits, so that each text finds the same weights."""
-        import torch
-
-        with torch.inference_mode():
-            for name, module in self._layers.items():
-                module.get_base_layer().weight.copy_(self._base.get_submodule(name).weight)
-
-
-def _apart(found: Any, wanted: Any) -> float:
-    """The largest difference, in the measure of numpy's allclose with equal tolerances."""
-    return float(((found - wanted).abs() / (1 + wanted.abs())).max())
-
-
-def _kl(wanted: Any, found: Any) -> float:
-    """The mean divergence over all places, in nats."""
-    p, q = wanted.log_softmax(-1), found.log_softmax(-1)
-    return float((p.exp() * (p - q)).sum(-1).mean().clamp(min=0))
+            return self._model(input_ids=rows, use_cache=False).logits[0]
 
 
 if __name__ == "__main__":

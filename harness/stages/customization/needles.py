@@ -1,8 +1,7 @@
 """The fixture `needles`: prompts of a given length that hold facts at a given depth, and a question about these.
 
 The tasks are those of C.-P. Hsieh and others (2024), RULER: What's the Real Context Size of Your Long-Context Language
-Models?, arXiv:2404.06654, and of A. Modarressi and others (2025), NoLiMa: Long-Context Evaluation Beyond Literal
-Matching, arXiv:2502.05167. Facts, questions and the text around them are this project's own, drawn from a seed.
+Models?, arXiv:2404.06654. Facts, questions and the text around them are this project's own, drawn from a seed.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -20,22 +18,29 @@ from harness.models.description.description import describe_weights
 from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 from harness.models.version import Version
 from harness.records import Score
-from harness.stages.customization.haystack import MEANINGS, NAMES, PLACES, sentences
 from harness.stages.foundation.weights import own_options
 from harness.stages.lineage import StageContext
 
-TASKS = ("single", "keys", "values", "tracing", "meaning")
-DEPTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+TASKS = ("single", "keys", "values", "tracing")
 ANSWER_TOKENS = 24
 """Room that is kept for an answer."""
-_PROMPT = "Read this text. {text}\n\n{question}"
-"""The first fact follows a space as the others do: after a line end, tokenizers split a name otherwise."""
-_ID = re.compile(rf"({'|'.join(TASKS)})-(\d+)-(\d+)")
-_METRIC = re.compile(r"(\d+) tokens")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_OTHERS = 3
 _FEWEST = 8
-"""Tokens of a generated sentence, which has 10 words and more."""
+"""Tokens of a sentence, which has 10 words and more."""
+_PLACES = (
+    *("lighthouse", "bakery", "chapel", "windmill", "harbour", "orchard", "museum", "boathouse"),
+    *("theatre", "foundry", "greenhouse", "archive", "brewery", "ferry", "quarry", "library"),
+)
+_WHEN = ("In the morning", "Later that day", "As always", "After lunch", "Towards evening", "Once more")
+_WHO = ("a gardener", "the old woman", "a young man", "the neighbour", "the postman", "a child", "the tailor")
+_DID = (
+    *("walked slowly along the river", "sat down under the tall trees", "looked out of the narrow window"),
+    *("waited for the rain to end", "closed the green door with care", "listened to the wind in the chimney"),
+    *("folded the newspaper and sighed", "watered the roses behind the fence", "swept the leaves from the steps"),
+)
+_THEN = (
+    *("and nobody took any notice", "while the clouds moved on", "and the street was quiet again"),
+    *("as if there were no hurry", "and thought of the summer", "while a dog barked far away"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,35 +75,18 @@ class Needle:
         >>> needle.score("It is 4,821, and not 1307.").value, needle.score("1307 or 4821").value
         (1.0, 0.0)
         """
-        plain = _THOUSANDS.sub("", answer)
-        places = {value: _find(value, plain) for value in (*self.expected, *self.others)}
-        named = sorted((found.start(), value) for value, found in places.items() if found is not None)
-        right = {value for _, value in named[: len(self.expected)]} & set(self.expected)
+        numbers = re.findall(r"\d+", re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", answer))
+        named = [number for number in dict.fromkeys(numbers) if number in (*self.expected, *self.others)]
+        right = set(named[: len(self.expected)]) & set(self.expected)
         return Score(len(right) / len(self.expected), f"{answer!r}, expected {' and '.join(self.expected)}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """The facts planted for a question: the first at the depth, each other at a depth of its own."""
-
-    facts: tuple[str, ...]
-    depths: tuple[float, ...]
-    question: str
-    expected: tuple[str, ...]
-    others: tuple[str, ...] = ()
 
 
 class Needles:
     """Plants facts for a version, whose tokenizer counts.
 
-    Args:
-        version: that is to be asked.
-        tokenizer: the version's own.
-        window: tokens that its engine takes, the answer's included.
-
     Attributes:
         version: its name.
-        window: as given.
+        window: tokens that its engine takes, the answer's included.
     """
 
     def __init__(self, version: Version, tokenizer: VersionTokenizer, window: int) -> None:
@@ -110,15 +98,9 @@ class Needles:
 
     @staticmethod
     def cases(
-        tasks: Sequence[str] = TASKS, depths: Sequence[float] = DEPTHS, count: int = 4
+        tasks: Sequence[str] = TASKS, depths: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0), count: int = 4
     ) -> list[Mapping[str, Any]]:
-        """Cases of an evaluation: `count` of each task at each depth, with `task`, `depth` and `seed`.
-
-        Raises:
-            UsageError: an unknown task, or a depth that is no whole number of hundredths from 0 to 1.
-        """
-        for task, depth in ((task, depth) for task in tasks for depth in depths):
-            _check(task, depth)
+        """Cases of an evaluation: `count` of each task at each depth, with `task`, `depth` and `seed`."""
         return [
             {"id": f"{task}-{round(100 * depth)}-{number}", "task": task, "depth": depth, "seed": number}
             for task in tasks
@@ -126,157 +108,75 @@ class Needles:
             for number in range(1, count + 1)
         ]
 
-    def plant(
-        self, task: str, tokens: int, depth: float = 0.5, seed: int = 0, haystack: Sequence[str] | None = None
-    ) -> Needle:
+    def plant(self, task: str, tokens: int, depth: float = 0.5, seed: int = 0) -> Needle:
         """A prompt of at most `tokens` tokens, and less than a sentence below that.
 
         The same task, depth and seed give the same facts at every length, and text that goes on where the shorter one
         ends.
 
         Args:
-            task: "single" (one fact), "keys" (others of its kind beside it), "values" (three facts, all asked for),
-                "tracing" (a fact that two others lead to) or "meaning" (question and fact share no word).
+            task: "single" (one fact), "keys" (others of its kind beside it), "values" (three facts, all asked for) or
+                "tracing" (a fact that two others lead to).
             tokens: of the whole chat, as the version's own tokenizer and template have it.
             depth: of the first fact, from 0 to 1.
             seed: of facts and text.
-            haystack: sentences to stand around the facts, in this order; generated ones where left out.
 
         Raises:
-            UsageError: a length beyond the window or too short for the facts; a haystack that is too short; a fact that
-                the tokenizer splits otherwise in this text than alone.
+            UsageError: an unknown task, no depth, a length beyond the window or too short for the facts.
         """
-        _check(task, depth)
-        self._check_length(tokens)
-        generator = Random(f"{task} {float(depth)} {seed}")
-        plan = _PLANS[task](generator, depth)
-        text = list(haystack) if haystack is not None else sentences(generator, tokens // _FEWEST + 1)
-        most = self._fitting(plan, text, tokens, is_given=haystack is not None)
-        prompt = self._prompt(plan, text[:most])
-        for fact in plan.facts:
-            self._check_whole(prompt, fact)
-        return Needle(prompt, plan.facts, plan.expected, plan.others, tokens, depth)
-
-    def count(self, prompt: str) -> int:
-        """The tokens of a prompt as the version's engine gets it: with its template, and its system text."""
-        chat = self._tokenizer.chat(self._version.chat(prompt).messages)
-        return len(self._tokenizer.encode(chat, special=True, adds=False))
-
-    def _prompt(self, plan: _Plan, text: Sequence[str]) -> str:
-        """The text with each fact after the sentences that make up its depth."""
-        ends = list(accumulate((len(sentence) for sentence in text), initial=0))
-        places = [bisect_right(ends, depth * ends[-1] + 0.5) - 1 for depth in plan.depths]
-        parts = [
-            [*(fact for fact, at in zip(plan.facts, places, strict=True) if at == place), *text[place : place + 1]]
-            for place in range(len(text) + 1)
-        ]
-        whole = " ".join(sentence for part in parts for sentence in part)
-        return _PROMPT.format(text=whole, question=plan.question)
-
-    def _fitting(self, plan: _Plan, text: Sequence[str], tokens: int, *, is_given: bool) -> int:
-        """The most sentences of the text with which the prompt is no longer than it may be."""
-        if (least := self.count(self._prompt(plan, ()))) > tokens:
-            raise UsageError(
-                f"tokens = {tokens} leaves no room for a text: question and facts alone take {least} tokens of "
-                f"{self.version}. Take more."
-            )
-        most = bisect_right(range(len(text) + 1), tokens, key=lambda n: self.count(self._prompt(plan, text[:n]))) - 1
-        if is_given and most == len(text):
-            raise UsageError(f"The haystack of {len(text):,} sentences is shorter than {tokens:,} tokens; give more.")
-        return most
-
-    def _check_length(self, tokens: int) -> None:
+        if task not in TASKS:
+            raise UsageError(choices("task", str(task), TASKS))
+        if not 0 <= depth <= 1:
+            raise UsageError(f"depth = {depth!r} is outside [0, 1].")
         if tokens + ANSWER_TOKENS > self.window:
             raise UsageError(
                 f"A prompt of {tokens:,} tokens and an answer of {ANSWER_TOKENS} do not fit the window of "
                 f"{self.version}, which is {self.window:,}. Ask for {self.window - ANSWER_TOKENS:,} at most, or raise "
                 "max_model_len where the weights allow more."
             )
+        generator = Random(f"{task} {float(depth)} {seed}")
+        facts, question, expected, others = _planned(task, generator)
+        depths = [depth, *(generator.random() for _ in facts[1:])]
+        text = [_sentence(generator) for _ in range(tokens // _FEWEST + 1)]
 
-    def _check_whole(self, prompt: str, fact: str) -> None:
-        """Refuse a fact that is not split in the prompt as it is alone."""
-        there, alone = self._pieces(prompt, fact), self._pieces(f" {fact}", fact)
-        if there != alone:
+        def prompt(size: int) -> str:
+            places = [(round(each * size), fact) for each, fact in zip(depths, facts, strict=True)]
+            parts = [[*(fact for at, fact in places if at == n), *text[n:size][:1]] for n in range(size + 1)]
+            # The first fact follows a space as the others do: after a line end, tokenizers split a name otherwise.
+            return f"Read this text. {' '.join(part for each in parts for part in each)}\n\n{question}"
+
+        if (least := self.count(prompt(0))) > tokens:
             raise UsageError(
-                f"The tokenizer of {self.version} splits the needle {fact!r} otherwise in this text than alone: "
-                f"{there} in place of {alone}. What is asked for is not there as the model would read it; put other "
-                "sentences around it."
+                f"tokens = {tokens} leaves no room for a text: question and facts alone take {least} tokens of "
+                f"{self.version}. Take more."
             )
+        most = bisect_right(range(len(text) + 1), tokens, key=lambda size: self.count(prompt(size))) - 1
+        return Needle(prompt(most), tuple(facts), tuple(expected), tuple(others), tokens, depth)
 
-    def _pieces(self, text: str, fact: str) -> list[str]:
-        """The tokens of a fact in a text, without the space before it."""
-        start = text.index(fact)
-        end = start + len(fact)
-        spans = [(first, last) for first, last in self._tokenizer.spans(text) if first < end and last > start]
-        return [text[first:last].lstrip() if first < start else text[first:last] for first, last in spans]
-
-
-def _find(value: str, answer: str) -> re.Match[str] | None:
-    """Find a value that stands by itself; underscores around it are emphasis."""
-    return re.search(rf"(?<![^\W_]){value}(?![^\W_])", answer, re.IGNORECASE)
+    def count(self, prompt: str) -> int:
+        """The tokens of a prompt as the version's engine gets it: with its template, and its system text."""
+        chat = self._tokenizer.chat(self._version.chat(prompt).messages)
+        return len(self._tokenizer.encode(chat, special=True, adds=False))
 
 
-def _check(task: str, depth: float) -> None:
-    if task not in TASKS:
-        raise UsageError(choices("task", str(task), TASKS))
-    if not 0 <= depth <= 1 or round(100 * depth) != round(100 * depth, 6):
-        raise UsageError(f"depth = {depth!r} is not a whole number of hundredths from 0 to 1, such as 0.25.")
+def _planned(task: str, generator: Random) -> tuple[list[str], str, list[str], list[str]]:
+    """The facts of a task, the question, what it asks for, and the values beside that."""
+    places, numbers = generator.sample(_PLACES, 4), [str(each) for each in generator.sample(range(1000, 9999), 4)]
+    facts = [f"The secret number of the {place} is {n}." for place, n in zip(places, numbers, strict=True)]
+    if task == "values":
+        facts = [f"A secret number of the {places[0]} is {number}." for number in numbers[:3]]
+        return facts, f"What are the three secret numbers of the {places[0]}?", numbers[:3], []
+    if task == "tracing":
+        chain = [f"The {places[n + 1]} has the secret number of the {places[n]}." for n in (0, 1)]
+        return [facts[0], *chain, facts[3]], f"What is the secret number of the {places[2]}?", numbers[:1], numbers[3:]
+    others = numbers[1:] if task == "keys" else []
+    return facts[: 1 + len(others)], f"What is the secret number of the {places[0]}?", numbers[:1], others
 
 
-def place_of(case_id: str, metric: str) -> tuple[str, float, int] | None:
-    """The task, depth and length that a score is of, by the id of its case and the name of its metric.
-
-    >>> place_of("single-25-3", "512 tokens")
-    ('single', 0.25, 512)
-    """
-    case, length = _ID.fullmatch(case_id), _METRIC.fullmatch(metric)
-    return None if case is None or length is None else (case[1], int(case[2]) / 100, int(length[1]))
-
-
-def _numbered(generator: Random, count: int) -> tuple[list[str], list[str]]:
-    """Places and numbers, none of them twice."""
-    return generator.sample(PLACES, count), [str(number) for number in generator.sample(range(1000, 9999), count)]
-
-
-def _single(generator: Random, depth: float) -> _Plan:
-    return _keys(generator, depth, others=0)
-
-
-def _keys(generator: Random, depth: float, others: int = _OTHERS) -> _Plan:
-    places, numbers = _numbered(generator, others + 1)
-    facts = tuple(f"The secret number of the {place} is {n}." for place, n in zip(places, numbers, strict=True))
-    depths = (depth, *(generator.random() for _ in range(others)))
-    question = f"What is the secret number of the {places[0]}?"
-    return _Plan(facts, depths, question, (numbers[0],), tuple(numbers[1:]))
-
-
-def _values(generator: Random, depth: float) -> _Plan:
-    places, numbers = _numbered(generator, 3)
-    facts = tuple(f"A secret number of the {places[0]} is {number}." for number in numbers)
-    depths = (depth, generator.random(), generator.random())
-    return _Plan(facts, depths, f"What are the three secret numbers of the {places[0]}?", tuple(numbers))
-
-
-def _tracing(generator: Random, depth: float) -> _Plan:
-    (first, second, third, other), (number, decoy, *_) = _numbered(generator, 4)
-    facts = (
-        f"The secret number of the {first} is {number}.",
-        f"The {second} has the secret number of the {first}.",
-        f"The {third} has the secret number of the {second}.",
-        f"The secret number of the {other} is {decoy}.",
-    )
-    depths = (depth, generator.random(), generator.random(), generator.random())
-    return _Plan(facts, depths, f"What is the secret number of the {third}?", (number,), (decoy,))
-
-
-def _meaning(generator: Random, depth: float) -> _Plan:
-    names, meanings = generator.sample(NAMES, 3), generator.sample(MEANINGS, 3)
-    facts = tuple(f"{name} {told}." for name, (told, _) in zip(names, meanings, strict=True))
-    depths = (depth, generator.random(), generator.random())
-    return _Plan(facts, depths, meanings[0][1], (names[0],), tuple(names[1:]))
-
-
-_PLANS = {"single": _single, "keys": _keys, "values": _values, "tracing": _tracing, "meaning": _meaning}
+def _sentence(generator: Random) -> str:
+    """A sentence of about 15 words, without a number or a place of a fact."""
+    when, who, did, then = (generator.choice(each) for each in (_WHEN, _WHO, _DID, _THEN))
+    return f"{when} {who} {did}, {then}."
 
 
 def load_needles(version: Version, context: StageContext) -> Needles:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +20,6 @@ class Server:
     """A version that is served: started by the first use, for what is measured of it may be in the store.
 
     Args:
-        told: called with what a start is at, in a few words.
         is_offline: whether none is started.
 
     Attributes:
@@ -30,17 +27,13 @@ class Server:
         address: where it is asked, such as "http://127.0.0.1:8000/v1".
     """
 
-    def __init__(
-        self, version: Version, root: Path, told: Callable[[str], None] | None = None, *, is_offline: bool = False
-    ) -> None:
-        self._told = told
+    def __init__(self, version: Version, root: Path, *, is_offline: bool = False) -> None:
         self.served = version
         self.version = version.name
         self._root = root
         self._stack = ExitStack()
         self._is_offline = is_offline
         self._starting = threading.Lock()
-        self._start_up_s: float | None = None
         self._failure: SteelyardError | None = None
 
     @cached_property
@@ -71,16 +64,7 @@ class Server:
                 f"{self.version} is served by nobody, and --offline starts no server. Run without --offline, or let "
                 "the body take `load` alone, whose blocks may be in the store."
             )
-        began_s = time.monotonic()
-        target = self._stack.enter_context(serve(self.served, self._root, progress=self._told))
-        self._start_up_s = None if target.pid is None else time.monotonic() - began_s
-        return target
-
-    @property
-    def start_up_s(self) -> float | None:
-        """Seconds that its last start took; None for a server that the run did not start."""
-        self.start()
-        return self._start_up_s
+        return self._stack.enter_context(serve(self.served, self._root))
 
     @property
     def address(self) -> str:
@@ -106,24 +90,6 @@ class Server:
         except OSError as error:
             url = f"{without_secrets(self.target.root_url)}/metrics"
             raise EngineError(f"{url} can't be read: {error}. Is the server of {self.version!r} up?") from None
-
-    def restart(self) -> float:
-        """Start the server anew, and give the seconds that it took.
-
-        Raises:
-            CapabilityError: this run did not start it.
-            EngineError: it does not start again.
-        """
-        if not self.is_ours:
-            raise CapabilityError(
-                f"{self.version} is served at {self.address}, which this run did not start and so won't restart. Give "
-                'the version weights and engine = "vllm", and it is served here.'
-            )
-        self.close()
-        del self.target
-        self.start()
-        assert self._start_up_s is not None
-        return self._start_up_s
 
     @cached_property
     def description(self) -> Any:

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from harness.records.review import Batch, Item
-from harness.store.review import events as review_events
 from harness.store.review import items as review_items
 from harness.store.schema import codec
-from harness.store.schema.review_tables import batches, events, items, standings
+from harness.store.schema.review_tables import batches, events, items
 
 
-def extend(connection: Connection, batch_id: str, added: Sequence[Item]) -> list[Item]:
-    """Add items after the last of a batch, all or none: none where somebody else has added some meanwhile.
-
-    Of the same answer the item that another store drew (`apart_id`) takes the place of a new one, with its labels.
-
-    Returns:
-        The items as they were added.
+def extend(connection: Connection, batch_id: str, added: Sequence[Item]) -> bool:
+    """Add items after the last of a batch, and tell whether that was done: not where somebody else has added some.
 
     Raises:
         UnknownItemError: there is no such batch.
@@ -29,27 +22,9 @@ def extend(connection: Connection, batch_id: str, added: Sequence[Item]) -> list
     review_items.find_batch(connection, batch_id)
     query = select(func.count()).select_from(items).where(items.c.batch_id == batch_id)
     if not added or connection.execute(query).scalar_one() != added[0].position:
-        return []
-    apart = {content_of(item): item.id for item in review_items.items_of(connection, apart_id(batch_id))}
-    stored = [replace(item, id=apart.get(content_of(item), item.id)) for item in added]
-    taken_over = [item.id for item in stored if item.id in apart.values()]
-    for table, column in ((items, items.c.id), (standings, standings.c.item_id)):
-        connection.execute(delete(table).where(column.in_(taken_over)))
-    review_items.add_items(connection, batch_id, stored)
-    for item_id in taken_over:
-        review_events.settle(connection, item_id, review_events.terms(connection, item_id))
-    return stored
-
-
-def apart_id(batch_id: str) -> str:
-    """The id of the batch of what people said in another store of cases that a gate's batch has not drawn here yet."""
-    return f"{batch_id}-apart"
-
-
-def content_of(item: Item) -> tuple[Any, ...]:
-    """The case and the answer that an item of a gate is of, which a batch asks about once."""
-    answers = tuple((answer.sample_key or answer.text, answer.sample_index) for answer in item.answers)
-    return item.case_id, (item.draw or {}).get("version"), answers
+        return False
+    review_items.add_items(connection, batch_id, added)
+    return True
 
 
 def find_or_add(connection: Connection, batch: Batch) -> Batch:

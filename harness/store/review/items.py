@@ -11,7 +11,6 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from harness.errors import UnknownItemError
 from harness.records.review import Answer, Batch, Form, Item, ItemState, LabelChoice, Standing
-from harness.store.review import fronts as review_fronts
 from harness.store.schema import codec
 from harness.store.schema.review_tables import batches, items, standings
 
@@ -37,8 +36,6 @@ def add_items(connection: Connection, batch_id: str, added: Sequence[Item]) -> l
     taken = set(connection.execute(select(items.c.position).where(items.c.batch_id == batch_id)).scalars())
     new = [item for item in added if item.position not in taken]
     _insert(connection, new)
-    if new:
-        review_fronts.reopen(connection, batch_id, min(item.position for item in new))
     return new
 
 
@@ -60,9 +57,6 @@ def _item_row(item: Item) -> dict[str, Any]:
         {**asdict(answer), "text": None, "sample_key": answer.sample_key and answer.sample_key.hex()}
         for answer in item.answers
     ]
-    for fields in answers:
-        if fields["calls_from"] is None:
-            del fields["calls_from"]
     origin = {"answers": answers, "draw": item.draw}
     return {
         **row,
@@ -91,7 +85,7 @@ def find_batch(connection: Connection, batch_id: str) -> Batch:
     row = connection.execute(_FIND_BATCH, {"of": batch_id}).one_or_none()
     if row is None:
         raise UnknownItemError(
-            f"There is no batch {batch_id!r} in the review queue; `steelyard review list` lists them."
+            f"There is no batch {batch_id!r} in the review queue; `steelyard review status` lists them."
         )
     return _batch(row)
 

@@ -9,12 +9,12 @@ import pytest
 
 from harness.decisions import decided_after
 from harness.decisions.rule import n_comparisons
-from harness.gate.planning.simulation import Shape, observed
 from harness.records import Verdict, VerdictKind
 from tests.bench.bench_slices import UNEVEN, broken, shuffled, unbroken, verdict_of
 from tests.decisions.suites import INCONCLUSIVE, PASSED, REGRESSED
+from tests.simulated import SlicedShape, sliced
 
-TOPICS = Shape(cases=120, samples=3, margin=0.1, slices=4, about="suite")
+TOPICS = SlicedShape(cases=120, samples=3, margin=0.1, slices=4, about="suite")
 
 
 def scores(shape=TOPICS, *, lost=(), every=0.0):
@@ -24,7 +24,7 @@ def scores(shape=TOPICS, *, lost=(), every=0.0):
         ours[number :: shape.slices] = 0.0
     if every:
         ours[:: round(1 / every)] = 0.0
-    return shuffled(observed(shape, ours, theirs), np.random.default_rng(1))
+    return shuffled(sliced(shape, ours, theirs), np.random.default_rng(1))
 
 
 def kinds(verdict: Verdict) -> dict[str, str]:
@@ -186,7 +186,7 @@ def test_bounds_are_those_of_the_levels_that_all_slices_share():
 @pytest.mark.parametrize("about", ["suite", "population"])
 def test_one_topic_of_twenty_that_is_wholly_broken_is_found(about):
     """Of 1,000 gates of each kind at least 990 find it: `make bench ARGS=slices`."""
-    shape = Shape(cases=600, samples=1, margin=0.1, slices=20, about=about)
+    shape = SlicedShape(cases=600, samples=1, margin=0.1, slices=20, about=about)
     found = [verdict_of(broken(shape, np.random.default_rng([3, gate])), 20) for gate in range(15)]
     assert [each.verdict is REGRESSED for each in found] == [True] * 15
     assert sum(each.slices[0].value == "3" and each.slices[0].verdict is REGRESSED for each in found) >= 14

@@ -10,6 +10,7 @@ from harness.gate.baselines.draws import (
     BASELINE_FIRST_INDEX,
     candidate_first_index,
     known_draws,
+    oldest,
 )
 from harness.models.version import Version
 from harness.requests import SampleSource
@@ -17,7 +18,8 @@ from harness.store import Store
 from tests.config.settings_files import load
 from tests.gate.baselines.recordings import recording
 
-TEXT = '[models.new]\nengine = "scripted"\ndefault = "a"\n'
+TEXT = '[models.new]\nengine = "scripted"\ndefault = "a"\nmax_age = "7d"\n'
+AGE_S = 7 * 24 * 3600.0
 
 
 def sources(tmp_path: Path) -> tuple[SampleSource, SampleSource]:
@@ -49,3 +51,4 @@ def test_bets_tell_the_draws_of_a_baseline_from_those_of_a_candidate(tmp_path: P
         itself = replace(candidate, first_index=1_000_000)
         assert known_draws(store, candidate, itself) == {"candidate": (0, 1), "baseline": (0, 1)}
         assert known_draws(store, itself, None) == {"candidate@1000000": (0, 1)}
+    assert oldest(candidate, None) == oldest(candidate, baseline) == AGE_S

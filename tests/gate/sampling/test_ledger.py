@@ -261,6 +261,14 @@ def test_another_candidate_begins_anew():
     assert look(store, evaluation(), replace(FAMILY, candidate="mended")).look.number == 1
 
 
+def test_looks_older_than_max_age_count_no_more():
+    store = Memory()
+    look(store, evaluation())
+    store.rows = [replace(row, begun=row.begun - 1000) for row in store.rows]
+    assert look(store, evaluation(samples=10), replace(FAMILY, max_age_s=500)).look.number == 1
+    assert look(store, evaluation(samples=20), replace(FAMILY, max_age_s=5000)).look.number == 3
+
+
 def test_a_look_by_another_rule_is_a_look():
     store = Memory()
     look(store, evaluation())
@@ -392,30 +400,12 @@ def test_a_store_that_was_copied_and_merged_back_counts_each_look_once(tmp_path:
         assert [row.number for row in ours.looks.all_rows()] == [0, 1, 2]
 
 
-def test_cases_that_came_in_a_copy_of_the_store_keep_their_order_when_it_is_merged_back(tmp_path: Path):
-    with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
-        first = look(ours.looks, evaluation()).bets
-        theirs.merge(ours)
-        grown = look(theirs.looks, evaluation(60)).bets
-        assert grown.cases[:40] == first.cases
-        assert ours.merge(theirs).overdrawn == 0
-        again = look(ours.looks, evaluation(60), replace(FAMILY, seed=99))
-    assert (again.look.number, again.is_new, again.bets.cases) == (1, False, grown.cases)
-
-
-def test_a_look_whose_samples_were_removed_can_not_be_gone_on_with(tmp_path: Path):
-    with Store.open(f"sqlite:///{tmp_path / 'store.db'}") as store:
-        looks = store.looks
-        assert look(looks, evaluation()).look.number == 1
-        store.add([draw("other", fingerprint="elsewhere"), draw("a", fingerprint="c")])
-        assert store.prune(fingerprints=["elsewhere"]).looks == 0
-        assert look(looks, evaluation()).look.number == 1
-        assert store.prune(fingerprints=["c"], dry_run=True).looks == 1
-        assert look(looks, evaluation()).look.number == 1
-        assert store.prune(fingerprints=["c"]).looks == 1
-        again = look(looks, evaluation()).look
-        assert (again.number, again.because) == (2, "its samples were removed from the store, so drawn anew")
-        assert look(looks, evaluation()).look.number == 2
+def test_after_a_prune_the_next_look_draws_all_anew(stored: Store):
+    assert stored.prune(fingerprints=["j"]).looks == 1
+    entry = look(stored.looks, judged(), replace(JUDGED, begin=begin_all))
+    assert (entry.look.number, entry.look.because) == (2, "its samples were removed from the store, so drawn anew")
+    assert (0,) not in [entry.draws(each) for each in ("candidate", "baseline", "j")]
+    assert look(stored.looks, judged(), JUDGED).bets == entry.bets
 
 
 # ------------------------------------------------------------------------------------- what was seen, and cases chosen
@@ -464,18 +454,15 @@ def test_what_is_left_of_a_recording_decides_nothing():
     assert anew.draws("candidate") != (0,)
 
 
-@pytest.mark.parametrize("how", ["recorded again", "cases not recorded", "lines deleted", "pruned"])
+@pytest.mark.parametrize("how", ["recorded again", "cases not recorded", "lines deleted"])
 def test_the_rest_of_recorded_draws_decides_nothing_however_it_comes_about(stored: Store, how: str):
     """Who has seen the scores could else keep the cases that went well."""
     lost = frozenset(f"c{i}" for i in range(20))
     look(stored.looks, evaluation(100), recorded())
-    if how == "pruned":
-        stored.prune(fingerprints=["c"])
     asked, family = {
         "recorded again": (evaluation(100, first=20), recorded("another")),
         "cases not recorded": (evaluation(100), recorded("another", unpaired=lost)),
         "lines deleted": (evaluation(100), recorded(unpaired=lost)),
-        "pruned": (evaluation(100, first=20), recorded()),
     }[how]
     assert "without 20 of its cases that were seen" in look(stored.looks, asked, family).undecided
 
@@ -508,6 +495,16 @@ def test_after_a_look_of_which_nothing_is_known_the_next_is_drawn_anew(bets):
     assert not {0, 1} & {*entry.draws("candidate"), *entry.draws("baseline")}
 
 
+def test_looks_that_are_too_old_to_count_lend_no_draws():
+    store = Memory()
+    look(store, evaluation())
+    store.rows = [replace(row, begun=row.begun - 1000) for row in store.rows]
+    now = replace(FAMILY, max_age_s=500, draws={"candidate": (1, 2), "baseline": (1,)})
+    entry = look(store, evaluation(), now)
+    assert entry.look.number == 1
+    assert entry.draws("candidate") not in ((1, 2), (1,))
+
+
 def test_draws_that_another_run_began_since_are_gone_on_with():
     store = Memory()
     look(store, evaluation())
@@ -533,49 +530,20 @@ def stored(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-@pytest.mark.parametrize("name", ["c", "b", "j"])
-def test_after_a_prune_of_any_version_all_are_drawn_anew(stored: Store, name: str):
-    """Who saw what came of them would else keep those that were lucky, and draw the others once more."""
-    assert stored.prune(fingerprints=[name]).looks == 1
-    entry = look(stored.looks, judged(), replace(JUDGED, begin=begin_all))
-    assert (entry.look.number, entry.look.because) == (2, "its samples were removed from the store, so drawn anew")
-    assert (0,) not in [entry.draws(each) for each in ("candidate", "baseline", "j")]
-    assert look(stored.looks, judged(), JUDGED).bets == entry.bets
-
-
 def begin_all() -> dict[str, Draws]:
     return {**begin(), "j": (next(GENERATIONS),)}
 
 
-def test_a_baseline_whose_draws_as_a_candidate_are_pruned_keeps_those_that_it_has_as_one(stored: Store):
-    stored.add([draw("q", index=3, fingerprint="b", generation=0)])
-    with stored._database.write() as connection:
-        connection.exec_driver_sql("UPDATE steelyard_samples SET created = 1 WHERE sample_index = 3")
-    gone = stored.prune(older_than_s=1e6)
-    assert (gone.samples, gone.looks) == (1, 0)
-    assert not look(stored.looks, judged(), JUDGED).is_new
-
-
-def test_a_look_on_newer_draws_ends_where_gates_rest_on_none_that_are_left(stored: Store):
-    stored.generations("c")
-    stored.generations("c", fresh=True)
-    stored.add([draw("q", generation=1, fingerprint="c")])
-    fresh = {"candidate": (1,), "baseline@1000000": (0,)}
-    look(stored.looks, judged(), replace(JUDGED, is_fresh=True, draws=fresh))
-    assert stored.prune(replaced=True, fingerprints=["c"]).looks == 2
-    entry = look(stored.looks, judged(), replace(JUDGED, draws=fresh | {"candidate": (2,)}, begin=begin_all))
-    assert entry.look.number == 3
-    assert (0,) not in [entry.draws(each) for each in ("candidate", "baseline", "j")]
-
-
-@pytest.mark.parametrize(("names", "begun"), [("b", []), ("j", ["j"]), ("jc", ["candidate", "j"])])
-def test_another_baseline_draws_anew_what_was_pruned_alone(stored: Store, names: str, begun: list[str]):
-    for name in names:
-        stored.prune(fingerprints=[name])
-    assert stored.prune(fingerprints=names).looks == 0, "it was ended"
-    other = replace(JUDGED, against="b2", seen=tuple(stored.looks.of_candidate("c")), begin=begin_all)
-    entry = look(stored.looks, judged(), other)
-    assert [each for each in ("candidate", "baseline", "j") if entry.draws(each) != (0,)] == begun
+def test_a_candidate_too_old_leaves_the_baseline_and_judges_their_draws():
+    """Else each night with `max_age = "1d"` would pay for them again."""
+    store = Memory()
+    look(store, judged(), JUDGED)
+    for night in (1, 2):
+        aged = replace(JUDGED, draws={"candidate": (10_000 * night,), "baseline@1000000": (0,)}, begin=begin_all)
+        entry = look(store, judged(), aged)
+        assert (entry.look.number, entry.look.because) == (1 + night, "drawn anew")
+        assert (entry.draws("baseline"), entry.draws("j")) == ((0,), (0,))
+        assert entry.draws("candidate")[0] < 10_000, "what may have been seen is not taken"
 
 
 DEMANDING = {"threshold": 0.8}

@@ -305,21 +305,3 @@ def test_draws_of_one_request_are_calls_side_by_side_and_the_errors_are_of_those
     assert [sample.index for sample in partly.samples.values()] == [7, 9]
     assert list(partly.errors) == [8, 10]
     assert "ValueError: 1" in str(partly.errors[8])
-
-
-def test_at_once_bounds_the_calls_of_a_coroutine_function(tmp_path: Path) -> None:
-    code = """
-    import asyncio
-    under_way = most = 0
-    together = asyncio.Barrier(3)
-    async def answer(prompt):
-        global under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        await together.wait()
-        under_way -= 1
-        return str(most)
-    """
-    application(tmp_path, code)
-    found = ask(python(tmp_path, at_once=3), *(chat(str(number)) for number in range(12)))
-    assert [each.text for each in found if isinstance(each, Sample)][-1] == "3"

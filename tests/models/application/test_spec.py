@@ -83,8 +83,8 @@ def test_a_fingerprint_is_of_the_content_and_not_of_how_it_is_asked(tmp_path: Pa
         application(tmp_path / name, "def answer(prompt): return prompt")
     prints = {
         load_version(version(folder=name, workers=workers, timeout_s=9, files=files), tmp_path).fingerprint
-        for name, workers, files in (("one", 1, ["bot.py"]), ("two", 4, "bot.py"), ("two", 1, ["bot.py"]))
+        for name, workers, files in (("one", 1, []), ("two", 4, []), ("two", 1, ["bot.py"]))
     }
     assert len(prints) == 1
     application(tmp_path / "two", "def answer(prompt): return 'changed'")
-    assert load_version(version(folder="two", files="bot.py"), tmp_path).fingerprint not in prints
+    assert load_version(version(folder="two", files=["bot.py"]), tmp_path).fingerprint not in prints

@@ -88,6 +88,15 @@ def test_other_judgements_are_another_look(moody: Project, options: tuple[str, .
     assert calls(moody) == 0
 
 
+def test_a_judge_whose_answers_are_too_old_judges_anew_in_another_look(moody: Project) -> None:
+    moody.run()
+    moody.versions["small"]["max_age"] = "1h"
+    with Store.open(str(moody.store)) as store, store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE steelyard_generations SET begun = begun - 7200")
+    moody.run()
+    assert look(moody) == (2, "judged anew")
+
+
 def test_answers_of_the_bodys_baseline_are_those_of_the_look(project: Project, loopback: Callable[..., Any]) -> None:
     server = loopback(default={"good": 0.5, "bad": 0.5})
     project.versions = {"new": says("good"), "old": {"engine": "openai", **server.settings()}}
@@ -121,17 +130,6 @@ def test_turns_of_a_simulated_user_belong_to_the_draws_of_the_version_that_they_
 
 
 # ------------------------------------------------------------------------------------------------- draws of baselines
-
-
-def forget(project: Project, *names: str, **changed: str) -> None:
-    """Let the bets of all looks be as an older Steelyard wrote them: without these parts, and with others changed."""
-    with Store.open(str(project.store)) as store, store._database.write() as connection:
-        for number, text in connection.exec_driver_sql("SELECT rowid, bets FROM steelyard_looks").fetchall():
-            bets = {name: value for name, value in json.loads(text).items() if name not in names}
-            bets = {**bets, **changed} if bets else bets
-            connection.exec_driver_sql(
-                "UPDATE steelyard_looks SET bets = ? WHERE rowid = ?", (json.dumps(bets), number)
-            )
 
 
 @pytest.fixture
@@ -247,3 +245,14 @@ def n_looks(project: Project) -> tuple[int, int]:
             for name in ("looks", "generations")
         )
     return int(looks), int(begun)
+
+
+def test_offline_says_that_samples_are_too_old(project: Project) -> None:
+    project.body("return model.ask(case.prompt) == 'yes'", cases=20, threshold=0.9)
+    project.run()
+    project.versions["only"]["max_age"] = "1h"
+    with Store.open(str(project.store)) as store, store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE steelyard_generations SET begun = begun - 7200")
+    told = project.run("--offline")
+    assert told.ret == pytest.ExitCode.USAGE_ERROR
+    told.stderr.fnmatch_lines(["*or their samples are older than max_age, so that all would be drawn anew*"])

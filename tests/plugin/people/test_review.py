@@ -99,7 +99,7 @@ def test_what_a_report_says_to_do_next_is_true_now(project: Project, run: Run) -
     with opened(project) as store:
         (batch,) = store.review.batches()
         Queue(store).close(batch.id, "closed by hand")
-    assert [f"steelyard review reopen {batch.id}" in text for text in told()] == [True] * 3
+    assert [f"steelyard review close {batch.id} --undo" in text for text in told()] == [True] * 3
     assert ["review serve" in text for text in told()] == [False] * 3
     with opened(project) as store:
         Queue(store).reopen(batch.id)
@@ -114,12 +114,12 @@ def test_what_a_report_says_to_do_next_is_true_now(project: Project, run: Run) -
         Queue(store).undo("ann", key="undo 1")
         Queue(store).undo("ann", key="undo 2")
     label(project)
-    assert [("review serve" in text, "review reopen" in text) for text in told()] == [(False, False)] * 3
+    assert [("review serve" in text, "--undo" in text) for text in told()] == [(False, False)] * 3
     assert "nobody has labelled an item yet" in told()[0]
 
 
 def test_reviewers_see_the_right_answer_that_the_judge_is_shown(project: Project, run: Run) -> None:
-    """Of each item, whoever draws it, the gate or what looks after the queue; and on `review add`."""
+    """Of each item, whoever draws it, the gate or what looks after the queue."""
     project.write("evals/rubric.md", with_sections(Reference="expected"))
     project.versions = {"only": {"engine": "scripted", "default": "maybe"}}
     project.versions["small"] = {"engine": "scripted", "default": rated(3)}
@@ -371,7 +371,7 @@ def test_what_somebody_closed_stays_closed(project: Project) -> None:
         (batch,) = store.review.batches()
         Queue(store).close(batch.id, "enough")
     result = project.run()
-    step = f"batch {batch.id} is closed (enough): steelyard review reopen {batch.id}"
+    step = f"batch {batch.id} is closed (enough): steelyard review close {batch.id} --undo"
     assert step in " ".join(str(result.stdout).split())
     assert "review serve" not in str(result.stdout)
     assert (project.evaluation()["review"]["n_waiting"], project.evaluation()["review"]["closed"]) == (0, "enough")
@@ -445,14 +445,6 @@ def test_a_body_without_a_judge_that_rates_is_refused(project: Project) -> None:
     result = project.run()
     assert result.ret == 4
     assert "no `judge.rate(…, rubric=…)`" in str(result.stderr)
-
-
-def test_a_prune_warns_of_items_that_wait_for_labels(project: Project, run: Run) -> None:
-    rating(project, 0.85, n_cases=40)
-    project.run()
-    result = run("store", "prune", "--version", "only", "--yes")
-    assert result.exit_code == 0
-    assert "Warning: 20 items wait in the review queue for labels of what would go." in result.output
 
 
 def test_a_case_that_people_can_not_be_shown_makes_it_an_error(project: Project) -> None:

@@ -11,7 +11,7 @@ from harness.config import Settings
 from harness.errors import EngineError, NotInLineageError
 from harness.models.version import load_version
 from harness.stages.building import built
-from harness.stages.customization.adapter import PARITY, SAME, Adapter, AdapterEffect, load_adapter
+from harness.stages.customization.adapter import Adapter, AdapterEffect, load_adapter
 from harness.stages.lineage import StageContext
 from tests.config.settings_files import load
 from tests.libraries import needed
@@ -58,17 +58,15 @@ def adapter_of(settings: Settings, name: str) -> Adapter:
 
 @pytest.mark.service
 @pytest.mark.parametrize("name", ["own", "both"])
-def test_it_is_the_same_however_it_is_loaded(settings: Settings, name: str) -> None:
+def test_what_it_does_is_measured(settings: Settings, name: str) -> None:
     adapter = adapter_of(settings, name)
     try:
         first, again = adapter.effect("abc abc"), adapter.effect("abc abc")
     finally:
         adapter.close()
-    assert first == again, "what was added and taken out again leaves nothing behind"
+    assert first == again
     assert first.effect > 0.01
     assert first.kl > 1e-6
-    assert max(first.untrained, first.disabled) <= SAME
-    assert max(first.merged, first.unmerged, first.reloaded) <= PARITY
     assert not first.is_noop
     assert not first.idle
     assert len(first.modules) == len(adapter.modules)
@@ -89,15 +87,11 @@ def test_one_that_was_never_trained_is_called_a_no_op(settings: Settings) -> Non
     assert str(effect).startswith("A no-op: the matrices of all 8 modules come to 0")
 
 
-def test_other_no_ops_are_told_apart() -> None:
-    still = AdapterEffect(0, 0, 0, 0, 0, 0, 0, idle=(), modules=("a",), left_out=())
-    assert "its matrices are not 0" in str(still)
-    lost = AdapterEffect(0, 0, 0, 0, 0, 0, 0, idle=(), modules=("a",), left_out=("b", "c"))
+def test_other_no_ops_and_what_was_left_out_are_told() -> None:
+    assert "its matrices are not 0" in str(AdapterEffect(0, 0, idle=(), modules=("a",), left_out=()))
+    lost = AdapterEffect(0, 0, idle=(), modules=("a",), left_out=("b", "c"))
     assert str(lost) == "A no-op: peft put no matrices on 2 modules that its files name (b, c)."
-
-
-def test_what_was_left_out_is_named_where_the_rest_has_an_effect() -> None:
-    partly = AdapterEffect(0.5, 0.1, 0, 0, 0, 0, 0, idle=(), modules=("a",), left_out=("b", "c", "d", "e"))
+    partly = AdapterEffect(0.5, 0.1, idle=(), modules=("a",), left_out=("b", "c", "d", "e"))
     assert not partly.is_noop
     assert str(partly).endswith("But peft put no matrices on 4 modules that its files name (b, c, d, …).")
 

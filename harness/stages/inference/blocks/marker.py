@@ -12,13 +12,11 @@ from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, D
 from harness.stages.inference.load.plan import LoadPlan
 
 LOAD_KEYWORDS = (
-    *("blocks", "seconds", "rate", "concurrency", "burstiness", "ramp", "requests", "prompts"),
-    *("prompt_tokens", "output_tokens", "objective", "warm_up", "restart", "cached", "accept"),
+    *("blocks", "seconds", "rate", "concurrency", "requests", "prompts", "prompt_tokens"),
+    *("output_tokens", "objective", "warm_up", "cached", "accept"),
 )
 _WHOLE = ("concurrency", "requests", "prompt_tokens", "output_tokens", "warm_up")
-_NUMBERS = ("seconds", "rate", "burstiness", "ramp")
-
-
+_NUMBERS = ("seconds", "rate")
 _NOT_WITH_LOAD = (
     *("cases", "samples", "max_samples", "design", "per", "cluster", "review", "max_lost", "weighs"),
     *("slices", "slice_margin"),
@@ -84,7 +82,6 @@ def _plan(keywords: Mapping[str, Any], root: Path, seed: int, where: str) -> Blo
             blocks=setting_checks.integer(given.get("blocks", DEFAULT_BLOCKS), "blocks", where=where),
             load=LoadPlan(**values),
             seed=seed,
-            restart=setting_checks.boolean(given.get("restart", False), "restart", where=where),
         )
     except UsageError as error:
         raise type(error)(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None

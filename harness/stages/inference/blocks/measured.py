@@ -87,29 +87,9 @@ class Load:
     def goodput(self) -> Measure:
         """Requests a second that kept the objective."""
         value = self._block.load["goodput_per_s"]
-        return Measure(self._under_objective(value, "goodput"), "requests/s")
-
-    @property
-    def rate_held(self) -> Measure:
-        """The highest rate up to which 9 of 10 requests kept the objective; ramp the load up to find it."""
-        return Measure(self._under_objective(self._block.rate_held, "rate_held"), "requests/s")
-
-    @property
-    def start_up(self) -> Measure:
-        """Seconds until the server answered, started anew for this block."""
-        if self._block.start_up_s is None:
-            raise ScoreError(_NO_START)
-        return Measure(self._block.start_up_s, "s", higher_is_better=False)
-
-    @property
-    def memory(self) -> Measure:
-        """Memory of the server's processes, in bytes: of the machine, not of a GPU."""
-        if self._block.memory_bytes is None:
-            raise CapabilityError(
-                f"The memory of {self._server.version} is not known: its server was not started by this run, or this "
-                "system has no /proc."
-            )
-        return Measure(float(self._block.memory_bytes), "B", higher_is_better=False)
+        if value is None:
+            raise ScoreError(_NO_OBJECTIVE)
+        return Measure(value, "requests/s")
 
     @property
     def cost(self) -> Measure:
@@ -194,11 +174,6 @@ class Load:
             )
         return float(value)
 
-    def _under_objective(self, value: float | None, name: str) -> float:
-        if value is None:
-            raise ScoreError(_no_objective(name))
-        return value
-
 
 def excess_unanswered(loads: Mapping[tuple[Role, str], object]) -> dict[str, float]:
     """The share of each pair's requests that the candidate left unanswered, less the baseline's.
@@ -211,14 +186,10 @@ def excess_unanswered(loads: Mapping[tuple[Role, str], object]) -> dict[str, flo
     return {case: share - shares["baseline", case] for case, share in pairs.items() if ("baseline", case) in shares}
 
 
-_NO_START = "load.start_up needs a server that is started anew before each block: write restart=True in the marker."
-
-
-def _no_objective(figure: str) -> str:
-    return (
-        f'load.{figure} needs an objective: write objective="ttft=0.5,itl=0.1" in the marker; itl in place of tpot '
-        "where the server counts no tokens (usage)."
-    )
+_NO_OBJECTIVE = (
+    'load.goodput needs an objective: write objective="ttft=0.5,itl=0.1" in the marker; itl in place of tpot where the '
+    "server counts no tokens (usage)."
+)
 
 
 def _no_price(version: str) -> str:
@@ -234,11 +205,9 @@ def unmeasurable(figure: str, plan: BlockPlan, settings: Settings) -> str | None
     Args:
         settings: of the project, which name the versions that are measured.
     """
-    if figure in ("goodput", "rate_held") and not plan.load.objective:
-        return _no_objective(figure)
-    if figure == "start_up" and not plan.restart:
-        return _NO_START
-    if figure not in ("cost", "memory", *_OF_WEIGHTS):
+    if figure == "goodput" and not plan.load.objective:
+        return _NO_OBJECTIVE
+    if figure not in ("cost", *_OF_WEIGHTS):
         return None
     names = (candidate_name(settings), baseline_name(settings))
     for version in (settings.version(name) for name in names if name is not None):
@@ -246,11 +215,6 @@ def unmeasurable(figure: str, plan: BlockPlan, settings: Settings) -> str | None
             continue
         if figure == "cost" and version.price is None and version.price_per_hour is None:
             return _no_price(version.name)
-        if figure == "memory" and "base_url" in version.engine_options:
-            return (
-                f"load.memory is of a server that the run starts, and {version.name} has an address: give it weights "
-                'and engine = "vllm", or leave the test out with -k.'
-            )
         if figure in _OF_WEIGHTS and "weights" not in version.engine_options:
             return (
                 f"load.{figure} needs the weights of {version.name}, which has an address: name a version with "

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from harness.errors import InvalidBlockError
 from harness.records import Role
-from harness.stages.inference.blocks.block import LoadBlock, rate_held
-from harness.stages.inference.blocks.meters import EnergyMeter, memory_bytes
+from harness.stages.inference.blocks.block import LoadBlock
+from harness.stages.inference.blocks.meters import EnergyMeter
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.stages.inference.load.plan import LoadPlan
 from harness.stages.inference.load.result import LoadResult
@@ -36,7 +36,7 @@ def measure_pair(
         told: which block is measured now, in a few words.
 
     Raises:
-        EngineError: a server can't be reached, or does not start again.
+        EngineError: a server can't be reached.
     """
     load = plan.load_of(pair)
     found: dict[Role, LoadBlock] = {}
@@ -47,10 +47,8 @@ def measure_pair(
         server = servers[role]
         told(f"block {pair + 1} of {plan.blocks}, {server.version}")
         with pausing(each.target.pid for each in servers.values() if each is not server):
-            start_up_s = server.restart() if plan.restart else None
-            block = _measure(server, load)
-        found[role] = replace(block, start_up_s=start_up_s)
-        if block.invalid_reasons:
+            found[role] = _measure(server, load)
+        if found[role].invalid_reasons:
             break
     return found
 
@@ -78,14 +76,10 @@ def _measure(server: Server, load: LoadPlan) -> LoadBlock:
             meter = EnergyMeter()
 
     result = run_load(replace(load, accept=load.accept | ACCEPTED), server.target, progress=tell)
-    energy_j = meter.joules()
-    memory = None if server.target.pid is None else memory_bytes([server.target.pid])
-    return block_of(result, load, energy_j=energy_j, memory=memory)
+    return block_of(result, load, meter.joules())
 
 
-def block_of(
-    result: LoadResult, load: LoadPlan, *, energy_j: float | None = None, memory: int | None = None
-) -> LoadBlock:
+def block_of(result: LoadResult, load: LoadPlan, energy_j: float | None = None) -> LoadBlock:
     """The part of a load that is kept."""
     plain = result.as_json()
     late = sum(record.delay_s > MOST_DELAY_S for record in result.records)
@@ -95,9 +89,4 @@ def block_of(
             "planned: the load was not the one that was asked for. Leave the generator a core."
         )
         plain |= {"valid": False, "invalid_reasons": [*plain["invalid_reasons"], reason]}
-    return LoadBlock(
-        load=plain,
-        rate_held=rate_held(result, load.objective),
-        memory_bytes=memory,
-        energy_j=energy_j,
-    )
+    return LoadBlock(plain, energy_j)

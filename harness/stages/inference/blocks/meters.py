@@ -1,35 +1,15 @@
-"""Meters of what a block takes beside time: memory and energy, by the counters that there are."""
+"""The energy that a block takes, by the counters that there are."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
-from collections.abc import Iterable
 from pathlib import Path
 
 from harness.errors import CapabilityError
-from harness.stages.inference.load.machine import descendants
 
-_PROC = Path("/proc")
 _RAPL = Path("/sys/class/powercap")
-_MICRO, _MILLI, _KILO = 1e-6, 1e-3, 1024
-
-
-def memory_bytes(pids: Iterable[int]) -> int | None:
-    """The memory that processes and their descendants hold, shared parts divided; None where unknown.
-
-    It is the machine's: what they hold on a GPU is not in it.
-    """
-    found = [held for pid in descendants(pids) if (held := _held(_PROC / str(pid) / "smaps_rollup")) is not None]
-    return sum(found) if found else None
-
-
-def _held(file: Path) -> int | None:
-    with contextlib.suppress(OSError):
-        for line in file.read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * _KILO
-    return None
+_MICRO, _MILLI = 1e-6, 1e-3
 
 
 class EnergyMeter:

@@ -27,13 +27,11 @@ class BlockPlan:
         blocks: how many of each version; each pair of them is a case of the statistics.
         load: what is sent in a block, and for how long.
         seed: of the order of the versions, and of the plan of each pair.
-        restart: whether a server is started anew before each block, so that its start-up is measured.
     """
 
     blocks: int = DEFAULT_BLOCKS
     load: LoadPlan = field(default_factory=lambda: LoadPlan(rate=DEFAULT_RATE, seconds=DEFAULT_SECONDS))
     seed: int = 0
-    restart: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a plan that measures nothing."""

@@ -114,7 +114,7 @@ def _rate_achieved(records: Sequence[RequestRecord], plan: LoadPlan, duration_s:
         return None
     last_s = max(record.sent_s for record in records)
     was_cut = any(record.error == "unfinished" for record in records)
-    is_timed = plan.seconds is not None and plan.requests is None and not plan.trace and not was_cut
+    is_timed = plan.seconds is not None and plan.requests is None and not was_cut
     begun_s = plan.seconds if is_timed and plan.seconds else last_s
     if plan.concurrency is not None:
         begun_s = duration_s

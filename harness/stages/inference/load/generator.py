@@ -44,8 +44,7 @@ class Sending:
     Attributes:
         warm_up: requests as they go over the wire. requests: those that are measured.
         arrivals: when each request is begun, in seconds from the start; None for a closed loop.
-        joins, leaves: of a closed loop, when each request in flight begins and is no longer followed by another (None:
-            at the end), in seconds from the start.
+        concurrency: how many are in flight in a closed loop; 0 for an open one.
         limit: how many requests of a closed loop are begun at most; beyond those that there are, they are repeated.
         seconds: after which none is begun; None for no limit.
         timeout_s: after which a request has failed.
@@ -56,8 +55,7 @@ class Sending:
     warm_up: Sequence[bytes]
     requests: Sequence[bytes]
     arrivals: Sequence[float] | None
-    joins: Sequence[float]
-    leaves: Sequence[float | None]
+    concurrency: int
     limit: int
     seconds: float | None
     timeout_s: float
@@ -82,7 +80,6 @@ class Generator:
         self._idle: deque[HttpConnection] = deque()
         self._under_way: dict[int, tuple[Exchange, HttpConnection | None, asyncio.TimerHandle]] = {}
         self._connecting: set[asyncio.Task[None]] = set()
-        self._workers: dict[int, int] = {}
         self._next = 0
         self._waiting = 0
         self.is_stopped = False
@@ -101,7 +98,7 @@ class Generator:
                 self._begin(Exchange(-1 - index, payload, time.perf_counter()))
             self._over.clear()
             await self._over.wait()
-            in_flight = max(_WARM_IN_FLIGHT, len(self._sending.joins))
+            in_flight = max(_WARM_IN_FLIGHT, self._sending.concurrency)
         self.sent = self.completed = self.failed = 0
         self._spool.flush()
 
@@ -110,9 +107,8 @@ class Generator:
         self._over.clear()
         self.started_s = time.perf_counter()
         if self._sending.arrivals is None:
-            for number, join_s in enumerate(self._sending.joins):
-                self._waiting += 1
-                self._loop.call_later(join_s, self._join, number, self.started_s + join_s)
+            for _ in range(self._sending.concurrency):
+                self._follow(self.started_s)
         else:
             self._waiting = 1
             self._send_due()
@@ -143,24 +139,20 @@ class Generator:
         self._waiting = 0
         self._end_when_done()
 
-    def _join(self, number: int, due_s: float) -> None:
-        """Let one more request be in flight in a closed loop."""
-        self._waiting -= 1
-        self._follow(number, due_s)
-
-    def _follow(self, worker: int, due_s: float) -> None:
+    def _follow(self, due_s: float) -> None:
         """Begin the next request of a closed loop, unless its time is over."""
         sending = self._sending
-        leaves = sending.leaves[worker]
-        ends = [each for each in (sending.seconds, leaves) if each is not None]
-        is_over = bool(ends) and due_s - self.started_s >= min(ends)
+        is_over = sending.seconds is not None and due_s - self.started_s >= sending.seconds
         if self.is_stopped or is_over or self._next >= sending.limit:
             self._end_when_done()
             return
         index, self._next = self._next, self._next + 1
-        exchange = Exchange(index, sending.requests[index % len(sending.requests)], due_s)
-        self._workers[index] = worker
-        self._begin(exchange)
+        self._begin(Exchange(index, sending.requests[index % len(sending.requests)], due_s))
+
+    def _follow_after_loss(self, due_s: float) -> None:
+        """Begin the next request when a moment has passed since a connection was lost."""
+        self._waiting -= 1
+        self._follow(due_s)
 
     def _begin(self, exchange: Exchange) -> None:
         """Send a request over a connection that is free, else over a new one."""
@@ -238,15 +230,14 @@ class Generator:
         exchange.payload = b""
         pickle.dump(exchange, self._spool, protocol=pickle.HIGHEST_PROTOCOL)
         self._watch_for_the_end(exchange)
-        worker = self._workers.pop(exchange.index, None)
-        if worker is None or self.is_stopped:
+        if self._sending.arrivals is not None or exchange.index < 0 or self.is_stopped:
             self._end_when_done()
         elif exchange.failure == "connection":
             self._waiting += 1
             due_s = exchange.ended_s + _AFTER_LOST_S
-            self._loop.call_later(_AFTER_LOST_S, self._join, worker, due_s)
+            self._loop.call_later(_AFTER_LOST_S, self._follow_after_loss, due_s)
         else:
-            self._follow(worker, exchange.ended_s)
+            self._follow(exchange.ended_s)
 
     def _watch_for_the_end(self, exchange: Exchange) -> None:
         """Stop when no connection is to be had for a while: there is no server any more."""

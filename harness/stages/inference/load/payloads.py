@@ -111,9 +111,9 @@ def check_made_up(plan: LoadPlan, address: ServerAddress, model: ServedModel) ->
     Raises:
         UsageError: naming the sizes.
     """
-    longest, limit = plan.longest_made_up(), model.context_tokens
-    if limit is not None and longest > limit:
-        raise _too_long(f"at least {longest:,}", plan.output_tokens, address, limit)
+    limit = model.context_tokens
+    if limit is not None and not plan.prompts and plan.prompt_tokens > limit:
+        raise _too_long(f"at least {plan.prompt_tokens:,}", plan.output_tokens, address, limit)
 
 
 def check_context(bodies: list[dict[str, Any]], address: ServerAddress, model: ServedModel) -> None:

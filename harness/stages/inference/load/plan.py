@@ -41,37 +41,17 @@ class PlannedPrompt:
     output_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TracedRequest:
-    """One line of a trace: when a request arrived, and how long prompt and answer were.
-
-    Attributes:
-        at_s: seconds from the beginning.
-        prompt_tokens, output_tokens: their lengths; None for those of the plan.
-        prompt: the prompt itself, where the trace has it.
-    """
-
-    at_s: float
-    prompt_tokens: int | None = None
-    output_tokens: int | None = None
-    prompt: PlannedPrompt | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """The requests of a load and their times. Exactly one of `rate`, `concurrency` and `trace` says how they arrive.
+    """The requests of a load and their times. Exactly one of `rate` and `concurrency` says how they arrive.
 
     Two plans that are equal send the same prompts at the same times, so that two servers can be compared in pairs.
 
     Attributes:
-        rate: requests a second on average, whatever the answers take (an open loop).
-        burstiness: shape of the gamma distribution of the gaps between arrivals: 1 is a Poisson process, less comes in
-            bursts, more is steadier.
+        rate: requests a second on average, whatever the answers take (an open loop): a Poisson process.
         concurrency: so many requests in flight, each followed by the next when it ends (a closed loop).
-        ramp: the rate, or the concurrency, that is reached at the end; it grows or falls evenly. None stays.
-        trace: arrivals as they were once.
         seconds: for how long requests are begun. requests: how many are begun. Whichever ends first; with neither, 300
-            requests, or the whole trace.
+            requests.
         prompts: what is asked, in turn; () for random words of `prompt_tokens`.
         prompt_tokens: about how many tokens a made-up prompt has, without the chat template.
         output_tokens: of an answer: exactly so many from a server of vLLM, elsewhere at most.
@@ -85,10 +65,7 @@ class LoadPlan:
     """
 
     rate: float | None = None
-    burstiness: float = 1.0
     concurrency: int | None = None
-    ramp: float | None = None
-    trace: tuple[TracedRequest, ...] = ()
     seconds: float | None = None
     requests: int | None = None
     prompts: tuple[PlannedPrompt, ...] = ()
@@ -121,54 +98,30 @@ class LoadPlan:
 
     def for_warm_up(self) -> LoadPlan:
         """The plan with prompts that are made up: those that are measured must not be known to a cache."""
-        return replace(self, trace=(), prompts=(), rate=1.0, concurrency=None, ramp=None)
-
-    def longest_made_up(self) -> int:
-        """About how many tokens the longest of the measured prompts has that are made up; 0 where none is."""
-        traced = [each.prompt_tokens or self.prompt_tokens for each in self.trace if each.prompt is None]
-        made = traced if self.trace else [self.prompt_tokens]
-        return 0 if self.prompts else max(made, default=0)
+        return replace(self, prompts=())
 
     def most_requests(self) -> int:
         """The most requests that are begun; of a closed loop with a time limit it is an ample guess."""
         if self.requests is not None:
             return self.requests
         if self.concurrency is not None and self.seconds is not None:
-            most = max(self.concurrency, self.ramp or 0)
-            return min(_MOST_CLOSED_REQUESTS, max(2_000, round(most * self.seconds * _CLOSED_REQUESTS_A_SECOND)))
+            ample = round(self.concurrency * self.seconds * _CLOSED_REQUESTS_A_SECOND)
+            return min(_MOST_CLOSED_REQUESTS, max(2_000, ample))
         return _DEFAULT_REQUESTS if self.seconds is None else _MOST_REQUESTS
 
 
 def _check_loop(plan: LoadPlan) -> None:
-    ways = [name for name in ("rate", "concurrency") if getattr(plan, name) is not None]
-    ways += ["trace"] if plan.trace else []
-    if len(ways) != 1:
-        given = f"{' and '.join(ways)} are given" if ways else "none is given"
+    if (plan.rate is None) == (plan.concurrency is None):
+        given = "none is given" if plan.rate is None else "both are given"
         raise UsageError(
-            f"A load has one of rate, concurrency and trace, and {given}. Give a rate (--rate 2.5, or rate=2.5 "
-            "in a marker) for arrivals that do not wait for answers, or a concurrency (--concurrency 16, or "
-            "concurrency=16) for so many requests in flight."
+            f"A load has one of rate and concurrency, and {given}. Give a rate (--rate 2.5, or rate=2.5 in a marker) "
+            "for arrivals that do not wait for answers, or a concurrency (--concurrency 16, or concurrency=16) for so "
+            "many requests in flight."
         )
     if plan.rate is not None and not 0 < plan.rate < float("inf"):
         raise UsageError(f"rate = {plan.rate!r} sends nothing; give requests a second, above 0, such as 2.5.")
     if plan.concurrency is not None and plan.concurrency < 1:
         raise UsageError(f"concurrency = {plan.concurrency!r} sends nothing; give a count of requests in flight.")
-    if plan.burstiness != 1 and plan.rate is None:
-        raise UsageError(
-            f"burstiness = {plan.burstiness!r} is of the gaps between arrivals at a rate; a closed loop and a trace "
-            "have none that are drawn. Give a rate, or leave it out."
-        )
-    if not 0 < plan.burstiness < float("inf"):
-        raise UsageError(
-            f"burstiness = {plan.burstiness!r} is no shape of a gamma distribution; give a number above 0."
-        )
-    if plan.ramp is not None:
-        if plan.trace:
-            raise UsageError("ramp changes a rate or a concurrency; a trace has its own. Leave out one of the two.")
-        if plan.seconds is None:
-            raise UsageError("ramp needs seconds: the time in which the rate or the concurrency gets there.")
-        if not 0 < plan.ramp < float("inf"):
-            raise UsageError(f"ramp = {plan.ramp!r} ends at nothing; give a rate or a concurrency above 0.")
 
 
 def _check_sizes(plan: LoadPlan) -> None:
@@ -183,95 +136,31 @@ def _check_sizes(plan: LoadPlan) -> None:
     for size in (plan.requests, plan.rate and plan.seconds and plan.rate * plan.seconds):
         if size is not None and size > _MOST_REQUESTS:
             raise UsageError(f"{size:,.0f} requests are more than one run may have, {_MOST_REQUESTS:,}; send fewer.")
-    in_flight = 0 if plan.concurrency is None else max(plan.concurrency, plan.ramp or 0)
     for name, size, most in (
         ("warm_up", plan.warm_up, _MOST_REQUESTS),
-        ("concurrency", in_flight, _MOST_REQUESTS),
-        ("prompt_tokens", plan.longest_made_up(), _MOST_PROMPT_TOKENS),
+        ("concurrency", plan.concurrency or 0, _MOST_REQUESTS),
+        ("prompt_tokens", plan.prompt_tokens, _MOST_PROMPT_TOKENS),
     ):
         if size > most:
             raise UsageError(f"{name} = {size:,.0f} is more than a run may have, {most:,}; give less.")
 
 
 def arrival_times(plan: LoadPlan, generator: np.random.Generator) -> list[float] | None:
-    """When each request is begun, in seconds from the start; None for a closed loop, where answers say it."""
-    if plan.concurrency is not None:
-        return None
-    if plan.trace:
-        times = [each.at_s for each in plan.trace if plan.seconds is None or each.at_s < plan.seconds]
-        return times[: plan.requests]
-    return _drawn(plan, generator)
+    """When each request is begun, in seconds from the start; None for a closed loop, where answers say it.
 
-
-def _drawn(plan: LoadPlan, generator: np.random.Generator) -> list[float]:
-    """When requests arrive at the plan's rate, in seconds, ascending.
-
-    Gaps are gamma distributed with mean 1 in the time in which the rate is 1; a ramp stretches that time (Cinlar 1975,
-    inversion of the integrated rate). They are not scaled to a total afterwards, so the number of arrivals in a time
-    is as random as that of a Poisson process.
+    Gaps are exponential. They are not scaled to a total afterwards, so the number of arrivals in a time is as random as
+    that of a Poisson process.
     """
     import numpy as np
 
-    assert plan.rate is not None
+    if plan.rate is None:
+        return None
     times: list[float] = []
     reached, most = 0.0, plan.most_requests()
     while len(times) < most:
-        gaps = generator.gamma(plan.burstiness, 1 / plan.burstiness, _BLOCK)
-        expected = reached + np.cumsum(gaps)
-        reached = float(expected[-1])
-        block = _time_of(expected, plan.rate, plan.ramp, plan.seconds)
-        if plan.seconds is not None:
-            block = block[block < plan.seconds]
-        times += block.tolist()
-        if len(block) < _BLOCK:
+        block = reached + np.cumsum(generator.exponential(1 / plan.rate, _BLOCK))
+        reached = float(block[-1])
+        times += (block if plan.seconds is None else block[block < plan.seconds]).tolist()
+        if plan.seconds is not None and reached >= plan.seconds:
             break
     return times[:most]
-
-
-def mean_rate(plan: LoadPlan, times: list[float]) -> float | None:
-    """Requests a second that a plan has; None for a closed loop. That of a trace is its own."""
-    if plan.rate is not None and plan.ramp is None:
-        return plan.rate
-    if plan.rate is not None and plan.ramp is not None and len(times) != plan.requests:
-        return (plan.rate + plan.ramp) / 2
-    if times and times[-1] > 0:  # of a trace, or of a ramp that the number of requests ended
-        return len(times) / times[-1]
-    return None
-
-
-def worker_starts(plan: LoadPlan) -> list[float]:
-    """When each of the requests in flight of a closed loop joins, in seconds.
-
-    The first `concurrency` begin at once; those that a ramp adds follow evenly.
-    """
-    assert plan.concurrency is not None
-    if plan.ramp is None or plan.ramp <= plan.concurrency:
-        return [0.0] * plan.concurrency
-    assert plan.seconds is not None
-    more = round(plan.ramp) - plan.concurrency
-    return [0.0] * plan.concurrency + [plan.seconds * (number + 1) / (more + 1) for number in range(more)]
-
-
-def worker_ends(plan: LoadPlan) -> list[float | None]:
-    """When each of the requests in flight of a closed loop is no longer followed by another, in seconds; None: at the
-    end.
-    """
-    assert plan.concurrency is not None
-    if plan.ramp is None or plan.ramp >= plan.concurrency:
-        return [None] * len(worker_starts(plan))
-    assert plan.seconds is not None
-    fewer = plan.concurrency - max(1, round(plan.ramp))
-    ends: list[float | None] = [plan.seconds * (number + 1) / (fewer + 1) for number in range(fewer)]
-    return ends + [None] * (plan.concurrency - fewer)
-
-
-def _time_of(expected: np.ndarray, rate: float, ramp: float | None, seconds: float | None) -> np.ndarray:
-    """The times by which so many arrivals are expected; infinity for what a falling rate never reaches."""
-    import numpy as np
-
-    if ramp is None or ramp == rate or seconds is None:
-        return expected / rate
-    slope = (ramp - rate) / seconds
-    inside = rate**2 + 2 * slope * expected
-    # 2 Λ / (r + sqrt(r² + 2 s Λ)) is (sqrt(r² + 2 s Λ) − r) / s without the difference of what is nearly equal.
-    return np.where(inside >= 0, 2 * expected / (rate + np.sqrt(np.maximum(inside, 0))), np.inf)

@@ -23,7 +23,7 @@ from harness.stages.inference.load import counters, machine, payloads
 from harness.stages.inference.load.answers import read_exchange
 from harness.stages.inference.load.figures import figures, percentile_notes
 from harness.stages.inference.load.generator import Sending
-from harness.stages.inference.load.plan import LoadPlan, arrival_times, mean_rate, worker_ends, worker_starts
+from harness.stages.inference.load.plan import LoadPlan, arrival_times
 from harness.stages.inference.load.prompts import planned_prompts
 from harness.stages.inference.load.result import LoadResult, RequestRecord
 from harness.stages.inference.load.validity import LoadEvidence, doubts, failures
@@ -126,14 +126,12 @@ class _Requests:
 
     def sending(self, plan: LoadPlan, address: ServerAddress, folder: str) -> Sending:
         """The message to the generator."""
-        is_open = self.times is not None
         return Sending(
             target=payloads.target_of(address),
             warm_up=self.warm_up,
             requests=self.wire,
             arrivals=self.times,
-            joins=[] if is_open else worker_starts(plan),
-            leaves=[] if is_open else worker_ends(plan),
+            concurrency=plan.concurrency or 0,
             limit=self.limit,
             seconds=plan.seconds,
             timeout_s=plan.timeout_s,
@@ -343,7 +341,7 @@ def _result(plan: LoadPlan, requests: _Requests, measured: _Measured) -> LoadRes
         valid=not reasons,
         invalid_reasons=tuple(reasons),
         notes=tuple(notes),
-        rate_planned=mean_rate(plan, requests.times or []),
+        rate_planned=plan.rate,
         client_cpu=client_cpu,
         server=measured.server,
         others_cpu=None if use is None else use.others_cpu,

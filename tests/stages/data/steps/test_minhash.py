@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -13,12 +12,10 @@ import pytest
 from scipy.stats import binom
 
 from harness.errors import CorpusError, SettingsError
-from harness.stages.data.corpus_build import build_corpus
 from harness.stages.data.steps.catalogue import step_options
 from harness.stages.data.steps.minhash import MINHASH, NearDuplicates
 from harness.stages.data.steps.step import place_of
 from tests.stages.data.planting import PlantedPair, found_probability, made_up_words, n_grams_of, plant_pair
-from tests.stages.data.projects import project, write_lines
 from tests.stages.data.steps.stepping import apply_step, local
 
 pytestmark = pytest.mark.service
@@ -85,11 +82,6 @@ def test_pairs_are_found_as_often_as_the_curve_says(pairs: Pairs, level: Fractio
     assert is_within_band(found, level), f"{found} of {N_PAIRS}"
 
 
-@pytest.mark.parametrize(("level", "wrong"), [(0.5, 40), (0.6, 300), (0.6, 30), (0.7, 300), (0.8, 300), (0.9, 290)])
-def test_finding_too_many_is_as_wrong_as_finding_too_few(level: float, wrong: int) -> None:
-    assert not is_within_band(wrong, Fraction(str(level)))
-
-
 @pytest.mark.nightly
 def test_other_buckets_have_their_own_curve(pairs: Pairs, tmp_path: Path) -> None:
     """With 20 buckets of 20 hashes, of pairs at 0.8 a fifth are found where FineWeb's 14 of 8 find nine in ten."""
@@ -97,53 +89,6 @@ def test_other_buckets_have_their_own_curve(pairs: Pairs, tmp_path: Path) -> Non
     found = n_found(pairs[level], {"buckets": 20, "hashes_per_bucket": 20}, tmp_path)
     assert is_within_band(found, level, 20, 20), f"{found} of {N_PAIRS}"
     assert not is_within_band(found, level)
-
-
-@pytest.mark.nightly
-def test_letter_case_and_punctuation_do_not_count(pairs: Pairs, tmp_path: Path) -> None:
-    level = Fraction(9, 10)
-    shouted = [
-        PlantedPair(pair.first, ", ".join(pair.second.upper().split()) + "!", pair.similarity) for pair in pairs[level]
-    ]
-    assert is_within_band(n_found(shouted, {}, tmp_path / "default"), level)
-    assert n_found(shouted, {"normalisation": ["punctuation", "whitespace"]}, tmp_path / "without") == 0
-
-
-@pytest.mark.nightly
-def test_other_seeds_find_other_pairs_as_often(pairs: Pairs, tmp_path: Path) -> None:
-    level = Fraction(7, 10)
-    texts = texts_of(pairs[level])
-    one, other = (apply_step(MINHASH, {"seed": seed}, texts, tmp_path / str(seed)).removed for seed in (1, 2))
-    assert one != other
-    assert is_within_band(len(one), level)
-    assert is_within_band(len(other), level)
-
-
-@pytest.mark.nightly
-def test_datasketch_finds_as_many(pairs: Pairs, tmp_path: Path) -> None:
-    """Another implementation, on the same n-grams: the two differ by no more than chance makes them (McNemar, 1947)."""
-    from datasketch import MinHash, MinHashLSH
-
-    step = default_step()
-    level = Fraction(7, 10)
-
-    def hashed(text: str) -> MinHash:
-        made = MinHash(num_perm=step.buckets * step.hashes_per_bucket, seed=7)
-        made.update_batch([" ".join(gram).encode() for gram in n_grams_of(text)])
-        return made
-
-    theirs = set()
-    for number, pair in enumerate(pairs[level]):
-        index = MinHashLSH(num_perm=112, params=(step.buckets, step.hashes_per_bucket))
-        index.insert("first", hashed(pair.first))
-        if index.query(hashed(pair.second)):
-            theirs.add(number)
-    assert is_within_band(len(theirs), level)
-    texts = texts_of(pairs[level])
-    ours = {int(name[:3]) for name in apply_step(MINHASH, {}, texts, tmp_path).removed}
-    only_ours, only_theirs = len(ours - theirs), len(theirs - ours)
-    low, high = binom.interval(0.99, only_ours + only_theirs, 0.5)
-    assert low <= only_ours <= high
 
 
 def test_signatures_estimate_the_similarity_as_datasketch_does(pairs: Pairs, tmp_path: Path) -> None:
@@ -200,15 +145,6 @@ def test_the_first_document_of_a_cluster_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.nightly
-def test_workers_change_nothing(pairs: Pairs, tmp_path: Path) -> None:
-    texts = texts_of(pairs[Fraction(4, 5)][:60])
-    alone = apply_step(MINHASH, {}, texts, tmp_path / "alone", n_shards=4)
-    together = apply_step(MINHASH, {}, texts, tmp_path / "together", n_shards=4, run=local(2))
-    assert alone == together
-    assert alone.removed
-
-
-@pytest.mark.nightly
 @pytest.mark.parametrize("stage", ["signing", "pairing", "clustering", "removal"])
 def test_what_was_killed_goes_on(stage: str, tmp_path: Path) -> None:
     """With what was done before it: the outcome is the same."""
@@ -250,12 +186,6 @@ def test_documents_shorter_than_an_n_gram_stay(tmp_path: Path) -> None:
 
 
 @pytest.mark.nightly
-def test_files_without_documents_are_no_trouble(tmp_path: Path) -> None:
-    assert apply_step(MINHASH, {}, {"a": SHARED}, tmp_path / "one", n_shards=5).kept == {"a": SHARED}
-    assert apply_step(MINHASH, {}, {}, tmp_path / "none").kept == {}
-
-
-@pytest.mark.nightly
 @pytest.mark.parametrize(("stage", "tasks"), [("signing", 3), ("pairing", 14), ("clustering", 1), ("removal", 3)])
 def test_a_lost_task_is_an_error_in_every_stage(stage: str, tasks: int, tmp_path: Path) -> None:
     """datatrove's next stage would take it for nothing found; its executor on Ray only warns."""
@@ -283,24 +213,3 @@ def test_a_lost_task_is_an_error_in_every_stage(stage: str, tasks: int, tmp_path
 def test_a_wrong_option_is_refused(table: Mapping[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         step_options(MINHASH, table, where="clean.minhash")
-
-
-@pytest.mark.nightly
-def test_a_build_on_ray_removes_the_same(pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Equal and nearly equal documents, by a cluster of two workers and by this process alone."""
-    texts = texts_of([*pairs[Fraction(4, 5)][:40], *pairs[Fraction(19, 20)][:40]])
-    rows = [{"id": name, "text": text} for name, text in texts.items()]
-    shouted = [{"id": f"{row['id']}/shouted", "text": row["text"].upper()} for row in rows[::7]]
-    write_lines(tmp_path / "d.jsonl", [*rows, *shouted])
-    settings = project(tmp_path, "d.jsonl", ["exact", "minhash"])
-    found = {}
-    for name, workers in (("local", 1), ("ray", 2)):
-        monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / f"{name}{workers}"))
-        corpus = build_corpus(settings, "clean", executor={"name": name, "workers": workers})
-        told = [(each.id, each.reason, each.duplicate_of) for each in corpus.explain()]
-        found[name, workers] = corpus.fingerprint, told
-        assert len(shouted) == corpus.statistics.step("exact").removed
-        assert 40 < corpus.statistics.step("minhash").removed <= 80
-        assert len(texts) + len(shouted) == len(corpus) + sum(map(len, corpus.clusters.values()))
-        assert all(corpus[name].kept for name in corpus.clusters)
-    assert len({json.dumps(each) for each in found.values()}) == 1

@@ -26,8 +26,8 @@ def test_without_words_it_has_the_defaults() -> None:
 
 
 def test_it_says_what_is_sent() -> None:
-    plan = read(blocks=6, concurrency=3, requests=20, objective="ttft=0.5,itl=0.1", output_tokens=9, restart=True)
-    assert (plan.blocks, plan.restart, plan.load.rate, plan.load.concurrency) == (6, True, None, 3)
+    plan = read(blocks=6, concurrency=3, requests=20, objective="ttft=0.5,itl=0.1", output_tokens=9)
+    assert (plan.blocks, plan.load.rate, plan.load.concurrency) == (6, None, 3)
     assert (plan.load.requests, plan.load.seconds, plan.load.output_tokens) == (20, None, 9)
     assert dict(plan.load.objective) == {"ttft": 0.5, "itl": 0.1}
 
@@ -38,12 +38,14 @@ def test_it_says_what_is_sent() -> None:
         ({"rate": 0}, "rate = 0.0 sends nothing"),
         ({"blocks": 1}, "show nothing"),
         ({"objective": "tftt=1"}, "Did you mean 'ttft'"),
-        ({"objective": "ttft"}, "names nothing that could be kept"),
-        ({"rate": 1, "concurrency": 2}, "rate and concurrency are given"),
+        *(
+            ({"objective": text}, "names nothing that could be kept")
+            for text in ("", "ttft", "=3", "ttft=fast", "itl=2,,")
+        ),
+        ({"rate": 1, "concurrency": 2}, "both are given"),
         ({"cases": []}, "cases= does not go with `load`"),
         ({"samples": 3}, "samples= does not go with `load`"),
         ({"seconds": "long"}, "seconds = 'long' is not a number"),
-        ({"restart": 1}, "restart"),
         ({"blokcs": 12}, "Did you mean 'blocks'"),
     ],
 )

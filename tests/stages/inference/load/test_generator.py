@@ -7,7 +7,6 @@ import contextlib
 import io
 import pickle
 from collections.abc import AsyncIterator, Callable
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -61,8 +60,7 @@ def sending(target: Target, **fields: Any) -> Sending:
         "warm_up": [],
         "requests": [REQUEST] * 10,
         "arrivals": None,
-        "joins": [],
-        "leaves": [],
+        "concurrency": 0,
         "limit": 10,
         "seconds": None,
         "timeout_s": 60.0,
@@ -92,7 +90,7 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_no_error() -> No
 
     async with serving(once) as target:
         spool = io.BytesIO()
-        generator = Generator(sending(target, joins=[0.0], leaves=[None], limit=3), spool)
+        generator = Generator(sending(target, concurrency=1, limit=3), spool)
         await generator.measure()
         generator.stop()
     assert [(each.failure, each.status) for each in written(spool)] == [("", 200)] * 3
@@ -113,26 +111,10 @@ async def test_open_arrivals_are_sent_at_their_time() -> None:
 
 
 @pytest.mark.asyncio
-async def test_one_that_leaves_a_closed_loop_is_followed_by_no_other() -> None:
-    async with serving(good) as target:
-        spool = io.BytesIO()
-        parts = sending(target, joins=[0.0, 0.0], leaves=[0.5, None], seconds=1.0, limit=1000)
-        generator = Generator(parts, spool)
-        await generator.measure()
-        generator.stop()
-    exchanges = written(spool)
-    assert max(sum(one.sent_s <= other.sent_s < one.ended_s for one in exchanges) for other in exchanges) == 2
-    late = [each for each in exchanges if each.scheduled_s - generator.started_s >= 0.5]
-    assert len(late) > 1
-    assert all(one.ended_s <= other.scheduled_s for one, other in pairwise(late))
-    assert max(each.scheduled_s - generator.started_s for each in exchanges) < 1.0
-
-
-@pytest.mark.asyncio
 async def test_prompts_of_a_closed_loop_begin_anew_when_they_are_used_up() -> None:
     async with serving(good) as target:
         spool = io.BytesIO()
-        generator = Generator(sending(target, joins=[0.0] * 4, leaves=[None] * 4, limit=25), spool)
+        generator = Generator(sending(target, concurrency=4, limit=25), spool)
         await generator.measure()
         generator.stop()
     assert [each.index for each in written(spool)] == list(range(25))
