@@ -166,7 +166,7 @@ def check_scores(function: Callable[..., Any], wants: Collection[str], *, where:
     Raises:
         MarkerError: it has no assert, raise or returned value, and calls nothing but its fixtures.
     """
-    body = getattr(parsed(function), "body", None)
+    body: list[ast.stmt] = getattr(parsed(function), "body", [])
     if not body or not isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef) or hasattr(function, "__wrapped__"):
         return ""
     nodes = [node for statement in body[0].body for node in ast.walk(statement)]
