@@ -142,7 +142,7 @@ def _tracker(name: str) -> Tracker:
 
 def _given(config: pytest.Config) -> dict[str, Any]:
     """Give what the command line says for the tracker that has settings of its own."""
-    return {name: config.getoption(name) for name in OPTIONS}
+    return {name: config.getoption(name, default=None) for name in OPTIONS}
 
 
 def _check(config: pytest.Config) -> None:

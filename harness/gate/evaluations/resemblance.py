@@ -17,6 +17,8 @@ _FEWEST_WORDS = 3
 """Cases whose texts are all shorter are never copies: ten that say `Hi` may be meant."""
 _LONG = 20
 """Words of a text of which one can tell whether it is nearly another's."""
+_MOST = 5_000
+"""More texts are not looked through: it would take seconds before each run."""
 _BUCKETS, _HASHES = 8, 20
 """A pair with a Jaccard similarity of 0.9 of its shingles of 5 words shares one of 8 buckets in 2 of 3 cases, one of
 0.75 in 1 of 40."""
@@ -63,7 +65,7 @@ def find_near(cases: Sequence[Case]) -> tuple[int, tuple[str, str]] | None:
     """
     texts = {case.id: _folded(" ".join(_texts(case.fields))) for case in cases}
     texts = {name: text for name, text in texts.items() if len(text.split()) >= _LONG}
-    if len(texts) < 2:
+    if not 2 <= len(texts) <= _MOST:
         return None
     try:
         from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupSignature

@@ -159,8 +159,7 @@ class ApplicationEngine:
         name = "sampling" if lacking == Capability.SEED else lacking
         if name not in _CAPABILITIES:
             return ""
-        how = f"Give {self._call} a parameter" if ":" in self._call else "Name in `takes` of its settings"
-        return f"{how} `{name}`"
+        return f"Give {self._call} a parameter `{name}`" if ":" in self._call else ""
 
     def hold(self, error: SteelyardError) -> None:
         """Call nothing more; calls under way are finished."""
@@ -216,12 +215,12 @@ def command_engine(
     """The engine for a program that is asked in lines of JSON.
 
     Args:
-        options: `takes`, `workers`, `timeout_s`.
+        options: `workers`, `timeout_s`.
         command: the program with its arguments.
         folder: in which it works.
         environment: variables that it has otherwise than this process.
     """
-    manners = Manners(True, frozenset(options.get("takes", ())))
+    manners = Manners(True, frozenset({"sampling"}))
 
     async def start(process: ChildProcess) -> Manners:
         assert isinstance(process, LineProcess)

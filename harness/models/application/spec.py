@@ -20,7 +20,6 @@ from harness.models.spec import EngineSpec
 
 _SHELL_SIGNS = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
-_TAKEN = ("sampling", "schema", "tools")
 
 
 def _call(value: Any, name: str, *, where: str) -> str:
@@ -50,13 +49,6 @@ def _command(value: Any, name: str, *, where: str) -> list[str]:
     if not isinstance(value, list) or not value or not all(isinstance(part, str) and part for part in value):
         raise SettingsError(f'{where}: {name} = {value!r} is no command; write "node bot.js", or ["node", "bot.js"].')
     return value
-
-
-def _takes(value: Any, name: str, *, where: str) -> tuple[str, ...]:
-    names = setting_checks.names(value, name, where=where)
-    for each in names:
-        setting_checks.one_of(each, name, _TAKEN, where=where)
-    return names
 
 
 _SHARED: Mapping[str, Any] = MappingProxyType(
@@ -153,12 +145,6 @@ def _check_python(settings: VersionSettings, root: Path) -> None:
 
 def _check_command(settings: VersionSettings, root: Path) -> None:
     command_of(settings, folder_of(settings, root))
-    taken = settings.engine_options.get("takes", ())
-    if settings.sampling and "sampling" not in taken:
-        raise SettingsError(
-            f"version {settings.name!r} has sampling = {dict(settings.sampling)!r}, which its command is not given; "
-            'write takes = ["sampling"], or leave it out.'
-        )
 
 
 def _identity(settings: VersionSettings, root: Path) -> Mapping[str, Any]:
@@ -183,11 +169,7 @@ PYTHON = EngineSpec(
 
 COMMAND = EngineSpec(
     summary="a program that is asked in lines of JSON",
-    settings={
-        **_SHARED,
-        "command": _command,
-        "takes": _takes,
-    },
+    settings={**_SHARED, "command": _command},
     create=_create_command,
     required=lambda options: ("command",),
     check=_check_command,

@@ -166,9 +166,8 @@ def check_scores(function: Callable[..., Any], wants: Collection[str], *, where:
     Raises:
         MarkerError: it has no assert, raise or returned value, and calls nothing but its fixtures.
     """
-    body = getattr(parsed(function), "body", None)
-    is_plain = bool(body) and isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef)
-    if not is_plain or hasattr(function, "__wrapped__"):
+    body: list[ast.stmt] = getattr(parsed(function), "body", [])
+    if not body or not isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef) or hasattr(function, "__wrapped__"):
         return ""
     nodes = [node for statement in body[0].body for node in ast.walk(statement)]
     if any(isinstance(node, _SAYS) or (isinstance(node, ast.Return) and node.value is not None) for node in nodes):

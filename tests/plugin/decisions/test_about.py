@@ -215,7 +215,7 @@ def test_cases_of_the_suite_that_are_not_drawn_are_called_that(noisy: Project, l
     assert 0 < left < 20
     assert entry["reason"].endswith(f"; {left} cases of this suite are not drawn yet")
     text = " ".join(result.stdout.str().split())
-    assert ("raise max_samples, so that all cases are drawn" in text) == (limit[0] == "max_samples")
+    assert ("raise max_samples, so that all cases are drawn" in text) == limit[0].startswith("max_samples")
 
 
 def test_a_small_suite_about_cases_like_these_is_told_to_add_cases(equal: Project) -> None:
