@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.records import Report, Verdict
-from harness.records.report_json import plain
 from harness.reporting.html.details import DetailFiles
 
 
@@ -20,12 +18,10 @@ class CaseTable:
 
     def __init__(self, report: Report, details: DetailFiles) -> None:
         by_id: dict[str, dict[str, int]] = {}
-        fields: dict[str, dict[str, Mapping[str, Any]]] = {}
         for entry in report.evaluations:
             known = by_id.setdefault(entry.id, {})
             for case in entry.cases:
                 known.setdefault(case.id, len(known))
-                fields.setdefault(entry.id, {})[case.id] = case.fields or {}
         for evaluation, case_id in details.places:
             if evaluation in by_id:
                 by_id[evaluation].setdefault(case_id, len(by_id[evaluation]))
@@ -38,7 +34,6 @@ class CaseTable:
                 "files": [details.places.get((name, case), 0) for case in known],
                 "ended": [[known[case], outcome] for (of, case), outcome in details.outcomes.items() if of == name],
                 "labelled": sorted(known[case] for of, case in details.labelled if of == name),
-                "fields": _fields([fields.get(name, {}).get(case, {}) for case in known]),
             }
             for name, known in by_id.items()
         ]
@@ -63,16 +58,7 @@ class CaseTable:
         at = [self.place(entry.id, case.id) for case in entry.cases]
         if at != list(range(len(at))):
             columns["at"] = at
-        if any(case.cluster is not None for case in entry.cases):
-            columns["cluster"] = [case.cluster for case in entry.cases]
         return columns
-
-
-def _fields(cases: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The fields by which these cases can be told apart in groups, each as a column: some share a value, not all do."""
-    names = dict.fromkeys(name for case in cases for name in case)
-    columns = {name: [plain(case.get(name)) for case in cases] for name in names}
-    return {name: values for name, values in columns.items() if 1 < len(set(values)) < len(values)}
 
 
 def _mean(value: float | None) -> float | None:

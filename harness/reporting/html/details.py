@@ -41,7 +41,6 @@ class DetailFiles:
         questions: what the cases to look at were asked: of a conversation the turns that all bodies begin with.
         asked_otherwise: those of them whose bodies have no question in common; the one shown is the candidate's.
         n_files: they are numbered from 1.
-        size_bytes: of all of them.
         n_bodies: what they tell of; `is_cut` where the run has more.
     """
 
@@ -52,7 +51,6 @@ class DetailFiles:
     questions: dict[tuple[str, str], Question] = field(default_factory=dict)
     asked_otherwise: set[tuple[str, str]] = field(default_factory=set)
     n_files: int = 0
-    size_bytes: int = 0
     n_bodies: int = 0
     is_cut: bool = False
 
@@ -127,7 +125,6 @@ def _why_broken(bodies: Iterable[StoredAnswer]) -> str:
 def _write(cases: list[str], stamp: str, folder: Path, written: DetailFiles) -> None:
     written.n_files += 1
     text = f'steelyard.details("{stamp}",{written.n_files},[\n' + ",\n".join(cases) + "\n]);\n"
-    written.size_bytes += len(text)
     with replacing(folder / f"{written.n_files}.js") as temporary:
         temporary.write_text(text, encoding="ascii", newline="\n")
 

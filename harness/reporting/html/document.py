@@ -41,7 +41,6 @@ def document(run: RunInfo, report: Report, found: EvaluationDetails) -> dict[str
         "about": about(run, report),
         "details": {
             "files": found.details.n_files,
-            "bytes": found.details.size_bytes,
             "bodies": found.details.n_bodies,
             "is_cut": found.details.is_cut,
         },

@@ -17,7 +17,7 @@ from harness.reporting.html.requirements import kind_and_text
 from harness.reporting.shared.differences import Against, difference_in_words, margin_against, margin_in_words
 from harness.reporting.shared.figures import digits, figure, interval, plural
 from harness.reporting.shared.table import row
-from harness.reporting.wording.claims import ABOUT, lost_in_words
+from harness.reporting.wording.claims import ABOUT
 from harness.reporting.wording.notes import aggregate_notes, judge_notes, record_in_words
 from harness.reporting.wording.slices import SliceRow, slice_margin_in_words, slice_rows, slices_in_words
 
@@ -44,40 +44,36 @@ class EvaluationDetails:
 def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDetails) -> dict[str, Any]:
     """One evaluation and metric under the name that a reader knows it by."""
     shown = row(entry, name, "utf-8")
-    kind, requirement = kind_and_text(entry.requirement)
+    _, requirement = kind_and_text(entry.requirement)
     return {
         "id": entry.id,
         "name": name,
         "metric": entry.metric,
         "set": cases.number(entry.id),
-        "kind": kind,
         "requirement": requirement,
         "verdict": entry.verdict,
         "reason": short(entry.reason),
         "figures": {
             "candidate": shown.candidate,
             "baseline": shown.baseline,
-            "difference": shown.difference,
             "required": shown.required,
         },
         "threshold": plain(entry.threshold),
         "margin": plain(entry.margin),
         "margin_is_default": entry.margin_is_default,
         "margin_is_relative": entry.margin_is_relative,
-        "allowed": plain(margin_against("threshold", entry)),
         "aim": entry.aim,
         "unit": entry.unit,
-        "statistic": entry.statistic,
         "approximate": entry.approximate,
         "higher_is_better": entry.higher_is_better,
         "is_binary": entry.is_binary,
         "design": entry.design,
+        "means": _means(entry),
         "measured": _measured(entry),
         "candidate": _estimate(entry.candidate),
         "baseline": _estimate(entry.baseline),
         "checks": [_check(check, entry) for check in sorted(entry.checks, key=_decided_first)],
         "about": ABOUT[entry.about],
-        "lost": _lost(entry),
         "slices": _slices(entry, cases),
         "errors": list(map(short, entry.errors)),
         "traceback": list(map(short, entry.traceback)),
@@ -99,6 +95,18 @@ def _measured(entry: Verdict) -> str:
     if entry.n_truncated:
         parts.append(f"{plural(entry.n_truncated, 'answer')} cut at max_tokens")
     return ", ".join(parts)
+
+
+def _means(entry: Verdict) -> str:
+    """Both means with their intervals, which no verdict rests on; "" where nothing is left to chance."""
+    known = {"candidate": entry.candidate, "baseline": entry.baseline}
+    found = {name: each for name, each in known.items() if each is not None}
+    if entry.is_certain or len(found) < 2:
+        return ""
+    places = digits(*([each.value, each.low, each.high] for each in found.values()), unit=entry.unit)
+    unit = f" {entry.unit}" if entry.unit else ""
+    told = [f"{name} {figure(m.value, places)} {interval(m.low, m.high, places)}{unit}" for name, m in found.items()]
+    return f"{entry.statistic or 'mean'} of the {', of the '.join(told)}"
 
 
 def _untrusted(entry: Verdict, details: DetailFiles) -> dict[str, str]:
@@ -145,20 +153,9 @@ def _check(check: Check, entry: Verdict) -> dict[str, Any]:
         "value": plain(difference.value),
         "low": plain(difference.low),
         "high": plain(difference.high),
-        "p_value": plain(difference.p_value),
         "method": difference.method,
         "samples_needed": check.samples_needed,
     }
-
-
-def _lost(entry: Verdict) -> dict[str, Any] | None:
-    """The cases that are lost; None where that is not told."""
-    lost = None if entry.claims is None else entry.claims.lost
-    if lost is None:
-        return None
-    words, note = lost_in_words(lost, entry)
-    verdict = entry.verdict if lost.is_too_many else None
-    return {"words": words, "note": note, "cases": list(lost.cases), "verdict": verdict}
 
 
 def _slices(entry: Verdict, cases: CaseTable) -> dict[str, Any] | None:

@@ -35,7 +35,6 @@ _SCRIPTS = (
     "plots",
     "charts",
     "scatter",
-    "lost",
     "slices",
     "pairs",
     "evaluations",

@@ -1,20 +1,16 @@
-"""A load as a person reads it: a table of latencies, the time to the first token over the run, and what holds it up."""
+"""A load as a person reads it: a table of latencies, and what holds it up."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import count, duration
 from harness.reporting.shared.text import hang, printable, wrap
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
-from harness.stages.inference.load.result import LatencyFigures, LoadResult, RequestRecord
+from harness.stages.inference.load.result import LatencyFigures, LoadResult
 
 _WIDTH = 80
-_STEPS = "▁▂▃▄▅▆▇█"
-_ASCII_STEPS = "_.-=+*%#"
-_BARS = 48
 _HEAD = ("ms", "mean", "p50", "p90", "p95", "p99", "max", "n")
 _ROWS = (
     ("first token", "ttft_s"),
@@ -35,7 +31,7 @@ def render_load(name: str, plan: LoadPlan, result: LoadResult, encoding: str = "
     """
     lines = [f"steelyard load   {printable(name, 30, encoding=encoding)}   {_loop(plan)}   seed {plan.seed}", ""]
     lines += columns([_HEAD, *((label, *_cells(getattr(result, field))) for label, field in _ROWS)])
-    lines += ["", *_over_time(result.records, encoding)]
+    lines.append("")
     width = 10
     for label, text in _told(plan, result):
         lines += hang(f"{label:<{width}}", wrap(printable(text, encoding=encoding), _WIDTH - width), width)
@@ -58,35 +54,6 @@ def _milliseconds(value: float | None) -> str:
         return "-"
     shown = value * 1000
     return f"{shown:,.0f}" if shown >= 99.95 else f"{shown:.1f}" if shown >= 9.995 else f"{shown:.2f}"
-
-
-def _over_time(records: Sequence[RequestRecord], encoding: str) -> list[str]:
-    """The median time to the first token in each part of the run, as bars; a part without answers is blank."""
-    answered = [record for record in records if record.ttft_s is not None]
-    if len(answered) < 2:
-        return []
-    end_s = max(record.sent_s for record in records) or 1.0
-    bars = min(_BARS, max(2, len(answered) // 3))
-    parts: list[list[float]] = [[] for _ in range(bars)]
-    for record in answered:
-        parts[min(bars - 1, int(record.sent_s / end_s * bars))].append(record.ttft_s or 0.0)
-    heights = [statistics.median(part) if part else None for part in parts]
-    highest = max(height for height in heights if height is not None)
-    steps = _steps(encoding)
-    drawn = "".join(
-        " " if height is None else steps[min(len(steps) - 1, int(height / highest * len(steps)))] for height in heights
-    )
-    each = f"each bar the median of {duration(end_s / bars)}; highest {_milliseconds(highest)} ms"
-    lines = [f"first token over {duration(end_s)}   {drawn}", each, ""]
-    return lines if len(lines[0]) <= _WIDTH else []
-
-
-def _steps(encoding: str) -> str:
-    try:
-        _STEPS.encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return _ASCII_STEPS
-    return _STEPS
 
 
 def _told(plan: LoadPlan, result: LoadResult) -> Iterator[tuple[str, str]]:

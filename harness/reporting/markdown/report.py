@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,7 +17,6 @@ from harness.reporting.shared.table import TableRow, greens_in_words, rows
 from harness.reporting.shared.text import printable
 from harness.reporting.terminal.report import headline, is_kept, next_steps, notes, ranges, samples_in_words
 from harness.reporting.wording.budget import cost, flops_in_words
-from harness.reporting.wording.interruption import interrupted
 from harness.reporting.wording.slices import slice_rows, slice_titles, sliced, slices_in_words
 from harness.reporting.wording.waiting import review_step
 
@@ -40,20 +38,17 @@ _GREENS_CELLS = 320
 _REASON_CELLS = 200
 _ANSWER_CELLS = 240
 _FINGERPRINT_DIGITS = 12
-_MOST_TESTS = 3
-_LONGEST_TYPED = 200
 
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """The room that a report has: rows of what did not pass and of what passed, cases, their answers' cells."""
+    """The room that a report has: rows of a table, and cases."""
 
     rows: int
-    greens: int
     changes: int
 
 
-_LIMITS = (_Limits(20, 30, 3), _Limits(10, 10, 3), _Limits(5, 0, 1), _Limits(1, 0, 0))
+_LIMITS = (_Limits(20, 3), _Limits(5, 1), _Limits(1, 0))
 
 
 def marker(name: str) -> str:
@@ -127,7 +122,7 @@ def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list
         lines += ["", *_table(worse[: limits.rows])]
         hidden = len(worse) - limits.rows
         lines += ["", f"and {count(hidden)} more that did not pass"] if hidden > 0 else []
-    lines += _greens(report, every[len(worse) :], limits.greens)
+    lines += _greens(report, every[len(worse) :])
     lines += _slices(report, limits.rows)
     lines += _changes(report, shown_changes(report)[: limits.changes])
     lines += _list("Note", map(_note, notes(report, "utf-8")[:_MOST_NOTES]))
@@ -176,25 +171,19 @@ def _figures(text: str) -> str:
 
 def _name_and_reason(row: TableRow) -> str:
     """The name of an evaluation, and below it what is required, the reason of its verdict, and its first error."""
-    required = f"required {row.required}" if row.required else ""
-    told = "; ".join(text for text in (required, row.why) if text)
-    texts = [prose(text, _REASON_CELLS) for text in (told, *row.errors[:1]) if text]
+    texts = [prose(text, _REASON_CELLS) for text in (row.told, *row.errors[:1]) if text]
     more = len(row.verdict.errors) - 1 if row.errors else 0
     if more > 0:
         texts[-1] += f" (and {plural(more, 'more message')})"
     return "<br>".join([code(row.name, _NAME_CELLS, "middle"), *texts])
 
 
-def _greens(report: Report, passed: Sequence[TableRow], most: int) -> list[str]:
-    """One line for what passed, which opens to a table."""
+def _greens(report: Report, passed: Sequence[TableRow]) -> list[str]:
+    """One line for what passed."""
     if not passed:
         return []
     line = f"{_MARKS[VerdictKind.PASSED]} passed: {prose(greens_in_words(report, passed), _GREENS_CELLS)}"
-    if not most:
-        return ["", line]
-    hidden = len(passed) - most
-    more = ["", f"and {count(hidden)} more that passed"] if hidden > 0 else []
-    return ["", *_folded(line, [*_table(passed[:most]), *more])]
+    return ["", line]
 
 
 def _slices(report: Report, most: int) -> list[str]:
@@ -241,39 +230,13 @@ def _note(text: str) -> str:
 
 
 def _steps(report: Report) -> list[str]:
-    """The things to do. Who reads a comment has another store and another last failure than the machine that wrote it:
-    what is red is run again by its name.
-    """
+    """The things to do, without the last failures of the machine that wrote it: who reads a comment has others."""
     steps = [step for step in next_steps(report) if not step.startswith("pytest --lf")]
     told = []
     for step in [*review_step(report), *steps]:
         command, gap, words = step.partition("   ")
         told.append(f"{code(command)} {prose(words)}" if gap else prose(step))
-    return told + _again(report)
-
-
-def _again(report: Report) -> list[str]:
-    """The command that runs what is red again, by name: the first tests of it, where all can be typed as shown."""
-    red = list(dict.fromkeys(verdict.id for verdict in report.evaluations if verdict.verdict.is_red))
-    names = [_typed(part) for part in red[:_MOST_TESTS]]
-    versions = ["--candidate", _typed(report.candidate.name)]
-    versions += ["--baseline", _typed(_baseline(report))]
-    if not red or interrupted(report) or not all([*names, *versions]) or not all(".py::" in name for name in names):
-        return []
-    several = "what is red" if len(red) <= _MOST_TESTS else f"the first {_MOST_TESTS} of {len(red):,} that are red"
-    return [f"{code(' '.join(['pytest', *names, *versions]))} runs {several} again"]
-
-
-def _baseline(report: Report) -> str:
-    """The value of `--baseline` for the one of a report; a recorded one is called otherwise there than it is shown."""
-    records = (verdict.baseline_record for verdict in report.evaluations)
-    recorded = next((record.name for record in records if record is not None), None)
-    return recorded or (report.baseline.name if report.baseline else "none")
-
-
-def _typed(text: str) -> str:
-    """A text as it is typed into a shell; "" where it can't be typed as it is shown."""
-    return shlex.quote(text) if printable(text, _LONGEST_TYPED) == text else ""
+    return told
 
 
 def _list(title: str, items: Iterable[str]) -> list[str]:

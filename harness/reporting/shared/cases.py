@@ -10,14 +10,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from harness.records import CaseResult, Change, Report, Verdict, VerdictKind
-from harness.reporting.shared.answers import COMPARED_CHARACTERS, excerpts, quoted, shown_reason
+from harness.reporting.shared.answers import excerpts, quoted, shown_reason
 from harness.reporting.shared.figures import count, digits, figure
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.table import INDENT, NARROW
-from harness.reporting.shared.text import cells, flow, hang, pad, printable, right_to_left, wrap
+from harness.reporting.shared.text import cells, flow, hang, printable, wrap
 
 MOST_CHANGES = 3
-_AMPLE_CELLS = 32
 _MOST_ID_CELLS = 60
 _LABEL_CELLS = len("candidate  ")
 _MOST_REASON_CELLS = 240
@@ -68,28 +67,22 @@ def _is_typed(case_id: str) -> bool:
 
 
 def change_lines(report: Report, changes: Sequence[Change], width: int, encoding: str) -> list[str]:
-    """The cases with their scores and answers, on one line each where they fit, and the reasons below."""
+    """The cases with their scores, and below each the answers and the reasons."""
     verdicts = {(verdict.id, verdict.metric): verdict for verdict in report.evaluations}
     names = change_names(report, changes, encoding)
     scores = [score_in_words(change, verdicts.get((change.evaluation_id, change.metric))) for change in changes]
-    size, scores_size = max(map(cells, names)), max(map(cells, scores))
     wide = width >= NARROW
     title = changes_title(changes)
     left, indent = (f"  {title}", INDENT) if wide else ("", 2)
     lines = [] if wide else [title]
     for position, (change, name, score) in enumerate(zip(changes, names, scores, strict=True)):
         start = f"{left if position == 0 else '':<{indent}}"
-        head = f"{start}{pad(name, size)}   {pad(score, scores_size)}   "
-        beside = _beside(change, width - cells(head), encoding)
+        lines += hang(start, flow([name, score], width - indent), indent)
         below = " " * (indent + 2)
-        if beside is not None:
-            lines.append((head + beside).rstrip())
-        else:
-            lines += hang(start, flow([name, score], width - indent), indent)
-            lines += [
-                f"{below}{label:<{_LABEL_CELLS}}{text}"
-                for label, text in _answers(change, width - len(below) - _LABEL_CELLS, encoding)
-            ]
+        lines += [
+            f"{below}{label:<{_LABEL_CELLS}}{text}"
+            for label, text in _answers(change, width - len(below) - _LABEL_CELLS, encoding)
+        ]
         room = width - len(below) - _LABEL_CELLS
         reason = _reason(change, room, encoding)
         told = wrap(reason, room) if cells(reason) > room else [reason] if reason else []
@@ -214,25 +207,6 @@ def changes_title(changes: Sequence[Change]) -> str:
 
 def _has_moved(change: Change) -> bool:
     return change.baseline is not None and change.baseline != change.candidate
-
-
-def _beside(change: Change, width: int, encoding: str) -> str | None:
-    """All answers on one line, or None where they need more room or may be swapped by the terminal."""
-    texts = _texts(change)
-    if not texts:
-        return ""
-    if any(right_to_left(text[:COMPARED_CHARACTERS]) for text in texts if text):
-        return None
-    between = 4 * (len(texts) - 1)
-    ample = (width - between) // len(texts)
-    left_by_shorter = width - between - min(len(text or "") + 2 for text in texts) if between else width
-    for room in (max(ample, left_by_shorter), ample):
-        is_whole = all(len(text or "") + 2 <= room for text in texts)
-        if room >= _AMPLE_CELLS or is_whole:
-            line = " -> ".join(text for _, text in _answers(change, room, encoding))
-            if cells(line) <= width:
-                return line
-    return None
 
 
 def _texts(change: Change) -> list[str | None]:

@@ -1,10 +1,10 @@
-"""The verdict table: a line for each evaluation where the terminal is wide, two below that, else folded; never cut."""
+"""The verdict table: a name and the figures below it, folded where the terminal is narrow; never cut."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from harness.decisions.reasons import figure as in_words
 from harness.errors import without_traceback
@@ -19,7 +19,6 @@ from harness.reporting.shared.text import cells, flow, hang, pad, printable, wra
 FEW = 5
 INDENT = 18
 NARROW = 60
-WIDE = 100
 MARKS = {
     VerdictKind.ERROR: "!",
     VerdictKind.FAILED: "x",
@@ -29,7 +28,6 @@ MARKS = {
 }
 _MOST_NAME_CELLS = 200
 _MOST_ERRORS = 3
-"""The share of its margin that the worst of what passed has lost, where it is named."""
 _MOST_REASON_CELLS = 400
 _GAP = "   "
 
@@ -49,6 +47,11 @@ class TableRow:
     required: str
     why: str
     errors: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        """What is required, and why the verdict is so."""
+        return "; ".join(text for text in (_named("required", self.required), self.why) if text)
 
     @property
     def status(self) -> str:
@@ -75,6 +78,7 @@ def row(verdict: Verdict, name: str, encoding: str, *, tracebacks: bool = False)
     reason, errors = verdict.reason, verdict.errors
     if errors and reason.startswith(errors[0]):
         reason, errors = (errors[0], ()) if len(errors) == 1 else ("", errors)
+    required = "" if verdict.threshold is None else figure(verdict.threshold, places) + unit
     if verdict.threshold is not None:  # `required` says it
         reason = reason.removeprefix(f"required {in_words(verdict.threshold, verdict.unit)}, ")
     return TableRow(
@@ -84,7 +88,7 @@ def row(verdict: Verdict, name: str, encoding: str, *, tracebacks: bool = False)
         candidate=_estimate(verdict, places, unit),
         baseline="" if verdict.baseline is None else figure(verdict.baseline.value, places) + unit,
         difference=_NO_LABEL if _is_unlabelled(verdict) else gap,
-        required="" if verdict.threshold is None else figure(verdict.threshold, places) + unit,
+        required=required,
         why=printable(told(reason), _MOST_REASON_CELLS, cut="middle", encoding=encoding),
         errors=_error_messages([*map(told, errors)], encoding),
     )
@@ -99,56 +103,24 @@ def shown_difference(verdict: Verdict) -> Difference | None:
 
 
 def table(shown: Sequence[TableRow], width: int) -> list[str]:
-    """The rows as lines: each on one line with its figures in columns, from 100 columns on and where the longest allows
-    it; else its figures on a line below its name, in columns still; else folded.
-
-    A reason that does not fit on the first line of its row follows on a line of its own.
+    """The rows as lines: the figures of each in columns below its name, folded where they have no room; a reason that
+    does not fit on the first line of its row follows on a line of its own.
     """
     figures = {
         "candidate": [row.candidate for row in shown],
         "baseline": [row.baseline for row in shown],
         "difference": [row.difference for row in shown],
-        "required": [row.required for row in shown],
     }
     figures = {title: texts for title, texts in figures.items() if any(texts)}
-    columns = {"evaluation": [row.name for row in shown], **figures}
-    sizes = {title: max(cells(text) for text in (title, *texts)) for title, texts in columns.items()}
-    gap = _widest_gap([cells(row.why) for row in shown], list(sizes.values()), width) if width >= WIDE else None
+    sizes = {title: max(cells(text) for text in (title, *texts)) for title, texts in figures.items()}
+    room = width - INDENT - sum(sizes.values())
+    gap = next((gap for gap in (3, 2) if room >= gap * (len(sizes) - 1)), None) if width >= NARROW else None
     if gap is not None:
-        return _on_one_line(shown, columns, {title: size + gap for title, size in sizes.items()}, width)
-    del sizes["evaluation"]
-    gap = _widest_gap([], list(sizes.values()), width) if width >= NARROW else None
-    if gap is not None:
-        return _on_two_lines(shown, figures, {title: size + gap for title, size in sizes.items()}, width)
-    if width >= NARROW and "required" in figures:
-        return table([_with_required_told(row) for row in shown], width)
+        return _in_columns(shown, figures, {title: size + gap for title, size in sizes.items()}, width)
     return [line for row in shown for line in _folded(row, width)]
 
 
-def _with_required_told(row: TableRow) -> TableRow:
-    """The row with what is required before its reason, where there is no room for a column of it."""
-    why = "; ".join(text for text in (_named("required", row.required), row.why) if text)
-    return replace(row, required="", why=why)
-
-
-def _on_one_line(
-    shown: Sequence[TableRow], columns: Mapping[str, Sequence[str]], sizes: Mapping[str, int], width: int
-) -> list[str]:
-    room = width - INDENT - sum(sizes.values())
-    behind = [row.why if cells(row.why) <= room else "" for row in shown]
-    lines = [_line("  verdict", list(columns), list(sizes.values()), "why" if any(behind) else "")]
-    for position, row in enumerate(shown):
-        texts = [texts[position] for texts in columns.values()]
-        lines.append(_line(f"  {row.status}", texts, list(sizes.values()), behind[position]))
-        if not any(texts[1:]) and cells(row.why) <= width - INDENT - sizes["evaluation"]:
-            lines[-1] = _line(f"  {row.status}", texts[:1], [sizes["evaluation"]], row.why)
-        elif not behind[position]:
-            lines += [" " * INDENT + line for line in wrap(row.why, width - INDENT) if line]
-        lines += _errors(row, width, INDENT)
-    return lines
-
-
-def _on_two_lines(
+def _in_columns(
     shown: Sequence[TableRow], figures: Mapping[str, Sequence[str]], sizes: Mapping[str, int], width: int
 ) -> list[str]:
     room = width - INDENT
@@ -156,9 +128,9 @@ def _on_two_lines(
     lines += [_line("", list(figures), list(sizes.values()), "")] if figures else []
     for position, row in enumerate(shown):
         texts = [texts[position] for texts in figures.values()]
-        is_beside = cells(row.name + _GAP + row.why) <= room
-        below = [] if is_beside else wrap(row.why, room)
-        head = flow([row.name, row.why] if is_beside and row.why else [row.name], room)
+        is_beside = cells(row.name + _GAP + row.told) <= room
+        below = [] if is_beside else wrap(row.told, room)
+        head = flow([row.name, row.told] if is_beside and row.told else [row.name], room)
         lines += hang(f"  {row.status}".ljust(INDENT), head, INDENT)
         lines += [_line("", texts, list(sizes.values()), "")] if any(texts) else []
         lines += [" " * INDENT + line for line in below if line]
@@ -189,17 +161,6 @@ def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
     if 1 < len(hidden) == len(report.evaluations):
         what = f"all {what}"
     return what + note
-
-
-def _widest_gap(whys: Sequence[int], sizes: Sequence[int], width: int) -> int | None:
-    """The gap between columns that leaves room for most reasons behind the figures; None where no gap fits."""
-    gaps = [gap for gap in (3, 2) if _room(sizes, gap, width) >= -gap]
-    return max(gaps, key=lambda gap: sum(why <= _room(sizes, gap, width) for why in whys), default=None)
-
-
-def _room(sizes: Sequence[int], gap: int, width: int) -> int:
-    """The cells of a line that its columns leave."""
-    return width - INDENT - sum(size + gap for size in sizes)
 
 
 def _line(status: str, texts: Sequence[str], sizes: Sequence[int], why: str) -> str:
@@ -271,13 +232,12 @@ def _folded(row: TableRow, width: int) -> list[str]:
         _named("candidate", row.candidate),
         _named("baseline", row.baseline),
         _named("difference", row.difference),
-        _named("required", row.required),
     ]
-    beside = cells(head + row.name + _GAP + row.why) <= width
+    beside = cells(head + row.name + _GAP + row.told) <= width
     blocks = [
-        [row.name, row.why] if beside else [row.name],
+        [row.name, row.told] if beside else [row.name],
         [text for text in figures if text],
-        [] if beside or not row.why else row.why.split(" "),
+        [] if beside or not row.told else row.told.split(" "),
     ]
     room = width - indent
     lines = [

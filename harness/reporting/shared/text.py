@@ -79,11 +79,6 @@ def pad(text: str, width: int) -> str:
     return text + " " * (width - cells(text))
 
 
-def right_to_left(text: str) -> bool:
-    """Tell whether a terminal may show parts of the text from right to left."""
-    return not text.isascii() and any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text)
-
-
 def wrap(text: str, width: int) -> list[str]:
     """Lines of at most `width` cells, broken at spaces, and within a word only where it is longer than a line.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harness.records import LostClaim, Verdict
-from harness.reporting.shared.cases import worst_cases
 from harness.reporting.shared.figures import count, plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.text import printable
@@ -13,26 +12,6 @@ from harness.reporting.shared.text import printable
 ABOUT = {"suite": "these cases", "population": "cases like these"}
 """What a verdict may be about."""
 _NAMED = 5
-
-
-def _few(names: Sequence[str]) -> str:
-    return (
-        f"{', '.join(names[:_NAMED])} and {count(len(names) - _NAMED)} more"
-        if len(names) > _NAMED
-        else ", ".join(names)
-    )
-
-
-def lost_in_words(lost: LostClaim, verdict: Verdict) -> tuple[str, str]:
-    """Say how many cases are lost, and below it how sure that is and what it counts for, or why none is shown."""
-    if not lost.cases:
-        n_worse, _ = worst_cases(verdict, 0)
-        few = f", {'not' if n_worse == 1 else 'none'} by enough for its few samples to show it"
-        told = f"{plural(n_worse, 'case')} got worse{'' if verdict.is_certain else few}"
-        return "no single case shown to be worse", told if n_worse else ""
-    words = f"{plural(len(lost.cases), 'case')} shown to be worse"
-    sure = "" if lost.max_lost is None else _sure(lost)
-    return words, f"each by its own samples; on average at most 5 in 100 of such cases are not{sure}"
 
 
 def lost_notes(verdicts: Sequence[Verdict], encoding: str) -> list[str]:
@@ -56,4 +35,6 @@ def _sure(lost: LostClaim) -> str:
 
 
 def _some(cases: Iterable[str], encoding: str) -> str:
-    return _few([printable(case, 40, cut="middle", encoding=encoding) for case in cases])
+    names = [printable(case, 40, cut="middle", encoding=encoding) for case in cases]
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {count(more)} more" if more > 0 else "")

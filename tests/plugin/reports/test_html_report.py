@@ -64,18 +64,12 @@ def test_earlier_runs_of_the_project_are_on_the_page(sequential: Project) -> Non
     assert [each["run_id"] for each in evaluation["history"]] == [first]
 
 
-
-
 def test_a_page_that_can_not_be_written_is_told_and_the_rest_is_there(sequential: Project) -> None:
     sequential.write("reports/latest/details", "taken")
     result = sequential.run()
     assert result.ret == 4
     result.stdout.fnmatch_lines(["*ERROR: steelyard: *details can't be made: *details is a file. Remove it*"])
     assert sequential.report()["verdict"] == "passed"
-
-
-
-
 
 
 def test_the_command_makes_the_page_where_it_is_told_to(sequential: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,5 +81,3 @@ def test_the_command_makes_the_page_where_it_is_told_to(sequential: Project, mon
     (sequential.path / "taken").write_text("")
     result = CliRunner().invoke(main, ["report", "--format", "html", "--output", "taken/x"])
     assert "taken is a file. Remove it, or choose with --output." in result.output
-
-

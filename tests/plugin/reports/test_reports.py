@@ -48,8 +48,6 @@ def test_a_gate_writes_its_reports_and_the_command_makes_the_same(
     assert " --store moved.db   (all its answers)" in shown
 
 
-
-
 def test_with_xdist_the_controller_writes_them(red: Project) -> None:
     assert red.run_apart("-n", "2").ret == 1
     assert written(red) == FILES
@@ -76,5 +74,3 @@ def test_a_report_folder_that_is_a_file_ends_the_run_before_the_first_request(re
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*taken is a file. Remove it, or choose with --report-dir.*"])
     assert red.stored() == 0
-
-

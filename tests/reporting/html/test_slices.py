@@ -1,17 +1,15 @@
-"""Slices on the page: a forest plot, the worst first, whose rows open their cases; fields in search and sheet."""
+"""Slices on the page: a forest plot, the worst first, whose rows open their cases."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from harness.decisions.observations import CaseSlice
-from harness.reporting.html import write_html
 from harness.store import Store
 from tests.chromium import MARKS
 from tests.gate import stored
@@ -33,10 +31,7 @@ def page(store: Store, tmp_path: Path, open_page: Callable[..., Page]) -> Page: 
     rule = {"slices": slices, "slice_margin": 0.25, "margin": 0.5, "about": "suite", "n_planned": 60, "suite_size": 60}
     run = Scored(pages.CAPITALS, candidate=ours, baseline={case: [1.0] * 4 for case in topics}, rule=rule)
     side = stored.run(store, "r1", run)
-    (verdict,) = side.report.evaluations
-    cases = tuple(replace(case, fields={"topic": topics[case.id], "n": case.id}) for case in verdict.cases)
-    report = replace(side.report, evaluations=(replace(verdict, cases=cases),))
-    return open_page(write_html(store, side.weighed.run, report, tmp_path / "report"))
+    return open_page(pages.page_of(store, side, tmp_path / "report"))
 
 
 def test_slices_are_a_forest_plot_with_the_worst_first(page: Page) -> None:
@@ -59,11 +54,3 @@ def test_a_slice_opens_its_cases_and_the_filter_is_cleared_again(page: Page) -> 
     expect(page.locator("#found")).to_have_text("20 of 60 cases · topic billing")
     page.keyboard.press("Escape")
     expect(page.locator("#found")).to_have_text("60 cases")
-
-
-def test_a_case_is_found_by_a_field_that_others_share_and_its_sheet_shows_it(page: Page) -> None:
-    page.locator("#words").fill("refunds")
-    expect(page.locator("#found")).to_have_text("20 of 60 cases")
-    page.locator("#case-list .case").first.click()
-    expect(page.locator("#sheet .sums")).to_contain_text("topic refunds")
-    expect(page.locator("#sheet .sums")).not_to_contain_text("n case-")

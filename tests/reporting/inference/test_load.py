@@ -61,23 +61,6 @@ def test_what_the_plan_accepts_is_not_said_to_be_beyond_doubt() -> None:
     assert "no doubt" not in " ".join(render_load("served", everything, result()))
 
 
-def test_bars_say_what_they_are() -> None:
-    lines = render_load("served", PLAN, result())
-    line = next(line for line in lines if line.startswith("each bar"))
-    assert line == "each bar the median of 1.2 s; highest 346 ms"
-
-
-def test_the_time_to_the_first_token_is_drawn_over_the_run() -> None:
-    line = next(line for line in render_load("served", PLAN, result()) if line.startswith("first token over"))
-    bars = line.rpartition("   ")[2]
-    assert len(bars) == 48
-    assert list(bars) == sorted(bars)  # it grows in this run
-    ascii_line = next(
-        line for line in render_load("served", PLAN, result(), "ascii") if line.startswith("first token over")
-    )
-    assert ascii_line.isascii()
-
-
 def test_what_was_not_measured_is_no_number() -> None:
     lines = render_load("served", LoadPlan(concurrency=2), result(3))
     assert lines[0] == "steelyard load   served   2 in flight   seed 0"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import SettingsError
-from harness.records import BaselineRecord, VerdictKind
+from harness.records import VerdictKind
 from harness.reporting.markdown.report import MOST_CHARACTERS, checked_link, markdown, marker
 from tests.reporting import example_reports as examples
 from tests.reporting.markdown_page import LINKED, Page
@@ -32,7 +32,7 @@ def evil(long=1):
 
 def test_a_red_report_shows_what_did_not_pass_in_a_table_and_the_rest_in_one_line():
     page = Page(markdown(examples.red()))
-    worse, passed = page.tables
+    (worse,) = page.tables
     assert page.texts("//h3") == ["❌ RED: 1 regressed, 1 inconclusive, 48 passed"]
     assert worse == [
         ["verdict", "evaluation", "candidate", "baseline", "difference"],
@@ -47,20 +47,15 @@ def test_a_red_report_shows_what_did_not_pass_in_a_table_and_the_rest_in_one_lin
             *("0.81 [0.75, 0.87]", "0.84", "-0.03 [-0.09, +0.03]"),
         ],
     ]
-    assert len(passed) == 1 + 30
-    assert page.texts("//summary") == ["✅ passed: 48 evaluations", "Most changed: peru, chad, mali"]
+    assert "✅ passed: 48 evaluations" in page.texts("//p")
+    assert page.texts("//summary") == ["Most changed: peru, chad, mali"]
 
 
 def test_what_is_required_stands_before_the_reason():
-    (worse, passed) = Page(markdown(examples.no_baseline())).tables
+    (worse,) = Page(markdown(examples.no_baseline())).tables
     assert worse == [
         ["verdict", "evaluation", "candidate"],
         ["❌ failed", "foundation/test_capitals required 0.90; below 0.90", "0.71 [0.65, 0.77]"],
-    ]
-    assert passed[1] == [
-        "✅ passed",
-        "inference/test_latency required 0.500 s; proven below 0.44 s",
-        "0.412 [0.390, 0.440] s",
     ]
 
 
@@ -114,30 +109,11 @@ def test_a_link_can_not_leave_its_brackets():
     assert len(page.texts("//h3")) == 1
 
 
-def test_what_is_red_is_run_again_by_its_name():
-    steps = Page(markdown(examples.red())).texts("//p[strong='Next']/following-sibling::ul[1]/li")
-    assert steps == [
-        "add cases, or raise --samples where the reason asks for samples. What is stored is not drawn again; either is "
-        "another look, which needs stronger evidence",
-        "pytest suites/foundation/test_facts.py::test_capitals --candidate smollm2-pruned --baseline smollm2 runs what "
-        "is red again",
-    ]
-    many = Page(markdown(examples.sixty())).texts("//p[strong='Next']/following-sibling::ul[1]/li")
-    assert many[-1].endswith("runs the first 3 of 30 that are red again")
-
-
-def test_what_is_red_against_a_recording_is_run_again_against_it():
-    record = BaselineRecord("released", "r1", "2026-11-20", 190, 4, 6, 0, 0)
-    red = replace(examples.regressed(), baseline_record=record)
-    steps = Page(markdown(examples.report(red, baseline="released (recorded 2026-11-20)"))).texts("//li")
-    assert steps[-1].endswith("--candidate smollm2-pruned --baseline released runs what is red again")
-
-
-def test_a_green_report_has_nothing_unfolded_but_its_headline():
+def test_a_green_report_has_no_table():
     page = Page(markdown(examples.green()))
     assert page.texts("//h3") == ["✅ GREEN: 12 passed"]
-    assert page.texts("//summary") == ["✅ passed: all 12 evaluations"]
-    assert page.root.xpath("//table[not(ancestor::details)]") == []
+    assert "✅ passed: all 12 evaluations" in page.texts("//p")
+    assert page.root.xpath("//table | //details") == []
 
 
 def test_an_error_is_told_with_its_first_message():

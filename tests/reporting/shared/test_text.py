@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.errors import without_traceback
-from harness.reporting.shared.text import cells, flow, pad, printable, right_to_left, wrap
+from harness.reporting.shared.text import cells, flow, pad, printable, wrap
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=200)
 
@@ -96,12 +96,6 @@ def test_pieces_stand_beside_each_other_until_the_line_is_full():
 def test_width_is_counted_in_cells():
     assert cells("東京") == 4
     assert pad("東京", 6) == "東京  "
-
-
-def test_text_that_runs_from_right_to_left_is_recognised():
-    assert right_to_left("Lima שלום")
-    assert right_to_left("عاصمة")
-    assert not right_to_left("Lima 東京 🇵🇪 é")
 
 
 COMMANDS = ("::error::no", "::warning file=a.py,line=1::no", "::add-mask::x", "::stop-commands::x")

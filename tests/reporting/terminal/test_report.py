@@ -30,9 +30,13 @@ steelyard   candidate smollm2-pruned   against smollm2   confidence 0.95
                   would decide it
     passed        48 evaluations
 
-  most changed    peru (capitals)   5/5 -> 0/5   "Lima" -> "The capital of the"
+  most changed    peru (capitals)   5/5 -> 0/5
+                    baseline   "Lima"
+                    candidate  "The capital of the"
                     reason     assert 'Lima' in 'The capital of the'
-                  chad (capitals)   5/5 -> 1/5   "N'Djamena" -> "Chad is a"
+                  chad (capitals)   5/5 -> 1/5
+                    baseline   "N'Djamena"
+                    candidate  "Chad is a"
                   mali (capitals)   3/5 -> 2/5
                     baseline   "Bamako."
                     candidate  "Mali is a landlocked country in West Africa."
@@ -54,13 +58,18 @@ NO_BASELINE_IN_120_COLUMNS = """\
 steelyard   candidate smollm2-pruned   confidence 0.95
             2 evaluations · 41 s · 12,400 samples asked for (3,300 drawn now, 9,100 from the store)
 
-  verdict         evaluation                 candidate                required   why
-  x failed        foundation/test_capitals   0.71 [0.65, 0.77]        0.90       below 0.90
-    passed        inference/test_latency     0.412 [0.390, 0.440] s   0.500 s    proven below 0.44 s
+  verdict         evaluation
+                  candidate
+  x failed        foundation/test_capitals   required 0.90; below 0.90
+                  0.71 [0.65, 0.77]
+    passed        inference/test_latency   required 0.500 s; proven below 0.44 s
+                  0.412 [0.390, 0.440] s
 
-  worst cases     peru (capitals)   0/5   "The capital of the"
+  worst cases     peru (capitals)   0/5
+                    answer     "The capital of the"
                     reason     no capital
-                  chad (capitals)   1/5   "Chad is a landlocked country in the north of Africa, and its capital i…(+11)"
+                  chad (capitals)   1/5
+                    answer     "Chad is a landlocked country in the north of Africa, and its capital is not Lima."
 
 ranges  with 95% confidence the true score lies inside its range
 note    margin 0.05 is the default; set it for an evaluation or the project

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from harness.decisions import decide
-from harness.records import LostClaim, Usage, Verdict
+from harness.records import Usage, Verdict
 from harness.reporting.markdown.report import markdown
-from harness.reporting.wording.claims import lost_in_words
 from tests.decisions.observations import observed
 from tests.reporting import example_reports as examples
 from tests.reporting.terminal.shown import text
@@ -43,16 +42,3 @@ def test_a_population_is_a_matter_of_chance_though_no_case_is() -> None:
 
 def test_of_a_part_the_whole_is_not_known() -> None:
     assert not replace(exact(), suite_size=5).is_certain
-
-
-def test_no_single_case_is_shown_where_each_has_too_few_samples() -> None:
-    none = LostClaim(())
-    words = "no single case shown to be worse"
-    assert lost_in_words(none, examples.regressed()) == (
-        words,
-        "3 cases got worse, none by enough for its few samples to show it",
-    )
-    assert lost_in_words(none, exact()) == (words, "")
-    certain = decide([observed(np.array([[1.0], [0.0]]), np.ones((2, 1)), about="suite", is_exact=True)], 0.95)[0]
-    assert (certain.is_certain, lost_in_words(none, certain)[1]) == (True, "1 case got worse")
-    assert lost_in_words(LostClaim(("peru",), 1), examples.regressed())[0] == "1 case shown to be worse"

@@ -70,7 +70,6 @@ function caseOf(number, index, at) {
     baseline: at < 0 || !cases.baseline ? null : cases.baseline[at],
     state: at < 0 ? (set.outcomes.get(index) ?? "not counted") : entry.unit ? "" : stateOf(entry, at),
     isLabelled: set.said.has(index),
-    cluster: at < 0 ? null : (cases.cluster?.[at] ?? null),
   };
 }
 

@@ -2,17 +2,7 @@
 
 const FIRST_CASES = 50;
 const MORE_CASES = 200;
-const MOST_SEARCHED_BYTES = 60_000_000; // more is loaded when asked for only
 const anySame = DATA.evaluations.some((entry) => entry.aim === "same"); // whose cases get neither worse nor better
-const ORDERS = {
-  change: [
-    anySame ? "largest drop or difference first" : "largest drop first",
-    (one, other) => (gain(one) ?? Infinity) - (gain(other) ?? Infinity),
-  ],
-  gain: ["largest gain first", (one, other) => (gain(other) ?? -Infinity) - (gain(one) ?? -Infinity)],
-  drawn: ["as they were drawn", () => 0],
-  id: ["by id", (one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0)],
-};
 const KINDS = {
   "": ["all", () => true],
   worse: [anySame ? "got worse or differ" : "got worse", (each) => each.baseline !== null && gain(each) < 0],
@@ -25,7 +15,7 @@ const KINDS = {
   "not counted": ["not counted", (each) => each.at < 0],
 };
 
-const filter = { words: "", verdicts: new Set(), state: "", of: -1, order: "change", slice: null };
+const filter = { words: "", state: "", of: -1, slice: null };
 let found = []; // the cases that the filter leaves, in their order
 let shown = FIRST_CASES;
 let searched = 0; // counts searches: an older one that is still loading stops
@@ -56,24 +46,19 @@ function matches(each, words) {
   return (
     !words ||
     each.id.toLowerCase().includes(words) ||
-    fieldsOf(each).some(([, value]) => String(value).toLowerCase().includes(words)) ||
     answersOf(each).includes(words)
   );
 }
 
 function apply() {
   const isOf = KINDS[filter.state][1];
-  const chosen = filter.verdicts;
-  const suits = (each) =>
-    (filter.of < 0 || each.number === filter.of) && (!chosen.size || chosen.has(each.entry.verdict));
-  found = everyCase().filter(
-    (each) => suits(each) && isOf(each) && isInSlice(each, filter.slice) && matches(each, filter.words),
-  );
-  if (filter.order !== "drawn")
-    found = found
-      .map((each, place) => [each, place])
-      .sort(([one, place], [other, next]) => ORDERS[filter.order][1](one, other) || place - next)
-      .map(([each]) => each);
+  const rank = (each) => gain(each) ?? Infinity;
+  found = everyCase()
+    .filter((each) => filter.of < 0 || each.number === filter.of)
+    .filter((each) => isOf(each) && isInSlice(each, filter.slice) && matches(each, filter.words))
+    .map((each, place) => [each, place])
+    .sort(([one, place], [other, next]) => rank(one) - rank(other) || place - next)
+    .map(([each]) => each);
   shown = FIRST_CASES;
   showCases();
   filterRows();
@@ -85,16 +70,14 @@ function apply() {
 function filterRows() {
   const withCases = new Set(found.map((each) => each.number));
   const isNarrow = Boolean(filter.words || filter.state);
-  if (isNarrow || filter.verdicts.size) unfold();
+  if (isNarrow) unfold();
   for (const row of $("rows").querySelectorAll(".evaluation")) {
     const number = Number(row.dataset.number);
     const entry = DATA.evaluations[number];
     const named =
       Boolean(filter.words) &&
       `${entry.id} ${entry.name} ${entry.requirement ?? ""}`.toLowerCase().includes(filter.words);
-    row.hidden =
-      (filter.verdicts.size > 0 && !filter.verdicts.has(entry.verdict)) ||
-      (isNarrow && !named && !withCases.has(number));
+    row.hidden = isNarrow && !named && !withCases.has(number);
   }
   $("evaluations").hidden = !$("rows").querySelector(".evaluation:not([hidden])");
 }
@@ -125,7 +108,6 @@ function caseRow(each) {
       { class: "stop case", type: "button", click: () => openCase(each, found) },
       element("span", { class: "case-id", dir: "auto" }, visible(each.id)),
       several ? element("span", { class: "soft case-of", dir: "auto" }, visible(each.entry.name)) : null,
-      element("span", { class: "plot" }, dumbbell(each)),
       element("span", { class: "scores" }, scoresOf(each)),
       element("span", { class: `state ${each.state.replace(" ", "-")}` }, each.state),
       answer ? excerpt(answer, filter.words) : null,
@@ -180,11 +162,6 @@ async function search(words) {
   const own = ++searched;
   apply();
   if (filter.words.length < 2 || !DATA.details.files) return;
-  if (DATA.details.bytes > MOST_SEARCHED_BYTES && loading.size < DATA.details.files) return offerAnswers(own);
-  await searchAnswers(own);
-}
-
-async function searchAnswers(own) {
   const waiting = [...Array(DATA.details.files).keys()]
     .map((number) => number + 1)
     .filter((number) => !loading.has(number));
@@ -197,18 +174,6 @@ async function searchAnswers(own) {
   }
   apply();
   tellFound(problem);
-}
-
-function offerAnswers(own) {
-  const size = Math.round(DATA.details.bytes / 1e6);
-  $("found").append(
-    " · ",
-    element(
-      "button",
-      { class: "plain", type: "button", click: () => searchAnswers(own) },
-      `search answers, too (${size} MB)`,
-    ),
-  );
 }
 
 function showCasesOf(number) {

@@ -64,7 +64,6 @@ function toggle(number, open) {
 }
 
 function panelOf(entry, number) {
-  const byCase = entry.baseline ? scatter(entry, number) : distribution(entry, number);
   return [
     element(
       "div",
@@ -74,19 +73,14 @@ function panelOf(entry, number) {
         : entry.errors.length
           ? []
           : [element("p", {}, visible(entry.reason))]),
-      lostCases(entry.lost, number) ?? "",
       ...failures(entry),
     ),
+    entry.means ? element("p", { class: "soft" }, visible(entry.means)) : "",
     element(
       "div",
       { class: "charts" },
-      element(
-        "div",
-        {},
-        entry.candidate ? chart(entry.statistic ?? "Means", null, means(entry)) : null,
-        past(entry),
-      ),
-      element("div", {}, byCase),
+      element("div", {}, past(entry)),
+      entry.baseline ? element("div", {}, scatter(entry, number)) : "",
     ),
     slices(entry, number) ?? "",
     pairs(entry, number) ?? "",

@@ -33,24 +33,12 @@ function todo(text) {
 }
 
 function showFilters() {
-  const kinds = ["error", "failed", "regressed", "inconclusive", "passed"];
-  const count = (verdict) => DATA.evaluations.filter((entry) => entry.verdict === verdict).length;
-  const box = (verdict) =>
-    element(
-      "label",
-      { class: "toggle" },
-      element("input", { type: "checkbox", value: verdict, change: (event) => choose(verdict, event.target.checked) }),
-      chip(verdict, `${verdict} ${count(verdict).toLocaleString("en")}`),
-    );
-  const present = kinds.filter(count);
-  $("verdicts").replaceChildren(...(present.length > 1 ? present.map(box) : []));
   const option = (value, words) => element("option", { value }, words);
   $("state").append(
     ...Object.entries(KINDS)
       .filter(([name, [, isOf]]) => !name || everyCase().some(isOf))
       .map(([name, [words]]) => option(name, words)),
   );
-  $("order").append(...Object.entries(ORDERS).map(([name, [words]]) => option(name, words)));
   $("of").append(
     option("-1", "all evaluations"),
     ...DATA.evaluations.map((entry, number) => option(String(number), visible(entry.name))),
@@ -59,18 +47,10 @@ function showFilters() {
   $("filters").hidden = false;
 }
 
-function choose(verdict, isOn) {
-  if (isOn) filter.verdicts.add(verdict);
-  else filter.verdicts.delete(verdict);
-  apply();
-}
-
 function clearFilters() {
   $("words").value = "";
   $("state").value = "";
-  for (const box of $("verdicts").querySelectorAll("input")) box.checked = false;
   Object.assign(filter, { words: "", state: "", of: -1, slice: null });
-  filter.verdicts.clear();
   $("of").value = "-1";
   searched++;
   apply();
@@ -144,11 +124,10 @@ $("filters").addEventListener("reset", (event) => {
   event.preventDefault();
   clearFilters();
 });
-for (const name of ["state", "order"])
-  $(name).addEventListener("change", (event) => {
-    filter[name] = event.target.value;
-    apply();
-  });
+$("state").addEventListener("change", (event) => {
+  filter.state = event.target.value;
+  apply();
+});
 $("of").addEventListener("change", (event) => {
   filter.of = Number(event.target.value);
   filter.slice = null;

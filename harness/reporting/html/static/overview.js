@@ -26,7 +26,6 @@ function changeCard(change) {
     "article",
     {
       class: "card change",
-      "data-verdict": change.verdict,
       "data-words": `${change.id} ${change.baseline ?? ""} ${change.candidate ?? ""}`.toLowerCase(),
     },
     element(
@@ -59,8 +58,7 @@ function showChanges(number = FIRST_CHANGES) {
   changeCards ??= DATA.changes.map(changeCard);
   const kept = changeCards.filter(
     ({ dataset }) =>
-      (!filter.verdicts.size || filter.verdicts.has(dataset.verdict)) &&
-      (!filter.words || dataset.words.includes(filter.words)),
+      !filter.words || dataset.words.includes(filter.words),
   );
   $("changed").hidden = !kept.length;
   $("changes").replaceChildren(...kept.slice(0, number));

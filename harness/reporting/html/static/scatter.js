@@ -1,17 +1,13 @@
 // ------------------------------------------------------------------------------------------------ charts of cases
 
-const MOST_DOTS = 1200;
-const BINS = 40;
-const MOST_COLUMNS = 21;
-
 /** Every case as a dot, cases with the same means as one larger dot; a click opens them. */
 function scatter(entry, number) {
   const paired = casesOf(number).filter((each) => each.candidate !== null && each.baseline !== null);
   if (!paired.length) return null;
   const every = paired.flatMap((each) => [each.candidate, each.baseline]);
-  const domain = entry.unit ? widened(Math.min(...lowest(every)), Math.max(...highest(every))) : [-0.04, 1.04];
+  const domain = entry.unit ? widened(lowest(every), highest(every)) : [-0.04, 1.04];
   const share = (value) => (value - domain[0]) / (domain[1] - domain[0]);
-  const dots = dotsOf(paired, share);
+  const dots = dotsOf(paired);
   const most = Math.max(...dots.map((dot) => dot.length));
   const size = 300;
   const x = (value) => 40 + share(value) * (size - 50);
@@ -87,82 +83,22 @@ function scatter(entry, number) {
   );
 }
 
-/** Few numbers with the same extremes: a spread of ten thousand is more than a call takes. */
-const lowest = (values) => [values.reduce((least, value) => Math.min(least, value), Infinity)];
-const highest = (values) => [values.reduce((most, value) => Math.max(most, value), -Infinity)];
+// Not by a spread: ten thousand values are more than a call takes.
+const lowest = (values) => values.reduce((one, other) => Math.min(one, other));
+const highest = (values) => values.reduce((one, other) => Math.max(one, other));
 
 function sideOf(each) {
   const gained = gain(each);
   return gained < 0 ? "worse" : gained > 0 ? "better" : "same";
 }
 
-/** The cases in groups that are drawn as one dot: equal means, or where those are too many, nearly equal ones. */
-function dotsOf(paired, share) {
-  const grouped = (place) => [
-    ...paired
-      .reduce((groups, each) => {
-        const key = place(each);
-        if (!groups.has(key)) groups.set(key, []);
-        groups.get(key).push(each);
-        return groups;
-      }, new Map())
-      .values(),
-  ];
-  const exact = grouped((each) => `${each.baseline} ${each.candidate}`);
-  const bin = (value) => Math.round(share(value) * BINS);
-  const found =
-    exact.length <= MOST_DOTS
-      ? exact
-      : grouped((each) => `${bin(each.baseline)} ${bin(each.candidate)} ${sideOf(each)}`);
-  return found.sort((one, other) => other.length - one.length);
-}
-
-/** How many cases have which mean, where there is no baseline: a column for each mean, or for each of some ranges. */
-function distribution(entry, number) {
-  const scored = casesOf(number).filter((each) => each.candidate !== null);
-  if (!scored.length) return null;
-  const values = scored.map((each) => each.candidate);
-  const distinct = new Set(values).size;
-  const [low, high] = entry.unit ? widened(lowest(values)[0], highest(values)[0]) : [-0.04, 1.04];
-  const share = (value) => (value - low) / (high - low);
-  const place =
-    distinct <= MOST_COLUMNS
-      ? (value) => share(value)
-      : (value) => (Math.floor(clamp(share(value), 0, 0.999) * MOST_COLUMNS) + 0.5) / MOST_COLUMNS;
+/** The cases in groups that are drawn as one dot: equal means. */
+function dotsOf(paired) {
   const groups = new Map();
-  for (const each of scored) groups.set(place(each.candidate), [...(groups.get(place(each.candidate)) ?? []), each]);
-  const most = Math.max(...[...groups.values()].map((group) => group.length));
-  const columns = [...groups].map(([at, group]) => {
-    const height = Math.max(2, (120 * group.length) / most);
-    return shape(
-      "g",
-      { class: "column", click: () => openCase(group[0], group) },
-      shape("rect", {
-        class: "case-bar",
-        x: percent(at),
-        y: 140 - height,
-        width: 14,
-        height,
-        transform: "translate(-7 0)",
-      }),
-      shape("text", { class: "tick", x: percent(at), y: 134 - height, "text-anchor": "middle" }, group.length),
-      shape(
-        "title",
-        {},
-        `${plural(group.length, "case")} at ${distinct <= MOST_COLUMNS ? figure(group[0].candidate, entry) : `about ${figure(low + at * (high - low), entry)}`}`,
-      ),
-    );
-  });
-  const words = `${plural(scored.length, "case")} by the candidate's mean.`;
-  return chart(
-    "Case by case",
-    `${words} Click a column to see its cases.`,
-    shape(
-      "svg",
-      { class: "columns", height: 162, role: "img", "aria-label": words },
-      shape("line", { class: "base", x1: "0%", x2: "100%", y1: 140, y2: 140 }),
-      ...axis([low, high], { y: 156 }),
-      ...columns,
-    ),
-  );
+  for (const each of paired) {
+    const key = `${each.baseline} ${each.candidate}`;
+    if (groups.has(key)) groups.get(key).push(each);
+    else groups.set(key, [each]);
+  }
+  return [...groups.values()].sort((one, other) => other.length - one.length);
 }

@@ -71,9 +71,6 @@ function showSheet(...content) {
         "div",
         { class: "sums" },
         ...metrics.map(([entry, number]) => sum(at(number), metrics.length > 1 ? entry.metric : null)),
-        fieldsOf(each).length
-          ? element("p", { class: "soft" }, fieldsOf(each).map(([name, value]) => visible(`${name} ${value}`)).join(" · "))
-          : null,
       ),
       ...content,
     ),
@@ -83,8 +80,6 @@ function showSheet(...content) {
 
 /** A case's scores in one metric. */
 function sum(each, metric) {
-  const cluster =
-    each.cluster === null ? null : element("span", { class: "soft" }, ` cluster ${visible(each.cluster)}`);
   const note = {
     "not counted": "its evaluation was decided before its turn",
     skipped: "left out by its body",
@@ -99,7 +94,6 @@ function sum(each, metric) {
     " ",
     element("span", { class: `state ${each.state.replace(" ", "-")}` }, each.state),
     note ? element("span", { class: "soft" }, ` ${note}`) : null,
-    cluster,
   );
 }
 

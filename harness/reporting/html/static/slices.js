@@ -17,10 +17,9 @@ function slices(entry, number) {
     { class: "act", type: "button", click: () => (show(shown.length), all.remove()) },
     `all ${plural(shown.length, "slice")}`,
   );
-  const note = words;
   return chart(
     "Slices",
-    note,
+    words,
     element(
       "div",
       { class: "scroll" },
@@ -74,11 +73,4 @@ function isInSlice({ index }, slice) {
   if (!slice) return true;
   slice.places ??= new Set(slice.cases);
   return slice.places.has(index);
-}
-
-/** The fields of a case by which cases are told apart in groups. */
-function fieldsOf({ set, index }) {
-  return Object.entries(DATA.sets[set].fields)
-    .map(([name, values]) => [name, values[index]])
-    .filter(([, value]) => value !== null && value !== undefined);
 }
