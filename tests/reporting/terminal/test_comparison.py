@@ -60,7 +60,8 @@ def test_the_table_is_a_gates_and_below_it_stands_what_was_compared(store: Store
     text = "\n".join(lines)
     assert "steelyard   candidate small   against large   confidence 0.95" in text
     assert "x regressed     foundation/test_capitals" in text
-    assert '  most changed    case 00   5/5 -> 0/5   "baseline on case 00, 0" -> "candidate on case 00, 0"' in text
+    assert "  most changed    case 00   5/5 -> 0/5\n" in text
+    assert 'baseline   "baseline on case 00, 0"\n                    candidate  "candidate on case 00, 0"' in text
     assert lines[lines.index("RED: 1 regressed") + 1 :] == [
         "cases   27 stable, 0 flaky, 1 improved, 12 worsened; 2 of the 13 that moved are shown (--cases shows more)",
         "runs    small, candidate of run r1",

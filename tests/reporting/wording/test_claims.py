@@ -26,10 +26,10 @@ def test_what_no_chance_has_a_part_in_has_no_bounds() -> None:
     report = examples.report(verdict, usage=Usage(0, 0, 0, 0, 0, 0.8))
     for shown in (text(report, width=120), markdown(report)):
         assert "no model asked" in shown
-        assert "proven above 0.999" in shown
         assert "1.000 [" not in shown
         assert "0.000 [" not in shown
         assert "true score" not in shown
+    assert "proven above 0.999" in text(report)
 
 
 def test_a_population_is_a_matter_of_chance_though_no_case_is() -> None:
