@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         UnreachableError,
         UsageError,
     )
-    from harness.models.retrieval.index import Find, Retriever
+    from harness.models.retrieval.retriever import Find, Retriever
     from harness.notebook.comparison import compare
     from harness.notebook.runs import LoadedRun, load_run
     from harness.notebook.weighing import Weighing
@@ -41,19 +41,15 @@ if TYPE_CHECKING:
     from harness.records.report_json import read_report
     from harness.requests import Model
     from harness.requests.conversation import SimulatedUser
-    from harness.requests.sync_model import SyncModel
     from harness.scoring import checks as checks
-    from harness.scoring.checks import sync as sync_checks
-    from harness.scoring.deepeval import the_judge
     from harness.scoring.judging import Judge
-    from harness.scoring.judging.sync_judge import SyncJudge
     from harness.stages.customization.adapter import Adapter, AdapterEffect
     from harness.stages.customization.needles import Needle, Needles
     from harness.stages.customization.prompt import Prompt
     from harness.stages.data.corpus import Corpus
     from harness.stages.data.outcomes import CorpusDocument, Explanation
-    from harness.stages.distillation.distillation import Distillation, Lesson, SyncDistillation
-    from harness.stages.foundation.reference import Reference, SyncReference
+    from harness.stages.distillation.distillation import Distillation, Lesson
+    from harness.stages.foundation.reference import Reference
     from harness.stages.foundation.weights import Weights
     from harness.stages.inference.blocks.measured import Load
     from harness.stages.inference.repeats import Repeats
@@ -100,10 +96,6 @@ __all__ = [
     "SteelyardError",
     "Store",
     "StoreError",
-    "SyncDistillation",
-    "SyncJudge",
-    "SyncModel",
-    "SyncReference",
     "TokenLogprob",
     "ToolError",
     "UnreachableError",
@@ -116,20 +108,17 @@ __all__ = [
     "compare",
     "load_run",
     "read_report",
-    "sync_checks",
-    "the_judge",
 ]
 __version__ = "0.1.0"
 
 _MODULES = {
     "checks": "harness.scoring.checks",
-    "sync_checks": "harness.scoring.checks.sync",
 }
 _NAMES = {
     "harness.errors": "CapabilityError CheckError CorpusError EngineError InvalidBlockError JudgeError "
     "NotInLineageError PartlyAnsweredError RubricError ScoreError SettingsError SteelyardError StoreError ToolError "
     "UnreachableError UsageError",
-    "harness.models.retrieval.index": "Find Retriever",
+    "harness.models.retrieval.retriever": "Find Retriever",
     "harness.notebook.comparison": "compare",
     "harness.notebook.runs": "LoadedRun load_run",
     "harness.notebook.weighing": "Weighing",
@@ -137,17 +126,14 @@ _NAMES = {
     "harness.records.report_json": "read_report",
     "harness.requests": "Model",
     "harness.requests.conversation": "SimulatedUser",
-    "harness.requests.sync_model": "SyncModel",
-    "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",
-    "harness.scoring.judging.sync_judge": "SyncJudge",
     "harness.stages.customization.adapter": "Adapter AdapterEffect",
     "harness.stages.customization.needles": "Needle Needles",
     "harness.stages.customization.prompt": "Prompt",
     "harness.stages.data.corpus": "Corpus",
     "harness.stages.data.outcomes": "CorpusDocument Explanation",
-    "harness.stages.distillation.distillation": "Distillation Lesson SyncDistillation",
-    "harness.stages.foundation.reference": "Reference SyncReference",
+    "harness.stages.distillation.distillation": "Distillation Lesson",
+    "harness.stages.foundation.reference": "Reference",
     "harness.stages.foundation.weights": "Weights",
     "harness.stages.inference.blocks.measured": "Load",
     "harness.stages.inference.repeats": "Repeats",

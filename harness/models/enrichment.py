@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from harness.config.customization import ContextSettings, RetrievalSettings
+from harness.config.customization import ContextSettings
 from harness.config.versions import VersionSettings
-from harness.errors import SettingsError
-from harness.models.retrieval.index import Retriever, put, told
+from harness.models.retrieval.retriever import Retriever, open_retriever, put, told
 
 if TYPE_CHECKING:
     from harness.models.tokenization.version_tokenizer import VersionTokenizer
@@ -30,8 +29,6 @@ class Enrichment:
     def __init__(self, settings: VersionSettings, root: Path) -> None:
         self._settings = settings
         self._root = root
-        step = settings.retrieval
-        self._retrieval = None if step is None else cast("RetrievalSettings", step.settings)
         self._budget = settings.context
 
     @functools.cached_property
@@ -41,13 +38,7 @@ class Enrichment:
         Raises:
             SettingsError: its index is not built here.
         """
-        step = self._settings.retrieval
-        if step is None or self._retrieval is None or step.folder is None:
-            raise SettingsError(
-                f"The passages of {self._settings.name} are not indexed here: `steelyard build {self._settings.name}` "
-                "does that."
-            )
-        return Retriever(self._retrieval, Path(step.folder), self._root)
+        return open_retriever(self._settings, self._root)
 
     @functools.cached_property
     def tokenizer(self) -> VersionTokenizer:
@@ -69,10 +60,10 @@ class Enrichment:
         Raises:
             UsageError: the question has no word to look for, or the index or the tokenizer is not there.
         """
-        if self._retrieval is None:
+        if self._settings.retrieval is None:
             return self._within(question)
         passages = self._within(told(self.retriever.search(question)))
-        return put(self._retrieval.prompt, passages, question)
+        return put(self.retriever.settings.prompt, passages, question)
 
     def of_messages(self, messages: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
         """The messages, the last text of the user's put as `of` has it."""

@@ -74,6 +74,8 @@ def test_inflected(retriever, case):
     requirement="Non-functional: as many passages are given as the version says, the best first.",
 )
 def test_as_many_as_asked_for(retriever, case):
+    if not retriever.passages:
+        pytest.skip("nobody knows how many passages a function searches; its settings name no `passages`")
     everything = retriever.search(case.prompt, len(retriever.passages))
     scores = [find.score for find in everything]
     assert scores == sorted(scores, reverse=True), f"the scores do not fall: {scores}"
@@ -118,6 +120,8 @@ def test_measures(retriever, case):
     requirement="Non-functional: the same passages give the same index in every process, read as it was built.",
 )
 def test_built_again(retriever, case, tmp_path_factory):
+    if retriever.folder is None:
+        pytest.skip("a function of the project searches, and no index is built")
     folder = tmp_path_factory.mktemp("index")
     command = [sys.executable, "-c", BUILD, json.dumps(asdict(retriever.settings)), str(folder), str(ROOT)]
     hashed = {**os.environ, "PYTHONHASHSEED": case.id, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -125,7 +129,7 @@ def test_built_again(retriever, case, tmp_path_factory):
     once, again = contents(retriever.folder), contents(folder)
     differs = sorted(name for name in once.keys() | again.keys() if once.get(name) != again.get(name))
     assert not differs, f"{differs[0]} differs, and {len(differs) - 1} other files"
-    loaded = Retriever(retriever.settings, folder, ROOT)
+    loaded = Retriever(retriever.settings, folder)
     for line in (ROOT / QUERIES).read_text(encoding="utf-8").splitlines():
         question = json.loads(line)["prompt"]
         assert loaded.search(question) == retriever.search(question), f"other passages are found for {question!r}"

@@ -100,7 +100,7 @@ def test_pytest_takes_the_plugin_by_its_name_beside_the_module(from_wheel: Path,
     (tmp_path / "test_it.py").write_text(
         "import steelyard\nimport pytest\n\n\n"
         '@pytest.mark.evaluation(cases=[{"id": "a", "prompt": "?"}], samples=2, threshold=0.1)\n'
-        "def test_it(model: steelyard.SyncModel, case: steelyard.Case) -> steelyard.Score:\n"
+        "def test_it(model, case: steelyard.Case) -> steelyard.Score:\n"
         '    assert type(steelyard.__loader__).__name__ == "SourceFileLoader"\n'
         '    return steelyard.checks.exact(model.ask(case.prompt), "yes")\n',
         encoding="utf-8",

@@ -16,7 +16,7 @@ from harness.config.customization import DistilledSettings
 from harness.models.files.content_hash import file_hash
 from harness.models.weights.layers import drop_layers
 from harness.stages.foundation.reference_process import Comparer
-from harness.stages.training.request import TrainingRequest
+from harness.stages.training.running import TrainingRequest
 from harness.stages.training.students import train_student
 from harness.stages.training.texts import TrainingData
 from harness.statistics.intervals.signed_ranks import signed_rank_contrast

@@ -31,7 +31,7 @@ def test_steps_stand_in_the_order_of_the_chain_of_bases(tmp_path: Path) -> None:
         context = { tokens = 100, keep = "start" }
         [models.w]
         base = "u"
-        retrieval = { passages = "p.jsonl", method = "hybrid", k = 5, language = "none" }
+        retrieval = { passages = "p.jsonl", k = 5 }
         [models.u]
         base = "base"
         context = { tokens = 50 }
@@ -43,7 +43,7 @@ def test_steps_stand_in_the_order_of_the_chain_of_bases(tmp_path: Path) -> None:
         ("context", "v"),
     ]
     assert found.retrieval is not None
-    assert found.retrieval.settings == RetrievalSettings("p.jsonl", "hybrid", 5, None)
+    assert found.retrieval.settings == RetrievalSettings("p.jsonl", k=5)
     assert found.context == ContextSettings(100, "start")
     assert not found.retrieval.is_built
     assert version(tmp_path, "", "base").steps == ()
@@ -72,35 +72,21 @@ def test_an_adapter_is_a_folder_or_trained(tmp_path: Path) -> None:
     assert version(tmp_path, ready).steps[0].settings == AdapterSettings(folder="adapters/support")
 
 
-def test_a_prompt_of_retrieval_may_begin_with_the_word_file(tmp_path: Path) -> None:
-    found = (
-        version(
-            tmp_path, "[models.v]\nbase = 'base'\nretrieval = { passages = 'p', prompt = 'file: {passages} {prompt}' }"
-        )
-        .steps[0]
-        .settings
-    )
-    assert isinstance(found, RetrievalSettings)
-    assert found.prompt == "file: {passages} {prompt}"
-
-
 @pytest.mark.parametrize(
     ("table", "message"),
     [
         ("retrieval = 3", "retrieval = 3 is no"),
         ("retrieval = { passage = 'p' }", "Did you mean 'passages'"),
-        ("retrieval = { k = 3 }", "retrieval needs passages"),
-        ("retrieval = { passages = 'p', method = 'bm52' }", "Did you mean 'bm25'"),
+        ("retrieval = { k = 3 }", "retrieval needs passages; no table takes over keys of its base's"),
+        ("retrieval = { call = 'shop.search' }", 'names no function; write "module:function"'),
+        ("retrieval = { passages = 'p', files = ['index'] }", "files are what a function reads"),
         ("retrieval = { passages = 'p', k = 0 }", "k = 0 is below 1"),
-        ("retrieval = { passages = 'p', language = 'englisch' }", "Did you mean 'english'"),
         ("retrieval = { passages = 'p', prompt = '{prompt}' }", r"does not hold \{passages\}"),
         (
             "retrieval = { passages = 'p', prompt = '{{passages}} {prompt}' }",
             r"would put braces around what \{passages\} stands for\. Write \{passages\}\.",
         ),
         ("retrieval = { passages = 'p', prompt = '{passages} {{prompt}}' }", r"Write \{prompt\}\."),
-        ("retrieval = { passages = 'p', prompt = 'file:prompt.md' }", "only system and template may stand elsewhere"),
-        ("retrieval = { passages = 'p', prompt = 'file: {prompt}' }", "only system and template may stand elsewhere"),
         ("context = { keep = 'end' }", "context needs tokens"),
         ("context = { tokens = 0 }", "tokens = 0 is below 1"),
         ("context = { tokens = 9, keep = 'middle' }", "keep = 'middle'"),
@@ -110,6 +96,12 @@ def test_a_prompt_of_retrieval_may_begin_with_the_word_file(tmp_path: Path) -> N
         ("adapter = { ranks = 8 }", r"No setting named 'ranks'.*folder.*Did you mean 'rank'"),
         ("adapter = { data = 'd', dropout = 1 }", "dropout = 1 is outside"),
         ("distilled = { teacher = 'base' }", "distilled needs data"),
+        ("distilled = { weights = 'w' }", "distilled needs teacher"),
+        (
+            "distilled = { teacher = 'base', weights = 'w', steps = 9 }",
+            "trained elsewhere, and steps is of one that is",
+        ),
+        ("distilled = { teacher = 'base', data = 'd', method = 'on_policy' }", "none of: sequence, soft_targets"),
         ("distilled = { teacher = 'base', data = 'd', student = {} }", "give one of layers"),
         ("distilled = { teacher = 'base', data = 'd', student = { layers = 1, weights = 'w' } }", "give one of layers"),
         ("distilled = { teacher = 'base', data = 'd', method = 'soft' }", "method = 'soft'"),
@@ -122,27 +114,3 @@ def test_what_can_not_be_is_refused_with_the_way_out(tmp_path: Path, table: str,
     with pytest.raises(SettingsError, match=message) as caught:
         version(tmp_path, f'[models.v]\nbase = "base"\n{table}')
     assert "version 'v'" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        (
-            'base = "w"\nretrieval = { k = 1 }',
-            r"needs passages\. The table of its base 'rag' is not taken over: repeat passages = .pä\.jsonl.\.$",
-        ),
-        ('base = "w"\ncontext = { keep = "end" }', r"needs tokens\. The table of its base 'w' .* repeat tokens = 9\.$"),
-        ('base = "rag"\ncontext = { keep = "end" }', r"context needs tokens\.$"),
-    ],
-)
-def test_a_table_that_counts_on_its_bases_says_what_to_repeat(tmp_path: Path, table: str, message: str) -> None:
-    text = """
-    [models.rag]
-    base = "base"
-    retrieval = { passages = "pä.jsonl", k = 3 }
-    [models.w]
-    base = "rag"
-    context = { tokens = 9 }
-    """
-    with pytest.raises(SettingsError, match=message):
-        version(tmp_path, f"{text}[models.v]\n{table}")

@@ -39,15 +39,15 @@ OF_HANDBOOK = ("When does the main library close from Monday to Friday?", "18:00
 OF_FOUNDATION = ("What is the capital of Afghanistan?", "Kabul")
 """What cases ask, and what is right."""
 _INDEX = "harness/models/retrieval/index.py"
-_LEXICAL = "harness/models/retrieval/lexical.py"
+_RETRIEVER = "harness/models/retrieval/retriever.py"
 _ADAPTER = "harness/stages/customization/adapter_process.py"
 _TRANSFORMERS = "harness/models/transformers/model.py"
 _ENRICHMENT = "harness/models/enrichment.py"
 _NEEDLES = "harness/stages/customization/needles.py"
 _RANKING = "harness/scoring/checks/ranking.py"
-BY_HASH = """        numbers: dict[str, int] = {
-            word: place for place, word in enumerate({word for words in passages for word in words})
-        }
+BY_HASH = """    numbers: dict[str, int] = {
+        word: place for place, word in enumerate({word for words in texts for word in words})
+    }
 """
 
 NOTES = (
@@ -57,12 +57,6 @@ NOTES = (
 )
 
 MUTANTS = (
-    Mutant(
-        "stems-lost",
-        "words are looked for as they stand",
-        "test_inflected",
-        {"passages": f"{HANDBOOK}/passages.jsonl", "language": "none"},
-    ),
     Mutant(
         "case-quoted",
         "the prompt has a case as an example",
@@ -93,36 +87,34 @@ MUTANTS = (
         "one passage less is found than asked for",
         "test_as_many_as_asked_for",
         patch=Patch(
-            _INDEX,
-            "places, scores = self._best(query, k)",
-            "places, scores = (each[:-1] for each in self._best(query, k))",
+            _RETRIEVER,
+            "return self._best(query, k)",
+            "return self._best(query, k)[:-1]",
         ),
     ),
     Mutant(
         "own-k-off-by-one",
         "a version gives one passage less than its settings say",
         "test_as_many_as_asked_for",
-        patch=Patch(_INDEX, "k = self.settings.k if k is None", "k = self.settings.k - 1 if k is None"),
+        patch=Patch(_RETRIEVER, "k = self.settings.k if k is None", "k = self.settings.k - 1 if k is None"),
     ),
     Mutant(
         "ranking-reversed",
         "of the passages that are found the worst stands first",
         "test_first_relevant",
-        patch=Patch(
-            _INDEX, "np.lexsort((candidates, -scores[candidates]))", "np.lexsort((candidates, scores[candidates]))"
-        ),
+        patch=Patch(_INDEX, "np.argsort(-scores[places], kind", "np.argsort(scores[places], kind"),
     ),
     Mutant(
         "query-unstemmed",
         "the words of passages are stemmed, those of a question are not",
         "test_inflected",
-        patch=Patch(_LEXICAL, "_words([query], self._language)", "_words([query], None)"),
+        patch=Patch(_INDEX, "(words,) = _words([query])", "words = query.lower().split()"),
     ),
     Mutant(
         "numbered-by-hash",
         "words are numbered in the order of a set",
         "test_built_again",
-        patch=Patch(_LEXICAL, "        numbers: dict[str, int] = {}\n", BY_HASH),
+        patch=Patch(_INDEX, "    numbers: dict[str, int] = {}\n", BY_HASH),
     ),
     Mutant(
         "exponential-gain",
@@ -146,13 +138,13 @@ MUTANTS = (
         "question-lost",
         "the passages are put without the question",
         "test_put",
-        patch=Patch(_ENRICHMENT, "return put(self._retrieval.prompt, passages, question)", "return passages"),
+        patch=Patch(_ENRICHMENT, "return put(self.retriever.settings.prompt, passages, question)", "return passages"),
     ),
     Mutant(
         "passages-lost",
         "the version's prompt is lost: the question is put without passages",
         "test_put",
-        patch=Patch(_ENRICHMENT, "return put(self._retrieval.prompt, passages, question)", "return question"),
+        patch=Patch(_ENRICHMENT, "return put(self.retriever.settings.prompt, passages, question)", "return question"),
     ),
     Mutant(
         "needle-cut",

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.nightly
 
 BY_NAME = {mutant.name: mutant for mutant in customization.MUTANTS}
 TRIED = {
-    "stems-lost": "test_retrieval",
+    "gold-removed": "test_retrieval",
     "needle-cut": "test_needles",
     "answer-quoted": "test_prompts",
     "answer-remembered": "test_grounding",

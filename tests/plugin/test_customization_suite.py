@@ -79,3 +79,26 @@ def test_what_is_about_passages_is_skipped_without_a_retriever(desk: Project) ->
     taken(desk, "test_grounding.py", "test_budget.py", "test_judged.py", "test_retrieval.py")
     skipped = desk.run("-rs", "--candidate", "plain", "--baseline", "none", "--judge", "kind")
     skipped.assert_outcomes(skipped=16)
+
+
+def test_a_function_of_the_project_is_a_retriever_like_any_other(desk: Project) -> None:
+    shop = desk.path / "shop.py"
+    shop.write_text(
+        'def find(question, k):\n    return [{"id": "hours", "text": "It closes at 18:00."}][:k]\n', "utf-8"
+    )
+    desk.versions["own"] = {"base": "plain", "retrieval": {"call": "shop:find", "k": 2}}
+    desk.module("""
+        @pytest.mark.evaluation(cases=[{"id": n, "prompt": f"When? {n}"} for n in "abcdef"], threshold=0.1)
+        async def test_it(model, retriever, case):
+            (found,) = retriever.search(case.prompt)
+            return found.id == "hours" and await model.ask(case.prompt) == "At 18:00."
+    """)
+    drawn = []
+    for _ in range(2):
+        desk.run("--candidate", "own", "--baseline", "none")
+        assert desk.verdicts() == {"test_it": "passed"}
+        drawn.append(desk.report()["usage"]["model_calls"])
+    shop.write_text(shop.read_text("utf-8").replace("18:00", "19:00"), "utf-8")
+    desk.run("--candidate", "own", "--baseline", "none")
+    assert drawn == [desk.report()["usage"]["model_calls"], 0], "changed code is another version"
+    assert drawn[0] > 0

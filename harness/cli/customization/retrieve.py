@@ -13,7 +13,7 @@ import click
 from harness.errors import NotInLineageError, UsageError
 
 if TYPE_CHECKING:
-    from harness.models.retrieval.index import Find
+    from harness.models.retrieval.retriever import Find
 
 _WIDEST = 80
 _LINES = 3
@@ -51,7 +51,7 @@ def retrieve(version: str, query: str, k: int | None, as_json: bool) -> None:
         click.echo(json.dumps([asdict(find) for find in found], indent=2, ensure_ascii=False))
         return
     width = min(_WIDEST, shutil.get_terminal_size().columns)
-    click.echo("\n\n".join(_shown(find, width) for find in found) or "No passage shares a word with the question.")
+    click.echo("\n\n".join(_shown(find, width) for find in found) or "No passage was found for the question.")
 
 
 def _shown(find: Find, width: int) -> str:

@@ -1,1 +1,1 @@
-"""Passages that are found for a question: by their words, by their meaning, or by both."""
+"""Passages that are found for a question: by BM25 in an index, or by a function of the user's."""

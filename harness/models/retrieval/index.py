@@ -1,61 +1,62 @@
-"""An index of passages on disk, and the search in it.
+"""Passages in an index on disk, found by BM25 (bm25s).
 
-What is found is sorted by score; passages of equal score keep the order of the file. A passage that shares no word with
-a query is no find of `bm25`, so that fewer than k may be found.
+The defaults are Lucene's: k1 = 1.5, b = 0.75 (Robertson and Zaragoza 2009; Lù 2024 for the sparse index). Words are
+runs of two letters or more, stemmed as English ones, without the commonest of these, and each character of Chinese and
+Japanese; letters are composed first (NFC). What is found is sorted by score; passages of equal score keep the order of
+the file. A passage that shares no word with a query is no find, so that fewer than k may be found.
 """
 
 from __future__ import annotations
 
-import functools
 import json
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.config.customization import RetrievalSettings
+from harness.config.files import json_lines, note_id
 from harness.errors import UsageError
-from harness.models.retrieval.lexical import LexicalIndex, check_installed
-from harness.models.retrieval.passages import Passage, read_passages
+from harness.models.tokenization.characters import WORD_CHARACTERS
 
-if TYPE_CHECKING:
-    from harness.models.embedding import Embedder
-
-RANK_CONSTANT = 60
-"""Of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
-_DEPTH = 100
-_DIGITS = 6
-"""Of a cosine: equal texts have equal ones, whose last bits depend on where in the file they stand."""
 _PASSAGES = "passages.jsonl"
-_FIELD = re.compile(r"\{(passages|prompt)\}")
+_WORD = rf"[{WORD_CHARACTERS}]|[^\W{WORD_CHARACTERS}]{{2,}}"
+_HINT = 'Write {"id": "hours", "text": "…"} in a line for each passage.'
 
 
 @dataclass(frozen=True, slots=True)
-class Find:
-    """A passage that was found.
+class Passage:
+    """One passage: its id, once in the file, its text, and what else its line holds."""
 
-    Attributes:
-        rank: its place, from 1.
-        id, text: the passage's.
-        score: by which it has its place: BM25's, the cosine, or the sum of reciprocal ranks.
-    """
-
-    rank: int
     id: str
-    score: float
     text: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def told(finds: Sequence[Find]) -> str:
-    """The text of passages, each under its id, as a model is given them."""
-    return "\n\n".join(f"[{find.id}] {find.text}" for find in finds)
+def read_passages(path: Path) -> list[Passage]:
+    """The passages of a JSON lines file, each line an object with `id` and `text`.
+
+    Raises:
+        UsageError: no such file, no passage in it, a line that is no passage, an id that stands twice.
+    """
+    places: dict[str, str] = {}
+    found = []
+    for where, values in json_lines(path, UsageError, _HINT):
+        found.append(_passage(values, where))
+        note_id(found[-1].id, where, places, UsageError)
+    if not found:
+        raise UsageError(f"{path} holds no passage. {_HINT}")
+    return found
 
 
-def put(prompt: str, passages: str, question: str) -> str:
-    """A version's `prompt` with the passages and the question in it; braces in either are text."""
-    parts = {"passages": passages, "prompt": question}
-    return _FIELD.sub(lambda field: parts[field[1]], prompt)
+def _passage(values: Mapping[str, Any], where: str) -> Passage:
+    if not isinstance(values.get("text"), str) or not values["text"].strip():
+        raise UsageError(f"{where} has no text. {_HINT}")
+    name = values.get("id")
+    if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
+        raise UsageError(f"{where} has no id. {_HINT}")
+    return Passage(str(name), values["text"], {k: v for k, v in values.items() if k not in ("id", "text")})
 
 
 def check_k(settings: RetrievalSettings, n_passages: int) -> None:
@@ -74,144 +75,80 @@ def n_passages(folder: Path) -> int:
 
 
 def indexable(settings: RetrievalSettings, root: Path) -> list[Passage]:
-    """The passages of a file that can be indexed as the settings say.
+    """The passages of a file that can be indexed.
 
     Raises:
-        UsageError: passages, model or library are missing or broken, or `k` is too large.
+        UsageError: passages or a library are missing or broken, or `k` is too large.
     """
-    found = read_passages(root / settings.passages)
+    found = read_passages(root / str(settings.passages))
     check_k(settings, len(found))
-    if settings.method != "dense":
-        check_installed(settings.language)
-    if settings.method != "bm25":
-        from harness.models.embedding import check_embedder
-
-        check_embedder(settings.model, root)
+    _libraries()
     return found
 
 
-def build_index(
-    settings: RetrievalSettings,
-    folder: Path,
-    root: Path,
-    told: Callable[[int, int, str], None] = lambda _done, _total, _note: None,
-) -> None:
-    """Write the index of a file of passages into a folder.
-
-    Args:
-        settings: which passages, and how they are to be found.
-        folder: that the index is written to.
-        root: folder that relative paths start from.
-        told: called as passages are embedded, with how many are, of how many, and with what `Embedder.embed_all` tells.
+def build_index(settings: RetrievalSettings, folder: Path, root: Path) -> None:
+    """Write the index of a file of passages into a folder, the same in every process.
 
     Raises:
-        UsageError: passages, model or library are missing or broken.
+        UsageError: as `indexable`; or no passage has a word that is looked for.
     """
     found = indexable(settings, root)
-    texts = [passage.text for passage in found]
-    if settings.method != "dense":
-        LexicalIndex.of(texts, settings.language).save(folder / "lexical")
-    if settings.method != "bm25":
-        import numpy as np
-
-        vectors = _embedder(settings.model, root).embed_all(texts, lambda done, note: told(done, len(texts), note))
-        np.save(folder / "vectors.npy", vectors)
+    texts = _words([passage.text for passage in found])
+    if not any(texts):
+        raise UsageError(
+            "No passage has a word that a question could share with it: words of one letter and the commonest of "
+            'English are left out. Name a retriever of your own: call = "module:function".'
+        )
+    # bm25s numbers words in the order of a set, which no two processes share.
+    numbers: dict[str, int] = {}
+    ids = [[numbers.setdefault(word, len(numbers)) for word in words] for words in texts]
+    index = _libraries()[0].BM25(method="lucene")
+    index.index((ids, numbers), show_progress=False)
+    index.save(str(folder / "lexical"), show_progress=False)
     with (folder / _PASSAGES).open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(asdict(passage), ensure_ascii=False) + "\n" for passage in found)
 
 
-class Retriever:
-    """The search in an index.
-
-    Args:
-        settings: that `build_index` was given.
-        folder: that it wrote.
-        root: folder that a relative path of the embedding model starts from.
-    """
-
-    def __init__(self, settings: RetrievalSettings, folder: Path, root: Path) -> None:
-        self.settings = settings
-        self.folder = folder
-        lines = (folder / _PASSAGES).read_text("utf-8").split("\n")
-        self.passages: tuple[Passage, ...] = tuple(Passage(**json.loads(line)) for line in lines if line)
-        self._root = root
-        self._lexical = None
-        self._vectors: Any = None
-        if settings.method != "dense":
-            self._lexical = LexicalIndex.load(folder / "lexical", settings.language)
-        if settings.method != "bm25":
-            import numpy as np
-
-            self._vectors = np.load(folder / "vectors.npy").astype(np.float64)
-
-    def search(self, query: str, k: int | None = None) -> list[Find]:
-        """The passages that fit a query best.
-
-        Args:
-            query: what is looked for.
-            k: how many at most; the version's own where it is left out.
-
-        Raises:
-            UsageError: a query without a word, a `k` below 1 or above the number of passages.
-        """
-        k = self.settings.k if k is None else k
-        if not isinstance(query, str) or not query.strip():
-            raise UsageError(f"query = {query!r} holds nothing to look for.")
-        if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= len(self.passages):
-            raise UsageError(f"k = {k!r}: give 1 to {len(self.passages)}, which is how many passages there are.")
-        places, scores = self._best(query, k)
-        return [
-            Find(rank, self.passages[place].id, float(score), self.passages[place].text)
-            for rank, (place, score) in enumerate(zip(places, scores, strict=True), 1)
-        ]
-
-    def prompt(self, question: str, finds: Sequence[Find]) -> str:
-        """The user's message that puts a question with passages, as the version's own does with those that it finds.
-
-        Args:
-            question: as it would be asked without passages.
-            finds: what `search` gave, all of it or changed.
-        """
-        return put(self.settings.prompt, told(finds), question)
-
-    def _best(self, query: str, k: int) -> tuple[Sequence[int], Sequence[float]]:
-        if self.settings.method == "bm25":
-            return self._by_words(query, k)
-        if self.settings.method == "dense":
-            return self._by_meaning(query, k)
-        depth = min(max(_DEPTH, k), len(self.passages))
-        sums: dict[int, float] = {}
-        for places, _ in (self._by_words(query, depth), self._by_meaning(query, depth)):
-            for rank, place in enumerate(places, 1):
-                sums[place] = sums.get(place, 0.0) + 1 / (RANK_CONSTANT + rank)
-        best = sorted(sums, key=lambda place: (-sums[place], place))[:k]
-        return best, [sums[place] for place in best]
-
-    @functools.cached_property
-    def _embedder(self) -> Embedder:
-        return _embedder(self.settings.model, self._root)
-
-    def _by_words(self, query: str, k: int) -> tuple[Sequence[int], Sequence[float]]:
-        assert self._lexical is not None
-        scores = self._lexical.scores(query)
-        return _highest(scores, k, above=0.0)
-
-    def _by_meaning(self, query: str, k: int) -> tuple[Sequence[int], Sequence[float]]:
-        cosines = self._vectors @ self._embedder.embed(query).numpy()
-        return _highest(cosines.round(_DIGITS), k)
+def load_passages(folder: Path) -> tuple[Passage, ...]:
+    """The passages of an index, in the order of their file."""
+    lines = (folder / _PASSAGES).read_text("utf-8").split("\n")
+    return tuple(Passage(**json.loads(line)) for line in lines if line)
 
 
-def _embedder(model: str, root: Path) -> Embedder:
-    from harness.models.embedding import embedder_digest, load_embedder
+class LexicalIndex:
+    """The index that `build_index` wrote into a folder."""
 
-    return load_embedder(model, root, embedder_digest(model, root))
+    def __init__(self, folder: Path) -> None:
+        self._index = _libraries()[0].BM25.load(str(folder / "lexical"), load_corpus=False)
+
+    def best(self, query: str, k: int) -> list[tuple[int, float]]:
+        """The places and scores of the passages that fit a query best, at most k."""
+        import numpy as np
+
+        (words,) = _words([query])
+        known = [word for word in words if word in self._index.vocab_dict]
+        if not known:
+            return []
+        scores = self._index.get_scores(known)
+        places = np.flatnonzero(scores > 0)
+        order = places[np.argsort(-scores[places], kind="stable")][:k]
+        return [(int(place), float(scores[place])) for place in order]
 
 
-def _highest(scores: Any, k: int, above: float | None = None) -> tuple[Sequence[int], Sequence[float]]:
-    """The places of the k highest scores, the highest first, equal ones by place; none that is not above the bound."""
-    import numpy as np
+def _libraries() -> tuple[Any, Any]:
+    try:
+        import bm25s
+        import Stemmer
+    except ImportError as error:
+        raise UsageError(f'Retrieval needs {error.name}: pip install "steelyard[customization]"') from error
+    return bm25s, Stemmer.Stemmer("english")
 
-    least = np.partition(scores, -k)[-k]
-    candidates = np.flatnonzero((scores >= least) if above is None else (scores >= least) & (scores > above))
-    order = candidates[np.lexsort((candidates, -scores[candidates]))][:k]
-    return order.tolist(), scores[order].tolist()
+
+def _words(texts: Sequence[str]) -> list[list[str]]:
+    """Return the words of each text."""
+    bm25s, stemmer = _libraries()
+    composed = [unicodedata.normalize("NFC", text) for text in texts]
+    words: list[list[str]] = bm25s.tokenize(
+        composed, stopwords="en", stemmer=stemmer, return_ids=False, show_progress=False, token_pattern=_WORD
+    )
+    return words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,10 +11,11 @@ from harness.config import Settings, VersionSettings
 from harness.config.customization import RetrievalSettings, Step, packages_of
 from harness.config.environment import version_of
 from harness.errors import NotInLineageError, UsageError
-from harness.models.embedding import embedder_digest
+from harness.models.application.identity import content_of
+from harness.models.application.spec import folder_of
 from harness.models.files.content_hash import file_hash
-from harness.models.retrieval.index import Retriever, build_index, check_k, indexable, n_passages
-from harness.models.retrieval.lexical import has_decomposed_characters, has_word_characters
+from harness.models.retrieval.index import build_index, check_k, indexable, n_passages
+from harness.models.retrieval.retriever import Retriever, open_retriever
 from harness.models.version import Version
 from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
@@ -22,21 +23,26 @@ from harness.stages.lineage import StageContext
 from harness.stages.made_folders import MadeFolder, find_made, make
 
 KIND = "retrieval"
-_NOT_BUILT_BY = ("passages", "k", "prompt")
 
 
 def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
-    """The version with the index that was built before of the same passages in the same way; None where none was.
+    """The version with the index that was built before of the same passages; None where none was. What a function finds
+    is known by its code and what it reads, and needs no building.
 
     Raises:
-        UsageError: the passages are not there, or the model that embeds them.
+        UsageError: the passages are not there.
     """
     assert step is not None
+    retrieval = cast("RetrievalSettings", step.settings)
+    if retrieval.call is not None:
+        with told_of(settings, step):
+            content = _content_of_call(settings, version, retrieval)
+        return with_step(version, step, replace(step, content=content))
     made = find_made(KIND, _recipe(settings, step))
     if made is None or not made.is_here:
         return None
     with told_of(settings, step):
-        check_k(cast("RetrievalSettings", step.settings), n_passages(made.path))
+        check_k(retrieval, n_passages(made.path))
     return _with(version, step, made)
 
 
@@ -46,9 +52,10 @@ def check_step(settings: Settings, _version: VersionSettings, step: Step) -> Non
     Raises:
         UsageError: a line that is no passage, too large a `k`, or what finds them is not installed.
     """
-    _recipe(settings, step)
-    with told_of(settings, step):
-        indexable(cast("RetrievalSettings", step.settings), settings.root)
+    if (retrieval := cast("RetrievalSettings", step.settings)).call is None:
+        _recipe(settings, step)
+        with told_of(settings, step):
+            indexable(retrieval, settings.root)
 
 
 def build_version(
@@ -61,16 +68,12 @@ def build_version(
     """
     assert step is not None
     progress(BuildState(version.name, "indexing", unit="passages"))
-    retrieval = cast("RetrievalSettings", step.settings)
-    recipe = _recipe(settings, step)
-
-    def told(done: int, total: int, note: str) -> None:
-        progress(BuildState(version.name, "embedding", done, total, "passages", note))
+    retrieval, recipe = cast("RetrievalSettings", step.settings), _recipe(settings, step)
 
     def build(folder: Path) -> None:
-        build_index(retrieval, folder, settings.root, told)
+        build_index(retrieval, folder, settings.root)
         if _recipe(settings, step) != recipe:  # the index is kept under what the passages were
-            raise UsageError(f"{retrieval.passages} or its model was changed while it was indexed; build it again.")
+            raise UsageError(f"{retrieval.passages} was changed while it was indexed; build it again.")
 
     with told_of(settings, step):
         made = make(KIND, recipe, build)
@@ -79,27 +82,24 @@ def build_version(
 
 def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
     retrieval = cast("RetrievalSettings", step.settings)
-    passages = settings.root / retrieval.passages
+    passages = settings.root / str(retrieval.passages)
     if not passages.is_file():
         raise UsageError(
             f"{settings.table(step.version)} retrieval: "
             f"{f'{passages} is a folder' if passages.is_dir() else f'there is no {passages}'}. Give a JSON lines file "
             'with a passage on each line: {"id": "hours", "text": "…"}.'
         )
-    how = {name: value for name, value in asdict(retrieval).items() if name not in _NOT_BUILT_BY}
-    by_words = retrieval.method != "dense"
-    by_meaning = retrieval.method != "bm25"
-    if by_meaning:
-        with told_of(settings, step):
-            how["model"] = embedder_digest(retrieval.model, settings.root)
-    else:
-        del how["model"]
-    digest = file_hash(passages)
-    if by_words and has_word_characters(passages, digest):
-        how["words"] = "characters"  # a sentence of them was one word, and is where a recipe does not say this
-    if by_words and has_decomposed_characters(passages, digest):
-        how["letters"] = "composed"  # they parted words, and do where a recipe does not say this
-    return {**how, "passages": digest, "packages": {name: version_of(name) for name in packages_of(retrieval)}}
+    return {
+        "passages": file_hash(passages),
+        "packages": {name: version_of(name) for name in packages_of(retrieval)},
+    }
+
+
+def _content_of_call(settings: Settings, version: VersionSettings, retrieval: RetrievalSettings) -> str:
+    """Identify what a function finds: by its code, as that of an application, and by the files that it reads."""
+    files = [*retrieval.files, *filter(None, [retrieval.passages])]
+    application = replace(version, engine="python", engine_options={"call": retrieval.call, "files": files})
+    return content_of(application, folder_of(application, version.root(settings.root)))
 
 
 def _with(version: VersionSettings, step: Step, made: MadeFolder) -> VersionSettings:
@@ -130,8 +130,7 @@ def built_retriever(settings: Settings, name: str, progress: BuildProgress = uns
 
 
 def _retriever(settings: Settings, version: VersionSettings) -> Retriever:
-    step = version.retrieval
-    if step is None or step.folder is None:
+    if version.retrieval is None:
         example = 'retrieval = { passages = "passages.jsonl" }'
         raise NotInLineageError(version.name, "retriever", f"{example} in {settings.table(version.name)}")
-    return Retriever(cast("RetrievalSettings", step.settings), Path(step.folder), settings.root)
+    return open_retriever(version, settings.root)

@@ -55,7 +55,7 @@ class TestRetrieve:
         assert [find["id"] for find in json.loads(done.output)] == ["hours"]
 
     def test_nothing_found_is_said(self) -> None:
-        assert CliRunner().invoke(main, ["retrieve", "rag", "zeppelin"]).output.startswith("No passage shares a word")
+        assert CliRunner().invoke(main, ["retrieve", "rag", "zeppelin"]).output.startswith("No passage was found")
 
     @pytest.mark.parametrize(
         ("arguments", "said"),

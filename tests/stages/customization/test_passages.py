@@ -9,16 +9,15 @@ from typing import Any
 import pytest
 
 from harness.config import Settings
-from harness.errors import NotInLineageError, SettingsError, UsageError
+from harness.errors import EngineError, NotInLineageError, SettingsError, UsageError
+from harness.models.engine_creation import check_version
 from harness.models.retrieval.index import build_index
 from harness.models.version import load_version
-from harness.stages.build_state import BuildState
 from harness.stages.building import built, found, needs_building
 from harness.stages.customization import passages
 from harness.stages.customization.passages import built_retriever, load_retriever
 from harness.stages.lineage import StageContext
 from tests.config.settings_files import load
-from tests.models.conftest import write_tiny_llama
 
 TEXT = """
 [models.plain]
@@ -75,26 +74,6 @@ def test_other_passages_are_another_index_and_another_version(settings: Settings
     assert load_retriever(after, context).search("open")[0].text == "Open from ten to six."
 
 
-def test_an_index_says_so_where_characters_are_words(settings: Settings) -> None:
-    """An index of before, in which a sentence is one word, is not taken for one of these passages."""
-    (step,) = settings.version("rag").steps
-    assert "words" not in passages._recipe(settings, step)
-    (settings.root / "p.jsonl").write_text('{"id": "hours", "text": "图书馆九点开门"}\n', "utf-8")
-    assert passages._recipe(settings, step)["words"] == "characters"
-    retriever = load_retriever(load_version(built(settings, "rag"), settings.root), StageContext(settings))
-    assert [find.id for find in retriever.search("几点开门")] == ["hours"]
-
-
-def test_an_index_says_so_where_letters_were_composed(settings: Settings) -> None:
-    """An index of before, in which a mark parts a word, is not taken for one of these passages."""
-    (step,) = settings.version("rag").steps
-    assert "letters" not in passages._recipe(settings, step)
-    (settings.root / "p.jsonl").write_text('{"id": "keys", "text": "The cafe\u0301 has them."}\n', "utf-8")
-    assert passages._recipe(settings, step)["letters"] == "composed"
-    retriever = load_retriever(load_version(built(settings, "rag"), settings.root), StageContext(settings))
-    assert [find.id for find in retriever.search("Which café?")] == ["keys"]
-
-
 def test_an_index_that_lost_passages_is_built_again(settings: Settings) -> None:
     first = built(settings, "rag")
     path = Path(first.steps[0].folder or "") / "passages.jsonl"
@@ -132,37 +111,8 @@ def test_passages_that_are_missing_or_broken_are_named_with_the_table(settings: 
 
 def test_more_passages_than_there_are_can_not_be_found(settings: Settings) -> None:
     built(settings, "rag")
-    text = TEXT.replace("k = 2", "k = 3")
-    for more in (text, text.replace('base = "rag"', 'base = "plain"').replace("k = 3", 'k = 3, language = "german"')):
-        with pytest.raises(UsageError, match=r"\[models\.more\] retrieval: k = 3, and p\.jsonl has 2 passages; take a"):
-            built(load(settings.root, more), "more")
-
-
-@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
-def test_another_model_in_the_same_folder_is_another_index(settings: Settings, tmp_path: Path) -> None:
-    """A question is embedded by the model that is there, and its vectors mean nothing beside those of another."""
-    pytest.importorskip("transformers")
-    settings = load(tmp_path, TEXT.replace("k = 1 }", 'k = 1, method = "dense", model = "embeds" }'))
-    with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: weights = 'embeds': there is no"):
-        found(settings, "rag")
-    model = write_tiny_llama(tmp_path / "embeds")
-    told: list[BuildState] = []
-    before = built(settings, "rag", progress=told.append)
-    assert [(each.done, each.total, each.unit, each.note) for each in told if each.phase == "embedding"] == [
-        (1, 2, "passages", ""),
-        (2, 2, "passages", ""),
-    ]
-    assert found(settings, "rag") == before
-    config = json.loads((model / "config.json").read_text("utf-8"))
-    changed = {**config, "rms_norm_eps": 1e-3, "max_position_embeddings": 24}
-    (model / "config.json").write_text(json.dumps(changed), "utf-8")
-    assert found(settings, "rag").steps[0].folder is None
-    after = built(settings, "rag", progress=told.append)
-    assert after.steps[0].content != before.steps[0].content
-    assert [each.note for each in told if each.phase == "embedding"][2:] == [
-        "",
-        "texts cut: 1, at 24 tokens; the longest has 26",
-    ]
+    with pytest.raises(UsageError, match=r"\[models\.more\] retrieval: k = 3, and p\.jsonl has 2 passages; take a"):
+        built(load(settings.root, TEXT.replace("k = 2", "k = 3")), "more")
 
 
 def test_passages_that_change_while_they_are_indexed_are_refused(
@@ -176,6 +126,69 @@ def test_passages_that_change_while_they_are_indexed_are_refused(
         build_index(*given)
 
     monkeypatch.setattr(passages, "build_index", change_first)
-    with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: p\.jsonl or its model was changed while it was"):
+    with pytest.raises(UsageError, match=r"\[models\.rag\] retrieval: p\.jsonl was changed while it was"):
         built(settings, "rag")
     assert found(settings, "rag").steps[0].folder is None
+
+
+CALLED = """
+[models.plain]
+engine = "scripted"
+default = "nine"
+[models.own]
+base = "plain"
+retrieval = { call = "shop.search:find", files = ["index"], k = 2 }
+"""
+SEARCH = """
+from pathlib import Path
+async def find(question, k):
+    if "broken" in question:
+        raise LookupError("no index")
+    if "one" in question:
+        return "a text"
+    lines = Path("index/lines.txt").read_text().splitlines()
+    return [lines[0], {"id": "hours", "text": lines[1], "score": 0.5}, "left out"]
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Settings:
+    """A project whose retriever is a function of its own."""
+    for name in ("shop", "index"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "search.py").write_text(SEARCH, "utf-8")
+    (tmp_path / "index" / "lines.txt").write_text("It is closed.\nOpen from nine to six.\n", "utf-8")
+    return load(tmp_path, CALLED)
+
+
+def test_a_function_of_the_project_finds_passages(own: Settings) -> None:
+    version = load_version(built(own, "own", offline=True), own.root)
+    check_version(version.settings, own.root)
+    retriever = load_retriever(version, StageContext(own))
+    found = retriever.search("When is it open?")
+    assert [(each.rank, each.id, each.score) for each in found] == [(1, "", 0.0), (2, "hours", 0.5)]
+    assert (retriever.passages, retriever.search("When?", 1)) == ((), found[:1])
+    put = version.chat("When is it open?").messages[-1]["content"]
+    assert "It is closed.\n\n[hours] Open from nine to six.\n\nQuestion: When is it open?" in put
+    with pytest.raises(EngineError, match=r"The retriever of own \(shop\.search:find\): LookupError: no index"):
+        retriever.search("broken")
+    with pytest.raises(EngineError, match="it gave 'a text', which is no list of passages"):
+        retriever.search("one")
+
+
+@pytest.mark.parametrize(("file", "word"), [("shop/search.py", "question"), ("index/lines.txt", "nine")])
+def test_another_function_or_another_index_is_another_version(own: Settings, file: str, word: str) -> None:
+    before = load_version(built(own, "own"), own.root).fingerprint
+    assert load_version(built(own, "own"), own.root).fingerprint == before
+    path = own.root / file
+    path.write_text(path.read_text("utf-8").replace(word, "ten"), "utf-8")
+    assert load_version(built(own, "own"), own.root).fingerprint != before
+
+
+def test_a_function_that_is_not_there_is_told_before_anything_is_asked(own: Settings) -> None:
+    (own.root / "shop" / "search.py").write_text("", "utf-8")
+    with pytest.raises(SettingsError, match=r"The retriever of own \(shop\.search:find\) could not start: .*'find'"):
+        check_version(built(own, "own"), own.root)
+    with pytest.raises(UsageError, match=r"\[models\.own\] retrieval: .*files: '.*none' is not there"):
+        built(load(own.root, CALLED.replace('["index"]', '["none"]')), "own")

@@ -50,14 +50,11 @@ class _StreamTokens:
 
     Attributes:
         arrivals: packets with tokens.
-        answer_s: when the first text came that is no reasoning. reasoned: whether any was.
         usage: the last that the server counted.
         is_done: whether the stream said that it ends.
     """
 
     arrivals: list[_TokenArrival] = field(default_factory=list)
-    answer_s: float | None = None
-    reasoned: bool = False
     usage: Mapping[str, Any] = field(default_factory=dict)
     is_done: bool = False
 
@@ -101,7 +98,6 @@ def read_exchange(
     return RequestRecord(
         **times,
         ttft_s=tokens.arrivals[0].at_s - exchange.sent_s,
-        answer_s=tokens.answer_s - exchange.sent_s if tokens.reasoned and tokens.answer_s is not None else None,
         gaps_s=_gaps(tokens.arrivals, completion_tokens),
         prompt_tokens=count(usage.get("prompt_tokens")),
         completion_tokens=completion_tokens,
@@ -189,14 +185,8 @@ def _take_choice(
     delta = choice.get("delta", choice)
     if not isinstance(delta, Mapping):
         raise _StreamError("malformed", "a delta is no object")
-    brings = [name for name in _TEXTS if delta.get(name)]
-    if brings or grew:  # a token may have no text yet, where a character is split
+    if grew or any(delta.get(name) for name in _TEXTS):  # a token may have no text yet, where a character is split
         tokens.arrive(at_s, counted)
-    if brings and tokens.answer_s is None:
-        if all(name.startswith("reasoning") for name in brings):
-            tokens.reasoned = True
-        else:
-            tokens.answer_s = at_s
 
 
 def _gaps(arrivals: Sequence[_TokenArrival], completion_tokens: int | None) -> tuple[tuple[float, float], ...]:

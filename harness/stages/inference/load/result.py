@@ -22,7 +22,6 @@ class RequestRecord:
         error: the kind of its failure; None for an answer.
         said: what the server said to a failure, shortened; "".
         ttft_s: from sent to the first token, reasoning included. None for an error.
-        answer_s: from sent to the first token of the answer itself, where reasoning came before it.
         gaps_s: for each arrival of tokens after the first, the seconds for each of its tokens, and how many they were.
         prompt_tokens, completion_tokens, cached_tokens: as the server's usage counts them; None where it does not.
         asked_tokens: how many the answer was to have exactly; None where it could end by itself.
@@ -35,7 +34,6 @@ class RequestRecord:
     error: str | None = None
     said: str = ""
     ttft_s: float | None = None
-    answer_s: float | None = None
     gaps_s: tuple[tuple[float, float], ...] = ()
     prompt_tokens: int | None = None
     completion_tokens: int | None = None

@@ -9,7 +9,7 @@ import pytest
 
 from harness.records import Case
 from harness.stages.case_files import FiledCase
-from harness.stages.data.overlap.case_texts import RULE, OverlapRule
+from harness.stages.data.overlap.case_texts import RULE, OverlapRule, answers_of, texts_of
 from harness.stages.data.overlap.contamination import find_contamination
 
 LONG = "On Saturdays the old library by the river is open from ten in the morning until four, and closed on Sundays."
@@ -213,3 +213,14 @@ def test_a_case_that_is_too_short_is_skipped_and_does_not_count_as_clean():
     searched = SimpleNamespace(contamination=lambda _: look(["Yes or no?"], short), trained_ids=frozenset())
     with pytest.raises(pytest.skip.Exception, match="too few words"):
         body(searched, short)
+
+
+def test_texts_are_named_by_their_place():
+    case = {"id": "a", "passages": ["x", "y"], "attacked": {"order": "z"}, "number": 3, "examples": [{"content": "no"}]}
+    assert list(texts_of(case)) == [("passages[0]", "x"), ("passages[1]", "y"), ("attacked.order", "z")]
+
+
+def test_answers_are_texts_numbers_lists_and_choices():
+    assert answers_of({"answers": ["Lima", "Callao"], "target": 0.5}) == ["Lima", "Callao", "0.5"]
+    assert answers_of({"answer": True}) == []
+    assert answers_of({"choices": ["a", "b"], "answer": 7}) == ["7"]
