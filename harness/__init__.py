@@ -1,7 +1,7 @@
 """Steelyard: the behaviour of a language model as test cases.
 
-What is named here, and in `harness.statistics`, is public: docs/stability.md says what that promises. Every other
-module is internal and may change in any release. `import steelyard` gives the same names.
+What is named here is public: docs/stability.md says what that promises. Every other module but `harness.extension` is
+internal and may change in any release. `import steelyard` gives the same names.
 
 A name loads its module when it is first asked for, so that `import harness` costs nothing. PYTEST_DONT_REWRITE: pytest
 need not rewrite this module, for it has no assertion, and so does not warn where it is imported before pytest.
@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness import statistics as statistics
     from harness.errors import (
         CapabilityError,
         CheckError,
@@ -34,31 +33,23 @@ if TYPE_CHECKING:
         UnreachableError,
         UsageError,
     )
-    from harness.gate.history.preferences import Preferences, stored_preferences
     from harness.models.retrieval.retriever import Find, Retriever
     from harness.notebook.comparison import compare
-    from harness.notebook.drawing import Plot
     from harness.notebook.runs import LoadedRun, load_run
     from harness.notebook.weighing import Weighing
     from harness.records import Case, Measure, Report, Sample, Score, TokenLogprob, Verdict, VerdictKind
     from harness.records.report_json import read_report
     from harness.requests import Model
     from harness.requests.conversation import SimulatedUser
-    from harness.requests.sync_model import SyncModel
     from harness.scoring import checks as checks
-    from harness.scoring.checks import sync as sync_checks
-    from harness.scoring.deepeval import the_judge
     from harness.scoring.judging import Judge
-    from harness.scoring.judging.sync_judge import SyncJudge
     from harness.stages.customization.adapter import Adapter, AdapterEffect
     from harness.stages.customization.needles import Needle, Needles
     from harness.stages.customization.prompt import Prompt
-    from harness.stages.data.ablation.ablation import Ablation, SyncAblation
-    from harness.stages.data.ablation.results import TrainedModel
     from harness.stages.data.corpus import Corpus
     from harness.stages.data.outcomes import CorpusDocument, Explanation
-    from harness.stages.distillation.distillation import Distillation, Lesson, SyncDistillation
-    from harness.stages.foundation.reference import Reference, SyncReference
+    from harness.stages.distillation.distillation import Distillation, Lesson
+    from harness.stages.foundation.reference import Reference
     from harness.stages.foundation.weights import Weights
     from harness.stages.inference.blocks.measured import Load
     from harness.stages.inference.repeats import Repeats
@@ -66,7 +57,6 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 __all__ = [
-    "Ablation",
     "Adapter",
     "AdapterEffect",
     "CapabilityError",
@@ -91,8 +81,6 @@ __all__ = [
     "Needles",
     "NotInLineageError",
     "PartlyAnsweredError",
-    "Plot",
-    "Preferences",
     "Prompt",
     "Reference",
     "Repeats",
@@ -108,14 +96,8 @@ __all__ = [
     "SteelyardError",
     "Store",
     "StoreError",
-    "SyncAblation",
-    "SyncDistillation",
-    "SyncJudge",
-    "SyncModel",
-    "SyncReference",
     "TokenLogprob",
     "ToolError",
-    "TrainedModel",
     "UnreachableError",
     "UsageError",
     "Verdict",
@@ -126,45 +108,32 @@ __all__ = [
     "compare",
     "load_run",
     "read_report",
-    "statistics",
-    "stored_preferences",
-    "sync_checks",
-    "the_judge",
 ]
 __version__ = "0.1.0"
 
 _MODULES = {
     "checks": "harness.scoring.checks",
-    "statistics": "harness.statistics",
-    "sync_checks": "harness.scoring.checks.sync",
 }
 _NAMES = {
     "harness.errors": "CapabilityError CheckError CorpusError EngineError InvalidBlockError JudgeError "
     "NotInLineageError PartlyAnsweredError RubricError ScoreError SettingsError SteelyardError StoreError ToolError "
     "UnreachableError UsageError",
-    "harness.gate.history.preferences": "Preferences stored_preferences",
     "harness.models.retrieval.retriever": "Find Retriever",
     "harness.notebook.comparison": "compare",
-    "harness.notebook.drawing": "Plot",
     "harness.notebook.runs": "LoadedRun load_run",
     "harness.notebook.weighing": "Weighing",
     "harness.records": "Case Measure Report Sample Score TokenLogprob Verdict VerdictKind",
     "harness.records.report_json": "read_report",
     "harness.requests": "Model",
     "harness.requests.conversation": "SimulatedUser",
-    "harness.requests.sync_model": "SyncModel",
-    "harness.scoring.deepeval": "the_judge",
     "harness.scoring.judging": "Judge",
-    "harness.scoring.judging.sync_judge": "SyncJudge",
     "harness.stages.customization.adapter": "Adapter AdapterEffect",
     "harness.stages.customization.needles": "Needle Needles",
     "harness.stages.customization.prompt": "Prompt",
-    "harness.stages.data.ablation.ablation": "Ablation SyncAblation",
-    "harness.stages.data.ablation.results": "TrainedModel",
     "harness.stages.data.corpus": "Corpus",
     "harness.stages.data.outcomes": "CorpusDocument Explanation",
-    "harness.stages.distillation.distillation": "Distillation Lesson SyncDistillation",
-    "harness.stages.foundation.reference": "Reference SyncReference",
+    "harness.stages.distillation.distillation": "Distillation Lesson",
+    "harness.stages.foundation.reference": "Reference",
     "harness.stages.foundation.weights": "Weights",
     "harness.stages.inference.blocks.measured": "Load",
     "harness.stages.inference.repeats": "Repeats",

@@ -241,7 +241,7 @@ class BudgetSpentError(SteelyardError):
     """Nothing more is asked of a model, because the run has spent what it may.
 
     Attributes:
-        limit: which limit, as the command line says it: "--max-tokens 10,000".
+        limit: which limit, as the command line says it: "max_tokens 10,000".
     """
 
     def __init__(self, limit: str) -> None:

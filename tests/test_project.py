@@ -127,7 +127,7 @@ def test_locks_agree_pin_all_but_torch_and_hold_no_build_that_breaks_it() -> Non
     # One of the neighbours in a lock would load into every session.
     assert not set(lock) & set(neighbours)
     assert gate.items() <= lock.items()
-    assert {"datatrove", "deepeval", "mlflow", "playwright", "ray", "spacy", "trl"} <= lock.keys() - gate.keys()
+    assert {"datatrove", "deepeval", "mlflow", "playwright", "ray", "spacy"} <= lock.keys() - gate.keys()
 
 
 @pytest.fixture(scope="module")

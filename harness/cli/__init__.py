@@ -30,9 +30,7 @@ class _Entry:
 _COMMANDS = {
     "init": _Entry("harness.cli.init", "init", "Write a first evaluation that runs at once."),
     "models": _Entry("harness.cli.models", "models", "List the versions: fingerprint, source, ready or not."),
-    "describe": _Entry(
-        "harness.cli.foundation.describe", "describe", "Tell what a version's weights are, as llama.cpp prints it."
-    ),
+    "describe": _Entry("harness.cli.foundation.describe", "describe", "Tell what a version's weights are."),
     "build": _Entry("harness.cli.build", "build", "Build what a version is made of, before a gate asks for it."),
     "corpus": _Entry("harness.cli.data.commands", "corpus", "Build a corpus; tell what its steps removed, and why."),
     "tokens": _Entry("harness.cli.foundation.tokens", "tokens", "Show a text as a version's model sees it."),
@@ -40,18 +38,10 @@ _COMMANDS = {
         "harness.cli.customization.retrieve", "retrieve", "Show the passages that a version finds for a question."
     ),
     "doctor": _Entry("harness.cli.doctor", "doctor", "Tell what is installed, what is missing, and what mends it."),
-    "parity": _Entry(
-        "harness.cli.foundation.parity", "parity", "Tell how far an engine is from its weights, token by token."
-    ),
     "gate": _Entry("harness.cli.gate", "gate", "Decide a stored run again, with the labels given since."),
     "compare": _Entry("harness.cli.compare", "compare", "Weigh two stored runs or versions against each other."),
     "baseline": _Entry("harness.cli.baseline", "baseline", "Record a run's scores in a file, to gate against later."),
-    "plan": _Entry(
-        "harness.cli.planning.plan", "plan", "Tell what a suite can find, or how large it must be to find a drop."
-    ),
-    "calibrate": _Entry(
-        "harness.cli.planning.calibrate", "calibrate", "Measure how often a gate is wrong, beside what it promises."
-    ),
+    "plan": _Entry("harness.cli.plan", "plan", "Tell what a suite can find, or how large it must be to find a drop."),
     "load": _Entry(
         "harness.cli.inference.load", "load", "Put a served version under load: latencies, throughput, trust."
     ),

@@ -1,25 +1,19 @@
-"""`steelyard baseline`: a finished run's scores as a file that is reviewed and committed, to gate against later."""
+"""`steelyard baseline record`: a finished run's scores as a file that is committed, to gate against later."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
-from harness.errors import SettingsError, choices
 
 if TYPE_CHECKING:
     from harness.config import Settings
-    from harness.gate.baselines.recording import RecordedEvaluation, RecordedMetric, Recording
-
-_SHOWN_DIGITS = 12
-_MOST_CELLS = 30
-_MOST_NOISES = 5
+    from harness.gate.baselines.recording import RecordedEvaluation, Recording
 
 
 @click.group()
@@ -29,10 +23,8 @@ def baseline() -> None:
     A gate against it asks no baseline model: `pytest … --baseline NAME`.
 
     \b
-    Examples:
+    Example:
       steelyard baseline record latest --name released
-      steelyard baseline list
-      steelyard baseline show released
     """
 
 
@@ -69,7 +61,7 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
         path = recorded_path(settings, name or found.version.name)
         recording = recording_of(opened, found, report, path.stem)
     is_new = write_recording(recording, path, force=force)
-    told = [_written(recording, path, settings, is_new=is_new), *_support(recording, settings.samples)]
+    told = [_written(recording, path, settings, is_new=is_new), *_warnings(recording, settings.samples)]
     notes = [*_notes(recording, left_out(report, recording)), *report.notes]
     if recording.first_index == 0 and any(each.checks for each in report.evaluations):
         notes.append(_FLATTERED)
@@ -81,52 +73,6 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
     told += [("note", printable(note)) for note in notes]
     told.append(("next", f"pytest … --baseline {_option(recording.name, settings)}"))
     click.echo("\n".join(_laid_out(told)))
-
-
-@baseline.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def list_all(as_json: bool) -> None:
-    """List the recorded baselines of this project.
-
-    \b
-    Examples:
-      steelyard baseline list
-      steelyard baseline list --json
-    """
-    from harness.gate.baselines.chosen import FOLDER, recorded_files
-
-    settings = settings_with_store(None)
-    rows = [_row(path) for path in recorded_files(settings)]
-    if as_json:
-        click.echo(json.dumps(rows, indent=2))
-        return
-    for line in _table(rows):
-        click.echo(line)
-    if not rows:
-        click.echo(f"No baseline is recorded in {settings.root / FOLDER}. `steelyard baseline record` records a run.")
-
-
-@baseline.command()
-@click.option("--json", "as_json", is_flag=True, help="Write JSON: the file as it is.")
-@click.argument("name", metavar="NAME")
-def show(name: str, as_json: bool) -> None:
-    """Show what the recorded baseline NAME holds: its run, and the figures of each evaluation.
-
-    \b
-    Examples:
-      steelyard baseline show released
-      steelyard baseline show released --json
-    """
-    from harness.gate.baselines.chosen import recorded_files, recorded_path
-    from harness.gate.baselines.files import read_recording
-
-    settings = settings_with_store(None)
-    path = recorded_path(settings, name)
-    if not path.is_file():
-        raise SettingsError(choices("recorded baseline", name, [each.stem for each in recorded_files(settings)]))
-    recording = read_recording(path)
-    lines = [] if as_json else [*_lines(recording, path), "", *_laid_out(_support(recording, settings.samples))]
-    click.echo(path.read_text(encoding="utf-8") if as_json else "\n".join(lines), nl=not as_json)
 
 
 def _laid_out(told: Iterable[tuple[str, str]]) -> list[str]:
@@ -163,24 +109,14 @@ def _notes(recording: Recording, missing: Iterable[str]) -> list[str]:
     return notes
 
 
-def _support(recording: Recording, n_samples: int) -> Iterator[tuple[str, str]]:
-    """Yield what gates with so many samples can tell against a recording, the least certain of its metrics first."""
-    from harness.gate.baselines.noise import noise_of, supports, warning
+def _warnings(recording: Recording, n_samples: int) -> Iterator[tuple[str, str]]:
+    """Yield a warning for each evaluation that has no more samples of a case than gates draw."""
+    from harness.gate.baselines.recording import too_few_samples
     from harness.reporting.shared.text import printable
 
-    found = []
     for identity, evaluation in recording.evaluations.items():
-        for name, metric in evaluation.metrics.items():
-            noise = noise_of(evaluation, name)
-            if noise is not None:
-                found.append((noise, printable(f"{identity}, {supports(name, noise, n_samples, metric.unit)}")))
-    found.sort(key=lambda each: (-each[0].share(n_samples), -each[0].told_apart(n_samples)))
-    yield from (("noise", text) for _, text in found[:_MOST_NOISES])
-    if len(found) > _MOST_NOISES:
-        yield "noise", f"and {len(found) - _MOST_NOISES:,} others, no noisier"
-    warned = warning([noise for noise, _ in found], n_samples)
-    if warned is not None:
-        yield "warning", warned
+        if told := too_few_samples(evaluation, n_samples):
+            yield "warning", printable(f"{identity}: {told}")
 
 
 def _stopped(evaluation: RecordedEvaluation) -> str:
@@ -198,94 +134,3 @@ def _option(name: str, settings: Settings) -> str:
 
 def _n_cases(recording: Recording) -> int:
     return sum(len(each.cases) for each in recording.evaluations.values())
-
-
-def _row(path: Path) -> dict[str, Any]:
-    from harness.gate.baselines.files import read_recording
-
-    try:
-        recording = read_recording(path)
-    except SettingsError as error:
-        return {"name": path.stem, "error": str(error)}
-    return {
-        "name": recording.name,
-        "version": recording.version.name,
-        "fingerprint": recording.version.fingerprint,
-        "run_id": recording.run_id,
-        "created": recording.created,
-        "n_evaluations": len(recording.evaluations),
-        "n_cases": _n_cases(recording),
-        "size_bytes": path.stat().st_size,
-    }
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """One line for each that can be read, below a heading; then what is wrong with the others."""
-    from harness.reporting.shared.columns import columns
-    from harness.reporting.shared.text import printable
-
-    shown = [
-        (
-            printable(row["name"], _MOST_CELLS),
-            printable(row["created"][:10]),
-            printable(row["version"], _MOST_CELLS),
-            printable(row["fingerprint"][:_SHOWN_DIGITS]),
-            f"{row['n_evaluations']:,}",
-            f"{row['n_cases']:,}",
-        )
-        for row in rows
-        if "error" not in row
-    ]
-    if shown:
-        table = [("name", "recorded", "version", "fingerprint", "evaluations", "cases"), *shown]
-        yield from columns(table, left=4)
-    for row in rows:
-        if "error" in row:
-            yield f"{printable(row['name'])}: {printable(row['error'])}"
-
-
-def _lines(recording: Recording, path: Path) -> list[str]:
-    from harness.reporting.shared.text import printable
-
-    packages = recording.environment.get("packages") or {}
-    engine = [str(recording.environment.get("engine", "not known"))]
-    engine += [f"{package} {version}" for package, version in packages.items() if version is not None]
-    lines = [
-        f"baseline {recording.name}, {path.stat().st_size:,} bytes",
-        f"version  {recording.version.name}, fingerprint {recording.version.fingerprint}",
-        f"run      {recording.run_id}, made {recording.created}",
-        f"engine   {', '.join(engine)}",
-    ]
-    for identity, evaluation in sorted(recording.evaluations.items()):
-        lines += ["", identity]
-        lines += [f"  {_figures(metric, each)}" for metric, each in sorted(evaluation.metrics.items())]
-        lines.append(f"  {_size(evaluation)}")
-    return [printable(line) for line in lines]
-
-
-def _figures(name: str, metric: RecordedMetric) -> str:
-    from harness.reporting.shared.figures import digits, figure, interval
-
-    unit = f" {metric.unit}" if metric.unit else ""
-    name = f"{name} {metric.statistic}" if metric.statistic else name
-    direction = "" if metric.higher_is_better else ", lower is better"
-    judged = f", judged by {', '.join(metric.judged_by)}" if metric.judged_by else ""
-    estimate = metric.estimate
-    if estimate is None:
-        return f"{name}{unit}{direction}{judged}"
-    places = digits([estimate.value, estimate.low], [estimate.value, estimate.high], unit=metric.unit)
-    shown = f"{figure(estimate.value, places)} {interval(estimate.low, estimate.high, places)}"
-    return f"{name} {shown}{unit}{direction}{judged}"
-
-
-def _size(evaluation: RecordedEvaluation) -> str:
-    from harness.reporting.shared.figures import plural
-
-    sizes = sorted({len(values) for case in evaluation.cases.values() for values in case.scores.values()})
-    samples = plural(sizes[-1] if sizes else 0, "sample")
-    samples = f"{sizes[0]:,} to {samples}" if len(sizes) > 1 else samples
-    skipped = f", {len(evaluation.skipped):,} skipped" if evaluation.skipped else ""
-    stopped = (
-        f", decided after {evaluation.n_drawn:,} of {evaluation.n_planned:,} cases" if evaluation.stopped_early else ""
-    )
-    return f"{plural(len(evaluation.cases), 'case')} × {samples}{skipped}{stopped}"

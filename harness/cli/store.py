@@ -90,30 +90,21 @@ def show(place: str | None, run_name: str | None, as_json: bool, case_id: str) -
     multiple=True,
     help="Of this version, by name or by the first digits of its fingerprint. May be repeated.",
 )
-@click.option(
-    "--keep-latest-generation",
-    is_flag=True,
-    help="All that newer draws of the same have replaced, after --fresh or an age. What nothing replaced stays.",
-)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def prune(
-    place: str | None, older_than: str | None, versions: tuple[str, ...], keep_latest_generation: bool, yes: bool
-) -> None:
+def prune(place: str | None, older_than: str | None, versions: tuple[str, ...], yes: bool) -> None:
     """Remove stored samples that meet every condition given; shows what would go, and asks.
 
-    With --older-than alone, runs that began longer ago go too, with their scores and reports. Says how many items that
-    wait in the review queue lose their run or their answer.
+    With --older-than alone, runs that began longer ago go too, with their scores and reports. Labels of what is removed
+    decide no gate any more.
 
     \b
     Examples:
       steelyard store prune --older-than 30d
       steelyard store prune --version smollm2-pruned --yes
-      steelyard store prune --keep-latest-generation --older-than 8w
     """
-    if older_than is None and not versions and not keep_latest_generation:
+    if older_than is None and not versions:
         raise UsageError(
-            "Nothing says what to prune. Give --older-than 30d, --version NAME or --keep-latest-generation, "
-            "or several of them for what meets all."
+            "Nothing says what to prune. Give --older-than 30d or --version NAME, or both for what meets both."
         )
     age_s = None if older_than is None else duration_s(older_than, "--older-than", where="store prune")
     settings = settings_with_store(place)
@@ -122,30 +113,16 @@ def prune(
         conditions: dict[str, Any] = {
             "older_than_s": age_s,
             "fingerprints": _fingerprints(versions, held, settings) if versions else None,
-            "replaced": keep_latest_generation,
         }
         doomed = opened.prune(**conditions, dry_run=True)
         if doomed.nothing:
             click.echo(f"Nothing in {opened.url} meets that.")
             return
         click.echo(f"{_counted(doomed)} would go from {opened.url}.")
-        if doomed.waiting:
-            one = doomed.waiting == 1
-            click.echo(
-                f"Warning: {plural(doomed.waiting, 'item')} {'waits' if one else 'wait'} in the review queue for "
-                f"labels of what would go. {'It stays' if one else 'They stay'}, but no gate can decide by the labels."
-            )
         if doomed.looks:
             click.echo(
                 f"{plural(doomed.looks, 'look')} at evaluations {'rests' if doomed.looks == 1 else 'rest'} on samples "
                 "of these versions. Weighed again, they are another look, which draws all anew and may err less often."
-            )
-        for fingerprint, n_left in doomed.idle.items():
-            named = next(_named(version) for version in held if version.fingerprint == fingerprint)
-            one = n_left == 1
-            click.echo(
-                f"{plural(n_left, 'sample')} of {named} {'stays' if one else 'stay'}, but no gate that requires "
-                f"something is answered with {'it' if one else 'them'} any more: it draws anew."
             )
         if not yes:
             click.confirm("Remove them for good?", abort=True)
@@ -159,9 +136,8 @@ def prune(
 def merge(place: str | None, other: str) -> None:
     """Bring in what the store OTHER holds, a path or a URL. OTHER is only read, and what is here stays.
 
-    Samples of a version are shared unless the two stores drew them anew at different times (--fresh, max_age), or both
-    drew the same ones. Such samples stay apart: the runs that scored them still show them, no gate uses them. Merging
-    again brings in what is new since.
+    Where both stores drew the same sample, that of here stays, and the other's runs come with their scores but without
+    that answer. Runs come once they have ended. Merging again brings in what is new since.
 
     \b
     Examples:
@@ -176,13 +152,15 @@ def merge(place: str | None, other: str) -> None:
     parts = [plural(merged.samples, "sample"), plural(merged.runs, "run"), plural(merged.scores, "score")]
     parts += [plural(merged.labels, "label")] if merged.labels else []
     click.echo(f"Brought {', '.join(parts)} into {url}.")
+    if merged.left:
+        click.echo(f"Left there, since both stores drew the same: {plural(merged.left, 'sample')}.")
+    if merged.labels_left:
+        click.echo(f"Left there, of items that only a gate there drew: {plural(merged.labels_left, 'label')}.")
     if merged.overdrawn:
         click.echo(
             f"Looked at in both stores: {plural(merged.overdrawn, 'evaluation')}. Their verdicts together may be "
             "wrong more often than 5 times in 100; let gates of one candidate share a store."
         )
-    if merged.apart:
-        click.echo(f"Kept apart, since they were drawn anew here or there: {plural(merged.apart, 'sample')} of them.")
 
 
 def _fingerprints(wanted: tuple[str, ...], stored: tuple[VersionInfo, ...], settings: Settings) -> list[str]:
@@ -249,8 +227,6 @@ def _table(versions: tuple[VersionInfo, ...]) -> list[str]:
             f"{pad(name, width)}  {version.fingerprint[:_SHOWN_DIGITS]:<{_SHOWN_DIGITS}}  "
             f"{version.samples:>10,}  {version.generations:>11}  {newest}"
         )
-        if version.apart:
-            lines.append(f"{'':<{width}}  {plural(version.apart, 'sample')} apart, of another store's generation")
     return lines
 
 

@@ -19,43 +19,32 @@ if TYPE_CHECKING:
     from harness.store import RunInfo, Store
     from harness.tracking.tracker import Tracker, TrackingNotes
 
-_OWN_OPTIONS = ("mlflow", "mlflow_experiment", "promote")
-
 
 @click.command()
 @click.argument("run_name", metavar="[RUN]", default="latest")
 @store_option
 @click.option("--to", metavar="NAME", help="The tracker that gets it; default: those that the settings ask for.")
 @click.option("--mlflow", metavar="URL", help="A server or sqlite:///FILE; default: the one of the settings.")
-@click.option("--mlflow-experiment", metavar="NAME", help="The experiment there; default: the one of the settings.")
-@click.option("--promote", metavar="ALIAS", help="If the run passed whole, give its candidate this alias.")
-@click.option(
-    "--traces",
-    metavar="N",
-    type=click.IntRange(min=0, max=100_000),
-    default=50,
-    show_default=True,
-    help="How many failures become traces.",
-)
 @click.option("--json", "as_json", is_flag=True, help="Write one line of JSON.")
-def track(run_name: str, place: str | None, to: str | None, as_json: bool, **given: Any) -> None:
-    """Hand a stored RUN to a tracker, by default the latest, and with it the labels that people have given since.
+def track(run_name: str, place: str | None, to: str | None, mlflow: str | None, as_json: bool) -> None:
+    """Hand a stored RUN to a tracker, by default the latest, with its verdicts by the labels given since.
 
     RUN is the id of a run, the beginning of it, `latest`, or the name of a version. What MLflow has of a run already is
-    brought up to date and never logged twice. No model is asked, and no verdict depends on it. --mlflow,
-    --mlflow-experiment, --promote and --traces are for MLflow.
+    brought up to date and never logged twice. No model is asked, and no verdict depends on it.
 
     \b
     Examples:
       steelyard track --mlflow http://127.0.0.1:5000
-      steelyard track 20261124-1615 --mlflow sqlite:///mlflow.db --traces 500
-      steelyard track latest --promote champion
+      steelyard track 20261124-1615 --mlflow sqlite:///mlflow.db
       steelyard track latest --to opentelemetry
     """
     from harness.tracking.tracker import TrackingNotes, tracker
 
-    settings = _settings(place, given)
-    chosen = {name: (tracker(name), options) for name, options in _chosen(settings, to, given).items()}
+    settings = settings_with_store(place)
+    if mlflow is not None:
+        settings = replace(settings, mlflow=check_setting("mlflow", mlflow, where="--mlflow"))
+    check_tables(settings)
+    chosen = {name: (tracker(name), options) for name, options in _chosen(settings, to, mlflow).items()}
     for found, options in chosen.values():
         found.check(settings, options)
     with open_existing(settings) as opened:
@@ -71,34 +60,19 @@ def track(run_name: str, place: str | None, to: str | None, as_json: bool, **giv
         click.echo(line)
 
 
-def _settings(place: str | None, given: Mapping[str, Any]) -> Settings:
-    """The settings with what the command line says laid over."""
-    settings = settings_with_store(place)
-    for name in ("mlflow", "mlflow_experiment"):
-        value = given[name]
-        if value is not None:
-            where = f"--{name.replace('_', '-')}"
-            settings = replace(settings, **{name: check_setting(name, value, where=where)})
-    check_tables(settings)
-    return settings
-
-
-def _chosen(settings: Settings, to: str | None, given: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """The trackers that the run is handed to, each with its options.
-
-    An option of one tracker's chooses that one, where `--to` is not there.
+def _chosen(settings: Settings, to: str | None, mlflow: str | None) -> Mapping[str, Mapping[str, Any]]:
+    """The trackers that the run is handed to, each with its options; `--mlflow` chooses MLflow.
 
     Raises:
-        SettingsError: `--to` names another than the one whose options are there.
+        SettingsError: `--to` names another one beside it.
     """
-    own = [name for name in _OWN_OPTIONS if given[name] is not None]
-    if to not in (None, OF_SETTINGS) and own:
-        option = f"--{own[0].replace('_', '-')}"
-        raise SettingsError(f"{option} is for the tracker {OF_SETTINGS}, and --to names {to!r}: leave one of them out.")
+    given = {"mlflow": mlflow}
     asked = asked_for(settings, given)
     if to not in (None, OF_SETTINGS):
+        if mlflow is not None:
+            raise SettingsError(f"--mlflow is for the tracker {OF_SETTINGS}, and --to names {to!r}: leave one out.")
         return {to: asked.get(to, {})}
-    return {OF_SETTINGS: given} if to or own or not asked else asked
+    return {OF_SETTINGS: given} if to or mlflow or not asked else asked
 
 
 def _hand_over(

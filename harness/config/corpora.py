@@ -19,7 +19,7 @@ DOCUMENTS = (
     "a .jsonl or .jsonl.gz, .parquet, .warc or .warc.gz file, a folder of these or of .html and .txt files, or the id "
     "of a data set"
 )
-_COMMON = ("documents", "base", "steps", "tokenizer", "executor", "description")
+_COMMON = ("documents", "base", "steps", "tokenizer", "executor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,6 @@ class CorpusSettings:
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tokenizer: str | None = None
     executor: Mapping[str, Any] = field(default_factory=lambda: {"name": "local"})
-    description: str | None = None
     table: str = ""
 
     @property
@@ -52,9 +51,7 @@ class CorpusSettings:
         recipe: dict[str, Any] = {"documents": self.documents, "steps": list(self.steps), **self.tables}
         if self.tokenizer is not None:
             recipe["tokenizer"] = self.tokenizer
-        return VersionSettings(
-            name=self.name, engine=CORPUS, description=self.description, base=self.base, engine_options=recipe
-        )
+        return VersionSettings(name=self.name, engine=CORPUS, base=self.base, engine_options=recipe)
 
 
 def read_corpora(
@@ -116,7 +113,6 @@ class _Source:
                     self.check_key(link, key, steps)
                     table = setting_checks.table(value, key, where=self.here(link))
                     options[key] = {**options.get(key, {}), **table}
-        own_description = self.tables[name].get("description")
         here = self.here(name)
         return CorpusSettings(
             name=name,
@@ -126,9 +122,6 @@ class _Source:
             tables=options,
             tokenizer=self.tokenizer(merged.get("tokenizer"), here),
             executor=check_executor(merged.get("executor", EXECUTORS[0]), where=here),
-            description=None
-            if own_description is None
-            else setting_checks.text(own_description, "description", where=here),
             table=self.table(name),
         )
 

@@ -10,9 +10,7 @@ from typing import Any
 from harness.config import setting_checks
 from harness.errors import SettingsError
 
-METHODS = SOFT_TARGETS, SEQUENCE, ON_POLICY = ("soft_targets", "sequence", "on_policy")
-TOP_K = 64
-"""How many of a teacher's logits are kept where the settings say nothing; all, of a smaller vocabulary."""
+METHODS = SOFT_TARGETS, SEQUENCE = ("soft_targets", "sequence")
 PRECISIONS = ("float32", "bfloat16")
 KEPT = ("ends", "start", "end")
 PASSAGES_PROMPT = "Answer with the help of these passages.\n\n{passages}\n\nQuestion: {prompt}"
@@ -20,19 +18,21 @@ PASSAGES_PROMPT = "Answer with the help of these passages.\n\n{passages}\n\nQues
 
 @dataclass(frozen=True, slots=True)
 class DistilledSettings:
-    """The settings by which a student is made from a teacher.
+    """The settings by which a student is made from a teacher, or the weights of one that was trained elsewhere.
 
     Attributes:
         teacher: the version that teaches.
-        data: the corpus, or the file of prompts, that it teaches on.
+        data: the corpus, or the file of prompts, that it teaches on; None where that is not known, of a student that
+            was trained elsewhere.
+        weights: of a student that was trained elsewhere, as a version's `weights`; None where it is trained here.
         layers: of the student, where it is the teacher with fewer of them; None where it has weights of its own.
-        weights: that the student starts from, as a version's `weights`. None where it starts from the teacher with
-            fewer `layers`, or, without these, from what the version is without this step.
-        method: "soft_targets", "sequence" or "on_policy".
-        temperature: of both distributions for soft targets; of the teacher's draws for the others, None for its own.
+        start: the weights that the student starts from, as a version's `weights`. None where it starts from the teacher
+            with fewer `layers`, or, without these, from what the version is without this step.
+        method: "soft_targets" or "sequence".
+        temperature: of both distributions for soft targets; of the teacher's draws for `sequence`, None for its own.
         hard_weight: the share of the loss on the text itself, in [0, 1], for soft targets. With 0 the teacher answers
             where no prompt has an answer.
-        top_k: how many of the teacher's logits are kept at each place.
+        top_k: how many of the teacher's logits are kept at each place; all, of a smaller vocabulary.
         shuffled: whether what the teacher says is dealt to other places, and its answers to other prompts: a control,
             from which nothing is to be learned but what tokens there are.
         steps: of the optimiser.
@@ -44,13 +44,14 @@ class DistilledSettings:
     """
 
     teacher: str
-    data: str
-    layers: int | None = None
+    data: str | None = None
     weights: str | None = None
+    layers: int | None = None
+    start: str | None = None
     method: str = "soft_targets"
     temperature: float | None = 2.0
     hard_weight: float = 0.1
-    top_k: int = TOP_K
+    top_k: int = 64
     shuffled: bool = False
     steps: int = 400
     batch: int = 8
@@ -194,6 +195,11 @@ _DISTILLED: dict[str, Any] = {
     **_TRAINING,
 }
 _OF_SOFT_TARGETS = ("hard_weight", "top_k")
+_READY_STUDENT: dict[str, Any] = {
+    "teacher": setting_checks.text,
+    "weights": setting_checks.text,
+    "data": setting_checks.path,
+}
 _ADAPTER: dict[str, Any] = {
     "data": setting_checks.path,
     "rank": setting_checks.integer,
@@ -242,6 +248,15 @@ def _checked(value: Any, checks: Mapping[str, Any], needed: tuple[str, ...], whe
 
 def _read_distilled(value: Any, where: str) -> DistilledSettings:
     table = dict(setting_checks.table(value, "distilled", where=where.rpartition(", ")[0]))
+    setting_checks.refuse_unknown(table, ("weights", "student", *_DISTILLED), where=where)
+    if "weights" in table:
+        beside = [name for name in ("student", *_DISTILLED) if name in table and name not in _READY_STUDENT]
+        if beside:
+            raise SettingsError(
+                f"{where}: weights is a student that was trained elsewhere, and {beside[0]} is of one that is trained "
+                "here. Leave one of them out; what training starts from is student = { weights = … }."
+            )
+        return DistilledSettings(**_checked(table, _READY_STUDENT, ("teacher",), where))
     student = {} if "student" not in table else _read_student(table.pop("student"), f"{where}, student")
     read = _checked(table, _DISTILLED, ("teacher", "data"), where)
     method = read.get("method", METHODS[0])
@@ -264,7 +279,7 @@ def _read_student(value: Any, where: str) -> dict[str, Any]:
             f"{where} = {dict(value)!r}: give one of layers, of the teacher's, and weights; without `student` the "
             "version starts from what its base is."
         )
-    return read
+    return {"start" if name == "weights" else name: each for name, each in read.items()}
 
 
 def _read_adapter(value: Any, where: str) -> AdapterSettings:
@@ -308,8 +323,10 @@ _READERS: dict[str, Any] = {
 def settings_used(settings: Customization) -> dict[str, Any]:
     """The settings that decide what a step makes: without those of other methods, and those that are not set."""
     match settings:
+        case DistilledSettings() if settings.weights is not None:
+            unused: tuple[str, ...] = tuple(name for name in asdict(settings) if name not in _READY_STUDENT)
         case DistilledSettings() if settings.method != METHODS[0]:
-            unused: tuple[str, ...] = _OF_SOFT_TARGETS
+            unused = _OF_SOFT_TARGETS
         case AdapterSettings() if settings.folder is not None:
             unused = tuple(name for name in _ADAPTER if name not in _READY_ADAPTER)
         case _:
@@ -320,8 +337,8 @@ def settings_used(settings: Customization) -> dict[str, Any]:
 def packages_of(settings: Customization) -> tuple[str, ...]:
     """The names of the packages that decide, beside the settings, what a step makes."""
     match settings:
-        case DistilledSettings():
-            return ("torch", "transformers", "trl") if settings.method == "on_policy" else ("torch", "transformers")
+        case DistilledSettings() if settings.weights is None:
+            return ("torch", "transformers")
         case AdapterSettings() if settings.folder is None or settings.merge:
             return ("torch", "transformers", "peft")
         case RetrievalSettings() if settings.call is None:

@@ -19,12 +19,15 @@ from harness.errors import SettingsError, nearest, shortened
 COMMIT = "GIT_SHA"
 """The variable that is the repository's commit where it is not set, or empty."""
 _OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
-_PLACE = re.compile(r"(\$?)\$\{([^}]*)(\}?)")
+_PLACE = re.compile(r"\$\{([^}]*)(\}?)")
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+
+BUILD_FORMAT = 1
+"""Part of every recipe in the cache folder: raised when a recipe is built into something else, or kept otherwise."""
 
 
 def cache_dir() -> Path:
-    """The folder for converted weights: STEELYARD_CACHE, else `steelyard` in the user's cache folder."""
+    """The folder for what is built: STEELYARD_CACHE, else `steelyard` in the user's cache folder."""
     explicit = os.environ.get("STEELYARD_CACHE")
     if explicit:
         return Path(explicit).expanduser()
@@ -164,7 +167,7 @@ class Variables:
         return {name: self.fill(value, name, where=where) for name, value in table.items()}
 
     def fill(self, value: Any, name: str, *, where: str) -> Any:
-        """A setting with its variables filled in, also within tables and lists. `$${NAME}` becomes `${NAME}`.
+        """A setting with its variables filled in, also within tables and lists.
 
         Raises:
             SettingsError: a variable is not set, or empty, and has no default, or what stands in the braces is no name
@@ -179,13 +182,11 @@ class Variables:
         return _PLACE.sub(partial(self._filled, f"{where}: {name}"), value)
 
     def _filled(self, where: str, found: re.Match[str]) -> str:
-        if found[1]:
-            return found[0][1:]
-        named = _VARIABLE.fullmatch(found[2]) if found[3] else None
+        named = _VARIABLE.fullmatch(found[1]) if found[2] else None
         if named is None:
             raise SettingsError(
                 f"{where} holds {shortened(found[0])}, which is no variable of the environment; write ${{NAME}} or "
-                "${NAME:-default}, and $${ for a text that has these signs."
+                "${NAME:-default}, and a text that has these signs into a file, as in file:prompt.txt."
             )
         name, default = named[1], named[2]
         value = self.commit if name == COMMIT and self.commit is not None else os.environ.get(name)

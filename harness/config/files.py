@@ -144,15 +144,3 @@ def _nearest(places: Sequence[Path], kind: str, suffixes: Sequence[str]) -> str:
                 return f" {place.parent} has: {', '.join(names)}."
     looked = ", ".join(str(place.parent) for place in places)
     return f" Looked in {looked}: no {kind} ({', '.join(suffixes)}) there."
-
-
-def texts_in(value: Any) -> Iterator[str]:
-    """All texts in a table of settings, of which some may name files."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from texts_in(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from texts_in(inner)

@@ -22,10 +22,13 @@ NO_BASELINE = "none"
 DESIGNS = ("auto", "sequential", "fixed")
 INCONCLUSIVE = ("fail", "warn")
 ABOUT = ("suite", "population")
-SANDBOXES = ("built-in", "bubblewrap", "podman", "docker", "weaker")
+SANDBOXES = ("built-in", "container")
 _FIELDS = {"deadline": "deadline_s"}
 """Settings that are kept under another name than they are written with: in seconds."""
-_NOT_WRITTEN = ("root", "source", "prefix", "versions", "corpora", "commits", "margin_is_default", "is_tracked")
+_NOT_WRITTEN = (
+    *("root", "source", "prefix", "versions", "corpora", "commits", "margin_is_default", "is_tracked"),
+    "best_of",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Settings:
         max_samples: the most samples of one version that one evaluation may draw.
         margin: the largest drop that still counts as no worse.
         confidence_level: one minus the error rate of red and of green over the whole gate, in [0.5, 0.9999].
-        best_of: how many candidates were tried against this baseline, of which this one came out best.
+        best_of: how many candidates were tried against this baseline, of which this one came out best (`--best-of`).
         design: "sequential" stops sampling when the evaluation is decided, "fixed" draws every sample, "auto" does
             what decides more often for its size.
         about: "suite" for verdicts about these cases, "population" for verdicts about cases like these.
@@ -56,12 +59,10 @@ class Settings:
         mlflow_experiment: the experiment there.
         is_tracked: False with `--mlflow none`: gates are not logged, and models are still those of that MLflow.
         max_requests, max_tokens, max_cost, deadline_s: what a run may spend at most, as the option says it ("20m").
-        sandbox: the walls around programs of `checks.runs`: "built-in", "bubblewrap", "podman", "docker" or "weaker".
+        sandbox: the walls around programs of `checks.runs`: "built-in" or "container" (podman or docker).
         review_url: the address of the team's review queue, without user and password.
         apply_chat_template: whether tasks of lm-eval are put as chat messages.
         fewshot_as_multiturn: whether the examples of such a task are turns of their own.
-        include_path: a folder of further task files of lm-eval, or a list of several.
-        task_metadata: what tasks of lm-eval are told, such as the tokenizer by which RULER makes its documents.
         trackers: where else gates are logged: the options of each tracker by its name.
         corpora: by name; each is one of the versions as well.
         versions: models and corpora: all that can be weighed. Each is read and checked when it is asked for.
@@ -98,8 +99,6 @@ class Settings:
     review_url: str | None = None
     apply_chat_template: bool = False
     fewshot_as_multiturn: bool = True
-    include_path: tuple[str, ...] = ()
-    task_metadata: Mapping[str, Any] = field(default_factory=dict)
     trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
     corpora: Mapping[str, CorpusSettings] = field(default_factory=dict)
@@ -186,22 +185,18 @@ def find_settings(start: Path) -> tuple[Path, bytes] | None:
     return next(filter(None, map(settings_file, (start, *start.parents))), None)
 
 
-def settings_file(folder: Path, read: Callable[[Path], bytes | None] | None = None) -> tuple[Path, bytes] | None:
+def settings_file(folder: Path) -> tuple[Path, bytes] | None:
     """The file of a folder that holds settings, with its content; None where it has none.
 
     A pyproject.toml with versions in the wrong place counts, so that it is told.
 
-    Args:
-        read: gives the content of a file, None where it is not there; what lies there where it is not given.
-
     Raises:
         SettingsError: a pyproject.toml does not parse.
     """
-    read = read or _content
     own, project = folder / "steelyard.toml", folder / "pyproject.toml"
-    if (content := read(own)) is not None:
+    if (content := _content(own)) is not None:
         return own, content
-    if (content := read(project)) is not None:
+    if (content := _content(project)) is not None:
         document = parse_toml(content, project)
         if "steelyard" in _tools(document) or _versions_at_the_top(document):
             return project, content
@@ -388,11 +383,9 @@ _CHECKS: Mapping[str, Callable[..., Any]] = {
     "max_tokens": partial(setting_checks.integer, high=1_000_000_000_000),
     "max_cost": _cost,
     "deadline": setting_checks.duration_s,
-    "include_path": setting_checks.names,
     "judge": setting_checks.names,
     "mlflow": addresses.tracking_address,
     "store": setting_checks.path,
-    "task_metadata": setting_checks.table,
     "trackers": setting_checks.tables,
     "report_dir": setting_checks.path,
     "review_url": addresses.review_address,

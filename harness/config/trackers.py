@@ -10,7 +10,7 @@ from harness.errors import SettingsError
 
 OF_SETTINGS = "mlflow"
 """The tracker whose settings are Steelyard's own, `mlflow` and `mlflow_experiment`, and that takes no table."""
-OPTIONS = ("mlflow", "mlflow_experiment", "store", "promote")
+OPTIONS = ("mlflow", "store")
 """The options of the command line for it."""
 
 
@@ -21,7 +21,7 @@ def asked_for(settings: Settings, given: Mapping[str, Any]) -> dict[str, Mapping
         given: what the command line says of `OPTIONS`, None where it says nothing.
     """
     asked: dict[str, Mapping[str, Any]] = {}
-    if settings.tracking is not None or given.get("promote") is not None:
+    if settings.tracking is not None:
         asked[OF_SETTINGS] = {**given, "to": OF_SETTINGS if settings.trackers else None}
     return {**asked, **settings.trackers}
 

@@ -34,18 +34,15 @@ REGISTERED = "models:/"
 """Begins the `weights` that MLflow's registry has."""
 _OF_THE_START = ("weights", "drop_layers")
 """Settings of the weights that a student starts from: a version that is based on the student can't change them."""
-_PRICES = ("price", "price_per_hour")
 _COMMON = (
     "engine",
     "base",
     "system",
     "template",
     "sampling",
-    "description",
     "revision",
     "max_age",
-    "optimised_on",
-    *_PRICES,
+    "price",
     *STEP_KINDS,
 )
 _SAMPLING: Mapping[str, Callable[..., Any]] = {
@@ -95,7 +92,6 @@ class VersionSettings:
         template: how a prompt becomes the user's message; holds `{prompt}`. Or where it stands.
         sampling: defaults of every request, in the words of OpenAI's API.
         revision: part of the fingerprint; for what can change behind an unchanged address.
-        max_age_s: stored samples older than this are drawn again; None keeps them for ever.
         price: of its tokens; no part of what its answers depend on. None where it is not known.
         price_per_hour: of the machine that it is served on; None where it is not known.
         steps: that it is made by, in the order of its chain of bases.
@@ -104,7 +100,6 @@ class VersionSettings:
         checkout: of the commit that its code and files are of; None for those of the project as it lies there.
         registry: address of the MLflow whose registry has weights or prompts, where it has any and one is known. It may
             hold a password: never shown.
-        optimised_on: the cases that its prompt, or that of a base, was optimised on: files of cases, and ids.
     """
 
     name: str
@@ -112,7 +107,6 @@ class VersionSettings:
     system: str | None = None
     template: str | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
-    description: str | None = None
     revision: str | None = None
     max_age_s: float | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict)
@@ -122,7 +116,6 @@ class VersionSettings:
     price_per_hour: float | None = None
     steps: tuple[Step, ...] = ()
     checkout: Checkout | None = None
-    optimised_on: tuple[str, ...] = ()
 
     def root(self, project: Path) -> Path:
         """The folder that its relative paths start from: that of its commit, else the project's."""
@@ -233,9 +226,7 @@ def _with_base(
                 steps: tuple[Step, ...] = merged.get("steps", ())
                 here = f"{where}, version {link!r}"
                 merged["steps"] = (*steps, read_step(key, value, version=link, where=here))
-            elif key == "optimised_on":
-                merged[key] = (*merged.get(key, ()), *_cases(value, f"{where}, version {link!r}"))
-            elif key != "base" and not (key == "description" and link != name):
+            elif key != "base":
                 merged[key] = value
     return merged
 
@@ -266,50 +257,31 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
         system=_optional_text(table, "system", here),
         template=template,
         sampling=check_sampling(table.get("sampling", {}), where=here),
-        description=_optional_text(table, "description", here),
         revision=_optional_text(table, "revision", here),
         max_age_s=None
         if "max_age" not in table
         else setting_checks.duration_s(table["max_age"], "max_age", where=here),
         engine_options=_engine_options(engine, declared, options, here),
         steps=steps,
-        optimised_on=tuple(dict.fromkeys(table.get("optimised_on", ()))),
         base=base,
-        price=None if "price" not in table else _price(table["price"], here),
-        price_per_hour=None if "price_per_hour" not in table else _hourly(table["price_per_hour"], here),
+        **({} if "price" not in table else _prices(table["price"], here)),
     )
 
 
-def _price(table: Any, where: str) -> Price:
-    """The price of a million tokens, read and written."""
-    if not isinstance(table, Mapping) or set(table) != {"input", "output"}:
+def _prices(table: Any, where: str) -> dict[str, Any]:
+    """The price of a million tokens, read and written, and that of the machine in an hour: one of them, or both."""
+    here = f"{where}, price"
+    names = table.keys() if isinstance(table, Mapping) else set()
+    if names not in ({"input", "output"}, {"hour"}, {"input", "output", "hour"}):
         raise SettingsError(
-            f"{where}: price = {table!r} is not the price of a million tokens, read and written; write "
-            "{ input = 0.15, output = 0.60 }."
+            f"{where}: price = {table!r} is neither the price of a million tokens, read and written, nor that of an "
+            "hour of the machine; write { input = 0.15, output = 0.60 }, or { hour = 2.50 }."
         )
-    numbers = {
-        name: setting_checks.number(value, name, where=f"{where}, price", low=0) for name, value in table.items()
-    }
-    return Price(**numbers)
-
-
-def _hourly(value: Any, where: str) -> float:
-    """Check the cost of the machine per hour."""
-    price = setting_checks.number(value, "price_per_hour", where=where, low=0)
-    if price == 0:
-        raise SettingsError(f"{where}: price_per_hour = {value!r} makes every token cost nothing; leave it out.")
-    return price
-
-
-def _cases(value: Any, where: str) -> tuple[str, ...]:
-    """The cases that a prompt was optimised on: a file of them, or a list of files and ids."""
-    values = [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or not values:
-        raise SettingsError(
-            f"{where}: optimised_on = {value!r} names no cases; give the file of those that an optimiser has seen, "
-            'such as "evals/seen.jsonl", or a list of ids, such as ["peru", "chad"].'
-        )
-    return tuple(setting_checks.text(each, "optimised_on", where=where) for each in values)
+    numbers = {name: setting_checks.number(value, name, where=here, low=0) for name, value in table.items()}
+    hour = numbers.pop("hour", None)
+    if hour == 0:
+        raise SettingsError(f"{here}: hour = 0 makes every token cost nothing; leave it out.")
+    return {"price": Price(**numbers) if numbers else None, "price_per_hour": hour}
 
 
 def _optional_text(table: Mapping[str, Any], name: str, where: str) -> str | None:

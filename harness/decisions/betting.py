@@ -270,7 +270,7 @@ def _has_end(observed: Observations) -> bool:
 
     Cases that ask the same turn up on the way, and the bets that were made before must stay as they are.
     """
-    return observed.clusters is None or observed.clusters_known_by in ("texts", "requests", "answers")
+    return observed.clusters is None or observed.clusters_known_by == "texts"
 
 
 def _standard_error(units: Units, value: float) -> float:

@@ -12,7 +12,7 @@ from harness.decisions.hypotheses import About, hypotheses
 from harness.decisions.observations import Observations, has_score, oriented
 from harness.records import Check, Claim, Claims, LostClaim
 from harness.statistics.arrays import FloatArray
-from harness.statistics.intervals.proportions import clopper_pearson_interval
+from harness.statistics.intervals.proportions import exact_lower
 from harness.statistics.suites.lost import lost_cases
 
 #: At most so many of the cases that are listed as lost are not, on average.
@@ -80,8 +80,8 @@ def _mean_bounds(shares: FloatArray, level: float) -> tuple[float, float]:
     """
     most = float(shares.max())
     n_most = min(float(shares.sum()) / most, len(shares))
-    low = clopper_pearson_interval(n_most, len(shares), 1 - level, "greater").low
-    return most * low, most * clopper_pearson_interval(n_most, len(shares), 1 - level, "less").high
+    n = len(shares)
+    return most * exact_lower(n_most, n, level), most * (1 - exact_lower(n - n_most, n, level))
 
 
 def _lost(observed: Observations, red_level: float) -> LostClaim | None:

@@ -256,7 +256,7 @@ def estimate(observed: Observations, scores: FloatArray | None, confidence_level
         units = score_units(inner, given)
         low, high = anytime_interval(units, confidence_level)
         # As the difference has it, where cases that resemble each other count once.
-        counts_once = observed.clusters_known_by in ("texts", "requests", "answers")
+        counts_once = observed.clusters_known_by == "texts"
         value = float(units.sums.sum() / units.sizes.sum()) if counts_once else mean.value
         low, high, method = min(low, value), max(high, value), "betting, valid whenever one stops"
     ends = (start + width * low, start + width * high)

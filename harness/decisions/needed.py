@@ -96,7 +96,7 @@ def needed(
     if not bets and within > 0.5 and room > 0.2 / factor and fewest <= min(n_units, hypothesis.n_cases):
         extra = _at_least_one(per_case * (within / room - 1))
         return SamplesNeeded(extra * hypothesis.n_cases, None, extra)
-    counts_once = observed.clusters_known_by in ("texts", "requests", "answers")
+    counts_once = observed.clusters_known_by == "texts"
     extra = _at_least_one((factor - 1) * (n_units if counts_once else hypothesis.n_cases))
     beyond = observed.clusters_known_by if n_units < len(observed.case_ids) else None
     return SamplesNeeded(_at_least_one(extra * per_case), extra, None, beyond)

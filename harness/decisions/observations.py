@@ -66,7 +66,7 @@ class Observations:
             adjacent, the later one adds no evidence to a sequential design.
         copies: what each case is a copy of, known before the first draw; adjacent ones count as one case, by their
             mean. None where no case is one.
-        clusters_known_by: the user's field, what is written in the cases, what they asked, or answers that they share.
+        clusters_known_by: the user's field, or what is written in the cases.
         per: "suite" for one verdict over all cases, "case" for a single case whose samples are the units.
         unit: unit of a measure; None means scores in [0, 1].
         at_least, at_most: the declared range of a measure; None where it has none.
@@ -102,7 +102,6 @@ class Observations:
         alone_because: why there is no baseline though the run has one, such as "smollm2 has no retriever"; else "".
         slices: parts of its cases that are weighed by themselves, too.
         slice_margin: the largest drop of a slice that still counts as no worse.
-        slices_required: whether it passes only where each slice does.
     """
 
     id: str
@@ -139,7 +138,7 @@ class Observations:
     undecided: str = ""
     is_repeatable: bool = False
     copies: tuple[Any, ...] | None = None
-    clusters_known_by: Literal["field", "texts", "requests", "answers"] | None = None
+    clusters_known_by: Literal["field", "texts"] | None = None
     at_least: float | None = None
     at_most: float | None = None
     statistic: str | None = None
@@ -151,7 +150,6 @@ class Observations:
     alone_because: str = ""
     slices: tuple[CaseSlice, ...] = ()
     slice_margin: float = 0.0
-    slices_required: bool = False
 
     def __post_init__(self) -> None:
         """Refuse shapes and numbers that no decision can be made from."""

@@ -18,15 +18,11 @@ from harness.statistics.intervals.signed_ranks import fewest_pairs
 _ALIKE = {
     "field": ("are in one cluster", "are in one cluster"),
     "texts": ("are copies of others", "are copies of one"),
-    "requests": ("ask the same as others", "ask the same"),
-    "answers": ("share an answer with others", "share an answer"),
 }
 """Phrases for what some cases have in common, and for what all of them have."""
 _NEW = {
     "field": " in new clusters",
     "texts": " that are not copies",
-    "requests": " that ask something else",
-    "answers": " that share no answer",
 }
 """Phrases for the cases that would tell something new."""
 
@@ -288,12 +284,7 @@ def counted_as(observed: Observations) -> str:
         return "" if observed.is_about_suite else told
     some, all_of_them = _ALIKE[known_by]
     common = f"some {some}" if len(sizes) > 1 else f"all of them {all_of_them}"
-    way_out = (
-        ": ask through model.converse and without a seed, so that draws are each case's own"
-        if known_by == "answers"
-        else ""
-    )
-    return f"; {sum(sizes):,} cases count as {len(sizes):,}, for {common}{way_out}"
+    return f"; {sum(sizes):,} cases count as {len(sizes):,}, for {common}"
 
 
 def more_in_words(more: SamplesNeeded) -> str:

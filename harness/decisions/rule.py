@@ -19,7 +19,7 @@ from harness.decisions.hypotheses import estimate, hypotheses
 from harness.decisions.looks import Look, next_share, single_looks
 from harness.decisions.observations import Observations
 from harness.decisions.retained import retained_share
-from harness.decisions.slices.results import samples_for_slices, slice_ends, slice_results, with_slices
+from harness.decisions.slices.results import slice_ends, slice_results, with_slices
 from harness.decisions.suite import TwoStageContrast
 from harness.records import CaseResult, Check, Claims, Difference, LookTaken, SliceResult, Verdict, VerdictKind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, check_confidence, is_binary
@@ -152,7 +152,7 @@ def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, be
         candidate=candidate,
         baseline=estimate(observed, observed.baseline, 1 - level),
         difference=_difference(checks),
-        samples_needed=_samples_needed(observed, checks, slices) if kind is VerdictKind.INCONCLUSIVE else None,
+        samples_needed=_samples_needed(checks) if kind is VerdictKind.INCONCLUSIVE else None,
         labels_needed=None,
         cases=case_results(observed),
         checks=checks,
@@ -196,7 +196,6 @@ def _completed(verdict: Verdict, observed: Observations, confidence_level: float
         retained=kept,
         retained_reason=why,
         slice_margin=observed.slice_margin if observed.slices else None,
-        slices_required=observed.slices_required,
     )
 
 
@@ -206,10 +205,9 @@ def _difference(checks: tuple[Check, ...]) -> Difference | None:
     return by_name.get("baseline", by_name.get("threshold"))
 
 
-def _samples_needed(observed: Observations, checks: tuple[Check, ...], slices: tuple[SliceResult, ...]) -> int | None:
+def _samples_needed(checks: tuple[Check, ...]) -> int | None:
     """Count the samples that would decide all open comparisons; None where that is not known of any."""
-    found = [samples_for_slices(observed, slices), *(check.samples_needed for check in checks)]
-    return max((each for each in found if each is not None), default=None)
+    return max((each.samples_needed for each in checks if each.samples_needed is not None), default=None)
 
 
 def _asides(kind: VerdictKind, observed: Observations, look: Look, level: float) -> str:
@@ -262,7 +260,7 @@ def _outcome(
         return VerdictKind.INCONCLUSIVE, reasons.unanswered(observed, share)
     summed_up = reasons.summed_up(checks, kind)
     summed_up += reasons.weighed_by(observed, summed_up)
-    kind, summed_up = with_slices(observed, kind, summed_up, slices)
+    kind, summed_up = with_slices(kind, summed_up, slices)
     if kind is VerdictKind.INCONCLUSIVE:
         return kind, reasons.cut_short(observed, summed_up) + reasons.approximate(observed)
     return kind, summed_up + reasons.where_stopped(observed) + reasons.approximate(observed)

@@ -30,9 +30,9 @@ _OF_WEIGHTS = ("distilled", "adapter")
 """Kinds of steps that change weights."""
 _REPLACEABLE = ("drop_layers", "quantized")
 """Kinds of steps that a version does in place of its base's."""
-_TAKEN = ("teacher", "data", "folder", "weights", "passages")
+_TAKEN = ("teacher", "data", "folder", "start", "weights", "passages")
 """Settings of a step that name what it is made of, beside the base."""
-_UNQUANTIZED = ("all F32", "F16", "BF16", "F64")
+_UNQUANTIZED = ("F32", "F16", "BF16", "F64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def _of_step(step: Step, replaced: Step | None = None) -> LineageStep:
     base = told_base(step)
     made_for = "" if base is None else f"made for {base}, as it says"
     kind = step.kind if replaced is None else f"{step.kind} in place of that of {replaced.version}"
-    by = "; ".join(filter(None, (f"{kind}: {words}", made_for, packages)))
+    by = "; ".join(filter(None, (f"{kind}: {words or 'trained elsewhere'}", made_for, packages)))
     return LineageStep(f"{step.version}, {step.kind}", tuple(of), by, step.kind, step.content)
 
 
@@ -228,20 +228,14 @@ def _built_places(version: VersionSettings) -> tuple[str, ...]:
 def _prompt_of(
     version: VersionSettings, base: VersionSettings | None, of: tuple[str, ...], sources: LineageSources
 ) -> LineageStep | None:
-    """The step of a version that has other texts around a question than its base, or cases that they were optimised on.
-
-    None for one that has not.
-    """
+    """The step of a version that has other texts around a question than its base; None for one that has not."""
     before = base or VersionSettings("", version.engine)
     own = {name: getattr(version, name) for name in _TEXTS if getattr(version, name) != getattr(before, name)}
-    seen = [each for each in version.optimised_on if each not in before.optimised_on]
-    if not own and not seen:
+    if not own:
         return None
     elsewhere = [f"{name} {place}" for name, place in version.texts_elsewhere.items() if name in own]
     written = [f"{name} = {value!r}" for name, value in own.items() if name not in version.texts_elsewhere]
-    by = (
-        "; ".join([*written, *([f"optimised on {', '.join(seen)}"] if seen else [])]) or "the texts as they stand there"
-    )
+    by = "; ".join(written) or "the texts as they stand there"
     texts = sources.texts.get(version.name)
     digest = None if texts is None else text_hash("prompt", *(f"{name} {text}" for name, text in texts.items()))
     made = f"{version.name}, prompt"
@@ -281,7 +275,7 @@ def _flat(version: VersionSettings) -> dict[str, Any]:
     return {key: value for key, value in flat.items() if value is not None}
 
 
-_FTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "all F32"}
+_FTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 
 
 def _of_the_file(description: WeightsDescription) -> Iterator[LineageStep]:
@@ -317,9 +311,9 @@ def _by_the_settings(
     options = version.engine_options
     last = file
     if description.format != "safetensors":
-        recipe = conversion.recipe(description.settings)
         made = f"a folder of safetensors in {_FTYPES[converted_dtype(options)]}"
-        yield LineageStep(made, (last,), f"Steelyard's {recipe}, transformers {version_of('transformers') or 'absent'}")
+        by = f"Steelyard's {conversion.RECIPE}, transformers {version_of('transformers') or 'absent'}"
+        yield LineageStep(made, (last,), by)
         last = made
     if "drop_layers" in options:
         left_out = options["drop_layers"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,38 +175,16 @@ def _paired_tables(ours: _Table, theirs: _Table | None) -> PairedScores:
     if not both:
         raise UsageError("compare: new and old have no case in common; cases are paired by their column `case`.")
     left = [f"{plural(n, 'case')} that {side} alone has" for side, n in zip(("new", "old"), alone, strict=True) if n]
-    notes = (f"left out {' and '.join(left)}",) if left else ()
-    clusters = _clusters(both, [each for each in (ours, theirs) if each is not None])
-    told = () if theirs is None else _whose_clusters(both, ours, theirs)
-    baseline = None if theirs is None else theirs.array(both)
-    return _scored(tuple(both), ours.array(both), baseline, clusters, (*notes, *told))
-
-
-def _clusters(cases: Sequence[str], tables: Sequence[_Table]) -> tuple[str, ...] | None:
-    """The clusters of cases, None where nothing says: cases that are in one on either side are in one.
-
-    The name of a cluster says something on its own side alone: the other may have the same for other cases.
-    """
-    from scipy.cluster.hierarchy import DisjointSet
-
-    known = [table.clusters for table in tables if table.clusters]
-    if not known:
-        return None
-    joined = DisjointSet((side, clusters[case]) for side, clusters in enumerate(known) for case in cases)
-    for case in cases:
-        joined.merge((0, known[0][case]), (len(known) - 1, known[-1][case]))
-    names: dict[tuple[int, str], str] = {}
-    return tuple(names.setdefault(joined[0, known[0][case]], known[0][case]) for case in cases)
-
-
-def _whose_clusters(cases: Sequence[str], ours: _Table, theirs: _Table) -> tuple[str, ...]:
-    """A note where one side alone says what depends on each other, or the two say it differently."""
-    said = [[table.clusters[case] for case in cases] for table in (ours, theirs) if table.clusters]
-    if len(said) == 1:
-        return (f"{'new' if ours.clusters else 'old'} alone names clusters, which count for both",)
-    if not said or len({*zip(*said, strict=True)}) == len({*said[0]}) == len({*said[1]}):
-        return ()
-    return ("new and old have different clusters: cases that are in one on either side are in one",)
+    notes: tuple[str, ...] = (f"left out {' and '.join(left)}",) if left else ()
+    known = [table.clusters for table in (ours, theirs) if table is not None and table.clusters]
+    clusters = tuple(known[0][case] for case in both) if known else None
+    if len(known) == 2:  # the name of a cluster says something on its own side alone
+        pairs = {(known[0][case], known[1][case]) for case in both}
+        if not len(pairs) == len({one for one, _ in pairs}) == len({other for _, other in pairs}):
+            raise UsageError("compare: new and old have different clusters; give both the same, or one of them none.")
+    elif known and theirs is not None:
+        notes += (f"{'new' if ours.clusters else 'old'} alone names clusters, which count for both",)
+    return _scored(tuple(both), ours.array(both), None if theirs is None else theirs.array(both), clusters, notes)
 
 
 def _scored(

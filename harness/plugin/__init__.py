@@ -9,7 +9,6 @@ from __future__ import annotations
 import pytest
 
 from harness.plugin.fixtures import (
-    ablation,
     adapter,
     base,
     baseline,
@@ -32,7 +31,6 @@ from harness.plugin.options import add_options
 from harness.plugin.quiet import pytest_load_initial_conftests
 
 __all__ = [
-    "ablation",
     "adapter",
     "base",
     "baseline",
@@ -58,10 +56,8 @@ __all__ = [
 ]
 
 MARKER = (
-    "evaluation(cases, samples, threshold, margin, max_samples, design, per, cluster, requirement, weighs, review, "
-    "about, max_lost, asks, aim, slices, slice_margin, slices_required, task, metric, num_fewshot, "
-    "apply_chat_template, fewshot_as_multiturn, blocks, seconds, requests, rate, concurrency, "
-    "prompts, prompt_tokens, output_tokens, objective, warm_up, cached, accept): "
+    "evaluation(cases, samples, max_samples, threshold, margin, aim, about, design, per, cluster, slices, "
+    "slice_margin, max_lost, requirement, review, weighs, task, load): "
     "a test function whose body is run repeatedly against a model version, and decided with statistics"
 )
 
@@ -100,37 +96,25 @@ def pytest_configure(config: pytest.Config) -> None:
     if any(map(config.pluginmanager.hasplugin, ("xdist", "xdist.plugin"))):  # the latter with `-p xdist.plugin`
         config.pluginmanager.register(XdistHooks(session), "steelyard-xdist")
     config.pluginmanager.register(TimeoutHooks(is_evaluation), "steelyard-timeout")
-    if config.getoption("changed_since"):
-        from harness.plugin.changed import ChangedHooks
-
-        config.pluginmanager.register(ChangedHooks(session, config.getoption("changed_since")), "steelyard-changed")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Called with all items, before others choose among them: adds one for each task of `--task`, and keeps the
-    evaluations from what would leave them out because no file changed.
-    """
+    """Called with all items, before others choose among them: adds one for each task of `--task`."""
     if config.getoption("task"):
         from harness.plugin.session import GateSession
 
         gate = config.pluginmanager.get_plugin(GateSession.NAME)
         assert isinstance(gate, GateSession)
         gate.collection.add_tasks(session, items)
-    from harness.plugin.collection.items import is_evaluation
-    from harness.plugin.neighbours import keep_evaluations
-
-    keep_evaluations(config, [item.nodeid for item in items if is_evaluation(item)])
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Called for each test function: an evaluation with `per="case"` becomes one item for each case."""
     if any(mark.name == "evaluation" for mark in metafunc.definition.iter_markers("evaluation")):
-        from harness.plugin.neighbours import one_backend
         from harness.plugin.session import GateSession
 
-        one_backend(metafunc)
         session = metafunc.config.pluginmanager.get_plugin(GateSession.NAME)
         assert isinstance(session, GateSession)
         session.collection.parametrize(metafunc)

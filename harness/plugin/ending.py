@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from harness.plugin.loop.driver import Driver
     from harness.records import Report
 
-_LOOKED_THROUGH_S = 5.0
-"""Seconds that the end waits for the check of the store's file: long enough for 1 GB."""
-
 
 class ReportDelivery:
     """The report of a session's run, on its way into files, the store and the terminal.
@@ -84,7 +81,6 @@ class ReportDelivery:
         try:
             opened.run.flush()
             opened.store.finish_run(self.report.run_id, to_json(self.report))
-            problems += filter(None, [opened.problem(_LOOKED_THROUGH_S)])
         except UsageError as error:
             problems.append(str(error))
         except KeyboardInterrupt:

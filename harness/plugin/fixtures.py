@@ -76,12 +76,6 @@ def corpus(request: pytest.FixtureRequest) -> object:
 
 
 @pytest.fixture
-def ablation(request: pytest.FixtureRequest) -> object:
-    """Tiny models that are trained on the corpus under test, one for each seed: `train`."""
-    return _placeholder(request)
-
-
-@pytest.fixture
 def weights(request: pytest.FixtureRequest) -> object:
     """The weights of the version under test as they were loaded: `tokenizer`, `chat`."""
     return _placeholder(request)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from harness.errors import UsageError
-from harness.plugin.pytest_internals import argument_names, fixture_definitions
 
 if TYPE_CHECKING:
     from pluggy import HookImpl
@@ -42,7 +39,7 @@ def _named(config: pytest.Config, implementation: HookImpl) -> str:
     """The distribution that a hook comes from, or the file of a conftest.py; "" for one that keeps nothing."""
     module = str(getattr(implementation.function, "__module__", ""))
     package = module.partition(".")[0]
-    if package in _OURS or (package in _KEEP_NOTHING and not (package == "pytest_timeout" and not _timeouts(config))):
+    if package in _OURS or package in _KEEP_NOTHING:
         return ""
     path = getattr(implementation.plugin, "__file__", None)
     if path is not None and path.endswith("conftest.py"):
@@ -64,131 +61,19 @@ def keepers_line(names: Sequence[str]) -> str:
     )
 
 
-# -- pytest-timeout ----------------------------------------------------------------------------------------------------
-
-
-def _timeouts(config: pytest.Config) -> Any:
-    """The module of pytest-timeout, where it is there and can be asked for the timeout of a test."""
-    named = (each for each in config.pluginmanager.get_plugins() if getattr(each, "__name__", "") == "pytest_timeout")
-    plugin = next(named, None)
-    return plugin if hasattr(plugin, "_get_item_settings") and hasattr(plugin, "pytest_timeout_set_timer") else None
-
-
-def timeout_s(item: pytest.Item) -> float | None:
-    """Seconds that pytest-timeout gives a test; None where there is no timeout."""
-    module = _timeouts(item.config)
-    seconds = None if module is None else module._get_item_settings(item).timeout
-    return float(seconds) if seconds else None
-
-
-def timeout_words(seconds: float) -> str:
-    """A test's timeout, as the limit that ended the sampling of an evaluation."""
-    return f"the timeout of {seconds:g} s (pytest-timeout)"
-
-
-def timeout_lines(items: Iterable[pytest.Item]) -> list[str]:
-    """Say, before a run in which evaluations have timeouts, what those mean."""
-    given = sorted({seconds for seconds in map(timeout_s, items) if seconds is not None})
-    if not given:
-        return []
-    shown = f"{given[0]:g} s" if len(given) == 1 else f"{given[0]:g} to {given[-1]:g} s"
-    return [
-        f"steelyard: the timeout of pytest-timeout ({shown}) is the deadline of an evaluation: its verdict then rests "
-        "on what was drawn. Evaluations that run side by side have the sum of theirs"
-    ]
-
-
 class TimeoutHooks:
-    """With pytest-timeout: its timer guards the setup and the teardown of an evaluation, which has a deadline between.
-
-    The timer of a test runs from its setup to its teardown, and would end what is sampled for others meanwhile.
-    """
+    """With pytest-timeout: no timer for an evaluation, for it would end what is sampled for others meanwhile."""
 
     def __init__(self, is_evaluation: Any) -> None:
         self._is_evaluation = is_evaluation
-        self._is_own = False
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
-        """Called where pytest-timeout sets a timer: there is none for an evaluation but the one set here."""
-        return True if self._is_evaluation(item) and not self._is_own else None
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Called for the setup of each test."""
-        return (yield from self._timed(item))
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Called for the teardown of each test."""
-        return (yield from self._timed(item))
-
-    def _timed(self, item: pytest.Item) -> Generator[None, object, object]:
-        module = _timeouts(item.config)
-        if module is None or not self._is_evaluation(item):
-            return (yield)
-        settings = module._get_item_settings(item)
-        if not settings.timeout or settings.func_only:
-            return (yield)
-        self._is_own = True
-        try:
-            item.ihook.pytest_timeout_set_timer(item=item, settings=settings)
-        finally:
-            self._is_own = False
-        try:
-            return (yield)
-        finally:
-            item.ihook.pytest_timeout_cancel_timer(item=item)
+        """Called where pytest-timeout sets a timer: there is none for an evaluation, which has `--deadline`."""
+        return True if self._is_evaluation(item) else None
 
 
-# -- plugins that choose tests, or take something away from them -------------------------------------------------------
-
-
-def keep_from_testmon(config: pytest.Config) -> None:
-    """Let pytest-testmon pass over no file: an evaluation depends on a model, and testmon knows of files alone."""
-    selecting = config.pluginmanager.get_plugin("TestmonSelect")
-    if selecting is not None and hasattr(selecting, "deselected_files"):
-        selecting.deselected_files = []
-
-
-def keep_evaluations(config: pytest.Config, ids: Iterable[str]) -> None:
-    """Let pytest-testmon deselect none of these tests."""
-    selecting = config.pluginmanager.get_plugin("TestmonSelect")
-    if selecting is not None and hasattr(selecting, "deselected_tests"):
-        kept = set(ids)
-        selecting.deselected_tests = [name for name in selecting.deselected_tests if name not in kept]
-
-
-def check_sockets(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Refuse evaluations from which pytest-socket takes the sockets that every engine needs.
-
-    Raises:
-        UsageError: naming the first of them.
-    """
-    is_off = config.getoption("disable_socket", default=None)
-    if is_off is None or config.getoption("force_enable_socket", default=False):
-        return
-    for item in items:
-        names, marked = getattr(item, "fixturenames", ()), item.get_closest_marker
-        if "socket_enabled" in names or marked("enable_socket"):
-            continue
-        own = "socket_disabled" in names or marked("disable_socket")
-        hosts = marked("allow_hosts") or config.getoption("allow_hosts", default=None)
-        if own or (is_off and not hosts):
-            what = "socket_disabled" if own else "--disable-socket"
-            raise UsageError(
-                f"{item.nodeid}: {what} of pytest-socket takes the sockets away that its engine needs. Mark it with "
-                "@pytest.mark.enable_socket, name the hosts that it may ask (--allow-hosts=…), or leave it out (-m "
-                '"not evaluation").'
-            )
-
-
-def skipped_by_option(config: pytest.Config) -> str:
-    """The option of another plugin that skips every evaluation; "" for none."""
-    return "--benchmark-only" if config.getoption("benchmark_only", default=False) else ""
-
-
-def none_ran(config: pytest.Config, n_collected: int, n_chosen: int) -> str:
+def none_ran(n_collected: int, n_chosen: int) -> str:
     """Say that there are evaluations and not one of them ran, and why.
 
     Args:
@@ -196,25 +81,5 @@ def none_ran(config: pytest.Config, n_collected: int, n_chosen: int) -> str:
     """
     from harness.reporting.shared.figures import plural
 
-    option = skipped_by_option(config)
-    if option:
-        why = f'{option} skips them; -m "not evaluation" leaves them out'
-    elif n_chosen == 0:
-        why = "left out by the options"
-    else:
-        why = "skipped"
+    why = "skipped" if n_chosen else "left out by the options"
     return f"steelyard: {plural(n_collected, 'evaluation')}, none ran: {why}"
-
-
-def one_backend(metafunc: pytest.Metafunc) -> None:
-    """Keep anyio from making an item of an evaluation for each backend: bodies run in the gate's own loop."""
-    definitions = fixture_definitions(metafunc.definition).get("anyio_backend") or ()
-    if (
-        definitions
-        and len(definitions[-1].params or ()) > 1
-        and "anyio_backend" not in argument_names(metafunc.definition)
-    ):
-        marks = metafunc.definition.iter_markers("parametrize")
-        if not any("anyio_backend" in str(mark.args[:1]) for mark in marks):
-            once = pytest.mark.parametrize("anyio_backend", ["asyncio"], ids=[pytest.HIDDEN_PARAM])
-            metafunc.definition.add_marker(once)

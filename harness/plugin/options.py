@@ -18,28 +18,16 @@ _LAID_OVER = (
     "baseline",
     "judge",
     "samples",
-    "max_samples",
-    "design",
-    "about",
-    "confidence_level",
     "best_of",
     "concurrency",
     "inconclusive",
-    "max_requests",
-    "max_tokens",
     "max_cost",
     "deadline",
     "store",
     "report_dir",
     "mlflow",
-    "mlflow_experiment",
 )
-
-
-_NUMBERS: dict[str, type[int] | type[float]] = {
-    **dict.fromkeys(("samples", "max_samples", "best_of", "concurrency", "max_requests", "max_tokens"), int),
-    **dict.fromkeys(("confidence_level", "max_cost"), float),
-}
+_NUMBERS: dict[str, type[int] | type[float]] = {"samples": int, "best_of": int, "concurrency": int, "max_cost": float}
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -49,7 +37,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--baseline",
         metavar="NAME",
-        help="what it is weighed against: a version, a recorded baseline, a stored run, or git:REF, the candidate with "
+        help="what it is weighed against: a version, a recorded baseline, or git:REF, the candidate with "
         "the project's code as it was at a commit; `none` for thresholds alone",
     )
     group.addoption(
@@ -61,23 +49,12 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--judge", metavar="VERSION", help="the version that judges; several with commas are a panel")
     group.addoption("--samples", metavar="N", help="samples for each case; wins over the marker's")
-    group.addoption("--max-samples", metavar="N", help="the most samples of one version that an evaluation may draw")
-    group.addoption(
-        "--design", metavar="DESIGN", help="sequential: stop when decided, fixed: draw all, or auto (default)"
-    )
-    group.addoption(
-        "--about", metavar="CLAIM", help="suite: verdicts about these cases (default), or population: cases like these"
-    )
-    group.addoption("--confidence-level", metavar="LEVEL", help="1 - error rate of red and of green (default: 0.95)")
     group.addoption(
         "--best-of",
         metavar="N",
         help="the candidate is the best of N that were tried against this baseline (default: 1)",
     )
     group.addoption("--case", metavar="PATTERN", help="only cases whose id matches this shell pattern, such as 'per*'")
-    group.addoption(
-        "--changed-since", metavar="REF", help="only evaluations that may be concerned by what changed since a git ref"
-    )
     group.addoption("--concurrency", metavar="N", help="requests in flight (default: 128)")
     group.addoption("--offline", action="store_true", help="stored samples only; missing ones are an error")
     group.addoption(
@@ -86,30 +63,14 @@ def add_options(parser: pytest.Parser) -> None:
         help="draw everything, against nothing, 4 times the samples and 20 at least: for `steelyard baseline record`",
     )
     group.addoption("--fresh", action="store_true", help="draw everything anew; the old samples stay in the store")
-    _add_limits(group)
-    _add_results(group)
-
-
-def _add_results(group: pytest.OptionGroup) -> None:
-    """Add what comes of the results, and where they go."""
+    group.addoption("--max-cost", metavar="AMOUNT", help="draw no more once this is spent; versions need a `price`")
+    group.addoption("--deadline", metavar="DURATION", help="draw no more so long after the start, such as 20m")
     group.addoption(
         "--inconclusive", metavar="fail|warn", help="whether an inconclusive verdict fails (exit code 8) or warns"
     )
     group.addoption("--report-dir", metavar="FOLDER", help="where the reports go (default: reports/latest)")
     group.addoption("--mlflow", metavar="URL", help="log the gate to this MLflow; `none` for nowhere")
-    group.addoption("--mlflow-experiment", metavar="NAME", help="the experiment there (default: steelyard)")
-    group.addoption(
-        "--promote", metavar="ALIAS", help="where the gate passed, give the candidate this alias in MLflow's registry"
-    )
     group.addoption("--store", metavar="URL", help="SQLite path or SQLAlchemy URL (default: .steelyard/store.db)")
-
-
-def _add_limits(group: pytest.OptionGroup) -> None:
-    """Add what a run may spend at most."""
-    group.addoption("--max-requests", metavar="N", help="draw no more after N requests; decide with what is there")
-    group.addoption("--max-tokens", metavar="N", help="draw no more after N tokens, of prompts and answers together")
-    group.addoption("--max-cost", metavar="AMOUNT", help="draw no more once this is spent; versions need a `price`")
-    group.addoption("--deadline", metavar="DURATION", help="draw no more so long after the start, such as 20m")
 
 
 def runs_bodies(config: pytest.Config) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugin import live, neighbours
-from harness.plugin.collection.copies import copies_lines
+from harness.plugin.collection.copies import copies_lines, near_lines
 from harness.plugin.collection.items import Collection, is_evaluation
 from harness.plugin.ending import ReportDelivery, discard_report, prepare_reports
 from harness.plugin.hooks.announcing import Announcer, HookManager
@@ -50,7 +50,6 @@ class GateSession:
         self._tree: live.SetupTree | None = None
         self._setups: dict[pytest.Item, pytest.TestReport] = {}
         self._batches: dict[pytest.Item, list[str]] = {}
-        self._batch_s = 0.0
         self._n_inconclusive = 0
         self._n_unreached = 0
 
@@ -66,11 +65,6 @@ class GateSession:
         """Called for each item that is collected: an evaluation is of the family, also where it is left out later."""
         self.collection.take_in(item)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection(self) -> None:
-        """Called before collection: no file is passed over that may hold an evaluation."""
-        neighbours.keep_from_testmon(self.config)
-
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Called with all items: checks every evaluation, and drops those without a case by `--case`."""
@@ -83,13 +77,13 @@ class GateSession:
             item.runtest = functools.partial(self._decide, item)  # type: ignore[method-assign]
 
     def pytest_report_collectionfinish(self) -> list[str]:
-        """Called after collection, for lines of the terminal: which evaluations have copies among their cases, and
-        what other plugins make of a run.
+        """Called after collection, for lines of the terminal: which evaluations have copies among their cases, or check
+        nothing themselves, and what other plugins make of a run.
         """
         evaluations = self.collection.evaluations
-        lines = copies_lines(evaluations.values())
+        lines = [*copies_lines(evaluations.values()), *(f"steelyard: {note}" for note in self.collection.notes)]
         if evaluations and runs_bodies(self.config):
-            lines += neighbours.timeout_lines(evaluations)
+            lines += near_lines(evaluations.values())
             names = neighbours.keepers(self.config)
             if names and len(evaluations) > 1:
                 lines.append(neighbours.keepers_line(names))
@@ -178,7 +172,6 @@ class GateSession:
     def _look_ahead(self, first: pytest.Item) -> None:
         """Set up this evaluation and those after it, up to one that can't be live beside them; start their samples."""
         batch: list[str] = []
-        self._batch_s = 0.0
         shared: dict[str, int] = {}
         items = first.session.items
         for item in items[items.index(first) :]:
@@ -219,13 +212,10 @@ class GateSession:
         """Start the samples of an evaluation that is set up."""
         assert self._opened is not None
         assert self._driver is not None
-        evaluation, timeout_s, limit = self.collection.evaluations[item], neighbours.timeout_s(item), None
-        if timeout_s is not None:
-            self._batch_s += timeout_s
-            limit = self._batch_s, neighbours.timeout_words(timeout_s)
+        evaluation = self.collection.evaluations[item]
         names = (name for name in argument_names(item) if name not in evaluation.wants)
         arguments = {name: item.funcargs[name] for name in names}
-        self._driver.call_soon(self._opened.run.start, replace(evaluation, arguments=arguments, limit=limit))
+        self._driver.call_soon(self._opened.run.start, replace(evaluation, arguments=arguments))
         batch.append(evaluation.id)
 
     def _wait(self, item: pytest.Item) -> None:
@@ -262,7 +252,7 @@ class GateSession:
         if self._tree is None and item in self.collection.evaluations and self._opened is not None:
             assert isinstance(item, pytest.Function)
             if item not in self._batches:
-                self._batch_s, self._batches[item] = 0.0, []
+                self._batches[item] = []
                 self._begin(item, self._batches[item])
             self._wait(item)
         if item.stash.get(_FAILURE, None) is not None:
@@ -361,8 +351,7 @@ class GateSession:
                 ids = (evaluation.id for evaluation in evaluations)
                 self._n_unreached = sum(not run.verdicts(name) and run.skipped(name) is None for name in ids)
         is_asked = bool(self.collection.evaluations) and runs_bodies(self.config)
-        is_idle = bool(neighbours.skipped_by_option(self.config)) or self._lacks_everything
-        if exitstatus == 0 and is_asked and not self._has_run and is_idle:
+        if exitstatus == 0 and is_asked and not self._has_run and self._lacks_everything:
             exitstatus = int(pytest.ExitCode.NO_TESTS_COLLECTED)
         only_inconclusive = session.testsfailed == self._n_inconclusive
         session.exitstatus = self.outcome.exit_code(exitstatus, self._opened, only_inconclusive)
@@ -377,7 +366,7 @@ class GateSession:
             return
         self.outcome.show(terminalreporter)
         if self.collection.n_collected and not self._has_run and runs_bodies(self.config) and exitstatus in ENDED:
-            told = neighbours.none_ran(self.config, self.collection.n_collected, len(self.collection.evaluations))
+            told = neighbours.none_ran(self.collection.n_collected, len(self.collection.evaluations))
             terminalreporter.write_line(told)
 
     @property

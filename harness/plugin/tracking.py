@@ -41,7 +41,7 @@ class TrackingHooks:
             self._gate.collection.found.add(report.nodeid)
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Called before collection: the first moment to refuse what can't be logged or promoted."""
+        """Called before collection: the first moment to refuse what can't be logged."""
         if not self._gate.is_worker:
             try:
                 _check(session.config)
@@ -89,9 +89,6 @@ class TrackingHooks:
         if exit_code not in {kind.exit_code for kind in VerdictKind}:
             self._lines.append(f"{name}  not logged: the session did not come to its end (exit code {exit_code})")
             return
-        if report.selection is not None and not report.selection.chosen:
-            self._lines.append(f"{name}  not logged: there was nothing to run")
-            return
         told, later, problem = TrackingNotes(), "", ""
         try:
             found = _tracker(name)
@@ -105,7 +102,7 @@ class TrackingHooks:
         self._lines += told.lines
         if problem:
             hint = f" To do it later: {later}" if later else ""
-            self._problems.append(f"{name}: not {told.step}: {problem}{hint}")
+            self._problems.append(f"{name}: not logged: {problem}{hint}")
 
     def _hand_over(
         self, found: Tracker, options: Mapping[str, Any], report: Report, exit_code: int, told: TrackingNotes
@@ -145,14 +142,14 @@ def _tracker(name: str) -> Tracker:
 
 def _given(config: pytest.Config) -> dict[str, Any]:
     """Give what the command line says for the tracker that has settings of its own."""
-    return {name: config.getoption(name) for name in OPTIONS}
+    return {name: config.getoption(name, default=None) for name in OPTIONS}
 
 
 def _check(config: pytest.Config) -> None:
     """Refuse options of trackers that ask for what can't be; a plain session pays nothing for it.
 
     Raises:
-        SettingsError: what logs is not installed, or the candidate can't be promoted.
+        SettingsError: what logs is not installed.
     """
-    if config.getoption(OF_SETTINGS) is not None or config.getoption("promote") is not None:
+    if config.getoption(OF_SETTINGS) is not None:
         _tracker(OF_SETTINGS).check(settings_of(config), _given(config))

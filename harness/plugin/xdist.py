@@ -200,7 +200,7 @@ class XdistHooks:
             terminalreporter.write_line("steelyard: no worker gave a report before it was ended; its answers are kept")
         has_run = report is not None and bool(report.evaluations)
         if self._n_collected and not has_run and runs_bodies(config) and exitstatus in ENDED and not self._errors:
-            terminalreporter.write_line(none_ran(config, self._n_collected, self._n_evaluations))
+            terminalreporter.write_line(none_ran(self._n_collected, self._n_evaluations))
 
 
 class _Interruption:

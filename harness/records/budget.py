@@ -58,17 +58,17 @@ class BudgetLimits:
         return self.max_tokens is not None or self.max_cost is not None
 
     def in_words(self, name: LimitName) -> str:
-        """One of the limits as the command line says it.
+        """One of the limits as the command line says it, or the settings where they alone do.
 
         >>> limits = Limits(max_requests=None, max_tokens=10_000, max_cost=0.5, deadline_s=1200)
         >>> [limits.in_words(name) for name in ("max_tokens", "max_cost", "deadline")]
-        ['--max-tokens 10,000', '--max-cost 0.50', '--deadline 20m']
+        ['max_tokens 10,000', '--max-cost 0.50', '--deadline 20m']
         """
         if name == "deadline":
             return f"--deadline {short_duration(self.deadline_s or 0.0)}"
         if name == "max_cost":
             return f"--max-cost {amount(self.max_cost or 0.0)}"
-        return f"--{name.replace('_', '-')} {getattr(self, name) or 0:,}"
+        return f"{name} {getattr(self, name) or 0:,}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.records.samples import Request
 
 _DEFAULTS = Request()
+_STEM_BYTES = 12
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
@@ -20,24 +21,41 @@ def request_text(fingerprint: str, request: Request) -> bytes:
     return _encode([fingerprint, content]).encode("ascii")
 
 
-def sample_key(text: bytes, generation: int, occurrence: int) -> bytes:
-    """The key of a request's draws. `occurrence` counts from 0 when a body asks the same thing again."""
-    return hashlib.blake2b(text + b"|%d|%d" % (generation, occurrence), digest_size=16).digest()
-
-
 @dataclass(frozen=True, slots=True)
 class KeyedQuestion:
-    """A question to a version, numbered where a body asks it again: its draws have one key in each generation.
+    """A question to a version, of one case: its draws have one key in each generation.
 
     Attributes:
         text: from `request_text`.
-        occurrence: counts from 0 when a body asks the same thing again; in a conversation from the number of all that
-            its user says (with tools also of its case), and later in a body from that of what it drew first.
+        occurrence: counts from 0 when a body asks the same thing again.
+        case: the id of the case that it is asked for; "" for what belongs to none. Two cases that ask the same have
+            draws of their own.
     """
 
     text: bytes
     occurrence: int = 0
+    case: str = ""
 
     def key(self, generation: int) -> bytes:
-        """The key of the draws of a generation."""
-        return sample_key(self.text, generation, self.occurrence)
+        """The key of the draws of a generation: twelve bytes of the question, which `stem_of` gives, and the number."""
+        case = self.case.encode("utf-8", "surrogatepass")
+        digest = hashlib.blake2b(b"%s|%d|%s" % (self.text, self.occurrence, case), digest_size=_STEM_BYTES).digest()
+        return digest + generation.to_bytes(4, "big")
+
+    @property
+    def number(self) -> int:
+        """Its number, for an engine whose chance is its own; 0 where it is asked once, and for no case."""
+        return case_number(f"{self.occurrence}|{self.case}") if self.occurrence or self.case else 0
+
+
+def stem_of(key: bytes) -> bytes:
+    """The part of a key that its question has in all generations."""
+    return key[:_STEM_BYTES]
+
+
+def case_number(case: str) -> int:
+    """A number below 2 ** 31 of a case's id, which keeps the seeds of two cases apart; 0 for no case."""
+    if not case:
+        return 0
+    digest = hashlib.blake2b(case.encode("utf-8", "surrogatepass"), digest_size=4).digest()
+    return int.from_bytes(digest, "big") >> 1

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness.errors import SettingsError
-from harness.records.reports import Report, Selection
+from harness.records.reports import Report
 from harness.records.verdicts import Verdict
 
 FILE_NAME = "report.json"
@@ -152,12 +152,6 @@ def _text(text: str) -> str:
 def _write_items(items: Iterable[str], stream: TextIO) -> None:
     for position, item in enumerate(items):
         stream.write(f",\n    {item}" if position else item)
-
-
-def selection_from(entry: Mapping[str, Any] | None) -> Selection | None:
-    """The selection of a report, from its plain form."""
-    found: Selection | None = None if entry is None else _reader(Selection)(entry)
-    return found
 
 
 @functools.cache

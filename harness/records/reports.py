@@ -106,7 +106,6 @@ class Report:
         judges: the versions that scored its answers, if any.
         n_unreached: evaluations that have no verdict because pytest stopped before them, as it does with -x.
         budget: what the run might spend, and spent; None where it was given no limit.
-        selection: the evaluations that were chosen by what changed; None where all of the session ran.
         best_of: among how many candidates this one was chosen, which share the error rate; 1 where it stands alone.
         skipped: evaluations that have no verdict because the candidate has nothing of what they weigh.
         notes: sentences on versions, and on errors that no verdict rests on, that a reader must know.
@@ -126,7 +125,6 @@ class Report:
     judges: tuple[VersionRef, ...] = ()
     n_unreached: int = 0
     budget: Budget | None = None
-    selection: Selection | None = None
     best_of: int = 1
     skipped: tuple[SkippedEvaluation, ...] = ()
     notes: tuple[str, ...] = ()
@@ -140,32 +138,6 @@ class SkippedEvaluation:
 
     id: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class SelectedEvaluation:
-    """An evaluation that runs, and the first reason that was found."""
-
-    id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The evaluations of a run that was confined to what changed.
-
-    Attributes:
-        since: the ref as it was given; `commit` is what it named.
-        chosen: those that ran.
-        left_out: the ids of those that did not, because nothing that they depend on changed, as far as one can tell.
-        gone: those of the commit that are not in their files any more.
-    """
-
-    since: str
-    commit: str
-    chosen: tuple[SelectedEvaluation, ...]
-    left_out: tuple[str, ...]
-    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

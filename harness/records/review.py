@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from harness.errors import LabelError, choices, shortened
+from harness.errors import LabelError, shortened
 from harness.records import Messages
 
-FormKind = Literal["scale", "categories", "text", "preference"]
+FormKind = Literal["scale", "preference"]
 ReviewerRole = Literal["annotator", "adjudicator", "admin"]
 EventKind = Literal["label", "skip", "flag", "adjudicate", "exclude", "undo"]
 ItemState = Literal["open", "done", "disputed", "flagged", "excluded"]
@@ -21,7 +21,6 @@ LEFT, TIE, RIGHT = "left", "tie", "right"
 FIRST, SECOND = "first", "second"
 SETTLED: tuple[ItemState, ...] = ("done", "excluded")
 """The states of items that nobody is asked about any more."""
-MOST_TEXT = 100_000
 DECIDED = "decided"
 """Start of the reason for which a gate closed a batch that labels have decided."""
 SUPERSEDED = "superseded"
@@ -36,7 +35,7 @@ class LabelChoice:
     """One of the values that a label may have.
 
     Attributes:
-        value: a whole number on a scale, else a word.
+        value: a whole number on a scale; "left", "tie" or "right" of a pair.
         meaning: what it stands for; may be empty.
         score: what it counts for, in [0, 1]; None where it counts for nothing.
     """
@@ -59,12 +58,11 @@ class Form:
     """The question that a reviewer answers about an item.
 
     Attributes:
-        kind: "scale" (whole numbers), "categories", "text" (free), or "preference" (which of two answers is better).
+        kind: "scale" (whole numbers) or "preference" (which of two answers is better).
         title: what is judged, in a few words.
         criteria: what a good answer is, as the judge is told; Markdown.
         guidelines: for reviewers alone; Markdown.
-        choices: the values of a scale, the lowest first, or the categories; none for "text". Those of a preference are
-            `PREFERENCES`, as the reviewer sees the answers: "left", "tie", "right".
+        choices: the values of a scale, the lowest first; of a preference `PREFERENCES`, as it is seen.
         rubric: digest of the rubric file that this comes from, or None.
     """
 
@@ -95,13 +93,11 @@ class Form:
         >>> Form("preference", "Better answer", choices=PREFERENCES).read("left", swapped=True)
         ('second', 0.0)
         """
-        if self.kind == "text":
-            return _text(value), None
         for choice in self.choices:
             if choice.value == value and type(choice.value) is type(value):
                 break
         else:
-            raise LabelError(f"The label {shortened(value)} is none of this item's. {self._known(value)}")
+            raise LabelError(f"The label {shortened(value)} is none of this item's; those are {self._known()}.")
         if self.kind != "preference":
             return choice.value, choice.score
         stored = _SEEN[str(value)]
@@ -119,19 +115,8 @@ class Form:
         stored = _TURNED[str(value)] if swapped else str(value)
         return next(seen for seen, each in _SEEN.items() if each == stored)
 
-    def _known(self, value: Any) -> str:
-        known = [str(choice.value) for choice in self.choices]
-        if self.kind == "scale":
-            return f"Scores: {', '.join(known)}, whole numbers."
-        return choices("label", str(value)[:80], known)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise LabelError(f"The label {shortened(value)} is not a text; write one, or skip the item.")
-    if len(value) > MOST_TEXT:
-        raise LabelError(f"The label has {len(value):,} characters; the most are {MOST_TEXT:,}.")
-    return value
+    def _known(self) -> str:
+        return ", ".join(str(choice.value) for choice in self.choices) + (", whole numbers" if not self.is_pair else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +184,7 @@ class Batch:
     Attributes:
         run_id: the run that they come from; None for items of a file.
         metric: of the evaluation.
-        source: how they were drawn, as JSON takes it: `drawing`, `floor`, `seed`, `population`, …
+        source: of a batch that a gate decides by, its `key`, `mode`, `questions`, `roles`, …, as JSON takes it.
         closed: when it was closed, in epoch seconds; None while its items are offered.
         closed_reason: why, in words.
     """

@@ -86,7 +86,7 @@ class Request:
         prompt: the raw text of a completion, loglikelihood or rolling request; None where `messages` are the context.
         continuation: the text that a loglikelihood request weighs.
         truncate: whether a context that the model's window does not hold loses its beginning instead of being refused.
-        occurrence: the number of the question that it is for (`KeyedQuestion`), as an engine is told it whose chance is
+        number: of the question that it is for (`KeyedQuestion`), as an engine is told it whose chance is
             its own; 0 everywhere else, for it belongs to the key and not to the request.
     """
 
@@ -99,7 +99,7 @@ class Request:
     prompt: str | None = None
     continuation: str | None = None
     truncate: bool = False
-    occurrence: int = 0
+    number: int = 0
 
     @property
     def user_turns(self) -> list[Any]:

@@ -254,9 +254,8 @@ class Verdict:
         n_planned: how many cases the evaluation has (samples, for a single case), decided by or not; 0 where not known.
         largest_cluster: the most cases that one of its clusters has.
         n_clusters: how many cases its cases count as, those of a cluster being one; None where that is not recorded.
-        clusters_known_by: "field" for the user's clusters, "texts" where cases are copies of each other, "requests"
-            where they asked the same, "answers" where they share one and ask other things besides; None where each
-            stands alone.
+        clusters_known_by: "field" for the user's clusters, "texts" where cases are copies of each other; None
+            where each stands alone.
         is_binary: whether every score of both versions is 0 or 1, so that a case's mean is a number of right ones.
         interruption: where the run was stopped in the middle of it; `errors` then says so too.
         traceback: the user's frames of the first of `errors`, outermost first, where there is more than one.
@@ -273,7 +272,7 @@ class Verdict:
         margin_is_relative: whether `margin` is a share of the baseline's figure (of the threshold, against that).
             Differences from the baseline are shares of its figure, too.
         in_blocks: whether its cases are pairs of blocks of time under load.
-        stopped_at: the limit that ended its sampling before its last case, such as "--max-tokens 10,000", where it was
+        stopped_at: the limit that ended its sampling before its last case, such as "max_tokens 10,000", where it was
             not decided before; None elsewhere. It then is `inconclusive` (or an error), never passed or red by that.
         about: what the verdict is about: "suite", these cases, or "population", cases like these.
         claims: both claims, and which cases are lost; None where there is but one claim.
@@ -286,7 +285,6 @@ class Verdict:
         retained_reason: why it can't be told.
         slices: each value of the fields that the marker names, the worst first.
         slice_margin: the largest drop of a slice that still counts as no worse; None without slices.
-        slices_required: whether it passes only where each slice does.
     """
 
     id: str
@@ -329,7 +327,7 @@ class Verdict:
     is_repeatable: bool = False
     is_exact: bool = False
     n_clusters: int | None = None
-    clusters_known_by: Literal["field", "texts", "requests", "answers"] | None = None
+    clusters_known_by: Literal["field", "texts"] | None = None
     at_least: float | None = None
     at_most: float | None = None
     statistic: str | None = None
@@ -341,7 +339,6 @@ class Verdict:
     retained_reason: str | None = None
     slices: tuple[SliceResult, ...] = ()
     slice_margin: float | None = None
-    slices_required: bool = False
 
     @property
     def is_certain(self) -> bool:

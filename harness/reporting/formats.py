@@ -20,7 +20,7 @@ def _markdown(stored: StoredReport, stream: TextIO) -> str:
     from harness.gate.people.results import as_queued_now
     from harness.reporting.markdown.report import markdown
 
-    stream.write(markdown(as_queued_now(stored.store, stored.report), stored.name, stored.link))
+    stream.write(markdown(as_queued_now(stored.store, stored.report)))
     return ""
 
 
@@ -47,13 +47,6 @@ def _parquet(stored: StoredReport, path: Path) -> str:
     from harness.reporting.samples_table import write_parquet
 
     return _lost(write_parquet(stored.store, stored.run, stored.report, path))
-
-
-def _slices(stored: StoredReport, stream: TextIO) -> str:
-    from harness.reporting.slices_table import write_slices
-
-    write_slices(stored.report, stream)
-    return ""
 
 
 def _lost(n_rows: int) -> str:
@@ -98,6 +91,5 @@ PARQUET = ReportFormat(
     package="pyarrow",
     install='pip install "steelyard[datasets]"',
 )
-SLICES = ReportFormat("slices", "slices.csv", "Every slice with its bounds, for a spreadsheet.", to_stream=_slices)
 TERMINAL = ReportFormat("terminal", "report.txt", "What a gate prints.", to_stream=_terminal)
 REVIEW = ReportFormat("review", "", "The review queue in a browser: `steelyard review serve`.", served=_review)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -221,19 +220,6 @@ def check_script(user: Any) -> None:
                 f"converse: turn {number} of the user is {shortened(turn, _SHOWN)}, which is neither a text nor a "
                 'message {"role": "user", "content": …}.'
             )
-
-
-def number_of(user: Script | SimulatedUser, turns: int | None) -> int:
-    """A number of all that a user is to say; 0 for a single turn, which is a question as any other.
-
-    Draws are kept apart by it: two conversations that begin alike share no answer to what they have in common, for then
-    a single lucky greeting would count in each of them.
-    """
-    said = [user.persona, user.goal] if isinstance(user, SimulatedUser) else [*map(_turn, user[:turns])]
-    if isinstance(user, SimulatedUser) or len(said) > 1:
-        content = json.dumps(said, sort_keys=True, default=str).encode("ascii")
-        return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big") or 1
-    return 0
 
 
 def check_count(value: Any, name: str) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import EngineError, SteelyardError
 from harness.records import Messages, Request, Sample, answer_turns
-from harness.records.keys import KeyedQuestion, request_text
+from harness.records.keys import KeyedQuestion, case_number, request_text
 from harness.requests.bridge import settle
 from harness.requests.conversation import (
     STEPS,
@@ -19,7 +19,6 @@ from harness.requests.conversation import (
     SimulatedUser,
     check_count,
     check_script,
-    number_of,
 )
 from harness.requests.structured import data_of
 from harness.requests.tools import Toolbox
@@ -40,7 +39,7 @@ class Model:
     """A model version, ready to be asked.
 
     In an `async def` body every method is awaited, and so the types say. In a `def` body the same methods give their
-    results directly: annotate the fixture with `SyncModel` there.
+    results directly.
 
     >>> # async def test_capital(model, case):
     >>> #     assert case.expected in await model.ask(case.prompt)
@@ -87,7 +86,7 @@ class Model:
     def __repr__(self) -> str:
         return f"<model {self.name}>"
 
-    def apart(self, number: int) -> Model:
+    def _apart(self, number: int) -> Model:
         """The same version for the same body, with draws of their own: what it is asked is drawn again.
 
         Asking a model twice draws twice as well, but a version with a seed gives its sample of this index both times.
@@ -206,16 +205,10 @@ class Model:
         request = self._source.version.loglikelihood(prompt, continuation, truncate=truncate)
         return self._settle("weigh", self._draw(request))
 
-    def rolling(self, text: str) -> Coroutine[Any, Any, float]:
-        """The natural log of the probability of a whole text, of any length, from its first token.
+    def _rolling(self, text: str) -> Coroutine[Any, Any, float]:
+        """The natural log of the probability of a whole text, of any length, as lm-eval asks for it.
 
         What is longer than the model's window is weighed in pieces, each after one token of the piece before it.
-
-        Returns:
-            float
-
-        Raises:
-            CapabilityError: the engine gives no log probabilities of given text.
         """
         return self._settle("rolling", self._loglikelihood(self._source.version.rolling(text)))
 
@@ -223,7 +216,7 @@ class Model:
         """Compute what the version foresees at the place of each token of a text, from its first one.
 
         Args:
-            text: raw, of any length, as for `rolling`.
+            text: raw, of any length; what is longer than the window is weighed in pieces.
             top: how many of the most probable tokens to report at each place.
 
         Returns:
@@ -259,8 +252,7 @@ class Model:
         """
         check_script(user)
         most = None if turns is None else check_count(turns, "turns")
-        apart = number_of(user, most) ^ (self._trace.case_number() if tools else 0)
-        return self._settle("converse", self._conversed(self._begun((), tools, steps, sampling, apart), user, most))
+        return self._settle("converse", self._conversed(self._begun((), tools, steps, sampling), user, most))
 
     def loop(
         self,
@@ -285,8 +277,7 @@ class Model:
         Returns:
             harness.Sample, as of `converse`; `metadata["ended"]` is "answer" or "steps".
         """
-        apart = self._trace.case_number()
-        return self._settle("loop", self._conversed(self._begun(messages, tools, steps, sampling, apart)))
+        return self._settle("loop", self._conversed(self._begun(messages, tools, steps, sampling)))
 
     def _begun(
         self,
@@ -294,14 +285,13 @@ class Model:
         tools: Sequence[Callable[..., Any]],
         steps: int,
         sampling: Mapping[str, Any],
-        apart: int = 0,
     ) -> Conversation:
         toolbox = Toolbox(tools) if tools else None
         definitions = None if toolbox is None else toolbox.definitions
 
         async def ask(turns: Messages, prompts: Collection[int], *, goes_on: bool) -> tuple[Sample, Messages]:
             request = self._source.version.chat(turns, sampling=sampling, tools=definitions, prompts=prompts)
-            sample = await self._draw(request, apart, self._source.engine if goes_on else None)
+            sample = await self._draw(request, talks=self._source.engine if goes_on else None)
             return sample, answer_turns(request.messages, sample)
 
         return Conversation(ask, toolbox, check_count(steps, "steps"), messages)
@@ -326,37 +316,42 @@ class Model:
     async def _player(self, version: Any, talks: Engine | None) -> Play:
         """Asks a version that plays the user of this model: its draws have the number of this model's."""
         source = version._source if isinstance(version, Model) else await self._sampler.source_of(version)
-        apart = self._trace.generation * SETS_APART  # its turns are drawn anew where the candidate's answers are
-        if self._source.only_stored:
-            source = replace(source, only_stored=True)
+        later = self._trace.generation * SETS_APART  # its turns are drawn anew where the candidate's answers are
         number, name = self._index - self._source.first_index, source.version.fingerprint
         player = self._players.get(name) or Model(self._sampler, source, number, self._trace, is_other=True)
         self._players[name] = player
 
         async def play(part: Messages, schema: Mapping[str, Any], number: int) -> Sample:
-            asked = player.apart(number) if number else player
-            return await asked._draw(source.version.chat(part, schema=schema), apart, talks)
+            asked = player._apart(number) if number else player
+            return await asked._draw(source.version.chat(part, schema=schema), later, talks)
 
         return play
 
     def _settle(self, method: str, work: Coroutine[Any, Any, Result]) -> Coroutine[Any, Any, Result]:
-        """The work, to be awaited; in a `def` body its result, as `SyncModel` says."""
+        """The work, to be awaited; in a `def` body its result."""
         self._trace.made.append((f"{'baseline' if self._is_other else 'model'}.{method}", work))
         settled: Coroutine[Any, Any, Result] = settle(work)
         return settled
 
-    async def _draw(self, request: Request, apart: int = 0, talks: Engine | None = None) -> Sample:
-        """The sample of a request: of a draw of its own by `apart`, if chance has a part; `talks` goes on after it."""
+    async def _draw(self, request: Request, later: int = 0, talks: Engine | None = None) -> Sample:
+        """The sample of a request, one of the case's own; `talks` goes on after it.
+
+        Args:
+            later: is added to the number of times that this was asked: those of a later generation, say.
+        """
+        is_drawn = request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0
+        if is_drawn and isinstance(seed := request.sampling.get("seed"), int):
+            sampling = {**request.sampling, "seed": seed + case_number(self._trace.case)}
+            request = replace(request, sampling=sampling)
         text = request_text(self._source.version.fingerprint, request)
         occurrence = self._occurrences.get(text, 0)
         self._occurrences[text] = occurrence + 1
-        is_drawn = request.kind in ("chat", "completion") and request.sampling.get("temperature") != 0
-        has_chance = is_drawn and "seed" not in request.sampling
-        if is_drawn and not self._is_other:
-            apart = self._trace.number_apart(text, apart) if has_chance else self._trace.share(text)
-        question = KeyedQuestion(text, occurrence + (apart if has_chance else 0))
+        question = KeyedQuestion(text, occurrence + later, self._trace.case)
         self._trace.is_drawn = self._trace.is_drawn or is_drawn
-        (self._trace.asked_others if self._is_other else self._trace.asked).append(question)
+        if self._is_other:
+            self._trace.asked_others = True
+        else:
+            self._trace.asked = True
         if self._trace.request is None and not self._is_other:
             self._trace.request = request
         try:

@@ -21,7 +21,6 @@ class SampleSource:
         older: generations whose samples count where this one has none, in the order in which they are looked through:
             the newest first, but for a look of a gate, which goes by the oldest draws.
         first_index: keeps the draws of a baseline apart from those of a candidate that is the same version.
-        only_stored: whether nothing is drawn, whatever the engine: what the store lacks is missing.
     """
 
     version: Version
@@ -29,7 +28,6 @@ class SampleSource:
     generation: int = 0
     first_index: int = 0
     older: tuple[int, ...] = ()
-    only_stored: bool = False
     unasked: str = ""
 
     def missing(self) -> SteelyardError:
@@ -69,13 +67,13 @@ class SampleOrigins:
 
 @dataclass(frozen=True, slots=True)
 class PendingDraws:
-    """Draws of one request that are still to be made, and the occurrence of its question."""
+    """Draws of one request that are still to be made, and the number of its question."""
 
     source: SampleSource
     request: Request
     key: bytes
     indices: tuple[int, ...]
-    occurrence: int = 0
+    number: int = 0
 
     @property
     def engine(self) -> Engine:

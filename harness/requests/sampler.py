@@ -12,7 +12,6 @@ from harness.errors import (
     CapabilityError,
     EngineError,
     FailedDrawError,
-    MissingSampleError,
     StoreError,
     UnreachableError,
     UnstorableError,
@@ -90,7 +89,6 @@ class Sampler:
         """Sources of samples of the versions that bodies named."""
         self._wanted: dict[bytes, _DrawsOfTick] = {}
         self._futures: dict[tuple[bytes, int], list[asyncio.Future[Kept]]] = {}
-        self._shelves: dict[tuple[bytes, ...], asyncio.Future[Mapping[bytes, Mapping[int, Sample]]]] = {}
         self._arrived: list[NewSample] = []
         self._failed: dict[tuple[str, int], dict[tuple[bytes, int], NewSample]] = {}
         self._silent: set[str] = set()
@@ -149,7 +147,7 @@ class Sampler:
         The application tells once it runs, and is started to tell where this draw is not stored.
         """
         check = getattr(engine, "check_turns", None)
-        if engine is None or check is None or source.only_stored:
+        if engine is None or check is None:
             return
         wanted = {question.key(source.generation): _DrawsOfTick(source, request, question, [index])}
         if not any(self._find(wanted).values()):
@@ -160,15 +158,13 @@ class Sampler:
         """The sample of a question with this index, from the store or the engine, with its key in the store.
 
         Raises:
-            MissingSampleError: it is not in the store, and the source has no engine, or is one of stored samples alone.
+            MissingSampleError: it is not in the store, and the source has no engine.
             SettingsError: it is not in the store, and the version could not be asked rightly.
             CapabilityError: the engine can't do what the request asks.
             EngineError: the engine could not answer.
             BudgetSpentError: it would have to be drawn, and nothing more is drawn in this run.
         """
         key = question.key(source.generation)
-        if source.only_stored:
-            return await self._stored(source, question, index)
         asked_again = self._was_asked(source, key, index)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Kept] = loop.create_future()  # of its own, for a body may give up that others wait with
@@ -189,42 +185,6 @@ class Sampler:
         if asked_again:
             wanted.asked_again.add(index)
         return await future
-
-    async def _stored(self, source: SampleSource, question: KeyedQuestion, index: int) -> Kept:
-        """A sample of the first generation that has any of the question: those of a question are of one generation."""
-        places = tuple(question.key(generation) for generation in (source.generation, *source.older))
-        shelf = self._shelves.get(places)
-        if shelf is None:
-            loop = asyncio.get_running_loop()
-            shelf = self._shelves[places] = loop.create_future()
-            if len(self._shelves) == 1:
-                loop.call_soon(self._open_shelves)
-        found = await asyncio.shield(shelf)
-        place = next((each for each in places if each in found), places[0])
-        sample = found.get(place, {}).get(index)
-        if sample is None:
-            raise MissingSampleError(f"a sample of {source.version.name} is not stored")
-        if sample.failure is not None:
-            self._count_failure(source.version.fingerprint, place, sample)
-            raise _failed_draw(sample.failure)
-        if self._was_asked(source, places[0], index):
-            self.shared_samples += 1
-        else:
-            self.stored_samples += 1
-            self.origins(source).add(sample)
-        return place, sample
-
-    def _open_shelves(self) -> None:
-        """Look up the questions of this tick of which stored samples alone are wanted."""
-        shelves, self._shelves = self._shelves, {}
-        try:
-            found = self._store.find([place for places in shelves for place in places])
-        except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
-            for shelf in shelves.values():
-                shelf.set_exception(error)
-            return
-        for shelf in shelves.values():
-            shelf.set_result(found)
 
     def _was_asked(self, source: SampleSource, key: bytes, index: int) -> bool:
         """Note that a sample is asked for, and tell whether it was before in this run; one bit for each."""
@@ -258,7 +218,7 @@ class Sampler:
             if missing and item.source.engine is None:
                 self._break(key, missing, item.source.missing())
             elif missing:
-                self.window.add(PendingDraws(item.source, item.request, key, missing, item.question.occurrence))
+                self.window.add(PendingDraws(item.source, item.request, key, missing, item.question.number))
         self.window.pump()
 
     def _unfailed(self, source: SampleSource, key: bytes, indices: Sequence[int]) -> tuple[int, ...]:

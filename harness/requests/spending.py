@@ -303,7 +303,7 @@ class Spending:
             return None
         return CapabilityError(
             f"{limit} can't be kept: {asked.name} answers without {lacks}. Bound the run with "
-            "--max-requests or --deadline instead."
+            "max_requests or --deadline instead."
         )
 
     def allows(self, asked: PendingDraws, n_requests: int, n_under_way: int) -> bool:

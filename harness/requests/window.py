@@ -247,8 +247,8 @@ def _apart(request: Request, samples: Iterable[Sample]) -> list[Sample]:
 
 
 def _numbered(asked: PendingDraws) -> Request:
-    """The request with the occurrence of its question, which only an engine sees that makes its own chance."""
-    return replace(asked.request, occurrence=asked.occurrence) if asked.occurrence else asked.request
+    """The request with the number of its question, which only an engine sees that makes its own chance."""
+    return replace(asked.request, number=asked.number) if asked.number else asked.request
 
 
 def _next(asked: PendingDraws) -> PendingDraws:

@@ -22,17 +22,12 @@ processes may serve the same store. Whatever a call has written when it returns 
     view = queue.next("eve", task="adjudicate")            # disputed and flagged items; for adjudicators
     queue.adjudicate("eve", view.lease_id, 2, key="…")     # this label counts
     queue.exclude("eve", view.lease_id, "the passage is missing", key="…")   # for its version, it counts as the worst
-    queue.reveal("ann", item_id)                           # RevealedItem: versions, judge, labels; after its own label
 
     queue.batches(); queue.close(batch_id, "decided"); queue.reopen(batch_id)
     queue.progress(); queue.progress(batch_id)             # list[BatchProgress]: labels in and left, by state
     queue.origins()                                        # dict[batch id, BatchOrigin]: when, from which run
     queue.agreement(batch_id)                              # AgreementReport: among people, judge against people
-    queue.settled(item_id); queue.excluded(batch_id)       # RevealedItem of a settled one; list[ExcludedItem]
-    queue.labels(batch_id)                                 # list[LabelledItem]: what counts, for the gate
-
-    add_run(store, run, ReviewPlan(…))                     # harness.review.batches.filling: draws items of a stored run
-    store.review.add_items(batch_id, items)                # more draws, each in `Item.draw`; what is there stays
+    queue.settled(item_id); queue.excluded(batch_id)       # Item, once it is settled; list[ExcludedItem]
 
 What holds, whatever the clients do:
 
@@ -47,8 +42,8 @@ What holds, whatever the clients do:
 - Every error is a `ReviewError` of `harness.errors`, with a message that can be shown.
 """
 
-from harness.review.queue import LEASE_S, LabelledItem, Queue
-from harness.review.views import RevealedItem, UndoResult, View
+from harness.review.queue import LEASE_S, Queue
+from harness.review.views import UndoResult, View
 from harness.store.review.turns import RecordedLabel
 
-__all__ = ["LEASE_S", "LabelledItem", "Queue", "RecordedLabel", "RevealedItem", "UndoResult", "View"]
+__all__ = ["LEASE_S", "Queue", "RecordedLabel", "UndoResult", "View"]

@@ -2,45 +2,84 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import pairwise
 
 import numpy as np
 
 from harness.records.review import FIRST, SECOND, TIE, Event, Form, Item, Standing, Value
-from harness.review.judged import Coefficient, JudgeMatrix, LabelShare, judge_matrix, rate, said_by_both, told
-from harness.statistics import Agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha
+from harness.statistics.agreement import Agreement, krippendorff_alpha
 from harness.statistics.arrays import FloatArray
+from harness.statistics.intervals.proportions import wilson_interval
 from harness.store.review.events import labels_in_force
 
-CUT = 0.5
-"""From which score on an answer counts as right."""
-
-_MOST_PAIRS = 20
+_CLOSE = 1e-6
+_PAIR = ((0.0, "baseline better"), (0.5, "neither"), (1.0, "candidate better"))
 _PREFERENCES: tuple[Value, ...] = (SECOND, TIE, FIRST)
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeAgreement:
-    """A judge against the labels that count.
+class Coefficient:
+    """Krippendorff's alpha (ordinal), or why there is none.
 
     Attributes:
-        right_right, right_wrong, wrong_right, wrong_wrong: items by what people say, then by what the judge says. Of a
-            pair, "right" is that the candidate's answer is the better one.
-        n_ties: pairs that people or the judge call a tie, which are in none of these.
-        sensitivity: share of what people call right that the judge calls right; None where people call nothing right.
-        specificity: share of what people call wrong that the judge calls wrong, or None.
+        found: value, interval and method; None where it can't be told.
+        problem: why, in words; None where it can.
     """
 
-    right_right: int
-    right_wrong: int
-    wrong_right: int
-    wrong_wrong: int
-    n_ties: int
-    sensitivity: LabelShare | None
-    specificity: LabelShare | None
+    found: Agreement | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelShare:
+    """A share with its interval (Wilson), of `n` items; items count with the inverse of the chance to be drawn."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """An item on which people and the judge stand at different points.
+
+    Attributes:
+        people, judge: the points, as places in `JudgeMatrix.points`.
+        judge_score: as the judge gave it, in [0, 1].
+    """
+
+    item_id: str
+    case_id: str
+    people: int
+    judge: int
+    judge_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeMatrix:
+    """The counts of items by the points of the scale at which people and the judge stand.
+
+    Attributes:
+        points: the names of the points, the lowest score first; values that count for the same are one point.
+        counts: of the labelled items, by the people's point and then by the judge's.
+        n_between: scores of the judge between two points, such as means of a panel; they stand at the nearer one, at
+            the lower one where both are as near.
+        n_same: items at the same point; `exact` is their share, each item weighted by its probability.
+        ordinal: how far the points agree beyond chance, by their ranks: Krippendorff's alpha of the labelled items.
+        differing: the items at different points, the farthest apart first.
+    """
+
+    points: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    n_items: int
+    n_between: int
+    n_same: int
+    exact: LabelShare
+    ordinal: Coefficient
+    differing: tuple[Disagreement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +89,16 @@ class AgreementReport:
     Attributes:
         n_overlapping: items that two reviewers or more have labelled.
         n_differing: items among these whose labels are not all the same.
-        coefficients: Krippendorff's alpha, Fleiss' kappa, Cohen's kappa of the pairs with most items in common.
-        judge: both cut into right and wrong; None where no item with a score by a judge has a label that counts.
-        matrix: the same items on the form's scale, uncut; None where `judge` is.
+        people: how far the reviewers agree on them.
+        judge: the judge against the labels that count; None where no item with a judge's score has one.
     """
 
     batch_id: str
     n_items: int
     n_overlapping: int
     n_differing: int
-    coefficients: tuple[Coefficient, ...]
-    judge: JudgeAgreement | None
-    matrix: JudgeMatrix | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Ratings:
-    """The values that reviewers gave items, each by its place among those of the form."""
-
-    form: Form
-    values: tuple[Value, ...]
-    given: dict[str, dict[str, int]]
-
-    @property
-    def reviewers(self) -> tuple[str, ...]:
-        return tuple(sorted({name for labels in self.given.values() for name in labels}))
+    people: Coefficient
+    judge: JudgeMatrix | None
 
 
 def agreement_of(
@@ -85,106 +109,109 @@ def agreement_of(
     standings: dict[str, Standing],
     confidence_level: float = 0.95,
 ) -> AgreementReport:
-    """The agreement of a batch: adjudications are no votes, but settle what the judge is held against.
-
-    Raises:
-        ReviewError: a label counts for what is no score; see `counted`.
-    """
-    ratings = _ratings(form, events)
-    overlapping = {item: labels for item, labels in ratings.given.items() if len(labels) > 1}
-    shared = _Ratings(form, ratings.values, overlapping)
-    coefficients = () if form.kind == "text" else _coefficients(shared, confidence_level)
+    """The agreement of a batch: adjudications are no votes, but settle what the judge is held against."""
+    values = _PREFERENCES if form.is_pair else tuple(choice.value for choice in form.choices)
+    given: dict[str, dict[str, int]] = {}
+    for event in labels_in_force(events):
+        if event.value in values:
+            given.setdefault(event.item_id, {})[event.reviewer] = values.index(event.value)
+    overlapping = [labels for labels in given.values() if len(labels) > 1]
+    names = sorted({name for labels in overlapping for name in labels})
+    table = np.array([[labels.get(name, np.nan) for labels in overlapping] for name in names], dtype=np.float64)
     return AgreementReport(
         batch_id=batch_id,
         n_items=len(items),
         n_overlapping=len(overlapping),
-        n_differing=sum(len(set(labels.values())) > 1 for labels in overlapping.values()),
-        coefficients=coefficients,
-        judge=judge_agreement(form, items, standings, confidence_level),
-        matrix=judge_matrix(form, items, standings, confidence_level),
+        n_differing=sum(len(set(labels.values())) > 1 for labels in overlapping),
+        people=_alpha(table.reshape(len(names), len(overlapping)), confidence_level),
+        judge=judge_matrix(form, items, standings, confidence_level),
     )
 
 
-def _ratings(form: Form, events: Sequence[Event]) -> _Ratings:
-    values = _PREFERENCES if form.is_pair else tuple(choice.value for choice in form.choices)
-    by_item: dict[str, list[Event]] = {}
-    for event in events:
-        by_item.setdefault(event.item_id, []).append(event)
-    given = {
-        item: {event.reviewer: values.index(event.value) for event in labels_in_force(own) if event.value in values}
-        for item, own in by_item.items()
-    }
-    return _Ratings(form, values, {item: labels for item, labels in given.items() if labels})
-
-
-def _coefficients(shared: _Ratings, confidence_level: float) -> tuple[Coefficient, ...]:
-    names = shared.reviewers
-    found = [
-        told("Krippendorff's alpha", names, lambda: _alpha(shared, confidence_level)),
-        told("Fleiss' kappa", names, lambda: _fleiss(shared, confidence_level)),
-    ]
-    common = Counter(pair for labels in shared.given.values() for pair in combinations(sorted(labels), 2))
-    for (one, other), n_items in common.most_common(_MOST_PAIRS):
-        if n_items > 1:
-            found.append(told("Cohen's kappa", (one, other), _cohen(shared, one, other, confidence_level)))
-    return tuple(found)
-
-
-def _alpha(shared: _Ratings, confidence_level: float) -> Agreement:
-    names = shared.reviewers
-    table = np.full((len(names), len(shared.given)), np.nan)
-    for unit, labels in enumerate(shared.given.values()):
-        for name, place in labels.items():
-            table[names.index(name), unit] = place
-    return krippendorff_alpha(table, "nominal" if shared.form.kind == "categories" else "ordinal", confidence_level)
-
-
-def _fleiss(shared: _Ratings, confidence_level: float) -> Agreement:
-    """Over the items with the most common number of reviewers: Fleiss' kappa wants the same number of each."""
-    usual = Counter(len(labels) for labels in shared.given.values()).most_common(1)
-    chosen = [labels for labels in shared.given.values() if usual and len(labels) == usual[0][0]]
-    counts = np.zeros((len(chosen), len(shared.values)))
-    for unit, labels in enumerate(chosen):
-        for place in labels.values():
-            counts[unit, place] += 1
-    return fleiss_kappa(counts, confidence_level)
-
-
-def _cohen(shared: _Ratings, one: str, other: str, confidence_level: float) -> Callable[[], Agreement]:
-    both = [labels for labels in shared.given.values() if one in labels and other in labels]
-    first, second = [labels[one] for labels in both], [labels[other] for labels in both]
-    is_nominal = shared.form.kind == "categories"
-    return lambda: cohen_kappa(first, second, confidence_level, None if is_nominal else "linear")
-
-
-def judge_agreement(
+def judge_matrix(
     form: Form, items: Sequence[Item], standings: dict[str, Standing], confidence_level: float = 0.95
-) -> JudgeAgreement | None:
-    """The judge's scores against the labels that count; both are cut at `CUT`.
+) -> JudgeMatrix | None:
+    """People and judge on the form's scale; None where no item with a judge's score has a label that counts.
 
-    Items were not drawn alike, so that each counts with the inverse of its probability.
+    References:
+        K. Krippendorff (2011), Computing Krippendorff's alpha-reliability, for the ordinal metric.
     """
-    human, judged, weights, n_ties = [], [], [], 0
-    for item, score, judge_score in said_by_both(form, items, standings):
-        if form.is_pair and CUT in (score, judge_score):
-            n_ties += 1
-            continue
-        human.append(score >= CUT)
-        judged.append(judge_score >= CUT)
+    scores, names = _points(form)
+    weights, both, found = [], [], []
+    n_between = 0
+    for item, said, judged in _said_by_both(items, standings) if scores else ():
+        people, judge = _nearest(scores, said), _nearest(scores, judged)
+        n_between += abs(scores[judge] - judged) > _CLOSE
+        both.append((people, judge))
         weights.append(1 / item.probability)
-    if not human and not n_ties:
+        if people != judge:
+            found.append(Disagreement(item.id, item.case_id, people, judge, judged))
+    if not both:
         return None
-    said, found, weight = np.array(human, dtype=bool), np.array(judged, dtype=bool), np.array(weights)
-    return JudgeAgreement(
-        right_right=int((said & found).sum()),
-        right_wrong=int((said & ~found).sum()),
-        wrong_right=int((~said & found).sum()),
-        wrong_wrong=int((~said & ~found).sum()),
-        n_ties=n_ties,
-        sensitivity=_rate(found[said], weight[said], confidence_level),
-        specificity=_rate(~found[~said], weight[~said], confidence_level),
+    table = np.zeros((len(scores), len(scores)), dtype=np.int64)
+    np.add.at(table, tuple(np.array(both).T), 1)
+    same = np.array([people == judge for people, judge in both])
+    return JudgeMatrix(
+        points=names,
+        counts=tuple(tuple(row) for row in table.tolist()),
+        n_items=len(both),
+        n_between=n_between,
+        n_same=int(same.sum()),
+        exact=_share(same, np.array(weights), confidence_level),
+        ordinal=_alpha(np.array(both, dtype=np.float64).T, confidence_level),
+        differing=tuple(sorted(found, key=lambda each: -abs(scores[each.people] - scores[each.judge]))),
     )
 
 
-def _rate(hits: np.ndarray, weights: FloatArray, confidence_level: float) -> LabelShare | None:
-    return rate(hits, weights, confidence_level) if len(hits) else None
+def _said_by_both(items: Sequence[Item], standings: dict[str, Standing]) -> Iterator[tuple[Item, float, float]]:
+    """The items that a judge has scored and that have a label that counts, with the label's score and the judge's."""
+    for item in items:
+        said = standings[item.id].score
+        if said is not None and item.judge_score is not None:
+            yield item, said, item.judge_score
+
+
+def _points(form: Form) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """The scores that a label can count for, the lowest first, and what gives each."""
+    named: dict[float, list[str]] = {}
+    for score, name in _scored(form):
+        named.setdefault(score, []).append(name)
+    ordered = sorted(named)
+    return tuple(ordered), tuple(" or ".join(named[score]) for score in ordered)
+
+
+def _scored(form: Form) -> Iterator[tuple[float, str]]:
+    if form.is_pair:
+        yield from _PAIR
+    for choice in form.choices:
+        if choice.score is not None:
+            yield choice.score, str(choice.value)
+
+
+def _nearest(scores: Sequence[float], score: float) -> int:
+    """The place of the nearest point.
+
+    >>> _nearest((0.0, 0.5, 1.0), 0.75), _nearest((0.0, 0.5, 1.0), 0.76)
+    (1, 2)
+    """
+    return sum(score > (low + high) / 2 + _CLOSE for low, high in pairwise(scores))
+
+
+def _alpha(table: FloatArray, confidence_level: float) -> Coefficient:
+    """Of (n_raters, n_items); where there is too little to go by, what `harness.statistics` says of it."""
+    try:
+        return Coefficient(krippendorff_alpha(table, "ordinal", confidence_level))
+    except ValueError as error:
+        return Coefficient(None, str(error))
+
+
+def _share(hits: np.ndarray, weights: FloatArray, confidence_level: float) -> LabelShare:
+    """The share of hits, (n,), each with its weight; n is 1 or more.
+
+    Wilson's interval is that of so many items as the weights are worth, (sum w)² / sum w²: L. Kish (1965), Survey
+    Sampling.
+    """
+    value = float(weights[hits].sum() / weights.sum())
+    worth = float(weights.sum() ** 2 / (weights**2).sum())
+    interval = wilson_interval(value * worth, worth, confidence_level)
+    return LabelShare(value, interval.low, interval.high, len(hits))

@@ -66,8 +66,7 @@ def labels_of_run(store: Store, run_id: str, batch_ids: Iterable[str] = ()) -> l
 
 
 def _role(item: Item, roles: tuple[Role, ...]) -> Role:
-    place = int((item.draw or {}).get("version", 0))
-    return roles[place] if place < len(roles) else "candidate"
+    return roles[int((item.draw or {}).get("version", 0))]
 
 
 def _label(evaluation_id: str, metric: str, item: Item, part: Part, event: Event) -> PersonsLabel:

@@ -4,36 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import LabelError, ReviewError
-from harness.records.review import SETTLED, Batch, EventKind, Item, Reviewer, ReviewerRole, Standing, Task
+from harness.records.review import SETTLED, Batch, EventKind, Item, Reviewer, ReviewerRole, Task
 from harness.review.agreement import AgreementReport, agreement_of
-from harness.review.older_batches import with_calls_of_store
 from harness.review.progress import BatchOrigin, BatchProgress, progress_of
-from harness.review.views import RevealedItem, UndoResult, View, revealed, view_of
+from harness.review.views import UndoResult, View, view_of
 from harness.store import Store
-from harness.store.review.events import SETTLING, counting, in_force
-from harness.store.review.leases import Wish, is_swapped
+from harness.store.review.events import SETTLING, counting
+from harness.store.review.leases import Wish
 from harness.store.review.reviewers import new_token
-from harness.store.review.turns import HeldItem, RecordedLabel, SubmittedLabel
+from harness.store.review.turns import RecordedLabel, SubmittedLabel
 
 LEASE_S = 600.0
 _LONGEST_KEY = 200
 _LONGEST_NOTE = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledItem:
-    """An item of which a label counts.
-
-    Attributes:
-        standing: with the label's value and score.
-    """
-
-    item: Item
-    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +64,7 @@ class Queue:
         """
         wish = Wish(reviewer, task, self._lease_s, holding=frozenset(holding), batch_id=batch_id)
         held = self._review.next(wish, self._clock)
-        return None if held is None else self._view(held)
+        return None if held is None else view_of(held)
 
     def renew(self, reviewer: str, lease_id: str) -> View:
         """The item again, with a new expiry; after it ran out only while nobody else has the item.
@@ -85,10 +72,10 @@ class Queue:
         Raises:
             LeaseError, LeaseExpiredError, LeaseEndedError, ReviewerError
         """
-        return self._view(self._review.renew(reviewer, lease_id, lease_s=self._lease_s, clock=self._clock))
+        return view_of(self._review.renew(reviewer, lease_id, lease_s=self._lease_s, clock=self._clock))
 
     def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> RecordedLabel:
-        """Store a label. `value` is one of the form's: a whole number, a category, a text, or "left", "tie", "right".
+        """Store a label. `value` is one of the form's: a whole number, or "left", "tie", "right".
 
         Raises:
             LabelError, LeaseError, LeaseExpiredError, LeaseEndedError, RepeatedKeyError, ReviewerError: and nothing is
@@ -128,36 +115,19 @@ class Queue:
         """
         _check_key(key)
         recorded, held = self._review.undo(reviewer, key, lease_s=self._lease_s, clock=self._clock)
-        return UndoResult(recorded, None if held is None else self._view(held))
+        return UndoResult(recorded, None if held is None else view_of(held))
 
-    def reveal(self, reviewer: str, item_id: str) -> RevealedItem:
-        """Versions, judge score and all labels of an item that this reviewer has labelled, flagged or adjudicated.
-
-        Raises:
-            UnknownItemError: there is no such item.
-            ReviewError: the reviewer has not dealt with it, so that it stays blind.
-        """
-        item = with_calls_of_store(self._store, self._review.item(item_id))
-        events = in_force(self._review.events(item_id=item_id))
-        if not any(event.reviewer == reviewer and event.kind != "skip" for event in events):
-            raise ReviewError(f"{reviewer} has not labelled item {item_id}, and sees what is known of it afterwards.")
-        form = self._review.batch(item.batch_id).form
-        standing = self._review.standing(item_id)
-        return revealed(item, form, standing, counting(events), swapped=is_swapped(item_id, reviewer))
-
-    def settled(self, item_id: str) -> RevealedItem:
-        """The same of an item that nobody is asked about any more, for those who look after the queue.
+    def settled(self, item_id: str) -> Item:
+        """An item that nobody is asked about any more, for those who look after the queue.
 
         Raises:
             UnknownItemError: there is no such item.
             ReviewError: labels are still wanted, so that it stays blind.
         """
-        item = with_calls_of_store(self._store, self._review.item(item_id))
-        standing = self._review.standing(item_id)
+        standing = self._review.standing(self._review.item(item_id).id)
         if standing.state not in SETTLED:
             raise ReviewError(f"Item {item_id} is {standing.state}: what is known of it is shown once it is settled.")
-        form = self._review.batch(item.batch_id).form
-        return revealed(item, form, standing, counting(self._review.events(item_id=item_id)), swapped=False)
+        return self._review.item(item_id)
 
     def excluded(self, batch_id: str) -> list[ExcludedItem]:
         """The items of a batch that were excluded, in their order, with the reasons."""
@@ -168,9 +138,6 @@ class Queue:
             for item in self._review.items(batch_id)
             if (event := last.get(item.id)) is not None and event.kind == "exclude"
         ]
-
-    def _view(self, held: HeldItem) -> View:
-        return view_of(replace(held, item=with_calls_of_store(self._store, held.item)))
 
     def _submit(
         self, kind: EventKind, reviewer: str, lease_id: str, key: str, note: str, value: Any = None
@@ -212,11 +179,6 @@ class Queue:
         items, standings = self._review.items_and_standings(batch_id)
         events = self._review.events(batch_id=batch_id)
         return agreement_of(batch_id, batch.form, items, events, standings, confidence_level)
-
-    def labels(self, batch_id: str) -> list[LabelledItem]:
-        """The items of a batch that are done, with the label that counts, in the order in which they were drawn."""
-        items, standings = self._review.items_and_standings(batch_id)
-        return [LabelledItem(item, standings[item.id]) for item in items if standings[item.id].state == "done"]
 
     def add_reviewer(self, name: str, role: ReviewerRole = "annotator") -> str:
         """Add a reviewer, and give the token to sign in with, which nobody can look up later.

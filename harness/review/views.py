@@ -1,4 +1,4 @@
-"""The views of an item: before the label nothing that could sway the reviewer, afterwards everything."""
+"""The view of an item that a reviewer has, without anything that could sway the label; and labels as they are shown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.records import Messages
-from harness.records.review import Answer, Event, Form, Item, Standing, Task, Value
+from harness.records.review import Answer, Event, Form, Task, Value
 from harness.store.review.turns import HeldItem, RecordedLabel
 
 
@@ -57,23 +57,6 @@ class GivenLabel:
     adjudicated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RevealedItem:
-    """All that is known of an item, for a reviewer who has dealt with it.
-
-    Attributes:
-        answers: with their versions, the left one first.
-        judge_score: in [0, 1], of a pair 1 where the left one won; None where no judge gave one.
-    """
-
-    item_id: str
-    answers: tuple[Answer, ...]
-    judge_score: float | None
-    probability: float
-    standing: Standing
-    labels: tuple[GivenLabel, ...]
-
-
 def view_of(held: HeldItem) -> View:
     """The item under a lease, as its holder may see it."""
     lease, item, batch = held.lease, held.item, held.batch
@@ -97,19 +80,6 @@ def view_of(held: HeldItem) -> View:
 def on_sides(answers: tuple[Answer, ...], *, swapped: bool) -> tuple[Answer, ...]:
     """The answers from left to right."""
     return answers[::-1] if swapped else answers
-
-
-def revealed(item: Item, form: Form, standing: Standing, labels: list[Event], *, swapped: bool) -> RevealedItem:
-    """Everything of an item, on the sides on which the one who looks saw it."""
-    score = item.judge_score
-    return RevealedItem(
-        item_id=item.id,
-        answers=on_sides(item.answers, swapped=swapped),
-        judge_score=1 - score if score is not None and swapped and form.is_pair else score,
-        probability=item.probability,
-        standing=standing,
-        labels=given_labels(labels, form, swapped=swapped),
-    )
 
 
 def given_labels(events: Iterable[Event], form: Form, *, swapped: bool) -> tuple[GivenLabel, ...]:

@@ -68,8 +68,8 @@ def _find(settings: Settings, version: VersionSettings, steps: Sequence[Step]) -
     if place is None:
         return _of_options(version.engine_options, settings.root)
     student = cast("DistilledSettings", steps[place].settings)
-    if student.weights is not None:
-        return _of_options({**bare(version.engine_options), "weights": student.weights}, settings.root)
+    if (weights := student.weights or student.start) is not None:
+        return _of_options({**bare(version.engine_options), "weights": weights}, settings.root)
     if student.layers is None:
         return _find(settings, version, steps[:place])
     teacher = settings.version(student.teacher)

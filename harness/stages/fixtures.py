@@ -36,7 +36,6 @@ class StageFixture:
 
 STAGE_FIXTURES: Mapping[str, StageFixture] = {
     "corpus": StageFixture("harness.stages.data.versions:load_corpus", is_exact=True, of_model=False),
-    "ablation": StageFixture("harness.stages.data.ablation.ablation:load_ablation", is_exact=True, of_model=False),
     "weights": StageFixture("harness.stages.foundation.weights:load_weights", is_exact=True),
     "reference": StageFixture("harness.stages.foundation.reference:load_reference"),
     "teacher": StageFixture("harness.stages.other_versions:load_teacher"),

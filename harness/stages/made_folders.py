@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.config import cache_dir
+from harness.config import BUILD_FORMAT, cache_dir
 from harness.config.files import replacing
 from harness.models.files.content_hash import files_hash, text_hash
 from harness.stages.known_builds import known_builds
@@ -107,7 +107,7 @@ def _turn(path: Path) -> Iterator[None]:
 
 def place_of(kind: str, recipe: Mapping[str, Any]) -> Path:
     """The folder of a recipe, whether anything is there or not."""
-    text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), default=str)
+    text = json.dumps({"format": BUILD_FORMAT, **recipe}, sort_keys=True, separators=(",", ":"), default=str)
     return cache_dir() / kind / text_hash(kind, text)[:_DIGITS]
 
 

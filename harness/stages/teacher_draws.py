@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from harness.config import Settings
-from harness.errors import TIMED_OUT, FailedDrawError, SteelyardError
+from harness.errors import TIMED_OUT, FailedDrawError, SteelyardError, UsageError, some
 from harness.models.engine_creation import create_engine
 from harness.models.version import Version
 from harness.records import Request, Sample
@@ -22,8 +22,10 @@ TeacherDraw = Callable[[str, Request, KeyedQuestion, int], Awaitable[Sample | No
 
 _APART = b"asked again|"
 """Before the question of an answer that a build has in place of a failure that is kept: no gate asks for it."""
-_NAMED = 100
-"""Prompts named of one error: where more fail alike, it is not the prompts."""
+_HOPELESS = 100
+"""Failures without an answer, after which no other prompt is asked."""
+_NAMED = 20
+"""Prompts named of one error."""
 _MOST_TRIES = 3
 _TOLD = 5
 """Errors that are told: where more differ, it is by what each says of its own prompt."""
@@ -51,44 +53,43 @@ class FailedDraws:
     Args:
         teacher: the version that is asked.
         n_prompts: that it is asked, in all.
-        kind: of the error that names them.
     """
 
-    def __init__(self, teacher: str, n_prompts: int, kind: type[SteelyardError]) -> None:
+    def __init__(self, teacher: str, n_prompts: int) -> None:
         self._teacher = teacher
         self._n_prompts = n_prompts
-        self._kind = kind
-        self._found: dict[str, dict[str, None]] = {}
+        self._found: dict[str, str] = {}
         self.n_answered = 0
 
     def add(self, prompt: str, error: SteelyardError) -> None:
         """Note that a prompt of this id was not answered.
 
         Raises:
-            SteelyardError: a hundred were not, and none was: it is the request that is refused.
+            UsageError: a hundred were not, and none was: it is the request that is refused.
         """
-        self._found.setdefault(str(error).rstrip("."), {})[prompt] = None
-        if not self.n_answered and sum(map(len, self._found.values())) >= _NAMED:
+        self._found[prompt] = str(error).rstrip(".")
+        if not self.n_answered and len(self._found) >= _HOPELESS:
             self.check()
 
     def check(self) -> None:
         """Refuse to go on without their answers.
 
         Raises:
-            SteelyardError: names each error once, with the prompts that ended in it.
+            UsageError: names each error once, with the prompts that ended in it.
         """
         if not self._found:
             return
-        told = []
-        for said, prompts in list(self._found.items())[:_TOLD]:
-            more = f" and {len(prompts) - _NAMED:,} more" if len(prompts) > _NAMED else ""
-            told.append(f"{', '.join(map(repr, list(prompts)[:_NAMED]))}{more}: {said}.")
-        if len(self._found) > _TOLD:
-            told.append(f"{len(self._found) - _TOLD:,} other errors.")
-        count = len(set().union(*self._found.values()))
-        raise self._kind(
-            f"{self._teacher} gave no answer to {count:,} of {self._n_prompts:,} prompts. {' '.join(told)} What was "
-            "answered is stored, and another build goes on there. Change or leave out what is refused each time."
+        errors = list(dict.fromkeys(self._found.values()))
+        told = [
+            f"{some([repr(prompt) for prompt, said in self._found.items() if said == error], _NAMED)}: {error}."
+            for error in errors[:_TOLD]
+        ]
+        if len(errors) > _TOLD:
+            told.append(f"{len(errors) - _TOLD:,} other errors.")
+        raise UsageError(
+            f"{self._teacher} gave no answer to {len(self._found):,} of {self._n_prompts:,} prompts. {' '.join(told)} "
+            "What was answered is stored, and another build goes on there. Change or leave out what is refused each "
+            "time."
         )
 
 

@@ -10,8 +10,6 @@ from sqlalchemy import select
 from harness.store.database import Database
 from harness.store.schema.tables import builds
 
-BUILDS_SINCE = 9
-"""The schema version that brought the table."""
 BuildRecipe = tuple[str, str]
 """The kind of a build, and the digest of all that decides what is built."""
 
@@ -26,8 +24,6 @@ class BuildStore:
         """The content that each recipe gave, where it gave several the one that was noted last: training is not the
         same on every machine.
         """
-        if self._database.schema_version < BUILDS_SINCE:
-            return {}
         query = select(builds).order_by(builds.c.created, builds.c.content)
         with self._database.read() as connection:
             return {(row.kind, row.recipe): row.content for row in connection.execute(query)}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import make_url
@@ -23,20 +25,23 @@ from sqlalchemy.exc import (
 
 from harness.errors import StoreError, UnstorableError
 from harness.store.location import prepare_store_folder, without_password
-from harness.store.problems import BUSY_S, ELSEWHERE, REPAIR, cause_of, in_words
-from harness.store.schema import migrations, tables
-from harness.store.soundness import Soundness
+from harness.store.problems import BUSY_S, ELSEWHERE, cause_of, in_words
+from harness.store.schema import review_tables, tables
 
 _NAP_MS = 100
-_MOST_LOSSES = 5
 _PREPARE_LOCK = 0x5734E1
 _POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
 
-Done = TypeVar("Done")
 
-
-class LostError(StoreError):
-    """The connection broke in the middle of a transaction, which is undone, unless it was just committed."""
+@functools.cache
+def schema_version() -> str:
+    """Return the digest of the tables, which stands for their version until 0.1.0 is tagged."""
+    told = [
+        (table.name, column.name, type(column.type).__name__, column.nullable, column.primary_key)
+        for table in review_tables.batches.metadata.sorted_tables
+        for column in table.columns
+    ]
+    return hashlib.blake2b(repr(told).encode("ascii"), digest_size=4).hexdigest()
 
 
 class Database:
@@ -45,16 +50,13 @@ class Database:
     Attributes:
         url: as a message may show it.
         readonly: whether writing is refused.
-        schema_version: of its tables; older than the present one only where it is readonly.
     """
 
     def __init__(self, engine: Engine, url: str, *, readonly: bool) -> None:
         self.engine = engine
         self.url = url
         self.readonly = readonly
-        self.schema_version = tables.SCHEMA_VERSION
         self._inserts: dict[tuple[Any, ...], Any] = {}
-        self._is_known = False
 
     @classmethod
     def open(cls, url: str, *, readonly: bool) -> Database:
@@ -85,7 +87,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection whose statements see one state of the database."""
-        with self._translated(), self._connect() as plain:
+        with self._translated(), self.engine.connect() as plain:
             connection = plain if self.is_sqlite else plain.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
@@ -98,36 +100,10 @@ class Database:
         """
         if self.readonly:
             raise StoreError(f"The store {self.url} is open for reading only.")
-        with self._translated(), self._connect() as plain:
+        with self._translated(), self.engine.connect() as plain:
             connection = plain.execution_options(steelyard_write=True)
             with connection.begin():
                 yield connection
-
-    def repeated(self, work: Callable[[], Done]) -> Done:
-        """Do what comes to the same where it is done twice: again where the connection is lost in its middle."""
-        for _ in range(_MOST_LOSSES):
-            try:
-                return work()
-            except LostError:
-                continue
-        return work()
-
-    def _connect(self) -> Connection:
-        """Connect. A server that was there before is waited for, as it may only start anew; nothing was sent yet."""
-        deadline = time.monotonic() + BUSY_S
-        while True:
-            try:
-                connection = self.engine.connect()
-            except OperationalError:
-                if self.is_sqlite or not self._is_known:
-                    raise
-                if time.monotonic() > deadline:
-                    self._is_known = False  # what is still to be stored does not wait as long again
-                    raise
-                time.sleep(_NAP_MS / 1000)
-            else:
-                self._is_known = True
-                return connection
 
     def insert(self, table: Any, *returning: Any) -> Any:
         """An insert that leaves a row alone where its key is taken, and returns columns of the rows that it made."""
@@ -146,11 +122,6 @@ class Database:
         if not self.is_sqlite:
             connection.execute(text(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE"))
 
-    def soundness(self) -> Soundness:
-        """Begin to look through the file, beside whatever is done with it."""
-        place = self.engine.url.database
-        return Soundness(Path(place) if self.is_sqlite and place else None, self.url)
-
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -162,8 +133,7 @@ class Database:
         except (DataError, IntegrityError, ProgrammingError, OverflowError) as error:
             raise UnstorableError(f"The store {self.url} does not take a value: {cause_of(error)}") from error
         except DBAPIError as error:
-            kind = LostError if error.connection_invalidated else StoreError
-            raise kind(f"The store {self.url} {in_words(error, readonly=self.readonly)}") from error
+            raise StoreError(f"The store {self.url} {in_words(error, readonly=self.readonly)}") from error
         except StatementError as error:
             raise UnstorableError(f"The store {self.url} does not take a value: {cause_of(error)}") from error
 
@@ -174,11 +144,9 @@ class Database:
             if not inspect(connection).has_table(tables.meta.name):
                 self._refuse_foreign(connection)
                 tables.metadata.create_all(connection)
-                version = {"name": "schema_version", "value": str(tables.SCHEMA_VERSION)}
+                version = {"name": "schema_version", "value": schema_version()}
                 connection.execute(tables.meta.insert(), version)
             self._check_version(connection)
-            migrations.migrate(connection, self.schema_version)
-            self.schema_version = tables.SCHEMA_VERSION
             connection.execute(tables.meta.delete().where(tables.meta.c.name == "opened"))
             connection.execute(tables.meta.insert(), {"name": "opened", "value": repr(time.time())})
 
@@ -199,23 +167,11 @@ class Database:
     def _check_version(self, connection: Connection) -> None:
         query = select(tables.meta.c.value).where(tables.meta.c.name == "schema_version")
         written = connection.execute(query).scalars().first()
-        try:
-            found = int(str(written))
-        except (TypeError, ValueError):
-            raise self._damaged(f"its schema version is {'missing' if written is None else repr(written)}") from None
-        if not 1 <= found <= tables.SCHEMA_VERSION:
+        if written != schema_version():
             raise StoreError(
-                f"The store {self.url} has schema version {found}, and this Steelyard reads versions up to "
-                f"{tables.SCHEMA_VERSION}. Upgrade with `pip install --upgrade steelyard`, or choose another store "
-                f"with --store."
+                f"The store {self.url} has schema version {written}, and this Steelyard reads {schema_version()} "
+                "alone: name another with --store, or move it away, and the next gate makes a new one."
             )
-        self.schema_version = found
-        names = [name for name in migrations.table_names(found) if not inspect(connection).has_table(name)]
-        if names:
-            raise self._damaged(f"it lacks the table {', '.join(names)}")
-
-    def _damaged(self, what: str) -> StoreError:
-        return StoreError(f"The store {self.url} is damaged: {what}. {REPAIR} {ELSEWHERE}")
 
 
 def _parse(url: str) -> URL:

@@ -1,13 +1,12 @@
 """The ledger's rows: which looks at a candidate there were, and what each could spend.
 
 Rows are added and never pruned. What changes of one is the order of its cases, which new cases go to the end of; and
-where samples that it rests on are removed, it ends: of its bets is left what it has seen.
+where samples that it rests on are removed, it ends.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -77,29 +76,19 @@ class LookStore:
 
     def of_family(self, candidate: str, against: str) -> list[LookRow]:
         """The rows of a candidate and what it is weighed against."""
-        if not self._is_there:
-            return []
         with self._database.read() as connection:
             return _family(connection, candidate, against)
 
     def of_candidate(self, candidate: str) -> list[LookRow]:
         """The rows of a candidate, whatever it is weighed against."""
-        if not self._is_there:
-            return []
         with self._database.read() as connection:
             return [_row(row) for row in connection.execute(select(looks).where(looks.c.candidate == candidate))]
 
     def all_rows(self) -> list[LookRow]:
         """Every row, families together."""
-        if not self._is_there:
-            return []
         with self._database.read() as connection:
             order = (looks.c.candidate, looks.c.against, looks.c.evaluation_id, looks.c.number)
             return [_row(row) for row in connection.execute(select(looks).order_by(*order))]
-
-    @property
-    def _is_there(self) -> bool:
-        return self._database.schema_version >= _SINCE
 
     def merge(self, other: LookStore) -> int:
         """Bring in the looks that another store knows; gives how many levels had been handed out in both.
@@ -112,71 +101,33 @@ class LookStore:
             families.setdefault((row.candidate, row.against), []).append(row)
         twice = 0
         for family, theirs in families.items():
-            known = {_identity(row) for row in self.of_family(*family)}
-            self.settle(*family, lambda ours, theirs=theirs: _joined(ours, theirs))  # type: ignore[misc]
-            after = [row for row in self.of_family(*family) if row.number and _identity(row) not in known]
-            spent: dict[str, float] = defaultdict(float)
-            for row in self.of_family(*family):
+            ours = self.of_family(*family)
+            self.settle(*family, lambda known, theirs=theirs: _new_here(known, theirs))  # type: ignore[misc]
+            added, spent = _new_here(ours, theirs), defaultdict[str, float](float)
+            for row in (*ours, *added):
                 spent[row.evaluation_id] += row.share if row.number else 0
-            twice += sum(spent[row.evaluation_id] > 1 for row in after)
+            twice += sum(row.number > 0 and spent[row.evaluation_id] > 1 for row in added)
         return twice
 
 
-def end(connection: Connection, removed: Mapping[str, Collection[Place]]) -> int:
-    """End the looks that rest on samples which are gone, so that none can be gone on with.
+def end(connection: Connection, fingerprints: Collection[str]) -> int:
+    """End the looks that rest on samples of versions of which some are gone, so that none can be gone on with.
 
-    What they spent stays spent. What they saw is kept, and which draws of it are whole.
-
-    Args:
-        removed: generation and index of the samples that gates had, and have no more, by fingerprint.
-
-    Returns:
-        How many there were.
+    What they spent stays spent; the next look draws all anew. Gives how many there were.
     """
     n_ended = 0
-    for some in chunks(removed):
+    for some in chunks(fingerprints):
         judged = or_(false(), *(looks.c.bets.contains(f"{each}=", autoescape=True) for each in some))
         of_these = looks.c.candidate.in_(some) | looks.c.against.in_(some) | judged
-        for row in map(_row, connection.execute(select(looks).where(of_these, looks.c.number > 0)).all()):
-            after = _after_removal(row, removed)
-            if after != row.bets:
-                one = (looks.c[name] == getattr(row, name) for name in _KEY)
-                connection.execute(update(looks).where(*one).values(bets=json.dumps(after, sort_keys=True)))
-                n_ended += "ended" not in row.bets
+        ended = json.dumps(ENDED)
+        doomed = update(looks).where(of_these, looks.c.number > 0, looks.c.bets != ended)
+        n_ended += connection.execute(doomed.values(bets=ended)).rowcount
     return n_ended
 
 
-def _after_removal(row: LookRow, removed: Mapping[str, Collection[Place]]) -> Mapping[str, Any]:
-    """The bets of a look after samples were removed; its own where it rests on none of them."""
-    kept = {name: row.bets[name] for name in _SEEN if name in row.bets}
-    texts = [text for name in ("draws", "judges") if isinstance(text := kept.get(name, ""), str)]
-    draws = [(name, numbers) for text in texts for name, numbers in _DRAWS.findall(text)]
-    if not draws:
-        return {**ENDED}
-    fingerprints = {"candidate": row.candidate, "baseline": row.against}
-    gone = row.bets.get("gone")
-    gone = {*gone} if isinstance(gone, list) else set()
-    for name, numbers in draws:
-        role, _, first = name.partition("@")
-        generations, least = set(map(int, numbers.split(","))), int(first or 0)
-        places = removed.get(fingerprints.get(role, role), ())
-        if any(number in generations and index >= least for number, index in places):
-            gone.add(name)
-    if not gone:
-        return row.bets
-    return {**ENDED, **kept, "gone": sorted(gone)}
-
-
-Place = tuple[int, int]
-"""Generation and index of a sample."""
-
 ENDED: Mapping[str, Any] = {"ended": "its samples were removed from the store"}
-"""Of the bets of a look whose samples are gone, why, in words. Beside it stands what it saw, and in "gone" whose."""
+"""The bets of a look whose samples are gone: why, in words."""
 
-_SEEN = ("draws", "judges", "seed", "cases", "recorded", "recorded_draws", "unpaired")
-_DRAWS = re.compile(r"([^=;]+)=(\d+(?:,\d+)*)")
-_SINCE = 6
-"""The schema version that brought the table."""
 _KEY = ("candidate", "against", "evaluation_id", "number")
 
 
@@ -191,26 +142,14 @@ def _identity(row: LookRow) -> tuple[str, str, str]:
     return row.evaluation_id, row.run_id, json.dumps(settled, sort_keys=True) if row.number else ""
 
 
-def _cases(row: LookRow) -> str:
-    return str(row.bets.get("cases", ""))
-
-
-def _joined(ours: Sequence[LookRow], theirs: Sequence[LookRow]) -> list[LookRow]:
-    """The rows of another store's family that are new here, renumbered where their numbers are taken, and those of here
-    that went on there.
-    """
-    known = {_identity(row): row for row in ours}
-    members = {row.evaluation_id for row in ours}
+def _new_here(ours: Sequence[LookRow], theirs: Sequence[LookRow]) -> list[LookRow]:
+    """The rows of another store's family that are new here, renumbered where their numbers are taken."""
+    known, members = {_identity(row) for row in ours}, {row.evaluation_id for row in ours}
     taken = {(row.evaluation_id, row.number) for row in ours}
     last = max((row.batch for row in ours), default=0)
     added: list[LookRow] = []
     for row in theirs:
-        if _identity(row) in known:
-            mine = known[_identity(row)]
-            if row.number and _cases(row).startswith(_cases(mine)) and _cases(row) != _cases(mine):
-                added.append(replace(mine, bets=row.bets))  # cases came there that are not known here
-            continue
-        if row.number == 0 and row.evaluation_id in members:
+        if _identity(row) in known or (row.number == 0 and row.evaluation_id in members):
             continue
         if row.evaluation_id not in members and ours:  # a batch of its own: those here have spent all of theirs
             row = replace(row, batch=last + row.batch)

@@ -7,14 +7,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import Connection, and_, select
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
 from harness.records import Role, ScoreRow, ScoringRule
 from harness.store.database import Database
 from harness.store.schema import codec
-from harness.store.schema.migrations import readable_column
 from harness.store.schema.tables import reports, runs, score_sets, scores
 from harness.store.summaries import RunInfo
 
@@ -22,7 +21,11 @@ Outcome = Literal["scored", "skipped", "error"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 _OUTCOME_CODES = {name: code for code, name in enumerate(OUTCOMES)}
 _STREAM = 2000
-_COLUMNS = ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by", "disagreement")
+SCORE_COLUMNS = tuple(
+    scores.c[name]
+    for name in ("case_id", "sample_index", "value", "outcome", "reason", "sample_key", "judged_by", "disagreement")
+)
+"""Columns that `score_row` reads of the scores of a set."""
 
 SetKey = tuple[str, str, str, str]
 
@@ -117,7 +120,7 @@ def stream_scores(database: Database, run_id: str) -> Iterator[ScoreRow]:
     sets = select(score_sets).where(score_sets.c.run_id == run_id).order_by(score_sets.c.id)
     with database.read() as connection:
         for entry in connection.execute(sets).all():
-            query = select(*score_columns(database.schema_version)).where(scores.c.set_id == entry.id)
+            query = select(*SCORE_COLUMNS).where(scores.c.set_id == entry.id)
             query = query.order_by(scores.c.case_id, scores.c.sample_index)
             of_set = (entry.evaluation_id, entry.metric, entry.role, entry.fingerprint)
             with connection.execute(query, execution_options={"yield_per": _STREAM}) as rows:
@@ -125,13 +128,8 @@ def stream_scores(database: Database, run_id: str) -> Iterator[ScoreRow]:
                     yield score_row(of_set, row)
 
 
-def score_columns(schema_version: int) -> list[ColumnElement[Any]]:
-    """List the columns that `score_row` reads of the scores of a set."""
-    return [readable_column(scores.c[name], schema_version) for name in _COLUMNS]
-
-
 def score_row(of_set: tuple[str, str, Role, str], row: Any) -> ScoreRow:
-    """The score of a row (`score_columns`) of a set."""
+    """The score of a row (`SCORE_COLUMNS`) of a set."""
     case_id, index, value, outcome, reason, key, judged_by, disagreement = row
     judge = None if judged_by is None else ScoringRule.parse(judged_by)
     return ScoreRow(*of_set, case_id, index, value, OUTCOMES[outcome], reason, key, judge, disagreement)

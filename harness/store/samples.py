@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import secrets
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, exists, func, select
+from sqlalchemy import Connection, bindparam, exists, func, select
 
 from harness.errors import StoreError, UnstorableError
 from harness.records import NewSample, NotedFailures, Request, Sample
 from harness.store.database import Database
-from harness.store.schema import codec, digests
-from harness.store.schema.migrations import readable_column
+from harness.store.schema import codec
 from harness.store.schema.tables import failures, generations, requests, samples
 
 _CHUNK = 500
-_TOKEN_SIZE = 32
 Item = TypeVar("Item")
-
-
-@functools.cache
-def _query(schema_version: int) -> Select[Any]:
-    """Selects the samples of some keys with their digests, which a store older than schema version 7 lacks."""
-    digest = readable_column(samples.c.digest, schema_version)
-    columns = samples.c.key, digest, samples.c.created, *digests.COLUMNS
-    return select(*columns).where(samples.c.key.in_(bindparam("keys", expanding=True)))
+_QUERY = select(samples.c.key, samples.c.digest, samples.c.created, *codec.COLUMNS).where(
+    samples.c.key.in_(bindparam("keys", expanding=True))
+)
 
 
 def chunks(items: Iterable[Item], size: int = _CHUNK) -> Iterable[list[Item]]:
@@ -47,12 +38,9 @@ def find(database: Database, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sam
 
 def _found(database: Database, connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
     found: dict[bytes, dict[int, Sample]] = {}
-    version = database.schema_version
-    query = _query(version)
     for chunk in chunks(keys):
-        for key, digest, created, *row in connection.execute(query, {"keys": chunk}):
-            if what := digests.problem(key, digest, row, version):
-                raise digests.damage(database.url, key, row[0], what)
+        for key, digest, created, *row in connection.execute(_QUERY, {"keys": chunk}):
+            codec.check_sample(database.url, key, digest, row)
             found.setdefault(key, {})[row[0]] = codec.stored_sample(row, created)
     return found
 
@@ -163,15 +151,14 @@ def begun(database: Database, fingerprint: str) -> dict[int, float]:
 
 def first_draws(database: Database, fingerprint: str, known: Collection[int], first_index: int = 0) -> tuple[int, ...]:
     """See `Store.first_draws`."""
-    with database.read() as connection:
-        first = first_generations(connection).get(fingerprint, 0)
-        found = sorted(each for each in known if each >= first)
-        if first_index and len(found) > 1:
-            is_there = samples.c.key == requests.c.key, samples.c.sample_index >= first_index
-            of_version = requests.c.fingerprint == fingerprint, select(samples.c.key).where(*is_there).exists()
+    found = sorted(known)
+    if first_index and len(found) > 1:
+        is_there = samples.c.key == requests.c.key, samples.c.sample_index >= first_index
+        of_version = requests.c.fingerprint == fingerprint, select(samples.c.key).where(*is_there).exists()
+        with database.read() as connection:
             drawn = set(connection.scalars(select(requests.c.generation).where(*of_version).distinct()))
-            found.sort(key=lambda each: each not in drawn)
-    return tuple(found) or (first,)
+        found.sort(key=lambda each: each not in drawn)
+    return tuple(found)
 
 
 def has_draws(database: Database, fingerprint: str, known: Collection[int], first_index: int) -> bool:
@@ -182,25 +169,8 @@ def has_draws(database: Database, fingerprint: str, known: Collection[int], firs
         return bool(connection.scalar(select(exists().where(*of_version, *is_there))))
 
 
-def first_generations(connection: Connection) -> dict[str, int]:
-    """The first generation that gates may rest on, of each version of which they don't rest on all."""
-    last = select(generations.c.fingerprint, func.max(generations.c.generation)).group_by(generations.c.fingerprint)
-    return {row[0]: row[1] for row in connection.execute(last.where(generations.c.token.startswith(_PRUNED)))}
-
-
-def begin_after_pruning(connection: Connection, fingerprint: str) -> None:
-    """Begin a generation of a version whose samples gates can't rest on any more, for some of them were chosen."""
-    _begin(connection, fingerprint, max(1, _next(_begun(connection, fingerprint))), time.time(), _PRUNED)
-
-
-_PRUNED = "pruned-"
-"""How the token of a generation begins that came after some samples were removed."""
-
-
-def _begin(connection: Connection, fingerprint: str, number: int, now: float, told: str = "") -> int:
-    token = told + secrets.token_hex((_TOKEN_SIZE - len(told)) // 2) if number else ""
-    row = {"fingerprint": fingerprint, "generation": number, "begun": now, "token": token}
-    connection.execute(generations.insert(), row)
+def _begin(connection: Connection, fingerprint: str, number: int, now: float) -> int:
+    connection.execute(generations.insert(), {"fingerprint": fingerprint, "generation": number, "begun": now})
     return number
 
 

@@ -6,14 +6,12 @@ from array import array
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, Select, and_, func, select, type_coerce
+from sqlalchemy import ColumnElement, LargeBinary, Select, and_, select, type_coerce
 
-from harness.records import Request, Role, ScoreRow, ScoringRule
+from harness.records import Request, ScoreRow, ScoringRule
 from harness.store.database import Database
-from harness.store.runs import OUTCOMES, score_columns, score_row
-from harness.store.samples import chunks
+from harness.store.runs import OUTCOMES, SCORE_COLUMNS, score_row
 from harness.store.schema import codec
-from harness.store.schema.migrations import readable_column
 from harness.store.schema.tables import requests, score_sets, scores
 from harness.store.summaries import ScoreArray, ScoreSet
 
@@ -60,30 +58,9 @@ def case_ids(database: Database, score_set: ScoreSet) -> list[str]:
         return sorted(connection.execute(query).scalars())
 
 
-def samples_scored(
-    database: Database,
-    runs: Collection[tuple[str, Role]],
-    evaluation_id: str,
-    fingerprint: str,
-    case_ids: Iterable[str],
-) -> dict[str, int]:
-    """See `Store.samples_scored`."""
-    columns = (score_sets.c.id, score_sets.c.run_id, score_sets.c.role)
-    of_version = (score_sets.c.evaluation_id == evaluation_id, score_sets.c.fingerprint == fingerprint)
-    query = select(*columns).where(score_sets.c.run_id.in_({run_id for run_id, _ in runs}), *of_version)
-    most = select(scores.c.case_id, func.max(scores.c.sample_index)).group_by(scores.c.case_id)
-    found: dict[str, int] = {}
-    with database.read() as connection:
-        sets = [each for each, run_id, role in connection.execute(query) if (run_id, role) in runs]
-        for chosen in chunks(case_ids, _CASES_AT_ONCE):
-            rows = connection.execute(most.where(scores.c.set_id.in_(sets), scores.c.case_id.in_(chosen)))
-            found.update({case: index + 1 for case, index in rows})
-    return found
-
-
 def rows_of_cases(database: Database, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
     """See `Store.scores_of`."""
-    query = select(*score_columns(database.schema_version))
+    query = select(*SCORE_COLUMNS)
     query = query.order_by(scores.c.case_id, scores.c.sample_index)
     of_set = (score_set.evaluation_id, score_set.metric, score_set.role, score_set.fingerprint)
     wanted = sorted(set(case_ids))
@@ -98,8 +75,7 @@ def rows_of_cases(database: Database, score_set: ScoreSet, case_ids: Iterable[st
 
 def judged_by(database: Database, sets: Collection[ScoreSet]) -> frozenset[ScoringRule]:
     """See `Store.judged_by`."""
-    column = readable_column(scores.c.judged_by, database.schema_version)
-    query = select(column).where(scores.c.set_id.in_([each.id for each in sets])).distinct()
+    query = select(scores.c.judged_by).where(scores.c.set_id.in_([each.id for each in sets])).distinct()
     with database.read() as connection:
         found = connection.execute(query).scalars().all()
     return frozenset(ScoringRule.parse(text) for text in found if text is not None)

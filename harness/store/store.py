@@ -7,14 +7,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from harness.records import NewSample, NotedFailures, Request, Role, Sample, ScoreRow, ScoringRule
-from harness.store import merging, runs, samples, score_sets
+from harness.records import NewSample, NotedFailures, Request, Sample, ScoreRow, ScoringRule
+from harness.store import maintenance, merging, runs, samples, score_sets
 from harness.store.builds import BuildStore
 from harness.store.database import Database
 from harness.store.ledger import LookStore
-from harness.store.pruning import maintenance
 from harness.store.review.store import ReviewStore
-from harness.store.soundness import Soundness
 from harness.store.summaries import MergeSummary, PruneSummary, RunInfo, ScoreArray, ScoreSet, StoreInfo
 
 
@@ -45,7 +43,7 @@ class Store:
             readonly: refuse every change, and make nothing.
 
         Raises:
-            StoreError: it can't be opened or written, it is of a newer schema or something else than a store, or
+            StoreError: it can't be opened or written, it is of another schema or something else than a store, or
                 the driver for it is not installed.
         """
         return cls(Database.open(url, readonly=readonly))
@@ -57,8 +55,7 @@ class Store:
 
     def find(self, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
         """All stored samples of these keys, by key and index; keys without any are left out."""
-        wanted = list(keys)
-        return self._database.repeated(lambda: samples.find(self._database, wanted))
+        return samples.find(self._database, keys)
 
     def add(self, draws: Sequence[NewSample]) -> list[Sample]:
         """Store samples in one transaction, and with each new key its request.
@@ -66,14 +63,14 @@ class Store:
         Returns the samples that count, one for each draw, in order. Where another process stored a sample of the same
         key and index first, that is the stored one, so that both processes score the same.
         """
-        return self._database.repeated(lambda: samples.add(self._database, draws))
+        return samples.add(self._database, draws)
 
     def note_failures(self, draws: Sequence[NewSample]) -> NotedFailures:
         """Note draws of a generation of a version that failed; gives all that were ever noted of that generation.
 
         Of a generation that has no sample nothing is noted.
         """
-        return self._database.repeated(lambda: samples.note_failures(self._database, draws))
+        return samples.note_failures(self._database, draws)
 
     def request(self, key: bytes) -> Request | None:
         """The request that the samples of a key answer, or None where the key is unknown."""
@@ -109,9 +106,6 @@ class Store:
     def first_draws(self, fingerprint: str, generations: Collection[int], first_index: int = 0) -> tuple[int, ...]:
         """Those of some generations of a version that a gate may be answered with, the oldest first; those without a
         sample from this index on come last.
-
-        None of which `prune` left what somebody may have drawn until it came out well. Where that leaves none, the one
-        that began after it.
         """
         return samples.first_draws(self._database, fingerprint, generations, first_index)
 
@@ -135,11 +129,11 @@ class Store:
 
     def add_scores(self, run_id: str, rows: Sequence[ScoreRow]) -> None:
         """Store scores of a run in one transaction. A score that is there already stays as it is."""
-        self._database.repeated(lambda: runs.add_scores(self._database, run_id, rows))
+        runs.add_scores(self._database, run_id, rows)
 
     def finish_run(self, run_id: str, report: Mapping[str, Any]) -> None:
         """Store the report of a run that is complete. A report that is there already stays as it is."""
-        self._database.repeated(lambda: runs.finish_run(self._database, run_id, report))
+        runs.finish_run(self._database, run_id, report)
 
     def runs(self) -> list[RunInfo]:
         """All runs, the oldest first."""
@@ -164,15 +158,6 @@ class Store:
     def cases_of(self, score_set: ScoreSet) -> list[str]:
         """The cases of a set, skipped and broken ones included, sorted."""
         return score_sets.case_ids(self._database, score_set)
-
-    def samples_scored(
-        self, runs: Collection[tuple[str, Role]], evaluation_id: str, fingerprint: str, case_ids: Iterable[str]
-    ) -> dict[str, int]:
-        """Count the samples of each of these cases that runs scored of a version, in the roles named with them.
-
-        Cases that none of them scored are left out; skipped and broken samples count.
-        """
-        return score_sets.samples_scored(self._database, runs, evaluation_id, fingerprint, case_ids)
 
     def scores_of(self, score_set: ScoreSet, case_ids: Iterable[str]) -> list[ScoreRow]:
         """The scores of some cases of a set, whole, by case and sample."""
@@ -200,7 +185,6 @@ class Store:
         *,
         older_than_s: float | None = None,
         fingerprints: Collection[str] | None = None,
-        replaced: bool = False,
         dry_run: bool = False,
     ) -> PruneSummary:
         """Remove the samples that meet every condition given, and the requests that are left without any.
@@ -209,36 +193,24 @@ class Store:
             older_than_s: stored longer ago than this. Without another condition, runs that began longer ago go too,
                 with their scores and reports.
             fingerprints: of these versions.
-            replaced: of which a newer generation has the same (the same request, index and occurrence), or that a
-                merge kept apart. No gate is answered with what is left of these versions.
             dry_run: change nothing; what is returned is what would go.
 
         Raises:
             StoreError: no condition is given.
         """
-        return maintenance.prune(
-            self._database,
-            older_than_s=older_than_s,
-            fingerprints=fingerprints,
-            replaced=replaced,
-            dry_run=dry_run,
-        )
+        return maintenance.prune(self._database, older_than_s=older_than_s, fingerprints=fingerprints, dry_run=dry_run)
 
     def merge(self, other: Store) -> MergeSummary:
         """Bring in all that another store holds; what is here stays. Merging again brings in what is new since.
 
-        Samples of a generation that both stores share are given out by `find` like any other. Those of a generation
-        that went another way than this store's, and those that both stores drew, stay apart: they are kept for the
-        runs that scored them, and no gate is ever answered with them. See `harness.store.merging`. Review items,
-        labels and builds come too.
+        Where both stores drew the same sample, that of here stays; the scores that rest on the other come without an
+        answer. Review items, labels and builds come too.
         """
         merged = merging.merge(self._database, other._database)
         self.builds.merge(other.builds)
-        return replace(merged, labels=self.review.merge(other.review), overdrawn=self.looks.merge(other.looks))
-
-    def soundness(self) -> Soundness:
-        """Begin to look whether the file is sound, beside whatever is done with the store."""
-        return self._database.soundness()
+        labels, labels_left = self.review.merge(other.review)
+        overdrawn = self.looks.merge(other.looks)
+        return replace(merged, labels=labels, labels_left=labels_left, overdrawn=overdrawn)
 
     def close(self) -> None:
         """Close all connections."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.records import Role
@@ -75,8 +75,6 @@ class VersionInfo:
     Attributes:
         names: what runs called it, sorted; empty where no run names it.
         generations: generations begun so far.
-        apart: samples that came by merge from another generation history (see `Store.merge`): kept for
-            the runs that scored them, never given out by `find`.
         oldest, newest: when its first and last samples were stored, in epoch seconds.
     """
 
@@ -85,7 +83,6 @@ class VersionInfo:
     generations: int
     requests: int
     samples: int
-    apart: int
     oldest: float | None
     newest: float | None
 
@@ -95,7 +92,7 @@ class StoreInfo:
     """The contents of a store. `url` never shows a password; times are epoch seconds."""
 
     url: str
-    schema_version: int
+    schema_version: str
     size_bytes: int
     requests: int
     samples: int
@@ -111,9 +108,7 @@ class PruneSummary:
     """The rows and bytes that a prune removed, or would remove when it was only tried.
 
     Attributes:
-        waiting: items that wait in the review queue and lose their run or their answer.
         looks: of the ledger, that rested on samples of these versions: what is weighed again is another look.
-        idle: how many samples are left, but answer no gate any more, by the fingerprint of their version.
     """
 
     samples: int
@@ -121,9 +116,7 @@ class PruneSummary:
     runs: int
     scores: int
     freed_bytes: int = 0
-    waiting: int = 0
     looks: int = 0
-    idle: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def nothing(self) -> bool:
@@ -135,14 +128,16 @@ class PruneSummary:
 class MergeSummary:
     """The rows that a merge brought in.
 
-    `apart` counts the samples among `samples` that stay apart (see `Store.merge`); `labels` those that reviewers gave,
-    `overdrawn` the evaluations whose error rate was spent in both stores.
+    `left` counts the samples that stay there, since both stores drew the same; `labels` those that reviewers gave;
+    `labels_left` those that stay there, of items that only the gate there drew; `overdrawn` the evaluations whose error
+    rate was spent in both stores.
     """
 
     samples: int
-    apart: int
+    left: int
     requests: int
     runs: int
     scores: int
     labels: int = 0
+    labels_left: int = 0
     overdrawn: int = 0

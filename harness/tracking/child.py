@@ -3,133 +3,131 @@
 from __future__ import annotations
 
 import calendar
-import functools
+import json
+import math
+import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import MlflowError
 from harness.models.mlflow.child import Login, serve
 from harness.tracking import fields
-from harness.tracking.keys import key
-from harness.tracking.runs import EVALUATION, RUN_ID, Contents, end_run, experiment_id, logged_runs, write_run
-from harness.tracking.spans import Spread, link_traces, log_traces
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import DatasetInput, Run
 
-_REQUESTS_AT_ONCE = 4
-_MOST_NESTED = 100
+RUN_ID = "steelyard.run_id"
+TABLE = "evaluations.json"
+_TRACES_AT_ONCE = 500
 
 
 def main() -> None:
     """Answer one question."""
+    os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"
     serve(log)
 
 
 def log(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
-    """Log a run: the gate with parameters, metrics, tags, data sets and files, a nested run for each evaluation, and
-    traces.
+    """Log a run: the gate with parameters, metrics, tags, data sets, a table of its evaluations, traces and files.
+
+    What is there of it by its tag is brought up to date; a parameter, once there, stays as it is.
 
     Raises:
         Exception: whatever MLflow raises.
     """
+    import mlflow
     from mlflow import MlflowClient
 
-    client = MlflowClient(login.address)
-    experiment = experiment_id(client, asked["experiment"])
-    known = logged_runs(client, experiment, asked["report"]["run_id"])
-    gate = _gate(asked)
-    run_id = write_run(client, experiment, gate, known.get(None))
-    for file in asked["files"]:
-        client.log_artifact(run_id, file["path"], file["folder"] or None)
-    spread = functools.partial(_spread, login)
-    nested = _nest(client, experiment, asked, known, run_id, spread)
-    log_traces(asked["traces"], experiment, run_id, gate.began_ms, spread)
-    for name, own in nested.items():
-        link_traces(client, [each["id"] for each in asked["traces"] if each["evaluation_id"] == name], own)
-    if asked["n_left_out"]:
-        client.set_tag(run_id, "steelyard.failures_without_trace", str(asked["n_left_out"]))
-    end_run(client, run_id, gate)
+    client, report, spec = MlflowClient(login.address), asked["report"], asked["spec"]
+    experiment = _experiment_id(client, asked["experiment"])
+    began_ms = calendar.timegm(time.strptime(report["created"], "%Y-%m-%dT%H:%M:%SZ")) * 1000
+    found = client.search_runs([experiment], f"tags.`{RUN_ID}` = '{report['run_id']}'", max_results=1)
+    name = fields.text(fields.run_name(report), 250)
+    known: Run = found[0] if found else client.create_run(experiment, began_ms, {RUN_ID: report["run_id"]}, name)
+    run_id = str(known.info.run_id)
+    source = {"mlflow.user": asked["user"], "mlflow.source.name": "steelyard", "mlflow.source.type": "LOCAL"}
+    mlflow.set_experiment(experiment_id=experiment)
+    with mlflow.start_run(run_id=run_id):
+        mlflow.set_tags({**fields.run_tags(spec, report, asked["names"]), **source})
+        parameters = fields.run_parameters(spec, report)
+        mlflow.log_params({key: value for key, value in parameters.items() if key not in known.data.params})
+        mlflow.log_metrics(_changed(fields.run_metrics(report, asked["names"]), known.data.metrics))
+        if spec["datasets"]:
+            client.log_inputs(run_id, [*map(_dataset, spec["datasets"])])
+        _log_traces(client, experiment, run_id, asked["traces"])
+        _log_table(client, run_id, fields.table(report, asked["names"]), is_new=not found)
+        for file in asked["files"]:
+            client.log_artifact(run_id, file["path"], file["folder"] or None)
+    ended_ms = began_ms + round(report["usage"]["wall_s"] * 1000)
+    client.set_terminated(run_id, "FINISHED" if report["verdict"] == "passed" else "FAILED", ended_ms)
     return {"experiment_id": experiment, "run_id": run_id}
 
 
-def _gate(asked: Mapping[str, Any]) -> Contents:
-    report, spec = asked["report"], asked["spec"]
-    source = {"mlflow.user": asked["user"], "mlflow.source.name": "steelyard", "mlflow.source.type": "LOCAL"}
-    tags = {**fields.run_tags(spec, report, asked["names"]), **source}
-    return Contents(
-        name=fields.run_name(report),
-        parameters=fields.run_parameters(spec, report),
-        metrics=fields.run_metrics(report, asked["names"]),
-        tags=tags,
-        datasets=spec["datasets"],
-        passed=report["verdict"] == "passed",
-        **_times(report),
-    )
-
-
-def _times(report: Mapping[str, Any]) -> dict[str, int]:
-    began = calendar.timegm(time.strptime(report["created"], "%Y-%m-%dT%H:%M:%SZ")) * 1000
-    return {"began_ms": began, "ended_ms": began + round(report["usage"]["wall_s"] * 1000)}
-
-
-def _nest(
-    client: MlflowClient,
-    experiment: str,
-    asked: Mapping[str, Any],
-    known: Mapping[str | None, Run],
-    parent: str,
-    spread: Spread,
-) -> dict[str, str]:
-    """Write the nested runs, one for each evaluation, and give their ids; of very many those that did not pass."""
-    entries: dict[str, list[Mapping[str, Any]]] = {}
-    for entry in asked["report"]["evaluations"]:
-        entries.setdefault(entry["id"], []).append(entry)
-    ranked = sorted(entries, key=lambda name: all(each["verdict"] == "passed" for each in entries[name]))
-    nested: dict[str, str] = {}
-
-    def write(name: str) -> None:
-        contents = _evaluation(asked, name, entries[name], parent)
-        nested[name] = write_run(client, experiment, contents, known.get(name))
-        end_run(client, nested[name], contents)
-
-    spread([functools.partial(write, name) for name in ranked[:_MOST_NESTED]])
-    return nested
-
-
-def _evaluation(asked: Mapping[str, Any], name: str, entries: Sequence[Mapping[str, Any]], parent: str) -> Contents:
-    report = asked["report"]
-    metrics: dict[str, float] = {}
-    for entry in entries:
-        metrics |= fields.entry_metrics(entry, key(entry["metric"]))
-    own = {"mlflow.parentRunId": parent, RUN_ID: report["run_id"], EVALUATION: name}
-    versions = fields.version_tags(asked["spec"], report, "candidate")
-    return Contents(
-        name=asked["names"][name],
-        parameters=fields.entry_parameters(entries),
-        metrics=metrics,
-        tags={**versions, **fields.entry_tags(entries), **own},
-        datasets=[each for each in asked["spec"]["datasets"] if name in each["evaluations"]],
-        passed=all(entry["verdict"] == "passed" for entry in entries),
-        **_times(report),
-    )
-
-
-def _spread(login: Login, work: Iterable[Callable[[], None]]) -> None:
-    """Do the work, several at once where a server takes it; a file takes one at a time.
+def _experiment_id(client: MlflowClient, name: str) -> str:
+    """The experiment of this name, made where there is none.
 
     Raises:
-        Exception: what the first of them raised.
+        MlflowError: it was deleted.
     """
-    if not login.is_server:
-        for each in work:
-            each()
-        return
-    with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
-        for done in [pool.submit(each) for each in work]:
-            done.result()
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name))
+        except MlflowException:  # another process was quicker
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    if found.lifecycle_stage != "active":
+        raise MlflowError(
+            f"The experiment {name!r} was deleted there. Restore it (mlflow experiments restore --experiment-id "
+            f"{found.experiment_id}), or name another one with mlflow_experiment."
+        )
+    return str(found.experiment_id)
+
+
+def _changed(metrics: Mapping[str, float], there: Mapping[str, float]) -> dict[str, float]:
+    """The metrics whose value is another one there."""
+    return {
+        key: value for key, value in metrics.items() if not math.isclose(there.get(key, math.nan), value, rel_tol=1e-12)
+    }
+
+
+def _dataset(record: Mapping[str, Any]) -> DatasetInput:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    name, source = fields.text(record["name"], 500), fields.text(str(record["source"]), 1000)
+    profile = json.dumps({"num_rows": record["n_cases"]})
+    dataset = Dataset(name, record["digest"], "local", json.dumps({"uri": source}), profile=profile)
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "evaluation")])
+
+
+def _log_traces(client: MlflowClient, experiment: str, run_id: str, given: Sequence[Mapping[str, Any]]) -> None:
+    """A trace for each answer that has none there."""
+    import mlflow
+
+    page = client.search_traces(locations=[experiment], run_id=run_id, include_spans=False, max_results=_TRACES_AT_ONCE)
+    there = [trace.info.tags for trace in page]
+    for each in given:
+        if any(each["tags"].items() <= tags.items() for tags in there):
+            continue
+        with mlflow.start_span(each["name"], span_type="CHAT_MODEL", attributes=each["attributes"]) as span:
+            span.set_inputs(each["inputs"])
+            span.set_outputs(each["outputs"])
+            span.set_status("ERROR" if each["broke"] else "OK")
+            mlflow.update_current_trace(tags=each["tags"])
+
+
+def _log_table(client: MlflowClient, run_id: str, table: Mapping[str, Sequence[Any]], *, is_new: bool) -> None:
+    """The table of evaluations. MLflow appends to a table that is there, so then its file is written anew."""
+    if is_new:
+        client.log_table(run_id, dict(table), TABLE)
+    else:
+        rows = [list(row) for row in zip(*table.values(), strict=True)]
+        client.log_text(run_id, json.dumps({"columns": list(table), "data": rows}), TABLE)
 
 
 if __name__ == "__main__":

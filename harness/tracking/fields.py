@@ -1,19 +1,51 @@
-"""The parameters, metrics and tags of a run for MLflow, made from its report and from the store's notes of it.
+"""The parameters, metrics, tags and table of a run for MLflow, made from its report and from the store's notes of it.
 
 A report comes as report.json has it, with None for a missing number.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.tracking.keys import LONGEST_PARAMETER, key, text
+_LONGEST_KEY = 220
+"""MLflow's limit is 250; the rest is room for `.difference_high` and the like."""
+_LONGEST_PARAMETER = 6000
+_LONGEST_TEXT = 8000
+_REFUSED = re.compile(r"[^\w./ :-]")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 Document = Mapping[str, Any]
 
 _COUNTS = ("n_cases", "n_samples", "n_skipped", "n_truncated", "samples_needed", "labels_needed")
 _MOST_EXPLAINED = 20
+
+
+def key(*parts: str) -> str:
+    """A name made of parts, with a slash between them.
+
+    MLflow takes letters, digits and `_-. :/`, no path that goes up or begins at the root, and 250 characters. What had
+    to be changed is told apart by digits of its hash.
+
+    >>> key("foundation/test_capitals", "score")
+    'foundation/test_capitals/score'
+    >>> key("test_it[a+b]", "score")
+    'test_it_a_b_/score 6acf'
+    """
+    wanted = "/".join(parts)
+    name = "/".join(filter(lambda part: part.strip("."), _REFUSED.sub("_", wanted).split("/")))
+    if name and name == wanted and len(name) <= _LONGEST_KEY:
+        return name
+    digits = hashlib.sha256(wanted.encode("utf-8", "surrogatepass")).hexdigest()[:4]
+    return f"{name[: _LONGEST_KEY - 5] or '_'} {digits}"
+
+
+def text(value: str, longest: int = _LONGEST_TEXT) -> str:
+    """A text that every database takes: no NUL, no half of a character, and not too long."""
+    clean = _UNSTORABLE.sub("\ufffd", value)
+    return clean if len(clean) <= longest else f"{clean[: longest - 1]}…"
 
 
 def run_name(report: Document) -> str:
@@ -61,7 +93,7 @@ def _flat(table: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _texts(values: Document) -> dict[str, str]:
-    return {key(name): text(str(value), LONGEST_PARAMETER) for name, value in values.items() if value is not None}
+    return {key(name): text(str(value), _LONGEST_PARAMETER) for name, value in values.items() if value is not None}
 
 
 def run_metrics(report: Document, names: Mapping[str, str]) -> dict[str, float]:
@@ -76,11 +108,11 @@ def run_metrics(report: Document, names: Mapping[str, str]) -> dict[str, float]:
         found[f"verdicts.{verdict}"] = sum(entry["verdict"] == verdict for entry in entries)
     found |= {f"usage.{name}": value for name, value in report["usage"].items() if isinstance(value, int | float)}
     for entry in entries:
-        found |= entry_metrics(entry, key(names[entry["id"]], entry["metric"]))
+        found |= _entry_metrics(entry, key(names[entry["id"]], entry["metric"]))
     return found
 
 
-def entry_metrics(entry: Document, name: str) -> dict[str, float]:
+def _entry_metrics(entry: Document, name: str) -> dict[str, float]:
     """The estimates of one evaluation and metric, the candidate's under `name` itself."""
     found: dict[str, Any] = _estimate(name, entry["candidate"], join=".")
     found |= _estimate(f"{name}.baseline", entry["baseline"])
@@ -125,9 +157,9 @@ def run_tags(spec: Document, report: Document, names: Mapping[str, str]) -> dict
         "steelyard.run_id": report["run_id"],
         "steelyard.verdict": report["verdict"],
         "steelyard.exit_code": report["exit_code"],
-        "mlflow.note.content": description(report, names),
-        **version_tags(spec, report, "candidate"),
-        **version_tags(spec, report, "baseline"),
+        "mlflow.note.content": _description(report, names),
+        **_version_tags(spec, report, "candidate"),
+        **_version_tags(spec, report, "baseline"),
     }
     stopped_by = (report.get("budget") or {}).get("stopped_by")
     if stopped_by:
@@ -139,7 +171,7 @@ def run_tags(spec: Document, report: Document, names: Mapping[str, str]) -> dict
     return {name: text(str(value)) for name, value in tags.items()}
 
 
-def version_tags(spec: Document, report: Document, role: str) -> dict[str, str]:
+def _version_tags(spec: Document, report: Document, role: str) -> dict[str, str]:
     """Tag the version in a role: name and fingerprint, where its prompt stands, and its name in the model registry."""
     if not report[role]:
         return {}
@@ -152,46 +184,33 @@ def version_tags(spec: Document, report: Document, role: str) -> dict[str, str]:
     return tags
 
 
-def entry_tags(entries: Iterable[Document]) -> dict[str, str]:
-    """The tags of one evaluation, of which each metric has an entry; its verdict is the worst of theirs."""
-    listed = sorted(entries, key=lambda entry: _SEVERITY.index(entry["verdict"]), reverse=True)
-    worst = listed[0]
-    tags = {
-        "steelyard.evaluation": worst["id"],
-        "steelyard.verdict": worst["verdict"],
-        "steelyard.reason": worst["reason"],
-        "steelyard.requirement": worst["requirement"],
-        "steelyard.unit": worst.get("unit"),
-        "steelyard.approximate": "true" if any(entry.get("approximate") for entry in listed) else None,
-        "mlflow.note.content": "\n".join(f"- {_explained(entry, entry['metric'])}" for entry in listed),
-    }
-    return {name: text(str(value)) for name, value in tags.items() if value is not None}
+def table(report: Document, names: Mapping[str, str]) -> dict[str, list[Any]]:
+    """The evaluations as columns: what was weighed, its verdict and why, and the estimates."""
+    rows = [
+        {
+            "evaluation": text(names[entry["id"]]),
+            "metric": text(entry["metric"]),
+            "verdict": entry["verdict"],
+            "reason": text(entry["reason"]),
+            "requirement": text(entry["requirement"] or ""),
+            **{name: entry[name] for name in ("threshold", "margin", "n_cases", "n_samples")},
+            **{role: (entry[role] or {}).get("value") for role in ("candidate", "baseline", "difference")},
+            **{f"difference_{end}": (entry["difference"] or {}).get(end) for end in ("low", "high")},
+        }
+        for entry in report["evaluations"]
+    ]
+    # MLflow keeps ten digits behind the point of the first table, so that a second one has no others.
+    return {name: [_rounded(row[name]) for row in rows] for name in (rows[0] if rows else ())}
 
 
-def entry_parameters(entries: Iterable[Document]) -> dict[str, str]:
-    """Collect the parameters by which one evaluation was decided."""
-    listed = list(entries)
-    first = listed[0]
-    names = (
-        "threshold",
-        "margin",
-        "design",
-        "n_planned",
-        "requirement",
-        "unit",
-        "at_least",
-        "at_most",
-        "statistic",
-        "aim",
-    )
-    given = {name: first.get(name) for name in names}
-    return _texts({**given, "metrics": ", ".join(entry["metric"] for entry in listed)})
+def _rounded(value: Any) -> Any:
+    return round(value, 9) if isinstance(value, float) else value
 
 
 _SEVERITY = ("passed", "inconclusive", "regressed", "failed", "error")
 
 
-def description(report: Document, names: Mapping[str, str]) -> str:
+def _description(report: Document, names: Mapping[str, str]) -> str:
     """The verdict in words, in Markdown: what did not pass comes first."""
     entries = sorted(report["evaluations"], key=lambda entry: _SEVERITY.index(entry["verdict"]), reverse=True)
     counts = [f"{sum(each['verdict'] == verdict for each in entries)} {verdict}" for verdict in reversed(_SEVERITY)]

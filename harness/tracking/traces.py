@@ -1,99 +1,120 @@
-"""Answers as traces: what was asked and answered, and what judges, checks and people said of it, as plain data."""
+"""Chooses the failures of a run that become traces, and gives them as plain data.
+
+The rest is in the table of samples: a trace costs MLflow some 20 ms, a row of the table a few µs.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from itertools import chain, zip_longest
 from typing import Any
 
-from harness.gate.history.answers import StoredAnswer
+from harness.gate.history.answers import StoredAnswer, answers_of_run
 from harness.records import Request, ScoreRow
-from harness.review.labels import PersonsLabel
-from harness.tracking.keys import text
-from harness.tracking.selection import ChosenTraces, Place, place_of
+from harness.store import RunInfo, Store
+from harness.tracking.fields import text
 
+_PASSING = 0.5
+"""The least score that is no failure where an evaluation has no threshold."""
 _LONGEST_TEXT = 20_000
 """Characters of a prompt or an answer in a trace; the whole is in the table of samples."""
-_LONGEST_PREVIEW = 1_000
-_LONGEST_NAME = 200
 
 Plain = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """The facts that all traces of a run share.
+def choose_traces(
+    store: Store, run: RunInfo, report: Mapping[str, Any], names: Mapping[str, str], most: int
+) -> tuple[list[Plain], int]:
+    """A trace of the candidate's first failure in each case that failed, and how many such cases have none.
 
-    Attributes:
-        run_id: of the run in the store; with the place of an answer it makes the trace's identity, so that a run that
-            is logged again has each trace once.
+    Evaluations come in turn, of each what broke and then the largest drops first.
+
+    Args:
+        report: of the run, as report.json has it.
         names: of evaluations by id, as a reader knows them.
-        versions: names of versions by fingerprint.
+        most: how many.
     """
+    entries: dict[tuple[str, str | None], Mapping[str, Any]] = {}
+    for entry in report["evaluations"]:
+        entries.setdefault((text(entry["id"]), None), entry)
+        entries[text(entry["id"]), text(entry["metric"])] = entry
+    failures: dict[str, dict[str, ScoreRow]] = {}
+    for row in store.scores(run.run_id):
+        own = entries.get((text(row.evaluation_id), text(row.metric))) or entries.get((text(row.evaluation_id), None))
+        if row.role == "candidate" and own is not None and _failed(row, own):
+            first = failures.setdefault(row.evaluation_id, {}).setdefault(row.case_id, row)
+            if row.sample_index < first.sample_index:
+                failures[row.evaluation_id][row.case_id] = row
+    ranked = [_ranked(each, entries[text(name), None]) for name, each in failures.items()]
+    in_turn = [row for row in chain.from_iterable(zip_longest(*ranked)) if row is not None]
+    chosen = {(row.evaluation_id, row.case_id): row.sample_index for row in in_turn[:most]}
+    only: dict[str, set[str]] = {}
+    for evaluation, case in chosen:
+        only.setdefault(evaluation, set()).add(case)
+    traces = [
+        _trace(answer, run.run_id, names.get(answer.evaluation_id, answer.evaluation_id))
+        for answer in answers_of_run(store, run, only)
+        if answer.role == "candidate" and chosen[answer.evaluation_id, answer.case_id] == answer.sample_index
+    ]
+    return traces, len(in_turn) - len(chosen)
 
-    run_id: str
-    names: Mapping[str, str]
-    versions: Mapping[str, str]
+
+def _failed(row: ScoreRow, entry: Mapping[str, Any]) -> bool:
+    if row.value is None:
+        return row.outcome == "error"
+    limit = entry["threshold"]
+    if limit is None:
+        limit = None if entry.get("unit") else _PASSING
+    if limit is None:
+        return False
+    is_higher_better = entry.get("higher_is_better", True)
+    return bool(row.value < limit if is_higher_better else row.value > limit)
 
 
-def traces(chosen: ChosenTraces, context: Context) -> list[Plain]:
-    """One trace for each answer, in the order in which they are read, with its assessments."""
-    return [_trace(answer, chosen.labels.get(place_of(answer), ()), context) for answer in chosen.answers]
+def _ranked(failures: Mapping[str, ScoreRow], entry: Mapping[str, Any]) -> list[ScoreRow]:
+    """What broke first, then the cases by how far they fell from the baseline, or from the best that there is."""
+    sign = 1.0 if entry.get("higher_is_better", True) else -1.0
+    drops = {
+        case["id"]: sign * ((1.0 if case["baseline"] is None else case["baseline"]) - case["candidate"])
+        for case in entry["cases"]
+        if case["candidate"] is not None
+    }
+    return sorted(
+        failures.values(), key=lambda row: (row.value is not None, -drops.get(text(row.case_id), 0.0), row.case_id)
+    )
 
 
-def _digits(context: Context, *parts: object) -> str:
-    content = json.dumps([context.run_id, *parts])
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
-
-
-def _trace(answer: StoredAnswer, labels: Sequence[PersonsLabel], context: Context) -> Plain:
-    name = context.names.get(answer.evaluation_id, answer.evaluation_id)
+def _trace(answer: StoredAnswer, run_id: str, name: str) -> Plain:
+    """An answer as a span takes it: what was asked and answered, and its scores with their reasons."""
+    sample = answer.sample
     tags = {
         "mlflow.traceName": f"{name} {answer.case_id} #{answer.sample_index + 1}",
-        "steelyard.run_id": context.run_id,
+        "steelyard.run_id": run_id,
         "steelyard.evaluation": name,
         "steelyard.case": answer.case_id,
         "steelyard.sample": str(answer.sample_index),
-        "steelyard.role": answer.role,
         "steelyard.version": answer.version,
     }
+    attributes: Plain = {"mlflow.llm.model": text(answer.version, 200)}
+    if answer.request is not None and answer.request.sampling:
+        attributes["sampling"] = _cut(answer.request.sampling)
+    if sample is not None and sample.prompt_tokens is not None and sample.completion_tokens is not None:
+        counts = {"input_tokens": sample.prompt_tokens, "output_tokens": sample.completion_tokens}
+        attributes["mlflow.chat.tokenUsage"] = {**counts, "total_tokens": sum(counts.values())}
+    if sample is not None and sample.latency_s is not None:
+        attributes["latency_s"] = sample.latency_s
+    for metric, row in answer.rows.items():
+        attributes[f"score.{text(metric, 200)}"] = row.outcome if row.value is None else row.value
+        if row.reason:
+            attributes[f"reason.{text(metric, 200)}"] = text(row.reason)
     return {
-        "id": f"tr-{_digits(context, *place_of(answer))}",
-        "evaluation_id": answer.evaluation_id,
-        "span_name": text(answer.version, _LONGEST_NAME) or "answer",
+        "name": text(answer.version, 200) or "answer",
         "broke": any(row.outcome == "error" for row in answer.rows.values()),
-        "duration_s": (answer.sample.latency_s if answer.sample else None) or 0.0,
-        "previews": [
-            text(_asked(answer.request), _LONGEST_PREVIEW),
-            text(answer.sample.text if answer.sample else "", _LONGEST_PREVIEW),
-        ],
         "inputs": _inputs(answer.request),
         "outputs": _outputs(answer),
-        "usage": _usage(answer),
-        "attributes": _attributes(answer),
+        "attributes": attributes,
         "tags": {key: text(value, 250) for key, value in tags.items()},
-        "assessments": [*_judgements(answer, context), *_opinions(labels, context)],
     }
-
-
-def _usage(answer: StoredAnswer) -> dict[str, int]:
-    sample = answer.sample
-    if sample is None or sample.prompt_tokens is None or sample.completion_tokens is None:
-        return {}
-    counts = (sample.prompt_tokens, sample.completion_tokens)
-    return {"input_tokens": counts[0], "output_tokens": counts[1], "total_tokens": sum(counts)}
-
-
-def _attributes(answer: StoredAnswer) -> Plain:
-    """Give what else a reader may want to know of an answer."""
-    found: Plain = {"mlflow.llm.model": text(answer.version, _LONGEST_NAME)}
-    if answer.request is not None and answer.request.sampling:
-        found["sampling"] = _cut(answer.request.sampling)
-    for metric, row in answer.rows.items():
-        found[f"score.{text(metric, _LONGEST_NAME)}"] = row.outcome if row.value is None else row.value
-    return found
 
 
 def _cut(value: Any) -> Any:
@@ -114,14 +135,6 @@ def _inputs(request: Request | None) -> Any:
     return _cut(given)
 
 
-def _asked(request: Request | None) -> str:
-    """Give what was asked last, as text."""
-    if request is None:
-        return ""
-    content = request.messages[-1].get("content") if request.messages else request.prompt
-    return content if isinstance(content, str) else json.dumps(content, default=str)
-
-
 def _outputs(answer: StoredAnswer) -> Any:
     sample = answer.sample
     if sample is None:
@@ -134,51 +147,3 @@ def _outputs(answer: StoredAnswer) -> Any:
     if sample.tool_calls:
         message["tool_calls"] = list(sample.tool_calls)
     return _cut({"choices": [{"index": 0, "message": message, "finish_reason": sample.finish_reason}]})
-
-
-def _judgements(answer: StoredAnswer, context: Context) -> list[Plain]:
-    """List what judges and checks gave the answer."""
-    return [_judgement(row, context) for row in answer.rows.values() if row.outcome != "skipped"]
-
-
-def _judgement(row: ScoreRow, context: Context) -> Plain:
-    source, metadata = ("CODE", row.evaluation_id), {}
-    if row.judged_by is not None:
-        judges = [context.versions.get(each, each[:12]) for each in row.judged_by.judges]
-        source = ("LLM_JUDGE", " + ".join(judges))
-        metadata = {"judge.fingerprint": " + ".join(row.judged_by.judges), "rubric": row.judged_by.rubric}
-    place = Place(row.evaluation_id, row.case_id, row.role, row.sample_index)
-    reason = text(row.reason or "")
-    return {
-        "id": f"a-{_digits(context, 'score', *place, row.metric)}",
-        "name": text(row.metric, _LONGEST_NAME),
-        "value": row.value,
-        "error": reason if row.value is None else None,
-        "rationale": None if row.value is None else reason,
-        "source": [source[0], text(source[1], _LONGEST_NAME)],
-        "metadata": {key: text(value, 1000) for key, value in metadata.items()},
-        "time_ms": None,
-    }
-
-
-def _opinions(labels: Sequence[PersonsLabel], context: Context) -> list[Plain]:
-    """List what people gave the answer, under a name of its own: MLflow takes the mean over all that has one name."""
-    found = []
-    for label in labels:
-        parts = (label.batch_id, label.case_id, label.part, label.sample_index, label.reviewer, label.time)
-        metadata = {"label": str(label.value), "batch": label.batch_id, "answer": label.part}
-        if label.is_adjudication:
-            metadata["adjudicated"] = "true"
-        found.append(
-            {
-                "id": f"a-{_digits(context, 'label', *parts)}",
-                "name": f"{text(label.metric, _LONGEST_NAME)}.human",
-                "value": label.value if label.score is None else label.score,
-                "error": None,
-                "rationale": text(label.note),
-                "source": ["HUMAN", text(label.reviewer, _LONGEST_NAME)],
-                "metadata": {key: text(value, 1000) for key, value in metadata.items()},
-                "time_ms": round(label.time * 1000),
-            }
-        )
-    return found

@@ -47,12 +47,10 @@ class TrackingNotes:
 
     Attributes:
         lines: a line for each thing that is done, as soon as it is.
-        step: what it is at; should it raise, the terminal says that the gate was not that.
         facts: the same for programs, as plain data: `steelyard track --json` writes it.
     """
 
     lines: list[str] = field(default_factory=list)
-    step: str = "logged"
     facts: dict[str, Any] = field(default_factory=dict)
 
 

@@ -4,8 +4,6 @@ from harness import Score
 
 LEAKS = "evals/data/contamination"
 DOCUMENTS = f"{LEAKS}/documents.jsonl"
-HELD_OUT = "evals/data/ablation/held_out.jsonl"
-CLOZE = "evals/data/ablation/cloze.jsonl"
 
 
 @pytest.mark.evaluation(
@@ -21,37 +19,10 @@ CLOZE = "evals/data/ablation/cloze.jsonl"
 def test_contamination(corpus, case):
     if case.id.startswith("data/"):
         pytest.skip("asks about documents, which a corpus may well hold")
-    return looked_for(corpus, "evals", case)
-
-
-def looked_for(corpus, cases, case):
-    found = corpus.contamination(cases)[case.id]
+    found = corpus.contamination("evals")[case.id]
     if found.state == "too short":
         pytest.skip("has too few words to be known again")
     return Score(float(not found.is_contaminated), str(found))
-
-
-def apart(cases):
-    """An evaluation of what an ablation asks, which no corpus may hold, either."""
-    return pytest.mark.evaluation(
-        cases=cases,
-        samples=1,
-        design="fixed",
-        cluster=False,
-        threshold=1.0,
-        margin=0.00001,
-        requirement="Non-functional: what tells whether a corpus makes a better model is not in the corpus.",
-    )
-
-
-@apart(HELD_OUT)
-def test_held_out_texts(corpus, case):
-    return looked_for(corpus, HELD_OUT, case)
-
-
-@apart(CLOZE)
-def test_cloze(corpus, case):
-    return looked_for(corpus, CLOZE, case)
 
 
 @pytest.mark.evaluation(

@@ -38,11 +38,6 @@ def test_ngrams(corpus, case):
     return corpus.drift("ngrams").block(case.block)
 
 
-@drifts(0.01)
-def test_embedding(corpus, case):
-    return corpus.drift("embedding").block(case.block)
-
-
 @pytest.mark.evaluation(
     cases=BLOCKS,
     samples=1,
@@ -55,5 +50,5 @@ def test_embedding(corpus, case):
     requirement="Non-functional: what tells of drifts is silent where there is none: one half against the other.",
 )
 def test_halves(corpus, case):
-    columns = ("length", "language", "source", "ngrams", "embedding")
+    columns = ("length", "language", "source", "ngrams")
     return {column: corpus.drift(column, against="half").block(case.block) for column in columns}

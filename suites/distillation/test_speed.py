@@ -6,12 +6,12 @@ BLOCKS = {"blocks": 24, "seconds": 2.5, "concurrency": 2, "prompt_tokens": 64, "
 
 
 @pytest.mark.evaluation(
-    **BLOCKS, margin="5 %", requirement="Non-functional: a student serves no fewer than its teacher."
+    load=BLOCKS, margin="5 %", requirement="Non-functional: a student serves no fewer than its teacher."
 )
 def test_throughput(load):
     return load.throughput
 
 
-@pytest.mark.evaluation(**BLOCKS, margin="5 %", requirement="Non-functional: a student's words flow no slower.")
+@pytest.mark.evaluation(load=BLOCKS, margin="5 %", requirement="Non-functional: a student's words flow no slower.")
 def test_between_tokens(load):
     return load.itl

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness import errors, extension, statistics
+from harness import errors, extension
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "statistics.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
 CODE = [
     *sorted((ROOT / "suites").rglob("*.py")),
     *sorted((ROOT / "evals").rglob("*.py")),
@@ -34,7 +34,7 @@ def loaded(statement: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("module", [harness, extension, statistics], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [harness, extension], ids=lambda module: module.__name__)
 def test_every_public_name_is_there_and_sorted(module) -> None:
     assert module.__all__ == sorted(module.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
     for name in module.__all__:
@@ -66,7 +66,7 @@ def test_one_module_of_statistics_brings_no_others() -> None:
     found = loaded("from harness.statistics.arrays import FloatArray")
     assert "numpy" in found
     assert "scipy" not in found
-    assert "harness.statistics.raters.agreement" not in found
+    assert "krippendorff" not in found
 
 
 def test_every_error_that_a_public_one_is_has_a_public_name() -> None:
@@ -93,9 +93,9 @@ def test_errors_that_bodies_and_scripts_are_told_of_are_public() -> None:
 def is_public(name: str) -> bool:
     """Whether a dotted name is that of a public module, or lies in a public name of one."""
     name = re.sub(r"^steelyard\b", "harness", name)
-    if name in ("harness", "harness.extension", "harness.statistics"):
+    if name in ("harness", "harness.extension"):
         return True
-    module = next((each for each in (extension, statistics) if name.startswith(f"{each.__name__}.")), harness)
+    module = extension if name.startswith("harness.extension.") else harness
     return name.removeprefix(f"{module.__name__}.").partition(".")[0] in module.__all__
 
 
@@ -112,10 +112,10 @@ def imports(text: str) -> list[str]:
 
 def test_what_is_internal_is_told_from_what_is_public() -> None:
     assert imports("import harness\nfrom harness.store import Store\nimport os") == ["harness", "harness.store.Store"]
-    assert is_public("steelyard.statistics.holm")
+    assert is_public("steelyard.extension.Engine")
     assert is_public("harness.checks.exact")
     assert not is_public("harness.store.Store")
-    assert not is_public("harness.statistics.arrays.as_floats")
+    assert not is_public("harness.statistics")
 
 
 def test_the_documentation_imports_public_names_alone() -> None:

@@ -22,17 +22,13 @@ import steelyard
 assert not {"numpy", "harness.records", "harness.store"} & set(sys.modules)
 import harness
 from steelyard import *
-from steelyard import Model, checks, statistics
-import steelyard.statistics
-import steelyard.statistics as library
-from steelyard.statistics import holm
+from steelyard import Model, checks
 from steelyard import extension
 from steelyard.extension import EngineSpec
 
 assert steelyard.__all__ == harness.__all__ and steelyard.__version__ == harness.__version__
 assert all(getattr(steelyard, name) is getattr(harness, name) for name in harness.__all__)
 assert Model is harness.Model and checks is harness.checks and Judge is harness.Judge
-assert library is statistics is steelyard.statistics is harness.statistics and holm is harness.statistics.holm
 assert extension is harness.extension and EngineSpec is harness.extension.EngineSpec
 assert set(harness.__all__) <= set(dir(steelyard))
 try:
@@ -104,7 +100,7 @@ def test_pytest_takes_the_plugin_by_its_name_beside_the_module(from_wheel: Path,
     (tmp_path / "test_it.py").write_text(
         "import steelyard\nimport pytest\n\n\n"
         '@pytest.mark.evaluation(cases=[{"id": "a", "prompt": "?"}], samples=2, threshold=0.1)\n'
-        "def test_it(model: steelyard.SyncModel, case: steelyard.Case) -> steelyard.Score:\n"
+        "def test_it(model, case: steelyard.Case) -> steelyard.Score:\n"
         '    assert type(steelyard.__loader__).__name__ == "SourceFileLoader"\n'
         '    return steelyard.checks.exact(model.ask(case.prompt), "yes")\n',
         encoding="utf-8",

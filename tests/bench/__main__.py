@@ -15,29 +15,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.bench import (
-    bench_ablation,
     bench_application,
     bench_attack,
-    bench_blocks,
     bench_builds,
-    bench_checks,
-    bench_compare,
     bench_corpus,
     bench_decisions,
-    bench_deepeval,
     bench_distillation,
-    bench_documentation,
-    bench_judge,
     bench_labels,
-    bench_lm_eval,
     bench_load,
-    bench_mlflow,
     bench_plugins,
     bench_practice,
     bench_report,
     bench_reruns,
-    bench_retrieval,
-    bench_review,
     bench_slices,
     bench_weights,
     sampling,
@@ -67,29 +56,18 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "evaluations": lambda folder: sampling.many_evaluations(folder, repeats),
         "start-up": lambda folder: sampling.start_up(folder, repeats),
         "memory": lambda folder: sampling.memory(folder, cases),
-        "compare": lambda folder: bench_compare.compare(folder, cases, repeats),
         "corpus": lambda folder: bench_corpus.corpus(folder, repeats, cases),
         "decisions": bench_decisions.decisions,
         "plugins": bench_plugins.plugins,
         "practice": bench_practice.practice,
-        "ablation": bench_ablation.ablation,
         "application": lambda folder: bench_application.application(folder, repeats),
         "attack": bench_attack.attack,
-        "blocks": bench_blocks.blocks,
         "builds": bench_builds.builds,
-        "checks": bench_checks.costs,
-        "judge": lambda folder: bench_judge.judge(folder, repeats),
-        "documentation": bench_documentation.documentation,
-        "deepeval": lambda folder: bench_deepeval.deepeval(folder, repeats),
         "distillation": bench_distillation.distillation,
         "labels": bench_labels.labels,
-        "lm-eval": lambda folder: bench_lm_eval.against_lm_eval(folder, repeats),
         "load": bench_load.load,
-        "mlflow": lambda folder: bench_mlflow.mlflow(folder, repeats),
         "report": lambda folder: bench_report.report(folder, repeats),
         "reruns": bench_reruns.reruns,
-        "retrieval": bench_retrieval.retrieval,
-        "review": bench_review.review,
         "slices": bench_slices.slices,
         "vllm": vllm,
         "weights": lambda folder: bench_weights.weights(folder, repeats),
@@ -101,7 +79,7 @@ def main() -> int:
     known = benchmarks(1, 1)
     parser.add_argument("names", nargs="*", choices=[*known, []], metavar="NAME", help=f"of: {', '.join(known)}")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each command; medians are reported")
-    parser.add_argument("--cases", type=int, default=100_000, help="cases of memory and compare, 10 samples each")
+    parser.add_argument("--cases", type=int, default=100_000, help="cases of memory and corpus, 10 samples each")
     arguments = parser.parse_args()
     measured: dict[str, list[Figure]] = {}
     for name, benchmark in benchmarks(arguments.repeats, arguments.cases).items():

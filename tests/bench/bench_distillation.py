@@ -7,7 +7,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from harness.statistics import holm
+from harness.statistics.multiplicity import holm
 from tests.bench.sampling import Figure
 from tests.bench.students import SOFT, Sizes, comparisons, divergences
 
@@ -28,7 +28,7 @@ def distillation(folder: Path) -> list[Figure]:
     for (control, nearer, p_value), is_shown in zip(compared, shown, strict=True):
         beside = (
             f"{means[SOFT]:.3f} against {means[control]:.3f} nats a token on held-out text, {sizes.seeds} paired seeds "
-            f"of tiny Llamas, {nearer:.3f} nearer on average; exact sign-flip test, one-sided; all three shown by Holm"
+            f"of tiny Llamas, {nearer:.3f} nearer on average; signed ranks, one-sided; all three shown by Holm"
         )
         met = bool(is_shown) and nearer > 0
         figures.append(Figure(f"soft targets against {control}: p-value", p_value, "", "< 0.05", met, beside))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.statistics import clopper_pearson_interval
+from harness.statistics.intervals.proportions import exact_lower
 from tests.bench.practices import LEVEL, MARGIN, PRACTICES, Numbers, Scores, pooled_threshold, steelyard
 from tests.bench.sampling import Figure
 
@@ -138,7 +138,7 @@ def title(name: str, size: int, scenario: str, what: str) -> str:
 
 def _share(name: str, flags: list[float]) -> Figure:
     """A share of gates."""
-    share, high = float(np.mean(flags)), clopper_pearson_interval(int(np.sum(flags)), len(flags)).high
+    share, high = float(np.mean(flags)), 1 - exact_lower(len(flags) - sum(flags), len(flags), 0.025)
     return Figure(name, share, "of the gates", "", True, f"at most {high:.3f}")
 
 

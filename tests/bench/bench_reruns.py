@@ -17,25 +17,23 @@ import numpy as np
 from harness.config import Settings
 from harness.decisions import Observations, decide, first_looks
 from harness.decisions.looks import look_at
-from harness.gate.baselines.noise import false_red_given
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
-from harness.gate.planning.adversary import ADVERSARIES, SEER, Trial, attack
-from harness.gate.planning.calibration import KINDS, Wrong
-from harness.gate.planning.simulation import About, ScoreSpread, Shape, observed, sampled, simulated, true_means
+from harness.gate.planning.simulation import About, ScoreSpread, Shape, observed, sampled
 from harness.gate.sampling.ledger import Family, LookLedger
 from harness.records import Case, VerdictKind
 from harness.statistics.arrays import FloatArray
 from harness.store import Store
-from tests.bench.decision_costs import SPREAD
+from tests.bench.adversary import ADVERSARIES, KINDS, Wrong, attacked
+from tests.bench.bench_decisions import SPREAD
 from tests.bench.practices import PRACTICES
 from tests.bench.sampling import Figure
+from tests.simulated import means_of, simulated
 
 LEVEL = 0.05
 _WORKERS, _NICENESS, _AT_ONCE = 2, 10, 100
 #: Every adversary tries so many gates, each up to seven times.
 GATES = 2000
 _RARE = (10, 20, 50, 100)
-_ADVERSARIES = (*ADVERSARIES, SEER)
 
 Rule = Callable[[int, int], int]
 """How many of so many gates of a part are wrong: (part, gates)."""
@@ -62,7 +60,7 @@ def cost(folder: Path) -> Figure:
                     f"candidate {number}", "baseline", ("t",), 1 - LEVEL, draws={"candidate": (0,), "baseline": (0,)}
                 )
                 began = time.perf_counter()
-                known = LookLedger(store.looks, family, "run").enter([asked], {"t": 10})
+                known = LookLedger(store.looks, family, "run").enter([asked])
                 decide([entry], 1 - LEVEL, looks={"t": known["t"].look}, tells_claims=False)
                 took.append(time.perf_counter() - began)
         slowest = max(slowest, 1000 * statistics.median(took))
@@ -74,11 +72,7 @@ _TIMES = 40
 
 def _simulated() -> list[Figure]:
     with ProcessPoolExecutor(_WORKERS, initializer=os.nice, initargs=(_NICENESS,)) as workers:
-        return [
-            figure
-            for measure in (*_CLAIMS, adversaries, family, best_of, rivals, recordings)
-            for figure in measure(workers)
-        ]
+        return [figure for measure in (*_CLAIMS, adversaries, family, best_of, rivals) for figure in measure(workers)]
 
 
 def _share(workers: Executor, rule: Rule, gates: int) -> float:
@@ -94,29 +88,28 @@ def adversaries(workers: Executor) -> Iterator[Figure]:
     """Someone who reruns an evaluation by certain options, six times at most, until the wrong verdict comes."""
     for about in ("suite", "population"):
         shape = Shape(cases=60, samples=2, spread=SPREAD, about=about)  # type: ignore[arg-type]
-        for number, adversary in enumerate(_ADVERSARIES):
-            gates = GATES // 5 if adversary.sees_ahead else GATES
+        for number, (name, moves) in enumerate(ADVERSARIES.items()):
             for wrong in KINDS:
-                value = _share(workers, partial(_attacked, number, wrong, (shape,)), gates)
-                name = f"reruns, {adversary.name}, 60 cases × 2, about the {about}: false {wrong}"
-                yield _wrong(name, value, gates)
+                value = _share(workers, partial(_attacked, number, moves, wrong, (shape,)), GATES)
+                yield _wrong(f"reruns, {name}, 60 cases × 2, about the {about}: false {wrong}", value, GATES)
 
 
-def _attacked(number: int, wrong: Wrong, shapes: tuple[Shape, ...], part: int, gates: int) -> int:
-    return attack(_ADVERSARIES[number], wrong, shapes, Trial(gates, seed=(31, number, part))).rate.count
+def _attacked(
+    number: int, moves: tuple[str, ...], wrong: Wrong, shapes: tuple[Shape, ...], part: int, gates: int
+) -> int:
+    return sum(attacked(moves, wrong, shapes, (31, number, part, gate)) for gate in range(gates))
 
 
 def family(workers: Executor) -> Iterator[Figure]:
     """Twenty evaluations of which the open ones run again, with more samples: red is shared by all twenty for good."""
     shapes = (Shape(cases=30, samples=2, spread=SPREAD, about="suite"),) * 20
-    number = [each.moves for each in ADVERSARIES].index(("lf", "samples"))
     gates = GATES // 10
-    value = _share(workers, partial(_attacked, number, "red", shapes), gates)
+    value = _share(workers, partial(_attacked, 4, ("lf", "samples"), "red", shapes), gates)
     yield _wrong("reruns, 20 evaluations, --lf and more samples by turns: false red", value, gates)
 
 
 def defaults(workers: Executor) -> Iterator[Figure]:
-    """What the defaults decide where nothing is worse, at a first look; scores as `steelyard calibrate` has them."""
+    """What the defaults decide where nothing is worse, at a first look; scores as `steelyard plan` assumes them."""
     small, usual = Shape(cases=50, samples=10, about="suite"), Shape(cases=100, samples=5, about="suite")
     whole = Shape(cases=100, samples=5, about="population", design="fixed")  # as design="auto" has it at this size
     rows = (
@@ -174,7 +167,7 @@ def _cases_used(part: int) -> FloatArray:
     shape, found = Shape(cases=200, about="population"), []
     for gate in range(_AT_ONCE):
         rng = np.random.default_rng([34, part, gate])
-        candidate, baseline = true_means(shape, 0.0, rng)
+        candidate, baseline = means_of(shape, 0.0, rng)
         assert baseline is not None
         entry = observed(shape, sampled(candidate, 5, 1.0, rng), sampled(baseline, 50, 1.0, rng))
         (verdict,) = decide([entry], 1 - LEVEL, looks=first_looks([entry.id]), tells_claims=False)
@@ -249,7 +242,7 @@ def _copied(design: str, wrong: Wrong, part: int, gates: int) -> int:
     labels = tuple(f"q{i}" for i in range(20) for _ in range(10))
     for gate in range(gates):
         rng = np.random.default_rng([37, part, gate])
-        candidate, baseline = true_means(shape, shape.margin if wrong == "green" else 0.0, rng)
+        candidate, baseline = means_of(shape, shape.margin if wrong == "green" else 0.0, rng)
         assert baseline is not None
         scores = [sampled(np.repeat(each, 10), 2, 1.0, rng) for each in (candidate, baseline)]
         entry = observed(replace(shape, cases=200), *scores)
@@ -311,7 +304,7 @@ def any_of_thirty(about: About, part: int, gates: int) -> int:
     looks = {shape.name: look_at(1, 1, 1, best_of=_CANDIDATES)}
     for gate in range(gates):
         rng = np.random.default_rng([41, part, gate])
-        candidate, baseline = true_means(shape, shape.margin, rng)
+        candidate, baseline = means_of(shape, shape.margin, rng)
         assert baseline is not None
         recorded = sampled(baseline, 5, 1.0, rng)
         entries = (observed(shape, sampled(candidate, 5, 1.0, rng), recorded) for _ in range(_CANDIDATES))
@@ -342,7 +335,7 @@ def _rerun(name: str, wrong: Wrong, part: int, gates: int) -> int:
     shape, count = Shape(cases=100, spread=SPREAD), 0
     for gate in range(gates):
         rng = np.random.default_rng([39, part, gate])
-        means = true_means(shape, 0.05 if wrong == "green" else 0.0, rng)
+        means = means_of(shape, 0.05 if wrong == "green" else 0.0, rng)
         runs = [
             np.stack([sampled(each, 5, 1.0, rng) for _ in range(_RERUNS + 1)]).astype(bool)[:, np.newaxis]
             for each in means
@@ -351,12 +344,3 @@ def _rerun(name: str, wrong: Wrong, part: int, gates: int) -> int:
         outcomes = _RIVALS[name](*runs)
         count += bool((outcomes.red if wrong == "red" else outcomes.green).any())
     return count
-
-
-def recordings(_: Executor) -> Iterator[Figure]:
-    """False red of a fixed gate, 5 samples a case, given an unlucky recording: what more recorded samples are for."""
-    for samples in (1, 5, 20, 50):
-        share = (1 / samples) / (1 / samples + 1 / 5)
-        ninety, ninety_nine = (false_red_given(share, quantile) for quantile in (0.9, 0.99))
-        name = f"false red given an unlucky recording of {samples} samples a case: 90th percentile"
-        yield Figure(name, ninety, "of the gates", "", True, f"99th percentile {ninety_nine:.2f}")

@@ -13,19 +13,20 @@ import numpy as np
 
 from harness.decisions import Observations, decide
 from harness.decisions.looks import look_at
-from harness.gate.planning.adversary import ADVERSARIES, Trial, attack
-from harness.gate.planning.simulation import ScoreSpread, Shape, observed, sampled, true_means, uneven
+from harness.gate.planning.simulation import ScoreSpread, sampled
 from harness.records import Verdict
 from harness.statistics.arrays import FloatArray
+from tests.bench.adversary import ADVERSARIES, attacked
 from tests.bench.sampling import Figure
+from tests.simulated import SlicedShape, means_of, sliced, uneven
 
 LEVEL = 0.05
 #: Of a planted fault and of versions that are alike, and of all else.
 MOST_GATES, GATES = 400, 200
 _WORKERS, _AT_ONCE = 2, 25
-PLANTED = Shape(cases=600, samples=1, margin=0.1, slices=20, about="suite")
+PLANTED = SlicedShape(cases=600, samples=1, margin=0.1, slices=20, about="suite")
 #: Rates around 0.8, so that slices may be better than the baseline by the margin, too.
-UNEVEN = Shape(cases=400, samples=2, slices=20, about="suite", spread=ScoreSpread(mean=0.8))
+UNEVEN = SlicedShape(cases=400, samples=2, slices=20, about="suite", spread=ScoreSpread(mean=0.8))
 
 Part = Callable[[int, int], float]
 """A sum over so many gates of a part: (part, gates)."""
@@ -68,24 +69,24 @@ def reruns(workers: Executor) -> Iterator[Figure]:
     """Whoever runs it again, six times at most, until it is red: slices at their margins, 60 cases, 6 slices."""
     for about in ("suite", "population"):
         shape = replace(UNEVEN, cases=60, slices=6, about=about)
-        for number, adversary in enumerate(ADVERSARIES):
-            value = _share(workers, partial(_attacked, number, shape), GATES)
-            yield _wrong(f"6 slices at their margins, reruns, {adversary.name}, about the {about}: red", value, GATES)
+        for number, (name, moves) in enumerate(ADVERSARIES.items()):
+            value = _share(workers, partial(_attacked, number, moves, shape), GATES)
+            yield _wrong(f"6 slices at their margins, reruns, {name}, about the {about}: red", value, GATES)
 
 
 def costs(workers: Executor) -> Iterator[Figure]:
     """The cases that are drawn of a version that is as good, and how often it passes, with slices and without."""
     for shape in (replace(PLANTED, samples=5), replace(PLANTED, samples=5, about="population")):
-        for count, required in ((0, False), (3, False), (3, True), (20, False), (20, True)):
-            part = partial(_used, replace(shape, slices=count), required)
+        for count in (1, 3, 20):
+            part = partial(_used, replace(shape, slices=count))
             both = [workers.submit(part, number, _AT_ONCE) for number in range(GATES // _AT_ONCE)]
             cases, green = np.sum([each.result() for each in both], axis=0) / GATES
-            told = f"{count} slices" + (", each required" if required else "")
+            told = f"{count if count > 1 else 0} slices"
             name = f"cases drawn of 600 as good, {told}, {_said(shape)}"
             yield Figure(name, float(cases), "cases", "", True, f"green in {green:.3f} of {GATES:,} gates")
 
 
-def _claims(shape: Shape) -> Iterator[Shape]:
+def _claims(shape: SlicedShape) -> Iterator[SlicedShape]:
     """The designs and numbers of samples that are tried."""
     for about in ("suite", "population"):
         for samples in (1, 5):
@@ -93,7 +94,7 @@ def _claims(shape: Shape) -> Iterator[Shape]:
     yield replace(shape, about="population", samples=2, design="fixed")
 
 
-def _said(shape: Shape) -> str:
+def _said(shape: SlicedShape) -> str:
     return f"{shape.samples} a case, about the {shape.about}, {shape.design}"
 
 
@@ -119,19 +120,19 @@ def shuffled(entry: Observations, rng: np.random.Generator) -> Observations:
     return entry.rows(rng.permutation(len(entry.case_ids)).tolist())
 
 
-def broken(shape: Shape, rng: np.random.Generator) -> Observations:
+def broken(shape: SlicedShape, rng: np.random.Generator) -> Observations:
     """A version against itself, one slice of which is wholly broken."""
-    means, _ = true_means(replace(shape, spread=ScoreSpread()), None, rng)
+    means, _ = means_of(replace(shape, spread=ScoreSpread()), None, rng)
     ours = means.copy()
     ours[3 :: shape.slices] = 0.0
-    return shuffled(observed(shape, *(sampled(each, shape.samples, 1.0, rng) for each in (ours, means))), rng)
+    return shuffled(sliced(shape, *(sampled(each, shape.samples, 1.0, rng) for each in (ours, means))), rng)
 
 
-def unbroken(shape: Shape, kind: str, rng: np.random.Generator) -> Observations:
+def unbroken(shape: SlicedShape, kind: str, rng: np.random.Generator) -> Observations:
     """A suite in which no slice is worse by more than the margin: that of a version against itself ("alike"), or one
     whose slices lie at their margins.
     """
-    means, _ = true_means(shape, None, rng)
+    means, _ = means_of(shape, None, rng)
     ours = means if kind == "alike" else uneven(shape, means)
     if kind == "rare losses":
         lost = rng.random(len(means)) < shape.margin / shape.spread.mean
@@ -143,7 +144,7 @@ def unbroken(shape: Shape, kind: str, rng: np.random.Generator) -> Observations:
             (each + sampled(mean, shape.samples, 1.0, rng)) / 2
             for each, mean in zip(scores, (ours, means), strict=True)
         ]
-    entry = observed(shape, scores[0], scores[1])
+    entry = sliced(shape, scores[0], scores[1])
     return shuffled(entry, rng) if kind != "clusters" else _clustered(entry, rng)
 
 
@@ -174,25 +175,25 @@ def _clustered(entry: Observations, rng: np.random.Generator) -> Observations:
     )
 
 
-def _found(shape: Shape, evaluations: int, part: int, gates: int) -> int:
+def _found(shape: SlicedShape, evaluations: int, part: int, gates: int) -> int:
     rngs = (np.random.default_rng([51, part, gate]) for gate in range(gates))
     return sum(verdict_of(broken(shape, rng), evaluations).verdict.is_red for rng in rngs)
 
 
-def _false(shape: Shape, kind: str, part: int, gates: int) -> int:
+def _false(shape: SlicedShape, kind: str, part: int, gates: int) -> int:
     rngs = (np.random.default_rng([52, part, gate]) for gate in range(gates))
     return sum(verdict_of(unbroken(shape, kind, rng)).verdict.is_red for rng in rngs)
 
 
-def _attacked(number: int, shape: Shape, part: int, gates: int) -> int:
-    return attack(ADVERSARIES[number], "red", (shape,), Trial(gates, seed=(53, number, part))).rate.count
+def _attacked(number: int, moves: tuple[str, ...], shape: SlicedShape, part: int, gates: int) -> int:
+    return sum(attacked(moves, "red", (shape,), (53, number, part, gate)) for gate in range(gates))
 
 
-def _used(shape: Shape, required: bool, part: int, gates: int) -> FloatArray:
+def _used(shape: SlicedShape, part: int, gates: int) -> FloatArray:
     """The cases drawn, and how many passed, over all gates of a part."""
     found = np.zeros(2)
     for gate in range(gates):
-        rng = np.random.default_rng([54, part, gate])
-        verdict = verdict_of(replace(unbroken(shape, "alike", rng), slices_required=required and shape.slices > 0))
+        entry = unbroken(shape, "alike", np.random.default_rng([54, part, gate]))
+        verdict = verdict_of(entry if shape.slices > 1 else replace(entry, slices=()))
         found += verdict.n_cases, verdict.verdict.value == "passed"
     return found

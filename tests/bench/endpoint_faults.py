@@ -1,4 +1,4 @@
-"""Kinds of fault of an endpoint, made by combination: connection, status, headers, encoding, JSON, fields, streams.
+"""Kinds of fault of an endpoint, made by combination: connection, status, headers, encoding, JSON, fields.
 
 Each answer that is wrong holds the text WRONG where there is room for one, so that whatever scores it can be told.
 """
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from harness.models.openai.body import MOST_BODY_BYTES
 from tests.loopback.hostile import Part, Reply
 
 RIGHT, WRONG = "the right answer", "WRONG"
@@ -312,38 +311,9 @@ def right() -> Reply:
     return sends(http(RIGHT_BODY))
 
 
-def costly() -> dict[str, Callable[[], Reply]]:
-    """What a hostile endpoint may send to fill the memory of those who ask, each made when it is needed."""
-
-    def filled(piece: bytes) -> Callable[[], Reply]:
-        return lambda: sends(http(b'{"choices":[' + piece * ((MOST_BODY_BYTES - 100) // len(piece)) + b"0]}"))
-
-    def wide() -> Reply:
-        text = json.dumps(document("W" * (MOST_BODY_BYTES // 2))).replace('"m"', '"\U0001f600"', 1)
-        return sends(http(text.encode()))
-
-    stream = b'data: {"choices": [{"index": 0, "delta": {"content": "WRONG"}}]}\n\n' * 500
-    return {
-        "nothing hostile": right,
-        "a gzip bomb": lambda: _bombed("gzip", gzip_machine),
-        "a deflate bomb": lambda: _bombed("deflate", zlib.compressobj),
-        "a body without an end": lambda: endless(unbounded(""), b"x" * (1 << 16)),
-        "chunks without an end": lambda: endless(unbounded(_CHUNKED), _CHUNK),
-        "a stream without an end": lambda: endless(unbounded(""), stream),
-        "endless headers": lambda: endless(b"HTTP/1.1 200 OK\r\n", _HEADERS),
-        "lists without number": filled(b"[],"),
-        "objects without number": filled(b'{"":0},'),
-        "numbers without number": filled(b"1e9,"),
-        "short texts without number": filled(b'"ab",'),
-        "a text of wide characters": wide,
-        "an error of 15 MiB": lambda: answers({"error": "x" * (MOST_BODY_BYTES - 1000)}),
-        "a web page of 15 MiB": lambda: sends(http(b"<p>" + b"x " * (MOST_BODY_BYTES // 2 - 1000))),
-    }
-
-
 @cache
 def kinds() -> tuple[Kind, ...]:
     """All kinds, each with a name of its own."""
-    from tests.bench.endpoint_values import streams, values
+    from tests.bench.endpoint_values import values
 
-    return (*_connection(), *_status(), *_headers(), *_encoding(), *_json(), *_fields(), *values(), *streams())
+    return (*_connection(), *_status(), *_headers(), *_encoding(), *_json(), *_fields(), *values())

@@ -1,4 +1,4 @@
-"""`steelyard baseline`: a run becomes a file, and the files are listed and shown."""
+"""`steelyard baseline record`: a run becomes a file."""
 
 from __future__ import annotations
 
@@ -78,7 +78,6 @@ def test_a_run_that_stopped_early_is_recorded_with_a_warning(run: Run, store: St
     output = run("baseline", "record").output
     assert f"note    test_early: {n} of 168 cases were drawn when it was decided" in output
     assert "record a run with --for-baseline for all" in output
-    assert f"{n} cases × 1 sample, decided after {n} of 168 cases" in run("baseline", "show", "small").output
 
 
 @pytest.mark.service
@@ -90,12 +89,9 @@ def test_a_run_that_stopped_early_is_recorded_with_a_warning(run: Run, store: St
         (("record", "20261124-2"), "did not come to its end"),
         (("record", "20261124-1", "--name", "a/b"), "'a/b' can't be the name of a recorded baseline"),
         (("record", "20261124-1", "--name", "latest"), "--baseline latest means something else"),
-        (("show", "relased"), "No recorded baseline named 'relased'. Recorded baselines: released. Did you mean"),
     ],
 )
-def test_what_can_not_be_recorded_or_shown_is_refused(
-    run: Run, store: Store, arguments: tuple[str, ...], reason: str
-) -> None:
+def test_what_can_not_be_recorded_is_refused(run: Run, store: Store, arguments: tuple[str, ...], reason: str) -> None:
     stored_run(store, "20261124-1", ONE, names=ALONE)
     run("baseline", "record", "--name", "released")
     stored_run(store, "20261124-2", ONE, names=ALONE, finished=False)
@@ -111,35 +107,3 @@ def test_a_run_with_an_error_is_refused_and_nothing_is_written(run: Run, folder:
     assert result.exit_code == 4
     assert "ended in errors, and a baseline must be whole: test_broken (it broke)" in " ".join(result.output.split())
     assert not (folder / "reports").exists()
-
-
-def test_they_are_listed_and_a_broken_file_is_told(run: Run, folder: Path, store: Store) -> None:
-    assert "No baseline is recorded in" in run("baseline", "list").output
-    stored_run(store, "20261124-1", ONE, names=ALONE)
-    run("baseline", "record", "--name", "released")
-    (folder / "reports" / "baselines" / "broken.json").write_text("{}")
-    heading, released, broken = run("baseline", "list").output.splitlines()
-    assert heading == "name      recorded    version  fingerprint  evaluations  cases"
-    assert released == "released  2026-11-24  small    f-small                1      2"
-    assert broken.startswith("broken: ")
-    assert "it has no baseline_version" in broken
-    rows = {row["name"]: row for row in json.loads(run("baseline", "list", "--json").stdout)}
-    assert "no baseline_version" in rows["broken"]["error"]
-    assert (rows["released"]["version"], rows["released"]["n_cases"]) == ("small", 2)
-
-
-def test_show_tells_run_figures_and_sizes(run: Run, folder: Path, store: Store) -> None:
-    measured = Scored("test_time", {"a": [2.0], "b": [4.0]}, metric="s", rule={"unit": "s", "higher_is_better": False})
-    stored_run(store, "20261124-1", ONE, measured, names=ALONE)
-    run("baseline", "record", "--name", "released")
-    output = run("baseline", "show", "released").output
-    for line in (
-        "version  small, fingerprint f-small",
-        "run      20261124-1, made 2026-11-24T16:03:12Z",
-        "engine   not known",
-        "2 cases × 2 samples",
-        "s 3.0 [",
-        "s, lower is better",
-    ):
-        assert line in output
-    assert run("baseline", "show", "released", "--json").stdout == recorded(folder, "released")

@@ -84,7 +84,7 @@ def compared(*arguments: str) -> dict[str, Any]:
 
 
 def test_two_versions_get_what_their_gate_gave_them_to_the_last_bit(gated: Project) -> None:
-    gated.run_apart("--candidate", "forgetful", "--baseline", "steady", "--design", "fixed")
+    gated.run_apart("--candidate", "forgetful", "--baseline", "steady", "design=fixed")
     gate, again = gated.report(), compared("forgetful", "steady")
     assert [entry["metric"] for entry in gate["evaluations"]] == ["score", "f1", "length", "score"]
     assert {entry["verdict"] for entry in gate["evaluations"]} > {"regressed"}
@@ -142,7 +142,7 @@ def test_two_gates_in_one_order_are_weighed_in_it_and_in_others_on_a_fixed_desig
 
 def test_runs_of_two_gates_are_compared(gated: Project) -> None:
     for version in ("forgetful", "steady"):
-        gated.run_apart("--candidate", version, "--design", "fixed", "-k", "asserts")
+        gated.run_apart("--candidate", version, "design=fixed", "-k", "asserts")
     steady = gated.report()["run_id"]
     result = call("forgetful", steady)
     assert result.exit_code == 1
@@ -174,7 +174,7 @@ def place(folder: Path) -> Path:
         (("latest", "20261123"), 1),
         (("20261123", "latest"), 0),
         (("20261123", "latest", "--margin", "0", "--evaluation", "test_two"), 8),
-        (("20261123", "latest", "--confidence-level", "2"), 4),
+        (("20261123", "latest", "confidence_level=2"), 4),
         (("20261123", "latest", "--margin", "-1"), 4),
         (("20261123", "latest", "--margin", "nan"), 4),
         (("20261123", "latest", "--margin", "1"), 4),

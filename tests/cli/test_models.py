@@ -13,7 +13,6 @@ judge = "terse"
 
 [models.plain]
 engine = "scripted"
-description = "says what it knows"
 answers = { "Capital of Peru?" = "Lima" }
 sampling = { temperature = 0.7, max_tokens = 8 }
 
@@ -48,7 +47,6 @@ def test_the_table_shows_what_a_version_is_and_how_it_differs(run: Run) -> None:
     lines = result.output.splitlines()
     plain = json.loads(run("models", "plain", "--json").output)[0]
     assert lines[1] == f"plain    scripted      {plain['fingerprint'][:12]}  ready  (baseline)"
-    assert "    says what it knows" in lines
     assert '    plain with system = "Answer in one word.", sampling.temperature = 0.0' in lines
     assert "    m at http://127.0.0.1:1/v1" in lines
     assert max(len(line) for line in lines if "/" not in line) <= 80

@@ -94,7 +94,6 @@ def test_prune_shows_what_would_go_and_asks(run: Run, place: Path) -> None:
         (["--version", "small"], 1),
         (["--version", "f0ff"], 3),
         (["--version", "small", "--version", "f0ff"], 0),
-        (["--keep-latest-generation"], 3),
         (["--version", "small", "--older-than", "30d"], 3),
     ],
 )
@@ -103,12 +102,6 @@ def test_prune_removes_what_meets_every_condition(run: Run, place: Path, options
     assert result.exit_code == 0
     assert "Removed" in result.output
     assert json.loads(run("store", "info", "--json").output)["samples"] == left
-
-
-def test_prune_says_what_stays_and_answers_no_gate(run: Run, place: Path) -> None:
-    told = "2 samples of f0a1b2c3d4e5 (small) stay, but no gate that requires something is answered with them any more"
-    assert told in run("store", "prune", "--keep-latest-generation", "--yes").output
-    assert "no gate" not in run("store", "prune", "--version", "f0ff", "--yes").output
 
 
 def test_prune_finds_a_version_of_the_settings_that_no_run_names(run: Run, folder: Path) -> None:
@@ -161,8 +154,8 @@ def test_merge_brings_another_store_in(run: Run, place: Path, folder: Path) -> N
     result = run("store", "merge", "other.db")
     assert result.exit_code == 0
     assert result.output.splitlines() == [
-        f"Brought 2 samples, 0 runs, 0 scores into {place}.",
-        "Kept apart, since they were drawn anew here or there: 1 sample of them.",
+        f"Brought 1 sample, 0 runs, 0 scores into {place}.",
+        "Left there, since both stores drew the same: 1 sample.",
     ]
 
 

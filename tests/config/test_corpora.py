@@ -28,12 +28,12 @@ class TestCorpora:
         assert corpus.table == "[corpora.raw]"
 
     def test_a_base_gives_its_documents_and_its_steps_come_first(self, folder: Path) -> None:
-        last = {"base": "clean", "steps": ["pii"], "description": "without addresses", "tokenizer": "small"}
-        corpora = load_corpora(folder, last=last, raw=RAW, clean={**CLEAN, "description": "English"}).corpora
+        last = {"base": "clean", "steps": ["pii"], "tokenizer": "small"}
+        corpora = load_corpora(folder, last=last, raw=RAW, clean=CLEAN).corpora
         assert corpora["last"].documents == "web.jsonl.gz"
         assert corpora["last"].steps == ("language", "c4", "pii")
         assert corpora["last"].tables == {"language": {"keep": ["en"]}}
-        assert (corpora["last"].base, corpora["last"].description) == ("clean", "without addresses")
+        assert corpora["last"].base == "clean"
         assert (corpora["last"].tokenizer, corpora["clean"].tokenizer) == ("small", None)
 
     def test_options_are_laid_over_those_of_the_base_key_by_key(self, folder: Path) -> None:
@@ -84,7 +84,6 @@ class TestCorpora:
             ({**RAW, "executor": "rya"}, r"executor = 'rya' is none of: local, ray, slurm\. Did you mean 'ray'\?"),
             ({**RAW, "executor": {"workers": 0}}, r"executor: workers = 0 is below 1"),
             ({**RAW, "executor": 3}, r"executor = 3 is no table"),
-            ({**RAW, "description": 3}, r"description = 3 is not a text"),
         ],
     )
     def test_what_can_not_be_is_refused_with_its_table(self, folder: Path, table: dict[str, Any], said: str) -> None:

@@ -96,6 +96,12 @@ def test_an_adapter_is_a_folder_or_trained(tmp_path: Path) -> None:
         ("adapter = { ranks = 8 }", r"No setting named 'ranks'.*folder.*Did you mean 'rank'"),
         ("adapter = { data = 'd', dropout = 1 }", "dropout = 1 is outside"),
         ("distilled = { teacher = 'base' }", "distilled needs data"),
+        ("distilled = { weights = 'w' }", "distilled needs teacher"),
+        (
+            "distilled = { teacher = 'base', weights = 'w', steps = 9 }",
+            "trained elsewhere, and steps is of one that is",
+        ),
+        ("distilled = { teacher = 'base', data = 'd', method = 'on_policy' }", "none of: sequence, soft_targets"),
         ("distilled = { teacher = 'base', data = 'd', student = {} }", "give one of layers"),
         ("distilled = { teacher = 'base', data = 'd', student = { layers = 1, weights = 'w' } }", "give one of layers"),
         ("distilled = { teacher = 'base', data = 'd', method = 'soft' }", "method = 'soft'"),

@@ -35,7 +35,7 @@ def test_what_computes_beside_others_takes_a_quarter_of_the_cores(
 
 
 SERVED = """
-models.v = { engine = "scripted", default = "A", system = "${PLANET:-Earth} and $${PLANET}", revision = "${REVISION}" }
+models.v = { engine = "scripted", default = "A", system = "on ${PLANET:-Earth}", revision = "${REVISION}" }
 """
 
 
@@ -49,13 +49,13 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_settings_name_variables_of_the_environment(tmp_path: Path, bare: pytest.MonkeyPatch) -> None:
     bare.setenv("REVISION", "7")
-    text = 'report_dir = "out/${REVISION}"\ninclude_path = ["${REVISION}/tasks"]\n'
+    text = 'report_dir = "out/${REVISION}"\nmlflow_experiment = "e${REVISION}"\n'
     settings = load(tmp_path, text + SERVED)
-    assert (settings.report_dir, settings.include_path) == ("out/7", ("7/tasks",))
-    assert settings.version("v").system == "Earth and ${PLANET}"
+    assert (settings.report_dir, settings.mlflow_experiment) == ("out/7", "e7")
+    assert settings.version("v").system == "on Earth"
     assert settings.version("v").revision == "7"
     bare.setenv("PLANET", "Mars")
-    assert load(tmp_path, SERVED).version("v").system == "Mars and ${PLANET}"
+    assert load(tmp_path, SERVED).version("v").system == "on Mars"
 
 
 def test_tables_within_a_version_and_corpora_name_them_too(tmp_path: Path, bare: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_variable_that_is_not_set_is_told_when_its_version_is_asked_for(
 def test_an_empty_variable_takes_the_default_as_in_a_shell(tmp_path: Path, bare: pytest.MonkeyPatch) -> None:
     bare.setenv("REVISION", "1")
     bare.setenv("PLANET", "")
-    assert load(tmp_path, SERVED).version("v").system == "Earth and ${PLANET}"
+    assert load(tmp_path, SERVED).version("v").system == "on Earth"
     bare.setenv("REVISION", "")
     with pytest.raises(SettingsError, match=r"revision takes the environment variable REVISION, which is empty; set"):
         load(tmp_path, SERVED).version("v")
@@ -93,9 +93,7 @@ def test_an_empty_variable_takes_the_default_as_in_a_shell(tmp_path: Path, bare:
 
 @pytest.mark.parametrize("text", ["${GIT-SHA}", "${}", "${NAME", "${user.name}"])
 def test_braces_that_name_no_variable_are_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(
-        SettingsError, match=r"report_dir holds '\$\{.*', which is no variable .* and \$\$\{ for a text"
-    ):
+    with pytest.raises(SettingsError, match=r"report_dir holds '\$\{.*', which is no variable .* into a file"):
         load(tmp_path, f'report_dir = "{text}"')
 
 

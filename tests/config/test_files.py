@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.files import find_file, json_lines, note_id, replacing, texts_in
+from harness.config.files import find_file, json_lines, note_id, replacing
 from harness.errors import CaseError
 
 
@@ -64,10 +64,6 @@ def test_after_an_error_the_old_file_stays_alone(tmp_path: Path) -> None:
         raise ZeroDivisionError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_all_texts_of_a_table_are_found() -> None:
-    assert [*texts_in({"a": ["b", ("c",)], "d": {"e": "f"}, "g": 1})] == ["b", "c", "f"]
 
 
 def test_lines_are_read_with_their_places(tmp_path: Path) -> None:

@@ -23,10 +23,9 @@ def test_a_table_asks_for_a_tracker_with_its_options() -> None:
     [
         ({"mlflow": "http://127.0.0.1:9"}, {}, True),
         ({"mlflow": "http://127.0.0.1:9", "is_tracked": False}, {}, False),
-        ({}, {"promote": "champion"}, True),
     ],
 )
-def test_an_address_or_a_promotion_asks_for_the_one_with_settings_of_its_own(settings, given, asked) -> None:
+def test_an_address_asks_for_the_one_with_settings_of_its_own(settings, given, asked) -> None:
     found = asked_for(Settings(Path("/project"), **settings), {**SILENT, **given})
     assert found == ({"mlflow": {**SILENT, **given, "to": None}} if asked else {})
 

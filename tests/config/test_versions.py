@@ -56,7 +56,6 @@ class TestVersions:
         [
             ({**SCRIPTED, "base": ["x"]}, "base"),
             ({**SCRIPTED, "base": 3}, "base"),
-            ({**SCRIPTED, "description": 3}, "description"),
             ({**SCRIPTED, "revision": 3}, "revision"),
             ({**SCRIPTED, "answers": 3}, "answers"),
             ({**SCRIPTED, "answers": "a\0b"}, "answers"),
@@ -245,17 +244,3 @@ class TestPrompts:
     def test_a_template_in_the_settings_has_its_place_in_one_way(self, folder: Path) -> None:
         with pytest.raises(SettingsError, match=r"would put braces around each question\. Write \{prompt\}: files"):
             load_version(folder, {**SCRIPTED, "template": "Q: {{prompt}}"}).version("v")
-
-    def test_what_a_base_was_optimised_on_is_kept(self, folder: Path) -> None:
-        tables = {
-            "a": {**SCRIPTED, "optimised_on": "seen.jsonl"},
-            "b": {"base": "a", "system": "Be brief."},
-            "c": {"base": "b", "optimised_on": ["peru", "seen.jsonl"]},
-        }
-        versions = load(folder, f"models = {toml(tables)}").versions
-        assert [versions[name].optimised_on for name in "abc"] == [("seen.jsonl",)] * 2 + [("seen.jsonl", "peru")]
-
-    @pytest.mark.parametrize("value", [3, [], [3], {"cases": "x"}, ""])
-    def test_what_names_no_cases_is_refused(self, folder: Path, value: Any) -> None:
-        with pytest.raises(SettingsError, match="version 'v': optimised_on = "):
-            load_version(folder, {**SCRIPTED, "optimised_on": value})

@@ -23,7 +23,6 @@ from tests.corpora.pages import pages
 from tests.corpora.personal import personal
 from tests.corpora.planting import Planted
 from tests.corpora.quality import longest, qualities
-from tests.corpora.questions import cloze, held_out
 from tests.corpora.repetition import repetitions
 
 DATA = Path(__file__).parents[2] / "evals" / "data"
@@ -44,7 +43,6 @@ class Sizes:
         pairs: of near duplicates, of each similarity.
         closed: under a licence that is none.
         sample: drawn from all of these, to tell how much is kept.
-        held_out, questions: texts and questions of the ablation, which are in no corpus.
     """
 
     clean: int = 1000
@@ -58,8 +56,6 @@ class Sizes:
     pairs: int = 300
     closed: int = 20
     sample: int = 600
-    held_out: int = 150
-    questions: int = 400
     has_longest: bool = True
 
 
@@ -105,8 +101,6 @@ def write(folder: Path, seed: str = "1", sizes: Sizes = Sizes()) -> int:
     files["retention/cases"] = [{"id": each.id} for each in Random(f"{seed}:sample").sample(made, sizes.sample)]
     for name, cases in files.items():
         _written(folder / f"{name}.jsonl", _lines(cases))
-    _written(folder / "ablation" / "held_out.jsonl", _lines(held_out(seed, sizes.held_out)))
-    _written(folder / "ablation" / "cloze.jsonl", _lines(cloze(seed, sizes.questions)))
     Random(f"{seed}:order").shuffle(made)
     _written(folder / DOCUMENTS, gzip.compress(_lines(each.row for each in made), 9, mtime=0))
     return len(made)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from harness.decisions import decide
 from harness.records import VerdictKind
-from harness.statistics import equivalence
+from harness.statistics.intervals.differences import paired_contrast
 from tests.decisions.observations import binary, observed
 from tests.error_rates import is_at_most
 
@@ -34,20 +34,20 @@ def verdict(entry):
 
 
 def test_the_same_passes_where_two_one_sided_tests_do():
-    """Exactly where Schuirmann's test of the same scores says so, which is tested by itself."""
+    """D. J. Schuirmann (1987): exactly where both one-sided bounds of the same scores lie within the margin."""
     rng = np.random.default_rng(1)
     found = set()
     for shift, noise in ((0.0, 0.1), (0.02, 0.4), (0.12, 0.1)):
         for _ in range(8):
             theirs = rng.uniform(0.2, 0.8, 200)
             ours = np.clip(theirs + shift + rng.normal(0, noise, 200), 0, 1)
-            expected = equivalence(ours, theirs, 0.05)
+            low, high = paired_contrast(ours, theirs).lower(0.95), -paired_contrast(theirs, ours).lower(0.95)
             entry = observed(ours[:, np.newaxis], theirs[:, np.newaxis], is_same=True)
             told = verdict(entry)
-            assert (told.verdict is VerdictKind.PASSED) == expected.equivalent
+            assert (told.verdict is VerdictKind.PASSED) == (low > -0.05 and high < 0.05)
             if told.verdict is not VerdictKind.REGRESSED:
                 difference = told.difference
-                assert (difference.low, difference.high) == pytest.approx((expected.low, expected.high))
+                assert (difference.low, difference.high) == pytest.approx((low, high))
             found.add(told.verdict)
     assert found == {VerdictKind.PASSED, VerdictKind.INCONCLUSIVE, VerdictKind.REGRESSED}
 

@@ -251,10 +251,6 @@ def test_advice_is_in_cases_that_tell_something_new():
     assert verdict.difference == expected.difference
     assert verdict.samples_needed == expected.samples_needed
     assert f"about {expected.samples_needed} more cases that are not copies would decide it" in verdict.reason
-    asked = replace(copies, copies=None, clusters_known_by="requests")
-    (verdict,) = decide([asked], 0.95)
-    assert verdict.difference == expected.difference
-    assert "more cases that ask something else would decide it" in verdict.reason
     grouped = sequential(values, values, clusters=labels, largest_cluster=9, clusters_known_by="field")
     (verdict,) = decide([grouped], 0.95)
     assert "more cases in new clusters would decide it" in verdict.reason

@@ -16,7 +16,7 @@ from tests.decisions.observations import binary, observed
 from tests.error_rates import is_at_most
 
 INCONCLUSIVE, PASSED = VerdictKind.INCONCLUSIVE, VerdictKind.PASSED
-LIMIT = "--max-tokens 10,000"
+LIMIT = "max_tokens 10,000"
 
 
 def whole(rng, drop, n_cases=120, n_samples=3, **changes):

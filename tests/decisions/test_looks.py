@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from harness.decisions import Look, decide, first_looks, look_at, looks_again, share_of, single_looks
 from harness.decisions.looks import next_share, ordinal
 from harness.records import VerdictKind
-from harness.statistics.multiplicity import holm, weighted_holm_levels
+from harness.statistics.multiplicity import weighted_holm_levels
 from tests.decisions.observations import observed, share_right
 
 
@@ -67,20 +65,6 @@ def test_nothing_is_kept_of_what_is_looked_at_once():
     assert next_share(Look(2)) == pytest.approx(0.25)
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_with_equal_weights_is_holm(p_values):
-    m = len(p_values)
-    levels = weighted_holm_levels(p_values, [0.05 / m] * m, [1 / m] * m)
-    # Where rounding decides, both are right.
-    clear = np.abs(np.asarray(p_values)[:, np.newaxis] - 0.05 / np.arange(1, m + 1)).min(axis=1) > 1e-9
-    assert (np.asarray(p_values) <= levels)[clear].tolist() == holm(p_values, 0.05)[clear].tolist()
-
-
 def test_weights_of_comparisons_that_are_not_here_are_kept_for_them():
     levels = weighted_holm_levels([0.001, 0.03], [0.0125, 0.0125], [0.25, 0.25])
     assert levels.tolist() == pytest.approx([0.025, 0.05 / 3]) or levels[1] == pytest.approx(0.0125 / 0.75)
-
-
-def test_wrong_weights_are_refused():
-    with pytest.raises(ValueError, match="do not fit"):
-        weighted_holm_levels([0.1, 0.2], [0.05], [0.5, 0.5])

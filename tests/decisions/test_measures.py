@@ -217,7 +217,7 @@ def test_a_quantile_is_drawn_whole_and_says_so_where_it_was_cut_short():
         statistic="p95",
         design="sequential",
         n_planned=100,
-        stopped_at="--max-tokens 10",
+        stopped_at="max_tokens 10",
         **SECONDS,
     )
     assert not part.is_sequential

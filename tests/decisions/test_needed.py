@@ -67,7 +67,7 @@ def test_cases_that_count_as_one_need_as_many_samples_as_the_next_look_takes():
                     threshold=0.5,
                     margin=0.1,
                     clusters=("one",) * 60,
-                    clusters_known_by="requests",
+                    clusters_known_by="texts",
                     largest_cluster=60,
                     about="suite",
                     suite_size=60,

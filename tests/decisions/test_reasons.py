@@ -98,7 +98,6 @@ def test_the_pairs_that_are_asked_for_decide_most_of_the_time():
 @pytest.mark.parametrize(
     ("known_by", "expected"),
     [
-        ("requests", "all 6 cases ask the same, which is a single value; add cases that ask something else"),
         ("texts", "all 6 cases are copies of one, which is a single value; add cases that are not copies"),
         ("field", "all 6 cases are in one cluster, which is a single value; add cases in new clusters"),
         (None, "there is a single value; draw more, or assert the figure in the body"),

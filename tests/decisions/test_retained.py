@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.statistics import mean_ratio
+from harness.statistics.intervals.ratios import mean_ratio
 from tests.decisions.observations import observed, share_right
 from tests.decisions.suites import suite, verdict_of
 from tests.decisions.weighed import one

@@ -8,9 +8,10 @@ import pytest
 
 from harness.decisions import decided_after
 from harness.decisions.suite import TwoStageContrast, early_shares, may_pass_early
-from harness.gate.planning.simulation import Shape, simulated
-from tests.bench.decision_costs import SPREAD
+from harness.gate.planning.simulation import Shape
+from tests.bench.bench_decisions import SPREAD
 from tests.decisions.suites import INCONCLUSIVE, PASSED, REGRESSED, suite, verdict_of
+from tests.simulated import simulated
 
 
 def test_a_small_suite_is_drawn_whole_and_passes_where_cases_like_these_can_not():

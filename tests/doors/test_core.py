@@ -84,7 +84,7 @@ def core(tmp_path: Path) -> Path:
 
 
 def test_the_parts_are_blocked(core: Path) -> None:
-    for name in ("harness.scoring.deepeval", "harness.tracking.gates", "harness.scoring.confinement"):
+    for name in ("harness.scoring.deepeval", "harness.tracking.mlflow", "harness.scoring.confinement"):
         assert "(blocked)" in run("-c", f"import {name}", folder=core, installed=core).stderr
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness import doors
-from harness.errors import CheckError, DoorError
-from tests.doors.installing import COMMAND, GATE, declare, install, run
+from harness.errors import DoorError
+from tests.doors.installing import COMMAND, GATE, declare, run
 
 pytestmark = pytest.mark.service
 
@@ -156,39 +156,6 @@ def test_a_third_party_s_check_is_one_of_the_checks(folder: Path, installed: Pat
     assert run("-c", program, folder=folder, installed=installed).stdout == "True it does not say please\n"
 
 
-def test_an_unknown_check_lists_those_that_there_are() -> None:
-    from harness import checks
-
-    with pytest.raises(
-        AttributeError, match=r"There is no check named 'contians'\. Checks: .*Did you mean 'contains'\?"
-    ):
-        _ = checks.contians
-    assert not hasattr(checks, "nothing_like_it")
-
-
-def test_two_checks_of_one_name_end_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.scoring import registered
-
-    (door,) = [each for each in doors.doors("checks") if each.name == "exact"]
-    monkeypatch.setattr("harness.doors.entry_points.doors", lambda group: (door, door))
-    with pytest.raises(CheckError, match=r"The check 'exact' is brought by steelyard 0\.1\.0 and steelyard 0\.1\.0"):
-        registered.registered("exact")
-
-
-def test_metadata_that_is_older_than_the_code_is_told_with_how_to_mend_it(folder: Path, installed: Path) -> None:
-    """As in a clone that was installed before the entry points were there."""
-    declare(installed, "steelyard", "[pytest11]\nsteelyard = harness.plugin", version="0.1.0")
-    done = run(*GATE, folder=folder, installed=installed)
-    assert done.returncode == 4
-    assert (
-        "No format named 'json'. There are no formats. Steelyard's own metadata is older than its code" in done.stderr
-    )
-    assert "pip install -e ." in done.stderr
-    done = run("-c", "from harness import checks; checks.exact", folder=folder, installed=installed)
-    assert "CheckError: No check named 'exact'" in done.stderr
-    assert "pip install -e ." in done.stderr
-
-
 def test_the_doctor_lists_what_others_bring(folder: Path, installed: Path) -> None:
     declare(
         installed,
@@ -252,33 +219,6 @@ def test_the_doctor_loads_every_door_and_tells_which_is_broken(
     assert found["mend"] == "pip install --upgrade faulty, or do without: pip uninstall faulty"
 
 
-@pytest.mark.nightly
-def test_the_doctor_tells_that_an_installed_distribution_is_broken(
-    folder: Path, installed: Path, tmp_path: Path
-) -> None:
-    source = tmp_path / "source"
-    source.mkdir()
-    (source / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-        '[project]\nname = "steelyard-dodo"\nversion = "2.5"\n'
-        '[project.entry-points."steelyard.engines"]\ndodo = "dodo:DODO"\n'
-        '[tool.hatch.build.targets.wheel]\ninclude = ["dodo.py"]\n'
-    )
-    (source / "dodo.py").write_text("import a_package_of_the_past\n")
-    install(source, installed)
-    done = run(*COMMAND, "doctor", folder=folder, installed=installed)
-    assert done.returncode == 1
-    text = " ".join(done.stdout.split())
-    assert "x engine dodo The engine 'dodo' of steelyard-dodo 2.5 can't be loaded: dodo:DODO raises" in text
-    assert "No module named 'a_package_of_the_past'" in text
-    assert "-> pip install --upgrade steelyard-dodo, or do without: pip uninstall steelyard-dodo" in text
-
-
-def test_the_doctor_finds_none_of_steelyard_s_own_broken(folder: Path) -> None:
-    done = run(*COMMAND, "doctor", "--json", folder=folder)
-    assert [each for each in json.loads(done.stdout)["findings"] if each["section"] == "plugins"] == []
-
-
 DIARY = """
 from harness.extension import setting_checks
 
@@ -337,7 +277,12 @@ def test_a_stored_run_goes_to_the_trackers_that_the_settings_ask_for(
     ("path", "arguments", "code", "words"),
     [
         ("a.txt", ("--to", "dairy"), 4, "No tracker named 'dairy'. Trackers: diary (steelyard-diary 1.0), mlflow."),
-        ("a.txt", ("--to", "diary", "--promote", "best"), 4, "--promote is for the tracker mlflow, and --to names"),
+        (
+            "a.txt",
+            ("--to", "diary", "--mlflow", "sqlite:///a.db"),
+            4,
+            "--mlflow is for the tracker mlflow, and --to names",
+        ),
         ("/", (), 1, "The tracker 'diary' could not log it: IsADirectoryError: a folder is no diary"),
     ],
 )
@@ -348,15 +293,6 @@ def test_a_stored_run_that_can_not_be_tracked_ends_with_the_reason(
     done = run(*COMMAND, "track", tracked, *arguments, folder=folder, installed=installed)
     assert (done.returncode, words in " ".join(done.stderr.split())) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.mark.nightly
-def test_without_a_tracker_in_the_settings_those_that_there_are_are_told(
-    folder: Path, installed: Path, tracked: str
-) -> None:
-    done = run(*COMMAND, "track", folder=folder, installed=installed)
-    assert done.returncode == 4
-    assert "For another tracker say --to NAME. Trackers: diary (steelyard-diary 1.0), mlflow." in done.stderr
 
 
 def test_nothing_of_another_distribution_is_imported_unless_it_is_used(folder: Path, installed: Path) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from harness.decisions import decide, first_looks
-from harness.gate.planning.simulation import ScoreSpread, Shape, simulated
+from harness.gate.planning.simulation import ScoreSpread, Shape
+from tests.simulated import simulated
 
 MEASURED = {
     "arithmetic": (0.67, 0.41, 0.54),

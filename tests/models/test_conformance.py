@@ -77,11 +77,10 @@ FORBIDDEN = Request(messages=({"role": "user", "content": "forbidden"},))
 def test_applications(check: Check, kind: str, tmp_path: Path) -> None:
     code = APPLICATION.replace("def answer", "async def answer") if "async" in kind else APPLICATION
     (tmp_path / "application.py").write_text(PROGRAM if kind == "command" else code)
-    asked = {"takes": ["sampling"], "at_once": 8}
 
     def create() -> ApplicationEngine:
         if kind == "command":
-            return command_engine("command (v)", asked, [sys.executable, "application.py"], tmp_path)
+            return command_engine("command (v)", {}, [sys.executable, "application.py"], tmp_path)
         return python_engine("python (v)", {"call": "application:answer"}, tmp_path, sys.executable)
 
     asyncio.run(check(EngineUnderTest(create, prompts=("One?", "Two?"), unanswerable=FORBIDDEN)))

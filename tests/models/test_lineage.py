@@ -53,7 +53,7 @@ def test_each_base_is_a_step_with_what_its_own_table_asks_for(tiny_llama: Path, 
     steps = lineage(settings(tmp_path, tiny_llama), "cooler")
     assert [step.made for step in steps] == ["tiny", "whole", "the same without layer 1", "pruned", "cooler"]
     assert [step.of for step in steps[1:]] == [("tiny",), ("whole",), ("the same without layer 1",), ("pruned",)]
-    assert steps[0].by == "saved in all F32"
+    assert steps[0].by == "saved in F32"
     assert steps[3].by == "the settings: drop_layers = [1]"
     assert steps[4].by == "the settings: sampling.temperature = 0.2"
     assert lineage(settings(tmp_path, tiny_llama), "same")[-1].by == "the settings: no difference"
@@ -104,8 +104,8 @@ def test_what_can_not_be_made_of_the_base_is_made_of_the_files_anew(tmp_path: Pa
     path = write_gguf(tmp_path / "m.gguf")
     steps = lineage(settings(tmp_path, path, '[models.exact]\nbase = "pruned"\ndtype = "float32"'), "exact")
     assert [(step.made, step.of) for step in steps[-3:]] == [
-        ("a folder of safetensors in all F32", ("m.gguf",)),
-        ("the same without layer 1", ("a folder of safetensors in all F32",)),
+        ("a folder of safetensors in F32", ("m.gguf",)),
+        ("the same without layer 1", ("a folder of safetensors in F32",)),
         ("exact", ("pruned", "the same without layer 1")),
     ]
 
@@ -122,11 +122,11 @@ def test_files_of_a_base_with_other_weights_are_not_told(tiny_llama: Path, tmp_p
 
 
 def test_a_gguf_file_tells_its_makers_and_is_converted(tmp_path: Path) -> None:
-    path = write_gguf(tmp_path / "m.Q4_0.gguf", file_type=2, quantize="Q8_0")
+    path = write_gguf(tmp_path / "m.Q4_0.gguf", quantize="Q8_0")
     steps = lineage(settings(tmp_path, path), "whole")
     assert [step.made for step in steps] == ["Made", "m.Q4_0.gguf", "a folder of safetensors in BF16", "whole"]
     assert steps[0] == LineageStep("Made", (), "not said by the file")
-    assert steps[1] == LineageStep("m.Q4_0.gguf", ("Made",), "quantized to Q4_0")
+    assert steps[1] == LineageStep("m.Q4_0.gguf", ("Made",), "quantized to Q8_0")
     assert "transformers" in steps[2].by
 
 
@@ -282,7 +282,6 @@ adapter = { data = "train.jsonl", rank = 4 }
 base = "tuned"
 system = "file:brief.md"
 template = "Q: {prompt}"
-optimised_on = "seen.jsonl"
 [models.given]
 base = "told"
 retrieval = { passages = "p.jsonl" }
@@ -304,7 +303,7 @@ quantized = "int8"
     assert by_kind["distilled"].of == ("pruned", "teacher whole", "data clean")
     assert by_kind["adapter"].of == ("student", "data train.jsonl")
     assert by_kind["prompt"].of == ("tuned", "system file:brief.md")
-    assert by_kind["prompt"].by == "prompt: template = 'Q: {prompt}'; optimised on seen.jsonl"
+    assert by_kind["prompt"].by == "prompt: template = 'Q: {prompt}'"
     assert by_kind["retrieval"].of == ("told", "passages p.jsonl")
     assert by_kind["context"].by == "context: tokens = 64, keep = 'ends'"
     assert (by_kind["distilled"].fingerprint, len(by_kind["drop_layers"].fingerprint or "")) == (None, 32)
@@ -361,9 +360,10 @@ def test_a_step_tells_what_made_it_and_nothing_of_other_methods() -> None:
     assert "call = 'shop.search:find'" in words
     assert "files" not in words
     assert packages == []
-    words, packages = told("distilled", DistilledSettings("whole", "d.jsonl", method="on_policy", temperature=None))
-    assert words.startswith("distilled: method = 'on_policy', shuffled = False, steps = 400")
-    assert packages == ["torch", "transformers", "trl"]
+    words, packages = told("distilled", DistilledSettings("whole", "d.jsonl", method="sequence", temperature=None))
+    assert words.startswith("distilled: method = 'sequence', shuffled = False, steps = 400")
+    assert packages == ["torch", "transformers"]
+    assert told("distilled", DistilledSettings("whole", weights="there")) == ("distilled: trained elsewhere", [])
     assert told("adapter", AdapterSettings(folder="ready", merge=True)) == (
         "adapter: merge = True",
         ["torch", "transformers", "peft"],

@@ -192,14 +192,12 @@ class TestFingerprint:
     @pytest.mark.parametrize(
         ("table", "more"),
         [
-            (SCRIPT, {"description": "d"}),
             (SCRIPT, {"latency_s": 1}),
             (SCRIPT, {"max_age": "7d"}),
             (SCRIPT, {"seed": 0}),
             (SCRIPT, {"answers": {"Q": {"no": 0.3, "yes": 0.7}}}),
             (SERVED, {"api_key_env": "KEY"}),
             (SERVED, {"timeout_s": 5}),
-            (SERVED, {"max_body_bytes": 1000}),
             (SERVED, {"requests_per_minute": 60}),
             (SERVED, {"base_url": "http://127.0.0.1:1/v1/"}),
         ],

@@ -44,8 +44,6 @@ SIZES = Sizes(
     pairs=40,
     closed=4,
     sample=300,
-    held_out=1,
-    questions=1,
     has_longest=False,
 )
 AGAIN = '''"""Replaces what the step `pii` replaced, as datatrove does it: by placeholders in turn."""
@@ -91,7 +89,7 @@ documents in the order of the files, which no build comes to its end with (it is
 placeholders-in-turn, for which `test_built_again` stays green; the evaluation named for it was chosen afterwards.
 
 The gates of the version against itself are of six modules of suites/data: what `test_drift` (with `test_halves`),
-`test_contamination`, `test_determinism` and `test_ablation` say of it was not tried."""
+`test_contamination` and `test_determinism` say of it was not tried."""
 _STEPS = "harness/stages/data/steps"
 
 

@@ -14,11 +14,10 @@ from harness.gate.history.scores import Side
 from harness.records.report_json import print_report
 from harness.reporting.samples_table import COLUMNS
 from harness.review import Queue
-from harness.review.batches.filling import add_run
-from harness.review.batches.plans import ReviewPlan
 from harness.store import Store
 from tests.gate import stored
 from tests.gate.stored import Scored
+from tests.review import runs
 from tests.review.conftest import SCALE
 
 TEST = "suites/test_capitals.py::test_capitals"
@@ -91,7 +90,7 @@ def test_samples_are_scores_with_their_answers(store: Store) -> None:
 
 def test_labels_are_those_of_people(store: Store) -> None:
     run = stored.run(store, "r1", SCORED).weighed.run
-    add_run(store, run, ReviewPlan(TEST, "score", SCALE, draws=2))
+    runs.add_batch(store, run, SCALE, of=TEST, n_items=2)
     queue = Queue(store)
     queue.add_reviewer("ann", "annotator")
     view = queue.next("ann")
@@ -121,7 +120,6 @@ def test_it_shows_itself(store: Store) -> None:
     run = load_run()
     assert repr(run) == f"<LoadedRun r1: {side.report.verdict}>"
     assert "candidate small   against large" in str(run)
-    assert "<td" in run._repr_html_()
     assert "run r1, made 2026-11-24T16:03:12Z" in run._repr_html_()
 
 

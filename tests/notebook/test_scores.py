@@ -94,16 +94,11 @@ def test_what_is_masked_or_missing_in_any_way_is_no_score() -> None:
         assert (new.case_ids, np.nanmin(new.candidate)) == (("case 0",), 1)
 
 
-def test_clusters_of_either_side_count_and_are_joined_where_they_overlap() -> None:
+def test_sides_that_name_other_clusters_are_refused() -> None:
     cases = ["a", "b", "c", "d"]
     new, old = (frame(case=cases, score=1.0, cluster=each) for each in (["x", "x", "y", "z"], ["p", "q", "q", "r"]))
-    alone = old.drop(columns="cluster")
-    assert paired_scores(alone, old).clusters == paired_scores(old, alone).clusters == ("p", "q", "q", "r")
-    assert "new and old have different clusters: cases that are in one on either side are in one" in (
-        paired_scores(new, old).notes
-    )
-    one, other, third, fourth = paired_scores(new, old).clusters or ()
-    assert one == other == third != fourth
+    with pytest.raises(UsageError, match="compare: new and old have different clusters"):
+        paired_scores(new, old)
 
 
 def test_a_case_that_was_skipped_once_is_left_out_as_a_gate_does() -> None:

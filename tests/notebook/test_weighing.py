@@ -42,13 +42,11 @@ def test_where_nothing_is_weighed_there_are_no_figures() -> None:
     assert nothing._repr_html_()
 
 
-def test_text_and_table_tell_every_evaluation_and_escape_what_users_write() -> None:
+def test_text_tells_every_evaluation_and_a_notebook_escapes_what_users_write() -> None:
     weighing = Weighing(report(VerdictKind.PASSED, VerdictKind.REGRESSED), ("left out <1> case",))
     text, page = str(weighing), weighing._repr_html_()
     assert "test_passed" in text
     assert text.endswith("note    left out <1> case")
-    assert page.index("test_regressed") < page.index("test_passed")
     assert "because &lt;regressed&gt;" in page
     assert "left out &lt;1&gt; case" in page
     assert "<1>" not in page
-    assert page.count("<svg") == 1

@@ -18,7 +18,7 @@ def refused(project: Project, *arguments: str) -> str:
 
 
 def marked(project: Project, keywords: str, body: str = "assert model.ask(case.prompt)", head: str = "") -> None:
-    """A module whose only evaluation has these keywords, and says so where its body asks nobody."""
-    if "model." not in body and keywords:
-        keywords += ", asks='nothing'"
+    """A module whose only evaluation has these keywords; a body that asks nobody asks something first."""
+    if "model." not in body:
+        body = f"model.ask('q'){'; ' if body.startswith(('return', 'assert')) else chr(10) + '    '}{body}"
     project.module(f"{dedent(head)}\n@pytest.mark.evaluation({keywords})\ndef test_it(model, case):\n    {body}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from harness.stages.fixtures import STAGE_FIXTURES
 from tests import warm
 from tests.libraries import Libraries, read_once
 
@@ -51,10 +53,14 @@ class Project:
         """Write the project's test module."""
         return self.write(MODULE, text)
 
-    def body(self, lines: str, *, cases: int = 3, arguments: str = "model, case", **marker: Any) -> None:
-        """Write a module with one evaluation `test_it` of a `def` body; one that asks nobody says so in its marker."""
-        if not any(name in lines for name in ("model", "baseline", "judge")):
-            marker.setdefault("asks", "nothing")
+    def body(
+        self, lines: str, *, cases: int = 3, arguments: str = "model, case", asks: bool = True, **marker: Any
+    ) -> None:
+        """Write a module with one evaluation `test_it` of a `def` body; one that asks nobody asks something first."""
+        of_a_stage = STAGE_FIXTURES.keys() & set(arguments.split(", "))
+        if asks and not of_a_stage and not any(name in lines for name in ("model", "baseline", "judge")):
+            lines = f"model.ask('q')\n{dedent(lines)}"
+            arguments = arguments if "model" in arguments else f"{arguments}, model"
         keywords = "".join(f", {name}={value!r}" for name, value in marker.items())
         rows = [{"id": f"c{i}", "prompt": f"q{i}", "expected": "yes"} for i in range(cases)]
         indented = "\n".join(f"    {line}" for line in dedent(lines).strip().splitlines())
@@ -70,8 +76,8 @@ class Project:
         (self.path / "pytest.ini").write_text(self.ini, encoding="utf-8")
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        """Run pytest in this process."""
-        self.configure()
+        """Run pytest in this process; arguments such as "design=fixed" are settings of this run alone."""
+        arguments = self._set(arguments)
         libraries = Libraries()
         with read_once():
             result = self._pytester.runpytest_inprocess(*arguments, plugins=[libraries])
@@ -79,14 +85,22 @@ class Project:
         return result
 
     def run_apart(self, *arguments: str) -> pytest.RunResult:
-        """Run pytest in a process of its own."""
-        self.configure()
+        """Run pytest in a process of its own, as `run` does."""
+        arguments = self._set(arguments)
         folder = mkdtemp(prefix="runpytest-", dir=self.path)
         began = time.monotonic()
         done = warm.run("-m", "pytest", f"--basetemp={folder}", *arguments, cwd=self.path)
         lines = [each.splitlines() for each in (done.stdout, done.stderr)]
         print(done.stdout, done.stderr, sep="\n")
         return pytest.RunResult(done.returncode, *lines, duration=time.monotonic() - began)
+
+    def _set(self, arguments: tuple[str, ...]) -> tuple[str, ...]:
+        """Write the settings with those among the arguments, and give the others."""
+        before, given = self.settings, [re.fullmatch(r"([a-z_]+)=(.*)", each) for each in arguments]
+        self.settings = {**before, **{found[1]: _value(found[2]) for found in given if found}}
+        self.configure()
+        self.settings = before
+        return tuple(each for each, found in zip(arguments, given, strict=True) if not found)
 
     def run_anew(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in a process that has imported nothing: for tests of what is imported, when and how."""
@@ -127,6 +141,13 @@ class Project:
 
         with Store.open(str(self.store), readonly=True) as store:
             return store.info().samples
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _toml(value: Any) -> str:

@@ -1,81 +1,55 @@
-"""The fixture `ablation` in whole sessions: the worse corpus is red, the same one in another order is not."""
+"""Two versions that are trained on two corpora are weighed by the ordinary gate, as chapter "Data" has it."""
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
+from random import Random
 
-import datatrove  # noqa: F401
 import pytest
 
-from tests.corpora.questions import cloze, held_out
+from tests.corpora.grammar import article
+from tests.libraries import needed
+from tests.models.conftest import write_tiny_llama
 from tests.plugin.projects import Project
-from tests.stages.data.ablation.conftest import articles, worsened
 from tests.stages.data.projects import write_lines
 
-pytestmark = pytest.mark.service
+needed("torch")
+needed("peft")
 
-LOSS = """
-    SEEDS = [{"id": f"seed-{n}", "seed": n} for n in (1, 2, 3, 4)]
-    QUESTIONS = {"held_out": "held_out.jsonl", "cloze": "cloze.jsonl", "tokens": 20_480}
+pytestmark = [pytest.mark.service, pytest.mark.nightly]
 
-    @pytest.mark.evaluation(cases=SEEDS, margin=0.05)
-    def test_loss(ablation, case) -> harness.Measure:
-        return harness.Measure(ablation.train(case.seed, **QUESTIONS).loss, "nats/byte", higher_is_better=False)
-
-    @pytest.mark.evaluation(cases=SEEDS, margin=0.5)
-    async def test_cloze(ablation, case) -> harness.Measure:
-        return harness.Measure((await ablation.train(case.seed, **QUESTIONS)).cloze, "of questions")
-"""
+CHAPTER = Path(__file__).parents[2] / "docs" / "guide" / "17-data.md"
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What one test has trained is there for the next."""
-    return tmp_path_factory.mktemp("cache")
+def block(language: str, holding: str) -> str:
+    """The block of the chapter that holds some words."""
+    found = re.findall(rf"```{language}\n(.*?)```", CHAPTER.read_text("utf-8"), re.DOTALL)
+    (text,) = [each for each in found if holding in each]
+    return text
 
 
-@pytest.fixture
-def gate(project: Project, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.setenv("STEELYARD_CACHE", str(cache))
-    texts = articles(120)
-    for name, rows in (("good", texts), ("again", reversed(texts)), ("bad", worsened(texts))):
-        write_lines(project.path / f"{name}.jsonl", ({"id": identity, "text": text} for identity, text in rows))
-    write_lines(project.path / "held_out.jsonl", held_out("tests", 4))
-    write_lines(project.path / "cloze.jsonl", cloze("tests", 20))
-    project.settings["corpora"] = {name: {"documents": f"{name}.jsonl"} for name in ("good", "again", "bad")}
-    return project
-
-
-@pytest.mark.nightly
-def test_the_worse_corpus_is_red_and_the_power_was_told_before(gate: Project) -> None:
-    gate.module(LOSS)
-    result = gate.run("--candidate", "bad", "--baseline", "good")
-    assert result.ret == 1
-    result.stdout.fnmatch_lines(
-        ["steelyard: 4 pairs of seeds: all pointing one way have p = 0.0625*", "test_it.py*", "*x regressed*test_loss*"]
+def test_a_cleaned_corpus_is_shown_to_make_the_better_model(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEELYARD_CACHE", str(project.path / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    write_tiny_llama(project.path / "small")
+    random = Random(1)
+    texts = [{"id": f"t{number}", "text": article(random)} for number in range(60)]
+    junk = [
+        {"id": f"j{number}", "text": " ".join(f"{random.getrandbits(40):x}#" for _ in range(150))}
+        for number in range(200)
+    ]
+    write_lines(project.path / "web" / "all.jsonl", [*texts[20:], *junk])
+    write_lines(
+        project.path / "evals" / "held_out.jsonl", [{**each, "text": each["text"][:300]} for each in texts[:20]]
     )
-    entry = gate.evaluation("test_loss")
-    assert (entry["verdict"], entry["n_cases"], entry["n_samples"]) == ("regressed", 4, 4)
-    assert entry["difference"]["low"] > 0
-    assert "paired t" in entry["difference"]["method"]
-
-
-@pytest.mark.nightly
-def test_the_same_corpus_in_another_order_is_green(gate: Project) -> None:
-    gate.module(LOSS)
-    result = gate.run("--candidate", "again", "--baseline", "good", "-k", "loss")
-    assert result.ret == 0
-    assert gate.evaluation("test_loss")["difference"]["value"] == 0
-
-
-def test_offline_trains_nothing(gate: Project) -> None:
-    gate.module("""
-    @pytest.mark.evaluation(cases=[{"id": "d001"}])
-    def test_built(corpus, case):
-        assert corpus[case.id].kept
-    """)
-    assert gate.run("--candidate", "bad").ret == 0
-    gate.module(LOSS.replace("20_480", "512"))
-    result = gate.run("--candidate", "bad", "--offline")
-    assert result.ret == 1
-    result.stdout.fnmatch_lines(["*No model was trained on bad with seed * before*"])
+    tables = tomllib.loads(block("toml", "models.on-clean"))
+    project.settings["corpora"] = tables["corpora"]
+    project.versions = tables["models"]
+    (project.path / "test_it.py").write_text(block("python", "test_held_out"), "utf-8")
+    assert project.run("--candidate", "on-clean", "--baseline", "on-raw").ret == 0
+    found = project.evaluation("test_held_out")
+    assert found["difference"]["high"] < 0, "nats fewer"
+    assert project.run("--candidate", "on-raw", "--baseline", "on-clean").ret == 1
+    assert project.verdicts() == {"test_held_out": "regressed"}

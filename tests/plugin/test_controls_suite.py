@@ -10,7 +10,7 @@ import pytest
 
 from harness.config.customization import DistilledSettings
 from harness.models.files.content_hash import file_hash
-from harness.stages.training.request import TrainingRequest
+from harness.stages.training.running import TrainingRequest
 from harness.stages.training.students import train_student
 from harness.stages.training.texts import TrainingData
 from tests.models.conftest import write_tiny_llama
@@ -97,19 +97,6 @@ def test_a_student_by_answers_is_shown_to_be_nearer_than_one_of_answers_to_other
     how = {**HOW, **LIKE_ITS_TEACHER, "teacher": "knowing", "method": "sequence", "data": "other.jsonl"}
     del how["hard_weight"]
     weigh_both(asked, how)
-
-
-@pytest.mark.nightly
-def test_a_student_on_policy_is_shown_to_be_nearer_than_one_of_a_shuffled_teacher_which_is_not_itself(
-    taught: Project,
-) -> None:
-    pytest.importorskip("trl")
-    texts = [json.loads(line)["text"] for line in (taught.path / "texts.jsonl").read_text("utf-8").splitlines()]
-    rows = [json.dumps({"prompt": text[:40], "answer": text[40:]}) + "\n" for text in texts]
-    (taught.path / "prompts.jsonl").write_text("".join(rows), "utf-8")
-    how = {**HOW, "method": "on_policy", "data": "prompts.jsonl"}
-    del how["hard_weight"]
-    weigh_both(taught, how)
 
 
 def weigh_both(project: Project, how: dict[str, Any]) -> None:

@@ -61,26 +61,6 @@ def test_a_body_gets_the_corpus_of_each_version(gate: Project) -> None:
     assert (entry["candidate"]["value"], entry["baseline"]["value"], entry["n_samples"]) == (0.8, 1.0, 10)
 
 
-def test_the_report_names_the_content_of_both(gate: Project) -> None:
-    gate.module(KEPT)
-    gate.run(*PAIR)
-    document = gate.report()
-    assert (document["candidate"]["name"], document["candidate"]["n_documents"]) == ("clean", 16)
-    assert (document["baseline"]["name"], document["baseline"]["n_documents"]) == ("raw", 20)
-    assert document["candidate"]["fingerprint"] != document["baseline"]["fingerprint"]
-    assert document["usage"]["model_calls"] == 0
-
-
-def test_the_same_documents_under_another_name_are_the_same_version(gate: Project) -> None:
-    other = {"documents": "web.jsonl", "steps": ["steps:long_enough"], "steps:long_enough": {"words": 4}}
-    gate.settings["corpora"]["other"] = other
-    gate.module(KEPT)
-    assert gate.run("--candidate", "other", "--baseline", "clean").ret == 0
-    document = gate.report()
-    assert document["candidate"]["fingerprint"] == document["baseline"]["fingerprint"]
-    assert gate.verdicts() == {"test_kept": "passed"}
-
-
 @pytest.mark.parametrize(
     ("candidate", "baseline", "sizes"), [("clean", "git:HEAD", (0.2, 0.16)), ("git:HEAD", "clean", (0.16, 0.2))]
 )
@@ -118,12 +98,6 @@ def test_a_gate_where_all_ask_a_model_runs_nothing(gate: Project) -> None:
     result.stdout.fnmatch_lines(["*clean is a corpus, which answers nothing*"])
 
 
-def test_what_only_a_model_has_is_not_looked_for_in_a_corpus(gate: Project) -> None:
-    gate.body("return 1.0", arguments="weights")
-    result = gate.run("--candidate", "clean", "--baseline", "none", "-rs")
-    result.stdout.fnmatch_lines(["*SKIPPED*clean is a corpus, which answers nothing"])
-
-
 def test_a_model_against_a_corpus_is_held_to_its_threshold_alone(gate: Project) -> None:
     gate.module("""
         @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], threshold=0.5)
@@ -134,14 +108,6 @@ def test_a_model_against_a_corpus_is_held_to_its_threshold_alone(gate: Project) 
     entry = gate.evaluation("test_answers")
     assert entry["baseline"] is None
     assert "raw is a corpus, which answers nothing" in entry["reason"]
-
-
-def test_a_corpus_against_a_model_is_held_to_its_threshold_alone(gate: Project) -> None:
-    gate.module(KEPT)
-    assert gate.run("--candidate", "clean", "--baseline", "only").ret == 0
-    entry = gate.evaluation("test_kept")
-    assert (entry["verdict"], entry["baseline"]) == ("passed", None)
-    assert "only has no corpus" in entry["reason"]
 
 
 def test_a_body_that_compares_answers_itself_is_skipped_for_a_corpus(gate: Project) -> None:
@@ -174,13 +140,6 @@ def test_offline_takes_what_was_built_and_builds_nothing(gate: Project, monkeypa
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stdout.no_fnmatch_line("*building*")
     result.stderr.fnmatch_lines(["ERROR: steelyard: clean is not built here, and --offline builds nothing.*"])
-
-
-def test_collecting_builds_nothing(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STEELYARD_CACHE", str(gate.path / "empty"))
-    gate.module(KEPT)
-    assert gate.run(*PAIR, "--collect-only").ret == 0
-    assert not (gate.path / "empty" / "corpora").exists()
 
 
 @pytest.mark.nightly

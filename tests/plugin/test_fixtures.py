@@ -104,21 +104,6 @@ def test_values_of_function_scope_are_each_evaluations_own(project: Project) -> 
     assert (project.score("test_one"), project.score("test_two")) == (1.0, 1.0)
 
 
-def test_tmp_path_is_each_evaluations_own(project: Project) -> None:
-    project.module("""
-        @pytest.mark.parametrize("n", [1, 2, 3])
-        @pytest.mark.evaluation(cases=[{"id": "a"}])
-        def test_it(model, case, tmp_path, n):
-            assert model.ask("q")
-            file = tmp_path / "file"
-            assert file.parent.is_dir()
-            assert not file.exists() or file.read_text() == str(n)
-            file.write_text(str(n))
-    """)
-    assert project.run().ret == 0
-    assert all(project.score(f"test_it[{n}]") == 1.0 for n in (1, 2, 3))
-
-
 def test_all_evaluations_are_alive_together(project: Project) -> None:
     project.module("""
         import asyncio
@@ -126,8 +111,9 @@ def test_all_evaluations_are_alive_together(project: Project) -> None:
         MET = []
 
         @pytest.mark.parametrize("n", range(4))
-        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=1, asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}], samples=1)
         async def test_it(model, case, n):
+            await model.ask("q")
             MET.append(n)
             while len(MET) < 4:
                 await asyncio.sleep(0)
@@ -141,13 +127,15 @@ def test_class_fixture_ends_with_its_class(project: Project) -> None:
         from conftest import log
 
         class TestA:
-            @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
-            def test_a(self, model, case, of_class): ...
+            @pytest.mark.evaluation(cases=[{"id": "a"}])
+            def test_a(self, model, case, of_class):
+                assert model.ask("q")
             def test_plain(self, of_class): log("plain")
 
         class TestB:
-            @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
-            def test_b(self, model, case, of_class): ...
+            @pytest.mark.evaluation(cases=[{"id": "a"}])
+            def test_b(self, model, case, of_class):
+                assert model.ask("q")
     """)
     assert project.run().ret == 0
     lines = logged(project)
@@ -202,25 +190,6 @@ def test_values_of_a_conftest_fixture_are_each_modules_own(project: Project) -> 
         assert [line for line in lines if line.endswith(name)] == [f"up {name}", *[f"done {name}"] * 3, f"down {name}"]
 
 
-def test_class_fixture_outside_a_class_is_each_evaluations_own(project: Project) -> None:
-    project.module("""
-        import itertools
-
-        COUNT = itertools.count()
-
-        @pytest.fixture(scope="class")
-        def number():
-            return next(COUNT)
-
-        @pytest.mark.parametrize("n", [0, 1, 2])
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
-        def test_it(model, case, number, n):
-            return number == n
-    """)
-    assert project.run().ret == 0
-    assert all(project.score(f"test_it[{n}]") == 1.0 for n in (0, 1, 2))
-
-
 def test_fixture_that_asks_for_fixtures_by_name_gives_each_evaluation_its_own(project: Project) -> None:
     project.module("""
         import itertools
@@ -236,8 +205,9 @@ def test_fixture_that_asks_for_fixtures_by_name_gives_each_evaluation_its_own(pr
             return request.getfixturevalue("number")
 
         @pytest.mark.parametrize("n", [0, 1, 2])
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_it(model, case, found, n):
+            model.ask("q")
             return found == n
     """)
     assert project.run().ret == 0
@@ -256,12 +226,14 @@ def test_parametrized_module_fixture_is_set_up_once_for_each_value(project: Proj
             with pathlib.Path("log").open("a") as log:
                 log.write(f"down {request.param}\\n")
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_one(model, case, engine):
+            model.ask("q")
             return {"x": 0.25, "y": 0.5}[engine]
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_two(model, case, engine):
+            model.ask("q")
             return {"x": 0.75, "y": 1.0}[engine]
     """)
     assert project.run().ret == 0
@@ -352,8 +324,9 @@ def test_setup_that_fails_is_an_error_verdict_and_leaves_the_others_alone(projec
         def test_broken(model, case, broken):
             assert model.ask("q")
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
-        def test_sound(model, case): ...
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_sound(model, case):
+            assert model.ask("q")
     """)
     result = project.run()
     assert result.ret == 1
@@ -372,8 +345,9 @@ def test_module_fixture_that_fails_fails_every_user_of_it(project: Project) -> N
             raise RuntimeError("no index")
 
         @pytest.mark.parametrize("n", [1, 2])
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
-        def test_broken(model, case, broken, n): ...
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_broken(model, case, broken, n):
+            assert model.ask("q")
 
         def test_count():
             assert len(COUNT) == 1
@@ -389,31 +363,18 @@ def test_teardown_that_fails_is_an_error_beside_the_verdict(project: Project) ->
             yield
             raise RuntimeError("will not go")
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
-        def test_it(model, case, sticky): ...
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_it(model, case, sticky):
+            assert model.ask("q")
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
-        def test_next(model, case): ...
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_next(model, case):
+            assert model.ask("q")
     """)
     result = project.run()
     assert result.ret == 1
     result.assert_outcomes(passed=2, errors=1)
     assert project.verdicts() == {"test_it": "passed", "test_next": "passed"}
-
-
-def test_everything_is_torn_down_after_x(project: Project) -> None:
-    project.write("conftest.py", TRACED)
-    project.module("""
-        @pytest.mark.parametrize("n", range(3))
-        @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(30)], threshold=0.9, asks="nothing")
-        def test_it(model, case, n, of_session, of_module, of_function):
-            return 0.0
-    """)
-    assert project.run("-x").ret == 1
-    lines = logged(project)
-    assert sorted(line.replace("down", "up") for line in lines if line.startswith("down")) == sorted(
-        line for line in lines if line.startswith("up")
-    )
 
 
 def test_request_in_a_body_runs_alone_and_gives_fixtures_by_name(project: Project) -> None:
@@ -422,8 +383,9 @@ def test_request_in_a_body_runs_alone_and_gives_fixtures_by_name(project: Projec
         def worth():
             return 0.5
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_it(model, case, request):
+            model.ask("q")
             return request.getfixturevalue("worth")
     """)
     assert project.run().ret == 0

@@ -33,7 +33,7 @@ def gate(project: Project, serve: Serve) -> Project:
 
 
 def body(gate: Project, lines: str, arguments: str = "load", **marker: Any) -> Path:
-    words = ", ".join(f"{name}={value!r}" for name, value in {**BLOCKS, **marker}.items())
+    words = ", ".join(f"{name}={value!r}" for name, value in {"load": BLOCKS, **marker}.items())
     return gate.module(f"""
         @pytest.mark.evaluation({words})
         async def test_it({arguments}):
@@ -68,12 +68,11 @@ def test_a_slower_version_is_found_and_a_gate_that_is_run_again_decides_by_the_s
 @pytest.mark.nightly
 def test_evaluations_of_one_plan_share_their_blocks_and_others_come_first(gate: Project, tmp_path: Path) -> None:
     """A body that asks a model notes when it ended, and the bodies that take `load` begin after that."""
-    words = ", ".join(f"{name}={value!r}" for name, value in BLOCKS.items())
     gate.module(f"""
         import asyncio
         ORDER = []
 
-        @pytest.mark.evaluation({words}, margin="90 %")
+        @pytest.mark.evaluation(load={BLOCKS}, margin="90 %")
         def test_itl(load):
             ORDER.append("load")
             return load.itl
@@ -86,7 +85,7 @@ def test_evaluations_of_one_plan_share_their_blocks_and_others_come_first(gate: 
             ORDER.append("model")
             return 1.0
 
-        @pytest.mark.evaluation({words}, margin="90 %")
+        @pytest.mark.evaluation(load={BLOCKS}, margin="90 %")
         def test_throughput(load):
             return load.throughput
 
@@ -113,7 +112,7 @@ def test_a_candidate_alone_is_held_to_its_threshold(gate: Project) -> None:
 @pytest.mark.nightly
 def test_a_budget_leaves_blocks_unmeasured_and_the_verdict_open(gate: Project) -> None:
     """The first pair is measured whole; the next run goes on from there."""
-    limit = ("--max-tokens", "20")
+    limit = "max_tokens=20"
     body(gate, "return load.itl")
     gate.run(*PAIR, *limit)
     budget, entry = gate.report()["budget"], gate.evaluation()
@@ -254,22 +253,21 @@ def test_a_figure_that_no_block_has_is_refused_before_anything_is_measured(gate:
 @pytest.mark.nightly
 def test_pairs_that_can_not_be_red_are_told_of_before_they_are_measured(gate: Project) -> None:
     """Two evaluations have 0.0203 each, and 5 pairs no more than 1/32."""
-    words = ", ".join(f"{name}={value!r}" for name, value in BLOCKS.items())
     gate.module(f"""
-        @pytest.mark.evaluation({words})
+        @pytest.mark.evaluation(load={BLOCKS})
         def test_itl(load):
             return load.itl
 
-        @pytest.mark.evaluation({words})
+        @pytest.mark.evaluation(load={BLOCKS})
         def test_throughput(load):
             return load.throughput
     """)
     result = gate.run(*PAIR)
     text = " ".join(" ".join([*result.outlines, *result.errlines]).split())
     assert "2 evaluations of 5 pairs of blocks can't be red at their level" in text
-    assert "6 pairs can (blocks=6)" in text
+    assert "6 pairs can" in text
     assert "10 blocks asked for, all measured now" in text
-    assert "raise blocks= in the marker" in text
+    assert "raise blocks in the marker's load" in text
     assert "steelyard store show" not in text
     for entry in gate.report()["evaluations"]:
         assert entry["verdict"] == "inconclusive"

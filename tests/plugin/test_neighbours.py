@@ -183,8 +183,8 @@ import asyncio, time
 @pytest.mark.evaluation(cases=CASES, threshold=0.9, design="fixed")
 async def test_slow(model, case, n):
     answer = await model.ask(f"{{case.prompt}} {{n}}")
-    if int(case.id[1:]) > 20:
-        await asyncio.Event().wait()
+    if int(case.id[1:]) > 36:
+        await asyncio.sleep(0.5)
     return answer == "yes"
 
 @pytest.mark.evaluation(cases=CASES, threshold=0.5)
@@ -199,56 +199,11 @@ def test_hangs():
 
 
 @real
-@pytest.mark.parametrize("method", ["signal", "thread"])
-def test_timeout_is_the_deadline_of_an_evaluation(beside: Project, method: str) -> None:
+def test_timeout_is_none_of_an_evaluation_and_ends_a_test_that_hangs(beside: Project) -> None:
     (beside.path / "test_it.py").write_text("import pytest\n" + SLOW)
-    chosen = ("-k", "not hangs") if method == "thread" else ()  # which ends the process at a test that hangs
-    result = run(beside, "timeout", "--timeout", "4", "--timeout-method", method, *chosen)
-    hung = {} if chosen else {"failed": 1}
-    counts = {name: count for name, count in result.parseoutcomes().items() if name != "deselected"}
-    assert counts == {"passed": 2, "inconclusive": 2, **hung}
-    assert beside.verdicts() == {"test_slow[0]": "inconclusive", "test_slow[1]": "inconclusive", "test_quick": "passed"}
-    assert beside.evaluation("test_slow[0]")["reason"].startswith(
-        "stopped at the timeout of 4 s (pytest-timeout) after"
-    )
-    result.stdout.fnmatch_lines(["*timeout of pytest-timeout (4 s) is the deadline of an evaluation*"])
-
-
-@real
-def test_timeout_guards_the_setup_of_an_evaluation(beside: Project) -> None:
-    path = beside.path / "test_it.py"
-    path.write_text(path.read_text().replace('yield "yes"', "import time; time.sleep(3600)"))
-    result = run(beside, "timeout", "--timeout", "3", "-k", "gate or async")
-    assert result.ret == 1
-    result.stdout.fnmatch_lines(["*Timeout (>3.0s)*"])
-    assert beside.verdicts() == {**{f"test_gate[{n}]": "error" for n in range(3)}, "test_async": "passed"}
-
-
-@real
-def test_testmon_deselects_no_evaluation(beside: Project) -> None:
-    options = ("pytest-testmon", "--testmon")
-    assert run(beside, *options).ret == 0
-    result = run(beside, *options, candidate="no")
-    assert result.ret == 1
-    assert result.parseoutcomes() == {"failed": 4, "deselected": 1}
-
-
-@real
-def test_sockets_that_are_taken_away_are_told_before_the_run(beside: Project) -> None:
-    result = run(beside, "socket", "--disable-socket")
-    assert result.ret == 4
-    assert "--disable-socket of pytest-socket takes the sockets away that its engine needs" in str(result.stderr)
-    assert run(beside, "socket", "--disable-socket", "--allow-hosts=127.0.0.1", "-W", "ignore").ret == 0
-    path = beside.path / "test_it.py"
-    path.write_text(path.read_text() + "\npytestmark = pytest.mark.enable_socket\n")
-    assert run(beside, "socket", "--disable-socket", "-W", "ignore").ret == 0
-
-
-@real
-def test_benchmarks_alone_are_no_green_gate(beside: Project) -> None:
-    result = run(beside, "benchmark", "--benchmark-only", candidate="no")
-    assert result.ret == 5
-    result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: --benchmark-only skips them*"])
+    result = run(beside, "timeout", "--timeout", "1")
+    assert result.parseoutcomes() == {"passed": 4, "failed": 1}
+    result.stdout.fnmatch_lines(["*Timeout (>1.0s)*"])
 
 
 @real
@@ -279,32 +234,6 @@ def test_evaluations_that_are_left_out_by_hand_are_told_and_end_as_the_rest_does
     result = run(beside, "no:cacheprovider", "-k", "plain")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*steelyard: 4 evaluations, none ran: left out by the options*"])
-
-
-@real
-@pytest.mark.parametrize("how", ["mode", "mark"])
-def test_each_evaluation_runs_once_whatever_backends_anyio_has(beside: Project, how: str) -> None:
-    path = beside.path / "test_it.py"
-    mark = "\npytestmark = pytest.mark.anyio\n" if how == "mark" else ""
-    path.write_text(path.read_text() + f"{mark}\nasync def test_other(): ...\n")
-    mode = ("-o", "anyio_mode=auto") if how == "mode" else ()
-    # A process of its own: anyio tells its backends when it is imported.
-    result = beside.run_anew("-p", "steelyard", "-p", "anyio", "--candidate", "yes", *mode, "-W", "ignore")
-    assert result.ret == 0
-    assert result.parseoutcomes() == {"passed": 7}
-    assert sorted(beside.verdicts()) == ["test_async", *(f"test_gate[{n}]" for n in range(3))]
-
-
-LOOPS = ["agent.run_sync", "asyncio.run", "asyncio.get_event_loop().run_until_complete"]
-
-
-@pytest.mark.parametrize("call", LOOPS)
-def test_body_that_starts_an_event_loop_is_told_before_the_run(project: Project, call: str) -> None:
-    project.body(f"import asyncio\nmodel.ask(case.prompt)\nreturn {call}(case.id) == 'yes'")
-    result = project.run()
-    assert result.ret == 4
-    assert f"line 7: `{call}(…)` starts an event loop" in str(result.stderr)
-    assert project.stored() == 0
 
 
 def test_body_that_starts_an_event_loop_out_of_sight_says_what_to_write(project: Project) -> None:

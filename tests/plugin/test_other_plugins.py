@@ -19,8 +19,9 @@ def test_reruns_never_run_an_evaluation_again(project: Project) -> None:
         COUNT = []
 
         @pytest.mark.evaluation(cases=[{"id": f"c{i}"} for i in range(30)], threshold=0.9, design="fixed",
-            asks="nothing")
+           )
         def test_it(model, case):
+            model.ask("q")
             COUNT.append(1)
             return 0.0
 
@@ -98,8 +99,9 @@ def test_unittest_classes_run_beside_evaluations(project: Project) -> None:
             @unittest.skip("later")
             def test_later(self): ...
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
-        def test_it(model, case): ...
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
+        def test_it(model, case):
+            assert model.ask("q")
     """)
     project.run().assert_outcomes(passed=2, skipped=1)
 

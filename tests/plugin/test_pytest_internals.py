@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from _pytest.assertion import AssertionState
 from _pytest.assertion.rewrite import AssertionRewritingHook
-from _pytest.runner import runtestprotocol
 
 from harness.plugin import pytest_internals as internals
 
@@ -97,105 +96,6 @@ def test_a_definition_in_use_has_its_value_its_finalizers_and_a_node_that_it_liv
     assert nodes == [request.node, request.node.getparent(pytest.Module), request.session]
 
 
-def test_values_and_finalizers_that_are_taken_away_have_a_fixture_set_up_anew(
-    pytester: pytest.Pytester, tmp_path: Path
-) -> None:
-    pytester.makeconftest("""
-        from harness.plugin import pytest_internals as internals
-
-        def pytest_runtest_call(item):
-            for definition in internals.definitions_in_use(item):
-                if definition.argname == "numbered":
-                    definition.cached_result = None
-                    internals.finalizers(definition)[:] = []
-    """)
-    pytester.makepyfile("""
-        import itertools
-        import pytest
-
-        NUMBERS = itertools.count()
-
-        @pytest.fixture(scope="module")
-        def numbered():
-            return next(NUMBERS)
-
-        def test_first(numbered):
-            assert numbered == 0
-
-        def test_second(numbered):
-            assert numbered == 1
-    """)
-    pytester.runpytest_inprocess().assert_outcomes(passed=2)
-
-
-def test_a_class_and_a_package_are_nodes_that_fixtures_live_for(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        **{
-            "package/__init__": "",
-            "package/conftest": """
-                import pytest
-
-                @pytest.fixture(scope="package")
-                def shared():
-                    return 1
-            """,
-            "package/test_it": """
-                import pytest
-                from harness.plugin import pytest_internals as internals
-
-                @pytest.fixture(scope="class")
-                def of_class():
-                    return 1
-
-                class TestIt:
-                    def test_in_class(self, shared, of_class, request):
-                        found = {each.argname: each for each in internals.definitions_in_use(request.node)}
-                        assert internals.scope_node(request.node, found["of_class"]).name == "TestIt"
-                        assert internals.scope_node(request.node, found["shared"]).name == "package"
-
-                def test_outside(of_class, request):
-                    found = {each.argname: each for each in internals.definitions_in_use(request.node)}
-                    assert internals.scope_node(request.node, found["of_class"]) is request.node
-            """,
-        }
-    )
-    pytester.runpytest_inprocess().assert_outcomes(passed=2)
-
-
-def test_parameters_of_a_module_outlive_an_item_and_its_own_do_not(pytester: pytest.Pytester) -> None:
-    items = pytester.getitems("""
-        import pytest
-
-        @pytest.fixture(scope="module", params=["a", "b"])
-        def shared(request):
-            return request.param
-
-        @pytest.mark.parametrize("own", [1, 2])
-        def test_it(shared, own):
-            pass
-
-        def test_plain():
-            pass
-    """)
-    assert [internals.shared_parameters(item) for item in items if item.name == "test_plain"] == [{}]
-    found = {item.name: internals.shared_parameters(item) for item in items if item.name != "test_plain"}
-    assert found == {
-        "test_it[a-1]": {"shared": 0},
-        "test_it[a-2]": {"shared": 0},
-        "test_it[b-1]": {"shared": 1},
-        "test_it[b-2]": {"shared": 1},
-    }
-
-
-def test_an_item_whose_fixtures_were_dropped_can_be_run_again(pytester: pytest.Pytester) -> None:
-    item = pytester.getitem("def test_it(tmp_path, request): assert tmp_path.exists()", "test_it")
-    assert isinstance(item, pytest.Function)
-    for _ in range(2):
-        assert [report.outcome for report in runtestprotocol(item, log=False)] == ["passed"] * 3
-        internals.drop_fixtures(item)
-        assert internals.definitions_in_use(item) == set()
-
-
 def test_a_session_sets_its_items_up_in_the_state_that_it_is_given(pytester: pytest.Pytester) -> None:
     asked: list[str] = []
 
@@ -247,11 +147,6 @@ def test_a_line_stands_for_the_place_of_an_interruption(pytester: pytest.Pyteste
     result.stdout.no_fnmatch_line("*test_a_line_stands*.py:1: KeyboardInterrupt")
 
 
-def test_without_an_interruption_no_place_is_replaced() -> None:
-    internals.replace_place_of_interruption(object(), "")
-    internals.replace_place_of_interruption(None, "")
-
-
 def test_logs_are_kept_for_the_call_of_an_item(pytester: pytest.Pytester) -> None:
     """Between setup and teardown, as evaluations that are set up side by side have it."""
     item = pytester.getitem("def test_it(): pass", "test_it")
@@ -264,12 +159,6 @@ def test_logs_are_kept_for_the_call_of_an_item(pytester: pytest.Pytester) -> Non
     ((when, kind, text),) = [section for section in item._report_sections if section[0] == "call"]
     assert (when, kind) == ("call", "log")
     assert "said while it ran" in text
-
-
-def test_where_pytest_keeps_no_logs_there_is_nothing_to_keep_them_with(pytester: pytest.Pytester) -> None:
-    plugins = pytester.parseconfigure("-p", "no:logging").pluginmanager
-    item = pytester.getitem("def test_it(): pass", "test_it")
-    assert internals.capture_logs(plugins, item) is None
 
 
 def test_comparisons_are_explained_but_not_inside() -> None:
@@ -296,9 +185,3 @@ def test_a_package_that_is_left_as_written_is_no_longer_marked(request: pytest.F
     internals.leave_as_written(plugins, {"first_package"})
     assert not hook._is_marked_for_rewrite("first_package.inside", state)
     assert hook._is_marked_for_rewrite("second_package.inside", state)
-
-
-def test_a_hook_of_another_kind_is_left_alone() -> None:
-    plugins = pytest.PytestPluginManager()
-    plugins.rewrite_hook = object()  # type: ignore[assignment]
-    internals.leave_as_written(plugins, {"first_package"})

@@ -32,7 +32,7 @@ def gate(project: Project) -> Project:
 
 
 def test_the_fixture_is_each_versions_own(gate: Project) -> None:
-    gate.body("return weights.version == 'other'", arguments="weights, case", asks="model")
+    gate.body("return weights.version == 'other'", arguments="weights, case")
     assert gate.run(*PAIR).ret == 1
     entry = gate.evaluation()
     assert entry["verdict"] == "regressed"
@@ -42,7 +42,7 @@ def test_the_fixture_is_each_versions_own(gate: Project) -> None:
 
 def test_nothing_is_left_to_chance_so_that_one_sample_of_a_case_decides(gate: Project) -> None:
     """Also where a gate or a recording draws more of what a model answers."""
-    gate.body("return 1.0", arguments="weights", cases=3, threshold=1.0, margin=0.001, asks="model")
+    gate.body("return 1.0", arguments="weights", cases=3, threshold=1.0, margin=0.001)
     for options in ((), ("--samples", "7"), ("--for-baseline",)):
         gate.run("--candidate", "small", "--baseline", "none", *options)
         assert gate.verdicts() == {"test_it": "passed"}
@@ -51,20 +51,20 @@ def test_nothing_is_left_to_chance_so_that_one_sample_of_a_case_decides(gate: Pr
 
 @pytest.mark.parametrize("per", ["suite", "case"])
 def test_a_single_case_decides_as_well(gate: Project, per: str) -> None:
-    gate.body("return 0.75", arguments="weights, case", cases=1, threshold=0.7, margin=0.001, per=per, asks="model")
+    gate.body("return 0.75", arguments="weights, case", cases=1, threshold=0.7, margin=0.001, per=per)
     gate.run("--candidate", "small", "--baseline", "other")
     (entry,) = gate.report()["evaluations"]
     assert (entry["verdict"], entry["n_samples"], entry["candidate"]["low"]) == ("passed", 1, 0.75)
 
 
 def test_the_marker_may_ask_for_more_samples(gate: Project) -> None:
-    gate.body("return 1.0", arguments="weights", cases=3, samples=4, threshold=0.9, asks="model")
+    gate.body("return 1.0", arguments="weights", cases=3, samples=4, threshold=0.9)
     gate.run("--candidate", "small", "--baseline", "none")
     assert gate.evaluation()["n_samples"] == 12
 
 
 def test_beside_a_model_samples_are_drawn_as_ever(gate: Project) -> None:
-    gate.body("return weights.version == 'small'", arguments="weights, model", asks="model", cases=3)
+    gate.body("return weights.version == 'small'", arguments="weights, model", cases=3)
     gate.run("--candidate", "small", "--baseline", "none")
     assert gate.evaluation()["n_samples"] == 6
 
@@ -120,15 +120,9 @@ def test_bodies_that_find_out_only_then_skip_the_evaluation_as_well(gate: Projec
     assert gate.report()["skipped"] == [{"id": "test_it.py::test_lack", "reason": reason}]
 
 
-def test_where_some_bodies_have_a_score_those_that_lack_something_are_errors(gate: Project) -> None:
-    gate.module(LACKING.replace("IDS", "'b'"))
-    assert gate.run("--candidate", "small", "--baseline", "none").ret == 1
-    assert gate.verdicts() == {"test_lack": "error", "test_rest": "passed"}
-
-
 @pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2", "-p", "xdist"), marks=pytest.mark.service)])
 def test_a_gate_that_skips_every_evaluation_is_no_green_one(gate: Project, workers: tuple[str, ...]) -> None:
-    gate.body("return 1.0", arguments="weights", asks="model")
+    gate.body("return 1.0", arguments="weights")
     gate.write("test_plain.py", "def test_plain(): ...\n")
     result = gate.run_apart("--candidate", "table", "--baseline", "none", *workers)
     assert result.ret == 5
@@ -151,7 +145,7 @@ def test_an_evaluation_that_a_mark_skips_leaves_the_rest_as_it_is(gate: Project)
 
 
 def test_a_candidate_that_has_it_against_a_baseline_without_is_held_to_the_threshold(gate: Project) -> None:
-    gate.body("return 0.5", arguments="weights", threshold=0.4, asks="model")
+    gate.body("return 0.5", arguments="weights", threshold=0.4)
     assert gate.run("--candidate", "small", "--baseline", "table").ret == 0
     entry = gate.evaluation()
     assert entry["verdict"] == "passed"
@@ -160,7 +154,7 @@ def test_a_candidate_that_has_it_against_a_baseline_without_is_held_to_the_thres
 
 
 def test_without_a_threshold_there_is_nothing_to_hold_it_to(gate: Project) -> None:
-    gate.body("return 0.5", arguments="weights", asks="model")
+    gate.body("return 0.5", arguments="weights")
     assert gate.run("--candidate", "small", "--baseline", "table").ret == 0
     assert gate.evaluation()["reason"] == "nothing required; table has no weights: nothing to compare it with"
 
@@ -198,7 +192,7 @@ def test_it_is_made_once_for_each_version_and_shared(gate: Project) -> None:
 
 def test_a_recording_serves_as_the_baseline(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(gate.path)
-    gate.body("return 0.9 if weights.version == 'other' else 0.6", arguments="weights, case", asks="model")
+    gate.body("return 0.9 if weights.version == 'other' else 0.6", arguments="weights, case")
     assert gate.run("--candidate", "other", "--baseline", "none", "--for-baseline").ret == 0
     assert CliRunner().invoke(main, ["baseline", "record", "--name", "released"]).exit_code == 0
     assert gate.run("--candidate", "small", "--baseline", "released").ret == 1
@@ -209,7 +203,7 @@ def test_a_recording_serves_as_the_baseline(gate: Project, monkeypatch: pytest.M
 
 def test_stored_runs_are_weighed_as_exactly(gate: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(gate.path)
-    gate.body("return 0.9", arguments="weights, case", asks="model", margin=0.01)
+    gate.body("return 0.9", arguments="weights, case", margin=0.01)
     for name in ("small", "other"):
         gate.run("--candidate", name, "--baseline", "none")
     result = CliRunner().invoke(main, ["compare", "small", "other", "--json"])
@@ -246,14 +240,6 @@ def test_outside_a_body_it_is_refused(gate: Project) -> None:
     assert "the fixture 'mine' asks for 'weights'" in str(result.stderr)
 
 
-def test_with_xdist(gate: Project) -> None:
-    gate.body("return weights.version == 'small'", arguments="weights", threshold=0.9, asks="model")
-    assert gate.run_apart("--candidate", "small", "--baseline", "none", "-n", "2", "-p", "xdist").ret == 0
-    assert gate.verdicts() == {"test_it": "passed"}
-    assert gate.run_apart("--candidate", "table", "--baseline", "none", "-n", "2", "-p", "xdist").ret == 5
-    assert [each["reason"] for each in gate.report()["skipped"]] == [REASON]
-
-
 @pytest.fixture
 def library(project: Project) -> Project:
     """A version that finds passages, and the one that it is based on."""
@@ -284,7 +270,7 @@ def test_a_retriever_is_searched_and_the_version_without_skips(library: Project)
     from harness import checks
     return checks.recall_at([find.id for find in retriever.search("a card")], {"cards"}, 1)
     """
-    library.body(code, arguments="retriever, case", threshold=0.9, margin=0.1, asks="model")
+    library.body(code, arguments="retriever, case", threshold=0.9, margin=0.1)
     library.run("--candidate", "rag", "--baseline", "none")
     assert library.verdicts() == {"test_it": "passed"}
     result = library.run("--candidate", "plain", "--baseline", "none")
@@ -293,7 +279,7 @@ def test_a_retriever_is_searched_and_the_version_without_skips(library: Project)
 
 
 def test_a_version_without_an_adapter_skips_what_takes_one(library: Project) -> None:
-    library.body("return adapter.rank > 0", arguments="adapter, case", threshold=0.9, margin=0.1, asks="model")
+    library.body("return adapter.rank > 0", arguments="adapter, case", threshold=0.9, margin=0.1)
     result = library.run("--candidate", "plain", "--baseline", "none")
     assert result.ret == 5
     result.stdout.fnmatch_lines(["*plain has no adapter: give it one: adapter*"])

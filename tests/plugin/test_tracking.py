@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 from harness.cli import main
 from harness.store import Store
 from tests.plugin.projects import Project
-from tests.plugin.reviews import RATE, judged_project, label, opened
 from tests.tracking.reading import read
 from tests.tracking.servers import Gatekeeper, MlflowServer
 
@@ -52,7 +51,7 @@ def pair(project: Project) -> Project:
 
 def gate_of(found: dict[str, Any]) -> dict[str, Any]:
     """The run of the gate itself."""
-    (run,) = [run for run in found["runs"] if "mlflow.parentRunId" not in run["tags"]]
+    (run,) = found["runs"]
     return dict(run)
 
 
@@ -99,9 +98,6 @@ def test_the_setting_logs_every_gate_and_the_option_none_does_not(pair: Project,
     assert read(database, "mine")["runs"] == []
     assert pair.run("--candidate", "yes").ret == 0
     assert gate_of(read(database, "mine"))["status"] == "FINISHED"
-    pair.run("--candidate", "yes", "--mlflow-experiment", "other")
-    assert len(read(database, "mine")["runs"]) == 2
-    assert len(read(database, "other")["runs"]) == 2
 
 
 @pytest.mark.nightly
@@ -154,7 +150,7 @@ def test_a_green_gate_stays_green_where_mlflow_is_down(pair: Project, free_port:
 def test_a_password_is_never_shown_or_kept(pair: Project, mlflow_server: MlflowServer) -> None:
     keeper = Gatekeeper(mlflow_server.address, password="ann:s3cret")
     pair.settings["mlflow"] = f"http://ann:s3cret@{keeper.host}"
-    seen = str(pair.run("--candidate", "no", "--mlflow-experiment", "secret", "-v").stdout)
+    seen = str(pair.run("--candidate", "no", "-v").stdout)
     wrong = pair.run("--candidate", "no", "--mlflow", f"http://ann:wr0ng@{keeper.host}")
     keeper.stop()
     assert re.search(rf"^mlflow  http://\*\*\*@{keeper.host}/#/experiments/", seen, re.MULTILINE)
@@ -163,7 +159,7 @@ def test_a_password_is_never_shown_or_kept(pair: Project, mlflow_server: MlflowS
     kept = "".join(path.read_bytes().decode("latin-1") for path in files)
     for secret in ("s3cret", "wr0ng"):
         assert secret not in seen + str(wrong.stdout) + str(wrong.stderr) + kept
-        assert secret not in str(read(mlflow_server.address, "secret"))
+        assert secret not in str(read(mlflow_server.address))
 
 
 def test_an_address_that_can_not_be_is_refused_before_the_first_request(pair: Project) -> None:
@@ -196,51 +192,13 @@ def test_track_that_fails_ends_with_1_and_says_why(pair: Project, run: Run, free
     assert (result.exit_code, result.output) == (1, f"Error: Nothing listens at {address}.\n")
 
 
-@pytest.mark.nightly
-def test_labels_become_assessments_under_a_name_of_their_own_and_go_when_taken_back(
-    project: Project, run: Run, database: str
-) -> None:
-    judged_project(project, {"only": 0.85}, 300)
-    marker = {"threshold": 0.75, "margin": 0.1, "review": "uncertain"}
-    project.body(RATE, cases=300, arguments="model, case, judge", **marker)
-    assert project.run("--mlflow", database).ret == 8
-    before = {trace["tags"]["steelyard.case"] for trace in read(database)["traces"]}
-    assert label(project, most=3) == 3
-    assert run("track", "--mlflow", database, "--json").exit_code == 0
-    found = read(database)
-    human, judged = {}, {}
-    for trace in found["traces"]:
-        for each in trace["assessments"]:
-            table = human if each["assessment_name"] == "score.human" else judged
-            table[trace["tags"]["steelyard.case"]] = each
-    assert len(human) == 3
-    assert set(human) | before <= set(judged) == {trace["tags"]["steelyard.case"] for trace in found["traces"]}
-    assert {(each["source"]["source_type"], each["source"]["source_id"]) for each in human.values()} == {
-        ("HUMAN", "ann")
-    }
-    assert {each["feedback"]["value"] for each in human.values()} <= {0.0, 1.0}
-    assert {each["source"]["source_type"] for each in judged.values()} == {"LLM_JUDGE"}
-    assert {each["source"]["source_id"] for each in judged.values()} == {"small"}
-    _take_back_one(project)
-    assert run("track", "--mlflow", database).exit_code == 0
-    again = read(database)["traces"]
-    assert len([each for trace in again for each in trace["assessments"] if "human" in each["assessment_name"]]) == 2
-    assert gate_of(read(database))["metrics"]["test_it/score.n_samples"] == 300
-
-
-def _take_back_one(project: Project) -> None:
-    from harness.review import Queue
-
-    with opened(project) as store:
-        Queue(store).undo("ann", key="undo")
-
-
 def test_what_was_left_out_of_a_run_is_kept_with_it(pair: Project) -> None:
     pair.write(
         "test_more.py",
         """
-        @pytest.mark.evaluation(cases=[{"id": "a"}], design="fixed", asks="nothing")
-        def test_more(case):
+        @pytest.mark.evaluation(cases=[{"id": "a"}], design="fixed")
+        def test_more(model, case):
+            model.ask("q")
             return 1
         """,
     )

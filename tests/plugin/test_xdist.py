@@ -63,14 +63,6 @@ def test_workers_report_the_exit_code_of_the_whole_session(project: Project) -> 
     assert project.report()["verdict"] == "passed"
 
 
-def test_inconclusive_of_a_worker_is_8(project: Project) -> None:
-    project.body("return case.id != 'c0'", cases=6, threshold=0.9)
-    result = project.run_apart(*strict(project))
-    assert result.ret == 8
-    assert project.report()["exit_code"] == 8
-    assert result.parseoutcomes()["inconclusive"] == 1
-
-
 @pytest.mark.parametrize(
     ("option", "words"),
     [
@@ -113,16 +105,11 @@ def test_worker_that_ran_plain_tests_first_tears_their_fixtures_down(project: Pr
 
         def test_plain(shared): ...
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], asks="nothing")
+        @pytest.mark.evaluation(cases=[{"id": "a"}])
         def test_it(model, case, shared):
+            model.ask("q")
             return shared
     """)
     assert project.run_apart("-n", "1").ret == 0
     assert project.score() == 0.5
     assert (project.path / "log").read_text() == "up down "
-
-
-def test_workers_without_an_evaluation_write_nothing(project: Project) -> None:
-    project.module("@pytest.mark.parametrize('n', range(4))\ndef test_plain(n): ...\n")
-    assert project.run_apart(*strict(project)).ret == 0
-    assert not (project.path / "reports").exists()

@@ -10,8 +10,8 @@ from harness.records.budget import amount, short_duration
 
 def test_limits_are_told_as_options() -> None:
     limits = BudgetLimits(max_requests=1500, max_tokens=10_000, max_cost=0.5, deadline_s=1200)
-    assert limits.in_words("max_requests") == "--max-requests 1,500"
-    assert limits.in_words("max_tokens") == "--max-tokens 10,000"
+    assert limits.in_words("max_requests") == "max_requests 1,500"
+    assert limits.in_words("max_tokens") == "max_tokens 10,000"
     assert limits.in_words("max_cost") == "--max-cost 0.50"
     assert limits.in_words("deadline") == "--deadline 20m"
 

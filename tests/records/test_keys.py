@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.records import Request
-from harness.records.keys import KeyedQuestion, request_text, sample_key
+from harness.records.keys import KeyedQuestion, request_text, stem_of
 
 PLAIN = Request(messages=({"role": "user", "content": "q"},), sampling={"temperature": 0.7, "max_tokens": 8})
 CHANGES: list[dict[str, Any]] = [
@@ -30,8 +30,10 @@ CHANGES: list[dict[str, Any]] = [
 ]
 
 
-def key(request: Request, fingerprint: str = "f", generation: int = 0, occurrence: int = 0) -> bytes:
-    return sample_key(request_text(fingerprint, request), generation, occurrence)
+def key(
+    request: Request, fingerprint: str = "f", generation: int = 0, occurrence: int = 0, case: str = "peru"
+) -> bytes:
+    return KeyedQuestion(request_text(fingerprint, request), occurrence, case).key(generation)
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
@@ -40,18 +42,23 @@ def test_whatever_changes_the_answer_changes_the_key(change: dict[str, Any]) -> 
     assert key(Request(**(fields | change))) != key(PLAIN)
 
 
-def test_version_generation_and_occurrence_change_the_key() -> None:
-    keys = {key(PLAIN), key(PLAIN, "g"), key(PLAIN, generation=1), key(PLAIN, occurrence=1)}
-    assert len(keys) == 4
+def test_version_generation_occurrence_and_case_change_the_key() -> None:
+    changes = ({}, {"fingerprint": "g"}, {"generation": 1}, {"occurrence": 1}, {"case": "chad"}, {"case": ""})
+    keys = {key(PLAIN, **change) for change in changes}  # type: ignore[arg-type]
+    assert len(keys) == 6
+    assert {len(each) for each in keys} == {16}
     assert key(PLAIN, generation=1, occurrence=11) != key(PLAIN, generation=11, occurrence=1)
 
 
-def test_a_question_has_one_key_in_each_generation() -> None:
-    question = KeyedQuestion(request_text("f", PLAIN), occurrence=2)
-    assert [question.key(generation) for generation in (0, 3)] == [
-        key(PLAIN, generation=0, occurrence=2),
-        key(PLAIN, generation=3, occurrence=2),
-    ]
+def test_the_keys_of_a_question_in_its_generations_have_a_stem_in_common_and_no_others_have_it() -> None:
+    assert stem_of(key(PLAIN)) == stem_of(key(PLAIN, generation=3))
+    assert stem_of(key(PLAIN)) != stem_of(key(PLAIN, occurrence=1)) != stem_of(key(PLAIN, case="chad"))
+
+
+def test_a_question_of_a_case_has_a_number_of_its_own_for_engines_whose_chance_is_theirs() -> None:
+    questions = [KeyedQuestion(b"q", again, case) for again in (0, 1) for case in ("", "peru", "chad")]
+    assert questions[0].number == 0
+    assert len({question.number for question in questions}) == 6
 
 
 def test_order_of_parameters_does_not_change_the_key() -> None:
@@ -62,7 +69,7 @@ def test_key_stays_the_same_over_releases() -> None:
     assert request_text("f", PLAIN) == (
         b'["f",{"messages":[{"content":"q","role":"user"}],"sampling":{"max_tokens":8,"temperature":0.7}}]'
     )
-    assert key(PLAIN).hex() == "dadb831d4b84b895214eb357479dfdd7"
+    assert key(PLAIN).hex() == "e5b1887195e123784d0568e100000000"
     weighed = Request(kind="loglikelihood", prompt="q", continuation=" a")
     assert request_text("f", weighed) == b'["f",{"continuation":" a","kind":"loglikelihood","prompt":"q"}]'
 

@@ -19,8 +19,6 @@ from harness.records import NewSample, Report, Request, Sample, ScoreRow, Scorin
 from harness.records.review import Event
 from harness.reporting.samples_table import COLUMNS, write_csv, write_parquet
 from harness.review import Queue
-from harness.review.batches.filling import add_run
-from harness.review.batches.plans import ReviewPlan
 from harness.store import RunInfo, Store
 from tests.gate import stored
 from tests.gate.stored import Scored
@@ -211,7 +209,7 @@ def test_pruned_answers_leave_their_scores_and_are_counted(store: Store, tmp_pat
 def test_people_are_told_beside_the_judge(store: Store, tmp_path: Path) -> None:
     """The mean of what they gave, or what settled it."""
     run = runs.add_run(store)
-    add_run(store, run, ReviewPlan(runs.EVALUATION, "score", SCALE, draws=2, overlap=2))
+    runs.add_batch(store, run, SCALE, n_items=2, wanted=2)
     queue = Queue(store)
     for name, role in (("ann", "annotator"), ("bob", "annotator"), ("eve", "adjudicator")):
         queue.add_reviewer(name, role)  # type: ignore[arg-type]
@@ -240,7 +238,7 @@ def test_people_are_told_beside_the_judge(store: Store, tmp_path: Path) -> None:
 
 def test_a_label_that_its_reviewer_replaced_counts_for_nothing(store: Store, tmp_path: Path) -> None:
     run = runs.add_run(store)
-    batch = add_run(store, run, ReviewPlan(runs.EVALUATION, "score", SCALE, draws=1)).batch
+    batch = runs.add_batch(store, run, SCALE, n_items=1)
     (item,) = store.review.items(batch.id)
     for number, value in enumerate((1, 5)):
         event = Event(0, "label", item.id, "ann", float(number), f"k{number}", value=value, score=(value - 1) / 4)
@@ -253,7 +251,7 @@ def test_a_label_that_its_reviewer_replaced_counts_for_nothing(store: Store, tmp
 
 def test_a_preference_of_people_stands_beside_the_candidates_score(store: Store, tmp_path: Path) -> None:
     run = runs.add_run(store)
-    add_run(store, run, ReviewPlan(runs.EVALUATION, "score", PAIR, draws=2))
+    runs.add_batch(store, run, PAIR, n_items=2)
     queue = Queue(store)
     queue.add_reviewer("ann", "annotator")
     view = queue.next("ann")

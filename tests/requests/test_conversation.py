@@ -63,7 +63,7 @@ class Stage:
     played: list[Request] = field(default_factory=list)
     drawn: int = 0
     trace: Trace = field(default_factory=Trace)
-    case_number: int = 0
+    case: str = ""
     engines: dict[str, type[NotedEngine]] = field(default_factory=dict)
     started: int = 0
 
@@ -80,7 +80,7 @@ class Stage:
         sources = {
             name: SampleSource(load_version(each, self.folder), engines[name]) for name, each in settings.items()
         }
-        self.trace = Trace(lambda: self.case_number)
+        self.trace = Trace(self.case)
 
         async def find(name: str) -> SampleSource:
             return sources[name]
@@ -178,6 +178,7 @@ def test_what_a_user_says_is_a_prompt_of_the_version_and_a_message_stays_as_it_i
     asked = [turn["content"] for turn in stage.said[-1].messages]
     assert asked == ["Kindly: Hi", "Yes.", "And?", "So.", "Kindly: So?"]
     for body in (lambda model: model.converse(["Hi"]), lambda model: model.loop("Hi", tools=[look_up])):
+        stage.case += "another"
         talk = stage.run(body, **more)
         assert talk.messages[0]["content"] == "Hi"
         assert [turn["content"] for turn in stage.said[-1].messages] == ["Kindly: Hi"]
@@ -189,19 +190,38 @@ def test_turns_cut_a_script(stage: Stage) -> None:
     assert stage.run(lambda model: model.converse(["Hi", "And?"], turns=1)).metadata["turns"] == 1
 
 
-def test_conversations_that_begin_alike_share_no_answer_and_equal_ones_do(stage: Stage) -> None:
-    def bodies(*scripts: list[str]) -> list[bytes | None]:
-        return [
-            stage.run(lambda model, script=script: model.converse(script)) and stage.trace.all_asked()
-            for script in scripts
-        ]
+GREETED = (
+    lambda model: model.converse(["Hi", "And?"]),
+    lambda model: model.loop("Warm in Lima?", tools=[look_up]),
+    lambda model: model.ask("Which?"),
+    lambda model: model.ask("Which?", seed=7),
+    lambda model: model.ask("Which?", temperature=0),
+)
 
-    one, other, same = bodies(["Hi", "And?"], ["Hi", "Hi"], ["Hi", "And?"])
-    assert one == same != other
-    stage.run(lambda model: [model.converse(["Hi", "And?", "Hi"]), model.converse(["Hi", "Hi", "And?"])])
-    assert stage.drawn == 6
-    stage.run(lambda model: (model.converse(["Hi"]), model.apart(0).ask("Hi")))
-    assert stage.drawn == 1, "a single turn is a question as any other"
+
+@pytest.mark.parametrize("ask", GREETED, ids=["converse", "loop", "ask", "seed", "greedy"])
+def test_draws_are_each_cases_own_and_are_not_drawn_again_for_it(stage: Stage, ask: Callable[[Any], Any]) -> None:
+    drawn = []
+    for case in ("peru", "chad", "peru"):
+        stage.case = case
+        stage.run(ask)
+        drawn.append(stage.drawn)
+    assert drawn[0] == drawn[1] > drawn[2] == 0
+
+
+@pytest.mark.parametrize("sampling", [{}, {"seed": 7}])
+def test_cases_that_ask_the_same_draw_independently(stage: Stage, sampling: dict[str, Any]) -> None:
+    said = []
+    for number in range(40):
+        stage.case = f"c{number}"
+        said.append(stage.run(lambda model: model.ask("Which?", **sampling)))
+    assert {"heads", "tails"} == set(said)
+
+
+def test_evaluations_of_a_case_share_what_they_ask_alike(stage: Stage) -> None:
+    stage.run(lambda model: model.converse(["Hi", "And?"]))
+    stage.run(lambda model: (model.converse(["Hi"]), model._apart(0).ask("Hi")))
+    assert stage.drawn == 0
 
 
 def test_a_scripted_version_that_is_asked_again_draws_again(stage: Stage) -> None:
@@ -209,54 +229,6 @@ def test_a_scripted_version_that_is_asked_again_draws_again(stage: Stage) -> Non
     assert {"heads", "tails"} == set(texts)
     assert texts == stage.run(lambda model: [model.ask("Which?") for _ in range(40)])
     assert stage.drawn == 0
-
-
-def test_what_a_body_asks_later_is_drawn_for_what_it_asked_first(stage: Stage) -> None:
-    """Whatever they come to ask in the same words, bodies that began otherwise share no answer."""
-
-    def drawn(*prompts: str, **sampling: Any) -> int:
-        stage.run(lambda model: [model.ask(prompt, **sampling) for prompt in prompts])
-        return stage.drawn
-
-    assert drawn("Hi", "Which?") == 2
-    assert set(stage.trace.shared) == {0}
-    assert drawn("Which?") == 1, "a single question is kept under its own words"
-    assert drawn("And?", "Which?") == 2
-    assert drawn("Hi", "Which?", "Which?") == 1
-    assert drawn("Hi", "Which?", temperature=0) == 2
-    assert not stage.trace.shared
-    assert drawn("And?", "Which?", temperature=0) == 1
-
-
-def test_cases_share_no_step_of_a_loop_and_copies_do(stage: Stage) -> None:
-    def drawn(number: int, ask: Callable[[Any], Any]) -> int:
-        stage.case_number = number
-        stage.run(ask)
-        return stage.drawn
-
-    for ask in (
-        lambda model: model.loop("Warm in Lima?", tools=[look_up]),
-        lambda model: model.converse(["Warm in Lima?"], tools=[look_up]),
-    ):
-        before = stage.folder
-        stage.folder = before / ("loop" if before.name != "loop" else "converse")
-        stage.folder.mkdir()
-        assert [drawn(number, ask) for number in (1, 2, 1)] == [2, 2, 0]
-
-
-@pytest.mark.parametrize("sampling", [{"temperature": 0}, {"seed": 7}])
-def test_where_nothing_is_left_to_chance_a_greeting_is_drawn_once(stage: Stage, sampling: dict[str, Any]) -> None:
-    stage.run(lambda model: model.converse(["Hi", "And?"], **sampling))
-    stage.run(lambda model: model.converse(["Hi", "Hi"], **sampling))
-    assert stage.drawn == 1
-
-
-def test_with_a_seed_whoever_asks_the_same_shares_the_answer_whatever_came_before(stage: Stage) -> None:
-    shared = []
-    for prompt in ("Hi", "And?"):
-        stage.run(lambda model, prompt=prompt: [model.ask(each, seed=7) for each in (prompt, "Which?")])
-        shared.append(set(stage.trace.shared.values()))
-    assert [len(each) for each in (*shared, shared[0] & shared[1])] == [2, 2, 1]
 
 
 def test_a_simulated_user_talks_until_its_goal_is_met(stage: Stage) -> None:
@@ -297,7 +269,7 @@ def test_a_user_whose_turns_are_over_need_say_nothing_more(stage: Stage) -> None
 def test_a_model_of_the_body_plays_the_user_as_well_and_is_none_of_its_samples(stage: Stage) -> None:
     with pytest.raises(EngineError, match=r"v has no answer to .The assistant waits for you"):
         stage.run(lambda model: model.converse(user(version=model)))
-    assert stage.trace.asked == []
+    assert not stage.trace.asked
 
 
 def test_a_turn_that_is_none_is_drawn_once_more(stage: Stage) -> None:

@@ -180,8 +180,6 @@ def test_what_an_application_fails_at_is_kept_where_that_is_not_rare(
         (kept,) = run(store, lambda s, engine=engine: again(s, engine))
         assert (str(kept), kept.cause) == ("v raised KeyError", "KeyError")
     assert run(store, lambda s: draw(s, source(NotingEngine(), "v", 1), "bad 0", 0))[0].text == "bad 0/0"
-    only = replace(source(None), only_stored=True)
-    assert run(store, lambda s: draw(s, only, "bad 0", 0))[0].cause == "KeyError"
 
 
 def test_failures_are_counted_over_all_runs_and_an_answer_takes_none_back(store: Store) -> None:
@@ -275,13 +273,6 @@ def test_a_store_that_does_not_take_notes_costs_the_run_nothing_else(store: Stor
 
     assert run(full, work) == [{"v" * 8: "The store is full."}]
     assert store.info().samples == 3
-
-
-def test_what_failed_before_is_kept_with_what_fails_later(store: Store) -> None:
-    for number in range(2):
-        run(store, lambda s, number=number: _ask(s, broken(), 1, 3, first=number))
-    kept = run(store, *(lambda s, i=i: draw(s, source(None), f"bad {i}", 0) for i in (0, 1)))
-    assert [each.cause for each in kept] == ["KeyError"] * 2
 
 
 def test_the_draws_of_one_request_that_failed_are_one_failure(store: Store) -> None:
@@ -394,16 +385,6 @@ def test_what_engines_say_of_requests_that_are_sent_again_is_gathered(store: Sto
     assert run(store, work) == [["no connection, repeating 1 request"]]
 
 
-def test_sample_is_stored_before_it_is_given(store: Store) -> None:
-    where = source(NotingEngine())
-
-    async def work(sampler: Sampler) -> int:
-        await draw(sampler, where, "q", 0)
-        return store.info().samples
-
-    assert run(store, work) == [1]
-
-
 def test_sample_that_can_not_be_stored_costs_those_beside_it_nothing(store: Store) -> None:
     class Odd(NotingEngine):
         async def sample(self, request: Request, indices: Sequence[int]) -> list[Sample]:
@@ -429,24 +410,3 @@ def test_usage_counts_what_was_drawn_what_the_store_had_and_what_was_asked_again
 
     assert asyncio.run(work()) == (3, 0, 2)
     assert asyncio.run(work()) == (0, 3, 2)
-
-
-def test_of_stored_samples_alone_nothing_is_drawn_and_all_are_of_one_generation(store: Store) -> None:
-    old = source(NotingEngine(says="old"))
-    run(store, *(lambda s, t=t, i=i: draw(s, old, t, i) for t in "ab" for i in range(4)))
-    run(store, *(lambda s, i=i: draw(s, source(NotingEngine(says="new"), "v", 1), "a", i) for i in range(2)))
-    engine = NotingEngine()
-    where = replace(source(engine, "v", 1, 0), only_stored=True)
-    samples = run(store, *(lambda s, t=t, i=i: draw(s, where, t, i) for t in "abc" for i in range(1, 3)))
-    assert [getattr(sample, "text", None) for sample in samples] == ["new/1", None, "old/1", "old/2", None, None]
-    assert all(isinstance(sample, MissingSampleError) for sample in samples if not hasattr(sample, "text"))
-    assert engine.asked == []
-
-
-def test_what_is_missing_of_stored_samples_is_drawn_for_those_who_may(store: Store) -> None:
-    engine = NotingEngine()
-    where = source(engine)
-    works = [lambda s, w=w: draw(s, w, "q", 0) for w in (replace(where, only_stored=True), where)]
-    missing, drawn = run(store, *works)
-    assert isinstance(missing, MissingSampleError)
-    assert (drawn.text, engine.asked) == ("q/0", [(0,)])

@@ -22,10 +22,8 @@ SCALE = Form(
     choices=tuple(LabelChoice(score, f"point {score}", (score - 1) / 4) for score in range(1, 6)),
     rubric="d1",
 )
-CATEGORIES = Form("categories", "Right", choices=(LabelChoice("right", "", 1.0), LabelChoice("wrong", "", 0.0)))
-TEXT = Form("text", "What is wrong?")
 PAIR = Form("preference", "Better answer", choices=PREFERENCES)
-FORMS = {form.kind: form for form in (SCALE, CATEGORIES, TEXT, PAIR)}
+FORMS = {form.kind: form for form in (SCALE, PAIR)}
 NOW = 1_800_000_000.0
 
 AddBatch = Callable[..., list[Item]]

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from harness.records import NewSample, Request, Sample, ScoreRow, ScoringRule
+import secrets
+import time
+from dataclasses import replace
+
+from harness.records import NewSample, Request, Role, Sample, ScoreRow, ScoringRule
+from harness.records.review import Batch, Form
+from harness.review.batches.draws import AHEAD, further_items, read_ledger, subject_of
+from harness.review.batches.plans import ReviewPlan
+from harness.statistics.labels.draws import LabelQuestion
 from harness.store import RunInfo, Store
-from tests.store.rows import key_of
+from tests.store.rows import key_for
 
 EVALUATION = "suites/evaluation/test_summaries.py::test_summaries"
 RUBRIC = """# Faithful summary
@@ -52,12 +60,13 @@ def add_run(
     for role, fingerprint, first in (("candidate", "f0", 0), ("baseline", "f1", FIRST_INDEX)):
         draws, rows = [], []
         for number in range(n_cases):
-            key = key_of(f"{run_id}/{role}/{number}")
             text = f"same {number}" if number % 10 == 9 else f"{role} says {number}"
             system = {"role": "system", "content": f"You are {spec[role]['name']}."}
             greeted = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": f"{role} here."})
             begun = greeted if in_turns else ()
-            asked = Request(messages=(system, *begun, {"role": "user", "content": f"Summarise passage {number}."}))
+            messages = (system, *begun, {"role": "user", "content": f"Summarise passage {number}."})
+            asked = Request(messages=messages, sampling={"run": run_id})  # so that each run has samples of its own
+            key = key_for(asked, fingerprint, f"case-{number}")
             draws.append(NewSample(key, fingerprint, 0, asked, Sample(text, first)))
             value = (number % 3) / 2 if role == "candidate" else 1.0
             of_set = (EVALUATION, "score", role, fingerprint)
@@ -70,3 +79,24 @@ def add_run(
     report = {"verdict": "inconclusive", "exit_code": 8, "confidence_level": 0.95, "evaluations": [entry]}
     store.finish_run(run_id, report)
     return next(run for run in store.runs() if run.run_id == run_id)
+
+
+def add_batch(
+    store: Store,
+    run: RunInfo,
+    form: Form,
+    *,
+    of: str = EVALUATION,
+    roles: tuple[Role, ...] = ("candidate",),
+    n_items: int = 20,
+    wanted: int = 1,
+) -> Batch:
+    """So many items of a run as a gate draws them, in a batch that no gate decides."""
+    subject = subject_of(store, run, ReviewPlan(of, "score", form, roles), "uncertain")
+    source = {"roles": list(roles)}
+    batch = Batch(secrets.token_hex(4), time.time(), of, form, run_id=run.run_id, source=source)
+    store.review.add_batch(batch, [])
+    empty = replace(read_ledger(store, batch, len(subject.items.scores)), n_held=n_items, n_open=AHEAD)
+    items = further_items(subject, empty, [LabelQuestion("rate", 0.6, 0.1)], batch.id)
+    store.review.add_items(batch.id, [replace(item, wanted=wanted) for item in items])
+    return batch

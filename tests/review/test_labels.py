@@ -8,19 +8,16 @@ import pytest
 
 from harness.records.review import Event
 from harness.review import Queue
-from harness.review.batches.filling import add_run
-from harness.review.batches.plans import ReviewPlan
 from harness.review.labels import labels_of_run
 from harness.store import Store
 from tests.review import runs
 from tests.review.conftest import PAIR, SCALE
-from tests.review.runs import EVALUATION
 
 
 @pytest.mark.service
 def test_labels_in_force_are_told_with_the_answer_that_they_are_of(store: Store) -> None:
     run = runs.add_run(store)
-    added = add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"), draws=4))
+    batch = runs.add_batch(store, run, SCALE, roles=("candidate", "baseline"), n_items=8)
     queue = Queue(store)
     queue.add_reviewer("ann", "annotator")
     given = {}
@@ -35,7 +32,7 @@ def test_labels_in_force_are_told_with_the_answer_that_they_are_of(store: Store)
     queue.undo("ann", key="back")
     given.popitem()
     found = labels_of_run(store, run.run_id)
-    items = {item.id: item for item in store.review.items(added.batch.id)}
+    items = {item.id: item for item in store.review.items(batch.id)}
     expected = [
         (items[item].case_id, items[item].answers[0].version, value, items[item].judge_score, "ann")
         for item, value in given.items()
@@ -47,7 +44,7 @@ def test_labels_in_force_are_told_with_the_answer_that_they_are_of(store: Store)
 
 def test_a_preference_belongs_to_both_answers(store: Store) -> None:
     run = runs.add_run(store)
-    add_run(store, run, ReviewPlan(EVALUATION, "score", PAIR, draws=2))
+    runs.add_batch(store, run, PAIR, n_items=2)
     queue = Queue(store)
     queue.add_reviewer("ann", "annotator")
     view = queue.next("ann")
@@ -59,14 +56,14 @@ def test_a_preference_belongs_to_both_answers(store: Store) -> None:
 
 def test_labels_of_another_run_are_left_out_unless_their_batch_is_named(store: Store) -> None:
     run = runs.add_run(store)
-    added = add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE, draws=2))
+    batch = runs.add_batch(store, run, SCALE, n_items=2)
     queue = Queue(store)
     queue.add_reviewer("ann", "annotator")
     view = queue.next("ann")
     assert view is not None
     queue.label("ann", view.lease_id, 3, key="k")
     assert labels_of_run(store, "another") == []
-    assert [replace(each, time=0.0) for each in labels_of_run(store, "another", [added.batch.id])] == [
+    assert [replace(each, time=0.0) for each in labels_of_run(store, "another", [batch.id])] == [
         replace(each, time=0.0) for each in labels_of_run(store, run.run_id)
     ]
 
@@ -74,7 +71,7 @@ def test_labels_of_another_run_are_left_out_unless_their_batch_is_named(store: S
 def test_a_label_that_its_reviewer_replaced_is_told_nowhere(store: Store) -> None:
     """The newest by its time counts, wherever it stands in the store; the history stays there."""
     run = runs.add_run(store)
-    batch_id = add_run(store, run, ReviewPlan(EVALUATION, "score", SCALE, draws=2)).batch.id
+    batch_id = runs.add_batch(store, run, SCALE, n_items=2).id
     queue = Queue(store)
     for name in ("ann", "eve"):
         queue.add_reviewer(name, "adjudicator")
@@ -88,5 +85,4 @@ def test_a_label_that_its_reviewer_replaced_is_told_nowhere(store: Store) -> Non
             assert store.review.standing(item.id).value == 5
     assert [(each.reviewer, each.value) for each in labels_of_run(store, run.run_id)] == [("ann", 5), ("eve", 4)]
     assert store.review.standing(item.id).value == 4
-    assert [(each.reviewer, each.value) for each in queue.settled(item.id).labels] == [("ann", 5), ("eve", 4)]
     assert len(store.review.events(item_id=item.id)) == 4

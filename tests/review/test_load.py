@@ -49,7 +49,7 @@ def check(store: Store, n_items: int, wanted: int) -> None:
         held = [sum(start <= at for start in starts) - sum(until <= at for until in ends) for at in starts]
         assert max(held) <= wanted
     for item_id, standing in store.review.items_and_standings("b1")[1].items():
-        assert standing == fold([event for event in events if event.item_id == item_id], wanted, "scale")
+        assert standing == fold([event for event in events if event.item_id == item_id], wanted)
 
 
 @pytest.mark.nightly

@@ -5,14 +5,10 @@ import json
 
 import pytest
 
-from harness.errors import (
-    ReviewError,
-    UnknownItemError,
-)
 from harness.review import Queue
 from harness.store import Store
 from tests.review.conftest import FORMS, PAIR, SCALE, AddBatch
-from tests.review.queues import key, label, take
+from tests.review.queues import key, take
 
 pytestmark = pytest.mark.service
 
@@ -28,7 +24,7 @@ def test_a_view_shows_what_is_asked(queue: Queue, add_batch: AddBatch) -> None:
 @pytest.mark.parametrize("kind", sorted(FORMS))
 def test_nothing_that_sways_is_in_a_view(queue: Queue, add_batch: AddBatch, kind: str) -> None:
     items = add_batch(2, FORMS[kind], wanted=3)
-    value = {"scale": 4, "categories": "right", "text": "it is cut", "preference": "left"}[kind]
+    value = {"scale": 4, "preference": "left"}[kind]
     queue.label("bob", take(queue, "bob").lease_id, value, key=key(), note="secret-note")
     told = json.dumps(dataclasses.asdict(take(queue, "ann")))
     for secret in (
@@ -37,7 +33,6 @@ def test_nothing_that_sways_is_in_a_view(queue: Queue, add_batch: AddBatch, kind
         "bob",
         "0.77",
         "0.123",
-        "it is cut",
         "n_labels",
         items[0].answers[0].sample_key,
     ):
@@ -59,19 +54,3 @@ def test_a_pair_is_seen_in_an_order_of_the_reviewers_own_that_is_stored(
             assert event.score == (0.0 if event.swapped else 1.0)
     assert 8 < sum(seen["ann"]) < 32
     assert seen["ann"] != seen["bob"]
-
-
-def test_what_is_known_of_an_item_is_told_after_the_label_only(queue: Queue, add_batch: AddBatch) -> None:
-    items = add_batch(1, PAIR, wanted=2, judge_score=1.0)
-    view = take(queue, "ann")
-    with pytest.raises(ReviewError, match="has not labelled item b1-00000"):
-        queue.reveal("ann", items[0].id)
-    label(queue, "bob", "tie")
-    queue.label("ann", view.lease_id, "left", key=key())
-    told = queue.reveal("ann", items[0].id)
-    assert [answer.text for answer in told.answers] == list(view.answers)
-    left_is_candidate = view.answers[0].startswith("candidate")
-    assert told.judge_score == (1.0 if left_is_candidate else 0.0)
-    assert {(each.reviewer, each.value) for each in told.labels} == {("ann", "left"), ("bob", "tie")}
-    with pytest.raises(UnknownItemError, match="There is no item 'nonsense'"):
-        queue.reveal("ann", "nonsense")

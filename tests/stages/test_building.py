@@ -159,13 +159,6 @@ def permute(weights: Path) -> None:
             r"\[models\.apprentice\] distilled: .*line 1: the prompt has \d+ tokens, and a sequence has 8",
         ),
         (
-            {
-                '"student", data = "texts': '"student", method = "on_policy", length = 500, data = "other',
-                "other.jsonl": '{"prompt": "a?"}\n',
-            },
-            r"\[models\.apprentice\] distilled: .*line 1: .* tokens, and with an answer of length = 500",
-        ),
-        (
             {'"student", data = "texts.jsonl"': '"student", method = "sequence", data = "clean"'},
             r"\[models\.apprentice\] distilled: data = 'clean' is a corpus, .*method = \"soft_targets\"",
         ),
@@ -184,10 +177,6 @@ def permute(weights: Path) -> None:
         ),
         ({"accelerate": None}, r"\[models\.student\] distilled: it needs accelerate, .*\"steelyard\[transformers\]\""),
         ({"peft": None}, r"\[models\.support\] adapter: it needs peft, .*: pip install \"steelyard\[customization\]\""),
-        (
-            {"trl": None, '"student", data': '"student", method = "on_policy", data'},
-            r"\[models\.apprentice\] distilled: it needs trl, .*: pip install \"steelyard\[distillation\]\"",
-        ),
     ],
 )
 def test_what_is_wrong_with_any_step_is_said_before_anything_is_trained(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.config import Settings
-from harness.errors import TIMED_OUT, CorpusError, EngineError
+from harness.errors import TIMED_OUT, EngineError, UsageError
 from harness.models.version import load_version
 from harness.records import NewSample, Sample
 from harness.records.keys import KeyedQuestion, request_text
@@ -22,32 +22,32 @@ pytestmark = pytest.mark.service
 
 
 def test_each_error_is_told_once_with_all_its_prompts() -> None:
-    failed = FailedDraws("wise", 900, CorpusError)
+    failed = FailedDraws("wise", 900)
     failed.check()
     failed.n_answered = 1
     for prompt, said in (("b", "filtered."), ("c", "too long"), ("d", "filtered."), ("b", "filtered.")):
         failed.add(prompt, EngineError(said))
     message = r"wise gave no answer to 3 of 900 prompts\. 'b', 'd': filtered\. 'c': too long\. What was answered"
-    with pytest.raises(CorpusError, match=message):
+    with pytest.raises(UsageError, match=message):
         failed.check()
     for number in range(300):
         failed.add(f"p{number}", EngineError("spent"))
-    with pytest.raises(CorpusError, match=r"303 of 900 .*'p99' and 200 more: spent\."):
+    with pytest.raises(UsageError, match=r"303 of 900 .*'p19' and 280 more: spent\."):
         failed.check()
 
 
 def test_what_is_refused_whatever_is_asked_ends_soon() -> None:
-    failed = FailedDraws("wise", 900, CorpusError)
+    failed = FailedDraws("wise", 900)
     for number in range(99):
         failed.add(f"p{number}", EngineError(f"the prompt has {number} tokens"))
-    with pytest.raises(CorpusError, match=r"100 of 900 prompts.* 95 other errors\. What was answered is stored"):
+    with pytest.raises(UsageError, match=r"100 of 900 prompts.* 95 other errors\. What was answered is stored"):
         failed.add("p99", EngineError("the prompt has 99 tokens"))
 
 
 def answers(settings: Settings, *prompts: str) -> list[str]:
     """Ask the teacher so many prompts, as a build does; gives what it answered."""
     teacher = load_version(settings.version("wise"), settings.root)
-    failed = FailedDraws("wise", len(prompts), CorpusError)
+    failed = FailedDraws("wise", len(prompts))
 
     async def work() -> list[Sample | None]:
         async with teacher_draws(settings, teacher, failed) as draw:
@@ -86,7 +86,7 @@ def test_another_build_asks_a_teacher_for_what_it_failed_at(tmp_path: Path) -> N
     (tmp_path / "bot.py").write_text(APPLICATION)
     table = '[models.wise]\nengine = "python"\ncall = "bot:answer"\nfiles = ["bot.py"]\n'
     settings = load(tmp_path, 'store = "samples.db"\n' + table)
-    with pytest.raises(CorpusError, match="wise gave no answer to 2 of 4 prompts"):
+    with pytest.raises(UsageError, match="wise gave no answer to 2 of 4 prompts"):
         build(settings, *"abcd")
     assert build(settings, *"abcd") == 4
     assert (tmp_path / "asked.log").read_text() == "abcdbc"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.special import log_softmax, rel_entr
 
-from harness.statistics import js_divergence, kl_divergence
+from harness.statistics.divergence import js_divergence, kl_divergence
 
 
 def test_the_example_of_cover_and_thomas() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.records import NewSample, Request, Sample, ScoreRow
-from harness.records.keys import request_text, sample_key
+from harness.records.keys import KeyedQuestion, request_text
 
 
 def _request(name: str) -> Request:
@@ -14,7 +14,12 @@ def _request(name: str) -> Request:
 
 def key_of(name: str, generation: int = 0, *, fingerprint: str = "f0", occurrence: int = 0) -> bytes:
     """The key of the draws of the question `name`."""
-    return sample_key(request_text(fingerprint, _request(name)), generation, occurrence)
+    return key_for(_request(name), fingerprint, "", generation, occurrence)
+
+
+def key_for(request: Request, fingerprint: str, case: str, generation: int = 0, occurrence: int = 0) -> bytes:
+    """The key of the draws of a case's question."""
+    return KeyedQuestion(request_text(fingerprint, request), occurrence, case).key(generation)
 
 
 def draw(

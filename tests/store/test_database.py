@@ -3,19 +3,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, event, func, select
+from sqlalchemy import func, select
 
 from harness.errors import StoreError
 from harness.store import Store
-from harness.store.database import Database
-from harness.store.schema.tables import SCHEMA_VERSION, runs
+from harness.store.database import Database, schema_version
+from harness.store.schema.tables import runs
 from tests.store.conftest import NewUrl, OpenStore
-from tests.store.rows import draw, key_of, score
+from tests.store.rows import draw, key_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,30 +50,13 @@ def test_sqlite_writes_ahead_and_syncs_at_checkpoints(tmp_path: Path) -> None:
 
 
 @pytest.mark.service
-def test_a_store_of_a_newer_schema_is_refused_with_both_numbers(url: str) -> None:
-    with Store.open(url) as store, store._database.write() as connection:
-        connection.exec_driver_sql("UPDATE steelyard_meta SET value = '99' WHERE name = 'schema_version'")
-    for readonly in (False, True):
-        with pytest.raises(
-            StoreError, match=f"has schema version 99, and this Steelyard reads versions up to {SCHEMA_VERSION}"
-        ):
-            Store.open(url, readonly=readonly)
-
-
-@pytest.mark.service
 @pytest.mark.parametrize("readonly", [False, True])
-@pytest.mark.parametrize(
-    ("statement", "said"),
-    [
-        ("UPDATE steelyard_meta SET value = 'one' WHERE name = 'schema_version'", "its schema version is 'one'"),
-        ("DELETE FROM steelyard_meta", "its schema version is missing"),
-        ("DROP TABLE steelyard_samples", "it lacks the table steelyard_samples"),
-    ],
-)
-def test_a_damaged_store_is_refused_with_what_to_do(url: str, statement: str, said: str, readonly: bool) -> None:
+@pytest.mark.parametrize("change", ["UPDATE steelyard_meta SET value = '11'", "DELETE FROM steelyard_meta"])
+def test_a_store_of_another_schema_is_refused_with_what_to_do(url: str, change: str, readonly: bool) -> None:
     with Store.open(url) as store, store._database.write() as connection:
-        connection.exec_driver_sql(statement)
-    with pytest.raises(StoreError, match=f"is damaged: {said}.*Put a copy of it"):
+        connection.exec_driver_sql(change)
+    said = rf"has schema version (11|None), and this Steelyard reads {schema_version()} alone: name another"
+    with pytest.raises(StoreError, match=said):
         Store.open(url, readonly=readonly)
 
 
@@ -203,62 +185,6 @@ def test_a_connection_that_the_server_cut_is_replaced(new_postgres_url: NewUrl, 
         )
     store.add([draw("b")])
     assert store.info().samples == 2
-
-
-@pytest.mark.service
-def test_what_is_stored_when_the_connection_breaks_is_stored_all_the_same(
-    new_postgres_url: NewUrl, open_store: OpenStore
-) -> None:
-    import psycopg
-
-    url = new_postgres_url()
-    store = open_store(url)
-    store.begin_run("r", "2026-11-27T10:00:00Z", {})
-    broken: list[str] = []
-
-    def break_off(connection: Connection, _: object, statement: str, *__: object) -> None:
-        if statement not in broken:
-            broken.append(statement)
-            pid = connection.connection.driver_connection.info.backend_pid
-            with psycopg.connect(url, autocommit=True) as other:
-                other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-
-    event.listen(store._database.engine, "before_cursor_execute", break_off)
-    assert [sample.text for sample in store.add([draw("a"), draw("b")])] == ["Lima", "Lima"]
-    store.add_scores("r", [score("c1"), score("c2")])
-    store.finish_run("r", {"verdict": "passed", "exit_code": 0})
-    assert store.find([key_of("a"), key_of("b")]).keys() == {key_of("a"), key_of("b")}
-    assert len(broken) > 4
-    event.remove(store._database.engine, "before_cursor_execute", break_off)
-    held = store.info()
-    assert (held.samples, held.requests, held.scores) == (2, 2, 2)
-    assert store.report("r") == {"verdict": "passed", "exit_code": 0}
-
-
-@pytest.mark.service
-def test_a_server_that_starts_anew_is_waited_for(new_postgres_url: NewUrl, open_store: OpenStore) -> None:
-    import psycopg
-
-    store = open_store(new_postgres_url())
-    refused: list[float] = []
-
-    def refuse(*_: object) -> None:
-        if len(refused) < 5:
-            refused.append(time.monotonic())
-            raise psycopg.OperationalError("connection refused")
-
-    store._database.engine.dispose()
-    event.listen(store._database.engine, "do_connect", refuse)
-    store.add([draw("a")])
-    assert len(refused) == 5
-    assert refused[-1] - refused[0] > 0.3
-
-
-def test_a_server_that_never_was_there_is_not_waited_for() -> None:
-    began = time.monotonic()
-    with pytest.raises(StoreError, match="can't be reached"):
-        Store.open("postgresql://nobody@127.0.0.1:1/none")
-    assert time.monotonic() - began < 10
 
 
 def test_a_full_disk_is_said_and_loses_nothing_that_was_stored(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from harness.errors import StoreError, UnstorableError
 from harness.records import NewSample, NotedFailures, Request, Sample, TokenLogprob
 from harness.store import Store
-from harness.store.schema import tables
 from tests.store.conftest import NewUrl, OpenStore
 from tests.store.rows import draw, key_of
 
@@ -294,37 +293,6 @@ def test_notes_of_failures_are_merged_and_pruned_with_their_version(
     store.prune(fingerprints=["f0"])
     store.add([draw("q")])
     assert len(store.note_failures([failed("b")]).draws) == 1
-
-
-def test_failures_of_a_generation_that_stays_apart_are_left_there(
-    store: Store, new_url: NewUrl, open_store: OpenStore
-) -> None:
-    other = open_store(new_url())
-    for each in (store, other):
-        each.add([draw("q")])
-        assert each.generations("f0") == (0,)
-        assert each.generations("f0", fresh=True) == (1,)
-    other.note_failures([failed("a", generation=1), failed("b")])
-    store.merge(other)
-    assert [each.generation for each in store.note_failures([failed("b")]).draws] == [0]
-
-
-def test_failures_that_a_store_of_schema_version_10_keeps_are_noted_as_it_is_opened_or_merged(
-    url: str, new_url: NewUrl, open_store: OpenStore
-) -> None:
-    with Store.open(url) as store:
-        store.add([draw("q"), draw("says", metadata={"failure": "no"}), failed("a"), failed("a", 1)])
-    with Store.open(url) as store, store._database.write() as connection:
-        connection.exec_driver_sql("DROP TABLE steelyard_failures")
-        connection.exec_driver_sql("UPDATE steelyard_meta SET value = '10' WHERE name = 'schema_version'")
-    merged = open_store(new_url())
-    merged.merge(open_store(url, readonly=True))
-    with Store.open(url) as store:
-        assert store.info().schema_version == tables.SCHEMA_VERSION
-        for each in (store, merged):
-            noted = each.note_failures([failed("b")])
-            assert (len(noted.draws), noted.n_drawn) == (3, 5)
-            assert next(draw for draw in noted.draws if draw.sample.index == 1) == failed("a", 1)
 
 
 def test_draws_are_told_by_version_generation_and_index(store: Store) -> None:

@@ -129,17 +129,3 @@ def test_requests_that_are_no_longer_stored_differ_from_none(store: Store) -> No
     store.add_scores("r1", [score("peru", 0, sample_key=key_of("a")), score("chad", 0)])
     store.add_scores("r2", [score("peru", 0, sample_key=key_of("gone")), score("chad", 0)])
     assert list(store.differing_requests(store.score_sets("r1"), store.score_sets("r2"))) == []
-
-
-def test_samples_scored_are_the_most_of_any_run_and_role_that_is_named(store: Store) -> None:
-    store.add_scores("r1", [score("peru", index) for index in range(3)])
-    store.add_scores("r1", [score("peru", 8, role="baseline")])
-    store.add_scores(
-        "r2", [score("peru", 0), score("chad", 4, None, outcome="skipped"), score("mali", fingerprint="f1")]
-    )
-    store.add_scores("r3", [score("peru", 9), score("niger", 9)])
-    runs = [("r1", "candidate"), ("r2", "candidate"), ("r2", "baseline")]
-    asked = ["peru", "chad", "mali", "niger"]
-    assert store.samples_scored(runs, SUITE, "f0", asked) == {"peru": 3, "chad": 5}
-    assert store.samples_scored([*runs, ("r1", "baseline")], SUITE, "f0", asked) == {"peru": 9, "chad": 5}
-    assert store.samples_scored([], SUITE, "f0", asked) == store.samples_scored(runs, "another", "f0", asked) == {}

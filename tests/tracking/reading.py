@@ -31,7 +31,6 @@ def _runs(client: Any, experiment_id: str) -> list[dict[str, Any]]:
             "tags": run.data.tags,
             "datasets": [dict(each.dataset) for each in run.inputs.dataset_inputs],
             "files": _files(client, run.info.run_id),
-            "traces": len(client.search_traces(locations=[experiment_id], run_id=run.info.run_id, max_results=500)),
         }
         for run in client.search_runs([experiment_id])
     ]
@@ -52,8 +51,6 @@ def _traces(client: Any, experiment_id: str) -> list[dict[str, Any]]:
             "state": str(trace.info.state.value),
             "tags": dict(trace.info.tags),
             "metadata": dict(trace.info.trace_metadata),
-            "previews": [trace.info.request_preview, trace.info.response_preview],
-            "assessments": [each.to_dictionary() for each in trace.info.assessments],
             "spans": [
                 {"inputs": span.inputs, "outputs": span.outputs, "attributes": span.attributes}
                 for span in trace.data.spans

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.records import ScoringRule
 from harness.store import Store
-from harness.tracking.gates import File, GateLog, LogResult, log_gate
+from harness.tracking.mlflow import File, GateLog, LogResult, log_gate
 from tests.gate.stored import Scored, run
 
 CAPITALS = "suites/foundation/test_capitals.py::test_capitals"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from harness.tracking.fields import (
-    description,
-    entry_metrics,
-    entry_parameters,
-    entry_tags,
-    run_metrics,
-    run_name,
-    run_parameters,
-    run_tags,
-)
+import posixpath
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.tracking.fields import _description as description
+from harness.tracking.fields import _entry_metrics as entry_metrics
+from harness.tracking.fields import key, run_metrics, run_name, run_parameters, run_tags, table, text
 from tests.tracking.reports import NAMES, entry, report, spec
 
 
@@ -39,15 +38,6 @@ def test_parameters_say_what_the_gate_was_made_with() -> None:
         "judge small judge.fingerprint": "f2",
         "python": "3.11.2",
         "packages.numpy": "2.3",
-    }
-
-
-def test_a_run_of_an_older_steelyard_has_the_parameters_that_it_kept() -> None:
-    older = {"confidence_level": 0.95, "candidate": {"name": "small", "fingerprint": "f0"}}
-    assert run_parameters(older, report()) == {
-        "confidence_level": "0.95",
-        "candidate": "small",
-        "candidate.fingerprint": "f0",
     }
 
 
@@ -174,8 +164,30 @@ def test_the_description_of_a_run_with_very_many_red_evaluations_is_short() -> N
     assert text.endswith("- and 10 more")
 
 
-def test_an_evaluation_of_several_metrics_has_the_worst_of_their_verdicts() -> None:
-    both = [entry(), entry(metric="length", verdict="failed", reason="too long")]
-    tags = entry_tags(both)
-    assert (tags["steelyard.verdict"], tags["steelyard.reason"]) == ("failed", "too long")
-    assert entry_parameters(both)["metrics"] == "score, length"
+def test_the_table_has_a_row_for_each_metric() -> None:
+    found = table(report(evaluations=[entry(), entry(metric="length", candidate=None, difference=None)]), NAMES)
+    assert found["evaluation"] == ["foundation/test_capitals"] * 2
+    assert (found["metric"], found["verdict"]) == (["score", "length"], ["passed", "passed"])
+    assert (found["candidate"], found["difference_low"]) == ([0.9, None], [-0.04, None])
+
+
+def test_a_name_that_mlflow_takes_stays_as_it_is_and_another_is_told_apart() -> None:
+    assert key("foundation/test_capitals", "score") == "foundation/test_capitals/score"
+    assert key("test_it[a+b]", "score").startswith("test_it_a_b_/score ")
+    assert key("test_it[a+b]", "score") != key("test_it[a*b]", "score")
+    assert key("a", "..", "b") != key("a", "b") == "a/b"
+
+
+@given(st.lists(st.text(), min_size=1, max_size=3))
+def test_any_name_is_one_of_mlflows(parts: list[str]) -> None:
+    """As its own check has it: letters, digits and some marks, a path that is as short as can be, 250 characters."""
+    name = key(*parts)
+    assert re.fullmatch(r"[/\w.\- :]+", name)
+    assert posixpath.normpath(name) == name
+    assert not name.startswith(("/", ".."))
+    assert len(name) + len(".baseline_standard_error") <= 250
+
+
+def test_a_text_is_one_that_every_database_takes() -> None:
+    assert (text("abcdef", 4), text("abcd", 4)) == ("abc…", "abcd")
+    assert text("a\0b\ud800c") == "a\ufffdb\ufffdc"

@@ -1,53 +1,84 @@
-"""Failures are traces, with their scores."""
+"""A failure of each case that failed becomes a trace, the largest drops first."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from harness.store import Store
-from tests.gate.stored import Scored
-from tests.tracking.logged import Found
-from tests.tracking.reading import read
-from tests.tracking.stored_gates import CAPITALS, SUMMARIES, logged, stored_gate
+from harness.store import RunInfo, Store
+from harness.tracking.traces import choose_traces
+from tests.gate.stored import Scored, run
 
-pytestmark = pytest.mark.service
+SECOND = "suites/test_other.py::test_other"
 
 
-def test_failures_are_traces_of_the_gate_with_what_was_asked_and_answered(found: Found) -> None:
-    traces = {(each["tags"]["steelyard.case"], each["tags"]["steelyard.sample"]): each for each in found.all["traces"]}
-    assert set(traces) == {("peru", "0"), ("peru", "1"), ("chad", "1"), ("one", "0")}
-    assert found.said.n_traces == 4
-    trace = traces["peru", "1"]
-    assert trace["metadata"]["mlflow.sourceRun"] == found.run["id"]
-    assert trace["tags"]["mlflow.traceName"] == "foundation/test_capitals peru #2"
-    assert trace["previews"] == ["peru", "candidate on peru, 1"]
-    (span,) = trace["spans"]
-    assert span["inputs"] == {"messages": [{"role": "user", "content": "peru"}]}
-    assert span["outputs"]["choices"][0]["message"]["content"] == "candidate on peru, 1"
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(str(tmp_path / "store.db")) as opened:
+        yield opened
 
 
-def test_traces_are_shown_with_the_run_of_their_evaluation_as_well(found: Found) -> None:
-    linked = {name: run["traces"] for name, run in found.by_name.items()}
-    assert linked == {"small against large": 4, "foundation/test_capitals": 3, "evaluation/test_summaries": 1}
+def stored(store: Store, *evaluations: Scored) -> tuple[RunInfo, dict[str, Any]]:
+    made = run(store, "r1", *evaluations)
+    report = store.report("r1")
+    assert report is not None
+    return made.weighed.run, dict(report)
 
 
-def test_scores_are_assessments_of_who_gave_them(found: Found) -> None:
-    by_case = {each["tags"]["steelyard.case"]: each["assessments"] for each in found.all["traces"]}
-    (checked,) = by_case["chad"]
-    assert (checked["assessment_name"], checked["feedback"]["value"], checked["rationale"]) == ("score", 0.0, "why 1")
-    assert checked["source"] == {"source_type": "CODE", "source_id": CAPITALS}
-    (judged,) = by_case["one"]
-    assert (judged["assessment_name"], judged["feedback"]["value"]) == ("score", 0.25)
-    assert judged["source"] == {"source_type": "LLM_JUDGE", "source_id": "judge"}
-    assert judged["metadata"] == {"judge.fingerprint": "j0", "rubric": "d1"}
+def traced(store: Store, made: tuple[RunInfo, dict[str, Any]], most: int = 100) -> list[dict[str, Any]]:
+    return choose_traces(store, *made, {}, most)[0]
 
 
-@pytest.mark.nightly
-def test_very_many_failures_are_counted_and_not_all_traced(store: Store, database: str) -> None:
-    evaluation = Scored(id=SUMMARIES, candidate={f"c{i}": [0] for i in range(30)})
-    said = logged(stored_gate(store, database, "steelyard", evaluation), store, most_traces=10)
-    assert (said.n_traces, said.n_left_out) == (10, 20)
-    found = read(database)
-    (tagged,) = [tags for run in found["runs"] if (tags := run["tags"].get("steelyard.failures_without_trace"))]
-    assert tagged == "20"
-    assert len(found["traces"]) == 10
+def places(store: Store, *evaluations: Scored) -> list[tuple[str, int]]:
+    found = traced(store, stored(store, *evaluations))
+    return [(each["tags"]["steelyard.case"], int(each["tags"]["steelyard.sample"])) for each in found]
+
+
+MEASURED = {"unit": "s", "higher_is_better": False}
+
+
+@pytest.mark.parametrize(
+    ("scored", "expected"),
+    [
+        (Scored(candidate={"a": [1, 0], "b": [0.5, 0.4], "c": [1, 1]}, baseline={"a": [1, 1]}), [("a", 1), ("b", 1)]),
+        (Scored(candidate={"a": [0.8, 0.95], "b": [0.7, 1]}, rule={"threshold": 0.9}), [("a", 0), ("b", 0)]),
+        (Scored(metric="f1", candidate={"a": [0.9, "failed"], "b": [0.8, 0.7]}), [("a", 1)]),
+        (Scored(candidate={"a": [1.5, 2.5], "b": [1.0, 1.1]}, rule={"threshold": 2.0, **MEASURED}), [("a", 1)]),
+        (Scored(candidate={"a": [0.1], "b": [0.2]}, rule=MEASURED), []),
+        (Scored(candidate={"a": [1]}, baseline={"a": [0]}), []),
+    ],
+    ids=["below a half", "below the threshold", "a failed assertion", "a measure", "nothing required", "the baseline"],
+)
+def test_what_a_failure_is(store: Store, scored: Scored, expected: list[tuple[str, int]]) -> None:
+    assert places(store, scored) == expected
+
+
+def test_where_room_is_short_evaluations_come_in_turn_and_the_largest_drop_first(store: Store) -> None:
+    one = Scored(
+        candidate={"a": [0, 0, 1], "b": [0, 0, 0], "c": [0, 1, 1]},
+        baseline={"a": [1, 1, 1], "b": [0, 0, 0], "c": [1, 1, 1]},
+    )
+    made = stored(store, one, Scored(id=SECOND, candidate={"a": [0, 1]}, baseline={"a": [1, 1]}))
+    found, n_left_out = choose_traces(store, *made, {}, 3)
+    assert [(each["tags"]["steelyard.evaluation"], each["tags"]["steelyard.case"]) for each in found] == [
+        (one.id, "a"),
+        (one.id, "c"),
+        (SECOND, "a"),
+    ]
+    assert n_left_out == 1
+
+
+def test_a_body_that_broke_comes_before_all(store: Store) -> None:
+    made = stored(store, Scored(candidate={"a": [0], "b": ["error"]}))
+    (found,) = traced(store, made, most=1)
+    assert (found["tags"]["steelyard.case"], found["broke"]) == ("b", True)
+
+
+def test_what_the_store_no_longer_has_is_traced_without_its_text(store: Store) -> None:
+    made = stored(store, Scored(candidate={"a": [0]}))
+    store.prune(older_than_s=-1, fingerprints=["f-small"])
+    (found,) = traced(store, made)
+    assert (found["outputs"], found["attributes"]["score.score"]) == (None, 0.0)

@@ -6,10 +6,7 @@ import click
 
 from harness.cli.shared.lazy_group import LazyGroup
 
-_COMMANDS = {
-    name: f"harness.cli.data.{name}:{name}"
-    for name in ("build", "stats", "explain", "diff", "ablation", "contamination")
-}
+_COMMANDS = {name: f"harness.cli.data.{name}:{name}" for name in ("build", "stats", "explain", "diff", "contamination")}
 
 
 @click.group(cls=LazyGroup, elsewhere=_COMMANDS)
@@ -24,6 +21,5 @@ def corpus() -> None:
       steelyard corpus stats clean
       steelyard corpus explain clean --removed --step minhash
       steelyard corpus diff raw clean
-      steelyard corpus ablation clean raw
       steelyard corpus contamination clean
     """

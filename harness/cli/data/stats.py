@@ -16,7 +16,7 @@ from harness.cli.shared.layout import terminal_layout
 def stats(name: str, as_json: bool) -> None:
     """Tell what each step of the corpus called NAME removed and why, and how long it took; it is built first.
 
-    Seconds are those of all workers together; of exact, minhash and synthesise, those from begin to end.
+    Seconds are those of all workers together; of exact and minhash, those from begin to end.
 
     \b
     Examples:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,50 +16,53 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from harness.models.description.description import WeightsDescription
     from harness.models.lineage import LineageSources
-    from harness.reporting.weights.document import DescribedVersion, TracedVersion
+    from harness.reporting.weights.document import DescribedVersion
 
 
 def described_version(settings: Settings, name: str) -> DescribedVersion:
-    """A version with its weights; nothing is loaded.
+    """A version with its weights, if it has some, and its lineage; nothing is loaded.
 
     Raises:
-        UsageError: there is no such version, it has no weights, or they can't be read.
+        UsageError: there is no such version, it has neither weights nor steps, or they can't be read.
     """
+    found = _described(settings, name)
+    if found.weights is None and len(found.lineage) == 1:
+        asked_version(settings, name)
+    return found
+
+
+def described_pair(settings: Settings, name: str, other: str) -> tuple[DescribedVersion, DescribedVersion]:
+    """Two versions that both have weights, or of which neither has.
+
+    Raises:
+        UsageError: as `described_version`, or one has weights and the other has none.
+    """
+    for each in (name, other):
+        _check_name(settings, each)
+    found = _described(settings, name), _described(settings, other)
+    without = [each.name for each in found if each.weights is None]
+    if len(without) == 1:
+        asked_version(settings, *without)
+    return found
+
+
+def _described(settings: Settings, name: str) -> DescribedVersion:
     from harness.models.description.description import describe_weights
     from harness.models.lineage import read_lineage
     from harness.models.version import is_built, load_version
     from harness.reporting.weights.document import DescribedVersion
     from harness.stages.building import found
 
-    asked_version(settings, name)
+    _check_name(settings, name)
+    if not _has_weights(settings, name):
+        sources = _sources(settings, name, None)
+        return DescribedVersion(name, sources.fingerprints.get(name), None, read_lineage(sources, name))
     made, fingerprint = found(settings, name), None
     if is_built(made):
         version = load_version(made, settings.root)
         made, fingerprint = version.settings, version.fingerprint
     weights = describe_weights(made.engine_options, settings.root, made.engine)
     return DescribedVersion(name, fingerprint, weights, read_lineage(_sources(settings, name, weights), name))
-
-
-def traced_version(settings: Settings, name: str, *, alone: bool = True) -> TracedVersion | None:
-    """A version that has no weights, with its lineage: a corpus, one whose engine answers for what is elsewhere, or one
-    whose weights are still to be built.
-
-    None for one that has weights, and one that there is not.
-
-    Args:
-        alone: whether nothing is told beside it: None, too, for one that was made of nothing.
-
-    Raises:
-        UsageError: its settings can't be.
-    """
-    from harness.models.lineage import read_lineage
-    from harness.reporting.weights.document import TracedVersion
-
-    if name not in settings.versions or _has_weights(settings, name):
-        return None
-    sources = _sources(settings, name, None)
-    lineage = read_lineage(sources, name)
-    return None if alone and len(lineage) == 1 else TracedVersion(name, sources.fingerprints.get(name), lineage)
 
 
 def _has_weights(settings: Settings, name: str) -> bool:
@@ -92,7 +94,6 @@ def _sources(settings: Settings, name: str, weights: WeightsDescription | None) 
         with suppress(UsageError):
             fingerprints[each] = fingerprint_here(version, settings.root)
             read = read_texts(version, settings.root, offline=True).settings if fingerprints[each] else version
-            versions[each] = replace(version, optimised_on=read.optimised_on)  # with what the registry's tags name
             own = {"system": read.system, "template": read.template}
             if not read.texts_elsewhere:
                 texts[each] = {key: text for key, text in own.items() if text}
@@ -113,9 +114,7 @@ def asked_version(settings: Settings, name: str) -> VersionSettings:
     Raises:
         UsageError: there is no such version, or its settings name no weights; with what to write instead.
     """
-    if name not in settings.versions and _are_weights(name):
-        raise UsageError(_made_version(settings, name))
-    version = settings.version(name)
+    version = _check_name(settings, name)
     if "weights" in version.engine_options:
         return version
     if version.name in settings.corpora:
@@ -129,6 +128,13 @@ def asked_version(settings: Settings, name: str) -> VersionSettings:
         f"from a table. {has} For what a server has loaded, name its files in a version of their own: "
         f'{settings.table(f"{version.name}-weights")} with engine = "transformers" and weights = "FOLDER".'
     )
+
+
+def _check_name(settings: Settings, name: str) -> VersionSettings:
+    """The version of this name; weights in its place are told the lines that make them one."""
+    if name not in settings.versions and _are_weights(name):
+        raise UsageError(_made_version(settings, name))
+    return settings.version(name)
 
 
 def _are_weights(name: str) -> bool:

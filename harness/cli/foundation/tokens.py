@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,11 +32,11 @@ class _Split:
 
 @click.command()
 @click.argument("version", metavar="VERSION")
-@click.argument("texts", metavar="TEXT", nargs=-1, required=True)
+@click.argument("text", metavar="TEXT")
 @click.option("--chat", is_flag=True, help="Put TEXT as a user's message through the chat template first.")
 @click.option("--against", metavar="OTHER", help="Show where another version splits the text differently.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def tokens(version: str, texts: tuple[str, ...], chat: bool, against: str | None, as_json: bool) -> None:
+def tokens(version: str, text: str, chat: bool, against: str | None, as_json: bool) -> None:
     """Show TEXT as the model of VERSION sees it: one token a line, with its bytes and where it begins.
 
     Offsets count bytes of the text's UTF-8, also where a token begins inside a character. Control tokens that are
@@ -54,7 +53,7 @@ def tokens(version: str, texts: tuple[str, ...], chat: bool, against: str | None
 
     from harness.config.settings import load_settings
 
-    given = _read(_only(version, texts))
+    given = _read(text)
     settings = load_settings(Path.cwd())
     found = _split(settings, version, given, chat)
     other = None if against is None else _split(settings, against, given, chat)
@@ -68,20 +67,6 @@ def tokens(version: str, texts: tuple[str, ...], chat: bool, against: str | None
     encoding = sys.stdout.encoding or "utf-8"
     lines = _lines(found, width, encoding) if other is None else _difference(found, other, width, encoding)
     click.echo("\n".join(lines))
-
-
-def _only(version: str, texts: tuple[str, ...]) -> str:
-    """The one text of the command line.
-
-    Raises:
-        UsageError: there are several, as the words of a text without quotes are.
-    """
-    if len(texts) > 1:
-        quoted = shlex.quote(" ".join(texts))
-        raise UsageError(
-            f"TEXT is one text, and {len(texts)} are given; put the text in quotes: steelyard tokens {version} {quoted}"
-        )
-    return texts[0]
 
 
 def _read(text: str) -> str:
@@ -213,9 +198,7 @@ def _summary(split: _Split) -> str:
 
     made = split.made
     text = f"{plural(len(made.tokens), 'token')} for {plural(len(made.text.encode()), 'byte')}"
-    if made.is_lossless:
-        return text
-    return f"{text}; lossy: the tokens do not give the text back"
+    return text if made.is_lossless else f"{text}; lossy: the tokens do not give the text back"
 
 
 def _difference(found: _Split, other: _Split, width: int, encoding: str) -> Iterator[str]:
@@ -229,19 +212,8 @@ def _difference(found: _Split, other: _Split, width: int, encoding: str) -> Iter
             yield f"  {split.version}"
             for each in _between(split, begin, end):
                 yield from _token_lines(each, width, encoding)
-    lossy = [split for split in (found, other) if not split.made.is_lossless]
-    yield from (f"{split.version}: {_summary(split)}" for split in lossy)
-    yield _conclusion(found, other, len(places))
-
-
-def _conclusion(found: _Split, other: _Split, n_places: int) -> str:
-    from harness.reporting.shared.figures import plural
-
-    one, two = found.made.tokens, other.made.tokens
-    if n_places:
-        verb = "differs" if n_places == 1 else "differ"
-        counts = f"{len(one):,} ({found.version}) and {len(two):,} ({other.version}) tokens"
-        return f"{plural(n_places, 'place')} {verb}: {counts}"
-    renumbered = sum(each.id != same.id for each, same in zip(one, two, strict=False))
-    told = f"; {renumbered:,} of them have other numbers" if renumbered else ""
-    return f"{found.version} and {other.version} split it alike, into {plural(len(one), 'token')}{told}"
+    yield from (f"{split.version}: {_summary(split)}" for split in (found, other))
+    one, two = ([each.id for each in split.made.tokens] for split in (found, other))
+    if not places:
+        told = "" if one == two else "; some have other numbers"
+        yield f"{found.version} and {other.version} split it alike{told}"

@@ -13,36 +13,31 @@ from harness.reporting.shared.figures import plural
 
 @click.command()
 @store_option
-@click.option(
-    "--format", "name", metavar="NAME", default="jsonl", show_default=True, help="jsonl, csv, label-studio or argilla."
-)
 @click.option("--unblind", is_flag=True, help="With labels, exclusions, versions, judge scores and the drawing.")
-@click.option("--labeling-config", is_flag=True, help="Write the XML that a project of Label Studio needs instead.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file, for standard output.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file, .jsonl or .csv; default: JSON lines to standard output.",
+)
 @click.argument("batch_id", metavar="BATCH")
-def export(
-    place: str | None, name: str, unblind: bool, labeling_config: bool, output: Path | None, batch_id: str
-) -> None:
+def export(place: str | None, unblind: bool, output: Path | None, batch_id: str) -> None:
     """Write the items of BATCH to a file, for people who label elsewhere; without what could sway them.
 
     What comes back is brought in with `steelyard review import`.
 
     \b
     Examples:
-      steelyard review export 1f0c --format csv -o items.csv
-      steelyard review export 1f0c --format label-studio -o tasks.json
+      steelyard review export 1f0c -o items.csv
       steelyard review export 1f0c --unblind -o labels.jsonl
     """
     from harness.review import Queue
-    from harness.review.exchange import exported, find_format
-    from harness.review.exchange.label_studio import labeling_config as config_of
+    from harness.review.exchange import exported, format_of
 
-    chosen = find_format(name)
+    chosen = format_of(output or Path("items.jsonl"))
     with open_store(settings_with_store(place), readonly=True) as opened:
-        batch = find_batch(Queue(opened), batch_id)
-        shared = exported(opened.review, batch, unblind=unblind)
-    has_reference = any(each.reference is not None for each in shared)
-    text = config_of(batch.form, has_reference=has_reference) if labeling_config else chosen.write(shared)
+        shared = exported(opened.review, find_batch(Queue(opened), batch_id), unblind=unblind)
+    text = chosen.write(shared)
     if output is None:
         click.echo(text, nl=False)
         return
@@ -59,14 +54,11 @@ def export(
 @click.command("import")
 @store_option
 @click.option(
-    "--format", "name", metavar="NAME", help="jsonl, csv, label-studio or argilla; default: as the file looks."
-)
-@click.option(
     "--reviewer", metavar="NAME", default="imported", show_default=True, help="Who labelled what names nobody."
 )
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_file(place: str | None, name: str | None, reviewer: str, path: Path) -> None:
-    """Bring in the labels of FILE, and the items that the queue does not have, as new batches.
+def import_file(place: str | None, reviewer: str, path: Path) -> None:
+    """Bring in the labels of FILE (.jsonl or .csv), and the items that the queue does not have, as new batches.
 
     Importing a file again brings nothing. Of each reviewer the newest label of an item counts; one without a time is
     newer than those that are there. Reviewers who are not known are added; they can't sign in.
@@ -74,14 +66,15 @@ def import_file(place: str | None, name: str | None, reviewer: str, path: Path) 
     \b
     Examples:
       steelyard review import items.csv --reviewer ann
-      steelyard review import project-3.json
+      steelyard review import labels.jsonl
     """
     import time
     from dataclasses import replace
 
     from harness.gate.people.attending import attend_all
-    from harness.review.exchange import find_format, format_of, import_items
+    from harness.review.exchange import format_of, import_items
 
+    chosen = format_of(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             text = file.read()
@@ -93,14 +86,13 @@ def import_file(place: str | None, name: str | None, reviewer: str, path: Path) 
         raise ReviewFileError(f"{path} can't be read: {error}") from None
     shared = [
         replace(each, labels=tuple(replace(label, reviewer=label.reviewer or reviewer) for label in each.labels))
-        for each in find_format(name or format_of(path, text)).read(text)
+        for each in chosen.read(text)
     ]
     with open_existing(settings_with_store(place)) as opened:
         before = opened.review.last_event()
         done = import_items(opened.review, shared, time.time())
         problems = attend_all(opened, opened.review.touched(before))
     added = f" and {plural(done.items, 'item')} in {plural(done.batches, 'new batch')}" if done.items else ""
-    left_out = f" Left out: {plural(done.replaced, 'label')} older than another of the same reviewer for the item."
-    click.echo(f"Brought in {plural(done.labels, 'label')}{added}.{left_out if done.replaced else ''}")
+    click.echo(f"Brought in {plural(done.labels, 'label')}{added}.")
     for batch_id, problem in problems.items():
         click.echo(f"Batch {batch_id} can't be decided: {problem}", err=True)

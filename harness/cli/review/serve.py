@@ -11,7 +11,6 @@ import click
 
 from harness.cli.shared.stored import open_or_make, settings_with_store, store_option
 from harness.config.environment import colours_wanted, user_name
-from harness.config.setting_checks import duration_s
 from harness.config.settings import Settings
 from harness.errors import ReviewerError, SettingsError
 from harness.reporting.shared.figures import plural
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from harness.review.queue import Queue
 
 PORT = 8700
-_SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,6 @@ class _ServeOptions:
     port: int
     public_url: str | None
     allow_network: bool
-    lease: str
     reviewer: str | None
 
 
@@ -46,9 +43,6 @@ class _ServeOptions:
     "--public-url", metavar="URL", help="Under which reviewers reach it through a proxy: https://review.example.org."
 )
 @click.option("--allow-network", is_flag=True, help="Listen where other machines can reach it, over plain HTTP.")
-@click.option(
-    "--lease", metavar="TIME", default="10m", show_default=True, help="How long an item stays with a reviewer."
-)
 @click.option(
     "--reviewer",
     metavar="NAME",
@@ -63,7 +57,7 @@ def serve(**given: Any) -> None:
     \b
     Examples:
       steelyard review serve
-      steelyard review serve --reviewer ann --port 8800 --lease 30m
+      steelyard review serve --reviewer ann --port 8800
       steelyard review serve --public-url https://review.example.org
     """
     options = _ServeOptions(**given)
@@ -75,14 +69,13 @@ def serve(**given: Any) -> None:
     site = served("review")
     web = site.server
     web.check_host(options.host, options.public_url, allow_network=options.allow_network)
-    lease_s = _lease_s(options.lease)
     settings = settings_with_store(options.place)
     with open_or_make(settings) as store, closing(web.listen(options.host, options.port)) as listener:
         port = listener.getsockname()[1]
         urls = web.addresses(options.host, port, options.public_url)
         name, role = _admin(Queue(store), options.reviewer)
         with attended(store) as needed:
-            app = site.create_app(store, site.WebOptions(urls, lease_s, _sessions(settings, port), needed=needed))
+            app = site.create_app(store, site.WebOptions(urls, sessions=_sessions(settings, port), needed=needed))
             desk = app.state.desk
             left = desk.tally.count("label").left
             _greet(f"{urls[0]}/sign-in#{desk.ticket_for(name)}", f"{name}, {role}", store.url, left)
@@ -98,17 +91,6 @@ def _check_installed() -> None:
         raise SettingsError(
             f"`steelyard review serve` needs {', '.join(missing)}. Install them with: pip install 'steelyard[review]'"
         )
-
-
-def _lease_s(text: str) -> float:
-    """Read how long an item stays with a reviewer, in seconds."""
-    found = duration_s(text, "--lease", where="review serve")
-    if not _SHORTEST_LEASE_S <= found <= _LONGEST_LEASE_S:
-        raise SettingsError(
-            f"review serve: --lease = {text!r} is not between 1s and 30d. An item is kept from all others for as long, "
-            'also where its reviewer went away; a page at which somebody works renews it by itself. Write "10m".'
-        )
-    return found
 
 
 def _sessions(settings: Settings, port: int) -> Path:

@@ -25,11 +25,6 @@ class Extra:
     present: dict[str, str]
     missing: tuple[str, ...]
 
-    @property
-    def asks_for(self) -> frozenset[str]:
-        """All that it asks for, there or not."""
-        return frozenset(self.present) | frozenset(self.missing)
-
 
 def loads_plugin() -> bool:
     """Tell whether pytest would find Steelyard's plugin."""

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from harness.config.asking import WhenAsked
 from harness.config.corpora import CorpusSettings
-from harness.config.repository.git import Asking, Repository
-from harness.config.repository.history import is_same_version
-from harness.config.repository.worktrees import check_out, find_links_back
+from harness.config.repository.git import Repository
+from harness.config.repository.worktrees import check_out
 from harness.config.roles import candidate_name
 from harness.config.settings import Settings, parse_toml, settings_file, settings_of
 from harness.config.versions import GIT, Checkout, VersionSettings
-from harness.errors import SettingsError, some
+from harness.errors import SettingsError
 
 _DIGITS = 12
 
@@ -55,7 +54,7 @@ def _home_of(settings: Settings, asked: str | None, name: str) -> Settings:
     ref, own = name.removeprefix(GIT), candidate_name(settings)
     if not ref:
         raise SettingsError(f"{name!r} names no commit; write git:main, git:HEAD~1 or git:v1.0.")
-    repository = Repository(settings.root, Asking(name, "for a commit", GIT))
+    repository = Repository(settings.root, name)
     commit = repository.commit(ref)
     place = settings.root.resolve().relative_to(repository.root)
     tree = check_out(repository, commit, name)
@@ -63,8 +62,8 @@ def _home_of(settings: Settings, asked: str | None, name: str) -> Settings:
     if not root.is_dir():
         raise SettingsError(f"{name}: the folder {place} of the settings was not there at commit {commit[:_DIGITS]}.")
     home, how = _settings_at(settings, root, own, commit)
-    told = [f"{name} is {own} as it was at {commit[:_DIGITS]} ({repository.described(commit)}){how}"]
-    checkout = Checkout(commit, own, root, tree, repository.root, (*told, *_tell_links_back(repository, name)))
+    told = f"{name} is {own} as it was at {commit[:_DIGITS]} ({repository.described(commit)}){how}"
+    checkout = Checkout(commit, own, root, tree, repository.root, (told,))
     now = settings.version(own)
     version = replace(
         home.version(own), name=name, checkout=checkout, price=now.price, price_per_hour=now.price_per_hour
@@ -105,17 +104,13 @@ def _settings_at(settings: Settings, root: Path, own: str, commit: str) -> tuple
             return now, missing.format(source.name)
         content = settings.source.read_bytes()
         today = settings_of(parse_toml(content, settings.source), settings.source, commit)  # but for ${GIT_SHA}
-        is_same = is_same_version(then.version(own), today.version(own))
+        is_same = _deciding(then.version(own)) == _deciding(today.version(own))
     except SettingsError as error:
         return now, f", with the settings of today, as those of the commit can't be read: {error}"
     home = replace(now, source=source, prefix=then.prefix, versions=then.versions, corpora=then.corpora)
     return home, "" if is_same else f", where {source.name} sets it otherwise than today"
 
 
-def _tell_links_back(repository: Repository, name: str) -> list[str]:
-    """Tell of links that lead from the commit to the project as it lies there."""
-    found = find_links_back(repository)
-    if not found:
-        return []
-    lead = "leads" if len(found) == 1 else "lead"
-    return [f"{some(found)} {lead} to the project as it lies there: what {name} takes from there is of today"]
+def _deciding(version: VersionSettings) -> VersionSettings:
+    """A version without what its answers don't depend on."""
+    return replace(version, price=None, base=None)

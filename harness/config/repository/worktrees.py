@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from harness.config.environment import cache_dir
-from harness.config.repository.git import Asking, Repository
+from harness.config.repository.git import Repository
 from harness.errors import SettingsError
 
 KEPT_S = 14 * 86400
@@ -68,7 +68,7 @@ def _alone(tree: Path) -> Iterator[None]:
 def _is_as_committed(tree: Path, commit: str, name: str) -> bool:
     """Tell whether a worktree is at its commit, with no tracked file changed; one that was changed is set back."""
     try:
-        made = Repository(tree, _asking(name))
+        made = Repository(tree, name)
         if made.root != tree.resolve():
             return False
         made.ask("reset", "--hard", "--quiet", commit)
@@ -91,7 +91,7 @@ def _add_submodules(repository: Repository, tree: Path, commit: str, name: str) 
         own = repository.root / path
         if not (own / ".git").exists():
             continue
-        module = Repository(own, _asking(name))
+        module = Repository(own, name)
         try:
             module.commit(of_module)
         except SettingsError:
@@ -117,21 +117,6 @@ def _link_ignored(repository: Repository, tree: Path) -> None:
             place.symlink_to(own)
 
 
-def find_links_back(repository: Repository) -> list[str]:
-    """Packages of `node_modules` that are links to the project as it lies there, as those of workspaces are: what an
-    application at a commit takes from them is of today.
-    """
-    found = []
-    for name in repository.ignored():
-        folder = repository.root / name
-        entries = [*folder.glob("*"), *folder.glob("@*/*")] if folder.name == "node_modules" else []
-        for entry in (each for each in entries if each.is_symlink()):
-            place = entry.resolve()
-            is_own = place.is_relative_to(repository.root) and folder.name not in place.parts
-            found += [entry.relative_to(repository.root).as_posix()] if is_own else []
-    return sorted(found)
-
-
 def _remove_stale(folder: Path, kept: Path) -> None:
     """Remove worktrees that nobody used for long, of whatever repository; git forgets them by itself."""
     for used in folder.glob(f"*/*{_USED}"):
@@ -142,7 +127,3 @@ def _remove_stale(folder: Path, kept: Path) -> None:
                     if time.time() - used.stat().st_mtime > KEPT_S:
                         used.unlink()
                         shutil.rmtree(tree)
-
-
-def _asking(name: str) -> Asking:
-    return Asking(name, "for a commit", "git:")

@@ -61,22 +61,6 @@ class LabelledContrast(BettingContrast):
             self.worse.first_above(-self.demanded, level), self.alone.worse.first_above(-self.demanded, level)
         )
 
-    def grown(self) -> tuple[FloatArray, FloatArray]:
-        """Evidence for no worse and for worse after each case, (n_cases,) each: natural logarithms, the best so far.
-
-        Until labels and judge count by themselves it is no more than that of the labels alone. So each first crosses
-        its limit where `passed_at` and `worse_at` have it.
-        """
-        return (
-            self._counting(self.better.log(self.allowed), self.alone.better.log(self.allowed)),
-            self._counting(self.worse.log(-self.demanded), self.alone.worse.log(-self.demanded)),
-        )
-
-    def _counting(self, ours: FloatArray, alone: FloatArray) -> FloatArray:
-        ours, alone = np.maximum.accumulate(ours), np.maximum.accumulate(alone)
-        doubted = len(ours) if self.trusted_from is None else self.trusted_from - 1
-        return np.concatenate([np.minimum(ours, alone)[:doubted], ours[doubted:]])
-
     def _shown(self, ours: int | None, alone: int | None) -> int | None:
         also = min((each for each in (self.trusted_from, alone) if each is not None), default=None)
         return None if ours is None or also is None else self.ends[max(ours, also) - 1]

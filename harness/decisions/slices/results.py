@@ -25,9 +25,7 @@ def slice_results(observed: Observations, levels: _Levels, level: float) -> tupl
     A slice is red where the upper bound of its difference lies below minus its margin. All slices of a comparison share
     what one comparison of the evaluation may spend on a false red, in equal parts (Bonferroni; O. J. Dunn, 1961, JASA
     56:52-64): whatever they have to do with each other, and whenever one stops, any of them is wrong with at most that
-    chance, and so are their bounds, for all margins at once. A pass of each is asked for by `slices_required`. Then it
-    needs no correction, as a green gate needs none over its evaluations (intersection-union; R. L. Berger, 1982,
-    Technometrics 24:295-300); else lower bounds are simultaneous, too.
+    chance, and so are their bounds, for all margins at once.
 
     Args:
         observed: what the evaluation is decided by.
@@ -62,40 +60,20 @@ def _ends(hypothesis: Hypothesis, levels: _Levels, rows: Sequence[int]) -> tuple
     return passed, worse
 
 
-def with_slices(
-    observed: Observations, kind: VerdictKind, reason: str, slices: Sequence[SliceResult]
-) -> tuple[VerdictKind, str]:
-    """The verdict of an evaluation and its reason, once its slices are looked at: a red one makes it red, and one that
-    is open keeps it from passing where all of them are required to.
+def with_slices(kind: VerdictKind, reason: str, slices: Sequence[SliceResult]) -> tuple[VerdictKind, str]:
+    """The verdict of an evaluation and its reason, once its slices are looked at: a red one makes it red.
 
     Args:
         kind, reason: of all cases together.
         slices: the worst first.
     """
     red = [each for each in slices if each.verdict.is_red]
-    open_slices = [each for each in slices if each.verdict is VerdictKind.INCONCLUSIVE]
     if red:
         told = _told(red, "are worse")
         if kind.is_red:
             return max(kind, red[0].verdict, key=lambda each: each.severity), f"{reason}; {told}"
         return red[0].verdict, f"{told}; all cases: {reason}"
-    if observed.slices_required and open_slices and not kind.is_red:
-        told = f"{_told(open_slices, 'are open')}"
-        return VerdictKind.INCONCLUSIVE, told if kind is VerdictKind.PASSED else f"{reason}; {told}"
     return kind, reason
-
-
-def samples_for_slices(observed: Observations, slices: Sequence[SliceResult]) -> int | None:
-    """The candidate's samples that would settle its open slices, if all cases are drawn as often; None if not known."""
-    if not observed.slices_required:
-        return None
-    scored = int(observed.scored.sum())
-    needed = [
-        math.ceil(each.samples_needed / each.n_cases) * scored
-        for each in slices
-        if each.verdict is VerdictKind.INCONCLUSIVE and each.samples_needed and each.n_cases
-    ]
-    return max(needed, default=None)
 
 
 def name_of(each: SliceResult | CaseSlice) -> str:
@@ -107,7 +85,7 @@ def _own_levels(observed: Observations, levels: _Levels) -> _Levels:
     """At which a comparison of one slice passes, and at which it is red."""
     passing, red = levels
     count = max(1, len(observed.slices))
-    return passing if observed.slices_required else passing / count, red / count
+    return passing / count, red / count
 
 
 def _part(observed: Observations, each: CaseSlice) -> tuple[Observations, list[int]]:
@@ -162,8 +140,7 @@ def _rank(one: Check) -> tuple[int, float]:
 def _weighed(observed: Observations, hypothesis: Hypothesis, levels: _Levels) -> Check:
     """The rule for one comparison of a slice: red is what is shown to be worse by more than the margin."""
     count = len(observed.slices)
-    both = "" if observed.slices_required else "both "
-    found = check(hypothesis, *levels, f", {both}simultaneous over {count:,} slices" if count > 1 else "")
+    found = check(hypothesis, *levels, f", both simultaneous over {count:,} slices" if count > 1 else "")
     contrast, margin = hypothesis.contrast, hypothesis.observed.margin
     if contrast is None or not found.verdict.is_red:
         return found

@@ -1,4 +1,4 @@
-"""Finds the baseline that the settings name: a version, a recorded file or a stored run."""
+"""Finds the baseline that the settings name: a version, or a recorded file."""
 
 from __future__ import annotations
 
@@ -8,32 +8,30 @@ from harness.config import Settings
 from harness.config.repository.git import Repository
 from harness.config.settings import NO_BASELINE
 from harness.config.versions import GIT
-from harness.errors import SettingsError, StoreError, choices
+from harness.errors import SettingsError, choices
 from harness.gate.baselines.files import SUFFIX, read_recording
-from harness.gate.baselines.recording import Recording, recording_of
-from harness.gate.history.runs import LATEST, find_run, stored_report
-from harness.store import RunInfo, Store, store_url
+from harness.gate.baselines.recording import Recording
 
 FOLDER = Path("reports") / "baselines"
 """Of a project: where its recorded baselines lie."""
-_NEWEST_SHOWN = 3
 
 
 def recording_named(settings: Settings) -> Recording | None:
     """The recording that `baseline` of the settings names; None where it names a version, or there is none.
 
     A version's name wins; then a file reports/baselines/NAME.json; then a path, from the project's folder or from that
-    one; then a stored run, by its id, the beginning of it, or `latest`.
+    one.
 
     Raises:
-        UsageError: it is none of these, with the nearest of what there is; a file that is no recording; a run that
-            can't be one.
+        UsageError: it is none of these, with the nearest of what there is; a file that is no recording.
     """
     name = settings.baseline
     if name is None or name in settings.versions or name == NO_BASELINE:
         return None
     path = file_named(settings, name)
-    return read_recording(path) if path is not None else _of_run(settings, name)
+    if path is None:
+        raise _unknown(settings, name)
+    return read_recording(path)
 
 
 def recorded_files(settings: Settings) -> list[Path]:
@@ -51,7 +49,7 @@ def recorded_path(settings: Settings, name: str) -> Path:
     name = name.removesuffix(SUFFIX)
     if not name or name.startswith(".") or any(not each.isprintable() or each in '/\\:*?"<>|' for each in name):
         raise SettingsError(f"{name!r} can't be the name of a recorded baseline: write letters, digits, - and _.")
-    if name in (NO_BASELINE, LATEST):
+    if name == NO_BASELINE:
         raise SettingsError(f"A recorded baseline can't be called {name!r}: --baseline {name} means something else.")
     return settings.root / FOLDER / f"{name}{SUFFIX}"
 
@@ -75,29 +73,14 @@ def file_named(settings: Settings, name: str) -> Path | None:
     return found
 
 
-def _of_run(settings: Settings, name: str) -> Recording:
-    try:
-        store = Store.open(store_url(settings), readonly=True)
-    except StoreError as error:
-        raise SettingsError(f"{_unknown(settings, name, [])} No run is called so either: {error}") from None
-    with store:
-        runs = store.runs()
-        found = find_run(runs, name)
-        if found is None:
-            raise _unknown(settings, name, runs)
-        return recording_of(store, found, stored_report(store, found.run.run_id))
-
-
-def _unknown(settings: Settings, name: str, runs: list[RunInfo]) -> SettingsError:
-    """The error for what is neither a version nor a recording nor a run."""
+def _unknown(settings: Settings, name: str) -> SettingsError:
+    """The error for what is neither a version nor a recording."""
     recorded = [path.stem for path in recorded_files(settings)]
     known = [*settings.versions, *(each for each in recorded if each not in settings.versions)]
-    newest = [run.run_id for run in reversed(runs) if run.finished][:_NEWEST_SHOWN]
-    more = f" Newest runs: {', '.join(newest)}." if newest else ""
     if _is_commit(settings, name):
-        more += f" Did you mean {GIT}{name}, the candidate as it was at that commit?"
+        more = f" Did you mean {GIT}{name}, the candidate as it was at that commit?"
     else:
-        more += (
+        more = (
             f" Define a version as {settings.table('NAME')}; a recorded baseline is {FOLDER}/{name}{SUFFIX}, which "
             f"`steelyard baseline record --name {name}` writes of a run."
         )

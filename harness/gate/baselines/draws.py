@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import time
 from typing import TYPE_CHECKING
 
 from harness.requests import SampleSource
@@ -27,19 +25,6 @@ def candidate_first_index(fingerprint: str, recording: Recording | None, *, as_b
         return BASELINE_FIRST_INDEX if as_baseline else 0
     is_same = recording.version.fingerprint == fingerprint
     return BASELINE_FIRST_INDEX if is_same and recording.first_index == 0 else 0
-
-
-def baseline_first_index(store: Store, candidate: SampleSource, baseline: SampleSource) -> int:
-    """The index of a baseline's first draw: 0 where a look at the candidate was begun with draws that both roles share,
-    as they did once, for it goes on with them.
-    """
-    own, other = candidate.version.fingerprint, baseline.version.fingerprint
-    if own == other:
-        return BASELINE_FIRST_INDEX
-    age_s = oldest(candidate, baseline)
-    young = (row for row in store.looks.of_family(own, other) if age_s is None or time.time() - row.begun <= age_s)
-    is_shared = any(re.search(r"\bbaseline=", str(row.bets.get("draws"))) for row in young)
-    return 0 if is_shared else BASELINE_FIRST_INDEX
 
 
 def oldest(*sides: SampleSource | None) -> float | None:

@@ -10,8 +10,13 @@ from typing import Literal
 
 import numpy as np
 
-from harness.gate.baselines.noise import noise_of, warning
-from harness.gate.baselines.recording import RecordedCase, RecordedEvaluation, RecordedMetric, Recording
+from harness.gate.baselines.recording import (
+    RecordedCase,
+    RecordedEvaluation,
+    RecordedMetric,
+    Recording,
+    too_few_samples,
+)
 from harness.gate.evaluations.contents import content_digest
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.scoring_code import scoring_digest
@@ -164,22 +169,13 @@ class Pairing:
             notes.append(f"{len(otherwise):,} were asked otherwise when recorded, such as {otherwise[0]}")
         if self.scored_otherwise:
             notes.append("its test has other code than when it was recorded, and may score the same answer otherwise")
-        notes += self._noisy([*metrics])
         recorded = self.recorded
+        if recorded is not None and (told := too_few_samples(recorded, self.evaluation.plan.samples - 1)):
+            notes.append(told)
         missing = sorted({*recorded.metrics} - {*metrics}) if recorded is not None and not recorded.only_failed else []
         if missing:
             notes.append(f"recorded, and no longer returned: {', '.join(missing)}")
         return notes
-
-    def _noisy(self, metrics: Iterable[str]) -> list[str]:
-        """Warn of recorded scores that are noisier than the candidate's because they have fewer samples."""
-        n_samples, recorded = self.evaluation.plan.samples, self.recorded
-        if recorded is None:
-            return []
-        found = [noise_of(recorded, name) for name in metrics]
-        noises = [each for each in found if each is not None and each.n_samples < n_samples]
-        text = warning(noises, n_samples)
-        return [] if text is None else [text]
 
 
 def pair(recording: Recording, evaluation: Evaluation, order: Order, pattern: str) -> Pairing:

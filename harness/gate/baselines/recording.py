@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from harness.errors import SettingsError, without_traceback
+from harness.gate.evaluations.evaluation import samples_for_recording
 from harness.gate.evaluations.score_table import ScoreTable
 from harness.gate.history.runs import WeighedVersion
 from harness.gate.history.scores import Scores, Side
@@ -133,6 +134,17 @@ class Recording:
     def reference(self) -> VersionRef:
         """The baseline as a report names it: never like a version that was asked."""
         return VersionRef(f"{self.name} (recorded {self.date})", self.version.fingerprint)
+
+
+def too_few_samples(recorded: RecordedEvaluation, n_samples: int) -> str:
+    """Advise to record more samples, where a case has at most so many; "" where none does."""
+    counts = [len(values) for case in recorded.cases.values() for values in case.scores.values() if values]
+    if (fewest := min(counts, default=n_samples + 1)) > n_samples:
+        return ""
+    return (
+        f"recorded with {fewest:,} {'sample' if fewest == 1 else 'samples'} of a case, whose luck is in every gate "
+        f"against it; draw it with pytest --for-baseline, which takes {samples_for_recording(n_samples):,}"
+    )
 
 
 def recording_of(store: Store, weighed: WeighedVersion, report: Report, name: str | None = None) -> Recording:

@@ -31,7 +31,7 @@ def check_recorded(recording: Recording, evaluations: Sequence[Evaluation]) -> N
         if recorded is None or not recorded.stopped_early:
             continue
         if evaluation.plan.design != "sequential":
-            _refuse(recording, recorded, evaluation, "this run has a fixed design. Gate with --design sequential, or")
+            _refuse(recording, recorded, evaluation, "this run has a fixed design. Gate with design='sequential', or")
         if evaluation.plan.margin_is_relative:
             why = "a margin in per cent is decided by all cases at once. Gate with a margin in the unit, or"
             _refuse(recording, recorded, evaluation, why)

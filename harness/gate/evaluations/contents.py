@@ -54,15 +54,6 @@ def _plain_or_type(value: Any) -> Any:
         return _type(value)
 
 
-def case_number(case: Case) -> int:
-    """A number of all fields of a case but its id, or of that where one of them has no JSON form."""
-    fields = {name: value for name, value in case.fields.items() if name != "id"}
-    try:
-        return int(_digest(fields), 16) or 1
-    except (TypeError, ValueError, RecursionError):
-        return int(_digest(case.id), 16) or 1
-
-
 def question_digest(request: Request | None) -> str | None:
     """A digest of what a request asks, without the system text, which is the version's own; None for no request."""
     if request is None:

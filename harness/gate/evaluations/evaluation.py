@@ -14,24 +14,18 @@ from harness.decisions.suite import may_pass_early
 from harness.errors import CaseError, MarkerError, SettingsError, choices, none_of
 from harness.gate.evaluations.aggregates import Aggregation
 from harness.gate.evaluations.resemblance import Copies
-from harness.gate.evaluations.slices import SLICE_KEYWORDS, SlicePlan, check_slices, read_slices
+from harness.gate.evaluations.slices import SlicePlan, check_slices, read_slices
 from harness.records import Case
 from harness.scoring.judging import Rubrics
 from harness.stages.fixtures import STAGE_FIXTURES
-from harness.stages.inference.blocks.marker import LOAD_KEYWORDS
 from harness.stages.inference.blocks.plan import BlockPlan
 
-TASK_KEYWORDS = ("task", "metric", "num_fewshot", "apply_chat_template", "fewshot_as_multiturn")
-"""Of an evaluation that is a task of lm-eval."""
 KEYWORDS = (
-    *("cases", "samples", "threshold", "margin", "max_samples", "design", "per", "cluster", "requirement", "weighs"),
-    *("review", "about", "max_lost", "asks", "aim", *SLICE_KEYWORDS),
-    *TASK_KEYWORDS,
-    *LOAD_KEYWORDS,
+    *("cases", "samples", "max_samples", "threshold", "margin", "aim", "about", "design", "per", "cluster"),
+    *("slices", "slice_margin", "max_lost", "requirement", "review", "weighs", "task", "load"),
 )
 PER = ("suite", "case")
 WEIGHS = ("model", "judge")
-ASKS = ("model", "nothing")
 AIMS = ("higher", "lower", "same")
 _CHECKED = ("samples", "threshold", "max_samples", "design", "cluster", "requirement", "about", "max_lost")
 """The marker's words that are settings, too, or are checked like one, beside margins."""
@@ -59,7 +53,6 @@ class EvaluationPlan:
             sides; None for what a measure says, which is "higher" where it says nothing.
         margin_is_relative: whether the margin is a share of the baseline's figure (of the threshold, against that).
         blocks: of time that are measured under load, for a body that takes `load`; None for all others.
-        asks: "nothing" where it is no mistake that no body asks the version under test.
         slices: the parts of its cases that are weighed by themselves, if any.
     """
 
@@ -77,7 +70,6 @@ class EvaluationPlan:
     review: Literal["uncertain", "failures", "all"] | None = None
     about: Literal["suite", "population"] = "suite"
     max_lost: int | None = None
-    asks: Literal["model", "nothing"] = "model"
     aim: Literal["higher", "lower", "same"] | None = None
     margin_is_relative: bool = False
     blocks: BlockPlan | None = None
@@ -139,7 +131,6 @@ def read_plan(
         review=keywords.get("review"),
         about=values.get("about", settings.about),
         max_lost=values.get("max_lost"),
-        asks=keywords.get("asks", "model"),
         aim=keywords.get("aim"),
         margin_is_relative=is_relative(keywords.get("margin")),
         slices=read_slices(keywords, (values.get("margin", settings.margin), values.get("slice_margin")), where=where),
@@ -180,11 +171,7 @@ def _check_keywords(keywords: Mapping[str, Any], where: str) -> None:
     for keyword in keywords:
         if keyword not in KEYWORDS:
             raise MarkerError(f"{where}: {choices('marker keyword', keyword, KEYWORDS)}")
-        if keyword in TASK_KEYWORDS:
-            raise MarkerError(
-                f"{where}: {keyword}= is for an evaluation with task=, the path or name of a lm-eval task."
-            )
-    words = (("per", PER), ("weighs", WEIGHS), ("review", (*REVIEWS, None)), ("asks", ASKS), ("aim", (*AIMS, None)))
+    words = (("per", PER), ("weighs", WEIGHS), ("review", (*REVIEWS, None)), ("aim", (*AIMS, None)))
     for name, known in words:
         value = keywords.get(name, known[0])
         if value not in known:
@@ -287,9 +274,7 @@ class Evaluation:
         classify: what an exception of the body means.
         aggregation: makes figures over all cases of the parts that the body's readings have; None where it has none.
         rubrics: those that its body names to the judge.
-        limit: seconds after which nothing more of it is drawn, and what sets them, in words; None where nothing does.
         is_part: whether cases of it are left out by `--case`: it is measured then, and decides nothing.
-        left_out: how many cases are left out because a prompt was optimised on them, in words; "" for none.
         copies: its cases that are copies of each other; None where there are none, or they were not looked for.
         prompting, metric: how documents of its task become prompts, and which metrics are weighed; "" without one.
         may_measure: whether its body may return a `Measure`, of which not every kind can be bet on.
@@ -306,8 +291,6 @@ class Evaluation:
     rubrics: Rubrics = field(default_factory=Rubrics)
     copies: Copies | None = None
     is_part: bool = False
-    left_out: str = ""
-    limit: tuple[float, str] | None = None
     prompting: str = ""
     metric: str = ""
     may_measure: bool = False

@@ -12,7 +12,6 @@ from harness.errors import CaseError, MarkerError, nearest
 from harness.gate.evaluations.contents import MOST_CHARACTERS
 from harness.records import Case, Verdict
 
-SLICE_KEYWORDS = ("slices", "slice_margin", "slices_required")
 _CROSS = "*"
 _NAMED = 5
 _EXAMPLE = 'slices="topic", slices=("topic", "language") or slices="topic*language"'
@@ -25,12 +24,10 @@ class SlicePlan:
     Attributes:
         fields: of the cases; "topic*language" where the values of two are crossed.
         margin: the largest drop of a slice that still counts as no worse.
-        required: whether each slice must be shown to be no worse.
     """
 
     fields: tuple[str, ...]
     margin: float
-    required: bool = False
 
 
 def read_slices(keywords: Mapping[str, Any], margins: tuple[float, float | None], *, where: str) -> SlicePlan | None:
@@ -43,21 +40,18 @@ def read_slices(keywords: Mapping[str, Any], margins: tuple[float, float | None]
     Raises:
         MarkerError: a value that can't be, or a word that slices don't go with.
     """
-    given = [name for name in SLICE_KEYWORDS if keywords.get(name) is not None]
-    if "slices" not in given:
-        if given:
-            raise MarkerError(f"{where}: {given[0]}= is for slices, and there are none: write {_EXAMPLE} beside it.")
+    margin = keywords.get("slice_margin")
+    if keywords.get("slices") is None:
+        if margin is not None:
+            raise MarkerError(f"{where}: slice_margin= is for slices, and there are none: write {_EXAMPLE} beside it.")
         return None
-    required = keywords.get("slices_required", False)
-    if not isinstance(required, bool):
-        raise MarkerError(f"{where}: slices_required = {required!r} is neither True nor False.")
     for name, value, why in _CLASHES:
         if keywords.get(name) is not None and value in (None, keywords[name]):
             raise MarkerError(f"{where}: slices= does not go with {name}={keywords[name]!r}: {why}.")
-    if "slice_margin" in given and isinstance(keywords["slice_margin"], str) != isinstance(keywords.get("margin"), str):
+    if margin is not None and isinstance(margin, str) != isinstance(keywords.get("margin"), str):
         raise MarkerError(f"{where}: margin and slice_margin are both in per cent, or both are not.")
     own = margins[0] if margins[1] is None else margins[1]
-    return SlicePlan(_fields(keywords["slices"], where), own, required)
+    return SlicePlan(_fields(keywords["slices"], where), own)
 
 
 _CLASHES = (

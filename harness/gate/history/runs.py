@@ -16,7 +16,6 @@ from harness.records.report_json import from_json
 from harness.store import RunInfo, Store
 
 LATEST = "latest"
-NOTHING_SINCE = "nothing_since"
 """The key of a run's note that says since when nothing had changed, where for that reason there was nothing to run."""
 _NEWEST_SHOWN = 5
 _ROLES: tuple[Role, ...] = get_args(Role)
@@ -211,19 +210,14 @@ def _latest(runs: Sequence[RunInfo]) -> WeighedVersion:
         return _finished(newest, runs)
     raise SettingsError(
         f"Run {newest.run_id} of {newest.created} is newer than the newest that has verdicts, and "
-        f"{_why_no_verdicts(newest)} Or name the older one, {finished[-1].run_id} of {finished[-1].created}."
+        f"{_UNFINISHED} Or name the older one, {finished[-1].run_id} of {finished[-1].created}."
     )
 
 
-def _why_no_verdicts(run: RunInfo) -> str:
-    """Say why a run has no verdicts, in words that go after its name, and what to do."""
-    since = run.spec.get(NOTHING_SINCE)
-    if since is not None:
-        return f"had nothing to run, as nothing changed since {since}, so that it has no verdicts."
-    return (
-        "did not come to its end, so that it has no verdicts. Where it does not go on any more, run its gate again: "
-        "what it drew is stored and not drawn again."
-    )
+_UNFINISHED = (
+    "did not come to its end, so that it has no verdicts. Where it does not go on any more, run its gate again: "
+    "what it drew is stored and not drawn again."
+)
 
 
 def _begun(runs: Sequence[RunInfo], text: str) -> RunInfo | None:
@@ -236,7 +230,7 @@ def _begun(runs: Sequence[RunInfo], text: str) -> RunInfo | None:
 
 def _finished(run: RunInfo, runs: Sequence[RunInfo]) -> WeighedVersion:
     if not run.finished:
-        raise SettingsError(f"Run {run.run_id} {_why_no_verdicts(run)} {_newest(runs)}")
+        raise SettingsError(f"Run {run.run_id} {_UNFINISHED} {_newest(runs)}")
     return WeighedVersion(run, "candidate")
 
 
@@ -265,5 +259,4 @@ def _newest(runs: Sequence[RunInfo]) -> str:
 def _described(run: RunInfo) -> str:
     other = _name(run, "baseline")
     versions = f"{_name(run, 'candidate')} against {other}" if other else f"{_name(run, 'candidate')}"
-    without = "nothing to run" if NOTHING_SINCE in run.spec else "unfinished"
-    return f"{run.run_id} ({versions}, {run.verdict if run.finished else without})"
+    return f"{run.run_id} ({versions}, {run.verdict if run.finished else 'unfinished'})"

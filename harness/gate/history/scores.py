@@ -177,7 +177,6 @@ def observed_again(
         is_exact=entry.is_exact,
         slices=slices_again(entry, case_ids),
         slice_margin=entry.slice_margin or 0.0,
-        slices_required=entry.slices_required,
     )
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from harness.errors import ReviewError, SteelyardError, StoreError, UsageError
 from harness.gate.people.batches import Attendant
-from harness.gate.people.earlier_labels import labelled_before
 from harness.gate.people.results import held_back
 from harness.store import Store
 
@@ -57,13 +56,11 @@ class Prospects:
         needed: about how many more labels decide it, where anything tells.
         problems: why it can't be decided.
         held_back: labels that are in and do not count yet, with what they wait for, of one that is not closed.
-        labelled_before: items that wait though another batch has their labels, of one that is not closed.
     """
 
     needed: Mapping[str, int]
     problems: Mapping[str, str]
     held_back: Mapping[str, str]
-    labelled_before: Mapping[str, str]
 
 
 def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
@@ -72,7 +69,6 @@ def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
     needed: dict[str, int] = {}
     problems: dict[str, str] = {}
     behind: dict[str, str] = {}
-    before: dict[str, str] = {}
     for batch_id in batch_ids:
         try:
             outlook = attendant.outlook(batch_id)
@@ -84,9 +80,9 @@ def prospects(store: Store, batch_ids: Iterable[str]) -> Prospects:
         batch = store.review.batch(batch_id)
         if "key" not in batch.source or batch.closed is not None:
             continue
-        for found, told in ((behind, held_back(store, batch)), (before, labelled_before(store, batch))):
-            found |= {} if told is None else {batch_id: told}
-    return Prospects(needed, problems, behind, before)
+        if (told := held_back(store, batch)) is not None:
+            behind[batch_id] = told
+    return Prospects(needed, problems, behind)
 
 
 def _watch(store: Store, stopped: threading.Event, every_s: float, needed: dict[str, int]) -> None:

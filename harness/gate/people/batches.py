@@ -131,10 +131,7 @@ def settle_batch(store: Store, batch: Batch, subject: JudgedCases, questions: Se
         store.review.set_closed(batch.id, None)
     if batch.closed is None or is_ours:
         items = further_items(subject, found.ledger, questions, batch.id)
-        stored = store.review.extend(batch.id, items)
-        if [item.id for item in stored] != [item.id for item in items[: len(stored)]]:
-            return settle_batch(store, store.review.batch(batch.id), subject, questions)
-        if stored:
+        if store.review.extend(batch.id, items):
             ledger = replace(
                 found.ledger, n_items=found.ledger.n_items + len(items), n_open=found.ledger.n_open + len(items)
             )

@@ -10,7 +10,6 @@ from harness.decisions.labels.exclusions import DrawLabels, bounded_mean
 from harness.decisions.labels.labelled import in_labels
 from harness.errors import shortened
 from harness.gate.people.batches import LabelEvidence
-from harness.gate.people.earlier_labels import labelled_before
 from harness.records import Estimate, Report, ReviewSummary, Verdict, VerdictKind
 from harness.records.review import DECIDED, SETTLED, Batch
 from harness.review.batches.draws import JudgedCases
@@ -39,12 +38,11 @@ def with_labels(store: Store, batch: Batch, subject: JudgedCases, found: LabelEv
     candidate, baseline = _estimates(subject, found, judged)
     order = _order(store, batch) if kind is VerdictKind.INCONCLUSIVE else None
     reason = _with_notes(reason, subject, given[0].n_labels, order)
-    known = labelled_before(store, batch) if kind is VerdictKind.INCONCLUSIVE else None
     return replace(
         judged,
         claims=None,
         verdict=kind,
-        reason=reason if known is None else f"{reason}; {known}",
+        reason=reason,
         candidate=candidate,
         baseline=baseline,
         difference=differences.get("baseline", differences.get("threshold")),

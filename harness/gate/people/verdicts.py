@@ -14,8 +14,7 @@ from harness.gate.people.results import with_labels
 from harness.records import LookTaken, Report, Role, Usage, Verdict, VerdictKind
 from harness.records.review import Batch, Form
 from harness.review.batches.draws import JudgedCases, subject_of
-from harness.review.batches.plans import ReviewPlan
-from harness.review.forms import preference_form, rating_form
+from harness.review.batches.plans import ReviewPlan, preference_form, rating_form
 from harness.statistics.labels.draws import LabelQuestion
 from harness.store import RunInfo, Store
 

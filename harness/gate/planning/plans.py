@@ -9,7 +9,6 @@ from typing import Literal
 from harness.errors import SettingsError
 from harness.gate.planning.power import (
     MOST_CASES,
-    SIMULATED_CASES,
     ErrorRates,
     Simulation,
     VerdictShares,
@@ -23,18 +22,11 @@ from harness.gate.planning.simulation import Shape
 from harness.statistics.planning import Allocation, optimal_samples
 
 _SAMPLES_TRIED = (1, 2, 3, 5, 10, 20)
-MOST_GATES = 300
-"""Gates that are simulated for a figure where nobody says how many."""
-_FEWEST_GATES = 50
-#: Cases of all simulated gates of a figure, over all rows: a plan takes some seconds then.
-_CASES_TOGETHER = 400_000
-#: A gate of a fixed design is decided by itself, and takes as long as so many cases of those that are bet on together.
-_LIKE_CASES = 1_000
-#: Graded samples of a case that take as long to draw as all else of it.
-_GRADED = 5
-#: Samples of a case whose noise takes as long to weigh as its bets.
-_TWO_STAGES = 5
-_FEW_ROWS = 6
+_FEWEST_GATES, _MOST_GATES = 50, 300
+#: Samples of all simulated gates of a figure, over all rows: a plan takes some seconds then.
+_SAMPLES_TOGETHER = 2_000_000
+#: A gate of a fixed design about the population is decided by itself, and takes as long as so many samples of others.
+_LIKE_SAMPLES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +37,13 @@ class PlanTarget:
         drop: to be found; None asks for the smallest that is.
         power: the share of gates that find it.
         costs: of one more case, and of one more sample of each version; None where nothing is said of it.
-        budget: to be split between cases and samples by their costs, in place of those that there are.
         gates: that are simulated for each figure; None for as many as take some seconds.
     """
 
     drop: float | None = None
     power: float = 0.8
     costs: tuple[float, float] | None = None
-    budget: float | None = None
     gates: int | None = None
-    seed: int = 0
 
 
 Why = Literal["within the margin", "at the margin", "too many"]
@@ -90,7 +79,6 @@ class PlanRow:
         cost: of the cases, and of the samples drawn while nothing is wrong.
         split: what the same money buys at best.
         error: standard error, from chance in the simulation, of the drop or of the cases needed, as a share of it.
-        gates: simulated in all; 0 where all figures are computed.
         remedies: what would make it possible.
         at_hand: about the suite: the cases that there are, and how many samples of each find the drop.
     """
@@ -105,7 +93,6 @@ class PlanRow:
     cost: float | None = None
     split: Allocation | None = None
     error: float = 0.0
-    gates: int = 0
     remedies: tuple[Remedy, ...] = ()
     at_hand: tuple[int, int] | None = None
 
@@ -120,7 +107,7 @@ def sizes(gate: PlannedGate, wanted: PlanTarget, *, any_samples: bool) -> tuple[
     shapes = tuple(dict.fromkeys(gate.shapes))
     if wanted.drop is None or len(shapes) > 1 or not any_samples:
         return shapes
-    return tuple(replace(shapes[0], samples=samples) for samples in _SAMPLES_TRIED)
+    return tuple(replace(shape, samples=samples) for shape in shapes for samples in _SAMPLES_TRIED)
 
 
 def plan_rows(
@@ -138,95 +125,70 @@ def plan_rows(
     for shape in shapes:
         own = len({each.threshold for each in gate.shapes if each.name == shape.name})
         levels = ErrorRates.of(gate.confidence_level, gate.evaluations, own, wanted.power)
+        simulation = Simulation(levels, wanted.gates or _gates(shape, len(shapes)))
         if wanted.drop is None:
-            yield _found(shape, levels, wanted, len(shapes))
+            row = _found(shape, simulation, wanted.costs)
         else:
-            row = _needed(shape, levels, wanted, len(shapes))
+            row = _needed(shape, wanted.drop, simulation, wanted.costs)
             one = replace(shape, samples=1)
-            if row.suffices and one not in at_hand:
-                at_hand[one] = _at_hand(shape, wanted.drop, _simulation(shape, levels, wanted, len(shapes)))
-            yield replace(row, at_hand=at_hand.get(one))
+            if row.suffices and shape.about == "suite" and one not in at_hand:
+                samples = simulation.samples_needed(shape, wanted.drop)
+                at_hand[one] = None if samples is None else (shape.cases, samples)
+            row = replace(row, at_hand=at_hand.get(one))
+        yield row
         advance()
 
 
-def _simulation(shape: Shape, levels: ErrorRates, wanted: PlanTarget, n_rows: int) -> Simulation:
-    """Fewer gates where there are many rows or cases, unless it is said how many.
-
-    About the suite none where there are so many rows that a few gates of each take too long.
-    """
-    if wanted.gates is not None:
-        return Simulation(levels, wanted.gates, wanted.seed)
-    size = shape.cases
-    if shape.about == "suite":
-        size += size * shape.samples // _TWO_STAGES
-    elif shape.design == "fixed":
-        size = max(size, _LIKE_CASES)
-    if shape.spread.noise < 1:
-        size += size * shape.samples // _GRADED
-    gates = min(MOST_GATES, _CASES_TOGETHER // (n_rows * size))
-    if shape.about == "population" or shape.cases > SIMULATED_CASES or n_rows <= _FEW_ROWS:
-        gates = max(_FEWEST_GATES, gates)
-    return Simulation(levels, gates if gates >= _FEWEST_GATES else 0, wanted.seed, quick=True)
+def _gates(shape: Shape, n_rows: int) -> int:
+    """Fewer gates where there are many rows, cases or samples."""
+    size = shape.cases * shape.samples
+    if shape.design == "fixed" and shape.about == "population":
+        size = max(size, _LIKE_SAMPLES)
+    return min(max(_SAMPLES_TOGETHER // (n_rows * size), _FEWEST_GATES), _MOST_GATES)
 
 
-def _found(shape: Shape, levels: ErrorRates, wanted: PlanTarget, n_rows: int) -> PlanRow:
-    split = _split(shape, wanted)
-    if split is not None and wanted.budget is not None:
-        shape = replace(shape, cases=max(2, split.cases), samples=split.samples)
-    simulation = _simulation(shape, levels, wanted, n_rows)
+def _found(shape: Shape, simulation: Simulation, costs: tuple[float, float] | None) -> PlanRow:
+    levels = simulation.levels
     drop, fewest = simulation.smallest_drop(shape), fewest_cases(shape, levels.pair, MOST_CASES)
     unchanged = simulation.outlook(shape, None)
     dropped = None if drop is None else simulation.outlook(shape, drop)
-    too_few = fewest is None or fewest > shape.cases
     return PlanRow(
         shape=shape,
         drop=drop,
         unchanged=unchanged,
         dropped=dropped,
         fewest=fewest,
-        margin=smallest_margin(shape, levels.pair) if too_few else None,
-        cost=_cost(shape, unchanged, wanted),
-        split=split,
+        margin=smallest_margin(shape, levels.pair) if fewest is None or fewest > shape.cases else None,
+        cost=_cost(shape, unchanged, costs),
+        split=_split(shape, costs),
         error=0.0 if dropped is None else levels.sway(levels.red, dropped.red.gates),
-        gates=simulation.simulated,
     )
 
 
-def _needed(shape: Shape, levels: ErrorRates, wanted: PlanTarget, n_rows: int) -> PlanRow:
-    assert wanted.drop is not None
-    if not 0 < wanted.drop <= shape.deepest:
+def _needed(shape: Shape, drop: float, simulation: Simulation, costs: tuple[float, float] | None) -> PlanRow:
+    levels = simulation.levels
+    if not 0 < drop <= shape.deepest:
         raise SettingsError(
-            f"--drop: {wanted.drop:g} is not above 0 and at most {shape.deepest:.2f}, all that there is to lose."
+            f"--drop: {drop:g} is not above 0 and at most {shape.deepest:.2f}, all that there is to lose."
         )
-    if not can_be_found(wanted.drop, shape.margin, levels):
-        why: Why = "within the margin" if wanted.drop < shape.margin else "at the margin"
-        return PlanRow(shape, why, wanted.drop, remedies=tuple(_narrower(shape, levels, wanted.drop)))
-    guess = cases_by_normal(shape, wanted.drop, levels)
-    guessed = replace(shape, cases=guess or MOST_CASES)
-    simulation = _simulation(guessed, levels, wanted, n_rows)
-    cases = simulation.cases_needed(shape, wanted.drop)
+    if not can_be_found(drop, shape.margin, levels):
+        why: Why = "within the margin" if drop < shape.margin else "at the margin"
+        return PlanRow(shape, why, drop, remedies=tuple(_narrower(shape, levels, drop)))
+    cases = simulation.cases_needed(shape, drop)
     fewest = fewest_cases(shape, levels.pair, MOST_CASES)
     if cases is None:
-        remedies = tuple(_remedies(shape, levels, wanted.drop))
-        return PlanRow(shape, "too many", wanted.drop, fewest=fewest, gates=simulation.simulated, remedies=remedies)
+        return PlanRow(shape, "too many", drop, fewest=fewest, remedies=tuple(_remedies(shape, levels, drop)))
     sized = replace(shape, cases=cases)
     unchanged = simulation.outlook(sized, None)
     return PlanRow(
         shape=sized,
-        drop=wanted.drop,
+        drop=drop,
         unchanged=unchanged,
-        dropped=simulation.outlook(sized, wanted.drop),
+        dropped=simulation.outlook(sized, drop),
         fewest=fewest,
-        cost=_cost(sized, unchanged, wanted),
+        cost=_cost(sized, unchanged, costs),
         error=2 * levels.sway(levels.passing, unchanged.green.gates),
-        gates=simulation.simulated,
     )
-
-
-def _at_hand(shape: Shape, drop: float, simulation: Simulation) -> tuple[int, int] | None:
-    """Give the cases at hand and how many samples of each find the drop, where the verdict is about these cases."""
-    samples = simulation.samples_needed(shape, drop) if shape.about == "suite" else None
-    return None if samples is None else (shape.cases, samples)
 
 
 def _narrower(shape: Shape, levels: ErrorRates, drop: float) -> Iterator[Remedy]:
@@ -238,41 +200,34 @@ def _narrower(shape: Shape, levels: ErrorRates, drop: float) -> Iterator[Remedy]
 
 def _remedies(shape: Shape, levels: ErrorRates, drop: float) -> Iterator[Remedy]:
     """Yield the changes that make it possible with 20,000 cases or fewer."""
-
-    def ways() -> Iterator[tuple[Remedy, int | None]]:
-        one = replace(levels, red=levels.passing)
-        yield Remedy("evaluations", 1, 0), cases_by_normal(shape, drop, one) if one != levels else None
-        if drop > shape.margin and can_be_found(drop, drop, levels):
-            yield Remedy("margin", drop, 0), cases_by_normal(replace(shape, margin=drop), drop, levels)
-        for samples in _SAMPLES_TRIED:
-            if samples > shape.samples:
-                more = cases_by_normal(replace(shape, samples=samples), drop, levels)
-                yield Remedy("samples", samples, 0), more
-                if more is not None and more <= MOST_CASES:
-                    break
-        if shape.about == "population":
-            yield Remedy("about", None, 0), cases_by_normal(replace(shape, about="suite"), drop, levels)
-
-    for remedy, cases in ways():
-        if cases is not None and cases <= MOST_CASES:
+    alone = replace(levels, red=levels.passing)
+    changes: list[tuple[Remedy, Shape, ErrorRates]] = [(Remedy("evaluations", 1, 0), shape, alone)]
+    if drop > shape.margin:
+        changes.append((Remedy("margin", drop, 0), replace(shape, margin=drop), levels))
+    more = (samples for samples in _SAMPLES_TRIED if samples > shape.samples)
+    changes += [(Remedy("samples", samples, 0), replace(shape, samples=samples), levels) for samples in more]
+    if shape.about == "population":
+        changes.append((Remedy("about", None, 0), replace(shape, about="suite"), levels))
+    done = set()
+    for remedy, changed, at in changes:
+        cases = cases_by_normal(changed, drop, at)
+        if cases is not None and cases <= MOST_CASES and remedy.what not in done:
+            done.add(remedy.what)
             yield replace(remedy, cases=cases)
-    largest = replace(shape, cases=MOST_CASES)
-    found = drop_by_normal(largest, levels)
+    found = drop_by_normal(replace(shape, cases=MOST_CASES), levels)
     if drop < found <= shape.deepest:
         yield Remedy("drop", found, MOST_CASES)
 
 
-def _cost(shape: Shape, unchanged: VerdictShares, wanted: PlanTarget) -> float | None:
-    if wanted.costs is None:
+def _cost(shape: Shape, unchanged: VerdictShares, costs: tuple[float, float] | None) -> float | None:
+    if costs is None:
         return None
-    per_case, per_sample = wanted.costs
     drawn = shape.cases if unchanged.cases is None else unchanged.cases
-    return per_case * shape.cases + per_sample * shape.samples * drawn
+    return costs[0] * shape.cases + costs[1] * shape.samples * drawn
 
 
-def _split(shape: Shape, wanted: PlanTarget) -> Allocation | None:
-    if wanted.costs is None or shape.about == "suite":
+def _split(shape: Shape, costs: tuple[float, float] | None) -> Allocation | None:
+    if costs is None or shape.about == "suite" or shape.between_sd == shape.within_sd == 0:
         return None
-    per_case, per_sample = wanted.costs
-    budget = shape.cases * (per_case + shape.samples * per_sample) if wanted.budget is None else wanted.budget
-    return optimal_samples(shape.between_sd, shape.within_sd, budget, case_cost=per_case, sample_cost=per_sample)
+    budget = shape.cases * (costs[0] + shape.samples * costs[1])
+    return optimal_samples(shape.between_sd, shape.within_sd, budget, case_cost=costs[0], sample_cost=costs[1])

@@ -11,7 +11,7 @@ from harness.decisions import Observations
 from harness.decisions.betting import BettingContrast, expected_variances
 from harness.decisions.hypotheses import hypotheses
 from harness.decisions.suite import TwoStageContrast, early_shares
-from harness.gate.planning.simulation import Shape, observed, sampled, true_means_of_many
+from harness.gate.planning.simulation import Shape, observed, sampled, true_means
 from harness.records import VerdictKind
 from harness.statistics.arrays import FloatArray, IntArray
 from harness.statistics.betting.sequential import Horizon, first_above_of_many
@@ -98,7 +98,7 @@ def _scores(
         None
         if means is None
         else sampled(means.ravel(), shape.samples, shape.spread.noise, rng).reshape(*means.shape, shape.samples)
-        for means in true_means_of_many(shape, drop, count, rng)
+        for means in true_means(shape, drop, count, rng)
     )
     assert candidate is not None
     return candidate, baseline

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.gate.history.scores import Scores, Side
+from harness.gate.planning.blocks import BlockPairs
 from harness.gate.planning.simulation import ScoreSpread, Shape
 from harness.records import Role, Verdict
 from harness.statistics.arrays import FloatArray, case_means, is_binary
@@ -43,6 +44,7 @@ class PlannedGate:
         source: where sizes and spread come from, in words.
         unlike: what is another version than that under test now, in words; "" where nothing is.
         guessed: the options of the spread that nobody gave and no run told.
+        blocks: the measures of a stored run that were taken in pairs of blocks.
     """
 
     seen: tuple[SeenShape, ...]
@@ -51,6 +53,7 @@ class PlannedGate:
     source: str
     unlike: str = ""
     guessed: tuple[str, ...] = ()
+    blocks: tuple[BlockPairs, ...] = ()
 
     @property
     def shapes(self) -> tuple[Shape, ...]:

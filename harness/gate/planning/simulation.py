@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions import Observations
-from harness.decisions.observations import CaseSlice
 from harness.scoring.results import METRIC
 from harness.statistics.arrays import FloatArray
 
@@ -59,7 +58,6 @@ class Shape:
     Attributes:
         threshold: what is required; None weighs against a baseline instead.
         about: the cases themselves, so that only what varies within them is left to chance, or cases like them.
-        slices: in how many slices the cases fall, by turns; 0 for none.
     """
 
     name: str = "evaluation"
@@ -70,7 +68,6 @@ class Shape:
     spread: ScoreSpread = field(default_factory=ScoreSpread)
     design: Literal["sequential", "fixed"] = "sequential"
     about: About = "population"
-    slices: int = 0
 
     @property
     def between_sd(self) -> float:
@@ -84,13 +81,23 @@ class Shape:
         return math.sqrt((1.0 if self.threshold is not None else 2.0) * self.spread.within)
 
     @property
+    def case_sd(self) -> float:
+        """Standard deviation of what one case shows, as far as it is noise: about the suite that within the case alone,
+        unless a single sample does not tell it."""
+        within = self.within_sd**2 / self.samples
+        return math.sqrt(within if self.about == "suite" and self.samples > 1 else within + self.between_sd**2)
+
+    @property
     def deepest(self) -> float:
         """The largest drop that scores of this mean can have."""
         return self.spread.mean if self.threshold is None else self.threshold
 
 
-def true_means(shape: Shape, drop: float | None, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
-    """The true mean of each case of candidate and baseline, (cases,) each; no baseline against a threshold.
+def true_means(
+    shape: Shape, drop: float | None, count: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray | None]:
+    """The true mean of each case of candidate and baseline in so many suites, (count, cases) each; no baseline against
+    a threshold.
 
     Args:
         drop: how much lower the candidate truly is than the baseline, or than the threshold: over all the cases there
@@ -98,15 +105,6 @@ def true_means(shape: Shape, drop: float | None, rng: np.random.Generator) -> tu
             own, and all lose the same share of them. None: nothing is wrong with the candidate. It is then the
             baseline itself; against a threshold it has the mean of the spread, or the threshold where that is higher.
     """
-    candidate, baseline = true_means_of_many(shape, drop, 1, rng)
-    ours = candidate[0]
-    return ours, None if baseline is None else ours if baseline is candidate else baseline[0]
-
-
-def true_means_of_many(
-    shape: Shape, drop: float | None, count: int, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray | None]:
-    """`true_means` of so many suites, (count, cases) each."""
     spread, size = shape.spread, (count, shape.cases)
     if shape.threshold is not None:
         mean = max(spread.mean, shape.threshold) if drop is None else shape.threshold - drop
@@ -135,22 +133,6 @@ def moved(means: FloatArray, mean: float | FloatArray) -> FloatArray:
     return np.where(falls, lower, higher)
 
 
-def uneven(shape: Shape, means: FloatArray) -> FloatArray:
-    """The true means of the candidate's cases, (cases,), where slices differ as much as none may: every other one is
-    lower by the margin than the baseline with these means, and the rest are higher by as much.
-    """
-    found = means.copy()
-    for number in range(shape.slices):
-        own, sign = means[number :: shape.slices], -1 if number % 2 == 0 else 1
-        if shape.about == "suite":
-            found[number :: shape.slices] = moved(own, np.array(own.mean() + sign * shape.margin))
-        elif sign < 0:
-            found[number :: shape.slices] = own * (1 - shape.margin / shape.spread.mean)
-        else:
-            found[number :: shape.slices] = 1 - (1 - own) * (1 - shape.margin / (1 - shape.spread.mean))
-    return found
-
-
 def _case_means(mean: float, correlation: float, n: tuple[int, int], rng: np.random.Generator) -> FloatArray:
     """Beta-distributed means, of shape `n`."""
     if correlation <= 0 or not 0 < mean < 1:
@@ -166,23 +148,6 @@ def sampled(means: FloatArray, samples: int, noise: float, rng: np.random.Genera
     size = 1 / noise - 1
     inner = np.clip(means, _NEAREST_TO_CERTAIN, 1 - _NEAREST_TO_CERTAIN)[:, np.newaxis]
     return rng.beta(inner * size, (1 - inner) * size, (len(means), samples))
-
-
-def simulated(shape: Shape, drop: float | None, rng: np.random.Generator, name: str | None = None) -> Observations:
-    """Every score of one evaluation, in the order in which cases would be drawn, ready to be decided.
-
-    Args:
-        drop: as for `true_means`.
-        name: in place of the shape's own.
-    """
-    candidate, baseline = true_means(shape, drop, rng)
-    noise = shape.spread.noise
-    return observed(
-        shape,
-        sampled(candidate, shape.samples, noise, rng),
-        None if baseline is None else sampled(baseline, shape.samples, noise, rng),
-        name,
-    )
 
 
 def observed(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, name: str | None = None) -> Observations:
@@ -201,14 +166,4 @@ def observed(shape: Shape, candidate: FloatArray, baseline: FloatArray | None, n
         n_planned=shape.cases,
         about=shape.about,
         suite_size=shape.cases,
-        slices=slices_of(shape, len(candidate)),
-        slice_margin=shape.margin,
-    )
-
-
-def slices_of(shape: Shape, n_cases: int) -> tuple[CaseSlice, ...]:
-    """The slices of so many cases that are named by their numbers."""
-    members = (frozenset(map(str, range(number, n_cases, shape.slices))) for number in range(shape.slices))
-    return tuple(
-        CaseSlice("slice", str(number), each, len(each), len(each)) for number, each in enumerate(members) if each
     )

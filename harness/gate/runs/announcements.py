@@ -1,42 +1,19 @@
-"""What is told before the first request: the price of looking again, and the differences that ablations can show."""
+"""What is told before the first request: the price of looking again, and evaluations that are gone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 
-from harness.decisions import Look, share_of
+from harness.decisions import share_of
 from harness.decisions.looks import ADDED_LATER, ordinal
 from harness.errors import some
-from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.runs.run_settings import RunOptions
 from harness.gate.sampling.ledger import Entry
 from harness.store import Store
 
-FIXTURE = "ablation"
 _ROUNDING = 1e-9
 _TOLD = 5
 """Evaluations that are gone, each in a note of its own."""
-
-
-def seeds_in_words(evaluations: Iterable[Evaluation], looks: Mapping[str, Look], level: float) -> list[str]:
-    """Say what evaluations whose cases are seeds can show, a line for each number of seeds and level.
-
-    Args:
-        evaluations: those that are weighed against a baseline.
-        looks: what each may spend, by id.
-        level: the error rate of the gate.
-    """
-    from harness.stages.data.ablation.power import seed_power
-
-    found: dict[tuple[int, float], list[str]] = {}
-    for each in evaluations:
-        look = looks.get(each.id)
-        if FIXTURE not in each.stages or look is None:
-            continue
-        n_ways = 1 + (each.plan.threshold is not None)
-        red = level * look.red / n_ways / (2 if each.plan.aim == "same" else 1)
-        found.setdefault((len(each.cases), red), []).append(each.id)
-    return [f"{seed_power(pairs, red).in_words()} ({', '.join(ids)})" for (pairs, red), ids in found.items()]
 
 
 def looks_in_words(entries: Mapping[str, Entry], level: float) -> list[str]:

@@ -11,9 +11,8 @@ from harness.errors import SettingsError
 from harness.gate.baselines.draws import generations_of, known_draws, oldest
 from harness.gate.baselines.pairing import recorded_side
 from harness.gate.baselines.refusals import check_orders
-from harness.gate.baselines.stored import StoredBaseline
 from harness.gate.runs.run_settings import RunOptions
-from harness.gate.sampling.bets import Draws, of_baseline
+from harness.gate.sampling.bets import Draws
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, enter_looks
 from harness.requests import SampleSource
 from harness.stages.lineage import can_have
@@ -60,12 +59,9 @@ def enter(
         begin=partial(_begin, store, prints, may_draw=not (options.offline and asks_models)),
     )
     if recording is not None:
-        foreseen = enter_looks(KnownLooks(store.looks), replace(family, begin=dict), run_id, asked, {})
+        foreseen = enter_looks(KnownLooks(store.looks), replace(family, begin=dict), run_id, asked)
         check_orders(recording, asked, foreseen, settings.seed)
-    looks = store.looks.of_family(family.candidate, against)
-    stored = StoredBaseline(store, baseline, looks, of_baseline(draws))
-    n_stored = {} if baseline is None else {each.id: stored.n_samples(each) for each in asked}
-    return enter_looks(store.looks, family, run_id, asked, n_stored)
+    return enter_looks(store.looks, family, run_id, asked)
 
 
 def _begin(store: Store, prints: Mapping[str, str], *, may_draw: bool) -> dict[str, Draws]:

@@ -6,40 +6,41 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from harness.config import Settings, VersionSettings
 from harness.config.roles import baseline_name, candidate_name, judge_names
-from harness.errors import CaseError, SettingsError, StoreError
+from harness.errors import SettingsError, StoreError
 from harness.gate.baselines.draws import (
-    baseline_first_index,
+    BASELINE_FIRST_INDEX,
     candidate_first_index,
 )
 from harness.gate.baselines.recorded_collector import RecordedBaseline
 from harness.gate.evaluations.evaluation import Evaluation
-from harness.gate.runs.announcements import gone_notes, looks_in_words, seeds_in_words
+from harness.gate.runs.announcements import gone_notes, looks_in_words
 from harness.gate.runs.costs import spending_of
 from harness.gate.runs.entering import enter
 from harness.gate.runs.players import Players
 from harness.gate.runs.run import Run
 from harness.gate.runs.run_settings import RunOptions, RunSettings
 from harness.gate.runs.specification import specification
-from harness.gate.runs.versions import Generations, changed_versions, check_versions, version_notes, why_unasked
+from harness.gate.runs.versions import (
+    Generations,
+    changed_versions,
+    check_versions,
+    files_note,
+    version_notes,
+    why_unasked,
+)
 from harness.gate.sampling.blocks import never_red
-from harness.gate.sampling.seen import Named, keep_unseen, read_seen, unmatched_notes
 from harness.models.engine import Capability, Engine
 from harness.models.engine_creation import create_engine, engine_key
 from harness.models.version import Version, answers, load_version
-from harness.records import Selection
 from harness.requests import Sampler, SampleSource
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, found
 from harness.stages.known_builds import KnownBuilds, knowing
 from harness.stages.lineage import Lineages, StageContext
 from harness.store import Store, new_run_id, store_url
-
-if TYPE_CHECKING:
-    from harness.store.soundness import Soundness
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +49,14 @@ class OpenRun:
 
     Attributes:
         told: what to tell before the first request, a line each: what looking again costs.
-        soundness: says whether the store's file is sound, as soon as it was looked through.
-        evaluations: that were asked for, without the cases that a prompt was optimised on.
+        evaluations: that were asked for.
     """
 
     run: Run
     store: Store
     created: str
-    selection: Selection | None = None
     told: tuple[str, ...] = ()
-    soundness: Soundness | None = None
     evaluations: tuple[Evaluation, ...] = ()
-
-    def problem(self, wait_s: float = 0.0) -> str | None:
-        """Say what is wrong with the store's file, as far as it is known by now, or after a wait; None for nothing."""
-        return None if self.soundness is None else self.soundness.problem(wait_s)
 
     async def close(self) -> None:
         """Close engines and store; what was completed is kept."""
@@ -114,21 +108,13 @@ def open_run(settings: Settings, options: RunOptions, progress: BuildProgress = 
         for name, made in _built(settings, options, names, progress).items():
             versions[name] = load_version(made, settings.root, offline=options.offline)
     engines = {} if options.offline else _engines(versions, settings)
-    asked = {"candidate": candidate_name(settings), "baseline": _against(settings, options)}
-    seen = {role: _optimised_on(settings, versions[name].settings) for role, name in asked.items() if name is not None}
-    notes = unmatched_notes(options.evaluations, seen)
-    options = replace(options, evaluations=keep_unseen(options.evaluations, seen))
     judging = versions if options.weighs_judges else _judges(settings, options)
     check_judges(tuple(judging), engines)
     store = Store.open(store_url(settings))
     try:
         store.builds.add(known.noted)
-        notes += gone_notes(options, versions[candidate_name(settings)].fingerprint, store)
-        soundness = store.soundness()
-        opened = replace(_assemble(settings, options, versions, engines, store, notes), soundness=soundness)
-        if (problem := opened.problem(_SOON_S)) is not None:
-            raise StoreError(problem)
-        return opened
+        notes = gone_notes(options, versions[candidate_name(settings)].fingerprint, store)
+        return _assemble(settings, options, versions, engines, store, notes)
     except BaseException:
         store.close()
         raise
@@ -173,20 +159,10 @@ def _checked_names(settings: Settings, options: RunOptions) -> list[str]:
     names = [candidate_name(settings)]
     against = _against(settings, options)
     names += [against] if against is not None else []
-    for name in names:
-        try:
-            read_seen(*_optimised_on(settings, settings.version(name)))
-        except CaseError as error:
-            raise CaseError(f"version {name!r}: optimised_on: {error}") from None
     names += _judges(settings, options)
     if not options.offline:
         check_versions(settings, names)
     return names
-
-
-def _optimised_on(settings: Settings, version: VersionSettings) -> Named:
-    """What a version's prompt was optimised on: files of its commit, or of the project where git does not have them."""
-    return version.optimised_on, tuple(dict.fromkeys((version.root(settings.root), settings.root)))
 
 
 def _engines(versions: Mapping[str, Version], settings: Settings) -> dict[str, Engine]:
@@ -234,7 +210,6 @@ def _assemble(
         notes=(*version_notes(*(each.version for each in sources), root=settings.root, runs=store.runs), *notes),
         lineages=_lineages((candidate, baseline), shared),
     )
-    left_out = {each.id: each.left_out for each in options.evaluations if each.left_out}
     against: SampleSource | RecordedBaseline | None = baseline
     if (recording := options.recording) is not None:
         fingerprints = tuple(judge.version.fingerprint for judge in judges)
@@ -242,15 +217,15 @@ def _assemble(
     ledger = enter(settings, options, (candidate, baseline, *judges), store, run_settings.run_id)
     described = specification(settings, candidate, options.recording or baseline, judges, ledger)
     described |= {"n_evaluations": options.n_evaluations, **options.noted}
-    described |= {"left_out": left_out} if left_out else {}
+    described |= files_note(candidate.version, settings.root)
     store.begin_run(run_settings.run_id, created, described)
     run = Run(replace(run_settings, ledger=ledger), candidate, against, sampler, store, judges)
     level = 1 - settings.confidence_level
-    told = [*(f"{name}: {words}" for name, words in left_out.items()), *looks_in_words(ledger, level)]
+    told = looks_in_words(ledger, level)
     if baseline is not None:
         looks = {name: entry.look for name, entry in ledger.items()}
-        told += never_red(options.evaluations, looks, level) + seeds_in_words(options.evaluations, looks, level)
-    return OpenRun(run, store, created, options.selection, tuple(told), evaluations=options.evaluations)
+        told += never_red(options.evaluations, looks, level)
+    return OpenRun(run, store, created, tuple(told), evaluations=options.evaluations)
 
 
 def _check_drawn(store: Store, source: SampleSource) -> None:
@@ -279,10 +254,6 @@ def _lineages(sources: tuple[SampleSource, SampleSource | None], shared: StageCo
     return Lineages(contexts)
 
 
-_SOON_S = 0.2
-"""Seconds that the first sample waits for the check of the store's file: most files are looked through by then."""
-
-
 def _sources(
     settings: Settings,
     options: RunOptions,
@@ -305,7 +276,6 @@ def _sources(
     _check_drawn(store, candidate)
     if against is None:
         return candidate, None, judges
-    baseline = source(against)
-    baseline = replace(baseline, first_index=baseline_first_index(store, candidate, baseline))
+    baseline = source(against, BASELINE_FIRST_INDEX)
     _check_drawn(store, baseline)
     return candidate, baseline, judges

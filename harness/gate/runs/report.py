@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
-from harness.config import Settings
-from harness.config.roles import baseline_name, candidate_name
 from harness.decisions import worst
-from harness.errors import TIMED_OUT, StoreError, UsageError
-from harness.gate.history.runs import NOTHING_SINCE
+from harness.errors import TIMED_OUT
 from harness.gate.runs.opening import OpenRun
 from harness.gate.runs.run import Run
-from harness.gate.runs.run_settings import RunOptions
 from harness.models.spec import engine_spec
-from harness.models.version import fingerprint_here
-from harness.records import Report, StoredAnswers, Usage, Verdict, VerdictKind, VersionRef
-from harness.stages.building import found
-from harness.store import Store, new_run_id, store_url
+from harness.records import Report, StoredAnswers, Verdict, VerdictKind
 
 
 def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: int = 0) -> Report:
@@ -40,7 +32,6 @@ def make_report(opened: OpenRun, *, exit_code: int, wall_s: float, n_unreached: 
         judges=run.judge_references(),
         n_unreached=n_unreached,
         budget=run.sampler.budget,
-        selection=opened.selection,
         best_of=run.settings.best_of,
         skipped=run.all_skipped,
         notes=(*run.settings.notes, *_of_failures(run), *_of_older_draws(opened), *_late_errors(run), *_unstored(run)),
@@ -113,51 +104,6 @@ def _from_store(run: Run) -> StoredAnswers | None:
     is_endpoint = engine_spec(settings.engine).is_endpoint(settings.engine_options)
     days = (time.strftime("%Y-%m-%d", time.gmtime(at)) for at in (origins.oldest, origins.newest))
     return StoredAnswers("endpoint" if is_endpoint else "model", *days)
-
-
-def report_of_nothing(settings: Settings, options: RunOptions) -> Report:
-    """The report of a run in which no evaluation was to run: nothing was opened, asked or stored.
-
-    Raises:
-        SettingsError: candidate or baseline is no version.
-    """
-    now, recording = time.time(), options.recording
-    against = baseline_name(settings) if recording is None else None
-    baseline = None if against is None else _named(settings, against)
-    return Report(
-        run_id=new_run_id(now),
-        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
-        exit_code=0,
-        verdict=VerdictKind.PASSED,
-        confidence_level=settings.confidence_level,
-        candidate=_named(settings, candidate_name(settings)),
-        baseline=baseline if recording is None else recording.reference,
-        usage=Usage(),
-        evaluations=(),
-        selection=options.selection,
-        best_of=settings.best_of,
-    )
-
-
-def note_nothing(settings: Settings, report: Report) -> None:
-    """Note in the store that a run had nothing to run, so that an older one's verdicts are not taken for those of the
-    `latest`. A store that is not there, or can't be written, has no such note.
-    """
-    assert report.selection is not None
-    candidate = {"name": report.candidate.name, "fingerprint": report.candidate.fingerprint}
-    described = {"candidate": candidate, NOTHING_SINCE: report.selection.since}
-    with suppress(StoreError):
-        Store.open(store_url(settings), readonly=True).close()
-        with Store.open(store_url(settings)) as store:
-            store.begin_run(report.run_id, report.created, described)
-
-
-def _named(settings: Settings, name: str) -> VersionRef:
-    """A version, without a fingerprint where its weights are not here: nobody asked for them."""
-    try:
-        return VersionRef(name, fingerprint_here(found(settings, name), settings.root) or "")
-    except UsageError:
-        return VersionRef(name, "")
 
 
 def _verdict(verdicts: Sequence[Verdict], exit_code: int) -> VerdictKind:

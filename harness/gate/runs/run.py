@@ -82,8 +82,7 @@ class Run:
 
     def start(self, evaluation: Evaluation) -> None:
         """Begin to sample an evaluation; returns at once."""
-        if evaluation.cases:
-            self._collector(evaluation)
+        self._collector(evaluation)
         if evaluation.plan.blocks is not None:
             self._measuring.add(evaluation.id)
         task = asyncio.get_running_loop().create_task(self._sample(evaluation))
@@ -133,9 +132,6 @@ class Run:
 
         A baseline that has no such thing is left out of the evaluation; without the candidate's it is skipped.
         """
-        if not evaluation.cases:
-            self._skipped[evaluation.id] = evaluation.left_out
-            return False
         made: dict[Role, Mapping[str, object]] = {}
         collector, take = self.collectors[evaluation.id], self.settings.lineages.take
         against = None if self.baseline is None else self.baseline.version
@@ -173,7 +169,7 @@ class Run:
         return self.settings.ledger.get(evaluation.id) or Entry(alone)
 
     def _collector(self, evaluation: Evaluation, alone_because: str = "") -> Collector:
-        may_be_cut = self.sampler.spending.limits.bounded or evaluation.limit is not None
+        may_be_cut = self.sampler.spending.limits.bounded
         entry = self._entry(evaluation)
         if self._recorded is not None:
             own = self.candidate.version.fingerprint
@@ -183,7 +179,6 @@ class Run:
         else:
             fingerprints, drawn = self._fingerprints(evaluation, is_alone=bool(alone_because)), entry.order(evaluation)
             order = order_of(evaluation, len(fingerprints), self.settings.seed, may_be_cut=may_be_cut, drawn=drawn)
-            order = replace(order, n_baseline=entry.baseline_samples or evaluation.plan.samples)
             collector = Collector(evaluation, order, fingerprints, self._keep_row, entry, alone_because)
         self.collectors[evaluation.id] = collector
         return collector

@@ -10,7 +10,6 @@ from typing import Any
 from harness.gate.baselines.recording import Recording
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.sampling.ledger import Entry
-from harness.records import Selection
 from harness.stages.lineage import Lineages
 
 
@@ -52,7 +51,6 @@ class RunOptions:
         for_baseline: whether the candidate is drawn as a baseline is.
         noted: what else the store keeps of the run, for those who read it later.
         elapsed_s: seconds that the session is old, for a deadline.
-        selection: which evaluations were chosen by what changed; None where all run.
         evaluations: all that may run; the ledger gets a look at each.
         family: the ids of all that could be run for the candidate, run or not: red is corrected over them.
         is_gone: tells of an id whether the suite had such an evaluation, and has it no more.
@@ -68,7 +66,6 @@ class RunOptions:
     for_baseline: bool = False
     noted: Mapping[str, Any] = field(default_factory=dict)
     elapsed_s: float = 0.0
-    selection: Selection | None = None
     evaluations: tuple[Evaluation, ...] = ()
     family: tuple[str, ...] = ()
     is_gone: Callable[[str], bool] = field(default=lambda _: False)

@@ -4,27 +4,24 @@ the generations of their draws.
 
 from __future__ import annotations
 
-import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from harness.config import Settings, VersionSettings
-from harness.config.files import FILE, texts_in
+from harness.config import Settings
 from harness.config.repository.git import Repository
 from harness.errors import SettingsError, UsageError, some
 from harness.gate.runs.costs import check_prices
-from harness.models.application.identity import ApplicationFiles, files_of
-from harness.models.application.spec import COMMAND, PYTHON, folder_of, python_of
+from harness.models.application.identity import contents_of, files_of
+from harness.models.application.spec import folder_of, is_application
 from harness.models.engine_creation import check_version
 from harness.models.spec import engine_spec
 from harness.models.version import Version, load_version
 from harness.store import RunInfo, Store
 
 _DIGITS = 12
-_FILES = 'files = ["…"]'
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -117,24 +114,24 @@ def changed_versions(versions: Sequence[Version], root: Path, since_s: float) ->
 
 
 def _written_since(version: Version, root: Path, since_s: float) -> str:
-    """Name the files of an application that were written meanwhile, and how to say that they do not count."""
-    if not _is_application(version.settings):
+    """Name the files of an application that were written meanwhile, and how to keep them from counting."""
+    if not is_application(version.settings):
         return ""
-    place, found = _files_of(version, root)
+    folder = folder_of(version.settings, version.settings.root(root).resolve())
     written = []
-    for file in found.files:
+    for file in files_of(version.settings, folder):
         with suppress(OSError):  # it is gone by now
-            written += [file] if file.is_file() and file.stat().st_mtime >= since_s else []
+            written += [file] if file.stat().st_mtime >= since_s else []
     if not written:
         return ""
-    names = [(file.relative_to(place) if file.is_relative_to(place) else file).as_posix() for file in written]
-    return f" ({some(names)} written meanwhile; {_FILES} in its table says what counts)"
+    names = [(file.relative_to(folder) if file.is_relative_to(folder) else file).as_posix() for file in written]
+    return f" ({some(names)} written meanwhile; what lies there counts, unless git ignores it)"
 
 
 def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[RunInfo]] = list) -> tuple[str, ...]:
-    """The sentences that a reader must know of a run's versions: which commit one is of, that two are the same, which
-    files are not as committed; and, which a store is told once, that all files of the project count for an
-    application, and that stored answers of an endpoint may be of something that it serves no more.
+    """The sentences that a reader must know of a run's versions: which commit one is of, that two are the same or in
+    which files they differ, which files are not as committed, which files changed since the last run; and, which a
+    store is told once, that stored answers of an endpoint may be of something that it serves no more.
 
     Args:
         versions: the candidate first.
@@ -144,19 +141,14 @@ def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[Ru
     candidate, *others = versions
     checkouts = [each.settings.checkout for each in versions]
     told = [text for checkout in checkouts if checkout is not None for text in checkout.told]
-    for other in others:
-        if other.settings.checkout is not None and other.fingerprint == candidate.fingerprint:
-            told.append(
-                f"{other.name} is the same as {candidate.name}: nothing that its answers depend on is another at that "
-                "commit, so that a version is weighed against itself"
-            )
-    of_revision = [_revision_note(each, root) for each in versions]
-    uncommitted = "" if of_revision[0] else _uncommitted_note(candidate, others, root)
-    told += filter(None, [*of_revision, uncommitted])
+    told += filter(None, (_commit_note(candidate, each, root) for each in others))
+    told += filter(None, (_revision_note(each, root) for each in versions))
     endpoints = [each for each in versions if _is_loose(each)]
-    applications = [each for each in versions if _is_application(each.settings) and each.settings.checkout is None]
-    known = _asked_in(runs()) if endpoints or applications else frozenset()
-    told += filter(None, (_all_files_note(each, root) for each in applications if each.fingerprint not in known))
+    files = files_note(candidate, root)
+    before = list(runs()) if endpoints or files else []
+    known = _asked_in(before)
+    if files and candidate.fingerprint not in known:
+        told += _changed_since(candidate, files["files"], before)
     loose = list(dict.fromkeys(each.name for each in endpoints if each.fingerprint not in known))
     if loose:
         are = "is an endpoint" if len(loose) == 1 else "are endpoints"
@@ -167,37 +159,46 @@ def version_notes(*versions: Version, root: Path, runs: Callable[[], Iterable[Ru
     return tuple(dict.fromkeys(told))
 
 
-def _all_files_note(version: Version, root: Path) -> str:
-    """Tell that a change of any file draws all anew, where it is not known which ones an application reads."""
-    why = _files_of(version, root)[1].all_since
-    return why and (
-        f"all files of the project count for {version.name}, so that a change of any of them draws its answers anew: "
-        f"{why}. {_FILES} in the version's table says which ones its answers depend on"
-    )
-
-
-def _uncommitted_note(candidate: Version, others: Iterable[Version], root: Path) -> str:
-    """Tell of files that are not as committed, where a version is weighed against one at a commit: those that either of
-    them reaches; all where that is not known. "" for none.
+def files_note(version: Version, root: Path) -> dict[str, dict[str, str]]:
+    """What a store keeps of the files that an application's answers depend on, by which a later run names those that
+    changed; nothing for another version.
     """
-    baseline = next((each for each in others if each.settings.checkout is not None), None)
-    changed = _uncommitted(root) if baseline is not None and candidate.settings.checkout is None else []
-    if not changed or baseline is None or baseline.settings.checkout is None:
+    return {"files": _contents(version, root)} if is_application(version.settings) else {}
+
+
+def _contents(version: Version, root: Path) -> dict[str, str]:
+    own = version.settings
+    contents = contents_of(own, folder_of(own, own.root(root).resolve()))
+    return {name: digest[:_DIGITS] for name, digest in contents.items()}
+
+
+def _differing(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+
+
+def _changed_since(version: Version, files: Mapping[str, str], runs: Sequence[RunInfo]) -> list[str]:
+    """Tell which files draw an application's answers anew, since the last run whose candidate it was."""
+    specs = [(run.run_id, run.spec) for run in reversed(runs) if "files" in run.spec]
+    last = next((each for each in specs if each[1]["candidate"]["name"] == version.name), None)
+    changed = [] if last is None else _differing(last[1]["files"], files)
+    return [f"{version.name} answers anew: {some(changed)} changed since run {last[0]}"] if last and changed else []
+
+
+def _commit_note(candidate: Version, other: Version, root: Path) -> str:
+    """Tell what a version at a commit has otherwise than the candidate; "" for a version of no commit."""
+    if other.settings.checkout is None:
         return ""
-    checkout = baseline.settings.checkout
-    now, then = _reached(candidate, root), _reached(baseline, root)
-    if now is not None and then is not None:
-        tree = checkout.tree.resolve()
-        now |= {checkout.project / place.relative_to(tree) for place in then if place.is_relative_to(tree)}
-        above = {folder for place in now for folder in place.parents}  # a submodule is one path
-        changed = [path for path in changed if path in above or not now.isdisjoint((path, *path.parents))]
-    if not changed:
+    if other.fingerprint == candidate.fingerprint:
+        return (
+            f"{other.name} is the same as {candidate.name}: nothing that its answers depend on is another at that "
+            "commit, so that a version is weighed against itself"
+        )
+    if not is_application(candidate.settings) or not is_application(other.settings):
         return ""
-    it, lies = ("it", "it lies") if len(changed) == 1 else ("them", "they lie")
-    return (
-        f"{_not_as_committed(changed, checkout.project)}: {candidate.name} is weighed with {it} as {lies} there, "
-        f"{baseline.name} as it was at the commit. Cases and tests are today's for both"
-    )
+    names = _differing(_contents(other, root), _contents(candidate, root))
+    if not names:
+        return ""
+    return f"{candidate.name} and {other.name} differ in {some(names)}. Cases and tests are today's for both"
 
 
 def _revision_note(version: Version, root: Path) -> str:
@@ -205,55 +206,20 @@ def _revision_note(version: Version, root: Path) -> str:
     content of an application is part of its fingerprint.
     """
     own = version.settings
-    if own.checkout is not None or not own.revision or not _COMMIT.search(own.revision) or _is_application(own):
+    if own.checkout is not None or not own.revision or not _COMMIT.search(own.revision) or is_application(own):
         return ""
     try:
         repository = Repository(root)
         commit = repository.commit("HEAD")
     except SettingsError:  # no clone: the commit is told from outside
         return ""
-    changed = _uncommitted(root) if commit in own.revision else []
+    changed = repository.uncommitted() if commit in own.revision else []
     if not changed:
         return ""
     return (
-        f"{_not_as_committed(changed, repository.root)}, and the revision of {version.name} is the commit "
-        f"{commit[:_DIGITS]}: its answers are stored as those of that commit. Commit before you draw them"
+        f"{some(changed)} {'is' if len(changed) == 1 else 'are'} not as committed, and the revision of {version.name} "
+        f"is the commit {commit[:_DIGITS]}: its answers are stored as those of that commit. Commit before you draw them"
     )
-
-
-def _not_as_committed(changed: Sequence[Path], top: Path) -> str:
-    names = sorted(path.relative_to(top).as_posix() for path in changed)
-    return f"{some(names)} {'is' if len(names) == 1 else 'are'} not as committed"
-
-
-def _uncommitted(root: Path) -> list[Path]:
-    """The files that are not as committed, without compiled ones; none where git can't tell."""
-    try:
-        return [path for path in Repository(root).changed_since("HEAD").paths if path.suffix != ".pyc"]
-    except SettingsError:
-        return []
-
-
-def _reached(version: Version, root: Path) -> set[Path] | None:
-    """The files and folders that a version's code and settings reach; None where that is not known."""
-    own, place = version.settings, version.settings.root(root).resolve()
-    if _is_application(own):
-        return set(_files_of(version, root)[1].files)
-    if own.steps or not engine_spec(own.engine).create.__module__.startswith("harness."):
-        return None
-    texts = [*texts_in(own.engine_options), *(text.removeprefix(FILE) for text in version.places.values())]
-    return {Path(os.path.normpath(place / text)) for text in texts}
-
-
-def _files_of(version: Version, root: Path) -> tuple[Path, ApplicationFiles]:
-    """The folder of an application, and the files that its answers depend on."""
-    own, place = version.settings, version.settings.root(root).resolve()
-    folder = folder_of(own, place)
-    return folder, files_of(own, folder, python_of(own, place))
-
-
-def _is_application(version: VersionSettings) -> bool:
-    return engine_spec(version.engine) in (PYTHON, COMMAND)
 
 
 def _asked_in(runs: Iterable[RunInfo]) -> frozenset[str]:

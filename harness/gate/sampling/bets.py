@@ -24,7 +24,6 @@ _SIZE = 16
 OF_RECORDING = ("recorded", "recorded_draws", "unpaired")
 _IN_WORDS = {
     "samples": "samples {0} → {1}",
-    "baseline_samples": "samples of the baseline {0} → {1}",
     "about": "about the {0} → the {1}",
     "per": "per {0} → {1}",
     "cluster": "cluster {0} → {1}",
@@ -34,12 +33,13 @@ _IN_WORDS = {
     "aim": "aim {0} → {1}",
     "scale": "margin in {0} → in {1}",
     "slices": "slices {0} → {1}",
+    "review": "review {0} → {1}",
+    "metric": "metric {0} → {1}",
 }
-_LATER_TEXTS = (
-    *("aim", "scale", "slices", "prompting", "judges", "machine", "recorded_draws", "unpaired", "review", "metric"),
+_TEXTS = (
+    *("about", "per", "cluster", "design", "draws", "recorded", "aim", "scale", "slices", "prompting", "judges"),
+    *("machine", "recorded_draws", "unpaired", "review", "metric"),
 )
-_LATER = {"largest_cluster": 0, "n_cases": 0, "may_grow": True, **dict.fromkeys(_LATER_TEXTS, "")}
-"""The parts that bets of older stores lack: they go on, and have them from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,11 @@ class Bets:
     Attributes:
         rule: by which verdicts are found.
         about, per, cluster, design: as the marker or the settings have them.
-        samples, baseline_samples: of a case, of each version; None where there is no baseline.
+        samples: of a case.
         draws: the generations of draws that the versions are answered with, the oldest first. A baseline that has
             draws of its own as one is written "baseline@INDEX", and so is a candidate that is drawn as a baseline.
         recorded: the run that the baseline's scores were recorded in; "" where they are drawn.
-        recorded_draws: which draws these scores are of, as far as it is known; else the run. "" as above, and where
-            that was not kept.
+        recorded_draws: which draws these scores are of, as far as it is known; else the run. "" as above.
         unpaired: digests of the cases that a recording leaves out of the order in which it has others, sorted.
         confidence_level, best_of: of the gate.
         threshold, margin: what was required; bets stay tuned to it.
@@ -67,10 +66,10 @@ class Bets:
         prompting: how the documents of a task become prompts; "" for cases.
         judges: the fingerprints of those that are asked, with the generations of their draws; "" for none.
         may_grow: whether new cases can be bet on like the old ones.
-        largest_cluster: the most cases that were one bet by their sum; 0 where that was not kept.
-        review: how items are drawn for people, whose labels then decide; "none" where they don't, "" where not known.
-        n_cases: with how many it was entered; 0 where that was not kept.
-        metric: which metrics of a task are weighed; "" for cases, and where that was not kept.
+        largest_cluster: the most cases that were one bet by their sum.
+        review: how items are drawn for people, whose labels then decide; "none" where they don't.
+        n_cases: with how many it was entered.
+        metric: which metrics of a task are weighed; "" for cases.
         machine: the kind of machine on which blocks under load are measured; "" for what measures none.
         cases: a digest of each case, in the order of the evaluation's draws.
     """
@@ -80,7 +79,6 @@ class Bets:
     cluster: str
     design: str
     samples: int
-    baseline_samples: int | None
     draws: str
     recorded: str
     confidence_level: float
@@ -128,7 +126,7 @@ class Bets:
 
 def bets_of(plain: Mapping[str, Any]) -> Bets | None:
     """The bets that `plain` wrote; None for those of a rule whose bets had other parts."""
-    names, plain = {field.name for field in fields(Bets)}, {**_LATER, **plain}
+    names = {field.name for field in fields(Bets)}
     text = plain.get("cases")
     if not names <= set(plain) or not isinstance(text, str) or not _are_of_their_kinds(plain):
         return None
@@ -141,7 +139,6 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 _NUMBERS = ("samples", "confidence_level", "margin", "horizon", "largest_cluster", "n_cases")
-_TEXTS = ("about", "per", "cluster", "design", "draws", "recorded", *_LATER_TEXTS)
 _DRAWS = re.compile(r"([^=;]+=\d+(,\d+)*(;|$))*")
 
 
@@ -189,7 +186,7 @@ def of_baseline(draws: Mapping[str, Draws]) -> Draws:
 def of_threshold(bets: Bets) -> Bets:
     """The bets on the candidate's score alone."""
     draws = draws_in_words(of_candidate(draws_of(bets.draws)))
-    return replace(bets, recorded="", recorded_draws="", unpaired="", baseline_samples=None, draws=draws)
+    return replace(bets, recorded="", recorded_draws="", unpaired="", draws=draws)
 
 
 def all_drawn(bets: Bets) -> set[tuple[str, int]]:
@@ -200,26 +197,6 @@ def all_drawn(bets: Bets) -> set[tuple[str, int]]:
 def drawn_of_candidate(bets: Bets) -> set[tuple[str, int]]:
     """The generations of the candidate, with what it is called."""
     return {(name, each) for name, numbers in of_candidate(draws_of(bets.draws)).items() for each in numbers}
-
-
-def seen_by(plain: Mapping[str, Any], like: Bets) -> tuple[Bets | None, frozenset[tuple[str, int]]]:
-    """The cases and draws that a look has seen, in bets that are else like others, and the generations of versions that
-    were pruned since, by name; None where nothing is known of it.
-    """
-    names = plain.get("gone")
-    if not isinstance(names, list):
-        return bets_of(plain), frozenset()
-    own = {name: plain.get(name) for name in ("draws", "judges", "cases")}
-    before = bets_of({**like.plain(), **own, **{name: plain.get(name, "") for name in OF_RECORDING}})
-    if before is None:
-        return None, frozenset()
-    gone = {name: numbers for name, numbers in before.all_draws.items() if name in names}
-    draws, judges = (
-        draws_in_words({name: numbers for name, numbers in draws_of(text).items() if name not in gone})
-        for text in (before.draws, before.judges)
-    )
-    pruned = frozenset((name, number) for name, numbers in gone.items() for number in numbers)
-    return replace(before, draws=draws, judges=judges), pruned
 
 
 def taken_over(wanted: Bets, settled: Bets) -> Bets:
@@ -291,8 +268,7 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
     why = [] if before.rule == now.rule else [f"the gate's rule {before.rule} → {now.rule}"]
     for name, text in _IN_WORDS.items():
         old, new = getattr(before, name), getattr(now, name)
-        is_said = name == "baseline_samples" and (old, new) == (before.samples, now.samples)
-        if old != new and not is_said:
+        if old != new:
             why.append(text.format(*("none" if each in (None, "") else each for each in (old, new))))
     if before.recorded != now.recorded:
         why.append("another recording of the baseline")
@@ -304,7 +280,7 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
     fixed_matters = now.per == "case" or before.about == now.about == "population"
     if before.design != now.design and fixed_matters:
         why.append(f"design {before.design} → {now.design}")
-    old_cases = set(before.cases if now.may_grow else before.cases[: before.n_cases or None])
+    old_cases = set(before.cases if now.may_grow else before.cases[: before.n_cases])
     new_cases = set(now.cases)
     added, gone = len(new_cases - old_cases), len(old_cases - new_cases)
     may_grow = now.may_grow and now.about == "population" and now.design == "sequential"
@@ -316,8 +292,7 @@ def gone_on(before: Bets, now: Bets) -> Bets | list[str]:
         why.append("other cases have recorded scores")
     if why:
         return why
-    kept = ("prompting", "judges", "machine", "recorded_draws", "unpaired", "review", "metric")
-    before = replace(before, **{name: getattr(now, name) for name in kept})
+    before = replace(before, recorded_draws=now.recorded_draws, unpaired=now.unpaired)
     if not added:
         return before
     return replace(before, cases=(*before.cases, *(case for case in now.cases if case not in old_cases)))
@@ -340,7 +315,7 @@ def unless_grown(bets: Bets | None, observed: Observations) -> Observations:
     """
     if bets is None or observed.undecided or observed.design == "fixed" or observed.is_sequential:
         return observed
-    has_more = observed.n_planned > bets.horizon if bets.per == "case" else len(bets.cases) > bets.n_cases > 0
+    has_more = observed.n_planned > bets.horizon if bets.per == "case" else len(bets.cases) > bets.n_cases
     what = "samples" if bets.per == "case" else "cases"
     way = "say -> harness.Measure, and they are another look"
     told = f"a measure that can't be bet on, with more {what} than when it was first looked at ({way})"
@@ -348,15 +323,12 @@ def unless_grown(bets: Bets | None, observed: Observations) -> Observations:
 
 
 def _asked_otherwise(before: Bets, now: Bets) -> list[str]:
-    """Say what else is asked than at a look before, as far as it is known of that."""
-    told = ((name, getattr(before, name), getattr(now, name)) for name in ("review", "metric"))
-    why = [f"{name} {old} → {new}" for name, old, new in told if old and old != new]
-    if before.prompting and before.prompting != now.prompting:
-        why.append(f"{before.prompting} → {now.prompting}")
-    if before.judges and before.judges != now.judges:
+    """Say what else is asked than at a look before."""
+    why = [f"{before.prompting} → {now.prompting}"] if before.prompting != now.prompting else []
+    if before.judges != now.judges:
         names = (re.sub("=[^;]*", "", each.judges) for each in (before, now))
         why.append("judged anew" if len(set(names)) == 1 else "other judges")
-    if before.machine and before.machine != now.machine:
+    if before.machine != now.machine:
         why.append(f"another kind of machine ({before.machine} → {now.machine})")
     if not now.may_grow and now.per == "case" and before.horizon != now.horizon:
         why.append(f"at most {before.horizon:,} → {now.horizon:,} samples")

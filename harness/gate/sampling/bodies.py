@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.errors import FailedDrawError, MarkerError, MissingSampleError, SteelyardError
+from harness.errors import MarkerError, SteelyardError
 from harness.gate.evaluations.evaluation import Ending
 from harness.gate.evaluations.exceptions import describe, raised_at
 from harness.records import ScoringRule
@@ -28,11 +28,6 @@ class BodyResult:
     skipped: bool = False
     error: BaseException | None = None
     reason: str | None = None
-
-    @property
-    def is_lacking(self) -> bool:
-        """True where there is no score for want of a sample, or of one that counts."""
-        return self.skipped or isinstance(self.error, (MissingSampleError, FailedDrawError))
 
 
 class SessionAbort(Exception):  # noqa: N818 - no error: someone wants the session to end

@@ -30,21 +30,19 @@ _VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
 
 
 NOTHING_ASKED = (
-    "no body asked the version under test anything, so nothing of it was weighed: ask `model` in the body, or say "
-    'asks="nothing" in the marker where that is meant'
+    "no body asked the version under test anything, so nothing of it was weighed: ask `model` in the body; what weighs "
+    "no version is a test without the marker"
 )
 
 
-def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]], n_left_out: int = 0) -> list[str]:
+def missing_metrics(scores: Mapping[str, Mapping[Role, FloatArray]]) -> list[str]:
     """Say what is wrong with bodies that did not return the same metrics each time.
 
     Args:
         scores: of complete steps, by metric; NaN where a body gave none.
-        n_left_out: bodies that were not to give any.
     """
     counts = {
-        metric: sum(int(np.isnan(values).sum()) for values in by_role.values()) - n_left_out
-        for metric, by_role in scores.items()
+        metric: sum(int(np.isnan(values).sum()) for values in by_role.values()) for metric, by_role in scores.items()
     }
     return [
         f"{missing:,} bodies returned no metric {metric!r}, others did; return the same metrics each time"

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.decisions import Observations
 from harness.gate.evaluations.aggregates import Parts
-from harness.gate.evaluations.clusters import Clusters, bet_on_together, clusters_of
+from harness.gate.evaluations.clusters import bet_on_together, clusters_of
 from harness.gate.evaluations.contents import question_digest, with_contents
 from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.evaluations.examples import ANSWER_KEPT, Answers, Place, changes, expected_of
@@ -66,23 +66,20 @@ class Collector:
         self.of_stages: Mapping[Role, Mapping[str, object]] = {}
         self.loads: Mapping[tuple[Role, str], object] = {}
         self._positions = {case: position for position, case in enumerate(order.cases)}
-        self._left = [sum(1 for role in self.roles for _ in order.bodies(step, role)) for step in range(order.n_steps)]
+        self._left = [len(self.roles) * sum(1 for _ in order.bodies(step)) for step in range(order.n_steps)]
         self.entry = entry
         drawn = entry.order(evaluation) or order.cases
         self._slices = case_slices(evaluation.plan.slices, evaluation.cases, drawn, entry.horizon)
         self._upto: int | None = None
         self._numbers = {case.id: number for number, case in enumerate(evaluation.cases)}
-        self._tables = {role: ScoreTable(self._numbers, order.n_of(role)) for role in self.roles}
+        self._tables = {role: ScoreTable(self._numbers, order.n_samples) for role in self.roles}
         self._kinds: dict[str, Reading] = {}
-        self._left_out = np.zeros((len(evaluation.cases), order.n_of("baseline")), dtype=bool)
         self._skips = Skips(self.roles)
         self._cut_at: str | None = None
         self._tally = BodyErrors()
-        self._all_asked: dict[int, bytes] = {}
-        self._shared: dict[int, set[bytes]] = {}
         self._asked: dict[int, str | None] = {}
         self._answers = Answers()
-        self._truncated = np.zeros((len(evaluation.cases), order.n_of("candidate")), dtype=bool)
+        self._truncated = np.zeros((len(evaluation.cases), order.n_samples), dtype=bool)
         self._interruption: Interruption | None = None
         self._judges = Judges()
         self._parts = Parts()
@@ -100,7 +97,7 @@ class Collector:
     def total(self) -> int:
         """Bodies to run in all, at most."""
         ended = self._upto is not None or self._cut_at is not None
-        return self.done if ended else sum(map(self.order.n_bodies, self.roles))
+        return self.done if ended else len(self.roles) * self.order.n_bodies
 
     def cut(self, limit: str) -> None:
         """Draw nothing more, because a limit of the run is reached: steps that are not complete never will be."""
@@ -165,18 +162,11 @@ class Collector:
         self._left[step] -= 1
         while self.complete < len(self._left) and self._left[self.complete] == 0:
             self.complete += 1
-        self.n_stored += bool(trace.asked or trace.asked_others) and not (trace.drew or trace.error)
-        if sample >= self.order.n_samples and outcome.is_lacking:  # one more of the baseline's than is needed
-            self._left_out[case, sample] = True
-            return
+        self.n_stored += (trace.asked or trace.asked_others) and not (trace.drew or trace.error)
         if role == "candidate":
             self._truncated[case, sample] = trace.truncated
-        if trace.shared:
-            self._shared.setdefault(case, set()).update(trace.shared.values())
         if role == "candidate" and sample == 0:
             self._asked[case] = question_digest(trace.request)
-            if (all_asked := trace.all_asked()) is not None:
-                self._all_asked[case] = all_asked
         self._is_repeatable = self._is_repeatable and trace.is_greedy
         place = (role, case, sample)
         self._judges.keep(place, trace.judgements)
@@ -264,26 +254,22 @@ class Collector:
         return f"{self.evaluation.id.rpartition('::')[2]}: after it was decided, {told}" if told else ""
 
     def _case_of(self, step: int) -> str:
-        return self.evaluation.cases[next(self.order.bodies(step, "candidate"))[0]].id
+        return self.evaluation.cases[next(self.order.bodies(step))[0]].id
 
     def observed(self) -> list[Observations]:
         """One entry for each metric, ready to be decided. Skipped cases are left out for all roles."""
         rows, columns = self._counted()
-        beyond = columns - self.order.n_samples
         cut = {
-            metric: {
-                role: table.of(metric)[rows][:, : self.order.n_of(role) + beyond]
-                for role, table in self._tables.items()
-            }
+            metric: {role: table.of(metric)[rows][:, :columns] for role, table in self._tables.items()}
             for metric in self.kinds
         }
         end = self._end()
         judged = self._judges.errors(lambda place: self._step(place[1], place[2]) < end)
         errors = [*judged, *self._tally.lines(end, self._case_of)] or self._failed_assertions()
-        if not errors and self._unasked and self.evaluation.plan.asks != "nothing":
+        if not errors and self._unasked:
             errors = [NOTHING_ASKED]
         if not errors and self.complete >= end:
-            errors = missing_metrics(cut, int(self._left_out[rows].sum()))
+            errors = missing_metrics(cut)
         found = (self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items())
         return [self._sliced(unless_grown(self.entry.bets, each)) for each in found]
 
@@ -292,7 +278,7 @@ class Collector:
         plan = self.evaluation.plan.slices
         if plan is None:
             return observed
-        return replace(observed, slices=self._slices, slice_margin=plan.margin, slices_required=plan.required)
+        return replace(observed, slices=self._slices, slice_margin=plan.margin)
 
     def _counted(self) -> tuple[list[int], int]:
         """The cases and the number of samples that count; those of a whole fixed design as the file has them."""
@@ -322,7 +308,7 @@ class Collector:
         plan, kind, candidate = self.evaluation.plan, self.kinds[metric], sides["candidate"]
         errors = [*errors, *against_aim(metric, kind, plan.aim)]
         errors += misfits(metric, kind, plan.threshold, 0.0 if plan.margin_is_relative else plan.margin)
-        clusters = self._clusters(kept)
+        clusters = clusters_of(self.evaluation, kept)
         observed = Observations(
             id=self.evaluation.id,
             metric=metric,
@@ -367,21 +353,16 @@ class Collector:
         )
         return observed if errors else replace(observed, errors=tuple(without_ratio(observed)))
 
-    def _clusters(self, kept: Sequence[int]) -> Clusters:
-        return clusters_of(self.evaluation, kept, self._all_asked, self._shared, may_join=not self.order.stops)
-
     def judges(self, confidence_level: float) -> tuple[JudgeSummary, ...]:
         """The work of each judge in the bodies that count."""
         kept, n_samples = self._counted()
-        clusters = self._clusters(kept).labels
+        clusters = clusters_of(self.evaluation, kept).labels
         counted = CountedBodies(kept, n_samples, clusters, self.evaluation.plan.per == "case")
         return self._judges.summaries(counted, confidence_level)
 
     def described(self, verdict: Verdict) -> Verdict:
-        """The verdict with digests of its cases, by which a later run knows them again, and what was left out."""
-        told = with_contents(verdict, self.evaluation.cases, self._asked)
-        left_out = self.evaluation.left_out
-        return replace(told, reason=f"{told.reason}; {left_out}") if left_out else told
+        """The verdict with digests of its cases, by which a later run knows them again."""
+        return with_contents(verdict, self.evaluation.cases, self._asked)
 
     def with_aggregates(self, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
         """The verdicts of all metrics, the figures over all cases beside the first of them."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import bisect
 import functools
-import math
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from harness.decisions import decided_after
 from harness.errors import BudgetSpentError, InvalidBlockError
-from harness.gate.evaluations.contents import case_number
 from harness.gate.sampling.bodies import BodyResult, run_body
 from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.turns import Turns
@@ -83,17 +80,15 @@ class Feeder:
             task.cancel()
 
     async def feed(self, collector: Collector) -> None:
-        """Run the bodies of an evaluation until it is decided, none is left, or the deadline or its own limit comes."""
-        left_s, own = self.left_s, collector.evaluation.limit
-        late_s = math.inf if left_s is None else max(_LATE_S, left_s)
-        limit_s, limit = (late_s, None) if own is None or late_s < own[0] else own
+        """Run the bodies of an evaluation until it is decided, none is left, or the deadline comes."""
+        left_s = self.left_s
         try:
-            async with asyncio.timeout(limit_s if math.isfinite(limit_s) else None) as timeout:
+            async with asyncio.timeout(None if left_s is None else max(_LATE_S, left_s)) as timeout:
                 await self._feed(collector)
         except (TimeoutError, asyncio.CancelledError):
             if not timeout.expired() and not self._are_given_up():
                 raise
-            collector.cut((limit if timeout.expired() else None) or self._sampler.spending.refuse().limit)
+            collector.cut(self._sampler.spending.refuse().limit)
             self._left_behind.add(collector)
 
     def _are_given_up(self) -> bool:
@@ -111,8 +106,8 @@ class Feeder:
             is_frugal=self._sampler.spending.limits.are_shared,
         )
 
-        def ended(group: asyncio.Task[None], role: Role, engine: Engine | None) -> None:
-            self._leave(collector, role, engine)
+        def ended(group: asyncio.Task[None], engine: Engine | None) -> None:
+            self._leave(collector, engine)
             if not group.cancelled() and group.exception() is not None:
                 pace.stop()  # it stays among the groups, so that what it raised is raised when no other step begins
             else:
@@ -130,15 +125,15 @@ class Feeder:
                 if role == collector.roles[0]:
                     await self.turns.take(collector, pace.is_over)
                 engine = self._sources[role].engine if collector.order.interleaved else None
-                await self._enter(collector, role, engine)
+                await self._enter(collector, engine)
                 if self._sampler.spending.is_late and not pace.is_over():
                     collector.cut(self._sampler.spending.refuse().limit)
                 if pace.is_over():
-                    self._leave(collector, role, engine)
+                    self._leave(collector, engine)
                     break
                 group = asyncio.get_running_loop().create_task(self._step(collector, role, step))
                 groups.add(group)
-                group.add_done_callback(functools.partial(ended, role=role, engine=engine))
+                group.add_done_callback(functools.partial(ended, engine=engine))
             while groups:  # not gathered: that would wait for a body that catches its cancellation
                 for group in (await asyncio.wait(groups, return_when=asyncio.FIRST_EXCEPTION))[0]:
                     group.result()
@@ -160,18 +155,18 @@ class Feeder:
         if end is not None:
             collector.stop_after(end)
 
-    async def _enter(self, collector: Collector, role: Role, engine: Engine | None) -> None:
+    async def _enter(self, collector: Collector, engine: Engine | None) -> None:
         """Wait for room for the bodies of a step: in memory, and on the engine where more would only queue up.
 
         There those of the evaluation that began first go first, so that its verdict comes early.
         """
-        await self._admission.acquire(collector.order.step_size(role))
+        await self._admission.acquire(collector.order.batch)
         if engine is not None and engine.batch_size is not None:
             busy = self._busy.setdefault(id(engine), Admission(engine.batch_size))
             await busy.acquire(collector.order.batch, self._ranks.setdefault(collector, len(self._ranks)))
 
-    def _leave(self, collector: Collector, role: Role, engine: Engine | None) -> None:
-        self._admission.release(collector.order.step_size(role))
+    def _leave(self, collector: Collector, engine: Engine | None) -> None:
+        self._admission.release(collector.order.batch)
         if engine is not None and id(engine) in self._busy:
             self._busy[id(engine)].release(collector.order.batch)
 
@@ -179,8 +174,7 @@ class Feeder:
         """All bodies of a step start in one tick, so that what they ask becomes one request."""
         loop = asyncio.get_running_loop()
         bodies = [
-            loop.create_task(self._body(collector, role, case, sample))
-            for case, sample in collector.order.bodies(step, role)
+            loop.create_task(self._body(collector, role, case, sample)) for case, sample in collector.order.bodies(step)
         ]
         self._bodies.update(bodies)
         for body in bodies:
@@ -193,10 +187,8 @@ class Feeder:
             return
         evaluation, outcome = collector.evaluation, None
         generation = self._source(collector, "candidate").generation
-        trace = Trace(functools.partial(case_number, evaluation.cases[number]), generation)
+        trace = Trace(evaluation.cases[number].id, generation)
         source = self._source(collector, role)
-        if sample >= collector.order.n_samples:
-            source = replace(source, only_stored=True)
         offered = self._offered(collector, source, number, sample, trace)
         made = {
             name: self._with_draws(collector, each, source, sample, trace)

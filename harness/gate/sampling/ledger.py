@@ -27,7 +27,6 @@ from harness.gate.sampling.bets import (
     n_lacking,
     of_candidate,
     of_threshold,
-    seen_by,
     seen_in_recording,
     still_of,
     taken_over,
@@ -37,7 +36,7 @@ from harness.gate.sampling.bets import (
 from harness.gate.sampling.order import draw_order, most_samples
 from harness.records import RecordedSide
 from harness.stages.inference.load.machine import kind_of_machine
-from harness.store.ledger import LookRow, Settle
+from harness.store.ledger import ENDED, LookRow, Settle
 
 Settled = Mapping[str, Bets]
 
@@ -59,11 +58,6 @@ class Entry:
     is_new: bool = True
     spent: float = 0.0
     undecided: str = ""
-
-    @property
-    def baseline_samples(self) -> int | None:
-        """The number of samples of a case that the baseline has; None for as many as the candidate."""
-        return None if self.bets is None else self.bets.baseline_samples
 
     @property
     def horizon(self) -> int:
@@ -161,25 +155,21 @@ class LookLedger:
         self._anew: Mapping[str, Draws] = {}
         self._lacks_draws = False
 
-    def enter(
-        self, evaluations: Sequence[Evaluation], baseline_samples: Mapping[str, int], like: Settled | None = None
-    ) -> dict[str, Entry]:
+    def enter(self, evaluations: Sequence[Evaluation], like: Settled | None = None) -> dict[str, Entry]:
         """Enter a look at each of these evaluations; one that goes on with the bets of a look before is that look.
 
         Args:
-            baseline_samples: how many samples of a case the baseline has, by evaluation; none without a baseline.
             like: bets whose order, stakes and draws of the candidate a new look takes over, by evaluation.
         """
-        return self._settle(evaluations, baseline_samples, like)
+        return self._settle(evaluations, like)
 
     def enter_decided(self, evaluations: Sequence[Evaluation], decided: Settled) -> dict[str, Entry]:
         """Enter looks with bets that were settled elsewhere; one goes on with a look of the very same alone."""
-        return self._settle([each for each in evaluations if each.id in decided], {}, decided, is_decided=True)
+        return self._settle([each for each in evaluations if each.id in decided], decided, is_decided=True)
 
     def _settle(
         self,
         evaluations: Sequence[Evaluation],
-        n_baseline: Mapping[str, int],
         like: Settled | None = None,
         *,
         is_decided: bool = False,
@@ -187,7 +177,7 @@ class LookLedger:
         asked = {each.id: each for each in evaluations}
         seed = self._family.seed
         # Others wait while the ledger is settled, so what takes time is done before.
-        by_family_seed = {name: self._wanted(each, n_baseline.get(name), seed) for name, each in asked.items()}
+        by_family_seed = {name: self._wanted(each, seed) for name, each in asked.items()}
         entries: dict[str, Entry] = {}
 
         def settle(known: Sequence[LookRow]) -> list[LookRow]:
@@ -199,7 +189,7 @@ class LookLedger:
                 first = next((each for each in seeds if isinstance(each, int)), seed)
                 bets = by_family_seed[name]
                 if first != seed:
-                    bets = self._wanted(evaluation, n_baseline.get(name), first)
+                    bets = self._wanted(evaluation, first)
                 if like and name in like:
                     bets = like[name] if is_decided else taken_over(bets, like[name])
                 entries[name], row = self._entered(name, bets, rows, is_decided=is_decided)
@@ -241,8 +231,7 @@ class LookLedger:
             # The order of new cases is settled as well, before they are drawn.
             grown = replace(counted[place], bets={**bets.plain(), "because": told}) if bets != known[place] else None
             return Entry(look, bets, is_new=False, spent=spent), grown
-        seen, asked = [seen_by(row.bets, wanted)[0] for row in counted], self._recorded(name).asked
-        if undecided := seen_in_recording(seen, wanted, asked):
+        if undecided := seen_in_recording(known, wanted, self._recorded(name).asked):
             return Entry(look_at(1, *batch), wanted, undecided=undecided), None
         ended = [str(row.bets.get("ended", "bets of another rule")) for row in counted]
         because, number, share = why_not(tried, ended), len(counted) + 1, share_of(len(counted) + 1)
@@ -263,13 +252,7 @@ class LookLedger:
         return age is None or abs(time.time() - row.begun) <= age
 
     def _as_before(self, before: Bets, wanted: Bets) -> Bets:
-        """The bets that are wanted, on the draws of a look before, where they are still good and nothing is drawn anew.
-
-        Samples of the baseline that came in since then don't count: the bets were settled without them.
-        """
-        more = (wanted.baseline_samples or 0) >= (before.baseline_samples or 0) > 0
-        if more and wanted.samples == before.samples:
-            wanted = replace(wanted, baseline_samples=before.baseline_samples)
+        """The bets that are wanted, on the draws of a look before, where these are good and nothing is drawn anew."""
         if self._family.is_fresh:
             return wanted
         draws = still_of(before.draws, wanted.draws, self._family.draws)
@@ -278,53 +261,50 @@ class LookLedger:
     def _on_draws(self, looks: Sequence[LookRow], name: str, wanted: Bets) -> tuple[Bets, bool]:
         """The bets that are wanted, on draws of which nobody chose by what was seen, and whether any were begun for it.
 
-        Draws are good where every case that was seen of them is weighed: who left out, edited or pruned those that went
-        wrong would else end with a suite in which nothing does. So does whoever draws them anew one by one, if the
+        Draws are good where every case that was seen of them is weighed: who left out or edited those that went wrong
+        would else end with a suite in which nothing does. So does whoever draws them anew one by one, if the
         newest draws counted. The first look has each case's first draw; a later one those of the look before that had
-        most of its cases, the newest of these. Where the candidate's are too old, the other versions keep theirs; where
-        some were pruned none does, for who prunes has seen whose luck to keep.
+        most of its cases, the newest of these. Where the candidate's are too old, the other versions keep theirs; after
+        a look whose samples were pruned none does.
 
         Args:
             looks: those before.
         """
         if self._family.is_fresh:
             return wanted, False
-        cases, own = set(wanted.cases), [seen_by(row.bets, wanted) for row in looks]
+        cases, own = set(wanted.cases), [bets_of(row.bets) for row in looks]
         rows = [row for row in self._family.seen if row.evaluation_id == name and row.against != self._family.against]
-        others = [seen_by(row.bets, wanted) for row in rows]
-        lacking = [bets for bets, _ in (*own, *others) if bets is not None and n_lacking(wanted, bets)]
+        others = [bets_of(row.bets) for row in rows]
+        lacking = [bets for bets in (*own, *others) if bets is not None and n_lacking(wanted, bets)]
         chosen = {each for bets in lacking for each in drawn_of_candidate(bets)}
-        chosen |= {each for bets, _ in own if bets in lacking for each in all_drawn(bets)}
-        pruned = {each for _, gone in own for each in gone}
-        pruned |= {each for _, gone in others for each in gone if not each[0].startswith("baseline")}
-        known = [bets for bets, gone in own if bets is not None and not gone]
+        chosen |= {each for bets in own if bets in lacking for each in all_drawn(bets)}
+        since = 1 + max((place for place, row in enumerate(looks) if row.bets == ENDED), default=-1)
+        known = [bets for bets in own[since:] if bets is not None]
         known.sort(key=lambda each: len(cases.intersection(each.cases)))
         tried = [(each, self._as_before(each, wanted)) for each in known] if looks else [(wanted, wanted)]
         kept = [(old, new) for old, new in tried if drawn_of_candidate(old) == drawn_of_candidate(new)]
         good = [(old, new) for old, new in kept if chosen.isdisjoint(all_drawn(new))]
         before, found = (good or tried or [(wanted, wanted)])[-1]
         there, now = before.all_draws if looks else {}, found.all_draws
-        spoilt = {name for name, _ in pruned if name not in there} | {name for name, _ in all_drawn(found) & pruned}
-        begun = spoilt & now.keys()
+        begun: set[str] = set()
         if not good:
             is_chosen = not tried or bool(kept) or not chosen.isdisjoint(all_drawn(before))
             begun |= {each for each in now if is_chosen or there.get(each) != now[each]}
-        return self._begun(found, begun, wanted.samples), bool(begun)
+        return self._begun(found, begun), bool(begun)
 
-    def _begun(self, bets: Bets, names: Collection[str], samples: int) -> Bets:
-        """The bets with new generations of some versions; a baseline has no more samples in them than the candidate."""
+    def _begun(self, bets: Bets, names: Collection[str]) -> Bets:
+        """The bets with new generations of some versions."""
         if not names:
             return bets
         self._lacks_draws = self._lacks_draws or not self._anew
         new = {each: self._anew.get(each.partition("@")[0], (0,)) for each in names}
         draws, judges = (with_draws(each, new) for each in (bets.draws, bets.judges))
-        is_new = bets.baseline_samples is not None and any(each.startswith("baseline") for each in names)
-        return replace(bets, draws=draws, judges=judges, baseline_samples=samples if is_new else bets.baseline_samples)
+        return replace(bets, draws=draws, judges=judges)
 
     def _recorded(self, name: str) -> RecordedSide:
         return self._family.recorded.get(name, RecordedSide())
 
-    def _wanted(self, evaluation: Evaluation, baseline_samples: int | None, seed: int) -> Bets:
+    def _wanted(self, evaluation: Evaluation, seed: int) -> Bets:
         plan, judged = evaluation.plan, "judge" in evaluation.wants and not evaluation.weighs_judge
         digests = case_digests(evaluation.cases)
         order, side = draw_order(evaluation, seed), self._recorded(evaluation.id)
@@ -337,7 +317,6 @@ class LookLedger:
             cluster="" if plan.cluster is None else str(plan.cluster),
             design=plan.design,
             samples=plan.samples,
-            baseline_samples=baseline_samples,
             draws=draws_in_words(self._family.draws),
             recorded=side.run_id,
             recorded_draws=side.draws,
@@ -369,7 +348,6 @@ def enter_looks(
     family: Family,
     run_id: str,
     evaluations: Sequence[Evaluation],
-    baseline_samples: Mapping[str, int],
 ) -> dict[str, Entry]:
     """Enter a look at each of these evaluations, and at their thresholds.
 
@@ -379,12 +357,12 @@ def enter_looks(
     family = replace(family, begin=functools.cache(family.begin))  # both rest on the same new draws
     ledger = LookLedger(looks, family, run_id)
     if not family.against:
-        return ledger.enter(evaluations, baseline_samples)
+        return ledger.enter(evaluations)
     demanding = [each for each in evaluations if each.plan.threshold is not None]
     alone = replace(family, against="", recorded={}, draws=of_candidate(family.draws))
-    foreseen = LookLedger(KnownLooks(looks), alone, run_id).enter(demanding, {})
+    foreseen = LookLedger(KnownLooks(looks), alone, run_id).enter(demanding)
     settled = {name: entry.bets for name, entry in foreseen.items() if entry.bets is not None}
-    entries = ledger.enter(evaluations, baseline_samples, settled)
+    entries = ledger.enter(evaluations, settled)
     decided = {
         each.id: of_threshold(bets)
         for each in demanding

@@ -24,7 +24,6 @@ class Order:
         batch: samples of a step.
         interleaved: whether the versions take turns step by step, so that its first steps are of use by themselves.
         stops: whether it stops when it is decided.
-        n_baseline: samples of a case that the baseline has; those beyond `n_samples` come from the store or not at all.
     """
 
     cases: tuple[int, ...]
@@ -32,35 +31,26 @@ class Order:
     batch: int
     interleaved: bool
     stops: bool
-    n_baseline: int = 0
 
     @property
     def n_steps(self) -> int:
         """The number of steps for each version."""
         return len(self.cases) * math.ceil(self.n_samples / self.batch)
 
-    def n_of(self, role: Role) -> int:
-        """Count the samples of a case that a version has."""
-        return max(self.n_samples, self.n_baseline) if role == "baseline" else self.n_samples
-
-    def n_bodies(self, role: Role) -> int:
+    @property
+    def n_bodies(self) -> int:
         """Count the bodies that run for a version."""
-        return len(self.cases) * self.n_of(role)
-
-    def step_size(self, role: Role) -> int:
-        """Give the most bodies of a version that a step has."""
-        return self.batch + self.n_of(role) - self.n_samples
+        return len(self.cases) * self.n_samples
 
     def step_of(self, position: int, sample: int) -> int:
         """The step of a sample of the case at this position of the order."""
-        return position * math.ceil(self.n_samples / self.batch) + min(sample, self.n_samples - 1) // self.batch
+        return position * math.ceil(self.n_samples / self.batch) + sample // self.batch
 
-    def bodies(self, step: int, role: Role) -> Iterator[tuple[int, int]]:
+    def bodies(self, step: int) -> Iterator[tuple[int, int]]:
         """Number of the case and number of the sample of each body of a version's step."""
         batches = math.ceil(self.n_samples / self.batch)
         case, begin = self.cases[step // batches], step % batches * self.batch
-        end = begin + self.batch
-        return ((case, sample) for sample in range(begin, end if end < self.n_samples else self.n_of(role)))
+        return ((case, sample) for sample in range(begin, min(begin + self.batch, self.n_samples)))
 
     def work(self, roles: tuple[Role, ...]) -> Iterator[tuple[Role, int]]:
         """Version and step, in the order in which they are started."""

@@ -106,7 +106,7 @@ def read_adapter(folder: Path) -> AdapterFiles:
 def _shapes(path: Path) -> dict[str, Shape]:
     inner: dict[str, int] = {}
     outer: dict[str, int] = {}
-    for tensor in read_safetensors(path).tensors:
+    for tensor in read_safetensors(path):
         name = tensor.name.removeprefix(_PREFIX)
         for found, ends, side in ((inner, _INNER, 1), (outer, _OUTER, 0)):
             end = next((end for end in ends if name.endswith(end)), None)
@@ -121,7 +121,7 @@ def matrix_shapes(weights: Path) -> dict[str, Shape]:
     """The shape of each module's matrix in a folder of weights; {} where they are not saved as safetensors."""
     shapes: dict[str, Shape] = {}
     for file in sorted(weights.glob("*.safetensors")):
-        for tensor in read_safetensors(file).tensors:
+        for tensor in read_safetensors(file):
             if tensor.name.endswith(".weight") and len(tensor.shape) == 2:
                 shapes[tensor.name.removesuffix(".weight")] = (tensor.shape[0], tensor.shape[1])
     head, embedding = _TIED

@@ -65,9 +65,9 @@ def load_application(call: str) -> Application:
     if inspect.isclass(found):
         owner = found = _made(call, found)
     if not callable(found):
-        ways = [name for name in ("answer", "run", "invoke", "ainvoke", "query") if hasattr(found, name)]
-        hint = f"Write a function that calls its {ways[0]}" if ways else "Name a function, or a class with __call__"
-        raise UncallableError(f"{call} is {type(found).__name__}, which can't be called. {hint}.")
+        raise UncallableError(
+            f"{call} is {type(found).__name__}, which can't be called. Name a function, or a class with __call__."
+        )
     close = None if inspect.ismodule(owner) else getattr(owner, "close", None) or getattr(owner, "aclose", None)
     return _application(call, found, close if callable(close) else None)
 

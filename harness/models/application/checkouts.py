@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from itertools import pairwise
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config.environment import python_path
 from harness.config.repository.git import Repository
-from harness.config.repository.imports import is_installed
+from harness.config.repository.project_files import is_installed
 from harness.errors import SettingsError
 from harness.models.application.engine import import_paths
 
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
     from harness.config.versions import Checkout, VersionSettings
 
 _DIGITS = 12
-_BETWEEN = re.compile(r"""[\s=;|&<>()'"]+""")
 
 
 def environment_of(settings: VersionSettings, folder: Path) -> dict[str, str]:
@@ -65,49 +61,6 @@ def move_to_checkout(settings: VersionSettings, path: Path) -> Path:
     place = Path(os.path.normpath(path))
     moved = checkout.tree / place.relative_to(checkout.project) if place.is_relative_to(checkout.project) else path
     return moved if moved.exists() else path
-
-
-def check_words(settings: VersionSettings, words: Sequence[str], folder: Path) -> None:
-    """Refuse a command at a commit that names a file of the project, or a module by `-m`, which was not there.
-
-    Args:
-        words: of the command, as the settings have them.
-        folder: that it is run in.
-
-    Raises:
-        SettingsError: naming the first of them.
-    """
-    checkout = settings.checkout
-    tree = None if checkout is None else checkout.tree.resolve()
-    if checkout is None or tree is None or not folder.is_relative_to(tree):
-        return
-    today = checkout.project / folder.relative_to(tree)
-    for names in _names_in(words):
-        places = {name: Path(os.path.normpath(today / name)) for name in names}
-        own = {
-            name: place
-            for name, place in places.items()
-            if place.is_relative_to(checkout.project) and not place.is_relative_to(tree)
-        }
-        with suppress(OSError, ValueError):  # a name that no system takes
-            there = [name for name, place in own.items() if place.is_file()]
-            if there and not any((tree / place.relative_to(checkout.project)).exists() for place in own.values()):
-                raise SettingsError(
-                    f"version {settings.name!r}: command: {there[0]!r} is not there.{told_of_commit(settings)}"
-                )
-
-
-def _names_in(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Yield what may name a file in a command: words, parts of them as a shell is given, and modules after `-m`.
-
-    Each with all files that it may be, of which one is enough.
-    """
-    parts = [part for word in words[1:] for part in _BETWEEN.split(word) if part]
-    yield from ((word,) for word in (*words, *parts) if word != words[0] or "/" in word)  # else it is of the PATH
-    for before, name in pairwise(parts):
-        if before == "-m":
-            path = name.replace(".", "/")
-            yield (f"{path}.py", f"{path}/__main__.py")
 
 
 def check_modules(settings: VersionSettings, files: Iterable[str]) -> None:

@@ -62,7 +62,7 @@ class ApplicationEngine:
         self.batch_size: int | None = None
         self._call = call
         self._pool = pool
-        self._manners = Manners(True, frozenset(), 1)
+        self._manners = Manners(True, frozenset())
 
     @property
     def pids(self) -> list[int]:
@@ -159,8 +159,7 @@ class ApplicationEngine:
         name = "sampling" if lacking == Capability.SEED else lacking
         if name not in _CAPABILITIES:
             return ""
-        how = f"Give {self._call} a parameter" if ":" in self._call else "Name in `takes` of its settings"
-        return f"{how} `{name}`"
+        return f"Give {self._call} a parameter `{name}`" if ":" in self._call else ""
 
     def hold(self, error: SteelyardError) -> None:
         """Call nothing more; calls under way are finished."""
@@ -182,7 +181,7 @@ def python_engine(
     """The engine for a function of Python.
 
     Args:
-        options: `call`, `at_once`, `workers`, `timeout_s`.
+        options: `call`, `workers`, `timeout_s`.
         folder: from which it is imported, and in which it works.
         python: the interpreter.
         environment: variables that it has otherwise than this process.
@@ -198,8 +197,7 @@ def python_engine(
             error = EngineError(f"{name} could not start: {call} was not imported within {limit_s:g} s (timeout_s).")
             process.kill(error)
             raise error from None
-        at_once = options.get("at_once") if ready["is_async"] else 1
-        return Manners(ready["takes_messages"], frozenset(ready["options"]), at_once, ready["is_async"])
+        return Manners(ready["takes_messages"], frozenset(ready["options"]), ready["is_async"])
 
     def make() -> ChildProcess:
         return ChildProcess(name, worker_command(python), folder=folder)
@@ -217,12 +215,12 @@ def command_engine(
     """The engine for a program that is asked in lines of JSON.
 
     Args:
-        options: `takes`, `at_once`, `workers`, `timeout_s`.
+        options: `workers`, `timeout_s`.
         command: the program with its arguments.
         folder: in which it works.
         environment: variables that it has otherwise than this process.
     """
-    manners = Manners(True, frozenset(options.get("takes", ())), int(options.get("at_once", 1)))
+    manners = Manners(True, frozenset({"sampling"}))
 
     async def start(process: ChildProcess) -> Manners:
         assert isinstance(process, LineProcess)

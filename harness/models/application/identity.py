@@ -1,122 +1,104 @@
-"""The content that an application's answers depend on, as far as it can be told without running it."""
+"""The content that an application's answers depend on: its package, what lies beside it, and what is installed."""
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import os
-import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.config.repository.imports import is_installed
-from harness.config.repository.reach import all_files, files_below, imported_packages, project_root, reached_code
+from harness.config.repository.project_files import (
+    files_below,
+    is_installed,
+    lock_files,
+    project_files,
+    project_root,
+)
 from harness.errors import SettingsError
 from harness.models.application.checkouts import move_to_checkout
 from harness.models.application.engine import import_paths
-from harness.models.application.look import find_packages
 from harness.models.files.content_hash import file_hash, text_hash
 
 if TYPE_CHECKING:
     from harness.config import VersionSettings
 
-_Package = tuple[str | None, list[str]]
 
-
-@dataclass(frozen=True, slots=True)
-class ApplicationFiles:
-    """The files and packages that the answers of an application depend on.
-
-    Attributes:
-        files: their paths, sorted.
-        packages: modules that they import of what is installed, by their first names, and what tells their code:
-            releases, or a hash of the files of what has none.
-        all_since: why they are all files of the project: where it can't be told which it reads; "" where they are not.
-    """
-
-    files: tuple[Path, ...]
-    packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    all_since: str = ""
-
-    @property
-    def are_all(self) -> bool:
-        """Whether they are all files of the project."""
-        return self.all_since != ""
-
-
-def files_of(settings: VersionSettings, folder: Path, python: str = sys.executable) -> ApplicationFiles:
-    """The files that a version's answers depend on: those of the setting `files`; else those that the call reaches; or,
-    where that can't be told, all of the project.
+def files_of(settings: VersionSettings, folder: Path) -> list[Path]:
+    """The files that a version's answers depend on: those of its folder; of the package that `call` names, with what
+    lies beside it, where that is elsewhere in the project; the lock file; and those of the setting `files`.
 
     Args:
         folder: the version's.
-        python: the interpreter that runs it.
 
     Raises:
-        SettingsError: a file of `files` is not there, or the interpreter can't be run.
+        SettingsError: a file of `files` is not there.
     """
-    options = settings.engine_options
-    listed = None if "files" not in options else _listed(options["files"], folder, settings)
-    if "call" not in options:
-        why = "" if listed is not None else "which files a command reads can't be told"
-        return ApplicationFiles(tuple(listed or all_files(folder)), all_since=why)
-    module = options["call"].partition(":")[0]
-    reached = reached_code(module, folder, import_paths(folder))
-    first = module.partition(".")[0]
-    found = _found(settings, folder, python, reached.packages if reached.files else {first})
-    roots = [project_root(folder), *([] if settings.checkout is None else [settings.checkout.project])]
-    places = {name: Path(place).resolve() for name, (place, _) in found.items() if place is not None}
-    packages = {name: (*each[1], *map(file_hash, _unreleased(*each))) for name, each in found.items()}
-    lacking = (reached.needed if reached.files else {first}) - set(places)
-    is_own = {each for each, at in places.items() if not is_installed(at) and any(map(at.is_relative_to, roots))}
-    if listed is None and (reached.untold or lacking or is_own):
-        untold = reached.untold or f"import of {', '.join(sorted(lacking or is_own))}"
-        why = f"which ones {options['call']} reads can't be told ({untold})"
-        return ApplicationFiles(tuple(sorted({*all_files(folder), *reached.files})), packages, why)
-    return ApplicationFiles(tuple(listed or sorted(reached.files)), packages)
+    found = {*project_files(folder), *lock_files(folder), *_listed(settings, folder)}
+    package = _package(settings, folder)
+    if package is not None and not is_installed(package):
+        if package.is_relative_to(project_root(folder)):
+            found.update(project_files(package.parent))
+        own = [package] if package.is_file() else list(files_below(package))
+        found.update(own if found.isdisjoint(own) else ())  # else git tells which of them count
+    return sorted(found)
 
 
-def content_of(settings: VersionSettings, folder: Path, python: str = sys.executable) -> str:
-    """A hash over the files that a version's answers depend on, and the releases of the packages that they import.
-    Equal files in another folder give the same hash.
+def contents_of(settings: VersionSettings, folder: Path) -> Mapping[str, str]:
+    """What a version's answers depend on, by names that are the same for equal code in another folder: the hash of each
+    file, and the release of a package that is installed.
 
     Raises:
         SettingsError: as `files_of`.
     """
-    found, root = files_of(settings, folder, python), project_root(folder)
-    parts = [part for file in found.files for part in (_place(file, folder, root), file_hash(file))]
-    return text_hash(*parts, *(" ".join([name, *told]) for name, told in sorted(found.packages.items())))
-
-
-def _found(settings: VersionSettings, folder: Path, python: str, modules: Iterable[str]) -> dict[str, _Package]:
-    """Find where modules are installed, and of which release; with those that are imported by what has none."""
-    found: dict[str, _Package] = {}
-    waiting = set(modules)
-    while waiting:
-        found |= (new := find_packages(settings, folder, python, waiting))
-        waiting = {name for each in new.values() for file in _unreleased(*each) for name in imported_packages(file)}
-        waiting -= found.keys()
+    root = project_root(folder)
+    found = {_place(file, folder, root): file_hash(file) for file in files_of(settings, folder)}
+    package = _package(settings, folder)
+    if package is not None and is_installed(package):
+        module = _module(settings)
+        for owner in importlib.metadata.packages_distributions().get(module, ()):
+            found[f"package {owner}"] = importlib.metadata.version(owner)
     return found
 
 
-def _unreleased(place: str | None, releases: Iterable[str]) -> list[Path]:
-    """List the files of a module that no package brought, or that lies where it is edited."""
-    file = None if place is None else Path(place).resolve()
-    if file is None or not file.exists() or (releases and is_installed(file)):
-        return []
-    code = file.parent if file.name == "__init__.py" else file
-    return list(files_below(code)) if code.is_dir() else [code]
+def content_of(settings: VersionSettings, folder: Path) -> str:
+    """A hash over all that a version's answers depend on.
+
+    Raises:
+        SettingsError: as `files_of`.
+    """
+    return text_hash(*(part for each in sorted(contents_of(settings, folder).items()) for part in each))
 
 
-def _listed(names: str | Iterable[str], folder: Path, settings: VersionSettings) -> list[Path]:
-    found: list[Path] = []
-    for name in [names] if isinstance(names, str) else names:
+def _module(settings: VersionSettings) -> str:
+    """The first name of the module that `call` names; "" for a command."""
+    return str(settings.engine_options.get("call", "")).partition(":")[0].partition(".")[0]
+
+
+def _package(settings: VersionSettings, folder: Path) -> Path | None:
+    """The file, or the folder, of the package that `call` names, as it is found without importing it."""
+    module = _module(settings)
+    if not module:
+        return None
+    try:
+        spec = PathFinder.find_spec(module, import_paths(folder)) or importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):  # a module whose finder is broken, or that has no spec
+        return None
+    if spec is None:
+        return None
+    place = next(iter(spec.submodule_search_locations or ()), spec.origin if spec.has_location else None)
+    return None if place is None else move_to_checkout(settings, Path(place).resolve())
+
+
+def _listed(settings: VersionSettings, folder: Path) -> Iterable[Path]:
+    for name in settings.engine_options.get("files", ()):
         named = move_to_checkout(settings, Path(name).expanduser())
         place = Path(os.path.normpath(folder / named))  # by its own name, where it is a link
         if not place.exists():
             raise SettingsError(f"version {settings.name!r}: files: {str(place)!r} is not there.")
-        found += [place] if place.is_file() else files_below(place, folder)
-    return sorted(set(found))
+        yield from [place] if place.is_file() else files_below(place)
 
 
 def _place(file: Path, folder: Path, root: Path) -> str:

@@ -14,15 +14,15 @@ from typing import Any
 from harness.errors import EngineError, shortened
 from harness.models.processes.process import ChildProcess
 
-_SAYING = frozenset({"text", "messages", "tool_calls", "choices", "output", "answer", "error"})
+_SAYING = frozenset({"text", "messages", "tool_calls", "role", "error"})
 """Keys of which an answer has at least one."""
-_BESIDE = frozenset({"id", "context", "usage", "cost", "metadata", "reasoning", "finish_reason"})
+_BESIDE = frozenset({"id", "content", "context", "usage", "cost", "metadata", "reasoning", "finish_reason"})
 """Keys that an answer may have beside it. A line of a log has other keys."""
 _NO_FLUSH = (
     "It wrote no line: its output may be buffered. Flush after each line (Python: flush=True, awk: fflush(), or "
     "stdbuf -oL before the command)."
 )
-_REMEDY = "Give each answer the `id` of its question: without it, nothing says which question it is to."
+_REMEDY = "Give each answer the `id` of its question, a number: without it, nothing says which question it is to."
 UNCHANGED: Mapping[str, str] = MappingProxyType({})
 """The environment of a process that has that of this one."""
 _ENVIRONMENT = {"PYTHONUNBUFFERED": "1"}
@@ -111,17 +111,13 @@ class LineProcess(ChildProcess):
 
     def _refuse(self, message: dict[str, Any]) -> None:
         """Fail what waits at once where the first answer has no `id` of a question, not at its time limit."""
-        wrong, how = _REMEDY, "without an id"
-        if message.get("id") is not None:
-            wrong = f"{shortened(message['id'])} is no question's id; ids are the numbers of the questions."
-            how = "with a wrong id"
-        self._remedy = wrong
+        self._remedy = _REMEDY
         if self._names_ids or not message.keys() <= _SAYING | _BESIDE:
             return
-        said = f"{self._command[0]} answered {how}: {shortened(message)}. {wrong}"
+        said = f"{self._command[0]} answered without the id of a question: {shortened(message)}. {_REMEDY}"
         for future in self._pending.values():
             if not future.done():
-                future.set_result({"error": said, "cause": f"an answer {how}"})
+                future.set_result({"error": said, "cause": "an answer without an id"})
 
 
 class _Garbled(dict[str, Any]):

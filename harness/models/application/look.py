@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,6 @@ from harness.errors import SettingsError
 from harness.models.application.called import tell_of_opened
 from harness.models.application.checkouts import check_modules, environment_of, list_watched, told_of_commit
 from harness.models.application.engine import TIMEOUT_S, import_paths, worker_command
-from harness.models.application.packages import found_package
 from harness.models.processes.ends import how_it_ended
 from harness.models.processes.frames import encode_frame, parse_frame
 
@@ -38,31 +35,11 @@ def check_call(settings: VersionSettings, folder: Path, python: str) -> None:
             f"{where} has sampling = {dict(settings.sampling)!r}, which {call} does not take; give it a parameter "
             "`sampling`, or leave it out."
         )
-    if "at_once" in options and not ready["is_async"]:
-        raise SettingsError(
-            f"{where} has at_once = {options['at_once']}, and {call} is no `async` function: it is asked one thing "
-            "at a time. Make it `async`, or write workers in its place."
-        )
     if settings.system is not None and not ready["takes_messages"]:
         raise SettingsError(
             f"{where} has a system text, and {call} takes a prompt; write `messages: list` as its first parameter, or "
             "leave `system` out."
         )
-
-
-def find_packages(
-    settings: VersionSettings, folder: Path, python: str, modules: Iterable[str]
-) -> dict[str, tuple[str | None, list[str]]]:
-    """As `found_package`, for modules as the interpreter of a version finds them.
-
-    Raises:
-        SettingsError: it can't be run.
-    """
-    if python == sys.executable:
-        return {name: found_package(name) for name in modules}
-    asked = sorted(modules)
-    message = _asked(settings, folder, python, {"packages": asked}) if asked else {"packages": {}}
-    return {name: (place, releases) for name, (place, releases) in message["packages"].items()}
 
 
 def _look(settings: VersionSettings, folder: Path, python: str) -> dict[str, Any]:

@@ -23,13 +23,11 @@ class Manners:
     Attributes:
         takes_messages: whether it takes all messages; else the prompt alone, if there is one.
         options: what it is given beside what is asked.
-        at_once: questions that a process has at a time; None for any number.
-        is_async: whether a process that works on one thing can be asked another.
+        is_async: whether a process that works on one thing can be asked another; else it is asked one at a time.
     """
 
     takes_messages: bool
     options: frozenset[str]
-    at_once: int | None
     is_async: bool = False
 
 
@@ -76,7 +74,7 @@ class WorkerPool:
         self._timeout_s = timeout_s
         self.limit: Callable[[float], asyncio.Timeout] = asyncio.timeout
         self._room: asyncio.Semaphore | None = None
-        self._manners = Manners(True, frozenset(), 1)
+        self._manners = Manners(True, frozenset())
         self._held: SteelyardError | None = None
         self._n_ended = 0
         self._printed_lines = 0
@@ -104,7 +102,7 @@ class WorkerPool:
         begun = await asyncio.gather(*(self._begin(place) for place in others), return_exceptions=True)
         for error in filter(None, begun):
             raise error
-        self._room = None if manners.at_once is None else asyncio.Semaphore(len(self._places) * manners.at_once)
+        self._room = None if manners.is_async else asyncio.Semaphore(len(self._places))
         return manners
 
     async def ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], float]:
@@ -163,7 +161,7 @@ class WorkerPool:
                 self._held = self._held or UnreachableError(said, TIMED_OUT)
             raise FailedDrawError(said, cause=TIMED_OUT) from None
         except asyncio.CancelledError:
-            self._give_up(place, process, is_silent=self._manners.at_once == 1)
+            self._give_up(place, process, is_silent=True)
             raise
         except EngineError as error:
             beside = f" {place.n_asked} calls were under way in it, this one among them." if place.n_asked > 1 else ""

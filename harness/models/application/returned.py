@@ -1,4 +1,4 @@
-"""Reads what an application returned: a text, a table, or an object of a library, told by its shape.
+"""Reads what an application returned: a text, a dict, or a message of OpenAI's form.
 
 It needs the standard library alone: it runs beside the application.
 """
@@ -8,29 +8,18 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.models.application.messages import (
-    message_of,
-    messages_of_items,
-    messages_of_parts,
-    part_of,
-    passages_of,
-    plain,
-    shown,
-    text_of,
-    tool_calls_of,
-)
 from harness.records.tool_calls import new_turns
 
 Answer = dict[str, Any]
 
 FIELDS = ("text", "messages", "tool_calls", "context", "usage", "cost", "metadata", "reasoning", "finish_reason")
-"""Fields that a returned table may hold."""
-_BESIDE = ("id", "input", "question", "query", "answer", "output", "intermediate_steps")
-"""Names that tables of libraries have beside these."""
+"""Fields that a returned dict may hold."""
 _WAY_OUT = 'return the text, or a dict such as {"text": …, "context": […]}'
+_USAGE = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
+"""Tokens read and written, by both names that OpenAI's APIs give them."""
 
 
 class UnreadableAnswerError(Exception):
@@ -51,193 +40,122 @@ def read_answer(value: Any, asked: Sequence[Mapping[str, Any]] = ()) -> Answer:
     if value is None:
         raise UnreadableAnswerError(f'returned None; {_WAY_OUT}. An answer that is empty is ""')
     try:
-        fields = _fields(value)
-        return _checked(fields, asked)
+        return _checked(_fields(value), asked)
     except (TypeError, ValueError) as error:
-        raise UnreadableAnswerError(f"returned {shown(value)}: {error}") from None
-    except Exception as error:  # noqa: BLE001  an object of the application's, whose attributes may do anything
-        raise UnreadableAnswerError(f"returned {shown(value)}: {type(error).__name__}: {error}") from None
+        raise UnreadableAnswerError(f"returned {_shown(value)}: {error}") from None
+    except Exception as error:  # noqa: BLE001  an object of the application's, whose methods may do anything
+        raise UnreadableAnswerError(f"returned {_shown(value)}: {type(error).__name__}: {error}") from None
 
 
 def _fields(value: Any) -> Answer:
-    """The fields of an answer that a value has, by its shape."""
-    if part_of(value, "choices"):
-        return _completion(value)
-    if part_of(value, "object") == "response" and part_of(value, "output") is not None:
-        return _response(value)
-    if isinstance(value, Mapping):
-        return _table(value)
-    if hasattr(value, "final_output") and hasattr(value, "new_items"):
-        return _agents_run(value)
-    if hasattr(value, "output") and callable(getattr(value, "all_messages", None)):
-        return _pydantic_run(value)
-    if hasattr(value, "source_nodes") and hasattr(value, "response"):
-        return _with(text=value.response or "", context=value.source_nodes, metadata=value.metadata)
-    told = next((each for name in ("message", "response") if (each := getattr(value, name, None)) is not None), value)
-    if hasattr(told, "content") and (hasattr(told, "role") or hasattr(told, "type")):
-        return _message(told, value)
-    if isinstance(getattr(value, "text", None), str):
-        return _with(**{name: getattr(value, name, None) for name in FIELDS})
-    raise TypeError(f"its text can't be told; {_WAY_OUT}")
-
-
-def _with(**fields: Any) -> Answer:
-    """The fields that have a value; passages may be none, which tells something."""
-    return {name: value for name, value in fields.items() if value is not None and (name == "context" or value != [])}
-
-
-def _table(value: Mapping[str, Any]) -> Answer:
-    """A dict of the application's own, or one of a chain or graph of LangChain's."""
-    foreign = "text" not in value and any(isinstance(value.get(name), str) for name in ("answer", "output"))
-    known = (*FIELDS, *_BESIDE) if foreign else (*FIELDS, "id", "structured_response", "remaining_steps")
+    if not isinstance(value, Mapping):
+        value = _plain(value)
+    if not isinstance(value, Mapping):
+        raise TypeError(f"its text can't be told; {_WAY_OUT}")
+    if "choices" in value:
+        raise TypeError("it is a completion; return its message, choices[0].message")
+    if "role" in value and "content" in value:
+        return {"text": _text_of(value["content"]), "tool_calls": value.get("tool_calls")}
     for name in value:
-        if name not in known:
+        if name not in FIELDS:
             near = difflib.get_close_matches(str(name), FIELDS, 1)
             raise ValueError(
                 f"{name!r} is no field of an answer ({', '.join(FIELDS[:7])})"
                 f"{f'; the nearest is {near[0]!r}' if near else '; put what else there is into metadata'}"
             )
-    fields = _with(**{name: value.get(name) for name in FIELDS})
-    if foreign:
-        fields["text"] = next(value[name] for name in ("answer", "output") if isinstance(value.get(name), str))
-    return fields
-
-
-def _completion(value: Any) -> Answer:
-    """OpenAI's chat completion."""
-    choice = part_of(value, "choices")[0]
-    message = part_of(choice, "message")
-    content = part_of(message, "content")
-    return _with(
-        text=text_of(content) or part_of(message, "refusal") or "",
-        tool_calls=part_of(message, "tool_calls"),
-        reasoning=part_of(message, "reasoning_content") or part_of(message, "reasoning"),
-        finish_reason=part_of(choice, "finish_reason"),
-        usage=part_of(value, "usage"),
-    )
-
-
-def _response(value: Any) -> Answer:
-    """A response of OpenAI's Responses API."""
-    items = list(part_of(value, "output"))
-    turns = messages_of_items(items)
-    thoughts = [text_of(_summary(item)) for item in items if part_of(item, "type") == "reasoning"]
-    is_cut = part_of(part_of(value, "incomplete_details"), "reason") == "max_output_tokens"
-    return _with(
-        text="".join(turn["content"] for turn in turns if turn["role"] == "assistant"),
-        tool_calls=[call for turn in turns for call in turn.get("tool_calls", ())],
-        reasoning="\n".join(filter(None, thoughts)) or None,
-        finish_reason="length" if is_cut else None,
-        usage=part_of(value, "usage"),
-    )
-
-
-def _summary(item: Any) -> list[Any]:
-    return [part_of(part, "text", "") for part in part_of(item, "summary") or ()]
-
-
-def _agents_run(value: Any) -> Answer:
-    """The result of a run of openai-agents."""
-    return _with(
-        text=_said(value.final_output),
-        messages=messages_of_items(value.to_input_list()),
-        usage=part_of(part_of(value, "context_wrapper"), "usage"),
-    )
-
-
-def _pydantic_run(value: Any) -> Answer:
-    """The result of a run of pydantic-ai."""
-    usage = value.usage
-    return _with(
-        text=_said(value.output),
-        messages=messages_of_parts(value.all_messages()),
-        usage=usage() if callable(usage) else usage,
-    )
-
-
-def _said(output: Any) -> str:
-    """An output as a text: data as JSON.
-
-    Raises:
-        TypeError: there is none, as where an agent waits for an approval.
-    """
-    if output is None:
-        raise TypeError(f"it has no final output; {_WAY_OUT}")
-    return output if isinstance(output, str) else json.dumps(plain(output), ensure_ascii=False)
-
-
-def _message(message: Any, whole: Any) -> Answer:
-    """A message of LangChain's or LlamaIndex's form, alone or in a response of LlamaIndex's."""
-    turn = message_of(message)
-    told = part_of(message, "response_metadata") or {}
-    raw = part_of(whole, "raw") or {}
-    calls = turn.get("tool_calls") or part_of(whole, "tool_calls")
-    return _with(
-        text=text_of(turn["content"]),
-        tool_calls=calls,
-        finish_reason=part_of(told, "finish_reason"),
-        usage=part_of(message, "usage_metadata") or part_of(raw, "usage"),
-    )
+    return dict(value)
 
 
 def _checked(fields: Answer, asked: Sequence[Mapping[str, Any]]) -> Answer:
     """The fields as plain data, each of the kind that it must be."""
+    fields = {name: value for name, value in fields.items() if value is not None}
     answer: Answer = {}
     if "messages" in fields:
-        told = list(fields["messages"])
-        turns = [message_of(message) for message in told]
-        answer["messages"] = turns
-        new = new_turns(asked, turns)
-        calls = [call for turn in new for call in turn.get("tool_calls") or ()]
-        own = told[len(told) - len(new) :]
-        counted = [_usage(usage) for each in own if (usage := part_of(each, "usage_metadata"))]
-        usage = {name: sum(each.get(name, 0) for each in counted) for name in counted[0]} if counted else None
-        fields = {**_with(tool_calls=calls, usage=usage), "text": _last_text(turns), **fields}
-    answer["text"] = _text(fields.get("text", "" if fields.get("tool_calls") else None))
-    if "tool_calls" in fields:
-        answer["tool_calls"] = tool_calls_of(fields["tool_calls"])
+        answer["messages"] = turns = [_message(each) for each in fields["messages"]]
+        calls = [call for turn in new_turns(asked, turns) for call in turn.get("tool_calls") or ()]
+        fields = {"tool_calls": calls, "text": _last_text(turns), **fields}
+    calls = [_call(call) for call in fields.get("tool_calls") or ()]
+    answer["text"] = _text(fields.get("text") or ("" if calls else fields.get("text")))
+    if calls:
+        answer["tool_calls"] = calls
     if "context" in fields:
-        answer["context"] = passages_of(fields["context"])
+        answer["context"] = _passages(fields["context"])
     if "usage" in fields:
-        answer["usage"] = _usage(fields["usage"])
+        answer["usage"] = _usage(_plain(fields["usage"]))
     if "cost" in fields:
         answer["cost"] = _cost(fields["cost"])
     if "metadata" in fields:
-        answer["metadata"] = plain(fields["metadata"])
+        answer["metadata"] = _plain(fields["metadata"])
         if not isinstance(answer["metadata"], dict):
-            raise TypeError(f"metadata is {shown(fields['metadata'])}, not a table")
+            raise TypeError(f"metadata is {_shown(fields['metadata'])}, not a table")
     for name in ("reasoning", "finish_reason"):
         if name in fields:
             answer[name] = _text(fields[name], name)
     return answer
 
 
-def _last_text(turns: list[Answer]) -> str | None:
-    said = [turn["content"] for turn in turns if turn["role"] == "assistant"]
-    return text_of(said[-1]) if said else None
+def _message(value: Any) -> Answer:
+    message = _plain(value)
+    if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+        raise TypeError(f"the message {_shown(value)} has no role; give role and content")
+    return message
+
+
+def _last_text(turns: Iterable[Answer]) -> str | None:
+    said = [turn.get("content") for turn in turns if turn["role"] == "assistant"]
+    return _text_of(said[-1]) if said else None
+
+
+def _text_of(content: Any) -> str:
+    """The text of a message's content: itself, or that of its parts; "" where it has none."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, Mapping))
+
+
+def _call(value: Any) -> Answer:
+    """A call of a tool in OpenAI's form, from that form or from its name and arguments."""
+    call = _plain(value)
+    function = call.get("function", call) if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise TypeError(f"the call of a tool {_shown(value)} has no name; give name and arguments")
+    arguments = function.get("arguments", {})
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    known = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
+    return {**known, "type": "function", "function": {"name": function["name"], "arguments": text}}
+
+
+def _passages(passages: Any) -> list[Answer]:
+    """Passages, each with `id` and `text`, from tables or texts."""
+    if isinstance(passages, str | Mapping):
+        raise TypeError(f"context is {_shown(passages)}; give a list of passages, each with id and text")
+    return [_passage(passage, place) for place, passage in enumerate(passages, 1)]
+
+
+def _passage(value: Any, place: int) -> Answer:
+    passage = {"text": value} if isinstance(value, str) else _plain(value)
+    if not isinstance(passage, dict) or not isinstance(passage.get("text"), str):
+        raise TypeError(f"the passage {_shown(value)} has no text; give id and text")
+    return {**passage, "id": str(passage.get("id", place))}
 
 
 def _text(value: Any, name: str = "text") -> str:
     if value is None:
         raise TypeError(f"it has no text; {_WAY_OUT}")
     if not isinstance(value, str):
-        raise TypeError(f"{name} is {shown(value)}, not a text{f'; {_WAY_OUT}' if name == 'text' else ''}")
+        raise TypeError(f"{name} is {_shown(value)}, not a text{f'; {_WAY_OUT}' if name == 'text' else ''}")
     return str(value)
 
 
 def _usage(usage: Any) -> dict[str, int]:
-    """Tokens read and written, by the names that libraries give them; none where they say nothing."""
-    names = {
-        "prompt_tokens": ("prompt_tokens", "input_tokens", "request_tokens"),
-        "completion_tokens": ("completion_tokens", "output_tokens", "response_tokens"),
-    }
     counted = {}
-    for name, others in names.items():
-        count = next((found for other in others if (found := part_of(usage, other)) is not None), None)
+    for name, other in _USAGE.items():
+        count = usage.get(name, usage.get(other)) if isinstance(usage, dict) else usage
         if count is None:
             continue
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise ValueError(f"usage: {name} is {shown(count)}, not a number of tokens")
+            raise ValueError(f"usage: {name} is {_shown(count)}, not a number of tokens")
         counted[name] = count
     return counted
 
@@ -248,5 +166,28 @@ def _cost(value: Any) -> float:
     except (TypeError, ValueError):
         cost = math.nan
     if isinstance(value, bool | str) or not (math.isfinite(cost) and cost >= 0):
-        raise ValueError(f"cost is {shown(value)}, not an amount of money")
+        raise ValueError(f"cost is {_shown(value)}, not an amount of money")
     return cost
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON holds it: what is no text, number, list or table of them by its own data, else as a text."""
+    return json.loads(json.dumps(value, default=_data_of), parse_constant=str)
+
+
+def _data_of(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    for name, given in (("model_dump", {"exclude_none": True}), ("tolist", {})):
+        method = getattr(value, name, None)
+        if callable(method) and not isinstance(value, type):
+            return method(**given)
+    return str(value)
+
+
+def _shown(value: Any) -> str:
+    """A value as an error shows it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -20,7 +20,6 @@ from harness.models.spec import EngineSpec
 
 _SHELL_SIGNS = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
-_TAKEN = ("sampling", "schema", "tools")
 
 
 def _call(value: Any, name: str, *, where: str) -> str:
@@ -52,23 +51,15 @@ def _command(value: Any, name: str, *, where: str) -> list[str]:
     return value
 
 
-def _takes(value: Any, name: str, *, where: str) -> tuple[str, ...]:
-    names = setting_checks.names(value, name, where=where)
-    for each in names:
-        setting_checks.one_of(each, name, _TAKEN, where=where)
-    return names
-
-
 _SHARED: Mapping[str, Any] = MappingProxyType(
     {
         "folder": setting_checks.path,
         "workers": partial(setting_checks.integer, low=1, high=256),
-        "at_once": partial(setting_checks.integer, low=1, high=10_000),
         "timeout_s": partial(setting_checks.number, low=0.001),
         "files": setting_checks.names,
     }
 )
-_INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s", "at_once"})
+_INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s"})
 """Settings of how it is asked, and of where it lies; what it answers depends on its content."""
 
 
@@ -110,12 +101,11 @@ def command_of(settings: VersionSettings, folder: Path) -> list[str]:
     """The words of the command.
 
     Raises:
-        SettingsError: its program is not there, or was not at the version's commit.
+        SettingsError: its program is not there.
     """
-    from harness.models.application.checkouts import check_words, move_to_checkout, told_of_commit
+    from harness.models.application.checkouts import move_to_checkout, told_of_commit
 
     words = _command(settings.engine_options["command"], "command", where=f"version {settings.name!r}")
-    check_words(settings, words, folder)
     places = [(word, Path(word)) for word in words]
     words = [word if (own := move_to_checkout(settings, place)) == place else str(own) for word, place in places]
     program = folder / Path(words[0]).expanduser() if "/" in words[0] else None
@@ -155,12 +145,6 @@ def _check_python(settings: VersionSettings, root: Path) -> None:
 
 def _check_command(settings: VersionSettings, root: Path) -> None:
     command_of(settings, folder_of(settings, root))
-    taken = settings.engine_options.get("takes", ())
-    if settings.sampling and "sampling" not in taken:
-        raise SettingsError(
-            f"version {settings.name!r} has sampling = {dict(settings.sampling)!r}, which its command is not given; "
-            'write takes = ["sampling"], or leave it out.'
-        )
 
 
 def _identity(settings: VersionSettings, root: Path) -> Mapping[str, Any]:
@@ -168,7 +152,7 @@ def _identity(settings: VersionSettings, root: Path) -> Mapping[str, Any]:
 
     named = {*_INSIGNIFICANT, "files"}  # what the files hold is the content
     options = {name: value for name, value in settings.engine_options.items() if name not in named}
-    return {"options": options, "content": content_of(settings, folder_of(settings, root), python_of(settings, root))}
+    return {"options": options, "content": content_of(settings, folder_of(settings, root))}
 
 
 PYTHON = EngineSpec(
@@ -185,11 +169,7 @@ PYTHON = EngineSpec(
 
 COMMAND = EngineSpec(
     summary="a program that is asked in lines of JSON",
-    settings={
-        **_SHARED,
-        "command": _command,
-        "takes": _takes,
-    },
+    settings={**_SHARED, "command": _command},
     create=_create_command,
     required=lambda options: ("command",),
     check=_check_command,
@@ -200,3 +180,10 @@ COMMAND = EngineSpec(
         options["command"] if isinstance(options["command"], str) else shlex.join(options["command"])
     ),
 )
+
+
+def is_application(settings: VersionSettings) -> bool:
+    """Tell whether a version is a function or a program of the project's."""
+    from harness.models.spec import engine_spec
+
+    return engine_spec(settings.engine) in (PYTHON, COMMAND)

@@ -30,7 +30,6 @@ from harness.models.application.called import (
     tell_of_opened,
     told,
 )
-from harness.models.application.packages import found_package
 from harness.models.application.returned import UnreadableAnswerError, read_answer
 from harness.models.processes.ends import answer_pipe
 from harness.models.processes.frames import encode_frame, read_frame, receive_frame
@@ -55,9 +54,6 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     start = read_frame(requests)
     if start is None:
-        return
-    if "packages" in start:
-        answers.write(encode_frame({"packages": {name: found_package(name) for name in start["packages"]}}))
         return
     sys.path[:0] = start["paths"]
     sys.argv = [start["call"]]
@@ -153,18 +149,18 @@ def _serve(call: str, application: Application, requests: BinaryIO, answers: Bin
                 reply = _failure(call, error)
             answers.write(encode_frame({"id": message["id"], **reply}))
         if application.close is not None:
-            _close(call, application.close, runner.run)
+            runner.run(_close(call, application.close))
 
 
 async def _awaited(value: Any) -> Any:
     return await value
 
 
-def _close(call: str, close: Callable[[], Any], run: Callable[[Any], Any]) -> None:
+async def _close(call: str, close: Callable[[], Any]) -> None:
     try:
         value = close()
         if inspect.isawaitable(value):
-            run(_awaited(value))
+            await value
     except Exception as error:  # noqa: BLE001  the application's, which may raise anything
         print(f"close() of {call} raised {told(error)}", file=sys.stderr)
 
@@ -197,7 +193,7 @@ class _Loop:
             task.cancel()
         await asyncio.wait_for(asyncio.gather(*self._tasks.values(), return_exceptions=True), _GRACE_S)
         if self._application.close is not None:
-            await self._close(self._application.close)
+            await _close(self._call, self._application.close)
 
     async def _answer(self, message: dict[str, Any]) -> None:
         asked, options = _arguments(self._application, message)
@@ -210,11 +206,3 @@ class _Loop:
         finally:
             del self._tasks[message["id"]]
         self._answers.write(encode_frame({"id": message["id"], **reply}))
-
-    async def _close(self, close: Callable[[], Any]) -> None:
-        try:
-            value = close()
-            if inspect.isawaitable(value):
-                await value
-        except Exception as error:  # noqa: BLE001  the application's, which may raise anything
-            print(f"close() of {self._call} raised {told(error)}", file=sys.stderr)

@@ -40,7 +40,7 @@ class WeightsFile:
 
     Attributes:
         path: the GGUF file or the folder.
-        format: as llama.cpp prints it, or "safetensors".
+        format: as llama.cpp prints it, or "safetensors" of a folder.
         settings: what GGUF calls `general.…`, `tokenizer.…`, and the model's own keys without its architecture in
             front: `block_count`. Arrays with a number for each layer are tuples.
         tokens: the vocabulary as bytes, in the order of the ids.
@@ -58,6 +58,11 @@ class WeightsFile:
     def architecture(self) -> str:
         """The kind of the model, in its makers' word: "llama"."""
         return str(self.settings.get("general.architecture", "unknown"))
+
+    @property
+    def is_folder(self) -> bool:
+        """False for a GGUF file."""
+        return self.format == "safetensors"
 
     def number(self, *keys: str, default: float = 0) -> Any:
         """The first of these settings that is there; of one with a value for each layer the largest."""

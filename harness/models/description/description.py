@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -12,18 +11,15 @@ from typing import Any
 
 from harness.errors import SettingsError
 from harness.models.description.architecture import Architecture, read_architecture
-from harness.models.description.contents import Tensor, WeightsFile
+from harness.models.description.contents import WeightsFile
 from harness.models.description.folder import read_folder
 from harness.models.description.gguf_file import read_gguf
 from harness.models.description.hyperparameters import Hyperparameters, read_hyperparameters
-from harness.models.description.labels import file_type_name, mislabelled, size_name
-from harness.models.description.roles import tensor_role
 from harness.models.description.shapes import check_shapes
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary
 from harness.models.weights.weights import (
     WeightsSource,
     converted_dtype,
-    dropped_layers,
     made_folder,
     stated_dtype,
     tokenizer_path,
@@ -31,25 +27,13 @@ from harness.models.weights.weights import (
     weights_source,
 )
 
-_BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "half": 2.0, "float": 4.0, "float64": 8.0, "int8": 1.0}
+_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
 _STORED = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 _SENSELESS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """Errors that numbers, lists and texts raise where others belong."""
-_EIGHT_BITS = {"num_bits": 8, "type": "int"}
-_ROUNDED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    name: (
-        dtype,
-        {
-            "quant_method": "compressed-tensors",
-            "format": f"{kind}-quantized",
-            "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": kind}, "input_activations": _EIGHT_BITS}},
-        },
-    )
-    for name, dtype, kind in (("int8", "I8", "int"), ("fp8", "F8_E4M3", "float"))
-}
-"""Formats that the values of `quantized` give to matrices."""
 _CACHE_OF_LLAMA_CPP = "float16"
+_UNITS = {"T": 1e12, "B": 1e9, "M": 1e6, "K": 1e3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +44,7 @@ class WeightsDescription:
         path: the file or the folder.
         format: "GGUF V3 (latest)" or "safetensors".
         model_type: what a model of its size is called: "135M".
-        ftype: what a file with such tensors is called: "Q4_1".
+        ftype: the type of most of its bytes: "Q4_1"; of quantized folders with their quantizer.
         settings: what the file says, in GGUF's words; see `WeightsFile`.
         types: how many tensors there are of each type.
         dtype: the type in which it computes.
@@ -68,8 +52,9 @@ class WeightsDescription:
         bits_per_weight: None without weights.
         kv_bytes_per_token: what the cache of keys and values takes for each token, in `kv_dtype`.
         digest: identifies the weights by content, and all that the settings change of them.
-        loaded: what the engine gets, where that differs: converted, without the layers that are left out, with another
-            tokenizer, a shorter context; None where it gets just this.
+        loaded: what the engine gets, where that differs: the folder that was made of it, with another tokenizer, in
+            another type, a shorter context; None where it gets just this.
+        is_made: False while the folder that the engine loads is still to be made; `loaded` has the settings' part then.
         warnings: what the files say that is not so, or that engines take differently.
     """
 
@@ -92,6 +77,7 @@ class WeightsDescription:
     kv_dtype: str
     digest: str
     loaded: WeightsDescription | None = None
+    is_made: bool = True
     warnings: tuple[str, ...] = ()
 
     @property
@@ -143,30 +129,28 @@ def _described_whole(source: WeightsSource, options: Mapping[str, Any], root: Pa
     digest = weights_digest(options, root)
     own_dtype = _CACHE_OF_LLAMA_CPP if source.is_gguf else _dtype(file)
     own = _described(file, own_dtype, own_dtype, digest)
-    engine_file = _engine_file(file, source, options, root)
-    dtype = _computed_dtype(engine_file, options, engine)
-    loaded = _described(_cast(engine_file, dtype), dtype, _cache_dtype(dtype, options), digest)
+    made = made_folder(options, root)
+    engine_file = file if made is None else read_folder(made, tokenizer_path(options, root))
+    dtype = _computed_dtype(converted_dtype(options) if source.is_gguf else own_dtype, options, engine)
+    held = engine_file if made is None else _cast(engine_file, dtype)
+    loaded = _described(held, dtype, _cache_dtype(dtype, options), digest)
     loaded = replace(loaded, name=own.name)
-    if (
-        loaded.vocabulary.pre_tokenizer is None and "tokenizer" not in options
-    ):  # a word of GGUF's, made of the same file
-        vocabulary = replace(loaded.vocabulary, pre_tokenizer=own.vocabulary.pre_tokenizer)
-        loaded = replace(loaded, vocabulary=vocabulary)
+    if loaded.vocabulary.pre_tokenizer is None and "tokenizer" not in options:  # a word that only GGUF has
+        loaded = replace(loaded, vocabulary=replace(loaded.vocabulary, pre_tokenizer=own.vocabulary.pre_tokenizer))
     if (limit := _context_limit(options)) is not None:
         loaded = replace(loaded, sizes=replace(loaded.sizes, n_ctx=limit))
-    return replace(own, loaded=None if _alike(own, loaded) else loaded, warnings=tuple(_warnings(file, loaded)))
+    is_same = replace(loaded, path=own.path, settings=own.settings) == own
+    warnings = tuple(_warnings(loaded))
+    return replace(own, loaded=None if is_same else loaded, is_made=made is not None, warnings=warnings)
 
 
-def _warnings(file: WeightsFile, loaded: WeightsDescription) -> Iterator[str]:
+def _warnings(loaded: WeightsDescription) -> Iterator[str]:
     """Tell what the files say that is not so, or that engines take differently."""
-    if (mistaken := mislabelled(file)) is not None:
-        yield mistaken
-    heads = [part for stretch in loaded.architecture.stretches for part in stretch.parts if part.kind == "head"]
-    if loaded.sizes.is_tied and heads and not loaded.architecture.is_tied:
+    head = loaded.architecture.head
+    if loaded.sizes.is_tied and head is not None:
         yield (
-            f"{heads[0].tensors[0].name} is not the embedding, though tie_word_embeddings is true: transformers "
-            "computes with it, vLLM with the embedding. Save the model with tie_word_embeddings = false, or without "
-            "that tensor."
+            f"{head} is not the embedding, though tie_word_embeddings is true: transformers computes with it, vLLM "
+            "with the embedding. Save the model with tie_word_embeddings = false, or without that tensor."
         )
     n_rows, n_tokens = loaded.sizes.n_vocab or 0, loaded.vocabulary.n_tokens
     if 0 < n_rows < n_tokens and not loaded.vocab_only:
@@ -186,8 +170,8 @@ def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> 
         path=file.path,
         format=file.format,
         name=str(file.settings.get("general.name", file.path.stem)),
-        model_type=size_name(file, n_parameters),
-        ftype=file_type_name(file),
+        model_type=str(file.settings.get("general.size_label") or rounded(n_parameters)),
+        ftype=_type_name(file),
         vocabulary=read_vocabulary(file),
         sizes=sizes,
         architecture=read_architecture(file, sizes),
@@ -198,95 +182,41 @@ def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> 
         tensor_bytes=n_bytes,
         bits_per_weight=8 * n_bytes / n_parameters if n_parameters else None,
         dtype=dtype,
-        kv_bytes_per_token=int(sum(sizes.kv_width) * _BYTES.get(cache_dtype, 1.0)),
+        kv_bytes_per_token=sum(sizes.kv_width) * _BYTES.get(cache_dtype, 1),
         kv_dtype=cache_dtype,
         digest=digest,
     )
 
 
-def _alike(own: WeightsDescription, loaded: WeightsDescription) -> bool:
-    return replace(loaded, path=own.path, settings=own.settings) == own
+def rounded(n_parameters: int) -> str:
+    """A number of parameters with two digits at least, as gguf-py names sizes.
+
+    >>> rounded(134_515_008), rounded(3_212_749_888), rounded(999_400)
+    ('135M', '3.2B', '999K')
+    """
+    unit = next((each for each in "TBM" if n_parameters > _UNITS[each]), "K")
+    scaled = n_parameters / _UNITS[unit]
+    digits = max(2 - len(str(round(scaled)).lstrip("0")), 0)
+    return f"{scaled:.{digits}f}{unit}"
 
 
-def _engine_file(file: WeightsFile, source: WeightsSource, options: Mapping[str, Any], root: Path) -> WeightsFile:
-    """Give the files that the engine reads: the folder that was made of the file, or what will be made of it."""
-    tokenizer = tokenizer_path(options, root)
-    made = made_folder(options, root)
-    if made is not None and (made != source.path or tokenizer is not None):
-        return read_folder(made, tokenizer)
-    if source.is_gguf:
-        file = _converted(file, converted_dtype(options))
-    if dropped := dropped_layers(options, root):
-        file = _without_layers(file, dropped)
-    if (rounded := _ROUNDED.get(str(options.get("quantized")))) is not None:
-        file = _rounded(file, *rounded)
-    if tokenizer is not None:
-        other = read_folder(source.path, tokenizer) if not source.is_gguf else _with_tokenizer(file, tokenizer)
-        file = replace(file, tokens=other.tokens, settings={**_without_tokenizer(file), **_tokenizer(other)})
-    return file
-
-
-def _converted(file: WeightsFile, dtype: str) -> WeightsFile:
-    """Describe the folder that a GGUF file becomes: each tensor in one type, without tables that are computed."""
-    stored = _STORED[dtype]
-    size = int(_BYTES[dtype])
-    kept = (each for each in file.tensors if tensor_role(each.name).part != "aside")
-    tensors = (Tensor(each.name, each.shape, stored, each.n_parameters * size) for each in kept)
-    settings = {**file.settings, "vocab_size": len(file.tokens) or None, "dtype": dtype}
-    return replace(file, format="safetensors", tensors=tuple(tensors), settings=settings)
-
-
-def _rounded(file: WeightsFile, dtype: str, quantization: Mapping[str, Any]) -> WeightsFile:
-    """The file with the matrices of its layers in eight bits, each with a scale for every row; the head stays."""
-    tensors: list[Tensor] = []
+def _type_name(file: WeightsFile) -> str:
+    """The type of most bytes; with a quantizer such as "INT8 W8A8 (compressed-tensors, int-quantized)"."""
+    sizes: Counter[str] = Counter()
     for tensor in file.tensors:
-        if tensor_role(tensor.name).layer is None or len(tensor.shape) != 2:
-            tensors.append(tensor)
-            continue
-        rows = tensor.shape[0]
-        tensors.append(replace(tensor, dtype=dtype, n_bytes=tensor.n_parameters))
-        size = tensor.n_bytes // tensor.n_parameters
-        tensors.append(Tensor(f"{tensor.name}_scale", (rows, 1), tensor.dtype, rows * size, is_weight=False))
-    return replace(file, tensors=tuple(tensors), settings={**file.settings, "quantization": quantization})
-
-
-def _without_layers(file: WeightsFile, dropped: Collection[int]) -> WeightsFile:
-    """The file without these layers, those after them counted anew."""
-    count = int(file.number("block_count"))
-    kept = [layer for layer in range(count) if layer not in dropped]
-    numbers = {old: new for new, old in enumerate(kept)}
-    tensors = []
-    for tensor in file.tensors:
-        layer = tensor_role(tensor.name).layer
-        if layer in dropped:
-            continue
-        name = tensor.name if layer is None else _renumbered(tensor.name, layer, numbers[layer])
-        tensors.append(replace(tensor, name=name))
-    settings = {
-        key: tuple(value[layer] for layer in kept) if isinstance(value, tuple) and len(value) == count else value
-        for key, value in file.settings.items()
-        if key != "general.size_label"
-    }
-    return replace(file, tensors=tuple(tensors), settings={**settings, "block_count": len(kept)})
-
-
-def _renumbered(name: str, old: int, new: int) -> str:
-    return re.sub(rf"(?<=\.){old}(?=\.)", str(new), name, count=1)
-
-
-def _tokenizer(file: WeightsFile) -> dict[str, Any]:
-    return {key: value for key, value in file.settings.items() if key.startswith("tokenizer.")}
-
-
-def _without_tokenizer(file: WeightsFile) -> dict[str, Any]:
-    return {key: value for key, value in file.settings.items() if not key.startswith("tokenizer.")}
-
-
-def _with_tokenizer(file: WeightsFile, tokenizer: Path) -> WeightsFile:
-    from harness.models.description.tokenizer_settings import read_tokenizer
-
-    contents = read_tokenizer(tokenizer, {})
-    return replace(file, tokens=contents.tokens, settings=contents.settings)
+        sizes[tensor.dtype] += tensor.n_bytes
+    most = sizes.most_common(1)[0][0] if sizes else "none"
+    quantization = file.settings.get("quantization")
+    if not quantization:
+        return most
+    note = f"({', '.join(str(quantization[key]) for key in ('quant_method', 'format') if quantization.get(key))})"
+    for group in (quantization.get("config_groups") or {}).values():
+        weights, inputs = group.get("weights") or {}, group.get("input_activations")
+        bits = int(weights.get("num_bits", 0))
+        kind = "FP" if weights.get("type") == "float" else "INT"
+        return f"{kind}{bits} W{bits}A{inputs.get('num_bits', bits) if inputs else 16} {note}"
+    bits = quantization.get("bits") or quantization.get("w_bit")
+    return f"INT{bits} {note}" if bits else f"{most} {note}"
 
 
 def _dtype(file: WeightsFile) -> str:
@@ -298,12 +228,11 @@ def _dtype(file: WeightsFile) -> str:
     return counts.most_common(1)[0][0] if counts else "float16"
 
 
-def _computed_dtype(file: WeightsFile, options: Mapping[str, Any], engine: str) -> str:
-    """The type in which an engine computes: as the settings say, or as the files do.
+def _computed_dtype(own: str, options: Mapping[str, Any], engine: str) -> str:
+    """The type in which an engine computes: as the settings say, or its own.
 
     Source: vllm-project/vllm, vllm/config/model.py, _resolve_auto_dtype.
     """
-    own = _dtype(file)
     stated = stated_dtype(options)
     if engine == "vllm":
         from harness.models.vllm.engine import computed_dtype, find_device, processor_features
@@ -321,7 +250,7 @@ def _cast(file: WeightsFile, dtype: str) -> WeightsFile:
     if dtype not in _STORED:
         return file
     tensors = tuple(
-        replace(each, dtype=_STORED[dtype], n_bytes=each.n_parameters * int(_BYTES[dtype]))
+        replace(each, dtype=_STORED[dtype], n_bytes=each.n_parameters * _BYTES[dtype])
         if each.is_weight and each.dtype in _DTYPES
         else each
         for each in file.tensors

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
+from harness.models.description.architecture import tensor_role
 from harness.models.description.config_settings import config_settings, language_config
 from harness.models.description.contents import Tensor, WeightsFile, without_none
-from harness.models.description.roles import tensor_role
 from harness.models.description.tokenizer_settings import read_json, read_tokenizer
 from harness.models.files.content_hash import file_hash
 from harness.models.files.safetensors_file import StoredTensor, data_hash, read_safetensors
@@ -129,7 +129,7 @@ def _stored(folder: Path) -> dict[StoredTensor, Path]:
     """The tensors of a folder, each with the file that it is in."""
     found: dict[str, tuple[StoredTensor, Path]] = {}
     for path in safetensors_files(folder):
-        found |= {each.name: (each, path) for each in read_safetensors(path).tensors}
+        found |= {each.name: (each, path) for each in read_safetensors(path)}
     promised = read_json(folder / INDEX).get("weight_map", {})
     absent = [name for name in promised if name not in found]
     if absent:

@@ -17,10 +17,10 @@ class Hyperparameters:
     """The numbers that the shapes of a model's tensors follow from; one for each layer of those that differ by layer.
 
     Attributes:
-        n_rotated: of a head's dimensions those that the rotary embedding turns.
         windows: how far back each layer sees; 0 for all of the context.
         kv_width: how many numbers a layer keeps of each token.
         n_expert: 0 for a model without experts.
+        rope_base: of the rotary embedding, as stated, or None.
         is_tied: whether the head is said to be the embedding; None where nothing is said.
         n_vocab: as stated, or None.
     """
@@ -33,7 +33,6 @@ class Hyperparameters:
     n_ff: tuple[int, ...]
     key_length: int
     value_length: int
-    n_rotated: int
     windows: tuple[int, ...]
     kv_width: tuple[int, ...]
     n_expert: int
@@ -41,11 +40,6 @@ class Hyperparameters:
     rope_base: float | None
     is_tied: bool | None
     n_vocab: int | None
-
-    @property
-    def window(self) -> int:
-        """The number of tokens that layers of limited sight look back; 0 where all layers see everything."""
-        return max(self.windows, default=0)
 
 
 def read_hyperparameters(file: WeightsFile) -> Hyperparameters:
@@ -66,7 +60,7 @@ def read_hyperparameters(file: WeightsFile) -> Hyperparameters:
     most = max(n_heads, default=0)
     key_length = int(file.number("attention.key_length", default=n_embd // most if most else 0))
     value_length = int(file.number("attention.value_length", default=n_embd // most if most else 0))
-    tied = file.settings.get("tie_word_embeddings")
+    base = file.settings.get("rope.freq_base")
     return Hyperparameters(
         n_ctx=int(file.number("context_length")),
         n_embd=n_embd,
@@ -76,22 +70,23 @@ def read_hyperparameters(file: WeightsFile) -> Hyperparameters:
         n_ff=file.per_layer("feed_forward_length", n_layers),
         key_length=key_length,
         value_length=value_length,
-        n_rotated=int(file.number("rope.dimension_count", default=key_length)),
         windows=_windows(file, n_layers),
         kv_width=_kv_width(file, n_kv_heads, key_length + value_length),
         n_expert=int(file.number("expert_count")),
         n_expert_used=int(file.number("expert_used_count")),
-        rope_base=_rope_base(file),
-        is_tied=tied,
+        rope_base=None if base is None else float(base),
+        is_tied=file.settings.get("tie_word_embeddings"),
         n_vocab=_vocabulary_size(file),
     )
 
 
 def _windows(file: WeightsFile, n_layers: int) -> tuple[int, ...]:
+    """The window of each layer; a folder that names one, and no layers, means all of an unlisted architecture's."""
     window = int(file.number("attention.sliding_window"))
     pattern: Any = file.settings.get("attention.sliding_window_pattern")
-    every = pattern if isinstance(pattern, int) else _WINDOW_EVERY.get(file.architecture, 1)
-    narrow = pattern if isinstance(pattern, tuple) else [(layer + 1) % every != 0 for layer in range(n_layers)]
+    usual = _WINDOW_EVERY.get(file.architecture, 0 if file.is_folder else 1)
+    every = pattern if isinstance(pattern, int) else usual
+    narrow = pattern if isinstance(pattern, tuple) else [not every or (1 + at) % every != 0 for at in range(n_layers)]
     return tuple(window if each else 0 for each in narrow)
 
 
@@ -104,16 +99,9 @@ def _kv_width(file: WeightsFile, n_kv_heads: tuple[int, ...], width: int) -> tup
     return tuple(heads * width for heads in n_kv_heads)
 
 
-def _rope_base(file: WeightsFile) -> float | None:
-    """The base of the rotary embedding: 10,000 unless it is said, None for a model that learnt its positions."""
-    if file.architecture in ("gpt2", "bloom", "mpt", "gpt_bigcode", "starcoder", "opt", "bert", "mamba", "mamba2"):
-        return None
-    return float(file.number("rope.freq_base", default=10000.0))
-
-
 def _vocabulary_size(file: WeightsFile) -> int | None:
     """A GGUF file's vocabulary is its tokens; a folder's may have rows for none."""
     stated = file.settings.get("vocab_size")
-    if file.format != "safetensors" and file.tokens:
+    if not file.is_folder and file.tokens:
         return len(file.tokens)
     return int(stated) if stated is not None else len(file.tokens) or None

@@ -56,21 +56,16 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> TokenizerContents
     """
     whole = read_json(folder / "tokenizer.json")
     own = read_json(folder / "special_tokens_map.json") | read_json(folder / "tokenizer_config.json")
-    if whole:
-        ids, settings = _fast(whole)
-    elif (folder / "tokenizer.model").is_file():
-        ids, settings = _sentencepiece(folder / "tokenizer.model")
-    else:
-        ids, settings = _vocabulary_files(folder)
+    ids, settings = _vocabulary(whole) if whole else ({}, {})
     for entry in whole.get("added_tokens") or ():
         ids[entry["content"]] = entry["id"]
     settings |= dict(_special(own, config, ids))
     settings |= dict(_added(own, whole))
-    settings["tokenizer.chat_template"] = _chat_template(folder, own)
+    settings["tokenizer.chat_template"] = next(iter(chat_templates(folder, own).values()), None)
     return TokenizerContents({key: value for key, value in settings.items() if value is not None}, _in_order(ids))
 
 
-def _fast(whole: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, Any]]:
+def _vocabulary(whole: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, Any]]:
     """Read tokenizer.json: pieces of SentencePiece are told from bytes by how they fall back."""
     model = whole.get("model") or {}
     vocabulary = model.get("vocab") or {}
@@ -97,43 +92,6 @@ def _steps(part: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
         return
     inner = part.get("pretokenizers") or part.get("decoders") or part.get("processors")
     yield from (each for step in inner for each in _steps(step)) if inner else (part,)
-
-
-def _sentencepiece(path: Path) -> tuple[dict[str, int], dict[str, Any]]:
-    try:
-        from sentencepiece import SentencePieceProcessor
-    except ImportError as error:
-        raise SettingsError(
-            f"{path} can't be read: the package sentencepiece is not installed. Install it: pip install sentencepiece"
-        ) from error
-    processor = SentencePieceProcessor()
-    try:
-        processor.Load(str(path))
-    except (RuntimeError, OSError) as error:
-        raise SettingsError(f"{path} can't be read: {error}. Fetch it again.") from None
-    ids = {processor.IdToPiece(number): number for number in range(processor.GetPieceSize())}
-    special = {"bos": processor.bos_id(), "eos": processor.eos_id(), "unknown": processor.unk_id()}
-    settings = {f"tokenizer.ggml.{name}_token_id": number for name, number in special.items() if number >= 0}
-    return ids, {"tokenizer.ggml.model": "llama", "tokenizer.ggml.add_bos_token": True, **settings}
-
-
-def _vocabulary_files(folder: Path) -> tuple[dict[str, int], dict[str, Any]]:
-    """GPT-2's vocab.json with merges.txt, BERT's vocab.txt, or no vocabulary at all."""
-    if (folder / "vocab.json").is_file():
-        lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines() if _has_merges(folder) else []
-        merges = [line for line in lines if line.strip() and not line.startswith("#version")]
-        return read_json(folder / "vocab.json"), {
-            "tokenizer.ggml.model": "gpt2",
-            "tokenizer.ggml.merges": len(merges),
-        }
-    if (folder / "vocab.txt").is_file():
-        words = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
-        return {word: number for number, word in enumerate(words)}, {"tokenizer.ggml.model": "bert"}
-    return {}, {"tokenizer.ggml.model": "none"}
-
-
-def _has_merges(folder: Path) -> bool:
-    return (folder / "merges.txt").is_file()
 
 
 def _special(
@@ -164,15 +122,21 @@ def _added(own: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[tuple[s
             yield f"tokenizer.ggml.add_{name}_token", any("SpecialToken" in each for each in around)
 
 
-def _chat_template(folder: Path, own: Mapping[str, Any]) -> str | None:
-    """The chat template: of several the one called default."""
+def chat_templates(folder: Path, own: Mapping[str, Any]) -> dict[str, str]:
+    """The chat templates of a folder by the file that each stands in, in the order in which transformers takes them.
+
+    Args:
+        own: what its tokenizer_config.json says, which may have several: of these the one called default.
+    """
+    found: dict[str, Any] = {}
     if (folder / "chat_template.jinja").is_file():
-        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
-    template = own.get("chat_template") or read_json(folder / "chat_template.json").get("chat_template")
+        found["chat_template.jinja"] = (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    template = own.get("chat_template")
     if isinstance(template, list):
-        named = {each.get("name"): each.get("template") for each in template}
-        return named.get("default") or next(iter(named.values()), None)
-    return template if isinstance(template, str) else None
+        template = next((each.get("template") for each in template if each.get("name") == "default"), None)
+    found["tokenizer_config.json"] = template
+    found["chat_template.json"] = read_json(folder / "chat_template.json").get("chat_template")
+    return {place: text for place, text in found.items() if isinstance(text, str)}
 
 
 def _in_order(ids: Mapping[str, int]) -> tuple[bytes, ...]:

@@ -38,21 +38,8 @@ class StoredTensor:
         return -(-math.prod(self.shape) * _BITS[self.dtype] // 8)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredTensors:
-    """The tensors and the metadata that a safetensors file holds.
-
-    Attributes:
-        tensors: in the order of their data, which follows without gaps and ends with the file.
-        metadata: what its writer noted, such as {"format": "pt"}.
-    """
-
-    tensors: tuple[StoredTensor, ...]
-    metadata: dict[str, str] | None
-
-
-def read_safetensors(path: Path) -> StoredTensors:
-    """The tensors of a file, without their data.
+def read_safetensors(path: Path) -> tuple[StoredTensor, ...]:
+    """The tensors of a file without their data, in its order: it follows without gaps, and ends with the file.
 
     Raises:
         SettingsError: the file is damaged, or the package safetensors is not installed.
@@ -67,18 +54,17 @@ def read_safetensors(path: Path) -> StoredTensors:
         with safe_open(str(path), framework="np") as opened:
             slices = [(name, opened.get_slice(name)) for name in opened.offset_keys()]
             found = tuple(StoredTensor(name, tuple(each.get_shape()), each.get_dtype()) for name, each in slices)
-            metadata = opened.metadata()
     except (SafetensorError, OSError) as error:
         raise SettingsError(f"{path} can't be read: {error}. Fetch or save it again.") from None
     unknown = sorted({each.dtype for each in found} - _BITS.keys())
     if unknown:
         raise SettingsError(f"{path} holds tensors of {', '.join(unknown)}, of which Steelyard knows no size.")
-    return StoredTensors(found, metadata)
+    return found
 
 
 def data_hash(path: Path, name: str) -> str:
     """SHA-256 of the data of one tensor, in hex; it is read once only, while the file stays as it is."""
-    tensors = read_safetensors(path).tensors
+    tensors = read_safetensors(path)
     place = next(place for place, each in enumerate(tensors) if each.name == name)
     start = path.stat().st_size - sum(each.n_bytes for each in tensors[place:])
     return part_hash(path, start, tensors[place].n_bytes)

@@ -1,7 +1,8 @@
-"""Looks a model up in MLflow's registry and downloads it, or gives it an alias; in the process of MLflow."""
+"""Looks a model up in MLflow's registry and downloads it; in the process of MLflow."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from pathlib import Path
@@ -13,7 +14,6 @@ from harness.models.files.content_hash import files_hash, text_hash
 from harness.models.mlflow.child import Login, serve
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
 _LARGEST_PAGE = 1000
@@ -21,26 +21,11 @@ _LARGEST_PAGE = 1000
 
 def main() -> None:
     """Answer one question."""
-    serve(lambda login, asked: give_alias(login, asked) if "set_alias" in asked else find_weights(login, asked))
-
-
-def give_alias(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
-    """Give a version of a registered model an alias, and tags.
-
-    Raises:
-        Exception: whatever MLflow raises.
-    """
-    from mlflow import MlflowClient
-
-    client = MlflowClient(login.address, login.address)
-    for key, value in asked["tags"].items():
-        client.set_model_version_tag(asked["name"], asked["version"], key, value)
-    client.set_registered_model_alias(asked["name"], asked["set_alias"], asked["version"])
-    return {"alias": asked["set_alias"]}
+    serve(find_weights)
 
 
 def find_weights(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
-    """Bring the weights of a registered model to this machine; give name, version and path, or what is unknown of it.
+    """Bring the weights of a registered model to this machine; give its place, or what is unknown of it.
 
     Raises:
         SettingsError: it holds no weights that an engine could load.
@@ -49,45 +34,35 @@ def find_weights(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
     from mlflow import MlflowClient
 
     client = MlflowClient(login.address, login.address)
-    name = asked["name"]
     names = [model.name for model in client.search_registered_models(max_results=_LARGEST_PAGE)]
-    if name not in names:
+    if asked["name"] not in names:
         return {"unknown": "name", "known": names}
-    aliases: dict[str, str] = client.get_registered_model(name).aliases
-    if asked["alias"] is not None and asked["alias"] not in aliases:
-        return {"unknown": "alias", "known": sorted(aliases)}
-    version = str(asked["version"] or aliases[asked["alias"]])
-    found = _versions(client, name)
-    if version not in found:
+    quoted = asked["name"].replace("'", "''")
+    found = {str(each.version): each for each in client.search_model_versions(f"name = '{quoted}'")}
+    if asked["version"] not in found:
         return {"unknown": "version", "known": sorted(found, key=int)}
-    return {"name": name, "version": version, "path": str(_kept(found[version], Path(asked["cache"])))}
+    return {"place": _kept(found[asked["version"]], Path(asked["weights"]), Path(asked["note"]))}
 
 
-def _versions(client: MlflowClient, name: str) -> dict[str, ModelVersion]:
-    quoted = name.replace("'", "''")
-    return {str(each.version): each for each in client.search_model_versions(f"name = '{quoted}'")}
-
-
-def _kept(version: ModelVersion, cache: Path) -> Path:
-    """The weights in the cache: downloaded once for each version of the registry, kept once for each content."""
+def _kept(version: ModelVersion, weights: Path, note: Path) -> str:
+    """The place of the weights: downloaded once for each version of the registry, kept once for each content."""
     from filelock import FileLock
 
-    known = (version.name, str(version.version), str(version.creation_timestamp), str(version.source))
-    note = cache / "registry" / text_hash(*known)
+    identity = [str(version.creation_timestamp), str(version.source)]
     note.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{note}.lock"):
         if note.is_file():
-            kept = cache / "weights" / note.read_text(encoding="utf-8")
-            if kept.exists():
-                return kept
-        draft = cache / "weights" / f"registry-{uuid.uuid4().hex}.draft"
+            kept = json.loads(note.read_text(encoding="utf-8"))
+            if kept["identity"] == identity and Path(kept["place"]).exists():
+                return str(kept["place"])
+        draft = weights / f"registry-{uuid.uuid4().hex}.draft"
         draft.mkdir(parents=True)
         try:
-            place = _moved(_downloaded(version, draft), cache / "weights")
+            place = str(_moved(_downloaded(version, draft), weights))
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-        with replacing(note) as written:  # half a note would name another folder
-            written.write_text(str(place.relative_to(cache / "weights")), encoding="utf-8")
+        with replacing(note) as written:
+            written.write_text(json.dumps({"identity": identity, "place": place}), encoding="utf-8")
         return place
 
 

@@ -1,13 +1,13 @@
-"""Weights from MLflow's model registry: `models:/NAME/VERSION` and `models:/NAME@ALIAS`.
+"""Weights from MLflow's model registry: `models:/NAME/VERSION`.
 
-What an address names is looked up once for a run, so that an alias that moves meanwhile does not matter, and downloaded
-once. From then on it is a folder like any other: the fingerprint is by content. Where nothing is to be drawn, a version
-by its number is what it was when it was looked up last.
+A version is downloaded once. From then on it is a folder like any other: the fingerprint is by content. Where nothing
+is to be drawn, it is what it was when it was looked up last.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +16,12 @@ from typing import Any
 
 from harness.config import VersionSettings, cache_dir
 from harness.config.addresses import without_credentials
-from harness.config.files import replacing
 from harness.errors import MlflowError, SettingsError
 from harness.models.files.content_hash import text_hash
 from harness.models.mlflow.process import MlflowProcess, require_mlflow
 
-_ADDRESS = re.compile(r"models:/(?P<name>[^/@:]+)(?:/(?P<version>[1-9]\d*)|@(?P<alias>[\w-]+))")
+_ADDRESS = re.compile(r"models:/(?P<name>[^/@:]+)/(?P<version>[1-9]\d*)")
 _CHILD = "harness.models.mlflow.downloads"
-_ALIAS_S = 60.0
 _SHOWN = 10
 
 
@@ -38,19 +36,16 @@ class RegisteredModel:
         return f"models:/{self.name}/{self.version}"
 
 
-def check_registered(settings: VersionSettings) -> Mapping[str, str | None]:
+def check_registered(settings: VersionSettings) -> dict[str, str]:
     """Refuse an address that can't be looked up, without asking the registry; gives its parts.
 
     Raises:
-        SettingsError: it has neither form, MLflow is not installed, or nothing says where the registry is.
+        SettingsError: it has another form, MLflow is not installed, or nothing says where the registry is.
     """
     weights = settings.engine_options["weights"]
     match = _ADDRESS.fullmatch(weights)
     if match is None:
-        raise SettingsError(
-            f"weights = {weights!r} names no model of the registry; write models:/NAME/3 for a version, or "
-            "models:/NAME@champion for an alias."
-        )
+        raise SettingsError(f"weights = {weights!r} names no version of a model of the registry; write models:/NAME/3.")
     require_mlflow(f"weights = {weights!r}")
     if settings.registry is None:
         raise SettingsError(
@@ -64,84 +59,53 @@ def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> t
     """The settings with the folder that the registry's model was downloaded to as `weights`, and which it is.
 
     Args:
-        offline: take a version by its number, if it was downloaded before, without asking the registry.
+        offline: take a version that was downloaded before without asking the registry.
 
     Raises:
-        SettingsError: there is no such model, version or alias (the message lists those that there are, the nearest
-            first), it holds no weights, or the registry can't be asked.
+        SettingsError: there is no such model or version (the message lists those that there are, the nearest first),
+            it holds no weights, or the registry can't be asked.
     """
     asked = check_registered(settings)
     assert settings.registry is not None
     if offline and (here := downloaded(settings)) is not None:
         return here
-    weights = settings.engine_options["weights"]
-    question = {**asked, "cache": str(cache_dir())}
+    given = f"weights = {settings.engine_options['weights']!r}"
+    note = _note(settings.registry, asked)
     try:
         with MlflowProcess(_CHILD, root) as process:
-            found = process.ask(settings.registry, question)
+            found = process.ask(settings.registry, {**asked, "weights": str(_weights_folder()), "note": str(note)})
     except MlflowError as error:
-        raise SettingsError(f"weights = {weights!r}: {error}{_offline_hint(asked) if offline else ''}") from None
+        hint = f" Version {asked['version']} has not been downloaded to this machine, and only the registry has it."
+        raise SettingsError(f"{given}: {error}{hint if offline else ''}") from None
     if "unknown" in found:
-        raise SettingsError(
-            unknown_in_words(found, asked, f"weights = {weights!r}", without_credentials(settings.registry), "model")
-        )
-    registered = RegisteredModel(found["name"], found["version"])
-    _note(settings.registry, registered, Path(found["path"]))
-    return _placed(settings, Path(found["path"])), registered
+        raise SettingsError(unknown_in_words(found, asked, given, without_credentials(settings.registry), "model"))
+    return _placed(settings, found["place"]), RegisteredModel(**asked)
 
 
 def downloaded(settings: VersionSettings) -> tuple[VersionSettings, RegisteredModel] | None:
-    """Give what `pinned` gave when the version was looked up last, without asking anybody.
-
-    None for a version that has not been downloaded, and for an alias, which may have moved.
-    """
+    """Give what `pinned` gave when the version was looked up last; nobody is asked. None for one that never was."""
     match = _ADDRESS.fullmatch(settings.engine_options["weights"])
-    if match is None or match["version"] is None or settings.registry is None:
+    if match is None or settings.registry is None:
         return None
-    registered = RegisteredModel(match["name"], match["version"])
     try:
-        place = _weights_folder() / _note_path(settings.registry, registered).read_text(encoding="utf-8")
+        place = json.loads(_note(settings.registry, match.groupdict()).read_text(encoding="utf-8"))["place"]
     except OSError:
         return None
-    return (_placed(settings, place), registered) if place.exists() else None
+    return (_placed(settings, place), RegisteredModel(**match.groupdict())) if Path(place).exists() else None
 
 
-def _placed(settings: VersionSettings, place: Path) -> VersionSettings:
-    return replace(settings, engine_options={**settings.engine_options, "weights": str(place)})
+def _placed(settings: VersionSettings, place: str) -> VersionSettings:
+    return replace(settings, engine_options={**settings.engine_options, "weights": place})
 
 
-def _note(registry: str, registered: RegisteredModel, place: Path) -> None:
-    """Remember where a version lies, for when the registry is not to be asked."""
-    path = _note_path(registry, registered)
-    with replacing(path) as draft:
-        draft.write_text(str(place.relative_to(_weights_folder())), encoding="utf-8")
-
-
-def _note_path(registry: str, registered: RegisteredModel) -> Path:
-    known = text_hash("version", without_credentials(registry), registered.name, registered.version)
+def _note(registry: str, asked: Mapping[str, str]) -> Path:
+    """The file that remembers where a version lies, and which one it is by the registry's own words."""
+    known = text_hash("version", without_credentials(registry), asked["name"], asked["version"])
     return cache_dir() / "registry" / f"{known}.version"
 
 
 def _weights_folder() -> Path:
     return cache_dir() / "weights"
-
-
-def _offline_hint(asked: Mapping[str, str | None]) -> str:
-    """Say why the registry was asked though nothing is to be drawn."""
-    if asked["alias"] is not None:
-        return " Only the registry knows what an alias means; without it, name a downloaded version by its number."
-    return f" Version {asked['version']} has not been downloaded to this machine, and only the registry has it."
-
-
-def set_alias(registry: str, registered: RegisteredModel, alias: str, tags: Mapping[str, str], root: Path) -> None:
-    """Give a registered version an alias, which another may have had before, and tags that say why.
-
-    Raises:
-        MlflowError: the registry can't be asked, or refused.
-    """
-    question = {"name": registered.name, "version": registered.version, "set_alias": alias, "tags": dict(tags)}
-    with MlflowProcess(_CHILD, root) as process:
-        process.ask(registry, question, _ALIAS_S)
 
 
 def unknown_in_words(
@@ -162,9 +126,7 @@ def unknown_in_words(
     singular = what if kind == "name" else kind
     plural = f"{singular}es" if singular.endswith("s") else f"{singular}s"
     if not known:
-        is_promoted = kind == "alias" and what == "model"
-        first = f" To give it the first: pytest … --baseline none --promote {named}." if is_promoted else ""
-        return f"{given}: {there} has no {plural}.{first}"
+        return f"{given}: {there} has no {plural}."
     return (
         f"{given}: {there} has no {singular} {named!r}. {plural.capitalize()}: {_listed(nearest_first(named, known))}."
     )

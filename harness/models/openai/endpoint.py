@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import TIMED_OUT, EngineError, SettingsError, SteelyardError, UnreachableError
-from harness.models.openai.body import ENCODINGS, MOST_BODY_BYTES, Bodies, OversizedError
+from harness.models.openai.body import MOST_BODY_BYTES, OversizedError, read_body
 from harness.models.openai.redaction import Redactor, without_secrets
 from harness.models.openai.retry import (
     Clock,
@@ -25,7 +25,6 @@ from harness.models.openai.retry import (
     is_retried,
     retry_after_s,
 )
-from harness.models.openai.stream import is_event_stream, read_stream
 from harness.models.openai.time_limit import TimeLimit
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class Endpoint:
 
     Args:
         name: begins every message.
-        options: `base_url`, `timeout_s`, `requests_per_minute`, `max_body_bytes`, `api_key_env` (the variable's name,
+        options: `base_url`, `timeout_s`, `requests_per_minute`, `api_key_env` (the variable's name,
             for messages).
         api_key: the key, or None for an endpoint without one.
         policy: how long a request is tried.
@@ -80,7 +79,7 @@ class Endpoint:
         self._key_variable = options.get("api_key_env")
         self._limit = TimeLimit(float(options.get("timeout_s", 300)), policy.unanswered_in_a_row)
         self._policy = policy
-        self._bodies = Bodies(int(options.get("max_body_bytes", MOST_BODY_BYTES)))
+        self._most_bytes = int(options.get("max_body_bytes", MOST_BODY_BYTES))
         self._pace = RateLimiter(options.get("requests_per_minute"), clock=clock.seconds)
         self._clock = clock
         self._generator = random.Random()
@@ -105,7 +104,7 @@ class Endpoint:
         import aiohttp
 
         limit_s = self._limit.seconds
-        headers = {"Content-Type": "application/json", "Accept-Encoding": ENCODINGS}
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
         if self._api_key is not None:
             headers["Authorization"] = f"Bearer {self._api_key}"
         self._session = aiohttp.ClientSession(
@@ -113,7 +112,6 @@ class Endpoint:
             timeout=aiohttp.ClientTimeout(total=limit_s, sock_connect=min(_CONNECT_TIMEOUT_S, limit_s)),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
-            auto_decompress=False,
             trace_configs=[self._limit.tracing()],
         )
 
@@ -232,30 +230,33 @@ class Endpoint:
             raise EngineError(f"{self.name} is not started.")
         self.http_requests += 1
         sent: list[float] = []
-        async with self._bodies.reading() as reading:
-            try:
-                async with self._session.post(
-                    self.base_url + path, data=body, allow_redirects=False, trace_request_ctx=sent
-                ) as response:
-                    content = await reading.read(response)
-                    status, headers, content_type = response.status, response.headers, response.content_type
-            except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-                raise self._give_up(f"has no valid certificate: {self._redacted(error)}") from None
-            except (aiohttp.InvalidURL, ValueError) as error:
-                raise self._give_up(f"is not an address: {self._redacted(error)}") from None
-            except TimeoutError:
-                raise self._timed_out(sent) from None
-            except OversizedError as error:
-                raise TooLargeError(
-                    f"{self.name} at {self._address}: the answer {error}; raise max_body_bytes if it is one."
-                ) from None
-            except (aiohttp.ClientError, OSError) as error:
-                refused = isinstance(error, aiohttp.ClientConnectorError)
-                reason = "no connection" if refused else "the connection broke"
-                raise UnusableError(f"{reason} ({self._redacted(error)})", refused=refused) from None
-            if status != 200:
-                raise self._refusal(status, bytes(content), headers)
-            return self._document(content, content_type)
+        try:
+            async with self._session.post(
+                self.base_url + path, data=body, allow_redirects=False, trace_request_ctx=sent
+            ) as response:
+                content = await read_body(response, self._most_bytes)
+                status, headers = response.status, response.headers
+        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+            raise self._give_up(f"has no valid certificate: {self._redacted(error)}") from None
+        except (aiohttp.InvalidURL, ValueError) as error:
+            raise self._give_up(f"is not an address: {self._redacted(error)}") from None
+        except TimeoutError:
+            raise self._timed_out(sent) from None
+        except OversizedError as error:
+            raise TooLargeError(
+                f"{self.name} at {self._address}: the answer {error}; raise max_body_bytes if it is one."
+            ) from None
+        except aiohttp.ClientResponseError as error:
+            raise MalformedResponseError(f"the answer can't be read: {self._redacted(error.message)}") from None
+        except (aiohttp.ClientError, OSError) as error:
+            if isinstance(error.__cause__, aiohttp.http_exceptions.ContentEncodingError):
+                raise MalformedResponseError("the answer can't be decompressed") from None
+            refused = isinstance(error, aiohttp.ClientConnectorError)
+            reason = "no connection" if refused else "the connection broke"
+            raise UnusableError(f"{reason} ({self._redacted(error)})", refused=refused) from None
+        if status != 200:
+            raise self._refusal(status, content, headers)
+        return self._document(content)
 
     def _timed_out(self, sent: Sequence[float]) -> Exception:
         """The error of an attempt that reached its time limit, having been sent at this time, if at all."""
@@ -263,11 +264,10 @@ class Endpoint:
         silence = self._limit.silence
         return error if silence is None else self._give_up(silence + ".", TIMED_OUT)
 
-    def _document(self, content: bytearray, content_type: str) -> Mapping[str, Any]:
-        """The JSON object that a body holds, or what the pieces of an event stream add up to."""
-        is_stream = is_event_stream(content_type, content)
+    def _document(self, content: bytes) -> Mapping[str, Any]:
+        """The JSON object that a body holds."""
         try:
-            document = read_stream(content) if is_stream else json.loads(content)
+            document = json.loads(content)
         except RecursionError:
             raise MalformedResponseError("the answer is nested too deep to be read") from None
         except ValueError:
@@ -295,8 +295,8 @@ class Endpoint:
             return self._refusal(status, content, {})
         return MalformedResponseError(f"the answer is an error: {self._redacted(self._server_message(content))}")
 
-    def _beginning(self, content: bytearray) -> str:
-        return self._redacted(bytes(content[: _MOST_READ + 1]))[:80] or "nothing came"
+    def _beginning(self, content: bytes) -> str:
+        return self._redacted(content[: _MOST_READ + 1])[:80] or "nothing came"
 
     def _refusal(self, status: int, content: bytes, headers: Mapping[str, str]) -> Exception:
         """The error for an answer with this HTTP status."""

@@ -41,7 +41,7 @@ class OpenAIEngine:
 
     Args:
         name: shown in messages.
-        options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `max_body_bytes`, `api_key_env`.
+        options: `base_url`, `model`, `timeout_s`, `requests_per_minute`, `api_key_env`.
         api_key: the key, or None for an endpoint without one.
         policy: how long a request is tried.
         counts_seeds: whether choice i of one seeded request is drawn with seed + i, as vLLM does. Elsewhere the draws
@@ -71,7 +71,6 @@ class OpenAIEngine:
         self._most_choices = _MOST_CHOICES
         self._n_is_known_to_work = False
         self._completion_tokens_limited = False
-        self._streams = False
         self._answered_as: dict[str, None] = {}
 
     @property
@@ -155,8 +154,6 @@ class OpenAIEngine:
         payload = chat_payload(self._model, request, indices)
         if self._completion_tokens_limited:
             _limit_completion_tokens(payload)
-        if self._streams:
-            _ask_for_a_stream(payload)
         read = self._reading_choices(request, indices)
         while True:
             try:
@@ -164,11 +161,12 @@ class OpenAIEngine:
             except RejectedError as rejected:
                 if rejected.status == _NOT_FOUND:
                     raise UnreachableError(str(rejected)) from None
-                if not _adapt(payload, rejected):
+                is_of_limit = "max_tokens" in payload and "max_completion_tokens" in str(rejected)
+                if rejected.status not in _REFUSES_SHAPE or not is_of_limit:
                     raise
+                _limit_completion_tokens(payload)
             else:
                 self._completion_tokens_limited |= "max_completion_tokens" in payload
-                self._streams |= "stream" in payload
                 return choices
 
     async def _complete(self, request: Request, indices: Sequence[int]) -> Choices:
@@ -214,25 +212,6 @@ class OpenAIEngine:
             return
         if len(self._answered_as) < _MOST_NAMES:
             self._answered_as[self._endpoint.redactor.text(name[:_LONGEST_NAME])] = None
-
-
-def _adapt(payload: dict[str, Any], rejected: RejectedError) -> bool:
-    """Rewrite the request as the endpoint says that it must be; tell whether that could be done."""
-    said = str(rejected)
-    if rejected.status not in _REFUSES_SHAPE:
-        return False
-    if "max_tokens" in payload and "max_completion_tokens" in said:
-        _limit_completion_tokens(payload)
-    elif "stream" not in payload and "stream" in said.lower():
-        _ask_for_a_stream(payload)
-    else:
-        return False
-    return True
-
-
-def _ask_for_a_stream(payload: dict[str, Any]) -> None:
-    payload["stream"] = True
-    payload["stream_options"] = {"include_usage": True}
 
 
 def _limit_completion_tokens(payload: dict[str, Any]) -> None:

@@ -19,13 +19,12 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
         "api_key_env": setting_checks.variable,
         "requests_per_minute": partial(setting_checks.number, low=0.001),
         "timeout_s": partial(setting_checks.number, low=0.001),
-        "max_body_bytes": partial(setting_checks.integer, low=1),
     }
 )
 """The settings of an endpoint, each with its check."""
 
 REQUIRED = ("base_url", "model")
-INSIGNIFICANT = frozenset({"api_key_env", "requests_per_minute", "timeout_s", "max_body_bytes"})
+INSIGNIFICANT = frozenset({"api_key_env", "requests_per_minute", "timeout_s"})
 """Settings of how it is asked; what it answers does not depend on them."""
 
 

@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def find_prompts(login: Login, asked: dict[str, Any]) -> dict[str, Any]:
-    """Give name, version, template and tags of each prompt that is asked for, or what is unknown of it.
+    """Give name, version and template of each prompt that is asked for, or what is unknown of it.
 
     `MlflowClient.load_prompt` would link the prompt to an experiment; nothing is written by looking.
 
@@ -51,7 +51,7 @@ def _found(client: MlflowClient, name: str, version: str | None, alias: str | No
     if version not in versions:
         return {"unknown": "version", "known": sorted(versions, key=int)}
     prompt = client.get_prompt_version(name, str(version))
-    return {"name": name, "version": str(version), "template": prompt.template, "tags": dict(prompt.tags)}
+    return {"name": name, "version": str(version), "template": prompt.template}
 
 
 def _all(search: Callable[..., Any]) -> Iterator[Any]:

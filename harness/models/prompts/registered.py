@@ -21,8 +21,6 @@ from harness.models.files.content_hash import text_hash
 from harness.models.mlflow.process import MlflowProcess, require_mlflow
 from harness.models.mlflow.registry import unknown_in_words
 
-OPTIMISED_ON = "steelyard.optimised_on"
-"""The tag of a version of a prompt that names the cases that it was optimised on: a text, or a JSON list of texts."""
 _ADDRESS = re.compile(r"prompts:/(?P<name>[\w.-]+)(?:/(?P<version>[1-9]\d*)|@(?P<alias>[\w-]+))")
 _CHILD = "harness.models.prompts.lookup"
 
@@ -33,13 +31,11 @@ class RegisteredPrompt:
 
     Attributes:
         template: its text; of a chat its messages.
-        optimised_on: the cases that its tag says it was optimised on, as the setting of that name has them.
     """
 
     name: str
     version: str
     template: str | list[Mapping[str, Any]]
-    optimised_on: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{PROMPTS}{self.name}/{self.version}"
@@ -100,8 +96,7 @@ def look_up_prompts(settings: VersionSettings, root: Path, *, offline: bool = Fa
         if "unknown" in each:
             registry = without_credentials(settings.registry)
             raise SettingsError(unknown_in_words(each, asked[name], given[name], registry, "prompt"))
-        tagged = _tagged(each["tags"].get(OPTIMISED_ON), given[name])
-        found[name] = RegisteredPrompt(each["name"], each["version"], each["template"], tagged)
+        found[name] = RegisteredPrompt(each["name"], each["version"], each["template"])
         _keep(settings.registry, found[name])
     return found
 
@@ -112,27 +107,12 @@ def are_kept(settings: VersionSettings) -> bool:
     return settings.registry is not None and all(_kept(settings.registry, each) for each in asked.values())
 
 
-def _tagged(tag: str | None, given: str) -> tuple[str, ...]:
-    """The cases that a tag names."""
-    if not tag:
-        return ()
-    try:
-        read = json.loads(tag)
-    except ValueError:
-        return (tag,)
-    if not isinstance(read, list) or not all(isinstance(each, str) for each in read):
-        raise SettingsError(
-            f"{given}: its tag {OPTIMISED_ON} = {tag!r} is neither a file of cases nor a JSON list of files and ids."
-        )
-    return tuple(read)
-
-
 def _keep(registry: str, prompt: RegisteredPrompt) -> None:
     """Remember a version, for when the registry is not to be asked."""
     path = _note_path(registry, prompt.name, prompt.version)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as draft:
-        kept = {"template": prompt.template, "optimised_on": prompt.optimised_on}
+        kept = {"template": prompt.template}
         draft.write_text(json.dumps(kept), encoding="utf-8")
 
 
@@ -145,7 +125,7 @@ def _kept(registry: str, asked: Mapping[str, str | None]) -> RegisteredPrompt | 
         kept = json.loads(_note_path(registry, name, version).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return RegisteredPrompt(name, version, kept["template"], tuple(kept["optimised_on"]))
+    return RegisteredPrompt(name, version, kept["template"])
 
 
 def _note_path(registry: str, name: str, version: str) -> Path:

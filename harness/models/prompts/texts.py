@@ -65,15 +65,14 @@ def read_texts(settings: VersionSettings, root: Path, *, offline: bool = False) 
     if not elsewhere:
         return ReadTexts(settings, {})
     texts = {name: _from_file(settings, name, root) for name, place in elsewhere.items() if place.startswith(FILE)}
-    places, seen = dict(elsewhere), settings.optimised_on
+    places = dict(elsewhere)
     if len(texts) < len(elsewhere):
         from harness.models.prompts.registered import look_up_prompts
 
         for name, prompt in look_up_prompts(settings, root, offline=offline).items():
             texts[name] = _text_of(name, elsewhere[name], prompt.template)
             places[name] = str(prompt)
-            seen = (*seen, *prompt.optimised_on)
-    read: dict[str, Any] = {**texts, "optimised_on": tuple(dict.fromkeys(seen))}
+    read: dict[str, Any] = {**texts}
     return ReadTexts(replace(settings, **read), places)
 
 

@@ -36,7 +36,7 @@ _PIECE = re.compile(r"\s*(?:\d|[^\W\d_]+|[^\w\s]|_)|\s+")
 
 
 class ScriptedEngine:
-    """Answers from a table: draw i of a request depends on the seed, the request, its occurrence and i alone.
+    """Answers from a table: draw i of a request depends on the seed, the request, its number and i alone.
 
     The table is looked up by the raw prompt of a request, or the text of its last user message, exactly; what is
     weighed from its first token stands under the empty prompt. At temperature 0 the answer is the most probable one.
@@ -101,7 +101,7 @@ class ScriptedEngine:
         sampling = dict(request.sampling)
         first = sampling.pop("seed", None)
         asked = request.messages if request.prompt is None else request.prompt
-        again = [request.occurrence] if request.occurrence and first is None else []
+        again = [request.number] if request.number and first is None else []
         content = _CANONICAL.encode([self._script.seed, first is None, asked, sampling, request.schema, *again])
         stem = hashlib.blake2b(content.encode("ascii"), digest_size=8)
         return [bisect_right(outcomes.cumulative, _uniform(stem, index + (first or 0))) for index in indices]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
+from harness.models.description.tokenizer_settings import chat_templates, read_json
 from harness.models.weights.gguf_tokenizer import build_backend, read_vocabulary
 from harness.models.weights.weights import made_folder, tokenizer_path, weights_source
 
@@ -25,7 +25,6 @@ class TokenizerFiles:
         special_tokens: that have a name, such as `bos_token`.
         templates: of chats, by where each stands; the first is the one that counts.
         cleans_up: whether it says that spaces before signs are removed when tokens become text again.
-        splitting: how a GGUF file says that texts are cut; None where no GGUF file says it.
     """
 
     source: Path
@@ -33,7 +32,6 @@ class TokenizerFiles:
     special_tokens: Mapping[str, str]
     templates: Mapping[str, str]
     cleans_up: bool = False
-    splitting: str | None = None
 
 
 def read_tokenizer_files(options: Mapping[str, Any], root: Path) -> TokenizerFiles:
@@ -77,7 +75,6 @@ def _of_gguf(path: Path) -> TokenizerFiles | None:
         backend=backend,
         special_tokens={f"{name}_token": text for name, text in vocabulary.special_tokens.items()},
         templates={} if template is None else {path.name: template},
-        splitting=vocabulary.splitting if vocabulary.merges else None,
     )
 
 
@@ -97,46 +94,19 @@ def _of_folder(folder: Path) -> TokenizerFiles:
     # Lengths that training left in the file: no engine cuts or fills a text by them.
     backend.no_truncation()
     backend.no_padding()
-    config = _json(folder / "tokenizer_config.json")
-    mapped = _json(folder / "special_tokens_map.json")
+    config = read_json(folder / "tokenizer_config.json")
+    mapped = read_json(folder / "special_tokens_map.json")
     special = {name: _content(config.get(name, mapped.get(name))) for name in SPECIAL}
     return TokenizerFiles(
         source=folder,
         backend=backend,
         special_tokens={name: text for name, text in special.items() if text is not None},
-        templates=_templates(folder, config),
+        templates=chat_templates(folder, config),
         cleans_up=bool(config.get("clean_up_tokenization_spaces", False)),
     )
-
-
-def _json(file: Path) -> Mapping[str, Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{file} can't be read: {error}.") from None
-    return found if isinstance(found, dict) else {}
 
 
 def _content(token: Any) -> str | None:
     """The text of a token that stands as it is, or as a table with its properties."""
     text = token.get("content") if isinstance(token, dict) else token
     return text if isinstance(text, str) else None
-
-
-def _templates(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
-    """The chat templates of a folder, in the order in which transformers takes them."""
-    found: dict[str, str] = {}
-    file = folder / "chat_template.jinja"
-    if file.is_file():
-        found[file.name] = file.read_text(encoding="utf-8")
-    own = config.get("chat_template")
-    if isinstance(own, list):
-        own = next((each.get("template") for each in own if each.get("name") == "default"), None)
-    if isinstance(own, str):
-        found["tokenizer_config.json"] = own
-    legacy = _json(folder / "chat_template.json").get("chat_template")
-    if isinstance(legacy, str):
-        found["chat_template.json"] = legacy
-    return found

@@ -34,7 +34,6 @@ class VersionTokenizer:
         special_tokens: that have a name, such as `bos_token`.
         templates: of chats, by the file that each stands in; the first is the one that counts.
         cleans_up: whether spaces before signs are removed when tokens become text again.
-        splitting: how a GGUF file says that texts are cut, such as "smollm"; None where no GGUF file says it.
     """
 
     def __init__(self, files: TokenizerFiles) -> None:
@@ -43,12 +42,6 @@ class VersionTokenizer:
         self.special_tokens: Mapping[str, str] = files.special_tokens
         self.templates: Mapping[str, str] = files.templates
         self.cleans_up = files.cleans_up
-        self.splitting = files.splitting
-
-    @property
-    def kind(self) -> str:
-        """The algorithm: "BPE", "WordPiece", "Unigram" or "WordLevel"."""
-        return type(self._backend.model).__name__
 
     @property
     def n_tokens(self) -> int:
@@ -98,9 +91,9 @@ class VersionTokenizer:
         """Return where each token of a text begins and ends in it, in characters; all of it is text."""
         return list(self._encoding(text, special=False, adds=False).offsets)
 
-    def decode(self, ids: Sequence[int], *, skip_special: bool = False) -> str:
+    def decode(self, ids: Sequence[int]) -> str:
         """The text of tokens; without spaces before signs where the files say that they are to be removed."""
-        text = str(self._backend.decode(list(ids), skip_special_tokens=skip_special))
+        text = str(self._backend.decode(list(ids), skip_special_tokens=False))
         for found, put in _CLEANED if self.cleans_up else ():
             text = text.replace(found, put)
         return text

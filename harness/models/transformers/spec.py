@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.config import VersionSettings, setting_checks
+from harness.config import VersionSettings
 from harness.models.engine import Engine
 from harness.models.spec import EngineSpec
 from harness.models.weights import declared
@@ -26,7 +25,7 @@ def _identity(settings: VersionSettings, root: Path) -> dict[str, Any]:
 
 TRANSFORMERS = EngineSpec(
     summary="weights in the transformers library",
-    settings={**declared.SETTINGS, "batch_size": partial(setting_checks.integer, low=1)},
+    settings=declared.SETTINGS,
     create=_create,
     required=lambda options: ("weights",),
     check=declared.check,

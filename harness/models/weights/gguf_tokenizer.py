@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import SettingsError
 from harness.models.weights.gguf_header import gguf_head
 from harness.models.weights.splitting import DEFAULT, SPLITTINGS, byte_level
 
@@ -71,21 +69,6 @@ class GgufVocabulary:
         says = self.settings.get(f"{_PREFIX}add_{name}_token", default)
         return bool(says) and f"{_PREFIX}{name}_token_id" in self.settings
 
-    def pieces(self) -> Pieces:
-        """A SentencePiece vocabulary by its pieces.
-
-        Raises:
-            SettingsError: its pieces have no scores, or not as many.
-        """
-        n_tokens, n_scores, n_kinds = len(self.tokens), len(self.scores), len(self.kinds)
-        if n_scores != n_tokens or n_kinds != n_tokens:
-            raise SettingsError(
-                f"its SentencePiece tokenizer has {n_tokens:,} pieces, {n_scores:,} scores and {n_kinds:,} types."
-            )
-        adds_space = bool(self.settings.get(f"{_PREFIX}add_space_prefix", True))
-        ids = {text: number for number, text in enumerate(self.tokens)}
-        return Pieces(ids, list(self.scores), list(self.kinds), adds_space)
-
 
 def read_vocabulary(path: Path) -> GgufVocabulary:
     """The vocabulary of a GGUF file.
@@ -100,88 +83,6 @@ def read_vocabulary(path: Path) -> GgufVocabulary:
     )
     kinds, scores = (tuple(head.numbers.get(_PREFIX + name, ())) for name in names[2:])
     return GgufVocabulary(head.settings, tokens, kinds or (1,) * len(tokens), scores, merges)
-
-
-@dataclass(frozen=True, slots=True)
-class Pieces:
-    """A SentencePiece vocabulary, with the tokens of a text by their definition.
-
-    Attributes:
-        ids: of each piece.
-        scores: by id; the pair of pieces whose piece has the highest is merged first.
-        kinds: by id, as GGUF numbers them: 3 for control tokens, 4 for those that a user defined.
-        adds_space: whether a space is put before a text.
-    """
-
-    ids: Mapping[str, int]
-    scores: list[float]
-    kinds: list[int]
-    adds_space: bool = True
-    added: tuple[str, ...] = field(default=(), init=False)
-
-    def __post_init__(self) -> None:
-        apart = (text for text, number in self.ids.items() if self.kinds[number] in (_SPECIAL, _USER_DEFINED))
-        object.__setattr__(self, "added", tuple(sorted(apart, key=len, reverse=True)))
-
-    def encode(self, text: str) -> list[int]:
-        """The tokens of a text, by the definition: what is added stands for itself, the rest is merged by scores."""
-        found: list[int] = []
-        for part, is_added in self._parts(text):
-            space = _SPACE if self.adds_space and not found else ""
-            found += [self.ids[part]] if is_added else self._merged(space + part.replace(" ", _SPACE))
-        return found
-
-    def _parts(self, text: str) -> Iterable[tuple[str, bool]]:
-        begin = at = 0
-        while at < len(text):
-            added = next((each for each in self.added if each and text.startswith(each, at)), None)
-            if added is None:
-                at += 1
-                continue
-            if begin < at:
-                yield text[begin:at], False
-            yield added, True
-            begin = at = at + len(added)
-        if begin < len(text):
-            yield text[begin:], False
-
-    def _merged(self, text: str) -> list[int]:
-        """Merge neighbours, the pair of the highest score first and the leftmost of equal ones.
-
-        Source: Kudo and Richardson (2018), SentencePiece; ggml-org/llama.cpp, llm_tokenizer_spm.
-        """
-        parts: list[str | None] = list(text)
-        after = [*range(1, len(parts)), -1]
-        before = [-1, *range(len(parts) - 1)]
-        queue: list[tuple[float, int, str]] = []
-
-        def offer(left: int) -> None:
-            right = after[left] if left >= 0 else -1
-            if right >= 0:
-                both = f"{parts[left]}{parts[right]}"
-                if both in self.ids:
-                    heapq.heappush(queue, (-self.scores[self.ids[both]], left, both))
-
-        for left in range(len(parts) - 1):
-            offer(left)
-        while queue:
-            _, left, both = heapq.heappop(queue)
-            right = after[left] if parts[left] is not None else -1
-            if right < 0 or f"{parts[left]}{parts[right]}" != both:
-                continue
-            parts[left], parts[right] = both, None
-            after[left] = after[right]
-            if after[left] >= 0:
-                before[after[left]] = left
-            offer(left)
-            offer(before[left])
-        return [number for part in parts if part is not None for number in self._numbers(part)]
-
-    def _numbers(self, part: str) -> list[int]:
-        """The id of a piece, or of its bytes; [-1] where there are none."""
-        if part in self.ids:
-            return [self.ids[part]]
-        return [self.ids.get(f"<0x{byte:02X}>", -1) for byte in part.encode()]
 
 
 def build_backend(vocabulary: GgufVocabulary) -> Any:
@@ -218,22 +119,26 @@ def _byte_level(vocabulary: GgufVocabulary) -> Any:
 def _sentencepiece(vocabulary: GgufVocabulary) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    pieces = vocabulary.pieces()
-    merges = sorted(_merges(pieces), key=lambda entry: -entry[2])
+    n_tokens, n_scores, n_kinds = len(vocabulary.tokens), len(vocabulary.scores), len(vocabulary.kinds)
+    if n_scores != n_tokens or n_kinds != n_tokens:
+        raise ValueError(f"its SentencePiece tokenizer has {n_tokens:,} pieces, {n_scores:,} scores, {n_kinds:,} types")
+    ids = {text: number for number, text in enumerate(vocabulary.tokens)}
+    merges = sorted(_merges(vocabulary, ids), key=lambda entry: -entry[2])
+    adds_space = bool(vocabulary.settings.get(f"{_PREFIX}add_space_prefix", True))
     model = models.BPE(
-        vocab=dict(pieces.ids),
+        vocab=ids,
         merges=[(left, right) for left, right, _ in merges],
         unk_token=vocabulary.special_tokens.get("unk"),
         fuse_unk=True,
-        byte_fallback="<0x00>" in pieces.ids,
+        byte_fallback="<0x00>" in ids,
     )
     tokenizer = Tokenizer(model)
     tokenizer.normalizer = normalizers.Replace(" ", _SPACE)
-    if pieces.adds_space:  # a space where there is none any more, so that a text that begins with one gets its own, too
+    if adds_space:  # a space where there is none any more, so that a text that begins with one gets its own, too
         prepend = pre_tokenizers.Metaspace(" ", prepend_scheme="first", split=False)
         replace = pre_tokenizers.Metaspace(_SPACE, prepend_scheme="never", split=False)
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([prepend, replace])
-    strip = [decoders.Strip(" ", 1, 0)] if pieces.adds_space else []
+    strip = [decoders.Strip(" ", 1, 0)] if adds_space else []
     tokenizer.decoder = decoders.Sequence(
         [decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), *strip]
     )
@@ -265,11 +170,11 @@ def _add_ends(tokenizer: Any, vocabulary: GgufVocabulary) -> None:
         )
 
 
-def _merges(pieces: Pieces) -> Iterable[tuple[str, str, float]]:
+def _merges(vocabulary: GgufVocabulary, ids: Mapping[str, int]) -> Iterable[tuple[str, str, float]]:
     """The pairs of pieces that make a piece, with its score."""
-    for text, number in pieces.ids.items():
-        if pieces.kinds[number] in (_SPECIAL, _USER_DEFINED):
+    for text, number in ids.items():
+        if vocabulary.kinds[number] in (_SPECIAL, _USER_DEFINED):
             continue
         for at in range(1, len(text)):
-            if text[:at] in pieces.ids and text[at:] in pieces.ids:
-                yield text[:at], text[at:], pieces.scores[number]
+            if text[:at] in ids and text[at:] in ids:
+                yield text[:at], text[at:], vocabulary.scores[number]

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import struct
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.files.safetensors_file import StoredTensor, read_safetensors
 
 RECIPE = "recipe 1"
 """Part of the digest of weights that lack layers: changed with anything here that changes what is written."""
@@ -19,7 +17,6 @@ RECIPE = "recipe 1"
 _LAYER = re.compile(r"(?<![^.])(layers|h|blocks)\.(\d+)(?=\.)")
 _LAYER_COUNTS = ("num_hidden_layers", "n_layer", "num_layers")
 _LAYER_LISTS = ("layer_types", "mlp_layer_types", "no_rope_layers")
-_COPY_BYTES = 1 << 24
 
 
 def layer_count(folder: Path) -> int | None:
@@ -104,33 +101,10 @@ def renamed(tensors: Mapping[str, Any], numbers: Mapping[int, int]) -> dict[str,
 
 
 def _copy_tensors(source: Path, target: Path, numbers: dict[int, int]) -> bool:
-    """Copy a safetensors file without the layers that `numbers` lacks, byte for byte; returns whether it held any.
+    """Copy a safetensors file without the layers that `numbers` lacks; returns whether it held any."""
+    from safetensors.torch import load_file, save_file
 
-    The format: 8 bytes with the length of the header, the header as JSON, the tensors' bytes.
-    """
-    stored = read_safetensors(source)
-    places = dict(zip((each.name for each in stored.tensors), _starts(stored.tensors, source), strict=True))
-    kept = renamed({each.name: each for each in stored.tensors}, numbers)
-    header: dict[str, Any] = {"__metadata__": stored.metadata} if stored.metadata else {}
-    position = 0
-    for name, tensor in kept.items():
-        end = position + tensor.n_bytes
-        header[name] = {"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [position, end]}
-        position = end
-    head = json.dumps(header, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 8)
-    with source.open("rb") as reader, target.open("wb") as writer:
-        writer.write(struct.pack("<Q", len(head)) + head)
-        for tensor in kept.values():
-            reader.seek(places[tensor.name])
-            for done in range(0, tensor.n_bytes, _COPY_BYTES):
-                writer.write(reader.read(min(_COPY_BYTES, tensor.n_bytes - done)))
-    return len(kept) < len(stored.tensors)
-
-
-def _starts(tensors: Sequence[StoredTensor], source: Path) -> Iterator[int]:
-    """Find where in the file the data of each tensor starts: it follows without gaps, and ends with the file."""
-    start = source.stat().st_size - sum(tensor.n_bytes for tensor in tensors)
-    for tensor in tensors:
-        yield start
-        start += tensor.n_bytes
+    tensors = load_file(source)
+    kept = renamed(tensors, numbers)
+    save_file(kept, target, metadata={"format": "pt"})
+    return len(kept) < len(tensors)

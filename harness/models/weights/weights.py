@@ -8,7 +8,6 @@ GGUF files are converted once, into the cache folder under their content's hash.
 from __future__ import annotations
 
 import difflib
-import functools
 import importlib.util
 import logging
 import pkgutil
@@ -210,8 +209,7 @@ def _content_of_source(options: Mapping[str, Any], root: Path) -> list[str]:
         return ["folder", options["weights"].removeprefix(KNOWN)]
     source = _source(options["weights"], root)
     if source.is_gguf:
-        held = _content_of_gguf(source.path, options["weights"], file_hash(source.path))
-        content = ["gguf", *held, converted_dtype(options)]
+        content = ["gguf", file_hash(source.path), conversion.RECIPE, converted_dtype(options)]
     elif source.commit:
         content = ["hub", options["weights"], source.commit]
     else:
@@ -244,12 +242,6 @@ def _dropped_layers(options: Mapping[str, Any], source: WeightsSource) -> tuple[
     if count is None:
         raise SettingsError(f"drop_layers: the number of layers of {source.path} is not stated in its config.")
     return layers.chosen_layers(options["drop_layers"], count, options["weights"])
-
-
-@functools.lru_cache(maxsize=8)
-def _content_of_gguf(path: Path, weights: str, digest: str) -> tuple[str, str]:
-    """The file's digest, and the recipe by which it is converted; its head is read once, however often it is asked."""
-    return digest, conversion.recipe(_gguf_settings(path, weights))
 
 
 def _gguf_settings(path: Path, weights: str) -> dict[str, Any]:

@@ -16,8 +16,7 @@ from harness.plugin.collection.copies import with_copies
 from harness.plugin.collection.removed import gone_of
 from harness.plugin.collection.tasks import Tasks
 from harness.plugin.fixtures import OFFERED
-from harness.plugin.neighbours import check_sockets
-from harness.plugin.options import run_options, runs_bodies, settings_of
+from harness.plugin.options import run_options, settings_of
 from harness.plugin.pytest_internals import argument_names, fixture_definitions
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from harness.gate.baselines.recording import Recording
     from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
     from harness.gate.runs.run_settings import RunOptions
-    from harness.records import Case, Selection
+    from harness.records import Case
 
 
 BEGAN = "steelyard_began"
@@ -44,6 +43,12 @@ def _keywords(item: pytest.Item) -> Mapping[str, Any]:
     return mark.kwargs
 
 
+def _source(keywords: Mapping[str, Any]) -> Any:
+    """What a marker says of the source of its cases: the name of its task, or `cases`."""
+    task = keywords.get("task", keywords.get("cases"))
+    return task.get("name") if isinstance(task, Mapping) else task
+
+
 def _wanted(item: pytest.Function) -> frozenset[str]:
     """Find the fixtures for bodies alone that a body takes; a project's own fixture of such a name is none of them."""
     definitions = fixture_definitions(item)
@@ -57,8 +62,8 @@ class Collection:
     Attributes:
         began: when the session began, in seconds since the epoch; that of the controller in a worker of xdist.
         evaluations: by item, in the order of collection.
-        selection: which of them were chosen by what changed; None where all run.
         errors: what is wrong, each once, in the order of its finding.
+        notes: what is no error and yet to be said before anything is paid for, each once.
         n_deselected: evaluations that were collected and left out, by `-k` and the like.
         n_skipped_files: those skipped as a whole, by `pytest.importorskip` and the like.
         found: the ids of files and folders that were collected.
@@ -73,8 +78,8 @@ class Collection:
         self._cases: dict[Any, tuple[Case, ...]] = {}
         self._tasks = Tasks(config)
         self.evaluations: dict[pytest.Item, Evaluation] = {}
-        self.selection: Selection | None = None
         self.errors: list[str] = []
+        self.notes: dict[str, None] = {}
         self.n_deselected = self.n_skipped_files = 0
         self.found: set[str] = set()
         self._collected: list[pytest.Function] = []
@@ -104,7 +109,6 @@ class Collection:
             elapsed_s=max(0.0, time.time() - self.began),
             recording=self._recording,
             noted=self._noted(),
-            selection=self.selection,
             evaluations=tuple(self.evaluations.values()),
             family=tuple(dict.fromkeys(map(self._id, filter(self._may_run, self._collected)))),
             is_gone=gone_of(self._config, self.settings.root, map(self._id, self._collected), found),
@@ -128,7 +132,7 @@ class Collection:
 
         option = self._config.getoption
         given = {item: _keywords(item) for item in self.evaluations}
-        sources = [(each, given[item].get("task", given[item].get("cases"))) for item, each in self.evaluations.items()]
+        sources = [(each, _source(given[item])) for item, each in self.evaluations.items()]
         left_out = self.n_deselected, self.n_skipped_files
         chosen = selection_note(*left_out, option("case"), last_failed=option("lf", default=False))
         return {**evaluation_notes(sources), "selection": chosen, **commit_note(self.settings)}
@@ -187,11 +191,6 @@ class Collection:
 
             self._note(no_case_matches(pattern, (case.id for cases in self._cases.values() for case in cases)))
         self._check_recording()
-        if runs_bodies(self._config):
-            try:
-                check_sockets(self._config, self.evaluations)
-            except UsageError as error:
-                self._note(error)
         return left_out
 
     @property
@@ -232,8 +231,6 @@ class Collection:
         where = item.nodeid
         inspection.check_kind(item, where=where)
         inspection.check_fixtures(item, where=where)
-        inspection.check_loops(item.function, where=where)
-        inspection.check_users(item.function, self.settings, where=where)
         if "task" in _keywords(item):
             return self._task_evaluation(item)
         plan = self._plan(item, where)
@@ -250,13 +247,15 @@ class Collection:
         evaluation = Evaluation(
             self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
         )
-        evaluation = replace(evaluation, may_measure=inspection.may_return_measure(item.function))
+        evaluation = replace(evaluation, may_measure=inspection.may_measure(item.function))
         check_needs(item.function, evaluation, self.settings, self._recording, where=where)
         if "judge" in wants:
             check_rubrics(item.function, rubrics, cases, where=where)
             check_metrics(item.function, where=where)
         if item.get_closest_marker("skip") is None:
-            inspection.check_scores(item.function, {*wants, "case"} if plan.per == "case" else wants, where=where)
+            taken = {*wants, "case"} if plan.per == "case" else wants
+            if note := inspection.check_scores(item.function, taken, where=where.partition("[")[0]):
+                self.notes[note] = None
         return evaluation
 
     def _task_evaluation(self, item: pytest.Function) -> Evaluation:
@@ -290,7 +289,7 @@ class Collection:
 
     def _options(self) -> list[str]:
         """List the options of plans that the command line gives."""
-        return list(filter(self._config.getoption, ("samples", "max_samples", "design", "about", "for_baseline")))
+        return list(filter(self._config.getoption, ("samples", "for_baseline")))
 
     def _id(self, item: pytest.Function) -> str:
         """pytest's id with the path from the project's folder, wherever pytest has its root."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import MarkerError, UsageError
+from harness.errors import MarkerError, UsageError, choices
 from harness.plugin.pytest_internals import argument_names
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PARAMETER = "lm_eval_task"
 """The parameter of an evaluation of several tasks; its body has no such argument."""
 _WITHOUT_FILE = "lm-eval"
+_WORDS = ("name", "metric", "num_fewshot", "apply_chat_template", "fewshot_as_multiturn")
 _TASK = pytest.StashKey[Any]()
 
 
@@ -47,11 +48,8 @@ class Tasks:
             raise MarkerError(f"{where}: task={source!r} is neither the path of a task file nor the name of a task.")
         key = (source, folder)
         if key not in self._loaded:
-            include = tuple(settings.root / path for path in settings.include_path)
-            lm_eval = _lm_eval()
-            beside = lm_eval.TaskContext(include, settings.task_metadata)
             folders = dict.fromkeys((settings.root, self._config.rootpath, folder))
-            self._loaded[key] = lm_eval.load_tasks(source, tuple(folders), beside)
+            self._loaded[key] = _lm_eval().load_tasks(source, tuple(folders))
         return self._loaded[key]
 
     def parametrize(self, metafunc: pytest.Metafunc, settings: Settings) -> None:
@@ -63,7 +61,7 @@ class Tasks:
         item = metafunc.definition
         mark = item.get_closest_marker("evaluation")
         assert mark is not None
-        tasks = self.load(mark.kwargs["task"], settings, item.path.parent, item.nodeid)
+        tasks = self.load(read_task(mark.kwargs["task"], item.nodeid)["name"], settings, item.path.parent, item.nodeid)
         if len(tasks) > 1:
             metafunc.fixturenames.append(PARAMETER)
             metafunc.parametrize(PARAMETER, tasks, ids=[task.task_name for task in tasks])
@@ -96,14 +94,14 @@ class Tasks:
                 f"{where} takes {', '.join(argument_names(item))}, and the body of a task's evaluation is not "
                 f"run: write `def {item.originalname}(): ...`."
             )
-        for other in ("cases", "per", "weighs", "review", "asks"):
+        for other in ("cases", "per", "weighs", "review"):
             if other in keywords:
                 raise MarkerError(f"{where}: task= and {other}= are both given; a task brings its own documents.")
-        task = item.stash.get(_TASK, None)
+        told, task = read_task(keywords["task"], where), item.stash.get(_TASK, None)
         if task is None:
             given = item.callspec.params.get(PARAMETER) if hasattr(item, "callspec") else None
-            task = given or self.load(keywords["task"], settings, item.path.parent, where)[0]
-        prompting, metrics = _prompting(keywords, settings, where), _metrics(keywords.get("metric"), where)
+            task = given or self.load(told["name"], settings, item.path.parent, where)[0]
+        prompting, metrics = _prompting(told, settings, where), _metrics(told.get("metric"), where)
         evaluated: EvaluatedTask = _lm_eval().EvaluatedTask(task, prompting, metrics, where)
         return evaluated
 
@@ -118,9 +116,9 @@ class Tasks:
         Raises:
             MarkerError: a value that can't be.
         """
-        from harness.gate.evaluations.evaluation import TASK_KEYWORDS, read_plan
+        from harness.gate.evaluations.evaluation import read_plan
 
-        given = {name: value for name, value in _keywords(item).items() if name not in TASK_KEYWORDS}
+        given = {name: value for name, value in _keywords(item).items() if name != "task"}
         measures = evaluated.metrics.has_measures
         plan = read_plan(given, settings, where=item.nodeid, measures=measures, options=options)
         if not any(evaluated.draws(sampling) for sampling in _samplings(settings)):
@@ -153,6 +151,21 @@ class _TaskItem(pytest.Function):
     def reportinfo(self) -> tuple[Path, None, str]:
         """Called for the item's line in the output: the task file, not the module of the plugin."""
         return self.path, None, self.name
+
+
+def read_task(given: Any, where: str) -> Mapping[str, Any]:
+    """What a marker says of its task: `name`, which is a path or a name, and how it is put.
+
+    Raises:
+        MarkerError: an unknown word, or no name.
+    """
+    told = given if isinstance(given, Mapping) else {"name": given}
+    for word in told:
+        if word not in _WORDS:
+            raise MarkerError(f"{where}: task: {choices('setting', str(word), _WORDS)}")
+    if "name" not in told:
+        raise MarkerError(f'{where}: task = {given!r} names none; write task={{"name": "evals/…/task.yaml", …}}.')
+    return told
 
 
 def _body(source: str) -> Any:
@@ -205,8 +218,8 @@ def _metrics(given: Any, where: str) -> Mapping[str, str | None]:
     units_are_texts = all(unit is None or (isinstance(unit, str) and unit.strip()) for unit in named.values())
     if given is not None and not (named and units_are_texts and all(isinstance(name, str) for name in named)):
         raise MarkerError(
-            f'{where}: metric={given!r} names no metric; write metric="acc_norm", a list of names, or a dict of names '
-            "and units for those that are no score in [0, 1]."
+            f'{where}: metric = {given!r} names no metric; write "metric": "acc_norm", a list of names, or a dict of '
+            "names and units for those that are no score in [0, 1]."
         )
     return named
 

@@ -9,8 +9,7 @@ Nothing is sampled meanwhile. What they return is ignored. What one raises is to
 plugin, and changes neither a verdict nor the exit code; the other implementations are called all the same. Ctrl-C alone
 gets through. What they are given can't be changed.
 
-None is called where no evaluation runs: with `--collect-only`, after a usage error, or where `--changed-since` leaves
-none.
+None is called where no evaluation runs: with `--collect-only`, or after a usage error.
 """
 
 from __future__ import annotations

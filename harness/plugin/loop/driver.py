@@ -89,8 +89,6 @@ class Driver:
         try:
             while not task.done():
                 await asyncio.wait([task], timeout=_TICK_S)
-                if (problem := self._opened.problem()) is not None:
-                    raise pytest.exit.Exception(f"steelyard: {problem}", pytest.ExitCode.USAGE_ERROR)
                 if not task.done():
                     self._show()
         finally:

@@ -14,8 +14,7 @@ from harness.reporting.terminal.report import Layout, indented
 from harness.stages.data.drift.differences import AloneDocument, DocumentDifferences, RecipeDifference, count_by_reason
 
 if TYPE_CHECKING:
-    from harness.stages.data.drift.drift import Drift, DriftTable
-    from harness.stages.data.drift.effects import Move
+    from harness.stages.data.drift.drift import Drift, DriftTable, Move
 
 _MOST_SHOWN = 5
 _ABSENT = "never came into"

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.reporting.shared.columns import columns
 from harness.reporting.shared.figures import count, duration, plural
-from harness.reporting.shared.text import cells, flow, printable
+from harness.reporting.shared.text import flow, printable
 from harness.reporting.terminal.report import Layout
 
 if TYPE_CHECKING:
     from harness.stages.data.corpus import CorpusStatistics, StepStatistics
 
-_BAR = 10
-_EIGHTHS = "▏▎▍▌▋▊▉█"
 _DIGITS = 12
 _MOST_NAME = 24
 _NARROW = 60
@@ -73,9 +71,7 @@ def funnel_lines(statistics: CorpusStatistics, layout: Layout) -> list[str]:
     table = columns([row[:4] if is_narrow else row for row in (head, *rows)])
     lines += ["", f"  {table[0]}"]
     for step, line in zip(statistics.steps, table[1:], strict=True):
-        bar = "" if is_narrow else f"  {_bar(step.documents_out, statistics.documents_in, encoding)}"
-        fits = cells(line) + _BAR + 4 <= width
-        lines += [f"  {line}{bar if fits else ''}".rstrip(), *_reasons(step.reasons, width, encoding)]
+        lines += [f"  {line}", *_reasons(step.reasons, width, encoding)]
     return lines
 
 
@@ -114,19 +110,3 @@ def _share(part: int, whole: int) -> str:
     percent = 100 * part / whole
     is_round = part in (0, whole) or 10 <= percent <= 90
     return f"{percent:.0f} %" if is_round else f"{percent:.1f} %"
-
-
-def _bar(part: int, whole: int, encoding: str) -> str:
-    """Draw the share that is left of all that came in, as a bar.
-
-    >>> _bar(3, 4, "utf-8"), _bar(3, 4, "ascii"), _bar(0, 0, "utf-8"), _bar(1, 1000, "utf-8")
-    ('███████▌', '#######', '', '▏')
-    """
-    share = part / whole if whole else 0.0
-    try:
-        _EIGHTHS.encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return "#" * int(share * _BAR)
-    eighths = max(1, round(share * _BAR * 8)) if part else 0
-    full, rest = divmod(eighths, 8)
-    return "█" * full + (_EIGHTHS[rest - 1] if rest else "")

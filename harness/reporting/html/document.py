@@ -143,7 +143,11 @@ Facts = list[tuple[str, str]]
 
 def about(run: RunInfo, report: Report) -> list[dict[str, Any]]:
     """Groups of facts, each with a title; a fact is a label and a text."""
-    groups = {"Versions": _versions(run, report), "Environment": _environment(run), "Usage": _usage(report)}
+    groups = {
+        "Versions": _versions(run, report),
+        "Environment": list(_recorded(run.spec.get("environment", {}))),
+        "Usage": _usage(report),
+    }
     return [{"title": title, "facts": facts} for title, facts in groups.items()]
 
 
@@ -175,13 +179,6 @@ def _versions(run: RunInfo, report: Report) -> Facts:
         *([("the candidate", chosen(report.best_of))] if report.best_of > 1 else []),
         ("exit code", str(report.exit_code)),
     ]
-
-
-def _environment(run: RunInfo) -> Facts:
-    recorded = run.spec.get("environment")
-    if not isinstance(recorded, Mapping):
-        return [("environment", "not recorded: an older Steelyard made this run")]
-    return list(_recorded(recorded))
 
 
 def _recorded(recorded: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

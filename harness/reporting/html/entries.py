@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from harness.gate.evaluations.slices import slices_again
-from harness.gate.people.evidence import EvidencePath
 from harness.records import Check, Estimate, Verdict, kind_in_words
 from harness.records.report_json import plain
 from harness.reporting.html.case_table import CaseTable
@@ -18,13 +17,12 @@ from harness.reporting.html.requirements import kind_and_text
 from harness.reporting.shared.differences import Against, difference_in_words, margin_against, margin_in_words
 from harness.reporting.shared.figures import digits, figure, interval, plural
 from harness.reporting.shared.table import row
-from harness.reporting.wording.claims import claims_shown, lost_in_words
-from harness.reporting.wording.notes import aggregate_notes, judge_notes, record_in_words, retained_note
+from harness.reporting.wording.claims import ABOUT, lost_in_words
+from harness.reporting.wording.notes import aggregate_notes, judge_notes, record_in_words
 from harness.reporting.wording.slices import SliceRow, slice_margin_in_words, slice_rows, slices_in_words
 
 Key = tuple[str, str]
 """An evaluation's id and a metric."""
-_MOST_STEPS = 400
 _MOST_OF_A_TEXT = 2000
 
 
@@ -35,13 +33,11 @@ class EvaluationDetails:
     Attributes:
         details: where the details of each case are.
         history: of each evaluation and metric.
-        paths: of those that stopped as soon as they were decided, by scores or by labels.
         next: the next steps that read the store, each with the command.
     """
 
     details: DetailFiles = field(default_factory=DetailFiles)
     history: Mapping[Key, Sequence[PastResult]] = field(default_factory=dict)
-    paths: Mapping[Key, Sequence[EvidencePath]] = field(default_factory=dict)
     next: Sequence[str] = ()
 
 
@@ -49,7 +45,6 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDet
     """One evaluation and metric under the name that a reader knows it by."""
     shown = row(entry, name, "utf-8")
     kind, requirement = kind_and_text(entry.requirement)
-    key = entry.id, entry.metric
     return {
         "id": entry.id,
         "name": name,
@@ -81,16 +76,16 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDet
         "candidate": _estimate(entry.candidate),
         "baseline": _estimate(entry.baseline),
         "checks": [_check(check, entry) for check in sorted(entry.checks, key=_decided_first)],
-        "claims": _claims(entry),
+        "about": ABOUT[entry.about],
+        "lost": _lost(entry),
         "slices": _slices(entry, cases),
         "errors": list(map(short, entry.errors)),
         "traceback": list(map(short, entry.traceback)),
-        "facts": _facts(entry, [path.against for path in found.paths.get(key, ())]),
+        "facts": _facts(entry),
         "cases": cases.columns(entry),
         "in_blocks": entry.in_blocks,
         "untrusted": _untrusted(entry, found.details),
-        "history": _history(found.history.get(key, ()), entry),
-        "paths": [_thinned(path) for path in _in_order(found.paths.get(key, ()), entry)],
+        "history": _history(found.history.get((entry.id, entry.metric), ()), entry),
     }
 
 
@@ -111,12 +106,8 @@ def _untrusted(entry: Verdict, details: DetailFiles) -> dict[str, str]:
     return {case: why for (of, case), why in details.broken.items() if entry.in_blocks and of == entry.id}
 
 
-def _facts(entry: Verdict, paths: Sequence[str]) -> list[str]:
-    """Facts of an evaluation beside its figures.
-
-    Args:
-        paths: the comparisons of which it is shown how they stopped.
-    """
+def _facts(entry: Verdict) -> list[str]:
+    """Facts of an evaluation beside its figures."""
     facts = [*judge_notes([entry], "utf-8"), *aggregate_notes([entry], "utf-8"), *_review(entry)]
     if entry.at_most is not None or entry.statistic is not None:
         facts.append(f"measured {kind_in_words(entry)}")
@@ -124,26 +115,7 @@ def _facts(entry: Verdict, paths: Sequence[str]) -> list[str]:
         facts.append("approximate: no error rate is promised for a measure without a largest value")
     if entry.baseline_record is not None:
         facts.append(record_in_words(entry.baseline_record))
-    missing = [check.against for check in entry.checks if check.against not in paths]
-    if missing and (entry.review is not None or (entry.design == "sequential" and not _drew_all(entry))):
-        against = " and ".join(f"the {name}" for name in missing)
-        facts.append(f"how it stopped against {against} can't be shown: {_why_unshown(entry)}")
-    if (kept := retained_note(entry)) is not None:
-        facts.append(kept)
     return facts
-
-
-def _drew_all(entry: Verdict) -> bool:
-    """Tell whether it is about cases that were all drawn, so that nothing stopped it before."""
-    return entry.about == "suite" and 1 < entry.suite_size <= entry.n_cases + entry.n_skipped
-
-
-def _why_unshown(entry: Verdict) -> str:
-    if entry.review is not None:
-        return "no label counts yet, or others came since"
-    if entry.aim == "same":
-        return "evidence for better and for worse counts, and is not drawn together"
-    return "this store does not hold the scores"
 
 
 def _review(entry: Verdict) -> list[str]:
@@ -179,26 +151,14 @@ def _check(check: Check, entry: Verdict) -> dict[str, Any]:
     }
 
 
-def _claims(entry: Verdict) -> dict[str, Any] | None:
-    """Both claims beside each other, and which cases are lost; None where there is one claim alone."""
-    if entry.claims is None:
-        return None
-    shown = [
-        {
-            "name": each.name,
-            "decides": each.decides,
-            "verdict": each.claim.verdict,
-            "figure": None if each.claim.difference is None else difference_in_words(each.claim.difference, entry),
-            "note": each.note,
-        }
-        for each in claims_shown(entry)
-    ]
-    lost = entry.claims.lost
+def _lost(entry: Verdict) -> dict[str, Any] | None:
+    """The cases that are lost; None where that is not told."""
+    lost = None if entry.claims is None else entry.claims.lost
     if lost is None:
-        return {"shown": shown, "lost": None}
-    verdict = entry.verdict if lost.is_too_many else None
+        return None
     words, note = lost_in_words(lost, entry)
-    return {"shown": shown, "lost": {"words": words, "note": note, "cases": list(lost.cases), "verdict": verdict}}
+    verdict = entry.verdict if lost.is_too_many else None
+    return {"words": words, "note": note, "cases": list(lost.cases), "verdict": verdict}
 
 
 def _slices(entry: Verdict, cases: CaseTable) -> dict[str, Any] | None:
@@ -225,7 +185,7 @@ def _slices(entry: Verdict, cases: CaseTable) -> dict[str, Any] | None:
                 "cases": [cases.place(entry.id, case.id) for case in entry.cases if case.id in ids],
             }
         )
-    return {"words": slices_in_words(entry), "required": entry.slices_required, "shown": shown}
+    return {"words": slices_in_words(entry), "shown": shown}
 
 
 def _bar(shown: SliceRow) -> dict[str, Any]:
@@ -240,12 +200,6 @@ def _decided_first(check: Check) -> int:
     return -check.verdict.severity
 
 
-def _in_order(paths: Sequence[EvidencePath], entry: Verdict) -> list[EvidencePath]:
-    """The paths in the order in which their comparisons are shown."""
-    order = [check.against for check in sorted(entry.checks, key=_decided_first)]
-    return sorted(paths, key=lambda path: order.index(path.against) if path.against in order else len(order))
-
-
 def _history(past: Sequence[PastResult], entry: Verdict) -> list[dict[str, Any]]:
     places = digits([each.value for each in past], unit=entry.unit)
     unit = f" {entry.unit}" if entry.unit else ""
@@ -257,27 +211,6 @@ def _history(past: Sequence[PastResult], entry: Verdict) -> list[dict[str, Any]]
 def _bounds(past: PastResult, places: int) -> str:
     low = -math.inf if past.low is None else past.low
     return interval(low, math.inf if past.high is None else past.high, places)
-
-
-def _thinned(path: EvidencePath) -> dict[str, Any]:
-    """A path of not too many steps: of each stretch its last, of all the one where a limit is first reached."""
-    n = len(path.drawn)
-    every = max(1, math.ceil(n / _MOST_STEPS))
-    kept = {*range(every - 1, n, every), 0, n - 1, len(path.worse) - 1}
-    limits = [(path.no_worse, path.no_worse_limit), (path.worse, path.worse_limit), (path.worse, path.settled_limit)]
-    for logs, limit in limits:
-        kept |= set([at for at, log in enumerate(logs) if log >= limit][:1])
-    steps = sorted(kept)
-    return {
-        "against": path.against,
-        "unit": path.unit,
-        "drawn": [path.drawn[step] for step in steps],
-        "no_worse": [round(path.no_worse[step], 3) for step in steps],
-        "worse": [round(path.worse[step], 3) for step in steps if step < len(path.worse)],
-        "no_worse_limit": path.no_worse_limit,
-        "settled_limit": path.settled_limit,
-        "worse_limit": path.worse_limit,
-    }
 
 
 def short(text: str | None) -> str | None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.gate.history.answers import answers_of_run
-from harness.gate.people.evidence import evidence_paths
 from harness.gate.people.results import as_queued_now
 from harness.records import Report
 from harness.reporting.html.details import FOLDER, write_details
@@ -36,7 +35,7 @@ _SCRIPTS = (
     "plots",
     "charts",
     "scatter",
-    "claims",
+    "lost",
     "slices",
     "pairs",
     "evaluations",
@@ -69,11 +68,10 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
     path, details = folder / FILE_NAME, prepare_folder(folder / FOLDER, option)
     with replacing(path, option) as temporary:
         written = write_details(answers_of_run(store, run), labels, report, run.run_id, details)
-        paths = evidence_paths(store, run, report)
         place = option_for(store.url)
         waiting = review_step(as_queued_now(store, report), place)
         steps = [*resume_step(store, report, place), *waiting, *look_up(report, place)]
-        found = EvaluationDetails(written, history(store, run, report), paths, steps)
+        found = EvaluationDetails(written, history(store, run, report), steps)
         content = page(document(run, report, found), headline(report))
         temporary.write_text(content, encoding="utf-8", newline="\n")
     return path

@@ -19,7 +19,6 @@ from harness.reporting.shared.text import printable
 from harness.reporting.terminal.report import headline, is_kept, next_steps, notes, ranges, samples_in_words
 from harness.reporting.wording.budget import cost, flops_in_words
 from harness.reporting.wording.interruption import interrupted
-from harness.reporting.wording.notes import retained_note
 from harness.reporting.wording.slices import slice_rows, slice_titles, sliced, slices_in_words
 from harness.reporting.wording.waiting import review_step
 
@@ -121,7 +120,7 @@ def _lines(report: Report, name: str, link: str | None, limits: _Limits) -> list
     every = rows(report, "utf-8")
     worse = [row for row in every if row.verdict.verdict is not VerdictKind.PASSED]
     title = headline(report) if name == COMMENT_NAME else f"{escaped(name)}: {headline(report)}"
-    is_green = report.verdict is VerdictKind.PASSED and is_kept(report) and (report.evaluations or report.selection)
+    is_green = report.verdict is VerdictKind.PASSED and is_kept(report) and report.evaluations
     mark = _MARKS[report.verdict if is_green or report.verdict.is_red else VerdictKind.INCONCLUSIVE]
     lines = [f"### {mark} {title}", "", *_versions(report)]
     if worse:
@@ -176,12 +175,10 @@ def _figures(text: str) -> str:
 
 
 def _name_and_reason(row: TableRow) -> str:
-    """The name of an evaluation, and below it what is required, the reason of its verdict, the share of the baseline's
-    score that it keeps, and its first error.
-    """
+    """The name of an evaluation, and below it what is required, the reason of its verdict, and its first error."""
     required = f"required {row.required}" if row.required else ""
     told = "; ".join(text for text in (required, row.why) if text)
-    texts = [prose(text, _REASON_CELLS) for text in (told, retained_note(row.verdict), *row.errors[:1]) if text]
+    texts = [prose(text, _REASON_CELLS) for text in (told, *row.errors[:1]) if text]
     more = len(row.verdict.errors) - 1 if row.errors else 0
     if more > 0:
         texts[-1] += f" (and {plural(more, 'more message')})"

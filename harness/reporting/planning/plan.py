@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from harness.gate.planning.plans import PlanRow, PlanTarget
-from harness.gate.planning.power import VerdictShares
+from harness.gate.planning.power import ErrorRates, VerdictShares
 from harness.gate.planning.shapes import PlannedGate
 from harness.gate.planning.simulation import Shape
 from harness.reporting.planning.plan_notes import plan_notes
 from harness.reporting.shared.columns import columns
 from harness.reporting.shared.text import flow, printable, wrap
+from harness.scoring.results import METRIC
 
 _WIDTH = 80
 _FOUND = (
@@ -46,7 +48,8 @@ def render_plan(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow], 
         *wrap(printable(f"spread {gate.source}{_of_which(gate)}", encoding=encoding), _WIDTH),
     ]
     shown = [row for row in rows if row.why in (None, "too many")]
-    lines += ["", *_table(wanted, shown, encoding), ""] if shown else [""]
+    lines += ["", *_table(wanted, shown, encoding)] if shown else []
+    lines += ["", *_blocks(gate, wanted, encoding), ""] if gate.blocks else [""]
     for note in plan_notes(gate, wanted, rows):
         lines += wrap(printable(note, encoding=encoding), _WIDTH)
     return lines
@@ -76,6 +79,27 @@ def _table(wanted: PlanTarget, rows: Sequence[PlanRow], encoding: str) -> list[s
         lines += [*([] if title == last else flow([title, spread_in_words(row.shape)], _WIDTH)), line]
         last = title
     return lines
+
+
+def _blocks(gate: PlannedGate, wanted: PlanTarget, encoding: str) -> list[str]:
+    """What pairs of blocks find: the smallest loss by as many as there were, and how many a loss takes."""
+    level = _red_level(gate)
+    found = [each.pairs_for(wanted.drop, level, wanted.power) for each in gate.blocks]
+    table: list[tuple[str, ...]] = [("", "pairs", "find a loss of", "spread of a pair", "pairs for")]
+    for each, needed in zip(gate.blocks, found, strict=True):
+        name = each.name if each.metric == METRIC else f"{each.name}, {each.metric}"
+        smallest, spread = each.smallest(level, wanted.power), each.spread
+        figures = [
+            "none" if math.isinf(size) else f"{100 * size:.2g} %" if each.unit is None else f"{size:.2g} {each.unit}"
+            for size in (smallest, spread)
+        ]
+        ways = ", ".join(f"{size}: {'more' if count is None else f'{count:,}'}" for size, count in needed.items())
+        table.append((printable(name, 60, encoding=encoding), f"{each.pairs:,}", *figures, ways))
+    return columns(table)
+
+
+def _red_level(gate: PlannedGate) -> float:
+    return ErrorRates.of(gate.confidence_level, gate.evaluations).red
 
 
 def _found_cells(row: PlanRow) -> tuple[str, ...]:
@@ -117,6 +141,7 @@ def _price(cost: float | None) -> str:
 
 def plan_json(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow]) -> dict[str, Any]:
     """The plan for a program."""
+    level = _red_level(gate)
     return {
         "source": gate.source,
         "confidence_level": gate.confidence_level,
@@ -126,6 +151,14 @@ def plan_json(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow]) ->
         "unlike": gate.unlike or None,
         "guessed": list(gate.guessed),
         "rows": [_row_json(row) for row in rows],
+        "blocks": [
+            {
+                **asdict(each),
+                "smallest": smallest if math.isfinite(smallest := each.smallest(level, wanted.power)) else None,
+                "pairs_for": dict(each.pairs_for(wanted.drop, level, wanted.power)),
+            }
+            for each in gate.blocks
+        ],
     }
 
 

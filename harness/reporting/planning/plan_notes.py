@@ -21,6 +21,13 @@ def plan_notes(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow]) -
     share = f"in {100 * wanted.power:g} of 100 gates"
     if gate.unlike:
         yield gate.unlike
+    if gate.blocks:
+        yield (
+            f"Pairs of blocks: a loss is red {share} with so many pairs, where the margin is smaller than it; within "
+            "the margin it passes."
+        )
+    if not rows:
+        return
     if wanted.drop is None:
         yield f"Finds: the smallest drop that is red {share}. {_certainty(rows, 'a drop')}"
         at_margin = [row.shape.name for row in rows if row.drop is not None and row.drop == row.shape.margin]
@@ -39,7 +46,7 @@ def plan_notes(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow]) -
     yield from _limits(wanted, shown)
     for row in rows:
         yield from _never(row)
-        if row.split is not None and wanted.budget is None and wanted.drop is None:
+        if row.split is not None and wanted.drop is None:
             yield _same_money(row)
     if wanted.costs is not None and wanted.drop is not None:
         yield from _cheapest(rows)

@@ -10,9 +10,6 @@ from harness.decisions.reasons import figure as in_words
 from harness.errors import without_traceback
 from harness.records import Check, Difference, Estimate, Report, Verdict, VerdictKind
 from harness.reporting.shared.differences import (
-    difference_in_words,
-    margin_against,
-    margin_in_words,
     ratio_in_words,
 )
 from harness.reporting.shared.figures import count, digits, figure, interval, plural
@@ -32,7 +29,6 @@ MARKS = {
 }
 _MOST_NAME_CELLS = 200
 _MOST_ERRORS = 3
-_LEAST_LOSS = 0.1
 """The share of its margin that the worst of what passed has lost, where it is named."""
 _MOST_REASON_CELLS = 400
 _GAP = "   "
@@ -179,9 +175,7 @@ def greens(report: Report, hidden: Sequence[TableRow], width: int) -> list[str]:
 
 
 def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
-    """The number of evaluations that passed, the name of a single one or of the worst, and what is to be known of
-    them.
-    """
+    """The number of evaluations that passed, or the name of a single one, and what is to be known of them."""
     notes = []
     for word, is_same in (("worse", False), ("different", True)):
         if found := sum(_within_margin(row.verdict) for row in hidden if (row.verdict.aim == "same") == is_same):
@@ -194,29 +188,7 @@ def greens_in_words(report: Report, hidden: Sequence[TableRow]) -> str:
     what = plural(len(hidden), "evaluation") if len(hidden) > 1 else hidden[0].name
     if 1 < len(hidden) == len(report.evaluations):
         what = f"all {what}"
-    return what + note + (_worst(hidden) if len(hidden) > 1 else "")
-
-
-def _worst(passed: Sequence[TableRow]) -> str:
-    """The one that has lost the largest part of its margin; "" where none has lost a tenth of it."""
-    losses: list[tuple[float, TableRow, Check]] = []
-    for row in passed:
-        for check in row.verdict.checks:
-            margin = margin_against(check.against, row.verdict)
-            if margin > 0 and (loss := _loss(row.verdict, check.difference.value) / margin) >= _LEAST_LOSS:
-                losses.append((loss, row, check))
-    if not losses:
-        return ""
-    _, row, check = max(losses, key=lambda each: each[0])
-    difference = difference_in_words(check.difference, row.verdict, check.against)
-    return f"; the worst: {row.name}, {difference}, margin {margin_in_words(row.verdict, check.against)}"
-
-
-def _loss(verdict: Verdict, difference: float) -> float:
-    """How much worse a difference is, or how far apart where that counts; below 0 for better."""
-    if verdict.aim == "same":
-        return abs(difference)
-    return -difference if verdict.higher_is_better else difference
+    return what + note
 
 
 def _widest_gap(whys: Sequence[int], sizes: Sequence[int], width: int) -> int | None:

@@ -31,7 +31,7 @@ class ProgressState:
         evaluations_done, evaluations_total: how many have their verdict.
         elapsed_s: seconds since the run began.
         phase: what is going on instead of sampling, such as "starting vllm (smollm2)"; "" while sampling.
-        budget: how much of what the run may spend is left, such as "38% of --max-tokens left"; "" without limits.
+        budget: how much of what the run may spend is left, such as "38% of max_tokens left"; "" without limits.
         trouble: why requests are sent again, such as "no connection, repeating 3 requests"; "" while all goes well.
     """
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.decisions.reasons import percent
-from harness.errors import some
 from harness.records import Change, Report, Verdict, VerdictKind, VersionRef
 from harness.reporting.shared.cases import case_option, change_lines, look_up, shown_changes
 from harness.reporting.shared.figures import chosen, count, digits, duration, figure, plural
@@ -17,7 +16,7 @@ from harness.reporting.shared.text import flow, hang, labelled, printable, symbo
 from harness.reporting.wording.answered import name_notes, not_asked, printed_notes, version_notes
 from harness.reporting.wording.budget import GO_ON as DRAW_ON
 from harness.reporting.wording.budget import budget_line, budget_notes, cost, cut_short, flops_in_words
-from harness.reporting.wording.claims import claim_notes, lost_notes
+from harness.reporting.wording.claims import lost_notes
 from harness.reporting.wording.failure import KEPT, failure_text
 from harness.reporting.wording.interruption import GO_ON, interrupted, progress
 from harness.reporting.wording.notes import aggregate_notes, judge_notes, recorded_notes
@@ -176,7 +175,7 @@ def _more_samples(report: Report) -> list[str]:
     ways = [way for way in _WAYS_ON if way in {_way_on(each) for each in others}]
     steps += [(_ABOUT.get(way, "") if len(ways) > 1 else "") + _WAYS_ON[way] for way in ways]
     if alone:
-        which = "raise --max-samples" if len(alone) == len(wanting) else "for single cases raise --max-samples"
+        which = "raise max_samples" if len(alone) == len(wanting) else "for single cases raise max_samples"
         steps.append(f"{which}: what is stored is not drawn again")
     return steps
 
@@ -188,9 +187,9 @@ _ABOUT = {
     "blocks": "for pairs of blocks: ",
 }
 _WAYS_ON = {
-    "rest": "raise --max-samples, so that all cases are drawn: it stays the same look",
+    "rest": "raise max_samples, so that all cases are drawn: it stays the same look",
     "suite": (
-        "raise --samples (and --max-samples, if set). What is stored is not drawn again; it is another look, which "
+        "raise --samples (and max_samples, if set). What is stored is not drawn again; it is another look, which "
         "needs stronger evidence"
     ),
     "fixed": (
@@ -198,7 +197,7 @@ _WAYS_ON = {
         "another look, which needs stronger evidence"
     ),
     "blocks": (
-        "raise blocks= in the marker: all pairs are measured anew, and it is another look, which needs stronger "
+        "raise blocks in the marker's load: all pairs are measured anew, and it is another look, which needs stronger "
         "evidence"
     ),
     "bets": "add cases: they are bet on where these ended, and it stays the same look",
@@ -231,8 +230,7 @@ def headline(report: Report) -> str:
         words[VerdictKind.ERROR] = plural(kinds[VerdictKind.ERROR], "error")
     parts = [words[kind] for kind in sorted(kinds, key=lambda kind: -kind.severity)]
     if not parts:
-        left_out = 0 if report.selection is None else len(report.selection.left_out)
-        return f"nothing to run: {plural(left_out, 'evaluation')} left out" if left_out else "no evaluation was run"
+        return "no evaluation was run"
     if stopped and not kinds[VerdictKind.FAILED] and not kinds[VerdictKind.REGRESSED]:
         parts[0] = f"{progress(stopped)}, {count(len(stopped))} undecided"
         word = "INTERRUPTED"
@@ -311,7 +309,7 @@ def ranges(shown: Sequence[TableRow], confidence_level: float) -> list[str]:
     inside = f"{sure} the true score lies inside its range"
     if not any(row.difference for row in shown):
         return [inside + early]
-    apart = any(row.verdict.slices and not row.verdict.slices_required for row in shown)
+    apart = any(row.verdict.slices for row in shown)
     slices = ", of slices those of all of them together" if apart else ""
     return [f"{inside}; of a difference each end holds by itself {sure}{slices}{early}"]
 
@@ -339,16 +337,6 @@ def _notes(report: Report, layout: Layout, *, folded: bool) -> list[str]:
         )
     for reason, number in Counter(each.reason for each in report.skipped).items():
         told.append(f"{plural(number, 'evaluation')} skipped: {printable(reason, 100, encoding=encoding)}")
-    if report.selection is not None and report.selection.left_out:
-        left_out, since = len(report.selection.left_out), printable(report.selection.since, 60, encoding=encoding)
-        depend = "it depends" if left_out == 1 else "they depend"
-        told.append(
-            f"{plural(left_out, 'evaluation')} left out: nothing that {depend} on changed since {since}, as far as "
-            "files can tell"
-        )
-    if report.selection is not None and report.selection.gone:
-        gone, since = report.selection.gone, printable(report.selection.since, 60, encoding=encoding)
-        told.append(f"gone since {since}: {printable(some(gone), 300, encoding=encoding)}")
     once = list({verdict.id: verdict for verdict in report.evaluations}.values())
     cut = [verdict for verdict in once if verdict.n_truncated]
     if cut:
@@ -368,7 +356,7 @@ def _notes(report: Report, layout: Layout, *, folded: bool) -> list[str]:
     }
     for margin in sorted(defaults):
         told.append(f"margin {margin} is the default; {layout.set_margin}")
-    told += claim_notes(once, encoding) + lost_notes(once, encoding)
+    told += lost_notes(once, encoding)
     hidden = recorded_notes(once) if folded else []
     return told + hidden + judge_notes(once, encoding)
 

@@ -1,67 +1,62 @@
-"""The lines that llama.cpp prints when it loads a model: the name of each, and its value.
-
-Source: ggml-org/llama.cpp, llama_model_loader::print_info, llama_model::print_info, llama_vocab::impl::print_info.
-"""
+"""The listing of a version's weights: a name and a value for each line, by llama.cpp's names where it has one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import hashlib
+from collections.abc import Iterator, Sequence
 
 from harness.models.description.description import WeightsDescription
-from harness.reporting.shared.text import printable
+from harness.models.description.vocabulary import Token
 
 _MIB, _GIB = 1 << 20, 1 << 30
-_NORMAL_ROPE = """
-llama mistral ministral mixtral deci baichuan internlm2 minicpm xverse command-r cohere cohere2 olmo arctic deepseek
-deepseek2 deepseek_v2 deepseek_v3 chatglm granite granitemoe smollm3 llama4 arcee plm
-"""
-"""Architectures that turn neighbouring dimensions of a head together; others turn those half a head apart."""
-_EXTRA = (
-    ("n_layer_dense_lead", "leading_dense_block_count", "d"),
-    ("n_lora_q", "attention.q_lora_rank", "d"),
-    ("n_lora_kv", "attention.kv_lora_rank", "d"),
-    ("n_ff_exp", "expert_feed_forward_length", "d"),
-    ("n_ff_shexp", "expert_shared_feed_forward_length", "d"),
-    ("n_expert_shared", "expert_shared_count", "d"),
-    ("expert_weights_scale", "expert_weights_scale", ".1f"),
-    ("ssm_d_conv", "ssm.conv_kernel", "d"),
-    ("ssm_d_inner", "ssm.inner_size", "d"),
-    ("ssm_d_state", "ssm.state_size", "d"),
-    ("ssm_dt_rank", "ssm.time_step_rank", "d"),
-    ("ssm_n_group", "ssm.group_count", "d"),
-    ("f_embedding_scale", "embedding_scale", "f"),
-    ("f_residual_scale", "residual_scale", "f"),
-)
-"""Lines of some architectures, each where its setting is there: name, setting, format."""
 
 
-def llama_cpp_facts(described: WeightsDescription) -> dict[str, str]:
-    """Name → value of each line, in llama.cpp's order; what is of the weights is left out for a vocabulary alone.
-
-    End-of-generation tokens share a name in llama.cpp; here each has its id in the name.
-    """
+def weights_facts(described: WeightsDescription) -> dict[str, str]:
+    """Name → value of each line."""
+    vocabulary = described.vocabulary
     facts = {"file format": described.format, "file type": described.ftype, "file size": file_size(described)}
     facts |= {f"type {name}": f"{count} tensors" for name, count in described.types.items()}
-    facts |= {"arch": described.kind, "vocab_only": str(int(described.vocab_only)), "no_alloc": "0"}
+    facts["arch"] = described.kind
     if not described.vocab_only:
-        facts |= dict(_sizes(described)) | dict(_numbers(described)) | dict(_rope(described)) | dict(_extra(described))
+        facts |= dict(_sizes(described))
     facts |= {
         "model type": described.model_type,
         "model params": amount(described.n_parameters),
         "general.name": described.name,
-        "vocab type": described.vocabulary.kind,
+        "vocab type": vocabulary.kind,
+        "pre-tokenizer": vocabulary.pre_tokenizer or "not said",
         "n_vocab": str(described.sizes.n_vocab or 0),
-        "n_merges": str(described.vocabulary.n_merges),
+        "n_merges": str(vocabulary.n_merges),
     }
-    facts |= {f"{name} token": f"{token.id} '{token.piece}'" for name, token in described.vocabulary.special.items()}
-    facts |= {f"EOG token {token.id}": f"{token.id} '{token.piece}'" for token in described.vocabulary.ends}
-    return {**facts, "max token length": str(described.vocabulary.max_token_length)}
+    facts |= {f"{name} token": _token(token) for name, token in vocabulary.special.items()}
+    facts |= {
+        "EOG tokens": ", ".join(map(_token, vocabulary.ends)) or "none",
+        "max token length": str(vocabulary.max_token_length),
+        "add BOS": "yes" if vocabulary.add_bos else "no",
+        "add EOS": "yes" if vocabulary.add_eos else "no",
+        "chat template": _template(vocabulary.chat_template),
+    }
+    return facts
 
 
-def shown_name(name: str) -> str:
-    """A fact's name as llama.cpp prints it."""
-    return "EOG token" if name.startswith("EOG token") else name
+def _sizes(described: WeightsDescription) -> Iterator[tuple[str, str]]:
+    sizes, architecture = described.sizes, described.architecture
+    yield "n_ctx_train", str(sizes.n_ctx)
+    yield "n_embd", str(sizes.n_embd)
+    yield "n_layer", str(sizes.n_layers)
+    yield "n_head", _by_layer(sizes.n_heads)
+    yield "n_head_kv", _by_layer(sizes.n_kv_heads)
+    yield "n_embd_head_k", str(sizes.key_length)
+    yield "n_embd_head_v", str(sizes.value_length)
+    yield "n_swa", str(max(sizes.windows, default=0))
+    yield "n_ff", _by_layer(sizes.n_ff)
+    yield "n_expert", str(sizes.n_expert)
+    yield "n_expert_used", str(sizes.n_expert_used)
+    yield "freq_base_train", "not said" if sizes.rope_base is None else f"{sizes.rope_base:.1f}"
+    yield "embedding", "is the head as well (tied)" if architecture.is_tied else "and head are two matrices"
+    yield "KV cache", f"{described.kv_bytes_per_token:,} bytes a token in {described.kv_dtype}"
+    last, matrices = amount(described.flops_per_token), amount(architecture.flops_matrices)
+    yield "FLOPs a token", f"{last} for the last of {sizes.n_ctx:,}, in matrices {matrices}"
 
 
 def file_size(described: WeightsDescription) -> str:
@@ -83,72 +78,8 @@ def amount(number: float) -> str:
     return f"{number / 1e3:.2f} K"
 
 
-def _sizes(described: WeightsDescription) -> Iterator[tuple[str, str]]:
-    sizes = described.sizes
-    heads, kv_heads = sizes.n_heads, sizes.n_kv_heads
-    yield "n_ctx_train", str(sizes.n_ctx)
-    yield "n_embd", str(sizes.n_embd)
-    yield "n_embd_inp", str(sizes.n_embd)
-    yield "n_layer", str(sizes.n_layers)
-    yield "n_head", _by_layer(heads)
-    yield "n_head_kv", _by_layer(kv_heads)
-    yield "n_rot", str(sizes.n_rotated)
-    yield "n_swa", str(sizes.window)
-    yield "is_swa_any", str(int(sizes.window > 0))
-    yield "n_embd_head_k", str(sizes.key_length)
-    yield "n_embd_head_v", str(sizes.value_length)
-    yield "n_gqa", _by_layer([each // kv if kv else 0 for each, kv in zip(heads, kv_heads, strict=True)])
-    yield "n_embd_k_gqa", _by_layer([each * sizes.key_length for each in kv_heads])
-    yield "n_embd_v_gqa", _by_layer([each * sizes.value_length for each in kv_heads])
-
-
-def _numbers(described: WeightsDescription) -> Iterator[tuple[str, str]]:
-    for name, key in (
-        ("f_norm_eps", "attention.layer_norm_epsilon"),
-        ("f_norm_rms_eps", "attention.layer_norm_rms_epsilon"),
-        ("f_clamp_kqv", "attention.clamp_kqv"),
-        ("f_max_alibi_bias", "attention.max_alibi_bias"),
-        ("f_logit_scale", "logit_scale"),
-        ("f_attn_scale", "attention.scale"),
-    ):
-        yield name, f"{_number(described.settings, key):.1e}"
-    yield "n_ff", _by_layer(described.sizes.n_ff)
-    yield "n_expert", str(described.sizes.n_expert)
-    yield "n_expert_used", str(described.sizes.n_expert_used)
-    yield "n_expert_groups", f"{_number(described.settings, 'expert_group_count'):.0f}"
-    yield "n_group_used", f"{_number(described.settings, 'expert_group_used_count'):.0f}"
-    yield "causal attn", str(int(described.settings.get("attention.causal", True)))
-    yield "pooling type", f"{_number(described.settings, 'pooling_type'):.0f}"
-
-
-def _rope(described: WeightsDescription) -> Iterator[tuple[str, str]]:
-    settings, base = described.settings, described.sizes.rope_base
-    factor = _number(settings, "rope.scaling.factor") or _number(settings, "rope.scale_linear")
-    kind = -1 if base is None else 0 if described.kind in _NORMAL_ROPE.split() else 2
-    yield "rope type", str(kind)
-    yield "rope scaling", str(settings.get("rope.scaling.type", "linear"))
-    yield "freq_base_train", f"{base or 10000.0:.1f}"
-    yield "freq_scale_train", f"{1 / factor if factor else 1.0:g}"
-    if described.sizes.window:
-        yield "freq_base_swa", f"{_number(settings, 'rope.freq_base_swa') or base or 10000.0:.1f}"
-    original = _number(settings, "rope.scaling.original_context_length") or described.sizes.n_ctx
-    yield "n_ctx_orig_yarn", f"{original:.0f}"
-    yield "rope_yarn_log_mul", f"{_number(settings, 'rope.scaling.yarn_log_multiplier'):.4f}"
-    yield "rope_finetuned", "yes" if settings.get("rope.scaling.finetuned") else "unknown"
-    if sections := settings.get("rope.dimension_sections"):
-        yield "mrope sections", f"[{', '.join(map(str, sections))}]"
-
-
-def _extra(described: WeightsDescription) -> Iterator[tuple[str, str]]:
-    for name, key, form in _EXTRA:
-        if isinstance(described.settings.get(key), int | float):
-            value = _number(described.settings, key)
-            yield name, format(int(value) if form == "d" else value, form)
-
-
-def _number(settings: Mapping[str, Any], key: str) -> float:
-    value = settings.get(key)
-    return float(value) if isinstance(value, int | float) else 0.0
+def _token(token: Token) -> str:
+    return f"{token.id} '{token.piece}'"
 
 
 def _by_layer(values: Sequence[int]) -> str:
@@ -157,28 +88,8 @@ def _by_layer(values: Sequence[int]) -> str:
     return str(next(iter(different), 0)) if len(different) <= 1 else f"[{', '.join(map(str, values))}]"
 
 
-def aligned(facts: Sequence[tuple[str, str]], width: int = 80) -> list[str]:
-    """Lines of names and values, the equal signs below each other; a long value goes on below itself.
-
-    >>> aligned([("n_head", "9"), ("n_head_kv", "3")])
-    ['n_head    = 9', 'n_head_kv = 3']
-    """
-    longest = max((len(name) for name, _ in facts), default=0)
-    lines: list[str] = []
-    for name, value in facts:
-        lines += _folded(f"{name:<{longest}} = ", printable(value), width)
-    return lines
-
-
-def _folded(start: str, value: str, width: int) -> list[str]:
-    from harness.reporting.shared.text import flow, hang
-
-    words = value.split(" ") if cells_over(start + value, width) else [value]
-    return hang(start, flow(words, width - len(start), " "))
-
-
-def cells_over(text: str, width: int) -> bool:
-    """Tell whether a text takes more columns than there are."""
-    from harness.reporting.shared.text import cells
-
-    return cells(text) > width
+def _template(template: str | None) -> str:
+    """The length of a chat template, and what tells it from others of that length."""
+    if not template:
+        return "none"
+    return f"{len(template):,} characters, {hashlib.sha256(template.encode()).hexdigest()[:8]}"

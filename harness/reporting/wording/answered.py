@@ -4,7 +4,6 @@ application printed.
 
 from __future__ import annotations
 
-import re
 from itertools import chain
 
 from harness.errors import without_traceback
@@ -14,8 +13,6 @@ from harness.reporting.shared.text import printable
 
 _MOST_CELLS = 80
 _MOST_OF_NOTE = 600
-_DATE = re.compile(r"[-@:_.]?(?:\d{4}|\d{6}|\d{8}|\d{2}-\d{2}|\d{4}-\d{2}(?:-\d{2})?)")
-_ALIASES = ("-latest", ":latest")
 
 
 def not_asked(report: Report) -> str:
@@ -33,10 +30,7 @@ def version_notes(report: Report, encoding: str) -> list[str]:
 
 
 def name_notes(report: Report, encoding: str) -> list[str]:
-    """Note what a reader must know of versions that were answered under another name, each version once.
-
-    A dated release of the model that was asked for is what an alias stands for; any other name may be another model.
-    """
+    """Note of versions that were answered under another name which that is, each version once."""
     told = [_note(version, encoding) for version in _versions(report) if version.model and version.answered_as]
     return list(dict.fromkeys(told))
 
@@ -61,23 +55,7 @@ def _note(version: VersionRef, encoding: str) -> str:
         printable(text, _MOST_CELLS, cut="middle", encoding=encoding)
         for text in (version.name, version.model or "", *version.answered_as)
     )
-    listed = " and ".join(answered)
-    if all(is_release(version.model or "", each) for each in version.answered_as):
-        changes = "name it to keep the version as it is" if len(answered) == 1 else "it changed while it was sampled"
-        return f"{name}: {asked} is an alias that stood for {listed}; {changes}"
     return (
-        f"{name}: asked for {asked}, the endpoint says that {listed} answered: is it the model that you mean? Its "
-        "answers are weighed as those of this version"
+        f"{name}: asked for {asked}, the endpoint says that {' and '.join(answered)} answered: name that to keep the "
+        "version as it is, if it is the model that you mean"
     )
-
-
-def is_release(asked: str, answered: str) -> bool:
-    """Tell whether a name is that of a dated release of the model that was asked for.
-
-    >>> is_release("gpt-4o", "gpt-4o-2024-08-06"), is_release("gpt-4o", "gpt-4o-mini-2024-07-18")
-    (True, False)
-    """
-    stem, full = (name.strip().rpartition("/")[2].lower() for name in (asked, answered))
-    for alias in _ALIASES:
-        stem = stem.removesuffix(alias)
-    return full.startswith(stem) and bool(_DATE.fullmatch(full.removeprefix(stem)))

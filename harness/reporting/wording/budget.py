@@ -59,11 +59,12 @@ def flops_in_words(usage: Usage) -> list[str]:
 
 
 def left(budget: Budget | None) -> str:
-    """Say how much of the scarcest limit is left: "38% of --max-tokens left"; "" without limits."""
+    """Say how much of the scarcest limit is left: "38% of max_tokens left"; "" without limits."""
     if budget is None:
         return ""
     name = min(given(budget), key=lambda each: _share_left(budget, each))
-    return f"{100 * _share_left(budget, name):.0f}% of --{name.replace('_', '-')} left"
+    limit, _, _ = budget.limits.in_words(name).partition(" ")
+    return f"{100 * _share_left(budget, name):.0f}% of {limit} left"
 
 
 def given(budget: Budget) -> list[LimitName]:

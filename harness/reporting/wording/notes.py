@@ -4,7 +4,6 @@ kept of the baseline's score, what is another figure over all cases.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from harness.records import Aggregate, BaselineRecord, Estimate, JudgeSummary, Verdict, VerdictKind
@@ -48,17 +47,6 @@ def _aggregate_in_words(aggregate: Aggregate) -> str:
     places = digits([aggregate.candidate, aggregate.baseline], unit="")
     text = f"{aggregate.name} {figure(aggregate.candidate, places)}"
     return text if aggregate.baseline is None else f"{text} (baseline {figure(aggregate.baseline, places)})"
-
-
-def retained_note(verdict: Verdict) -> str | None:
-    """The share of the baseline's mean score that the candidate keeps, with any interval; None where none is told."""
-    kept = verdict.retained
-    if kept is None:
-        return None
-    share = f"keeps {kept.estimate:.1%} of the baseline's score"
-    if verdict.is_certain or not math.isfinite(kept.low):
-        return share
-    return f"{share} [{kept.low:.1%}, {kept.high:.1%}]"
 
 
 def recorded_notes(verdicts: Sequence[Verdict]) -> list[str]:

@@ -32,8 +32,9 @@ def review_step(report: Report, options: str = "") -> list[str]:
         steps.append(f"{how}   (adjudicate {plural(stuck, 'item')})")
     for each in reviews:
         if each.closed is not None:
-            reopen = "" if each.closed.startswith(SUPERSEDED) else f": steelyard review reopen{options} {each.batch}"
-            steps.append(f"batch {each.batch} is closed ({each.closed}){reopen}")
+            undo = f": steelyard review close{options} {each.batch} --undo"
+            way = "" if each.closed.startswith(SUPERSEDED) else undo
+            steps.append(f"batch {each.batch} is closed ({each.closed}){way}")
     return steps
 
 

@@ -15,7 +15,6 @@ from harness.records.review import SETTLED, Batch, Item
 from harness.review.batches.filling import items_of_draws, judged_items, reviewable
 from harness.review.batches.plans import ReviewPlan
 from harness.review.batches.population import Population
-from harness.review.counting import counted
 from harness.statistics.arrays import BoolArray, FloatArray
 from harness.statistics.labels.drawing import LEAST_DOUBT, Items, Lots, cast_lots, next_draw
 from harness.statistics.labels.draws import Draw, LabelQuestion
@@ -70,12 +69,11 @@ def subject_of(store: Store, run: RunInfo, plan: ReviewPlan, mode: Mode) -> Judg
     Raises:
         SettingsError: nothing of it can be reviewed.
     """
-    plan = replace(plan, keep_equal=True)
     known = reviewable(store, run, plan)
     found, cases = known.found, known.cases
     if not cases:
         raise SettingsError(f"nothing of {plan.evaluation_id} can be reviewed: {known.lack}")
-    lots = cast_lots(cases, plan.seed)
+    lots = cast_lots(cases, 0)
     if mode == "all":
         lots = Lots(lots.order, np.zeros(len(cases)), lots.picks)
     items = judged_items(found, cases, lots)
@@ -135,11 +133,7 @@ class DrawLedger:
 
 
 def read_ledger(store: Store, batch: Batch, n_versions: int) -> DrawLedger:
-    """The draws and labels of a batch as the store has them.
-
-    Raises:
-        ReviewError: a label counts for what is no score; see `counted`.
-    """
+    """The draws and labels of a batch as the store has them."""
     items, standings = store.review.items_and_standings(batch.id)
     draws: list[Draw] = []
     labels: list[list[float]] = []
@@ -153,9 +147,9 @@ def read_ledger(store: Store, batch: Batch, n_versions: int) -> DrawLedger:
             excluded.append([False] * n_versions)
         draws.append(Draw.restored(stored))
         excluded.append([standings[item.id].state == "excluded" for item in together])
-        scores = [counted(batch.form, item, standings[item.id]) for item in together]
         scores = [
-            draws[-1].predicted[version] if excluded[-1][version] else score for version, score in enumerate(scores)
+            draws[-1].predicted[version] if excluded[-1][version] else standings[item.id].score
+            for version, item in enumerate(together)
         ]
         labels.append([np.nan if score is None else score for score in scores])
     states = [standing.state for standing in standings.values()]
@@ -173,14 +167,11 @@ def read_ledger(store: Store, batch: Batch, n_versions: int) -> DrawLedger:
 
 
 def _draws_of(items: Sequence[Item], n_versions: int) -> Iterator[list[Item]]:
-    """The items of each draw, one of each version in the order of the versions. A case is drawn once.
-
-    Items that an earlier Steelyard drew do not hold their version: they stand in its order.
-    """
+    """The items of each draw, one of each version in the order of the versions. A case is drawn once."""
     drawn: dict[str, dict[int, Item]] = {}
     for item in items:
-        of_case = drawn.setdefault(item.case_id, {})
-        of_case.setdefault((item.draw or {}).get("version", len(of_case)), item)
+        assert item.draw is not None
+        drawn.setdefault(item.case_id, {}).setdefault(item.draw["version"], item)
     for of_case in drawn.values():
         if len(of_case) == n_versions:
             yield [of_case[version] for version in range(n_versions)]

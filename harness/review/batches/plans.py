@@ -1,11 +1,12 @@
-"""The plan that says what of a run is to be reviewed."""
+"""The plan that says what of a run is to be reviewed, and the forms by which people are asked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from harness.records import Role
-from harness.records.review import Form
+from harness.records.review import PREFERENCES, Form, LabelChoice
+from harness.scoring.judging.rubric import Rubric
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +17,25 @@ class ReviewPlan:
         metric: of the evaluation.
         roles: of which versions single answers are drawn; of two, a draw is an answer of each to one case. A pair
             always is the candidate's and the baseline's.
-        draws: how many draws are made at most.
-        overlap: how many reviewers label each item.
-        seed: of the drawing.
-        show_system: whether reviewers see system messages. These belong to a version and tell it from another.
-        keep_equal: whether a pair of equal answers is one, too: a gate knows what people would say of it.
     """
 
     evaluation_id: str
     metric: str
     form: Form
     roles: tuple[Role, ...] = ("candidate",)
-    draws: int = 100
-    overlap: int = 1
-    seed: int = 0
-    show_system: bool = False
-    keep_equal: bool = False
+
+
+def rating_form(rubric: Rubric) -> Form:
+    """To score one answer on the rubric's scale.
+
+    Raises:
+        RubricError: the rubric has no scale.
+    """
+    rubric.check_scale()
+    choices = tuple(LabelChoice(score, meaning, rubric.value(score)) for score, meaning in rubric.scale)
+    return Form("scale", rubric.title, rubric.criteria, rubric.guidelines, choices, rubric.digest)
+
+
+def preference_form(rubric: Rubric) -> Form:
+    """To say which of two answers is the better one."""
+    return Form("preference", rubric.title, rubric.criteria, rubric.guidelines, PREFERENCES, rubric.digest)

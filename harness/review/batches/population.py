@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.errors import SettingsError
 from harness.records import Messages, Request, Role, Sample, ScoreRow, answer_turns
-from harness.records.keys import request_text, sample_key
+from harness.records.keys import KeyedQuestion, request_text
 from harness.records.review import Answer, Item
 from harness.records.tool_calls import turns_in_words, with_calls
 from harness.statistics.arrays import FloatArray
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.review.batches.material import JudgeMaterial
     from harness.review.batches.plans import ReviewPlan
 
-_NO_SCORE, _NO_ANSWER, _NO_PARTNER, _EQUAL = "without a score", "without a stored answer", "without a partner", "equal"
+_NO_SCORE, _NO_ANSWER, _NO_PARTNER = "without a score", "without a stored answer", "without a partner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,10 @@ def singles(store: Store, run: RunInfo, plan: ReviewPlan, role: Role) -> Populat
         if not 0 <= row.value <= 1:
             raise SettingsError(
                 f"{plan.evaluation_id}, {plan.metric}: {row.value:.6g} is a measure, not a score in [0, 1] that people "
-                "could be asked about. Name another with --metric."
+                "could be asked about."
             )
         place = (row.case_id, row.sample_index)
-        items[place] = _item(row, (answer,), answers.question(row, plan), row.value)
+        items[place] = _item(row, (answer,), answers.question(row), row.value)
         if row.disagreement is not None:
             disagreements[place] = row.disagreement
     return Population(items, left_out, disagreements)
@@ -121,7 +121,7 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
         first, second = answers.of(row), None if other is None else answers.of(other)
         asked: Messages = ()
         if first is not None and second is not None and other is not None:
-            own, asked = answers.question(row, plan), answers.question(other, plan)
+            own, asked = answers.question(row), answers.question(other)
             asked, first, second = _side_by_side((first, own), (second, asked))
         preferred = row.value if not theirs else _preferred(row, other)
         if other is None:
@@ -130,8 +130,6 @@ def pairs(store: Store, run: RunInfo, plan: ReviewPlan) -> Population:
             left_out[_NO_SCORE] += 1
         elif first is None or second is None:
             left_out[_NO_ANSWER] += 1
-        elif first.text == second.text and not plan.keep_equal:
-            left_out[_EQUAL] += 1
         else:
             items[place] = _item(row, (first, second), asked, preferred)
             known = [each.disagreement for each in (row, other) if each.disagreement is not None]
@@ -179,54 +177,50 @@ def _compared(
     was answered before the last of them.
     """
     fingerprint = run.spec["baseline"]["fingerprint"]
-    known = dict(store.review.asked(fingerprint))
-    keys, by_turns = _keys_by_question(known, run, evaluation_id), _keys_by_turns(known)
+    known = _by_question(store.review.asked(fingerprint))
     own = store.requests({row.sample_key for row in ours if row.sample_key is not None})
-    asked = {key: keys.get(_asked(request)) or by_turns.get(_turns(request), ()) for key, request in own.items()}
-    samples = store.find(key for places in asked.values() for key in places)
+    places: list[list[list[bytes]]] = []
+    for row in ours:
+        request = own.get(row.sample_key or b"")
+        asked = {} if request is None else known.get(_turns(request) or _asked(request), {})
+        places.append(_of_case(asked, row.case_id, run, evaluation_id))
+    samples = store.find(key for chains in places for keys in chains for key in keys)
     index = int(run.spec["baseline"].get("first_index", 0))
     found = {}
-    for row in ours:
-        places = asked.get(row.sample_key or b"", ())
-        with_sample = [key for key in places if index + row.sample_index in samples.get(key, {})]
-        if with_sample and (isinstance(places, list) or len(with_sample) == 1):
-            other = replace(row, role="baseline", fingerprint=fingerprint, sample_key=with_sample[0])
+    for row, chains in zip(ours, places, strict=True):
+        drawn = [[key for key in keys if index + row.sample_index in samples.get(key, {})] for keys in chains]
+        first = [keys[0] for keys in drawn if keys]
+        if len(first) == 1:
+            other = replace(row, role="baseline", fingerprint=fingerprint, sample_key=first[0])
             found[row.case_id, row.sample_index] = other
     return found
 
 
-def _keys_by_turns(known: Mapping[bytes, Request]) -> dict[str, tuple[bytes, ...]]:
-    """Under which keys the baseline has the last answers of conversations, by all that their user said."""
-    asked: dict[str, tuple[bytes, ...]] = {}
-    for key, request in known.items():
-        if turns := _turns(request):
-            asked[turns] = (*asked.get(turns, ()), key)
-    return asked
+def _by_question(asked: Iterable[tuple[bytes, Request]]) -> dict[str, dict[bytes, Request]]:
+    """All that the baseline was asked, with their keys, by question, or by all that the user of a conversation said."""
+    found: dict[str, dict[bytes, Request]] = {}
+    for key, request in asked:
+        found.setdefault(_turns(request) or _asked(request), {})[key] = request
+    return found
+
+
+def _of_case(asked: Mapping[bytes, Request], case_id: str, run: RunInfo, evaluation_id: str) -> list[list[bytes]]:
+    """The keys of a case's draws of a question, a list for each way and time that it was asked: in the order in which
+    an evaluation went by their generations.
+    """
+    baseline = run.spec["baseline"]
+    noted: Sequence[int] | None = baseline.get("draws", {}).get(evaluation_id)
+    generations = noted or range(int(baseline.get("generation", 0)), -1, -1)
+    texts = {request_text(baseline["fingerprint"], request) for request in asked.values()}
+    questions = [KeyedQuestion(text, occurrence, case_id) for text in texts for occurrence in (0, 1)]
+    chains = [[question.key(generation) for generation in generations] for question in questions]
+    return [kept for keys in chains if (kept := [key for key in keys if key in asked])]
 
 
 def _turns(request: Request) -> str:
     """Give what the user of a conversation said; "" for a question that no answer came before."""
     in_turns = any(message.get("role") == "assistant" for message in request.messages)
     return json.dumps(request.user_turns, default=str) if in_turns else ""
-
-
-def _keys_by_question(known: Mapping[bytes, Request], run: RunInfo, evaluation_id: str) -> dict[str, list[bytes]]:
-    """Under which keys the baseline has answers to a question, in the order in which an evaluation went by them."""
-    baseline = run.spec["baseline"]
-    noted: Sequence[int] | None = baseline.get("draws", {}).get(evaluation_id)
-    generations = noted or range(int(baseline.get("generation", 0)), -1, -1)
-    asked: dict[str, list[bytes]] = {}
-    for key, request in known.items():
-        asked.setdefault(_asked(request), []).append(key)
-    found = {}
-    for question, keys in asked.items():
-        texts = {request_text(baseline["fingerprint"], known[key]) for key in keys}
-        again = any(sample_key(text, generation, 1) in known for text in texts for generation in generations)
-        if noted or len(keys) > 1:
-            ordered = [sample_key(text, generation, 0) for text in texts for generation in generations]
-            keys = [key for key in ordered if key in known]
-        found[question] = keys if len(texts) == 1 and not again else []
-    return found
 
 
 def _asked(request: Request) -> str:
@@ -277,14 +271,16 @@ class _Answers:
             calls_from=len(sample.text) if calls else None,
         )
 
-    def question(self, row: ScoreRow, plan: ReviewPlan) -> Messages:
-        """Give what was asked as messages, and what an application did before it answered."""
+    def question(self, row: ScoreRow) -> Messages:
+        """Give what was asked as messages, and what an application did before it answered. System messages, which can
+        tell one version from another, are left out.
+        """
         request: Request | None = self._requests.get(row.sample_key or b"")
         if request is None:
             return ()
         asked: Messages = request.messages or ({"role": "user", "content": request.prompt or ""},)
         turns = (*asked, *self._turns(row)[:-1])
-        return tuple(message for message in turns if plan.show_system or message.get("role") != "system")
+        return tuple(message for message in turns if message.get("role") != "system")
 
     def _sample(self, row: ScoreRow) -> Sample | None:
         index = int((self._run.spec.get(row.role) or {}).get("first_index", 0)) + row.sample_index

@@ -1,23 +1,43 @@
-"""Items and labels as files: JSONL, CSV, and the formats of Label Studio and Argilla.
+"""Items and labels as files: JSON lines and CSV.
 
-Each format writes and reads the same `SharedItem`s. Unless asked otherwise, an export holds nothing that unblinds: no
-version, run, judge score, drawing or label, and the answers of a pair in an order that only Steelyard can tell.
+Unless asked otherwise, an export holds nothing that unblinds: no version, run, judge score, drawing or label, and the
+answers of a pair in an order that only Steelyard can tell.
 """
 
 from __future__ import annotations
 
-from harness.review.exchange.formats import FORMATS, ExchangeFormat, find_format, format_of
-from harness.review.exchange.sharing import SharedExclusion, SharedItem, exported, import_items
-from harness.review.views import GivenLabel
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = [
-    "FORMATS",
-    "ExchangeFormat",
-    "GivenLabel",
-    "SharedExclusion",
-    "SharedItem",
-    "exported",
-    "find_format",
-    "format_of",
-    "import_items",
-]
+from harness.errors import ReviewFileError, choices
+from harness.review.exchange import json_lines, table
+from harness.review.exchange.sharing import SharedItem, exported, import_items
+
+__all__ = ["ExchangeFormat", "SharedItem", "exported", "format_of", "import_items"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeFormat:
+    """The way in which items become a file's text, and back."""
+
+    write: Callable[[Sequence[SharedItem]], str]
+    read: Callable[[str], list[SharedItem]]
+
+
+_FORMATS = {
+    ".jsonl": ExchangeFormat(json_lines.write, json_lines.read),
+    ".csv": ExchangeFormat(table.write, table.read),
+}
+
+
+def format_of(path: Path) -> ExchangeFormat:
+    """The format of a file, by its suffix.
+
+    Raises:
+        ReviewFileError: it is none of them.
+    """
+    suffix = path.suffix.casefold()
+    if suffix not in _FORMATS:
+        raise ReviewFileError(f"{path}: {choices('format', suffix, _FORMATS)}")
+    return _FORMATS[suffix]

@@ -13,7 +13,6 @@ from typing import Any
 from harness.errors import LabelError, ReviewerError, ReviewFileError, UnknownItemError
 from harness.records import Messages
 from harness.records.review import Answer, Batch, Event, Form, Item
-from harness.review.exchange.checking import is_share
 from harness.review.views import GivenLabel, given_labels, on_sides
 from harness.store.review.events import SETTLING, counting, in_force
 from harness.store.review.leases import is_swapped
@@ -39,7 +38,7 @@ class SharedItem:
 
     Attributes:
         answers: one, or two with the left one first.
-        excluded: where the item was excluded; an import leaves it to the file.
+        excluded: where the item was excluded; an import leaves it to the file, as it does what is hidden.
         hidden: what unblinds: `versions`, `judge_score`, `probability`, … as JSON takes it; None in a blind file.
         place: where in the file it was read, such as "Line 3"; empty where it was not.
     """
@@ -113,16 +112,11 @@ def _excluded(events: Sequence[Event]) -> SharedExclusion | None:
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """The numbers of what an import brought: new batches, their items, and labels that were not there yet.
-
-    Attributes:
-        replaced: labels of the file that a newer one of their reviewer, there or in the queue, leaves out.
-    """
+    """The numbers of what an import brought: new batches, their items, and labels that were not there yet."""
 
     batches: int
     items: int
     labels: int
-    replaced: int
 
 
 def import_items(review: ReviewStore, shared: Sequence[SharedItem], now: float) -> ImportSummary:
@@ -141,24 +135,14 @@ def import_items(review: ReviewStore, shared: Sequence[SharedItem], now: float) 
     added = []
     for number, (evaluation_id, form, members) in enumerate(_groups(new)):
         batch_id = secrets.token_hex(4)
-        hidden = members[0].hidden or {}
-        batch = Batch(
-            id=batch_id,
-            created=now + number * 1e-6,
-            evaluation_id=evaluation_id,
-            form=form,
-            metric=str(hidden.get("metric") or "score"),
-            run_id=hidden.get("run"),
-            source={"imported": True},
-        )
+        created = now + number * 1e-6
+        batch = Batch(batch_id, created, evaluation_id, form, source={"imported": True})
         added.append((batch, [_item(each, batch_id, position) for position, each in enumerate(members)]))
     newest = {_giver(label): label for label in sorted(labels, key=lambda label: label.time)}
     last = {_giver(event): event for events in known.values() for event in in_force(events)}
     words = [(label, last.get(giver)) for giver, label in newest.items()]
     kept = [_after(before, label, now) for label, before in words if before is None or _is_newer(label, before)]
-    older = sum(before is not None and label.time < before.time for label, before in words)
-    n_new = review.import_labels(kept, now, added)
-    return ImportSummary(len(added), len(new), n_new, len(labels) - len(newest) + older)
+    return ImportSummary(len(added), len(new), review.import_labels(kept, now, added))
 
 
 def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str, list[Event]], list[SharedItem]]:
@@ -176,7 +160,7 @@ def _split(review: ReviewStore, shared: Iterable[SharedItem]) -> tuple[dict[str,
             _check_same(each, item, review.batch(item.batch_id))
             known[each.item_id] = review.events(item_id=each.item_id)
         except UnknownItemError:
-            if len(each.answers) != (2 if each.form.is_pair else 1) or not each.item_id:
+            if len(each.answers) != (2 if each.form.is_pair else 1):
                 raise ReviewFileError(
                     f"{_where(each)} is not in the queue, and the file holds too little of it to add it."
                 ) from None
@@ -218,42 +202,17 @@ def _groups(new: Sequence[SharedItem]) -> list[tuple[str, Form, list[SharedItem]
 
 
 def _item(shared: SharedItem, batch_id: str, position: int) -> Item:
-    hidden = shared.hidden or {}
-    probability, judged = hidden.get("probability", 1.0), hidden.get("judge_score")
-    if shared.wanted < 1 or not is_share(probability) or not probability or not (judged is None or is_share(judged)):
-        raise ReviewFileError(
-            f"{_where(shared)}: it wants {shared.wanted} labels, was drawn with probability {probability!r} and judged "
-            f"{judged!r}. It takes one label or more, a probability in (0, 1] and a score in [0, 1] or none."
-        )
-    answers = _answers(shared, hidden)
+    answers = on_sides(tuple(map(Answer, shared.answers)), swapped=is_swapped(shared.item_id, _NOBODY))
     return Item(
         id=shared.item_id,
         batch_id=batch_id,
         case_id=shared.case_id,
         messages=shared.messages,
-        answers=on_sides(answers, swapped=is_swapped(shared.item_id, _NOBODY)),
+        answers=answers,
         reference=shared.reference,
         wanted=shared.wanted,
         position=position,
-        probability=float(probability),
-        judge_score=judged,
-        draw=hidden.get("draw"),
     )
-
-
-def _answers(shared: SharedItem, hidden: Mapping[str, Any]) -> tuple[Answer, ...]:
-    fields = [hidden.get(name) or [None] * len(shared.answers) for name in ("versions", "fingerprints", "sample_keys")]
-    samples = hidden.get("samples") or [0] * len(shared.answers)
-    try:
-        return tuple(
-            Answer(text, version, fingerprint, bytes.fromhex(key) if key else None, int(sample))
-            for text, version, fingerprint, key, sample in zip(shared.answers, *fields, samples, strict=True)
-        )
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ReviewFileError(
-            f"{_where(shared)}: versions, fingerprints, samples or sample_keys of its hidden fields can't be "
-            f"understood: {error}. Leave hidden out, or as it was exported."
-        ) from None
 
 
 def _label(shared: SharedItem, label: GivenLabel) -> Event:

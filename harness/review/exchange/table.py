@@ -12,8 +12,7 @@ from typing import Any
 
 from harness.errors import ReviewFileError
 from harness.records.review import Form, Value
-from harness.review.exchange.checking import check_label, form_of
-from harness.review.exchange.json_lines import item_of, said
+from harness.review.exchange.json_lines import form_of, item_of, label_of, said
 from harness.review.exchange.sharing import SharedItem
 from harness.review.views import GivenLabel
 
@@ -24,9 +23,9 @@ _EXCLUDED = ("excluded_by", "excluded_because", "excluded_at")
 COLUMNS = (*_ITEM, *_LABEL, *_REST, *_EXCLUDED)
 
 # A spreadsheet runs a cell that begins like this as a formula: https://owasp.org/www-community/attacks/CSV_Injection
-# Some take the full-width signs for the others. Some begin a row at each CR or LF, quoted or not, and a cell at each
+# Some begin a row at each CR or LF, quoted or not, and a cell at each
 # semicolon or tab, which separate cells for many.
-_SIGNS = "=+\\-@\\t＝＋－＠"
+_SIGNS = "=+\\-@\\t"
 _FORMULA = re.compile(rf"(?:\A|(?<=[\r\n;\t]))(?='*[{_SIGNS}])|\A(?='*[\r\n])")
 _GUARDED = re.compile(rf"(?:\A|(?<=[\r\n;\t]))'(?='*[{_SIGNS}])|\A'(?='*[\r\n])")
 
@@ -110,27 +109,19 @@ def _item(cells: dict[str, str]) -> SharedItem:
             "answers": answers,
             "reference": cells.get("reference") or None,
             "wanted": int(whole[1]) if (whole := _WHOLE.fullmatch(wanted.strip())) else wanted,
-            "excluded": _excluded(cells),
-            "hidden": json.loads(cells["hidden"]) if cells.get("hidden") else None,
         }
     )
-
-
-def _excluded(cells: dict[str, str]) -> dict[str, Any] | None:
-    by, because, at = (cells.get(name, "").strip() for name in _EXCLUDED)
-    return {"reviewer": by, "reason": because, "time": _time(at)} if by or because else None
 
 
 def _label(cells: dict[str, str], form: Form) -> GivenLabel:
     label: dict[str, Any] = {
         "reviewer": cells.get("reviewer", "").strip(),
-        "value": value_of(cells["value"], form),
+        "value": _value(cells["value"], form),
         "note": cells.get("note", ""),
         "time": _time(cells.get("time", "").strip()),
         "adjudicated": _is_adjudicated(cells.get("adjudicated", "").strip()),
     }
-    check_label(label)
-    return GivenLabel(**label)
+    return label_of(label)
 
 
 def _time(cell: str) -> float | str:
@@ -146,10 +137,10 @@ def _is_adjudicated(cell: str) -> bool:
     return cell.casefold() in _YES
 
 
-def value_of(text: str, form: Form) -> Value:
+def _value(text: str, form: Form) -> Value:
     """A label that came as text, as the form's kind of value; a spreadsheet may have written a whole number as 3.0."""
-    if form.kind != "scale":
-        return text if form.kind == "text" else text.strip()
+    if form.is_pair:
+        return text.strip()
     whole = _WHOLE.fullmatch(text.strip())
     return int(whole[1]) if whole else text
 

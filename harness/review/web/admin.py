@@ -10,7 +10,7 @@ from harness.errors import ReviewerError, choices
 from harness.records.review import ROLES, Reviewer
 from harness.review.web.desk import desk_of, field
 from harness.review.web.sessions import Holder, csrf_token
-from harness.review.web.showing import right_values, said_of
+from harness.review.web.showing import said_of
 from harness.review.web.signing_in import SignedOutError, admin_of, checked, page
 
 
@@ -84,7 +84,6 @@ def batch(request: Request, batch_id: str) -> Response:
         needed=desk.needed.get(batch_id),
         agreement=desk.queue.agreement(batch_id),
         excluded=desk.queue.excluded(batch_id),
-        right=right_values(desk.review.batch(batch_id).form),
         origin=desk.queue.origins()[batch_id],
     )
 
@@ -94,9 +93,9 @@ def item(request: Request, item_id: str) -> Response:
     """All that is known of an item that is settled: what was asked and answered, and what judge and people said."""
     admin = admin_of(request)
     desk = desk_of(request)
-    known, found = desk.queue.settled(item_id), desk.review.item(item_id)
+    found = desk.queue.settled(item_id)
     batch = desk.review.batch(found.batch_id)
-    said = said_of(known, batch.form, desk.review.events(item_id=item_id))
+    said = said_of(found, batch.form, desk.review.events(item_id=item_id))
     return page(request, "settled.html", reviewer=admin, here="admin", item=found, batch=batch, said=said)
 
 

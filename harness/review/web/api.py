@@ -6,17 +6,16 @@ import time
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from markupsafe import Markup
 from pydantic import BaseModel, Field, StrictInt, StrictStr
 
-from harness.errors import UnknownItemError
 from harness.records.review import Event, Form, Task
 from harness.review.views import View
 from harness.review.web.desk import desk_of
 from harness.review.web.queue_counter import endings
-from harness.review.web.showing import in_dispute, item_json, said_value, text_of
-from harness.review.web.signing_in import checked, page, signed_in
+from harness.review.web.showing import in_dispute, item_json, said_value
+from harness.review.web.signing_in import checked, signed_in
 from harness.store.review.turns import RecordedLabel
 
 router = APIRouter(dependencies=[Depends(signed_in), Depends(checked)])
@@ -78,10 +77,7 @@ def take_answer(request: Request, said: LabelSubmission, name: Name) -> dict[str
 
 @router.post("/api/undo")
 def take_back(request: Request, undo: Undo, name: Name) -> dict[str, Any]:
-    """Undo the reviewer's last event; `view` is its item again, or null where it is no longer free.
-
-    A text comes back with its item, to be written on.
-    """
+    """Undo the reviewer's last event; `view` is its item again, or null where it is no longer free."""
     desk = desk_of(request)
     undone = desk.queue.undo(name, key=undo.key)
     desk.tally.forget()
@@ -93,7 +89,6 @@ def take_back(request: Request, undo: Undo, name: Name) -> dict[str, Any]:
     return {
         "undone": _in_words(event, form),
         "view": view,
-        "text": _sent(str(event.value or "")) if form.kind == "text" else "",
         "progress": _count(request, undo.task),
     }
 
@@ -106,19 +101,10 @@ def renew(request: Request, kept: KeptItem, name: Name) -> dict[str, Any]:
 
 
 @router.get("/api/progress")
-def progress(request: Request, name: Name, task: Task = "label") -> dict[str, Any]:
+def progress(request: Request, task: Task = "label") -> dict[str, Any]:
     """Tell how far the queue is now, and what the page says when nothing is left, as HTML."""
     desk_of(request).tally.forget()
-    return {**_count(request, task), "empty": nothing_left(request, task, name)}
-
-
-@router.get("/leases/{lease}/texts/{text}")
-def more_of_text(request: Request, lease: str, text: str, name: Name, start: Annotated[int, Query(ge=0)] = 0) -> Any:
-    """Give what comes after the first `start` characters of a text, as HTML; not all of a long one at once."""
-    words = text_of(desk_of(request).queue.renew(name, lease), text)
-    if words is None:
-        raise UnknownItemError(f"The item has no text {text[:80]!r}.")
-    return page(request, "_text.html", words=words, name=text, start=min(start, len(words)))
+    return {**_count(request, task), "empty": nothing_left(request, task)}
 
 
 def next_json(request: Request, name: str, task: Task, holding: list[str] | None = None) -> dict[str, Any] | None:
@@ -127,14 +113,13 @@ def next_json(request: Request, name: str, task: Task, holding: list[str] | None
     return None if view is None else _json(request, name, view)
 
 
-def nothing_left(request: Request, task: Task, name: str) -> Markup:
+def nothing_left(request: Request, task: Task) -> Markup:
     """Write what the page says when nothing is left for a reviewer, though something may be left for others."""
     desk = desk_of(request)
     batches = desk.queue.batches()
     template = desk.pages.get_template("_empty.html")
-    left = desk.review.left_for(name)
-    disputed = desk.tally.count(task).left if task == "adjudicate" else 0
-    return Markup(template.render(task=task, batches=batches, endings=endings(batches), left=left, n_disputed=disputed))
+    left = desk.tally.count(task).left
+    return Markup(template.render(task=task, batches=batches, endings=endings(batches), left=left))
 
 
 def _count(request: Request, task: Task) -> dict[str, int]:
@@ -162,10 +147,4 @@ def _submit(request: Request, said: LabelSubmission, name: str) -> RecordedLabel
 def _in_words(event: Event, form: Form) -> str:
     if event.value is None:
         return _ACTS[event.kind].lower()
-    value = _sent(said_value(form, form.shown(event.value, swapped=event.swapped)))
-    return f"{_ACTS[event.kind].lower()} {value if len(value) <= 40 else 'with a text'}"
-
-
-def _sent(text: str) -> str:
-    """A text as it can be sent: a lone surrogate is no character that a browser could get."""
-    return text.encode("utf-8", "replace").decode()
+    return f"{_ACTS[event.kind].lower()} {said_value(form, form.shown(event.value, swapped=event.swapped))}"

@@ -44,7 +44,7 @@ def _queue(request: Request, task: Task) -> Response:
         first=first,
         count=desk.tally.count(task),
         needed=forecast(desk.queue.batches(), desk.needed) if task == "label" else None,
-        nothing_left=nothing_left(request, task, reviewer.name),
+        nothing_left=nothing_left(request, task),
     )
 
 

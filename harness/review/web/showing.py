@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from unicodedata import category
@@ -13,11 +13,10 @@ from unicodedata import category
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from harness.records.review import LEFT, MOST_TEXT, RIGHT, TIE, Event, Form, Value
+from harness.records.review import LEFT, RIGHT, TIE, Event, Form, Item, Value
 from harness.records.tool_calls import words_of
-from harness.review.agreement import CUT
 from harness.review.progress import BatchProgress
-from harness.review.views import RevealedItem, View
+from harness.review.views import View
 from harness.store.review.events import counting
 from harness.store.review.leases import is_swapped
 from harness.store.review.store import ReviewStore
@@ -64,12 +63,11 @@ def template_environment() -> Environment:
     pages.filters |= {
         "readable": readable,
         "beginning": beginning,
-        "further": further,
         "words": words_of,
         "lasting": lasting,
     }
     pages.filters |= {"labels_of": labels_of}
-    pages.globals |= {"shown_at_first": SHOWN_AT_FIRST, "most_text": MOST_TEXT, "roles": _ROLES, "reviewer": None}
+    pages.globals |= {"most_shown": SHOWN, "roles": _ROLES, "reviewer": None}
     pages.globals |= {"here": "", "csrf": ""}
     pages.tests["blank"] = is_blank
     return pages
@@ -89,16 +87,13 @@ def item_json(pages: Environment, view: View, disputed: Sequence[DisputedLabel] 
 
 
 def shown_choices(form: Form) -> list[ChoiceButton]:
-    """The buttons of a form; none where a text is asked for.
-
-    A scale's values have their own digits where they have one, ten has 0; categories are numbered.
-    """
+    """The buttons of a form. A scale's values have their own digits where they have one, ten has 0."""
     if form.is_pair:
         return [ChoiceButton(*each) for each in _PAIR]
     values = [choice.value for choice in form.choices]
     shown = []
-    for number, choice in enumerate(form.choices, start=1):
-        key = _key(choice.value, number, values)
+    for choice in form.choices:
+        key = _key(choice.value, values)
         name = str(choice.value)
         shown.append(ChoiceButton(choice.value, name, choice.meaning, key, hint="" if key == name else key))
     return shown
@@ -107,17 +102,16 @@ def shown_choices(form: Form) -> list[ChoiceButton]:
 def columns(n_choices: int) -> int:
     """In how many columns choices stand where the screen is wide enough: at most 5, in rows of about as many each.
 
-    >>> [columns(n_choices) for n_choices in (0, 3, 5, 6, 9, 10, 11, 12)]
-    [1, 3, 5, 3, 5, 5, 4, 4]
+    >>> [columns(n_choices) for n_choices in (3, 5, 6, 9, 10, 11, 12)]
+    [3, 5, 3, 5, 5, 4, 4]
     """
-    return -(-n_choices // -(-n_choices // _MOST_COLUMNS)) if n_choices else 1
+    return -(-n_choices // -(-n_choices // _MOST_COLUMNS))
 
 
-def _key(value: Value, number: int, values: Sequence[Value]) -> str:
-    digit = value if isinstance(value, int) else number
-    if digit == 10 and 0 not in values:
+def _key(value: Value, values: Sequence[Value]) -> str:
+    if value == 10 and 0 not in values:
         return "0"
-    return str(digit) if 0 <= digit <= 9 else ""
+    return str(value) if value in range(10) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +123,11 @@ class Opinion:
     note: str = ""
 
 
-def said_of(known: RevealedItem, form: Form, happened: Sequence[Event]) -> list[Opinion]:
+def said_of(item: Item, form: Form, happened: Sequence[Event]) -> list[Opinion]:
     """List what the judge said, and then people in the order of their words; of a pair, A is the candidate's answer."""
     told = []
-    if known.judge_score is not None:
-        told.append(Opinion("judge", _score_in_words(form, known.judge_score)))
+    if item.judge_score is not None:
+        told.append(Opinion("judge", _score_in_words(form, item.judge_score)))
     for event in counting(happened):
         words = {"flag": "flagged", "skip": "skipped", "exclude": "excluded"}.get(event.kind, "")
         if event.value is not None:
@@ -150,12 +144,6 @@ def _score_in_words(form: Form, score: float) -> str:
         return said_value(form, seen) if seen else f"{score:.3g}, of 1 for A"
     same = [str(choice.value) for choice in form.choices if choice.score == score]
     return f"{same[0]} (counts {score:.3g})" if same else f"counts {score:.3g}"
-
-
-def right_values(form: Form) -> str:
-    """The values of a form that count as right where scores are cut, in words; nothing of a pair or a text."""
-    values = [str(choice.value) for choice in form.choices if choice.score is not None and choice.score >= CUT]
-    return " or ".join(values)
 
 
 def in_dispute(review: ReviewStore, view: View, reviewer: str) -> list[DisputedLabel]:
@@ -185,16 +173,6 @@ def said_value(form: Form, value: Value) -> str:
     return _SEEN.get(str(value), str(value)) if form.is_pair else str(value)
 
 
-def text_of(view: View, name: str) -> str | None:
-    """A text of an item by the name that the page gives it; None where it has none of this name."""
-    texts = {f"answer-{number}": answer for number, answer in enumerate(view.answers)}
-    texts |= {f"calls-{number}": calls for number, calls in enumerate(view.calls)}
-    texts |= {f"message-{number}": words_of(message) for number, message in enumerate(view.messages)}
-    if view.reference is not None:
-        texts["reference"] = view.reference
-    return texts.get(name)
-
-
 def lasting(seconds: float) -> str:
     """A duration for people.
 
@@ -212,10 +190,8 @@ def labels_of(batches: Sequence[BatchProgress], reviewer: str) -> int:
     return sum(each.labels for batch in batches for each in batch.reviewers if each.reviewer == reviewer)
 
 
-SHOWN_AT_FIRST = 20_000
-
-
-SHOWN_MORE = 200_000
+SHOWN = 200_000
+"""The most characters of a text that are shown: a browser that laid out more at once would stand still."""
 
 
 _LONGEST_BLOCK = 4_000
@@ -255,26 +231,10 @@ def readable(text: str) -> Markup:
     return Markup("\n").join(_markup(block) for block in blocks(text))
 
 
-def further(text: str, start: int) -> tuple[Markup, int]:
-    """HTML that shows what comes after the first `start` characters of a text, and up to which character it goes.
-
-    A browser that laid out all of a long text at once would stand still for as long.
-    """
-    end = _end_of_piece(text, start, SHOWN_MORE)
-    found = list(blocks(text[start:end], _open_fence(text[:start])))
-    if found and start and text[start - 1] != "\n":
-        found[0] = replace(found[0], joined=True)
-    return Markup("\n").join(map(_markup, found)), end
-
-
-def blocks(text: str, fence: str = "") -> Iterator[Block]:
-    """The blocks of a text, none longer than a browser lays out at once; empty lines are left out.
-
-    Args:
-        fence: the one that is open where the text begins.
-    """
+def blocks(text: str) -> Iterator[Block]:
+    """The blocks of a text, none longer than a browser lays out at once; empty lines are left out."""
     # A lone surrogate, which a model can write in JSON, is no character that a browser could be sent.
-    for block in _whole_blocks(text.encode("utf-8", "replace").decode(), fence):
+    for block in _whole_blocks(text.encode("utf-8", "replace").decode()):
         if len(block.text) <= _LONGEST_BLOCK:
             yield block
             continue
@@ -292,28 +252,17 @@ def is_blank(text: str) -> bool:
 
 
 def beginning(text: str) -> str:
-    """As much of a text as is shown until all of it is asked for."""
-    return text if len(text) <= SHOWN_AT_FIRST else text[:SHOWN_AT_FIRST]
-
-
-def _open_fence(text: str) -> str:
-    """The fence that is open at the end of a text, or nothing."""
-    fence = ""
-    for line in text.split("\n"):
-        mark = _FENCE.match(line)
-        if mark and not fence:
-            fence = mark[1]
-        elif mark and _closes(fence, mark[1], line):
-            fence = ""
-    return fence
+    """As much of a text as is shown."""
+    return text[:SHOWN]
 
 
 def _closes(fence: str, mark: str, line: str) -> bool:
     return mark.startswith(fence) and not line.strip(" `~\r")
 
 
-def _whole_blocks(text: str, fence: str) -> Iterator[Block]:
+def _whole_blocks(text: str) -> Iterator[Block]:
     lines: list[str] = []
+    fence = ""
     kind: Literal["prose", "code"] = "prose"
     for line in text.replace("\r\n", "\n").split("\n"):
         mark = _FENCE.match(line)
@@ -339,20 +288,13 @@ def _whole_blocks(text: str, fence: str) -> Iterator[Block]:
         yield Block("code" if fence else kind, "\n".join(lines))
 
 
-def _end_of_piece(text: str, start: int, longest: int) -> int:
-    """Find where a piece of a text ends: with a line or a word, if one does."""
-    end = start + longest
-    if end >= len(text):
-        return len(text)
-    place = max(text.rfind("\n", start, end), text.rfind(" ", start, end))
-    return place + 1 if place > start else end
-
-
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
     """A long block in pieces that end where a line or a word does, if one does."""
     start = 0
     while start < len(text):
-        end = _end_of_piece(text, start, _LONGEST_BLOCK)
+        end = min(start + _LONGEST_BLOCK, len(text))
+        if end < len(text):
+            end = max(text.rfind("\n", start, end), text.rfind(" ", start, end)) + 1 or end
         yield start, text[start:end].removesuffix("\n")
         start = end
 

@@ -2,9 +2,9 @@
 
     return checks.contains(await model.ask(case.prompt), case.expected)
 
-A check that can't work raises `CheckError` and is never a 0. Those that have to be waited for (`runs`, `similarity`,
-`choose`, `multiple_choice`) are awaited in an `async def` body, and so the types say. In a `def` body they give their
-result directly; `harness.sync_checks` are the same checks with the types for it.
+A check that can't work raises `CheckError` and is never a 0. Those that have to be waited for (`runs`, `choose`,
+`multiple_choice`) are awaited in an `async def` body, and so the types say. In a `def` body they give their
+result directly.
 
 What another distribution declares under `steelyard.checks` is here too, by its name. A check is imported by the first
 who asks for it. Checkers of types know Steelyard's own alone, so that a misspelt one is an error; where types are
@@ -22,9 +22,24 @@ from harness.scoring.registered import registered
 if TYPE_CHECKING:
     from harness.scoring.checks.choices import choose as choose
     from harness.scoring.checks.choices import multiple_choice as multiple_choice
-    from harness.scoring.checks.embeddings import similarity as similarity
     from harness.scoring.checks.execution import runs as runs
-    from harness.scoring.checks.plain import *  # noqa: F403  those that wait for nothing, listed once
+    from harness.scoring.checks.numbers import numeric as numeric
+    from harness.scoring.checks.overlap import bleu as bleu
+    from harness.scoring.checks.overlap import chrf as chrf
+    from harness.scoring.checks.overlap import rouge as rouge
+    from harness.scoring.checks.overlap import token_f1 as token_f1
+    from harness.scoring.checks.ranking import average_precision as average_precision
+    from harness.scoring.checks.ranking import ndcg_at as ndcg_at
+    from harness.scoring.checks.ranking import precision_at as precision_at
+    from harness.scoring.checks.ranking import recall_at as recall_at
+    from harness.scoring.checks.ranking import reciprocal_rank as reciprocal_rank
+    from harness.scoring.checks.structure import calls as calls
+    from harness.scoring.checks.structure import follows_schema as follows_schema
+    from harness.scoring.checks.text import contains as contains
+    from harness.scoring.checks.text import exact as exact
+    from harness.scoring.checks.text import matches as matches
+    from harness.scoring.checks.text import normalise as normalise
+    from harness.scoring.checks.text import normalised as normalised
 else:
 
     def __getattr__(name: str) -> Any:

@@ -32,6 +32,6 @@ class _PendingResult(Generic[Result]):
 
 
 def wait_for(check: str, work: Coroutine[Any, Any, Result]) -> Awaitable[Result]:
-    """Something to await in an `async def` body; in a `def` body the result of `work`, as `sync_checks` says."""
+    """Something to await in an `async def` body; in a `def` body the result of `work`."""
     settled: Awaitable[Result] = settle(_PendingResult(check, work))
     return settled

@@ -27,25 +27,25 @@ def runs(
     memory_bytes: int = 512 << 20,
     sandbox: str | None = None,
 ) -> Awaitable[Score]:
-    """1 where Python code, and the tests after it, run to their end; to be awaited in an `async def` body.
+    """1 where Python code passes its tests, or without any runs to its end; to be awaited in an `async def` body.
 
-    Nothing of it runs in the test process: docs/guide/6-checks.md says what the process that it runs in can
-    reach. As many run at once as there are cores.
+    Code and tests each run in a process of their own: docs/guide/6-checks.md says what they can reach, and what of the
+    code its tests find. As many run at once as there are cores.
 
     Args:
         code: a program, or an answer whose first fenced block of Python is one.
-        tests: Python that is run after the code in the same module, one text or several: assertions, or calls that
-            raise. With tests, code under `if __name__ == "__main__"` does not run.
+        tests: Python that calls the functions of the code, one text or several: assertions, or calls that raise. With
+            tests, code under `if __name__ == "__main__"` does not run.
         timeout_s: seconds that it may take, of CPU time as well.
         memory_bytes: the address space that it may use, at least 64 MiB.
-        sandbox: which walls stand around it, "built-in", "bubblewrap", "podman", "docker" or "weaker"; by default those
-            of the setting `sandbox`.
+        sandbox: which walls stand around it, "built-in" or "container"; by default those of the setting `sandbox`.
 
     Returns:
         Score
 
     Raises:
-        CheckError: an argument is wrong, a wall of the sandbox is missing here, or the process can't be started.
+        CheckError: an argument is wrong, a wall of the sandbox is missing here, a process can't be started, or the
+            tests give a function what is no plain data.
     """
     program = answer_text(code, "runs")
     lines = [tests] if isinstance(tests, str) else list(tests) if isinstance(tests, Iterable) else [tests]

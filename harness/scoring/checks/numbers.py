@@ -43,24 +43,6 @@ class _FoundNumber:
     written: str
 
 
-def last_number(text: str) -> float | None:
-    """The last number of the text, None where it holds none. An answer that spells out a sum ends in its result.
-
-    Thousands may be grouped ("1,250", "1 250" with a narrow space), numbers may have a sign, a fraction, an exponent
-    ("1.5e3", "1.5 × 10³"), a percent sign (the number before it counts) or a unit ("5kg"). No numbers are digits within
-    a word ("H2O", "1st"), and what could be read in two ways ("3,5", "1.2.3", "1/2").
-
-    >>> last_number("7 + 5 = 12.")
-    12.0
-    >>> last_number("about 1,250.5 metres")
-    1250.5
-    >>> last_number("twelve") is None
-    True
-    """
-    found = _last(text)
-    return None if found is None else float(found.value)
-
-
 def numeric(
     answer: str,
     expected: float | str,
@@ -71,8 +53,12 @@ def numeric(
 ) -> Score:
     """1 where the last number of the answer is the expected one, within the larger of the two tolerances.
 
+    An answer that spells out a sum ends in its result. Thousands may be grouped ("1,250", "1 250" with a narrow space),
+    numbers may have a sign, a fraction, an exponent ("1.5e3", "1.5 × 10³"), a percent sign or a unit ("5kg"). No
+    numbers are digits within a word ("H2O", "1st"), and what could be read in two ways ("3,5", "1.2.3", "1/2").
+
     Args:
-        answer: the answer; `last_number` says what counts as a number.
+        answer: the answer.
         expected: a number, or a text that holds one.
         absolute: how far off it may be.
         relative: how far off it may be, as a share of the expected number.

@@ -1,7 +1,7 @@
-"""Runs a program that a model wrote: a process of its own, with walls around it."""
+"""Runs a program that a model wrote, and its tests, each in a process of its own with walls around it."""
 
-from harness.scoring.confinement.limits import ProgramLimits
 from harness.scoring.confinement.process import ConfinedRun
+from harness.scoring.confinement.sandboxes import ProgramLimits
 from harness.scoring.sandbox import sandbox_of_run
 
 __all__ = ["ConfinedRun", "ProgramLimits", "sandbox_of_run"]

@@ -1,4 +1,4 @@
-"""Starts a confined process for a program, waits for it, and leaves nothing behind."""
+"""Runs a program and its tests, each in a confined process of its own, waits for them, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -8,154 +8,202 @@ import itertools
 import json
 import math
 import os
-import secrets
 import select
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections import deque
-from typing import IO, Any
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
 
 from harness.errors import CheckError
 from harness.scoring.confinement import sandboxes
-from harness.scoring.confinement.limits import ProgramLimits
+from harness.scoring.confinement.sandboxes import ProgramLimits
 from harness.scoring.confinement.system_calls import filter_for
+from harness.scoring.confinement.walls import CALL, RESULT
 from harness.scoring.confinement.watching import Watch
 
 _START_S = 60.0
 _LOOK_S = 0.02
-_LONGEST_RESULT = 1 << 16
+_PIPE_BYTES = 1 << 16
 _LONGEST_REASON = 2000
-_LONGEST_NUMBER = 12
 _SHOWN = 200
+_OWN_FILES = 3
 _FOLDER_OPTIONS = "size={disk_bytes},nr_inodes={inodes},mode=0700"
 _FIRST_TRUNCATION_BY_LANDLOCK = 3
 
 
+class _Ended(Exception):  # noqa: N818 - no fault of ours
+    """A process ended, or was found beyond a limit; the message is the reason of the score."""
+
+
 class ConfinedRun:
-    """One run of a program in a process of its own.
+    """One run of a program, and of its tests in a second process that the program can't reach.
 
     Args:
         code: the program, or an answer with a fenced block that holds it.
-        tests: run after it, in the same module.
-        limits: what it may use.
-        sandbox: which walls stand around it, one of `harness.config.settings.SANDBOXES`.
+        tests: what calls its functions; with "" it has to get to its end.
+        limits: what each of the two may use.
+        sandbox: which walls stand around them, one of `harness.config.settings.SANDBOXES`.
     """
 
     def __init__(self, code: str, tests: str, limits: ProgramLimits, sandbox: str = "built-in") -> None:
-        self._program = {"code": code, "tests": tests}
+        self._code, self._tests = code, tests
         self._limits = limits
         self._sandbox = sandbox
-        self._token = secrets.token_hex(16)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._processes: list[_Process] = []
         self._stopped = threading.Event()
 
     def run(self) -> str | None:
-        """Run it; blocks for at most `timeout_s` and the start of a process.
+        """Run it; blocks for at most `timeout_s` and the start of the processes.
 
         Returns:
-            None when the code and its tests got to their end, else what stopped them.
+            None when the tests, or without any the program, got to their end, else what stopped them.
 
         Raises:
-            CheckError: the process could not be started, or walls of the sandbox are missing here.
+            CheckError: a process could not be started, walls of the sandbox are missing here, or the tests give the
+                program what can't cross a pipe.
         """
         missing = sandboxes.missing(self._sandbox)
         if missing is not None:
             raise CheckError(f"runs: {missing}")
-        folder = tempfile.mkdtemp(prefix="steelyard-")
-        try:
-            with tempfile.TemporaryFile() as output:
-                return self._run(folder, output)
-        finally:
-            remove(folder)
+        with contextlib.ExitStack() as stack:
+            program, *tests = (
+                stack.enter_context(_Process(self._sandbox, self._limits)) for _ in range(2 if self._tests else 1)
+            )
+            self._processes = [program, *tests]
+            if self._stopped.is_set():
+                return "stopped"
+            try:
+                for each in tests:
+                    each.begin({"tests": self._tests})
+                program.begin({"code": self._code, "is_main": not tests})
+                return _plain(self._judged(program, *tests))
+            except (_Ended, CheckError) as end:
+                if isinstance(end, CheckError) and not self._stopped.is_set():
+                    raise
+                return "stopped" if self._stopped.is_set() else _plain(str(end))
 
     def stop(self) -> None:
         """End it early, from another thread."""
         self._stopped.set()
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+        for each in self._processes:
+            each.kill()
 
-    def _run(self, folder: str, output: IO[bytes]) -> str | None:
-        process = self._process = self._start(folder, output)
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            if self._stopped.is_set():
-                return "stopped"
-            answers = process.stdout.fileno()
-            is_bounded = self._begin(process.stdin, answers, folder)
-            if is_bounded is None:
-                self._kill(process)
-                if self._stopped.is_set():
-                    return "stopped"
-                raise CheckError(
-                    f"runs: the program's process did not start: {self._how(process)}{_last_words(output)}"
-                )
-            limits = self._limits
-            watch = Watch(
-                process.pid,
-                None if is_bounded else folder,
-                threads=limits.threads,
-                disk_bytes=limits.disk_bytes,
-                files=limits.files,
-            )
-            said, reason = self._follow(process, answers, watch)
-            if reason is not None:
-                return _plain(reason)
-            result = self._result(said)
-            return _plain(self._reason(process, output) if result is None else self._said(result))
-        finally:
-            self._kill(process)
+    def _judged(self, program: _Process, tests: _Process | None = None) -> str | None:
+        """Hand calls and answers on until the tests end; without any, the program's exit code counts."""
+        deadline = time.monotonic() + self._limits.timeout_s
+        if tests is None:
+            said = program.receive(deadline, self._processes)
+            return program.ending(said, deadline)
+        tests.send(self._answer(program, deadline), deadline, self._processes)
+        while True:
+            line = tests.receive(deadline, self._processes)
+            if not line:
+                raise _Ended(f"the tests' process {tests.how_it_ended(deadline)}")
+            kind, content = line[:1], line[1:]
+            if kind == CALL:
+                program.send(content, deadline, self._processes)
+                tests.send(self._answer(program, deadline), deadline, self._processes)
+            elif kind == RESULT:
+                reason: str | None = json.loads(content)
+                return reason
+            else:
+                raise CheckError(f"runs: {json.loads(content)}.")
 
-    def _start(self, folder: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
-        """A process whose environment has nothing of this one's, in a session and so a process group of its own."""
-        command = sandboxes.command(self._sandbox, folder, self._limits, self._token)
+    def _answer(self, program: _Process, deadline: float) -> bytes:
+        line = program.receive(deadline, self._processes)
+        if not line.endswith(b"\n"):
+            raise _Ended(program.how_it_ended(deadline))
+        return line
+
+
+class _Process:
+    """One confined process: lines of JSON go in and come out."""
+
+    def __init__(self, sandbox: str, limits: ProgramLimits) -> None:
+        self._sandbox, self._limits = sandbox, limits
+        self._name = f"steelyard-{os.urandom(8).hex()}"
+        self._unread = bytearray()
+        self.watch: Watch | None = None
+
+    def __enter__(self) -> _Process:
+        """Start it, with an environment that has nothing of this one's, in a session and so a process group of its own.
+
+        Raises:
+            CheckError: it can't be started.
+        """
+        self._folder = tempfile.mkdtemp(prefix="steelyard-")
+        self._errors = tempfile.TemporaryFile()
+        command = sandboxes.command(self._sandbox, self._limits, self._name)
         try:
-            return subprocess.Popen(
+            self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=output,
-                cwd=folder,
-                env=sandboxes.program_environment(self._sandbox, folder),
+                stderr=self._errors,
+                cwd=self._folder,
+                env=sandboxes.program_environment(self._sandbox, self._folder),
                 start_new_session=True,
+                bufsize=0,
             )
         except OSError as error:
+            self._errors.close()
+            remove(self._folder)
             raise CheckError(f"runs: {command[0]} can't be started: {error}.") from error
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._in, False)
+        return self
 
-    def _begin(self, orders: IO[bytes], answers: int, folder: str) -> bool | None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """End it with its whole group, which outlives its first process, and take back what it held."""
+        self.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._errors):
+            if pipe is not None:
+                pipe.close()
+        sandboxes.clear(self._sandbox, self._name)
+        remove(self._folder)
+
+    def kill(self) -> None:
+        """End it, from any thread."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def begin(self, work: dict[str, Any]) -> None:
         """Tell the process what to run, once it has told its number; it then puts its walls up.
 
-        Returns:
-            Whether its folder has bounds of its own; None where it did not come so far.
+        Raises:
+            CheckError: it did not come so far.
         """
         deadline = time.monotonic() + _START_S
-        number = b""
-        while not number.endswith(b"\n"):
-            part = os.read(answers, 1) if len(number) < _LONGEST_NUMBER and _wait_for(answers, deadline) else b""
-            if not part:
-                return None
-            number += part
-        with contextlib.suppress(BrokenPipeError), orders:
-            orders.write(json.dumps(self._order(int(number), folder)).encode())
-        sign = os.read(answers, 1) if _wait_for(answers, deadline) else b""
-        return {b":": True, b".": False}.get(sign)
+        try:
+            number = int(self.receive(deadline) or b"0")
+            self.send(json.dumps({**work, **self._order(number)}).encode() + b"\n", deadline)
+            sign = self.receive(deadline)
+        except (_Ended, ValueError):
+            sign = b""
+        if sign not in (b"bounded\n", b"watched\n"):
+            raise CheckError(f"runs: the program's process did not start: {self.how_it_ended(deadline)}")
+        if self._sandbox == "built-in":
+            self.watch = Watch(self._process.pid, None if sign == b"bounded\n" else self._folder, self._limits)
 
-    def _order(self, process_id: int, folder: str) -> dict[str, Any]:
+    def _order(self, process_id: int) -> dict[str, Any]:
         """Put together what the process needs to know."""
         limits, landlock = self._limits, sandboxes.landlock_version()
-        steps = None
-        if sys.platform == "linux":
-            steps = filter_for(process_id, truncates=landlock >= _FIRST_TRUNCATION_BY_LANDLOCK)
+        steps = filter_for(process_id, truncates=landlock >= _FIRST_TRUNCATION_BY_LANDLOCK)
+        in_all = f"{limits.disk_bytes / 2**20:,.0f} MiB in all"
         return {
-            **self._program,
-            **sandboxes.places(self._sandbox, folder),
+            **sandboxes.places(self._sandbox, self._folder),
             "landlock": landlock,
-            "folder_options": _FOLDER_OPTIONS.format(disk_bytes=limits.disk_bytes, inodes=limits.files + 1),
+            "folder_options": _FOLDER_OPTIONS.format(disk_bytes=limits.disk_bytes, inodes=limits.files + _OWN_FILES),
             "threads": limits.threads,
             "limits": {
                 "CPU": math.ceil(limits.timeout_s),
@@ -164,97 +212,101 @@ class ConfinedRun:
                 "NOFILE": limits.open_files,
             },
             "filter": steps.hex() if steps else None,
-            "token": self._token,
+            "reasons": {
+                "memory": f"needs more than {limits.memory_bytes / 2**20:,.0f} MiB of memory",
+                errno.EFBIG: f"writes more than {limits.file_bytes / 2**20:,.0f} MiB to a file or as output",
+                errno.ENOSPC: f"writes more than {in_all}, or makes more than {limits.files:,} files",
+            },
         }
 
-    def _follow(self, process: subprocess.Popen[bytes], answers: int, watch: Watch) -> tuple[bytes, str | None]:
-        """Read what the process says until it ends, and tell why it was not let go on; None where it was."""
-        deadline = time.monotonic() + self._limits.timeout_s
-        said, is_open, next_look = b"", True, 0.0
-        while (now := time.monotonic()) < deadline:
-            if now >= next_look:
-                if (excess := watch.excess()) is not None:
-                    return said, excess
-                next_look = now + _LOOK_S
-            if not is_open:
-                if _has_ended(process, min(deadline, next_look)):
-                    return said, None
-            elif _wait_for(answers, min(deadline, next_look)):
-                part = os.read(answers, _LONGEST_RESULT)
-                said += part
-                is_open = bool(part) and len(said) <= _LONGEST_RESULT
-                if not part and self._result(said) is not None:
-                    return said, None
-        return said, None if self._result(said) is not None else f"still ran after {self._limits.timeout_s:g} s"
+    def receive(self, deadline: float, watched: Sequence[_Process] = ()) -> bytes:
+        """The next line; less than one where it closed the pipe.
 
-    def _result(self, said: bytes) -> dict[str, Any] | None:
-        """Read what the process says of its end; None where it said nothing that is its own."""
+        Raises:
+            _Ended: it says too much, the deadline came, or one of those that are watched is beyond a limit.
+        """
+        part = bytes(self._unread)
+        while b"\n" not in part:
+            self._wait(self._out, select.POLLIN, deadline, watched)
+            part = os.read(self._out, _PIPE_BYTES)
+            self._unread += part
+            if len(self._unread) > self._limits.file_bytes:
+                raise _Ended(f"answers with more than {self._limits.file_bytes / 2**20:,.0f} MiB")
+            if not part:
+                break
+        line, end, self._unread = self._unread.partition(b"\n")
+        return bytes(line + end)
+
+    def send(self, line: bytes, deadline: float, watched: Sequence[_Process] = ()) -> None:
+        """Write a line; nothing where nobody reads any more, which the next `receive` finds out.
+
+        Raises:
+            _Ended: as `receive`.
+        """
+        with contextlib.suppress(BrokenPipeError):
+            while line:
+                self._wait(self._in, select.POLLOUT, deadline, watched)
+                line = line[os.write(self._in, line[:_PIPE_BYTES]) :]
+
+    def _wait(self, pipe: int, event: int, deadline: float, watched: Sequence[_Process]) -> None:
+        poll = select.poll()
+        poll.register(pipe, event)
+        while True:
+            _look(watched)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise _Ended(f"still ran after {self._limits.timeout_s:g} s")
+            if poll.poll(min(left, _LOOK_S) * 1000):
+                return
+
+    def ending(self, said: bytes, deadline: float) -> str | None:
+        """How a program without tests ended: None where its exit code is 0."""
+        how = self.how_it_ended(deadline)
+        if self._process.returncode == 0:
+            return None
         try:
-            result = json.loads(said)
-        except (ValueError, RecursionError):
-            return None
-        if not isinstance(result, dict) or result.get("token") != self._token:
-            return None
-        return result if isinstance(result.get("error", ""), str) else None
+            return str(json.loads(said)["error"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return how
 
-    def _said(self, result: dict[str, Any]) -> str | None:
-        limits = self._limits
-        if result.get("memory"):
-            return f"needs more than {limits.memory_bytes / 2**20:,.0f} MiB of memory"
-        if result.get("errno") == errno.EFBIG:
-            return f"writes more than {limits.file_bytes / 2**20:,.0f} MiB to a file or as output"
-        if result.get("errno") == errno.ENOSPC:
-            most = f"{limits.disk_bytes / 2**20:,.0f} MiB in all"
-            return f"writes more than {most}, or makes more than {limits.files:,} files"
-        return result.get("error")
+    def how_it_ended(self, deadline: float) -> str:
+        """Say how it ended that has closed its pipe.
 
-    def _reason(self, process: subprocess.Popen[bytes], output: IO[bytes]) -> str:
-        """Of a process that ended without a word."""
-        if sandboxes.ended_by(self._sandbox, process.returncode) == signal.SIGXCPU:
+        Raises:
+            _Ended: it has not, until the deadline.
+        """
+        while True:
+            _look([self])
+            try:
+                code = self._process.wait(max(0.0, min(_LOOK_S, deadline - time.monotonic())))
+                break
+            except subprocess.TimeoutExpired:
+                if time.monotonic() >= deadline:
+                    raise _Ended(f"still ran after {self._limits.timeout_s:g} s") from None
+        number = sandboxes.ended_by(self._sandbox, code)
+        if number == signal.SIGXCPU:
             return f"used more than {math.ceil(self._limits.timeout_s)} s of CPU time"
-        return f"ended with {self._how(process)} before it was done{_last_words(output)}"
+        return f"ended with {_named(number, code)} before it was done{self._last_words()}"
 
-    def _how(self, process: subprocess.Popen[bytes]) -> str:
-        number = sandboxes.ended_by(self._sandbox, process.returncode)
-        if number is None:
-            return f"exit code {process.returncode}"
-        try:
-            return signal.Signals(number).name
-        except ValueError:  # a real-time signal has no name
-            return f"signal {number}"
-
-    def _kill(self, process: subprocess.Popen[bytes]) -> None:
-        """End the process with its whole group, and take back what it held. A group outlives its first process."""
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-        sandboxes.clear(self._sandbox, self._token)
+    def _last_words(self) -> str:
+        self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _SHOWN))
+        said = self._errors.read().decode("utf-8", "replace").strip()
+        return f": {said}" if said else ""
 
 
-def _last_words(output: IO[bytes]) -> str:
-    output.seek(max(0, output.seek(0, os.SEEK_END) - _SHOWN))
-    said = output.read().decode("utf-8", "replace").strip()
-    return f": {said}" if said else ""
+def _look(processes: Sequence[_Process]) -> None:
+    for each in processes:
+        if each.watch is not None and (excess := each.watch.excess()) is not None:
+            raise _Ended(excess)
 
 
-def _wait_for(pipe: int, deadline: float) -> bool:
-    """Wait for the pipe to have something to read, or to be closed; False where the deadline came first."""
-    poll = select.poll()
-    poll.register(pipe, select.POLLIN)
-    return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
-
-
-def _has_ended(process: subprocess.Popen[bytes], deadline: float) -> bool:
+def _named(signal_number: int | None, code: int) -> str:
+    if signal_number is None:
+        return f"exit code {code}"
     try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+        return signal.Signals(signal_number).name
+    except ValueError:  # a real-time signal has no name
+        return f"signal {signal_number}"
 
 
 def _plain(reason: str | None) -> str | None:
@@ -280,7 +332,7 @@ def remove(folder: str) -> None:
         place = waiting.popleft()
         for path in _opened(place):
             with contextlib.suppress(OSError):
-                if not _is_folder(path):
+                if not stat.S_ISDIR(os.lstat(path).st_mode):
                     os.unlink(path)  # noqa: PTH108 - paths are bytes here, which need not be text
                 else:
                     waiting.append(path if place == top else _lift(path, top, numbers))
@@ -297,10 +349,6 @@ def _opened(folder: bytes) -> list[bytes]:
         os.chmod(folder, _ALL_OF_OWNER)  # noqa: PTH101
         return [os.path.join(folder, name) for name in os.listdir(folder)]  # noqa: PTH118, PTH208
     return []
-
-
-def _is_folder(path: bytes) -> bool:
-    return stat.S_ISDIR(os.lstat(path).st_mode)
 
 
 def _lift(path: bytes, top: bytes, numbers: itertools.count[int]) -> bytes:

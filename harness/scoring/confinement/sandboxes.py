@@ -1,4 +1,4 @@
-"""The walls that can stand around a program: the built-in ones, and bubblewrap's, podman's or docker's around them."""
+"""The walls that can stand around a program: the built-in ones, and a container's around them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.scoring.confinement.limits import ProgramLimits
 from harness.scoring.confinement.system_calls import libseccomp
 
 IMAGE = f"docker.io/library/python:{sys.version_info.major}.{sys.version_info.minor}-slim"
 _WALLS = Path(__file__).with_name("walls.py")
-_CONTAINERS = ("podman", "docker")
+_ENGINES = ("podman", "docker")
 _PYTHON_OPTIONS = ("-s", "-P", "-S", "-B")
 _FOLDER_IN_CONTAINER = "/program"
 _PATH_IN_CONTAINER = "/usr/local/bin:/usr/bin:/bin"
@@ -37,27 +37,43 @@ _SYSTEM_FILES = (
     "/etc/ld.so.cache",
     "/etc/localtime",
 )
-_WEAKER = (
-    'or set sandbox = "weaker" in [tool.steelyard]: then stand those walls that there are, and code that was written '
-    "to break out may get through"
-)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramLimits:
+    """The most that a program may use.
+
+    Attributes:
+        timeout_s: seconds of wall time, and of CPU time rounded up.
+        memory_bytes: its address space, the interpreter's own included.
+        file_bytes: the largest file that it writes, its output included.
+        disk_bytes: all that it writes to files.
+        files: how many files and folders it makes.
+        open_files: how many at once.
+        threads: how many at once, the first included.
+    """
+
+    timeout_s: float = 10.0
+    memory_bytes: int = 512 << 20
+    file_bytes: int = 16 << 20
+    disk_bytes: int = 64 << 20
+    files: int = 1000
+    open_files: int = 64
+    threads: int = 128
 
 
 def missing(sandbox: str) -> str | None:
     """Say why a sandbox can't be used here, and what to do; None where it can."""
-    if sandbox == "weaker":
-        return None
     lacking = lacks(sandbox)
     if lacking is None:
         return None
-    others = [name for name in ("bubblewrap", *_CONTAINERS) if name != sandbox and lacks_program(name) is None]
-    instead = f'Set sandbox = "{others[0]}"' if others else 'Install podman or docker and set sandbox = "podman"'
-    return f"{lacking}. {instead}, {_WEAKER}."
+    way_out = 'Set sandbox = "container" in [tool.steelyard], with podman or docker installed'
+    return f"{lacking}. {way_out if sandbox == 'built-in' else 'Install podman or docker'}."
 
 
 def lacks(sandbox: str) -> str | None:
     """Say what a sandbox lacks here, as a clause; None where it works."""
-    return _lacks_built_in() if sandbox == "built-in" else lacks_program(sandbox)
+    return _lacks_built_in() if sandbox == "built-in" else _lacks_container()
 
 
 def _lacks_built_in() -> str | None:
@@ -74,23 +90,23 @@ def _lacks_built_in() -> str | None:
 
 
 @functools.cache
-def lacks_program(sandbox: str) -> str | None:
-    """Try bubblewrap, podman or docker, and say what it lacks here, as a clause; None where it works."""
-    program = _program(sandbox)
-    path = shutil.which(program)
+def _lacks_container() -> str | None:
+    """Try podman, or docker where there is none, and say what it lacks here, as a clause; None where it works."""
+    path = engine()
     if path is None:
-        return f"{program} is not installed"
-    if sandbox == "bubblewrap":
-        trial, why = [path, "--unshare-all", "--ro-bind", "/", "/", "true"], "can't make namespaces here"
-    else:
-        trial = [path, "run", "--rm", "--pull=never", "--network=none", IMAGE, "true"]
-        why = f"can't run its image (`{program} pull {IMAGE}` gets it)"
+        return "neither podman nor docker is installed"
+    trial = [path, "run", "--rm", "--pull=never", "--network=none", IMAGE, "true"]
     try:
         done = subprocess.run(trial, capture_output=True, text=True, timeout=_ANSWER_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"{program} does not work: {error}"
+        return f"{path} does not work: {error}"
     said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return None if done.returncode == 0 else f"{program} {why}: {said}"
+    return None if done.returncode == 0 else f"{path} can't run its image (`{path} pull {IMAGE}` gets it): {said}"
+
+
+def engine() -> str | None:
+    """The program that runs containers here."""
+    return next((path for name in _ENGINES if (path := shutil.which(name))), None)
 
 
 @functools.cache
@@ -111,55 +127,27 @@ def has_namespaces() -> bool:
     return subprocess.run(trial, capture_output=True, timeout=_ANSWER_S, check=False).returncode == 0
 
 
-def command(sandbox: str, folder: str, limits: ProgramLimits, name: str) -> list[str]:
-    """The command that starts a program's process.
-
-    Args:
-        folder: the one that the program gets.
-        name: of a container, so that it can be ended.
-    """
-    child = [sys.executable, *_PYTHON_OPTIONS, str(_WALLS)]
-    if sandbox == "bubblewrap":
-        return [*_bubblewrap(folder), *child]
-    return _container(sandbox, limits, name) if sandbox in _CONTAINERS else child
+def command(sandbox: str, limits: ProgramLimits, name: str) -> list[str]:
+    """The command that starts a process; `name` is that of its container, so that it can be ended."""
+    if sandbox == "container":
+        return container(engine() or _ENGINES[0], limits, name)
+    return [sys.executable, *_PYTHON_OPTIONS, str(_WALLS)]
 
 
-def _bubblewrap(folder: str) -> list[str]:
-    """All namespaces, and of the files only what Python and the program's own folder need."""
-    prefixes = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
-    links = [str(link) for link in map(Path, ("/lib", "/lib64", "/bin")) if link.is_symlink()]
-    bound = {*prefixes, *_libraries(), *_SYSTEM_FILES, "/usr", str(_WALLS), str(Path(sys.executable).parent)}
-    arguments = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
-    for path in sorted(bound - set(links)):
-        arguments += ["--ro-bind-try", path, path]
-    for link in links:
-        arguments += ["--symlink", str(Path(link).readlink()), link]
-    return [*arguments, "--dev", "/dev", "--bind", folder, folder, "--chdir", folder, "--"]
-
-
-def _container(sandbox: str, limits: ProgramLimits, name: str) -> list[str]:
-    """A container of the image, with the Python and the packages of the image."""
+def container(engine: str, limits: ProgramLimits, name: str) -> list[str]:
+    """The command of a container of the image, with the Python and the packages of the image."""
     memory = f"{limits.memory_bytes + limits.disk_bytes + _BESIDE_THE_PROGRAM_BYTES}b"
     options = f"rw,nosuid,nodev,noexec,mode=1777,size={limits.disk_bytes}"
     variables = {**_variables(_FOLDER_IN_CONTAINER), "PATH": _PATH_IN_CONTAINER}
-    own_tmpfs = ("--read-only-tmpfs=false",) if sandbox == "podman" else ()
+    own_tmpfs = ("--read-only-tmpfs=false",) if Path(engine).name == "podman" else ()
     return [
-        *(_program(sandbox), "run", "--rm", "--interactive", "--pull=never", "--log-driver=none", f"--name={name}"),
-        *(
-            "--network=none",
-            "--ipc=none",
-            "--read-only",
-            *own_tmpfs,
-            "--cap-drop=ALL",
-            "--security-opt=no-new-privileges",
-        ),
-        *(f"--user={_NOBODY}", f"--pids-limit={limits.threads + 1}", f"--memory={memory}", f"--memory-swap={memory}"),
-        *(
-            f"--tmpfs={_FOLDER_IN_CONTAINER}:{options}",
-            f"--workdir={_FOLDER_IN_CONTAINER}",
-            *(f"--env={key}={value}" for key, value in variables.items()),
-            IMAGE,
-        ),
+        *(engine, "run", "--rm", "--interactive", "--pull=never", "--log-driver=none", f"--name={name}"),
+        *("--network=none", "--ipc=none", "--read-only", *own_tmpfs),
+        *("--cap-drop=ALL", "--security-opt=no-new-privileges", f"--user={_NOBODY}"),
+        *(f"--pids-limit={limits.threads + 1}", f"--memory={memory}", f"--memory-swap={memory}"),
+        *(f"--tmpfs={_FOLDER_IN_CONTAINER}:{options}", f"--workdir={_FOLDER_IN_CONTAINER}"),
+        *(f"--env={key}={value}" for key, value in variables.items()),
+        IMAGE,
         # The container ends, whoever is there to end it.
         *("timeout", "-s", "KILL", str(math.ceil(limits.timeout_s) + _START_S)),
         *("python3", *_PYTHON_OPTIONS, "-c", _WALLS.read_text(encoding="utf-8")),
@@ -168,7 +156,7 @@ def _container(sandbox: str, limits: ProgramLimits, name: str) -> list[str]:
 
 def program_environment(sandbox: str, folder: str) -> dict[str, str]:
     """The environment of that command. Those of podman and docker need what they find their settings by."""
-    return dict(os.environ) if sandbox in _CONTAINERS else _variables(folder)
+    return dict(os.environ) if sandbox == "container" else _variables(folder)
 
 
 def _variables(folder: str) -> dict[str, str]:
@@ -185,10 +173,11 @@ def _variables(folder: str) -> dict[str, str]:
 
 def places(sandbox: str, folder: str) -> dict[str, Any]:
     """Give what the process needs to know of where it is; of a container it finds the libraries itself."""
-    is_container = sandbox in _CONTAINERS
+    is_container = sandbox == "container"
+    libraries = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     return {
         "folder": _FOLDER_IN_CONTAINER if is_container else folder,
-        "libraries": None if is_container else _libraries(),
+        "libraries": None if is_container else libraries,
         "readable": [*_SYSTEM_FILES, "/usr/local/lib" if is_container else str(Path(sys.base_prefix) / "lib")],
         "is_bounded": is_container,
         # What a container writes would reach a file here past every limit.
@@ -200,19 +189,11 @@ def ended_by(sandbox: str, exit_code: int) -> int | None:
     """The signal that ended a process, or None; what stands between adds 128 to its number."""
     if exit_code < 0:
         return -exit_code
-    return exit_code - 128 if exit_code > 128 and sandbox not in ("built-in", "weaker") else None
+    return exit_code - 128 if exit_code > 128 and sandbox == "container" else None
 
 
 def clear(sandbox: str, name: str) -> None:
     """End what outlives the command: a container."""
-    if sandbox in _CONTAINERS:
-        ending = [_program(sandbox), "rm", "--force", name]
+    if sandbox == "container":
+        ending = [engine() or _ENGINES[0], "rm", "--force", name]
         subprocess.run(ending, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=_ANSWER_S, check=False)
-
-
-def _program(sandbox: str) -> str:
-    return "bwrap" if sandbox == "bubblewrap" else sandbox
-
-
-def _libraries() -> list[str]:
-    return [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]

@@ -143,6 +143,9 @@ def _template(truncates: bool) -> bytes | None:
     ):
         for name in names:
             _add(library, built, answer, name)
+    # A new process; a program reads "Operation not permitted", not that there is no such call.
+    is_no_thread = library.Arg(0, library.MASKED_EQ, _THREAD, 0)
+    _add(library, built, library.ERRNO(_EPERM), "clone", is_no_thread)
     for name, tests in _by_argument(library, truncates):
         _add(library, built, library.ALLOW, name, *tests)
     with tempfile.TemporaryFile() as file:

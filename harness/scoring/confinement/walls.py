@@ -1,15 +1,20 @@
-"""The confined process: puts its walls up, runs one program, and says how that ended. Started by `process.py`.
+"""A confined process: puts its walls up, then runs a program, or the tests of one. Started by `process.py`.
 
 It is run as a script, so it imports the standard library alone. The walls, in the order in which they go up: a network
 without interfaces and a folder in memory where the kernel gives them, no capabilities, files (Landlock), limits, system
-calls (seccomp), and the same rules once more in Python: so what is refused reads the same everywhere, and is refused
-where the kernel has none of these. Random numbers begin the same way every time, so that a program ends the same way
-every time.
+calls (seccomp). Random numbers begin the same way every time, so that a program ends the same way every time.
+
+The program's process knows nothing of its tests. They run in a process of their own, in which each function of the
+program is one that sends its arguments and waits for what comes back; both are plain data, which is built anew on the
+other side of a pipe. So nothing of the program, object, frame or patched module, is where it is judged.
 """
 
 from __future__ import annotations
 
+import _thread
+import builtins
 import ctypes
+import importlib
 import json
 import os
 import random
@@ -18,14 +23,17 @@ import resource
 import signal
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+CALL, RESULT, UNUSABLE = b"?", b".", b"!"
+"""The first byte of a line that the tests' process writes: a call, how the tests ended, why they can't be run."""
 _CODE, _TESTS = "the code", "the tests"
 _FENCED = re.compile(r"^[ ]{0,3}```[ \t]*([\w+-]*)[^\n]*\n(.*?)^[ ]{0,3}```[ \t]*$", re.MULTILINE | re.DOTALL)
 _PYTHON = ("python", "python3", "py", "")
 _LONGEST = 400
+_PLAIN = "plain data: None, a bool, a number, a text, bytes, or a list, tuple, set or dict of them"
 
 _NEW_USER, _NEW_IPC, _NEW_NETWORK, _NEW_MOUNTS = 0x10000000, 0x08000000, 0x40000000, 0x00020000
 _NO_SETUID_DEVICES_PROGRAMS = 2 | 4 | 8
@@ -37,7 +45,6 @@ _READ = 1 << 2 | 1 << 3
 _WRITE_FILE = 1 << 1
 _RIGHTS_OF_FIRST_VERSION = (1 << 13) - 1
 _EXECUTE = 1 << 0
-_LOCAL_FAMILY = 1
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 
@@ -55,26 +62,25 @@ class _BeneathPath(ctypes.Structure):
 
 
 def main() -> None:
-    """Read the order from standard input, run it, write the result to standard output."""
+    """Read the order from standard input, put the walls up, and run what the order holds."""
     parent = os.getppid()
     os.write(1, b"%d\n" % os.getpid())
-    order = json.load(sys.stdin)
+    received, sent = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    order = json.loads(received.readline())
     if order["libraries"] is None:
         import sysconfig  # takes a while
 
         order["libraries"] = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     sys.path += order["libraries"]
-    answers_to = os.dup(1)
-    empty = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(empty, 0)
+    sys.set_int_max_str_digits(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     is_bounded = wall_in(order, parent)
-    os.write(answers_to, b":" if is_bounded else b".")
-    try:
-        result = run(order["code"], order["tests"])
-    except MemoryError:
-        result = {"memory": True}
-    os.write(answers_to, json.dumps({**result, "token": order["token"]}).encode())
-    os._exit(0)
+    os.write(sent, b"bounded\n" if is_bounded else b"watched\n")
+    random.seed(0)
+    if "tests" in order:
+        run_tests(order, received, sent)
+    else:
+        run_program(order, received, sent)
 
 
 def wall_in(order: dict[str, Any], parent: int) -> bool:
@@ -85,35 +91,33 @@ def wall_in(order: dict[str, Any], parent: int) -> bool:
     """
     is_bounded: bool = order["is_bounded"]
     libc = ctypes.CDLL(None, use_errno=True)
-    if sys.platform == "linux":
-        limits = dict(order["limits"])
-        if _leave_namespaces(libc):
-            is_bounded = _mount_folder(libc, order["folder"], order["folder_options"]) or is_bounded
-            if _kernel() >= _COUNTS_TASKS_BY_NAMESPACE:
-                limits["NPROC"] = order["threads"]
-        libc.capset((ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0), (ctypes.c_uint32 * 6)())
-        libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-        # Only now: a change of rights takes it back.
-        libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-        _settle(order)
-        _guard_files(libc, order, [*sys.path, *order["readable"]])
-        _limit(limits)
-        _filter_calls(libc, order["filter"])
-    else:
-        _settle(order)
-        _limit(order["limits"])
-    sys.addaudithook(_refuse(order["folder"]))
+    limits = dict(order["limits"])
+    if _leave_namespaces(libc):
+        is_bounded = _mount_folder(libc, order["folder"], order["folder_options"]) or is_bounded
+        if _kernel() >= _COUNTS_TASKS_BY_NAMESPACE:
+            limits["NPROC"] = order["threads"]
+    libc.capset((ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0), (ctypes.c_uint32 * 6)())
+    libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    # Only now: a change of rights takes it back.
+    libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+    _keep_output(order["folder"], (1, 2) if order["keeps_output"] else (1,))
+    _guard_files(libc, order, [*sys.path, *order["readable"]])
+    _limit(limits)
+    _filter_calls(libc, order["filter"])
     return is_bounded
 
 
-def _settle(order: dict[str, Any]) -> None:
-    """Enter the folder; what is written as output goes where the limits count it."""
-    os.chdir(order["folder"])
-    if order["keeps_output"]:
-        os.dup2(os.open(order["folder"], os.O_TMPFILE | os.O_RDWR, 0o600), 2)
-    os.dup2(2, 1)
+def _keep_output(folder: str, descriptors: tuple[int, ...]) -> None:
+    """Enter the folder; what is written as output goes to files in it without a name, where the limits count it."""
+    os.chdir(folder)
+    for number in descriptors:
+        name = f"output-{number}"
+        file = os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        os.unlink(name)  # noqa: PTH108 - pathlib is no shorter
+        os.dup2(file, number)
+        os.close(file)
 
 
 def _kernel() -> tuple[int, ...]:
@@ -132,7 +136,7 @@ def _leave_namespaces(libc: ctypes.CDLL) -> bool:
     try:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
             Path("/proc/self", name).write_text(text, encoding="ascii")
-    except OSError:  # Ubuntu lets a user have them and refuses what makes use of them; bubblewrap shows no /proc
+    except OSError:  # Ubuntu lets a user have them and refuses what makes use of them
         return False
     return True
 
@@ -180,11 +184,7 @@ def _limit(limits: dict[str, int]) -> None:
         hardest = resource.getrlimit(kind)[1]
         most = most if hardest == resource.RLIM_INFINITY else min(most, hardest)
         # A program that ignores the signal at the soft limit of CPU time is killed a second later.
-        try:
-            resource.setrlimit(kind, (most, most + 1 if name == "CPU" and most != hardest else most))
-        except ValueError:
-            if sys.platform == "linux":  # macOS takes no limit of the address space
-                raise
+        resource.setrlimit(kind, (most, most + 1 if name == "CPU" and most != hardest else most))
 
 
 def _filter_calls(libc: ctypes.CDLL, steps_in_hex: str | None) -> None:
@@ -196,68 +196,236 @@ def _filter_calls(libc: ctypes.CDLL, steps_in_hex: str | None) -> None:
         raise OSError(ctypes.get_errno(), "the filter of system calls could not be switched on")
 
 
-def _refuse(folder: str) -> Callable[[str, tuple[Any, ...]], None]:
-    """An audit hook: no network, no processes, nothing written outside `folder`, nothing of other processes read."""
-    home = os.path.realpath(folder)
-    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-    processes = ("subprocess.", "os.fork", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.kill", "pty.spawn")
-    changes = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate")
-
-    def is_inside(path: Any) -> bool:
-        if isinstance(path, int):
-            return True
-        real = os.path.realpath(os.fsdecode(path))
-        return real == home or real.startswith(home + os.sep) or real in _DEVICES
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open":
-            path, _, flags = arguments
-            if isinstance(path, int) or path is None:
-                return
-            if flags & writing and not is_inside(path):
-                raise PermissionError(f"only the program's own folder can be written: {path!r}")
-            if os.fsdecode(path).startswith("/proc") and not is_inside(path):
-                raise PermissionError(f"other processes can't be looked at: {path!r}")
-        elif event == "socket.__new__" and arguments[1] == _LOCAL_FAMILY:
-            return
-        elif event.startswith("socket.") and event != "socket.gethostname":
-            raise PermissionError(f"there is no network here ({event})")
-        elif event.startswith(processes) and not (event == "os.kill" and arguments[0] == os.getpid()):
-            raise PermissionError(f"no other process can be started or reached ({event})")
-        elif event in changes and not all(map(is_inside, filter(_is_path, arguments))):
-            raise PermissionError(f"only the program's own folder can be changed ({event})")
-
-    return hook
-
-
-def _is_path(value: Any) -> bool:
-    return isinstance(value, str | bytes | os.PathLike)
-
-
-def run(text: str, tests: str) -> dict[str, Any]:
-    """Run the code and then its tests; {} when both got to their end, else what stopped them."""
-    module = types.ModuleType("program" if tests else "__main__")
+def run_program(order: Mapping[str, Any], received: BinaryIO, sent: int) -> None:
+    """Run the program; where it has tests, tell what it offers them and answer their calls until they end."""
+    reasons = order["reasons"]
+    module = types.ModuleType("__main__" if order["is_main"] else "program")
     sys.modules[module.__name__] = module
-    sources = {_CODE: text, _TESTS: tests}
-    random.seed(0)
+    sources = {_CODE: order["code"]}
     try:
-        compiled, sources[_CODE] = _compiled(text)
+        compiled, sources[_CODE] = _compiled(order["code"])
         exec(compiled, module.__dict__)
-        exec(compile(tests, _TESTS, "exec", dont_inherit=True), module.__dict__)
         sys.stdout.flush()
-    except MemoryError:
-        raise
-    except SystemExit as end:
-        if tests or end.code not in (None, 0):
-            return {"error": f"sys.exit({end.code!r}) before the end"[:_LONGEST]}
     except BaseException as error:  # noqa: BLE001 - it is a program's end, whatever it raises
-        return {"error": _described(error, sources), "errno": _number(error)}
-    return {}
+        if not (order["is_main"] and isinstance(error, SystemExit) and error.code in (None, 0)):
+            _write(sent, _packed({"error": _described(error, sources, reasons)}))
+            os._exit(1)
+    if order["is_main"]:
+        os._exit(0)
+    _write(sent, _packed(_offered(module)))
+    for line in received:
+        name, arguments, keywords = json.loads(line)
+        try:
+            value = getattr(module, name)(*map(_read, arguments), **{key: _read(each) for key, each in keywords})
+            answer = _packed({"value": _plain(value)})
+        except NotPlain as what:
+            answer = _packed({"error": f"{name}() gave {what}, which is no {_PLAIN}"})
+        except BaseException as error:  # noqa: BLE001 - the same
+            answer = _packed(_raised(error, _described(error, sources, reasons)))
+        _write(sent, answer)
+    os._exit(0)
 
 
-def _number(error: BaseException) -> int | None:
-    """The error number of what the system refused; the program's own exceptions may hold anything."""
-    return error.errno if type(error) is OSError and type(error.errno) is int else None
+def _offered(module: types.ModuleType) -> dict[str, Any]:
+    """What a program has for its tests: the names of its functions, its plain values, and its output."""
+    functions, values, modules = [], [], []
+    for name, value in list(vars(module).items()):
+        if name.startswith("__"):
+            continue
+        if callable(value):
+            functions.append(name)
+        elif isinstance(value, types.ModuleType):
+            modules += [name] if value.__name__ == name else []
+        else:
+            try:
+                values.append((name, _plain(value)))
+            except (NotPlain, RecursionError):
+                continue
+    size = os.lseek(1, 0, os.SEEK_CUR)
+    output = os.pread(1, size, 0).decode("utf-8", "replace")
+    return {"functions": functions, "values": values, "modules": modules, "stdout": output}
+
+
+def _raised(error: BaseException, told: str) -> dict[str, Any]:
+    """What a function raised, as the nearest exception of Python's own."""
+    if not isinstance(error, Exception):
+        return {"error": told}
+    kind = next(each for each in type(error).__mro__ if getattr(builtins, each.__name__, None) is each)
+    try:
+        arguments = [_plain(each) for each in error.args]
+    except (NotPlain, RecursionError):
+        arguments = [told]
+    return {"raised": kind.__name__, "arguments": arguments, "told": told}
+
+
+def run_tests(order: Mapping[str, Any], received: BinaryIO, sent: int) -> None:
+    """Run the tests on the program at the other end, and tell how they ended."""
+    program = _Program(received, sent)
+    told: tuple[bytes, str | None] = (UNUSABLE, "")
+    try:
+        told = RESULT, program.judged_by(order["tests"], order["reasons"])
+    except NotPlain as what:
+        told = UNUSABLE, f"the tests call {what}, which is no {_PLAIN}"
+    _write(sent, told[0] + _packed(told[1]))
+    os._exit(0)
+
+
+class ProgramEnded(BaseException):
+    """The program ended, or answered what is no answer; no `except Exception` of the tests goes on after that."""
+
+
+class NotPlain(BaseException):
+    """A value can't cross the pipe."""
+
+
+class _Program:
+    """A program as its tests see it, from another process."""
+
+    def __init__(self, received: BinaryIO, sent: int) -> None:
+        self._received, self._sent = received, sent
+        self._lock = _thread.allocate_lock()
+        self._end: BaseException | None = None
+
+    def judged_by(self, tests: str, reasons: Mapping[str, str]) -> str | None:
+        """Run the tests; None where they got to their end, else what stopped them.
+
+        Raises:
+            NotPlain: they gave a function what can't cross.
+        """
+        module = types.ModuleType("tests")
+        sys.modules[module.__name__] = module
+        error: BaseException | None = None
+        try:
+            module.__dict__.update(self._names())
+            exec(compile(tests, _TESTS, "exec", dont_inherit=True), module.__dict__)
+            sys.stdout.flush()
+        except BaseException as raised:  # noqa: BLE001 - tests may raise anything
+            error = raised
+        error = self._end or error
+        if isinstance(error, NotPlain):
+            raise error
+        if isinstance(error, ProgramEnded):
+            return str(error)
+        return None if error is None else _described(error, {_TESTS: tests}, reasons)
+
+    def _names(self) -> dict[str, Any]:
+        """What the tests find: the program's functions and values. A name of Python's own stays Python's."""
+        offered = self._next_answer()
+        try:
+            names: dict[str, Any] = {name: _read(value) for name, value in offered["values"]}
+            names |= {name: self._function(name) for name in offered["functions"]}
+            known = sys.stdlib_module_names.intersection(offered["modules"])
+            beside: dict[str, Any] = {name: importlib.import_module(name) for name in known}
+            beside |= {"program": types.SimpleNamespace(**names), "stdout": str(offered["stdout"])}
+        except (KeyError, TypeError, ValueError, RecursionError):
+            raise self._ended("it answered with what is no answer") from None
+        own = {name: each for name, each in names.items() if not (name.startswith("__") or hasattr(builtins, name))}
+        return own | beside
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        def function(*arguments: Any, **keywords: Any) -> Any:
+            try:
+                call = [name, [*map(_plain, arguments)], [(key, _plain(each)) for key, each in keywords.items()]]
+            except NotPlain as what:
+                self._end = self._end or NotPlain(f"{name}() with {what}")
+                raise self._end from None
+            with self._lock:
+                _write(self._sent, CALL + _packed(call))
+                answer = self._next_answer()
+            if "value" in answer:
+                return self._value(answer["value"])
+            raise self._exception(answer)
+
+        return function
+
+    def _next_answer(self) -> dict[str, Any]:
+        if self._end is not None:
+            raise self._end
+        try:
+            answer = json.loads(self._received.readline())
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise self._ended("it answered with what is no answer")
+        if "error" in answer:
+            raise self._ended(str(answer["error"]))
+        return answer
+
+    def _value(self, packed: Any) -> Any:
+        try:
+            return _read(packed)
+        except (KeyError, TypeError, ValueError, RecursionError):
+            raise self._ended("it answered with what is no answer") from None
+
+    def _exception(self, answer: Mapping[str, Any]) -> BaseException:
+        """What a function raised, built anew. An iterator of the tests must not take it for its own end."""
+        kind = getattr(builtins, str(answer.get("raised")), None)
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            return self._ended("it answered with what is no answer")
+        if issubclass(kind, StopIteration | StopAsyncIteration):
+            kind = RuntimeError
+        try:
+            error = kind(*self._value(answer.get("arguments")))
+        except (TypeError, ValueError):
+            error = RuntimeError()
+        error.told = str(answer.get("told"))  # type: ignore[attr-defined]
+        return error
+
+    def _ended(self, why: str) -> ProgramEnded:
+        ended = ProgramEnded(why)
+        self._end = self._end or ended
+        return ended
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON: what JSON has no kind for is an object with the kind as its key.
+
+    Raises:
+        NotPlain: it is, or holds, something else.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, dict):
+        return {"dict": [(_plain(key), _plain(each)) for key, each in value.items()]}
+    for kind in (tuple, set, frozenset):
+        if isinstance(value, kind):
+            return {kind.__name__: [_plain(each) for each in value]}
+    if isinstance(value, list | range | Iterator | KeysView | ValuesView | ItemsView):
+        return [_plain(each) for each in value]
+    if isinstance(value, bytes | bytearray):
+        return {"bytes": value.hex()}
+    if isinstance(value, complex):
+        return {"complex": [value.real, value.imag]}
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    raise NotPlain(type(value).__name__)
+
+
+_KINDS: dict[str, Callable[[Any], Any]] = {
+    "dict": lambda pairs: {_read(key): _read(value) for key, value in pairs},
+    "tuple": lambda values: tuple(map(_read, values)),
+    "set": lambda values: set(map(_read, values)),
+    "frozenset": lambda values: frozenset(map(_read, values)),
+    "bytes": bytes.fromhex,
+    "complex": lambda parts: complex(*parts),
+}
+
+
+def _read(packed: Any) -> Any:
+    """The value that `_plain` made JSON of."""
+    if isinstance(packed, dict):
+        ((kind, content),) = packed.items()
+        return _KINDS[kind](content)
+    return [*map(_read, packed)] if isinstance(packed, list) else packed
+
+
+def _packed(content: Any) -> bytes:
+    return json.dumps(content).encode() + b"\n"
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]
 
 
 def _compiled(text: str) -> tuple[types.CodeType, str]:
@@ -272,8 +440,16 @@ def _compiled(text: str) -> tuple[types.CodeType, str]:
         return compile(block, _CODE, "exec", dont_inherit=True), block
 
 
-def _described(error: BaseException, sources: dict[str, str]) -> str:
+def _described(error: BaseException, sources: Mapping[str, str], reasons: Mapping[str, str]) -> str:
     """Describe what was raised, and the last line of the code or of the tests that it came through."""
+    if isinstance(error, MemoryError):
+        return reasons["memory"]
+    if isinstance(error, SystemExit):
+        return f"sys.exit({error.code!r}) before the end"[:_LONGEST]
+    if type(error) is OSError and str(error.errno) in reasons:
+        return reasons[str(error.errno)]
+    if isinstance(told := getattr(error, "told", None), str):
+        return told
     place, number = None, None
     trace = error.__traceback__
     while trace is not None:

@@ -8,6 +8,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.scoring.confinement.sandboxes import ProgramLimits
+
 _BLOCK_BYTES = 512
 _OPEN_ARE_ENOUGH = 256
 
@@ -16,53 +18,40 @@ class Watch:
     """Looks at a process from outside; each look costs some system calls for each file.
 
     Args:
-        process_id: of the process, or of the one that started it.
+        process_id: of the process.
         folder: the one that it writes to; None where that is a file system with bounds of its own.
-        threads, disk_bytes, files: how much it may use.
+        limits: how much it may use.
     """
 
-    def __init__(self, process_id: int, folder: str | None, *, threads: int, disk_bytes: int, files: int) -> None:
+    def __init__(self, process_id: int, folder: str | None, limits: ProgramLimits) -> None:
         self._process_id = process_id
         self._folder = folder
-        self._threads, self._disk_bytes, self._files = threads, disk_bytes, files
+        self._limits = limits
 
     def excess(self) -> str | None:
         """Say what it uses too much of, as a reason; None while all is within bounds."""
-        if self._n_threads() > self._threads:
-            return f"starts more than {self._threads} threads"
+        if self._n_threads() > self._limits.threads:
+            return f"starts more than {self._limits.threads} threads"
         return None if self._folder is None else self._of_disk(self._folder)
 
     def _n_threads(self) -> int:
         """0 where the system does not tell."""
-        process = str(_innermost(self._process_id))
         try:
-            return Path("/proc", process, "task").stat().st_nlink - 2
+            return Path("/proc", str(self._process_id), "task").stat().st_nlink - 2
         except OSError:
             return 0
 
     def _of_disk(self, folder: str) -> str | None:
         used = n_files = 0
         try:
-            for status in (*_beneath(folder, self._files), *_unlinked(_innermost(self._process_id))):
+            for status in (*_beneath(folder, self._limits.files), *_unlinked(self._process_id)):
                 used += status.st_blocks * _BLOCK_BYTES
                 n_files += 1
         except OSError as error:
             return f"makes folders that can't be looked into ({errno.errorcode.get(error.errno or 0)})"
-        if used > self._disk_bytes:
-            return f"writes more than {self._disk_bytes / 2**20:,.0f} MiB in all"
-        return f"makes more than {self._files:,} files" if n_files > self._files else None
-
-
-def _innermost(process_id: int) -> int:
-    """The last in a chain of processes of which each started one: bubblewrap is above the program."""
-    while True:
-        try:
-            text = Path(f"/proc/{process_id}/task/{process_id}/children").read_text(encoding="ascii")
-        except OSError:
-            return process_id
-        if len(children := text.split()) != 1:
-            return process_id
-        process_id = int(children[0])
+        if used > self._limits.disk_bytes:
+            return f"writes more than {self._limits.disk_bytes / 2**20:,.0f} MiB in all"
+        return f"makes more than {self._limits.files:,} files" if n_files > self._limits.files else None
 
 
 def _beneath(folder: str, most: int) -> Iterator[os.stat_result]:

@@ -3,7 +3,7 @@
 deepeval itself is imported when one is used.
 """
 
-from harness.scoring.deepeval.measuring import check_metric, measure, the_judge
+from harness.scoring.deepeval.measuring import check_metric, measure
 from harness.scoring.judging.measures import Fields, MetricResult
 
-__all__ = ["Fields", "MetricResult", "check_metric", "measure", "the_judge"]
+__all__ = ["Fields", "MetricResult", "check_metric", "measure"]

@@ -29,7 +29,7 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
     """Answers a metric's questions with samples of a version: stored, counted and in the window like any other.
 
     Args:
-        model: the version; None stands for the judge in a metric that is built before there is one.
+        model: the version.
 
     Attributes:
         error: the first error, which counts even where deepeval caught it.
@@ -38,12 +38,12 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
         scale: the lowest and highest score of a G-Eval, which its judge is held to; None for other metrics.
     """
 
-    def __init__(self, model: Model | None) -> None:
+    def __init__(self, model: Model) -> None:
         self._version = model
         self.error: SteelyardError | None = None
         self.n_answers = self.n_malformed = 0
         self.scale: tuple[int, int] | None = None
-        super().__init__("the judge" if model is None else model.name)
+        super().__init__(model.name)
 
     def load_model(self) -> JudgeModel:
         """There is nothing to load."""
@@ -110,13 +110,7 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
         return answer
 
     async def _ask(self, prompt: str, in_place_of_another: bool = False, **asked: Any) -> Sample:
-        if self._version is None:
-            raise self._noted(
-                CheckError(
-                    "the_judge() answers no questions; it stands for the judge until judge.measure takes the metric."
-                )
-            )
-        version = self._version.apart(MOST_REPEATS) if in_place_of_another else self._version
+        version = self._version._apart(MOST_REPEATS) if in_place_of_another else self._version
         if version.sampling.get("max_tokens", LEAST_TOKENS) < LEAST_TOKENS:
             asked["max_tokens"] = LEAST_TOKENS
         try:

@@ -22,8 +22,7 @@ async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[st
 
     Args:
         model: the version that answers the metric's questions.
-        metric: a metric class of deepeval, its name, a function that takes `model=` and gives a metric, or a metric,
-            of which each call uses a copy.
+        metric: a metric class of deepeval, its name, or a function that takes `model=` and gives a metric.
         fields: what the metric may look at.
         options: for the metric class, such as `include_reason=False`.
 
@@ -31,7 +30,7 @@ async def measure(model: Model, metric: Any, fields: Fields, options: Mapping[st
         CheckError: no metric, or one that can't be used so; an option or a field that it lacks; no deepeval.
         EngineError: the version could not answer.
     """
-    _load("judge.measure")
+    _load()
     from harness.scoring.deepeval.cases import make_case
     from harness.scoring.deepeval.judge_model import JudgeModel
     from harness.scoring.deepeval.metrics import make_metric, required_fields
@@ -60,26 +59,13 @@ def check_metric(metric: str | type) -> None:
     Raises:
         CheckError: there is no such metric, it judges no single answer, or there is no deepeval.
     """
-    _load("judge.measure")
+    _load()
     from harness.scoring.deepeval import metrics
 
     metrics.check_metric(metric)
 
 
-def the_judge() -> Any:
-    """Stands for the judge in a metric that is built before there is one, as those inside a `DAGMetric` are.
-
-    Without a model, deepeval builds a client of OpenAI's API, and wants a key for it.
-
-    >>> # GEval(name="Tone", evaluation_params=[…], evaluation_steps=[…], model=the_judge())
-    """
-    _load("the_judge")
-    from harness.scoring.deepeval.judge_model import JudgeModel
-
-    return JudgeModel(None)
-
-
-def _load(wanted_by: str) -> None:
+def _load() -> None:
     """Import deepeval, kept quiet before it begins.
 
     Raises:
@@ -89,7 +75,7 @@ def _load(wanted_by: str) -> None:
     try:
         importlib.import_module("deepeval.metrics")
     except ImportError as error:
-        raise CheckError(f'{wanted_by} needs deepeval: pip install "steelyard[judges]" ({error})') from error
+        raise CheckError(f'judge.measure needs deepeval: pip install "steelyard[judges]" ({error})') from error
 
 
 async def _run(metric: Any, case: Any, judge: Any) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from deepeval import __version__
 from deepeval.metrics import BaseConversationalMetric, BaseMetric
-from deepeval.metrics.dag import DeepAcyclicGraph
 
 _MODELS = ("model", "using_native_model", "evaluation_model", "system_one_model")
 _NOT_THE_RULE = (*_MODELS, "_audio_model", "_using_native_audio_model", "threshold", "verbose_mode")
@@ -45,8 +44,6 @@ def _told(value: Any) -> Any:
 
 
 def _parts(value: Any) -> Any:
-    if isinstance(value, DeepAcyclicGraph):
-        return value.root_nodes
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     own = vars(value) if hasattr(value, "__dict__") else {}

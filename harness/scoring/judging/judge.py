@@ -31,7 +31,7 @@ class Judge:
     """One judging version, or a panel of several, that scores answers by a rubric or a metric of deepeval.
 
     In an `async def` body every method is awaited, and so the types say. In a `def` body the same methods give their
-    results directly: annotate the fixture with `SyncJudge` there.
+    results directly.
 
     >>> # async def test_summaries(model, case, judge):
     >>> #     return await judge.rate(await model.ask(case.prompt), rubric="evals/…/rubric.md", case=case)
@@ -166,7 +166,7 @@ class Judge:
         return self._settle("measure", self._measure(metric, Fields(input, output, expected, context, **rarer), more))
 
     def _settle(self, method: str, work: Coroutine[Any, Any, Score]) -> Coroutine[Any, Any, Score]:
-        """The work, to be awaited; in a `def` body its result, as `SyncJudge` says."""
+        """The work, to be awaited; in a `def` body its result."""
         self._trace.made.append((f"judge.{method}", work))
         settled: Coroutine[Any, Any, Score] = settle(work)
         return settled

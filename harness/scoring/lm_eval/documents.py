@@ -69,7 +69,7 @@ class Documents:
         own, wanted = self._task.config.num_fewshot, self._prompting.num_fewshot
         if wanted is not None and own == 0 != wanted:
             raise TaskError(
-                f"{self._where}: num_fewshot={wanted}, but task {self._task.task_name!r} says num_fewshot: 0, which "
+                f"{self._where}: num_fewshot = {wanted}, but task {self._task.task_name!r} says num_fewshot: 0, which "
                 "lm-eval holds to whatever else is asked for."
             )
         return (own or 0) if wanted is None else wanted

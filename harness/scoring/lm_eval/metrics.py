@@ -91,7 +91,7 @@ class Metrics:
 
     def _no_document(self, name: str) -> str:
         others = [each for each in self.names if self._aggregation(each.partition(",")[0]) not in _OF_NO_DOCUMENT]
-        way_out = f"Name another with metric=…: {', '.join(others)}." if others else "It has no other metric."
+        way_out = f"Name another metric: {', '.join(others)}." if others else "It has no other metric."
         return (
             f"metric {name!r} of task {self._task.task_name!r} is one figure over all documents, and no document has "
             f"one of its own that could be compared. {way_out}"

@@ -35,14 +35,11 @@ from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import told_of, with_step
 from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make
-from harness.stages.training.request import TrainingRequest
-from harness.stages.training.running import train
+from harness.stages.training.running import TrainingRequest, train
 from harness.stages.training.texts import TrainingData, check_answer, is_here, known_texts, training_data
 
 KIND = "adapter"
 ADAPTERS = "adapters"
-_RECIPE = 1
-"""Raised with anything that changes what training gives."""
 _NOT_TRAINED_BY = ("folder", "data", "merge")
 _NEED_PLAIN = ("adapter", "distilled")
 """Steps that start from weights alone."""
@@ -87,7 +84,7 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
     Raises:
         UsageError: they are not there or broken, or what trains is not installed.
     """
-    from harness.stages.training.sequences import check_length, check_taught, window_of
+    from harness.stages.training.sequences import check_length, check_taught
 
     adapter = cast("AdapterSettings", step.settings)
     with told_of(settings, step):
@@ -105,7 +102,7 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
             check_answer(text)
         if (tokenizer := beginning.tokenizer) is None:
             return None
-        return check_taught(texts, tokenizer, adapter.length, window=window_of(beginning.folder))
+        return check_taught(texts, tokenizer, adapter.length)
 
 
 def build_version(
@@ -207,7 +204,6 @@ class _AdapterParts:
         tokenizer = tokenizer_digest(self.options, self._settings.root)
         return {
             **how,
-            "recipe": _RECIPE,
             "data": self._data.digest,
             "start": self.digest,
             "packages": {name: version_of(name) for name in packages_of(self._adapter)},

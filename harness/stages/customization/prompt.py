@@ -25,14 +25,12 @@ class Prompt:
         version: the version's name.
         texts: setting → text: `system`, `template`, `retrieval.prompt`, examples in them included.
         places: of each that stands elsewhere the place: `file:PATH`, or `prompts:/NAME/VERSION`.
-        optimised_on: the cases that they were optimised on, as the settings name them.
     """
 
     def __init__(self, version: Version, texts: Mapping[str, str], root: Path) -> None:
         self.version = version.name
         self.texts = dict(texts)
         self.places = dict(version.places)
-        self.optimised_on = version.settings.optimised_on
         self._searches = CaseSearches(root, self.texts.items)
 
     def contamination(self, cases: CaseSource) -> Contamination:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import bisect
 import difflib
 import functools
+import gzip
 import json
-from collections import OrderedDict
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -14,18 +14,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.errors import CorpusError, NotInLineageError, choices, shortened
+from harness.errors import CorpusError, NotInLineageError, shortened
 from harness.stages.case_files import CaseSource
 from harness.stages.data.outcomes import CorpusDocument, Explanation
-from harness.stages.data.packed_lines import read_lines, read_part
 from harness.stages.data.steps.step import place_of, shard_of
 
 if TYPE_CHECKING:
     from harness.stages.data.drift.columns import ColumnSums
     from harness.stages.data.drift.drift import Drift
     from harness.stages.data.overlap.contamination import CaseSearches, Contamination
-
-_CHARACTERS_IN_MEMORY = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +43,8 @@ class CorpusStatistics:
 
     Attributes:
         token_unit: "words", or the version whose tokens are counted.
-        seconds: of the run that ended the build; those of a step are summed over all runs and workers, but of `exact`,
-            `minhash` and `synthesise`, which look at all documents at once, they are those from begin to end.
+        seconds: of the run that ended the build; those of a step are summed over all runs and workers, but of `exact`
+            and `minhash`, which look at all documents at once, they are those from begin to end.
     """
 
     name: str
@@ -59,17 +56,6 @@ class CorpusStatistics:
     token_unit: str
     seconds: float
     steps: tuple[StepStatistics, ...]
-
-    def step(self, name: str) -> StepStatistics:
-        """The statistics of one step.
-
-        Raises:
-            CorpusError: the recipe has none of that name.
-        """
-        found = {step.step: step for step in self.steps}
-        if name not in found:
-            raise CorpusError(f"The corpus {self.name!r}: {choices('step', name, found)}")
-        return found[name]
 
 
 class Corpus:
@@ -85,19 +71,16 @@ class Corpus:
         builder: builds it again, for `rebuild`; None where it was opened without its recipe.
     """
 
-    def __init__(self, folder: Path, statistics: CorpusStatistics, parts: list[list[tuple[str, int]]]) -> None:
+    def __init__(self, folder: Path, statistics: CorpusStatistics) -> None:
         self.name = statistics.name
         self.folder = folder
         self.statistics = statistics
         self.baseline: Corpus | None = None
         self.root = Path()
         self.builder: Callable[[Path, int], Corpus] | None = None
-        self._keys = [[key for key, _ in shard] for shard in parts]
-        self._places = [[place for _, place in shard] for shard in parts]
         self._searches: dict[str | None, CaseSearches] = {}
         self._drifts: dict[tuple[str, str], Drift] = {}
-        self._read: OrderedDict[tuple[int, int], dict[str, Explanation]] = OrderedDict()
-        self._size = 0
+        self._explained = sorted((folder / "explained").glob("*.jsonl"))
 
     @property
     def fingerprint(self) -> str:
@@ -125,8 +108,9 @@ class Corpus:
     def documents(self) -> Iterator[CorpusDocument]:
         """The documents that were kept."""
         for path in sorted((self.folder / "documents").glob("*.jsonl.gz")):
-            for row in read_lines(path):
-                yield CorpusDocument(row["id"], row["text"], row["url"], MappingProxyType(row["metadata"]))
+            with gzip.open(path, "rb") as file:
+                for row in map(json.loads, file):
+                    yield CorpusDocument(row["id"], row["text"], row["url"], MappingProxyType(row["metadata"]))
 
     def __getitem__(self, document_id: str) -> Explanation:
         """Return the outcome of a document.
@@ -142,16 +126,6 @@ class Corpus:
     def __contains__(self, document_id: object) -> bool:
         """Tell whether a document of that id came in."""
         return isinstance(document_id, str) and self._find(document_id) is not None
-
-    @property
-    def kept(self) -> Mapping[str, Explanation]:
-        """The outcomes of the documents that were kept, by id."""
-        return _Explanations(self, is_kept=True)
-
-    @property
-    def removed(self) -> Mapping[str, Explanation]:
-        """The outcomes of the documents that were removed, by id."""
-        return _Explanations(self, is_kept=False)
 
     @functools.cached_property
     def clusters(self) -> Mapping[str, tuple[str, ...]]:
@@ -193,7 +167,7 @@ class Corpus:
         """Measure the drift of its documents from the baseline's in a column, with an interval; computed once.
 
         Args:
-            column: "length", "language", "source", "ngrams" or "embedding".
+            column: "length", "language", "source" or "ngrams".
             against: "half" for the A/A beside it: one half of its own documents, drawn by their ids, and the other.
 
         Raises:
@@ -231,60 +205,36 @@ class Corpus:
         yield from (self[name] for name in named) if named else self._all()
 
     def _all(self) -> Iterator[Explanation]:
-        for path in sorted((self.folder / "explained").glob("*.jsonl.gz")):
-            for row in read_lines(path):
-                yield Explanation(**row)
+        for path in self._explained:
+            with path.open("rb") as file:
+                for line in file:
+                    yield Explanation(**json.loads(line))
 
     def _find(self, document_id: str) -> Explanation | None:
-        shard = shard_of(document_id, len(self._keys))
-        part = bisect.bisect_right(self._keys[shard], place_of(document_id)) - 1
-        return self._part(shard, part).get(document_id) if part >= 0 else None
-
-    def _part(self, shard: int, part: int) -> dict[str, Explanation]:
-        if (shard, part) in self._read:
-            self._read.move_to_end((shard, part))
-        else:
-            path = self.folder / "explained" / f"{shard:05}.jsonl.gz"
-            rows = read_part(path, self._places[shard][part])
-            self._read[shard, part] = {row["id"]: Explanation(**row) for row in rows}
-            self._size += _characters(self._read[shard, part])
-            while self._size > _CHARACTERS_IN_MEMORY and len(self._read) > 1:
-                self._size -= _characters(self._read.popitem(last=False)[1])
-        return self._read[shard, part]
+        """Search the file of its shard, whose lines are in the order of `place_of`, by halving."""
+        wanted = place_of(document_id)
+        with self._explained[shard_of(document_id, len(self._explained))].open("rb") as file:
+            low, high = 0, file.seek(0, os.SEEK_END)  # the line begins at one of these bytes, if there is one
+            while low < high:
+                middle = (low + high) // 2
+                file.seek(max(0, middle - 1))
+                if middle:
+                    file.readline()
+                if file.tell() >= high:
+                    high = middle
+                    continue
+                row = json.loads(file.readline())
+                place = place_of(row["id"])
+                if place == wanted:
+                    return Explanation(**row)
+                low, high = (file.tell(), high) if place < wanted else (low, middle)
+        return None
 
     def _unknown(self, document_id: str) -> str:
         known = [explanation.id for _, explanation in zip(range(10_000), self._all(), strict=False)]
         near = difflib.get_close_matches(document_id, known, n=1)
         there = f"Did you mean {near[0]!r}?" if near else f"Such as: {', '.join(map(repr, known[:3]))}."
         return f"No document {shortened(document_id)} came into the corpus {self.name!r}. {there}"
-
-
-def _characters(explanations: Mapping[str, Explanation]) -> int:
-    return sum(len(each.before or "") + len(each.after or "") for each in explanations.values())
-
-
-class _Explanations(Mapping[str, Explanation]):
-    """The documents of a corpus that were kept, or those that were removed."""
-
-    def __init__(self, corpus: Corpus, *, is_kept: bool) -> None:
-        self._corpus = corpus
-        self._is_kept = is_kept
-
-    def __getitem__(self, document_id: str) -> Explanation:
-        found = self._corpus[document_id]
-        if found.kept != self._is_kept:
-            was = "kept" if found.kept else f"removed by {found.step}: {found.reason}"
-            raise KeyError(f"The document {shortened(document_id)} was {was}.")
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return (each.id for each in self._corpus.explain() if each.kept == self._is_kept)
-
-    def __len__(self) -> int:
-        statistics = self._corpus.statistics
-        if self._is_kept:
-            return statistics.documents_out
-        return sum(step.removed for step in statistics.steps)
 
 
 def open_corpus(folder: Path, name: str | None = None) -> Corpus:
@@ -298,10 +248,9 @@ def open_corpus(folder: Path, name: str | None = None) -> Corpus:
     """
     try:
         statistics = json.loads((folder / "stats.json").read_text(encoding="utf-8"))
-        parts = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CorpusError(f"{folder} holds no corpus that can be read ({error}); remove it and build again.") from None
-    return Corpus(folder, _read_statistics({**statistics, "name": name or statistics["name"]}), parts)
+    return Corpus(folder, _read_statistics({**statistics, "name": name or statistics["name"]}))
 
 
 @functools.lru_cache(maxsize=4)
@@ -313,10 +262,6 @@ def _column_sums(folder: Path) -> Mapping[str, ColumnSums]:
 
 
 def _read_statistics(table: Mapping[str, Any]) -> CorpusStatistics:
-    steps = tuple(
-        StepStatistics(
-            step["step"], step["in"], step["out"], step["removed"], step["seconds"], MappingProxyType(step["reasons"])
-        )
-        for step in table["steps"]
-    )
-    return CorpusStatistics(**{**table, "steps": steps})
+    keys = ("step", "in", "out", "removed", "seconds", "reasons")
+    steps = (StepStatistics(*(each[key] for key in keys)) for each in table["steps"])
+    return CorpusStatistics(**{**table, "steps": tuple(steps)})

@@ -25,8 +25,6 @@ _READERS: Mapping[str, Callable[[Path, str], Iterator[SourceDocument]]] = {
     ".txt": pages.read_text,
     ".txt.gz": pages.read_text,
 }
-_REVISIONS = {kind: ("2",) for kind, read in _READERS.items() if read is warc.read_warc}
-"""Part of the fingerprint of files of these kinds: raised when the same file is read as other documents."""
 _UNPACKED = 4
 """Bytes of text per byte of a packed file, about."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:\w+)?")
@@ -67,8 +65,7 @@ def source_fingerprint(source: str, root: Path) -> str:
     if path is None:
         return text_hash("hub", source, tables.hub_dataset_fingerprint(source))
     files = _saved(path) if path.is_dir() and tables.is_saved_dataset(path) else _files(path)
-    parts = ((name, file_hash(file), *_REVISIONS.get(_suffix(file), ())) for file, name in files)
-    return text_hash("files", *(part for each in parts for part in each))
+    return text_hash("files", *(part for file, name in files for part in (name, file_hash(file))))
 
 
 def source_bytes(source: str, root: Path) -> int:

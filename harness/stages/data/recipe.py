@@ -7,16 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.config import Settings
+from harness.config import BUILD_FORMAT, Settings
 from harness.config.corpora import no_corpus
 from harness.errors import CorpusError, SettingsError, choices
 from harness.models.files.content_hash import text_hash
 from harness.models.weights.weights import weights_digest
 from harness.stages.data.documents import source_fingerprint
 from harness.stages.data.steps.catalogue import find_step, package_versions, step_identity, step_options
-
-_VERSION = 1
-"""Raised when the same recipe is built into something else, or is kept in another form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ class Recipe:
     def as_json(self) -> dict[str, Any]:
         """The recipe as data that JSON can hold, without what changes nothing: names of files and of corpora."""
         return {
-            "version": _VERSION,
+            "format": BUILD_FORMAT,
             "content": self.content,
             "steps": [dict(step.identity) for step in self.steps],
             "tokenizer": self.tokenizer and self.tokenizer[1],

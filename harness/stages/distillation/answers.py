@@ -151,7 +151,7 @@ async def _drawn(
     told: tuple[str, BuildProgress],
 ) -> list[Sample]:
     name, progress = told
-    failed = FailedDraws(f"The teacher {teacher.name}", len(asked), UsageError)
+    failed = FailedDraws(f"The teacher {teacher.name}", len(asked))
     async with teacher_draws(settings, teacher, failed) as draw:
 
         async def answered(text: TrainingText, n_tokens: int) -> Sample | None:

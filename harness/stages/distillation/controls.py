@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import ON_POLICY, SOFT_TARGETS, DistilledSettings, Step
+from harness.config.customization import SOFT_TARGETS, DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError
-from harness.models.tokenization.version_tokenizer import load_tokenizer
-from harness.models.weights.weights import tokenizer_path
 from harness.stages.build_state import BuildProgress
 from harness.stages.building import built
 from harness.stages.distillation.distilling import build_version, find_version
@@ -35,6 +33,8 @@ def control_weights(
         UsageError: what it is made of is not there.
     """
     distilled = cast("DistilledSettings", step.settings)
+    if distilled.weights is not None:
+        raise NotInLineageError(version.name, f"control {control!r}, because it was trained elsewhere")
     is_shuffled = control == SHUFFLED
     changed = replace(distilled, shuffled=True) if is_shuffled else _hard_labels(settings, version, step)
     other = replace(step, settings=changed, folder=None, content=None)
@@ -62,16 +62,7 @@ def _hard_labels(settings: Settings, version: VersionSettings, step: Step) -> Di
     changed = replace(distilled, method=SOFT_TARGETS, hard_weight=1.0)
     if distilled.data in settings.corpora:
         return changed
-    texts = list(read_texts(training_data(settings, distilled.data)))
-    if not all(text.text.strip() for text in texts):
+    if not all(text.text.strip() for text in read_texts(training_data(settings, str(distilled.data)))):
         what = f"control {HARD_LABELS!r}, because prompts of its data have no answer"
         raise NotInLineageError(version.name, what, 'an "answer" on each line')
-    if distilled.method != ON_POLICY:
-        return changed
-    # Its `length` is that of an answer alone.
-    from harness.stages.training.sequences import counted_prompts
-
-    place = tokenizer_path(version.engine_options, settings.root) or Path(step.folder or "")
-    tokenizer = load_tokenizer({"tokenizer": str(place)}, place)
-    longest = max(n_tokens for _, n_tokens in counted_prompts(texts, tokenizer, is_asked=True))
-    return replace(changed, length=longest + distilled.length)
+    return changed

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from harness.config.customization import ON_POLICY, SEQUENCE, SOFT_TARGETS, DistilledSettings, Step
+from harness.config.customization import SEQUENCE, DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError, choices
 from harness.models.description.description import describe_weights
 from harness.models.version import Version
@@ -62,21 +62,21 @@ class Distillation:
 
     Args:
         version: the student's name.
-        made: the step that it was made by, and what it was taught on.
-        options: of the weights of student, teacher and start, by these names.
+        made: the step that it was made by, and what it was taught on, where that is known.
+        options: of the weights of student, teacher and, where it is known, start, by these names.
         root: folder that relative paths start from.
         find_control: gives the options of the weights of a control, by its name; trains it if need be.
 
     Attributes:
         version: the student's name.
         teacher: the teacher's.
-        method: "soft_targets", "sequence" or "on_policy".
+        method: "soft_targets" or "sequence"; None where it was trained elsewhere.
     """
 
     def __init__(
         self,
         version: str,
-        made: tuple[Step, TrainingData],
+        made: tuple[Step, TrainingData | None],
         options: Mapping[str, Mapping[str, Any]],
         root: Path,
         find_control: Callable[[str], Mapping[str, Any]],
@@ -85,7 +85,7 @@ class Distillation:
         assert isinstance(step.settings, DistilledSettings)
         self.version = version
         self.teacher = step.settings.teacher
-        self.method = step.settings.method
+        self.method = step.settings.method if step.settings.weights is None else None
         self._folder = Path(step.folder or "")
         self._options = dict(options)
         self._find_control = find_control
@@ -105,6 +105,9 @@ class Distillation:
         """The same of what the student was before it learned.
 
         In a `def` body the result is given directly.
+
+        Raises:
+            NotInLineageError: it was trained elsewhere, and its version has no base.
         """
         settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared("start", text))
         return settled
@@ -121,7 +124,8 @@ class Distillation:
 
         Raises:
             UsageError: there is no such control, or it can't be trained.
-            NotInLineageError: it has no such control: of hard labels, where prompts of its data have no answer.
+            NotInLineageError: it has no such control: it was trained elsewhere, or, of hard labels, prompts of its data
+                have no answer.
         """
         settled: Coroutine[Any, Any, TextDivergence] = settle(self._compared_control(control, text))
         return settled
@@ -136,6 +140,8 @@ class Distillation:
         return await self._compared(control, text)
 
     async def _compared(self, who: str, text: str) -> TextDivergence:
+        if who not in self._options:
+            raise NotInLineageError(self.version, "weights that it started from", "a base with weights")
         return await asyncio.to_thread(self._reference.compare_weights, self._options[who], text)
 
     @functools.cached_property
@@ -178,9 +184,12 @@ class Distillation:
 
         Raises:
             UsageError: they are gone.
+            NotInLineageError: it was trained elsewhere, and nothing says on what.
         """
         path = self._folder / ANSWERS
         if not path.is_file():
+            if self._data is None:
+                raise NotInLineageError(self.version, "lessons", "what it was taught on: distilled = { data = … }")
             return tuple(map(_lesson, read_texts(self._data)))
         rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
         return tuple(
@@ -205,14 +214,7 @@ class Distillation:
 
         Source of the last: Li et al. (2016), A Diversity-Promoting Objective Function for Neural Conversation Models,
         distinct-n.
-
-        Raises:
-            NotInLineageError: the student was taught on its own answers, which nobody kept.
         """
-        if self.method == ON_POLICY:
-            raise NotInLineageError(
-                self.version, "answers in its lessons", f"method = {SOFT_TARGETS!r} or {SEQUENCE!r}"
-            )
         answers = [[*map(words_of, (*each.earlier, each.answer))] for each in self.lessons]
         runs = [
             tuple(words[place : place + _RUN])
@@ -248,32 +250,6 @@ def _lesson(text: TrainingText) -> Lesson:
     return Lesson(text.id, text.prompt, text.text, earlier=earlier)
 
 
-class SyncDistillation(Protocol):
-    """A distillation as a `def` body sees it; only the types differ from `Distillation`."""
-
-    version: str
-    teacher: str
-    method: str
-    other_tokens: Sequence[str]
-    same_template: bool
-    ratios: Mapping[str, float]
-    lessons: Sequence[Lesson]
-    prompts: Sequence[Sequence[Mapping[str, Any]]]
-    quality: Mapping[str, float | None]
-
-    def compare(self, text: str) -> TextDivergence:
-        """As `Distillation.compare`: how far the student is from its teacher."""
-
-    def compare_start(self, text: str) -> TextDivergence:
-        """As `Distillation.compare_start`: how far it was before it learned."""
-
-    def compare_control(self, control: str, text: str) -> TextDivergence:
-        """As `Distillation.compare_control`: how far a control is from the teacher."""
-
-    def contamination(self, cases: CaseSource = "evals") -> Contamination:
-        """As `Distillation.contamination`: what the lessons hold of the cases of evaluations."""
-
-
 def load_distillation(version: Version, context: StageContext) -> Distillation:
     """The distillation that a version came from.
 
@@ -293,11 +269,9 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
         raise NotInLineageError(version.name, "distillation", "a teacher with weights")
     start, data = sources_of(context.settings, version.settings, step)
     tokenizer = {name: value for name, value in version.settings.engine_options.items() if name == "tokenizer"}
-    options = {
-        "student": {**tokenizer, "weights": step.folder},
-        "teacher": teacher.engine_options,
-        "start": {**tokenizer, **start},
-    }
+    options = {"student": {**tokenizer, "weights": step.folder}, "teacher": teacher.engine_options}
+    if start is not None:
+        options["start"] = {**tokenizer, **start}
     find_control = functools.partial(_control, version, step, context)
     return Distillation(version.name, (step, data), options, context.settings.root, find_control)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config import Settings, VersionSettings
-from harness.config.customization import ON_POLICY, SEQUENCE, SOFT_TARGETS, TOP_K, DistilledSettings, Step, packages_of
+from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings, Step, packages_of
 from harness.config.environment import free_threads, version_of
+from harness.config.versions import BUILT
 from harness.errors import UsageError
 from harness.models.adapters.merging import plain_options
 from harness.models.files.content_hash import KNOWN, file_hash
@@ -45,8 +46,7 @@ from harness.stages.distillation.answers import (
 )
 from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
-from harness.stages.training.request import TrainingRequest
-from harness.stages.training.running import train
+from harness.stages.training.running import TrainingRequest, train
 from harness.stages.training.texts import (
     TrainingData,
     TrainingText,
@@ -60,12 +60,11 @@ from harness.stages.training.texts import (
 KIND = "distilled"
 TARGETS = "teachers"
 WEIGHTS = "weights"
-_RECIPE = 1
-"""Raised with anything that changes what training gives."""
+_NOT_TRAINED_BY = ("teacher", "data", "weights", "start")
 
 
 def find_version(settings: Settings, version: VersionSettings, step: Step | None) -> VersionSettings | None:
-    """The version with the weights that were trained before by the same recipe; None where none were.
+    """The version with the weights that were trained elsewhere, or before by the same recipe; None where none were.
 
     Raises:
         UsageError: teacher, data or student are not there.
@@ -73,12 +72,15 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
     assert step is not None
     _refuse_circle(settings, step.version)
     distilled = cast("DistilledSettings", step.settings)
-    if not is_built(found(settings, distilled.teacher)) or not is_here(settings, distilled.data):
+    if not is_built(found(settings, distilled.teacher)):
+        return None
+    if distilled.data is not None and not is_here(settings, distilled.data):
         return None
     with told_of(settings, step):
+        if distilled.weights is not None:
+            return _ready(settings, version, step)
         made = find_made(KIND, _Parts(settings, version, step).recipe)
-    weights = None if made is None else _weights_of(made)
-    return None if made is None or weights is None else _with(version, step, made, weights)
+    return None if made is None else _trained(version, step, made)
 
 
 def check_step(settings: Settings, version: VersionSettings, step: Step) -> str | None:
@@ -92,11 +94,12 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
     if not is_built(found(settings, distilled.teacher)):
         check_steps(settings, distilled.teacher)
     with told_of(settings, step):
-        if distilled.method == ON_POLICY:
-            check_packages((*PACKAGES, "trl", "datasets"), "distillation")
+        if distilled.weights is not None:
+            return None
         check_packages(PACKAGES, "transformers")
         teacher = settings.version(distilled.teacher)
         _check_sources(version, teacher, distilled)
+        assert distilled.data is not None
         if distilled.method != SOFT_TARGETS and distilled.data in settings.corpora:
             raise UsageError(
                 f"data = {distilled.data!r} is a corpus, and its documents are no prompts that anybody could answer. "
@@ -108,7 +111,7 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
             engine_spec(teacher.engine).require_packages(teacher)
         for text in texts:
             if distilled.method != SOFT_TARGETS:
-                check_prompt(text, distilled.data)
+                check_prompt(text, str(distilled.data))
             elif not is_asked:
                 check_answer(text)
         return _check_fit(settings, version, step, texts)
@@ -116,37 +119,23 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
 
 def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: Sequence[TrainingText]) -> str | None:
     """Refuse a teacher with another vocabulary, and texts that are too long, by the weights that both begin with."""
-    from harness.stages.training.sequences import (
-        check_length,
-        check_prompts_answered,
-        check_taught,
-        check_top_k,
-        window_of,
-    )
+    from harness.stages.training.sequences import check_length, check_taught
     from harness.stages.training.students import check_vocabularies
 
     distilled = cast("DistilledSettings", step.settings)
     student = find_beginning(settings, version, version.steps[: version.steps.index(step) + 1])
     sources = [student]
     keeps_logits = distilled.method == SOFT_TARGETS and distilled.hard_weight < 1
-    if distilled.method == ON_POLICY or keeps_logits:
+    if keeps_logits:
         teacher = settings.version(distilled.teacher)
         sources.append(find_beginning(settings, teacher, teacher.steps))
         if sources[1].vocabulary != student.vocabulary:
             check_vocabularies(sources[1].vocabulary, student.vocabulary)
     folders = [each.folder for each in sources]
-    if keeps_logits and distilled.top_k > TOP_K:
-        check_top_k(distilled.top_k, *folders)
-    if distilled.method != ON_POLICY:
-        check_length(distilled.length, *folders)
-    tokenizer = student.tokenizer
-    if tokenizer is not None and distilled.method == ON_POLICY:
-        check_prompts_answered(texts, tokenizer, distilled.length, *folders)
-    elif tokenizer is not None:
-        return check_taught(
-            texts, tokenizer, distilled.length, is_asked=is_answered(distilled, texts), window=window_of(student.folder)
-        )
-    return None
+    check_length(distilled.length, *folders)
+    if (tokenizer := student.tokenizer) is None:
+        return None
+    return check_taught(texts, tokenizer, distilled.length, is_asked=is_answered(distilled, texts))
 
 
 def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:
@@ -155,11 +144,7 @@ def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled
     Raises:
         UsageError: saying which, and what to do.
     """
-    if "weights" not in engine_spec(version.engine).settings:
-        raise UsageError(
-            f"the engine {version.engine!r} of {version.name} loads no weights, which is what a student is. Take the "
-            'engine "vllm" or "transformers".'
-        )
+    _check_engine(version)
     if distilled.method != SEQUENCE and "weights" not in teacher.engine_options:
         raise UsageError(
             f'teacher {teacher.name!r} has no weights, so that its logits can\'t be known. method = "sequence" '
@@ -172,6 +157,26 @@ def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled
         )
 
 
+def _check_engine(version: VersionSettings) -> None:
+    if "weights" not in engine_spec(version.engine).settings:
+        raise UsageError(
+            f"the engine {version.engine!r} of {version.name} loads no weights, which is what a student is. Take the "
+            'engine "vllm" or "transformers".'
+        )
+
+
+def _ready(settings: Settings, version: VersionSettings, step: Step) -> VersionSettings:
+    """The version with the weights of a student that was trained elsewhere.
+
+    Raises:
+        UsageError: they are not there, or its engine loads none.
+    """
+    _check_engine(version)
+    weights = str(cast("DistilledSettings", step.settings).weights)
+    digest = weights_digest({**bare(version.engine_options), "weights": weights}, settings.root)
+    return _with(version, replace(step, folder=weights, content=digest), weights, step)
+
+
 def build_version(
     settings: Settings,
     version: VersionSettings,
@@ -180,7 +185,8 @@ def build_version(
     *,
     answered: Path | None = None,
 ) -> VersionSettings:
-    """The version with its weights, trained now; training that was killed goes on.
+    """The version with its weights, trained now; training that was killed goes on. Of a student that was trained
+    elsewhere, teacher and data are built.
 
     Args:
         answered: the folder of a student whose teacher's answers are taken, where it has some; None to ask the teacher.
@@ -189,7 +195,13 @@ def build_version(
         UsageError: what it is made of is not there or does not fit.
     """
     assert step is not None
+    distilled = cast("DistilledSettings", step.settings)
     with told_of(settings, step):
+        if distilled.weights is not None:
+            built(settings, distilled.teacher, progress=progress)
+            if distilled.data is not None:
+                training_data(settings, distilled.data, progress)
+            return _ready(settings, version, step)
         parts = _Parts(settings, version, step, progress)
 
     def build(folder: Path) -> None:
@@ -214,9 +226,9 @@ def build_version(
 
     with told_of(settings, step):
         made = make(KIND, parts.recipe, build, keeps_draft=True)
-    weights = _weights_of(made)
-    assert weights is not None
-    return _with(version, step, made, weights)
+    whole = _trained(version, step, made)
+    assert whole is not None
+    return whole
 
 
 class _Parts:
@@ -231,7 +243,7 @@ class _Parts:
         self.distilled = cast("DistilledSettings", step.settings)
         self.teacher = built(settings, self.distilled.teacher, progress=progress)
         _check_sources(version, self.teacher, self.distilled)
-        self.data = training_data(settings, self.distilled.data, progress)
+        self.data = training_data(settings, str(self.distilled.data), progress)
 
     def answers(self, folder: Path, start: Path, progress: BuildProgress) -> TrainingData:
         """The teacher's answers to the prompts, in the folder of the student; it is told how many are cut.
@@ -271,7 +283,6 @@ class _Parts:
         answers = {
             "teacher": load_version(self.teacher, self.settings.root).fingerprint,
             "packages": {name: version_of(name) for name in packages_of(self.distilled)},
-            "answers": "what the prompt leaves of the length",
         }
         return answers if self.distilled.method == SEQUENCE else {**self.logits_recipe, "answers": answers}
 
@@ -289,11 +300,10 @@ class _Parts:
     @property
     def recipe(self) -> Mapping[str, Any]:
         """All that decides what is trained."""
-        how = {key: value for key, value in asdict(self.distilled).items() if key not in ("teacher", "data", "weights")}
+        how = {name: value for name, value in asdict(self.distilled).items() if name not in _NOT_TRAINED_BY}
         tokenizer = tokenizer_digest(self.version.engine_options, self.settings.root)
         return {
             **how,
-            "recipe": _RECIPE + (self.distilled.steps == 1),  # a single step was of the warm-up, and taught nothing
             "teacher": self.teacher_recipe,
             "data": self.data.digest,
             "start": None if self.distilled.layers is not None else weights_digest(self.start, self.settings.root),
@@ -303,8 +313,8 @@ class _Parts:
     @property
     def start(self) -> dict[str, Any]:
         """The options of the weights that the student starts from; of the teacher's where it has fewer layers."""
-        if self.distilled.weights is not None:
-            return {**bare(self.version.engine_options), "weights": self.distilled.weights}
+        if self.distilled.start is not None:
+            return {**bare(self.version.engine_options), "weights": self.distilled.start}
         if self.distilled.layers is not None:
             plain = plain_options(self.teacher.engine_options)
             return {name: value for name, value in plain.items() if name != "quantized"}
@@ -348,8 +358,11 @@ def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) 
             _refuse_circle(settings, step.settings.teacher, (*taught, name))
 
 
-def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tuple[dict[str, Any], TrainingData]:
-    """Return the sources of a student: the options of the weights that it started from, and the data.
+def sources_of(
+    settings: Settings, version: VersionSettings, step: Step
+) -> tuple[dict[str, Any] | None, TrainingData | None]:
+    """Return the sources of a student: the options of the weights that it started from, and the data. Of one that was
+    trained elsewhere it started from its base, and either may be None.
 
     Args:
         step: of the version, by which it was made.
@@ -357,24 +370,32 @@ def sources_of(settings: Settings, version: VersionSettings, step: Step) -> tupl
     Raises:
         UsageError: they are not there.
     """
+    distilled = cast("DistilledSettings", step.settings)
     with told_of(settings, step):
-        parts = _Parts(settings, built(settings, version.name, offline=True, before=step), step)
-        return parts.start_with_layers(), parts.data
+        before = built(settings, version.name, offline=True, before=step)
+        if distilled.weights is None:
+            parts = _Parts(settings, before, step)
+            return parts.start_with_layers(), parts.data
+        options = {name: value for name, value in before.engine_options.items() if name != "quantized"}
+        start = None if str(options["weights"]).startswith(BUILT) else options
+        return start, None if distilled.data is None else training_data(settings, distilled.data)
 
 
-def _weights_of(made: MadeFolder) -> str | None:
-    """The folder of the weights, or their content where they are known without one; None where neither is."""
-    if made.is_here:
-        known_builds().note(WEIGHTS, made.content, folder_content(made.path))
-        return str(made.path)
-    content = known_builds().content(WEIGHTS, made.content)
-    return None if content is None else f"{KNOWN}{content}"
-
-
-def _with(version: VersionSettings, step: Step, made: MadeFolder, weights: str) -> VersionSettings:
+def _with(version: VersionSettings, made: Step, weights: str, step: Step) -> VersionSettings:
+    """The version with its weights, and one of its steps as it was made."""
     options = {**bare(version.engine_options), "weights": weights}
     if "quantized" in version.engine_options:
         options["quantized"] = version.engine_options["quantized"]
-    return with_step(
-        replace(version, engine_options=options), step, replace(step, folder=str(made.path), content=made.content)
-    )
+    return with_step(replace(version, engine_options=options), step, made)
+
+
+def _trained(version: VersionSettings, step: Step, made: MadeFolder) -> VersionSettings | None:
+    """The version with what was trained: the folder of its weights, or their content; None where neither is known."""
+    if made.is_here:
+        known_builds().note(WEIGHTS, made.content, folder_content(made.path))
+        weights = str(made.path)
+    elif (content := known_builds().content(WEIGHTS, made.content)) is not None:
+        weights = f"{KNOWN}{content}"
+    else:
+        return None
+    return _with(version, replace(step, folder=str(made.path), content=made.content), weights, step)

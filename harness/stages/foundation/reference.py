@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from harness.errors import EngineError, SettingsError
 from harness.models.description.description import describe_weights
@@ -86,16 +86,6 @@ class Reference:
     def close(self) -> None:
         """End the process."""
         self._process.close()
-
-
-class SyncReference(Protocol):
-    """A reference as a `def` body sees it; only the types differ from `Reference`."""
-
-    version: str
-    is_rounded: bool
-
-    def compare(self, sample: Sample) -> TextDivergence:
-        """As `Reference.compare`: how far a sample is from the reference, at each position."""
 
 
 def sampled_message(sample: Sample) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from harness.models.files.whole import load_whole
 from harness.models.processes.answering import Answering, answer_messages
 from harness.models.weighing import prefix_token, text_tokens
 from harness.models.weights.weights import materialize, tokenizer_path
-from harness.statistics import js_divergence, kl_divergence
+from harness.statistics.divergence import js_divergence, kl_divergence
 
 _AT_ONCE = 128
 """Positions whose whole distributions are compared together: 200 MB for a vocabulary of 50,000."""
@@ -45,7 +45,7 @@ class Comparer:
         self._tokenizer = _tokenizer(folder, options, self._root)
         self._pieces = self._tokenizer.get_vocab()
         self._model = _load(folder, options)
-        self._others: dict[str, tuple[Any, Any]] = {}
+        self._others: dict[str, Any] = {}
 
     def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Compare one text: a `text` in full with the weights of the options `other`, or `tokens` with what an engine
@@ -56,9 +56,8 @@ class Comparer:
                 not the reference's.
         """
         if "text" in message:
-            other, tokenizer = self._other(message["other"])
+            other = self._other(message["other"])
             tokens = text_tokens(self._tokenizer, message["text"])
-            is_split_alike = tokens == text_tokens(tokenizer, message["text"])
         else:
             tokens = self._ids(message["tokens"])
         if not tokens:
@@ -73,13 +72,13 @@ class Comparer:
             # Embeddings may be padded, to whatever size, with some that are no token's.
             width = min(max(self._pieces.values()) + 1, logits.shape[-1], others.shape[-1])
             positions = _compare_whole(logits[:, :width], others[:, :width], tokens)
-            return {"positions": positions, "is_lower_bound": False, "is_split_alike": is_split_alike}
+            return {"positions": positions, "is_lower_bound": False}
         listed = [self._ids(top) for top in message["top"]]
         positions = _compare_listed(logits, tokens, listed, message)
         return {"positions": positions, "is_lower_bound": True}
 
-    def _other(self, options: Mapping[str, Any]) -> tuple[Any, Any]:
-        """The model of these options, and its tokenizer."""
+    def _other(self, options: Mapping[str, Any]) -> Any:
+        """The model of these options, whose vocabulary is the reference's."""
         key = json.dumps(options, sort_keys=True)
         if key not in self._others:
             folder = materialize(options, self._root)
@@ -91,7 +90,7 @@ class Comparer:
                     f"token {number:,} is not the same to both ({piece!r} to one of them): compare weights of one "
                     "vocabulary"
                 )
-            self._others[key] = (_load(folder, options), tokenizer)
+            self._others[key] = _load(folder, options)
         return self._others[key]
 
     def _logits(self, model: Any, tokens: list[int]) -> Any:
@@ -167,10 +166,8 @@ def _compare_listed(
 
 
 def _rows(forward: Any, reverse: Any, same: list[bool], likely: list[tuple[float, float]]) -> list[list[Any]]:
-    from math import exp
-
     return [
-        [float(kl), float(back), is_same, exp(own) - exp(of_reference), own, of_reference]
+        [float(kl), float(back), is_same, own, of_reference]
         for kl, back, is_same, (own, of_reference) in zip(forward, reverse, same, likely, strict=True)
     ]
 

@@ -67,7 +67,7 @@ class Repeats:
             async with self._context.alone:
                 alone, again = await draw(first), await draw(second)
             kept = store.find([third.key(generation) for generation in (source.generation, *source.older)])
-            is_new = not source.only_stored and not any(source.first_index in each for each in kept.values())
+            is_new = source.engine is not None and not any(source.first_index in each for each in kept.values())
             last.waiting.append((lambda: draw(third), is_new, beside))
         finally:
             last.n_alone -= 1

@@ -9,11 +9,9 @@ from typing import Any, cast
 from harness.config.customization import AdapterSettings
 from harness.models.adapters.adapter_files import CONFIG, TRAINED_ON
 from harness.models.files.whole import load_whole
-from harness.stages.training.request import TrainingRequest
-from harness.stages.training.sequences import check_embedded, check_length, drawn, make_sequences
-from harness.stages.training.telling import Told
-from harness.stages.training.texts import read_texts
-from harness.stages.training.trainers import remove_checkpoints, run_trainer
+from harness.stages.training.running import TrainingRequest
+from harness.stages.training.sequences import read_sequences
+from harness.stages.training.trainers import Told, remove_checkpoints, run_trainer
 
 _KEPT = ("adapter_model.safetensors", CONFIG)
 
@@ -24,17 +22,9 @@ def train_adapter(request: TrainingRequest, told: Told) -> None:
     Raises:
         UsageError: the texts can't be learned from, or are longer than what the weights take.
     """
-    from transformers import AutoTokenizer
-
-    settings = cast("AdapterSettings", request.settings)
-    check_length(settings.length, request.start)
-    tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
-    told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
-    sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
-    check_embedded((each.tokens for each in sequences), request.start)
-    chosen = drawn(sequences, settings.steps * settings.batch, settings.seed)
-    model = load_whole(request.start, "float32")
-    trained = run_trainer(new_adapter(model, settings), chosen, request, told)
+    chosen, _ = read_sequences(request, told, request.start)
+    model = new_adapter(load_whole(request.start, "float32"), cast("AdapterSettings", request.settings))
+    trained = run_trainer(model, chosen, request, told)
     trained.save_pretrained(str(request.folder))
     remove_checkpoints(request.folder)
     _tidy(request.folder, request.start_digest)

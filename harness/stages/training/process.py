@@ -16,8 +16,8 @@ from harness.config.customization import DistilledSettings
 from harness.errors import SteelyardError
 from harness.models.processes.ends import answer_pipe
 from harness.models.processes.frames import encode_frame
-from harness.stages.training.request import TrainingRequest
-from harness.stages.training.telling import Told
+from harness.stages.training.running import TrainingRequest
+from harness.stages.training.trainers import Told
 
 
 def main() -> None:
@@ -65,11 +65,7 @@ def run(request: TrainingRequest, told: Told) -> None:
     torch.use_deterministic_algorithms(True)
     # Else each new tensor is filled with NaN before it is written, a fifth of the time of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False
-    if isinstance(request.settings, DistilledSettings) and request.settings.method == "on_policy":
-        from harness.stages.training.students import train_on_policy
-
-        train_on_policy(request, told)
-    elif isinstance(request.settings, DistilledSettings):
+    if isinstance(request.settings, DistilledSettings):
         from harness.stages.training.students import train_student
 
         train_student(request, told)

@@ -1,15 +1,18 @@
-"""Runs the process that trains, and tells how far it is."""
+"""What is asked of a training, and the process that does it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from harness.config.customization import AdapterSettings, DistilledSettings
 from harness.config.environment import first_gpu
 from harness.errors import UsageError
 from harness.models.processes.ends import how_it_ended
 from harness.models.processes.ordered import order
 from harness.stages.build_state import BuildProgress, BuildState
-from harness.stages.training.request import TrainingRequest
+from harness.stages.training.texts import TrainingData
 
 LOG = "training.log"
 _MODULE = "harness.stages.training.process"
@@ -17,6 +20,39 @@ _LAST_LINES = 5
 _KEEPS_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 """For glibc: logits of hundreds of megabytes come and go at every step, and to be given them anew by the system each
 time takes more than a quarter of the processor time."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRequest:
+    """A training that is asked for.
+
+    Attributes:
+        version: its name.
+        settings: how it is trained.
+        data: what on.
+        start: the folder of the weights that it starts from.
+        teacher: the folder of the teacher's weights; None where there is none.
+        targets: the folder in which the teacher's logits are kept for the next student; None without a teacher.
+        folder: where the result goes, and until then what training goes on from after it was killed.
+        threads: of the processor that training may take.
+        tokenizer: the folder of the tokenizer that the result is served with; None for that of `start`.
+        teacher_tokenizer: the folder of the teacher's; None for that of `teacher`.
+        start_digest: what identifies the weights that it starts from.
+        places_at_once: tokens computed at once; None for as many as is usual.
+    """
+
+    version: str
+    settings: DistilledSettings | AdapterSettings
+    data: TrainingData
+    start: Path
+    teacher: Path | None
+    targets: Path | None
+    folder: Path
+    threads: int
+    tokenizer: Path | None = None
+    teacher_tokenizer: Path | None = None
+    start_digest: str = ""
+    places_at_once: int | None = None
 
 
 def train(request: TrainingRequest, progress: BuildProgress) -> None:
@@ -28,7 +64,7 @@ def train(request: TrainingRequest, progress: BuildProgress) -> None:
     """
     log = request.folder / LOG
     fixed = {"PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", **_KEEPS_MEMORY}
-    # Of several GPUs transformers' trainer would give each a batch of its own, and that of trl refuses them.
+    # Of several GPUs transformers' trainer would give each a batch of its own.
     environment = {"OMP_NUM_THREADS": str(request.threads), "CUDA_VISIBLE_DEVICES": first_gpu(), **fixed}
 
     def told(message: dict[str, Any]) -> None:

@@ -15,7 +15,8 @@ import numpy as np
 from harness.errors import UsageError
 from harness.models.description.config_settings import config_settings
 from harness.models.tokenization.version_tokenizer import VersionTokenizer
-from harness.stages.training.texts import TrainingText, check_answer
+from harness.stages.training.running import TrainingRequest
+from harness.stages.training.texts import TrainingText, check_answer, read_texts
 
 IGNORED = -100
 """The label of a place that carries no loss, as PyTorch's cross entropy has it."""
@@ -37,6 +38,29 @@ class TokenSequence:
     labels: tuple[int, ...]
 
 
+def read_sequences(
+    request: TrainingRequest, told: Callable[[dict[str, Any]], None], *weights: Path
+) -> tuple[list[TokenSequence], Any]:
+    """The sequences of all steps of a training, in their order, and the tokenizer of transformers that cut them.
+
+    Args:
+        told: called with a message for the process that waits.
+        weights: the folders of all weights that see them.
+
+    Raises:
+        UsageError: the texts can't be learned from, or are longer than what the weights take.
+    """
+    from transformers import AutoTokenizer
+
+    settings = request.settings
+    check_length(settings.length, *weights)
+    tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
+    told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
+    sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
+    check_embedded((each.tokens for each in sequences), *weights)
+    return drawn(sequences, settings.steps * settings.batch, settings.seed), tokenizer
+
+
 def make_sequences(texts: Iterable[TrainingText], tokenizer: Any, length: int) -> list[TokenSequence]:
     """The sequences of texts. Documents are joined, an end after each, and cut into sequences of the full length; a
     prompt with its answer is a sequence of its own, whose loss is on the answer and its end, or on every answer of a
@@ -56,7 +80,10 @@ def make_sequences(texts: Iterable[TrainingText], tokenizer: Any, length: int) -
     found = [_answered(text, tokenizer, length) for text in answers]
     packed = list(_packed(documents, tokenizer, length))
     if documents and not packed:
-        raise _too_short(len(documents), length)
+        raise UsageError(
+            f"The {len(documents)} documents have fewer than {length} tokens together; take a smaller length, or more "
+            "documents."
+        )
     return found + packed
 
 
@@ -157,25 +184,11 @@ def check_length(length: int, *weights: Path) -> None:
     Raises:
         UsageError: they are.
     """
-    window = _narrowest(weights)
+    window = min((window for window in map(window_of, weights) if window is not None), default=None)
     if window is not None and length > window:
         raise UsageError(
             f"length = {length}, and the weights take {window} tokens at most (max_position_embeddings of their "
             f"config): set length to {window} or fewer."
-        )
-
-
-def check_top_k(top_k: int, *weights: Path) -> None:
-    """Refuse to keep more tokens at each place than any of some weights have.
-
-    Raises:
-        UsageError: they have fewer.
-    """
-    size = min((size for size in map(vocabulary_of, weights) if size is not None), default=top_k)
-    if top_k > size:
-        raise UsageError(
-            f"top_k = {top_k}, and the weights have {size:,} tokens (vocab_size of their config): set top_k to {size} "
-            "or fewer."
         )
 
 
@@ -185,14 +198,12 @@ def check_taught(
     length: int,
     *,
     is_asked: bool = False,
-    window: int | None = None,
 ) -> str | None:
     """Refuse what `make_sequences` would, without transformers: a prompt that leaves no room for its answer in a
-    sequence, a template that answers can't be told apart by, and documents too short for one sequence.
+    sequence, and a template that answers can't be told apart by.
 
     Args:
         is_asked: whether the teacher answers each prompt as a whole, instead of answers that are there.
-        window: the tokens that the weights take at most; None where that is not known.
 
     Returns:
         What is to be told of answers that are cut; None where none is known to be.
@@ -205,8 +216,7 @@ def check_taught(
     first = next((text for text in texts if text.prompt), None)
     if first is not None:  # one tells of all what the template does
         _placed(replace(first, text="Yes.", learns_all=False) if is_asked else first, _writer(tokenizer))
-    _check_documents([text for text in texts if not text.prompt], tokenizer, length)
-    return None if is_asked else cut_note(texts, tokenizer, length, window=window)
+    return None if is_asked else cut_note(texts, tokenizer, length)
 
 
 def cut_note(
@@ -214,13 +224,11 @@ def cut_note(
     tokenizer: VersionTokenizer,
     length: int,
     unended: Collection[int] | None = None,
-    window: int | None = None,
 ) -> str | None:
     """Say how many answers are cut at the end of a sequence, after which a model learns to run on; None where none is.
 
     Args:
         unended: the places of those that the teacher did not end; None where they are no teacher's.
-        window: the tokens that the weights take at most; None where that is not known.
 
     Raises:
         UsageError: all are, and they are no teacher's.
@@ -232,33 +240,11 @@ def cut_note(
     n_cut = sum(n_tokens > length or place in (unended or ()) for place, n_tokens in enumerate(lengths))
     if not n_cut:
         return None
-    longest = max(lengths)
-    if window is not None and longest > window:
-        advice = f"the longest has {longest} tokens with its prompt, and the weights take {window}: shorten it"
-    else:
-        advice = "set a larger length" if unended else f"set length to {longest} to keep them whole"
+    advice = "set a larger length" if unended else f"set length to {max(lengths)} to keep them whole"
     # Of a chat that is learned whole the first answers are.
     if unended is None and n_cut == len(asked) and not any(text.learns_all for text in asked):
         raise UsageError(f"All {n_cut} answers are cut at length = {length}, so that no end is learned: {advice}.")
     return f"{n_cut} of {len(asked)} answers are cut at length = {length}; {advice}"
-
-
-def _check_documents(documents: Sequence[TrainingText], tokenizer: VersionTokenizer, length: int) -> None:
-    end = tokenizer.id_of("eos_token") is not None
-    n_tokens = 0
-    for document in documents:
-        n_tokens += len(tokenizer.encode(document.text, special=True, adds=False)) + end
-        if n_tokens >= length:
-            return
-    if documents:
-        raise _too_short(len(documents), length)
-
-
-def _too_short(n_documents: int, length: int) -> UsageError:
-    return UsageError(
-        f"The {n_documents} documents have fewer than {length} tokens together; take a smaller length, or more "
-        "documents."
-    )
 
 
 def check_room(text: TrainingText, n_tokens: int, length: int) -> None:
@@ -272,35 +258,6 @@ def check_room(text: TrainingText, n_tokens: int, length: int) -> None:
             f"{text.called}: the prompt has {n_tokens} tokens, and a sequence has {length}: nothing of its answer "
             f"would be learned. Set length to more than {n_tokens}, or take a shorter prompt."
         )
-
-
-def check_prompts_answered(
-    texts: Iterable[TrainingText], tokenizer: VersionTokenizer, length: int, *weights: Path
-) -> None:
-    """Refuse a prompt that has no place in the window of any of some weights together with an answer.
-
-    Args:
-        length: of an answer at most.
-
-    Raises:
-        UsageError: naming the line.
-    """
-    window = _narrowest(weights)
-    if window is None:
-        return
-    for text, n_tokens in counted_prompts(texts, tokenizer, is_asked=True):
-        if n_tokens + length > window:
-            room = window - n_tokens
-            advice = f"Set length to {room} or fewer, or take" if room > 0 else "Take"
-            raise UsageError(
-                f"{text.called}: the prompt has {n_tokens} tokens, and with an answer of length = {length} these are "
-                f"more than the {window} that the weights take (max_position_embeddings of their config). {advice} a "
-                "shorter prompt."
-            )
-
-
-def _narrowest(weights: Iterable[Path]) -> int | None:
-    return min((window for window in map(window_of, weights) if window is not None), default=None)
 
 
 def counted_prompts(

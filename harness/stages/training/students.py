@@ -1,8 +1,8 @@
-"""Trains a student: by soft targets, on texts alone, or, with the trainer of trl, on its own answers."""
+"""Trains a student by soft targets, or on texts alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,30 +10,11 @@ from harness.config.customization import DistilledSettings
 from harness.errors import UsageError
 from harness.models.files.whole import load_whole
 from harness.models.saving import save_like
-from harness.models.tokenization.version_tokenizer import load_tokenizer
-from harness.stages.training.request import TrainingRequest
-from harness.stages.training.sequences import (
-    IGNORED,
-    TokenSequence,
-    check_embedded,
-    check_length,
-    check_prompts_answered,
-    drawn,
-    make_sequences,
-    vocabulary_of,
-)
+from harness.stages.training.running import TrainingRequest
+from harness.stages.training.sequences import IGNORED, TokenSequence, read_sequences, vocabulary_of
 from harness.stages.training.soft_targets import distillation_loss
 from harness.stages.training.teacher_cache import TeacherCache
-from harness.stages.training.telling import Told, checkpoint_of
-from harness.stages.training.texts import read_texts
-from harness.stages.training.trainers import (
-    check_finite,
-    collated,
-    common_arguments,
-    remove_checkpoints,
-    run_trainer,
-    telling,
-)
+from harness.stages.training.trainers import Told, collated, remove_checkpoints, run_trainer
 from harness.stages.training.vocabularies import load_both, other_tokens, template_of
 
 
@@ -43,42 +24,29 @@ def train_student(request: TrainingRequest, told: Told) -> None:
     Raises:
         UsageError: the vocabularies differ, or the texts can't be learned from, or are longer than what weights take.
     """
-    from transformers import AutoTokenizer
-
     settings = cast("DistilledSettings", request.settings)
-    is_soft = settings.method == "soft_targets" and settings.hard_weight < 1
-    if is_soft:
-        assert request.teacher is not None
-        check_vocabularies(request.teacher_tokenizer or request.teacher, request.tokenizer or request.start)
-    weights = (request.start, *([request.teacher] if is_soft and request.teacher else ()))
-    check_length(settings.length, *weights)
-    tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
-    told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
-    sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
-    check_embedded((each.tokens for each in sequences), *weights)
-    chosen = drawn(sequences, settings.steps * settings.batch, settings.seed)
-    n_tokens = max(tokenizer.get_vocab().values()) + 1
-    cache = _targets_of(chosen, request, told, n_tokens) if is_soft else None
-    student = load_whole(request.start, "float32")
-    if cache is None:
-        trained = run_trainer(student, chosen, request, told)
-    else:
-        trained = _train_softly(student, chosen, cache, request, told)
+    teacher = request.teacher if settings.method == "soft_targets" and settings.hard_weight < 1 else None
+    if teacher is not None:
+        check_vocabularies(request.teacher_tokenizer or teacher, request.tokenizer or request.start)
+    weights = [request.start] if teacher is None else [request.start, teacher]
+    chosen, tokenizer = read_sequences(request, told, *weights)
+    how: dict[str, Any] = {}
+    if teacher is not None:
+        # The teacher may have more embeddings, padded, than the tokenizer and the student.
+        n_tokens = max(tokenizer.get_vocab().values()) + 1
+        how = _softly(_targets_of(chosen, request, teacher, told, n_tokens), settings)
+    trained = run_trainer(load_whole(request.start, "float32"), chosen, request, told, **how)
     save_like(trained, request.start, request.folder)
     remove_checkpoints(request.folder)
 
 
-def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told: Told, n_tokens: int) -> TeacherCache:
-    """Return the teacher's predictions for the sequences, kept on disk; compute those that are missing.
-
-    Args:
-        n_tokens: of the tokenizer. The teacher may have more embeddings, padded, than it and the student.
-    """
+def _targets_of(
+    chosen: Sequence[TokenSequence], request: TrainingRequest, teacher: Path, told: Told, n_tokens: int
+) -> TeacherCache:
+    """Return the teacher's predictions for the sequences, kept on disk; compute those that are missing."""
     import torch
 
     settings = cast("DistilledSettings", request.settings)
-    teacher = request.teacher
-    assert teacher is not None
     assert request.targets is not None
     assert settings.temperature is not None
     cache = TeacherCache(request.targets, settings.top_k, settings.temperature)
@@ -98,13 +66,11 @@ def _targets_of(chosen: Sequence[TokenSequence], request: TrainingRequest, told:
     return cache
 
 
-def _train_softly(
-    student: Any, chosen: Sequence[TokenSequence], cache: TeacherCache, request: TrainingRequest, told: Told
-) -> Any:
+def _softly(cache: TeacherCache, settings: DistilledSettings) -> dict[str, Any]:
+    """Return the trainer's class, and what makes its batches."""
     import torch
     from transformers import Trainer
 
-    settings = cast("DistilledSettings", request.settings)
     assert settings.temperature is not None
     temperature, hard_weight = settings.temperature, settings.hard_weight
 
@@ -134,65 +100,7 @@ def _train_softly(
         ids, logprobs = zip(*padded, strict=True)
         return {**batch, "ids": torch.stack(ids), "logprobs": torch.stack(logprobs)}
 
-    return run_trainer(student, chosen, request, told, trainer_class=SoftTargets, collate=with_targets)
-
-
-def train_on_policy(request: TrainingRequest, told: Told) -> None:
-    """Train a student on its own answers to the prompts of the data.
-
-    trl's trainer: the reverse divergence, KL(student || teacher), of the tokens that the student wrote, at the
-    temperature that they were drawn with and without a hard loss (Agarwal et al. 2024, On-Policy Distillation of
-    Language Models).
-
-    Raises:
-        UsageError: trl is missing, the vocabularies differ, or a prompt and an answer are more than the weights take.
-    """
-    try:
-        from trl import DistillationConfig, DistillationTrainer
-    except ImportError:
-        raise UsageError('method = "on_policy" needs trl: pip install "steelyard[distillation]"') from None
-    from datasets import Dataset
-    from transformers import AutoTokenizer
-
-    settings = cast("DistilledSettings", request.settings)
-    assert request.teacher is not None
-    check_vocabularies(request.teacher_tokenizer or request.teacher, request.tokenizer or request.start)
-    told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
-    texts = list(read_texts(request.data))
-    place = request.tokenizer or request.start
-    tokenizer = AutoTokenizer.from_pretrained(str(place))
-    own = load_tokenizer({"tokenizer": str(place)}, place)
-    check_prompts_answered(texts, own, settings.length, request.start, request.teacher)
-    asked = (own.encode(own.chat(text.prompt), special=True, adds=False) for text in texts)
-    check_embedded(asked, request.start, request.teacher)
-    heat: dict[str, Any] = {} if settings.temperature is None else {"temperature": settings.temperature}
-    arguments = DistillationConfig(
-        **common_arguments(request),
-        **heat,
-        per_device_train_batch_size=settings.batch,
-        max_completion_length=settings.length,
-        gradient_checkpointing=False,
-    )
-    student, teacher = (load_whole(folder, "float32") for folder in (request.start, request.teacher))
-    if settings.shuffled:
-        shuffle_places(teacher, settings.seed)
-    trainer = DistillationTrainer(
-        model=student,
-        teacher_model=teacher,
-        args=arguments,
-        train_dataset=Dataset.from_list([{"prompt": list(text.prompt)} for text in texts]),
-        processing_class=tokenizer,
-        callbacks=[telling(told, settings.steps, lambda _, logs: written(logs, settings.batch))],
-    )
-    trainer.train(resume_from_checkpoint=checkpoint_of(request.folder))
-    check_finite(trainer.model)
-    save_like(trainer.model, request.start, request.folder)
-    remove_checkpoints(request.folder)
-
-
-def written(logs: Mapping[str, Any], batch: int) -> float:
-    """The tokens that a student wrote in a step of so many answers, by what trl's trainer logs of it."""
-    return batch * (logs.get("completions/mean_length") or 0.0)
+    return {"trainer_class": SoftTargets, "collate": with_targets}
 
 
 def shuffled(targets: Sequence[tuple[Any, Any]], seed: int) -> list[tuple[Any, Any]]:
@@ -209,24 +117,6 @@ def shuffled(targets: Sequence[tuple[Any, Any]], seed: int) -> list[tuple[Any, A
     order = np.random.default_rng([seed, int(every[0].sum())]).permutation(sum(lengths))
     ends = np.cumsum(lengths)[:-1]
     return list(zip(*(np.split(part[order], ends) for part in every), strict=True))
-
-
-def shuffle_places(teacher: Any, seed: int) -> None:
-    """Make a teacher say at each place of a batch what it expects at another, as `shuffled` does with what is kept.
-
-    Args:
-        teacher: a model of transformers, changed in place.
-    """
-    import numpy as np
-    import torch
-
-    def dealt(_module: Any, _arguments: Any, given: dict[str, Any], output: Any) -> Any:
-        is_token, said = given["attention_mask"].bool(), output.last_hidden_state
-        order = np.random.default_rng([seed, int(given["input_ids"].sum())]).permutation(int(is_token.sum()))
-        output.last_hidden_state = said.index_put((is_token,), said[is_token][torch.from_numpy(order).to(said.device)])
-        return output
-
-    teacher.base_model.register_forward_hook(dealt, with_kwargs=True)
 
 
 def check_vocabularies(teacher: Path, student: Path) -> None:

@@ -1,21 +1,26 @@
-"""Runs the trainer of transformers: what all trainings have in common."""
+"""Runs the trainer of transformers: what all trainings have in common, how far one is, and where it goes on."""
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.stages.training.request import TrainingRequest
+from harness.stages.training.running import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence
-from harness.stages.training.telling import STATE, Teller, Told, checkpoint_of
 
+Told = Callable[[dict[str, Any]], None]
+"""Called with each message for the process that waits."""
 Collate = Callable[[Sequence[TokenSequence]], dict[str, Any]]
 PLACES_AT_ONCE = 4096
 """Tokens computed at once: what is more in a step is computed in turns, whose gradients are added up."""
+STATE = "trainer_state.json"
+"""The file of a checkpoint that transformers writes last."""
 
 _WARM_UP = 0.05
 _SAVES = 5
@@ -36,48 +41,33 @@ def run_trainer(
         chosen: the sequences of all steps.
         trainer_class: of transformers; None for the trainer whose loss is the model's own.
         collate: makes a batch; None for that of `collated`.
+
+    Raises:
+        UsageError: training diverged.
     """
     from transformers import Trainer
-
-    batch = request.settings.batch
-
-    def tokens_of(step: int, _logs: Mapping[str, Any]) -> int:
-        return sum(len(each.tokens) for each in chosen[(step - 1) * batch : step * batch])
 
     trainer = (trainer_class or Trainer)(
         model=model,
         args=_arguments(request),
         train_dataset=list(chosen),
         data_collator=collate or collated,
-        callbacks=[telling(told, request.settings.steps, tokens_of)],
+        callbacks=[_telling(told, chosen, request)],
     )
     trainer.train(resume_from_checkpoint=checkpoint_of(request.folder))
-    check_finite(trainer.model)
-    return trainer.model
-
-
-def check_finite(model: Any) -> None:
-    """Refuse weights that are no numbers, which a last step may leave whose loss was one.
-
-    Raises:
-        UsageError: there are some.
-    """
-    if not all(each.isfinite().all() for each in model.parameters() if each.requires_grad):
+    # A last step whose loss was a number may leave weights that are none.
+    if not all(each.isfinite().all() for each in trainer.model.parameters() if each.requires_grad):
         raise UsageError(
             "Training diverged: its last step left weights that are no numbers. Take a lower learning_rate."
         )
+    return trainer.model
 
 
-def telling(told: Told, steps: int, tokens_of: Callable[[int, Mapping[str, Any]], float]) -> Any:
-    """Make a trainer's callback that tells after each step how far training is.
-
-    Args:
-        steps: in all.
-        tokens_of: how many tokens a step saw, by its number from 1 on and what the trainer logs of it.
-    """
+def _telling(told: Told, chosen: Sequence[TokenSequence], request: TrainingRequest) -> Any:
+    """Make a trainer's callback that tells after each step how far training is, and ends what diverged."""
     from transformers import TrainerCallback
 
-    teller = Teller(told, steps)
+    teller, batch = Teller(told, request.settings.steps), request.settings.batch
 
     class Telling(TrainerCallback):  # type: ignore[misc]
         """Tells of each step."""
@@ -89,47 +79,68 @@ def telling(told: Told, steps: int, tokens_of: Callable[[int, Mapping[str, Any]]
                     raise UsageError(
                         f"Training diverged: the loss of step {step} is {loss}. Take a lower learning_rate."
                     )
-                teller.step(step, loss, tokens_of(step, logs))
+                teller.step(step, loss, sum(len(each.tokens) for each in chosen[(step - 1) * batch : step * batch]))
 
     return Telling()
 
 
+class Teller:
+    """Tells how far training is: the step, the loss, tokens a second and the time that is left.
+
+    Args:
+        told: called with each message.
+        total: steps in all.
+    """
+
+    def __init__(self, told: Told, total: int) -> None:
+        self._told = told
+        self._total = total
+        self._began_s: float | None = None
+        self._first = 0
+        self._tokens = 0
+
+    def step(self, done: int, loss: float, tokens: int) -> None:
+        """A step is done, of so many tokens."""
+        now_s = time.monotonic()
+        note = f"loss {loss:.3f}"
+        if self._began_s is None:
+            self._began_s, self._first = now_s, done
+        else:
+            self._tokens += tokens
+            seconds = max(now_s - self._began_s, 1e-9)
+            note += f", {self._tokens / seconds:,.0f} tokens/s"
+            if done < self._total:
+                note += f", {seconds / (done - self._first) * (self._total - done):,.0f} s left"
+        self._told({"phase": "training", "done": done, "total": self._total, "unit": "steps", "note": note})
+
+
 def _arguments(request: TrainingRequest) -> Any:
+    import torch
     from transformers import TrainingArguments
 
     settings = request.settings
     turns = turns_of(settings.batch, settings.length, request.places_at_once or PLACES_AT_ONCE)
     return TrainingArguments(
-        **common_arguments(request),
+        output_dir=str(request.folder),
+        max_steps=settings.steps,
         per_device_train_batch_size=settings.batch // turns,
         gradient_accumulation_steps=turns,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=min(max(1, round(_WARM_UP * settings.steps)), settings.steps - 1),
+        save_steps=max(1, settings.steps // _SAVES),
+        save_total_limit=1,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        bf16=settings.precision == "bfloat16",
+        use_cpu=not torch.cuda.is_available(),
+        seed=settings.seed,
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
         train_sampling_strategy="sequential",
         remove_unused_columns=False,
     )
-
-
-def common_arguments(request: TrainingRequest) -> dict[str, Any]:
-    """Return the arguments that every trainer gets: how long, how fast, from which seed, and where it goes on from."""
-    import torch
-
-    settings = request.settings
-    return {
-        "output_dir": str(request.folder),
-        "max_steps": settings.steps,
-        "learning_rate": settings.learning_rate,
-        "lr_scheduler_type": "cosine",
-        "warmup_steps": min(max(1, round(_WARM_UP * settings.steps)), settings.steps - 1),
-        "save_steps": max(1, settings.steps // _SAVES),
-        "save_total_limit": 1,
-        "logging_steps": 1,
-        "logging_nan_inf_filter": False,
-        "bf16": settings.precision == "bfloat16",
-        "use_cpu": not torch.cuda.is_available(),
-        "seed": settings.seed,
-        "report_to": [],
-        "disable_tqdm": True,
-        "dataloader_pin_memory": False,
-    }
 
 
 def turns_of(batch: int, length: int, places_at_once: int) -> int:
@@ -151,6 +162,21 @@ def collated(items: Sequence[TokenSequence]) -> dict[str, Any]:
         # Nothing foretells the first token; counted among the places of the loss, it would make the mean too small.
         batch["labels"].append([IGNORED, *item.labels[1:], *[IGNORED] * lacking])
     return {name: torch.tensor(rows) for name, rows in batch.items()}
+
+
+def checkpoint_of(folder: Path) -> str | None:
+    """The newest checkpoint in a folder that is whole; None where there is none."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    return next((str(path) for path in reversed(found) if _is_whole(path / STATE)), None)
+
+
+def _is_whole(state: Path) -> bool:
+    """Tell whether the last file of a checkpoint is there, and not cut off by a full disk."""
+    try:
+        json.loads(state.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def remove_checkpoints(folder: Path) -> None:

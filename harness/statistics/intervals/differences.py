@@ -16,7 +16,6 @@ from harness.statistics.arrays import (
     IntArray,
     as_scores,
     case_means,
-    check_alternative,
     check_confidence,
     group_indices,
     is_binary,
@@ -32,7 +31,7 @@ from harness.statistics.intervals.contrasts import (
     is_lopsided,
     tail_where_negative,
 )
-from harness.statistics.intervals.proportions import Alternative, exact_lower, jeffreys_lower
+from harness.statistics.intervals.proportions import exact_lower, jeffreys_lower
 from harness.statistics.spread import MeanSpread, effective_n, is_thin, normal_tail, spread
 
 #: With fewer carriers of the variance than this, t's bound with a continuity correction still passes too often.
@@ -41,7 +40,7 @@ _FEW = 15
 
 @dataclass(frozen=True, slots=True)
 class DifferenceEstimate:
-    """Candidate minus baseline with its interval and p-value. One-sided alternatives leave the other side infinite."""
+    """Candidate minus baseline with its two-sided interval and p-value."""
 
     value: float
     standard_error: float
@@ -56,7 +55,6 @@ def paired_difference(
     baseline: npt.ArrayLike,
     clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
     confidence_level: float = 0.95,
-    alternative: Alternative = "two-sided",
     *,
     bounded: bool | None = None,
 ) -> DifferenceEstimate:
@@ -67,8 +65,7 @@ def paired_difference(
     candidate, baseline : (n_cases, samples) or (n_cases,), the same cases in the same order; the number of samples
         may differ; NaN for missing. Cases that lack either version are left out.
     clusters : (n_cases,) labels; cases that share one are dependent
-    confidence_level : in (0, 1)
-    alternative : "less" (candidate is worse) gives `high` alone, "greater" gives `low` alone
+    confidence_level : in (0, 1), two-sided
     bounded : whether scores are confined to [0, 1]; by default whether all of them are
 
     Returns
@@ -82,8 +79,8 @@ def paired_difference(
     Raises
     ------
     ValueError
-        Wrong or different numbers of cases, no common case, an infinite score, a level outside (0, 1), an unknown
-        alternative, scores outside [0, 1] with bounded=True.
+        Wrong or different numbers of cases, no common case, an infinite score, a level outside (0, 1), scores outside
+        [0, 1] with bounded=True.
 
     References
     ----------
@@ -95,26 +92,22 @@ def paired_difference(
     >>> round(result.value, 3), round(result.low, 3), round(result.high, 3)
     (0.075, -0.573, 0.632)
     """
-    level = check_confidence(confidence_level)
-    check_alternative(alternative)
     contrast = paired_contrast(candidate, baseline, clusters, bounded=bounded)
     mirrored = paired_contrast(baseline, candidate, clusters, bounded=bounded)
-    return told_difference(contrast, mirrored, lambda tail: -mirrored.upper(tail), level, alternative)
+    return two_sided(contrast, mirrored, lambda level: -mirrored.upper(level), check_confidence(confidence_level))
 
 
-def told_difference(
-    contrast: Contrast, mirrored: Contrast, lower: Callable[[float], float], level: float, alternative: Alternative
+def two_sided(
+    contrast: Contrast, mirrored: Contrast, lower: Callable[[float], float], confidence_level: float
 ) -> DifferenceEstimate:
     """A contrast at one level; `mirrored` is that of the baseline less the candidate, `lower` the bound at a level."""
-    p_value = contrast.p_less if alternative == "less" else mirrored.p_less
-    if alternative == "two-sided":
-        level, p_value = 0.5 + level / 2, min(1.0, 2 * min(contrast.p_less, p_value))
+    level = 0.5 + confidence_level / 2
     return DifferenceEstimate(
         value=contrast.value,
         standard_error=contrast.standard_error,
-        low=-math.inf if alternative == "less" else lower(level),
-        high=math.inf if alternative == "greater" else contrast.upper(level),
-        p_value=p_value,
+        low=lower(level),
+        high=contrast.upper(level),
+        p_value=min(1.0, 2 * min(contrast.p_less, mirrored.p_less)),
         method=contrast.method,
     )
 

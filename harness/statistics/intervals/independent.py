@@ -6,48 +6,19 @@ import math
 from dataclasses import dataclass
 
 import numpy.typing as npt
-from scipy import special
 
-from harness.statistics.arrays import as_scores, check_alternative, check_confidence, check_counts
+from harness.statistics.arrays import as_scores, check_confidence
 from harness.statistics.intervals.contrasts import Contrast, StudentContrast, UnknownContrast, tail_where_negative
-from harness.statistics.intervals.differences import DifferenceEstimate, told_difference
+from harness.statistics.intervals.differences import DifferenceEstimate, two_sided
 from harness.statistics.intervals.means import as_column, summarise
-from harness.statistics.intervals.proportions import Alternative, Interval, exact_lower, wilson_bound
+from harness.statistics.intervals.proportions import exact_lower
 from harness.statistics.spread import MeanSpread
-
-
-def newcombe_interval(x1: float, n1: float, x2: float, n2: float, confidence_level: float = 0.95) -> Interval:
-    """Interval of the difference of two independent proportions, p1 - p2, from both Wilson intervals.
-
-    Parameters
-    ----------
-    x1, n1, x2, n2 : successes and trials of both groups
-    confidence_level : in (0, 1), two-sided
-
-    References
-    ----------
-    R. G. Newcombe (1998), Interval estimation for the difference between independent proportions: comparison of eleven
-    methods, Statistics in Medicine 17:873-890, method 10.
-
-    Examples
-    --------
-    >>> interval = newcombe_interval(56, 70, 48, 80)
-    >>> round(interval.low, 4), round(interval.high, 4)
-    (0.0524, 0.3339)
-    """
-    first, second = check_counts(x1, n1), check_counts(x2, n2)
-    quantile = -float(special.ndtri(0.5 - check_confidence(confidence_level) / 2))
-    one, other = first[0] / first[1], second[0] / second[1]
-    below = one - wilson_bound(one, first[1], -quantile), other - wilson_bound(other, second[1], -quantile)
-    above = wilson_bound(one, first[1], quantile) - one, wilson_bound(other, second[1], quantile) - other
-    return Interval(one - other - math.hypot(below[0], above[1]), one - other + math.hypot(above[0], below[1]))
 
 
 def independent_difference(
     candidate: npt.ArrayLike,
     baseline: npt.ArrayLike,
     confidence_level: float = 0.95,
-    alternative: Alternative = "two-sided",
     *,
     bounded: bool | None = None,
 ) -> DifferenceEstimate:
@@ -56,7 +27,7 @@ def independent_difference(
     Parameters
     ----------
     candidate, baseline : flat sequences of scores, NaN for missing
-    confidence_level, alternative, bounded : as for `paired_difference`
+    confidence_level, bounded : as for `paired_difference`
 
     Returns
     -------
@@ -68,7 +39,7 @@ def independent_difference(
     Raises
     ------
     ValueError
-        No sample of a version, an infinite score, a level outside (0, 1), an unknown alternative.
+        No sample of a version, an infinite score, a level outside (0, 1).
 
     References
     ----------
@@ -80,11 +51,9 @@ def independent_difference(
     >>> round(result.value, 3), round(result.low, 3), round(result.high, 3)
     (0.8, 0.066, 0.995)
     """
-    level = check_confidence(confidence_level)
-    check_alternative(alternative)
     contrast = independent_contrast(candidate, baseline, bounded=bounded)
     mirrored = independent_contrast(baseline, candidate, bounded=bounded)
-    return told_difference(contrast, mirrored, contrast.lower, level, alternative)
+    return two_sided(contrast, mirrored, contrast.lower, check_confidence(confidence_level))
 
 
 def independent_contrast(candidate: npt.ArrayLike, baseline: npt.ArrayLike, *, bounded: bool | None = None) -> Contrast:

@@ -1,4 +1,4 @@
-"""Intervals for one proportion: Wilson's, Clopper and Pearson's, and the one-sided bounds that they are made of.
+"""Bounds for one proportion: Wilson's, Clopper and Pearson's, Jeffreys'.
 
 The number of trials may be fractional, so that an effective sample size can stand for it.
 """
@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from scipy import special
 
-from harness.statistics.arrays import check_alternative, check_confidence, check_counts
-
-Alternative = Literal["two-sided", "less", "greater"]
+from harness.statistics.arrays import check_confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,43 +39,8 @@ def wilson_interval(successes: float, n: float, confidence_level: float = 0.95) 
     >>> round(interval.low, 4), round(interval.high, 4)
     (0.2553, 0.3662)
     """
-    x, total = check_counts(successes, n)
     quantile = float(special.ndtri(0.5 + check_confidence(confidence_level) / 2))
-    return Interval(
-        wilson_bound(x / total, total, -quantile),
-        wilson_bound(x / total, total, quantile),
-    )
-
-
-def clopper_pearson_interval(
-    successes: float, n: float, confidence_level: float = 0.95, alternative: Alternative = "two-sided"
-) -> Interval:
-    """The exact interval of a proportion: coverage is never below the level.
-
-    Parameters
-    ----------
-    successes, n : numbers, 0 <= successes <= n, n > 0
-    confidence_level : in (0, 1)
-    alternative : "greater" gives the lower bound alone (high is 1), "less" the upper bound alone (low is 0).
-
-    References
-    ----------
-    C. J. Clopper, E. S. Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the
-    binomial, Biometrika 26:404-413.
-
-    Examples
-    --------
-    >>> round(clopper_pearson_interval(0, 59, alternative="less").high, 4)
-    0.0495
-    """
-    x, total = check_counts(successes, n)
-    check_alternative(alternative)
-    tail = 1 - check_confidence(confidence_level)
-    if alternative == "two-sided":
-        tail /= 2
-    low = 0.0 if alternative == "less" else exact_lower(x, total, tail)
-    high = 1.0 if alternative == "greater" else 1 - exact_lower(total - x, total, tail)
-    return Interval(low, high)
+    return Interval(wilson_bound(successes / n, n, -quantile), wilson_bound(successes / n, n, quantile))
 
 
 def wilson_bound(proportion: float, n: float, quantile: float) -> float:

@@ -11,7 +11,6 @@ import numpy as np
 from harness.statistics.arrays import FloatArray, check_confidence
 from harness.statistics.betting.sequential import Units, Wealth
 from harness.statistics.labels.draws import KINDS, Draw, LabelQuestion, Of, lowest
-from harness.statistics.labels.prediction_powered import ppi_mean
 
 #: A judge is trusted by itself once so many of its scores were labelled otherwise.
 ENOUGH_ERRORS = 5
@@ -234,7 +233,7 @@ def labelled_mean(
     """The mean that people would give all cases of the kind, from their labels of some and the judge's scores of all.
 
     The cases that had their turn are a random part of all; each has a value without bias (`Evidence`). They stand for
-    the labelled ones in `ppi_mean`, the cases to come for the others. That function's own interval is not given: where
+    the labelled ones in `prediction_powered`, the cases to come for the others. Its own interval is not given: where
     a judge that is sure is seldom wrong, a few heavy labels carry the spread, and Student's t at 0.95 held the truth in
     0.88 to 0.93 of simulated gates.
 
@@ -264,18 +263,48 @@ def labelled_mean(
     trusted = found.errors[-1] >= ENOUGH_ERRORS
     values = found.values if trusted else labels_alone(draws, labels, of).values
     rest = judged[seen:] if trusted else np.empty(0)
-    result = ppi_mean(values, judged[:seen], rest, weight="optimal" if trusted else 0.0)
-    value = min(1.0, max(bottom, result.value))
+    mean, error, weight = prediction_powered(values, judged[:seen], rest, trusted=trusted)
+    value = min(1.0, max(bottom, mean))
     low, high = _interval(found, tail)
     method = "labels and judge, prediction-powered" if trusted else "labels alone, weighted by their probabilities"
     return LabelledEstimate(
         value=value,
-        standard_error=result.standard_error,
+        standard_error=error,
         low=min(low, value),
         high=max(high, value),
-        weight=result.weight,
+        weight=weight,
         method=f"{method}; interval by betting, valid whenever one stops",
     )
+
+
+def prediction_powered(
+    labels: FloatArray, judged: FloatArray, rest: FloatArray, *, trusted: bool = True
+) -> tuple[float, float, float]:
+    """The mean label over all items, without the judge's bias; its standard error; and the weight of the judge.
+
+    The judge's mean over the items without a label is corrected by how much it was wrong on those with one. The weight
+    is that of the smallest variance, so that the mean is never much less precise than that of the labels.
+
+    Parameters
+    ----------
+    labels, judged : (n_labelled,) scores by people and by the judge, of the same 2 items or more
+    rest : (n_unlabelled,) the judge's scores of the other items; may be empty
+    trusted : False leaves the labels alone
+
+    References
+    ----------
+    A. N. Angelopoulos, J. C. Duchi, T. Zrnic (2023), PPI++: efficient prediction-powered inference, arXiv:2311.01453.
+    """
+    n, others = len(labels), len(rest)
+    if not others or not trusted:
+        return float(labels.mean()), float(labels.std(ddof=1)) / math.sqrt(n), 0.0
+    spread = float(np.concatenate([judged, rest]).var(ddof=1))
+    covariance = float(np.cov(labels, judged)[0, 1])
+    weight = min(1.0, max(0.0, covariance / ((1 + n / others) * spread))) if spread > 0 else 0.0
+    value = weight * float(rest.mean()) + float((labels - weight * judged).mean())
+    variance = float((labels - weight * judged).var(ddof=1)) / n
+    variance += weight**2 * (float(rest.var(ddof=1)) if others > 1 else spread) / others
+    return value, math.sqrt(variance), weight
 
 
 def _interval(found: Evidence, tail: float) -> tuple[float, float]:

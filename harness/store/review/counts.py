@@ -5,28 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, exists, func, select
+from sqlalchemy import Connection, exists, func, select
 
 from harness.records.review import EventKind, ItemState
 from harness.store.review.leases import holders
-from harness.store.schema.review_tables import batches, events, items, marks, standings
+from harness.store.schema.review_tables import events, items, marks, standings
 
 _RECENT = 200
-
-
-@dataclass(frozen=True, slots=True)
-class LabelsLeft:
-    """The labels that open batches want and a reviewer can't give now, by the reason.
-
-    Attributes:
-        of_others: of items that the reviewer has labelled: somebody else must give them.
-        skipped: of items that the reviewer skipped.
-        with_others: of items that others have before the eyes, or fetched ahead.
-    """
-
-    of_others: int
-    skipped: int
-    with_others: int
 
 
 _undos = events.alias()
@@ -101,20 +86,6 @@ def _by_reviewer(connection: Connection, batch_id: str) -> dict[str, dict[EventK
     for reviewer, count in connection.execute(earlier):
         found[reviewer]["label"] = found[reviewer].get("label", 0) + int(count)
     return found
-
-
-def left_for(connection: Connection, reviewer: str) -> LabelsLeft:
-    """The labels that open batches still want, by what they are to a reviewer for whom nothing is left."""
-    own = and_(marks.c.item_id == standings.c.item_id, marks.c.reviewer == reviewer)
-    query = (
-        select(marks.c.kind, func.sum(standings.c.wanted - standings.c.n_labels))
-        .select_from(standings.join(batches, batches.c.id == standings.c.batch_id).outerjoin(marks, own))
-        .where(standings.c.state == "open", batches.c.closed.is_(None))
-        .group_by(marks.c.kind)
-    )
-    found = {kind: int(left) for kind, left in connection.execute(query)}
-    skips, free = found.pop("skip", 0), found.pop(None, 0)
-    return LabelsLeft(of_others=sum(found.values()), skipped=skips, with_others=free)
 
 
 def skipped(connection: Connection, batch_id: str) -> dict[str, list[str]]:

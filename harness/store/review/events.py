@@ -12,10 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from harness.records.review import Event, Form, FormKind, Standing
-from harness.store.review import fronts as review_fronts
+from harness.records.review import Event, Form, Standing
 from harness.store.review.items import no_item, stored_form
 from harness.store.schema import codec
 from harness.store.schema.review_tables import batches, events, items, marks, standings
@@ -55,14 +54,14 @@ def labels_in_force(happened: Iterable[Event]) -> list[Event]:
     return [event for event in counting(happened) if event.kind == "label"]
 
 
-def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
+def fold(happened: Sequence[Event], wanted: int) -> Standing:
     """Work out how an item stands after its events.
 
     The last adjudication or exclusion settles it. Otherwise one flag takes it out of the queue, and labels that differ
-    are a dispute; free texts always differ and are none.
+    are a dispute.
 
     >>> four, two = (Event(n, "label", "i", f"r{n}", 0.0, f"k{n}", value=n) for n in (4, 2))
-    >>> fold([four], 2, "scale").state, fold([four, two], 2, "scale").state
+    >>> fold([four], 2).state, fold([four, two], 2).state
     ('open', 'disputed')
     """
     standing = counting(happened)
@@ -76,7 +75,7 @@ def fold(happened: Sequence[Event], wanted: int, kind: FormKind) -> Standing:
         return Standing("flagged", len(labels))
     if len(labels) < wanted:
         return Standing("open", len(labels))
-    if kind != "text" and len({event.value for event in labels}) > 1:
+    if len({event.value for event in labels}) > 1:
         return Standing("disputed", len(labels))
     return Standing("done", len(labels), labels[0].value, labels[0].score)
 
@@ -86,30 +85,24 @@ def add(connection: Connection, event: Event, item: ItemTerms) -> tuple[Event, S
     fields = {name: getattr(event, name) for name in Event.__slots__ if name != "number"}
     stored = None if event.value is None else codec.dumps(event.value)
     number = connection.execute(_INSERT, {**fields, "value": stored}).scalar_one()
-    happened, standing = settle(connection, event.item_id, item)
+    happened = of_item(connection, event.item_id)
+    standing = fold(happened, item.wanted)
+    connection.execute(
+        _SETTLE,
+        {
+            "of": event.item_id,
+            "state": standing.state,
+            "n_labels": standing.n_labels,
+            "value": None if standing.value is None else codec.dumps(standing.value),
+            "score": standing.score,
+        },
+    )
     own = [each for each in in_force(happened) if each.reviewer == event.reviewer]
     connection.execute(_UNMARK, {"by": event.reviewer, "of": event.item_id})
     if own:
         mark = {"reviewer": event.reviewer, "item_id": event.item_id, "number": own[-1].number, "kind": own[-1].kind}
         connection.execute(_MARK, mark)
-    if event.kind == "undo":
-        review_fronts.reopen(connection, item.batch_id, item.position)
     return replace(event, number=number), standing
-
-
-def settle(connection: Connection, item_id: str, item: ItemTerms) -> tuple[list[Event], Standing]:
-    """Bring an item's standing up to date; gives it after the events that it follows from."""
-    happened = of_item(connection, item_id)
-    standing = fold(happened, item.wanted, item.form.kind)
-    changed = {
-        "of": item_id,
-        "state": standing.state,
-        "n_labels": standing.n_labels,
-        "value": None if standing.value is None else codec.dumps(standing.value),
-        "score": standing.score,
-    }
-    connection.execute(_SETTLE, changed)
-    return happened, standing
 
 
 _INSERT = events.insert().returning(events.c.number)
@@ -123,7 +116,7 @@ _SETTLE = (
 _MARK = marks.insert()
 _UNMARK = delete(marks).where(marks.c.reviewer == bindparam("by"), marks.c.item_id == bindparam("of"))
 _TERMS = (
-    select(standings.c.batch_id, standings.c.position, standings.c.wanted, batches.c.form)
+    select(standings.c.wanted, batches.c.form)
     .join(batches, batches.c.id == standings.c.batch_id)
     .where(standings.c.item_id == bindparam("of"))
 )
@@ -131,10 +124,8 @@ _TERMS = (
 
 @dataclass(frozen=True, slots=True)
 class ItemTerms:
-    """The place of an item in its batch, and the terms of labelling it: by what form, and by how many reviewers."""
+    """The terms of labelling an item: by what form, and by how many reviewers."""
 
-    batch_id: str
-    position: int
     form: Form
     wanted: int
 
@@ -148,7 +139,7 @@ def terms(connection: Connection, item_id: str) -> ItemTerms:
     row = connection.execute(_TERMS, {"of": item_id}).one_or_none()
     if row is None:
         raise no_item(item_id)
-    return ItemTerms(row.batch_id, row.position, stored_form(row.form), row.wanted)
+    return ItemTerms(stored_form(row.form), row.wanted)
 
 
 def of_item(connection: Connection, item_id: str) -> list[Event]:
@@ -178,6 +169,17 @@ def last_of(connection: Connection, reviewer: str) -> Event | None:
     last = select(marks.c.number).where(marks.c.reviewer == reviewer).order_by(marks.c.number.desc()).limit(1)
     row = connection.execute(select(events).where(events.c.number == last.scalar_subquery())).one_or_none()
     return None if row is None else _event(row)
+
+
+def last_event(connection: Connection) -> int:
+    """The number of the newest event; 0 where there is none."""
+    return connection.execute(select(func.max(events.c.number))).scalar_one() or 0
+
+
+def touched(connection: Connection, since: int) -> list[str]:
+    """The batches in which something happened after an event."""
+    query = select(items.c.batch_id).join(events, events.c.item_id == items.c.id).where(events.c.number > since)
+    return list(connection.execute(query.distinct().order_by(items.c.batch_id)).scalars())
 
 
 def _event(row: Any) -> Event:

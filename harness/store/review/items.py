@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from harness.errors import UnknownItemError
 from harness.records.review import Answer, Batch, Form, Item, ItemState, LabelChoice, Standing
-from harness.store.review import fronts as review_fronts
 from harness.store.schema import codec
 from harness.store.schema.review_tables import batches, items, standings
 
@@ -37,9 +36,33 @@ def add_items(connection: Connection, batch_id: str, added: Sequence[Item]) -> l
     taken = set(connection.execute(select(items.c.position).where(items.c.batch_id == batch_id)).scalars())
     new = [item for item in added if item.position not in taken]
     _insert(connection, new)
-    if new:
-        review_fronts.reopen(connection, batch_id, min(item.position for item in new))
     return new
+
+
+def extend(connection: Connection, batch_id: str, added: Sequence[Item]) -> bool:
+    """Add items after the last of a batch, and tell whether that was done: not where somebody else has added some.
+
+    Raises:
+        UnknownItemError: there is no such batch.
+    """
+    find_batch(connection, batch_id)
+    query = select(func.count()).select_from(items).where(items.c.batch_id == batch_id)
+    if not added or connection.execute(query).scalar_one() != added[0].position:
+        return False
+    add_items(connection, batch_id, added)
+    return True
+
+
+def find_or_add(connection: Connection, batch: Batch) -> Batch:
+    """The batch with the key of this one, the oldest if there are several; else this one, which is added without items.
+
+    Two gates that ask for the same answers to be reviewed at once have one batch.
+    """
+    key = batch.source["key"]
+    known = next((each for each in list_batches(connection) if each.source.get("key") == key), None)
+    if known is None:
+        add_batch(connection, batch, [])
+    return known or batch
 
 
 def _insert(connection: Connection, added: Sequence[Item]) -> None:
@@ -60,9 +83,6 @@ def _item_row(item: Item) -> dict[str, Any]:
         {**asdict(answer), "text": None, "sample_key": answer.sample_key and answer.sample_key.hex()}
         for answer in item.answers
     ]
-    for fields in answers:
-        if fields["calls_from"] is None:
-            del fields["calls_from"]
     origin = {"answers": answers, "draw": item.draw}
     return {
         **row,
@@ -91,7 +111,7 @@ def find_batch(connection: Connection, batch_id: str) -> Batch:
     row = connection.execute(_FIND_BATCH, {"of": batch_id}).one_or_none()
     if row is None:
         raise UnknownItemError(
-            f"There is no batch {batch_id!r} in the review queue; `steelyard review list` lists them."
+            f"There is no batch {batch_id!r} in the review queue; `steelyard review status` lists them."
         )
     return _batch(row)
 
@@ -128,6 +148,12 @@ def set_closed(connection: Connection, batch_id: str, closed: float | None, reas
     """
     find_batch(connection, batch_id)
     changed = {"closed": closed, "closed_reason": reason}
+    connection.execute(update(batches).where(batches.c.id == batch_id).values(changed))
+
+
+def set_source(connection: Connection, batch_id: str, run_id: str, source: Mapping[str, Any]) -> None:
+    """Let a batch be decided by another run of the same samples."""
+    changed = {"run_id": run_id, "source": codec.dumps(source)}
     connection.execute(update(batches).where(batches.c.id == batch_id).values(changed))
 
 

@@ -17,7 +17,6 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select,
 
 from harness.errors import LeaseEndedError, LeaseError, LeaseExpiredError
 from harness.records.review import DECIDED, Lease, ReviewerRole, Task
-from harness.store.review import fronts as review_fronts
 from harness.store.schema.review_tables import batches, events, leases, marks, standings
 
 _STATES: dict[Task, tuple[str, ...]] = {"label": ("open",), "adjudicate": ("disputed", "flagged")}
@@ -58,12 +57,8 @@ def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None
     if wish.batch_id is not None:
         batch_ids = [batch_id for batch_id in batch_ids if batch_id == wish.batch_id]
     for batch_id in batch_ids:
-        front = review_fronts.find(connection, wish.reviewer, batch_id) if wish.task == "label" else 0
-        of_batch = {**own, "batch_id": batch_id, "front": front}
-        found = connection.execute(_offered(wish.task, role), of_batch).one_or_none()
+        found = connection.execute(_offered(wish.task, role), {**own, "batch_id": batch_id}).one_or_none()
         if found is not None:
-            if wish.task == "label":
-                review_fronts.advance(connection, wish.reviewer, batch_id, front, found.position)
             return _new(connection, wish, found.item_id)
     return _skipped(connection, wish, role, batch_ids)
 
@@ -76,7 +71,7 @@ def _open_batches(connection: Connection) -> list[str]:
 
 def _skipped(connection: Connection, wish: Wish, role: ReviewerRole, batch_ids: Sequence[str]) -> Lease | None:
     """A lease of an item that the reviewer skipped, once more when nothing else is left: labels may wait for it."""
-    own = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now, "holding": list(wish.holding), "front": 0}
+    own = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now, "holding": list(wish.holding)}
     for batch_id in batch_ids if wish.task == "label" else ():
         skipped = _offered(wish.task, role, skipped=True)
         found = connection.execute(skipped, {**own, "batch_id": batch_id}).one_or_none()
@@ -97,7 +92,7 @@ def take_item(connection: Connection, wish: Wish, role: ReviewerRole, item_id: s
 
 
 def _is_offered(connection: Connection, wish: Wish, role: ReviewerRole, item_id: str) -> bool:
-    own = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now, "item_id": item_id, "holding": [], "front": 0}
+    own = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now, "item_id": item_id, "holding": []}
     offers = [_offered(wish.task, role, one=True)]
     if wish.task == "label":
         offers.append(_offered(wish.task, role, one=True, skipped=True))
@@ -148,8 +143,8 @@ def _offered(task: Task, role: ReviewerRole, *, one: bool = False, skipped: bool
     places = standings.c.wanted - standings.c.n_labels if task == "label" else 1
     among = standings.c.item_id == bindparam("item_id") if one else standings.c.batch_id == bindparam("batch_id")
     return (
-        select(standings.c.item_id, standings.c.position)
-        .where(among, standings.c.state.in_(_STATES[task]), standings.c.position >= bindparam("front"))
+        select(standings.c.item_id)
+        .where(among, standings.c.state.in_(_STATES[task]))
         .where(unmarked, own_leases == 0, before_eyes == 0, held < places)
         .order_by(standings.c.position)
         .limit(1)

@@ -18,11 +18,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, select, text
 
 from harness.records import Request
-from harness.records.review import Batch, Event, Item, Reviewer
+from harness.records.review import Batch, Event, Item
 from harness.store.database import Database
 from harness.store.review import counts as review_counts
 from harness.store.review import events as review_events
-from harness.store.review import gate as review_gate
 from harness.store.review import items as review_items
 from harness.store.review import leases as review_leases
 from harness.store.review import merging as review_merging
@@ -32,10 +31,9 @@ from harness.store.review.counts import Counts
 from harness.store.review.leases import Wish
 from harness.store.review.turns import HeldItem, RecordedLabel, SubmittedLabel
 from harness.store.schema import codec
-from harness.store.schema.tables import APART, requests
+from harness.store.schema.tables import requests
 
 _QUEUE_LOCK = 0x5734E2
-_SINCE_VERSION = 3
 
 Clock = Callable[[], float]
 """Gives the time in epoch seconds."""
@@ -83,48 +81,37 @@ class ReviewStore:
                 connection.execute(text(lock))
             yield connection
 
-    @property
-    def _is_there(self) -> bool:
-        """True where the store has a queue; one of an older schema that is open for reading has none."""
-        return self._database.schema_version >= _SINCE_VERSION
-
     add_batch = _writes(review_items.add_batch)
     add_items = _writes(review_items.add_items)
-    find_or_add = _writes(review_gate.find_or_add)
-    extend = _writes(review_gate.extend)
-    set_source = _writes(review_gate.set_source)
-    last_event = _reads(review_gate.last_event)
-    touched = _reads(review_gate.touched)
+    find_or_add = _writes(review_items.find_or_add)
+    extend = _writes(review_items.extend)
+    set_source = _writes(review_items.set_source)
+    last_event = _reads(review_events.last_event)
+    touched = _reads(review_events.touched)
+    batches = _reads(review_items.list_batches)
     batch = _reads(review_items.find_batch)
     set_closed = _writes(review_items.set_closed)
     item = _reads(review_items.find_item)
     items = _reads(review_items.items_of)
     items_and_standings = _reads(review_items.items_and_standings_of)
     standing = _reads(review_items.find_standing)
-    left_for = _reads(review_counts.left_for)
     skipped = _reads(review_counts.skipped)
     holders = _reads(review_leases.holders)
     free = _writes(review_leases.free)
     add_reviewer = _writes(review_reviewers.add)
     set_token = _writes(review_reviewers.set_token)
     disable = _writes(review_reviewers.disable)
+    reviewers = _reads(review_reviewers.list_all)
     without_token = _reads(review_reviewers.without_token)
     admitted_by = _reads(review_reviewers.by_token)
     admitted = _reads(review_reviewers.admitted)
 
     def asked(self, fingerprint: str) -> Iterator[tuple[bytes, Request]]:
-        """All that a version was asked, each with the key of its samples, but what a merge keeps apart."""
+        """All that a version was asked, each with the key of its samples."""
         query = select(requests.c.key, requests.c.request).where(requests.c.fingerprint == fingerprint)
         with self._database.read() as connection:
-            for key, text in connection.execute(query.where(requests.c.generation != APART)):
+            for key, text in connection.execute(query):
                 yield key, codec.stored_request(text)
-
-    def batches(self) -> list[Batch]:
-        """All batches, the oldest first."""
-        if not self._is_there:
-            return []
-        with self._database.read() as connection:
-            return review_items.list_batches(connection)
 
     def events(self, *, batch_id: str | None = None, item_id: str | None = None) -> list[Event]:
         """All events of a batch or an item, in the order in which they happened."""
@@ -180,18 +167,11 @@ class ReviewStore:
                 review_items.add_batch(connection, batch, items)
             return review_turns.import_labels(connection, labels, now)
 
-    def merge(self, other: ReviewStore) -> int:
-        """Bring in what another store's queue holds; what is here stays. Gives how many labels are new."""
-        if not other._is_there:
-            return 0
+    def merge(self, other: ReviewStore) -> tuple[int, int]:
+        """Bring in what another store's queue holds; what is here stays. Gives how many labels are new, and how many
+        stay there.
+        """
         with other._database.read() as connection:
             parts, reviewers = review_merging.read(connection)
         with self._write() as connection:
             return review_merging.merge(connection, parts, reviewers)
-
-    def reviewers(self) -> list[Reviewer]:
-        """All reviewers, by name."""
-        if not self._is_there:
-            return []
-        with self._database.read() as connection:
-            return review_reviewers.list_all(connection)

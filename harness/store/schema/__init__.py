@@ -1,1 +1,1 @@
-"""The tables of a store, and what brings an older store up to date."""
+"""The tables of a store, and its rows."""

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
+from harness.errors import StoreError
 from harness.records import Request, Sample, TokenLogprob
+from harness.store.schema.tables import samples
 
 _REAL, _WHOLE = struct.Struct("<d"), struct.Struct("<q")
 
@@ -48,7 +50,7 @@ def sample_row(key: bytes, sample: Sample, created: float) -> dict[str, Any]:
 def sample_digest(row: Sequence[Any], key: bytes) -> int:
     """A digest of a sample as it is stored (index, text, finish_reason, prompt_tokens, completion_tokens, latency_s,
     extra) and of the key that it lies under, by which a change is found that a damaged disk or a hand made. It keeps
-    nobody out who means harm. Schema version 7 left the key out, which an empty one does as well.
+    nobody out who means harm.
     """
     index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra = row
     whole = f"{index} {prompt_tokens} {completion_tokens} {len(text)} {text}{finish_reason} {extra}"
@@ -56,6 +58,22 @@ def sample_digest(row: Sequence[Any], key: bytes) -> int:
     digest = blake2b(whole.encode("utf-8", "surrogatepass") + latency + key, digest_size=8).digest()
     number: int = _WHOLE.unpack(digest)[0]
     return number
+
+
+COLUMNS = tuple(
+    samples.c[name]
+    for name in ("sample_index", "text", "finish_reason", "prompt_tokens", "completion_tokens", "latency_s", "extra")
+)
+"""Columns that a sample's digest is made of beside its key, in this order."""
+
+
+def check_sample(url: str, key: bytes, digest: int | None, row: Sequence[Any]) -> None:
+    """Raise a StoreError where a sample that was read is not the one that was stored."""
+    if digest != sample_digest(row, key):
+        raise StoreError(
+            f"The store {url} is damaged: the sample {row[0]} of {key.hex()} is not what was stored; somebody changed "
+            "it or moved it, or the disk did. Put a copy of the store in its place, or draw anew with --fresh."
+        )
 
 
 _LISTS = ("tool_calls", "context", "messages")

@@ -1,7 +1,6 @@
 """The review queue's tables. Batches, items and events are added and never changed, save that a batch may be closed.
 
-`standings`, `marks` and `fronts` follow from the events: they are there so that the next item is found without reading
-those.
+`standings` and `marks` follow from the events: they are there so that the next item is found without reading those.
 """
 
 from __future__ import annotations
@@ -99,16 +98,6 @@ marks = Table(
     sqlite_with_rowid=False,
 )
 
-# Before this position of a batch a reviewer has dealt with every open item: the search for the next begins here.
-fronts = Table(
-    "steelyard_review_fronts",
-    metadata,
-    Column("reviewer", String(64), primary_key=True),
-    Column("batch_id", String(32), primary_key=True),
-    Column("position", Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-
 reviewers = Table(
     "steelyard_reviewers",
     metadata,
@@ -118,6 +107,3 @@ reviewers = Table(
     Column("created", Double, nullable=False),
     Column("disabled", Double),
 )
-
-TABLES = (batches, items, standings, leases, events, marks, reviewers)
-"""Those of schema version 3; `fronts` came with version 4."""

@@ -23,12 +23,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-# 10 brought failures of applications among the samples, which an older Steelyard would take for empty answers.
-SCHEMA_VERSION = 11
-
-# The generation of requests that a merge brought in under keys of their own: no gate ever asks for them.
-APART = -1
-
 
 class Utf8(TypeDecorator[str]):
     """Any Python string, NUL and lone surrogates included, in a binary column."""
@@ -56,14 +50,12 @@ meta = Table(
     Column("value", Text, nullable=False),
 )
 
-# `token` tells generations of the same number in different stores apart; it is empty for generation 0.
 generations = Table(
     "steelyard_generations",
     metadata,
     Column("fingerprint", String(64), primary_key=True),
     Column("generation", Integer, primary_key=True, autoincrement=False),
     Column("begun", Double, nullable=False),
-    Column("token", String(32), nullable=False),
 )
 
 requests = Table(
@@ -87,7 +79,7 @@ samples = Table(
     Column("latency_s", Double),
     Column("created", Double, nullable=False),
     Column("extra", Text),
-    Column("digest", BigInteger),
+    Column("digest", BigInteger, nullable=False),
 )
 
 # A draw that failed, whether it was answered later or not.

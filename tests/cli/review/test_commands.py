@@ -1,4 +1,4 @@
-"""None"""
+"""`steelyard review`: how far it is."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tests.cli.review.places import label
 
 pytestmark = pytest.mark.service
 
-COMMANDS = ["add", "list", "status", "guidelines", "agreement", "export", "import", "close", "reopen"]
+COMMANDS = ["status", "export", "import", "close"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -28,23 +28,18 @@ def test_serve_names_the_command_that_gives_tokens(run: Run) -> None:
     assert run("review", "reviewer", "add", "--help").exit_code == 0
 
 
-def test_list_and_status_tell_how_far_it_is(run: Run, place: Path, batch: str) -> None:
+def test_status_tells_how_far_it_is_and_where_it_comes_from(run: Run, place: Path, batch: str) -> None:
     label(place, "ann", [3, 2, 1])
     label(place, "bob", [3, 1])
-    listed = run("review", "list").output
-    assert batch in listed
-    assert "20       5     35" in listed
-    assert re.search(r"^ {10}\d{4}-\d\d-\d\d \d\d:\d\d, run 20261124-161500-0a1b2c, small$", listed, re.MULTILINE)
     status = run("review", "status", batch[:5]).output
+    assert re.search(r"^  \d{4}-\d\d-\d\d \d\d:\d\d, run 20261124-161500-0a1b2c, small$", status, re.MULTILINE)
     assert "20 items: 1 done, 18 open, 1 disputed, 0 flagged" in status
     assert re.search(r"^  5 labels in, 35 still wanted(, about .* for one reviewer)?$", status, re.MULTILINE)
     assert "ann: 3 labelled, 0 skipped, 0 flagged" in status
     (entry,) = json.loads(run("review", "status", "--json").output)
     assert (entry["left"], entry["n_done"]) == (35, 1)
-    (entry,) = json.loads(run("review", "list", "--json").output)
-    assert (entry["kind"], entry["source"]["cases"]) == ("scale", 30)
     assert (entry["run"], entry["candidate"], entry["created"] > 0) == ("20261124-161500-0a1b2c", "small", True)
-    assert max(map(len, [*listed.splitlines(), *status.splitlines()])) <= 100
+    assert max(map(len, status.splitlines())) <= 100
 
 
 def test_status_names_who_holds_items(run: Run, place: Path, batch: str) -> None:
@@ -65,14 +60,9 @@ def test_status_names_who_holds_items(run: Run, place: Path, batch: str) -> None
 @pytest.mark.parametrize(
     "command",
     [
-        "review list",
         "review status",
-        "review guidelines b",
-        "review agreement b",
         "review export b",
         "review close b",
-        "review reopen b",
-        "review add latest",
         "review reviewer list",
         "review reviewer token ann",
         "review reviewer disable ann",
@@ -89,37 +79,32 @@ def test_a_store_that_is_not_there_is_said_and_not_made(run: Run, place: Path, c
 
 
 def test_an_empty_queue_says_how_to_fill_it(run: Run, place: Path) -> None:
-    for command in ("list", "status"):
-        assert "`steelyard review add RUN` fills it" in run("review", command).output
+    assert "A gate fills it where a marker has `review=`" in run("review", "status").output
 
 
-def test_guidelines_show_what_is_asked(run: Run, batch: str) -> None:
-    shown = run("review", "guidelines", batch).output
-    for line in ("Faithful summary", "  Read the passage first.", "  2: half right  (counts 0.5)"):
-        assert line in shown.splitlines()
+def test_what_to_do_next_names_the_store_that_was_named(run: Run, place: Path, batch: str) -> None:
+    place.rename("moved.db")
+    status = run("review", "status", "--store", "moved.db").output
+    assert status.endswith("next    steelyard review serve --store moved.db\n")
 
 
 def test_agreement_of_people_and_of_the_judge(run: Run, place: Path, batch: str) -> None:
     label(place, "ann", [3, 2, 1, 1, 3, 3])
     label(place, "bob", [3, 2, 1, 2, 3, 3])
-    shown = run("review", "agreement", batch).output
+    shown = run("review", "status", batch).output
     assert "6 of 20 items have two labels or more, 1 of them differing" in shown
     assert "Krippendorff's alpha 0." in shown
-    assert "Cohen's kappa, ann and bob 0." in shown
-    assert "sensitivity" in shown
-    assert "right: a score of 0.5 or more" in shown
-    assert "ranges: Krippendorff's alpha (ordinal), bootstrap over 6 units; " in shown
+    assert "judge against people: " in shown
     assert max(map(len, shown.splitlines())) <= 80
-    told = json.loads(run("review", "agreement", batch, "--json").output)
-    assert told["n_overlapping"] == 6
-    assert sum(told["judge"][name] for name in ("right_right", "right_wrong", "wrong_right", "wrong_wrong")) == 5
+    told = json.loads(run("review", "status", "--json").output)[0]["agreement"]
+    assert (told["n_overlapping"], told["judge"]["n_items"]) == (6, 5)
 
 
-def test_close_and_reopen(run: Run, batch: str) -> None:
-    assert run("review", "close", batch, "--reason", "enough").output == f"Batch {batch} is closed.\n"
-    assert "closed: enough" in run("review", "status").output
-    run("review", "reopen", batch)
-    assert "closed" not in run("review", "list").output
+def test_a_batch_is_closed_and_opened_again(run: Run, batch: str) -> None:
+    assert run("review", "close", batch).output == f"Batch {batch} is closed.\n"
+    assert "closed: closed by hand" in run("review", "status").output
+    assert run("review", "close", batch, "--undo").output == f"Batch {batch} is open again.\n"
+    assert "closed" not in run("review", "status").output
 
 
 def test_an_unknown_batch_is_told_with_those_there_are(run: Run, batch: str) -> None:

@@ -98,26 +98,6 @@ def test_the_commit_s_own_id_stands_for_its_variable(folder: Path) -> None:
     assert "otherwise than today" not in told(settings, "git:HEAD~1")[0]
 
 
-def test_workspaces_that_node_modules_leads_to_are_told(folder: Path) -> None:
-    root = folder.parent
-    write(root, ".gitignore", "node_modules/\n")
-    write(root, "packages/lib/index.js")
-    write(root, "node_modules/.store/other/index.js")
-    for name, target in (
-        ("lib", "packages/lib"),
-        ("@shop/lib", "packages/lib"),
-        ("other", "node_modules/.store/other"),
-    ):
-        place = root / "node_modules" / name
-        place.parent.mkdir(exist_ok=True)
-        place.symlink_to(root / target)
-    commit_all(root)
-    assert told(against(folder, "git:main"))[1:] == (
-        "node_modules/@shop/lib, node_modules/lib lead to the project as it lies there: what git:main takes from there "
-        "is of today",
-    )
-
-
 def test_the_candidate_may_be_of_a_commit_too(folder: Path) -> None:
     write(folder, "answers.json", '{"a": "b"}')
     commit_all(folder.parent)
@@ -180,7 +160,7 @@ def test_a_ref_that_is_none_is_refused_when_it_is_asked_for(folder: Path, name: 
 
 def test_without_a_repository_it_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "steelyard.toml", VERSION)
-    with pytest.raises(SettingsError, match=r"git:main asks git for a commit, .* not a git repository"):
+    with pytest.raises(SettingsError, match=r"git:main: git says in .* not a git repository"):
         against(tmp_path, "git:main").version("git:main")
 
 

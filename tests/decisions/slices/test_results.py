@@ -9,12 +9,12 @@ import pytest
 
 from harness.decisions import decided_after
 from harness.decisions.rule import n_comparisons
-from harness.gate.planning.simulation import Shape, observed
 from harness.records import Verdict, VerdictKind
 from tests.bench.bench_slices import UNEVEN, broken, shuffled, unbroken, verdict_of
 from tests.decisions.suites import INCONCLUSIVE, PASSED, REGRESSED
+from tests.simulated import SlicedShape, sliced
 
-TOPICS = Shape(cases=120, samples=3, margin=0.1, slices=4, about="suite")
+TOPICS = SlicedShape(cases=120, samples=3, margin=0.1, slices=4, about="suite")
 
 
 def scores(shape=TOPICS, *, lost=(), every=0.0):
@@ -24,7 +24,7 @@ def scores(shape=TOPICS, *, lost=(), every=0.0):
         ours[number :: shape.slices] = 0.0
     if every:
         ours[:: round(1 / every)] = 0.0
-    return shuffled(observed(shape, ours, theirs), np.random.default_rng(1))
+    return shuffled(sliced(shape, ours, theirs), np.random.default_rng(1))
 
 
 def kinds(verdict: Verdict) -> dict[str, str]:
@@ -111,24 +111,10 @@ def test_several_red_slices_are_counted_and_named():
 # ---------------------------------------------------------------------------------------------- what passes, and when
 
 
-def test_slices_never_keep_an_evaluation_from_passing_unless_they_are_required():
-    few = scores(replace(TOPICS, samples=1, cases=100, slices=20))
-    verdict = verdict_of(few)
+def test_slices_never_keep_an_evaluation_from_passing():
+    verdict = verdict_of(scores(replace(TOPICS, samples=1, cases=100, slices=20)))
     assert verdict.verdict is PASSED
     assert set(kinds(verdict).values()) == {"inconclusive"}
-    required = verdict_of(replace(few, slices_required=True))
-    assert required.verdict is INCONCLUSIVE
-    assert required.reason.startswith("20 slices are open: slice 0 (5 cases) could be lower by up to ")
-    assert required.samples_needed > 0
-
-
-def test_required_slices_pass_without_a_correction():
-    entry = scores(replace(TOPICS, samples=3, cases=60, slices=4))
-    free, required = verdict_of(entry), verdict_of(replace(entry, slices_required=True))
-    assert free.slices[0].difference.low < required.slices[0].difference.low
-    assert "both simultaneous over 4 slices" in free.slices[0].difference.method
-    assert required.slices[0].difference.high == free.slices[0].difference.high
-    assert (required.verdict, set(kinds(required).values())) == (PASSED, {"passed"})
 
 
 def test_sampling_goes_on_until_every_slice_is_settled():
@@ -152,7 +138,7 @@ def test_a_red_evaluation_tells_which_slices_are_worse():
 def test_of_slices_that_are_not_drawn_nothing_is_known():
     entry = scores(TOPICS, lost=[1])
     ids = [row for row, name in enumerate(entry.case_ids) if int(name) % 4 != 2][:40]
-    verdict = verdict_of(replace(entry.rows(ids), stopped_at="--max-requests 10"))
+    verdict = verdict_of(replace(entry.rows(ids), stopped_at="max_requests 10"))
     unknown = next(each for each in verdict.slices if each.value == "2")
     assert (unknown.n_cases, unknown.n_planned, unknown.candidate) == (0, 30, None)
     assert (unknown.verdict, unknown.reason) == (INCONCLUSIVE, "no case has a score")
@@ -200,7 +186,7 @@ def test_bounds_are_those_of_the_levels_that_all_slices_share():
 @pytest.mark.parametrize("about", ["suite", "population"])
 def test_one_topic_of_twenty_that_is_wholly_broken_is_found(about):
     """Of 1,000 gates of each kind at least 990 find it: `make bench ARGS=slices`."""
-    shape = Shape(cases=600, samples=1, margin=0.1, slices=20, about=about)
+    shape = SlicedShape(cases=600, samples=1, margin=0.1, slices=20, about=about)
     found = [verdict_of(broken(shape, np.random.default_rng([3, gate])), 20) for gate in range(15)]
     assert [each.verdict is REGRESSED for each in found] == [True] * 15
     assert sum(each.slices[0].value == "3" and each.slices[0].verdict is REGRESSED for each in found) >= 14

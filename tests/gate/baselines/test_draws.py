@@ -1,16 +1,13 @@
-"""A baseline has draws of its own, but for looks that were begun when both roles shared theirs."""
+"""A baseline has draws of its own."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from harness.config import Settings
 from harness.gate.baselines.draws import (
     BASELINE_FIRST_INDEX,
-    baseline_first_index,
     candidate_first_index,
     known_draws,
     oldest,
@@ -18,7 +15,6 @@ from harness.gate.baselines.draws import (
 from harness.models.version import Version
 from harness.requests import SampleSource
 from harness.store import Store
-from harness.store.ledger import LookRow
 from tests.config.settings_files import load
 from tests.gate.baselines.recordings import recording
 
@@ -27,31 +23,10 @@ AGE_S = 7 * 24 * 3600.0
 
 
 def sources(tmp_path: Path) -> tuple[SampleSource, SampleSource]:
-    """Those of two versions whose samples are good for a week."""
+    """Those of two versions."""
     settings: Settings = load(tmp_path, TEXT)
     version = Version("new", settings.version("new"), "c")
     return SampleSource(version, None, 1, older=(0,)), SampleSource(replace(version, fingerprint="b"), None)
-
-
-@pytest.mark.parametrize(
-    ("draws", "age_s", "expected"),
-    [
-        ("candidate=0;baseline=0", 0.0, 0),
-        ("candidate=0;baseline=0", 2 * AGE_S, BASELINE_FIRST_INDEX),
-        ("candidate=0;baseline@1000000=0", 0.0, BASELINE_FIRST_INDEX),
-        (None, 0.0, BASELINE_FIRST_INDEX),
-    ],
-    ids=["shared", "shared, too old", "apart", "ended"],
-)
-def test_a_look_that_was_begun_with_shared_draws_goes_on_with_them(
-    tmp_path: Path, draws: str | None, age_s: float, expected: int
-) -> None:
-    candidate, baseline = sources(tmp_path)
-    row = LookRow("c", "b", "t", 1, 0.9, 1, 1, "run", {"draws": draws} if draws else {"ended": "pruned"})
-    with Store.open(str(tmp_path / "store.db")) as store:
-        store.looks.settle("c", "b", lambda known: [replace(row, begun=row.begun - age_s)])
-        assert baseline_first_index(store, candidate, baseline) == expected
-        assert baseline_first_index(store, candidate, candidate) == BASELINE_FIRST_INDEX
 
 
 def test_a_candidate_has_no_draws_that_were_recorded_of_it() -> None:

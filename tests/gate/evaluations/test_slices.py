@@ -13,7 +13,6 @@ from harness.decisions import decide
 from harness.errors import CaseError, MarkerError
 from harness.gate.evaluations.evaluation import check_evaluation, read_plan
 from harness.gate.evaluations.slices import SlicePlan, case_slices, check_slices, slices_again, slices_in_words
-from harness.gate.sampling.bets import bets_of
 from harness.records import Case
 from tests.decisions.observations import observed
 
@@ -48,7 +47,7 @@ def test_a_field_several_or_crossed_ones_are_slices(given: Any, fields: tuple[st
 
 def test_the_margin_of_slices_is_the_evaluations_unless_it_is_given() -> None:
     assert plan(slices="topic", margin=0.2) == SlicePlan(("topic",), 0.2)
-    assert plan(slices="topic", margin=0.02, slice_margin=0.2, slices_required=True) == SlicePlan(("topic",), 0.2, True)
+    assert plan(slices="topic", margin=0.02, slice_margin=0.2) == SlicePlan(("topic",), 0.2)
     assert plan(slices="topic", margin=3, slice_margin=5, measures=True) == SlicePlan(("topic",), 5)
     relative = plan(slices="topic", margin="10 %", slice_margin="25 %", measures=True)
     assert relative == SlicePlan(("topic",), 0.25)
@@ -65,8 +64,6 @@ def test_the_margin_of_slices_is_the_evaluations_unless_it_is_given() -> None:
         ({"slices": ("topic", "topic")}, "names a field twice"),
         ({"slice": "topic"}, "Did you mean 'slices'?"),
         ({"slice_margin": 0.1}, "slice_margin= is for slices, and there are none"),
-        ({"slices_required": True}, "slices_required= is for slices, and there are none"),
-        ({"slices": "topic", "slices_required": "yes"}, "slices_required = 'yes' is neither True nor False"),
         ({"slices": "topic", "slice_margin": 1.5}, "slice_margin = 1.5 lets everything pass"),
         ({"slices": "topic", "slice_margin": "10 %", "measures": True}, "both in per cent, or both are not"),
         ({"slices": "topic", "review": "all"}, "slices= does not go with review='all'"),
@@ -177,11 +174,3 @@ def test_a_stored_verdict_has_its_slices_again() -> None:
     part = slices_again(replace(verdict, cases=tuple(told)), ["c0"])
     assert [(each.value, each.size) for each in part] == [("a", 1)]
     assert slices_again(replace(verdict, slices=()), entry.case_ids) == ()
-
-
-def test_bets_of_before_there_were_slices_have_none() -> None:
-    from tests.gate.sampling.test_ledger import Memory, evaluation, look
-
-    plain = look(Memory(), evaluation()).bets.plain()
-    del plain["slices"]
-    assert bets_of(plain).slices == ""

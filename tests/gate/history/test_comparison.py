@@ -251,10 +251,10 @@ def test_cases_that_moved_are_counted_over_all_evaluations(store: Store) -> None
 
 @pytest.mark.parametrize("design", ["fixed", "sequential"])
 def test_a_run_that_its_budget_ended_is_as_open_as_it_was(store: Store, design: str) -> None:
-    rule = {"design": design, "n_planned": 200, "stopped_at": "--max-tokens 9", "margin": 0.05}
+    rule = {"design": design, "n_planned": 200, "stopped_at": "max_tokens 9", "margin": 0.05}
     ours = run(store, "r1", Scored(candidate=drawn(1, 0.9), baseline=drawn(2, 0.9), rule=rule))
     (expected,) = ours.report.evaluations
     (verdict,) = compare(store, ours, side(store, "r1", "baseline")).report.evaluations
     assert verdict.verdict is VerdictKind.INCONCLUSIVE
-    assert verdict.reason.startswith("stopped at --max-tokens 9 after 30 of 200 cases; ")
+    assert verdict.reason.startswith("stopped at max_tokens 9 after 30 of 200 cases; ")
     assert verdict == expected

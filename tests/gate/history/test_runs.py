@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import SettingsError
-from harness.gate.history.runs import NOTHING_SINCE, WeighedVersion, find_pair, find_run, find_version
+from harness.gate.history.runs import WeighedVersion, find_pair, find_version
 from harness.store import RunInfo
 
 
@@ -150,21 +150,6 @@ def test_the_newest_is_refused_where_a_newer_one_did_not_come_to_its_end() -> No
         find_version(RUNS, "latest")
     for runs, text in ((RUNS[:3], "latest"), (RUNS, "20261103")):
         assert find_version(runs, text).run.run_id == "20261103-1000-c"
-
-
-def test_the_newest_is_refused_where_a_newer_one_had_nothing_to_run() -> None:
-    nothing = RunInfo("20261105", "2026-11-25", {"candidate": {"name": "tiny"}, NOTHING_SINCE: "main"}, False, None)
-    with pytest.raises(SettingsError, match=r"Run 20261105 of .* had nothing to run, as nothing changed since main"):
-        find_version([*RUNS, nothing], "latest")
-    with pytest.raises(SettingsError, match=r"^Run 20261105 had nothing to run.*20261105 \(tiny, nothing to run\), "):
-        find_version([*RUNS, nothing], "20261105")
-
-
-def test_a_baseline_that_is_the_latest_run_is_the_newest_that_has_verdicts() -> None:
-    """A gate against it that was killed goes on against the same."""
-    found = find_run(RUNS, "latest")
-    assert found is not None
-    assert found.run.run_id == "20261103-1000-c"
 
 
 def test_where_no_run_came_to_its_end_the_newest_is_named() -> None:

@@ -74,10 +74,10 @@ def test_what_could_have_been_drawn_is_known_of_all_cases_only(
 
 
 def test_a_run_that_its_budget_ended_has_the_order_that_it_drew_as_far_as_it_came(store: Store) -> None:
-    rule = {"n_planned": len(ONE), "stopped_at": "--max-tokens 9"}
+    rule = {"n_planned": len(ONE), "stopped_at": "max_tokens 9"}
     values = {case: [1.0] for case in ONE[:8]}
     ours = run(store, "r1", Scored("x.py::test_it", values, values, rule=rule))
     (pair,) = match(store, ours, side(store, "r1", "baseline"), None).pairs
     cases = cases_of(pair, "*")
     assert (list(cases.paired), cases.is_sequential, cases.n_planned) == (ONE[:8], True, len(ONE))
-    assert stopped_at(pair.candidate) == "--max-tokens 9"
+    assert stopped_at(pair.candidate) == "max_tokens 9"

@@ -13,13 +13,15 @@ from harness.gate.planning.power import (
     ErrorRates,
     Share,
     Simulation,
+    _computed,
     cases_by_normal,
     drop_by_normal,
     unchanged,
 )
 from harness.gate.planning.settling import ends_of, fewest_cases
-from harness.gate.planning.simulation import ScoreSpread, Shape, simulated
+from harness.gate.planning.simulation import ScoreSpread, Shape
 from harness.statistics.planning import minimum_detectable_difference, required_cases
+from tests.simulated import simulated
 
 pytestmark = pytest.mark.service
 
@@ -29,24 +31,20 @@ LEVELS = ErrorRates(0.05, 0.05)
 
 def test_the_smallest_drop_of_a_fixed_design_is_that_of_the_t_test():
     shape = Shape(cases=200, design="fixed", spread=ScoreSpread(mean=0.6, correlation=0.3, differing=1.0))
-    found = Simulation(LEVELS, 400, 0).smallest_drop(shape)
-    assert found == pytest.approx(
-        minimum_detectable_difference(200, shape.between_sd, shape.within_sd, 5, alternative="greater"), rel=0.15
-    )
+    found = Simulation(LEVELS, 400).smallest_drop(shape)
+    assert found == pytest.approx(minimum_detectable_difference(200, shape.case_sd, 0.05, 0.8), rel=0.15)
 
 
 def test_the_cases_needed_by_a_fixed_design_are_those_of_the_t_test():
     shape = Shape(design="fixed", margin=0.1, spread=ScoreSpread(mean=0.6, correlation=0.3, differing=1.0))
-    found = Simulation(LEVELS, 400, 0).cases_needed(shape, 0.1)
-    assert found == pytest.approx(
-        required_cases(0.1, shape.between_sd, shape.within_sd, 5, alternative="greater"), rel=0.15
-    )
+    found = Simulation(LEVELS, 400).cases_needed(shape, 0.1)
+    assert found == pytest.approx(required_cases(0.1, shape.case_sd, 0.05, 0.8), rel=0.15)
 
 
 @pytest.mark.parametrize("threshold", [None, 0.85])
 def test_so_many_cases_find_the_drop_and_a_tenth_fewer_do_not(threshold):
     shape = Shape(threshold=threshold, spread=ScoreSpread(mean=0.9))
-    cases = Simulation(LEVELS, 1200, 0).cases_needed(shape, 0.1)
+    cases = Simulation(LEVELS, 1200).cases_needed(shape, 0.1)
     power = {}
     for size in (cases, int(0.9 * cases)):
         simulation, sized = Simulation(LEVELS, 1000, 1), replace(shape, cases=size)
@@ -56,25 +54,25 @@ def test_so_many_cases_find_the_drop_and_a_tenth_fewer_do_not(threshold):
 
 
 def test_larger_suites_find_smaller_drops():
-    simulation = Simulation(LEVELS, 100, 0)
+    simulation = Simulation(LEVELS, 100)
     drops = [simulation.smallest_drop(Shape(cases=cases)) for cases in (80, 300)]
     assert drops[0] > drops[1]
 
 
 def test_the_outlook_counts_the_cases_used():
-    outlook = Simulation(LEVELS, 2000, 0).outlook(Shape(cases=300), None)
+    outlook = Simulation(LEVELS, 2000).outlook(Shape(cases=300), None)
     assert 62 <= outlook.cases < 200
     assert outlook.green.value > 0.9
 
 
 def test_what_never_passes_needs_too_many_cases():
-    simulation = Simulation(LEVELS, 50, 0)
+    simulation = Simulation(LEVELS, 50)
     assert simulation.cases_needed(Shape(threshold=0.9, spread=ScoreSpread(mean=0.6)), 0.05) is None
     assert simulation.cases_needed(Shape(margin=0.0001), 0.05) is None
 
 
 def test_a_drop_that_is_never_red_is_none():
-    assert Simulation(LEVELS, 50, 0).smallest_drop(Shape(cases=2)) is None
+    assert Simulation(LEVELS, 50).smallest_drop(Shape(cases=2)) is None
 
 
 def test_the_first_look_has_nine_tenths_of_the_error_rate_and_red_shares_them():
@@ -82,57 +80,35 @@ def test_the_first_look_has_nine_tenths_of_the_error_rate_and_red_shares_them():
     assert levels.pair == pytest.approx((0.9 * 0.05, 0.9 * 0.9 * 0.05 / 8))
 
 
-def test_the_draws_of_a_figure_are_used_again():
-    simulation = Simulation(LEVELS, 100, 0)
-    first = simulation.outlook(Shape(cases=100), 0.1)
-    assert simulation.simulated == 100
-    assert simulation.outlook(Shape(name="other", cases=100), 0.1) == first
-    assert simulation.simulated == 100
-
-
-@pytest.mark.parametrize("design", ["sequential", "fixed"])
-@pytest.mark.parametrize("samples", [1, 10])
-def test_few_gates_are_simulated_for_an_answer(design, samples):
-    """The search begins at a t test's answer, so that it tries few sizes, and far ones with few gates."""
-    simulation = Simulation(LEVELS, 100, 0)
-    shape = Shape(design=design, samples=samples)
-    assert simulation.cases_needed(shape, 0.1) is not None
-    assert simulation.smallest_drop(shape) is not None
-    assert simulation.simulated <= 20 * 100
-
-
-def test_what_is_hopeless_is_said_without_a_simulation():
-    simulation = Simulation(LEVELS, 300, 0)
+def test_what_is_hopeless_is_said_without_a_simulation(monkeypatch):
+    monkeypatch.setattr("harness.gate.planning.power.ends_of", None)
+    simulation = Simulation(LEVELS, 300)
     shapes = (Shape(margin=0.0), Shape(margin=0.001), Shape(threshold=0.9, spread=ScoreSpread(mean=0.8)))
     assert [simulation.cases_needed(shape, 0.05) for shape in shapes] == [None, None, None]
     assert simulation.cases_needed(Shape(margin=0.05), 0.03) is None
-    assert Simulation(replace(LEVELS, power=0.96), 300, 0).cases_needed(Shape(margin=0.05), 0.05) is None
-    assert simulation.simulated == 0
+    assert Simulation(replace(LEVELS, power=0.96), 300).cases_needed(Shape(margin=0.05), 0.05) is None
 
 
-def test_a_quick_plan_computes_what_is_too_large_to_be_simulated():
-    simulation = Simulation(LEVELS, 300, 0, quick=True)
+def test_what_is_too_large_to_be_simulated_is_computed(monkeypatch):
+    monkeypatch.setattr("harness.gate.planning.power.ends_of", None)
+    simulation = Simulation(LEVELS, 300)
     shape = Shape(margin=0.01)
     cases = simulation.cases_needed(shape, 0.01)
     assert cases == cases_by_normal(shape, 0.01, LEVELS)
     outlook = simulation.outlook(replace(shape, cases=cases), None)
     assert outlook.green.value == pytest.approx(0.8, abs=0.01)
-    assert (outlook.green.gates, outlook.cases, simulation.simulated) == (0, None, 0)
+    assert (outlook.green.gates, outlook.cases) == (0, None)
 
 
-def test_a_quick_plan_of_a_fixed_design_is_a_t_tests_unless_simulations_contradict_it():
-    plain = Shape(design="fixed", margin=0.1, spread=ScoreSpread(mean=0.6, correlation=0.3, differing=1.0))
-    quick = Simulation(LEVELS, 100, 0, quick=True)
-    assert quick.cases_needed(plain, 0.1) == cases_by_normal(plain, 0.1, LEVELS)
-    lopsided = Shape(
-        design="fixed", samples=1, margin=0.1, spread=ScoreSpread(mean=0.97, correlation=0.5, differing=0.05)
-    )
-    assert quick.cases_needed(lopsided, 0.1) > cases_by_normal(lopsided, 0.1, LEVELS)
+def test_a_lopsided_spread_takes_more_cases_than_a_t_test_says():
+    spread = ScoreSpread(mean=0.97, correlation=0.5, differing=0.05)
+    shape = Shape(design="fixed", samples=1, margin=0.1, spread=spread)
+    assert Simulation(LEVELS, 100).cases_needed(shape, 0.1) > cases_by_normal(shape, 0.1, LEVELS)
 
 
 def test_the_computed_number_for_a_sequential_design_is_near_the_simulated_one():
     shape = Shape(cases=800, spread=ScoreSpread(mean=0.6, correlation=0.3, differing=1.0))
-    assert Simulation(LEVELS, 200, 0).cases_needed(shape, 0.05) == pytest.approx(
+    assert Simulation(LEVELS, 200).cases_needed(shape, 0.05) == pytest.approx(
         cases_by_normal(shape, 0.05, LEVELS), rel=0.15
     )
 
@@ -166,7 +142,7 @@ def test_about_the_suite_a_gate_of_the_size_needed_decides_as_often_as_is_said(
     levels = ErrorRates.of(0.95, 1)
     spread = ScoreSpread(mean=mean, correlation=correlation)
     shape = Shape(samples=samples, margin=margin, threshold=threshold, spread=spread, about="suite")
-    cases = Simulation(levels, 200, 0, quick=True).cases_needed(shape, 2 * margin)
+    cases = Simulation(levels, 200).cases_needed(shape, 2 * margin)
     power = {}
     for size in (cases, int(0.75 * cases)):
         sized = replace(shape, cases=max(2, size))
@@ -186,7 +162,7 @@ def test_about_the_suite_the_forecast_is_what_decide_finds():
         decide([simulated(shape, 0.2, np.random.default_rng([3, gate]))], 0.955, share=0.9)[0].verdict.is_red
         for gate in range(150)
     ]
-    said = Simulation(levels, 1000, 0).outlook(shape, 0.2).red
+    said = Simulation(levels, 1000).outlook(shape, 0.2).red
     assert np.mean(found) == pytest.approx(said.value, abs=0.1)
 
 
@@ -195,7 +171,7 @@ def test_about_the_suite_no_size_is_advised_with_which_equal_answers_do_not_pass
     """With n samples of either version a loss of 1 - level^(1/2n) by each goes unseen."""
     levels = ErrorRates.of(0.95, 1)
     shape = Shape(samples=samples, spread=ScoreSpread(mean=0.999, correlation=0.9), about="suite")
-    cases = Simulation(levels, 100, 0).cases_needed(shape, 0.3)
+    cases = Simulation(levels, 100).cases_needed(shape, 0.3)
     level = levels.passing * (1 - SMALL_SHARE)
     assert cases * samples >= math.log(level) / math.log(1 - shape.margin / 2) / 2
     assert cases >= fewest_cases(shape, levels.pair, MOST_CASES)
@@ -207,16 +183,15 @@ def test_what_is_computed_about_a_large_suite_is_near_what_is_simulated(design, 
     shape = Shape(cases=900, samples=samples, design=design, margin=0.03, about="suite")
     levels = ErrorRates.of(0.95, 1)
     drop = drop_by_normal(shape, levels)
-    assert Simulation(levels, 400, 0).outlook(shape, drop).red.value == pytest.approx(0.8, abs=0.08)
-    green = Simulation(levels, 0, 0).outlook(shape, None).green
-    assert green.gates == 0
-    assert Simulation(levels, 400, 0).outlook(shape, None).green.value == pytest.approx(green.value, abs=0.06)
+    assert Simulation(levels, 400).outlook(shape, drop).red.value == pytest.approx(0.8, abs=0.1)
+    green = _computed(shape, None, levels).green
+    assert Simulation(levels, 400).outlook(shape, None).green.value == pytest.approx(green.value, abs=0.06)
 
 
 def test_about_the_suite_the_cases_at_hand_find_the_drop_with_so_many_samples():
     levels = ErrorRates.of(0.95, 1)
     shape = Shape(cases=30, margin=0.1, about="suite")
-    simulation = Simulation(levels, 400, 0)
+    simulation = Simulation(levels, 400)
     samples = simulation.samples_needed(shape, 0.2)
     sized = [replace(shape, samples=each) for each in (samples, samples - 1)]
     power = [min(simulation.outlook(each, 0.2).red.value, simulation.outlook(each, None).green.value) for each in sized]
@@ -226,7 +201,7 @@ def test_about_the_suite_the_cases_at_hand_find_the_drop_with_so_many_samples():
 @pytest.mark.parametrize("about", ["suite", "population"])
 def test_no_drop_within_the_margin_is_looked_for(about):
     shape = Shape(cases=400, samples=20, about=about, spread=ScoreSpread(differing=0.05))
-    simulation = Simulation(LEVELS, 100, 0)
+    simulation = Simulation(LEVELS, 100)
     found = simulation.smallest_drop(shape)
     assert found == shape.margin
     assert simulation.outlook(shape, found).red.value >= 0.8

@@ -8,8 +8,9 @@ import pytest
 from harness.decisions import decide
 from harness.gate.planning import settling
 from harness.gate.planning.settling import Ends, ends_of, fewest_cases, settled, smallest_margin
-from harness.gate.planning.simulation import ScoreSpread, Shape, observed, simulated
+from harness.gate.planning.simulation import ScoreSpread, Shape, observed
 from harness.records import VerdictKind
+from tests.simulated import simulated
 
 pytestmark = pytest.mark.service
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from harness.gate.planning.shapes import shapes_of_run, spread_of
-from harness.gate.planning.simulation import ScoreSpread, Shape, simulated
+from harness.gate.planning.simulation import ScoreSpread, Shape
 from tests.gate.stored import Scored, run
+from tests.simulated import simulated
 
 SPREADS = [
     ScoreSpread(0.9, 0.5, 0.3),

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from harness.gate.planning.simulation import ScoreSpread, Shape, sampled, simulated, true_means
+from harness.gate.planning.simulation import ScoreSpread, Shape, sampled
+from tests.simulated import means_of, simulated
 
 RNG = np.random.default_rng
 
@@ -38,19 +39,19 @@ def test_scores_against_a_threshold_vary_as_the_shape_says():
 
 
 def test_a_version_with_nothing_wrong_is_the_baseline_itself():
-    candidate, baseline = true_means(Shape(), None, RNG(0))
+    candidate, baseline = means_of(Shape(), None, RNG(0))
     assert candidate is baseline
 
 
 def test_with_nothing_wrong_a_threshold_is_met():
     shape = Shape(cases=100_000, threshold=0.8, spread=ScoreSpread(mean=0.5))
-    candidate, _ = true_means(shape, None, RNG(0))
+    candidate, _ = means_of(shape, None, RNG(0))
     assert candidate.mean() == pytest.approx(0.8, abs=0.005)
 
 
 def test_as_many_cases_differ_as_the_spread_says_and_more_only_where_the_drop_needs_them():
     share = {
-        drop: np.mean(np.not_equal(*true_means(Shape(cases=100_000, spread=ScoreSpread(differing=0.2)), drop, RNG(0))))
+        drop: np.mean(np.not_equal(*means_of(Shape(cases=100_000, spread=ScoreSpread(differing=0.2)), drop, RNG(0))))
         for drop in (0.0, 0.05, 0.4)
     }
     assert share[0.0] == pytest.approx(0.2, abs=0.01)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import CaseError, SettingsError
-from harness.gate.runs.opening import check_judges, check_run, open_run
+from harness.errors import SettingsError
+from harness.gate.runs.opening import check_judges, open_run
 from harness.gate.runs.run_settings import RunOptions
 from harness.models.engine import Capability
 from tests.config.settings_files import load
@@ -46,14 +46,6 @@ def test_a_run_builds_a_student_that_has_no_base(tmp_path: Path, monkeypatch: py
         assert json.loads((weights / "config.json").read_text("utf-8"))["num_hidden_layers"] == 2
     finally:
         asyncio.run(opened.close())
-
-
-def test_cases_that_can_not_be_read_are_told_before_anything_is_built(tmp_path: Path) -> None:
-    text = 'candidate = "student"\n' + STUDENT.replace(
-        "[models.student.d", 'optimised_on = "sen.jsonl"\n[models.student.d'
-    )
-    with pytest.raises(CaseError, match=r"version 'student': optimised_on: There is no case file 'sen\.jsonl'"):
-        check_run(load(tmp_path, text), RunOptions())
 
 
 @pytest.mark.service

@@ -10,8 +10,8 @@ import pytest
 from harness.config import VersionSettings
 from harness.config.repository.commits import with_commits
 from harness.config.settings import load_settings
-from harness.gate.runs.versions import Generations, version_notes
-from harness.models.version import Version
+from harness.gate.runs.versions import Generations, files_note, version_notes
+from harness.models.version import Version, load_version
 from harness.store import RunInfo, Store
 from tests.repositories import commit_all, write
 
@@ -56,53 +56,48 @@ APPLICATION = """
 [models.bot]
 engine = "python"
 call = "bot:answer"
-revision = "${GIT_SHA}"
-[models.table]
-engine = "scripted"
-answers = "answers.json"
 """
 
 
 @pytest.mark.service
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        (
-            "bot",
-            "bot.py, old.txt are not as committed: bot is weighed with them as they lie there, git:HEAD as it was at "
-            "the commit. Cases and tests are today's for both",
-        ),
-        (
-            "table",
-            "answers.json is not as committed: table is weighed with it as it lies there, git:HEAD as it was at the "
-            "commit. Cases and tests are today's for both",
-        ),
-    ],
-)
-def test_what_is_not_committed_is_told_of_files_that_a_version_reaches(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, told: str
+def test_the_files_in_which_an_application_differs_from_a_commit_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("GIT_SHA", raising=False)
     project = tmp_path / "shop"
     write(project, "steelyard.toml", APPLICATION)
-    for file in ("suites/test_bot.py", "answers.json", "old.txt", "__pycache__/bot.pyc"):
-        write(project, file, "{}")
-    write(project, "bot.py", "BOOK = 'old.txt'\ndef answer(prompt): return 'a'\n")
-    commit = commit_all(project)
-    settings = with_commits(replace(load_settings(project), candidate=name, baseline="git:HEAD"))
+    for file in ("suites/test_bot.py", "old.txt", "__pycache__/bot.pyc", "bot.py"):
+        write(project, file, "")
+    commit_all(project)
+    settings = with_commits(replace(load_settings(project), candidate="bot", baseline="git:HEAD"))
 
-    def notes(*others: Version) -> tuple[str, ...]:
-        versions = (settings.version(each) for each in (name, "git:HEAD"))
-        return version_notes(*(Version(each.name, each, each.name) for each in versions), *others, root=project)[1:]
+    def notes() -> tuple[str, ...]:
+        now, then = (load_version(settings.version(name), project) for name in ("bot", "git:HEAD"))
+        return version_notes(now, then, root=project)[1:]
 
-    assert notes() == ()
-    for file in ("suites/test_bot.py", "answers.json", "NOTES.md", "__pycache__/bot.pyc"):
-        write(project, file, "{ }")
-    write(project, "bot.py", "def answer(prompt): return 'b'\n")
+    for file in ("suites/test_bot.py", "README.md"):
+        write(project, file, "changed")
+    assert [note[:32] for note in notes()] == ["git:HEAD is the same as bot: not"]
+    write(project, "bot.py", "changed")
     (project / "old.txt").unlink()
-    assert notes() == (told,)
-    assert told in notes(served("judge", commit)), "beside a note on the revision of another version"
+    assert notes() == ("bot and git:HEAD differ in bot.py, old.txt. Cases and tests are today's for both",)
+
+
+def test_the_files_that_draw_an_application_s_answers_anew_are_told(tmp_path: Path) -> None:
+    own = VersionSettings("bot", "python", engine_options={"call": "bot:answer"})
+    write(tmp_path, "bot.py", "old")
+    before = load_version(own, tmp_path)
+    named = {"candidate": {"name": "bot", "fingerprint": before.fingerprint}}
+    run = RunInfo("r", "2026-11-27T00:00:00Z", {**named, **files_note(before, tmp_path)}, finished=True)
+
+    def notes(runs: list[RunInfo]) -> tuple[str, ...]:
+        return version_notes(load_version(own, tmp_path), root=tmp_path, runs=lambda: runs)
+
+    assert notes([]) == notes([run]) == ()
+    write(tmp_path, "bot.py", "new")
+    write(tmp_path, "prompts/a.md")
+    assert notes([]) == ()
+    assert notes([run]) == ("bot answers anew: bot.py, prompts/a.md changed since run r",)
 
 
 def test_a_store_is_told_of_an_endpoint_once() -> None:
@@ -116,18 +111,6 @@ def test_a_store_is_told_of_an_endpoint_once() -> None:
     assert version_notes(second, first, root=Path(), runs=lambda: before)[0].startswith("second is an endpoint without")
     judged = [ended(True, candidate={"name": "t", "fingerprint": "t"}, judges=[note])]
     assert version_notes(first, root=Path(), runs=lambda: judged) == ()
-
-
-def test_a_store_is_told_once_why_all_files_count_for_an_application(tmp_path: Path) -> None:
-    write(tmp_path, "bot.py", "def answer(prompt):\n    return open(prompt).read()\n")
-    listed = VersionSettings("bot", "python", engine_options={"call": "bot:answer", "files": ["bot.py"]})
-    own = VersionSettings("bot", "python", engine_options={"call": "bot:answer"})
-    (told,) = version_notes(Version("bot", own, "f"), root=tmp_path)
-    assert told.startswith("all files of the project count for bot, so that a change of any of them draws its answers")
-    assert "which ones bot:answer reads can't be told (bot.py, line 2: open)" in told
-    assert version_notes(Version("bot", listed, "f"), root=tmp_path) == ()
-    before = RunInfo("r", "2026-11-27T00:00:00Z", {"candidate": {"name": "bot", "fingerprint": "f"}}, finished=True)
-    assert version_notes(Version("bot", own, "f"), root=tmp_path, runs=lambda: [before]) == ()
 
 
 def test_fresh_begins_one_for_the_run_and_not_one_for_each_who_asks(tmp_path: Path) -> None:

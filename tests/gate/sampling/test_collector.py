@@ -17,7 +17,6 @@ from harness.gate.sampling.collector import Collector
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import order_of
 from harness.records import Case, Sample, ScoreRow, VerdictKind
-from harness.records.keys import KeyedQuestion
 from harness.requests import Trace
 from harness.scoring.results import Reading
 from harness.stages.inference.blocks.block import LoadBlock
@@ -95,7 +94,7 @@ def test_an_answer_that_never_came_is_none_of_the_store() -> None:
     gathered = collector()
     stored, failed = Trace(), Trace()
     for trace in (stored, failed):
-        trace.asked.append(KeyedQuestion(b"q", 0))
+        trace.asked = True
     failed.error = EngineError("timed out")
     gathered.add("candidate", 0, 0, BodyResult(readings={"score": Reading(1.0)}), stored)
     gathered.add("candidate", 1, 0, BodyResult(error=failed.error), failed)
@@ -187,12 +186,12 @@ def test_what_was_cut_short_is_the_complete_beginning_of_its_order() -> None:
     third = gathered.order.cases[2]
     for role, case, sample, outcome, trace in outcomes():
         if (role, case, sample) == ("baseline", third, 1):
-            gathered.cut("--max-tokens 5")
+            gathered.cut("max_tokens 5")
         else:
             gathered.add(role, case, sample, outcome, trace)
     (observed,) = gathered.observed()
     assert observed.case_ids == tuple(f"c{case}" for case in gathered.order.cases[:2])
-    assert (observed.stopped_at, observed.design, observed.n_planned) == ("--max-tokens 5", "fixed", 6)
+    assert (observed.stopped_at, observed.design, observed.n_planned) == ("max_tokens 5", "fixed", 6)
     assert gathered.total == gathered.done == 2 * N_CASES * N_SAMPLES - 1
 
 
@@ -202,7 +201,7 @@ def test_a_cluster_that_is_not_complete_is_left_out_of_what_was_cut_short() -> N
     for role, case, sample, outcome, trace in outcomes():
         if case != fourth:
             gathered.add(role, case, sample, outcome, trace)
-    gathered.cut("--max-tokens 5")
+    gathered.cut("max_tokens 5")
     (observed,) = gathered.observed()
     assert len(observed.case_ids) == 2
     assert len(set(observed.clusters)) == 1

@@ -18,9 +18,8 @@ from harness.decisions.looks import ADDED_LATER
 from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.announcements import looks_in_words
-from harness.gate.sampling.bets import OF_RECORDING, Draws, unless_grown
+from harness.gate.sampling.bets import Draws, unless_grown
 from harness.gate.sampling.ledger import Entry, Family, KnownLooks, LookLedger, enter_looks
-from harness.gate.sampling.order import draw_order
 from harness.records import Case, RecordedSide, Role, VerdictKind
 from harness.stages.inference.blocks.plan import BlockPlan
 from harness.store import Store
@@ -71,8 +70,8 @@ def evaluation(n_cases: int = 40, name: str = "t", first: int = 0, **changes: ob
     return Evaluation(name, replace(PLAN, **changes), cases, lambda: None, lambda _: "error")  # type: ignore[arg-type]
 
 
-def look(store: Memory, asked: Evaluation, family: Family = FAMILY, baseline: int = 5) -> Entry:
-    return LookLedger(store, family, "run").enter([asked], {asked.id: baseline})[asked.id]
+def look(store: Memory, asked: Evaluation, family: Family = FAMILY) -> Entry:
+    return LookLedger(store, family, "run").enter([asked])[asked.id]
 
 
 def recorded(run: str = "run", draws: str = "0:0:7", **side: object) -> Family:
@@ -132,16 +131,6 @@ def test_another_metric_of_a_task_is_another_look():
     assert (second.look.number, second.look.because) == (2, "metric acc → acc_norm")
 
 
-@pytest.mark.parametrize("later", ["review", "metric"])
-def test_looks_of_before_a_word_was_kept_go_on_with_any(later: str):
-    store, asked = Memory(), replace(evaluation(review="all"), metric="acc")
-    look(store, asked)
-    store.rows = [replace(row, bets={n: v for n, v in row.bets.items() if n != later}) for row in store.rows]
-    assert look(store, asked).look.number == 1
-    other = replace(evaluation(review=None), metric="acc") if later == "review" else replace(asked, metric="acc_norm")
-    assert look(store, other).look.number == 2, "known from then on"
-
-
 def test_blocks_of_another_kind_of_machine_are_another_look(monkeypatch):
     """Of a pool of machines each would else measure anew at the level of the first look."""
     store, measured = Memory(), evaluation(5, blocks=BlockPlan(blocks=5))
@@ -154,10 +143,6 @@ def test_blocks_of_another_kind_of_machine_are_another_look(monkeypatch):
     second = on("b")
     assert (second.look.number, second.look.because) == (2, "another kind of machine (a → b)")
     assert [on(machine).look.number for machine in "ab"] == [1, 2], "back on a machine, its look is gone on with"
-    (row,) = (row for row in store.rows if row.number == 1)
-    older = {name: value for name, value in row.bets.items() if name != "machine"}
-    store.rows = [replace(row, bets=older)]
-    assert [on(machine).look.number for machine in "aba"] == [1, 2, 1], "a look of an older store is this machine's"
     store.rows.clear()
     assert [on(machine, evaluation()).look.number for machine in "ab"] == [1, 1], "what measures none is of any"
 
@@ -293,14 +278,6 @@ def test_a_look_by_another_rule_is_a_look():
     assert look(store, evaluation()).look.because == "bets of another rule, so drawn anew"
 
 
-def test_more_samples_of_the_baseline_are_left_for_the_next_look():
-    store = Memory()
-    look(store, evaluation(), baseline=5)
-    again = look(store, evaluation(), baseline=50)
-    assert (again.look.number, again.baseline_samples) == (1, 5)
-    assert look(store, evaluation(samples=10), baseline=50).baseline_samples == 50
-
-
 COMMANDS = st.fixed_dictionaries(
     {},
     optional={
@@ -338,7 +315,7 @@ def test_no_sequence_of_commands_hands_out_more_than_all(runs):
             draws={"candidate": draws, "baseline": draws},
         )
         asked = [evaluation(n_cases, name, **changes) for name in names]
-        entries = LookLedger(store, family, "run").enter(asked, dict.fromkeys(names, changes.get("samples", 5)))
+        entries = LookLedger(store, family, "run").enter(asked)
         for name, entry in entries.items():
             assert entry.spent <= 1 + 1e-12
             assert known.setdefault((name, entry.bets.draws, entry.look.number), entry.look) == entry.look
@@ -357,12 +334,12 @@ def test_no_sequence_of_commands_hands_out_more_than_all(runs):
 
 def test_a_damaged_row_is_spent_all_the_same(tmp_path: Path):
     with Store.open(str(tmp_path / "store.db")) as store:
-        LookLedger(store.looks, FAMILY, "run").enter([evaluation()], {"t": 5})
+        LookLedger(store.looks, FAMILY, "run").enter([evaluation()])
         for text in ("{garbage", "[]", '{"cases": 5}', '{"draws": "x=abc"}'):
             with store._database.write() as connection:
                 connection.exec_driver_sql("UPDATE steelyard_looks SET bets = ? WHERE number = 1", (text,))
             assert store.looks.of_family("c", "b")[1].share == share_of(1)
-        entry = LookLedger(store.looks, FAMILY, "run").enter([evaluation()], {"t": 5})["t"]
+        entry = LookLedger(store.looks, FAMILY, "run").enter([evaluation()])["t"]
     assert (entry.look.number, entry.look.because) == (2, "bets of another rule, so drawn anew")
 
 
@@ -377,7 +354,7 @@ def test_two_processes_at_once_never_get_the_same_level(tmp_path: Path):
     def enter(samples: int) -> Entry:
         with Store.open(str(tmp_path / "store.db")) as store:
             asked = evaluation(samples=samples)
-            return LookLedger(store.looks, FAMILY, f"run{samples}").enter([asked], {"t": samples})["t"]
+            return LookLedger(store.looks, FAMILY, f"run{samples}").enter([asked])["t"]
 
     Store.open(str(tmp_path / "store.db")).close()
     with ThreadPoolExecutor(8) as pool:
@@ -388,11 +365,11 @@ def test_two_processes_at_once_never_get_the_same_level(tmp_path: Path):
 
 def test_a_merged_store_never_hands_out_a_level_twice_and_says_what_was(tmp_path: Path):
     with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
-        LookLedger(ours.looks, FAMILY, "ours").enter([evaluation()], {"t": 5})
-        LookLedger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)], {"t": 10})
+        LookLedger(ours.looks, FAMILY, "ours").enter([evaluation()])
+        LookLedger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)])
         assert ours.merge(theirs).overdrawn == 1
         assert ours.merge(theirs).overdrawn == 0
-        entry = LookLedger(ours.looks, FAMILY, "next").enter([evaluation(samples=20)], {"t": 20})["t"]
+        entry = LookLedger(ours.looks, FAMILY, "next").enter([evaluation(samples=20)])["t"]
     assert entry.look.number == 3
     assert entry.spent > 1
     assert "two stores" in looks_in_words({"t": entry}, 0.05)[-1]
@@ -403,50 +380,32 @@ def test_what_an_evaluation_has_that_was_added_later_is_told():
     look(store, evaluation())
     family = replace(FAMILY, evaluations=("t", "u", "v"))
     asked = [evaluation(name=name) for name in ("t", "u", "v")]
-    entries = LookLedger(store, family, "later").enter(asked, dict.fromkeys("tuv", 5))
+    entries = LookLedger(store, family, "later").enter(asked)
     assert (entries["u"].look.because, entries["t"].look.because) == (ADDED_LATER, "")
     assert looks_in_words(entries, 0.05) == [
         "2 evaluations were added after others were weighed for this candidate: red may be wrong 0.11 times in 100 for "
         "each"
     ]
-    again = LookLedger(store, family, "again").enter(asked, dict.fromkeys("tuv", 5))
+    again = LookLedger(store, family, "again").enter(asked)
     assert again["u"].look.because == ADDED_LATER
     assert looks_in_words(again, 0.05) == []
 
 
 def test_a_store_that_was_copied_and_merged_back_counts_each_look_once(tmp_path: Path):
     with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
-        LookLedger(ours.looks, FAMILY, "ours").enter([evaluation()], {"t": 5})
+        LookLedger(ours.looks, FAMILY, "ours").enter([evaluation()])
         theirs.merge(ours)
-        LookLedger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)], {"t": 10})
+        LookLedger(theirs.looks, FAMILY, "theirs").enter([evaluation(samples=10)])
         assert ours.merge(theirs).overdrawn == 0
         assert [row.number for row in ours.looks.all_rows()] == [0, 1, 2]
 
 
-def test_cases_that_came_in_a_copy_of_the_store_keep_their_order_when_it_is_merged_back(tmp_path: Path):
-    with Store.open(str(tmp_path / "a.db")) as ours, Store.open(str(tmp_path / "b.db")) as theirs:
-        first = look(ours.looks, evaluation()).bets
-        theirs.merge(ours)
-        grown = look(theirs.looks, evaluation(60)).bets
-        assert grown.cases[:40] == first.cases
-        assert ours.merge(theirs).overdrawn == 0
-        again = look(ours.looks, evaluation(60), replace(FAMILY, seed=99))
-    assert (again.look.number, again.is_new, again.bets.cases) == (1, False, grown.cases)
-
-
-def test_a_look_whose_samples_were_removed_can_not_be_gone_on_with(tmp_path: Path):
-    with Store.open(f"sqlite:///{tmp_path / 'store.db'}") as store:
-        looks = store.looks
-        assert look(looks, evaluation()).look.number == 1
-        store.add([draw("other", fingerprint="elsewhere"), draw("a", fingerprint="c")])
-        assert store.prune(fingerprints=["elsewhere"]).looks == 0
-        assert look(looks, evaluation()).look.number == 1
-        assert store.prune(fingerprints=["c"], dry_run=True).looks == 1
-        assert look(looks, evaluation()).look.number == 1
-        assert store.prune(fingerprints=["c"]).looks == 1
-        again = look(looks, evaluation()).look
-        assert (again.number, again.because) == (2, "its samples were removed from the store, so drawn anew")
-        assert look(looks, evaluation()).look.number == 2
+def test_after_a_prune_the_next_look_draws_all_anew(stored: Store):
+    assert stored.prune(fingerprints=["j"]).looks == 1
+    entry = look(stored.looks, judged(), replace(JUDGED, begin=begin_all))
+    assert (entry.look.number, entry.look.because) == (2, "its samples were removed from the store, so drawn anew")
+    assert (0,) not in [entry.draws(each) for each in ("candidate", "baseline", "j")]
+    assert look(stored.looks, judged(), JUDGED).bets == entry.bets
 
 
 # ------------------------------------------------------------------------------------- what was seen, and cases chosen
@@ -464,27 +423,14 @@ def test_who_leaves_out_or_edits_cases_weighs_nothing_that_was_seen():
     assert (again.is_new, again.bets) == (False, part.bets)
 
 
-def test_a_look_anew_has_no_more_samples_of_the_baseline_than_of_the_candidate():
-    store = Memory()
-    look(store, evaluation(), baseline=50)
-    assert look(store, evaluation(first=1), baseline=50).baseline_samples == 5
-
-
 def test_what_was_drawn_anew_is_gone_on_with_while_no_case_of_it_goes():
     store = Memory()
     look(store, evaluation(100))
     part = look(store, evaluation(100, first=20))
-    more = look(store, evaluation(100, first=20, samples=10), baseline=10)
+    more = look(store, evaluation(100, first=20, samples=10))
     assert (more.look.because, more.bets.draws) == ("samples 5 → 10", part.bets.draws)
-    less = look(store, evaluation(100, first=30, samples=10), baseline=10)
+    less = look(store, evaluation(100, first=30, samples=10))
     assert less.bets.draws not in (part.bets.draws, FAMILY.draws)
-
-
-def test_going_back_to_all_cases_is_the_look_that_it_was():
-    store = Memory()
-    first = look(store, evaluation(100))
-    look(store, evaluation(100, first=20))
-    assert look(store, evaluation(100)).bets == first.bets
 
 
 def test_another_baseline_lends_no_look_at_chosen_cases():
@@ -508,18 +454,15 @@ def test_what_is_left_of_a_recording_decides_nothing():
     assert anew.draws("candidate") != (0,)
 
 
-@pytest.mark.parametrize("how", ["recorded again", "cases not recorded", "lines deleted", "pruned"])
+@pytest.mark.parametrize("how", ["recorded again", "cases not recorded", "lines deleted"])
 def test_the_rest_of_recorded_draws_decides_nothing_however_it_comes_about(stored: Store, how: str):
     """Who has seen the scores could else keep the cases that went well."""
     lost = frozenset(f"c{i}" for i in range(20))
     look(stored.looks, evaluation(100), recorded())
-    if how == "pruned":
-        stored.prune(fingerprints=["c"])
     asked, family = {
         "recorded again": (evaluation(100, first=20), recorded("another")),
         "cases not recorded": (evaluation(100), recorded("another", unpaired=lost)),
         "lines deleted": (evaluation(100), recorded(unpaired=lost)),
-        "pruned": (evaluation(100, first=20), recorded()),
     }[how]
     assert "without 20 of its cases that were seen" in look(stored.looks, asked, family).undecided
 
@@ -540,26 +483,6 @@ def test_a_recording_that_lacks_cases_takes_new_draws_of_the_candidate():
     entry = look(memory, evaluation(100), recorded("another", "0:1:9", unpaired=lost))
     assert (entry.undecided, entry.look.number) == ("", 2)
     assert entry.draws("candidate") != (0,)
-
-
-def test_cases_that_a_recording_did_not_come_to_are_no_choice():
-    """Bets end wherever one likes, in the order drawn."""
-    memory = Memory()
-    look(memory, evaluation(100), recorded())
-    order = [evaluation(100).cases[number].id for number in draw_order(evaluation(100), 0)]
-    entry = look(memory, evaluation(100), recorded("r", "0:1:9", unpaired=frozenset(order[50:]), stopped_early=True))
-    assert entry.draws("candidate") == (0,)
-
-
-def test_a_look_of_before_pairs_were_kept_goes_on_and_has_them_then():
-    memory, lost = Memory(), frozenset({"c1"})
-    look(memory, evaluation(100), recorded(unpaired=lost))
-    old = [replace(row, bets={n: v for n, v in row.bets.items() if n not in OF_RECORDING[1:]}) for row in memory.rows]
-    memory.rows = old
-    again = look(memory, evaluation(100), recorded(unpaired=lost))
-    assert (again.is_new, len(again.bets.weighed)) == (False, 99)
-    memory.rows = old
-    assert look(memory, evaluation(100, samples=9), recorded(unpaired=lost)).undecided == ""
 
 
 @pytest.mark.parametrize("bets", [{"ended": "its samples were removed from the store"}, {"rule": 9}])
@@ -607,49 +530,8 @@ def stored(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-@pytest.mark.parametrize("name", ["c", "b", "j"])
-def test_after_a_prune_of_any_version_all_are_drawn_anew(stored: Store, name: str):
-    """Who saw what came of them would else keep those that were lucky, and draw the others once more."""
-    assert stored.prune(fingerprints=[name]).looks == 1
-    entry = look(stored.looks, judged(), replace(JUDGED, begin=begin_all))
-    assert (entry.look.number, entry.look.because) == (2, "its samples were removed from the store, so drawn anew")
-    assert (0,) not in [entry.draws(each) for each in ("candidate", "baseline", "j")]
-    assert look(stored.looks, judged(), JUDGED).bets == entry.bets
-
-
 def begin_all() -> dict[str, Draws]:
     return {**begin(), "j": (next(GENERATIONS),)}
-
-
-def test_a_baseline_whose_draws_as_a_candidate_are_pruned_keeps_those_that_it_has_as_one(stored: Store):
-    stored.add([draw("q", index=3, fingerprint="b", generation=0)])
-    with stored._database.write() as connection:
-        connection.exec_driver_sql("UPDATE steelyard_samples SET created = 1 WHERE sample_index = 3")
-    gone = stored.prune(older_than_s=1e6)
-    assert (gone.samples, gone.looks) == (1, 0)
-    assert not look(stored.looks, judged(), JUDGED).is_new
-
-
-def test_a_look_on_newer_draws_ends_where_gates_rest_on_none_that_are_left(stored: Store):
-    stored.generations("c")
-    stored.generations("c", fresh=True)
-    stored.add([draw("q", generation=1, fingerprint="c")])
-    fresh = {"candidate": (1,), "baseline@1000000": (0,)}
-    look(stored.looks, judged(), replace(JUDGED, is_fresh=True, draws=fresh))
-    assert stored.prune(replaced=True, fingerprints=["c"]).looks == 2
-    entry = look(stored.looks, judged(), replace(JUDGED, draws=fresh | {"candidate": (2,)}, begin=begin_all))
-    assert entry.look.number == 3
-    assert (0,) not in [entry.draws(each) for each in ("candidate", "baseline", "j")]
-
-
-@pytest.mark.parametrize(("names", "begun"), [("b", []), ("j", ["j"]), ("jc", ["candidate", "j"])])
-def test_another_baseline_draws_anew_what_was_pruned_alone(stored: Store, names: str, begun: list[str]):
-    for name in names:
-        stored.prune(fingerprints=[name])
-    assert stored.prune(fingerprints=names).looks == 0, "it was ended"
-    other = replace(JUDGED, against="b2", seen=tuple(stored.looks.of_candidate("c")), begin=begin_all)
-    entry = look(stored.looks, judged(), other)
-    assert [each for each in ("candidate", "baseline", "j") if entry.draws(each) != (0,)] == begun
 
 
 def test_a_candidate_too_old_leaves_the_baseline_and_judges_their_draws():
@@ -669,8 +551,7 @@ DEMANDING = {"threshold": 0.8}
 
 def gate(store: Memory, asked: Evaluation, family: Family = FAMILY) -> Entry:
     known = replace(family, seen=tuple(store.rows))
-    samples = {asked.id: 5} if family.against else {}
-    return enter_looks(store, known, "run", [asked], samples)[asked.id]
+    return enter_looks(store, known, "run", [asked])[asked.id]
 
 
 ALONE = replace(FAMILY, against="", draws={"candidate": (0,)})
@@ -692,15 +573,13 @@ def test_another_order_of_a_threshold_is_another_look_at_it():
     """As stores have it in which each baseline had its own."""
     store = Memory()
     gate(store, evaluation(40, **DEMANDING), replace(ALONE, seed=1))
-    LookLedger(store, replace(FAMILY, seed=2), "run").enter([evaluation(40, **DEMANDING)], {"t": 5})
+    LookLedger(store, replace(FAMILY, seed=2), "run").enter([evaluation(40, **DEMANDING)])
     entry = gate(store, evaluation(40, **DEMANDING))
     assert (entry.look.number, entry.is_new) == (2, True)
     assert entry.look.because == "another order of its cases"
     again = gate(store, evaluation(40, **DEMANDING))
     assert (again.look, again.is_new) == (entry.look, False)
-    LookLedger(store, replace(FAMILY, against="b2", seed=1), "run").enter(
-        [evaluation(40, threshold=0.8, margin=0.2)], {"t": 5}
-    )
+    LookLedger(store, replace(FAMILY, against="b2", seed=1), "run").enter([evaluation(40, threshold=0.8, margin=0.2)])
     tuned = gate(store, evaluation(40, **DEMANDING), replace(FAMILY, against="b2"))
     assert (tuned.look.number, tuned.look.because) == (3, "bets tuned to other figures")
 
@@ -717,7 +596,7 @@ def test_threshold_and_baseline_rest_on_the_same_draws_where_cases_go():
 
 def test_looking_up_enters_nothing():
     store = Memory()
-    LookLedger(KnownLooks(store), ALONE, "run").enter([evaluation()], {})
+    LookLedger(KnownLooks(store), ALONE, "run").enter([evaluation()])
     assert store.rows == []
 
 
@@ -732,10 +611,6 @@ def test_the_largest_cluster_is_settled_with_the_first_look():
     assert look(store, clustered(1, 1, 2)).largest_cluster == 2
     more = look(store, clustered(1, 1, 2, 1, 1))
     assert (more.is_new, more.largest_cluster) == (False, 2)
-    store.rows = [
-        replace(row, bets={k: v for k, v in row.bets.items() if k != "largest_cluster"}) for row in store.rows
-    ]
-    assert look(store, clustered(1, 1, 2, 1, 1)).largest_cluster == 0, "an older store does not tell"
 
 
 def test_a_case_with_a_field_without_json_form_is_known_by_the_rest():

@@ -53,7 +53,7 @@ def test_what_may_be_cut_comes_in_the_random_order_with_the_versions_in_turn(mar
     order = order_of(evaluation(**marker), n_versions, 0, may_be_cut=True)
     assert (order.interleaved, order.stops) == (True, False)
     assert order.cases == order_of(evaluation(threshold=0.9), 1, 0).cases
-    assert order.n_bodies("candidate") == 40 * 4
+    assert order.n_bodies == 40 * 4
 
 
 def test_a_sequential_design_has_the_same_order_whether_it_may_be_cut_or_not() -> None:
@@ -74,7 +74,7 @@ def test_what_there_is_nothing_to_stop_for_is_drawn_whole(entry: Evaluation, n_v
 def test_a_single_case_is_drawn_in_batches_up_to_one_and_a_half_times_the_fixed_design() -> None:
     order = order_of(evaluation(1, per="case", threshold=0.9, margin=0.1), 1, 0)
     assert (order.n_samples, order.batch, order.n_steps) == (199, 4, 50)
-    assert list(order.bodies(49, "candidate")) == [(0, 196), (0, 197), (0, 198)]
+    assert list(order.bodies(49)) == [(0, 196), (0, 197), (0, 198)]
     assert order_of(evaluation(1, per="case", threshold=0.9, margin=0.1, max_samples=60), 1, 0).n_samples == 60
 
 
@@ -87,27 +87,6 @@ def test_the_most_samples_of_a_single_case_are_about_one_and_a_half_times_135() 
 def test_a_step_holds_the_bodies_that_are_said_to_be_in_it() -> None:
     order = Order(cases=(2, 0), n_samples=7, batch=3, interleaved=True, stops=True)
     for step in range(order.n_steps):
-        for case, sample in order.bodies(step, "candidate"):
+        for case, sample in order.bodies(step):
             assert order.step_of(order.cases.index(case), sample) == step
-    assert (
-        sum(1 for step in range(order.n_steps) for _ in order.bodies(step, "candidate"))
-        == order.n_bodies("candidate")
-        == 14
-    )
-
-
-def test_stored_samples_of_a_baseline_belong_to_the_step_of_their_case() -> None:
-    order = Order(cases=(2, 0), n_samples=3, batch=3, interleaved=True, stops=True, n_baseline=7)
-    assert [list(order.bodies(step, "candidate")) for step in range(order.n_steps)] == [
-        [(2, sample) for sample in range(3)],
-        [(0, sample) for sample in range(3)],
-    ]
-    assert list(order.bodies(1, "baseline")) == [(0, sample) for sample in range(7)]
-    assert [order.step_of(1, sample) for sample in range(7)] == [1] * 7
-    assert (order.n_bodies("candidate"), order.n_bodies("baseline")) == (6, 14)
-    assert (order.step_size("candidate"), order.step_size("baseline")) == (3, 7)
-
-
-def test_fewer_stored_samples_than_are_drawn_change_nothing() -> None:
-    order = Order(cases=(0,), n_samples=3, batch=3, interleaved=True, stops=True, n_baseline=2)
-    assert list(order.bodies(0, "baseline")) == [(0, 0), (0, 1), (0, 2)]
+    assert sum(1 for step in range(order.n_steps) for _ in order.bodies(step)) == order.n_bodies == 14

@@ -113,7 +113,7 @@ def test_the_weights_are_saved_in_their_own_type(
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
     AutoModelForCausalLM.from_pretrained(str(tiny_llama), dtype="bfloat16").save_pretrained(str(tmp_path / "half"))
     folder = materialize({"weights": "half", "merged": [str(adapter)]}, tmp_path)
-    assert {each.dtype for each in read_safetensors(folder / "model.safetensors").tensors} == {"BF16"}
+    assert {each.dtype for each in read_safetensors(folder / "model.safetensors")} == {"BF16"}
     assert json.loads((folder / "config.json").read_text("utf-8"))["dtype"] == "bfloat16"
 
 

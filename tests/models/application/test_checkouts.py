@@ -78,65 +78,17 @@ def test_modules_of_the_commit_and_of_what_is_installed_are_not(version: Version
     check_modules(version, [str(tree), pytest.__file__, str(tmp_path / "project/.venv/lib/site-packages/a.py")])
 
 
-@pytest.mark.parametrize(
-    ("command", "lacking"),
-    [
-        ("sh bot.sh", "bot.sh"),
-        ("sh {project}/backend/bot.sh", "{project}/backend/bot.sh"),
-        (["sh", "-c", "cat words.txt | sh bot.sh"], "bot.sh"),
-        ("sh --rcfile=bot.sh", "bot.sh"),
-        ("python -m shop.bot", "shop/bot.py"),
-        ("./bot.sh", "./bot.sh"),
-        (["sh", "my bot.sh"], "my bot.sh"),
-    ],
-)
-def test_what_a_command_names_and_the_commit_lacks_is_refused(
-    version: VersionSettings, tmp_path: Path, command: str | list[str], lacking: str
-) -> None:
-    project = tmp_path / "project"
-    for root in (project, tmp_path / "tree"):
-        write(root, "backend/words.txt")
-        write(root, "backend/shop/__init__.py")
-    files = ("backend/bot.sh", "backend/my bot.sh", "backend/shop/bot.py")
-    for name in files:
-        write(project, name).chmod(0o755)
-    words = command.replace("{project}", str(project)) if isinstance(command, str) else command
-    own = replace(version, engine="command", engine_options={"command": words})
-    folder = (tmp_path / "tree" / "backend").resolve()
-    told = f"{lacking.replace('{project}', str(project))!r} is not there. git:main has what was committed at"
-    with pytest.raises(SettingsError, match=re.escape(told)):
-        command_of(own, folder)
-    for name in files:
-        write(tmp_path / "tree", name).chmod(0o755)
-    assert command_of(own, folder)
-
-
-@pytest.mark.parametrize(
-    "command", ["python -m shop", "sh bot.sh --cache empty", "sh bot.sh --profile shop", "sh bot.sh --mode new"]
-)
-def test_words_of_a_command_that_name_no_file_and_a_module_that_became_a_package_are_not(
-    version: VersionSettings, tmp_path: Path, command: str
-) -> None:
-    for root in (tmp_path / "project", tmp_path / "tree"):
-        write(root, "backend/bot.sh").chmod(0o755)
-    write(tmp_path / "tree", "backend/shop.py")
-    write(tmp_path / "project", "backend/shop/__main__.py")
-    (tmp_path / "project/backend/empty").mkdir()
-    own = replace(version, engine="command", engine_options={"command": command})
-    assert command_of(own, (tmp_path / "tree" / "backend").resolve())
-
-
 def test_what_the_settings_name_by_a_whole_path_is_the_commit_s(version: VersionSettings, tmp_path: Path) -> None:
     project, tree = tmp_path / "project", tmp_path / "tree"
     options = {
         "folder": str(project / "backend"),
-        "files": str(project / "backend"),
+        "files": [str(project / "backend")],
         "command": f"cat {project}/backend",
     }
     asked = replace(version, engine_options={**version.engine_options, **options})
     assert folder_of(asked, tree) == tree / "backend"
     assert command_of(asked, tree)[1:] == [f"{tree}/backend"]
-    assert files_of(asked, tree).files == (tree / "backend/bot_of_checkout.py",)
+    assert files_of(asked, tree / "backend") == [tree / "backend/bot_of_checkout.py"]
     new = write(project, "backend/new.py")
     for path in (new, Path("backend/new.py"), Path("/etc"), tree):
         assert move_to_checkout(version, path) == path

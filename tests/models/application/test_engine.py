@@ -251,7 +251,7 @@ for line in sys.stdin:
     asked = json.loads(line)
     if asked["prompt"] == "bad": reply = {"error": "no such order"}
     elif asked["prompt"] == "odd": reply = {"text": "", "contxt": 1}
-    else: reply = {"text": (asked["prompt"] or "several") + str(asked.get("sampling", "")), "cost": 0.5}
+    else: reply = {"text": (asked["prompt"] or "several") + str(asked["sampling"] or ""), "cost": 0.5}
     print(json.dumps({"id": asked["id"], **reply}))
 """
 
@@ -266,13 +266,9 @@ def test_a_program_is_asked_in_lines_of_json(tmp_path: Path) -> None:
         answer(program(tmp_path, PROGRAM), "odd")
 
 
-def test_a_program_gets_what_it_takes(tmp_path: Path) -> None:
-    sampled = chat("Hi", sampling={"temperature": 0.5})
-    (sample,) = ask(program(tmp_path, PROGRAM, takes=["sampling"]), sampled)
+def test_a_program_gets_the_sampling_parameters(tmp_path: Path) -> None:
+    (sample,) = ask(program(tmp_path, PROGRAM), chat("Hi", sampling={"temperature": 0.5}))
     assert sample.text == "Hi{'temperature': 0.5}"
-    (error,) = ask(program(tmp_path, PROGRAM), sampled)
-    assert isinstance(error, CapabilityError)
-    assert "Name in `takes` of its settings `sampling`" in str(error)
 
 
 def test_draws_of_one_request_are_calls_side_by_side_and_the_errors_are_of_those_that_failed(tmp_path: Path) -> None:
@@ -305,21 +301,3 @@ def test_draws_of_one_request_are_calls_side_by_side_and_the_errors_are_of_those
     assert [sample.index for sample in partly.samples.values()] == [7, 9]
     assert list(partly.errors) == [8, 10]
     assert "ValueError: 1" in str(partly.errors[8])
-
-
-def test_at_once_bounds_the_calls_of_a_coroutine_function(tmp_path: Path) -> None:
-    code = """
-    import asyncio
-    under_way = most = 0
-    together = asyncio.Barrier(3)
-    async def answer(prompt):
-        global under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        await together.wait()
-        under_way -= 1
-        return str(most)
-    """
-    application(tmp_path, code)
-    found = ask(python(tmp_path, at_once=3), *(chat(str(number)) for number in range(12)))
-    assert [each.text for each in found if isinstance(each, Sample)][-1] == "3"

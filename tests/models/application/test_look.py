@@ -26,7 +26,6 @@ def test_a_call_that_takes_what_it_is_given_is_sound(tmp_path: Path) -> None:
     ("code", "settings", "words"),
     [
         (CODE, {"sampling": {"temperature": 0.5}}, "'temperature': 0.5}, which bot:answer does not take"),
-        (CODE, {"at_once": 8}, "has at_once = 8, and bot:answer is no `async` function"),
         (CODE, {"system": "Be brief."}, "has a system text, and bot:answer takes a prompt"),
         ("1 / 0", {}, "(?s)version 'bot': bot:answer can't be imported. ZeroDivisionError.*Traceback"),
         ("import os; print('no key'); os._exit(3)", {}, "(?s)ended with exit code 3"),

@@ -38,7 +38,6 @@ def command(**options: Any) -> VersionSettings:
             r"""has '\|' in it, and no shell runs it\. Call one: command = .*"cat \| bot \\"a b\\""\]; or""",
         ),
         ({"engine": "command", "command": "bot 2>&1 > log"}, "has '2>&1' in it"),
-        ({"engine": "command", "command": "cat", "takes": ["sampler"]}, "Did you mean 'sampling'"),
     ],
 )
 def test_settings_that_can_t_be_are_refused(tmp_path: Path, table: dict[str, Any], words: str) -> None:
@@ -54,7 +53,6 @@ def test_settings_that_can_t_be_are_refused(tmp_path: Path, table: dict[str, Any
         (version(python="python9"), "python = 'python9' is no interpreter"),
         (command(command="no-such-program"), "the program 'no-such-program' is not on the PATH"),
         (command(command="./bot.sh"), r"the program './bot.sh' is not in .*, or is not executable"),
-        (command(sampling={"temperature": 1}), r'write takes = \["sampling"\]'),
     ],
 )
 def test_versions_that_could_not_answer_are_refused(tmp_path: Path, settings: VersionSettings, words: str) -> None:
@@ -65,7 +63,6 @@ def test_versions_that_could_not_answer_are_refused(tmp_path: Path, settings: Ve
 def test_engines_are_made_and_told_by_what_they_call(tmp_path: Path) -> None:
     made = PYTHON.create(version(python=sys.executable), tmp_path), COMMAND.create(command(), tmp_path)
     assert [type(engine) for engine in made] == [ApplicationEngine] * 2
-    COMMAND.check(command(takes=["sampling"], sampling={"temperature": 1}), tmp_path)
     sources = PYTHON.source_of({"call": "bot:answer"}), COMMAND.source_of({"command": ["node", "my bot.js"]})
     assert sources == ("bot:answer", "node 'my bot.js'")
 
@@ -83,8 +80,8 @@ def test_a_fingerprint_is_of_the_content_and_not_of_how_it_is_asked(tmp_path: Pa
         application(tmp_path / name, "def answer(prompt): return prompt")
     prints = {
         load_version(version(folder=name, workers=workers, timeout_s=9, files=files), tmp_path).fingerprint
-        for name, workers, files in (("one", 1, ["bot.py"]), ("two", 4, "bot.py"), ("two", 1, ["bot.py"]))
+        for name, workers, files in (("one", 1, []), ("two", 4, []), ("two", 1, ["bot.py"]))
     }
     assert len(prints) == 1
     application(tmp_path / "two", "def answer(prompt): return 'changed'")
-    assert load_version(version(folder="two", files="bot.py"), tmp_path).fingerprint not in prints
+    assert load_version(version(folder="two", files=["bot.py"]), tmp_path).fingerprint not in prints

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.models.description.architecture import TensorRole, tensor_role
 from harness.models.description.description import describe_weights
 from tests.models.description.made import ARCHITECTURES, MIXTURES, write_gguf, write_model
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.service
 N_TOKENS = 32
 
 
-@pytest.mark.parametrize("kind", ARCHITECTURES)
+@pytest.mark.parametrize("kind", ["llama", "mistral", "gemma3_text", "phi3", "gpt2", "gpt_neox", "olmo2", "cohere"])
 def test_operations_and_parameters_are_those_that_pytorch_counts(kind: str, tmp_path: Path) -> None:
     """With eager attention, which computes every pair of tokens. The counter also sees the angles of the rotary
     embedding being made, a product of positions and frequencies that no weight takes part in."""
@@ -26,16 +27,15 @@ def test_operations_and_parameters_are_those_that_pytorch_counts(kind: str, tmp_
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.arange(N_TOKENS)[None], use_cache=False)
     architecture = described.architecture
-    pairs = sum(part.flops_per_key * len(part.windows) for stretch in architecture.stretches for part in stretch.parts)
+    pairs = sum(architecture.flops_per_key)
     expected = N_TOKENS * (architecture.flops_matrices + pairs * N_TOKENS)
     products = counter.get_flop_counts()["Global"]
     batched = sum(count for operator, count in products.items() if "bmm" in str(operator))
-    n_layers = described.sizes.n_layers
     angles = batched - N_TOKENS * N_TOKENS * pairs
     assert expected == counter.get_total_flops() - angles
-    assert 0 <= angles <= 2 * 2 * N_TOKENS * described.sizes.n_rotated
+    assert 0 <= angles <= 2 * 2 * N_TOKENS * described.sizes.key_length
     assert sum(parameter.numel() for parameter in model.parameters()) == described.n_parameters
-    assert n_layers == sum(each.n_layers for each in architecture.stretches if each.first is not None)
+    assert described.sizes.n_layers == len(architecture.flops_per_key)
 
 
 @pytest.mark.parametrize("kind", MIXTURES)
@@ -45,12 +45,11 @@ def test_a_token_passes_through_some_of_the_experts(kind: str, tmp_path: Path) -
     described = describe_weights({"weights": str(tmp_path)}, tmp_path)
     assert sum(parameter.numel() for parameter in model.parameters()) == described.n_parameters
     inner = settings.get("moe_intermediate_size", settings["intermediate_size"])
-    (layers,) = [each for each in described.architecture.stretches if each.first is not None]
-    mlp = next(each for each in layers.parts if each.kind == "mlp")
-    router = 4 * settings["hidden_size"]
-    assert 2 * (2 * 3 * settings["hidden_size"] * inner + router) == mlp.flops_per_token
-    assert 4 * 3 * settings["hidden_size"] * inner + router == mlp.n_parameters
-    assert {each.shape[0] for each in mlp.tensors if "experts" in each.name} == {4}
+    width, n_layers = settings["hidden_size"], settings["num_hidden_layers"]
+    attention = described.architecture.flops_matrices - described.architecture.flops_head
+    attention -= n_layers * 2 * (2 * 3 * width * inner + 4 * width)
+    head = described.sizes.key_length
+    assert n_layers * 2 * width * head * (2 * 4 + 2 * 2) == attention, "two experts of four, and the router"
 
 
 def test_the_last_token_of_a_context_sees_all_of_it_and_a_pass_over_all_sees_half(tiny_llama: Path) -> None:
@@ -84,15 +83,40 @@ def test_a_tied_head_is_a_matrix_without_parameters_of_its_own(tmp_path: Path) -
     assert (tied.architecture.is_tied, own.architecture.is_tied) == (True, False)
     assert tied.architecture.flops(64) == own.architecture.flops(64)
     assert own.n_parameters - tied.n_parameters == 10 * 64
-    kinds = [[part.kind for part in stretch.parts] for stretch in tied.architecture.stretches]
-    assert kinds == [["embedding"], ["norm", "attention", "norm", "mlp"], ["norm", "head"]]
 
 
-def test_layers_that_are_built_alike_are_told_together(tmp_path: Path) -> None:
-    write_model(tmp_path, "gemma2", ARCHITECTURES["gemma2"])
-    architecture = describe_weights({"weights": str(tmp_path)}, tmp_path).architecture
-    (layers,) = [each for each in architecture.stretches if each.first is not None]
-    assert (layers.first, layers.n_layers) == (0, 3)
-    assert [part.kind for part in layers.parts] == ["norm", "attention", "norm", "norm", "mlp", "norm"]
-    assert [each.name.split(".")[1] for each in layers.parts[1].tensors] == ["q_proj", "k_proj", "v_proj", "o_proj"]
-    assert layers.parts[1].windows == (16, 0, 16)
+@pytest.mark.parametrize(
+    ("name", "part", "layer"),
+    [
+        ("model.embed_tokens.weight", "embedding", None),
+        ("transformer.wte.weight", "embedding", None),
+        ("token_embd.weight", "embedding", None),
+        ("transformer.wpe.weight", "positions", None),
+        ("lm_head.weight", "head", None),
+        ("output.weight", "head", None),
+        ("output_norm.weight", "norm", None),
+        ("blk.11.attn_norm.weight", "norm", 11),
+        ("gpt_neox.layers.0.attention.query_key_value.weight", "attention", 0),
+        ("model.layers.0.block_sparse_moe.gate.weight", "other", 0),
+        ("model.vision_tower.encoder.layers.0.mlp.fc1.weight", "aside", None),
+        ("rope_freqs.weight", "aside", None),
+        ("v.blk.0.attn_q.weight", "aside", None),
+    ],
+)
+def test_a_tensor_is_for_what_its_name_says(name: str, part: str, layer: int | None) -> None:
+    assert tensor_role(name) == TensorRole(part, layer)
+
+
+@pytest.mark.parametrize(
+    ("rest", "is_expert"),
+    [
+        ("mlp.experts.3.gate_proj.weight", True),
+        ("mlp.experts.gate_up_proj", True),
+        ("ffn_gate_exps.weight", True),
+        ("mlp.shared_experts.gate_proj.weight", False),
+        ("ffn_gate_shexp.weight", False),
+        ("mlp.gate.weight", False),
+    ],
+)
+def test_experts_are_told_from_what_every_token_passes_through(rest: str, is_expert: bool) -> None:
+    assert tensor_role(f"blk.0.{rest}").is_expert is is_expert

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.models.description.contents import Tensor, WeightsFile, without_none
+from harness.models.description.contents import Tensor, WeightsFile
 
 
 def file(**settings: object) -> WeightsFile:
@@ -24,8 +24,3 @@ def test_what_is_said_once_holds_for_every_layer() -> None:
     assert file(a=4).per_layer("a", 3) == (4, 4, 4)
     assert file(a=(1, 2)).per_layer("a", 2) == (1, 2)
     assert file().per_layer("a", 2, default=9) == (9, 9)
-
-
-def test_a_file_that_says_no_architecture_is_of_an_unknown_one() -> None:
-    assert file().architecture == "unknown"
-    assert dict(without_none([("a", None), ("b", 0)])) == {"b": 0}

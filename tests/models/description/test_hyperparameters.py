@@ -24,7 +24,7 @@ def read(file_format: str = "GGUF V3 (latest)", tokens: tuple[bytes, ...] = (), 
 
 def test_heads_share_the_width_and_have_keys_of_their_own_unless_it_is_said() -> None:
     sizes = read()
-    assert (sizes.key_length, sizes.value_length, sizes.n_rotated) == (16, 16, 16)
+    assert (sizes.key_length, sizes.value_length) == (16, 16)
     assert sizes.n_kv_heads == (4, 4, 4)
     assert sizes.kv_width == (128, 128, 128)
     assert read(attention__head_count_kv=1).n_kv_heads == (1, 1, 1)
@@ -36,15 +36,15 @@ def test_latent_attention_keeps_a_compressed_vector() -> None:
     assert read(attention__kv_lora_rank=32, attention__rope_length=8).kv_width == (40, 40, 40)
 
 
-def test_the_rotary_base_is_ten_thousand_unless_said_and_none_for_learnt_positions() -> None:
-    assert read().rope_base == 10000.0
+def test_the_rotary_base_is_told_where_it_is_said() -> None:
+    assert read().rope_base is None
     assert read(rope__freq_base=5e5).rope_base == 5e5
-    assert read(general__architecture="gpt2").rope_base is None
 
 
 def test_layers_alternate_as_llama_cpp_knows_of_the_architecture() -> None:
     assert read(general__architecture="gemma2", attention__sliding_window=8).windows == (8, 0, 8)
     assert read(attention__sliding_window=8).windows == (0, 0, 0)
+    assert read("safetensors", attention__sliding_window=8).windows == (8, 8, 8)
     assert read(attention__sliding_window=8, attention__sliding_window_pattern=(True, True, False)).windows == (8, 8, 0)
 
 

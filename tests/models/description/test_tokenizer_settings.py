@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from harness.errors import SettingsError
 from harness.models.description.tokenizer_settings import read_json, read_tokenizer
 
 BYTES = {"type": "ByteLevel"}
@@ -86,39 +85,6 @@ def test_a_chat_template_has_several_places(tmp_path: Path) -> None:
     assert settings(tmp_path)["chat_template"] == "D"
     (tmp_path / "chat_template.jinja").write_text("J", encoding="utf-8")
     assert settings(tmp_path)["chat_template"] == "J"
-
-
-def test_vocabularies_of_older_files(tmp_path: Path) -> None:
-    (tmp_path / "vocab.json").write_text(json.dumps({"a": 0, "Ġa": 1}), encoding="utf-8")
-    (tmp_path / "merges.txt").write_text("#version: 0.2\nĠ a\n", encoding="utf-8")
-    assert tuple(settings(tmp_path)[key] for key in ("model", "merges")) == ("gpt2", 1)
-    (tmp_path / "vocab.json").unlink()
-    (tmp_path / "vocab.txt").write_text("[PAD]\nthe\n", encoding="utf-8")
-    assert settings(tmp_path)["model"] == "bert"
-    (tmp_path / "vocab.txt").unlink()
-    assert settings(tmp_path)["model"] == "none"
-
-
-def test_a_model_of_sentencepiece_is_read_by_its_library(tmp_path: Path) -> None:
-    import sentencepiece
-
-    sentences = iter(["the capital of peru is lima", "a round trip that loses no text"] * 40)
-    with (tmp_path / "tokenizer.model").open("wb") as model:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=sentences, model_writer=model, vocab_size=40, model_type="bpe", minloglevel=2
-        )
-    found = read_tokenizer(tmp_path, {})
-    assert len(found.tokens) == 40
-    assert found.tokens[:3] == (b"<unk>", b"<s>", b"</s>")
-    assert tuple(settings(tmp_path)[key] for key in ("model", "bos_token_id", "eos_token_id", "unknown_token_id")) == (
-        "llama",
-        1,
-        2,
-        0,
-    )
-    (tmp_path / "tokenizer.model").write_bytes(b"no model")
-    with pytest.raises(SettingsError, match=r"tokenizer\.model can't be read"):
-        read_tokenizer(tmp_path, {})
 
 
 def test_a_file_that_is_not_there_is_an_empty_object(tmp_path: Path) -> None:

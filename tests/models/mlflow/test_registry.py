@@ -1,4 +1,4 @@
-"""Weights from MLflow's registry are a folder like any other, found by version or alias and downloaded once."""
+"""Weights from MLflow's registry are a folder like any other, downloaded once."""
 
 from __future__ import annotations
 
@@ -43,27 +43,21 @@ def refused(weights: str, registry: str | None, folder: Path) -> str:
     return str(caught.value)
 
 
-def test_a_version_and_an_alias_are_the_content_that_was_registered(
+def test_a_version_is_the_content_that_was_registered(
     database: str, tiny_llama: Path, tmp_path: Path, cache: Path
 ) -> None:
     own = Path(shutil.copytree(tiny_llama, tmp_path / "own"))
-    assert register(database, "tiny", own, alias="champion") == "1"
-    plain = loaded(str(own), None, tmp_path)
-    first, champion = loaded("models:/tiny/1", database, tmp_path), loaded("models:/tiny@champion", database, tmp_path)
-    assert first.fingerprint == champion.fingerprint == plain.fingerprint
-    assert (str(first.registered), str(champion.registered), plain.registered) == (
-        "models:/tiny/1",
-        "models:/tiny/1",
-        None,
-    )
+    assert register(database, "tiny", own) == "1"
+    plain, first = loaded(str(own), None, tmp_path), loaded("models:/tiny/1", database, tmp_path)
+    assert first.fingerprint == plain.fingerprint
+    assert (str(first.registered), plain.registered) == ("models:/tiny/1", None)
     assert first.settings.engine_options["weights"].startswith(str(cache / "weights"))
 
     config = json.loads((own / "config.json").read_text())
     (own / "config.json").write_text(json.dumps({**config, "rope_theta": 9000.0}))
-    assert register(database, "tiny", own, alias="champion") == "2"
-    moved = loaded("models:/tiny@champion", database, tmp_path)
-    assert str(moved.registered) == "models:/tiny/2"
-    assert moved.fingerprint == loaded(str(own), None, tmp_path).fingerprint != first.fingerprint
+    assert register(database, "tiny", own) == "2"
+    second = loaded("models:/tiny/2", database, tmp_path)
+    assert second.fingerprint == loaded(str(own), None, tmp_path).fingerprint != first.fingerprint
 
     shutil.rmtree(tmp_path / "tracked" / "mlruns")
     assert loaded("models:/tiny/1", database, tmp_path).fingerprint == first.fingerprint
@@ -74,40 +68,28 @@ def test_a_version_and_an_alias_are_the_content_that_was_registered(
 def test_offline_a_version_that_was_downloaded_needs_no_registry(
     database: str, tiny_llama: Path, tmp_path: Path, cache: Path, free_port: int
 ) -> None:
-    own = Path(shutil.copytree(tiny_llama, tmp_path / "own"))
-    register(database, "tiny", own, alias="champion")
-    asked = loaded("models:/tiny@champion", database, tmp_path)
-    assert fingerprint_here(settings("models:/tiny@champion", database), tmp_path) is None
+    register(database, "tiny", tiny_llama)
+    assert fingerprint_here(settings("models:/tiny/1", database), tmp_path) is None
+    asked = loaded("models:/tiny/1", database, tmp_path)
     shutil.rmtree(tmp_path / "tracked")
     here = load_version(settings("models:/tiny/1", database), tmp_path, offline=True)
     assert (here.fingerprint, str(here.registered)) == (asked.fingerprint, "models:/tiny/1")
     assert fingerprint_here(settings("models:/tiny/1", database), tmp_path) == asked.fingerprint
     nobody = f"http://127.0.0.1:{free_port}"
-    for weights, why in (
-        ("models:/tiny/1", "Version 1 has not been downloaded to this machine, and only the registry has it."),
-        ("models:/tiny@champion", "Only the registry knows what an alias means; without it, name a downloaded version"),
-    ):
-        with pytest.raises(SettingsError, match=f"Nothing listens at {nobody}. {why}"):
-            load_version(settings(weights, nobody), tmp_path, offline=True)
+    with pytest.raises(SettingsError, match=f"at {nobody}. Version 1 has not been downloaded to this machine"):
+        load_version(settings("models:/tiny/1", nobody), tmp_path, offline=True)
     shutil.rmtree(cache)
     assert fingerprint_here(settings("models:/tiny/1", database), tmp_path) is None
 
 
 def test_what_there_is_instead_is_listed_the_nearest_first(database: str, tiny_llama: Path, tmp_path: Path) -> None:
-    register(database, "tiny-llama", tiny_llama, alias="champion")
+    register(database, "tiny-llama", tiny_llama)
     register(database, "other", tiny_llama)
     assert refused("models:/tiny-lama/1", database, tmp_path) == (
         f"weights = 'models:/tiny-lama/1': The registry {database} has no model 'tiny-lama'. Models: tiny-llama, other."
     )
     assert refused("models:/tiny-llama/7", database, tmp_path) == (
         "weights = 'models:/tiny-llama/7': 'tiny-llama' has no version '7'. Versions: 1."
-    )
-    assert refused("models:/tiny-llama@champoin", database, tmp_path) == (
-        "weights = 'models:/tiny-llama@champoin': 'tiny-llama' has no alias 'champoin'. Aliases: champion."
-    )
-    assert refused("models:/other@champion", database, tmp_path) == (
-        "weights = 'models:/other@champion': 'other' has no aliases. "
-        "To give it the first: pytest … --baseline none --promote champion."
     )
 
 
@@ -152,10 +134,11 @@ def test_a_registry_that_can_not_be_asked_is_named_without_its_password(tmp_path
 
 
 @pytest.mark.parametrize(
-    "weights", ["models:/tiny", "models:/tiny/", "models:/tiny/latest", "models:/tiny/0", "models:/a/b/1", "models:/t@"]
+    "weights",
+    ["models:/tiny", "models:/tiny/", "models:/tiny/latest", "models:/tiny/0", "models:/a/b/1", "models:/t@x"],
 )
 def test_the_forms_of_an_address_are_said(weights: str) -> None:
-    with pytest.raises(SettingsError, match="write models:/NAME/3 for a version, or models:/NAME@champion for an alia"):
+    with pytest.raises(SettingsError, match=r"write models:/NAME/3\."):
         check_registered(settings(weights, "http://host"))
 
 

@@ -90,25 +90,10 @@ class TestRetries:
         with pytest.raises(EngineError, match=r"after 1 attempt in 0 s; the last: HTTP 429: .*, asked to wait 3,600 s"):
             self.waits(loopback, "3600")
 
-    def test_a_request_that_is_asked_to_wait_again_and_again_is_given_up(self, loopback: Start) -> None:
-        server = loopback(faults=(Fault("429", rate=1, retry_after="90"),))
-        with pytest.raises(EngineError, match=r"after 4 attempts in \d s and 270 s of waiting as asked"):
-            sample(engine(server), ask())
-
-    def test_the_time_that_a_given_up_request_took_holds_no_wait_that_never_was(self, loopback: Start) -> None:
-        policy = RetryPolicy(within_s=0, least_attempts=1, first_delay_s=3600, longest_delay_s=3600)
-        with pytest.raises(EngineError, match=r"after 1 attempt in 0 s; the last: HTTP 500"):
-            sample(engine(loopback(faults=(Fault("500", rate=1),)), policy=policy), ask())
-
     def waits(self, loopback: Start, retry_after: str) -> list[float]:
         clock = StillClock()
         sample(engine(loopback(faults=(Fault("429", first=1, retry_after=retry_after),)), clock=clock), ask())
         return clock.waits
-
-    def test_a_wait_that_the_server_asks_for_costs_no_patience(self, loopback: Start) -> None:
-        policy = RetryPolicy(within_s=1.0, least_attempts=1, first_delay_s=0.001, longest_delay_s=0.001)
-        server = loopback(faults=(Fault("503", first=4, retry_after="60"),))
-        assert sample(engine(server, policy=policy), ask())[0].text == "ok"
 
     def test_a_rate_limit_holds_every_request(self, loopback: Start) -> None:
         clock = StillClock()
@@ -203,11 +188,6 @@ class TestDeadEndpoint:
         finally:
             await one.close()
 
-    def test_an_endpoint_that_has_answered_may_show_a_web_page_twice(self, loopback: Start) -> None:
-        server = loopback()
-        assert asyncio.run(self.with_pages_after_an_answer(server, 2))[0].text == "ok"
-        assert server.stats["faults"] == 2
-
     def test_web_pages_of_an_endpoint_that_has_answered_are_refused_as_what_they_are(self, loopback: Start) -> None:
         server = loopback()
         said = r"given up after 3 attempts in \d s; the last: the answer is not JSON: <.*A web page came in place of an"
@@ -227,22 +207,6 @@ class TestDeadEndpoint:
         ):
             server.sample(ask())
         assert server.requests == 1
-
-    def test_later_requests_fail_without_being_sent(self, free_port: int) -> None:
-        dead = engine_at(f"http://127.0.0.1:{free_port}")
-
-        async def run() -> tuple[int, int]:
-            await dead.start()
-            with pytest.raises(UnreachableError):
-                await dead.sample(ask(), [0])
-            sent = dead.http_requests
-            with pytest.raises(UnreachableError):
-                await dead.sample(ask("R"), [0])
-            await dead.close()
-            return sent, dead.http_requests
-
-        sent, sent_later = asyncio.run(run())
-        assert sent == sent_later
 
     def test_an_endpoint_that_comes_up_late_is_waited_for(self, loopback: Start, free_port: int) -> None:
         class Starting(StillClock):
@@ -306,11 +270,6 @@ class TestDeadEndpoint:
     def test_an_engine_that_was_not_started_says_so(self, loopback: Start) -> None:
         with pytest.raises(EngineError, match="is not started"):
             asyncio.run(engine(loopback()).sample(ask(), [0]))
-
-    def test_closing_twice_or_unstarted_is_harmless(self, loopback: Start) -> None:
-        one = engine(loopback())
-        asyncio.run(one.close())
-        asyncio.run(one.close())
 
 
 class TestHolding:

@@ -136,11 +136,6 @@ def test_a_pace_saves_no_places_for_later() -> None:
     assert [pace.wait_s() for _ in range(3)] == [0, 1, 2]
 
 
-def test_no_pace_lets_all_go_at_once() -> None:
-    pace = RateLimiter(clock=Clock())
-    assert [pace.wait_s() for _ in range(100)] == [0.0] * 100
-
-
 def test_a_hold_keeps_all_waiting() -> None:
     clock = Clock()
     pace = RateLimiter(clock=clock)

@@ -26,7 +26,7 @@ def main(address: str) -> None:
     from harness.models.prompts import lookup
 
     mlflow.set_tracking_uri(address)
-    mlflow.genai.register_prompt("qa", "Q: {{ prompt }}\nA:", tags={"steelyard.optimised_on": '["peru", "chad"]'})
+    mlflow.genai.register_prompt("qa", "Q: {{ prompt }}\nA:")
     mlflow.genai.register_prompt("qa", "Answer: {{question}}")
     mlflow.genai.register_prompt("chat", CHAT)
     mlflow.genai.set_prompt_alias("qa", "best", 1)
@@ -60,7 +60,6 @@ def test_a_prompt_of_the_registry_is_its_text(database: str, tmp_path: Path) -> 
     written = loaded(template="Q: {prompt}\nA:")
     numbered = loaded(template="prompts:/qa/1")
     assert written.fingerprint == numbered.fingerprint
-    assert numbered.settings.optimised_on == ("peru", "chad")
     aliased = loaded(template="prompts:/qa@best", system="prompts:/chat/1")
     assert dict(aliased.places) == {"template": "prompts:/qa/1", "system": "prompts:/chat/1"}
     assert [each["content"] for each in aliased.chat("why?").messages] == ["You are terse.", "Q: why?\nA:"]
@@ -68,5 +67,5 @@ def test_a_prompt_of_the_registry_is_its_text(database: str, tmp_path: Path) -> 
 
     shutil.rmtree(tmp_path / "tracked")
     offline = loaded(offline=True, template="prompts:/qa/1")
-    assert (offline.fingerprint, offline.settings.optimised_on) == (written.fingerprint, ("peru", "chad"))
+    assert offline.fingerprint == written.fingerprint
     assert fingerprint_here(settings(database, template="prompts:/qa/1"), tmp_path) == written.fingerprint

@@ -30,10 +30,6 @@ def test_what_probabilities_leave_of_1_goes_to_the_default() -> None:
     assert pytest.approx({"A": 0.8, "B": 0.2}) == probabilities(read, "Q")
 
 
-def test_ten_tenths_are_1() -> None:
-    assert len(probabilities(script(answers={"Q": {str(i): 0.1 for i in range(10)}}), "Q")) == 10
-
-
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
 def test_a_file_says_the_same_as_a_table(tmp_path: Path, name: str) -> None:
     table = {"Q": {"A": 0.5, "B": 0.5}, "R": "C"}
@@ -92,9 +88,3 @@ def test_a_malformed_file_is_refused_with_its_line(tmp_path: Path, name: str, co
     (tmp_path / name).write_text(content)
     with pytest.raises(SettingsError, match=said):
         script(tmp_path, answers=name)
-
-
-def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_bytes(b'{"\xff": "A"}')
-    with pytest.raises(SettingsError, match="is not UTF-8"):
-        script(tmp_path, answers="a.json")

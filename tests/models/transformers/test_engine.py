@@ -185,13 +185,6 @@ def test_a_prompt_beyond_the_context_fails_alone(run: Loop, engine: Transformers
     assert len(samples) == 1
 
 
-def test_an_engine_that_is_not_started_says_so(run: Loop, tiny_llama: Path) -> None:
-    engine = TransformersEngine("transformers (idle)", {"weights": str(tiny_llama)}, tiny_llama)
-    with pytest.raises(EngineError, match="before it was started"):
-        run(engine.sample(chat(), [0]))
-    run(engine.close())
-
-
 def test_an_engine_that_is_closed_generates_no_further_token(run: Loop, tiny_llama: Path) -> None:
     engine = TransformersEngine("transformers (closed)", {"weights": str(tiny_llama)}, tiny_llama)
     run(engine.start())

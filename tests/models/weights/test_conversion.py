@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.models.weights.conversion import HOSTILE, build_tokenizer, check_tokenizer
-from harness.models.weights.gguf_tokenizer import GgufVocabulary, read_vocabulary
+from harness.models.weights.gguf_tokenizer import GgufVocabulary
 from harness.models.weights.weights import materialize
 from tests.models.weights.test_weights import write_gguf
 
@@ -71,37 +72,35 @@ SETTINGS = {
 def test_tokens_are_those_of_sentencepiece(adds_space: bool) -> None:
     model = trained(adds_space)
     vocabulary = vocabulary_of(model, adds_space, SETTINGS)
-    pieces, tokenizer = vocabulary.pieces(), build_tokenizer(vocabulary)
+    tokenizer = build_tokenizer(vocabulary)
     for text in [*TEXTS, *HOSTILE]:
         expected = model.encode(text)
-        assert pieces.encode(text) == expected
         assert tokenizer.encode(text, add_special_tokens=False) == expected
         assert tokenizer.decode(expected) == text
     assert tokenizer.encode("x")[0] == 1
-    check_tokenizer(tokenizer, vocabulary, Path("tiny.gguf"))
+    check_tokenizer(tokenizer, Path("tiny.gguf"))
 
 
 def test_end_and_beginning_are_added_as_the_file_says() -> None:
     flags = {**SETTINGS, "tokenizer.ggml.add_bos_token": False, "tokenizer.ggml.add_eos_token": True}
-    plain, flagged = (vocabulary_of(trained(True), True, settings) for settings in (SETTINGS, flags))
-    tokenizer = build_tokenizer(flagged)
+    tokenizer = build_tokenizer(vocabulary_of(trained(True), True, flags))
     assert tokenizer.encode("x")[0] != 1
     assert tokenizer.encode("x")[-1] == 2
-    check_tokenizer(tokenizer, flagged, Path("tiny.gguf"))
-    with pytest.raises(SettingsError, match="it lacks the bos token"):
-        check_tokenizer(tokenizer, plain, Path("tiny.gguf"))
 
 
-def test_unigram_model_of_merged_pieces_is_refused() -> None:
-    from tokenizers import Tokenizer, models, normalizers
+def test_a_tokenizer_that_has_no_tokens_for_a_text_is_refused() -> None:
+    from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
-    vocabulary = vocabulary_of(trained(True), True, SETTINGS)
-    pieces = vocabulary.pieces()
-    wrong = Tokenizer(models.Unigram(list(zip(pieces.ids, pieces.scores, strict=True)), unk_id=0, byte_fallback=True))
-    wrong.normalizer = normalizers.Replace(" ", "▁")
-    with pytest.raises(SettingsError, match=r"is not the file's own: it makes .* and the file's own pieces make"):
-        check_tokenizer(PreTrainedTokenizerFast(tokenizer_object=wrong), vocabulary, Path("tiny.gguf"))
+    bare = Tokenizer(models.WordLevel({"<unk>": 0, "x": 1}, unk_token="<unk>"))
+    with pytest.raises(SettingsError, match=r"has no tokens for 'The capital of Peru is Lima\.'"):
+        check_tokenizer(PreTrainedTokenizerFast(tokenizer_object=bare, unk_token="<unk>"), Path("tiny.gguf"))
+
+
+def test_pieces_without_a_score_each_are_refused() -> None:
+    whole = vocabulary_of(trained(True), True, SETTINGS)
+    with pytest.raises(ValueError, match=r"420 pieces, 419 scores, 420 types"):
+        build_tokenizer(replace(whole, scores=whole.scores[1:]))
 
 
 @pytest.fixture
@@ -109,35 +108,31 @@ def gguf(tmp_path: Path, tiny_tensors: dict[str, np.ndarray], monkeypatch: pytes
     """The small Llama with a SentencePiece vocabulary."""
     from gguf import GGUFWriter
 
-    pieces = vocabulary_of(trained(True), True, SETTINGS).pieces()
+    vocabulary = vocabulary_of(trained(True), True, SETTINGS)
     rng = np.random.default_rng(5)
     wide = {"model.embed_tokens.weight", "lm_head.weight"} & set(tiny_tensors)
-    tensors = tiny_tensors | {name: rng.normal(0, 0.02, (len(pieces.ids), 128)).astype(np.float32) for name in wide}
+    tensors = tiny_tensors | {
+        name: rng.normal(0, 0.02, (len(vocabulary.tokens), 128)).astype(np.float32) for name in wide
+    }
     monkeypatch.setattr(
         GGUFWriter, "add_tokenizer_model", lambda self, _: self.add_string("tokenizer.ggml.model", "llama")
     )
     monkeypatch.setattr(
-        GGUFWriter, "add_vocab_size", lambda self, _: self.add_uint32("llama.vocab_size", len(pieces.ids))
+        GGUFWriter, "add_vocab_size", lambda self, _: self.add_uint32("llama.vocab_size", len(vocabulary.tokens))
     )
     monkeypatch.setattr(
-        GGUFWriter, "add_token_list", lambda self, _: self.add_array("tokenizer.ggml.tokens", list(pieces.ids))
+        GGUFWriter, "add_token_list", lambda self, _: self.add_array("tokenizer.ggml.tokens", list(vocabulary.tokens))
     )
     monkeypatch.setattr(
-        GGUFWriter, "add_token_types", lambda self, _: self.add_array("tokenizer.ggml.token_type", pieces.kinds)
+        GGUFWriter,
+        "add_token_types",
+        lambda self, _: self.add_array("tokenizer.ggml.token_type", list(vocabulary.kinds)),
     )
     monkeypatch.setattr(
-        GGUFWriter, "add_token_merges", lambda self, _: self.add_array("tokenizer.ggml.scores", pieces.scores)
+        GGUFWriter, "add_token_merges", lambda self, _: self.add_array("tokenizer.ggml.scores", list(vocabulary.scores))
     )
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
     return write_gguf(tmp_path / "tiny.gguf", tensors)
-
-
-def test_pieces_are_read_from_the_file(gguf: Path) -> None:
-    expected = vocabulary_of(trained(True), True, SETTINGS).pieces()
-    found = read_vocabulary(gguf).pieces()
-    assert found.ids == expected.ids
-    assert found.kinds == expected.kinds
-    assert found.scores == pytest.approx(expected.scores)
 
 
 @pytest.mark.service

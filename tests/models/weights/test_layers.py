@@ -52,7 +52,7 @@ class TestChosenLayers:
 
 
 class TestDropLayers:
-    def test_the_layers_after_move_up_byte_for_byte(self, own: Path, tiny_tensors: dict[str, np.ndarray]) -> None:
+    def test_the_layers_after_move_up(self, own: Path, tiny_tensors: dict[str, np.ndarray]) -> None:
         from safetensors.numpy import load_file
 
         folder = dropped(own, (0, 2))

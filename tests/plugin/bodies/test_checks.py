@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.plugin.projects import Project
-from tests.scoring.confinement.test_process import FRAMES
 
 pytestmark = pytest.mark.service
 
@@ -81,7 +80,7 @@ def test_a_choice_is_made_by_the_version_under_test(project: Project) -> None:
 
 
 def test_the_setting_chooses_the_walls_and_the_argument_goes_before_it(project: Project) -> None:
-    project.settings["sandbox"] = "weaker"
+    project.settings["sandbox"] = "container"
     project.versions["only"]["default"] = "import os; os.stat('.')"
     project.module(
         """
@@ -92,28 +91,29 @@ def test_the_setting_chooses_the_walls_and_the_argument_goes_before_it(project: 
 
         @pytest.mark.evaluation(cases=CASES)
         async def test_async(model, case):
-            assert sandbox_of_run.get() == "weaker"
-            return await checks.runs(await model.ask(case.prompt))
+            assert sandbox_of_run.get() == "container"
+            return await checks.runs(await model.ask(case.prompt), sandbox="built-in")
 
         @pytest.mark.evaluation(cases=CASES)
         def test_def(model, case):
-            assert sandbox_of_run.get() == "weaker"
+            assert sandbox_of_run.get() == "container"
             return checks.runs(model.ask(case.prompt), sandbox="built-in")
         """
     )
     project.run("--samples", "1").assert_outcomes(passed=2)
 
 
-@pytest.mark.parametrize("answer", ["b'[' * 60_000", "json.dumps({'error': {'a': 1}, 'token': token}).encode()"])
-def test_a_program_that_garbles_its_result_scores_0_and_is_no_error(project: Project, answer: str) -> None:
-    project.versions["only"]["default"] = f"{FRAMES}os.write(way, {answer})\nos._exit(0)"
+def test_a_program_that_garbles_its_answers_scores_0_and_is_no_error(project: Project) -> None:
+    write = "try: os.write(fd, b'[' * 60_000)\n    except OSError: pass"
+    code = f"import os\nfor fd in range(3, 20):\n    {write}\nos._exit(0)"
+    project.versions["only"]["default"] = code
     project.module(
         """
         from harness import checks
 
         @pytest.mark.evaluation(cases=[{"id": "one", "prompt": "q"}], threshold=0.5)
         async def test_code(model, case):
-            return await checks.runs(await model.ask(case.prompt))
+            return await checks.runs(await model.ask(case.prompt), tests="f()")
         """
     )
     said = project.run("--samples", "1").stdout

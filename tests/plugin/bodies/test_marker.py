@@ -191,8 +191,9 @@ def test_offered_fixture_outside_an_evaluation_is_an_error_that_says_so(project:
         def made(request):
             return request.getfixturevalue({name!r}).anything
 
-        @pytest.mark.evaluation(cases=[{{"id": "a"}}], asks="nothing")
-        def test_it(made, {name}): ...
+        @pytest.mark.evaluation(cases=[{{"id": "a"}}])
+        def test_it(model, made, {name}):
+            assert model.ask("q")
     """)
     result = project.run("--candidate", "only", "--baseline", "only")
     result.assert_outcomes(errors=2)

@@ -109,8 +109,8 @@ def test_deepevals_own_plugin_is_no_hindrance(measured: Project) -> None:
     ("metric", "message"),
     [
         ('"FaithfullnessMetric"', "No metric named 'FaithfullnessMetric'. Metrics: "),
-        ('"ArenaGEval"', "ArenaGEval compares answers, and judge.measure judges one; use judge.prefer"),
-        ("dict", "dict is no metric of deepeval; give a class such as FaithfulnessMetric"),
+        ('"ArenaGEval"', "ArenaGEval is no metric of one answer"),
+        ("dict", "dict is no metric of one answer"),
         ("NAME", "No metric named 'Faith'."),
     ],
 )

@@ -1,25 +1,21 @@
-"""Cases that resemble each other, from pytest's side."""
+"""Cases that are copies of each other, and cases that ask the same, from pytest's side."""
 
 from __future__ import annotations
 
-import ast
-
 import pytest
 
-from harness.plugin.collection import copies as module
 from tests.plugin.projects import Project
 
 pytestmark = pytest.mark.service
 
-QUESTIONS = "QUESTIONS = [f'What comes after {n} in the row' for n in range(4)]\n"
-CASES = "[{'id': f'c{i}', 'prompt': QUESTIONS[i % 4] + '?' * (i // 4), 'row': i} for i in range(12)]"
+CASES = "[{'id': f'c{i}', 'prompt': ' ' * (i // 4) + f'What comes after {i % 4} in the row?'} for i in range(12)]"
+HI = "[{'id': f'c{i}', 'prompt': 'Hi', 'next': f'What is {i}?'} for i in range(200)]"
+GREETINGS = {"Hi": {"Hello.": 0.5, "Welcome.": 0.5}}
 
 
 def suite(project: Project, body: str = "return model.ask(case.prompt) == 'yes'", marker: str = "") -> None:
     project.settings["baseline"] = "only"
-    project.module(
-        f"{QUESTIONS}@pytest.mark.evaluation(cases={CASES}{marker})\ndef test_it(model, case):\n    {body}\n"
-    )
+    project.module(f"@pytest.mark.evaluation(cases={CASES}{marker})\ndef test_it(model, case):\n    {body}\n")
 
 
 def test_copies_are_said_at_collection_and_in_every_report(project: Project) -> None:
@@ -41,65 +37,41 @@ def test_copies_are_said_at_collection_and_in_every_report(project: Project) -> 
     [
         (", cluster=False", "return model.ask(case.prompt) == 'yes'"),
         ("", "return model.ask(f'{case.id}: {case.prompt}') == 'yes'"),
-        ("", "return asked(model, case)"),
     ],
-    ids=["switched off", "the id may be asked about", "a helper may read every field"],
+    ids=["switched off", "the id may be asked about"],
 )
 def test_cases_are_cases(project: Project, marker: str, body: str) -> None:
     suite(project, body, marker)
-    with (project.path / "test_it.py").open("a") as file:
-        file.write("\n\ndef asked(model, case):\n    return model.ask(f'{case.row} {case.prompt}') == 'yes'\n")
-    result = project.run()
-    result.stdout.no_fnmatch_line("*count as*")
+    project.run().stdout.no_fnmatch_line("*count as*")
     entry = project.evaluation()
     assert (entry["n_clusters"], entry["clusters_known_by"]) == (12, None)
 
 
-def test_cases_that_ask_the_very_same_share_samples_whatever_the_marker_says(project: Project) -> None:
-    suite(project, "return model.ask(case.prompt.strip('?')) == 'yes'", ", cluster=False")
+@pytest.mark.parametrize("seed", [None, 7])
+def test_200_cases_that_begin_with_the_same_prompt_are_200_cases_with_draws_of_their_own(
+    project: Project, seed: int | None
+) -> None:
+    sampling = {} if seed is None else {"sampling": {"seed": seed}}
+    project.versions = {"only": {"engine": "scripted", "answers": GREETINGS, "default": "yes", **sampling}}
+    project.settings |= {"samples": 2}
+    project.module(f"""
+        @pytest.mark.evaluation(cases={HI}, design="fixed")
+        def test_it(model, case):
+            first = model.ask(case.prompt)
+            messages = [{{"role": "user", "content": "Hi"}}, {{"role": "assistant", "content": first}}]
+            assert model.chat([*messages, {{"role": "user", "content": case.next}}]).text == "yes"
+            return first == "Hello."
+
+        @pytest.mark.evaluation(cases={HI}, design="fixed")
+        def test_again(model, case):
+            return model.ask(case.prompt) == "Hello."
+    """)
     project.run()
-    entry = project.evaluation()
-    assert (entry["n_clusters"], entry["largest_cluster"], entry["clusters_known_by"]) == (4, 3, "requests")
-    assert "12 cases count as 4, for some ask the same as others" in entry["reason"]
-
-
-@pytest.mark.parametrize("design", ["fixed", "sequential"])
-def test_conversations_that_begin_alike_are_cases_of_their_own(project: Project, design: str) -> None:
-    project.settings |= {"baseline": "only", "design": design}
-    project.body("return model.converse(['Hello', case.prompt]).text == 'yes'", cases=80)
-    assert project.run().ret == 0
-    entry = project.evaluation()
-    assert entry["clusters_known_by"] is None
-    assert entry["n_clusters"] == entry["n_cases"] >= 60
-
-
-def test_conversations_that_share_the_answer_to_their_beginning_are_one(project: Project) -> None:
-    """Written by hand, they all go on from the same draws, which decide of all of them together."""
-    lines = (
-        "first = model.ask('Hello')\n"
-        "messages = [{'role': 'user', 'content': 'Hello'}, {'role': 'assistant', 'content': first},"
-        " {'role': 'user', 'content': case.prompt}]\n"
-        "return model.chat(messages).text == 'yes'"
-    )
-    project.settings |= {"baseline": "only"}
-    project.body(lines, cases=80)
-    assert project.run().ret == 8
-    entry = project.evaluation()
-    assert (entry["clusters_known_by"], entry["n_clusters"]) == ("answers", 1)
-    assert "ask through model.converse" in entry["reason"]
-
-
-@pytest.mark.parametrize(
-    ("source", "fields"),
-    [
-        ("def body(case): return case.prompt, case['expected']", {"prompt", "expected"}),
-        ("def body(case): return 'hint' in case and case.prompt", {"prompt", "hint"}),
-        ("def body(case): return helper(case), case.prompt", None),
-        ("def body(case): return case[name]", None),
-        ("def body(case): return case.get('hint')", None),
-        ("def body(case): return 1", None),
-    ],
-)
-def test_the_fields_that_a_body_reads(source: str, fields: set[str] | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "parsed", lambda function: ast.parse(source))
-    assert module.fields_read(test_the_fields_that_a_body_reads) == fields
+    told = project.report()
+    for entry in told["evaluations"]:
+        assert (entry["n_cases"], entry["n_clusters"], entry["largest_cluster"]) == (200, 200, 1)
+        assert {case["candidate"] for case in entry["cases"]} == {0.0, 0.5, 1.0}
+    first, again = ([case["candidate"] for case in entry["cases"]] for entry in told["evaluations"])
+    assert first == again, "two evaluations of the same cases share what they ask alike"
+    assert told["usage"]["model_calls"] == 800
+    assert told["usage"]["shared_samples"] == 400

@@ -30,13 +30,15 @@ def test_per_case_gives_each_case_an_item_and_a_verdict(project: Project) -> Non
 
 def test_marker_of_a_module_holds_for_its_functions_and_the_closest_wins(project: Project) -> None:
     project.module("""
-        pytestmark = pytest.mark.evaluation(cases=[{"id": "a"}], samples=4, asks="nothing")
+        pytestmark = pytest.mark.evaluation(cases=[{"id": "a"}], samples=4)
 
-        def test_module(model, case): ...
+        def test_module(model, case):
+            assert model.ask("q")
 
         class TestIt:
-            @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], samples=3, asks="nothing")
-            def test_own(self, model, case): ...
+            @pytest.mark.evaluation(cases=[{"id": "a"}, {"id": "b"}], samples=3)
+            def test_own(self, model, case):
+                assert model.ask("q")
     """)
     assert project.run().ret == 0
     assert project.evaluation("test_module")["n_samples"] == 4
@@ -54,8 +56,9 @@ def test_fixture_that_asks_for_what_only_a_body_has_is_refused(project: Project,
         def outer(prepared):
             return 2
 
-        @pytest.mark.evaluation(cases=[{{"id": "a"}}], asks="nothing")
-        def test_it(model, case, outer): ...
+        @pytest.mark.evaluation(cases=[{{"id": "a"}}])
+        def test_it(model, case, outer):
+            assert model.ask("q")
     """)
     assert f"the fixture 'prepared' asks for '{name}'" in refused(project)
 
@@ -65,8 +68,9 @@ def test_method_of_a_unittest_class_is_refused(project: Project) -> None:
         import unittest
 
         class TestOld(unittest.TestCase):
-            @pytest.mark.evaluation(threshold=0.9, asks="nothing")
-            def test_it(self): ...
+            @pytest.mark.evaluation(threshold=0.9)
+            def test_it(self, model):
+                assert model.ask("q")
     """)
     assert "test_it.py::TestOld::test_it is a method of a unittest.TestCase" in refused(project)
 
@@ -83,11 +87,13 @@ def test_baseline_argument_without_a_baseline_is_refused(project: Project) -> No
 
 def test_all_that_is_wrong_is_said_at_once(project: Project) -> None:
     project.module("""
-        @pytest.mark.evaluation(cases=[], samples=1, asks="nothing")
-        def test_first(model, case): ...
+        @pytest.mark.evaluation(cases=[], samples=1)
+        def test_first(model, case):
+            assert model.ask("q")
 
-        @pytest.mark.evaluation(cases=[{"id": "a"}], margin=-1, asks="nothing")
-        def test_second(model, case): ...
+        @pytest.mark.evaluation(cases=[{"id": "a"}], margin=-1)
+        def test_second(model, case):
+            assert model.ask("q")
     """)
     text = refused(project)
     assert "test_first" in text

@@ -19,7 +19,7 @@ from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, ROLLING, SUMS, w
 pytestmark = pytest.mark.service
 
 SUITE = """
-    @pytest.mark.evaluation(task="evals/{name}.yaml"{more})
+    @pytest.mark.evaluation(task={task!r}{more})
     def test_it(): ...
 """
 SAMPLED = {"until": ["\n"], "do_sample": True, "temperature": 0.7}
@@ -27,10 +27,11 @@ ANSWERS = {row["question"]: {row["answer"]: 0.75, "no": 0.25} for row in SUMS}
 CHOICES = {row["question"]: {f" {choice}": 0.25 for choice in row["choices"]} for row in SUMS}
 
 
-def prepare(project: Project, config: Any, *, marker: str = "", documents: Any = SUMS, **more: Any) -> Path:
-    """Write a task and a module that gates it."""
-    path = write_task(project.path / "evals", config, documents, **more)
-    project.module(SUITE.format(name=path.stem, more=marker))
+def prepare(project: Project, config: Any, *, marker: str = "", put: dict[str, Any] | None = None, **more: Any) -> Path:
+    """Write a task and a module that gates it, `put` as its marker says."""
+    path = write_task(project.path / "evals", config, more.pop("documents", SUMS), **more)
+    name = f"evals/{path.stem}.yaml"
+    project.module(SUITE.format(task={"name": name, **put} if put else name, more=marker))
     return path
 
 
@@ -45,7 +46,7 @@ def refused(project: Project, *options: str) -> str:
 def test_every_document_is_a_case_with_a_score_of_its_own(project: Project) -> None:
     project.versions = {"only": {"engine": "scripted", "answers": CHOICES}}
     prepare(project, CHOICE)
-    assert project.run("--design", "fixed").ret == 0
+    assert project.run("design=fixed").ret == 0
     entry = project.evaluation()
     assert entry["metric"] == "acc"
     assert (entry["n_cases"], entry["n_samples"]) == (20, 20)
@@ -57,10 +58,10 @@ def test_a_task_is_weighed_against_a_recording(project: Project, monkeypatch: py
     project.versions = {"only": {"engine": "scripted", "answers": ANSWERS}}
     project.settings["margin"] = 0.4
     prepare(project, GENERATED, generation_kwargs=SAMPLED, marker=", samples=4")
-    project.run("--design", "fixed")
+    project.run("design=fixed")
     monkeypatch.chdir(project.path)
     assert CliRunner().invoke(main, ["baseline", "record", "--name", "released"]).exit_code == 0
-    project.run("--baseline", "released", "--design", "fixed")
+    project.run("--baseline", "released", "design=fixed")
     entry = project.evaluation()
     assert entry["verdict"] == "passed"
     record = entry["baseline_record"]
@@ -140,12 +141,12 @@ def test_a_perplexity_is_compared_in_nats_and_what_lm_eval_reports_is_told_besid
 
 def test_metrics_can_be_named_each_with_a_verdict_of_its_own(project: Project) -> None:
     project.versions = {"only": {"engine": "scripted", "answers": CHOICES}}
-    prepare(project, CHOICE, marker=", metric=['acc_norm', 'acc'], design='fixed'")
+    prepare(project, CHOICE, put={"metric": ["acc_norm", "acc"]}, marker=", design='fixed'")
     assert project.run().ret == 0
     entries = project.report()["evaluations"]
     assert [entry["metric"] for entry in entries] == ["acc_norm", "acc"]
     assert [len(entry["aggregates"]) for entry in entries] == [3, 0]
-    prepare(project, CHOICE, marker=", metric='acc_norm', design='fixed'")
+    prepare(project, CHOICE, put={"metric": "acc_norm"}, marker=", design='fixed'")
     assert project.run().ret == 0
     assert project.evaluation()["metric"] == "acc_norm"
 
@@ -168,12 +169,12 @@ def test_examples_and_chat_messages_are_for_the_marker_or_the_settings_to_say(
 ) -> None:
     server = loopback(default="2")
     project.versions = {"only": {"engine": "openai", **server.settings()}}
-    marker = ", num_fewshot=2"
+    put: dict[str, Any] = {"num_fewshot": 2}
     if in_settings:
         project.settings |= {"apply_chat_template": True, "fewshot_as_multiturn": False}
     else:
-        marker += ", apply_chat_template=True"
-    prepare(project, GENERATED, fewshot_split="test", marker=marker)
+        put["apply_chat_template"] = True
+    prepare(project, GENERATED, fewshot_split="test", put=put)
     assert project.run().ret == 0
     assert [len(body["messages"]) for body in server.received] == [n_messages] * 20
     assert {body["max_tokens"] for body in server.received} == {8}
@@ -197,7 +198,7 @@ def test_a_task_needs_no_test_file(project: Project) -> None:
     write_task(project.path / "evals" / "more", CHOICE, task="other")
     project.module("def test_plain():\n    raise AssertionError\n")
     twice = ["--task", "evals/choice.yaml", "--task=other", "--task=other"]
-    result = project.run("-v", *twice, "--design=fixed")
+    result = project.run("-v", *twice, "design=fixed")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["evals/choice.yaml::choice PASSED*", "lm-eval::other PASSED*"])
     assert project.verdicts() == {"choice": "passed", "other": "passed"}
@@ -238,21 +239,22 @@ def test_cases_can_be_chosen(project: Project) -> None:
         (", cases=[{'id': 'a'}]", "task= and cases= are both given"),
         (", per='case'", "task= and per= are both given"),
         (
-            ", metric='acc_nrm'",
+            {"metric": "acc_nrm"},
             "No metric named 'acc_nrm'. Metrics: acc, acc_norm, exact_match. Did you mean 'acc_norm'?",
         ),
-        (", metric=3", "metric=3 names no metric"),
-        (", metric={'acc': 3}", "metric={'acc': 3} names no metric"),
-        (", num_fewshot=-1", "num_fewshot = -1 is below 0"),
-        (", apply_chat_template=1", "apply_chat_template = 1 is neither true nor false"),
+        ({"metric": 3}, "metric = 3 names no metric"),
+        ({"metric": {"acc": 3}}, "metric = {'acc': 3} names no metric"),
+        ({"num_fewshot": -1}, "num_fewshot = -1 is below 0"),
+        ({"apply_chat_template": 1}, "apply_chat_template = 1 is neither true nor false"),
+        ({"num_fewshots": 1}, "Did you mean 'num_fewshot'?"),
         (", threshold=2", "threshold = 2 is outside [0, 1]"),
         (", samplse=2", "No marker keyword named 'samplse'"),
     ],
 )
 def test_a_marker_that_cannot_be_is_refused_before_anything_is_asked(
-    project: Project, marker: str, message: str
+    project: Project, marker: str | dict[str, Any], message: str
 ) -> None:
-    prepare(project, CHOICE, marker=marker)
+    prepare(project, CHOICE, **{"marker" if isinstance(marker, str) else "put": marker})
     said = refused(project)
     assert message in said
     assert "test_it.py::test_it" in said
@@ -278,7 +280,7 @@ def test_data_that_is_missing_is_refused(project: Project) -> None:
         ("@pytest.mark.evaluation(task='evals/choice.yaml')\ndef test_it(model, case): ...", "takes model, case"),
         ("@pytest.mark.evaluation(task=7)\ndef test_it(): ...", "task=7 is neither the path"),
         ("@pytest.mark.evaluation('evals/choice.yaml', task='x')\ndef test_it(): ...", "takes keywords only"),
-        ("@pytest.mark.evaluation(metric='acc')\ndef test_it(): ...", "metric= is for an evaluation with task="),
+        ("@pytest.mark.evaluation(task={'metric': 'acc'})\ndef test_it(): ...", "names none; write task={"),
     ],
 )
 def test_a_test_that_cannot_be_a_task_is_refused(project: Project, text: str, message: str) -> None:

@@ -26,28 +26,19 @@ def gate(project: Project) -> Project:
 def test_the_bounds_are_those_of_a_level_that_is_so_many_times_smaller(gate: Project) -> None:
     gate.run("--best-of", "10")
     best = gate.evaluation()["difference"]
-    gate.run("--confidence-level", "0.995", "--store", "other.db")
+    gate.run("confidence_level=0.995", "--store", "other.db")
     assert gate.evaluation()["difference"] == best
     gate.run("--store", "third.db")
     assert gate.evaluation()["difference"]["low"] > best["low"]
     assert gate.evaluation()["difference"]["high"] < best["high"]
 
 
-def test_it_is_a_setting_too_and_the_report_keeps_the_level_of_the_gate(gate: Project) -> None:
-    gate.run("--best-of", "3")
-    by_option = gate.evaluation()["difference"]
-    gate.settings["best_of"] = 3
-    gate.run()
-    assert gate.evaluation()["difference"] == by_option
-    assert gate.report()["confidence_level"] == 0.95
-
-
 def test_a_sequential_gate_of_the_best_of_many_takes_more_cases(gate: Project) -> None:
     gate.body("return model.ask(case.prompt) == 'yes'", cases=300)
     gate.settings["margin"] = 0.15
-    gate.run("--design", "sequential")
+    gate.run("design=sequential")
     alone = gate.evaluation()["n_cases"]
-    gate.run("--design", "sequential", "--best-of", "100")
+    gate.run("design=sequential", "--best-of", "100")
     assert alone < gate.evaluation()["n_cases"]
 
 
@@ -65,15 +56,6 @@ def test_every_report_says_that_it_was_chosen_among_many(gate: Project) -> None:
     assert page["run"]["chosen"] == "chosen among 10 candidates"
     assert ["the candidate", "chosen among 10 candidates"] in page["about"][0]["facts"]
     assert any(text.startswith("the best of 10 candidates looks good by chance") for text in page["notes"])
-
-
-def test_one_candidate_stands_alone(gate: Project) -> None:
-    result = gate.run()
-    assert gate.report()["best_of"] == 1
-    assert "chosen among" not in result.stdout.str()
-    folder = gate.path / "reports" / "latest"
-    assert "chosen among" not in (folder / "report.md").read_text("utf-8")
-    assert pages.data(folder / "index.html")["run"]["chosen"] == ""
 
 
 @pytest.mark.parametrize(("value", "reason"), [("0", "best_of = 0 is below 1"), ("few", "is not a whole number")])

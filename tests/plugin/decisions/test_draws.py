@@ -97,15 +97,6 @@ def test_a_judge_whose_answers_are_too_old_judges_anew_in_another_look(moody: Pr
     assert look(moody) == (2, "judged anew")
 
 
-def test_an_open_look_of_an_older_store_goes_on_and_has_its_judges_from_then_on(moody: Project) -> None:
-    moody.run()
-    forget(moody, "judges", "prompting", "may_grow")
-    moody.run()
-    assert look(moody) == (1, "")
-    moody.run("--judge", "other")
-    assert look(moody) == (2, "other judges")
-
-
 def test_answers_of_the_bodys_baseline_are_those_of_the_look(project: Project, loopback: Callable[..., Any]) -> None:
     server = loopback(default={"good": 0.5, "bad": 0.5})
     project.versions = {"new": says("good"), "old": {"engine": "openai", **server.settings()}}
@@ -141,17 +132,6 @@ def test_turns_of_a_simulated_user_belong_to_the_draws_of_the_version_that_they_
 # ------------------------------------------------------------------------------------------------- draws of baselines
 
 
-def forget(project: Project, *names: str, **changed: str) -> None:
-    """Let the bets of all looks be as an older Steelyard wrote them: without these parts, and with others changed."""
-    with Store.open(str(project.store)) as store, store._database.write() as connection:
-        for number, text in connection.exec_driver_sql("SELECT rowid, bets FROM steelyard_looks").fetchall():
-            bets = {name: value for name, value in json.loads(text).items() if name not in names}
-            bets = {**bets, **changed} if bets else bets
-            connection.exec_driver_sql(
-                "UPDATE steelyard_looks SET bets = ? WHERE rowid = ?", (json.dumps(bets), number)
-            )
-
-
 @pytest.fixture
 def promoted(project: Project) -> Project:
     """A project in which C passed a gate against B, and D is as good."""
@@ -175,29 +155,6 @@ def test_a_baseline_is_drawn_once_as_one_and_never_weighed_by_what_promoted_it(p
     promoted.versions["E"] = {"base": "D", "system": "Be brief."}
     promoted.run("--candidate", "E", "--baseline", "C")
     assert calls(promoted) == 40, "the baseline's are there"
-
-
-def test_a_look_that_was_begun_with_draws_of_both_roles_goes_on_with_them(promoted: Project) -> None:
-    promoting = [case["candidate"] for case in cases(promoted)]
-    promoted.run("--candidate", "D", "--baseline", "C")
-    forget(promoted, "judges", "prompting", "may_grow", draws="candidate=0;baseline=0")
-    promoted.run("--candidate", "D", "--baseline", "C")
-    assert (calls(promoted), look(promoted)) == (0, (1, ""))
-    assert [case["baseline"] for case in cases(promoted)] == promoting
-    assert first_indices(promoted)["baseline"] == 0
-    promoted.run("--candidate", "D", "--baseline", "C", "--samples", "3")
-    assert (look(promoted)[0], first_indices(promoted)["baseline"]) == (2, 0)
-    promoted.versions["E"] = {"base": "D", "system": "Be brief."}
-    promoted.run("--candidate", "E", "--baseline", "C")
-    assert first_indices(promoted)["baseline"] == 1_000_000
-
-
-def test_a_version_against_itself_goes_on_in_a_store_of_before(promoted: Project) -> None:
-    promoted.run("--candidate", "C", "--baseline", "C")
-    assert first_indices(promoted) == {"candidate": 0, "baseline": 1_000_000}
-    forget(promoted, "judges", "prompting", "may_grow")
-    promoted.run("--candidate", "C", "--baseline", "C")
-    assert (calls(promoted), look(promoted)) == (0, (1, ""))
 
 
 def test_what_is_drawn_for_a_baseline_is_drawn_as_one(promoted: Project) -> None:

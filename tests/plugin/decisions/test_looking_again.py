@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from harness.store import Store
 from tests.plugin.projects import Project
 
 pytestmark = pytest.mark.service
@@ -40,40 +39,27 @@ def lost(project: Project) -> frozenset[int]:
 
 @pytest.mark.parametrize("way", ["left out", "edited"])
 def test_cases_that_lost_are_left_out_or_edited(low: Project, way: str) -> None:
-    assert low.run("--design", "fixed").ret != 0
+    assert low.run("design=fixed").ret != 0
     unlucky = lost(low)
     assert unlucky
     kept = [i for i in range(N_CASES) if way == "edited" or i not in unlucky]
     cases_of(low, kept, unlucky)
-    result = low.run("--design", "fixed")
+    result = low.run("design=fixed")
     entry, usage = low.evaluation(), low.report()["usage"]
     assert (usage["stored_samples"], usage["model_calls"]) == (0, 2 * len(kept))
     assert entry["look"]["because"] == f"{len(unlucky)} cases changed or left out, so drawn anew"
     assert "changed or left out, so drawn anew" in " ".join(result.stdout.lines).partition("test_it.py ")[0]
-    low.run("--design", "fixed")
+    low.run("design=fixed")
     assert low.evaluation() == entry
-    assert low.report()["usage"]["model_calls"] == 0
-
-
-@pytest.mark.parametrize("is_looked_at", [True, False], ids=["after a look", "before any"])
-def test_cases_are_drawn_anew_until_they_come_out_well_and_the_rest_is_pruned(low: Project, is_looked_at: bool) -> None:
-    low.run(*([] if is_looked_at else ["--case", "c[0-2]*"]), "--design", "fixed")
-    low.run("--fresh", "--case", "c1*")
-    with Store.open(str(low.store)) as store:
-        assert store.prune(replaced=True).samples > 0
-    low.run("--design", "fixed")
-    assert low.report()["usage"]["stored_samples"] == 0
-    assert low.evaluation()["look"]["number"] == (2 if is_looked_at else 1)
-    low.run("--design", "fixed")
     assert low.report()["usage"]["model_calls"] == 0
 
 
 def test_what_stays_free(low: Project) -> None:
     low.settings["about"] = "population"
-    low.run("--max-samples", "20")
+    low.run("max_samples=20")
     for numbers in (range(N_CASES), range(N_CASES + 10)):
         cases_of(low, numbers)
-        low.run("--max-samples", "20")
+        low.run("max_samples=20")
         assert low.evaluation()["look"]["number"] == 1
         assert low.report()["usage"]["model_calls"] == 0
 

@@ -53,21 +53,6 @@ def test_same_stored_samples_give_the_same_report(project: Project) -> None:
     assert drawn["changes"] == reports[0]["changes"]
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("arguments", [("--concurrency", "1"), ("-k", "one or two or three", "--concurrency", "3")])
-def test_order_of_arrival_does_not_matter(project: Project, loopback, arguments: tuple[str, ...]) -> None:
-    project.module(SUITE)
-    project.settings |= {"baseline": "good", "samples": 5, "candidate": "bad"}
-    entries = []
-    for jitter, more in ((0.0, ()), (0.006, arguments)):
-        for name, table in VERSIONS.items():
-            server = loopback(default=table["default"], latency_s=jitter / 3, jitter_s=jitter)
-            project.versions[name] = {"engine": "openai", **server.settings(), "sampling": {"seed": 1}}
-        project.run("--store", f"store-{jitter}.db", *more)
-        entries.append(project.report()["evaluations"])
-    assert entries[0] == entries[1]
-
-
 def test_order_of_cases_in_the_file_does_not_change_a_verdict_of_the_same_cases(project: Project) -> None:
     project.versions = {"only": VERSIONS["good"]}
     rows = [f'{{"id": "c{i}", "prompt": "q{i}"}}\n' for i in range(30)]

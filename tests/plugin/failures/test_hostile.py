@@ -119,18 +119,11 @@ def test_hostile_ids_of_cases_are_shown_harmlessly(project: Project) -> None:
     rows = [{"id": f"\x1b[31m{i}\u202e", "prompt": "q"} for i in range(30)]
     (project.path / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     project.module("""
-        @pytest.mark.evaluation(cases="cases.jsonl", threshold=0.9, asks="nothing")
+        @pytest.mark.evaluation(cases="cases.jsonl", threshold=0.9)
         def test_it(model, case):
+            model.ask("q")
             return 0.0
     """)
     text = str(project.run("--color=no").stdout)
     assert "\x1b" not in text
     assert "\u202e" not in text
-
-
-def test_what_a_body_prints_is_shown_and_not_obeyed(project: Project) -> None:
-    project.body("print('\\x1b[2Jhostile\\x07', 'x' * 3_000_000)\nreturn 0.0", cases=40, threshold=0.5)
-    shown = str(project.run().stdout)
-    assert "\\x1b[2Jhostile\\x07" in shown
-    assert "\x1b[2J" not in shown
-    assert len(shown) < 100_000

@@ -71,13 +71,6 @@ def test_a_conftest_is_told_of_start_verdicts_and_end_each_once(gate: Project) -
     ]
 
 
-@pytest.mark.nightly
-def test_with_xdist_they_are_called_once_where_the_run_is(gate: Project) -> None:
-    gate.write("conftest.py", NOTING)
-    assert gate.run_apart("-n", "2").ret == 1
-    assert [entry[0] for entry in told(gate)] == ["started", "decided", "decided", "finished"]
-
-
 @pytest.mark.parametrize("line", ["raise ValueError('mine')", "pytest.fail('mine')", "import sys; sys.exit('mine')"])
 def test_what_a_hook_raises_is_told_once_and_changes_nothing(gate: Project, line: str) -> None:
     gate.write(
@@ -176,32 +169,6 @@ def test_a_tracker_that_there_is_not_is_refused_before_anything_is_opened(
     assert result.ret == 4
     assert "trackers.dairy: No tracker named 'dairy'" in " ".join(result.stderr.str().split())
     assert not gate.store.exists()
-
-
-def test_the_order_of_pytest_s_decorator_counts(gate: Project) -> None:
-    gate.write(
-        "conftest.py",
-        """
-        def pytest_configure(config):
-            for name, kind in (("first", First), ("second", Second)):
-                config.pluginmanager.register(kind(config), name)
-
-        class First:
-            def __init__(self, config):
-                self.path = config.rootpath / "order.txt"
-
-            @pytest.hookimpl(tryfirst=True)
-            def steelyard_gate_started(self):
-                self.path.open("a").write("first ")
-
-        class Second(First):
-            @pytest.hookimpl(trylast=True)
-            def steelyard_gate_started(self):
-                self.path.open("a").write("second ")
-        """,
-    )
-    gate.run("-W", "ignore::ResourceWarning")
-    assert (gate.path / "order.txt").read_text() == "first second "
 
 
 @pytest.mark.parametrize("options", [("--collect-only",), ("-k", "nothing"), ("--candidate", "nobody")])

@@ -9,16 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli import main
-from harness.gate.history.runs import stored_report
 from harness.gate.people.attending import attended, prospects
 from harness.gate.people.batches import Attendant
-from harness.gate.people.evidence import evidence_paths
-from harness.gate.people.verdicts import resumed
 from harness.records.review import Event
 from harness.review import Queue, View
 from harness.review.batches.draws import AHEAD
 from harness.scoring.judging.prompts import material, rating_messages
-from harness.store import Store
 from tests.plugin.projects import Project
 from tests.plugin.reviews import PREFER, RATE, honest, judged_project, label, opened, panel
 from tests.scoring.judging.panel import rated
@@ -103,7 +99,7 @@ def test_what_a_report_says_to_do_next_is_true_now(project: Project, run: Run) -
     with opened(project) as store:
         (batch,) = store.review.batches()
         Queue(store).close(batch.id, "closed by hand")
-    assert [f"steelyard review reopen {batch.id}" in text for text in told()] == [True] * 3
+    assert [f"steelyard review close {batch.id} --undo" in text for text in told()] == [True] * 3
     assert ["review serve" in text for text in told()] == [False] * 3
     with opened(project) as store:
         Queue(store).reopen(batch.id)
@@ -118,40 +114,12 @@ def test_what_a_report_says_to_do_next_is_true_now(project: Project, run: Run) -
         Queue(store).undo("ann", key="undo 1")
         Queue(store).undo("ann", key="undo 2")
     label(project)
-    assert [("review serve" in text, "review reopen" in text) for text in told()] == [(False, False)] * 3
+    assert [("review serve" in text, "--undo" in text) for text in told()] == [(False, False)] * 3
     assert "nobody has labelled an item yet" in told()[0]
 
 
-def test_labels_of_the_batch_before_cases_were_added_are_told_and_come_over(project: Project, run: Run) -> None:
-    judged_project(project, {"only": 0.75}, 60)
-    for n_cases in (30, 60):
-        project.body(RATE, cases=n_cases, arguments="model, case, judge", threshold=0.75, margin=0.1, review="all")
-        assert project.run().ret == 8
-        if n_cases == 30:
-            assert "of the same answer" not in project.evaluation()["reason"]
-            label(project, most=25)
-    with opened(project) as store:
-        old, new = (batch.id for batch in store.review.batches())
-        assert store.review.batch(old).closed_reason is not None
-        waiting = {item.case_id: item for item in store.review.items(new)}
-        known = [item.case_id for item in store.review.items(old)[:25] if item.case_id in waiting]
-    told = f"{len(known)} items that wait have labels of the same answer in batch {old}, which can be imported"
-    assert told in project.evaluation()["reason"]
-    assert told in run("review", "status", new).output
-    (status,) = json.loads(run("review", "status", new, "--json").output)
-    assert status["labelled_before"].startswith(told)
-    lines = map(json.loads, run("review", "export", old, "--unblind").output.splitlines())
-    given = {line["case"]: line["labels"] for line in lines if line.get("labels")}
-    lines = map(json.loads, run("review", "export", new).output.splitlines())
-    text = "".join(json.dumps({**line, "labels": given.get(line["case"], [])}) + "\n" for line in lines)
-    project.write("labels.jsonl", text)
-    assert f"Brought in {len(known)} labels" in run("review", "import", "labels.jsonl").output
-    status = run("review", "status", new).output
-    assert told not in status
-
-
 def test_reviewers_see_the_right_answer_that_the_judge_is_shown(project: Project, run: Run) -> None:
-    """Of each item, whoever draws it, the gate or what looks after the queue; and on `review add`."""
+    """Of each item, whoever draws it, the gate or what looks after the queue."""
     project.write("evals/rubric.md", with_sections(Reference="expected"))
     project.versions = {"only": {"engine": "scripted", "default": "maybe"}}
     project.versions["small"] = {"engine": "scripted", "default": rated(3)}
@@ -283,49 +251,6 @@ def test_pairs_of_equal_answers_are_known_ties_that_nobody_is_asked_about(projec
 
 
 @pytest.mark.nightly
-def test_ties_that_are_known_are_no_labels_in_the_reason(project: Project) -> None:
-    judged_project(project, {"new": 0.85, "old": 0.6}, 300)
-    for number in range(0, 300, 2):
-        project.versions["new"]["answers"][f"q{number}"] = project.versions["old"]["answers"][f"q{number}"]
-    project.settings["baseline"] = "old"
-    arguments = "model, baseline, case, judge"
-    project.body(PREFER, cases=300, arguments=arguments, threshold=0.5, margin=0.1, review="uncertain")
-    project.run()
-    n_labels = label(project)
-    assert project.run().ret == 0
-    assert project.evaluation()["reason"] == f"required 0.50, proven above 0.40, by {n_labels} labels"
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize("mode", ["uncertain", "failures", "all"])
-@pytest.mark.parametrize(
-    ("n_cases", "code", "reason"),
-    [
-        (60, 8, "every judged case had its turn: more cases would decide it"),
-        (300, 0, "no worse by more than 0.10, by answers that are the same"),
-    ],
-)
-def test_where_all_answers_are_the_same_nobody_is_waited_for(
-    project: Project, run: Run, mode: str, n_cases: int, code: int, reason: str
-) -> None:
-    judged_project(project, {"new": 0.7}, n_cases)
-    project.settings["baseline"] = "new"
-    project.body(RATE, cases=n_cases, arguments="model, case, judge", margin=0.1, review=mode)
-    result = project.run()
-    entry = project.evaluation()
-    assert (result.ret, entry["review"]["n_waiting"], entry["labels_needed"]) == (code, 0, None)
-    assert entry["reason"].endswith(reason)
-    assert entry["difference"]["low"] < entry["difference"]["value"] == 0 < entry["difference"]["high"]
-    assert "review serve" not in str(result.stdout)
-    with opened(project) as store:
-        (batch,) = store.review.batches()
-        assert (store.review.items(batch.id), batch.closed_reason) == ([], None if code else "decided: passed")
-    assert label(project) == 0
-    assert run("gate", "--resume", "latest").exit_code == code
-    assert project.evaluation()["reason"] == entry["reason"]
-
-
-@pytest.mark.nightly
 def test_threshold_and_baseline_are_both_decided(project: Project, run: Run) -> None:
     judged_project(project, {"new": 0.9, "old": 0.88}, 400)
     project.settings["baseline"] = "old"
@@ -401,26 +326,6 @@ async def test_plain(model, case):
 """
 
 
-@pytest.mark.nightly
-def test_two_of_three_evaluations_are_decided_by_people(project: Project, run: Run) -> None:
-    judged_project(project, {"only": 0.85}, 200)
-    project.module(TWO_AND_ONE)
-    assert project.run().ret == 8
-    verdicts = {(entry["id"], entry["metric"]): entry for entry in project.report()["evaluations"]}
-    plain = project.evaluation("test_plain")
-    assert (plain["verdict"], plain["review"]) == ("passed", None)
-    assert project.evaluation("test_two", "long")["verdict"] == "passed"
-    assert project.evaluation("test_two", "faithful")["verdict"] == "inconclusive"
-    label(project)
-    assert run("gate", "--resume", "latest").exit_code == 1
-    assert project.evaluation("test_one")["verdict"] == "passed"
-    assert project.evaluation("test_two", "faithful")["verdict"] == "failed"
-    again = {(entry["id"], entry["metric"]): entry for entry in project.report()["evaluations"]}
-    for name, entry in verdicts.items():
-        if entry["review"] is None:
-            assert again[name] == entry
-
-
 def test_resuming_is_told_by_the_same_bytes_each_time(project: Project, run: Run) -> None:
     rating(project, 0.85)
     project.run()
@@ -433,51 +338,6 @@ def test_resuming_is_told_by_the_same_bytes_each_time(project: Project, run: Run
     assert result.exit_code == 8
     entry = project.evaluation()
     assert f"about {entry['labels_needed']} more labels would decide it" in entry["reason"]
-
-
-def test_a_run_that_is_not_stored_is_refused_with_the_nearest(project: Project, run: Run) -> None:
-    rating(project, 0.85)
-    project.run()
-    result = run("gate", "--resume", "latets")
-    assert result.exit_code == 4
-    assert "Did you mean 'latest'?" in result.output
-
-
-def test_an_older_run_is_not_decided_in_place_of_one_that_ended_early(project: Project, run: Run) -> None:
-    rating(project, 0.85, n_cases=40)
-    project.run()
-    with opened(project) as store:
-        (first,) = store.runs()
-        store.begin_run("99990101-000000", "9999-01-01T00:00:00Z", first.spec)
-    report = (project.path / "reports/latest/report.json").read_bytes()
-    result = run("gate", "--resume", "latest")
-    assert (result.exit_code, "99990101-000000 of 9999-01-01" in " ".join(result.output.split())) == (4, True)
-    assert (project.path / "reports/latest/report.json").read_bytes() == report
-    result = run("gate", "--resume", first.run_id)
-    assert (result.exit_code, f"run     {first.run_id}, made {first.created}" in result.output) == (8, True)
-
-
-def test_what_is_inconclusive_counts_as_in_the_run_unless_said_otherwise(project: Project, run: Run) -> None:
-    rating(project, 0.85, n_cases=40)
-    assert project.run("--inconclusive=warn").ret == 0
-    assert run("gate", "--resume", "latest").exit_code == 0
-    assert run("gate", "--resume", "latest", "--inconclusive", "fail").exit_code == 8
-    assert project.run().ret == 8
-    assert run("gate", "--resume", "latest").exit_code == 8
-    assert run("gate", "--resume", "latest", "--inconclusive", "warn").exit_code == 0
-    assert project.report()["exit_code"] == 0
-
-
-def test_a_label_that_is_taken_back_opens_what_was_decided(project: Project) -> None:
-    rating(project, 0.88)
-    project.run()
-    label(project)
-    with opened(project) as store:
-        (batch,) = store.review.batches()
-        assert batch.closed is not None
-        Queue(store).undo("ann", key="back")
-        Attendant(store).attend(batch.id)
-        assert store.review.batch(batch.id).closed is None
 
 
 def test_a_label_that_is_undone_after_the_decision_is_given_anew_and_decides_again(project: Project) -> None:
@@ -511,38 +371,13 @@ def test_what_somebody_closed_stays_closed(project: Project) -> None:
         (batch,) = store.review.batches()
         Queue(store).close(batch.id, "enough")
     result = project.run()
-    step = f"batch {batch.id} is closed (enough): steelyard review reopen {batch.id}"
+    step = f"batch {batch.id} is closed (enough): steelyard review close {batch.id} --undo"
     assert step in " ".join(str(result.stdout).split())
     assert "review serve" not in str(result.stdout)
     assert (project.evaluation()["review"]["n_waiting"], project.evaluation()["review"]["closed"]) == (0, "enough")
     with opened(project) as store:
         (batch,) = store.review.batches()
         assert batch.closed_reason == "enough"
-
-
-def test_answers_that_were_replaced_are_offered_no_more_until_they_come_back(project: Project) -> None:
-    rating(project, 0.85, n_cases=40)
-    project.run()
-    project.versions["other"] = {"engine": "scripted", "default": "right, by another"}
-    table = json.loads((project.path / "judge.json").read_text())
-    for i in range(40):
-        given = material(rubric(), {"prompt": f"q{i}"}, None, f"c{i}").with_answers("right, by another")
-        table[rating_messages(rubric(), given)[-1]["content"]] = rated(5)
-    project.write("judge.json", json.dumps(table))
-    project.run("--candidate", "other")
-    with opened(project) as store:
-        old, new = store.review.batches()
-        assert old.closed_reason == f"superseded by run {new.run_id}"
-        assert new.closed is None
-        queue = Queue(store)
-        queue.add_reviewer("ann")
-        view = queue.next("ann")
-        assert view is not None
-        assert view.answers == ("right, by another",)
-    project.run("--candidate", "only")
-    with opened(project) as store:
-        old, new = store.review.batches()
-        assert (old.closed, new.closed_reason) == (None, f"superseded by run {old.run_id}")
 
 
 @pytest.mark.nightly
@@ -583,36 +418,6 @@ def test_a_skipped_item_is_said_to_hold_labels_back_and_is_offered_again(project
     assert project.evaluation()["verdict"] == "passed"
 
 
-@pytest.mark.nightly
-def test_a_flagged_item_holds_back_what_comes_after_it(project: Project) -> None:
-    rating(project, 0.88)
-    project.run()
-    with opened(project) as store:
-        queue = Queue(store)
-        queue.add_reviewer("ann")
-        view = queue.next("ann")
-        assert view is not None
-        queue.flag("ann", view.lease_id, key="flag")
-    item = f"item 1 (case {view.case_id!r}, flagged)"
-    n_labels = label(project)
-    assert n_labels < 120
-    result = project.run()
-    entry = project.evaluation()
-    assert entry["verdict"] == "inconclusive"
-    assert entry["reason"] == f"{n_labels} labels are in and wait for {item} to be adjudicated"
-    assert "adjudicate 1" in str(result.stdout)
-    with opened(project) as store:
-        queue = Queue(store)
-        queue.add_reviewer("eve", "adjudicator")
-        view = queue.next("eve", task="adjudicate")
-        assert view is not None
-        queue.adjudicate("eve", view.lease_id, honest(view), key="settled")
-        Attendant(store).attend(view.batch_id)
-    label(project)
-    project.run()
-    assert project.evaluation()["verdict"] == "passed"
-
-
 @pytest.mark.parametrize(
     ("marker", "message"),
     [
@@ -640,29 +445,6 @@ def test_a_body_without_a_judge_that_rates_is_refused(project: Project) -> None:
     result = project.run()
     assert result.ret == 4
     assert "no `judge.rate(…, rubric=…)`" in str(result.stderr)
-
-
-def test_preferences_drawn_anew_are_those_that_people_see(project: Project) -> None:
-    judged_project(project, {"new": 0.85, "old": 0.6}, 40)
-    project.settings["baseline"] = "old"
-    arguments = "model, baseline, case, judge"
-    project.body(PREFER, cases=40, arguments=arguments, threshold=0.5, margin=0.1, review="all")
-    project.run()
-    project.run("--fresh")
-    assert project.evaluation()["verdict"] == "inconclusive"
-    with opened(project) as store:
-        first, second = store.review.batches()
-        assert first.source["cases"] == second.source["cases"] == 40
-        keys = [{a.sample_key for i in store.review.items(b.id) for a in i.answers} for b in (first, second)]
-        assert not keys[0] & keys[1]
-
-
-def test_a_prune_warns_of_items_that_wait_for_labels(project: Project, run: Run) -> None:
-    rating(project, 0.85, n_cases=40)
-    project.run()
-    result = run("store", "prune", "--version", "only", "--yes")
-    assert result.exit_code == 0
-    assert "Warning: 20 items wait in the review queue for labels of what would go." in result.output
 
 
 def test_a_case_that_people_can_not_be_shown_makes_it_an_error(project: Project) -> None:
@@ -753,72 +535,3 @@ def test_labels_of_a_file_draw_further_items_and_decide(project: Project, run: R
         assert run("review", "import", "items.jsonl").exit_code == 0
     assert batch.closed_reason == "decided: passed"
     assert run("gate", "--resume", "latest").exit_code == 0
-
-
-@pytest.mark.nightly
-def test_two_workers_fill_the_queue_once_and_decide_as_one_process_does(project: Project, run: Run) -> None:
-    pytest.importorskip("xdist")
-    judged_project(project, {"only": 0.85}, 200)
-    project.module(TWO_AND_ONE)
-
-    def queue(place: str) -> dict[str, list[tuple[str, float]]]:
-        """What is drawn of each evaluation, in its order."""
-        with Store.open(str(project.path / place)) as store:
-            batches = store.review.batches()
-            found = {
-                batch.evaluation_id: [(item.case_id, item.probability) for item in store.review.items(batch.id)]
-                for batch in batches
-            }
-            assert len(found) == len(batches)
-        return found
-
-    def verdicts() -> list[tuple[object, ...]]:
-        names = ("id", "metric", "verdict", "reason", "candidate", "difference", "labels_needed")
-        return sorted(tuple(map(str, map(entry.get, names))) for entry in project.report()["evaluations"])
-
-    assert project.run_apart("-n", "2").ret == 8
-    drawn = queue(".steelyard/store.db")
-    assert [len(items) for items in drawn.values()] == [20, 20]
-    unlabelled = verdicts()
-    assert project.run_apart("-n", "2").ret == 8
-    assert queue(".steelyard/store.db") == drawn
-    assert project.run("--store", "alone.db").ret == 8
-    assert queue("alone.db") == drawn
-    assert verdicts() == unlabelled
-
-    label(project)
-    drawn = queue(".steelyard/store.db")
-    assert project.run_apart("-n", "2").ret == 1
-    decided = verdicts()
-    assert sorted(entry[2] for entry in decided) == ["failed", "passed", "passed", "passed"]
-    assert project.run("--offline").ret == 1
-    assert verdicts() == decided
-    assert run("gate", "--resume", "latest").exit_code == 1
-    assert verdicts() == decided
-    assert queue(".steelyard/store.db") == drawn
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize(("rate", "verdict"), [(0.88, "passed"), (0.5, "failed")])
-def test_the_page_shows_how_labels_decided_it(project: Project, run: Run, rate: float, verdict: str) -> None:
-    rating(project, rate)
-    project.run()
-    label(project)
-    run("gate", "--resume", "latest")
-    with opened(project) as store:
-        stored = store.runs()[-1]
-        report = stored_report(store, stored.run_id)
-        ((key, paths),) = evidence_paths(store, stored, report).items()
-        assert paths == (), "the run's own verdict is from before the labels"
-        again = resumed(store, stored, report, "fail")
-        (entry,) = again.evaluations
-        ((path,),) = evidence_paths(store, stored, again).values()
-    assert (key, entry.verdict) == ((entry.id, "score"), verdict)
-    line, limit = (path.no_worse, path.no_worse_limit) if verdict == "passed" else (path.worse, path.worse_limit)
-    first = next(number for number, each in enumerate(line) if each >= limit)
-    assert f"by {path.drawn[first]} labels" in entry.reason
-    assert (path.unit, path.against) == ("label", "threshold")
-    other, unreached = (path.worse, path.worse_limit) if verdict == "passed" else (path.no_worse, path.no_worse_limit)
-    assert max(other) < unreached
-    page = (project.path / "reports/latest/index.html").read_text(encoding="utf-8")
-    assert '"unit": "label"' in page or '"unit":"label"' in page

@@ -39,24 +39,14 @@ def test_the_last_line_names_the_page_of_the_run(sequential: Project) -> None:
     assert [each["id"] for each in content["evaluations"]] == [each["id"] for each in report["evaluations"]]
 
 
-def test_the_page_tells_how_the_gate_stopped_and_every_answer_that_was_drawn(sequential: Project) -> None:
+def test_the_page_has_every_answer_that_was_drawn(sequential: Project) -> None:
     sequential.run()
     (evaluation,) = page(sequential)["evaluations"]
-    (path,) = evaluation["paths"]
     (check,) = evaluation["checks"]
     assert check["verdict"] == "passed"
-    assert path["drawn"][-1] == len(evaluation["cases"]["candidate"]) < 60
-    assert path["no_worse"][-1] >= path["no_worse_limit"] - 0.0005
-    assert max(path["no_worse"][:-1]) < path["no_worse_limit"]
+    assert len(evaluation["cases"]["candidate"]) < 60
     answers = [body["answer"] for case in pages.details(sequential.path / PAGE) for body in case["bodies"]]
     assert answers == ["yes"] * sequential.stored()
-
-
-def test_a_run_against_itself_has_a_path_for_each_comparison(sequential: Project) -> None:
-    sequential.settings["baseline"] = "only"
-    sequential.run()
-    (evaluation,) = page(sequential)["evaluations"]
-    assert [each["against"] for each in evaluation["paths"]] == ["threshold", "baseline"]
 
 
 def test_the_environment_is_recorded_with_the_run(sequential: Project) -> None:
@@ -74,14 +64,6 @@ def test_earlier_runs_of_the_project_are_on_the_page(sequential: Project) -> Non
     assert [each["run_id"] for each in evaluation["history"]] == [first]
 
 
-def test_an_evaluation_in_error_has_a_page_too(project: Project) -> None:
-    project.body("raise KeyError(case.id)")
-    assert project.run().ret == 1
-    (evaluation,) = page(project)["evaluations"]
-    assert evaluation["verdict"] == "error"
-    assert evaluation["errors"]
-    outcomes = [body["scores"][0]["outcome"] for case in pages.details(project.path / PAGE) for body in case["bodies"]]
-    assert set(outcomes) == {"error"}
 
 
 def test_a_page_that_can_not_be_written_is_told_and_the_rest_is_there(sequential: Project) -> None:
@@ -92,23 +74,8 @@ def test_a_page_that_can_not_be_written_is_told_and_the_rest_is_there(sequential
     assert sequential.report()["verdict"] == "passed"
 
 
-def test_details_of_the_run_before_are_gone_when_a_run_ends_early(sequential: Project) -> None:
-    sequential.run()
-    mine = sequential.write("reports/latest/details/mine.txt", "kept")
-    assert sequential.run("--candidate", "nobody").ret == 4
-    assert [path.name for path in (sequential.path / "reports/latest").iterdir()] == ["details"]
-    assert list(mine.parent.iterdir()) == [mine]
 
 
-def test_a_resume_writes_the_page_again(sequential: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    sequential.run()
-    first = page(sequential)
-    (sequential.path / PAGE).unlink()
-    monkeypatch.chdir(sequential.path)
-    result = CliRunner().invoke(main, ["gate", "--resume", "latest"])
-    assert result.exit_code == 0
-    assert f"report  {PAGE}" in result.output
-    assert page(sequential)["run"] == first["run"]
 
 
 def test_the_command_makes_the_page_where_it_is_told_to(sequential: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,8 +89,3 @@ def test_the_command_makes_the_page_where_it_is_told_to(sequential: Project, mon
     assert "taken is a file. Remove it, or choose with --output." in result.output
 
 
-def test_with_xdist_the_controller_writes_the_page(sequential: Project) -> None:
-    result = sequential.run_apart("-n", "2")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines([f"report  {PAGE}"])
-    assert page(sequential)["run"]["id"] == sequential.report()["run_id"]

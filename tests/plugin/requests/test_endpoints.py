@@ -33,20 +33,13 @@ class TestNames:
         project.versions = {"only": served(loopback(model="tiny-3b"), model="big-70b")}
         project.body("return model.ask(case.prompt) == 'ok'")
         result = project.run()
-        told = "only: asked for big-70b, the endpoint says that tiny-3b answered: is it the model that you mean?"
+        told = "only: asked for big-70b, the endpoint says that tiny-3b answered: name that to keep"
         assert notes(result).count(told) == 1
         assert result.ret == 0
         version = project.report()["candidate"]
         assert (version["model"], version["answered_as"]) == ("big-70b", ["tiny-3b"])
         for name in ("index.html", "report.md"):
             assert "tiny-3b" in (project.path / "reports" / "latest" / name).read_text()
-
-    def test_a_dated_release_is_told_mildly(self, project: Project, loopback: Start) -> None:
-        project.versions = {"only": served(loopback(model="gpt-4o-2024-08-06"), model="gpt-4o")}
-        project.body("return model.ask(case.prompt) == 'ok'")
-        said = notes(project.run())
-        assert "only: gpt-4o is an alias that stood for gpt-4o-2024-08-06; name it to keep the version as it is" in said
-        assert "is it the model that you mean" not in said
 
     @pytest.mark.parametrize("name", [None, "loopback", "acme/loopback", "Loopback", ""])
     def test_the_same_model_is_not(self, project: Project, loopback: Start, name: str | None) -> None:

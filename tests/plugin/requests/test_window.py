@@ -120,14 +120,6 @@ def test_version_against_itself_draws_two_sets(project: Project, served) -> None
     assert any(case["candidate"] != case["baseline"] for case in entry["cases"])
 
 
-def test_versions_that_are_the_same_by_another_name_draw_two_sets(project: Project, served) -> None:
-    server = served()
-    project.versions["twin"] = dict(project.versions["only"])
-    project.body("assert model.ask(case.prompt)", cases=3, samples=4)
-    project.run("--candidate", "only", "--baseline", "twin")
-    assert server.stats["choices"] == 24
-
-
 @pytest.mark.nightly
 @pytest.mark.parametrize(
     "change",
@@ -153,15 +145,6 @@ def test_changed_version_never_gets_anothers_samples(project: Project, served, c
     assert project.report()["usage"]["stored_samples"] == 0
 
 
-def test_changed_prompt_never_gets_anothers_samples(project: Project, served) -> None:
-    server = served()
-    project.body("assert model.ask(case.prompt)", cases=3, samples=2)
-    project.run()
-    project.body("assert model.ask(case.prompt + '?')", cases=3, samples=2)
-    project.run()
-    assert set(prompts(server)) == {"q0", "q1", "q2", "q0?", "q1?", "q2?"}
-
-
 def test_changed_body_and_expectation_ask_nothing_again(project: Project, served) -> None:
     server = served(default="yes")
     project.body("assert model.ask(case.prompt) == 'yes'", cases=3, samples=2)
@@ -170,22 +153,6 @@ def test_changed_body_and_expectation_ask_nothing_again(project: Project, served
     project.body("assert model.ask(case.prompt) == 'no'", cases=3, samples=2)
     project.run()
     assert (server.stats["choices"], project.score()) == (asked, 0.0)
-
-
-def test_stored_answers_past_their_age_are_drawn_again(project: Project, served) -> None:
-    server = served()
-    project.versions["only"]["max_age"] = "1h"
-    project.body("assert model.ask(case.prompt)", cases=3, samples=2)
-    project.run()
-    project.run()
-    assert server.stats["choices"] == 6
-    import sqlite3
-
-    with sqlite3.connect(project.store) as connection:
-        connection.execute("UPDATE steelyard_generations SET begun = begun - 4000")
-    connection.close()
-    project.run()
-    assert server.stats["choices"] == 12
 
 
 @pytest.mark.nightly
@@ -218,12 +185,3 @@ def test_key_of_an_endpoint_is_nowhere(project: Project, served, monkeypatch: py
     for file in [*(project.path / ".steelyard").iterdir(), *(project.path / "reports").rglob("*.json")]:
         assert b"sesame" not in file.read_bytes()
     assert "sesame" not in str(result.stdout)
-
-
-def test_two_evaluations_share_what_two_engines_answer(project: Project, served, loopback) -> None:
-    first, second = served(default="yes"), loopback(default="no")
-    project.versions["other"] = {"engine": "openai", **second.settings()}
-    project.body("return model.ask(case.prompt) == 'yes'", cases=30, samples=2)
-    project.run("--candidate", "other", "--baseline", "only")
-    assert (first.stats["choices"], second.stats["choices"]) == (60, 60)
-    assert project.evaluation()["verdict"] == "regressed"

@@ -11,7 +11,7 @@ from harness.reporting.data.contamination import contamination_document, contami
 from harness.reporting.terminal.report import Layout
 from harness.stages.data.overlap.case_texts import RULE
 from harness.stages.data.overlap.contamination import CaseOverlap, Contamination, FoundPlace
-from harness.statistics import DifferenceEstimate
+from harness.statistics.intervals.differences import DifferenceEstimate
 
 PLACES = tuple(
     FoundPlace("prompt", f"d{n}", 40 + n, "What is the\ncapital of Peru?", 6, with_answer=n == 0) for n in range(5)

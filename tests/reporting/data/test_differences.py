@@ -15,8 +15,7 @@ from harness.stages.data.drift.differences import (
     DocumentDifferences,
     RecipeDifference,
 )
-from harness.stages.data.drift.drift import Drift, DriftTable
-from harness.stages.data.drift.effects import Move
+from harness.stages.data.drift.drift import Drift, DriftTable, Move
 
 RECIPES = RecipeDifference(
     False, ("pii",), ("url", "c4"), (ChangedOption("minhash", "buckets", 14, 20),), ("exact",), True, ("words", "small")
@@ -40,7 +39,7 @@ def drift(column, value, low, high, p_value):
     )
 
 
-MOVED = replace(drift("embedding", 0.0015, 0.0, 0.0032, 0.83), moves=(Move("de", 0.1, 0.021),))
+MOVED = replace(drift("language", 0.0015, 0.0, 0.0032, 0.83), moves=(Move("de", 0.1, 0.021),))
 TABLE = DriftTable(
     (
         drift("length", -0.0753, -0.112, -0.039, 0.0002),
@@ -71,9 +70,9 @@ def test_recipes_documents_and_drift_are_told():
         "never came into clean                             1",
         "1 in clean alone, such as y",
         "drift of clean from raw",
-        "  length     -0.075  [-0.112, -0.039]  < 0.001  drift",
-        "  embedding  0.0015  [0.0000, 0.0032]    0.830",
-        "embedding: de 10.0 % -> 2.1 %",
+        "  length    -0.075  [-0.112, -0.039]  < 0.001  drift",
+        "  language  0.0015  [0.0000, 0.0032]    0.830",
+        "language: de 10.0 % -> 2.1 %",
     ):
         assert part in text, part
 

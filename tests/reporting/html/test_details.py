@@ -10,8 +10,6 @@ from harness.records import NewSample, Request, Sample, ScoreRow, ScoringRule
 from harness.reporting.html import write_html
 from harness.reporting.html.details import write_details
 from harness.review import Queue
-from harness.review.batches.filling import add_run
-from harness.review.batches.plans import ReviewPlan
 from harness.review.labels import labels_of_run
 from harness.store import Store
 from tests.gate import stored
@@ -67,7 +65,7 @@ def test_a_pruned_answer_leaves_its_score(store: Store, tmp_path: Path) -> None:
 
 def test_what_people_said_stands_with_the_answer_that_it_is_of(store: Store, tmp_path: Path) -> None:
     run = runs.add_run(store)
-    add_run(store, run, ReviewPlan(runs.EVALUATION, "score", SCALE, roles=("candidate", "baseline"), draws=4))
+    runs.add_batch(store, run, SCALE, roles=("candidate", "baseline"), n_items=8)
     queue = Queue(store)
     queue.add_reviewer("ann", "annotator")
     given = {}

@@ -52,38 +52,14 @@ def test_what_no_chance_has_a_part_in_has_no_bounds(store: Store, tmp_path: Path
     assert [(each["reason"], each["figure"]) for each in entry["checks"]] == [
         ("required 0.70, proven above 0.699", "+0.050")
     ]
-    assert [each["name"] for each in entry["claims"]["shown"]] == ["these cases"]
+    assert (entry["about"], entry["lost"]) == ("these cases", None)
 
 
-def test_a_sequential_evaluation_tells_how_it_stopped(store: Store, tmp_path: Path) -> None:
-    (entry,) = pages.data(pages.page(store, tmp_path, pages.capitals()))["evaluations"]
-    assert [path["against"] for path in entry["paths"]] == ["baseline", "threshold"]
-    n_cases = len(entry["cases"]["candidate"])
-    for path in entry["paths"]:
-        assert path["drawn"][-1] == n_cases
-        assert len(path["no_worse"]) == len(path["drawn"])
-    (red, _) = entry["paths"]
-    assert [each["verdict"] for each in entry["checks"]] == ["regressed", "inconclusive"]
-    assert red["worse"][-1] >= red["worse_limit"]
-
-
-def test_what_drew_all_of_its_cases_was_not_stopped(store: Store, tmp_path: Path) -> None:
-    both = {
-        role: {f"case-{number}": [float(number > 2)] * 2 for number in range(8)} for role in ("candidate", "baseline")
-    }
-    rule = {"design": "sequential", "about": "suite", "n_planned": 8, "suite_size": 8, "margin": 0.1}
-    (entry,) = pages.data(pages.page(store, tmp_path, Scored(**both, rule=rule)))["evaluations"]
-    assert entry["paths"] == []
-    assert not [fact for fact in entry["facts"] if "can't be shown" in fact]
-
-
-def test_a_measure_within_a_range_tells_how_it_stopped_and_what_it_is(store: Store, tmp_path: Path) -> None:
+def test_a_measure_within_a_range_tells_what_it_is(store: Store, tmp_path: Path) -> None:
     cases = {f"case-{number:03}": [1.0 + number / 1000] for number in range(200)}
     rule = {"unit": "s", "higher_is_better": False, "threshold": 3.0, "margin": 1.0, "at_least": 0.0, "at_most": 10.0}
     timed = Scored(candidate=cases, rule={**rule, "design": "sequential", "n_planned": 200})
     (entry,) = pages.data(pages.page(store, tmp_path, timed))["evaluations"]
-    (path,) = entry["paths"]
-    assert path["no_worse"][-1] >= path["no_worse_limit"]
     assert "measured in s from 0 to 10" in entry["facts"]
     assert (entry["approximate"], entry["statistic"]) == (False, None)
 
@@ -96,33 +72,14 @@ def test_a_measure_without_a_range_is_called_approximate(store: Store, tmp_path:
     assert any(fact.startswith("approximate: no error rate is promised") for fact in entry["facts"])
 
 
-@pytest.mark.service
-def test_a_long_path_keeps_its_end_and_the_step_that_crossed_a_limit(store: Store, tmp_path: Path) -> None:
-    cases = {f"case-{number:04}": [float(number % 10 > 0)] for number in range(1500)}
-    rule = {"design": "sequential", "n_planned": 1500, "margin": 0.02, "threshold": 0.9}
-    (entry,) = pages.data(pages.page(store, tmp_path, Scored(candidate=cases, rule=rule)))["evaluations"]
-    ((path, check),) = zip(entry["paths"], entry["checks"], strict=True)
-    assert 100 < len(path["drawn"]) < 450
-    assert path["drawn"][-1] == len(entry["cases"]["candidate"])
-    assert check["verdict"] == "passed"
-    crossed = next(at for at, log in enumerate(path["no_worse"]) if log >= path["no_worse_limit"] - 0.0005)
-    assert path["drawn"][crossed] == path["drawn"][-1]
-
-
-def test_the_share_of_the_baselines_score_that_is_kept_is_among_the_facts(store: Store, tmp_path: Path) -> None:
-    (entry,) = pages.data(pages.page(store, tmp_path, pages.capitals()))["evaluations"]
-    assert entry["facts"][-1].startswith("keeps 77.4% of the baseline's score [")
-
-
 def test_an_evaluation_that_people_decide_says_how_far_they_are(store: Store, tmp_path: Path) -> None:
     side = stored.run(store, "r1", pages.rivers())
     reviewed = ReviewSummary(batch="b1", mode="uncertain", n_labels=20, n_errors=6, n_waiting=3, wait_s=45.0)
     (entry,) = side.report.evaluations
-    report = replace(side.report, evaluations=(replace(entry, review=reviewed, retained=None),))
+    report = replace(side.report, evaluations=(replace(entry, review=reviewed),))
     content = pages.data(write_html(store, side.weighed.run, report, tmp_path))
     told = "decided by labels and judge: 20 labels of people, 6 of them against the judge; batch b1"
-    unshown = "how it stopped against the baseline can't be shown: no label counts yet, or others came since"
-    assert content["evaluations"][0]["facts"] == [told, unshown]
+    assert content["evaluations"][0]["facts"] == [told]
     assert content["next"][0].startswith(f"steelyard review serve{option_for(store.url)}   (3 items wait")
 
 

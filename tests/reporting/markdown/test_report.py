@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import SettingsError
-from harness.records import BaselineRecord, RetainedShare, VerdictKind
+from harness.records import BaselineRecord, VerdictKind
 from harness.reporting.markdown.report import MOST_CHARACTERS, checked_link, markdown, marker
 from tests.reporting import example_reports as examples
 from tests.reporting.markdown_page import LINKED, Page
@@ -62,12 +62,6 @@ def test_what_is_required_stands_before_the_reason():
         "inference/test_latency required 0.500 s; proven below 0.44 s",
         "0.412 [0.390, 0.440] s",
     ]
-
-
-def test_the_share_of_the_baselines_score_stands_below_the_reason():
-    kept = RetainedShare(0.7634, 0.698, 0.8266)
-    (worse,) = Page(markdown(examples.report(examples.regressed(retained=kept)))).tables
-    assert worse[1][1].endswith("lower by more than 0.05 keeps 76.3% of the baseline's score [69.8%, 82.7%]")
 
 
 def test_the_first_line_is_a_comment_by_which_the_next_run_finds_it():

@@ -136,7 +136,7 @@ def test_the_time_left_is_a_bound_while_the_store_may_answer_what_has_not_begun(
 
 def test_what_is_left_of_the_budget_is_told():
     run = Run(is_terminal=True, width=120)
-    assert "38% of --max-tokens left" in run.at(1, 10, budget="38% of --max-tokens left")
+    assert "38% of max_tokens left" in run.at(1, 10, budget="38% of max_tokens left")
 
 
 def test_requests_that_are_sent_again_are_said_in_place_of_the_time_left():

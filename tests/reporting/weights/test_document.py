@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from harness.models.lineage import LineageStep
-from harness.reporting.weights.document import TracedVersion, traced_document, version_document
+from harness.reporting.weights.document import DescribedVersion, version_document
 from tests.models.description.made import write_gguf
 from tests.reporting.weights.described import described_version
 
@@ -49,7 +49,7 @@ def test_the_model_that_ships_has_every_key_with_its_value() -> None:
     }
     assert expected == {key: document[key] for key in expected}
     assert document["special_tokens"]["BOS"] == {"id": 1, "piece": "<|im_start|>"}
-    assert [token["id"] for token in document["special_tokens"]["EOG"]] == [0, 2, 4]
+    assert [token["id"] for token in document["special_tokens"]["EOG"]] == [0, 2]
     first = {"made": "first", "of": [], "by": "somebody", "step": "weights", "fingerprint": None}
     assert document["lineage"][:1] == [first]
     assert document["chat_template"].startswith("{% for message in messages %}")
@@ -57,15 +57,19 @@ def test_the_model_that_ships_has_every_key_with_its_value() -> None:
 
 def test_loaded_has_what_differs_and_nothing_else(tiny_llama: Path, tmp_path: Path) -> None:
     assert version_document(described_version(tiny_llama))["loaded"] == {}
-    loaded = version_document(described_version(write_gguf(tmp_path / "m.gguf", quantize="Q8_0")))["loaded"]
-    assert (loaded["format"], loaded["ftype"], loaded["types"]) == ("safetensors", "BF16", {"BF16": 20})
+    loaded = version_document(described_version(tiny_llama, dtype="bfloat16"))["loaded"]
+    assert (loaded["ftype"], loaded["types"]) == ("BF16", {"BF16": 39})
+    assert loaded["print_info"].keys() == {"file type", "file size", "type BF16", "KV cache"}
     assert {"n_layers", "n_vocab", "chat_template", "special_tokens", "n_parameters", "name"} & set(loaded) == set()
+    unmade = described_version(write_gguf(tmp_path / "m.gguf", quantize="Q8_0"), max_model_len=16)
+    assert version_document(unmade)["loaded"] is None
 
 
 def test_what_differs_by_layer_is_a_list(tmp_path: Path) -> None:
     from dataclasses import replace
 
     found = described_version(write_gguf(tmp_path / "m.gguf"))
+    assert found.weights is not None
     sizes = replace(found.weights.sizes, n_ff=(96, 128))
     document = version_document(replace(found, weights=replace(found.weights, sizes=sizes)))
     assert (document["n_ff"], document["n_heads"]) == ([96, 128], 4)
@@ -73,6 +77,6 @@ def test_what_differs_by_layer_is_a_list(tmp_path: Path) -> None:
 
 def test_a_version_without_weights_has_name_fingerprint_and_lineage() -> None:
     step = LineageStep("clean", ("raw",), "corpus: as it is", "corpus", "c0ffee")
-    document = traced_document(TracedVersion("clean", "c0ffee", (step,)))
+    document = version_document(DescribedVersion("clean", "c0ffee", None, (step,)))
     assert list(document) == ["version", "fingerprint", "lineage"]
     assert document["lineage"][0]["fingerprint"] == "c0ffee"

@@ -34,7 +34,7 @@ def test_the_limit_that_ended_the_run_is_told_with_what_was_spent_and_decided():
 
 def test_a_run_that_came_to_its_end_tells_what_it_spent_of_each_limit():
     report = stopped(examples.verdict(), stopped_by=None)
-    assert budget_line(report) == "9,120 of --max-tokens 10,000 spent, 0.4987 of --max-cost 0.50 spent"
+    assert budget_line(report) == "9,120 of max_tokens 10,000 spent, 0.4987 of --max-cost 0.50 spent"
 
 
 def test_markdown_and_page_have_it_among_their_notes():
@@ -66,9 +66,9 @@ def test_cost_is_a_fact_of_the_header_where_it_is_known():
 @pytest.mark.parametrize(
     ("spent", "text"),
     [
-        (Expenditure(tokens=6_200, cost=0.1), "38% of --max-tokens left"),
+        (Expenditure(tokens=6_200, cost=0.1), "38% of max_tokens left"),
         (Expenditure(tokens=6_200, cost=0.45), "10% of --max-cost left"),
-        (Expenditure(tokens=12_000, cost=0.1), "0% of --max-tokens left"),
+        (Expenditure(tokens=12_000, cost=0.1), "0% of max_tokens left"),
     ],
 )
 def test_progress_tells_the_scarcest_limit(spent, text):
@@ -78,7 +78,7 @@ def test_progress_tells_the_scarcest_limit(spent, text):
 
 def test_time_and_requests_are_limits_too():
     assert left(Budget(BudgetLimits(deadline_s=100), Expenditure(elapsed_s=25))) == "75% of --deadline left"
-    assert left(Budget(BudgetLimits(max_requests=4), Expenditure(requests=1))) == "75% of --max-requests left"
+    assert left(Budget(BudgetLimits(max_requests=4), Expenditure(requests=1))) == "75% of max_requests left"
 
 
 def test_a_budget_reads_back_equal():

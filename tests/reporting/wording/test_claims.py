@@ -1,4 +1,4 @@
-"""What is told beside a verdict, of the claim that does not decide."""
+"""What is told of verdicts in which chance has no part, and of lost cases."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from harness.decisions import decide
 from harness.records import LostClaim, Usage, Verdict
 from harness.reporting.markdown.report import markdown
-from harness.reporting.wording.claims import claim_notes, claims_shown, lost_in_words
+from harness.reporting.wording.claims import lost_in_words
 from tests.decisions.observations import observed
 from tests.reporting import example_reports as examples
 from tests.reporting.terminal.shown import text
@@ -21,7 +21,7 @@ def exact(**fields: object) -> Verdict:
     return decide([observed(np.ones((4, 1)), np.ones((4, 1)), **shared)], 0.95)[0]
 
 
-def test_what_no_chance_has_a_part_in_has_neither_bounds_nor_another_claim() -> None:
+def test_what_no_chance_has_a_part_in_has_no_bounds() -> None:
     verdict = exact()
     assert verdict.is_certain
     report = examples.report(verdict, usage=Usage(0, 0, 0, 0, 0, 0.8))
@@ -30,9 +30,7 @@ def test_what_no_chance_has_a_part_in_has_neither_bounds_nor_another_claim() -> 
         assert "proven above 0.999" in shown
         assert "1.000 [" not in shown
         assert "0.000 [" not in shown
-        assert "cases like these" not in shown
         assert "true score" not in shown
-    assert [each.name for each in claims_shown(verdict)] == ["these cases"]
 
 
 def test_a_population_is_a_matter_of_chance_though_no_case_is() -> None:
@@ -45,8 +43,6 @@ def test_a_population_is_a_matter_of_chance_though_no_case_is() -> None:
 
 def test_of_a_part_the_whole_is_not_known() -> None:
     assert not replace(exact(), suite_size=5).is_certain
-    assert claim_notes([replace(exact(), suite_size=5)], "utf-8") != []
-    assert claim_notes([exact()], "utf-8") == []
 
 
 def test_no_single_case_is_shown_where_each_has_too_few_samples() -> None:

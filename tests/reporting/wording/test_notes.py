@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import jsonschema
@@ -12,14 +11,13 @@ from harness.records import (
     BaselineRecord,
     Estimate,
     JudgeSummary,
-    RetainedShare,
     Verdict,
     VerdictKind,
     VersionRef,
 )
 from harness.records.report_json import from_json, schema, to_json
 from harness.reporting.terminal.report import Layout, render
-from harness.reporting.wording.notes import aggregate_notes, judge_notes, recorded_notes, retained_note
+from harness.reporting.wording.notes import aggregate_notes, judge_notes, recorded_notes
 from tests.reporting import example_reports as examples
 
 FIGURES = (Aggregate("word_perplexity", 91.73, 78.52), Aggregate("bits_per_byte", 1.3061, None))
@@ -53,23 +51,6 @@ def test_a_hostile_name_is_harmless():
     (note,) = aggregate_notes([hostile], "ascii")
     assert note.isprintable()
     assert note.isascii()
-
-
-def test_the_share_that_is_kept_is_told_with_its_interval() -> None:
-    note = retained_note(examples.verdict(retained=RetainedShare(0.8824, 0.7059, 1.0331)))
-    assert note == "keeps 88.2% of the baseline's score [70.6%, 103.3%]"
-
-
-def test_a_share_without_an_interval_is_told_alone() -> None:
-    assert retained_note(examples.verdict(retained=RetainedShare(1.0, math.nan, math.nan))) == (
-        "keeps 100.0% of the baseline's score"
-    )
-    certain = examples.verdict(retained=RetainedShare(0.5, 0.5, 0.5), is_exact=True, about="suite")
-    assert retained_note(certain) == "keeps 50.0% of the baseline's score"
-
-
-def test_nothing_is_told_where_there_is_no_share() -> None:
-    assert retained_note(examples.verdict()) is None
 
 
 def test_cases_without_a_pair_are_told_of_what_passed():

@@ -39,7 +39,7 @@ def reviewed(*reviews: ReviewSummary):
         ([waiting(0, 0.0, 1)], "steelyard review serve   (adjudicate 1 item)"),
         (
             [waiting(0, 0.0, 0, "closed by hand")],
-            "batch 1f0c is closed (closed by hand): steelyard review reopen 1f0c",
+            "batch 1f0c is closed (closed by hand): steelyard review close 1f0c --undo",
         ),
         (
             [waiting(0, 0.0, 0, "superseded by run r2")],

@@ -84,18 +84,6 @@ def test_labels_belong_to_their_version_in_whatever_order_the_items_come(store: 
     assert ledger.labels.tolist() == [[0.0, 1.0]] * (AHEAD // 2)
 
 
-def test_items_of_an_earlier_store_stand_in_the_order_of_the_versions(store: Store, run: RunInfo) -> None:
-    _, items, ledger = filled(store, run, plan(roles=("candidate", "baseline")))
-    ordered = sorted(items, key=lambda item: (item.position // 2, (item.draw or {})["version"]))
-    draws = [{name: value for name, value in (item.draw or {}).items() if name != "version"} for item in ordered]
-    old = [
-        replace(item, id=f"old-{item.id}", batch_id="b2", position=position, draw=draw)
-        for position, (item, draw) in enumerate(zip(ordered, draws, strict=True))
-    ]
-    store.review.add_batch(Batch("b2", 1.0, runs.EVALUATION, FORM), old)
-    assert read_ledger(store, store.review.batch("b2"), 2).draws == ledger.draws
-
-
 def test_pairs_of_equal_answers_are_drawn_as_ties_and_shown_to_nobody(store: Store, run: RunInfo) -> None:
     subject, items, ledger = filled(store, run, plan(PAIR))
     assert all(item.answers[0].text != item.answers[1].text for item in items)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from harness.records import NewSample, Request, Sample
+from harness.records import NewSample, Request, Role, Sample
 from harness.records.review import Form, Item
-from harness.review.batches.filling import add_run
-from harness.review.batches.plans import ReviewPlan
-from harness.review.forms import category_form, preference_form, rating_form
+from harness.review.batches.plans import preference_form, rating_form
 from harness.scoring.judging.prompts import material, preference_messages, rating_messages
 from harness.scoring.judging.rubric import Rubric
 from harness.store import Store
 from tests.review import runs
-from tests.review.conftest import PAIR
-from tests.review.runs import EVALUATION
+from tests.review.conftest import PAIR, SCALE
 from tests.scoring.judging.rubrics import rubric
 from tests.store.rows import key_of
 
@@ -40,9 +37,9 @@ def answer(number: int, role: str = "candidate") -> str:
     return f"same {number}" if number % 10 == 9 else f"{role} says {number}"
 
 
-def items(store: Store, form: Form, **plan: object) -> list[Item]:
+def items(store: Store, form: Form, roles: tuple[Role, ...] = ("candidate",)) -> list[Item]:
     run = runs.add_run(store, n_cases=20, rubric=READ.digest)
-    return store.review.items(add_run(store, run, ReviewPlan(EVALUATION, "score", form, **plan)).batch.id)
+    return store.review.items(runs.add_batch(store, run, form, roles=roles, n_items=40).id)
 
 
 def test_reviewers_see_what_the_judge_was_shown_and_the_prompt_lacks(store: Store) -> None:
@@ -93,6 +90,6 @@ def test_a_reference_that_was_mended_counts(store: Store) -> None:
     assert {item.reference for item in items(store, rating_form(READ))} == {"mended"}
 
 
-@pytest.mark.parametrize("form", [category_form(["yes=1", "no=0"]), PAIR], ids=["categories", "pair"])
+@pytest.mark.parametrize("form", [SCALE, PAIR], ids=["scale", "pair"])
 def test_without_a_judge_that_was_asked_there_is_none(store: Store, form: Form) -> None:
     assert {item.reference for item in items(store, form)} == {None}

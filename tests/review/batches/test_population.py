@@ -6,56 +6,62 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.records import NewSample, Request, Sample, ScoreRow
-from harness.review.batches.filling import add_run
+from harness.records.review import Form, Item
+from harness.review.batches.filling import ReviewableEvaluation, reviewable
 from harness.review.batches.plans import ReviewPlan
-from harness.store import Store
+from harness.store import RunInfo, Store
 from tests.review import runs
-from tests.review.conftest import CATEGORIES, PAIR, SCALE
+from tests.review.conftest import PAIR, SCALE
 from tests.review.runs import EVALUATION
-from tests.store.rows import key_of
+from tests.store.rows import key_for, key_of
 
 pytestmark = pytest.mark.service
 
 
-def test_a_draw_of_two_versions_is_an_answer_of_each_to_one_case(store: Store) -> None:
-    plan = ReviewPlan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"))
-    added = add_run(store, runs.add_run(store), plan)
-    items = store.review.items(added.batch.id)
-    for first, second in zip(items[::2], items[1::2], strict=True):
-        assert (first.case_id, first.probability) == (second.case_id, second.probability)
-        assert {first.answers[0].version, second.answers[0].version} == {"small", "large"}
+def found_in(store: Store, run: RunInfo, form: Form) -> tuple[ReviewableEvaluation, dict[str, Item]]:
+    """What can be drawn, and the items by their cases."""
+    found = reviewable(store, run, ReviewPlan(EVALUATION, "score", form))
+    return found, {case: item for (case, _), item in found.found[0].items.items()}
 
 
 def test_which_version_comes_first_is_random_and_always_the_same(store: Store) -> None:
     """Else the order would tell reviewers, and readers of an export, whose answer they judge."""
     run = runs.add_run(store, n_cases=200)
-    plan = ReviewPlan(EVALUATION, "score", SCALE, roles=("candidate", "baseline"))
     items, again = (
-        store.review.items(add_run(store, run, replace(plan, form=form)).batch.id) for form in (SCALE, CATEGORIES)
+        store.review.items(runs.add_batch(store, run, SCALE, roles=("candidate", "baseline"), n_items=120).id)
+        for _ in range(2)
     )
     versions = [item.answers[0].version for item in items]
     assert versions == [item.answers[0].version for item in again]
     assert [(item.draw or {})["version"] for item in items] == [["small", "large"].index(str(v)) for v in versions]
-    share = versions[::2].count("small") / len(versions[::2])
-    assert 0.3 < share < 0.7
-    assert len(items) > 60
+    assert 0.3 < versions[::2].count("small") / len(versions[::2]) < 0.7
+    for first, second in zip(items[::2], items[1::2], strict=True):
+        assert (first.case_id, first.probability) == (second.case_id, second.probability)
+        assert {first.answers[0].version, second.answers[0].version} == {"small", "large"}
 
 
-def test_pairs_are_candidate_and_baseline_of_one_case_that_differ(store: Store) -> None:
-    added = add_run(store, runs.add_run(store), ReviewPlan(EVALUATION, "score", PAIR))
-    assert (added.n_cases, added.left_out) == (27, {"equal": 3})
-    for item in store.review.items(added.batch.id):
+def test_pairs_are_candidate_and_baseline_of_one_case(store: Store) -> None:
+    found, items = found_in(store, runs.add_run(store), PAIR)
+    assert (len(found.cases), found.left_out) == (30, {})
+    for case, item in items.items():
         assert [answer.version for answer in item.answers] == ["small", "large"]
-        number = int(item.case_id.removeprefix("case-"))
-        assert [answer.text for answer in item.answers] == [f"candidate says {number}", f"baseline says {number}"]
+        number = int(case.removeprefix("case-"))
+        if number % 10 != 9:
+            assert [answer.text for answer in item.answers] == [f"candidate says {number}", f"baseline says {number}"]
         assert item.judge_score == (0.5 if number % 3 == 2 else 0.0)
+
+
+def test_answers_that_are_not_stored_are_told(store: Store) -> None:
+    run = runs.add_run(store)
+    store.prune(fingerprints=["f0"])
+    assert found_in(store, run, SCALE)[0].lack == "30 without a stored answer"
 
 
 def test_a_measure_is_nothing_to_ask_people_about(store: Store) -> None:
     run = runs.add_run(store)
     store.add_scores(run.run_id, [replace(row, metric="words", value=25.0) for row in store.scores(run.run_id)])
     with pytest.raises(SettingsError, match="25 is a measure, not a score"):
-        add_run(store, run, ReviewPlan(EVALUATION, "words", SCALE))
+        reviewable(store, run, ReviewPlan(EVALUATION, "words", SCALE))
 
 
 def test_a_run_without_a_baseline_has_no_pairs(store: Store) -> None:
@@ -63,37 +69,39 @@ def test_a_run_without_a_baseline_has_no_pairs(store: Store) -> None:
     store.add_scores("r1", [ScoreRow(EVALUATION, "score", "candidate", "f0", "case-0", 0, 1.0)])
     store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
     with pytest.raises(SettingsError, match=r"has no baseline, .* run the gate with --baseline"):
-        add_run(store, store.runs()[0], ReviewPlan(EVALUATION, "score", PAIR))
+        found_in(store, store.runs()[0], PAIR)
 
 
 def test_pairs_that_a_body_compared_itself_have_the_baselines_answer_to_the_same_question(store: Store) -> None:
     """Its scores are the candidate's alone: 1, 0.5 or 0 for the preference. A question asked twice is left out."""
     run = runs.add_run(store, compares=True)
     again = Request(messages=({"role": "user", "content": "Summarise passage 0."},))
-    store.add([NewSample(key_of("again"), "f1", 0, again, Sample("another"))])
-    added = add_run(store, run, ReviewPlan(EVALUATION, "score", PAIR, draws=1000))
-    assert (added.n_cases, added.left_out) == (26, {"without a partner": 1, "equal": 3})
-    for item in store.review.items(added.batch.id):
-        number = int(item.case_id.removeprefix("case-"))
-        assert [answer.text for answer in item.answers] == [f"candidate says {number}", f"baseline says {number}"]
+    another = Sample("another", runs.FIRST_INDEX)
+    store.add([NewSample(key_for(again, "f1", "case-0"), "f1", 0, again, another)])
+    store.add([NewSample(key_for(again, "f1", "case-1"), "f1", 0, again, another)])  # which asked something else
+    found, items = found_in(store, run, PAIR)
+    assert (len(found.cases), found.left_out) == (29, {"without a partner": 1})
+    for case, item in items.items():
+        number = int(case.removeprefix("case-"))
+        if number % 10 != 9:
+            assert [answer.text for answer in item.answers] == [f"candidate says {number}", f"baseline says {number}"]
         assert [answer.version for answer in item.answers] == ["small", "large"]
         assert item.judge_score == (number % 3) / 2
 
 
 def test_pairs_of_conversations_begin_with_what_they_share_and_each_answer_has_its_own_turns(store: Store) -> None:
-    added = add_run(store, runs.add_run(store, in_turns=True), ReviewPlan(EVALUATION, "score", PAIR))
-    item = next(item for item in store.review.items(added.batch.id) if item.case_id == "case-1")
+    _, items = found_in(store, runs.add_run(store, in_turns=True), PAIR)
+    item = items["case-1"]
     assert item.messages == ({"role": "user", "content": "Hi"},)
     assert [answer.text for answer in item.answers] == [
         f"assistant: {role} here.\n\nuser: Summarise passage 1.\n\nassistant: {role} says 1"
         for role in ("candidate", "baseline")
     ]
-    assert added.left_out == {}, "their turns differ where their answers are equal"
 
 
 def test_single_answers_of_a_conversation_come_with_its_turns(store: Store) -> None:
-    added = add_run(store, runs.add_run(store, in_turns=True), ReviewPlan(EVALUATION, "score", SCALE))
-    (item, *_) = store.review.items(added.batch.id)
+    _, items = found_in(store, runs.add_run(store, in_turns=True), SCALE)
+    item = items["case-0"]
     assert [message["role"] for message in item.messages] == ["user", "assistant", "user"]
 
 
@@ -107,8 +115,7 @@ def test_an_answer_comes_with_what_an_application_did_before_it(store: Store) ->
     row = ScoreRow(EVALUATION, "score", "candidate", "f0", "case-0", 0, 1.0, sample_key=key_of("q"))
     store.add_scores("r1", [row])
     store.finish_run("r1", {"verdict": "passed", "exit_code": 0})
-    added = add_run(store, store.runs()[0], ReviewPlan(EVALUATION, "score", SCALE, draws=1))
-    (item,) = store.review.items(added.batch.id)
+    item = found_in(store, store.runs()[0], SCALE)[1]["case-0"]
     assert item.messages == (*asked, *new)
     assert [(answer.text, answer.calls_from) for answer in item.answers] == [("Done.", None)]
 
@@ -122,6 +129,6 @@ def test_conversations_that_a_body_compared_itself_are_pairs_by_what_the_user_sa
     run = runs.add_run(store, in_turns=True, compares=True)
     if again:
         asked = Request(messages=({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}, LAST))
-        store.add([NewSample(key_of("again"), "f1", 0, asked, Sample("baseline again", runs.FIRST_INDEX))])
-    added = add_run(store, run, ReviewPlan(EVALUATION, "score", PAIR))
-    assert (added.n_cases, added.left_out) == (30 - again, {"without a partner": 1} if again else {})
+        store.add([NewSample(key_for(asked, "f1", "case-3"), "f1", 0, asked, Sample("again", runs.FIRST_INDEX))])
+    found, _ = found_in(store, run, PAIR)
+    assert (len(found.cases), found.left_out) == (30 - again, {"without a partner": 1} if again else {})

@@ -2,23 +2,19 @@
 
 from dataclasses import asdict
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from harness.review import Queue
-from harness.review.exchange import FORMATS, GivenLabel, SharedItem, exported
+from harness.review.exchange import ExchangeFormat, SharedItem, exported, format_of
+from harness.review.views import GivenLabel
 from harness.store import Store
 from tests.review.conftest import SCALE
 
 _keys = count()
 
-VALUES = {
-    "scale": (4, 2),
-    "categories": ("right", "wrong"),
-    "text": ('cut, "short"\n', "=1+1"),
-    "preference": ("left", "tie"),
-}
-
-EVERY_FORMAT = sorted(FORMATS)
+VALUES = {"scale": (4, 2), "preference": ("left", "tie")}
+FORMATS: dict[str, ExchangeFormat] = {name: format_of(Path(f"x.{name}")) for name in ("csv", "jsonl")}
 
 
 def label_some(queue: Queue, kind: str) -> None:

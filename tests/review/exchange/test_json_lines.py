@@ -1,13 +1,17 @@
-"""Items as lines of JSON: a field that is none is named with its line."""
+"""Items as lines of JSON: what is none is refused with its line, before anything is stored."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from harness.errors import ReviewFileError
-from harness.review.exchange import FORMATS
-from tests.review.exchange.queues import ITEM, LABEL
+from harness.records.review import Form, LabelChoice
+from harness.review.exchange import SharedItem, import_items
+from harness.store import Store
+from tests.review.conftest import NOW, PAIR, SCALE
+from tests.review.exchange.queues import FORMATS, ITEM, LABEL
 
 pytestmark = pytest.mark.service
 
@@ -26,7 +30,6 @@ pytestmark = pytest.mark.service
         ({"wanted": True}, "its wanted is True. Write a whole number from 1 to 50."),
         ({"item": "x\ud800"}, r"its item is 'x\ud800'. Write an id of 1 to 32 printable ASCII characters"),
         ({"item": 5}, "its item is 5. Write an id"),
-        ({"hidden": {"run": "\ud800"}}, r"its hidden run is '\ud800'. Write a run's id or null."),
         ({"messages": ["why?"]}, "its messages is ['why?']. Write messages such as"),
         ({"answers": [None]}, "its answers is [None]. Write a list of texts."),
     ],
@@ -37,3 +40,39 @@ def test_a_field_that_is_none_is_named_with_its_line_and_what_to_write(fields: d
         FORMATS["jsonl"].read(text)
     assert str(refused.value).startswith("Line 2 is no item: ")
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        (replace(SCALE, choices=(LabelChoice(2, "", 50),)), "2 counts for 50, which is no number in"),
+        (replace(SCALE, choices=(LabelChoice(2, "", True),)), "2 counts for True, which is no number in"),
+        (replace(SCALE, choices=(LabelChoice("1", "", 0.0),)), "'1' is no whole number, as those of a scale are"),
+        (replace(SCALE, kind="text"), "kind 'text' with 5 choices"),
+        (replace(PAIR, choices=(LabelChoice("up", "", None),)), "'up' is no preference"),
+    ],
+)
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_form_whose_values_can_not_count_is_refused(name: str, form: Form, said: str) -> None:
+    answers = ("one", "other")[: 2 if form.is_pair else 1]
+    text = FORMATS[name].write([SharedItem("i1", "suites/test.py::test", "c", form, (), answers)])
+    with pytest.raises(ReviewFileError, match=said):
+        FORMATS[name].read(text)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            [ITEM, {**ITEM, "item": "i2", "labels": [{**LABEL, "reviewer": "a" * 70}]}],
+            "Line 2, item i2, label of 'a{70}': 'a{70}' is no name for a reviewer: write 1 to 64 printable characters",
+        ),
+        ([ITEM, ITEM], r"Line 2, item i1 is the id of another new item of the file \(Line 1\). Give each an id"),
+        ([ITEM, {**ITEM, "item": "i2", "answers": []}], "Line 2, item i2 is not in the queue, and the file holds too"),
+    ],
+)
+def test_what_can_not_be_stored_leaves_no_batch(store: Store, lines: list[dict[str, Any]], said: str) -> None:
+    shared = FORMATS["jsonl"].read("\n".join(map(json.dumps, lines)))
+    with pytest.raises(ReviewFileError, match=said):
+        import_items(store.review, shared, NOW)
+    assert store.review.batches() == []

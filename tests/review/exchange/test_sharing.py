@@ -1,7 +1,6 @@
 """Items and labels leave the queue and come back into it, in every format."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +8,12 @@ import pytest
 from harness.errors import ReviewFileError, UnknownItemError
 from harness.records.review import Batch, Event
 from harness.review import Queue
-from harness.review.exchange import FORMATS, GivenLabel, SharedExclusion, format_of, import_items
+from harness.review.exchange import import_items
+from harness.review.exchange.sharing import SharedExclusion
+from harness.review.views import GivenLabel
 from harness.store import Store
 from tests.review.conftest import FORMS, NOW, PAIR, SCALE, AddBatch, batch_of
-from tests.review.exchange.queues import EVERY_FORMAT, VALUES, label_of, label_some, share
+from tests.review.exchange.queues import FORMATS, VALUES, label_of, label_some, share
 from tests.store.conftest import NewUrl, OpenStore
 
 pytestmark = pytest.mark.service
@@ -28,24 +29,12 @@ def canonical(store: Store) -> set[tuple[Any, ...]]:
         for item in items:
             events = store.review.events(item_id=item.id)
             said = tuple(sorted((e.reviewer, e.kind, e.value, e.score, e.note, e.time) for e in events))
-            found.add((batch.form, item.case_id, item.answers, item.wanted, said, standings[item.id]))
+            texts = tuple(answer.text for answer in item.answers)
+            found.add((batch.form, item.case_id, texts, item.wanted, said, standings[item.id]))
     return found
 
 
-@pytest.mark.parametrize("kind", EVERY_KIND)
-@pytest.mark.parametrize("name", EVERY_FORMAT)
-def test_an_unblind_export_read_again_is_the_same(
-    queue: Queue, store: Store, add_batch: AddBatch, name: str, kind: str
-) -> None:
-    add_batch(3, FORMS[kind], wanted=2)
-    label_some(queue, kind)
-    shared = share(store, unblind=True)
-    text = FORMATS[name].write(shared)
-    assert FORMATS[name].read(text) == shared
-    assert format_of(Path(f"x.{'json' if name not in ('jsonl', 'csv') else name}"), text) == name
-
-
-@pytest.mark.parametrize("name", EVERY_FORMAT)
+@pytest.mark.parametrize("name", FORMATS)
 def test_an_unblind_export_says_who_excluded_an_item_why_and_when(
     queue: Queue, store: Store, add_batch: AddBatch, name: str
 ) -> None:
@@ -62,21 +51,22 @@ def test_an_unblind_export_says_who_excluded_an_item_why_and_when(
     assert [each.excluded for each in shared] == [SharedExclusion("eve", "the passage is missing", NOW), None]
     text = FORMATS[name].write(shared)
     assert "the passage is missing" in text
-    assert FORMATS[name].read(text) == shared
     assert "the passage is missing" not in FORMATS[name].write(share(store, unblind=False))
     assert import_items(store.review, FORMATS[name].read(text), NOW).items == 0
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
-@pytest.mark.parametrize("name", EVERY_FORMAT)
-def test_an_unblind_export_makes_the_same_queue_elsewhere(
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_unblind_export_makes_the_same_queue_elsewhere_but_for_what_is_hidden(
     queue: Queue, store: Store, add_batch: AddBatch, new_url: NewUrl, open_store: OpenStore, name: str, kind: str
 ) -> None:
     add_batch(3, FORMS[kind], wanted=2)
     label_some(queue, kind)
-    shared = FORMATS[name].read(FORMATS[name].write(share(store, unblind=True)))
+    given = share(store, unblind=True)
+    shared = FORMATS[name].read(FORMATS[name].write(given))
+    assert shared == [replace(each, hidden=None) for each in given]
     target = open_store(new_url())
-    assert import_items(target.review, shared, NOW).labels == (4 if kind == "text" else 5)
+    assert import_items(target.review, shared, NOW).labels == 5
     assert canonical(target) == canonical(store)
     again = import_items(target.review, shared, NOW)
     assert (again.batches, again.items, again.labels) == (0, 0, 0)
@@ -84,7 +74,7 @@ def test_an_unblind_export_makes_the_same_queue_elsewhere(
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
-@pytest.mark.parametrize("name", EVERY_FORMAT)
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_blind_export_holds_nothing_that_sways(
     queue: Queue, store: Store, add_batch: AddBatch, name: str, kind: str
 ) -> None:
@@ -102,10 +92,8 @@ def test_a_blind_pair_has_its_answers_in_an_order_that_tells_nothing(store: Stor
     assert 8 < sum(first) < 32
 
 
-@pytest.mark.parametrize("name", EVERY_FORMAT)
-def test_a_preference_given_elsewhere_counts_for_the_right_answer(
-    queue: Queue, store: Store, add_batch: AddBatch, name: str
-) -> None:
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_preference_given_elsewhere_counts_for_the_right_answer(store: Store, add_batch: AddBatch, name: str) -> None:
     items = add_batch(10, PAIR)
     blind = FORMATS[name].read(FORMATS[name].write(share(store, unblind=False)))
     prefers_candidate = [
@@ -113,14 +101,14 @@ def test_a_preference_given_elsewhere_counts_for_the_right_answer(
         for each in blind
     ]
     import_items(store.review, FORMATS[name].read(FORMATS[name].write(prefers_candidate)), NOW)
-    assert [done.standing.value for done in queue.labels("b1")] == ["first"] * len(items)
+    assert [store.review.standing(item.id).value for item in items] == ["first"] * len(items)
 
 
 def test_an_imported_label_fills_an_item_that_is_waiting(queue: Queue, store: Store, add_batch: AddBatch) -> None:
     add_batch(2)
     (first, _) = share(store, unblind=False)
     import_items(store.review, [replace(first, labels=(label_of(5),))], NOW)
-    assert [done.standing.score for done in queue.labels("b1")] == [1.0]
+    assert store.review.standing(first.item_id).score == 1.0
     view = queue.next("bob")
     assert view is not None
     assert view.item_id == "b1-00001"
@@ -145,14 +133,7 @@ def test_one_bad_label_of_a_file_brings_nothing_in(store: Store, add_batch: AddB
     assert store.review.events(batch_id="b1") == []
 
 
-def test_an_unknown_item_without_answers_is_refused(store: Store, add_batch: AddBatch) -> None:
-    add_batch(1)
-    (first,) = share(store, unblind=False)
-    with pytest.raises(ReviewFileError, match="Item other is not in the queue"):
-        import_items(store.review, [replace(first, item_id="other", answers=())], NOW)
-
-
-@pytest.mark.parametrize("name", EVERY_FORMAT)
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_file_whose_form_is_not_the_one_of_its_batch_is_refused(store: Store, add_batch: AddBatch, name: str) -> None:
     """A label counts by the form that the queue has: another scoring in the file would decide."""
     add_batch(2)
@@ -166,7 +147,7 @@ def test_a_file_whose_form_is_not_the_one_of_its_batch_is_refused(store: Store, 
 
 @pytest.mark.parametrize("what", ["case", "answer"])
 @pytest.mark.parametrize("kind", EVERY_KIND)
-@pytest.mark.parametrize("name", EVERY_FORMAT)
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_label_of_another_text_is_refused(store: Store, add_batch: AddBatch, name: str, kind: str, what: str) -> None:
     add_batch(2, FORMS[kind])
     first, second = share(store, unblind=False)
@@ -207,14 +188,12 @@ def test_of_several_labels_of_a_reviewer_in_a_file_the_newest_counts(store: Stor
         replace(second, labels=(GivenLabel("ann", 2, time=20.0), GivenLabel("ann", 5, time=10.0))),
         replace(third, labels=(GivenLabel("ann", 3), GivenLabel("ann", 5, time=10.0), GivenLabel("bob", 4, time=10.0))),
     ]
-    done = import_items(store.review, shared, NOW)
-    assert (done.labels, done.replaced) == (4, 3)
+    assert import_items(store.review, shared, NOW).labels == 4
     values = [store.review.standing(each.item_id).value for each in shared]
     assert values == [5, 2, None]
     assert import_items(store.review, shared, NOW).labels == 0
     older = [replace(second, labels=(GivenLabel("ann", 4, time=15.0),))]
-    done = import_items(store.review, older, NOW)
-    assert (done.labels, done.replaced) == (0, 1)
+    assert import_items(store.review, older, NOW).labels == 0
     changed = [replace(second, labels=(GivenLabel("ann", 4, time=20.0),))]
     assert import_items(store.review, changed, NOW).labels == 1
     assert store.review.standing(second.item_id).value == 4

@@ -9,10 +9,10 @@ import pytest
 
 from harness.errors import ReviewFileError
 from harness.records.review import Answer
-from harness.review.exchange import FORMATS, exported, import_items
+from harness.review.exchange import exported, import_items
 from harness.store import Store
 from tests.review.conftest import NOW, AddBatch
-from tests.review.exchange.queues import ITEM, LABEL, label_of, share
+from tests.review.exchange.queues import FORMATS, ITEM, LABEL, label_of, share
 
 
 def test_the_rows_of_an_item_show_the_same(store: Store, add_batch: AddBatch) -> None:
@@ -74,7 +74,7 @@ def test_no_counts_as_no_in_a_table() -> None:
 def test_a_spreadsheet_runs_no_answer_as_a_formula(store: Store, add_batch: AddBatch) -> None:
     (item,) = add_batch(1)
     (shared,) = share(store, unblind=False)
-    evil = replace(shared, answers=("=HYPERLINK(1)",), case_id="+1", reference="'=already\r＝1\n'\n@x")
+    evil = replace(shared, answers=("=HYPERLINK(1)",), case_id="+1", reference="'=already\r=1\n'\n@x")
     rows = list(csv.DictReader(io.StringIO(FORMATS["csv"].write([evil]))))
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in rows[0].values())
     assert FORMATS["csv"].read(FORMATS["csv"].write([evil])) == [evil]

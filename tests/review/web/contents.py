@@ -26,14 +26,13 @@ SCALE = Form(
     ),
 )
 PAIR = Form("preference", "Better explanation", criteria="Right first, then short.", choices=PREFERENCES)
-CATEGORIES = Form(
-    "categories",
+PROGRAMS = Form(
+    "scale",
     "Does the program do what is asked?",
     criteria="The program runs and returns what is asked, for the empty list too.",
-    choices=(LabelChoice("right", "", 1.0), LabelChoice("wrong", "", 0.0), LabelChoice("no program", "", 0.0)),
+    choices=(LabelChoice(1, "no", 0.0), LabelChoice(2, "yes", 1.0)),
 )
-TEXT = Form("text", "What is wrong with this answer?", criteria="One sentence is enough.")
-FORMS = {form.kind: form for form in (SCALE, PAIR, CATEGORIES, TEXT)}
+FORMS = {form.kind: form for form in (SCALE, PAIR)}
 
 BRIDGE = (
     "Sum up in one sentence:\n\nThe harbour bridge was opened in 1932 after eight years of work. It carries eight "
@@ -90,10 +89,9 @@ def add(store: Store, form: Form, items: list[Item], evaluation_id: str = "evalu
 
 
 def fill(store: Store, most: int = 24) -> None:
-    """One batch of each form, as the guide shows them, with so many items at most."""
+    """Batches as the guide shows them, with so many items at most."""
     summaries = [[text] for text in (*SUMMARIES, ARABIC)] * 6
     few = min(4, most)
     add(store, SCALE, items_of("b-scale", BRIDGE, summaries[:most], wanted=2), "evaluation/test_summaries")
     add(store, PAIR, items_of("b-pair", SKY, [[LONG_ONE, SHORT_ONE]] * few), "evaluation/test_preferred")
-    add(store, CATEGORIES, items_of("b-categories", SUM, [[PROGRAM]] * few), "evaluation/test_programs")
-    add(store, TEXT, items_of("b-text", BRIDGE, [[SUMMARIES[1]]] * few), "evaluation/test_defects")
+    add(store, PROGRAMS, items_of("b-programs", SUM, [[PROGRAM]] * few), "evaluation/test_programs")

@@ -11,21 +11,28 @@ from tests import warm
 
 ROOT = Path(__file__).parents[3]
 _CALL = "from harness.cli.review.serve import serve; serve()"
+_WITH_LEASE = (
+    "import functools, harness.review.web as web; web.WebOptions = functools.partial(web.WebOptions, lease_s={})"
+)
 
 
 class Server:
     """A server over the store of a folder.
+
+    Args:
+        lease_s: how long a lease runs, in place of the usual time.
 
     Attributes:
         url: its address.
         link: the address that signs in once.
     """
 
-    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+    def __init__(self, folder: Path, *options: str, port: int = 0, lease_s: float | None = None) -> None:
         self._folder = folder
         self.log = folder / "serve.log"
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        command = ("-c", _CALL, "--store", "store.db", "--port", str(port), *options)
+        code = _CALL if lease_s is None else f"{_WITH_LEASE.format(lease_s)}; {_CALL}"
+        command = ("-c", code, "--store", "store.db", "--port", str(port), *options)
         with self.log.open("w") as errors:
             self.process = warm.start(
                 *command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from itertools import pairwise
 from typing import Any
@@ -13,9 +12,9 @@ from fastapi import FastAPI
 
 from harness.records.review import Form, LabelChoice
 from harness.review import Queue
-from harness.review.web import WebOptions, api, create_app, failures
+from harness.review.web import WebOptions, create_app
 from harness.review.web.desk import Desk
-from harness.review.web.showing import SHOWN_AT_FIRST, SHOWN_MORE
+from harness.review.web.showing import SHOWN
 from harness.store import Store
 from tests.review.web import contents
 from tests.review.web.conftest import ORIGIN, Browser, Leaving, SignIn, begin
@@ -54,7 +53,7 @@ def test_one_request_takes_a_label_and_brings_the_item_after_the_next(ann: Brows
 
 def test_without_want_no_item_is_leased(ann: Browser, desk: Desk) -> None:
     assert ann.say(ann.take(), value=4).json()["next"] is None
-    assert [batch.held for batch in desk.queue.progress()] == [0, 0, 0, 0]
+    assert [batch.held for batch in desk.queue.progress()] == [0, 0, 0]
 
 
 def test_a_page_comes_with_its_first_item_which_a_reload_shows_again(ann: Browser) -> None:
@@ -105,23 +104,23 @@ def test_progress_counts_the_open_batches(ann: Browser, store: Store) -> None:
         found = ann.get(f"/api/progress?task={task}").json()
         return found["done"], found["left"]
 
-    assert progress() == (0, 60)
+    assert progress() == (0, 56)
     ann.say(ann.take(), value=4)
-    assert progress() == (1, 59)
-    store.review.set_closed("b-text", 1.0, "closed by zoe")
     assert progress() == (1, 55)
+    store.review.set_closed("b-programs", 1.0, "closed by zoe")
+    assert progress() == (1, 51)
     assert progress("adjudicate") == (0, 0)
-    assert "55 labels left" in ann.get("/").text
+    assert "51 labels left" in ann.get("/").text
 
 
 def test_every_answer_tells_how_far_the_queue_is(ann: Browser, sign_in: SignIn) -> None:
-    assert ann.post("/api/next", json={}).json()["progress"] == {"done": 0, "left": 60}
+    assert ann.post("/api/next", json={}).json()["progress"] == {"done": 0, "left": 56}
     lease = ann.take()
-    assert ann.say(lease, value=4, key="k1").json()["progress"] == {"done": 1, "left": 59}
-    assert ann.say(lease, value=4, key="k1").json()["progress"] == {"done": 1, "left": 59}, "sent again"
-    assert ann.say(ann.take(), "skip").json()["progress"] == {"done": 1, "left": 59}
-    assert ann.say(ann.take(), "flag").json()["progress"] == {"done": 1, "left": 57}
-    for key, left in (("u1", 59), ("u2", 59), ("u3", 60)):
+    assert ann.say(lease, value=4, key="k1").json()["progress"] == {"done": 1, "left": 55}
+    assert ann.say(lease, value=4, key="k1").json()["progress"] == {"done": 1, "left": 55}, "sent again"
+    assert ann.say(ann.take(), "skip").json()["progress"] == {"done": 1, "left": 55}
+    assert ann.say(ann.take(), "flag").json()["progress"] == {"done": 1, "left": 53}
+    for key, left in (("u1", 55), ("u2", 55), ("u3", 56)):
         assert ann.post("/api/undo", json={"key": key}).json()["progress"]["left"] == left
     ann.say(ann.take(), "flag")
     eve = sign_in("eve", "adjudicator")
@@ -144,10 +143,10 @@ def test_the_page_says_what_was_decided_when_nothing_is_left(sign_in: SignIn, st
     assert said().startswith("Nothing is left for you The queue is empty.")
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["one"]]), "suites/test_a")
     contents.add(store, contents.PAIR, contents.items_of("b2", "Q?", [["one", "two"]]), "suites/test_b")
-    assert said().startswith("Nothing is left for you 2 labels are left, and none of them is yours to give now.")
+    assert said().startswith("Nothing is left for you 2 labels are left, for others")
     store.review.set_closed("b1", 1.0, "decided: regressed")
     assert said().startswith(
-        "Nothing is left for you Faithful summary decided suites/test_a 1 label is left, and it is not yours"
+        "Nothing is left for you Faithful summary decided suites/test_a 1 label is left, for others"
     )
     store.review.set_closed("b2", 2.0, "decided: passed")
     assert said().startswith(
@@ -173,7 +172,7 @@ def test_about_how_many_more_labels_would_decide_it_is_told(store: Store) -> Non
     with Browser(app, begin(app.state.desk, "zoe")) as zoe:
         assert "About 14 more labels would decide it." in zoe.get("/admin/batches/b-scale").text
         assert "About 1 more label would decide it." in zoe.get("/admin/batches/b-pair").text
-        assert "would decide it" not in zoe.get("/admin/batches/b-text").text
+        assert "would decide it" not in zoe.get("/admin/batches/b-programs").text
         assert "about 14 until it is decided" in zoe.get("/admin").text
         assert "about 20 until it is decided" in zoe.get("/").text
         assert "until it is decided" not in zoe.get("/adjudicate").text
@@ -183,20 +182,6 @@ def test_about_how_many_more_labels_would_decide_it_is_told(store: Store) -> Non
         assert "Closed: decided: passed" in page
         assert "would decide it" not in page
         assert "until it is decided" not in zoe.get("/").text
-
-
-def test_the_undo_of_a_text_brings_it_back_to_be_written_on(sign_in: SignIn, store: Store) -> None:
-    contents.add(store, contents.TEXT, contents.items_of("b1", "Q?", [["one"]] * 2))
-    ann = sign_in("ann")
-    ann.say(ann.take(), "skip")
-    lease = ann.take()
-    body = {"act": "label", "lease": lease, "key": "k1", "value": "It says <1923> \ud800."}
-    ann.post("/api/answer", content=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
-    undone = ann.post("/api/undo", json={"key": "u1"}).json()
-    assert (undone["undone"], undone["text"]) == ("labelled It says <1923> ?.", "It says <1923> ?.")
-    assert undone["view"] is not None
-    assert ann.post("/api/undo", json={"key": "u1"}).json()["text"] == "It says <1923> ?.", "sent again"
-    assert ann.post("/api/undo", json={"key": "u2"}).json()["text"] == ""
 
 
 @pytest.mark.parametrize("blank", ["", " \n\t\n", "\u200b\u00a0", "\x00"])
@@ -210,11 +195,10 @@ def test_an_empty_answer_says_that_it_is_one(sign_in: SignIn, store: Store, blan
 
 def test_a_form_shows_its_choices_with_their_keys(sign_in: SignIn, store: Store) -> None:
     ten = Form("scale", "Ten", choices=tuple(LabelChoice(score, "", score / 10) for score in range(1, 11)))
-    many = Form("categories", "Many", choices=tuple(LabelChoice(f"<{name}>", "", None) for name in "abcdefghijkl"))
     zero = Form("scale", "Zero", choices=tuple(LabelChoice(score, "", None) for score in (-1, 0, 1, 10)))
-    keys = {"b1": "1 2 3 4 5 6 7 8 9 0", "b2": "1 2 3 4 5 6 7 8 9 0  ", "b3": " 0 1 "}
+    keys = {"b1": "1 2 3 4 5 6 7 8 9 0", "b2": " 0 1 "}
     ann = sign_in("ann")
-    for batch_id, form in zip(keys, (ten, many, zero), strict=True):
+    for batch_id, form in zip(keys, (ten, zero), strict=True):
         contents.add(store, form, contents.items_of(batch_id, "Q?", [["one"]]))
         found = ann.next()
         assert found is not None
@@ -304,7 +288,6 @@ def test_an_unknown_lease_and_somebody_elses_are_refused(ann: Browser, sign_in: 
 
 
 def test_an_unknown_text_batch_and_page_are_not_found(ann: Browser, sign_in: SignIn) -> None:
-    assert ann.get(f"/leases/{ann.take()}/texts/answer-7").json()["error"] == "unknown_item"
     zoe = sign_in("zoe", "admin")
     assert zoe.get("/admin/batches/none").status_code == 404
     assert zoe.post("/admin/batches/none/close").status_code == 404
@@ -312,17 +295,12 @@ def test_an_unknown_text_batch_and_page_are_not_found(ann: Browser, sign_in: Sig
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (b"[" * 100_000 + b"]" * 100_000, "its JSON is nested too deep"),
-        (b'{"value": ' + b"9" * 5_000 + b"}", "its JSON holds a number with too many digits"),
-        (b'{"value": "\xff"}', "it is no text in UTF-8"),
-    ],
+    "body", [b'{"value": ' + b"[" * 100_000, b'{"value": ' + b"9" * 5_000 + b"}", b'{"value": "\xff"}']
 )
-def test_a_body_that_python_can_not_read_is_refused_with_the_reason(ann: Browser, body: bytes, said: str) -> None:
+def test_a_body_that_python_can_not_read_is_refused(ann: Browser, body: bytes) -> None:
     response = ann.post("/api/answer", content=body, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()["error"]) == (400, "bad_request")
-    assert response.json()["message"] == f"The request can't be understood: {said}. Nothing was stored."
+    assert response.json()["message"].startswith("The request can't be understood: it is no JSON")
 
 
 @pytest.mark.parametrize("value", [6, 0, "4", "", None, "left", -1, 10**30])
@@ -337,39 +315,25 @@ def test_a_value_outside_the_scale_is_refused_with_the_right_ones(ann: Browser, 
 def test_a_value_of_another_kind_is_not_understood(ann: Browser, store: Store, value: Any) -> None:
     response = ann.say(ann.take(), value=value)
     assert (response.status_code, response.json()["error"]) == (422, "bad_request")
-    told = f"The request can't be understood: value is {value!r}, and not a whole number or a text. Nothing was stored."
-    assert response.json()["message"] == told
+    assert response.json()["message"].startswith("The request can't be understood: value.")
     assert labels(store) == []
-
-
-_NO_OBJECT = "it is no JSON object with the fields that are asked for"
 
 
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (b"", _NO_OBJECT),
-        (b"{", "it is no JSON"),
-        (b"[]", _NO_OBJECT),
-        (b"null", _NO_OBJECT),
-        (b'{"act": "label", "key": "k"}', "lease is missing, which is the lease of an item, as a text"),
-        (b'{"act": "erase", "lease": "a", "key": "b"}', "act is 'erase', and not label, skip, flag or exclude"),
-        (b'{"act": "skip", "lease": "a", "key": "b", "holding": [1]}', "holding holds 1, which is no lease as a text"),
-        (b'{"act": "skip", "lease": "a", "key": "b", "want": "perhaps"}', "want is 'perhaps', and not true or false"),
-        (b"\xff\xfe", "it is no"),
+        (b"", "its body: Field required"),
+        (b"[]", "its body: Input should be a valid dictionary"),
+        (b'{"act": "label", "key": "k"}', "lease: Field required"),
+        (b'{"act": "erase", "lease": "a", "key": "b"}', "act: Input should be 'label', 'skip', 'flag' or 'exclude'"),
+        (b'{"act": "skip", "lease": "a", "key": "b", "holding": [1]}', "holding.0: Input should be a valid string"),
+        (b"\xff\xfe", "0: JSON decode error"),
     ],
 )
 def test_a_body_that_is_no_request_is_refused_in_words(ann: Browser, body: bytes, told: str) -> None:
     response = ann.post("/api/answer", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code in (400, 422)
     assert response.json()["message"].startswith(f"The request can't be understood: {told}")
-
-
-def test_every_field_of_a_request_is_known_in_words() -> None:
-    fields = {
-        name for kind in (api.ItemRequest, api.LabelSubmission, api.Undo, api.KeptItem) for name in kind.model_fields
-    }
-    assert fields | {"start"} == set(failures._WANTED)
 
 
 def test_a_double_submit_counts_once(ann: Browser, store: Store) -> None:
@@ -398,47 +362,12 @@ def test_an_undo_too_many_is_told(ann: Browser) -> None:
     assert (response.status_code, response.json()["error"]) == (409, "nothing_to_undo")
 
 
-@pytest.mark.parametrize("text", ["مرحبا", "a\ud800b", "\x00", "<script>alert(1)</script>", "x" * 100_000])
-def test_any_text_may_be_a_label_and_is_kept_as_it_is(store: Store, sign_in: SignIn, text: str) -> None:
-    contents.add(store, contents.TEXT, contents.items_of("b1", "Q?", [["one"]]))
-    ann = sign_in("ann")
-    body = {"act": "label", "lease": ann.take(), "key": "k1", "value": text}
-    response = ann.post("/api/answer", content=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
-    assert response.status_code == 200
-    assert labels(store, "b1") == [text]
-
-
-def test_a_text_that_is_too_long_is_refused(store: Store, sign_in: SignIn) -> None:
-    contents.add(store, contents.TEXT, contents.items_of("b1", "Q?", [["one"]]))
-    ann = sign_in("ann")
-    response = ann.say(ann.take(), value="x" * 100_001)
-    assert (response.status_code, response.json()["error"]) == (422, "label")
-    assert "100,000" in response.json()["message"]
-
-
-def test_of_an_answer_of_5_mb_the_beginning_comes_first_and_the_rest_in_pieces(store: Store, sign_in: SignIn) -> None:
-    answer = "all work and no play " * 250_000
-    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[answer]]))
-    ann = sign_in("ann")
-    found = ann.next()
+def test_of_an_answer_of_5_mb_the_beginning_is_shown(store: Store, sign_in: SignIn) -> None:
+    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["all work and no play " * 250_000]]))
+    found = sign_in("ann").next()
     assert found is not None
-    assert len(found["html"]) < 2 * SHOWN_AT_FIRST
-    assert "The first 20,000 of 5,250,000 characters." in found["html"]
-    shown: list[str] = []
-    start = SHOWN_AT_FIRST
-    while len(shown) < 100:
-        piece = ann.get(f"/leases/{found['lease']}/texts/answer-0?start={start}").text
-        assert len(piece) < 2 * SHOWN_MORE
-        content, _, more = piece.partition('<div class="more">')
-        shown.append(words(content))
-        if not more:
-            break
-        start = int(re.findall(r'data-start="(\d+)"', more)[0])
-        assert f"The first {start:,} of 5,250,000 characters." in more
-    assert len(shown) == 27
-    assert "".join(shown).split() == answer[SHOWN_AT_FIRST:].split()
-    assert ann.get(f"/leases/{found['lease']}/texts/answer-0?start=9999999").text.strip() == ""
-    assert ann.get(f"/leases/{found['lease']}/texts/answer-0?start=-1").status_code == 422
+    assert len(found["html"]) < 2 * SHOWN
+    assert "the first 200,000 of 5,250,000 characters." in found["html"]
 
 
 def test_a_store_that_can_not_be_written_is_told_and_the_label_can_be_sent_again(
@@ -521,9 +450,8 @@ def test_a_batch_shows_its_origin_progress_and_agreement(ann: Browser, sign_in: 
     assert origin in " ".join(words(zoe.get("/admin").text).split())
     assert "24 items: 3 done, 20 open, 1 in dispute, 0 flagged." in told
     assert "4 items have labels of two reviewers or more; 1 of them differ." in told
-    assert re.search(r"Krippendorff's alpha 0\.\d\d \[", told)
+    assert re.search(r"Krippendorff's alpha: 0\.\d\d \[", told)
     assert "The judge against people" in told
-    assert re.search(r"right 1 0 1\.00", told)
 
 
 @pytest.mark.parametrize("kind", sorted(contents.FORMS))

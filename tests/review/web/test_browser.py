@@ -37,12 +37,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """`serve("--lease", "2s", port=…)`: a server for the admin zoe."""
+    """`serve(lease_s=2, port=…)`: a server for the admin zoe."""
     with ExitStack() as stack:
 
-        def start(*options: str, port: int = 0) -> Server:
+        def start(port: int = 0, lease_s: float | None = None) -> Server:
             port = port or stack.enter_context(held_port())
-            return stack.enter_context(Server(tmp_path, "--reviewer", "zoe", *options, port=port))
+            return stack.enter_context(Server(tmp_path, "--reviewer", "zoe", port=port, lease_s=lease_s))
 
         yield start
 
@@ -228,36 +228,6 @@ def test_a_screen_reader_is_told_that_another_item_is_there(serve: Any, open_pag
     assert focused(page) == "heading Nothing is left for you"
 
 
-def test_who_writes_is_told_the_next_item_in_the_field(serve: Any, open_page: Any, store: Store) -> None:
-    numbered(store, 3, contents.TEXT)
-    page = open_page(serve().link)
-    page.locator("#words").fill("one")
-    press(page, "Control+Enter", "answer 1")
-    assert focused(page) == "textbox Item 2: What is wrong with this answer?"
-
-
-@pytest.mark.nightly
-def test_the_undo_of_a_text_gives_it_back(serve: Any, open_page: Any, store: Store) -> None:
-    numbered(store, 3, contents.TEXT)
-    page = open_page(serve().link)
-    page.locator("#words").fill("It says <1923>.\nNot 1932.")
-    press(page, "Control+Enter", "answer 1")
-    page.keyboard.press("Escape")
-    press(page, "z", "answer 0")
-    expect(page.locator("#words")).to_have_value("It says <1923>.\nNot 1932.")
-    page.reload()  # what was leased first comes first
-    expect(page.locator(".answer")).to_contain_text("answer 1")
-    expect(page.locator("#words")).to_have_value("")
-    press(page, "s", "answer 2")
-    press(page, "s", "answer 0")
-    expect(page.locator("#words")).to_have_value("It says <1923>.\nNot 1932.")
-    page.locator("#words").fill("It says 1923.")
-    page.wait_for_timeout(170)
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#said")).to_have_text("Labelled with a text.")
-    expect_values(page, store, ["It says 1923."])
-
-
 @pytest.mark.nightly
 def test_the_count_follows_each_key_also_while_the_server_is_away(serve: Any, open_page: Any, store: Store) -> None:
     numbered(store, 1_003)
@@ -339,29 +309,6 @@ def test_a_pair_is_judged_by_arrows_and_numbers_on_the_side_that_was_seen(
     wait_until(page, lambda: len(values(store)) == len(preferred))
     said = {"first": "left", "second": "right", "tie": "tie"}
     assert [said[value] for value in values(store)] == [words.split()[0] for words in preferred]
-
-
-@pytest.mark.nightly
-def test_a_text_is_written_and_sent_without_the_mouse_and_a_draft_survives_a_reload(
-    serve: Any, open_page: Any, store: Store
-) -> None:
-    numbered(store, 3, contents.TEXT)
-    page = open_page(serve().link)
-    expect(page.locator(TITLE)).to_be_visible()
-    page.keyboard.press("Enter")
-    expect(page.locator("#words")).to_be_focused()
-    page.keyboard.type("It says 1923, szf?")
-    page.reload()
-    expect(page.locator("#words")).to_have_value("It says 1923, szf?")
-    page.locator("#words").focus()
-    press(page, "Control+Enter", "answer 1")
-    expect(page.locator("#words")).to_be_focused()
-    expect(page.locator("#words")).to_have_value("")
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#said")).to_have_text("Write something first, or skip.")
-    page.keyboard.press("Escape")
-    press(page, "s", "answer 2")
-    expect_values(page, store, ["It says 1923, szf?"])
 
 
 @pytest.mark.nightly
@@ -452,7 +399,7 @@ def test_an_answer_that_got_lost_on_its_way_back_counts_once(serve: Any, open_pa
 @pytest.mark.nightly
 def test_an_expired_lease_is_told_and_the_item_can_be_taken_up_again(serve: Any, open_page: Any, store: Store) -> None:
     numbered(store, 3)
-    page = open_page(serve("--lease", "2s").link)
+    page = open_page(serve(lease_s=2).link)
     expect(page.locator(".answer")).to_contain_text("answer 0")
     expect(page.get_by_role("alert")).to_contain_text("Your time for this item ran out.")
     page.get_by_role("button", name="Take it up again").click()
@@ -466,7 +413,7 @@ def test_an_expired_lease_is_told_and_the_item_can_be_taken_up_again(serve: Any,
 @pytest.mark.nightly
 def test_a_reviewer_at_work_keeps_the_item(serve: Any, open_page: Any, store: Store) -> None:
     numbered(store, 3)
-    page = open_page(serve("--lease", "6s").link)
+    page = open_page(serve(lease_s=6).link)
     expect(page.locator(".answer")).to_contain_text("answer 0")
     for step in range(50):
         page.mouse.move(100 + step, 100)
@@ -479,31 +426,20 @@ def test_a_reviewer_at_work_keeps_the_item(serve: Any, open_page: Any, store: St
 def test_a_label_for_an_item_that_somebody_else_has_by_now_is_told_and_not_counted(
     serve: Any, open_page: Any, store: Store
 ) -> None:
-    numbered(store, 3, contents.TEXT)
-    page = open_page(serve("--lease", "2s").link)
-    page.locator("#words").fill("a long text that took a while to write down")
+    numbered(store, 3)
+    page = open_page(serve(lease_s=2).link)
     expect(page.get_by_role("alert")).to_contain_text("ran out")
     queue = Queue(store)
     queue.add_reviewer("bob")
     view = queue.next("bob")
     assert view is not None
-    queue.label("bob", view.lease_id, "bob's", key="k")
-    page.locator("#words").focus()
-    page.keyboard.press("Control+Enter")
-    alert = page.get_by_role("alert")
-    expect(alert).to_contain_text("Not counted: labelled with a text.")
-    expect(alert.locator("pre")).to_have_text("a long text that took a while to write down")
+    queue.label("bob", view.lease_id, 2, key="k")
+    page.keyboard.press("4")
+    refused = page.locator("#refused")
+    expect(refused).to_contain_text("Not counted: labelled 4.")
     expect(page.locator(".answer")).to_contain_text("answer 1")
-    page.locator("#words").fill("another text")
-    page.wait_for_timeout(200)
-    page.keyboard.press("Control+Enter")
-    expect(page.locator(".answer")).to_contain_text("answer 2")
-    page.wait_for_timeout(500)
-    alert = page.locator("#refused")
-    expect(alert.locator("pre")).to_be_visible()  # what somebody wrote stays until it was copied
-    alert.get_by_role("button", name="Close").click()
-    expect(page.locator("#refused")).to_be_hidden()
-    expect_values(page, store, ["bob's", "another text"])
+    refused.get_by_role("button", name="Close").click()
+    expect(refused).to_be_hidden()
 
 
 def test_two_tabs_count_a_label_once(serve: Any, open_page: Any, store: Store) -> None:
@@ -579,11 +515,7 @@ def test_nothing_that_a_model_wrote_is_executed(serve: Any, open_page: Any, stor
 def test_an_answer_of_5_mb_does_not_hang_the_browser(serve: Any, open_page: Any, store: Store, answer: str) -> None:
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[answer], ["short"]]))
     page = open_page(serve().link)
-    for first in (220_000, 420_000):
-        page.get_by_role("button", name="Show more").click()
-        expect(page.locator(".more")).to_contain_text(f"The first {first // 10_000}", timeout=5_000)
-        expect(page.locator("#said")).to_have_text("More is shown.")
-    assert 410_000 < len(page.locator(".answer .body").text_content() or "") < 430_000
+    expect(page.locator(".answer")).to_contain_text("the first 200,000 of ", timeout=5_000)
     # Two frames and a scroll to the end: a hanging browser would not answer within these.
     page.set_default_timeout(3_000)
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
@@ -682,7 +614,7 @@ def test_a_phone_has_buttons_large_enough_and_scrolls_one_way(serve: Any, open_p
     page = open_page(server.link, **phone)
     page.locator("#verdict .choice").first.wait_for()
     number = 1
-    for title in ("Faithful", "Better", "program", "What is wrong"):
+    for title in ("Faithful", "Better", "program"):
         while title not in page.locator(TITLE).inner_text():
             page.wait_for_timeout(200)
             page.get_by_role("button", name="Skip").tap()
@@ -761,22 +693,6 @@ _UNCOVERED = """() => {
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("n_choices", [2, 3, 4, 5, 7, 10])
-@pytest.mark.parametrize("meaning", ["", "one claim is not in the passage"])
-def test_rows_of_choices_leave_no_hole(serve: Any, open_page: Any, store: Store, n_choices: int, meaning: str) -> None:
-    choices = tuple(contents.LabelChoice(n, meaning, None) for n in range(n_choices))
-    contents.add(store, contents.Form("scale", "Right?", choices=choices), contents.items_of("b1", "Q?", [["one"]]))
-    page = open_page(serve().link)
-    for width, height in ((390, 844), (1280, 800)):
-        page.set_viewport_size({"width": width, "height": height})
-        boxes = [each.bounding_box() for each in page.locator("#verdict .choice").all()]
-        rows = {box["y"]: [each for each in boxes if each["y"] == box["y"]] for box in boxes}
-        ends = {round(max(box["x"] + box["width"] for box in row)) for row in rows.values()}
-        assert len(ends) == 1
-        assert max(len(row) for row in rows.values()) <= 5
-
-
-@pytest.mark.nightly
 def test_the_admins_pages_never_scroll_sideways(serve: Any, open_page: Any, store: Store) -> None:
     """Every button is on the screen; on a phone the counts have their names beside them."""
     contents.fill(store)
@@ -814,37 +730,12 @@ def test_the_admins_pages_never_scroll_sideways(serve: Any, open_page: Any, stor
     expect(page.locator("code.token")).to_be_visible()
 
 
-def test_the_button_to_sign_in_has_its_words_in_the_middle(serve: Any, open_page: Any, store: Store) -> None:
-    page = open_page(serve().url + "/sign-in")
-    middle = """(each) => {
-      const words = document.createRange();
-      words.selectNodeContents(each);
-      const [inner, outer] = [words.getBoundingClientRect(), each.getBoundingClientRect()];
-      return (inner.left + inner.right - outer.left - outer.right) / 2;
-    }"""
-    assert page.get_by_role("button", name="Sign in").evaluate(middle) == pytest.approx(0, abs=1)
-
-
 def test_right_to_left_answers_read_from_the_right(serve: Any, open_page: Any, store: Store) -> None:
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[contents.ARABIC]]))
     page = open_page(serve().link)
     words = page.locator(".answer p").first
     assert words.evaluate("(each) => getComputedStyle(each).direction") == "rtl"
     assert page.locator(".asked p").first.evaluate("(each) => getComputedStyle(each).direction") == "ltr"
-
-
-def test_right_to_left_paragraphs_and_headings_begin_at_the_same_edge(serve: Any, open_page: Any, store: Store) -> None:
-    """A line of text is no longer than reads well, and what is left of the card is on the side where lines end."""
-    answer = f"{contents.ARABIC * 4}\n\n# عنوان\n\nשלום עולם\n\n{'An English line. ' * 20}"
-    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[answer]]))
-    page = open_page(serve().link, viewport={"width": 1280, "height": 800})
-    card = page.locator(".answer .body")
-    inner = card.evaluate(
-        "(each) => each.getBoundingClientRect().right - parseFloat(getComputedStyle(each).paddingRight)"
-    )
-    boxes = [each.bounding_box() for each in card.locator("p").all()]
-    assert [box["x"] + box["width"] for box in boxes[:3]] == pytest.approx([inner] * 3, abs=1)
-    assert boxes[3]["x"] + boxes[3]["width"] < inner - 20
 
 
 def test_an_adjudicator_settles_what_others_differ_in(serve: Any, open_page: Any, store: Store) -> None:

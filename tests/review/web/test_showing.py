@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.review.web.showing import SHOWN_AT_FIRST, SHOWN_MORE, beginning, blocks, further, readable
+from harness.review.web.showing import SHOWN, beginning, blocks, readable
 
 
 class _Reader(HTMLParser):
@@ -80,28 +80,9 @@ def test_a_long_block_is_cut_into_pieces_that_a_browser_lays_out_one_by_one(text
 
 
 def test_of_a_long_text_the_beginning_is_shown() -> None:
-    assert beginning("x" * SHOWN_AT_FIRST) == "x" * SHOWN_AT_FIRST
-    assert len(beginning("x" * 5_000_000)) == SHOWN_AT_FIRST
+    assert beginning("x" * SHOWN) == "x" * SHOWN
+    assert len(beginning("x" * 5_000_000)) == SHOWN
 
 
 def test_half_a_surrogate_can_be_sent() -> None:
     assert readable("a\ud800b").encode() == b'<p dir="auto">a?b</p>'
-
-
-def test_what_is_shown_in_pieces_looks_as_it_does_as_a_whole() -> None:
-    """A block of code that goes on in the next piece is code there, too, and what follows it is prose again."""
-    text = "Look:\n```python\n" + "x = 1\n" * 50_000 + "```\n" + "some words\n" * 30_000
-    start, kinds = len("Look:\n```python\nx = 1\n"), []
-    while start < len(text):
-        shown, start = further(text, start)
-        assert len(shown) < 2 * SHOWN_MORE
-        kinds.append(("<pre" in shown, "<p " in shown))
-    assert kinds == [(True, False), (True, True), (False, True), (False, True)]
-
-
-def test_a_piece_that_begins_within_a_line_goes_on_with_it() -> None:
-    text = "word " * 100_000
-    first, start = further(text, 0)
-    assert text[start - 1] == " "
-    assert not first.startswith('<p dir="auto" class="joined">')
-    assert further(text, start)[0].startswith('<p dir="auto" class="joined">')

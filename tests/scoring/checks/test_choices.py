@@ -11,6 +11,7 @@ from harness import Score, checks
 from harness.errors import CheckError, EngineError
 from harness.records import Case
 from harness.requests.bridge import call_body, settle
+from harness.scoring.checks.choices import Choice
 
 
 class Table:
@@ -43,7 +44,7 @@ def case(**fields) -> Case:
 def test_the_choice_is_the_most_probable_for_its_length() -> None:
     model = Table(red=-3.0, aquamarine=-5.0)
     choice = result(checks.choose, model, "A colour:", ["red", "aquamarine"])
-    assert choice == checks.Choice(1, (-3.0, -5.0), (-1.0, -0.5))
+    assert choice == Choice(1, (-3.0, -5.0), (-1.0, -0.5))
     assert model.asked == [("A colour:", " red"), ("A colour:", " aquamarine")]
 
 

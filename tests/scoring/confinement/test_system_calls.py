@@ -91,7 +91,7 @@ OWN, OTHER = PID, PID + 1
     ("call", "arguments", "answer"),
     [
         ("clone", (0x3D0F00,), PERMITTED),
-        ("clone", (17,), ENOSYS),
+        ("clone", (17,), EPERM),
         ("clone", (0x3D0F00 | 0x40000000,), ENOSYS),
         ("clone", (0x3D0F00 | 0x10000000,), ENOSYS),
         ("clone3", (), ENOSYS),

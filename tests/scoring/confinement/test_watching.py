@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from harness.scoring.confinement import ProgramLimits
 from harness.scoring.confinement.watching import Watch
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def watch(folder: Path | None, process: int, **bounds: int) -> Watch:
-    limits = {"threads": 1000, "disk_bytes": 1 << 20, "files": 20, **bounds}
-    return Watch(process, None if folder is None else str(folder), **limits)
+    limits = ProgramLimits(**{"threads": 1000, "disk_bytes": 1 << 20, "files": 20, **bounds})
+    return Watch(process, None if folder is None else str(folder), limits)
 
 
 @pytest.fixture(scope="module")
@@ -78,4 +79,4 @@ def test_a_file_without_a_name_counts_while_it_is_open(tmp_path: Path) -> None:
 
 
 def test_a_process_that_is_gone_uses_nothing(tmp_path: Path) -> None:
-    assert Watch(2**22 + 1, str(tmp_path), threads=0, disk_bytes=1, files=1).excess() is None
+    assert watch(tmp_path, 2**22 + 1, threads=0).excess() is None

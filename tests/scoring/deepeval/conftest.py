@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from harness.models.version import load_version
 from harness.records import Request, Sample
 from harness.requests import Model, Sampler, SampleSource, Trace
 from harness.scoring.deepeval import Fields, MetricResult, measure
+from harness.scoring.deepeval.judge_model import JudgeModel
 from harness.store import Store
 
 
@@ -85,6 +87,8 @@ class Judge:
         return self.last
 
 
+#: A judge that is never asked.
+NOBODY: Any = JudgeModel(SimpleNamespace(name="the judge"))  # type: ignore[arg-type]
 COMPLETE = Fields(
     input="When was the bridge built?",
     output="The bridge was built in 1932.",

@@ -19,9 +19,10 @@ from deepeval.test_case import ToolCall
 
 from harness.errors import CheckError
 from harness.records import Sample
-from harness.scoring.deepeval import Fields, the_judge
+from harness.scoring.deepeval import Fields
 from harness.scoring.deepeval.cases import make_case
 from harness.scoring.deepeval.metrics import make_metric
+from tests.scoring.deepeval.conftest import NOBODY
 
 pytestmark = pytest.mark.service
 
@@ -29,7 +30,7 @@ PASSAGES = ["one", "two"]
 
 
 def faithful() -> Any:
-    return FaithfulnessMetric(model=the_judge())
+    return FaithfulnessMetric(model=NOBODY)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def faithful() -> Any:
 def test_passages_go_where_the_metric_looks_for_them(
     metric: Any, fields: Any, context: Any, retrieval_context: Any
 ) -> None:
-    case = make_case(make_metric(metric, {}, the_judge()), Fields(input="?", output="!", **fields))
+    case = make_case(make_metric(metric, {}, NOBODY), Fields(input="?", output="!", **fields))
     assert (case.context, case.retrieval_context) == (context, retrieval_context)
 
 
@@ -58,7 +59,7 @@ def test_passages_go_where_the_metric_looks_for_them(
     ],
 )
 def test_tools_are_given_by_name_as_the_model_called_them_or_as_deepevals(call: Any) -> None:
-    metric = ToolCorrectnessMetric(model=the_judge())
+    metric = ToolCorrectnessMetric(model=NOBODY)
     case = make_case(metric, Fields(input="?", tools=[call], expected_tools=()))
     assert [tool.name for tool in case.tools_called] == ["search"]
     assert case.expected_tools == []
@@ -86,7 +87,7 @@ def test_fields_that_are_missing_or_no_texts_are_named(fields: Any, message: str
 
 
 def test_what_a_metric_does_not_look_at_may_be_missing() -> None:
-    metric = ContextualRecallMetric(model=the_judge())
+    metric = ContextualRecallMetric(model=NOBODY)
     assert make_case(metric, Fields(input="?", expected="!", context="c")).actual_output is None
 
 
@@ -111,7 +112,7 @@ TURNS = (
 
 
 def conversation(metric: Any, **fields: Any) -> Any:
-    return make_case(make_metric(metric, {}, the_judge()), Fields(output=Sample("", messages=TURNS), **fields))
+    return make_case(make_metric(metric, {}, NOBODY), Fields(output=Sample("", messages=TURNS), **fields))
 
 
 def test_a_transcript_is_its_turns_with_the_tools_that_each_answer_called() -> None:
@@ -139,4 +140,4 @@ def test_what_a_metric_of_conversations_lacks_is_named() -> None:
     with pytest.raises(CheckError, match=r"TurnContextualRecallMetric needs expected_outcome.*expected=…"):
         conversation(TurnContextualRecallMetric, context=PASSAGES)
     with pytest.raises(CheckError, match=r"TurnRelevancyMetric judges a conversation: write .*output=transcript"):
-        make_case(make_metric(TurnRelevancyMetric, {}, the_judge()), Fields(output="text"))
+        make_case(make_metric(TurnRelevancyMetric, {}, NOBODY), Fields(output="text"))

@@ -15,7 +15,6 @@ from pydantic import BaseModel
 
 from harness.errors import CheckError, EngineError, JudgeError
 from harness.records import Sample, TokenLogprob
-from harness.scoring.deepeval import the_judge
 from harness.scoring.deepeval.judge_model import JudgeModel, json_schema
 
 pytestmark = pytest.mark.service
@@ -30,7 +29,7 @@ class Version:
     def __init__(self, sample: Sample) -> None:
         self.sample = sample
 
-    def apart(self, number: int) -> Version:
+    def _apart(self, number: int) -> Version:
         return self
 
     async def chat(self, messages: Any, **asked: Any) -> Sample:
@@ -129,8 +128,6 @@ def test_it_is_asked_in_no_other_way() -> None:
     model = judge(Sample("x"))
     with pytest.raises(CheckError, match=r"asks its model with generate\(\), which would hold up all other bodies"):
         model.generate("?")
-    with pytest.raises(CheckError, match=r"the_judge\(\) answers no questions"):
-        asyncio.run(the_judge().a_generate("?"))
     with pytest.raises(AttributeError):
         asyncio.run(model.a_generate_raw_response("?", top_logprobs=0))
 

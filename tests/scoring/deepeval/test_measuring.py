@@ -10,16 +10,7 @@ from typing import Any
 
 import pytest
 from deepeval import metrics as library
-from deepeval.metrics import (
-    ConversationalDAGMetric,
-    ConversationalGEval,
-    DAGMetric,
-    DeepAcyclicGraph,
-    FaithfulnessMetric,
-    GEval,
-)
-from deepeval.metrics.conversational_dag import ConversationalNonBinaryJudgementNode
-from deepeval.metrics.dag import BinaryJudgementNode, NonBinaryJudgementNode, TaskNode
+from deepeval.metrics import ConversationalGEval, FaithfulnessMetric, GEval
 from deepeval.metrics.g_eval import Rubric
 from deepeval.test_case import MultiTurnParams, SingleTurnParams
 from pydantic import BaseModel
@@ -27,7 +18,7 @@ from pydantic import BaseModel
 from harness.errors import CapabilityError, CheckError, JudgeError
 from harness.models.engine import Capability
 from harness.records import Judgement, Sample
-from harness.scoring.deepeval import Fields, the_judge
+from harness.scoring.deepeval import Fields
 from tests.scoring.deepeval.conftest import COMPLETE, Judge
 
 pytestmark = pytest.mark.service
@@ -140,41 +131,6 @@ def test_top_logprobs_0_asks_for_none(judge: Judge) -> None:
     assert score.value == 0.7
     assert judge.requests[0].logprobs is None
     assert judge.requests[0].schema is not None
-
-
-def test_a_graph_of_judgements_works(judge: Judge) -> None:
-    score = judge.measure(DAGMetric, {"output": "1932", "verdict": True, "reason": "old"}, name="Era", dag=graph())
-    assert (score.value, score.reason) == (0.9, "old")
-    assert [list(request.schema["properties"]) for request in judge.requests if request.schema] == [
-        ["output"],
-        ["verdict", "reason"],
-        ["reason"],
-    ]
-
-
-def graph() -> DeepAcyclicGraph:
-    task = TaskNode("Extract the year.", "Year", evaluation_params=[SingleTurnParams.ACTUAL_OUTPUT])
-    judgement = BinaryJudgementNode("Is the year before 1950?")
-    judgement.add_verdict(True, score=9)
-    judgement.add_verdict(False, score=0)
-    task.add_node(judgement)
-    return DeepAcyclicGraph([task])
-
-
-def test_a_graph_leads_to_metrics_that_ask_the_same_judge(judge: Judge, verdicts: Verdicts) -> None:
-    def leading_to(then: Any) -> DAGMetric:
-        node = NonBinaryJudgementNode("How sure?", evaluation_params=[SingleTurnParams.ACTUAL_OUTPUT])
-        node.add_verdict("unsure", score=1)
-        node.add_verdict("sure", then=then)
-        return DAGMetric(name="Sure", dag=DeepAcyclicGraph([node]), model=the_judge())
-
-    answers = {"verdict": "sure", "claims": ["c"], "truths": ["t"], "reason": "inner"}
-    g_eval = leading_to(GEval(**STEPS, model=the_judge()))
-    assert judge.measure(g_eval, {**answers, "score": 3}).value == 0.3
-    faithful = leading_to(FaithfulnessMetric(model=the_judge()))
-    assert judge.measure(faithful, {**answers, "verdicts": verdicts("yes")}).value == 1.0
-    with pytest.raises(CheckError, match=r"DAGMetric needs actual_output, retrieval_context: .*output=…, context=…"):
-        judge.measure(faithful, fields=replace(COMPLETE, output=None, context=None))
 
 
 def test_an_engines_error_is_not_made_a_score(judge: Judge) -> None:
@@ -305,14 +261,3 @@ def test_g_eval_of_a_conversation_holds_the_judge_to_its_scale(judge: Judge, opt
     assert schema["properties"]["score"]["enum"] == list(range(11))
     with pytest.raises(JudgeError, match="the score 11 is not on the scale"):
         judge.measure(ConversationalGEval, {"reason": "kind", "score": 11}, fields=TALK, **tone)
-
-
-def test_a_graph_of_judgements_about_a_conversation_works(judge: Judge) -> None:
-    asked = ConversationalNonBinaryJudgementNode(criteria="How is the tone?")
-    for verdict, score in (("kind", 10), ("curt", 5), ("rude", 0)):
-        asked.add_verdict(verdict, score=score)
-    metric = ConversationalDAGMetric(name="Tone", dag=DeepAcyclicGraph(root_nodes=[asked]), model=the_judge())
-    assert judge.measure(metric, {"verdict": "curt", "reason": "short"}, fields=TALK).value == 0.5
-    schema = judge.requests[0].schema
-    assert schema is not None
-    assert schema["properties"]["verdict"]["enum"] == ["kind", "curt", "rude"]

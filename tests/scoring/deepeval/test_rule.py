@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from deepeval.metrics import DAGMetric, DeepAcyclicGraph, FaithfulnessMetric, GEval
-from deepeval.metrics.dag import NonBinaryJudgementNode
+from deepeval.metrics import FaithfulnessMetric, GEval
 from deepeval.test_case import SingleTurnParams
 
-from harness.scoring.deepeval import the_judge
 from harness.scoring.deepeval.metrics import make_metric
 from harness.scoring.deepeval.rule import rule_of
 from tests.other_hashes import elsewhere
+from tests.scoring.deepeval.conftest import NOBODY
 
 pytestmark = pytest.mark.service
 
@@ -24,20 +23,11 @@ STEPS: dict[str, Any] = {
 
 
 def rule(metric: Any, **options: Any) -> str:
-    return rule_of(make_metric(metric, options, the_judge()))
-
-
-def rule_of_a_graph() -> str:
-    """The rule of a metric whose parts are kept in sets."""
-    node = NonBinaryJudgementNode("Which?", evaluation_params=[SingleTurnParams.INPUT])
-    for word in "abcdefgh":
-        node.add_verdict(word, score=3)
-    node.add_verdict("i", then=FaithfulnessMetric(model=the_judge()))
-    return rule(DAGMetric, name="Which", dag=DeepAcyclicGraph([node]))
+    return rule_of(make_metric(metric, options, NOBODY))
 
 
 def test_equal_metrics_have_one_rule() -> None:
-    assert rule(GEval, **STEPS) == rule(GEval(**STEPS, model=the_judge()))
+    assert rule(GEval, **STEPS) == rule(lambda model: GEval(**STEPS, model=model))
     assert rule(FaithfulnessMetric, threshold=0.9) == rule("FaithfulnessMetric")
 
 
@@ -52,7 +42,6 @@ def test_another_question_is_another_rule(changed: dict[str, Any]) -> None:
 @pytest.mark.nightly
 def test_a_rule_is_the_same_in_every_process() -> None:
     """Here, and in one whose hashes are others."""
-    code = "from tests.scoring.deepeval.test_rule import rule_of_a_graph; print(rule_of_a_graph())"
-    (there,) = elsewhere(code)
-    assert there == rule_of_a_graph()
-    assert there.startswith("Which-")
+    (there,) = elsewhere("from tests.scoring.deepeval.test_rule import STEPS, GEval, rule; print(rule(GEval, **STEPS))")
+    assert there == rule(GEval, **STEPS)
+    assert there.startswith("Dates-")

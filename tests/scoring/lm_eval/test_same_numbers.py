@@ -42,13 +42,13 @@ TASKS: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = {
         {"metric_list": [{"metric": "perplexity"}, {"metric": "acc"}]},
     ),
 }
-MARKERS = {name: ", apply_chat_template=True" for name in TASKS if name.endswith("_chat")}
-MARKERS["generated_chat"] += ", fewshot_as_multiturn=False"
+PUT: dict[str, dict[str, Any]] = {name: {"apply_chat_template": True} for name in TASKS if name.endswith("_chat")}
+PUT["generated_chat"]["fewshot_as_multiturn"] = False
 SUITE = """
 import pytest
 """
 BODY = """
-@pytest.mark.evaluation(task={path!r}, metric={metric!r}, design="fixed"{more})
+@pytest.mark.evaluation(task={task!r}, design="fixed")
 def test_{name}(): ...
 """
 
@@ -71,7 +71,7 @@ def weigh(folder: Path, weights: Path, paths: Mapping[str, Path], options: str =
         name: [entry["metric"] for entry in {**TASKS[name][0], **TASKS[name][1]}["metric_list"]] for name in paths
     }
     suite = SUITE + "".join(
-        BODY.format(name=name, path=str(path), metric=metrics[name], more=MARKERS.get(name, ""))
+        BODY.format(name=name, task={"name": str(path), "metric": metrics[name], **PUT.get(name, {})})
         for name, path in paths.items()
     )
     (folder / "test_it.py").write_text(suite)
@@ -122,9 +122,7 @@ def both(folder: Path, weights: Path, names: list[str], documents: list[dict[str
 
 
 def _options(name: str) -> dict[str, bool]:
-    marker = MARKERS.get(name, "")
-    single = {"fewshot_as_multiturn": False} if "fewshot_as_multiturn" in marker else {}
-    return {"apply_chat_template": True, **single} if marker else {}
+    return PUT.get(name, {})
 
 
 def per_document(sample: Mapping[str, Any], metric: str) -> float:

@@ -195,7 +195,5 @@ def test_a_function_that_is_not_there_is_told_before_anything_is_asked(own: Sett
     searched = load(own.root, CALLED.replace('files = ["index"]', 'passages = "p.jsonl"'))
     with pytest.raises(UsageError, match=r"k = 2, and p\.jsonl has 1 passages; take a smaller k"):
         check_version(built(searched, "own"), own.root)
-    with pytest.raises(
-        UsageError, match=r"\[models\.own\] retrieval: there is no .*none, which shop\.search:find reads"
-    ):
+    with pytest.raises(UsageError, match=r"\[models\.own\] retrieval: .*files: '.*none' is not there"):
         built(load(own.root, CALLED.replace('["index"]', '["none"]')), "own")

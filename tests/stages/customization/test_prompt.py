@@ -22,7 +22,6 @@ default = "yes"
 base = "plain"
 system = "file:system.md"
 template = "Q: What is the capital of Peru?\\nA: Lima\\n\\nQ: {prompt}\\nA:"
-optimised_on = ["chad"]
 """
 CASES = [
     {"id": "peru", "prompt": "What is the capital of Peru?", "expected": "Lima"},
@@ -47,7 +46,6 @@ def prompt_of(settings: Settings, name: str) -> Prompt:
 def test_a_case_that_is_quoted_is_told_with_its_place(settings: Settings) -> None:
     prompt = prompt_of(settings, "told")
     assert (list(prompt.texts), prompt.places) == (["system", "template"], {"system": "file:system.md"})
-    assert prompt.optimised_on == ("chad",)
     found = prompt.contamination("cases.jsonl")
     assert {name: each.state for name, each in found.items()} == {
         "peru": "contaminated",

@@ -57,19 +57,6 @@ def test_what_became_of_each_document_is_told_with_step_and_reason(tmp_path: Pat
     assert (kept.before, kept.after) == ("this is the text number 1", "THIS IS THE TEXT NUMBER 1")
 
 
-def test_the_statistics_have_the_keys_that_are_promised(tmp_path: Path) -> None:
-    write_lines(tmp_path / "d.jsonl", some_rows(10))
-    corpus = build_corpus(project(tmp_path, "d.jsonl", [LONG_ENOUGH]), "clean")
-    found = json.loads((corpus.folder / "stats.json").read_text())
-    (step,) = found.pop("steps")
-    assert found.pop("seconds") > 0
-    assert step.pop("seconds") >= 0
-    assert found.pop("fingerprint") == corpus.fingerprint
-    tokens = {"tokens_in": 52, "tokens_out": 48, "token_unit": "words"}
-    assert found == {"name": "clean", "documents_in": 10, "documents_out": 8, **tokens}
-    assert step == {"step": LONG_ENOUGH, "in": 10, "out": 8, "removed": 2, "reasons": {"long_enough": 2}}
-
-
 def test_a_recipe_without_steps_keeps_every_document_as_it_came(tmp_path: Path) -> None:
     rows = [{"id": "a", "text": "Some text.", "url": "http://x.org", "licence": "CC0"}, {"id": "b", "html": "<p>b</p>"}]
     write_lines(tmp_path / "d.jsonl", rows)
@@ -199,22 +186,6 @@ def test_what_is_wrong_with_a_source_is_named_and_what_was_built_is_kept(
     assert cached(tmp_path) == [good.folder.name]
 
 
-def test_documents_of_fewer_than_five_words_and_of_none_are_documents(tmp_path: Path) -> None:
-    write_lines(
-        tmp_path / "d.jsonl",
-        [{"id": "none", "text": ""}, {"id": "one", "text": "one"}, {"id": "nul", "text": "a\0\r\n\u2028b"}],
-    )
-    corpus = build_corpus(project(tmp_path, "d.jsonl"), "clean")
-    assert {each.id: each.text for each in corpus.documents()} == {"none": "", "one": "one", "nul": "a\0\r\n\u2028b"}
-    assert corpus["none"].after == ""
-
-
-def test_an_option_that_the_executor_does_not_know_is_refused_before_anything_is_read(tmp_path: Path) -> None:
-    (tmp_path / "d.jsonl").write_text("no JSON", encoding="utf-8")
-    with pytest.raises(CorpusError, match=r"executor = 'local': datatrove's executor refuses it: .*'partition'"):
-        build_corpus(project(tmp_path, "d.jsonl"), "clean", executor={"name": "local", "partition": "cpu"})
-
-
 def test_a_corpus_that_the_settings_do_not_have_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"No corpus named 'claen'\. Corpora: clean\. Did you mean 'clean'"):
         build_corpus(project(tmp_path, "d.jsonl"), "claen")
@@ -230,31 +201,6 @@ def test_tokens_are_counted_as_a_version_counts_them(tmp_path: Path, tiny_llama:
     assert found.token_unit == "tiny"
     assert found.tokens_in == sum(len(encode(text)) for text in texts)
     assert found.tokens_out == sum(len(encode(text)) for text in texts if text != "two words")
-
-
-@pytest.mark.nightly
-def test_a_document_of_a_hundred_megabytes_is_one_among_others(tmp_path: Path) -> None:
-    """Read and told of in a few times its size; not read by filters that would take a hundred times it."""
-    big = "".join(f"The river number {n} runs past the old town in the evening.\n" for n in range(1_700_000))
-    assert len(big) > 100_000_000
-    small = [{"id": f"s{n}", "text": " ".join(f"word{n}and{each}" for each in range(60))} for n in range(20)]
-    write_lines(tmp_path / "d.jsonl", [*small, {"id": "big", "text": big}])
-    steps = ["language", "gopher_repetition", "steps:long_enough", "exact"]
-    code = """
-import json, resource, sys
-from pathlib import Path
-from tests.stages.data.projects import project
-from harness.stages.data.corpus_build import build_corpus
-build_corpus(project(Path(sys.argv[1]), "d.jsonl", json.loads(sys.argv[2]), language={"above": 0.0}), "clean")
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
-    command = [sys.executable, "-c", code, tmp_path, json.dumps(steps)]
-    largest_kb = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    corpus = build_corpus(project(tmp_path, "d.jsonl", steps, language={"above": 0.0}), "clean")
-    assert (corpus["big"].step, corpus["big"].reason) == ("gopher_repetition", "text_too_large")
-    assert corpus["big"].before == big
-    assert len(corpus) == 20
-    assert largest_kb < 3_000_000
 
 
 def test_a_package_that_is_not_installed_is_named_with_what_installs_it(

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from harness.errors import CorpusError
-from harness.models.files.content_hash import file_hash, text_hash
 from harness.stages.data.documents import read_documents, source_bytes, source_fingerprint
 from tests.stages.data.projects import some_rows, write_lines
 
@@ -77,14 +76,3 @@ def test_a_source_that_is_none_is_named_with_what_there_is(tmp_path: Path, sourc
         with pytest.raises(CorpusError) as caught:
             ask(source, tmp_path)
         assert said.format(root=tmp_path) in str(caught.value)
-
-
-def test_the_fingerprint_of_what_is_read_otherwise_than_before_is_another(tmp_path: Path) -> None:
-    def plain(path: Path) -> str:
-        return text_hash("files", path.name, file_hash(path))
-
-    lines, archive = tmp_path / "a.jsonl", tmp_path / "a.warc"
-    for path in (lines, archive):
-        path.write_text("{}", encoding="utf-8")
-    assert source_fingerprint("a.jsonl", tmp_path) == plain(lines)
-    assert source_fingerprint("a.warc", tmp_path) != plain(archive)

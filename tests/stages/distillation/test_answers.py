@@ -21,8 +21,6 @@ from harness.stages.distillation.answers import (
     write_answers,
 )
 from harness.stages.training.texts import TrainingText
-from harness.store import Store
-from harness.store.location import store_url
 from tests.config.settings_files import load
 
 TEACHER = """
@@ -75,21 +73,6 @@ def test_a_teacher_that_answers_nothing_is_refused(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_prompt_that_is_refused_costs_no_other_its_answer(tmp_path: Path) -> None:
-    settings = load(tmp_path, TEACHER.replace('default = "Aye."\n', "").replace('" " }', '"Aye.", "Now?" = "Aye." }'))
-    teacher = load_version(settings.version("wise"), settings.root)
-    texts = [prompt("a", "Ready?"), prompt("b", "Say nothing."), prompt("c", "Who?"), prompt("d", "Now?")]
-    told: list[BuildState] = []
-    path = tmp_path / "answers.jsonl"
-    message = r"The teacher wise gave no answer to 2 of 4 prompts\. 'a': .*Ready.* 'c': .*What was answered is stored"
-    with pytest.raises(UsageError, match=message):
-        write_answers(settings, teacher, DistilledSettings("wise", "p"), texts, path, ("student", told.append))
-    assert told[-1].done == 2
-    with Store.open(store_url(settings)) as store:
-        assert store.info().samples == 2
-    assert not path.exists()
-
-
 def test_an_answer_that_there_is_no_other_prompt_for_can_not_be_dealt(tmp_path: Path) -> None:
     settings = load(tmp_path, TEACHER)
     teacher = load_version(settings.version("wise"), settings.root)
@@ -127,7 +110,6 @@ ALONE, WITH, DOCUMENT = (
         ({"hard_weight": 0.0}, [], False),
         ({"hard_weight": 0.1}, [ALONE], False),
         ({"method": "sequence"}, [WITH], True),
-        ({"method": "on_policy", "hard_weight": 0.0}, [ALONE], False),
     ],
 )
 def test_a_teacher_answers_for_sequence_and_for_soft_targets_alone_where_no_prompt_has_an_answer(

@@ -31,12 +31,10 @@ PROMPTS = [{"id": f"p{n}", "prompt": f"{n} ships?"} for n in range(4)]
 ANSWERED = [{**each, "answer": f"I count {n}."} for n, each in enumerate(PROMPTS)]
 
 
-def project(
-    folder: Path, rows: Sequence[Mapping[str, Any]], how: str, length: int = 60, teacher: str = "teacher"
-) -> Settings:
+def project(folder: Path, rows: Sequence[Mapping[str, Any]], how: str, teacher: str = "teacher") -> Settings:
     """One whose student is taught on some lines, in a way that its settings say."""
     (folder / "lines.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    text = STUDENT.replace('data = "texts.jsonl"', f'data = "lines.jsonl"\n{how}').replace("= 24", f"= {length}")
+    text = STUDENT.replace('data = "texts.jsonl"', f'data = "lines.jsonl"\n{how}').replace("= 24", "= 60")
     text = text.replace("{ layers = 2 }", '"teacher"').replace('teacher = "teacher"', f'teacher = "{teacher}"')
     return load(folder, text + SCRIPTED)
 
@@ -66,14 +64,10 @@ def test_a_shuffled_teacher_gives_each_of_its_answers_to_another_prompt_and_is_a
 
 @pytest.mark.nightly
 @pytest.mark.usefixtures("settings")
-@pytest.mark.parametrize(("method", "length"), [("sequence", 60), ("on_policy", 16)])
 def test_hard_labels_are_the_answers_of_the_data_at_their_full_length_and_no_teachers(
-    method: str, length: int, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    """With "on_policy" that of an answer alone is set, and a prompt has more tokens than these."""
-    if method == "on_policy":
-        pytest.importorskip("trl")
-    changed = project(tmp_path, ANSWERED, f'method = "{method}"', length)
+    changed = project(tmp_path, ANSWERED, 'method = "sequence"')
     student = built(changed, "student")
     told: list[BuildState] = []
     control = Path(control_weights(changed, student, student.steps[0], "hard_labels", told.append)["weights"])
@@ -85,7 +79,7 @@ def test_hard_labels_are_the_answers_of_the_data_at_their_full_length_and_no_tea
 
 
 @pytest.mark.usefixtures("settings")
-@pytest.mark.parametrize("how", ['method = "sequence"', 'method = "on_policy"', "hard_weight = 0.0"])
+@pytest.mark.parametrize("how", ['method = "sequence"', "hard_weight = 0.0"])
 def test_where_prompts_have_no_answer_there_is_no_control_by_hard_labels_which_is_said(
     how: str, tmp_path: Path
 ) -> None:

@@ -118,12 +118,43 @@ def test_a_control_is_read_by_the_tokenizer_that_its_student_is_served_with(tmp_
         found.close()
 
 
-def test_a_student_may_be_based_on_its_teacher(settings: Settings, tmp_path: Path) -> None:
-    text = STUDENT.replace('[models.student]\nengine = "transformers"', '[models.student]\nbase = "teacher"')
-    based = load(tmp_path, text)
-    found = load_distillation(load_version(built(based, "student"), based.root), StageContext(based))
-    assert found.teacher == "teacher"
+def test_a_student_that_was_trained_elsewhere_is_held_to_its_teacher_and_never_trained(
+    settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "elsewhere"
+    shutil.copytree(built(settings, "student").engine_options["weights"], folder)
+    table = '[models.NAME]\nbase = "BASE"\ndistilled = { teacher = "teacher", weights = "elsewhere"MORE }\n'
+    bare = table.replace("NAME", "ready").replace('base = "BASE"', 'engine = "transformers"').replace("MORE", "")
+    whole = table.replace("NAME", "told").replace("BASE", "teacher").replace("MORE", ', data = "texts.jsonl"')
+    changed = load(tmp_path, STUDENT + bare + whole)
+    told: list[BuildState] = []
+    ready = load_version(built(changed, "ready", progress=told.append, offline=True), changed.root)
+    assert told == []
+    assert ready.settings.engine_options["weights"] == "elsewhere"
+    based = load_version(built(changed, "told", offline=True), changed.root)
+    assert ready.fingerprint == based.fingerprint != load_version(built(changed, "teacher"), changed.root).fingerprint
+    alone, found = (load_distillation(each, StageContext(changed)) for each in (ready, based))
+    try:
+        own = load_distillation(load_version(built(settings, "student"), settings.root), StageContext(settings))
+        near, start = (asyncio.run(each("The ships left.")) for each in (found.compare, found.compare_start))
+        assert near.kl.value == asyncio.run(own.compare("The ships left.")).kl.value > 0
+        assert start.kl.value == 0, "its base is the teacher"
+        own.close()
+        for lacking in (alone.compare_start("a"), found.compare_control("hard_labels", "a")):
+            with pytest.raises(NotInLineageError):
+                asyncio.run(lacking)
+    finally:
+        found.close()
+    assert found.same_template
     assert found.ratios["parameters"] < 1
+    assert found.method is None
+    assert found.quality["valid"] == 1.0
+    assert len(found.lessons) == 20
+    with pytest.raises(NotInLineageError, match="ready has no lessons"):
+        _ = alone.lessons
+    shutil.rmtree(folder)
+    with pytest.raises(UsageError, match=r"\[models\.ready\] distilled: weights = 'elsewhere': there is no"):
+        built(changed, "ready")
 
 
 def test_what_was_not_distilled_or_not_built_has_none(settings: Settings) -> None:
@@ -191,48 +222,6 @@ def test_a_teacher_answers_prompts_alone_and_its_student_learns_what_it_expects_
     assert not is_built(found(warmer, "student")), "answers of another temperature are other lessons"
 
 
-@pytest.mark.nightly
-def test_a_student_learns_on_its_own_answers_by_trl_and_the_same_seed_gives_the_same(
-    settings: Settings, tmp_path: Path
-) -> None:
-    pytest.importorskip("trl")
-    (tmp_path / "prompts.jsonl").write_text(
-        "".join(json.dumps({"id": f"p{n}", "prompt": f"{n} ships?"}) + "\n" for n in range(4)), "utf-8"
-    )
-    text = STUDENT.replace('data = "texts.jsonl"', 'data = "prompts.jsonl"\nmethod = "on_policy"')
-    text = text.replace("= 24", "= 8")
-    first = built(load(tmp_path, text), "student").steps[0]
-    assert first.content is not None
-    Path(first.folder or "").rename(tmp_path / "moved")
-    assert built(load(tmp_path, text), "student").steps[0].content == first.content
-
-
-def test_lessons_that_are_prompts_alone_have_no_quality(tmp_path: Path) -> None:
-    """They counted as lessons that nobody ended, so that every student of its own answers was red."""
-    (tmp_path / "prompts.jsonl").write_text('{"prompt": "One ship?"}\n{"prompt": "Two ships?"}\n', "utf-8")
-    data = training_data(Settings(root=tmp_path), "prompts.jsonl")
-    step = Step("distilled", "own", DistilledSettings("teacher", "prompts.jsonl", method="on_policy"))
-    student = Distillation("own", (step, data), {}, tmp_path, lambda _: {})
-    assert [lesson.text for lesson in student.lessons] == ["One ship?\n", "Two ships?\n"]
-    with pytest.raises(NotInLineageError, match="own has no answers in its lessons"):
-        _ = student.quality
-
-
-@pytest.mark.parametrize(
-    ("answers", "diversity"), [(("yes", "no"), None), (("今天天气", "今天天气很好"), 3 / 4)], ids=["labels", "chinese"]
-)
-def test_answers_without_four_words_have_no_diversity(
-    answers: tuple[str, str], diversity: float | None, tmp_path: Path
-) -> None:
-    """It was 0, and so red, for labels, and for whatever Chinese says."""
-    rows = [{"prompt": f"{number}?", "answer": answer} for number, answer in enumerate(answers)]
-    (tmp_path / "lessons.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    data = training_data(Settings(root=tmp_path), "lessons.jsonl")
-    step = Step("distilled", "own", DistilledSettings("teacher", "lessons.jsonl"))
-    student = Distillation("own", (step, data), {}, tmp_path, lambda _: {})
-    assert student.quality["diversity"] == diversity
-
-
 def asked(question: str, answer: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
 
@@ -242,6 +231,7 @@ def asked(question: str, answer: str) -> list[dict[str, str]]:
     [
         ([{"prompt": f"Is {n} even?", "answer": "no" if n % 2 else "yes"} for n in range(50)], 1.0, None),
         ([{"prompt": "Is 1 even?", "answer": "no"}] * 50, 0.02, None),
+        ([{"prompt": f"{n}?", "answer": each} for n, each in enumerate(("今天天气", "今天天气很好"))], 1.0, 3 / 4),
         (
             [
                 {
@@ -256,7 +246,7 @@ def asked(question: str, answer: str) -> list[dict[str, str]]:
             (3 + 50) / (3 * 3 * 50 + 50),
         ),
     ],
-    ids=["labels", "one lesson", "chats"],
+    ids=["labels", "one lesson", "chinese", "chats"],
 )
 def test_lessons_are_told_apart_by_prompt_and_answer_and_diverse_in_all_that_is_learned(
     rows: list[dict[str, object]], distinct: float, diversity: float | None, tmp_path: Path
@@ -267,11 +257,3 @@ def test_lessons_are_told_apart_by_prompt_and_answer_and_diverse_in_all_that_is_
     step = Step("distilled", "own", DistilledSettings("teacher", "lessons.jsonl"))
     student = Distillation("own", (step, data), {}, tmp_path, lambda _: {})
     assert student.quality == {"valid": 1.0, "distinct": distinct, "diversity": diversity}
-
-
-@pytest.mark.parametrize("method", ["sequence", "on_policy"])
-def test_texts_without_a_prompt_are_refused(method: str, settings: Settings, tmp_path: Path) -> None:
-    changed = load(tmp_path, STUDENT.replace('data = "texts.jsonl"', f'data = "texts.jsonl"\nmethod = "{method}"'))
-    with pytest.raises(UsageError, match=r"the text 't0' has no prompt that the teacher could answer"):
-        built(changed, "student")
-    assert not list((tmp_path / "cache" / "distilled").glob("*/model.safetensors"))

@@ -135,7 +135,6 @@ def test_training_that_is_killed_goes_on_and_comes_to_the_same(
             r"\[models\.student\] distilled: teacher: .*Did you mean 'teacher'",
         ),
         (("length = 24", "length = 9000"), "length = 9000, and the weights take 512 tokens at most"),
-        (("length = 24", "length = 24\ntop_k = 262"), "top_k = 262, and the weights have 261 tokens .* set top_k"),
     ],
 )
 def test_what_can_not_be_trained_is_said_first(

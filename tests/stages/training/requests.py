@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.config.customization import DistilledSettings
 from harness.models.files.content_hash import file_hash
-from harness.stages.training.request import TrainingRequest
+from harness.stages.training.running import TrainingRequest
 from harness.stages.training.texts import TrainingData
 from tests.models.conftest import write_tiny_llama
 

@@ -14,7 +14,7 @@ from harness.config import Settings
 from harness.config.customization import AdapterSettings
 from harness.models.adapters.adapter_files import read_adapter
 from harness.stages.training.adapters import new_adapter, train_adapter
-from harness.stages.training.request import TrainingRequest
+from harness.stages.training.running import TrainingRequest
 from harness.stages.training.sequences import IGNORED, make_sequences
 from harness.stages.training.texts import read_texts, training_data
 from harness.stages.training.trainers import collated
@@ -107,23 +107,6 @@ def test_training_that_ends_midway_goes_on_and_comes_to_the_same(request_of: Tra
     again = trained(request_of, "killed", lambda message: done.append(message["done"]))
     assert [step for step in done if step] == [4, 5]
     assert read_adapter(again).digest == read_adapter(whole).digest
-
-
-@pytest.mark.nightly
-def test_gradients_that_are_added_up_in_turns_are_those_of_the_whole_step(request_of: TrainingRequest) -> None:
-    import torch
-
-    losses: dict[str, list[str]] = {"whole": [], "turns": []}
-    found = {}
-    for name, at_once in (("whole", 4 * 128), ("turns", 128)):
-        told = losses[name]
-        folder = trained(
-            request_of, name, lambda message, told=told: told.append(message["note"][:10]), places_at_once=at_once
-        )
-        found[name] = tensors(folder)
-    assert losses["whole"] == losses["turns"]
-    for name, tensor in found["whole"].items():
-        torch.testing.assert_close(found["turns"][name], tensor, rtol=1e-2, atol=2e-4)
 
 
 def test_tokens_of_the_prompt_carry_no_loss(request_of: TrainingRequest) -> None:

@@ -19,14 +19,13 @@ from harness.stages.training.adapters import train_adapter
 from harness.stages.training.sequences import (
     IGNORED,
     TokenSequence,
-    check_prompts_answered,
     check_taught,
     cut_note,
     drawn,
     make_sequences,
     window_of,
 )
-from harness.stages.training.students import train_on_policy, train_student
+from harness.stages.training.students import train_student
 from harness.stages.training.texts import TrainingText
 from tests.config.settings_files import load
 from tests.libraries import needed
@@ -133,18 +132,6 @@ def test_the_window_is_that_of_the_config(tiny_llama: Path, tmp_path: Path) -> N
     assert window_of(tmp_path) is None
 
 
-def test_a_prompt_and_its_answer_fill_the_window_and_are_no_longer(
-    tiny_llama: Path, tokenizer: Any, own: VersionTokenizer
-) -> None:
-    text = prompt_of(100, tokenizer)
-    room = WINDOW - length_of(text, tokenizer)
-    check_prompts_answered([text], own, room, tiny_llama)
-    with pytest.raises(UsageError, match=rf"d\.jsonl, line 3: .* more than the 512 .* Set length to {room} or fewer"):
-        check_prompts_answered([text], own, room + 1, tiny_llama)
-    with pytest.raises(UsageError, match=r"\. Take a shorter prompt"):
-        check_prompts_answered([prompt_of(700, tokenizer)], own, 1, tiny_llama)
-
-
 def test_a_prompt_that_fills_a_sequence_teaches_nothing(tokenizer: Any, own: VersionTokenizer) -> None:
     text = prompt_of(40, tokenizer)
     n_tokens = length_of(text, tokenizer)
@@ -162,9 +149,6 @@ def test_answers_that_are_cut_are_counted_and_refused_where_all_are(tokenizer: A
     longest = whole_length(long, tokenizer)
     assert check_taught([short, long], own, longest) is None
     assert check_taught([short, long], own, longest, is_asked=True) is None
-    told = check_taught([short, long], own, longest - 1, window=longest - 1)
-    assert told is not None
-    assert f"the longest has {longest} tokens with its prompt, and the weights take {longest - 1}: shorten it" in told
     said = f"answers are cut at length = {longest - 1}; set length to {longest} to keep them whole"
     assert check_taught([short, long], own, longest - 1) == f"1 of 2 {said}"
     with pytest.raises(UsageError, match=f"All 2 answers are cut at length = 40, .*: set length to {longest} to keep"):
@@ -199,29 +183,6 @@ def test_sequences_longer_than_the_window_are_refused_before_a_text_is_read(
     long = replace(request, settings=replace(settings, length=WINDOW + 1))
     with pytest.raises(UsageError, match="length = 513, and the weights take 512 tokens at most"):
         train(long, lambda _: None)
-
-
-def test_prompts_that_a_student_would_answer_itself_are_measured_before_weights_are_loaded(
-    tmp_path: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("trl")
-    line = json.dumps({"prompt": list(prompt_of(500, tokenizer).prompt)})
-    request = request_of(tmp_path, f'{{"prompt": "Short?"}}\n{line}\n')
-    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", None)
-    policy = replace(request, settings=replace(request.settings, method="on_policy", length=64))  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match=r"d\.jsonl, line 2: the prompt has \d+ tokens, .* answer of length = 64"):
-        train_on_policy(policy, lambda _: None)
-
-
-def test_a_student_whose_last_step_leaves_no_numbers_is_refused_also_where_it_writes_itself(tmp_path: Path) -> None:
-    """The loss of that step is one: it is computed before the step is taken. Here for the sake of one import of trl."""
-    pytest.importorskip("trl")
-    request = request_of(tmp_path, '{"prompt": "Two?"}\n')
-    config = write_tiny_llama(tmp_path / "other") / "config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), "rms_norm_eps": 1.0}), "utf-8")
-    settings = replace(request.settings, method="on_policy", length=4, learning_rate=1e38)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match=r"its last step left weights that are no numbers. Take a lower learning_rate"):
-        train_on_policy(replace(request, settings=settings, teacher=config.parent), lambda _: None)
 
 
 def test_a_teacher_is_not_asked_what_its_student_could_not_learn(

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.statistics import ppi_mean
 from harness.statistics.betting.sequential import Units, Wealth, anytime_interval
 from harness.statistics.labels.draws import NO_STAKES, Draw, LabelQuestion
-from harness.statistics.labels.labelled import LabelWealth, evidence, labelled_mean, labels_alone
+from harness.statistics.labels.labelled import LabelWealth, evidence, labelled_mean, labels_alone, prediction_powered
 
 RATE = LabelQuestion("rate", 0.8, 0.05)
 shares = st.floats(0, 1)
@@ -75,15 +74,53 @@ def test_evidence_that_goes_on_is_that_of_all_at_once():
     assert (parts.ends, parts.errors, parts.n_draws) == (whole.ends, whole.errors, whole.n_draws)
 
 
-def test_where_every_case_is_asked_it_is_ppi_mean():
+def judged_items(rng, n, specificity=0.8):
+    """What people would say of n items, 0.8 of them right, and what the judge says."""
+    truth = rng.random(n) < 0.8
+    return truth.astype(float), np.where(truth, rng.random(n) < 0.9, rng.random(n) >= specificity).astype(float)
+
+
+def test_where_every_case_is_asked_it_is_the_prediction_powered_mean():
     """The uniform, fixed-n case: probability 1, so that predictions cancel and the rest of the cases is the judge's."""
     rng = np.random.default_rng(2)
     labels, judge = (rng.random(60) < 0.7).astype(float), rng.random(200)
     draws = [drawn(i, 1.0, (float(rng.random()),), judged=(float(1 - labels[i]),)) for i in range(60)]
     ours = labelled_mean(draws, column(*labels), "rate", judge)
-    oracle = ppi_mean(labels, judge[:60], judge[60:])
-    for name in ("value", "standard_error", "weight"):
-        assert getattr(ours, name) == pytest.approx(getattr(oracle, name), abs=1e-9), name
+    oracle = prediction_powered(labels, judge[:60], judge[60:])
+    assert (ours.value, ours.standard_error, ours.weight) == pytest.approx(oracle, abs=1e-9)
+
+
+def test_the_weight_of_the_judge_has_the_smallest_variance():
+    """PPI++ (2023): mean(w f) over the rest plus mean(y - w f) over the labelled, variances added."""
+    labels, judge = judged_items(np.random.default_rng(3), 500)
+    value, error, weight = prediction_powered(labels[:80], judge[:80], judge[80:])
+    assert 0 < weight < 1
+    assert value == pytest.approx(weight * judge[80:].mean() + (labels[:80] - weight * judge[:80]).mean())
+    for other in (weight, *np.linspace(0, 1, 11)):
+        variance = (labels - other * judge)[:80].var(ddof=1) / 80 + other**2 * judge[80:].var(ddof=1) / 420
+        assert error <= 1.01 * math.sqrt(variance)
+
+
+def test_a_judge_that_knows_nothing_is_not_trusted_nor_one_who_may_not_be():
+    rng = np.random.default_rng(4)
+    labels = (rng.random(200) < 0.8).astype(float)
+    alone = (labels.mean(), labels.std(ddof=1) / math.sqrt(200), 0.0)
+    assert prediction_powered(labels, rng.random(200), rng.random(2000))[2] < 0.2
+    assert prediction_powered(labels, labels, rng.random(2000), trusted=False) == pytest.approx(alone)
+    assert prediction_powered(labels, rng.random(200), np.empty(0)) == pytest.approx(alone)
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("specificity", [0.6, 0.9])
+def test_the_prediction_powered_mean_has_no_bias_and_the_error_that_it_says(specificity):
+    rng = np.random.default_rng(5)
+    found = []
+    for _ in range(1500):
+        labels, judge = judged_items(rng, 1000, specificity)
+        found.append(prediction_powered(labels[:120], judge[:120], judge[120:])[:2])
+    values, errors = np.array(found).T
+    assert values.mean() == pytest.approx(0.8, abs=4 * values.std() / math.sqrt(1500))
+    assert errors.mean() == pytest.approx(values.std(), rel=0.06)
 
 
 def test_the_interval_is_that_of_the_stakes_settled_with_the_draws():

@@ -1,6 +1,6 @@
 import pytest
 
-from harness import sync_checks as checks
+from harness import checks
 
 
 @pytest.mark.evaluation(cases="evals/questions.jsonl", margin=0.1, samples=1)

@@ -1,7 +1,5 @@
 // -------------------------------------------------------------------------------------------- charts of an evaluation
 
-const UNITS = { case: "cases", sample: "samples", label: "labels" };
-
 /** A chart with its title and a sentence that says what to see. */
 const chart = (title, note, ...children) =>
   element(
@@ -10,94 +8,6 @@ const chart = (title, note, ...children) =>
     element("figcaption", {}, element("h4", {}, title), note ? element("p", { class: "soft" }, note) : null),
     ...children,
   );
-
-/** The evidence for "no worse" and for "worse" as it grew, with what each needed. */
-function evidence(path, entry) {
-  const last = path.drawn.at(-1);
-  const ended = path.worse.at(-1);
-  // What settled it at once where that was reached, else what counted once the run's other comparisons were known.
-  const isLate = ended >= path.worse_limit && ended < path.settled_limit;
-  const limits = { no_worse: path.no_worse_limit, worse: isLate ? path.worse_limit : path.settled_limit };
-  const all = [...path.no_worse, ...path.worse, limits.no_worse, limits.worse, 0];
-  const top = Math.max(...all) * 1.08;
-  const bottom = Math.max(Math.min(...all), -0.7 * top);
-  const x = (drawn) => drawn / last;
-  const y = (log) => 1 - (log - bottom) / (top - bottom);
-  const points = (logs) =>
-    [[0, 0], ...logs.map((log, step) => [path.drawn[step], log])]
-      .map(([drawn, log]) => `${(1000 * x(drawn)).toFixed(1)},${(1000 * y(log)).toFixed(1)}`)
-      .join(" ");
-  const height = 190;
-  const inner = 168;
-  const odds = (log) => Math.exp(log).toLocaleString("en", { maximumFractionDigits: 0 });
-  const limit = (name, log, words, side) => [
-    shape("line", { class: `limit ${name}`, x1: "0%", x2: "100%", y1: inner * y(log), y2: inner * y(log) }),
-    shape(
-      "text",
-      { class: `tick ${name}`, x: side === "end" ? "97%" : "0%", y: inner * y(log) - 4, "text-anchor": side },
-      `${words}: ${odds(log)} to 1`,
-    ),
-  ];
-  const crossed = (logs, log) => logs.findIndex((each) => each >= log);
-  const mark = (name, logs, log) => {
-    const step = crossed(logs, log);
-    return step < 0
-      ? null
-      : shape("circle", {
-          class: `crossing ${name}`,
-          cx: percent(x(path.drawn[step])),
-          cy: inner * y(logs[step]),
-          r: 4.5,
-        });
-  };
-  const passed = crossed(path.no_worse, limits.no_worse);
-  const worse = ended >= limits.worse;
-  const how =
-    passed >= 0 && !worse
-      ? `“No worse” was proven after ${plural(path.drawn[passed], path.unit)}.`
-      : worse
-        ? `“Worse” was proven after ${plural(path.drawn[path.worse.length - 1], path.unit)}${isLate ? ", the run's other evaluations being known" : ""}.`
-        : `Neither was proven by ${plural(last, path.unit)}.`;
-  const to = path.against === "threshold" ? `the threshold ${figure(entry.threshold, entry)}` : "the baseline";
-  const plot = shape(
-    "svg",
-    { class: "path", height, role: "img", "aria-label": `Evidence against ${to}. ${how}` },
-    shape("line", { class: "base", x1: "0%", x2: "100%", y1: inner * y(0), y2: inner * y(0) }),
-    ...limit("no-worse", limits.no_worse, "no worse", "start"),
-    ...limit("worse", limits.worse, "worse", "end"),
-    shape(
-      "svg",
-      {
-        class: "inner",
-        x: 0,
-        y: 0,
-        width: "100%",
-        height: inner,
-        viewBox: "0 0 1000 1000",
-        preserveAspectRatio: "none",
-      },
-      shape("polyline", { class: "line no-worse", points: points(path.no_worse) }),
-      shape("polyline", { class: "line worse", points: points(path.worse) }),
-    ),
-    mark("no-worse", path.no_worse, limits.no_worse),
-    worse ? mark("worse", path.worse, limits.worse) : null,
-    ...axis([0, last], { y: height - 4 }).map(keptInside),
-  );
-  return chart(
-    `How it stopped, against ${to}`,
-    how,
-    plot,
-    element(
-      "p",
-      { class: "key" },
-      element("span", { class: "swatch no-worse" }),
-      "evidence for “no worse” ",
-      element("span", { class: "swatch worse" }),
-      "evidence for “worse”, ",
-      `after each of the ${UNITS[path.unit]}; the scale is logarithmic, and a line counts once it crosses its limit`,
-    ),
-  );
-}
 
 /** What earlier runs found, a line each, this run last. */
 function past(entry) {

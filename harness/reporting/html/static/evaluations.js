@@ -64,7 +64,6 @@ function toggle(number, open) {
 }
 
 function panelOf(entry, number) {
-  const paths = entry.paths.map((path) => evidence(path, entry));
   const byCase = entry.baseline ? scatter(entry, number) : distribution(entry, number);
   return [
     element(
@@ -75,7 +74,7 @@ function panelOf(entry, number) {
         : entry.errors.length
           ? []
           : [element("p", {}, visible(entry.reason))]),
-      ...claims(entry, number),
+      lostCases(entry.lost, number) ?? "",
       ...failures(entry),
     ),
     element(
@@ -85,18 +84,18 @@ function panelOf(entry, number) {
         "div",
         {},
         entry.candidate ? chart(entry.statistic ?? "Means", null, means(entry)) : null,
-        paths.length ? byCase : past(entry),
+        past(entry),
       ),
-      element("div", {}, ...(paths.length ? paths : [byCase])),
+      element("div", {}, byCase),
     ),
     slices(entry, number) ?? "",
     pairs(entry, number) ?? "",
-    (paths.length ? past(entry) : null) ?? "",
     element(
       "p",
       { class: "soft facts" },
       [
         entry.measured,
+        `about ${entry.about}`,
         `design ${entry.design}`,
         entry.margin_is_default ? "margin by default" : null,
         entry.history.length ? null : "no earlier run in the store",

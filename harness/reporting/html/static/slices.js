@@ -5,7 +5,7 @@ const FIRST_SLICES = 25;
 /** The slices of an evaluation as a forest plot, the worst first; each opens its cases. */
 function slices(entry, number) {
   if (!entry.slices) return null;
-  const { words, required, shown } = entry.slices;
+  const { words, shown } = entry.slices;
   const checks = shown.map((each) => each.check).filter(Boolean);
   const domain = checks.length ? reach([{ ...entry, checks }]) : null;
   const heads = ["slice", "cases", "candidate", entry.baseline ? "baseline" : null, checks.length ? "difference" : null, ""];
@@ -17,7 +17,7 @@ function slices(entry, number) {
     { class: "act", type: "button", click: () => (show(shown.length), all.remove()) },
     `all ${plural(shown.length, "slice")}`,
   );
-  const note = required ? `${words}; each must be shown to hold` : words;
+  const note = words;
   return chart(
     "Slices",
     note,

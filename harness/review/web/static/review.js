@@ -16,7 +16,7 @@ const COUNT_AGAIN_MS = 15000;
 const AT_WORK_MS = 60000;
 const LONGEST_WAIT_MS = 3600000; // a page that nobody looks at asks for nothing any more
 
-let shown = null; // the item on screen: { lease, html, lasts, expires }, times in ms; text and isAgain after an undo
+let shown = null; // the item on screen: { lease, html, lasts, expires }, times in ms; isAgain after an undo
 let ahead = []; // items that are leased and wait to be shown
 let outbox = [];
 let canStore = true; // false where the browser lets nothing be stored: then the outbox lives as long as the page
@@ -31,7 +31,6 @@ let counted = { done: Number($("counts").dataset.done), left: Number($("counts")
 const doneAtFirst = counted.done;
 let countedAt = Date.now();
 let shownAt = 0;
-let wasWriting = false;
 let activeAt = Date.now();
 const WIDE = { tabindex: "0", role: "group", "aria-label": "Wide text, scrolls sideways" };
 const isLow = matchMedia("(max-height: 30rem)"); // then nothing sticks to the screen's edges: see the style sheet
@@ -94,7 +93,7 @@ async function flush() {
     count(answer.progress);
     if (!answer.ok) tellRefused(entry, answer);
     else {
-      if (!saidBefore.has(entry.key)) hideRead();
+      if (!saidBefore.has(entry.key)) hideTrouble("refused");
       if (entry.act === "undo") showUndone(answer);
     }
     if (answer.next) take(answer.next);
@@ -201,7 +200,7 @@ function show(view) {
   settle();
   if (isLow.matches) $("stage").scrollIntoView();
   else scrollTo(0, 0);
-  ((wasWriting && $("words")) || $("item-title")).focus({ preventScroll: true });
+  $("item-title").focus({ preventScroll: true });
   if (view.expires - Date.now() < view.lasts / 2) takeUpAgain();
 }
 
@@ -218,8 +217,6 @@ function settle() {
     guide.open = guideOpen;
     guide.addEventListener("toggle", () => (guideOpen = guide.open));
   }
-  const draft = $("words") && (recall(`steelyard draft ${shown.lease}`) ?? shown.text);
-  if (draft) $("words").value = draft;
 }
 
 // A keyboard reaches what scrolls sideways, and nothing more has to be passed on the way to the buttons.
@@ -266,9 +263,8 @@ function showUndone(answer) {
   ahead = ahead.filter((each) => each.lease !== answer.view.lease);
   if (shown) ahead.unshift(shown);
   shown = null;
-  if (answer.text) keep(`steelyard draft ${answer.view.lease}`, answer.text);
   nSaid = Math.max(nSaid - 1, 0);
-  take({ ...answer.view, text: answer.text, isAgain: true });
+  take({ ...answer.view, isAgain: true });
 }
 
 const say = (words) => ($("said").textContent = words);
@@ -301,11 +297,6 @@ function hideTrouble(about) {
   box.dataset.about = "";
 }
 
-/** Hide what was not counted once something said after it is stored; a text that somebody wrote stays until "Close". */
-function hideRead() {
-  if (!$("refused").querySelector("pre")) hideTrouble("refused");
-}
-
 const kept = () =>
   outbox.length ? `${outbox.length === 1 ? "What you said last is" : `Your last ${outbox.length} are`} kept here and will be sent.` : "";
 
@@ -325,10 +316,6 @@ function tellRefused(entry, answer) {
   saidBefore = new Set(outbox.map((each) => each.key));
   const close = () => hideTrouble("refused");
   tell("bad", `Not counted: ${entry.words}.`, answer.message, "refused", "Close", close);
-  if (entry.act !== "label" || typeof entry.value !== "string" || entry.value.length < 30) return;
-  const text = document.createElement("pre");
-  text.textContent = entry.value;
-  $("refused").append(text);
 }
 
 // ------------------------------------------------------------------------------------------------- what they say
@@ -336,8 +323,6 @@ function tellRefused(entry, answer) {
 function act(kind, words, { value, note } = {}) {
   if (!shown || performance.now() - shownAt < SHORTEST_LOOK_MS) return;
   const { lease } = shown;
-  wasWriting = document.activeElement?.id === "words";
-  keep(`steelyard draft ${lease}`, "");
   say(`${words[0].toUpperCase()}${words.slice(1)}.`);
   dealtWith.add(lease);
   nSaid++;
@@ -362,12 +347,6 @@ function put(said) {
 const label = (button) =>
   act("label", `labelled ${button.querySelector("b").textContent}`, { value: JSON.parse(button.dataset.value) });
 
-function send() {
-  const value = $("words")?.value ?? "";
-  if (value.trim()) act("label", "labelled with a text", { value });
-  else say("Write something first, or skip.");
-}
-
 function flag() {
   if (task !== "label" || !shown) return;
   $("note").value = "";
@@ -387,28 +366,6 @@ function toggleGuide() {
   if (!guide) return;
   guide.open = !guide.open;
   if (guide.open) guide.scrollIntoView({ block: "nearest" });
-}
-
-async function showMore(button) {
-  button.disabled = true;
-  const { lease } = shown;
-  const { more, start } = button.dataset;
-  const answer = await fetch(`/leases/${lease}/texts/${more}?start=${start}`).catch(() => null);
-  const html = answer?.ok ? await answer.text().catch(() => null) : null;
-  if (shown?.lease !== lease) return;
-  if (html === null) {
-    button.disabled = false;
-    say("More can't be fetched now.");
-    return;
-  }
-  const place = button.closest(".body");
-  const hadFocus = document.activeElement === button || document.activeElement === document.body;
-  button.closest(".more").remove();
-  place.insertAdjacentHTML("beforeend", trusted(html));
-  watchWidths(place);
-  const next = place.querySelector("[data-more]");
-  say(next ? "More is shown." : "All of it is shown.");
-  if (next && hadFocus) next.focus({ preventScroll: true });
 }
 
 async function renew(view) {
@@ -467,10 +424,6 @@ function meant(event) {
 document.addEventListener("keydown", (event) => {
   activeAt = Date.now();
   const field = event.target.closest?.("textarea, input, select");
-  if (event.target.id === "words") {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send();
-    if (event.key === "Escape") $("item-title").focus();
-  }
   if (field || event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
   if (event.key === "?") return $("help").showModal();
   if (!keysOn()) return;
@@ -482,7 +435,6 @@ document.addEventListener("keydown", (event) => {
   const acts = { s: () => act("skip", "skipped"), f: flag, x: exclude, z: undo, g: toggleGuide };
   if (choice) label(choice);
   else if (acts[wanted]) acts[wanted]();
-  else if (wanted === "Enter" && $("words") && !event.target.closest("button, a, summary")) $("words").focus();
   else return;
   event.preventDefault();
 });
@@ -493,8 +445,6 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   const kind = button.dataset.act;
   if (button.matches("#verdict .choice")) label(button);
-  else if (button.matches("[data-send]")) send();
-  else if (button.dataset.more) showMore(button);
   else if (kind === "skip") act("skip", "skipped");
   else if (kind === "undo") undo();
   else if (kind === "flag") flag();
@@ -507,9 +457,6 @@ for (const moved of ["pointermove", "wheel", "touchstart"])
   document.addEventListener(moved, () => (activeAt = Date.now()), { passive: true });
 
 $("verdict").addEventListener("submit", (event) => event.preventDefault());
-$("verdict").addEventListener("input", (event) => {
-  if (event.target.id === "words" && shown) keep(`steelyard draft ${shown.lease}`, event.target.value);
-});
 $("note").addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
   event.preventDefault(); // the first button of a form is what Enter presses, and that is Cancel

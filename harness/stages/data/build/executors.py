@@ -24,14 +24,12 @@ class BuildExecutor:
         workers: tasks at a time; None for as many as there are cores, or as the cluster has room for.
         options: passed on to datatrove's executor as they are; `address` names a Ray cluster that runs already.
         pool: entered while processes of this machine work.
-        polled_every_s: seconds between two looks at jobs of Slurm.
     """
 
     name: str
     workers: int | None
     options: Mapping[str, Any]
     pool: Callable[[], AbstractContextManager[None]] = nullcontext
-    polled_every_s: float = 5.0
 
     def run(self, pipeline: Sequence[Any], tasks: int, work: Path) -> None:
         """Run a pipeline as so many tasks, those of them that are not done yet.
@@ -40,18 +38,10 @@ class BuildExecutor:
             work: a folder of this pipeline's own, where datatrove keeps which tasks are done.
 
         Raises:
-            CorpusError: an option that datatrove does not know, a program that is missing, or a job of Slurm that
-                ended without its task done.
-            Exception: whatever a task raises.
+            CorpusError: an option that datatrove does not know, or a program that is missing.
+            Exception: whatever a task raises; of Slurm's, that a job ended without its tasks done.
         """
-        given = {"pipeline": list(pipeline), "tasks": tasks, "logging_dir": str(work)}
-        executor = self._executor(given)
-        if self.name == "slurm":
-            from harness.stages.data.build.slurm_jobs import SlurmJobs
-
-            jobs = SlurmJobs(executor.job_id_retriever)
-            jobs.wait(executor, jobs.submit(executor), work / "errors", self.polled_every_s)
-            return
+        executor = self._executor({"pipeline": list(pipeline), "tasks": tasks, "logging_dir": str(work)})
         if self.name == "ray":
             self._join_cluster()
         with self.pool() if self.name == "local" else nullcontext():
@@ -89,16 +79,17 @@ class BuildExecutor:
             import ray  # noqa: F401 - for the message where it is missing
 
             return self._made(RayPipelineExecutor, given)
-        missing = next((program for program in ("sbatch", "squeue") if shutil.which(program) is None), None)
-        if missing is not None:
+        if shutil.which("sbatch") is None:
             raise CorpusError(
-                f"executor = 'slurm': there is no program {missing} here. Build where jobs can be submitted to Slurm, "
-                'or with executor = "local".'
+                "executor = 'slurm': there is no program sbatch here. Build where jobs can be submitted to Slurm, or "
+                'with executor = "local".'
             )
-        return self._made(SlurmPipelineExecutor, given)
+        # With --wait sbatch ends when its job does, and as it does.
+        own = {**self.options.get("sbatch_args", {}), "wait": ""}
+        return self._made(SlurmPipelineExecutor, given, sbatch_args=own)
 
-    def _made(self, kind: Any, given: dict[str, Any]) -> Any:
-        options = {name: value for name, value in self.options.items() if name != "address"}
+    def _made(self, kind: Any, given: dict[str, Any], **changed: Any) -> Any:
+        options = {**{name: value for name, value in self.options.items() if name != "address"}, **changed}
         try:
             return kind(**given, **options)
         except TypeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import hashlib
 import heapq
 import itertools
@@ -10,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 from datatrove.data import Document
@@ -19,10 +20,13 @@ from datatrove.pipeline.base import PipelineStep
 from harness.config.files import replacing
 from harness.errors import CorpusError
 from harness.stages.data.build.pipeline import mark
-from harness.stages.data.packed_lines import PackedWriter
 from harness.stages.data.steps.step import IS_HTML, URL, ShardedCorpus, place_of
 
 _SOURCE, _KEPT, _REMOVED = range(3)
+_LEVEL = 3
+"""Of gzip."""
+_FILES = {"documents": "jsonl.gz", "explained": "jsonl"}
+"""Folders of a corpus. What became of documents is not packed: one is found in its file by halving."""
 
 
 @dataclass(frozen=True)
@@ -76,25 +80,26 @@ class MergeShard(PipelineStep):  # type: ignore[misc]
 
     def run(self, data: Iterator[Document], rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
         """Write everything; nothing comes after."""
-        paths = [self.result / name / f"{rank:05}.jsonl.gz" for name in ("documents", "explained")]
+        paths = [self.result / name / f"{rank:05}.{kind}" for name, kind in _FILES.items()]
         for path in paths:
             path.parent.mkdir(parents=True, exist_ok=True)
         with (
             replacing(paths[0]) as kept,
             replacing(paths[1]) as explained,
             kept.open("wb") as kept_file,
+            gzip.GzipFile("", "wb", _LEVEL, kept_file, mtime=0) as packed,
             explained.open("wb") as explained_file,
         ):
-            counts = self._write(data, rank, PackedWriter(kept_file), PackedWriter(explained_file))
+            counts = self._write(data, rank, packed, explained_file)
         mark(self.tallies, rank, json.dumps(counts))
         yield from ()
 
     def _write(
-        self, data: Iterator[Document], rank: int, documents: PackedWriter, explained: PackedWriter
+        self, data: Iterator[Document], rank: int, documents: gzip.GzipFile, explained: IO[bytes]
     ) -> dict[str, Any]:
         counts = {"documents_in": 0, "documents_out": 0, "tokens_in": 0, "tokens_out": 0}
         digest = 0
-        for place, source, kept, removal in self._joined(data, rank):
+        for source, kept, removal in self._joined(data, rank):
             if source is not None:
                 counts["documents_in"] += 1
                 counts["tokens_in"] += self.counter.of(source.text)
@@ -103,16 +108,14 @@ class MergeShard(PipelineStep):  # type: ignore[misc]
                 counts["tokens_out"] += self.counter.of(kept.text)
                 line = orjson.dumps(_kept_row(kept)) + b"\n"
                 digest = (digest + int.from_bytes(hashlib.sha256(line).digest())) % (1 << 256)
-                documents.write(place, line)
-            explained.write(place, orjson.dumps(_explained_row(source, kept, removal)) + b"\n")
-        documents.flush()
-        explained.flush()
-        return {**counts, "digest": f"{digest:064x}", "parts": explained.parts}
+                documents.write(line)
+            explained.write(orjson.dumps(_explained_row(source, kept, removal)) + b"\n")
+        return {**counts, "digest": f"{digest:064x}"}
 
     def _joined(
         self, data: Iterator[Document], rank: int
-    ) -> Iterator[tuple[str, Document | None, Document | None, dict[str, Any] | None]]:
-        """Give each place with the document that came in, the one that stays, and why it does not."""
+    ) -> Iterator[tuple[Document | None, Document | None, dict[str, Any] | None]]:
+        """Give, in the order of all, the document that came in, the one that stays, and why it does not."""
         streams = (
             ((place_of(document.id), _SOURCE, document) for document in data),
             ((place_of(document.id), _KEPT, document) for document in self.kept.read(rank)),
@@ -128,7 +131,7 @@ class MergeShard(PipelineStep):  # type: ignore[misc]
             if (_KEPT in found) == (_REMOVED in found):
                 how = "both kept and removed" if _KEPT in found else "neither kept nor removed"
                 raise CorpusError(f"The document {place[16:]!r} was {how}; a step does not record what it does.")
-            yield place, found.get(_SOURCE), found.get(_KEPT), found.get(_REMOVED)
+            yield found.get(_SOURCE), found.get(_KEPT), found.get(_REMOVED)
 
     def _removed(self, rank: int) -> list[dict[str, Any]]:
         found = [

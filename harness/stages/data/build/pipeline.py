@@ -10,9 +10,7 @@ import functools
 import json
 import time
 import traceback
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,28 +32,12 @@ Some say that the town was larger once, with a wall around it and a mill at each
 """Prose that no filter removes before it has looked at all of it."""
 
 
-@dataclass
-class StepTally:
-    """Counts of what one step did to the documents of one shard."""
+def new_tally(step: str) -> dict[str, Any]:
+    """Counts of what one step did to the documents of one shard, as JSON has them.
 
-    step: str
-    n_in: int = 0
-    n_out: int = 0
-    seconds: float = 0.0
-    reasons: Counter[str] = field(default_factory=Counter)
-    removed: list[tuple[str, str, str | None]] = field(default_factory=list)
-    """Each with its id, the reason, and the document that it duplicates."""
-
-    def as_json(self) -> dict[str, Any]:
-        """All of it, for a file."""
-        return {
-            "step": self.step,
-            "in": self.n_in,
-            "out": self.n_out,
-            "seconds": self.seconds,
-            "reasons": dict(self.reasons),
-            "removed": self.removed,
-        }
+    `removed` has of each document its id, the reason, and the document that it duplicates.
+    """
+    return {"step": step, "in": 0, "out": 0, "seconds": 0.0, "removed": []}
 
 
 @functools.lru_cache(maxsize=64)
@@ -117,15 +99,15 @@ class RunStep(PipelineStep):  # type: ignore[misc]
         self.options = json.dumps(dict(options), sort_keys=True)
         self.root = root
         self.errors = errors
-        self.tally = StepTally(step)
+        self.tally = new_tally(step)
 
     def run(self, data: Iterator[Document], rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
         """Give the documents that stay."""
-        tally = self.tally = StepTally(self.name)
+        tally = self.tally = new_tally(self.name)
         clock = time.perf_counter
         step: DocumentStep | None = None
         for document in data:
-            tally.n_in += 1
+            tally["in"] += 1
             own = document.id
             started = clock()
             try:
@@ -134,14 +116,13 @@ class RunStep(PipelineStep):  # type: ignore[misc]
                 reason = step(document)
             except Exception as error:  # whatever a step's code raises must be told with its document
                 raise self._failure(error, own, rank) from error
-            tally.seconds += clock() - started
+            tally["seconds"] += clock() - started
             if reason is None:
-                tally.n_out += 1
+                tally["out"] += 1
                 yield document
             else:
                 self.stat_update(f"dropped_{reason}")
-                tally.reasons[reason] += 1
-                tally.removed.append((own, reason, None))
+                tally["removed"].append((own, reason, None))
 
     def _failure(self, error: Exception, document: str, rank: int) -> CorpusError:
         message = str(error)
@@ -167,7 +148,7 @@ class WriteShard(PipelineStep):  # type: ignore[misc]
     def run(self, data: Iterator[Document], rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
         """Write everything; nothing comes after."""
         self.shards.write(rank, data)
-        mark(self.tallies, rank, json.dumps([step.tally.as_json() for step in self.steps]))
+        mark(self.tallies, rank, json.dumps([step.tally for step in self.steps]))
         yield from ()
 
 

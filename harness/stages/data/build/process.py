@@ -178,7 +178,7 @@ def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> No
 def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> Path:
     from harness.stages.data.build.merging import MergeShard, TokenCounter
     from harness.stages.data.build.pipeline import ReadShard
-    from harness.stages.data.build.stages import Bench, StepTotals, check_left, grouped, run_steps, run_tasks
+    from harness.stages.data.build.stages import Bench, check_left, grouped, run_steps, run_tasks
 
     started = time.monotonic()
     root = request.settings.root
@@ -188,14 +188,14 @@ def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> P
         teller.begin("reading", None, None)
         ingested = ingest(request.recipe, root, request.work, teller.count)
     shards, total = ingested.shards, ingested.n_documents
-    totals: list[StepTotals] = []
+    totals: list[dict[str, Any]] = []
     groups = list(grouped(request.recipe.steps, root))
     for number, steps in enumerate(groups):
         before, (shards, done) = shards, run_steps(steps, bench, number, shards, total)
         if number:
             shutil.rmtree(before.folder, ignore_errors=True)  # nothing reads it again
         totals += done
-        total = done[-1].n_out
+        total = done[-1]["out"]
         with _useless_unless_right(request.work):
             check_left(done)
     result, folder = request.work / "result", request.work / "merge"
@@ -206,7 +206,6 @@ def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> P
     read = ReadShard(ingested.shards, folder / "progress")
     run_tasks([read, merge], bench.executor, shards.n_shards, folder)
     counts = [json.loads((folder / "tallies" / f"{shard:05}").read_bytes()) for shard in range(shards.n_shards)]
-    (result / "index.json").write_text(json.dumps([shard["parts"] for shard in counts]), encoding="utf-8")
     (result / "recipe.json").write_text(json.dumps(request.recipe.as_json(), indent=1), encoding="utf-8")
     statistics = _statistics(request, counts, totals, time.monotonic() - started)
     (result / "stats.json").write_text(json.dumps(statistics, indent=1), encoding="utf-8")
@@ -232,7 +231,7 @@ def _remove_abandoned(folder: Path) -> None:
 
 
 def _statistics(
-    request: BuildRequest, counts: list[dict[str, Any]], totals: list[Any], seconds: float
+    request: BuildRequest, counts: list[dict[str, Any]], totals: list[dict[str, Any]], seconds: float
 ) -> dict[str, Any]:
     def summed(key: str) -> int:
         return sum(int(shard[key]) for shard in counts)
@@ -244,17 +243,7 @@ def _statistics(
         **{key: summed(key) for key in ("documents_in", "documents_out", "tokens_in", "tokens_out")},
         "token_unit": request.recipe.tokenizer[0] if request.recipe.tokenizer else "words",
         "seconds": round(seconds, 3),
-        "steps": [
-            {
-                "step": step.step,
-                "in": step.n_in,
-                "out": step.n_out,
-                "removed": sum(step.reasons.values()),
-                "seconds": round(step.seconds, 3),
-                "reasons": dict(sorted(step.reasons.items())),
-            }
-            for step in totals
-        ],
+        "steps": totals,
     }
 
 

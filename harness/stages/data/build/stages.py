@@ -7,7 +7,7 @@ import shutil
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ from harness.stages.data.build.executors import BuildExecutor
 from harness.stages.data.build.pipeline import (
     ReadShard,
     RunStep,
-    StepTally,
     WriteShard,
     made_step,
     mark,
+    new_tally,
     shortened_line,
     warm,
 )
@@ -44,24 +44,6 @@ class Bench:
     executor: BuildExecutor
     work: Path
     tell: Callable[[str, Path, int], None]
-
-
-@dataclass(slots=True)
-class StepTotals:
-    """Counts of what one step did to all documents."""
-
-    step: str
-    n_in: int = 0
-    n_out: int = 0
-    seconds: float = 0.0
-    reasons: Counter[str] = field(default_factory=Counter)
-
-    def add(self, tally: dict[str, Any]) -> None:
-        """Count what it did to one shard."""
-        self.n_in += tally["in"]
-        self.n_out += tally["out"]
-        self.seconds += tally["seconds"]
-        self.reasons.update(tally["reasons"])
 
 
 def grouped(steps: Sequence[RecipeStep], root: Path) -> Iterator[tuple[RecipeStep, ...]]:
@@ -90,8 +72,8 @@ def _made(step: RecipeStep, root: Path) -> Any:
 
 def run_steps(
     steps: Sequence[RecipeStep], bench: Bench, number: int, shards: ShardedCorpus, total: int
-) -> tuple[ShardedCorpus, list[StepTotals]]:
-    """Run one group of steps over all shards.
+) -> tuple[ShardedCorpus, list[dict[str, Any]]]:
+    """Run one group of steps over all shards; return these and, of each step, what the statistics of a corpus have.
 
     Args:
         number: of the group, which names its folder.
@@ -112,26 +94,35 @@ def run_steps(
             for run in runs:
                 warm(run.name, run.options, run.root)
         run_tasks(pipeline, bench.executor, shards.n_shards, folder)
-    totals = [StepTotals(step.name) for step in steps]
-    for shard in range(shards.n_shards):
-        for step, tally in zip(totals, json.loads((folder / "tallies" / f"{shard:05}").read_bytes()), strict=True):
-            step.add(tally)
-    return out, totals
+    tallies = [json.loads((folder / "tallies" / f"{shard:05}").read_bytes()) for shard in range(shards.n_shards)]
+    return out, [_summed(step) for step in zip(*tallies, strict=True)]
 
 
-def check_left(steps: Sequence[StepTotals]) -> None:
+def _summed(shards: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    reasons = Counter(reason for tally in shards for _, reason, _ in tally["removed"])
+    return {
+        "step": shards[0]["step"],
+        **{key: sum(tally[key] for tally in shards) for key in ("in", "out")},
+        "removed": reasons.total(),
+        "seconds": round(sum(tally["seconds"] for tally in shards), 3),
+        "reasons": dict(sorted(reasons.items())),
+    }
+
+
+def check_left(steps: Sequence[dict[str, Any]]) -> None:
     """Refuse to go on without a document.
 
     Raises:
         CorpusError: one of the steps left none; it is named with the reasons.
     """
-    step = next((step for step in steps if step.n_out == 0), None)
+    step = next((step for step in steps if step["out"] == 0), None)
     if step is None:
         return
-    reasons = ", ".join(f"{reason} {count:,}" for reason, count in step.reasons.most_common(5))
+    name, reasons = step["step"], Counter(step["reasons"]).most_common(5)
+    told = ", ".join(f"{reason} {count:,}" for reason, count in reasons)
     raise CorpusError(
-        f"The step {step.step!r} removed the last documents: {step.n_in:,} came to it, none was left ({reasons}). A "
-        f"corpus needs one at least; set {step.step!r} otherwise, or leave it out."
+        f"The step {name!r} removed the last documents: {step['in']:,} came to it, none was left ({told}). A "
+        f"corpus needs one at least; set {name!r} otherwise, or leave it out."
     )
 
 
@@ -155,7 +146,7 @@ def run_tasks(pipeline: Sequence[Any], executor: BuildExecutor, tasks: int, fold
     missing = [shard for shard in range(tasks) if not (folder / "tallies" / f"{shard:05}").exists()]
     if failure is not None or missing:
         said = shortened_line(f"{type(failure).__name__}: {failure}") if failure else "no error was told"
-        raise CorpusError(f"{len(missing)} of {tasks} tasks did not end: {said}. Their logs are in {folder / 'logs'}.")
+        raise CorpusError(f"{len(missing)} of {tasks} tasks did not end: {said}. Their logs are in {folder}.")
 
 
 def _apply(step: RecipeStep, bench: Bench, folder: Path, shards: ShardedCorpus, out: ShardedCorpus, total: int) -> None:
@@ -185,15 +176,9 @@ def _apply(step: RecipeStep, bench: Bench, folder: Path, shards: ShardedCorpus, 
         raise CorpusError(f"The step {step.name!r} failed: {said}") from error
     seconds = time.perf_counter() - started
     for shard in range(shards.n_shards):
-        tally = StepTally(
-            step.name,
-            n_in=_count(shards.path(shard)),
-            n_out=_count(out.path(shard)),
-            seconds=seconds / shards.n_shards,
-            reasons=Counter(reason for _, reason, _ in removed[shard]),
-            removed=removed[shard],
-        )
-        mark(folder / "tallies", shard, json.dumps([tally.as_json()]))
+        counts = {"in": _count(shards.path(shard)), "out": _count(out.path(shard))}
+        tally = {**new_tally(step.name), **counts, "seconds": seconds / shards.n_shards, "removed": removed[shard]}
+        mark(folder / "tallies", shard, json.dumps([tally]))
     done.touch()
 
 

@@ -112,29 +112,16 @@ LANGUAGE = StepOption("eng", _language, "The language by whose rules words and s
 _LONGEST = StepOption(10_000_000, setting_checks.integer, "The longest text that is judged; longer ones are removed.")
 
 
-def _gopher_repetition(options: Mapping[str, Any]) -> BaseFilter:
-    from datatrove.pipeline.filters import GopherRepetitionFilter
+def _made_by(name: str, options: Mapping[str, Any]) -> BaseFilter:
+    """One of datatrove's filters, by the name of its class."""
+    from datatrove.pipeline import filters
 
-    return GopherRepetitionFilter(**options)
+    made: BaseFilter = getattr(filters, name)(**options)
+    return made
 
 
 def _gopher_quality(options: Mapping[str, Any]) -> BaseFilter:
-    from datatrove.pipeline.filters import GopherQualityFilter
-
-    given = {**options, "stop_words": options["stop_words"] or None}
-    return GopherQualityFilter(**given)
-
-
-def _c4(options: Mapping[str, Any]) -> BaseFilter:
-    from datatrove.pipeline.filters import C4QualityFilter
-
-    return C4QualityFilter(**options)
-
-
-def _fineweb(options: Mapping[str, Any]) -> BaseFilter:
-    from datatrove.pipeline.filters import FineWebQualityFilter
-
-    return FineWebQualityFilter(**options)
+    return _made_by("GopherQualityFilter", {**options, "stop_words": options["stop_words"] or None})
 
 
 def _declared(
@@ -152,7 +139,7 @@ def _declared(
 
 GOPHER_REPETITION = _declared(
     "gopher_repetition",
-    _gopher_repetition,
+    partial(_made_by, "GopherRepetitionFilter"),
     "removes texts that repeat lines, paragraphs or n-grams",
     {
         "dup_line_frac": StepOption(0.3, _RATIO, f"The largest share of lines that were there before. {_OFF}"),
@@ -208,7 +195,7 @@ _SWITCH = setting_checks.boolean
 
 C4 = _declared(
     "c4",
-    _c4,
+    partial(_made_by, "C4QualityFilter"),
     "removes lines that are no sentences, and texts that are left with few",
     {
         "split_paragraph": StepOption(True, _SWITCH, "Judge each line; false judges each sentence."),
@@ -228,7 +215,7 @@ C4 = _declared(
 
 FINEWEB = _declared(
     "fineweb",
-    _fineweb,
+    partial(_made_by, "FineWebQualityFilter"),
     "removes texts whose lines are lists, fragments or repeated",
     {
         "line_punct_thr": StepOption(0.12, _RATIO, "The smallest share of lines that end as sentences do."),

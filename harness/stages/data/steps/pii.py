@@ -254,5 +254,4 @@ PII = StepSpec(
     packages=("datatrove", "phonenumbers", "python-stdnum"),
     summary="puts placeholders in the place of addresses, phones, cards and accounts",
     install=INSTALL,
-    version=3,
 )

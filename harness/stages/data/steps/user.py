@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings, setting_checks
-from harness.config.repository.imports import imported_by, parsed
 from harness.errors import CorpusError, SettingsError, nearest, shortened
 from harness.stages.data.steps.step import URL, StepOption, StepSpec
 
@@ -104,7 +104,13 @@ class UserStep:
         if isinstance(answer, Remove) and isinstance(answer.reason, str) and answer.reason.strip():
             return answer.reason
         if isinstance(answer, Keep) and isinstance(answer.text, str):
-            _check_characters(answer.text, f"The step {self._target!r} returns a text for document {document.id!r}")
+            try:
+                answer.text.encode()
+            except UnicodeEncodeError as error:
+                raise CorpusError(
+                    f"The step {self._target!r} returns a text for document {document.id!r} in which character "
+                    f"{error.start + 1:,} is {answer.text[error.start]!a}, half of a character; return it without."
+                ) from None
             document.text = answer.text
             return None
         raise CorpusError(
@@ -115,21 +121,6 @@ class UserStep:
     def __getstate__(self) -> dict[str, Any]:
         """Return the state for a worker process: where the function is, and not the function."""
         return {**self.__dict__, "_function": None}
-
-
-def _check_characters(text: str, what: str) -> None:
-    """Refuse half of a character, which can't be written into a file.
-
-    Raises:
-        CorpusError: naming the place.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise CorpusError(
-            f"{what} in which character {error.start + 1:,} is {text[error.start]!a}, half of a character. Return it "
-            "without, such as text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')."
-        ) from None
 
 
 def user_step(target: str, root: Path) -> StepSpec:
@@ -161,29 +152,21 @@ def _by_keyword(function: Callable[..., Any], target: str) -> dict[str, Any]:
         SettingsError: it can't be called with a document alone.
     """
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        signature = inspect.signature(function)
     except ValueError:  # some that are written in C have none
         return {}
-    only = [one for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
-    rest = [
-        one for one in parameters if one.kind not in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
-    ]
-    needed = [one for one in rest if one.default is one.empty and one.kind is not inspect.Parameter.VAR_POSITIONAL]
-    if (
-        not rest
-        or len(needed) > 1
-        or any(one.default is one.empty for one in only)
-        or inspect.iscoroutinefunction(function)
-    ):
+    try:
+        signature.bind(None)
+        is_called = not inspect.iscoroutinefunction(function)
+    except TypeError:
+        is_called = False
+    if not is_called:
         raise SettingsError(
-            f"The step {target!r} is called with a document and its options by keyword, which {_shown(function)} does "
-            f"not take; write def {target.rpartition(':')[2]}(document, *, at_least=5), without async."
+            f"The step {target!r} is called with a document and its options by keyword, which "
+            f"{getattr(function, '__name__', function)}{signature} does not take; write "
+            f"def {target.rpartition(':')[2]}(document, *, at_least=5), without async."
         )
-    return {one.name: one.default for one in only}
-
-
-def _shown(function: Callable[..., Any]) -> str:
-    return f"{getattr(function, '__name__', function)}{inspect.signature(function)}"
+    return {name: one.default for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY}
 
 
 def _file(target: str, root: Path) -> Path:
@@ -237,12 +220,31 @@ def _identity(target: str, _options: Mapping[str, Any], settings: Settings) -> M
     waiting = [_file(target, settings.root)]
     while waiting:
         file = waiting.pop()
-        if file not in files and file.is_relative_to(settings.root):
+        if file not in files:
             files.add(file)
-            tree = parsed(file)
-            waiting += () if tree is None else imported_by(tree, file, [str(settings.root)]).files
-    listed = sorted((file.relative_to(settings.root).as_posix(), file.read_bytes()) for file in files)
+            waiting += _imported(file, settings.root)
     digest = hashlib.sha256()
-    for name, source in listed:
+    for name, source in sorted((file.relative_to(settings.root).as_posix(), file.read_bytes()) for file in files):
         digest.update(f"{name}\0{hashlib.sha256(source).hexdigest()}\0".encode())
     return {"code": digest.hexdigest()}
+
+
+def _imported(file: Path, root: Path) -> Iterator[Path]:
+    """The files of the project that a file of it imports anywhere."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except SyntaxError:  # told when it is imported
+        return
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            around = file.parts[len(root.parts) : len(file.parts) - node.level] if node.level else ()
+            module = ".".join([*around, *([node.module] if node.module else [])])
+            names = [".".join(filter(None, (module, each.name))) for each in node.names]
+        for name in names:
+            place = root
+            for part in name.split("."):
+                place = place / part
+                yield from filter(Path.is_file, (place.with_suffix(".py"), place / "__init__.py"))

@@ -1,4 +1,4 @@
-"""The marker's words of an evaluation that takes `load`."""
+"""The words of `load={…}` in the marker of an evaluation that takes `load`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import Settings, setting_checks
-from harness.errors import MarkerError, UsageError
+from harness.errors import MarkerError, UsageError, choices
 from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, DEFAULT_SECONDS, WARM_UP, BlockPlan
 from harness.stages.inference.load.plan import LoadPlan
 
@@ -19,7 +19,7 @@ _WHOLE = ("concurrency", "requests", "prompt_tokens", "output_tokens", "warm_up"
 _NUMBERS = ("seconds", "rate")
 _NOT_WITH_LOAD = (
     *("cases", "samples", "max_samples", "design", "per", "cluster", "review", "max_lost", "weighs"),
-    *("slices", "slice_margin", "slices_required"),
+    *("slices", "slice_margin"),
 )
 
 
@@ -35,27 +35,30 @@ def blocks_of(keywords: Mapping[str, Any], settings: Settings, *, where: str, lo
     Raises:
         MarkerError: a word or a value that can't be.
     """
-    given = [name for name in LOAD_KEYWORDS if name in keywords]
+    given = keywords.get("load", {})
     if not loads:
-        if given:
-            raise MarkerError(
-                f"{where}: {given[0]}= is for a body that takes `load`, which is measured in blocks of time."
-            )
+        if "load" in keywords:
+            raise MarkerError(f"{where}: load= is for a body that takes `load`, which is measured in blocks of time.")
         return None
     for name in _NOT_WITH_LOAD:
         if keywords.get(name) is not None:
             raise MarkerError(
                 f"{where}: {name}= does not go with `load`: pairs of blocks of time are its cases. "
-                f"Say how many with blocks=, and what is sent with {', '.join(LOAD_KEYWORDS[1:4])}, …"
+                'Say how many of them, and what is sent, by load={"blocks": 12, "rate": 8}.'
             )
+    if not isinstance(given, Mapping):
+        raise MarkerError(f'{where}: load = {given!r} is no table; write load={{"blocks": 12, "rate": 8}}.')
+    for name in given:
+        if name not in LOAD_KEYWORDS:
+            raise MarkerError(f"{where}: load: {choices('setting', str(name), LOAD_KEYWORDS)}")
     try:
-        return _plan(keywords, settings.root, settings.seed, where)
+        return _plan(given, settings.root, settings.seed, where)
     except UsageError as error:
         raise MarkerError(str(error)) from None
 
 
 def _plan(keywords: Mapping[str, Any], root: Path, seed: int, where: str) -> BlockPlan:
-    """The plan that a marker's words make; others of its words are left aside."""
+    """The plan that the words of a marker's `load` make."""
     given = {name: keywords[name] for name in LOAD_KEYWORDS if keywords.get(name) is not None}
     values: dict[str, Any] = {"warm_up": WARM_UP}
     for name in (name for name in given if name in _WHOLE):

@@ -93,7 +93,7 @@ class Load:
 
     @property
     def cost(self) -> Measure:
-        """The cost of a million written tokens, in the currency of the settings: from `price_per_hour`, or `price`."""
+        """The cost of a million written tokens, in the currency of the settings: by the hour, or by the token."""
         settings = self._server.served.settings
         load = self._block.load
         written = self._known(load["completion_tokens"], "completion_tokens")
@@ -194,7 +194,7 @@ _NO_OBJECTIVE = (
 
 def _no_price(version: str) -> str:
     return (
-        f"load.cost needs what {version} costs: write price_per_hour = 2.5, of the machine, or "
+        f"load.cost needs what {version} costs: write price = {{ hour = 2.5 }}, of the machine, or "
         "price = { input = 0.15, output = 0.60 }, of a million tokens, among its settings."
     )
 

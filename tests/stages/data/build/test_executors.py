@@ -1,7 +1,12 @@
-"""The same corpus comes from this machine and from a Ray cluster; for Slurm, see test_slurm_jobs."""
+"""The same corpus comes from this machine, from a Ray cluster and from Slurm's job files.
+
+Slurm itself is not here: programs that stand in for its own run the job files that datatrove wrote.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,24 @@ from harness.stages.data.recipe import corpus_recipe
 from tests.stages.data.projects import project, some_rows, write_lines
 from tests.stages.data.test_corpus_build import contents
 
+_SBATCH = """#!{python}
+# Runs each task of an array job at once, as a cluster without a queue would, and ends as the worst of them.
+import os, re, subprocess, sys
+text = open(sys.argv[-1]).read()
+assert re.search("^#SBATCH --wait$", text, re.MULTILINE), text
+print("Submitted batch job 1", flush=True)
+ends = [0]
+first, last = re.search(r"--array=(\\d+)-(\\d+)", text).groups()
+for task in range(int(first), int(last) + 1) if "merge_stats" not in text else ():
+    variables = dict(os.environ, SLURM_ARRAY_TASK_ID=str(task), SLURM_NODELIST="here", RUN_OFFSET="0", SLURM_JOB_ID="1")
+    log = re.search("--output=(.*)", text)[1].replace("%A", "1").replace("%a", str(task))
+    with open(log, "w") as out:
+        done = subprocess.run(["bash", sys.argv[-1]], env=variables, check=False, stdout=out, stderr=out)
+    ends.append(done.returncode)
+sys.exit(max(ends))
+"""
+_SRUN = '#!/bin/bash\nwhile [[ "$1" == -* ]]; do [[ "$1" == -n ]] && shift; shift; done\nexec "$@"\n'
+SLURM = {"name": "slurm", "time": "00:10:00", "partition": "cpu"}
 STEPS = ["steps:long_enough", "exact", "steps:shouting"]
 
 
@@ -51,6 +74,39 @@ def test_what_goes_wrong_on_a_ray_cluster_is_told_as_elsewhere(tmp_path: Path) -
     write_lines(tmp_path / "d.jsonl", some_rows(10))
     with pytest.raises(CorpusError, match=r"'d7'.*no such luck"):
         build_corpus(project(tmp_path, "d.jsonl", ["steps:broken"]), "clean", executor={"name": "ray", "workers": 2})
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of programs in the place of Slurm's, found first."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    for name, script in {"sbatch": _SBATCH, "srun": _SRUN, "scontrol": "#!/bin/bash\necho here\n"}.items():
+        (folder / name).write_text(script.replace("{python}", sys.executable), encoding="utf-8")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}")
+    return folder
+
+
+@pytest.mark.nightly
+@pytest.mark.usefixtures("slurm")
+def test_job_files_for_slurm_are_written_and_waited_for(tmp_path: Path) -> None:
+    expected, found = built_again(tmp_path, workers=2, **SLURM, sbatch_args={"account": "us"})
+    assert found == expected
+
+
+@pytest.mark.nightly
+@pytest.mark.usefixtures("slurm")
+def test_a_task_that_slurm_kills_ends_the_build_with_the_place_of_its_logs(tmp_path: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", some_rows(10))
+    with pytest.raises(CorpusError, match=r"1 of 1 tasks did not end: CalledProcessError: .*sbatch.*logs are in .*00"):
+        build_corpus(project(tmp_path, "d.jsonl", ["steps:killed"]), "clean", executor=SLURM)
+
+
+def test_slurm_without_its_program_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CorpusError, match=r"there is no program sbatch here\. Build where jobs"):
+        build_executor(SLURM).run([], 1, tmp_path)
 
 
 @pytest.mark.parametrize(

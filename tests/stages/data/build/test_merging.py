@@ -13,7 +13,6 @@ from datatrove.data import Document
 from harness.errors import CorpusError
 from harness.stages.data.build.merging import MergeShard, TokenCounter
 from harness.stages.data.build.pipeline import mark
-from harness.stages.data.packed_lines import read_lines
 from harness.stages.data.steps.step import ShardedCorpus, place_of
 
 
@@ -26,7 +25,8 @@ def merge(
     mark(root / "tallies", 0, json.dumps([{"step": "s", "removed": removed}]))
     step = MergeShard(shards, [root / "tallies"], root / "result", root / "counts", TokenCounter(None, root))
     list(step.run(iter([Document(name, name) for name in sorted(source, key=place_of)])))
-    return sorted(read_lines(root / "result" / "explained" / "00000.jsonl.gz"), key=lambda row: row["id"])
+    lines = (root / "result" / "explained" / "00000.jsonl").read_text("utf-8").splitlines()
+    return sorted(map(json.loads, lines), key=lambda row: row["id"])
 
 
 def test_kept_removed_and_written_documents_are_told_apart(tmp_path: Path) -> None:

@@ -36,7 +36,6 @@ def test_each_step_counts_what_came_stayed_and_went(tmp_path: Path) -> None:
         "step": "steps:long_enough",
         "in": 3,
         "out": 2,
-        "reasons": {"long_enough": 1},
         "removed": [["b", "long_enough", None]],
     }
     assert (shouting["in"], shouting["out"], shouting["removed"]) == (2, 2, [])

@@ -57,15 +57,6 @@ def test_pairs_of_words_are_counted_without_case_and_signs():
     assert add_up([document(0, "alone")])["ngrams"].sums.sum() == 0
 
 
-def test_embedding_is_the_kernels_to_a_few_hundredths():
-    texts = ["the sea is wide", "the sea is deep and wide", "a house of stone on a hill", "les chats dorment"]
-    features = [add_up([document(0, text)])["embedding"].sums.sum(axis=0)[:-1] for text in texts]
-    near, far = features[0] @ features[1], features[0] @ features[3]
-    assert features[0] @ features[0] == pytest.approx(1, abs=0.15)
-    assert near > far
-    assert far == pytest.approx(np.exp(-1), abs=0.15)
-
-
 def test_values_that_one_version_has_alone_are_0_in_the_other():
     first = add_up([document(0, "a"), document(1, "a b")])["length"]
     second = add_up([document(1, "a b"), document(2, "a b c")])["length"]

@@ -9,7 +9,7 @@ import pytest
 
 from harness.records import Case
 from harness.stages.case_files import FiledCase
-from harness.stages.data.overlap.case_texts import RULE, OverlapRule
+from harness.stages.data.overlap.case_texts import RULE, OverlapRule, answers_of, texts_of
 from harness.stages.data.overlap.contamination import find_contamination
 
 LONG = "On Saturdays the old library by the river is open from ten in the morning until four, and closed on Sundays."
@@ -206,18 +206,21 @@ def test_a_text_without_spaces_is_found(leaked):
     assert look([other[:20]], case(prompt=leaked))["a"].state == "clean"
 
 
-@pytest.mark.parametrize(
-    ("suite", "name"),
-    [
-        ("data/test_contamination.py", "test_held_out_texts"),
-        ("data/test_contamination.py", "test_cloze"),
-        ("customization/test_adapter.py", "test_held_out"),
-    ],
-)
-def test_a_case_that_is_too_short_is_skipped_and_does_not_count_as_clean(suite, name):
-    """It scored 1, so that these evaluations were green for cases that nobody can look for."""
-    body = runpy.run_path(str(Path(__file__).parents[4] / "suites" / suite))[name]
+def test_a_case_that_is_too_short_is_skipped_and_does_not_count_as_clean():
+    """It scored 1, so that the evaluation was green for cases that nobody can look for."""
+    body = runpy.run_path(str(Path(__file__).parents[4] / "suites/customization/test_adapter.py"))["test_held_out"]
     short = case(prompt="Yes or no?")
     searched = SimpleNamespace(contamination=lambda _: look(["Yes or no?"], short), trained_ids=frozenset())
     with pytest.raises(pytest.skip.Exception, match="too few words"):
         body(searched, short)
+
+
+def test_texts_are_named_by_their_place():
+    case = {"id": "a", "passages": ["x", "y"], "attacked": {"order": "z"}, "number": 3, "examples": [{"content": "no"}]}
+    assert list(texts_of(case)) == [("passages[0]", "x"), ("passages[1]", "y"), ("attacked.order", "z")]
+
+
+def test_answers_are_texts_numbers_lists_and_choices():
+    assert answers_of({"answers": ["Lima", "Callao"], "target": 0.5}) == ["Lima", "Callao", "0.5"]
+    assert answers_of({"answer": True}) == []
+    assert answers_of({"choices": ["a", "b"], "answer": 7}) == ["7"]

@@ -18,7 +18,6 @@ from tests.stages.data.steps.judging import document, made, settings
 pytestmark = pytest.mark.service
 
 OWN = [door.name for door in doors.doors("steps") if door.is_own]
-NEEDED = {"synthesise": {"teacher": "smollm2", "prompts": "prompts.jsonl"}}
 WHERE = "[tool.steelyard.corpora.clean]"
 
 
@@ -35,7 +34,7 @@ def test_each_of_the_project_s_own_bears_its_name_and_makes_a_step_of_its_defaul
     assert spec.summary
     options = step_options(spec, {}, where=name)
     assert json.loads(json.dumps(options)) == options, "identities and notes hold options as JSON"
-    step = spec.make({**options, **NEEDED.get(name, {})})
+    step = spec.make(options)
     assert callable(step) or hasattr(step, "apply")
 
 
@@ -43,9 +42,8 @@ def test_each_of_the_project_s_own_bears_its_name_and_makes_a_step_of_its_defaul
 def test_each_option_has_a_help_and_a_default_that_its_check_takes(name: str) -> None:
     for key, option in find_step(name, Path()).options.items():
         assert option.help.endswith("."), key
-        if key not in NEEDED.get(name, {}):
-            checked = option.check(option.default, key, where=name)
-            assert json.loads(json.dumps(checked)) == json.loads(json.dumps(option.default)), key
+        checked = option.check(option.default, key, where=name)
+        assert json.loads(json.dumps(checked)) == json.loads(json.dumps(option.default)), key
 
 
 def test_an_unknown_step_is_told_with_those_that_there_are() -> None:

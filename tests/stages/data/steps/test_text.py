@@ -126,14 +126,6 @@ def test_two_processes_with_other_orders_and_hashes_come_to_the_same() -> None:
     assert len(there) > 5000
 
 
-def test_the_order_of_pages_changes_nothing() -> None:
-    alone = {html: judged("text", html, metadata={IS_HTML: True}) for html in PAGES}
-    shuffled = PAGES * 3
-    random.Random(3).shuffle(shuffled)
-    step = made("text")
-    assert {html: step(document(html, is_html=True)) for html in shuffled} == alone
-
-
 @pytest.mark.service
 def test_a_large_page_is_read_whole() -> None:
     html = page([f"{STORY[index % 3]} {index}" for index in range(10_000)])

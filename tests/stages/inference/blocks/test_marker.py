@@ -14,7 +14,10 @@ from harness.stages.inference.blocks.plan import DEFAULT_BLOCKS, DEFAULT_RATE, D
 
 
 def read(loads: bool = True, **keywords: Any) -> Any:
-    return blocks_of(keywords, Settings(root=Path()), where="test_a", loads=loads)
+    words = {name: value for name, value in keywords.items() if name not in ("cases", "samples")}
+    others = {name: value for name, value in keywords.items() if name not in words}
+    given = {"load": words, **others} if words else others
+    return blocks_of(given, Settings(root=Path()), where="test_a", loads=loads)
 
 
 def test_without_words_it_has_the_defaults() -> None:
@@ -43,6 +46,7 @@ def test_it_says_what_is_sent() -> None:
         ({"cases": []}, "cases= does not go with `load`"),
         ({"samples": 3}, "samples= does not go with `load`"),
         ({"seconds": "long"}, "seconds = 'long' is not a number"),
+        ({"blokcs": 12}, "Did you mean 'blocks'"),
     ],
 )
 def test_what_can_not_be_is_refused_with_the_way_out(keywords: dict[str, Any], told: str) -> None:
@@ -53,5 +57,5 @@ def test_what_can_not_be_is_refused_with_the_way_out(keywords: dict[str, Any], t
 
 def test_its_words_are_for_bodies_that_take_load() -> None:
     assert read(loads=False) is None
-    with pytest.raises(MarkerError, match="rate= is for a body that takes `load`"):
+    with pytest.raises(MarkerError, match="load= is for a body that takes `load`"):
         read(loads=False, rate=2)

@@ -1,1 +1,0 @@
-"""Selects the evaluations that a change of files may concern."""

@@ -1,1 +1,0 @@
-"""Remove what nobody needs, and nothing that something rests on."""
