@@ -172,14 +172,6 @@ def test_draws_for_a_baseline_are_another_look_at_a_threshold(promoted: Project)
     assert look(promoted) == (2, "drawn anew")
 
 
-def test_a_version_against_its_own_recording_is_another_look_at_a_threshold(promoted: Project) -> None:
-    promoted.body("return model.ask(case.prompt) == 'yes'", cases=20, design="fixed", threshold=0.9)
-    promoted.run("--candidate", "D", "--baseline", "none")
-    with Store.open(str(promoted.store), readonly=True) as store:
-        newest = store.runs()[-1].run_id
-    promoted.run("--candidate", "D", "--baseline", newest)
-    assert (calls(promoted), first_indices(promoted)["candidate"]) == (40, 1_000_000)
-    assert look(promoted)[0] == 2
 
 
 def test_a_run_notes_the_draws_that_each_evaluation_went_by(promoted: Project) -> None:
@@ -231,10 +223,10 @@ def test_people_see_the_baselines_answers_that_a_look_was_drawn_anew_with(
     assert calls(promoted) == 2 * 19
     with Store.open(str(promoted.store), readonly=True) as store:
         run = store.runs()[-1]
-        found = pairs(store, run, ReviewPlan(promoted.evaluation()["id"], "score", PAIR, keep_equal=True))
-    assert len(found.items) == 19
-    for item in found.items.values():
-        assert (item.answers[0].text == item.answers[1].text) == (item.judge_score == 1)
+        found = pairs(store, run, ReviewPlan(promoted.evaluation()["id"], "score", PAIR))
+    n_equal = sum(case["candidate"] == 1 for case in promoted.evaluation()["cases"])
+    assert 0 < len(found.items) == 19 - n_equal
+    assert all(item.answers[0].text != item.answers[1].text and item.judge_score == 0 for item in found.items.values())
 
 
 def n_looks(project: Project) -> tuple[int, int]:
