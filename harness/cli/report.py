@@ -15,7 +15,6 @@ import click
 from harness.cli.shared.layout import terminal_layout
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.errors import SettingsError
-from harness.reporting.shared.names import COMMENT_NAME
 from harness.reporting.writing import StoredReport, find_format, formats, write
 from harness.store.location import option_for
 
@@ -34,8 +33,6 @@ class _ReportOptions:
     place: str | None
     formats: tuple[str, ...]
     output: str | None
-    name: str
-    link: str | None
     is_schema: bool
 
 
@@ -60,8 +57,6 @@ class _FormatsCommand(click.Command):
     help="One of those below; default: terminal. May be repeated.",
 )
 @click.option("-o", "--output", metavar="PATH", help="A file, or a folder; - for standard output.")
-@click.option("--name", metavar="NAME", default=COMMENT_NAME, show_default=True, help="Markdown: which comment it is.")
-@click.option("--link", metavar="URL", help="Markdown: the address of the whole report.")
 @click.option("--schema", "is_schema", is_flag=True, help="Write the JSON schema of the format json, and no report.")
 def report(run_name: str, **options: Any) -> None:
     """Write a stored RUN in one format or several, without asking a model.
@@ -92,7 +87,7 @@ def report(run_name: str, **options: Any) -> None:
     with open_store(settings, readonly=True) as opened:
         run = find_version(opened.runs(), run_name).run
         report = stored_report(opened, run.run_id)
-        stored = StoredReport(opened, run, report, given.name, given.link, option=_OPTION)
+        stored = StoredReport(opened, run, report, option=_OPTION)
         _write(stored, chosen, given.output, settings)
         _tell_of_labels(stored, chosen)
 

@@ -63,8 +63,6 @@ class Settings:
         review_url: the address of the team's review queue, without user and password.
         apply_chat_template: whether tasks of lm-eval are put as chat messages.
         fewshot_as_multiturn: whether the examples of such a task are turns of their own.
-        include_path: a folder of further task files of lm-eval, or a list of several.
-        task_metadata: what tasks of lm-eval are told, such as the tokenizer by which RULER makes its documents.
         trackers: where else gates are logged: the options of each tracker by its name.
         corpora: by name; each is one of the versions as well.
         versions: models and corpora: all that can be weighed. Each is read and checked when it is asked for.
@@ -101,8 +99,6 @@ class Settings:
     review_url: str | None = None
     apply_chat_template: bool = False
     fewshot_as_multiturn: bool = True
-    include_path: tuple[str, ...] = ()
-    task_metadata: Mapping[str, Any] = field(default_factory=dict)
     trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
     corpora: Mapping[str, CorpusSettings] = field(default_factory=dict)
@@ -387,11 +383,9 @@ _CHECKS: Mapping[str, Callable[..., Any]] = {
     "max_tokens": partial(setting_checks.integer, high=1_000_000_000_000),
     "max_cost": _cost,
     "deadline": setting_checks.duration_s,
-    "include_path": setting_checks.names,
     "judge": setting_checks.names,
     "mlflow": addresses.tracking_address,
     "store": setting_checks.path,
-    "task_metadata": setting_checks.table,
     "trackers": setting_checks.tables,
     "report_dir": setting_checks.path,
     "review_url": addresses.review_address,

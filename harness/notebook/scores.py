@@ -175,7 +175,7 @@ def _paired_tables(ours: _Table, theirs: _Table | None) -> PairedScores:
     if not both:
         raise UsageError("compare: new and old have no case in common; cases are paired by their column `case`.")
     left = [f"{plural(n, 'case')} that {side} alone has" for side, n in zip(("new", "old"), alone, strict=True) if n]
-    notes = (f"left out {' and '.join(left)}",) if left else ()
+    notes: tuple[str, ...] = (f"left out {' and '.join(left)}",) if left else ()
     known = [table.clusters for table in (ours, theirs) if table is not None and table.clusters]
     clusters = tuple(known[0][case] for case in both) if known else None
     if len(known) == 2:  # the name of a cluster says something on its own side alone

@@ -20,7 +20,7 @@ def _markdown(stored: StoredReport, stream: TextIO) -> str:
     from harness.gate.people.results import as_queued_now
     from harness.reporting.markdown.report import markdown
 
-    stream.write(markdown(as_queued_now(stored.store, stored.report), stored.name, stored.link))
+    stream.write(markdown(as_queued_now(stored.store, stored.report)))
     return ""
 
 

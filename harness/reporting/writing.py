@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 from harness import doors
 from harness.errors import DoorError, SettingsError
 from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
-from harness.reporting.shared.names import COMMENT_NAME
 
 if TYPE_CHECKING:
     from harness.records import Report
@@ -25,8 +24,6 @@ class StoredReport:
     """A run of a store, and how it is to be reported.
 
     Attributes:
-        name: of the comment that the Markdown is for.
-        link: where the whole report is, for the Markdown; None for nowhere.
         layout: of the terminal; None for 80 columns without colours.
         option: by which the user chooses where files go, for messages.
     """
@@ -34,8 +31,6 @@ class StoredReport:
     store: Store
     run: RunInfo
     report: Report
-    name: str = COMMENT_NAME
-    link: str | None = None
     layout: Layout | None = None
     option: str = REPORT_DIR
 

@@ -86,7 +86,7 @@ class Model:
     def __repr__(self) -> str:
         return f"<model {self.name}>"
 
-    def apart(self, number: int) -> Model:
+    def _apart(self, number: int) -> Model:
         """The same version for the same body, with draws of their own: what it is asked is drawn again.
 
         Asking a model twice draws twice as well, but a version with a seed gives its sample of this index both times.
@@ -205,16 +205,10 @@ class Model:
         request = self._source.version.loglikelihood(prompt, continuation, truncate=truncate)
         return self._settle("weigh", self._draw(request))
 
-    def rolling(self, text: str) -> Coroutine[Any, Any, float]:
-        """The natural log of the probability of a whole text, of any length, from its first token.
+    def _rolling(self, text: str) -> Coroutine[Any, Any, float]:
+        """The natural log of the probability of a whole text, of any length, as lm-eval asks for it.
 
         What is longer than the model's window is weighed in pieces, each after one token of the piece before it.
-
-        Returns:
-            float
-
-        Raises:
-            CapabilityError: the engine gives no log probabilities of given text.
         """
         return self._settle("rolling", self._loglikelihood(self._source.version.rolling(text)))
 
@@ -222,7 +216,7 @@ class Model:
         """Compute what the version foresees at the place of each token of a text, from its first one.
 
         Args:
-            text: raw, of any length, as for `rolling`.
+            text: raw, of any length; what is longer than the window is weighed in pieces.
             top: how many of the most probable tokens to report at each place.
 
         Returns:
@@ -328,7 +322,7 @@ class Model:
         self._players[name] = player
 
         async def play(part: Messages, schema: Mapping[str, Any], number: int) -> Sample:
-            asked = player.apart(number) if number else player
+            asked = player._apart(number) if number else player
             return await asked._draw(source.version.chat(part, schema=schema), later, talks)
 
         return play

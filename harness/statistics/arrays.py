@@ -67,18 +67,6 @@ def as_share(value: object, name: str) -> float:
     return number
 
 
-def as_count(value: object, name: str, least: int = 0) -> int:
-    """A whole number of `least` or more.
-
-    Raises:
-        ValueError: it is none.
-    """
-    number = as_number(value, name)
-    if not (math.isfinite(number) and number >= least and number == math.floor(number)):
-        raise ValueError(f"{name} = {value!r} is not a whole number of {least} or more.")
-    return int(number)
-
-
 def check_confidence(confidence_level: float) -> float:
     """The level as a float strictly between 0 and 1.
 
@@ -89,22 +77,6 @@ def check_confidence(confidence_level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f"confidence_level = {confidence_level!r} is not between 0 and 1; write 0.95 for 95 %.")
     return level
-
-
-def check_alternative(alternative: str) -> None:
-    """Refuse a word that is none of the three alternatives."""
-    if alternative not in ("two-sided", "less", "greater"):
-        raise ValueError(f"alternative = {alternative!r} is not one of 'two-sided', 'less', 'greater'.")
-
-
-def check_counts(successes: float, n: float) -> tuple[float, float]:
-    """Successes and trials as floats, 0 <= successes <= n and n > 0."""
-    x, total = as_number(successes, "successes"), as_number(n, "n")
-    if not (math.isfinite(total) and total > 0):
-        raise ValueError(f"n = {n!r} is not a positive number of trials.")
-    if not 0 <= x <= total:
-        raise ValueError(f"successes = {successes!r} is not between 0 and n = {n!r}.")
-    return x, total
 
 
 def as_scores(scores: npt.ArrayLike, name: str = "scores") -> FloatArray:

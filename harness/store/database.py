@@ -38,7 +38,7 @@ def schema_version() -> str:
     """Return the digest of the tables, which stands for their version until 0.1.0 is tagged."""
     told = [
         (table.name, column.name, type(column.type).__name__, column.nullable, column.primary_key)
-        for table in review_tables.metadata.sorted_tables
+        for table in review_tables.batches.metadata.sorted_tables
         for column in table.columns
     ]
     return hashlib.blake2b(repr(told).encode("ascii"), digest_size=4).hexdigest()

@@ -92,7 +92,7 @@ class StoreInfo:
     """The contents of a store. `url` never shows a password; times are epoch seconds."""
 
     url: str
-    schema_version: int
+    schema_version: str
     size_bytes: int
     requests: int
     samples: int

@@ -123,8 +123,8 @@ async def naively_rated(model, case, answer):
     prompt = (
         f"{rubric}\nQuestion: {case.prompt}\nReference: {case.expected}\nAnswer: {answer}\n\nWrite reason and score."
     )
-    for draws in (model, model.apart(1), model.apart(2)):
-        sample = await draws.chat(prompt, schema=SCHEMA, max_tokens=512)
+    for _ in range(3):
+        sample = await model.chat(prompt, schema=SCHEMA, max_tokens=512)
         if not sample.truncated:
             return Score((json.loads(sample.text)["score"] - 1) / 4)
     pytest.skip("its reasons did not end, three times")

@@ -193,8 +193,7 @@ def _used(shape: SlicedShape, part: int, gates: int) -> FloatArray:
     """The cases drawn, and how many passed, over all gates of a part."""
     found = np.zeros(2)
     for gate in range(gates):
-        rng = np.random.default_rng([54, part, gate])
-        entry = unbroken(shape, "alike", rng)
+        entry = unbroken(shape, "alike", np.random.default_rng([54, part, gate]))
         verdict = verdict_of(entry if shape.slices > 1 else replace(entry, slices=()))
         found += verdict.n_cases, verdict.verdict.value == "passed"
     return found

@@ -80,12 +80,6 @@ def test_output_is_a_file_for_one_format_and_a_folder_for_several(report: Run, f
     assert absolute.is_file()
 
 
-def test_the_comments_name_and_the_link_are_the_users(report: Run) -> None:
-    text = report("r1", "--format", "markdown", "--name", "nightly", "--link", "https://ci.example/1").stdout
-    assert text.startswith("<!-- steelyard: nightly -->\n")
-    assert "[Full report](<https://ci.example/1>)" in text
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -99,7 +93,6 @@ def test_the_comments_name_and_the_link_are_the_users(report: Run) -> None:
             ("--format", "html", "--output", "a/page.html"),
             "the page is a folder, index.html and details beside it. Name ",
         ),
-        (("--format", "markdown", "--link", "ci"), "--link 'ci' is no address of the web"),
         (("--store", "nowhere.db"), "nowhere.db"),
     ],
 )

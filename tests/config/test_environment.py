@@ -49,9 +49,9 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_settings_name_variables_of_the_environment(tmp_path: Path, bare: pytest.MonkeyPatch) -> None:
     bare.setenv("REVISION", "7")
-    text = 'report_dir = "out/${REVISION}"\ninclude_path = ["${REVISION}/tasks"]\n'
+    text = 'report_dir = "out/${REVISION}"\nmlflow_experiment = "e${REVISION}"\n'
     settings = load(tmp_path, text + SERVED)
-    assert (settings.report_dir, settings.include_path) == ("out/7", ("7/tasks",))
+    assert (settings.report_dir, settings.mlflow_experiment) == ("out/7", "e7")
     assert settings.version("v").system == "on Earth"
     assert settings.version("v").revision == "7"
     bare.setenv("PLANET", "Mars")

@@ -279,8 +279,6 @@ def test_pairs_that_can_not_be_red_are_told_of_before_they_are_measured(gate: Pr
     ("arguments", "marker", "told"),
     [
         ("load, model", {}, "takes `load` and `model`"),
-        ("load", {"cases": [{"id": "a"}]}, "cases= does not go with `load`"),
-        ("load", {"load": {"objective": "tfft=1"}}, "Did you mean 'ttft'"),
         ("case", {}, "is for a body that takes `load`"),
     ],
 )

@@ -324,7 +324,7 @@ def test_repeats_without_cases_that_were_seen_are_asked_anew(gate: Project) -> N
     repeating(gate, range(12))
     gate.run(*alone)
     asked = gate.report()["usage"]["model_calls"]
-    assert asked == 12 * 10
+    assert asked == 12 * 3
     gate.run(*alone)
     assert gate.report()["usage"]["model_calls"] == 0
     repeating(gate, range(10))
@@ -333,7 +333,7 @@ def test_repeats_without_cases_that_were_seen_are_asked_anew(gate: Project) -> N
     assert "--offline draws nothing" in with_some_left_out.stderr.str()
     gate.run(*alone)
     assert "left out, so drawn anew" in gate.evaluation()["reason"]
-    assert gate.report()["usage"]["model_calls"] == 10 * 10
+    assert gate.report()["usage"]["model_calls"] == 10 * 3
 
 
 def test_repeats_that_were_asked_anew_one_by_one_decide_nothing(gate: Project) -> None:
@@ -342,12 +342,12 @@ def test_repeats_that_were_asked_anew_one_by_one_decide_nothing(gate: Project) -
     repeating(gate, range(12))
     gate.run(*alone)
     gate.run(*alone, "--fresh", "--case", "c1*")
-    assert gate.report()["usage"]["model_calls"] == 3 * 10
+    assert gate.report()["usage"]["model_calls"] == 3 * 3
     with sqlite3.connect(gate.store) as connection:
         changed = connection.execute(
             """update steelyard_samples set digest = null, text = cast(randomblob(8) as blob)
             where key in (select key from steelyard_requests where generation > 0)"""
         )
-        assert changed.rowcount == 3 * 10
+        assert changed.rowcount == 3 * 3
     assert gate.run(*alone).ret == 0
     assert (gate.score(), gate.evaluation()["look"]["number"]) == (1.0, 1)

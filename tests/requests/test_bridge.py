@@ -22,11 +22,16 @@ async def broken() -> str:
     raise OSError("no route")
 
 
-def test_def_body_gets_the_result_of_what_it_waits_for() -> None:
+def test_def_body_gets_the_result_of_what_it_waits_for_and_its_errors_come_through() -> None:
     def body(first: str) -> str:
-        return settle(answer(first)) + settle(answer("b"))
+        if settle(answer(first)) + settle(answer("b")) == "ab":
+            return "both"
+        raise KeyError(first)
 
-    assert asyncio.run(call_body(body, {"first": "a"})) == "ab"
+    assert asyncio.run(call_body(lambda: 7, {})) == 7
+    assert asyncio.run(call_body(body, {"first": "a"})) == "both"
+    with pytest.raises(KeyError, match="c"):
+        asyncio.run(call_body(body, {"first": "c"}))
 
 
 def test_async_body_gets_the_awaitable() -> None:
@@ -34,10 +39,6 @@ def test_async_body_gets_the_awaitable() -> None:
         return await settle(answer("a"))
 
     assert asyncio.run(call_body(body, {})) == "a"
-
-
-def test_def_body_that_waits_for_nothing() -> None:
-    assert asyncio.run(call_body(lambda: 7, {})) == 7
 
 
 def test_error_of_what_it_waits_for_is_raised_where_it_waits() -> None:
@@ -49,15 +50,6 @@ def test_error_of_what_it_waits_for_is_raised_where_it_waits() -> None:
         return "not raised"
 
     assert asyncio.run(call_body(body, {})) == "caught no route"
-
-
-def test_error_of_a_def_body_comes_through() -> None:
-    def body() -> None:
-        settle(answer("a"))
-        raise KeyError("b")
-
-    with pytest.raises(KeyError, match="b"):
-        asyncio.run(call_body(body, {}))
 
 
 def test_many_def_bodies_wait_at_once() -> None:

@@ -220,7 +220,7 @@ def test_cases_that_ask_the_same_draw_independently(stage: Stage, sampling: dict
 
 def test_evaluations_of_a_case_share_what_they_ask_alike(stage: Stage) -> None:
     stage.run(lambda model: model.converse(["Hi", "And?"]))
-    stage.run(lambda model: (model.converse(["Hi"]), model.apart(0).ask("Hi")))
+    stage.run(lambda model: (model.converse(["Hi"]), model._apart(0).ask("Hi")))
     assert stage.drawn == 0
 
 

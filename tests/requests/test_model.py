@@ -58,7 +58,7 @@ def test_every_method_gives_the_same_in_def_and_async_def_bodies(ask: Callable[.
             model.complete("Q", temperature=0).text,
             model.weigh("Q", " no").is_greedy,
             model.loglikelihood(QUESTION, "yes"),
-            model.rolling("A whole text."),
+            model._rolling("A whole text."),
             model.chat("As JSON?", schema={"type": "object"}, logprobs=2, temperature=0).logprobs[5].top[1][0],
         )
 
@@ -68,7 +68,7 @@ def test_every_method_gives_the_same_in_def_and_async_def_bodies(ask: Callable[.
             (await model.complete("Q", temperature=0)).text,
             (await model.weigh("Q", " no")).is_greedy,
             await model.loglikelihood(QUESTION, "yes"),
-            await model.rolling("A whole text."),
+            await model._rolling("A whole text."),
             scored.logprobs[5].top[1][0],
         )
 
@@ -105,7 +105,7 @@ def test_weigh_and_loglikelihood_give_the_same_number(ask: Callable[..., Any]) -
         (Capability.CHAT_TEMPLATE, lambda model: model.complete(QUESTION)),
         (Capability.LOGLIKELIHOOD, lambda model: model.weigh("Q", "no")),
         (Capability.CHAT_TEMPLATE, lambda model: model.loglikelihood(QUESTION, "no")),
-        (Capability.ROLLING, lambda model: model.rolling("A whole text.")),
+        (Capability.ROLLING, lambda model: model._rolling("A whole text.")),
         (Capability.SCHEMA, lambda model: model.chat("As JSON?", schema={"type": "object"})),
     ],
 )
@@ -126,9 +126,9 @@ def test_a_set_of_draws_apart_is_drawn_anew_and_stays_the_same(ask: Callable[...
     """Also where the version has a seed, with which the same sample asked twice is the same."""
 
     def draws(model: Any) -> Any:
-        return [model.apart(number).chat("Q", seed=7).text for number in (*range(1, 30), *range(1, 30))]
+        return [model._apart(number).chat("Q", seed=7).text for number in (*range(1, 30), *range(1, 30))]
 
     texts = ask(draws)
     assert set(texts) == {"yes", "no"}
     assert texts[:29] == texts[29:]
-    assert ask(lambda model: model.apart(3).apart(0).name) == "v"
+    assert ask(lambda model: model._apart(3)._apart(0).name) == "v"

@@ -275,13 +275,6 @@ def test_a_store_that_does_not_take_notes_costs_the_run_nothing_else(store: Stor
     assert store.info().samples == 3
 
 
-def test_what_failed_before_is_kept_with_what_fails_later(store: Store) -> None:
-    for number in range(2):
-        run(store, lambda s, number=number: _ask(s, broken(), 1, 3, first=number))
-    kept = run(store, *(lambda s, i=i: draw(s, source(None), f"bad {i}", 0) for i in (0, 1)))
-    assert [each.cause for each in kept] == ["KeyError"] * 2
-
-
 def test_the_draws_of_one_request_that_failed_are_one_failure(store: Store) -> None:
     late = FailedDrawError("not within 5 s", "a timeout")
 
@@ -390,16 +383,6 @@ def test_what_engines_say_of_requests_that_are_sent_again_is_gathered(store: Sto
         return sampler.window.troubles
 
     assert run(store, work) == [["no connection, repeating 1 request"]]
-
-
-def test_sample_is_stored_before_it_is_given(store: Store) -> None:
-    where = source(NotingEngine())
-
-    async def work(sampler: Sampler) -> int:
-        await draw(sampler, where, "q", 0)
-        return store.info().samples
-
-    assert run(store, work) == [1]
 
 
 def test_sample_that_can_not_be_stored_costs_those_beside_it_nothing(store: Store) -> None:

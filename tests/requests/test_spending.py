@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,13 +39,6 @@ class CountingEngine(NotingEngine):
 
     async def sample(self, request: Request, indices: Any) -> list[Sample]:
         return [replace(each, **self._tokens) for each in await super().sample(request, indices)]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store."""
-    with Store.open(str(tmp_path / "store.db")) as opened:
-        yield opened
 
 
 def source(engine: NotingEngine, name: str = "v", price: Price | None = None) -> SampleSource:
@@ -95,26 +86,15 @@ def answered(results: list[Any]) -> int:
 # -- counting ---------------------------------------------------------------------------------------------------------
 
 
-def test_prompts_count_once_for_all_choices_of_a_request() -> None:
-    spending = Spending()
-    landed(spending, asked(source(NotingEngine()), n=4), 10, 5)
-    assert (spending.prompt_tokens, spending.completion_tokens) == (10, 20)
-
-
-def test_what_is_weighed_counts_once_for_all_who_ask() -> None:
-    spending, where = Spending(), source(NotingEngine())
-    what = PendingDraws(where, Request(kind="loglikelihood", prompt="p", continuation="c"), b"k", (0, 1, 2))
-    landed(spending, what, 10, 3)
-    assert (spending.prompt_tokens, spending.completion_tokens) == (10, 3)
-
-
 def test_each_prompt_passes_once_and_only_its_last_token_predicts() -> None:
     spending, where = Spending(), source(NotingEngine())
     landed(spending, asked(where, n=3), 10, 5)
     landed(spending, asked(where, "r"), 10, 0)
     assert spending.tokens["v"].passes == {ForwardPass(10, 0, 1): 2, ForwardPass(5, 10, 5): 3}
+    assert (spending.prompt_tokens, spending.completion_tokens) == (20, 15), "of a request's choices the prompt once"
     what = PendingDraws(where, Request(kind="loglikelihood", prompt="p", continuation="c"), b"k", (0, 1))
     landed(spending, what, 8, 2)
+    assert (spending.prompt_tokens, spending.completion_tokens) == (28, 17), "what is weighed is computed once"
     assert spending.tokens["v"].passes[ForwardPass(8, 0, 8)] == spending.tokens["v"].passes[ForwardPass(2, 8, 2)] == 1
     load = {"requests": 11, "completed": 10, "prompt_tokens": 205, "completion_tokens": 61}
     spending.measured(where.version, load)
@@ -163,19 +143,14 @@ def test_cost_is_that_of_each_version_at_its_own_price() -> None:
     assert spending.cost == 3.0
 
 
-def test_cost_is_not_known_where_a_version_that_was_asked_has_no_price() -> None:
-    spending = Spending()
-    landed(spending, asked(source(NotingEngine(), "a", Price(1.0, 1.0))), 10, 10)
-    landed(spending, asked(source(NotingEngine(), "b")), 10, 10)
-    assert spending.cost is None
-
-
 def test_a_price_of_a_version_that_was_not_asked_is_not_missed() -> None:
     assert Spending(prices={"a": Price(1.0, 1.0)}).cost == 0
     assert Spending(prices={"a": None}).cost is None
     spending = Spending(prices={"a": Price(1.0, 1.0), "b": None})
     landed(spending, asked(source(NotingEngine(), "a", Price(1.0, 1.0))), 1_000_000, 0)
     assert spending.cost == 1.0
+    landed(spending, asked(source(NotingEngine(), "b")), 10, 10)
+    assert spending.cost is None
 
 
 # -- limits -----------------------------------------------------------------------------------------------------------
@@ -185,14 +160,6 @@ def test_without_limits_everything_is_allowed_and_there_is_no_budget() -> None:
     spending = Spending()
     assert spending.allows(asked(source(NotingEngine())), 10**9, 10**6)
     assert spending.budget(0) is None
-
-
-def test_a_request_beyond_max_requests_ends_the_run_though_others_are_under_way() -> None:
-    spending = Spending(BudgetLimits(max_requests=3))
-    what = asked(source(NotingEngine()))
-    assert spending.allows(what, 2, 2)
-    assert not spending.allows(what, 3, 3)
-    assert spending.stopped_by == "max_requests"
 
 
 def test_tokens_of_requests_under_way_are_those_that_the_version_took_before() -> None:
@@ -278,8 +245,9 @@ def test_the_first_limit_that_ended_the_run_is_told() -> None:
 # -- in the window ----------------------------------------------------------------------------------------------------
 
 
-def test_no_request_beyond_the_limit_is_sent_and_those_in_flight_are_stored(store: Store) -> None:
-    engine = CountingEngine()
+@pytest.mark.parametrize("tokens", [10, None])
+def test_no_request_beyond_the_limit_is_sent_and_those_in_flight_are_stored(store: Store, tokens: int | None) -> None:
+    engine = CountingEngine(tokens, tokens)
     results, sampler = run(store, BudgetLimits(max_requests=3), *((source(engine), f"q{i}") for i in range(10)))
     assert len(engine.asked) == answered(results) == store.info().samples == 3
     assert {each.limit for each in results if isinstance(each, BudgetSpentError)} == {"max_requests 3"}
@@ -321,12 +289,6 @@ def test_a_version_that_counts_no_tokens_is_asked_no_further_and_told(store: Sto
     assert answered(results) == len(engine.asked) <= 3
     assert len(errors) == 9 - answered(results)
     assert "max_tokens 10,000 can't be kept: v answers without a count of its tokens" in str(errors[0])
-
-
-def test_other_limits_need_no_count(store: Store) -> None:
-    engine = CountingEngine(prompt=None, completion=None)
-    results, _ = run(store, BudgetLimits(max_requests=5), *((source(engine), f"q{i}") for i in range(9)))
-    assert answered(results) == 5
 
 
 @pytest.mark.service

@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 
 from harness.statistics.arrays import (
-    as_count,
     as_floats,
     as_scores,
     case_means,
     check_confidence,
-    check_counts,
     group_indices,
     is_binary,
     is_bounded,
@@ -33,25 +31,11 @@ def test_what_is_no_array_of_numbers_is_refused_by_name(values: Any) -> None:
         as_floats(values, "scores")
 
 
-@pytest.mark.parametrize("value", [1.5, -1, math.inf, math.nan, "3", None])
-def test_what_is_no_count_is_refused(value: Any) -> None:
-    with pytest.raises(ValueError, match="n = "):
-        as_count(value, "n")
-    assert as_count(3.0, "n", 3) == 3
-
-
 def test_95_is_told_to_be_written_as_a_share() -> None:
     assert check_confidence(0.95) == 0.95
     for value in (95, 0, 1):
         with pytest.raises(ValueError, match=r"write 0\.95 for 95 %"):
             check_confidence(value)
-
-
-def test_successes_lie_between_none_and_all_trials() -> None:
-    assert check_counts(2, 3) == (2.0, 3.0)
-    for successes, n in ((4, 3), (-1, 3), (math.nan, 3), (0, 0), (1, math.inf)):
-        with pytest.raises(ValueError):
-            check_counts(successes, n)
 
 
 def test_a_flat_sequence_is_one_sample_for_each_case() -> None:

@@ -267,8 +267,8 @@ def _computed(shape: Shape, drop: float | None, levels: ErrorRates) -> VerdictSh
     error, levels = _error(shape), _at_the_end(shape, levels)
     passing, red = _z(levels.passing) * error, _z(levels.red) * error
     chances = ((lower - max(red, shape.margin - passing)) / error, (shape.margin - lower - passing) / error)
-    shares = [Share(float(special.ndtr(chance))) for chance in chances]
-    return VerdictShares(drop, *shares, float(shape.cases) if shape.design == "fixed" else None)
+    red_share, green = (Share(float(special.ndtr(chance))) for chance in chances)
+    return VerdictShares(drop, red_share, green, float(shape.cases) if shape.design == "fixed" else None)
 
 
 def _z(level: float) -> float:

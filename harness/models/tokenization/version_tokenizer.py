@@ -60,6 +60,12 @@ class VersionTokenizer:
         found = self._backend.token_to_id(self.special_tokens.get(token, token))
         return None if found is None else int(found)
 
+    @functools.cached_property
+    def pieces(self) -> tuple[str | None, ...]:
+        """The entries of the vocabulary by their numbers, from 0 on; None for a number that no token has."""
+        highest = max(self._backend.get_vocab().values(), default=-1)
+        return tuple(map(self._backend.id_to_token, range(highest + 1)))
+
     def piece_of(self, number: int) -> str:
         """The entry of the vocabulary that a token is.
 

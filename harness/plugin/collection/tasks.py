@@ -48,11 +48,8 @@ class Tasks:
             raise MarkerError(f"{where}: task={source!r} is neither the path of a task file nor the name of a task.")
         key = (source, folder)
         if key not in self._loaded:
-            include = tuple(settings.root / path for path in settings.include_path)
-            lm_eval = _lm_eval()
-            beside = lm_eval.TaskContext(include, settings.task_metadata)
             folders = dict.fromkeys((settings.root, self._config.rootpath, folder))
-            self._loaded[key] = lm_eval.load_tasks(source, tuple(folders), beside)
+            self._loaded[key] = _lm_eval().load_tasks(source, tuple(folders))
         return self._loaded[key]
 
     def parametrize(self, metafunc: pytest.Metafunc, settings: Settings) -> None:

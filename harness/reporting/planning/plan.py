@@ -85,7 +85,7 @@ def _blocks(gate: PlannedGate, wanted: PlanTarget, encoding: str) -> list[str]:
     """What pairs of blocks find: the smallest loss by as many as there were, and how many a loss takes."""
     level = _red_level(gate)
     found = [each.pairs_for(wanted.drop, level, wanted.power) for each in gate.blocks]
-    table = [("", "pairs", "find a loss of", "spread of a pair", "pairs for")]
+    table: list[tuple[str, ...]] = [("", "pairs", "find a loss of", "spread of a pair", "pairs for")]
     for each, needed in zip(gate.blocks, found, strict=True):
         name = each.name if each.metric == METRIC else f"{each.name}, {each.metric}"
         smallest, spread = each.smallest(level, wanted.power), each.spread

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -25,25 +24,6 @@ _REVIEW: dict[type[errors.ReviewError], tuple[int, str]] = {
     errors.NothingToUndoError: (409, "nothing_to_undo"),
     errors.ReviewError: (400, "review"),
 }
-
-_UNREADABLE: dict[type, str] = {
-    RecursionError: "its JSON is nested too deep",
-    ValueError: "its JSON holds a number with too many digits",
-    UnicodeDecodeError: "it is no text in UTF-8",
-}
-
-
-_WANTED = {
-    "act": "label, skip, flag or exclude",
-    "holding": "a list of at most 200 leases, each a text",
-    "key": "a text that is made anew for each press",
-    "lease": "the lease of an item, as a text",
-    "note": "a text",
-    "task": "label or adjudicate",
-    "value": "a whole number or a text",
-    "want": "true or false",
-}
-
 
 _HEADINGS = {404: "There is no such page", 403: "You may not do that", 503: "The store has trouble"}
 
@@ -79,10 +59,8 @@ def _on_signed_out(request: Request, _error: Exception) -> Response:
 def _on_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 400:  # a body that FastAPI can't parse, for another reason than its syntax
-        reason = _UNREADABLE.get(type(error.__cause__), "it is no JSON")
-        return _refuse(
-            request, status, "bad_request", f"The request can't be understood: {reason}. Nothing was stored."
-        )
+        told = "The request can't be understood: it is no JSON in UTF-8. Nothing was stored."
+        return _refuse(request, status, "bad_request", told)
     message = f"{request.method} {request.url.path[:200]} leads nowhere."
     return _refuse(request, status, "not_found" if status == 404 else "http", message)
 
@@ -92,27 +70,10 @@ def _refusing(status: int, code: str, words: Callable[[Exception], str]) -> Call
 
 
 def _in_words(error: Exception) -> str:
-    """Say which fields are wrong, and how.
-
-    Of the alternatives that a field has, each is an error of its own to pydantic.
-    """
+    """Say which fields are wrong, and how, in pydantic's words."""
     found = error.errors() if isinstance(error, RequestValidationError) else ()
-    problems = dict.fromkeys(_problem(each) for each in found)
+    problems = dict.fromkeys(f"{'.'.join(map(str, each['loc'][1:])) or 'its body'}: {each['msg']}" for each in found)
     return f"The request can't be understood: {'; '.join(list(problems)[:5])}. Nothing was stored."
-
-
-def _problem(error: Mapping[str, Any]) -> str:
-    place = [part for part in error["loc"][1:] if isinstance(part, str)]
-    if not place or place[0] not in _WANTED:
-        return "it is no JSON object with the fields that are asked for"
-    name = place[0]
-    if error["type"] == "missing":
-        return f"{name} is missing, which is {_WANTED[name]}"
-    given = repr(error.get("input"))
-    given = given if len(given) <= 80 else f"{given[:80]}…"
-    if any(isinstance(part, int) for part in error["loc"]):
-        return f"{name} holds {given}, which is no lease as a text of at most 100 characters"
-    return f"{name} is {given}, and not {_WANTED[name]}"
 
 
 def _wants_json(request: Request) -> bool:

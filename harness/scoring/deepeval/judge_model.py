@@ -110,7 +110,7 @@ class JudgeModel(DeepEvalBaseLLM):  # type: ignore[misc]
         return answer
 
     async def _ask(self, prompt: str, in_place_of_another: bool = False, **asked: Any) -> Sample:
-        version = self._version.apart(MOST_REPEATS) if in_place_of_another else self._version
+        version = self._version._apart(MOST_REPEATS) if in_place_of_another else self._version
         if version.sampling.get("max_tokens", LEAST_TOKENS) < LEAST_TOKENS:
             asked["max_tokens"] = LEAST_TOKENS
         try:

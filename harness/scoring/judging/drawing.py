@@ -89,7 +89,7 @@ class Seat:
         return None, problems
 
     async def _draw(self, number: int, question: JudgeQuestion) -> Sample:
-        judge = self._sets.get(number) or self._sets.setdefault(number, self.judge.apart(number))
+        judge = self._sets.get(number) or self._sets.setdefault(number, self.judge._apart(number))
         room = judge.sampling.get("max_tokens", LEAST_TOKENS)
         more: dict[str, Any] = {"max_tokens": LEAST_TOKENS} if room < LEAST_TOKENS else {}
         asked = judge.chat(question.messages, schema=question.schema, logprobs=question.logprobs, **more)

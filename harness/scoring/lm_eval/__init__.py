@@ -6,6 +6,6 @@ lm-eval is imported when a task is loaded, and not before.
 
 from harness.scoring.lm_eval.documents import Prompting
 from harness.scoring.lm_eval.evaluated import EvaluatedTask
-from harness.scoring.lm_eval.tasks import TaskContext, load_tasks
+from harness.scoring.lm_eval.tasks import load_tasks
 
-__all__ = ["EvaluatedTask", "Prompting", "TaskContext", "load_tasks"]
+__all__ = ["EvaluatedTask", "Prompting", "load_tasks"]

@@ -37,7 +37,7 @@ class AskedModel(Protocol):
     def weigh(self, prompt: Any, continuation: str, *, truncate: bool = False) -> Any:
         """The log likelihood of a continuation."""
 
-    def rolling(self, text: str) -> Any:
+    def _rolling(self, text: str) -> Any:
         """The log likelihood of a whole text."""
 
 
@@ -112,7 +112,7 @@ async def ask(model: AskedModel, task: Any, instance: Any, count: int) -> Instan
         sample = await model.weigh(context, continuation, truncate=True)
         return InstanceAnswer([(sample.loglikelihood, sample.is_greedy)], sample.cut_tokens)
     if instance.request_type == "loglikelihood_rolling":
-        return InstanceAnswer([await model.rolling(instance.args[0])])
+        return InstanceAnswer([await model._rolling(instance.args[0])])
     context, arguments = instance.args
     sampling = sampling_of(stated_by(task, arguments), model.sampling)
     samples = await asyncio.gather(*(_answer(model, context, sampling) for _ in range(count)))

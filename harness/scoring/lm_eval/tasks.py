@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,40 +19,20 @@ _OWN_TASKS = "evals"
 _NEAREST = 5
 
 
-@dataclass(frozen=True, slots=True)
-class TaskContext:
-    """The facts that lm-eval is told besides the name of a task.
+def _manager(*folders: Path, is_complete: bool = False) -> Any:
+    """A manager of the task files in these folders, and of lm-eval's own."""
+    from lm_eval.tasks import TaskManager
 
-    Attributes:
-        include: folders of further task files.
-        metadata: what a task's own functions are told, such as RULER's tokenizer and lengths.
-    """
-
-    include: tuple[Path, ...] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-    def manager(self, *folders: Path, is_complete: bool = False) -> Any:
-        """A manager of the task files in these folders, the last of them first in rank, and of lm-eval's own."""
-        from lm_eval.tasks import TaskManager
-
-        for folder in self.include:
-            if not folder.is_dir():
-                raise TaskError(f"include_path: there is no folder {folder}.")
-        paths = [*self.include, *folders]
-        told = dict(self.metadata) or None
-        return TaskManager(include_path=paths or None, include_defaults=is_complete, metadata=told)
-
-    def complete(self, folder: Path) -> Any:
-        """A manager of the task files in a folder and all of lm-eval's own; made once."""
-        return _complete(folder, self.include, json.dumps(dict(self.metadata), sort_keys=True))
+    return TaskManager(include_path=[*folders] or None, include_defaults=is_complete)
 
 
 @functools.lru_cache(maxsize=8)
-def _complete(folder: Path, include: tuple[Path, ...], metadata: str) -> Any:
-    return TaskContext(include, json.loads(metadata)).manager(folder, is_complete=True)
+def _complete(folder: Path) -> Any:
+    """A manager of the task files in a folder and all of lm-eval's own; made once."""
+    return _manager(folder, is_complete=True)
 
 
-def load_tasks(source: str, folders: Sequence[Path], beside: TaskContext | None = None) -> tuple[Any, ...]:
+def load_tasks(source: str, folders: Sequence[Path]) -> tuple[Any, ...]:
     """The tasks that a file or a name stands for: one, or those of a group or tag, each with its data.
 
     Args:
@@ -61,7 +40,6 @@ def load_tasks(source: str, folders: Sequence[Path], beside: TaskContext | None 
             of lm-eval's own.
         folders: where relative paths start from, those of data in a task included; the first that has the file counts,
             and the folder of the task file comes last.
-        beside: further task files, and what tasks are told.
 
     Raises:
         TaskError: lm-eval is not installed, there is no such task, lm-eval rejects it, or its data can't be loaded; the
@@ -70,9 +48,9 @@ def load_tasks(source: str, folders: Sequence[Path], beside: TaskContext | None 
     require_lm_eval(f"Task {source!r}")
     if names_a_file(source):
         path = find_task_file(source, folders)
-        found, where, starts = _of_file(path, beside or TaskContext()), str(path), [*folders, path.parent]
+        found, where, starts = _of_file(path), str(path), [*folders, path.parent]
     else:
-        found, where, starts = _of_name(source, folders[0], beside or TaskContext()), f"Task {source!r}", [*folders]
+        found, where, starts = _of_name(source, folders[0]), f"Task {source!r}", [*folders]
     tasks = _load(found, where, _start(found.configs, starts))
     for task in tasks:
         _refuse_unsupported(task, where)
@@ -94,17 +72,17 @@ class _FoundTask:
     configs: Sequence[Mapping[str, Any]] = ()
 
 
-def _of_file(path: Path, told: TaskContext) -> _FoundTask:
+def _of_file(path: Path) -> _FoundTask:
     """The task or group of a file. A group refers to the tasks beside it, else to lm-eval's own."""
     config = read_file(path)
     if "group" not in config:
         check_task(config, path)
-        return _FoundTask(told.manager(), str(path), [config])
-    beside = told.manager(path.parent)
+        return _FoundTask(_manager(), str(path), [config])
+    beside = _manager(path.parent)
     members = list(_member_names(config))
     configs = [config for name in members for config in _checked(beside, name)]
     is_whole = all(name in beside.task_index for name in members)
-    return _FoundTask(beside if is_whole else told.complete(path.parent), str(config["group"]), configs)
+    return _FoundTask(beside if is_whole else _complete(path.parent), str(config["group"]), configs)
 
 
 def _checked(manager: Any, name: str) -> list[Mapping[str, Any]]:
@@ -128,17 +106,17 @@ def _member_names(config: Mapping[str, Any]) -> Iterator[str]:
             yield member["task"]
 
 
-def _of_name(name: str, root: Path, told: TaskContext) -> _FoundTask:
+def _of_name(name: str, root: Path) -> _FoundTask:
     """The task or group of a name: of the project's own task files, else of lm-eval's, which take seconds to index.
 
     Raises:
         TaskError: neither has it; with the nearest.
     """
     folder = root / _OWN_TASKS
-    own = told.manager(folder)
+    own = _manager(folder)
     if name in own.task_index:
         return _FoundTask(own, name, _checked(own, name))
-    manager = told.complete(folder)
+    manager = _complete(folder)
     if name in manager.task_index:
         return _FoundTask(manager, name)
     nearest = difflib.get_close_matches(name, manager.all_tasks, n=_NEAREST)

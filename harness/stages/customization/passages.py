@@ -13,7 +13,7 @@ from harness.config.environment import version_of
 from harness.errors import NotInLineageError, UsageError
 from harness.models.application.identity import content_of
 from harness.models.application.spec import folder_of
-from harness.models.files.content_hash import file_hash, text_hash
+from harness.models.files.content_hash import file_hash
 from harness.models.retrieval.index import build_index, check_k, indexable, n_passages
 from harness.models.retrieval.retriever import Retriever, open_retriever
 from harness.models.version import Version
@@ -97,15 +97,9 @@ def _recipe(settings: Settings, step: Step) -> Mapping[str, Any]:
 
 def _content_of_call(settings: Settings, version: VersionSettings, retrieval: RetrievalSettings) -> str:
     """Identify what a function finds: by its code, as that of an application, and by the files that it reads."""
-    application = replace(version, engine="python", engine_options={"call": retrieval.call})
-    folder = folder_of(application, version.root(settings.root))
-    digests = []
-    for name in [*retrieval.files, *filter(None, [retrieval.passages])]:
-        if not (place := folder / name).exists():
-            raise UsageError(f"there is no {place}, which {retrieval.call} reads.")
-        for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            digests += [file.relative_to(folder).as_posix(), file_hash(file)] if file.is_file() else []
-    return text_hash(content_of(application, folder), *digests)
+    files = [*retrieval.files, *filter(None, [retrieval.passages])]
+    application = replace(version, engine="python", engine_options={"call": retrieval.call, "files": files})
+    return content_of(application, folder_of(application, version.root(settings.root)))
 
 
 def _with(version: VersionSettings, step: Step, made: MadeFolder) -> VersionSettings:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import functools
-import secrets
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -21,16 +20,23 @@ from harness.requests.bridge import settle
 from harness.requests.pending import SampleSource
 from harness.stages.lineage import StageContext
 
-_IN_FLIGHT = 8
+
+class _Round:
+    """The prompts that are asked alone now, and those that wait until all of them are asked at once."""
+
+    def __init__(self) -> None:
+        self.n_alone = 0
+        self.waiting: list[tuple[Callable[[], Coroutine[Any, Any, Sample]], bool, asyncio.Future[Sample]]] = []
 
 
 class Repeats:
-    """Asks a version the same again on an engine of its own (`create` makes it), one prompt after another."""
+    """Asks a version the same again on an engine of its own (`create` makes it): prompts alone, then all at once."""
 
     def __init__(self, version: Version, context: StageContext, create: Callable[[], Engine]) -> None:
         self._version, self._context, self._source = version, context, context.source
         self._engine = functools.cache(create)
         self._asked = Counter[tuple[int, bytes]]()
+        self._round = _Round()
 
     def drawn_from(self, source: SampleSource) -> Repeats:
         """The same for a body that goes by the draws of a source."""
@@ -40,39 +46,58 @@ class Repeats:
 
     def of(self, prompt: str, **sampling: Any) -> Coroutine[Any, Any, dict[str, Score]]:
         """1 where the greedy answer was the same `alone_again` and `beside_others`, else 0: what a body returns."""
-        if (others := min(self._context.settings.concurrency, _IN_FLIGHT) - 1) < 1:
-            raise UsageError("repeats asks beside others, and concurrency = 1 is each alone. Set it to 2 or more.")
-        asked = [prompt, *(f"{secrets.token_hex(4)} {prompt}" for _ in range(others))]  # no store has the others
-        requests = [self._version.chat(each, sampling={**sampling, "temperature": 0}) for each in asked]
-        found: Coroutine[Any, Any, dict[str, Score]] = settle(self._of(*requests))
+        request = self._version.chat(prompt, sampling={**sampling, "temperature": 0})
+        found: Coroutine[Any, Any, dict[str, Score]] = settle(self._of(request))
         return found
 
-    async def _of(self, request: Request, *others: Request) -> dict[str, Score]:
-        sampler, store, given = self._context.sampler, self._context.store, self._source
+    async def _of(self, request: Request) -> dict[str, Score]:
+        sampler, store, given, last = self._context.sampler, self._context.store, self._source, self._round
         assert sampler is not None and store is not None and given is not None  # noqa: PT018
         source = given if given.engine is None else replace(given, engine=self._engine())
-        index, texts = (
-            source.first_index,
-            [request_text(self._version.fingerprint, each) for each in (request, *others)],
-        )
-        first = self._asked[index, texts[0]]
-        self._asked[index, texts[0]] += 3
+        text = b"repeats|" + request_text(self._version.fingerprint, request)
+        first, second, third = (KeyedQuestion(text, self._asked[source.first_index, text] + n) for n in range(3))
+        self._asked[source.first_index, text] += 3
 
-        def draw(number: int, place: int = 0) -> Coroutine[Any, Any, tuple[bytes, Sample]]:
-            question = KeyedQuestion(b"repeats|" + texts[place], first + number)
-            return sampler.draw(source, (request, *others)[place], question, index)
+        async def draw(question: KeyedQuestion) -> Sample:
+            return (await sampler.draw(source, request, question, source.first_index))[1]
 
-        async with self._context.alone:
-            (_, alone), (_, again) = await draw(0), await draw(1)
-            last = KeyedQuestion(b"repeats|" + texts[0], first + 2)
-            kept = store.find([last.key(generation) for generation in (source.generation, *source.older)])
-            is_stored = source.only_stored or any(index in each for each in kept.values())
-            beside = [] if is_stored else [draw(0, place) for place in range(1, len(texts))]
-            half = len(beside) // 2
-            answers = await asyncio.gather(*beside[:half], draw(2), *beside[half:], return_exceptions=True)
-        if isinstance(found := answers[half], BaseException):
-            raise found
-        return {"alone_again": _same(alone, again), "beside_others": _same(alone, found[1])}
+        beside: asyncio.Future[Sample] = asyncio.get_running_loop().create_future()
+        last.n_alone += 1
+        try:
+            async with self._context.alone:
+                alone, again = await draw(first), await draw(second)
+            kept = store.find([third.key(generation) for generation in (source.generation, *source.older)])
+            is_new = source.engine is not None and not any(source.first_index in each for each in kept.values())
+            last.waiting.append((lambda: draw(third), is_new, beside))
+        finally:
+            last.n_alone -= 1
+            if not last.n_alone:
+                await self._ask_together()
+        return {"alone_again": _same(alone, again), "beside_others": _same(alone, await beside)}
+
+    async def _ask_together(self) -> None:
+        waiting, self._round.waiting[:] = self._round.waiting[:], []
+        n_new = sum(is_new for _, is_new, _ in waiting)
+        if n_new == 1 or (n_new and self._context.settings.concurrency < 2):
+            answers: list[Any] = [UsageError(_ALONE.format(self._version.name))] * len(waiting)
+        else:
+            async with self._context.alone:
+                answers = await asyncio.gather(*(draw() for draw, *_ in waiting), return_exceptions=True)
+        for (*_, future), answer in zip(waiting, answers, strict=True):
+            if future.done():
+                continue
+            if isinstance(answer, asyncio.CancelledError):
+                future.cancel()
+            elif isinstance(answer, BaseException):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+
+_ALONE = (
+    "{} was to answer a prompt beside others, and there is no other in flight. Give the evaluation more cases, "
+    'design="fixed" and a concurrency of 2 or more; draw anew where the others are stored: --fresh.'
+)
 
 
 def _same(first: Sample, second: Sample) -> Score:

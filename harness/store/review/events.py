@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from harness.records.review import Event, Form, Standing
 from harness.store.review.items import no_item, stored_form
@@ -169,6 +169,17 @@ def last_of(connection: Connection, reviewer: str) -> Event | None:
     last = select(marks.c.number).where(marks.c.reviewer == reviewer).order_by(marks.c.number.desc()).limit(1)
     row = connection.execute(select(events).where(events.c.number == last.scalar_subquery())).one_or_none()
     return None if row is None else _event(row)
+
+
+def last_event(connection: Connection) -> int:
+    """The number of the newest event; 0 where there is none."""
+    return connection.execute(select(func.max(events.c.number))).scalar_one() or 0
+
+
+def touched(connection: Connection, since: int) -> list[str]:
+    """The batches in which something happened after an event."""
+    query = select(items.c.batch_id).join(events, events.c.item_id == items.c.id).where(events.c.number > since)
+    return list(connection.execute(query.distinct().order_by(items.c.batch_id)).scalars())
 
 
 def _event(row: Any) -> Event:

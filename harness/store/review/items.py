@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from harness.errors import UnknownItemError
 from harness.records.review import Answer, Batch, Form, Item, ItemState, LabelChoice, Standing
@@ -37,6 +37,32 @@ def add_items(connection: Connection, batch_id: str, added: Sequence[Item]) -> l
     new = [item for item in added if item.position not in taken]
     _insert(connection, new)
     return new
+
+
+def extend(connection: Connection, batch_id: str, added: Sequence[Item]) -> bool:
+    """Add items after the last of a batch, and tell whether that was done: not where somebody else has added some.
+
+    Raises:
+        UnknownItemError: there is no such batch.
+    """
+    find_batch(connection, batch_id)
+    query = select(func.count()).select_from(items).where(items.c.batch_id == batch_id)
+    if not added or connection.execute(query).scalar_one() != added[0].position:
+        return False
+    add_items(connection, batch_id, added)
+    return True
+
+
+def find_or_add(connection: Connection, batch: Batch) -> Batch:
+    """The batch with the key of this one, the oldest if there are several; else this one, which is added without items.
+
+    Two gates that ask for the same answers to be reviewed at once have one batch.
+    """
+    key = batch.source["key"]
+    known = next((each for each in list_batches(connection) if each.source.get("key") == key), None)
+    if known is None:
+        add_batch(connection, batch, [])
+    return known or batch
 
 
 def _insert(connection: Connection, added: Sequence[Item]) -> None:
@@ -122,6 +148,12 @@ def set_closed(connection: Connection, batch_id: str, closed: float | None, reas
     """
     find_batch(connection, batch_id)
     changed = {"closed": closed, "closed_reason": reason}
+    connection.execute(update(batches).where(batches.c.id == batch_id).values(changed))
+
+
+def set_source(connection: Connection, batch_id: str, run_id: str, source: Mapping[str, Any]) -> None:
+    """Let a batch be decided by another run of the same samples."""
+    changed = {"run_id": run_id, "source": codec.dumps(source)}
     connection.execute(update(batches).where(batches.c.id == batch_id).values(changed))
 
 

@@ -22,7 +22,6 @@ from harness.records.review import Batch, Event, Item
 from harness.store.database import Database
 from harness.store.review import counts as review_counts
 from harness.store.review import events as review_events
-from harness.store.review import gate as review_gate
 from harness.store.review import items as review_items
 from harness.store.review import leases as review_leases
 from harness.store.review import merging as review_merging
@@ -84,11 +83,11 @@ class ReviewStore:
 
     add_batch = _writes(review_items.add_batch)
     add_items = _writes(review_items.add_items)
-    find_or_add = _writes(review_gate.find_or_add)
-    extend = _writes(review_gate.extend)
-    set_source = _writes(review_gate.set_source)
-    last_event = _reads(review_gate.last_event)
-    touched = _reads(review_gate.touched)
+    find_or_add = _writes(review_items.find_or_add)
+    extend = _writes(review_items.extend)
+    set_source = _writes(review_items.set_source)
+    last_event = _reads(review_events.last_event)
+    touched = _reads(review_events.touched)
     batches = _reads(review_items.list_batches)
     batch = _reads(review_items.find_batch)
     set_closed = _writes(review_items.set_closed)

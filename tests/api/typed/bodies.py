@@ -16,7 +16,7 @@ async def test_awaited(model: harness.Model, case: harness.Case) -> harness.Scor
     assert_type(sample.text, str)
     assert_type(await model.structured(case.prompt, {"type": "object"}), Any)
     assert_type((await model.complete("Once")).finish_reason, str)
-    assert_type(await model.loglikelihood("Once", " upon") + await model.rolling("Once upon"), float)
+    assert_type(await model.loglikelihood("Once", " upon"), float)
     assert_type((await model.weigh("Once", " upon")).is_greedy, bool | None)
     assert_type(model.name, str)
     return checks.contains(answer, case.expected)

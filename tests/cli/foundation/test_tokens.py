@@ -160,16 +160,6 @@ def test_versions_that_split_alike_say_so(run: Run) -> None:
     assert lines[-1] == "tiny and polite split it alike"
 
 
-def test_a_prompt_of_a_file_is_put_around_the_text(run: Run, folder: Path) -> None:
-    for file, text in (("system.md", "Be kind.\n"), ("ask.md", "Please: {{prompt}}\n")):
-        (folder / file).write_text(text, encoding="utf-8")
-    more = '[models.filed]\nbase = "tiny"\nsystem = "file:system.md"\ntemplate = "file:ask.md"\n'
-    path = folder / "steelyard.toml"
-    path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
-    polite, filed = (run("tokens", name, "Hi", "--chat", "--json") for name in ("polite", "filed"))
-    assert json.loads(filed.stdout)["text"] == json.loads(polite.stdout)["text"]
-
-
 def test_a_lossy_tokenizer_is_called_so(run: Run, folder: Path, tiny_llama: Path) -> None:
     split_apart(folder, tiny_llama)
     file = folder / "split" / "tokenizer.json"

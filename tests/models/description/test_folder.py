@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -46,24 +45,6 @@ def test_a_tensor_that_the_index_promises_is_missed(tmp_path: Path) -> None:
         read_folder(tmp_path)
 
 
-def test_a_head_is_held_against_the_embedding_once(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each description read both whole, and gates describe several times."""
-    from safetensors.torch import load_file, save_file
-
-    monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("harness.models.files.content_hash._SETTLED_NS", -1)
-    tensors = load_file(own / "model.safetensors")
-    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
-    save_file(tensors, own / "model.safetensors")
-    set_config(own, tie_word_embeddings=True)
-    assert len(read_folder(own).tensors) == len(tensors) - 1
-    memories = list((tmp_path / "cache" / "hashes").iterdir())
-    assert len(memories) == 2
-    for memory, letter in zip(memories, "ab", strict=True):
-        memory.write_text(letter * 64)
-    assert len(read_folder(own).tensors) == len(tensors), "what is remembered counts"
-
-
 def test_files_that_differ_are_named_with_the_keys_that_do(own: Path, tiny_llama: Path, tmp_path: Path) -> None:
     """What is in the data of tensors, in a normalizer or among the settings of answers is told by nothing else."""
     from safetensors.torch import load_file, save_file
@@ -86,32 +67,6 @@ def test_files_that_differ_are_named_with_the_keys_that_do(own: Path, tiny_llama
     one, two = write_gguf(tmp_path / "one.gguf"), write_gguf(tmp_path / "two.gguf", quantize="Q8_0")
     assert (different_files(one, two), different_files(one, one)) == ({"one.gguf": []}, {})
     assert different_files(one, own) == {}
-
-
-def test_files_are_read_only_where_nothing_else_tells_whether_they_differ(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two models of 70B in the hub's cache are 280 GB, and nothing else reads them whole."""
-
-    def file_hash(path: Path) -> str:
-        raise AssertionError(f"{path} is read")
-
-    monkeypatch.setattr("harness.models.description.folder.file_hash", file_hash)
-    (tmp_path / "blobs").mkdir()
-
-    def linked(folder: str, content: bytes, blob: str = "") -> Path:
-        file = tmp_path / "blobs" / (blob or hashlib.sha256(content).hexdigest())
-        file.write_bytes(content)
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "model.safetensors").symlink_to(file)
-        return tmp_path / folder
-
-    one, same, other = linked("one", b"1" * 9), linked("same", b"1" * 9), linked("other", b"2" * 9)
-    assert (different_files(one, same), different_files(one, other)) == ({}, {"model.safetensors": []})
-    named, longer = linked("named", b"1" * 9, "one.safetensors"), linked("longer", b"1" * 10, "two.safetensors")
-    assert (different_files(named, named), different_files(named, longer)) == ({}, {"model.safetensors": []})
-    with pytest.raises(AssertionError, match=r"one\.safetensors is read"):
-        different_files(one, named)
 
 
 def test_what_lies_beside_the_one_file_is_not_read(own: Path) -> None:

@@ -614,7 +614,7 @@ def test_a_phone_has_buttons_large_enough_and_scrolls_one_way(serve: Any, open_p
     page = open_page(server.link, **phone)
     page.locator("#verdict .choice").first.wait_for()
     number = 1
-    for title in ("Faithful", "Better", "program", "What is wrong"):
+    for title in ("Faithful", "Better", "program"):
         while title not in page.locator(TITLE).inner_text():
             page.wait_for_timeout(200)
             page.get_by_role("button", name="Skip").tap()
@@ -693,22 +693,6 @@ _UNCOVERED = """() => {
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("n_choices", [2, 3, 4, 5, 7, 10])
-@pytest.mark.parametrize("meaning", ["", "one claim is not in the passage"])
-def test_rows_of_choices_leave_no_hole(serve: Any, open_page: Any, store: Store, n_choices: int, meaning: str) -> None:
-    choices = tuple(contents.LabelChoice(n, meaning, None) for n in range(n_choices))
-    contents.add(store, contents.Form("scale", "Right?", choices=choices), contents.items_of("b1", "Q?", [["one"]]))
-    page = open_page(serve().link)
-    for width, height in ((390, 844), (1280, 800)):
-        page.set_viewport_size({"width": width, "height": height})
-        boxes = [each.bounding_box() for each in page.locator("#verdict .choice").all()]
-        rows = {box["y"]: [each for each in boxes if each["y"] == box["y"]] for box in boxes}
-        ends = {round(max(box["x"] + box["width"] for box in row)) for row in rows.values()}
-        assert len(ends) == 1
-        assert max(len(row) for row in rows.values()) <= 5
-
-
-@pytest.mark.nightly
 def test_the_admins_pages_never_scroll_sideways(serve: Any, open_page: Any, store: Store) -> None:
     """Every button is on the screen; on a phone the counts have their names beside them."""
     contents.fill(store)
@@ -746,37 +730,12 @@ def test_the_admins_pages_never_scroll_sideways(serve: Any, open_page: Any, stor
     expect(page.locator("code.token")).to_be_visible()
 
 
-def test_the_button_to_sign_in_has_its_words_in_the_middle(serve: Any, open_page: Any, store: Store) -> None:
-    page = open_page(serve().url + "/sign-in")
-    middle = """(each) => {
-      const words = document.createRange();
-      words.selectNodeContents(each);
-      const [inner, outer] = [words.getBoundingClientRect(), each.getBoundingClientRect()];
-      return (inner.left + inner.right - outer.left - outer.right) / 2;
-    }"""
-    assert page.get_by_role("button", name="Sign in").evaluate(middle) == pytest.approx(0, abs=1)
-
-
 def test_right_to_left_answers_read_from_the_right(serve: Any, open_page: Any, store: Store) -> None:
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[contents.ARABIC]]))
     page = open_page(serve().link)
     words = page.locator(".answer p").first
     assert words.evaluate("(each) => getComputedStyle(each).direction") == "rtl"
     assert page.locator(".asked p").first.evaluate("(each) => getComputedStyle(each).direction") == "ltr"
-
-
-def test_right_to_left_paragraphs_and_headings_begin_at_the_same_edge(serve: Any, open_page: Any, store: Store) -> None:
-    """A line of text is no longer than reads well, and what is left of the card is on the side where lines end."""
-    answer = f"{contents.ARABIC * 4}\n\n# عنوان\n\nשלום עולם\n\n{'An English line. ' * 20}"
-    contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [[answer]]))
-    page = open_page(serve().link, viewport={"width": 1280, "height": 800})
-    card = page.locator(".answer .body")
-    inner = card.evaluate(
-        "(each) => each.getBoundingClientRect().right - parseFloat(getComputedStyle(each).paddingRight)"
-    )
-    boxes = [each.bounding_box() for each in card.locator("p").all()]
-    assert [box["x"] + box["width"] for box in boxes[:3]] == pytest.approx([inner] * 3, abs=1)
-    assert boxes[3]["x"] + boxes[3]["width"] < inner - 20
 
 
 def test_an_adjudicator_settles_what_others_differ_in(serve: Any, open_page: Any, store: Store) -> None:

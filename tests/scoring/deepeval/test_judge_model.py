@@ -29,7 +29,7 @@ class Version:
     def __init__(self, sample: Sample) -> None:
         self.sample = sample
 
-    def apart(self, number: int) -> Version:
+    def _apart(self, number: int) -> Version:
         return self
 
     async def chat(self, messages: Any, **asked: Any) -> Sample:

@@ -38,7 +38,7 @@ class Recorder:
     def weigh(self, prompt: Any, continuation: str, *, truncate: bool = False) -> Any:
         return self._note("weigh", prompt, continuation, truncate)
 
-    async def rolling(self, text: str) -> float:
+    async def _rolling(self, text: str) -> float:
         return (await self._note("rolling", text)).loglikelihood or 0.0
 
 

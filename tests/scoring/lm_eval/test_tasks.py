@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from harness.errors import TaskError
-from harness.scoring.lm_eval import TaskContext, load_tasks
+from harness.scoring.lm_eval import load_tasks
 from tests.scoring.lm_eval.task_files import CHOICE, GENERATED, SUMS, write_task
 
 ROOT = Path(__file__).parents[3]
@@ -30,25 +30,6 @@ def test_a_file_is_one_task(tmp_path: Path) -> None:
 def test_a_name_is_looked_up_in_the_projects_own_files_first(tmp_path: Path) -> None:
     write_task(tmp_path / "evals" / "deep" / "er", CHOICE)
     assert names("choice", tmp_path) == ["choice"]
-
-
-@pytest.mark.service
-def test_a_name_is_looked_up_in_further_folders(tmp_path: Path) -> None:
-    write_task(tmp_path / "shared" / "choices", CHOICE)
-    beside = TaskContext((tmp_path / "shared",))
-    assert [task.task_name for task in load_tasks("choice", [tmp_path], beside)] == ["choice"]
-    write_task(tmp_path / "evals", CHOICE, num_fewshot=3)
-    (own,) = load_tasks("choice", [tmp_path], beside)
-    assert own.config.num_fewshot == 3
-    with pytest.raises(TaskError, match="include_path: there is no folder"):
-        load_tasks("choice", [tmp_path], TaskContext((tmp_path / "nowhere",)))
-
-
-@pytest.mark.parametrize("source", ["choice", "evals/choice.yaml"])
-def test_tasks_are_told_the_metadata_of_the_settings(tmp_path: Path, source: str) -> None:
-    write_task(tmp_path / "evals", CHOICE)
-    (task,) = load_tasks(source, [tmp_path], TaskContext(metadata={"tokenizer": "small"}))
-    assert task.config.metadata["tokenizer"] == "small"
 
 
 def test_a_group_is_its_tasks_and_what_it_says_of_them_holds(tmp_path: Path) -> None:
@@ -181,7 +162,7 @@ def test_without_lm_eval_the_package_to_install_is_told(tmp_path: Path) -> None:
     code = """
 from pathlib import Path
 from harness.errors import TaskError
-from harness.scoring.lm_eval import TaskContext, load_tasks
+from harness.scoring.lm_eval import load_tasks
 try:
     load_tasks("x.yaml", [Path(".")])
 except TaskError as error:

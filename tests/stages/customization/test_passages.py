@@ -190,7 +190,5 @@ def test_a_function_that_is_not_there_is_told_before_anything_is_asked(own: Sett
     (own.root / "shop" / "search.py").write_text("", "utf-8")
     with pytest.raises(SettingsError, match=r"The retriever of own \(shop\.search:find\) could not start: .*'find'"):
         check_version(built(own, "own"), own.root)
-    with pytest.raises(
-        UsageError, match=r"\[models\.own\] retrieval: there is no .*none, which shop\.search:find reads"
-    ):
+    with pytest.raises(UsageError, match=r"\[models\.own\] retrieval: .*files: '.*none' is not there"):
         built(load(own.root, CALLED.replace('["index"]', '["none"]')), "own")

@@ -24,15 +24,10 @@ def test_an_endpoint_is_its_own_address() -> None:
         "m",
         "http://127.0.0.1:8000",
     )
-    assert has_address(served)
-    assert not is_servable(served)
-
-
-def test_a_vllm_server_is_an_address_and_weights_are_none() -> None:
+    assert has_address(served) and takes_load(served.settings) and not is_servable(served)  # noqa: PT018
     assert has_address(version("vllm", base_url="http://h/v1", model="m"))
     weights = version("vllm", weights="package:x")
-    assert not has_address(weights)
-    assert is_servable(weights)
+    assert is_servable(weights) and takes_load(weights.settings) and not has_address(weights)  # noqa: PT018
 
 
 @pytest.mark.parametrize(
@@ -43,6 +38,8 @@ def test_a_version_without_an_address_says_what_to_give_it(engine: str, options:
         address_of(version(engine, **options))
     assert f"'v' has the engine {engine!r} and no address" in str(caught.value)
     assert "Give it base_url and model" in str(caught.value)
+    with pytest.raises(UsageError, match="and no address to send load to"):
+        check_load(version(engine, **options).settings)
 
 
 def test_a_key_comes_from_the_environment_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,10 +50,3 @@ def test_a_key_comes_from_the_environment_and_is_not_shown(monkeypatch: pytest.M
     address = address_of(served)
     assert address.api_key == "secret"
     assert "secret" not in repr(address)
-
-
-def test_load_is_put_on_an_address_or_on_weights_for_vllm() -> None:
-    assert takes_load(version("openai", base_url="http://h/v1", model="m").settings)
-    assert takes_load(version("vllm", weights="folder").settings)
-    with pytest.raises(UsageError, match="has the engine 'transformers' and no address to send load to"):
-        check_load(version("transformers", weights="folder").settings)

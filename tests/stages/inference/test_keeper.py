@@ -47,21 +47,16 @@ def keeper(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def test_when_its_input_ends_so_does_everything_that_was_started(
-    keeper: subprocess.Popen[bytes], tmp_path: Path
+@pytest.mark.parametrize("by_signal", [False, True])
+def test_when_its_input_ends_or_sigterm_comes_so_does_everything_that_was_started(
+    keeper: subprocess.Popen[bytes], tmp_path: Path, by_signal: bool
 ) -> None:
     pids = started(tmp_path / "pids")
     assert all(map(is_running, pids))
     assert keeper.stdin is not None
-    keeper.stdin.close()
+    keeper.terminate() if by_signal else keeper.stdin.close()
     assert all_gone(pids)
     assert keeper.wait(30) == 128 + signal.SIGTERM
-
-
-def test_sigterm_ends_it_as_well(keeper: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    pids = started(tmp_path / "pids")
-    keeper.terminate()
-    assert all_gone(pids)
 
 
 def test_a_command_that_ends_leaves_nothing_behind(keeper: subprocess.Popen[bytes], tmp_path: Path) -> None:

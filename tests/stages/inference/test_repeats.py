@@ -88,8 +88,8 @@ def test_each_way_of_asking_is_told_apart(ask: Asking, log: list[tuple[str, int]
     plain, odd, new = ask("plain", "odd", "new")
     assert (values(plain), values(odd), values(new)) == ((1, 1), (1, 0), (0, 0))
     assert odd["beside_others"].reason == "'False' alone, 'True' now"
-    assert [crowd for asked, crowd in log if asked == "odd"] == [1, 1, 8], "twice alone, then beside seven others"
-    assert len(log) == 3 * 10
+    assert [crowd for asked, crowd in log if asked == "odd"] == [1, 1, 3], "twice alone, then beside the others"
+    assert len(log) == 3 * 3
 
 
 def test_what_was_found_is_kept_for_a_gate_that_is_run_again(ask: Asking, log: list[tuple[str, int]]) -> None:
@@ -97,19 +97,24 @@ def test_what_was_found_is_kept_for_a_gate_that_is_run_again(ask: Asking, log: l
     log.clear()
     assert ask("odd", "odd") == ask("odd", "odd", offline=True) == first
     assert log == []
-    assert ask("odd", generation=1) == first[:1]
-    assert len(log) == 10, "found anew"
+    assert ask("odd", "odd", generation=1) == first
+    assert len(log) == 6, "found anew"
 
 
 def test_what_is_not_stored_or_not_answered_is_told(ask: Asking) -> None:
     (error,) = ask("plain", offline=True)
     assert isinstance(error, MissingSampleError)
-    (error,) = ask("broken")
+    error, plain = ask("broken", "plain")
     assert isinstance(error, EngineError)
+    assert isinstance(plain, UsageError), "nothing was beside it"
 
 
 def test_where_one_is_in_flight_none_is_beside_others(ask: Asking, log: list[tuple[str, int]]) -> None:
-    with pytest.raises(UsageError, match="Set it to 2 or more"):
-        ask("odd", concurrency=1)
-    ask("odd", concurrency=2)
-    assert log[-1][1] == 2
+    for error in (*ask("odd", "plain", concurrency=1), *ask("alone")):
+        assert isinstance(error, UsageError)
+        assert 'design="fixed"' in str(error)
+    assert {crowd for _, crowd in log} == {1}
+    assert [values(each) for each in ask("odd", "plain", concurrency=2)] == [(1, 0), (1, 1)]
+    assert len(ask("odd", "plain", concurrency=1)) == 2, "what is stored was beside others"
+    (error,) = ask("odd", generation=1)
+    assert isinstance(error, UsageError)

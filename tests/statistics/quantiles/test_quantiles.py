@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.statistics.quantiles.differences import quantile_difference
-from harness.statistics.quantiles.quantiles import quantile_contrast, quantile_estimate, quantile_of
+from harness.statistics.quantiles.quantiles import quantile_contrast, quantile_estimate, quantile_of, values_needed
 from tests.statistics.quantiles.known import RUNS
 
 TRANSISTORS = [46.9, 47.2, 49.1, 56.5, 56.8, 59.2, 59.9, 63.2, 63.3, 63.4, 63.7, 64.1, 67.1, 67.7, 73.3, 78.5]
@@ -107,3 +107,11 @@ def test_what_can_not_be_weighed_is_refused():
         quantile_difference([1.0, np.nan], [np.nan, 1.0], 0.5)
     with pytest.raises(ValueError, match="every sample is missing"):
         quantile_estimate([np.nan], 0.5)
+
+
+def test_how_many_values_a_percentile_needs():
+    """The largest of n values is below the p-quantile with probability pⁿ."""
+    for percentile in (50, 90, 95, 99, 99.9):
+        needed = values_needed(percentile)
+        assert (percentile / 100) ** needed <= 0.05 < (percentile / 100) ** (needed - 1)
+    assert [values_needed(each) for each in (99, 99.9)] == [299, 2995]

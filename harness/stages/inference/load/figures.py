@@ -12,7 +12,7 @@ from harness.stages.inference.load.result import (
     LatencyFigures,
     RequestRecord,
 )
-from harness.statistics.quantiles.support import values_needed
+from harness.statistics.quantiles.quantiles import values_needed
 
 if TYPE_CHECKING:
     from harness.stages.inference.load.plan import LoadPlan

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -15,67 +18,51 @@ from harness.errors import CorpusError, SettingsError
 from harness.stages.data.steps.catalogue import step_options
 from harness.stages.data.steps.minhash import MINHASH, NearDuplicates
 from harness.stages.data.steps.step import place_of
-from tests.stages.data.planting import PlantedPair, found_probability, made_up_words, n_grams_of, plant_pair
+from tests.corpora.generate import DATA, DOCUMENTS
+from tests.corpora.grammar import article
+from tests.corpora.pairs import SIMILARITIES
 from tests.stages.data.steps.stepping import apply_step, local
 
 pytestmark = pytest.mark.service
 
-LEVELS = tuple(Fraction(twentieths, 20) for twentieths in (10, 12, 14, 16, 18, 19))
-"""Similarities of the pairs, of which 5, 21, 56, 92 and nearly 100 % are found: the curve has no room between them."""
 N_PAIRS = 300
-
-Pairs = Mapping[Fraction, Sequence[PlantedPair]]
+Pairs = Mapping[Fraction, Sequence[tuple[str, str]]]
+"""By their similarity, which tests/evals holds to datatrove's n-grams: 5, 21, 56, 92 and nearly 100 % are found."""
 
 
 def is_within_band(n_found: int, similarity: Fraction, buckets: int = 14, hashes_per_bucket: int = 8) -> bool:
-    """Whether so many of the pairs may well be found, on both sides: the 99 % band of the binomial distribution."""
-    low, high = binom.interval(0.99, N_PAIRS, found_probability(float(similarity), buckets, hashes_per_bucket))
+    """Whether so many of the pairs may well be found, on both sides: the 99 % band of the binomial distribution.
+
+    MinHash in buckets finds a pair with 1 − (1 − s^r)^b (Leskovec, Rajaraman and Ullman, 2014, 3.4).
+    """
+    share = 1 - (1 - float(similarity) ** hashes_per_bucket) ** buckets
+    low, high = binom.interval(0.99, N_PAIRS, share)
     return bool(low <= n_found <= high)
 
 
-def texts_of(pairs: Sequence[PlantedPair]) -> dict[str, str]:
-    """The texts of pairs, by ids that tell which belong together."""
-    numbered = list(enumerate(pairs))
-    return {f"{number:03}/first": pair.first for number, pair in numbered} | {
-        f"{number:03}/second": pair.second for number, pair in numbered
-    }
-
-
-def n_found(pairs: Sequence[PlantedPair], table: Mapping[str, Any], folder: Path) -> int:
+def n_found(pairs: Sequence[tuple[str, str]], table: Mapping[str, Any], folder: Path) -> int:
     """How many pairs the step finds; whatever it removes must be one of a pair, because of the other."""
-    removed = apply_step(MINHASH, table, texts_of(pairs), folder).removed
-    for name, (reason, survivor) in removed.items():
-        other = {"first": "second", "second": "first"}[name[4:]]
-        assert ("near_duplicate", f"{name[:4]}{other}") == (reason, survivor)
+    texts = {f"{number:03}/{which}": pair[which] for number, pair in enumerate(pairs) for which in (0, 1)}
+    removed = apply_step(MINHASH, table, texts, folder).removed
+    for name, found in removed.items():
+        assert found == ("near_duplicate", f"{name[:4]}{1 - int(name[4:])}")
     return len(removed)
 
 
 @pytest.fixture(scope="module")
 def pairs() -> Pairs:
-    """Pairs of texts of each similarity."""
-    generator = np.random.default_rng(15)
-    return {level: [plant_pair(level, generator) for _ in range(N_PAIRS)] for level in LEVELS}
-
-
-def test_pairs_are_as_alike_as_they_are_said_to_be(pairs: Pairs) -> None:
-    for level, planted in pairs.items():
-        for pair in planted:
-            one, other = n_grams_of(pair.first), n_grams_of(pair.second)
-            assert level == pair.similarity == Fraction(len(one & other), len(one | other))
-
-
-def test_datatrove_sees_the_same_n_grams(pairs: Pairs, tmp_path: Path) -> None:
-    """The words of spaCy are the words between spaces, and no two 5-grams have the same hash."""
-    from harness.stages.data.steps.signing import BoundedSignature
-
-    signature = BoundedSignature(str(tmp_path), default_step().config, "eng")
-    for pair in pairs[Fraction(7, 10)][:20]:
-        one, other = (set(signature.get_shingles(text).ravel().tolist()) for text in (pair.first, pair.second))
-        assert pair.similarity == Fraction(len(one & other), len(one | other))
+    """The pairs of evals/data, 300 of each similarity."""
+    with gzip.open(DATA / DOCUMENTS, "rt", encoding="utf-8") as file:
+        texts = {row["id"]: row["text"] for row in map(json.loads, file) if "text" in row}
+    rows = map(json.loads, (DATA / "minhash" / "pairs.jsonl").read_text(encoding="utf-8").splitlines())
+    return {
+        level: [(texts[one], texts[other]) for one, other in row["pairs"]]
+        for level, row in zip(SIMILARITIES, rows, strict=True)
+    }
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("level", LEVELS, ids=float)
+@pytest.mark.parametrize("level", SIMILARITIES, ids=float)
 def test_pairs_are_found_as_often_as_the_curve_says(pairs: Pairs, level: Fraction, tmp_path: Path) -> None:
     """1 − (1 − s⁸)¹⁴, on both sides: at 0.6 a fifth of the pairs, and neither none nor all of them."""
     found = n_found(pairs[level], {}, tmp_path)
@@ -94,24 +81,27 @@ def test_other_buckets_have_their_own_curve(pairs: Pairs, tmp_path: Path) -> Non
 def test_signatures_estimate_the_similarity_as_datasketch_does(pairs: Pairs, tmp_path: Path) -> None:
     """The share of hashes that two signatures have in common has mean s and variance s (1 − s) / 112 (Broder, 1997)."""
     from datasketch import MinHash
+    from datatrove.utils.text import ngrams, simplify_text
 
-    from harness.stages.data.steps.signing import BoundedSignature
+    from harness.stages.data.steps.signing import BoundedSignature, _words
 
-    signature = BoundedSignature(str(tmp_path), default_step().config, "eng")
+    config = default_step().config
+    signature = BoundedSignature(str(tmp_path), config, "eng")
 
     def ours(text: str) -> np.ndarray:
         return np.array(signature.get_signature(signature.get_shingles(text))).ravel()
 
     def theirs(text: str) -> np.ndarray:
         made = MinHash(num_perm=112)
-        made.update_batch([" ".join(gram).encode() for gram in n_grams_of(text)])
+        words = _words(simplify_text(text, config.norm_config), "eng")
+        made.update_batch([" ".join(gram).encode() for gram in ngrams(words, config.n_grams)])
         return np.asarray(made.hashvalues)
 
     for level in (Fraction(1, 2), Fraction(7, 10), Fraction(19, 20)):
         planted = pairs[level][:100]
         four_errors = 4 * (float(level) * float(1 - level) / 112 / len(planted)) ** 0.5
         for sign in (ours, theirs):
-            shares = [float(np.mean(sign(pair.first) == sign(pair.second))) for pair in planted]
+            shares = [float(np.mean(sign(one) == sign(other))) for one, other in planted]
             assert float(level) == pytest.approx(float(np.mean(shares)), abs=four_errors)
 
 
@@ -131,13 +121,13 @@ def test_its_defaults_are_those_of_fineweb() -> None:
     assert MinhashConfig(hash_config=HashConfig(precision=64, hash_fc="sha1")) == config
 
 
-SHARED = " ".join(made_up_words(300, np.random.default_rng(1)))
+SHARED = article(Random(1), 20, 20)
 
 
 def test_the_first_document_of_a_cluster_stays(tmp_path: Path) -> None:
     """In the one order of all documents, whichever of them datatrove would keep."""
     texts = {f"{letter}{number}": f"{SHARED} {letter}" for letter in "abc" for number in range(20)}
-    texts |= {f"other{number}": " ".join(made_up_words(50, np.random.default_rng(number))) for number in range(2, 7)}
+    texts |= {f"other{number}": article(Random(number)) for number in range(2, 7)}
     applied = apply_step(MINHASH, {}, texts, tmp_path, n_shards=4)
     order = sorted((name for name in texts if name[0] in "abc"), key=place_of)
     assert dict.fromkeys(order[1:], ("near_duplicate", order[0])) == applied.removed
