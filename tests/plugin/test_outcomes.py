@@ -79,6 +79,7 @@ def test_a_red_verdict_that_a_fixture_marks_xfail_is_red_beside_an_open_one(proj
 
         @pytest.mark.evaluation(**MARK)
         def test_open(model, case):
+            model.ask("q")
             return int(case.id[1:]) % 10 != 0
     """)
     assert project.run().ret == 1
