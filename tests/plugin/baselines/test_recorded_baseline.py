@@ -43,7 +43,7 @@ def recorded(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 def record(project: Project, *options: str, name: str = "released") -> Path:
     """Run the suite whole with "good", and record it."""
-    project.run("--candidate", "good", "--baseline", "none", *(options or ("design=fixed")))
+    project.run("--candidate", "good", "--baseline", "none", *(options or ("design=fixed",)))
     steelyard("record", "--name", name, "--force")
     return project.path / "reports" / "baselines" / f"{name}.json"
 
