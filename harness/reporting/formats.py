@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from harness.reporting.writing import ReportFormat, StoredReport
 
@@ -68,10 +67,6 @@ def _terminal(stored: StoredReport, stream: TextIO) -> str:
     return ""
 
 
-def _review() -> Any:
-    return importlib.import_module("harness.review.web")
-
-
 JSON = ReportFormat("json", "report.json", "The whole run for machines, by a published schema.", to_stream=_json)
 HTML = ReportFormat(
     name="html",
@@ -92,4 +87,3 @@ PARQUET = ReportFormat(
     install='pip install "steelyard[datasets]"',
 )
 TERMINAL = ReportFormat("terminal", "report.txt", "What a gate prints.", to_stream=_terminal)
-REVIEW = ReportFormat("review", "", "The review queue in a browser: `steelyard review serve`.", served=_review)

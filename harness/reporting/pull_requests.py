@@ -149,9 +149,8 @@ class _Thread:
 
     def _advice(self, error: urllib.error.HTTPError) -> str:
         kind, variable = "pull request" if self._is_github else "merge request", TOKEN_VARIABLES[self._job.forge]
-        if _is_limit(error):
-            wait = error.headers.get("Retry-After")
-            return f"Too many requests were made with this token{f': wait {printable(wait, 20)} s' if wait else ''}."
+        if error.code == 429 or error.headers.get("Retry-After") or error.headers.get("X-RateLimit-Remaining") == "0":
+            return "Too many requests were made with this token."
         if error.code == 401:
             return f"The token is not valid, or no longer: renew {variable}."
         if error.code == 403 and self._is_github:
@@ -195,9 +194,3 @@ def _said(error: urllib.error.HTTPError) -> str:
         return ""
     message = document.get("message") or document.get("error") if isinstance(document, dict) else None
     return "" if message is None else printable(str(message), _MOST_SAID)
-
-
-def _is_limit(error: urllib.error.HTTPError) -> bool:
-    """Tell whether a refusal is about too many requests."""
-    is_spent = error.headers.get("Retry-After") or error.headers.get("X-RateLimit-Remaining") == "0"
-    return error.code == 429 or (error.code == 403 and bool(is_spent))

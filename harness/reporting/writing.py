@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from harness import doors
 from harness.errors import DoorError, SettingsError
@@ -44,7 +44,6 @@ class ReportFormat:
         file_name: what a reader opens, in the folder of the reports.
         beside: the folder of further files beside it, or "".
         package, install: the module that it needs, and the command that installs it.
-        served: gives the module that serves it to browsers, for a format that is no file; then there is no `file_name`.
     """
 
     name: str
@@ -56,7 +55,6 @@ class ReportFormat:
     beside: str = ""
     package: str | None = None
     install: str = ""
-    served: Callable[[], Any] | None = None
 
 
 OF_A_GATE = ("json", "html", "markdown")
@@ -68,28 +66,12 @@ def formats() -> dict[str, ReportFormat]:
     found: dict[str, ReportFormat] = {}
     for name in doors.names("reports"):
         with suppress(DoorError):
-            if not (each := load_format(name)).served:
-                found[name] = each
+            found[name] = load_format(name)
     return found
 
 
-def served(name: str) -> Any:
-    """The module that serves a format to browsers.
-
-    Raises:
-        SettingsError: there is no such format, it is written and not served, or it can't be imported.
-    """
-    found = load_format(name)
-    if found.served is None:
-        raise SettingsError(f"The format {name} is written, not served: steelyard report --format {name}.")
-    try:
-        return found.served()
-    except ImportError as error:
-        raise SettingsError(f"The format {name} can't be served: {error}.") from error
-
-
 def load_format(name: str) -> ReportFormat:
-    """The format that a distribution declares under this name, written or served.
+    """The format that a distribution declares under this name.
 
     Raises:
         DoorError: there is none, two distributions bring it, it can't be loaded, or it is something else.
@@ -116,16 +98,12 @@ def find_format(name: str) -> ReportFormat:
     """The format of a name.
 
     Raises:
-        SettingsError: there is none, it is served and not written, or what it needs is not installed.
+        SettingsError: there is none, or what it needs is not installed.
     """
     try:
-        if name not in (known := doors.names("reports")):
-            doors.find("reports", name, hidden=set(known) - set(formats()))  # those that are served are no choice
         found = load_format(name)
     except DoorError as error:
         raise DoorError(f"--format: {error}") from None
-    if found.served is not None:
-        raise SettingsError(f"--format: {name} is no file. {found.summary}")
     if found.package is not None and importlib.util.find_spec(found.package) is None:
         others = ", ".join(other for other, each in formats().items() if each.package is None)
         raise SettingsError(

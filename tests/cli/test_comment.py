@@ -162,7 +162,7 @@ def test_a_wrong_token_is_told(forge: Forge, comment: Run, monkeypatch: pytest.M
     [
         (403, {}, "The token may not write"),
         (404, {}, "12 in "),
-        (429, {"Retry-After": "60"}, "Too many requests were made with this token: wait 60 s."),
+        (429, {"Retry-After": "60"}, "Too many requests were made with this token."),
         (403, {"X-RateLimit-Remaining": "0"}, "Too many requests were made with this token."),
         (422, {}, "HTTP 422"),
         (502, {}, "HTTP 502 Bad Gateway"),

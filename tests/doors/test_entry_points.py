@@ -46,7 +46,7 @@ def write(folder: Path, engine: str = "scripted", body: str = 'checks.exact(mode
 def test_the_project_s_own_stand_behind_entry_points() -> None:
     assert {"openai", "scripted", "transformers", "vllm"} <= set(doors.names("engines"))
     assert {"contains", "deepeval", "lm_eval", "runs"} <= set(doors.names("checks"))
-    assert {"csv", "html", "json", "junit", "markdown", "parquet", "review", "terminal"} <= set(doors.names("reports"))
+    assert {"csv", "html", "json", "junit", "markdown", "parquet", "terminal"} <= set(doors.names("reports"))
     assert {"c4", "fineweb", "language", "minhash", "pii", "url"} <= set(doors.names("steps"))
     assert "mlflow" in doors.names("trackers")
     assert {door.provider for group in doors.GROUPS for door in doors.doors(group) if door.is_own} == {

@@ -163,12 +163,3 @@ def test_it_has_no_more_than_readers_know_and_no_character_that_xml_forbids(make
         for text in (element.text or "", *element.attrib.values()):
             assert not re.search("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff\u202e]", text)
             assert len(text) < 20_000
-
-
-def test_what_a_measure_is_weighed_by_and_whether_it_is_approximate_are_told():
-    measured = replace(examples.verdict(), unit="s", at_least=0.0, at_most=30.0, statistic="p95")
-    rough = replace(examples.verdict(), unit="s", approximate=True)
-    first, second = (told(case) for case in written(examples.report(measured, rough)).iter("testcase"))
-    assert (first["at_least"], first["at_most"], first["statistic"]) == ("0", "30", "p95")
-    assert "approximate" not in first
-    assert second["approximate"] == "true"

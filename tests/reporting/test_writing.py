@@ -57,5 +57,3 @@ def test_a_folder_that_is_a_file_and_a_file_that_is_a_folder_are_refused(store: 
 def test_an_unknown_format_is_refused_with_the_nearest() -> None:
     with pytest.raises(SettingsError, match=r"No format named 'markdwn'\. Formats: .*Did you mean 'markdown'\?"):
         find_format("markdwn")
-    with pytest.raises(SettingsError, match=r"No format named 'reviw'\. Formats: csv, .*, terminal\.$"):
-        find_format("reviw")

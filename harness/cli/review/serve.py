@@ -63,10 +63,9 @@ def serve(**given: Any) -> None:
     options = _ServeOptions(**given)
     _check_installed()
     from harness.gate.people.attending import attended
-    from harness.reporting.writing import served
     from harness.review import Queue
+    from harness.review import web as site
 
-    site = served("review")
     web = site.server
     web.check_host(options.host, options.public_url, allow_network=options.allow_network)
     settings = settings_with_store(options.place)

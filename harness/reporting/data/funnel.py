@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _DIGITS = 12
 _MOST_NAME = 24
 _NARROW = 60
-_REASON_LINES = 2
+_MOST_REASONS = 4
 
 
 def statistics_document(statistics: CorpusStatistics) -> dict[str, Any]:
@@ -87,16 +87,14 @@ def _row(step: StepStatistics, came: int, encoding: str) -> tuple[str, ...]:
 
 
 def _reasons(reasons: Mapping[str, int], width: int, encoding: str) -> list[str]:
-    """The reasons of a step, the most frequent first, as far as they have room on two lines."""
+    """The most frequent reasons of a step."""
+    if not reasons:
+        return []
     ranked = sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
-    pieces = [f"{printable(reason, 40, encoding=encoding)} {count(n)}" for reason, n in ranked]
-    for shown in range(len(pieces), 0, -1):
-        last = [f"and {count(len(pieces) - shown)} more"] if shown < len(pieces) else [pieces[shown - 1]]
-        before = pieces[: shown if shown < len(pieces) else shown - 1]
-        lines = flow([*(f"{piece}," for piece in before), *last], max(20, width - 6), " ")
-        if len(lines) <= _REASON_LINES or shown == 1:
-            return [f"      {line}" for line in lines]
-    return []
+    pieces = [f"{printable(reason, 40, encoding=encoding)} {count(n)}" for reason, n in ranked[:_MOST_REASONS]]
+    pieces += [f"and {count(len(ranked) - _MOST_REASONS)} more"] if len(ranked) > _MOST_REASONS else []
+    lines = flow([*(f"{piece}," for piece in pieces[:-1]), *pieces[-1:]], max(20, width - 6), " ")
+    return [f"      {line}" for line in lines]
 
 
 def _share(part: int, whole: int) -> str:

@@ -150,22 +150,11 @@ def about(run: RunInfo, report: Report) -> list[dict[str, Any]]:
     return [{"title": title, "facts": facts} for title, facts in groups.items()]
 
 
-def _generations(entry: Mapping[str, Any]) -> set[int]:
-    """The generations that new draws of a version belonged to: those of its looks, where it had any."""
-    return {numbers[0] for numbers in entry.get("draws", {}).values()} or {entry.get("generation") or 0}
-
-
 def _versions(run: RunInfo, report: Report) -> Facts:
     references = [("candidate", report.candidate)]
     references += [("baseline", report.baseline)] if report.baseline else []
     references += [("judge", judge) for judge in report.judges]
     facts = [(role, f"{each.name}{kind_in_words(each)}  {each.fingerprint}") for role, each in references]
-    generations = [
-        f"{role} {' and '.join(map(str, sorted(numbers)))}"
-        for role in ("candidate", "baseline")
-        if isinstance(entry := run.spec.get(role), Mapping) and any(numbers := _generations(entry))
-    ]
-    facts += [("generation of draws", ", ".join(generations))] if generations else []
     baseline = run.spec.get("baseline")
     recorded = baseline.get("recorded") if isinstance(baseline, Mapping) else None
     if recorded:

@@ -17,7 +17,7 @@ from harness.reporting.shared.table import TableRow, greens_in_words, rows
 from harness.reporting.shared.text import printable
 from harness.reporting.terminal.report import headline, is_kept, next_steps, notes, ranges, samples_in_words
 from harness.reporting.wording.budget import cost, flops_in_words
-from harness.reporting.wording.slices import slice_rows, slice_titles, sliced, slices_in_words
+from harness.reporting.wording.slices import sliced, slices_in_words
 from harness.reporting.wording.waiting import review_step
 
 MOST_CHARACTERS = 65_535
@@ -187,22 +187,9 @@ def _greens(report: Report, passed: Sequence[TableRow]) -> list[str]:
 
 
 def _slices(report: Report, most: int) -> list[str]:
-    """The slices of each evaluation, the worst first, folded."""
-    lines: list[str] = []
-    for verdict, name in sliced(report)[:most]:
-        shown = slice_rows(verdict)[:most]
-        rows = [
-            f"| {_MARKS[row.result.verdict]}&nbsp;{row.result.verdict} | {code(row.name)} | {row.n_cases} | "
-            f"{_figures(row.candidate)} | {_figures(row.baseline)} | {_figures(row.difference)} |"
-            for row in shown
-        ]
-        hidden = len(verdict.slices) - len(shown)
-        more = ["", f"and {count(hidden)} more slices"] if hidden > 0 else []
-        head = f"| verdict | slice | cases | candidate | baseline | {slice_titles(verdict)['difference']} |"
-        table = [head, "|---|---|---|---|---|---|", *rows]
-        title = f"Slices of {code(name, _NAME_CELLS, 'middle')}: {prose(slices_in_words(verdict))}"
-        lines += ["", *_folded(title, [*table, *more])]
-    return lines
+    """A line for the slices of each evaluation, those of the worst first."""
+    lines = [f"{code(name, _NAME_CELLS, 'middle')}: {prose(slices_in_words(each))}" for each, name in sliced(report)]
+    return _list("Slices", lines[:most])
 
 
 def _changes(report: Report, changes: Sequence[Change]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,32 +46,11 @@ def test_later_unfinished_and_other_runs_are_left_out(store: Store) -> None:
     assert history(store, side.weighed.run, side.report) == {(TEST, "score"): ()}
 
 
-def test_another_unit_is_another_metric(store: Store) -> None:
-    seconds = {"unit": "s", "higher_is_better": False}
-    stored.run(store, "r1", Scored(candidate={"peru": [0.2], "chad": [0.4]}, rule=seconds))
+@pytest.mark.parametrize("rule", [{"unit": "s", "higher_is_better": False}, {"unit": None, "statistic": "p50"}])
+def test_another_unit_or_statistic_is_another_metric(store: Store, rule: dict[str, object]) -> None:
+    stored.run(store, "r1", Scored(candidate={"peru": [0.2], "chad": [0.4]}, rule=rule))
     side = stored.run(store, "r2", Scored(candidate={"peru": [0.3], "chad": [0.4]}))
     assert history(store, side.weighed.run, side.report)[TEST, "score"] == ()
-
-
-def test_another_statistic_is_another_metric(store: Store) -> None:
-    evaluation = Scored(candidate={"a": [0.5], "b": [0.6]}, rule={"unit": "s"})
-    stored.run(store, "r1", evaluation)
-    side = stored.run(store, "r2", replace(evaluation, rule={"unit": "s", "statistic": "p50"}))
-    (found,) = history(store, side.weighed.run, side.report).values()
-    assert found == ()
-
-
-def test_metrics_stand_apart(store: Store) -> None:
-    both = [
-        Scored(metric=name, candidate={"peru": [value], "chad": [value]}) for name, value in (("a", 0.2), ("b", 0.8))
-    ]
-    stored.run(store, "r1", *both)
-    side = stored.run(store, "r2", *both)
-    found = history(store, side.weighed.run, side.report)
-    assert {key: [each.value for each in past] for key, past in found.items()} == {
-        (TEST, "a"): [0.2],
-        (TEST, "b"): [0.8],
-    }
 
 
 @pytest.mark.service

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,24 +137,11 @@ def test_a_folder_that_is_a_file_is_refused(store: Store, tmp_path: Path) -> Non
         pages.page(store, tmp_path / "report", pages.rivers())
 
 
-def test_details_that_are_a_file_are_refused(store: Store, tmp_path: Path) -> None:
-    (tmp_path / "details").write_text("")
-    with pytest.raises(SettingsError, match=r"details can't be made: .*details is a file"):
-        pages.page(store, tmp_path, pages.rivers())
-
-
 def test_a_folder_in_place_of_the_page_is_told(store: Store, tmp_path: Path) -> None:
     (tmp_path / "report" / "index.html").mkdir(parents=True)
     with pytest.raises(SettingsError, match=r"can't be written.*Choose another with --report-dir"):
         pages.page(store, tmp_path / "report", pages.rivers())
     assert sorted(each.name for each in (tmp_path / "report").iterdir()) == ["details", "index.html"]
-
-
-def test_the_report_that_is_given_is_shown_where_the_stored_one_differs(store: Store, tmp_path: Path) -> None:
-    side = stored.run(store, "r1", pages.rivers())
-    report = replace(side.report, exit_code=8)
-    path = write_html(store, side.weighed.run, report, tmp_path / "report")
-    assert ["exit code", "8"] in [fact for group in pages.data(path)["about"] for fact in group["facts"]]
 
 
 def test_no_script_of_the_page_makes_html_of_a_text() -> None:

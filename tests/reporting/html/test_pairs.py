@@ -77,26 +77,6 @@ def test_a_candidate_alone_has_blocks_without_a_ratio(
     expect(page.locator(".facts").first).to_contain_text("4 blocks · design fixed")
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_the_table_stays_within_the_page(
-    store: Store,
-    tmp_path: Path,
-    open_page: Callable[..., Page],  # noqa: F811
-    width: int,
-) -> None:
-    page = open_page(pages.page(store, tmp_path / "report", blocks()), viewport={"width": width, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def test_other_evaluations_have_no_pairs(
-    store: Store,
-    tmp_path: Path,
-    open_page: Callable[..., Page],  # noqa: F811
-) -> None:
-    page = open_page(pages.page(store, tmp_path / "report", pages.capitals()))
-    assert page.locator("table.pairs").count() == 0
-
-
 def test_where_nothing_may_change_no_case_is_called_better(
     store: Store,
     tmp_path: Path,

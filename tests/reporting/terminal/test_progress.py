@@ -66,16 +66,6 @@ def test_a_shorter_line_blanks_the_rest_of_the_longer_one_and_the_end_erases_it(
     assert run.at(5, done=5) == ""
 
 
-def test_clear_makes_room_and_the_next_update_writes_again():
-    run = Run(is_terminal=True)
-    line = run.at(1, phase="ready")
-    run.progress.clear()
-    assert run.stream.take() == "\r" + " " * (len(line) - 1) + "\r"
-    run.progress.clear()
-    assert run.stream.take() == ""
-    assert run.at(2, phase="ready").startswith("\rready")
-
-
 def test_a_terminal_is_written_to_ten_times_a_second_at_most():
     run = Run(is_terminal=True)
     written = [run.at(1 + number / 1000, done=number) for number in range(1000)]
@@ -132,11 +122,6 @@ def test_the_time_left_is_a_bound_while_the_store_may_answer_what_has_not_begun(
     for under_way, said in ((899, "at most"), (900, "about")):
         run = Run(is_terminal=True, width=200)
         assert f"  {said} 2 min left  10/s  " in steadily(run, 10, under_way=under_way)[-1]
-
-
-def test_what_is_left_of_the_budget_is_told():
-    run = Run(is_terminal=True, width=120)
-    assert "38% of max_tokens left" in run.at(1, 10, budget="38% of max_tokens left")
 
 
 def test_requests_that_are_sent_again_are_said_in_place_of_the_time_left():

@@ -223,13 +223,6 @@ def test_a_green_run_shows_its_changes_only_when_asked():
     assert "most changed" in text(report, verbosity=2)
 
 
-def test_a_red_run_shows_no_changes_of_what_passed():
-    passed = examples.verdict(identity=examples.SUMMARIES)
-    change = examples.change("x", 0.8, 1.0, "a", "b", test=examples.SUMMARIES)
-    report = examples.report(examples.regressed(), passed, changes=[change])
-    assert "most changed" not in text(report)
-
-
 def test_an_inconclusive_gate_that_warns_says_that_it_passes():
     report = examples.report(examples.inconclusive(), exit_code=0)
     assert headline(report) == "INCONCLUSIVE: 1 inconclusive (exit code 0: --inconclusive warn)"
@@ -262,11 +255,6 @@ def test_what_would_decide_is_what_helps_the_claim_that_is_open():
         f"about cases like these, fixed: {ADD_OR_RAISE}",
         f"about cases like these: {ADD}",
     ]
-
-
-def test_what_would_decide_is_said_once_and_how_to_get_it():
-    assert next_steps(examples.undecided()) == [ADD_OR_RAISE]
-    assert " ".join(text(examples.undecided()).split()).count("would decide it") == 1
 
 
 def test_a_case_that_is_sampled_until_it_is_decided_needs_more_samples_at_most():
@@ -319,11 +307,6 @@ def test_a_reason_that_needs_more_than_a_line_is_shown_whole():
         assert max(map(cells, shown.splitlines())) <= width
 
 
-def test_a_single_passed_evaluation_is_named():
-    report = examples.report(*examples.passed(1), *(examples.regressed(identity=f"a/t.py::t_{i}") for i in range(5)))
-    assert "    passed        stage_0/test_00\n" in text(report)
-
-
 def test_skipped_cases_are_counted_and_for_both_versions_only_where_there_are_two():
     alone = examples.verdict(baseline=None, n_skipped=4)
     assert "note    4 cases skipped\n" in text(examples.report(alone, baseline=None))
@@ -338,12 +321,6 @@ def test_the_samples_of_this_run_and_of_the_store_are_counted():
     assert expected in text(shared, width=140)
 
 
-def test_a_model_that_gave_no_answer_was_asked():
-    assert "60 samples asked for, all without an answer" in text(
-        examples.report(*examples.passed(1), usage=Usage(failed_samples=60))
-    )
-
-
 def test_the_header_tells_samples_and_blocks_apart():
     usage = replace(examples.red().usage, measured_blocks=20, stored_samples=9_104, stored_blocks=4)
     told = text(examples.report(*examples.passed(1), usage=usage))
@@ -352,17 +329,6 @@ def test_the_header_tells_samples_and_blocks_apart():
     alone = text(examples.report(*examples.passed(1), usage=Usage(model_calls=24, measured_blocks=24)))
     assert "24 blocks asked for, all measured now" in alone
     assert "samples" not in alone.splitlines()[1]
-
-
-def test_brackets_are_explained_once_and_only_where_there_are_any():
-    assert (
-        text(examples.red(), width=200).count(
-            "ranges  with 95% confidence the true score lies inside its range; of a diff"
-        )
-        == 1
-    )
-    assert "ranges  with 95% confidence the true score lies inside its range\n" in text(examples.no_baseline())
-    assert "ranges" not in text(examples.report(examples.error("KeyError: 'x'")))
 
 
 def test_ranges_are_not_explained_where_no_figure_has_any():
@@ -380,12 +346,6 @@ def test_a_threshold_is_told_once():
     shown = text(examples.report(met, baseline=None))
     assert shown.count("0.90") == 1
     assert "proven above 0.85" in shown
-
-
-def test_cases_of_something_green_are_not_run_again_with_lf():
-    change = examples.change("peru", 0.9, 1.0, "Quito", "Lima", test=examples.SUMMARIES)
-    report = examples.report(examples.regressed(), examples.verdict(identity=examples.SUMMARIES), changes=[change])
-    assert next_steps(report) == ["pytest --lf with the same options runs the red ones alone"]
 
 
 def test_before_the_first_label_there_is_no_difference_to_show():

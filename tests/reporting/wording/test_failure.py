@@ -58,33 +58,11 @@ def test_a_failed_requirement_stands_alone():
     assert text(report, changes=report.changes) == FAILED
 
 
-FILTERED = (
-    "a content filter of the endpoint withheld the rest of the answer (finish_reason 'content_filter'); "
-    "assert 'Lima' in 'The capital'"
-)
-
-
-def test_a_reason_that_needs_more_than_a_line_is_shown_whole():
-    changed = replace(examples.red().changes[0], candidate_reason=FILTERED)
-    report = replace(examples.red(0), changes=(changed,))
-    assert FILTERED in " ".join(text(report, report.evaluations[1], report.changes).split())
-    assert max(map(cells, text(report, report.evaluations[1], report.changes).splitlines())) <= 80
-
-
 def test_without_answers_the_worst_cases_are_listed():
     cases = tuple(examples.case(f"case-{number}", 0.0, number / 10) for number in range(1, 10))
     shown = text(examples.red(), replace(examples.regressed(), cases=cases))
     assert "9 of 9 got worse:   case-9 0.90 -> 0.00   case-8 4/5 -> 0/5" in shown
     assert shown.endswith("…")
-
-
-def test_a_graded_score_is_shown_as_a_mean_though_it_could_be_a_count():
-    cases = (examples.case("peru", 0.2), examples.case("chad", 0.2), examples.case("fiji", 1.0))
-    failed = replace(examples.no_baseline().evaluations[0], cases=cases)
-    assert "2 of 3 scored below 1:   peru 0.20   chad 0.20" in text(
-        examples.no_baseline(), replace(failed, is_binary=False)
-    )
-    assert "2 of 3 were not always right:   peru 1/5   chad 1/5" in text(examples.no_baseline(), failed)
 
 
 def test_a_measure_has_its_unit_and_its_direction():

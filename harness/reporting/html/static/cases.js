@@ -70,7 +70,6 @@ function apply() {
 function filterRows() {
   const withCases = new Set(found.map((each) => each.number));
   const isNarrow = Boolean(filter.words || filter.state);
-  if (isNarrow) unfold();
   for (const row of $("rows").querySelectorAll(".evaluation")) {
     const number = Number(row.dataset.number);
     const entry = DATA.evaluations[number];
@@ -95,11 +94,6 @@ function tellFound(note = "") {
 
 function caseRow(each) {
   const several = DATA.evaluations.length > 1;
-  const isByAnswer = filter.words && !each.id.toLowerCase().includes(filter.words);
-  const answer = isByAnswer
-    ? details.get(`${each.set}/${each.index}`)?.bodies.find((body) => body.answer?.toLowerCase().includes(filter.words))
-        ?.answer
-    : null;
   return element(
     "li",
     {},
@@ -110,7 +104,6 @@ function caseRow(each) {
       several ? element("span", { class: "soft case-of", dir: "auto" }, visible(each.entry.name)) : null,
       element("span", { class: "scores" }, scoresOf(each)),
       element("span", { class: `state ${each.state.replace(" ", "-")}` }, each.state),
-      answer ? excerpt(answer, filter.words) : null,
     ),
   );
 }

@@ -1,7 +1,5 @@
 // --------------------------------------------------------------------------------------------------- the evaluations
 
-const FIRST_PASSED = 25;
-const LEAST_FOLDED = 8;
 const SHARED = reach(DATA.evaluations.filter((entry) => !entry.unit && entry.checks.length));
 
 /** One evaluation as a line that opens. */
@@ -155,43 +153,8 @@ function failures(entry) {
   return [list, frames];
 }
 
-/** Of many evaluations those that passed fold into one line, where others did not; else the first are shown. */
-function fold() {
-  const red = DATA.evaluations.filter((entry) => entry.verdict !== "passed").length;
-  const kept = red || FIRST_PASSED;
-  const hidden = DATA.evaluations.length - kept;
-  if (hidden < LEAST_FOLDED) return;
-  $("rows").classList.add("folded");
-  const rows = [...$("rows").children].slice(kept);
-  for (const row of rows) row.classList.add("fold");
-  const button = element(
-    "button",
-    { class: "stop plain", type: "button", click: unfold },
-    `show ${red ? "them" : "all"}`,
-  );
-  $("rows").append(
-    element(
-      "p",
-      { class: "folding" },
-      chip("passed"),
-      ` ${plural(hidden, red ? "evaluation" : "more evaluation")} `,
-      button,
-    ),
-  );
-}
-
-function unfold() {
-  if (!$("rows").classList.contains("folded")) return;
-  const next = $("rows").querySelector(".fold .head");
-  const hadFocus = document.activeElement?.closest(".folding");
-  $("rows").classList.remove("folded");
-  $("rows").querySelector(".folding").remove();
-  if (hadFocus) next.focus();
-}
-
 function showEvaluations() {
   $("rows").replaceChildren(...DATA.evaluations.map(evaluationRow));
-  fold();
   const [low, high] = SHARED;
   const same = DATA.evaluations.filter((entry) => entry.aim === "same").length;
   const better = same ? "right is better, or neither side" : "right is better";

@@ -70,7 +70,6 @@ function follow() {
   } else if (wanted.has("evaluation")) {
     const number = DATA.evaluations.findIndex((entry) => entry.id === wanted.get("evaluation") && metricFits(entry));
     if (number < 0) return;
-    if ($(`evaluation-${number}`).classList.contains("fold")) unfold();
     toggle(number, true);
     $(`evaluation-${number}`).scrollIntoView();
     $(`evaluation-${number}`).querySelector("button").focus({ preventScroll: true });

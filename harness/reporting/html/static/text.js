@@ -143,20 +143,3 @@ function conversation(messages) {
     ),
   );
 }
-
-/** The surroundings of the first place of a word in a text, the word marked. */
-function excerpt(text, sought) {
-  const at = text.toLowerCase().indexOf(sought);
-  const start = Math.max(0, at - 40);
-  const end = Math.min(text.length, at + sought.length + 80);
-  const around = (from, to) => visible(text.slice(from, to).replace(/\s+/g, " "));
-  return element(
-    "span",
-    { class: "excerpt", dir: "auto" },
-    start ? "…" : "",
-    around(start, at),
-    element("mark", {}, around(at, at + sought.length)),
-    around(at + sought.length, end),
-    end < text.length ? "…" : "",
-  );
-}
