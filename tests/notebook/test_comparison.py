@@ -152,7 +152,7 @@ def test_what_it_comes_to_is_told() -> None:
     alone = compare(GOOD, threshold=0.8)
     assert (alone.verdict, alone.report.baseline) == ("passed", None)
     assert compare(BAD, threshold=0.8).verdict == "failed"
-    assert "margin 0.05 is the default; `margin=` of compare sets another" in str(alone)
+    assert "margin 0.05 is the default; set it for an evaluation or the project" in str(alone)
     same = compare(GOOD, BAD, aim="same")
     assert same.verdict == "regressed"
     assert compare(BAD, GOOD, confidence_level=0.99).low < compare(BAD, GOOD).low

@@ -16,7 +16,6 @@ import pyarrow.parquet
 import pytest
 
 from harness.records import NewSample, Report, Request, Sample, ScoreRow, ScoringRule
-from harness.records.review import Event
 from harness.reporting.samples_table import COLUMNS, write_csv, write_parquet
 from harness.review import Queue
 from harness.store import RunInfo, Store
@@ -175,12 +174,6 @@ def test_in_csv_every_field_is_quoted_so_that_no_answer_begins_a_row(store: Stor
     assert all(row.count('","') >= len(COLUMNS) - 1 for row in rows)
 
 
-def test_a_measure_below_zero_stays_a_number_in_csv(store: Store) -> None:
-    side = stored.run(store, "r1", Scored(candidate={"peru": [-2.5]}, rule={"unit": "nats"}))
-    (row,) = csv_rows(store, side.weighed.run, small_report())
-    assert row["score"] == "-2.5"
-
-
 def test_what_was_weighed_is_told_with_its_context(store: Store, tmp_path: Path) -> None:
     store.begin_run("r1", "2026-11-24T16:03:12Z", {"candidate": {"name": "small", "fingerprint": "f0"}})
     request = Request(kind="loglikelihood", prompt="The capital of Peru is", continuation=" Lima")
@@ -234,19 +227,6 @@ def test_people_are_told_beside_the_judge(store: Store, tmp_path: Path) -> None:
     assert [(each["reviewer"], each["adjudicated"]) for each in labels][-1] == ("eve", True)
     assert {each["note"] for each in labels} == {"by ann", "by bob", ""}
     assert {row["role"] for row in rows} == {"candidate"}
-
-
-def test_a_label_that_its_reviewer_replaced_counts_for_nothing(store: Store, tmp_path: Path) -> None:
-    run = runs.add_run(store)
-    batch = runs.add_batch(store, run, SCALE, n_items=1)
-    (item,) = store.review.items(batch.id)
-    for number, value in enumerate((1, 5)):
-        event = Event(0, "label", item.id, "ann", float(number), f"k{number}", value=value, score=(value - 1) / 4)
-        store.review.import_labels([event], 0.0)
-    rows = parquet_rows(store, run, small_report(id=runs.EVALUATION), tmp_path)
-    (row,) = (row for row in rows if row["human_labels"] is not None)
-    assert row["human_score"] == 1.0
-    assert [label["value"] for label in json.loads(row["human_labels"])] == [5]
 
 
 def test_a_preference_of_people_stands_beside_the_candidates_score(store: Store, tmp_path: Path) -> None:

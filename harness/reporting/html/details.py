@@ -39,7 +39,6 @@ class DetailFiles:
         broken: the reason of the first body of a case that ended in an error.
         labelled: those that people said something of.
         questions: what the cases to look at were asked: of a conversation the turns that all bodies begin with.
-        asked_otherwise: those of them whose bodies have no question in common; the one shown is the candidate's.
         n_files: they are numbered from 1.
         n_bodies: what they tell of; `is_cut` where the run has more.
     """
@@ -49,7 +48,6 @@ class DetailFiles:
     broken: dict[tuple[str, str], str] = field(default_factory=dict)
     labelled: set[tuple[str, str]] = field(default_factory=set)
     questions: dict[tuple[str, str], Question] = field(default_factory=dict)
-    asked_otherwise: set[tuple[str, str]] = field(default_factory=set)
     n_files: int = 0
     n_bodies: int = 0
     is_cut: bool = False
@@ -92,7 +90,6 @@ def write_details(
             common = _in_common(case["asked"])
             if len(case["asked"]) > 1 and not any(message["role"] in ("user", "prompt") for message in common):
                 common = case["asked"][0]
-                written.asked_otherwise.add(key)
             written.questions[key] = common
         size += len(waiting[-1])
         written.places[key] = written.n_files + 1

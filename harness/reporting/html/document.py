@@ -102,7 +102,6 @@ def _change(change: Change, entry: Verdict | None, cases: CaseTable, found: Eval
         "has_baseline": change.baseline is not None,
         "better": _better_answer(change, entry),
         "asked": [{**message, "text": short(message["text"])} for message in question],
-        "asked_otherwise": place in found.details.asked_otherwise,
         "expected": short(change.expected),
         "candidate_reason": short(change.candidate_reason),
         "baseline_reason": short(change.baseline_reason),

@@ -18,7 +18,7 @@ from harness.reporting.shared.differences import Against, difference_in_words, m
 from harness.reporting.shared.figures import digits, figure, interval, plural
 from harness.reporting.shared.table import row
 from harness.reporting.wording.claims import ABOUT
-from harness.reporting.wording.notes import aggregate_notes, judge_notes, record_in_words
+from harness.reporting.wording.notes import judge_notes, record_in_words
 from harness.reporting.wording.slices import SliceRow, slice_margin_in_words, slice_rows, slices_in_words
 
 Key = tuple[str, str]
@@ -116,7 +116,7 @@ def _untrusted(entry: Verdict, details: DetailFiles) -> dict[str, str]:
 
 def _facts(entry: Verdict) -> list[str]:
     """Facts of an evaluation beside its figures."""
-    facts = [*judge_notes([entry], "utf-8"), *aggregate_notes([entry], "utf-8"), *_review(entry)]
+    facts = [*judge_notes([entry], "utf-8"), *_review(entry)]
     if entry.at_most is not None or entry.statistic is not None:
         facts.append(f"measured {kind_in_words(entry)}")
     if entry.approximate:

@@ -23,15 +23,13 @@ _MOST_REASON_CELLS = 240
 """A reason takes some lines: that of a content filter with an assertion's takes two or three."""
 
 
-def shown_changes(report: Report, *, of_passed: bool = False) -> list[Change]:
-    """The three cases to look at: those of red evaluations first, otherwise in the report's order, each once.
-
-    Args:
-        of_passed: whether cases of evaluations that passed count, too.
+def shown_changes(report: Report) -> list[Change]:
+    """The three cases to look at of what did not pass: those of red evaluations first, otherwise in the report's order,
+    each once.
     """
     severity = {(verdict.id, verdict.metric): verdict.verdict.severity for verdict in report.evaluations}
     ranked = [(severity.get((change.evaluation_id, change.metric), 0), change) for change in report.changes]
-    shown = [entry for entry in ranked if of_passed or entry[0] > VerdictKind.PASSED.severity]
+    shown = [entry for entry in ranked if entry[0] > VerdictKind.PASSED.severity]
     ordered = sorted(shown, key=lambda entry: -entry[0])
     once: dict[tuple[str, str], Change] = {}
     for _, change in ordered:

@@ -19,7 +19,7 @@ from harness.reporting.wording.budget import budget_line, budget_notes, cost, cu
 from harness.reporting.wording.claims import lost_notes
 from harness.reporting.wording.failure import KEPT, failure_text
 from harness.reporting.wording.interruption import GO_ON, interrupted, progress
-from harness.reporting.wording.notes import aggregate_notes, judge_notes, recorded_notes
+from harness.reporting.wording.notes import judge_notes, recorded_notes
 from harness.reporting.wording.slices import slice_lines
 from harness.reporting.wording.waiting import review_step
 
@@ -37,7 +37,6 @@ __all__ = [
     "samples_in_words",
 ]
 
-_SET_MARGIN = "set it for an evaluation or the project"
 _LEAST_WIDTH = 30
 _TEXT_CELLS = 100_000
 _MOST_ROWS = 50
@@ -55,15 +54,13 @@ class Layout:
         width: columns of the terminal.
         colour: whether ANSI colours may be used.
         encoding: of the stream; what it can't hold is written in ASCII.
-        verbosity: 1 shows every evaluation that passed, too; 2 also the cases to look at of those.
-        set_margin: tells who reads it how another margin is set.
+        verbosity: 1 shows every evaluation that passed, too.
     """
 
     width: int = 80
     colour: bool = False
     encoding: str = "utf-8"
     verbosity: int = 0
-    set_margin: str = _SET_MARGIN
 
 
 def indented(text: str, layout: Layout, indent: int = 2) -> list[str]:
@@ -110,7 +107,7 @@ def render(
     if told := slice_lines(report, width, layout.encoding, every=layout.verbosity > 0):
         lines += ["", *told]
     if changes is None:
-        changes = shown_changes(report, of_passed=layout.verbosity > 1)
+        changes = shown_changes(report)
     if changes:
         lines += ["", *change_lines(report, changes, width, layout.encoding)]
     remarks = [("ranges", text) for text in ranges(shown, report.confidence_level)]
@@ -324,7 +321,6 @@ def notes(report: Report, encoding: str) -> list[str]:
 def _notes(report: Report, layout: Layout, *, folded: bool) -> list[str]:
     encoding = layout.encoding
     told = [*version_notes(report, encoding), *name_notes(report, encoding), *printed_notes(report, encoding)]
-    told += aggregate_notes(report.evaluations, encoding)
     if report.best_of > 1:
         told.append(
             f"the best of {count(report.best_of)} candidates looks good by chance too: each is decided at 1 part in "
@@ -355,7 +351,7 @@ def _notes(report: Report, layout: Layout, *, folded: bool) -> list[str]:
         if verdict.margin_is_default and verdict.difference is not None
     }
     for margin in sorted(defaults):
-        told.append(f"margin {margin} is the default; {layout.set_margin}")
+        told.append(f"margin {margin} is the default; set it for an evaluation or the project")
     told += lost_notes(once, encoding)
     hidden = recorded_notes(once) if folded else []
     return told + hidden + judge_notes(once, encoding)

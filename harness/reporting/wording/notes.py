@@ -1,19 +1,16 @@
-"""Notes on the figures of evaluations that a reader needs before trusting them: who judged, what was recorded, what is
-kept of the baseline's score, what is another figure over all cases.
-"""
+"""Notes on the figures of evaluations that a reader needs before trusting them: who judged, what was recorded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.records import Aggregate, BaselineRecord, Estimate, JudgeSummary, Verdict, VerdictKind
-from harness.reporting.shared.figures import count, digits, figure, interval, plural
+from harness.records import BaselineRecord, Estimate, JudgeSummary, Verdict, VerdictKind
+from harness.reporting.shared.figures import count, figure, interval, plural
 from harness.reporting.shared.names import display_names
 from harness.reporting.shared.text import printable
 
 _MOST = 3
 """Evaluations that are told of one by one."""
-_MOST_CELLS = 400
 _WORDS = {
     "n_changed": "changed",
     "n_new": "new",
@@ -21,32 +18,6 @@ _WORDS = {
     "n_skipped": "skipped when recorded",
     "n_gone": "gone",
 }
-
-
-def aggregate_notes(verdicts: Sequence[Verdict], encoding: str) -> list[str]:
-    """A line for each evaluation that measures in a unit and has figures over all cases; how many, beyond three."""
-    names = display_names(verdict.id for verdict in verdicts)
-    told = [verdict for verdict in verdicts if verdict.aggregates and verdict.unit is not None]
-    lines = [
-        printable(
-            f"over all cases of {names[verdict.id]}: {', '.join(map(_aggregate_in_words, verdict.aggregates))}",
-            _MOST_CELLS,
-            cut="middle",
-            encoding=encoding,
-        )
-        for verdict in told[:_MOST]
-    ]
-    hidden = len(told) - len(lines)
-    return [
-        *lines,
-        *([f"figures over all cases of {plural(hidden, 'more evaluation')} in report.json"] if hidden else []),
-    ]
-
-
-def _aggregate_in_words(aggregate: Aggregate) -> str:
-    places = digits([aggregate.candidate, aggregate.baseline], unit="")
-    text = f"{aggregate.name} {figure(aggregate.candidate, places)}"
-    return text if aggregate.baseline is None else f"{text} (baseline {figure(aggregate.baseline, places)})"
 
 
 def recorded_notes(verdicts: Sequence[Verdict]) -> list[str]:

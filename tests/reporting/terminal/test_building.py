@@ -58,12 +58,6 @@ def test_each_step_has_a_rate_of_its_own() -> None:
     assert "10 documents/s" in build.at(15, "pii", done=4100)
 
 
-def test_a_slow_rate_is_not_rounded_to_nothing() -> None:
-    build = Build(is_terminal=True)
-    build.at(0, "training", unit="steps", total=400)
-    assert "  0.04 steps/s  " in build.at(25, "training", done=1, unit="steps", total=400)
-
-
 def test_the_loss_of_a_training_has_its_place() -> None:
     build = Build(is_terminal=True)
     build.at(0, "training", unit="steps", total=400)
@@ -72,15 +66,6 @@ def test_the_loss_of_a_training_has_its_place() -> None:
         shown.strip()
         == "building clean: training  20 of 400 steps (5%)  about 3 min left  2.0 steps/s  loss 2.31  10 s"
     )
-
-
-def test_the_last_note_stays_when_all_is_built() -> None:
-    build = Build(is_terminal=True)
-    build.at(0, "training", note="loss 2.31")
-    build.at(9, "training", note="loss 0.12")
-    build.at(10, "done")
-    assert build.line.notes == {"clean": "loss 0.12"}
-    assert build.line.done() == ["built clean in 10 s (loss 0.12)"]
 
 
 @pytest.mark.parametrize("width", [79, 59, 30])
@@ -92,24 +77,11 @@ def test_it_fits_the_terminal(width: int) -> None:
     assert shown.startswith("\rbuilding clean: minhash")
 
 
-def test_the_end_leaves_an_empty_line() -> None:
-    build = Build(is_terminal=True)
-    with build.line:
-        shown = build.at(1, done=10)
-    assert build.stream.take() == "\r" + " " * cells(shown.strip("\r")) + "\r"
-
-
 def test_the_first_few_say_nothing_of_the_time_that_is_left() -> None:
     build = Build(is_terminal=True)
     build.at(0, done=0)
     assert "left" not in build.at(20, done=50)
     assert "left" in build.at(40, done=100)
-
-
-def test_a_long_phase_leaves_room_for_how_far_it_is() -> None:
-    build = Build(is_terminal=True, width=80)
-    shown = build.at(1, "suites.data.licences:is_open to fineweb", done=500)
-    assert "500 of 5,000 documents (10%)" in shown
 
 
 @pytest.mark.parametrize(

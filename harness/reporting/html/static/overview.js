@@ -39,7 +39,6 @@ function changeCard(change) {
       element("span", { class: "scores" }, change.scores.replace("->", "→")),
       entry < 0 ? null : element("span", { class: "soft", dir: "auto" }, visible(DATA.evaluations[entry].name)),
     ),
-    change.asked_otherwise ? element("p", { class: "soft" }, "Versions were asked otherwise; the candidate:") : null,
     change.asked.length ? asked(change.asked) : null,
     change.expected ? expectedShown(change.expected) : null,
     element(
