@@ -74,12 +74,8 @@ function panelOf(entry, number) {
       ...failures(entry),
     ),
     entry.means ? element("p", { class: "soft" }, visible(entry.means)) : "",
-    element(
-      "div",
-      { class: "charts" },
-      element("div", {}, past(entry)),
-      entry.baseline ? element("div", {}, scatter(entry, number)) : "",
-    ),
+    (entry.baseline ? scatter(entry, number) : null) ?? "",
+    past(entry) ?? "",
     slices(entry, number) ?? "",
     pairs(entry, number) ?? "",
     element(
