@@ -17,7 +17,6 @@ from pathlib import Path
 from tests.bench import (
     bench_application,
     bench_attack,
-    bench_builds,
     bench_corpus,
     bench_decisions,
     bench_distillation,
@@ -28,7 +27,6 @@ from tests.bench import (
     bench_report,
     bench_reruns,
     bench_slices,
-    bench_weights,
     sampling,
 )
 from tests.bench.sampling import ROOT, Figure
@@ -62,7 +60,6 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "practice": bench_practice.practice,
         "application": lambda folder: bench_application.application(folder, repeats),
         "attack": bench_attack.attack,
-        "builds": bench_builds.builds,
         "distillation": bench_distillation.distillation,
         "labels": bench_labels.labels,
         "load": bench_load.load,
@@ -70,7 +67,6 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "reruns": bench_reruns.reruns,
         "slices": bench_slices.slices,
         "vllm": vllm,
-        "weights": lambda folder: bench_weights.weights(folder, repeats),
     }
 
 

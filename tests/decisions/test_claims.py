@@ -10,14 +10,6 @@ from tests.decisions.observations import observed
 from tests.decisions.suites import INCONCLUSIVE, PASSED, suite, verdict_of
 
 
-def test_the_other_claim_stands_beside_a_verdict_about_cases_like_these():
-    ones = np.ones((20, 10))
-    verdict = verdict_of(replace(suite(ones, ones), about="population"))
-    assert (verdict.verdict, verdict.about) == (INCONCLUSIVE, "population")
-    assert verdict.claims.suite.verdict is PASSED
-    assert verdict.claims.population.difference == verdict.difference
-
-
 def test_a_measure_with_a_range_has_two_claims_and_one_without_has_one():
     seconds = np.full((30, 4), 1.0)
     ranged = suite(seconds, seconds, unit="s", at_least=0.0, at_most=2.0, margin=0.1)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from harness.cli import main
 from harness.review.batches.plans import ReviewPlan
 from harness.review.batches.population import pairs
 from harness.store import Store
@@ -172,6 +174,16 @@ def test_draws_for_a_baseline_are_another_look_at_a_threshold(promoted: Project)
     assert look(promoted) == (2, "drawn anew")
 
 
+def test_a_version_against_its_own_recording_is_another_look_at_a_threshold(
+    promoted: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoted.body("return model.ask(case.prompt) == 'yes'", cases=20, design="fixed", threshold=0.9)
+    promoted.run("--candidate", "D", "--baseline", "none")
+    monkeypatch.chdir(promoted.path)
+    assert CliRunner().invoke(main, ["baseline", "record", "--name", "own"]).exit_code == 0
+    promoted.run("--candidate", "D", "--baseline", "own")
+    assert (calls(promoted), first_indices(promoted)["candidate"]) == (40, 1_000_000)
+    assert look(promoted)[0] == 2
 
 
 def test_a_run_notes_the_draws_that_each_evaluation_went_by(promoted: Project) -> None:
