@@ -63,7 +63,7 @@ def test_each_pair_has_its_figures_their_ratio_and_its_place(
     places = shares(page)
     assert places[1] < places[3] < places[0] < 0.5 < places[2], "worse is left, also where more is worse"
     expect(page.get_by_text("The candidate is worse in 3 of 4 pairs.")).to_be_visible()
-    expect(page.locator(".facts").first).to_contain_text("4 pairs of blocks · design fixed")
+    expect(page.locator(".facts").first).to_contain_text("4 pairs of blocks · about cases like these · design fixed")
 
 
 def test_a_candidate_alone_has_blocks_without_a_ratio(
@@ -74,7 +74,7 @@ def test_a_candidate_alone_has_blocks_without_a_ratio(
     alone = blocks(baseline=False, threshold=0.004, margin=0.9)
     page = open_page(pages.page(store, tmp_path / "report", alone))
     assert rows(page)[:2] == [["pair", "candidate"], ["pair-0", "0.00420 s"]]
-    expect(page.locator(".facts").first).to_contain_text("4 blocks · design fixed")
+    expect(page.locator(".facts").first).to_contain_text("4 blocks · about cases like these · design fixed")
 
 
 def test_where_nothing_may_change_no_case_is_called_better(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from harness.decisions.observations import CaseSlice
+from harness.reporting.html import write_html
 from harness.store import Store
 from tests.chromium import MARKS
 from tests.gate import stored
@@ -31,7 +33,10 @@ def page(store: Store, tmp_path: Path, open_page: Callable[..., Page]) -> Page: 
     rule = {"slices": slices, "slice_margin": 0.25, "margin": 0.5, "about": "suite", "n_planned": 60, "suite_size": 60}
     run = Scored(pages.CAPITALS, candidate=ours, baseline={case: [1.0] * 4 for case in topics}, rule=rule)
     side = stored.run(store, "r1", run)
-    return open_page(pages.page_of(store, side, tmp_path / "report"))
+    (verdict,) = side.report.evaluations
+    cases = tuple(replace(case, fields={"topic": topics[case.id]}) for case in verdict.cases)
+    report = replace(side.report, evaluations=(replace(verdict, cases=cases),))
+    return open_page(write_html(store, side.weighed.run, report, tmp_path / "report"))
 
 
 def test_slices_are_a_forest_plot_with_the_worst_first(page: Page) -> None:
