@@ -32,7 +32,7 @@ GATE = """
         return int(hashlib.sha256(text.encode()).hexdigest()[:4], 16) / 0xffff
 """
 FIXED = "@pytest.mark.evaluation(cases=CASES, samples=3, design='fixed'"
-DECIDING = ("difference", "candidate", "baseline", "verdict", "reason", "samples_needed", "claims", "checks", "cases")
+DECIDING = ("difference", "candidate", "baseline", "verdict", "reason", "samples_needed", "lost", "checks", "cases")
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_run_and_its_baseline_come_to_the_report_of_their_gate(gate: Project) 
     assert {entry["design"] for entry in report["evaluations"]} == {"fixed", "sequential"}
     found = compare("latest")
     for entry, expected in zip(to_json(found.report)["evaluations"], report["evaluations"], strict=True):
-        for name in ("difference", "candidate", "baseline", "verdict", "reason", "cases", "claims"):
+        for name in ("difference", "candidate", "baseline", "verdict", "reason", "cases", "lost"):
             assert entry[name] == expected[name], name
     assert found.verdict == report["verdict"] == "regressed"
     assert compare(load_run()) == found

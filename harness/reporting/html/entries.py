@@ -153,8 +153,7 @@ def _check(check: Check, entry: Verdict) -> dict[str, Any]:
 
 def _lost(entry: Verdict) -> dict[str, Any] | None:
     """The cases that are lost; None where that is not told."""
-    lost = None if entry.claims is None else entry.claims.lost
-    if lost is None:
+    if (lost := entry.lost) is None:
         return None
     words, note = lost_in_words(lost, entry)
     verdict = entry.verdict if lost.is_too_many else None
