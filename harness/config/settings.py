@@ -159,7 +159,7 @@ class Settings:
             hint = " A commit stands in --candidate or --baseline of a gate alone." if name.startswith(GIT) else hint
             raise SettingsError(choices("version", name, self.versions) + hint)
         found = self.versions[name]
-        if found.asks_registry:
+        if found.is_registered:
             return replace(found, registry=self.registry)
         return found
 
