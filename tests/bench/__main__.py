@@ -28,7 +28,6 @@ from tests.bench import (
     bench_report,
     bench_reruns,
     bench_slices,
-    bench_weights,
     sampling,
 )
 from tests.bench.sampling import ROOT, Figure
@@ -56,13 +55,13 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "evaluations": lambda folder: sampling.many_evaluations(folder, repeats),
         "start-up": lambda folder: sampling.start_up(folder, repeats),
         "memory": lambda folder: sampling.memory(folder, cases),
+        "builds": bench_builds.builds,
         "corpus": lambda folder: bench_corpus.corpus(folder, repeats, cases),
         "decisions": bench_decisions.decisions,
         "plugins": bench_plugins.plugins,
         "practice": bench_practice.practice,
         "application": lambda folder: bench_application.application(folder, repeats),
         "attack": bench_attack.attack,
-        "builds": bench_builds.builds,
         "distillation": bench_distillation.distillation,
         "labels": bench_labels.labels,
         "load": bench_load.load,
@@ -70,7 +69,6 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "reruns": bench_reruns.reruns,
         "slices": bench_slices.slices,
         "vllm": vllm,
-        "weights": lambda folder: bench_weights.weights(folder, repeats),
     }
 
 
@@ -129,7 +127,7 @@ def summarise() -> None:
     ]
     for path in sorted(REPORTS.glob("*.json")):
         document = json.loads(path.read_text())
-        for entry in document["figures"]:
+        for entry in document.get("figures", ()):
             figure = Figure(**entry)
             if not figure.goal:
                 continue

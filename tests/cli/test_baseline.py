@@ -88,7 +88,7 @@ def test_a_run_that_stopped_early_is_recorded_with_a_warning(run: Run, store: St
         (("record", "20261124"), "begins the ids of 2 runs"),
         (("record", "20261124-2"), "did not come to its end"),
         (("record", "20261124-1", "--name", "a/b"), "'a/b' can't be the name of a recorded baseline"),
-        (("record", "20261124-1", "--name", "latest"), "--baseline latest means something else"),
+        (("record", "20261124-1", "--name", "none"), "--baseline none means something else"),
     ],
 )
 def test_what_can_not_be_recorded_is_refused(run: Run, store: Store, arguments: tuple[str, ...], reason: str) -> None:

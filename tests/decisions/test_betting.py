@@ -205,21 +205,6 @@ def test_inconclusive_says_about_how_many_more_cases_it_takes():
     assert 1 / 3 <= np.median(ratios) <= 2
 
 
-def test_errors_are_errors_all_the_same():
-    entry = replace(sequential(np.ones((100, 2)), np.ones((100, 2))), errors=("broken",))
-    (verdict,) = decide([entry], 0.95)
-    assert verdict.verdict is VerdictKind.ERROR
-
-
-def test_fixed_and_sequential_evaluations_share_one_gate():
-    rng = np.random.default_rng(14)
-    ones = np.ones((200, 2))
-    bad = binary(rng, np.full(200, 0.5), 2)
-    entries = [sequential(bad, ones), observed(bad, ones, id="fixed"), sequential(ones, ones, id="good")]
-    kinds = [verdict.verdict for verdict in decide(entries, 0.95)]
-    assert kinds == [REGRESSED, REGRESSED, PASSED]
-
-
 def test_a_figure_lies_within_the_bounds_beside_it():
     """A mean that was high at first and fell leaves bounds that never move back: 30 right samples, then wrong ones."""
     scores = np.array([[1.0] * 14 + [0.0] * 3 + [1.0, 0.0] * 20])

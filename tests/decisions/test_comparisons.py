@@ -16,12 +16,6 @@ def test_a_threshold_is_met_missed_or_open():
     assert is_open.reason.startswith("could be as low as 0.81; about ")
 
 
-def test_the_difference_from_a_threshold_is_the_mean_less_the_threshold():
-    verdict = one(share_right(96, 100), threshold=0.9)
-    assert verdict.difference.value == pytest.approx(0.06)
-    assert verdict.difference.value == pytest.approx(verdict.candidate.value - 0.9)
-
-
 def test_a_figure_without_spread_says_so():
     verdict = one([[269.0]], threshold=300.0, unit="MB", higher_is_better=False)
     assert verdict.verdict is INCONCLUSIVE

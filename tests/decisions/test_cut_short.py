@@ -128,11 +128,6 @@ def test_where_nothing_is_required_a_part_is_no_pass():
     assert verdict.reason == f"stopped at {LIMIT} after 10 of 40 cases; nothing required, and measured in part"
 
 
-def test_an_error_before_the_cut_is_an_error():
-    entry = replace(cut(whole(np.random.default_rng(5), 0.0), 10), errors=("broken",))
-    assert decide([entry], 0.95)[0].verdict is VerdictKind.ERROR
-
-
 def test_skipped_cases_count_to_those_that_it_came_to():
     entry = replace(cut(whole(np.random.default_rng(6), 0.0, 168, design="sequential"), 20), n_skipped=5)
     assert "after 25 of 168 cases" in decide([entry], 0.95)[0].reason

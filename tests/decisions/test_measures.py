@@ -53,15 +53,6 @@ def test_a_measure_with_a_range_is_decided_as_the_scores_that_it_stands_for(desi
     assert (ranged.at_least, ranged.at_most, ranged.unit) == (10.0, 30.0, "s")
 
 
-def test_a_measure_with_a_range_stops_when_it_is_decided():
-    rng = np.random.default_rng(6)
-    baseline = rng.normal(5, 1, (300, 1))
-    verdict = one(baseline + 5, baseline, margin=1.0, design="sequential", n_planned=300, **RANGED)
-    assert verdict.verdict is REGRESSED
-    assert verdict.n_cases < 150
-    assert "decided after" in verdict.reason
-
-
 def timeouts(rng, n, share):
     """Seconds of about 1, of which a share end at a timeout of 30."""
     return column(np.where(rng.random(n) < share, 30.0, rng.lognormal(0.0, 0.2, n)))
@@ -237,9 +228,3 @@ def test_without_a_range_rare_timeouts_are_green_as_often_as_a_sample_holds_none
         green += verdict.verdict is PASSED
         assert verdict.approximate
     assert green / RUNS == pytest.approx(unseen, abs=0.08)
-
-
-@pytest.mark.parametrize("n_cases", [12, 300], ids=["too few to bound it", "enough"])
-def test_a_reason_names_its_quantile_once(n_cases):
-    verdict = one(column(np.linspace(1, 2, n_cases)), threshold=1.5, margin=0.1, statistic="p95", **SECONDS)
-    assert verdict.reason.count("p95") == 1

@@ -18,6 +18,7 @@ NAN = math.nan
     ("changes", "said"),
     [
         ({"baseline": [[1.0], [0.0], [1.0]]}, r"baseline has shape \(3, 1\) for 2 cases"),
+        ({"case_ids": ("a",)}, "foundation/test_capitals"),
         ({"clusters": ("a",)}, "1 clusters for 2 cases"),
         ({"copies": ("a", "b", "c")}, "3 clusters for 2 cases"),
         ({"margin": -0.1}, "is not a number of 0 or more"),

@@ -200,26 +200,6 @@ def test_impossible_levels_are_refused(arguments):
         decide([], *arguments)
 
 
-def test_no_evaluations_give_no_verdicts():
-    assert decide([], 0.95) == ()
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"margin": -0.1},
-        {"margin": math.nan},
-        {"threshold": math.inf},
-        {"case_ids": ("a",)},
-        {"clusters": ("a",)},
-        {"per": "case"},
-    ],
-)
-def test_what_cannot_be_decided_is_refused(changes):
-    with pytest.raises(ValueError, match="foundation/test_capitals"):
-        observed(share_right(1, 2), **changes)
-
-
 def test_the_worst_verdict_counts():
     assert worst([PASSED, INCONCLUSIVE, REGRESSED, FAILED, ERROR]) is ERROR
     assert worst([PASSED, REGRESSED, FAILED]) is FAILED

@@ -5,8 +5,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from harness.review.forms import rating_form
 
+from harness.review.batches.plans import rating_form
 from harness.scoring.judging import Rubrics
 
 ROOT = Path(__file__).parents[2]

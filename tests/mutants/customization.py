@@ -52,7 +52,7 @@ BY_HASH = """    numbers: dict[str, int] = {
 
 NOTES = (
     "An adapter on the same weights comes to the same each time, to the last bit, as what answers from a long text or "
-    "with an adapter does here; they are weighed against themselves by the first seed alone, in 20 of its 35 verdicts. "
+    "with an adapter does here; they are weighed against themselves by the first seed alone, in 20 of its verdicts. "
     "`test_effective_length` is asked of a version alone, and stands in none."
 )
 

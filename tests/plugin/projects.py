@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from harness.config.settings import setting_names
 from harness.stages.fixtures import STAGE_FIXTURES
 from tests import warm
 from tests.libraries import Libraries, read_once
@@ -96,7 +97,8 @@ class Project:
 
     def _set(self, arguments: tuple[str, ...]) -> tuple[str, ...]:
         """Write the settings with those among the arguments, and give the others."""
-        before, given = self.settings, [re.fullmatch(r"([a-z_]+)=(.*)", each) for each in arguments]
+        words = "|".join(setting_names())
+        before, given = self.settings, [re.fullmatch(f"({words})=(.*)", each) for each in arguments]
         self.settings = {**before, **{found[1]: _value(found[2]) for found in given if found}}
         self.configure()
         self.settings = before

@@ -79,6 +79,7 @@ def test_a_red_verdict_that_a_fixture_marks_xfail_is_red_beside_an_open_one(proj
 
         @pytest.mark.evaluation(**MARK)
         def test_open(model, case):
+            model.ask("q")
             return int(case.id[1:]) % 10 != 0
     """)
     assert project.run().ret == 1
@@ -201,7 +202,7 @@ def test_report_has_the_fixed_keys(project: Project) -> None:
         *("schema_version", "run_id", "created", "exit_code", "verdict", "confidence_level"),
         *("candidate", "baseline", "usage", "evaluations"),
     }
-    others = {"changes", "judges", "n_unreached", "budget", "selection", "best_of", "skipped", "from_store", "notes"}
+    others = {"changes", "judges", "n_unreached", "budget", "best_of", "skipped", "from_store", "notes"}
     assert fixed | others == set(report)
     assert set(report["usage"]) == {
         *("model_calls", "http_requests", "stored_samples", "prompt_tokens", "completion_tokens", "wall_s"),
@@ -214,7 +215,7 @@ def test_report_has_the_fixed_keys(project: Project) -> None:
     for entry in report["evaluations"]:
         assert of_evaluation <= set(entry)
         for case in entry["cases"]:
-            assert {"id", "n", "candidate", "baseline", "state", "content", "fields"} == set(case)
+            assert {"id", "n", "candidate", "baseline", "state", "content", "asked", "fields"} == set(case)
 
 
 def test_junit_xml_tells_what_failed(project: Project) -> None:

@@ -162,7 +162,7 @@ def test_in_csv_no_text_begins_like_a_formula(store: Store) -> None:
     for case in ("quotes", "nul", "long", "wide", "ansi", "bidi", "empty"):
         assert rows[case]["answer"] == HOSTILE[case]
     lines = [line for row in rows.values() for cell in row.values() for line in re.split("[\r\n;]", cell)]
-    assert not [line for line in lines if line.startswith(tuple("=+-@\t＝＋－＠"))]
+    assert not [line for line in lines if line.startswith(tuple("=+-@\t"))]
     assert not [cell for row in rows.values() for cell in row.values() if cell.startswith(("\r", "\n"))]
 
 

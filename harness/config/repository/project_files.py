@@ -52,12 +52,14 @@ def _is_hidden(name: Path) -> bool:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder and of those in it or that links in it lead to; no hidden ones, logs and caches."""
+    """Yield the files of a folder and of those in it or that links in it lead to; no hidden ones, logs, caches and
+    virtual environments.
+    """
     seen: set[Path] = set()  # for a link may lead back
     waiting = [folder]
     while waiting:
         place = waiting.pop()
-        if not place.is_dir() or place.resolve() in seen:
+        if not place.is_dir() or place.resolve() in seen or (place / "pyvenv.cfg").is_file():
             continue
         seen.add(place.resolve())
         shown = sorted(path for path in place.iterdir() if not _is_hidden(Path(path.name)))

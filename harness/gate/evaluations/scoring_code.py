@@ -21,7 +21,8 @@ def scoring_digest(body: Callable[..., Any]) -> str | None:
     function = inspect.unwrap(getattr(body, "__func__", body))
     if not isinstance(function, FunctionType):
         return None
-    known = _definitions(function.__code__.co_filename)
+    file = Path(function.__code__.co_filename)
+    known = _definitions(file, file.stat().st_mtime_ns) if file.is_file() else {}
     waiting, parts = [function.__qualname__.partition(".")[0]], dict[str, str]()
     while waiting:
         name = waiting.pop()
@@ -34,10 +35,10 @@ def scoring_digest(body: Callable[..., Any]) -> str | None:
 
 
 @functools.lru_cache(maxsize=64)
-def _definitions(file: str) -> dict[str, ast.stmt]:
+def _definitions(file: Path, _changed_ns: int) -> dict[str, ast.stmt]:
     """The functions, classes and constants of a module by their names, without what is no code."""
     try:
-        tree = ast.parse(Path(file).read_bytes())
+        tree = ast.parse(file.read_bytes())
     except (OSError, ValueError, SyntaxError):
         return {}
     for node in ast.walk(tree):

@@ -16,7 +16,7 @@ from harness.errors import EngineError, SettingsError, UsageError
 from harness.models.application.checkouts import environment_of
 from harness.models.application.engine import import_paths
 from harness.models.processes.answering import AskedProcess
-from harness.models.retrieval.index import LexicalIndex, Passage, load_passages, read_passages
+from harness.models.retrieval.index import LexicalIndex, Passage, check_k, load_passages, read_passages
 
 _FIELD = re.compile(r"\{(passages|prompt)\}")
 
@@ -110,6 +110,8 @@ class CalledRetriever(Retriever):
     def __init__(self, settings: RetrievalSettings, version: VersionSettings, root: Path) -> None:
         self.settings, self.folder = settings, None
         self.passages = () if settings.passages is None else tuple(read_passages(root / settings.passages))
+        if self.passages:
+            check_k(settings, len(self.passages))
         own = environment_of(version, root).get("PYTHONPATH")
         paths = import_paths(root) if own is None else own.split(os.pathsep)
         start = {"call": settings.call, "folder": str(root), "paths": paths}

@@ -197,9 +197,6 @@ def test_other_prompts_of_a_task_are_another_look():
     store = Memory()
     look(store, replace(evaluation(), prompting="num_fewshot 0"))
     assert look(store, replace(evaluation(), prompting="num_fewshot 5")).look.because == "num_fewshot 0 → num_fewshot 5"
-    store.rows = [replace(row, bets={**row.bets, "prompting": ""}) for row in store.rows if row.number < 2]
-    assert look(store, replace(evaluation(), prompting="num_fewshot 5")).look.number == 1
-    assert look(store, replace(evaluation(), prompting="num_fewshot 0")).look.number == 2
 
 
 def test_new_cases_of_a_suite_are_another_question():

@@ -47,6 +47,9 @@ def test_the_package_counts_with_what_lies_beside_it_and_not_what_describes_or_t
 ) -> None:
     if has_git:
         commit_all(project)
+        write(project, ".git/info/exclude", "venv/\n")
+    for name in ("venv/pyvenv.cfg", "venv/lib/a.py", "bot.log"):
+        write(project, name, "")
     assert contents(project) == COUNTED
     before = content(project)
     write(project, "README.md", "changed")

@@ -192,8 +192,8 @@ def test_offered_fixture_outside_an_evaluation_is_an_error_that_says_so(project:
             return request.getfixturevalue({name!r}).anything
 
         @pytest.mark.evaluation(cases=[{{"id": "a"}}])
-        def test_it(model, made, {name}):
-            assert model.ask("q")
+        def test_it(made, {name}):
+            assert {name}
     """)
     result = project.run("--candidate", "only", "--baseline", "only")
     result.assert_outcomes(errors=2)

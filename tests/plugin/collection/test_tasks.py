@@ -156,7 +156,7 @@ def test_a_group_is_an_item_for_each_of_its_tasks(project: Project) -> None:
     for name in ("first", "second"):
         write_task(project.path / "evals", CHOICE, task=name)
     (project.path / "evals" / "both.yaml").write_text(yaml.safe_dump({"group": "both", "task": ["first", "second"]}))
-    project.module(SUITE.format(name="both", more=""))
+    project.module(SUITE.format(task="evals/both.yaml", more=""))
     result = project.run("-v")
     result.stdout.fnmatch_lines(["*::test_it[[]first] PASSED*", "*::test_it[[]second] PASSED*"])
     result = project.run("-k", "second")

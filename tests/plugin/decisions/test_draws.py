@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from harness.cli import main
 from harness.review.batches.plans import ReviewPlan
 from harness.review.batches.population import pairs
 from harness.store import Store
@@ -172,12 +174,14 @@ def test_draws_for_a_baseline_are_another_look_at_a_threshold(promoted: Project)
     assert look(promoted) == (2, "drawn anew")
 
 
-def test_a_version_against_its_own_recording_is_another_look_at_a_threshold(promoted: Project) -> None:
+def test_a_version_against_its_own_recording_is_another_look_at_a_threshold(
+    promoted: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     promoted.body("return model.ask(case.prompt) == 'yes'", cases=20, design="fixed", threshold=0.9)
     promoted.run("--candidate", "D", "--baseline", "none")
-    with Store.open(str(promoted.store), readonly=True) as store:
-        newest = store.runs()[-1].run_id
-    promoted.run("--candidate", "D", "--baseline", newest)
+    monkeypatch.chdir(promoted.path)
+    assert CliRunner().invoke(main, ["baseline", "record", "--name", "own"]).exit_code == 0
+    promoted.run("--candidate", "D", "--baseline", "own")
     assert (calls(promoted), first_indices(promoted)["candidate"]) == (40, 1_000_000)
     assert look(promoted)[0] == 2
 
@@ -231,7 +235,7 @@ def test_people_see_the_baselines_answers_that_a_look_was_drawn_anew_with(
     assert calls(promoted) == 2 * 19
     with Store.open(str(promoted.store), readonly=True) as store:
         run = store.runs()[-1]
-        found = pairs(store, run, ReviewPlan(promoted.evaluation()["id"], "score", PAIR, keep_equal=True))
+        found = pairs(store, run, ReviewPlan(promoted.evaluation()["id"], "score", PAIR))
     assert len(found.items) == 19
     for item in found.items.values():
         assert (item.answers[0].text == item.answers[1].text) == (item.judge_score == 1)

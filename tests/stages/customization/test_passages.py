@@ -190,5 +190,10 @@ def test_a_function_that_is_not_there_is_told_before_anything_is_asked(own: Sett
     (own.root / "shop" / "search.py").write_text("", "utf-8")
     with pytest.raises(SettingsError, match=r"The retriever of own \(shop\.search:find\) could not start: .*'find'"):
         check_version(built(own, "own"), own.root)
+    (own.root / "shop" / "search.py").write_text(SEARCH, "utf-8")
+    (own.root / "p.jsonl").write_text('{"id": "a", "text": "one"}\n', "utf-8")
+    searched = load(own.root, CALLED.replace('files = ["index"]', 'passages = "p.jsonl"'))
+    with pytest.raises(UsageError, match=r"k = 2, and p\.jsonl has 1 passages; take a smaller k"):
+        check_version(built(searched, "own"), own.root)
     with pytest.raises(UsageError, match=r"\[models\.own\] retrieval: .*files: '.*none' is not there"):
         built(load(own.root, CALLED.replace('["index"]', '["none"]')), "own")
