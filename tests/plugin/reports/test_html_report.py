@@ -56,16 +56,6 @@ def test_the_environment_is_recorded_with_the_run(sequential: Project) -> None:
     assert facts["pytest"] == pytest.__version__
 
 
-def test_earlier_runs_of_the_project_are_on_the_page(sequential: Project) -> None:
-    sequential.run()
-    first = sequential.report()["run_id"]
-    sequential.run()
-    (evaluation,) = page(sequential)["evaluations"]
-    assert [each["run_id"] for each in evaluation["history"]] == [first]
-
-
-
-
 def test_a_page_that_can_not_be_written_is_told_and_the_rest_is_there(sequential: Project) -> None:
     sequential.write("reports/latest/details", "taken")
     result = sequential.run()

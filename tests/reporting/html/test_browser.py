@@ -161,22 +161,11 @@ def test_a_dot_opens_its_cases(open_page: Any, path: Path) -> None:
     expect(page.locator("#sheet header")).to_contain_text("1 of ")
 
 
-def test_earlier_runs_stand_above_this_one(open_page: Any, store: Store, tmp_path: Path) -> None:
-    pages.page(store, tmp_path / "older", pages.capitals(), names={"candidate": "older", "baseline": "b"}, run_id="r1")
-    page = open_page(pages.page(store, tmp_path / "report", pages.capitals()))
-    rows = page.get_by_role("region", name="Earlier runs").locator("tbody tr")
-    expect(rows).to_have_count(2)
-    expect(rows.nth(0)).to_contain_text("older")
-    expect(rows.nth(1)).to_contain_text("this run")
-
-
 def test_an_error_has_no_range(open_page: Any, store: Store, tmp_path: Path) -> None:
     broken = pages.capitals()
     broken = replace(broken, rule={**broken.rule, "errors": ("KeyError: 'x'",)})
-    pages.page(store, tmp_path / "older", broken, run_id="r1")
     page = open_page(pages.page(store, tmp_path / "report", broken))
     expect(page.locator("#panel-0 .means-plot .dot")).to_have_count(2)
-    expect(page.get_by_role("region", name="Earlier runs").locator(".dot")).to_have_count(2)
     expect(page.locator("#panel-0 .range")).to_have_count(0)
 
 

@@ -84,7 +84,6 @@ function panelOf(entry, number) {
         "div",
         {},
         entry.candidate ? chart(entry.statistic ?? "Means", null, means(entry)) : null,
-        past(entry),
       ),
       element("div", {}, byCase),
     ),
@@ -98,7 +97,6 @@ function panelOf(entry, number) {
         `about ${entry.about}`,
         `design ${entry.design}`,
         entry.margin_is_default ? "margin by default" : null,
-        entry.history.length ? null : "no earlier run in the store",
         ...entry.facts,
       ]
         .filter(Boolean)
