@@ -121,7 +121,7 @@ def _needed_extras(settings: Settings) -> set[str]:
         spec = engine_spec(version.engine)
         needed |= set() if spec.is_endpoint(version.engine_options) else set(spec.extras)
     needed |= {"postgres"} if store_url(settings).startswith("postgres") else set()
-    is_tracked = settings.tracking is not None or any(each.asks_registry for each in versions)
+    is_tracked = settings.tracking is not None or any(each.is_registered for each in versions)
     return needed | ({"mlflow"} if is_tracked else set())
 
 

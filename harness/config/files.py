@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import UsageError, shortened, some
 
-FILE, PROMPTS = "file:", "prompts:/"
+FILE = "file:"
 """Begin a `system` or `template` that stands elsewhere: in a file, or in MLflow's prompt registry."""
 SAVE_AS = "Save it as UTF-8."
 """What is to be done with a file in another encoding."""

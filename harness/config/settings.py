@@ -61,8 +61,6 @@ class Settings:
         max_requests, max_tokens, max_cost, deadline_s: what a run may spend at most, as the option says it ("20m").
         sandbox: the walls around programs of `checks.runs`: "built-in" or "container" (podman or docker).
         review_url: the address of the team's review queue, without user and password.
-        apply_chat_template: whether tasks of lm-eval are put as chat messages.
-        fewshot_as_multiturn: whether the examples of such a task are turns of their own.
         trackers: where else gates are logged: the options of each tracker by its name.
         corpora: by name; each is one of the versions as well.
         versions: models and corpora: all that can be weighed. Each is read and checked when it is asked for.
@@ -97,8 +95,6 @@ class Settings:
     deadline_s: float | None = None
     sandbox: str = "built-in"
     review_url: str | None = None
-    apply_chat_template: bool = False
-    fewshot_as_multiturn: bool = True
     trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, VersionSettings] = field(default_factory=dict)
     corpora: Mapping[str, CorpusSettings] = field(default_factory=dict)
@@ -159,7 +155,7 @@ class Settings:
             hint = " A commit stands in --candidate or --baseline of a gate alone." if name.startswith(GIT) else hint
             raise SettingsError(choices("version", name, self.versions) + hint)
         found = self.versions[name]
-        if found.asks_registry:
+        if found.is_registered:
             return replace(found, registry=self.registry)
         return found
 
@@ -377,7 +373,6 @@ _CHECKS: Mapping[str, Callable[..., Any]] = {
     "max_lost": _COUNT,
     "num_fewshot": _COUNT,
     "apply_chat_template": setting_checks.boolean,
-    "fewshot_as_multiturn": setting_checks.boolean,
     "concurrency": partial(setting_checks.integer, high=10_000),
     "max_requests": partial(setting_checks.integer, high=1_000_000_000),
     "max_tokens": partial(setting_checks.integer, high=1_000_000_000_000),

@@ -14,7 +14,7 @@ from harness.config import setting_checks
 from harness.config.asking import WhenAsked
 from harness.config.customization import STEP_KINDS, ContextSettings, Step, read_step
 from harness.config.environment import Variables
-from harness.config.files import FILE, PROMPTS
+from harness.config.files import FILE
 from harness.errors import DoorError, SettingsError, choices
 from harness.records import Price
 
@@ -98,8 +98,8 @@ class VersionSettings:
         base: the version that this one was written as a difference from, or None.
         engine_options: everything that only the version's engine understands (weights, base_url, answers, …).
         checkout: of the commit that its code and files are of; None for those of the project as it lies there.
-        registry: address of the MLflow whose registry has weights or prompts, where it has any and one is known. It may
-            hold a password: never shown.
+        registry: address of the MLflow whose registry has its weights, where one is known. It may hold a password:
+            never shown.
     """
 
     name: str
@@ -128,14 +128,9 @@ class VersionSettings:
 
     @property
     def texts_elsewhere(self) -> Mapping[str, str]:
-        """Setting → where its text stands, of `system` and `template`: `file:PATH`, or `prompts:/NAME/VERSION`."""
+        """Setting → the file that its text stands in, of `system` and `template`: `file:PATH`."""
         texts = {"system": self.system, "template": self.template}
-        return {name: text for name, text in texts.items() if text and text.startswith((FILE, PROMPTS))}
-
-    @property
-    def asks_registry(self) -> bool:
-        """Whether its weights or prompts are in MLflow's registry."""
-        return self.is_registered or any(text.startswith(PROMPTS) for text in self.texts_elsewhere.values())
+        return {name: text for name, text in texts.items() if text and text.startswith(FILE)}
 
     @property
     def retrieval(self) -> Step | None:
@@ -241,12 +236,12 @@ def _version(name: str, table: dict[str, Any], where: str, *, base: str | None) 
     declared = _declared(engine, here)
     setting_checks.refuse_unknown(table, (*_COMMON, *declared.settings), where=f"{here} (engine {engine!r})")
     template = _optional_text(table, "template", here)
-    if template is not None and not template.startswith((FILE, PROMPTS)) and "{prompt}" not in template:
+    if template is not None and not template.startswith(FILE) and "{prompt}" not in template:
         raise SettingsError(f"{here}: template = {template!r} does not hold {{prompt}}.")
     if template is not None and "{{prompt}}" in template:
         raise SettingsError(
-            f"{here}: template = {template!r} would put braces around each question. Write {{prompt}}: files and "
-            "MLflow's registry alone have {{prompt}}."
+            f"{here}: template = {template!r} would put braces around each question. Write {{prompt}}: files "
+            "alone have {{prompt}}."
         )
     options = {key: value for key, value in table.items() if key not in _COMMON}
     if any(step.kind == "distilled" for step in steps) and "weights" in declared.settings:

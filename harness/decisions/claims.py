@@ -1,4 +1,4 @@
-"""Claims about these cases, about cases like these, and about the cases that are lost."""
+"""What a mean does not tell: which cases are lost, and requests that are left unanswered."""
 
 from __future__ import annotations
 
@@ -7,40 +7,14 @@ from collections import Counter
 
 import numpy as np
 
-from harness.decisions.comparisons import check
-from harness.decisions.hypotheses import About, hypotheses
 from harness.decisions.observations import Observations, has_score, oriented
-from harness.records import Check, Claim, Claims, LostClaim
+from harness.records import Check, LostClaim
 from harness.statistics.arrays import FloatArray
 from harness.statistics.intervals.proportions import exact_lower
 from harness.statistics.suites.lost import lost_cases
 
 #: At most so many of the cases that are listed as lost are not, on average.
 LISTED_AT = 0.05
-_CLAIMS: tuple[About, About] = ("suite", "population")
-
-
-def claims_of(observed: Observations, checks: tuple[Check, ...], levels: tuple[float, float]) -> Claims | None:
-    """All claims of an evaluation that requires something; None where there is one claim only, or none can be shown.
-
-    Args:
-        checks: those of the verdict.
-        levels: at which the evaluation passes, and at which one of its comparisons is red by itself.
-    """
-    if not checks or not observed.has_two_claims or not observed.may_decide or observed.undecided:
-        return None
-    own: About = "suite" if observed.is_about_suite else "population"
-    found = {}
-    for about in _CLAIMS:
-        given = checks
-        if about != own:
-            asked = hypotheses(observed, levels, about)
-            given = tuple(check(one, *levels) for one in asked if one.contrast is not None)
-        if given:
-            kind = max((each.verdict for each in given), key=lambda each: each.severity)
-            by_name = {each.against: each.difference for each in given}
-            found[about] = Claim(kind, by_name.get("baseline", by_name.get("threshold")))
-    return Claims(found.get("suite"), found.get("population"), _lost(observed, levels[1]))
 
 
 def may_leave_unanswered(observed: Observations, level: float) -> float | None:
@@ -84,11 +58,17 @@ def _mean_bounds(shares: FloatArray, level: float) -> tuple[float, float]:
     return most * exact_lower(n_most, n, level), most * (1 - exact_lower(n - n_most, n, level))
 
 
-def _lost(observed: Observations, red_level: float) -> LostClaim | None:
-    """The cases that are shown to be worse than the baseline's.
+def lost_claim(observed: Observations, checks: tuple[Check, ...], red_level: float) -> LostClaim | None:
+    """The cases that are shown to be worse than the baseline's; None where nothing is required, or none can be shown.
 
     Cases that are not drawn yet count as not lost, so that it is valid whenever one stops: more cases only add to it.
+
+    Args:
+        checks: those of the verdict.
+        red_level: at which one comparison of the evaluation is red by itself.
     """
+    if not checks or not observed.has_two_claims or not observed.may_decide or observed.undecided:
+        return None
     if observed.is_same or observed.baseline is None or not observed.candidate.size or not observed.baseline.size:
         return None
     size = max(len(observed.case_ids), observed.suite_size or observed.n_planned)

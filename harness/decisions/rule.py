@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -13,18 +12,17 @@ import numpy as np
 from harness.decisions import reasons
 from harness.decisions.aims import SameContrast, is_bet_on
 from harness.decisions.betting import BettingContrast
-from harness.decisions.claims import claims_of, may_leave_unanswered
+from harness.decisions.claims import lost_claim, may_leave_unanswered
 from harness.decisions.comparisons import check, red_levels
 from harness.decisions.hypotheses import estimate, hypotheses
 from harness.decisions.looks import Look, next_share, single_looks
 from harness.decisions.observations import Observations
-from harness.decisions.retained import retained_share
 from harness.decisions.slices.results import slice_ends, slice_results, with_slices
 from harness.decisions.suite import TwoStageContrast
-from harness.records import CaseResult, Check, Claims, Difference, LookTaken, SliceResult, Verdict, VerdictKind
+from harness.records import CaseResult, Check, Difference, LookTaken, LostClaim, SliceResult, Verdict, VerdictKind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, check_confidence, is_binary
 
-_Beside = tuple[Claims | None, tuple[SliceResult, ...]]
+_Beside = tuple[LostClaim | None, tuple[SliceResult, ...]]
 
 
 def decide(
@@ -33,7 +31,7 @@ def decide(
     share: float = 1.0,
     looks: Mapping[str, Look] | None = None,
     *,
-    tells_claims: bool = True,
+    tells_lost: bool = True,
 ) -> tuple[Verdict, ...]:
     """One verdict for each evaluation and metric.
 
@@ -51,14 +49,13 @@ def decide(
         share: without `looks`: the share of the error rate that red may spend here, in (0, 1]; the rest is kept for
             other decisions of the same run.
         looks: what each evaluation may spend, by id; None where they are weighed once and never again.
-        tells_claims: whether `claims` are wanted, which cost about as much as the verdicts, and `retained`; `max_lost`
-            needs the claims.
+        tells_lost: whether `lost` is wanted where no `max_lost` needs it.
 
     Returns:
         The verdicts in the order given. `difference.low` and `.high` are the bounds that were used, in the natural
         direction: candidate minus the other. Where lower is better, `high` is thus the bound that a pass rests on, and
         `low` > 0 is red. `difference.p_value` is one-sided and not corrected. `n_samples` counts the candidate's
-        scores. `claims` has what is shown about these cases and about cases like these, and which cases are lost.
+        scores.
 
     Raises:
         ValueError: a level or share out of range, scores outside [0, 1] without a unit.
@@ -73,10 +70,9 @@ def decide(
     used = [each.as_shown() if (end := ends[each.id]) is None else each.first(end) for each in observed]
     verdicts = []
     for each, checks in zip(used, _all_checks(used, levels, known), strict=True):
-        claims = claims_of(each, checks, levels[each.id]) if tells_claims or each.max_lost is not None else None
+        lost = lost_claim(each, checks, levels[each.id][1]) if tells_lost or each.max_lost is not None else None
         slices = slice_results(each, levels[each.id], level)
-        verdict = _verdict(each, checks, level, (claims, slices), known[each.id])
-        verdicts.append(_completed(verdict, each, confidence_level, tells_share=tells_claims))
+        verdicts.append(_verdict(each, checks, level, (lost, slices), known[each.id]))
     return tuple(verdicts)
 
 
@@ -136,7 +132,7 @@ def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
 
 def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, beside: _Beside, look: Look) -> Verdict:
     """The worse of the comparisons, with everything that led to it."""
-    (claims, slices), (kind, reason) = beside, _outcome(observed, checks, beside, level * look.passing)
+    (lost, slices), (kind, reason) = beside, _outcome(observed, checks, beside, level * look.passing)
     candidate = estimate(observed, observed.candidate, 1 - level)
     sizes = observed.cluster_sizes
     return Verdict(
@@ -172,7 +168,7 @@ def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, be
         traceback=observed.traceback,
         stopped_at=observed.stopped_at or None if kind is VerdictKind.INCONCLUSIVE else None,
         about="suite" if observed.is_about_suite else "population",
-        claims=claims,
+        lost=lost,
         look=_taken(look, level, observed),
         suite_size=observed.suite_size,
         is_repeatable=observed.is_repeatable,
@@ -181,20 +177,10 @@ def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, be
         at_most=observed.at_most,
         statistic=observed.statistic,
         approximate=observed.is_approximate and kind is not VerdictKind.ERROR,
-        slices=slices,
-    )
-
-
-def _completed(verdict: Verdict, observed: Observations, confidence_level: float, *, tells_share: bool) -> Verdict:
-    """The verdict with the kind of its margins, and the share of the baseline's score that is kept."""
-    kept, why = retained_share(observed, verdict.cases, confidence_level) if tells_share else (None, None)
-    return replace(
-        verdict,
         aim=observed.aim,
         margin_is_relative=observed.margin_is_relative,
         in_blocks=observed.in_blocks,
-        retained=kept,
-        retained_reason=why,
+        slices=slices,
         slice_margin=observed.slice_margin if observed.slices else None,
     )
 
@@ -240,7 +226,7 @@ def _taken(look: Look, level: float, observed: Observations) -> LookTaken:
 def _outcome(
     observed: Observations, checks: tuple[Check, ...], beside: _Beside, level: float
 ) -> tuple[VerdictKind, str]:
-    claims, slices = beside
+    lost, slices = beside
     if observed.errors:
         return VerdictKind.ERROR, reasons.errors(observed.errors)
     if not observed.scored.any():
@@ -253,7 +239,6 @@ def _outcome(
     kind = worst(check.verdict for check in checks)
     if observed.undecided:
         return VerdictKind.INCONCLUSIVE, reasons.part(observed, reasons.summed_up(checks, kind))
-    lost = None if claims is None else claims.lost
     if lost is not None and lost.is_too_many and kind.severity < VerdictKind.REGRESSED.severity:
         return VerdictKind.REGRESSED, reasons.lost(lost)
     if kind is VerdictKind.PASSED and (share := may_leave_unanswered(observed, level)) is not None:

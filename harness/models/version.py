@@ -226,7 +226,7 @@ def load_version(settings: VersionSettings, root: Path, *, offline: bool = False
             asked.
     """
     root = settings.root(root)
-    read = read_texts(settings, root, offline=offline)
+    read = read_texts(settings, root)
     settings, registered = read.settings, None
     if settings.is_registered:
         from harness.models.mlflow.registry import pinned
@@ -261,11 +261,6 @@ def fingerprint_here(settings: VersionSettings, root: Path) -> str | None:
             return None
     if not is_built(settings):
         return None
-    if settings.asks_registry:
-        from harness.models.prompts.registered import are_kept
-
-        if not are_kept(settings):
-            return None
     return load_version(settings, root, offline=True).fingerprint
 
 

@@ -5,7 +5,7 @@ The way of one sample: case → request → sample (stored) → score (stored) �
 
 from harness.records.baselines import BaselineRecord, RecordedSide
 from harness.records.budget import Budget, BudgetLimits, Expenditure, LimitName, Price
-from harness.records.estimates import Difference, Estimate, RetainedShare
+from harness.records.estimates import Difference, Estimate
 from harness.records.judging import Judgement, JudgeSummary, ScoringRule
 from harness.records.kinds import Kind, is_approximate, kind_and_direction, kind_in_words, same_kind
 from harness.records.reports import (
@@ -37,8 +37,6 @@ from harness.records.verdicts import (
     Aggregate,
     CaseResult,
     Check,
-    Claim,
-    Claims,
     Interruption,
     LookTaken,
     LostClaim,
@@ -60,8 +58,6 @@ __all__ = [
     "CaseResult",
     "Change",
     "Check",
-    "Claim",
-    "Claims",
     "Difference",
     "Estimate",
     "Expenditure",
@@ -81,7 +77,6 @@ __all__ = [
     "RecordedSide",
     "Report",
     "Request",
-    "RetainedShare",
     "ReviewSummary",
     "Role",
     "Sample",

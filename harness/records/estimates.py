@@ -26,15 +26,3 @@ class Difference:
     high: float
     p_value: float
     method: str
-
-
-@dataclass(frozen=True, slots=True)
-class RetainedShare:
-    """The candidate's mean score as a share of the baseline's, with a two-sided interval.
-
-    `low` and `high` are NaN where both versions score the same in every case, which tells nothing of their spread.
-    """
-
-    estimate: float
-    low: float
-    high: float

@@ -37,7 +37,7 @@ class KeyedQuestion:
     case: str = ""
 
     def key(self, generation: int) -> bytes:
-        """The key of the draws of a generation: twelve bytes of the question, which `stem_of` gives, and the number."""
+        """The key of the draws of a generation: twelve bytes of the question, and the number."""
         case = self.case.encode("utf-8", "surrogatepass")
         digest = hashlib.blake2b(b"%s|%d|%s" % (self.text, self.occurrence, case), digest_size=_STEM_BYTES).digest()
         return digest + generation.to_bytes(4, "big")
@@ -46,11 +46,6 @@ class KeyedQuestion:
     def number(self) -> int:
         """Its number, for an engine whose chance is its own; 0 where it is asked once, and for no case."""
         return case_number(f"{self.occurrence}|{self.case}") if self.occurrence or self.case else 0
-
-
-def stem_of(key: bytes) -> bytes:
-    """The part of a key that its question has in all generations."""
-    return key[:_STEM_BYTES]
 
 
 def case_number(case: str) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.records.baselines import BaselineRecord
-from harness.records.estimates import Difference, Estimate, RetainedShare
+from harness.records.estimates import Difference, Estimate
 from harness.records.judging import JudgeSummary
 
 
@@ -78,14 +78,6 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """The verdict on one claim by itself: the worse of its comparisons, and the difference that is shown of it."""
-
-    verdict: VerdictKind
-    difference: Difference | None
-
-
-@dataclass(frozen=True, slots=True)
 class LostClaim:
     """The cases that are shown to be worse than the baseline's.
 
@@ -105,21 +97,6 @@ class LostClaim:
     def is_too_many(self) -> bool:
         """Whether more are lost than the marker allows."""
         return self.max_lost is not None and self.n_decisive > self.max_lost
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """Three claims beside each other, each right at least 95 times in 100 by itself.
-
-    Attributes:
-        suite: about these cases; None where it can't be told.
-        population: about cases like these; None where it can't be told.
-        lost: which cases are lost; None where there is no baseline.
-    """
-
-    suite: Claim | None
-    population: Claim | None
-    lost: LostClaim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,14 +252,11 @@ class Verdict:
         stopped_at: the limit that ended its sampling before its last case, such as "max_tokens 10,000", where it was
             not decided before; None elsewhere. It then is `inconclusive` (or an error), never passed or red by that.
         about: what the verdict is about: "suite", these cases, or "population", cases like these.
-        claims: both claims, and which cases are lost; None where there is but one claim.
+        lost: which cases are lost; None without a baseline, and where that can't be told.
         look: which look at the candidate it is; None where not recorded.
         suite_size: how many cases the evaluation has; 0 where not recorded. `n_planned` may be fewer.
         is_repeatable: whether its answers were asked for at temperature 0.
         is_exact: whether its body comes to the same each time, so that nothing is left to chance.
-        retained: the share of the baseline's mean score that the candidate keeps, at the gate's confidence; it decides
-            nothing. None where it can't be told, and where not recorded.
-        retained_reason: why it can't be told.
         slices: each value of the fields that the marker names, the worst first.
         slice_margin: the largest drop of a slice that still counts as no worse; None without slices.
     """
@@ -321,7 +295,7 @@ class Verdict:
     baseline_record: BaselineRecord | None = None
     stopped_at: str | None = None
     about: Literal["suite", "population"] = "population"
-    claims: Claims | None = None
+    lost: LostClaim | None = None
     look: LookTaken | None = None
     suite_size: int = 0
     is_repeatable: bool = False
@@ -335,8 +309,6 @@ class Verdict:
     aim: Literal["higher", "lower", "same"] = "higher"
     margin_is_relative: bool = False
     in_blocks: bool = False
-    retained: RetainedShare | None = None
-    retained_reason: str | None = None
     slices: tuple[SliceResult, ...] = ()
     slice_margin: float | None = None
 

@@ -47,9 +47,7 @@ class Queue:
         self._lease_s = lease_s
         self._clock = clock
 
-    def next(
-        self, reviewer: str, *, task: Task = "label", holding: Collection[str] = (), batch_id: str | None = None
-    ) -> View | None:
+    def next(self, reviewer: str, *, task: Task = "label", holding: Collection[str] = ()) -> View | None:
         """The reviewer's next item under a lease; None where nothing is left for this reviewer.
 
         An item that the reviewer holds already comes again, with a new expiry, unless `holding` names its lease.
@@ -57,12 +55,11 @@ class Queue:
         Args:
             task: "label", or "adjudicate" for items whose labels differ and flagged ones.
             holding: leases that the reviewer has before the eyes; naming them gives the item after those.
-            batch_id: of this batch only.
 
         Raises:
             ReviewerError: no such reviewer, or one who may not do that.
         """
-        wish = Wish(reviewer, task, self._lease_s, holding=frozenset(holding), batch_id=batch_id)
+        wish = Wish(reviewer, task, self._lease_s, holding=frozenset(holding))
         held = self._review.next(wish, self._clock)
         return None if held is None else view_of(held)
 

@@ -164,7 +164,7 @@ def _run(truths: Sequence[_Truth], command: Command, looks: _Looks, *, is_fresh:
     samples = {str(number): each.plan.samples for number, each in evaluations.items()}
     known = LookLedger(looks, family, "run").enter(list(evaluations.values()), samples)
     entries = [_observed(truths[number], each, known[str(number)]) for number, each in evaluations.items()]
-    return decide(entries, 0.95, looks={name: entry.look for name, entry in known.items()}, tells_claims=False)
+    return decide(entries, 0.95, looks={name: entry.look for name, entry in known.items()}, tells_lost=False)
 
 
 def _evaluation(number: int, truth: _Truth, command: Command) -> Evaluation:

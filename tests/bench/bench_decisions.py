@@ -199,7 +199,7 @@ def _wrong(design: str, count: int, drop: float | None, wrong: str, part: int) -
         rng = np.random.default_rng([1, len(wrong), part, gate])
         drops = [drop if wrong == "red" or number == gate % count else None for number in range(count)]
         entries = [simulated(shape, each, rng, str(number)) for number, each in enumerate(drops)]
-        kind = worst(each.verdict for each in decide(entries, 1 - LEVEL, looks=looks, tells_claims=False))
+        kind = worst(each.verdict for each in decide(entries, 1 - LEVEL, looks=looks, tells_lost=False))
         found += kind.is_red if wrong == "red" else kind is VerdictKind.PASSED
     return found
 

@@ -61,7 +61,7 @@ def cost(folder: Path) -> Figure:
                 )
                 began = time.perf_counter()
                 known = LookLedger(store.looks, family, "run").enter([asked])
-                decide([entry], 1 - LEVEL, looks={"t": known["t"].look}, tells_claims=False)
+                decide([entry], 1 - LEVEL, looks={"t": known["t"].look}, tells_lost=False)
                 took.append(time.perf_counter() - began)
         slowest = max(slowest, 1000 * statistics.median(took))
     return Figure("a decision on 1,000 cases × 10, entered into the ledger", slowest, "ms", "≤ 6 ms", slowest <= 6)
@@ -145,7 +145,7 @@ def _wald(shape: Shape, drop: float) -> float:
 
 
 def _decided(entry: Observations) -> VerdictKind:
-    (verdict,) = decide([entry], 1 - LEVEL, looks=first_looks([entry.id]), tells_claims=False)
+    (verdict,) = decide([entry], 1 - LEVEL, looks=first_looks([entry.id]), tells_lost=False)
     return verdict.verdict
 
 
@@ -158,7 +158,7 @@ def _ends(shape: Shape, drop: float, part: int) -> FloatArray:
     found = []
     for gate in range(_AT_ONCE):
         entry = simulated(shape, drop, np.random.default_rng([33, part, gate]))
-        (verdict,) = decide([entry], 1 - LEVEL, looks=first_looks([entry.id]), tells_claims=False)
+        (verdict,) = decide([entry], 1 - LEVEL, looks=first_looks([entry.id]), tells_lost=False)
         found.append(verdict.n_cases)
     return np.array(found)
 
@@ -170,7 +170,7 @@ def _cases_used(part: int) -> FloatArray:
         candidate, baseline = means_of(shape, 0.0, rng)
         assert baseline is not None
         entry = observed(shape, sampled(candidate, 5, 1.0, rng), sampled(baseline, 50, 1.0, rng))
-        (verdict,) = decide([entry], 1 - LEVEL, looks=first_looks([entry.id]), tells_claims=False)
+        (verdict,) = decide([entry], 1 - LEVEL, looks=first_looks([entry.id]), tells_lost=False)
         found.append(verdict.n_cases)
     return np.array(found)
 
@@ -308,7 +308,7 @@ def any_of_thirty(about: About, part: int, gates: int) -> int:
         assert baseline is not None
         recorded = sampled(baseline, 5, 1.0, rng)
         entries = (observed(shape, sampled(candidate, 5, 1.0, rng), recorded) for _ in range(_CANDIDATES))
-        verdicts = (decide([entry], 1 - LEVEL, looks=looks, tells_claims=False)[0] for entry in entries)
+        verdicts = (decide([entry], 1 - LEVEL, looks=looks, tells_lost=False)[0] for entry in entries)
         count += any(verdict.verdict is VerdictKind.PASSED for verdict in verdicts)
     return count
 

@@ -111,7 +111,7 @@ def _wrong(name: str, value: float, gates: int) -> Figure:
 
 def verdict_of(entry: Observations, evaluations: int = 1) -> Verdict:
     """The verdict at the first look of one of so many evaluations."""
-    (verdict,) = decide([entry], 1 - LEVEL, looks={entry.id: look_at(1, 1, evaluations)}, tells_claims=False)
+    (verdict,) = decide([entry], 1 - LEVEL, looks={entry.id: look_at(1, 1, evaluations)}, tells_lost=False)
     return verdict
 
 

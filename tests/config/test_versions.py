@@ -234,12 +234,11 @@ class TestStudents:
 
 class TestPrompts:
     def test_a_text_may_stand_elsewhere(self, folder: Path) -> None:
-        table = {**SCRIPTED, "system": "file:system.md", "template": "prompts:/qa@best"}
+        table = {**SCRIPTED, "system": "file:system.md", "template": "file:ask.md"}
         found = load_version(folder, table).version("v")
-        assert found.texts_elsewhere == {"system": "file:system.md", "template": "prompts:/qa@best"}
-        assert (found.asks_registry, found.is_registered) == (True, False)
+        assert found.texts_elsewhere == {"system": "file:system.md", "template": "file:ask.md"}
         plain = load_version(folder, {**SCRIPTED, "template": "Q: {prompt}"}).version("v")
-        assert (plain.texts_elsewhere, plain.asks_registry) == ({}, False)
+        assert plain.texts_elsewhere == {}
 
     def test_a_template_in_the_settings_has_its_place_in_one_way(self, folder: Path) -> None:
         with pytest.raises(SettingsError, match=r"would put braces around each question\. Write \{prompt\}: files"):

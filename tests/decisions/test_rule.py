@@ -86,7 +86,7 @@ def test_an_error_has_no_bounds(design, about):
     verdict = one(share_right(60, 100), share_right(95, 100), errors=("ValueError: boom",), **rule)
     for shown in (verdict.candidate, verdict.baseline):
         assert (shown.low, shown.high) == (-math.inf, math.inf)
-    assert (verdict.checks, verdict.claims, verdict.retained, verdict.slices) == ((), None, None, ())
+    assert (verdict.checks, verdict.lost, verdict.slices) == ((), None, ())
 
 
 def test_an_evaluation_in_error_does_not_weaken_the_others():

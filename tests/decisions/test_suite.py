@@ -1,4 +1,4 @@
-"""Verdicts about these cases: what is drawn whole, what stops early, both claims, and lost cases."""
+"""Verdicts about these cases: what is drawn whole, what stops early, and lost cases."""
 
 import math
 from dataclasses import replace
@@ -18,8 +18,7 @@ def test_a_small_suite_is_drawn_whole_and_passes_where_cases_like_these_can_not(
     ones = np.ones((20, 10))
     verdict = verdict_of(suite(ones, ones))
     assert (verdict.verdict, verdict.n_cases, verdict.about) == (PASSED, 20, "suite")
-    assert verdict.claims.suite.verdict is PASSED
-    assert verdict.claims.population.verdict is INCONCLUSIVE
+    assert verdict_of(replace(suite(ones, ones), about="population")).verdict is INCONCLUSIVE
 
 
 def test_a_clear_drop_ends_a_small_suite_before_its_last_case():
@@ -73,7 +72,7 @@ def test_lost_cases_are_listed_and_red_where_none_is_allowed():
     entry = suite(candidate, baseline)
     verdict = verdict_of(entry)
     assert verdict.verdict is PASSED
-    assert verdict.claims.lost.cases == (entry.case_ids[7],)
+    assert verdict.lost.cases == (entry.case_ids[7],)
     strict = verdict_of(replace(entry, max_lost=0))
     assert strict.verdict is REGRESSED
     assert strict.reason.startswith(f"1 case lost, none allowed: {entry.case_ids[7]}")
@@ -93,7 +92,7 @@ def test_about_these_cases_errors_are_at_most_what_is_promised(n_cases, samples)
     kinds = {}
     for truth, drop in (("worse", 0.1), ("as good", 0.0)):
         entries = (simulated(shape, drop, np.random.default_rng([41, n_cases, gate])) for gate in range(gates))
-        kinds[truth] = [verdict_of(entry, tells_claims=False).verdict for entry in entries]
+        kinds[truth] = [verdict_of(entry, tells_lost=False).verdict for entry in entries]
     most = 0.05 + 2 * math.sqrt(0.05 * 0.95 / gates)
     assert kinds["worse"].count(PASSED) / gates <= most
     assert sum(kind.is_red for kind in kinds["as good"]) / gates <= most
@@ -106,7 +105,7 @@ def test_the_default_is_as_good_as_the_fixed_design_for_a_small_suite():
     for design in ("sequential", "fixed"):
         shape = Shape(cases=50, samples=10, spread=SPREAD, about="suite", design=design)
         entries = (simulated(shape, None, np.random.default_rng([42, gate])) for gate in range(gates))
-        passed[design] = sum(verdict_of(entry, tells_claims=False).verdict is PASSED for entry in entries)
+        passed[design] = sum(verdict_of(entry, tells_lost=False).verdict is PASSED for entry in entries)
     assert passed["sequential"] >= 85
     assert passed["sequential"] == passed["fixed"]
 

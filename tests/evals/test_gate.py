@@ -22,7 +22,7 @@ def verdicts(rng: np.random.Generator, *, is_pruned: bool) -> list[str]:
     for name, (whole, pruned, correlation) in MEASURED.items():
         shape = Shape(cases=42, samples=10, margin=0.1, spread=ScoreSpread(whole, correlation), about="suite")
         observed.append(simulated(shape, whole - pruned if is_pruned else None, rng, name))
-    found = decide(observed, 0.95, looks=first_looks(MEASURED), tells_claims=False)
+    found = decide(observed, 0.95, looks=first_looks(MEASURED), tells_lost=False)
     return [verdict.verdict.value for verdict in found]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.records import Request
-from harness.records.keys import KeyedQuestion, request_text, stem_of
+from harness.records.keys import KeyedQuestion, request_text
 
 PLAIN = Request(messages=({"role": "user", "content": "q"},), sampling={"temperature": 0.7, "max_tokens": 8})
 CHANGES: list[dict[str, Any]] = [
@@ -48,11 +48,6 @@ def test_version_generation_occurrence_and_case_change_the_key() -> None:
     assert len(keys) == 6
     assert {len(each) for each in keys} == {16}
     assert key(PLAIN, generation=1, occurrence=11) != key(PLAIN, generation=11, occurrence=1)
-
-
-def test_the_keys_of_a_question_in_its_generations_have_a_stem_in_common_and_no_others_have_it() -> None:
-    assert stem_of(key(PLAIN)) == stem_of(key(PLAIN, generation=3))
-    assert stem_of(key(PLAIN)) != stem_of(key(PLAIN, occurrence=1)) != stem_of(key(PLAIN, case="chad"))
 
 
 def test_a_question_of_a_case_has_a_number_of_its_own_for_engines_whose_chance_is_theirs() -> None:

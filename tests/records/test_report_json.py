@@ -13,7 +13,6 @@ from harness.records import (
     CaseResult,
     Interruption,
     JudgeSummary,
-    RetainedShare,
     ReviewSummary,
     Usage,
     VersionRef,
@@ -66,15 +65,6 @@ def test_what_was_written_reads_back_equal(make, tmp_path):
     assert read_report(write_report(make(), tmp_path)) == make()
 
 
-def test_the_share_that_is_kept_has_its_keys_and_comes_back():
-    kept = examples.report(examples.regressed(retained=RetainedShare(0.76, 0.70, 0.83)))
-    document = to_json(kept)
-    jsonschema.Draft202012Validator(schema()).validate(document)
-    assert document["evaluations"][0]["retained"] == {"estimate": 0.76, "low": 0.70, "high": 0.83}
-    assert document["evaluations"][0]["retained_reason"] is None
-    assert from_json(document) == kept
-
-
 def test_the_unanswered_requests_of_a_pair_of_blocks_come_back():
     pair = CaseResult("pair-0", 1, 7.5, 8.0, "stable", unanswered=-0.25)
     kept = examples.report(examples.verdict(in_blocks=True, cases=(pair,)))
@@ -82,13 +72,6 @@ def test_the_unanswered_requests_of_a_pair_of_blocks_come_back():
     jsonschema.Draft202012Validator(schema()).validate(document)
     assert document["evaluations"][0]["cases"][0]["unanswered"] == -0.25
     assert from_json(document) == kept
-
-
-def test_a_share_of_equal_scores_has_null_ends():
-    document = to_json(examples.report(examples.verdict(retained=RetainedShare(1.0, math.nan, math.nan))))
-    jsonschema.Draft202012Validator(schema()).validate(document)
-    assert document["evaluations"][0]["retained"] == {"estimate": 1.0, "low": None, "high": None}
-    assert math.isnan(from_json(document).evaluations[0].retained.low)
 
 
 def test_reading_a_folder_reads_the_report_in_it(tmp_path):

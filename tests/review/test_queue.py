@@ -366,13 +366,6 @@ def test_a_closed_batch_offers_nothing_and_takes_what_is_under_way(
         queue.close("nonsense", "")
 
 
-def test_a_batch_can_be_asked_for(queue: Queue, add_batch: AddBatch) -> None:
-    add_batch(1)
-    add_batch(1, batch_id="b2")
-    assert take(queue, "ann", batch_id="b2").item_id == "b2-00000"
-    assert queue.next("bob", batch_id="b2") is None
-
-
 def test_no_statement_changes_or_removes_an_event(queue: Queue, add_batch: AddBatch, store: Store) -> None:
     add_batch(3, wanted=2)
     issued: list[str] = []

@@ -146,8 +146,8 @@ def test_tags_name_verdict_and_versions() -> None:
 
 def test_tags_name_where_a_prompt_stands() -> None:
     told = spec()
-    told["candidate"] = {**told["candidate"], "prompts": {"template": "prompts:/ask/3"}}
-    assert run_tags(told, report(), NAMES)["steelyard.candidate.template"] == "prompts:/ask/3"
+    told["candidate"] = {**told["candidate"], "prompts": {"template": "file:ask.md"}}
+    assert run_tags(told, report(), NAMES)["steelyard.candidate.template"] == "file:ask.md"
 
 
 def test_the_description_begins_with_what_did_not_pass() -> None:

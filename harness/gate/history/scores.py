@@ -169,7 +169,7 @@ def observed_again(
         suite_size=entry.suite_size,
         baseline_stopped_early=entry.baseline_record is not None and entry.baseline_record.stopped_early,
         stakes=None if entry.look is None else entry.look.stakes,
-        max_lost=None if entry.claims is None or entry.claims.lost is None else entry.claims.lost.max_lost,
+        max_lost=None if entry.lost is None else entry.lost.max_lost,
         is_repeatable=entry.is_repeatable,
         is_same=entry.aim == "same",
         margin_is_relative=entry.margin_is_relative,

@@ -40,7 +40,7 @@ def with_labels(store: Store, batch: Batch, subject: JudgedCases, found: LabelEv
     reason = _with_notes(reason, subject, given[0].n_labels, order)
     return replace(
         judged,
-        claims=None,
+        lost=None,
         verdict=kind,
         reason=reason,
         candidate=candidate,
@@ -50,8 +50,6 @@ def with_labels(store: Store, batch: Batch, subject: JudgedCases, found: LabelEv
         labels_needed=found.labels_needed,
         checks=tuple(each.check for each in found.checks),
         review=_reviewed(store, batch, found),
-        retained=None,
-        retained_reason="it is decided by labels and judge together, and the share by the judge alone",
     )
 
 

@@ -356,7 +356,7 @@ class Run:
                 looks = {name: collector.entry.look}
                 with suppress(ArithmeticError, ValueError):  # is told at the end
                     observed = collector.observed()
-                    found += decide(observed, self.settings.confidence_level, looks=looks, tells_claims=False)
+                    found += decide(observed, self.settings.confidence_level, looks=looks, tells_lost=False)
         return found
 
     def usage(self, wall_s: float) -> Usage:

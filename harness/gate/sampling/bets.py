@@ -21,7 +21,6 @@ Draws = tuple[int, ...]
 
 _SIZE = 16
 """Hexadecimal digits that stand for a case."""
-OF_RECORDING = ("recorded", "recorded_draws", "unpaired")
 _IN_WORDS = {
     "samples": "samples {0} → {1}",
     "about": "about the {0} → the {1}",
@@ -176,11 +175,6 @@ def with_draws(text: str, new: Mapping[str, Draws]) -> str:
 def of_candidate(draws: Mapping[str, Draws]) -> dict[str, Draws]:
     """The draws of the candidate alone."""
     return {name: numbers for name, numbers in draws.items() if name.partition("@")[0] == "candidate"}
-
-
-def of_baseline(draws: Mapping[str, Draws]) -> Draws:
-    """The draws of the baseline; none where it has none."""
-    return next((numbers for name, numbers in draws.items() if name.partition("@")[0] == "baseline"), ())
 
 
 def of_threshold(bets: Bets) -> Bets:

@@ -78,7 +78,7 @@ def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> t
         hint = f" Version {asked['version']} has not been downloaded to this machine, and only the registry has it."
         raise SettingsError(f"{given}: {error}{hint if offline else ''}") from None
     if "unknown" in found:
-        raise SettingsError(unknown_in_words(found, asked, given, without_credentials(settings.registry), "model"))
+        raise SettingsError(unknown_in_words(found, asked, given, without_credentials(settings.registry)))
     return _placed(settings, found["place"]), RegisteredModel(**asked)
 
 
@@ -108,27 +108,22 @@ def _weights_folder() -> Path:
     return cache_dir() / "weights"
 
 
-def unknown_in_words(
-    found: Mapping[str, Any], asked: Mapping[str, str | None], given: str, registry: str, what: str
-) -> str:
+def unknown_in_words(found: Mapping[str, Any], asked: Mapping[str, str], given: str, registry: str) -> str:
     """Say what the registry has instead of what was asked for.
 
     Args:
-        found: what the registry's answer says is unknown: "name", "version" or "alias", with those that are known.
-        asked: for a name, and a version or an alias.
+        found: what the registry's answer says is unknown: "name" or "version", with those that are known.
+        asked: for a name and a version.
         given: the setting that asks.
         registry: its address, without a password.
-        what: is looked for: "model" or "prompt".
     """
     kind, known = found["unknown"], found["known"]
-    named = asked[kind] or ""
-    there = f"The registry {registry}" if kind == "name" else f"{asked['name']!r}"
-    singular = what if kind == "name" else kind
-    plural = f"{singular}es" if singular.endswith("s") else f"{singular}s"
+    there, what = (f"The registry {registry}", "model") if kind == "name" else (f"{asked['name']!r}", "version")
     if not known:
-        return f"{given}: {there} has no {plural}."
+        return f"{given}: {there} has no {what}s."
     return (
-        f"{given}: {there} has no {singular} {named!r}. {plural.capitalize()}: {_listed(nearest_first(named, known))}."
+        f"{given}: {there} has no {what} {asked[kind]!r}. {what.capitalize()}s: "
+        f"{_listed(nearest_first(asked[kind], known))}."
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PARAMETER = "lm_eval_task"
 """The parameter of an evaluation of several tasks; its body has no such argument."""
 _WITHOUT_FILE = "lm-eval"
-_WORDS = ("name", "metric", "num_fewshot", "apply_chat_template", "fewshot_as_multiturn")
+_WORDS = ("name", "metric", "num_fewshot", "apply_chat_template")
 _TASK = pytest.StashKey[Any]()
 
 
@@ -101,7 +101,7 @@ class Tasks:
         if task is None:
             given = item.callspec.params.get(PARAMETER) if hasattr(item, "callspec") else None
             task = given or self.load(told["name"], settings, item.path.parent, where)[0]
-        prompting, metrics = _prompting(told, settings, where), _metrics(told.get("metric"), where)
+        prompting, metrics = _prompting(told, where), _metrics(told.get("metric"), where)
         evaluated: EvaluatedTask = _lm_eval().EvaluatedTask(task, prompting, metrics, where)
         return evaluated
 
@@ -195,13 +195,11 @@ def _keywords(item: pytest.Item) -> Mapping[str, Any]:
     return mark.kwargs
 
 
-def _prompting(keywords: Mapping[str, Any], settings: Settings, where: str) -> Prompting:
+def _prompting(keywords: Mapping[str, Any], where: str) -> Prompting:
     from harness.config.settings import check_setting
 
-    values: dict[str, Any] = {}
-    for name in ("num_fewshot", "apply_chat_template", "fewshot_as_multiturn"):
-        given = keywords.get(name)
-        values[name] = getattr(settings, name, None) if given is None else check_setting(name, given, where=where)
+    given = {name: keywords[name] for name in ("num_fewshot", "apply_chat_template") if keywords.get(name) is not None}
+    values = {name: check_setting(name, value, where=where) for name, value in given.items()}
     prompting: Prompting = _lm_eval().Prompting(**values)
     return prompting
 

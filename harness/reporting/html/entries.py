@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.gate.evaluations.slices import slices_again
@@ -12,10 +11,9 @@ from harness.records import Check, Estimate, Verdict, kind_in_words
 from harness.records.report_json import plain
 from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.details import DetailFiles
-from harness.reporting.html.history import PastResult
 from harness.reporting.html.requirements import kind_and_text
 from harness.reporting.shared.differences import Against, difference_in_words, margin_against, margin_in_words
-from harness.reporting.shared.figures import digits, figure, interval, plural
+from harness.reporting.shared.figures import plural
 from harness.reporting.shared.table import row
 from harness.reporting.wording.claims import ABOUT
 from harness.reporting.wording.notes import judge_notes, record_in_words
@@ -32,12 +30,10 @@ class EvaluationDetails:
 
     Attributes:
         details: where the details of each case are.
-        history: of each evaluation and metric.
         next: the next steps that read the store, each with the command.
     """
 
     details: DetailFiles = field(default_factory=DetailFiles)
-    history: Mapping[Key, Sequence[PastResult]] = field(default_factory=dict)
     next: Sequence[str] = ()
 
 
@@ -81,7 +77,6 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDet
         "cases": cases.columns(entry),
         "in_blocks": entry.in_blocks,
         "untrusted": _untrusted(entry, found.details),
-        "history": _history(found.history.get((entry.id, entry.metric), ()), entry),
     }
 
 
@@ -195,19 +190,6 @@ def _bar(shown: SliceRow) -> dict[str, Any]:
 def _decided_first(check: Check) -> int:
     """Orders comparisons: those that decided come first, whatever the order in which they were made."""
     return -check.verdict.severity
-
-
-def _history(past: Sequence[PastResult], entry: Verdict) -> list[dict[str, Any]]:
-    places = digits([each.value for each in past], unit=entry.unit)
-    unit = f" {entry.unit}" if entry.unit else ""
-    bounds = ["" if entry.is_certain else f" {_bounds(each, places)}" for each in past]
-    figures = [f"{figure(each.value, places)}{bound}{unit}" for each, bound in zip(past, bounds, strict=True)]
-    return [{**asdict(each), "figure": shown} for each, shown in zip(past, figures, strict=True)]
-
-
-def _bounds(past: PastResult, places: int) -> str:
-    low = -math.inf if past.low is None else past.low
-    return interval(low, math.inf if past.high is None else past.high, places)
 
 
 def short(text: str | None) -> str | None:

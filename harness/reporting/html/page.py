@@ -16,7 +16,6 @@ from harness.reporting.html.details import FOLDER, write_details
 from harness.reporting.html.document import document
 from harness.reporting.html.embedding import embedded
 from harness.reporting.html.entries import EvaluationDetails
-from harness.reporting.html.history import history
 from harness.reporting.shared.cases import look_up
 from harness.reporting.shared.files import REPORT_DIR, prepare_folder, replacing
 from harness.reporting.shared.text import printable
@@ -70,7 +69,7 @@ def write_html(store: Store, run: RunInfo, report: Report, folder: Path, *, opti
         place = option_for(store.url)
         waiting = review_step(as_queued_now(store, report), place)
         steps = [*resume_step(store, report, place), *waiting, *look_up(report, place)]
-        found = EvaluationDetails(written, history(store, run, report), steps)
+        found = EvaluationDetails(written, steps)
         content = page(document(run, report, found), headline(report))
         temporary.write_text(content, encoding="utf-8", newline="\n")
     return path

@@ -1,4 +1,4 @@
-"""A plain table: its first columns to the left, the others to the right."""
+"""A plain table: its first column to the left, the others to the right."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from collections.abc import Sequence
 from harness.reporting.shared.text import cells, pad
 
 
-def columns(rows: Sequence[Sequence[str]], gap: str = "  ", *, left: int = 1) -> list[str]:
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of a table as lines.
-
-    Args:
-        left: how many columns stand to the left.
 
     >>> columns([("", "red"), ("same", "0.01")])
     ['       red', 'same  0.01']
     """
     widths = [max(cells(row[number]) for row in rows) for number in range(len(rows[0]))]
     return [
-        gap.join(
-            pad(cell, width) if number < left else " " * (width - cells(cell)) + cell
+        "  ".join(
+            pad(cell, width) if number == 0 else " " * (width - cells(cell)) + cell
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

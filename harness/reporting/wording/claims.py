@@ -19,12 +19,10 @@ def lost_notes(verdicts: Sequence[Verdict], encoding: str) -> list[str]:
     names = display_names(verdict.id for verdict in verdicts)
     told = []
     for verdict in verdicts:
-        if verdict.claims is None or verdict.claims.lost is None:
-            continue
-        lost = verdict.claims.lost.cases
-        if lost:
+        lost = () if verdict.lost is None else verdict.lost.cases
+        if verdict.lost is not None and lost:
             name = printable(names[verdict.id], 60, cut="middle", encoding=encoding)
-            sure = "" if verdict.claims.lost.max_lost is None else _sure(verdict.claims.lost)
+            sure = "" if verdict.lost.max_lost is None else _sure(verdict.lost)
             told.append(f"{plural(len(lost), 'case')} shown to be worse in {name}: {_some(lost, encoding)}{sure}")
     return told
 

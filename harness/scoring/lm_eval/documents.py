@@ -20,20 +20,18 @@ class Prompting:
 
     Attributes:
         num_fewshot: examples before each document; None for as many as the task says.
-        apply_chat_template: put the prompt through the model's chat template.
-        fewshot_as_multiturn: with that, each example as a turn of the user and one of the assistant.
+        apply_chat_template: put the prompt through the model's chat template, each example as turns of its own.
     """
 
     num_fewshot: int | None = None
     apply_chat_template: bool = False
-    fewshot_as_multiturn: bool = True
 
     @property
     def in_words(self) -> str:
         """All of it in a few words.
 
         >>> Prompting(5).in_words
-        'num_fewshot 5, apply_chat_template False, fewshot_as_multiturn True'
+        'num_fewshot 5, apply_chat_template False'
         """
         return ", ".join(f"{each.name} {getattr(self, each.name)}" for each in fields(self))
 
@@ -95,7 +93,7 @@ class Documents:
                 num_fewshot=self._n_examples,
                 system_instruction=system,
                 apply_chat_template=chat,
-                fewshot_as_multiturn=self._prompting.fewshot_as_multiturn,
+                fewshot_as_multiturn=True,
                 chat_template=template,
                 gen_prefix=task.doc_to_prefix(document),
             )

@@ -24,7 +24,7 @@ class Prompt:
     Attributes:
         version: the version's name.
         texts: setting → text: `system`, `template`, `retrieval.prompt`, examples in them included.
-        places: of each that stands elsewhere the place: `file:PATH`, or `prompts:/NAME/VERSION`.
+        places: of each that stands elsewhere the place: `file:PATH`.
     """
 
     def __init__(self, version: Version, texts: Mapping[str, str], root: Path) -> None:

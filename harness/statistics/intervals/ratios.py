@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from harness.statistics.arrays import FloatArray, as_scores, case_means, check_confidence, group_indices
+from harness.statistics.arrays import FloatArray
 from harness.statistics.intervals.contrasts import Contrast
-from harness.statistics.noise import summed
-from harness.statistics.spread import t_quantile
 
 LOG_OF_ZERO = -1000.0
 """Stands for the logarithm of 0 where order alone counts: below that of any figure, and its ratio is 0."""
@@ -107,83 +102,3 @@ class RatioContrast:
 
 _LARGEST = 700.0
 """Beyond it the exponential of a logarithm is no number of ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class RatioEstimate:
-    """A ratio with its interval; infinite at both ends where the other mean can't be told from 0."""
-
-    value: float
-    low: float
-    high: float
-
-
-def mean_ratio(
-    candidate: npt.ArrayLike,
-    baseline: npt.ArrayLike,
-    clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
-    confidence_level: float = 0.95,
-) -> RatioEstimate:
-    """The mean of one version as a multiple of another's on the same cases: the share of its score that is retained.
-
-    Parameters
-    ----------
-    candidate, baseline : (n_cases, n_samples) or (n_cases,), NaN for missing samples; pairs without both are left out
-    clusters : (n_cases,) labels; cases that share one are dependent
-    confidence_level : in (0, 1), two-sided
-
-    Returns
-    -------
-    RatioEstimate
-        All multiples m for which the mean of candidate - m * baseline is not shown to differ from 0.
-
-    Raises
-    ------
-    ValueError
-        Different cases, fewer than two clusters with both scores, a baseline whose mean is 0, a level outside (0, 1).
-
-    References
-    ----------
-    E. C. Fieller (1954), Some problems in interval estimation, J. R. Statistical Society B 16:175-185, for paired
-    observations.
-
-    Examples
-    --------
-    >>> kept = mean_ratio([0.8, 0.6, 0.9, 0.7], [0.9, 0.8, 0.9, 0.8])
-    >>> round(kept.value, 3), round(kept.low, 3), round(kept.high, 3)
-    (0.882, 0.706, 1.033)
-    """
-    level = 0.5 + check_confidence(confidence_level) / 2
-    pairs = _independent_pairs(candidate, baseline, clusters)
-    n = len(pairs)
-    mean, other_mean = pairs.mean(axis=0).tolist()
-    if other_mean == 0:
-        raise ValueError("The baseline's mean is 0, of which nothing is a multiple.")
-    square = t_quantile(level, n - 1) ** 2 / n
-    (var, cov), (_, other_var) = np.cov(pairs, rowvar=False).tolist()
-    a, b, c = other_mean**2 - square * other_var, mean * other_mean - square * cov, mean**2 - square * var
-    value = mean / other_mean
-    if a <= 0:
-        return RatioEstimate(value, -math.inf, math.inf)
-    half = math.sqrt(max(0.0, b * b - a * c))
-    return RatioEstimate(value, (b - half) / a, (b + half) / a)
-
-
-def _independent_pairs(
-    candidate: npt.ArrayLike, baseline: npt.ArrayLike, clusters: Sequence[Any] | npt.NDArray[Any] | None
-) -> FloatArray:
-    """Means of the cases that both have, (n, 2); those of a cluster are one pair, of their sums."""
-    own, other = (
-        case_means(as_scores(each, name)) for each, name in ((candidate, "candidate"), (baseline, "baseline"))
-    )
-    if own.shape != other.shape:
-        raise ValueError(f"candidate has {len(own)} cases, baseline {len(other)}; give the same cases of both.")
-    both = ~np.isnan(own) & ~np.isnan(other)
-    groups = group_indices(clusters, len(own))
-    pairs: FloatArray = np.stack([own, other], axis=1)[both]
-    if groups is not None:
-        numbers = np.unique(groups[both], return_inverse=True)[1]
-        pairs = summed(pairs, numbers, int(numbers.max(initial=-1)) + 1)
-    if len(pairs) < 2:
-        raise ValueError(f"{len(pairs)} independent pairs of scores tell nothing of their spread; give 2 or more.")
-    return pairs

@@ -29,7 +29,6 @@ class Wish:
     Attributes:
         reviewer: by name.
         holding: ids of leases that the reviewer has before the eyes already.
-        batch_id: the only batch that counts; None for all of them, those of a gate first, the oldest first.
         lease_s: how long the lease runs, in seconds.
         now: epoch seconds, of when the turn begins.
     """
@@ -39,14 +38,13 @@ class Wish:
     lease_s: float
     now: float = 0.0
     holding: Collection[str] = ()
-    batch_id: str | None = None
 
 
 def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None:
     """The lease of the reviewer's next item: one that is held and not before the eyes yet, else a new one."""
     own: dict[str, Any] = {"reviewer": wish.reviewer, "task": wish.task, "now": wish.now}
     for row in connection.execute(_HELD, own).all():
-        if row.id in wish.holding or wish.batch_id not in (None, row.batch_id):
+        if row.id in wish.holding:
             continue
         is_offered = row.closed is None or row.begun >= row.closed
         if is_offered and row.state in _STATES[wish.task]:
@@ -54,8 +52,6 @@ def take(connection: Connection, wish: Wish, role: ReviewerRole) -> Lease | None
         end(connection, row.id, wish.now)
     batch_ids = _open_batches(connection)
     own |= {"holding": list(wish.holding)}
-    if wish.batch_id is not None:
-        batch_ids = [batch_id for batch_id in batch_ids if batch_id == wish.batch_id]
     for batch_id in batch_ids:
         found = connection.execute(_offered(wish.task, role), {**own, "batch_id": batch_id}).one_or_none()
         if found is not None:

@@ -114,7 +114,7 @@ def test_of_a_version_without_weights_the_lineage_is_told(settings: Settings) ->
 [models.told]
 base = "served"
 system = "file:brief.md"
-template = "prompts:/ask/3"
+template = "file:ask.md"
 [models.brief]
 base = "table"
 system = "Be brief."
@@ -135,7 +135,7 @@ steps = ["url"]
         ("told", "settings"),
     ]
     step = told.lineage[1]
-    assert step.of == ("served", "system file:brief.md", "template prompts:/ask/3")
+    assert step.of == ("served", "system file:brief.md", "template file:ask.md")
     assert (step.by, step.fingerprint, told.fingerprint) == ("prompt: the texts as they stand there", None, None)
     brief = described_version(found, "brief")
     assert brief.fingerprint == brief.lineage[-1].fingerprint is not None
@@ -155,9 +155,6 @@ steps = ["url"]
 def test_the_corpora_that_an_adapter_was_taught_on_are_told_and_what_an_optimiser_saw_by_a_tag(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("mlflow")
-    from harness.models.prompts import registered
-
     monkeypatch.setenv("STEELYARD_CACHE", str(settings.root / "cache"))
     path = settings.root / "steelyard.toml"
     more = """
@@ -166,7 +163,7 @@ base = "tiny"
 adapter = { data = "clean" }
 [models.asked]
 base = "served"
-template = "prompts:/ask/3"
+template = "file:ask.md"
 [models.asked-less]
 base = "asked"
 sampling = { temperature = 0 }
@@ -176,15 +173,13 @@ documents = "web"
 base = "raw"
 steps = ["url"]
 """
-    path.write_text('mlflow = "http://127.0.0.1:9"\n' + path.read_text(encoding="utf-8") + more, encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
     (settings.root / "web").mkdir()
     (settings.root / "web" / "a.txt").write_text("A text.", encoding="utf-8")
     found = load_settings(settings.root)
     told = described_version(found, "tuned").lineage
     assert [step.step for step in told if step.made in ("raw", "clean")] == ["corpus", "corpus"]
-    registry = found.version("asked").registry
-    assert registry is not None
-    registered._keep(registry, registered.RegisteredPrompt("ask", "3", "Q: {{prompt}}"))
+    (settings.root / "ask.md").write_text("Q: {{prompt}}", encoding="utf-8")
     asked = described_version(found, "asked-less")
     by = {step.made: step.by for step in asked.lineage}
     assert by["asked, prompt"] == "prompt: the texts as they stand there"

@@ -9,8 +9,6 @@ import pytest
 
 from harness.config import VersionSettings
 from harness.errors import SettingsError
-from harness.models.prompts import registered
-from harness.models.prompts.registered import RegisteredPrompt
 from harness.models.prompts.texts import check_texts, read_texts
 from harness.models.version import Version, load_version
 
@@ -74,25 +72,3 @@ def test_a_file_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) ->
     assert "system.md" in refused(tmp_path, system="file:sytem.md")
     (tmp_path / "latin.md").write_bytes(b"\xe9")
     assert "is not UTF-8" in refused(tmp_path, system="file:latin.md")
-
-
-@pytest.mark.parametrize(
-    ("template", "said"),
-    [
-        ("Answer: {{question}}", "has the variable {{question}}, which nothing fills in"),
-        ("{% if x %}{{prompt}}{% endif %}", "is written in Jinja"),
-        (
-            [{"role": "user", "content": "{{prompt}}"}, {"role": "assistant", "content": "4"}],
-            "is a chat of the messages user, assistant. As template counts its one message of the role user",
-        ),
-        ([{"role": "system", "content": "Be terse."}], "is a chat of the messages system."),
-    ],
-)
-def test_what_a_registered_prompt_can_not_be_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: Any, said: str
-) -> None:
-    found = {"template": RegisteredPrompt("qa", "1", template)}
-    monkeypatch.setattr(registered, "look_up_prompts", lambda *_, **__: found)
-    with pytest.raises(SettingsError) as caught:
-        loaded(tmp_path, template="prompts:/qa/1", registry="sqlite:///none.db")
-    assert said in str(caught.value)

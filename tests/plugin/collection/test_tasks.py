@@ -163,20 +163,14 @@ def test_a_group_is_an_item_for_each_of_its_tasks(project: Project) -> None:
     result.assert_outcomes(passed=1, deselected=1)
 
 
-@pytest.mark.parametrize(("in_settings", "n_messages"), [(False, 5), (True, 1)])
-def test_examples_and_chat_messages_are_for_the_marker_or_the_settings_to_say(
-    project: Project, loopback: Callable[..., Loopback], in_settings: bool, n_messages: int
+def test_examples_and_chat_messages_are_for_the_marker_to_say(
+    project: Project, loopback: Callable[..., Loopback]
 ) -> None:
     server = loopback(default="2")
     project.versions = {"only": {"engine": "openai", **server.settings()}}
-    put: dict[str, Any] = {"num_fewshot": 2}
-    if in_settings:
-        project.settings |= {"apply_chat_template": True, "fewshot_as_multiturn": False}
-    else:
-        put["apply_chat_template"] = True
-    prepare(project, GENERATED, fewshot_split="test", put=put)
+    prepare(project, GENERATED, fewshot_split="test", put={"num_fewshot": 2, "apply_chat_template": True})
     assert project.run().ret == 0
-    assert [len(body["messages"]) for body in server.received] == [n_messages] * 20
+    assert [len(body["messages"]) for body in server.received] == [5] * 20
     assert {body["max_tokens"] for body in server.received} == {8}
 
 

@@ -55,28 +55,19 @@ def noisy(project: Project) -> Project:
     return project
 
 
-def claimed(project: Project) -> dict[str, Any]:
-    """The verdicts of both claims in report.json."""
-    claims = project.evaluation()["claims"]
-    return {about: claims[about]["verdict"] for about in ("suite", "population")}
-
-
 def look(project: Project) -> dict[str, Any]:
     found: dict[str, Any] = project.evaluation()["look"]
     return found
 
 
-# --------------------------------------------------------------------------------------------------------- two claims
+# --------------------------------------------------------------------------------------------------------- these cases
 
 
-def test_the_default_is_these_cases_and_the_other_claim_stands_beside_it(equal: Project) -> None:
+def test_the_default_is_these_cases(equal: Project) -> None:
     equal.run()
     entry = equal.evaluation()
     assert (entry["about"], entry["verdict"]) == ("suite", "passed")
-    assert claimed(equal) == {"suite": "passed", "population": "inconclusive"}
-    assert entry["difference"] == entry["claims"]["suite"]["difference"]
-    assert entry["claims"]["suite"]["difference"]["low"] > -0.1
-    assert entry["claims"]["population"]["difference"]["low"] < -0.1
+    assert entry["difference"]["low"] > -0.1
 
 
 @pytest.mark.parametrize("said_by", ["marker", "setting"])
@@ -89,8 +80,7 @@ def test_marker_and_setting_say_what_it_is_about(equal: Project, said_by: str) -
     result = equal.run()
     entry = equal.evaluation()
     assert (entry["about"], entry["verdict"], result.ret) == ("population", "inconclusive", 8)
-    assert claimed(equal) == {"suite": "passed", "population": "inconclusive"}
-    assert entry["difference"] == entry["claims"]["population"]["difference"]
+    assert entry["difference"]["low"] < -0.1
 
 
 @pytest.mark.parametrize("said_by", ["marker", "setting"])
@@ -109,7 +99,7 @@ def test_another_word_is_refused_with_those_that_there_are(equal: Project, said_
 def test_lost_cases_are_listed_and_decide_nothing_by_themselves(lossy: Project) -> None:
     lossy.body(BODY, cases=60)
     result = lossy.run()
-    lost = lossy.evaluation()["claims"]["lost"]
+    lost = lossy.evaluation()["lost"]
     assert (result.ret, lossy.evaluation()["verdict"]) == (0, "passed")
     assert (lost["cases"], lost["max_lost"], lost["n_decisive"]) == (["c0", "c1"], None, 0)
     result.stdout.fnmatch_lines(["note    2 cases shown to be worse in test_it: c0, c1"])
@@ -121,9 +111,8 @@ def test_max_lost_makes_it_red_while_the_mean_passes(lossy: Project) -> None:
     entry = lossy.evaluation()
     assert (result.ret, entry["verdict"]) == (1, "regressed")
     assert entry["reason"] == "2 cases lost, none allowed: c0, c1"
-    assert entry["claims"]["suite"]["verdict"] == "passed"
     assert entry["difference"]["low"] > -0.1
-    assert (entry["claims"]["lost"]["decisive"], entry["claims"]["lost"]["max_lost"]) == (["c0", "c1"], 0)
+    assert (entry["lost"]["decisive"], entry["lost"]["max_lost"]) == (["c0", "c1"], 0)
     result.stdout.fnmatch_lines(
         [
             "*x regressed *test_it   2 cases lost, none allowed: c0, c1",
@@ -135,13 +124,13 @@ def test_max_lost_makes_it_red_while_the_mean_passes(lossy: Project) -> None:
 def test_as_many_as_are_allowed_may_be_lost(lossy: Project) -> None:
     lossy.body(BODY, cases=60, max_lost=2)
     assert lossy.run().ret == 0
-    assert lossy.evaluation()["claims"]["lost"]["n_decisive"] == 2
+    assert lossy.evaluation()["lost"]["n_decisive"] == 2
 
 
 def test_an_equal_version_has_lost_nothing(lossy: Project) -> None:
     lossy.body(BODY, cases=60, max_lost=0)
     assert lossy.run("--candidate", "good").ret == 0
-    assert lossy.evaluation()["claims"]["lost"]["cases"] == []
+    assert lossy.evaluation()["lost"]["cases"] == []
 
 
 # ------------------------------------------------------------------------------------------------------ looking again
@@ -190,7 +179,7 @@ def test_a_part_of_the_cases_decides_nothing_and_is_no_look(noisy: Project) -> N
     result = noisy.run("--case", "c1*")
     assert (result.ret, noisy.evaluation()["verdict"]) == (8, "inconclusive")
     assert noisy.evaluation()["reason"].startswith("a part of the cases (--case) is shown and decides nothing: ")
-    assert noisy.evaluation()["claims"] is None
+    assert noisy.evaluation()["lost"] is None
     assert noisy.run("--baseline", "none").ret == 1
     assert look(noisy)["number"] == 1
 

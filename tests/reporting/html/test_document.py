@@ -25,14 +25,6 @@ def test_the_worst_evaluations_stand_first_and_requirements_point_at_them(store:
     assert content["run"]["headline"] == "1 regressed, 1 passed"
 
 
-def test_earlier_runs_are_told_with_their_figures(store: Store, tmp_path: Path) -> None:
-    stored.run(store, "r1", pages.rivers(), names={"candidate": "older", "baseline": "large"})
-    (entry,) = pages.data(pages.page(store, tmp_path, pages.rivers()))["evaluations"]
-    (past,) = entry["history"]
-    assert (past["run_id"], past["version"], past["verdict"]) == ("r1", "older", "passed")
-    assert past["figure"] == entry["figures"]["candidate"]
-
-
 def test_versions_environment_and_usage_are_told(store: Store, tmp_path: Path) -> None:
     side = stored.run(store, "r1", pages.rivers())
     spec = {**side.weighed.run.spec, "environment": {"python": "CPython 3.11.7", "packages": {"numpy": "2.4"}}}

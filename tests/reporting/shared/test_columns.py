@@ -6,7 +6,7 @@ from harness.reporting.shared.columns import columns
 def test_the_first_column_is_to_the_left_and_the_others_to_the_right() -> None:
     rows = [("name", "n", "share"), ("long name", "100", "1")]
     assert columns(rows) == ["name         n  share", "long name  100      1"]
-    assert columns(rows, gap="|") == ["name     |  n|share", "long name|100|    1"]
+    assert columns(rows) == ["name         n  share", "long name  100      1"]
 
 
 def test_wide_characters_take_two_cells() -> None:

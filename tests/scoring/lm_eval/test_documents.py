@@ -72,12 +72,6 @@ def test_a_prompt_for_the_chat_template_is_the_list_of_its_messages(tmp_path: Pa
     assert messages[-1] == {"role": "assistant", "content": "The sum is"}
 
 
-def test_examples_may_be_one_turn_with_the_question(tmp_path: Path) -> None:
-    chat = Prompting(apply_chat_template=True, num_fewshot=1, fewshot_as_multiturn=False)
-    (message,) = documents(tmp_path, GENERATED, prompting=chat, fewshot_split="test").requests(None)[0][0].args[0]
-    assert message["content"].count("=") == 2
-
-
 def test_every_choice_is_a_request_of_its_own(tmp_path: Path) -> None:
     instances = documents(tmp_path).requests(None)[0]
     assert [instance.args for instance in instances] == [("1 + 1 =", f" {number}") for number in (2, 3, 4, 5)]

@@ -43,7 +43,6 @@ TASKS: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = {
     ),
 }
 PUT: dict[str, dict[str, Any]] = {name: {"apply_chat_template": True} for name in TASKS if name.endswith("_chat")}
-PUT["generated_chat"]["fewshot_as_multiturn"] = False
 SUITE = """
 import pytest
 """
@@ -112,7 +111,7 @@ def both(folder: Path, weights: Path, names: list[str], documents: list[dict[str
     model = Oracle(weights).model
     results: dict[str, Any] = {}
     samples: dict[str, list[Any]] = {}
-    for options in ({}, {"apply_chat_template": True}, {"apply_chat_template": True, "fewshot_as_multiturn": False}):
+    for options in ({}, {"apply_chat_template": True}):
         chosen = {name: path for name, path in paths.items() if _options(name) == options}
         if chosen:
             found = evaluate(model, chosen, **options)

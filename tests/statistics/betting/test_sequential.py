@@ -16,7 +16,6 @@ from harness.statistics.betting.sequential import (
     tuned_wealth,
 )
 
-LOG_20 = math.log(20)
 DIFFERENCES = st.lists(st.sampled_from([-1.0, -0.4, 0.0, 0.0, 0.2, 1.0]), min_size=1, max_size=60)
 
 

@@ -6,12 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
 
 from harness.statistics.intervals.contrasts import StudentContrast
-from harness.statistics.intervals.ratios import LOG_OF_ZERO, RatioContrast, log_figures, mean_ratio
+from harness.statistics.intervals.ratios import LOG_OF_ZERO, RatioContrast, log_figures
 from harness.statistics.intervals.signed_ranks import signed_rank_contrast
 
 
@@ -55,62 +52,6 @@ def test_zero_lies_below_all_others_where_order_alone_counts():
     assert math.expm1(logs[1]) == -1.0
     with pytest.raises(ValueError, match="-1 is not above 0"):
         log_figures(np.array([[-1.0]]), LOG_OF_ZERO)
-
-
-scores = st.lists(st.tuples(st.floats(0.2, 1), st.floats(0.5, 1)), min_size=4, max_size=12)
-
-
-@pytest.mark.service
-@given(scores)
-def test_the_bounds_of_a_ratio_are_the_multiples_that_a_paired_t_test_just_rejects(
-    pairs: list[tuple[float, float]],
-) -> None:
-    """Fieller (1954) by definition: m is in the interval where candidate - m * baseline may have the mean 0."""
-    own, other = np.array(pairs).T
-    kept = mean_ratio(own, other, confidence_level=0.9)
-    assert kept.value == pytest.approx(own.mean() / other.mean())
-    for multiple in (kept.low, kept.high):
-        residual = own - multiple * other
-        if np.isfinite(multiple) and residual.std() > 1e-9:
-            assert stats.ttest_1samp(residual, 0).pvalue == pytest.approx(0.1, abs=1e-6)
-
-
-def test_copies_of_a_case_count_once() -> None:
-    own, other = [0.8, 0.6, 0.9, 0.7], [0.9, 0.8, 0.9, 0.8]
-    copies = mean_ratio(own * 3, other * 3, ["a", "b", "c", "d"] * 3)
-    once = mean_ratio(own, other)
-    assert (copies.low, copies.high) == (pytest.approx(once.low), pytest.approx(once.high))
-
-
-def test_a_ratio_to_what_may_be_0_has_no_bounds() -> None:
-    kept = mean_ratio([0.5, 0.5, 0.5], [0.9, -0.9, 0.3])
-    assert (kept.low, kept.high) == (-math.inf, math.inf)
-
-
-def test_a_ratio_s_interval_holds_the_true_one_as_often_as_it_says() -> None:
-    draw = np.random.default_rng(4)
-    held = 0
-    for _ in range(2000):
-        right = draw.random((40, 1))
-        other = (draw.random((40, 10)) < right).mean(axis=1)
-        own = (draw.random((40, 10)) < 0.9 * right).mean(axis=1)
-        kept = mean_ratio(own, other)
-        held += kept.low <= 0.9 <= kept.high
-    assert 0.93 <= held / 2000 <= 0.97
-
-
-@pytest.mark.parametrize(
-    ("own", "other", "message"),
-    [
-        ([1.0], [1.0], "1 independent pairs"),
-        ([1.0, math.nan], [1.0, 1.0], "1 independent pairs"),
-        ([1.0, 1.0], [1.0], "candidate has 2 cases, baseline 1"),
-        ([1.0, 1.0], [0.0, 0.0], "mean is 0"),
-    ],
-)
-def test_what_has_no_ratio_is_refused(own: list[float], other: list[float], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        mean_ratio(own, other)
 
 
 def test_no_bound_of_the_logarithms_is_none_of_the_ratio():

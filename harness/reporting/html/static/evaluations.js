@@ -75,7 +75,6 @@ function panelOf(entry, number) {
     ),
     entry.means ? element("p", { class: "soft" }, visible(entry.means)) : "",
     (entry.baseline ? scatter(entry, number) : null) ?? "",
-    past(entry) ?? "",
     slices(entry, number) ?? "",
     pairs(entry, number) ?? "",
     element(
@@ -86,7 +85,6 @@ function panelOf(entry, number) {
         `about ${entry.about}`,
         `design ${entry.design}`,
         entry.margin_is_default ? "margin by default" : null,
-        entry.history.length ? null : "no earlier run in the store",
         ...entry.facts,
       ]
         .filter(Boolean)

@@ -25,7 +25,7 @@ function pairs(entry, number) {
       { class: "scroll" },
       element(
         "table",
-        { class: "past pairs" },
+        { class: "compact pairs" },
         element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
         element("tbody", {}, ...every.map((each) => pairRow(each, heads.length, farthest))),
       ),

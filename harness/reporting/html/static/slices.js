@@ -25,7 +25,7 @@ function slices(entry, number) {
       { class: "scroll" },
       element(
         "table",
-        { class: "past slices" },
+        { class: "compact slices" },
         element(
           "thead",
           {},
