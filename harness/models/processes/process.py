@@ -76,11 +76,6 @@ class ChildProcess:
         return self._failure is not None
 
     @property
-    def n_pending(self) -> int:
-        """Requests that wait for their answers."""
-        return len(self._pending)
-
-    @property
     def last_lines(self) -> str:
         """The last lines that it printed, indented; "" where it printed nothing."""
         unended = [self._unended.rstrip()[:_LONGEST_LINE]] if self._unended.strip() else []

@@ -117,16 +117,6 @@ def landlock_version() -> int:
     return max(0, int(ctypes.CDLL(None).syscall(_LANDLOCK_CREATE_RULESET, None, 0, 1)))
 
 
-@functools.cache
-def has_namespaces() -> bool:
-    """Try, in another process, whether the kernel lets a user mount a file system in namespaces of its own."""
-    unshare = shutil.which("unshare")
-    if sys.platform != "linux" or unshare is None:
-        return False
-    trial = [unshare, "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]
-    return subprocess.run(trial, capture_output=True, timeout=_ANSWER_S, check=False).returncode == 0
-
-
 def command(sandbox: str, limits: ProgramLimits, name: str) -> list[str]:
     """The command that starts a process; `name` is that of its container, so that it can be ended."""
     if sandbox == "container":
