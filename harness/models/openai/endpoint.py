@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import TIMED_OUT, EngineError, SettingsError, SteelyardError, UnreachableError
-from harness.models.openai.body import MOST_BODY_BYTES, OversizedError, read_body
+from harness.models.openai.body import OversizedError, read_body
 from harness.models.openai.redaction import Redactor, without_secrets
 from harness.models.openai.retry import (
     Clock,
@@ -79,7 +79,6 @@ class Endpoint:
         self._key_variable = options.get("api_key_env")
         self._limit = TimeLimit(float(options.get("timeout_s", 300)), policy.unanswered_in_a_row)
         self._policy = policy
-        self._most_bytes = int(options.get("max_body_bytes", MOST_BODY_BYTES))
         self._pace = RateLimiter(options.get("requests_per_minute"), clock=clock.seconds)
         self._clock = clock
         self._generator = random.Random()
@@ -234,7 +233,7 @@ class Endpoint:
             async with self._session.post(
                 self.base_url + path, data=body, allow_redirects=False, trace_request_ctx=sent
             ) as response:
-                content = await read_body(response, self._most_bytes)
+                content = await read_body(response)
                 status, headers = response.status, response.headers
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise self._give_up(f"has no valid certificate: {self._redacted(error)}") from None
@@ -243,9 +242,7 @@ class Endpoint:
         except TimeoutError:
             raise self._timed_out(sent) from None
         except OversizedError as error:
-            raise TooLargeError(
-                f"{self.name} at {self._address}: the answer {error}; raise max_body_bytes if it is one."
-            ) from None
+            raise TooLargeError(f"{self.name} at {self._address}: the answer {error}.") from None
         except aiohttp.ClientResponseError as error:
             raise MalformedResponseError(f"the answer can't be read: {self._redacted(error.message)}") from None
         except (aiohttp.ClientError, OSError) as error:
