@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S = 30.0
 _LONGEST_MESSAGE = 500
 _MOST_READ = 1 << 16
-_LONGEST_KEY = 1 << 13
 _JSON = json.JSONEncoder(default=dict, separators=(",", ":"))
 
 Answer = TypeVar("Answer")
@@ -282,7 +281,7 @@ class Endpoint:
     def _error_in_answer(self, document: Mapping[str, Any]) -> Exception:
         """The error for an answer with HTTP 200 that holds an error; its code counts where it is an HTTP status."""
         try:
-            content = _JSON.encode(document).encode("ascii")[:_MOST_READ]
+            content = _JSON.encode(document).encode("ascii")
         except RecursionError:
             return MalformedResponseError("the answer is an error that is nested too deep to be read")
         if not is_rate_limit(document):
@@ -293,7 +292,7 @@ class Endpoint:
         return MalformedResponseError(f"the answer is an error: {self._redacted(self._server_message(content))}")
 
     def _beginning(self, content: bytes) -> str:
-        return self._redacted(content[: _MOST_READ + 1])[:80] or "nothing came"
+        return self._redacted(content)[:80] or "nothing came"
 
     def _refusal(self, status: int, content: bytes, headers: Mapping[str, str]) -> Exception:
         """The error for an answer with this HTTP status."""
@@ -350,10 +349,7 @@ class Endpoint:
     def _redacted(self, said: object) -> str:
         """One printable line of what a server or library said, without the key."""
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        is_cut = len(text) > _MOST_READ
-        text = self.redactor.text(text[:_MOST_READ])
-        if is_cut:
-            text = text[:-_LONGEST_KEY]  # which may have begun a key
+        text = self.redactor.text(text)[:_MOST_READ]
         text = "".join(character if character.isprintable() else " " for character in text)
         return " ".join(text.split())[:_LONGEST_MESSAGE]
 

@@ -74,8 +74,8 @@ def look_up_prompts(settings: VersionSettings, root: Path, *, offline: bool = Fa
         offline: take versions by their number, if they were looked up before, without asking.
 
     Raises:
-        SettingsError: there is no such prompt, version or alias (the message lists those that there are, the nearest
-            first), or the registry can't be asked.
+        SettingsError: there is no such prompt, version or alias (the message lists those that there are), or the
+            registry can't be asked.
     """
     asked = check_prompts(settings)
     assert settings.registry is not None

@@ -132,17 +132,6 @@ def test_what_a_judge_was_given_is_read_from_its_messages(attack: str) -> None:
     assert material_in(({"role": "user", "content": attack},)) is None
 
 
-def test_no_pattern_is_compiled_for_a_question_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store holds hundreds of thousands of them, and compiling takes longer than all else."""
-    given = material(rubric(), {"prompt": "The capital of Peru?"}, None, "x").with_answers("Lima")
-    asked = rating_messages(rubric(), given)
-    with monkeypatch.context() as patched:
-        patched.setattr(re, "compile", lambda *_: pytest.fail("a pattern was compiled"))
-        known = material_in(asked)
-    assert known is not None
-    assert known[0].parts == given.parts
-
-
 def test_an_answer_that_holds_its_code_gets_another() -> None:
     code = code_of(Material((("answer", "Lima"),), "peru"))
     given = Material((("answer", "Lima"),), "peru")
