@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.bench import (
     bench_application,
     bench_attack,
+    bench_builds,
     bench_corpus,
     bench_decisions,
     bench_distillation,
@@ -54,6 +55,7 @@ def benchmarks(repeats: int, cases: int) -> dict[str, Callable[[Path], list[Figu
         "evaluations": lambda folder: sampling.many_evaluations(folder, repeats),
         "start-up": lambda folder: sampling.start_up(folder, repeats),
         "memory": lambda folder: sampling.memory(folder, cases),
+        "builds": bench_builds.builds,
         "corpus": lambda folder: bench_corpus.corpus(folder, repeats, cases),
         "decisions": bench_decisions.decisions,
         "plugins": bench_plugins.plugins,
@@ -125,7 +127,7 @@ def summarise() -> None:
     ]
     for path in sorted(REPORTS.glob("*.json")):
         document = json.loads(path.read_text())
-        for entry in document["figures"]:
+        for entry in document.get("figures", ()):
             figure = Figure(**entry)
             if not figure.goal:
                 continue

@@ -43,9 +43,9 @@ def weigh(
         RuntimeError: the patch fits no place in the code, or several.
     """
     began = time.perf_counter()
-    out = Path(tempfile.mkdtemp(prefix=f"gate-{candidate}-", dir=folder))
+    out = Path(tempfile.mkdtemp(prefix=f".gate-{candidate}-", dir=folder))
     code = ROOT if patch is None else patched(patch, out)
-    cache = folder / "cache" if patch is None else out / "cache"
+    cache = folder / ".cache" if patch is None else out / "cache"
     environment = {**os.environ, "PYTHONPATH": str(code), "STEELYARD_CACHE": str(cache)}
     environment.pop("PYTEST_ADDOPTS", None)
     command = [

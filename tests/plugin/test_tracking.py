@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli import main
-from harness.store import Store
 from tests.plugin.projects import Project
 from tests.tracking.reading import read
 from tests.tracking.servers import Gatekeeper, MlflowServer
@@ -190,21 +189,3 @@ def test_track_that_fails_ends_with_1_and_says_why(pair: Project, run: Run, free
     address = f"http://127.0.0.1:{free_port}"
     result = run("track", "--mlflow", address)
     assert (result.exit_code, result.output) == (1, f"Error: Nothing listens at {address}.\n")
-
-
-def test_what_was_left_out_of_a_run_is_kept_with_it(pair: Project) -> None:
-    pair.write(
-        "test_more.py",
-        """
-        @pytest.mark.evaluation(cases=[{"id": "a"}], design="fixed")
-        def test_more(model, case):
-            model.ask("q")
-            return 1
-        """,
-    )
-    pair.write("test_skipped.py", "pytest.importorskip('no_such_module')\n")
-    pair.run("--candidate", "yes", "-k", "test_more", "--case", "a*")
-    with Store.open(str(pair.store), readonly=True) as store:
-        (kept,) = store.runs()
-    assert kept.spec["selection"] == {"deselected": 1, "skipped_files": 1, "case": "a*", "last_failed": False}
-    assert [(each["source"], each["n_cases"]) for each in kept.spec["datasets"]] == [("in the test", 1)]

@@ -52,7 +52,6 @@ SPEC: dict[str, Any] = {
     },
     "baseline": {"name": "large", "fingerprint": "f1"},
     "judges": [{"name": "small judge", "fingerprint": "f2"}],
-    "selection": {"deselected": 0, "case": None, "last_failed": False},
 }
 REPORT: dict[str, Any] = {
     "run_id": "20261124-160312-0a1b2c",

@@ -107,17 +107,6 @@ def _code(evaluations: Iterable[Evaluation]) -> dict[str, str]:
     return {identity: digest for identity, digest in digests.items() if digest is not None}
 
 
-def selection_note(
-    n_deselected: int, n_skipped_files: int, case: str | None, *, last_failed: bool
-) -> Mapping[str, Any]:
-    """Note what of the suites was left out.
-
-    That is evaluations, files that skipped themselves as a whole, cases outside a pattern, all but those that failed
-    last time.
-    """
-    return {"deselected": n_deselected, "skipped_files": n_skipped_files, "case": case, "last_failed": last_failed}
-
-
 def commit_note(settings: Settings) -> dict[str, str]:
     """The commit that the project is at, where gates are logged; nothing where it is no clone or git is not there."""
     if settings.tracking is None:

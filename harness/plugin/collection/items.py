@@ -127,15 +127,12 @@ class Collection:
         return can_have(self.settings.home(name), self.settings.version(name), taken)
 
     def _noted(self) -> dict[str, Any]:
-        """Gather notes for the store: the cases, which of them were chosen, and the commit."""
-        from harness.gate.runs.notes import commit_note, evaluation_notes, selection_note
+        """Gather notes for the store: the cases, and the commit."""
+        from harness.gate.runs.notes import commit_note, evaluation_notes
 
-        option = self._config.getoption
         given = {item: _keywords(item) for item in self.evaluations}
         sources = [(each, _source(given[item])) for item, each in self.evaluations.items()]
-        left_out = self.n_deselected, self.n_skipped_files
-        chosen = selection_note(*left_out, option("case"), last_failed=option("lf", default=False))
-        return {**evaluation_notes(sources), "selection": chosen, **commit_note(self.settings)}
+        return {**evaluation_notes(sources), **commit_note(self.settings)}
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Make one item for each case of an evaluation with `per="case"`, or for each task of a group."""

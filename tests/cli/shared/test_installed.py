@@ -34,7 +34,6 @@ def test_what_is_absent_or_too_old_is_missing(install: Callable[..., None]) -> N
     (some,) = extras()
     assert some.present == {"present": "2.0"}
     assert some.missing == ("old<3,>=2", "absent-part")
-    assert some.asks_for == {"present", "old<3,>=2", "absent-part"}
     assert unmet_core() == ["absent-core>=3"]
 
 

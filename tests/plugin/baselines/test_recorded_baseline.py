@@ -409,7 +409,6 @@ def test_what_is_drawn_for_a_baseline_is_everything_and_4_times_the_samples(reco
     assert (entry["design"], entry["n_samples"], entry["baseline"]) == ("fixed", 28 * 60, None)
     told = " ".join(steelyard("record", "--force").split())
     assert "warning" not in told
-    assert "warning" not in steelyard("show", "good")
     recorded.run("--candidate", "good", "--for-baseline", "--samples", "3")
     assert recorded.evaluation()["n_samples"] == 3 * 60
 

@@ -113,5 +113,5 @@ def test_no_documents_are_refused(tmp_path: Path) -> None:
 
 
 def test_examples_that_the_task_rules_out_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TaskError, match=r"num_fewshot=2, but task 'choice' says num_fewshot: 0"):
+    with pytest.raises(TaskError, match=r"num_fewshot = 2, but task 'choice' says num_fewshot: 0"):
         documents(tmp_path, prompting=Prompting(num_fewshot=2), num_fewshot=0)
