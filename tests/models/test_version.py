@@ -99,10 +99,6 @@ class TestCompletion:
         request = version(SCRIPT, system="s", template="> {prompt}").completion("Q")
         assert (request.kind, request.prompt, request.messages) == ("completion", "Q", ())
 
-    def test_messages_get_the_system_text(self) -> None:
-        request = version(SCRIPT, system="s").completion([{"role": "user", "content": "Q"}])
-        assert (request.prompt, [turn["content"] for turn in request.messages]) == (None, ["s", "Q"])
-
     def test_sampling_is_laid_over_the_versions(self) -> None:
         request = version(SCRIPT, sampling={"temperature": 0.7}).completion("Q", sampling={"stop": ["."]}, logprobs=3)
         assert (request.sampling, request.logprobs) == ({"temperature": 0.7, "stop": ["."]}, 3)
@@ -140,12 +136,6 @@ class TestLoglikelihood:
         with pytest.raises(UsageError, match="continuation = '' is empty"):
             version(SCRIPT).loglikelihood("Q", "")
 
-    def test_something_else_than_a_text_is_refused(self) -> None:
-        with pytest.raises(UsageError, match="messages = None is neither"):
-            version(SCRIPT).loglikelihood(None, "A")  # type: ignore[arg-type]
-        with pytest.raises(UsageError, match="continuation = 7 is not a text"):
-            version(SCRIPT).loglikelihood("Q", 7)  # type: ignore[arg-type]
-
 
 class TestRolling:
     def test_the_text_is_kept_raw(self) -> None:
@@ -158,11 +148,6 @@ class TestRolling:
 
 
 class TestFingerprint:
-    def test_it_is_32_hexadecimal_digits(self) -> None:
-        fingerprint = version(SCRIPT).fingerprint
-        assert len(fingerprint) == 32
-        int(fingerprint, 16)
-
     @pytest.mark.parametrize(
         "more",
         [

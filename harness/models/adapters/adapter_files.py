@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,17 +58,6 @@ class AdapterFiles:
     def digest(self) -> str:
         """The digest of both files, which identifies it."""
         return files_hash(self.path, (CONFIG, TENSORS))
-
-    @property
-    def unplaced(self) -> tuple[str, ...]:
-        """Modules that it has matrices of, and that its own config does not name: peft leaves these out unsaid."""
-        targets = self.config.get("target_modules")
-        if targets == "all-linear":
-            return ()
-        if isinstance(targets, str):
-            return tuple(module for module in self.shapes if not re.fullmatch(targets, module))
-        ends = tuple(f".{name}" for name in targets or ())
-        return tuple(module for module in self.shapes if not f".{module}".endswith(ends))
 
     @property
     def not_plain(self) -> tuple[str, ...]:
@@ -163,12 +151,6 @@ def check_fits(adapter: AdapterFiles, shapes: Mapping[str, Shape], digest: str |
     who = f"The adapter in {adapter.path} was made for other weights than {name}"
     if adapter.other_base is not None:
         who += f" (for {adapter.other_base}, as it says)"
-    unplaced = adapter.unplaced
-    if unplaced:
-        raise SettingsError(
-            f"The adapter in {adapter.path} does nothing where it says so: it has matrices of {unplaced[0]}, and its "
-            f"target_modules, {adapter.config.get('target_modules')!r}, do not name that, so that peft leaves them out."
-        )
     for module, shape in adapter.shapes.items() if shapes else ():
         own = shapes.get(module) or shapes.get(module.partition(".")[2])
         if own is None:

@@ -11,7 +11,7 @@ import inspect
 import sys
 import traceback
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,28 +154,10 @@ def _takes_messages(function: Callable[..., Any], first: inspect.Parameter) -> b
             hints = typing.get_type_hints(getattr(function, "__func__", function))
             annotation = hints.get(first.name, annotation)
         except Exception:  # noqa: BLE001  names that are there for a type checker alone
-            annotation = annotation.rpartition(".")[2]
-    kinds = [_kind(each) for each in _alternatives(annotation)]
-    if len(set(kinds)) == 1 and kinds[0] is not None:
-        return kinds[0]
-    return first.name in MESSAGES
-
-
-def _alternatives(annotation: Any) -> Iterable[Any]:
-    is_union = typing.get_origin(annotation) is typing.Union or type(annotation).__name__ == "UnionType"
-    return typing.get_args(annotation) if is_union else [annotation]
-
-
-def _kind(annotation: Any) -> bool | None:
-    """True for a list of messages, False for a text, None where it can't be told."""
-    if isinstance(annotation, str):
-        name = annotation.partition("[")[0].lower()
-        return True if name in _LISTS else False if name == "str" else None
-    origin = typing.get_origin(annotation) or annotation
-    if origin is str:
-        return False
-    name = getattr(origin, "__name__", "").lower()
-    return True if name in _LISTS and origin is not inspect.Parameter.empty else None
+            annotation = annotation.partition("[")[0].rpartition(".")[2]
+    kind = typing.get_origin(annotation) or annotation
+    name = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
+    return name.lower() in _LISTS or (name != "str" and first.name in MESSAGES)
 
 
 def told(error: BaseException) -> str:

@@ -14,10 +14,8 @@ from typing import Any
 from harness.errors import EngineError, shortened
 from harness.models.processes.process import ChildProcess
 
-_SAYING = frozenset({"text", "messages", "tool_calls", "role", "error"})
+_SAYING = frozenset({"text", "messages", "tool_calls"})
 """Keys of which an answer has at least one."""
-_BESIDE = frozenset({"id", "content", "context", "usage", "cost", "metadata", "reasoning", "finish_reason"})
-"""Keys that an answer may have beside it. A line of a log has other keys."""
 _NO_FLUSH = (
     "It wrote no line: its output may be buffered. Flush after each line (Python: flush=True, awk: fflush(), or "
     "stdbuf -oL before the command)."
@@ -36,15 +34,7 @@ class LineProcess(ChildProcess):
 
     _names_ids = False
     """Whether it has answered with an id."""
-    _remedy = ""
-    """The remedy where a line without an id of a question may have been an answer."""
     _has_written = False
-
-    @property
-    def last_lines(self) -> str:
-        """The last lines that it printed, and what to do where some of them may have been answers."""
-        lines = super().last_lines
-        return f"{lines}\n  {self._remedy}" if self._remedy else lines
 
     @property
     def why_silent(self) -> str:
@@ -101,37 +91,22 @@ class LineProcess(ChildProcess):
         future = None if number is None else self._pending.get(number)
         if future is None:
             self._printed(json.dumps(message))
-            if number is None and not _SAYING.isdisjoint(message):
+            if not self._names_ids and not _SAYING.isdisjoint(message):
                 self._refuse(message)
-        elif not future.done() and isinstance(message, _Garbled):
-            said = f"{self._command[0]} answered in another encoding than UTF-8: {shortened(message)}"
-            future.set_result({"error": f"{said}. Let it write UTF-8, or JSON in ASCII.", "cause": "no UTF-8"})
         elif not future.done():
             future.set_result({"answer": {name: value for name, value in message.items() if name != "id"}})
 
     def _refuse(self, message: dict[str, Any]) -> None:
         """Fail what waits at once where the first answer has no `id` of a question, not at its time limit."""
-        self._remedy = _REMEDY
-        if self._names_ids or not message.keys() <= _SAYING | _BESIDE:
-            return
         said = f"{self._command[0]} answered without the id of a question: {shortened(message)}. {_REMEDY}"
         for future in self._pending.values():
             if not future.done():
                 future.set_result({"error": said, "cause": "an answer without an id"})
 
 
-class _Garbled(dict[str, Any]):
-    """An answer that is not UTF-8, as far as it can be read."""
-
-
 def _read(line: bytes) -> dict[str, Any] | None:
-    kind: type[dict[str, Any]] = dict
     try:
-        text = line.decode("utf-8-sig", "surrogatepass")
-    except UnicodeDecodeError:
-        text, kind = line.decode("utf-8", "replace"), _Garbled
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = json.loads(line)
+    except (ValueError, RecursionError):  # also what is no UTF-8
         return None
-    return kind(value) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else None

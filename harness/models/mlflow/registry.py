@@ -6,23 +6,21 @@ is to be drawn, it is what it was when it was looked up last.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.config import VersionSettings, cache_dir
 from harness.config.addresses import without_credentials
-from harness.errors import MlflowError, SettingsError
+from harness.errors import MlflowError, SettingsError, choices
 from harness.models.files.content_hash import text_hash
 from harness.models.mlflow.process import MlflowProcess, require_mlflow
 
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@:]+)/(?P<version>[1-9]\d*)")
 _CHILD = "harness.models.mlflow.downloads"
-_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> t
         offline: take a version that was downloaded before without asking the registry.
 
     Raises:
-        SettingsError: there is no such model or version (the message lists those that there are, the nearest first),
+        SettingsError: there is no such model or version (the message lists those that there are),
             it holds no weights, or the registry can't be asked.
     """
     asked = check_registered(settings)
@@ -117,29 +115,6 @@ def unknown_in_words(found: Mapping[str, Any], asked: Mapping[str, str], given: 
         given: the setting that asks.
         registry: its address, without a password.
     """
-    kind, known = found["unknown"], found["known"]
-    there, what = (f"The registry {registry}", "model") if kind == "name" else (f"{asked['name']!r}", "version")
-    if not known:
-        return f"{given}: {there} has no {what}s."
-    return (
-        f"{given}: {there} has no {what} {asked[kind]!r}. {what.capitalize()}s: "
-        f"{_listed(nearest_first(asked[kind], known))}."
-    )
-
-
-def nearest_first(text: str, known: Sequence[str]) -> list[str]:
-    """The known names, those most like `text` first; numbers by how near they are.
-
-    >>> nearest_first("champoin", ["challenger", "champion", "old"])
-    ['champion', 'challenger', 'old']
-    >>> nearest_first("7", ["1", "10", "8"])
-    ['8', '10', '1']
-    """
-    if text.isdecimal() and all(name.isdecimal() for name in known):
-        return sorted(known, key=lambda name: (abs(int(name) - int(text)), -int(name)))
-    return sorted(known, key=lambda name: (-difflib.SequenceMatcher(None, text, name).ratio(), name))
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    kind = found["unknown"]
+    what = "model" if kind == "name" else "version"
+    return f"{given}, {registry}: {choices(what, asked[kind] or '', found['known'])}"

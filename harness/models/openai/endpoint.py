@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import TIMED_OUT, EngineError, SettingsError, SteelyardError, UnreachableError
-from harness.models.openai.body import MOST_BODY_BYTES, OversizedError, read_body
+from harness.models.openai.body import OversizedError, read_body
 from harness.models.openai.redaction import Redactor, without_secrets
 from harness.models.openai.retry import (
     Clock,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S = 30.0
 _LONGEST_MESSAGE = 500
 _MOST_READ = 1 << 16
-_LONGEST_KEY = 1 << 13
 _JSON = json.JSONEncoder(default=dict, separators=(",", ":"))
 
 Answer = TypeVar("Answer")
@@ -79,7 +78,6 @@ class Endpoint:
         self._key_variable = options.get("api_key_env")
         self._limit = TimeLimit(float(options.get("timeout_s", 300)), policy.unanswered_in_a_row)
         self._policy = policy
-        self._most_bytes = int(options.get("max_body_bytes", MOST_BODY_BYTES))
         self._pace = RateLimiter(options.get("requests_per_minute"), clock=clock.seconds)
         self._clock = clock
         self._generator = random.Random()
@@ -234,7 +232,7 @@ class Endpoint:
             async with self._session.post(
                 self.base_url + path, data=body, allow_redirects=False, trace_request_ctx=sent
             ) as response:
-                content = await read_body(response, self._most_bytes)
+                content = await read_body(response)
                 status, headers = response.status, response.headers
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise self._give_up(f"has no valid certificate: {self._redacted(error)}") from None
@@ -243,9 +241,7 @@ class Endpoint:
         except TimeoutError:
             raise self._timed_out(sent) from None
         except OversizedError as error:
-            raise TooLargeError(
-                f"{self.name} at {self._address}: the answer {error}; raise max_body_bytes if it is one."
-            ) from None
+            raise TooLargeError(f"{self.name} at {self._address}: the answer {error}.") from None
         except aiohttp.ClientResponseError as error:
             raise MalformedResponseError(f"the answer can't be read: {self._redacted(error.message)}") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -285,7 +281,7 @@ class Endpoint:
     def _error_in_answer(self, document: Mapping[str, Any]) -> Exception:
         """The error for an answer with HTTP 200 that holds an error; its code counts where it is an HTTP status."""
         try:
-            content = _JSON.encode(document).encode("ascii")[:_MOST_READ]
+            content = _JSON.encode(document).encode("ascii")
         except RecursionError:
             return MalformedResponseError("the answer is an error that is nested too deep to be read")
         if not is_rate_limit(document):
@@ -296,7 +292,7 @@ class Endpoint:
         return MalformedResponseError(f"the answer is an error: {self._redacted(self._server_message(content))}")
 
     def _beginning(self, content: bytes) -> str:
-        return self._redacted(content[: _MOST_READ + 1])[:80] or "nothing came"
+        return self._redacted(content)[:80] or "nothing came"
 
     def _refusal(self, status: int, content: bytes, headers: Mapping[str, str]) -> Exception:
         """The error for an answer with this HTTP status."""
@@ -353,10 +349,7 @@ class Endpoint:
     def _redacted(self, said: object) -> str:
         """One printable line of what a server or library said, without the key."""
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        is_cut = len(text) > _MOST_READ
-        text = self.redactor.text(text[:_MOST_READ])
-        if is_cut:
-            text = text[:-_LONGEST_KEY]  # which may have begun a key
+        text = self.redactor.text(text)[:_MOST_READ]
         text = "".join(character if character.isprintable() else " " for character in text)
         return " ".join(text.split())[:_LONGEST_MESSAGE]
 

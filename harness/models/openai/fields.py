@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 _MOST_TOKENS = 2**53
-_DEEPEST = 50
 
 
 def count(value: Any) -> int | None:
@@ -70,7 +69,6 @@ def tool_calls(value: Any) -> tuple[Mapping[str, Any], ...]:
 
     Raises:
         TypeError: it is no list of calls.
-        ValueError: a call is nested too deep to be stored.
     """
     if value is None:
         return ()
@@ -81,7 +79,6 @@ def tool_calls(value: Any) -> tuple[Mapping[str, Any], ...]:
         if not isinstance(named, Mapping):
             raise TypeError("a tool call has no function")
         text(named.get("name"), "the name of a tool call's function")
-    _refuse_deep(value)
     return tuple(value)
 
 
@@ -93,20 +90,6 @@ def is_same_model(asked: str, answered: str) -> bool:
     """
     ends = [name.strip().rstrip("/").rpartition("/")[2].lower() for name in (asked, answered)]
     return ends[0] == ends[1]
-
-
-def _refuse_deep(value: Any) -> None:
-    layer = [value]
-    for _ in range(_DEEPEST):
-        layer = [
-            child
-            for item in layer
-            if isinstance(item, Mapping | list)
-            for child in (item.values() if isinstance(item, Mapping) else item)
-        ]
-        if not layer:
-            return
-    raise ValueError(f"a tool call is nested more than {_DEEPEST} deep")
 
 
 def _kind(value: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,19 +50,13 @@ class Redactor:
         )
 
     def _tokens(self, tokens: tuple[TokenLogprob, ...]) -> tuple[TokenLogprob, ...]:
-        """The tokens; of those that spell the key together only the log probabilities."""
-        key, said = self._key or "", "".join(entry.token for entry in tokens)
-        spans = [match.span() for match in re.finditer(re.escape(key), said)]
-        kept = []
-        end = 0
-        for entry in tokens:
-            start, end = end, end + len(entry.token)
-            if any(first < end and start < last for first, last in spans):
-                kept.append(TokenLogprob(_HIDDEN, entry.logprob))
-            else:
-                top = tuple((self.text(token), logprob) for token, logprob in entry.top)
-                kept.append(dataclasses.replace(entry, top=top))
-        return tuple(kept)
+        """The tokens; where they spell the key, their log probabilities alone."""
+        if self._key is not None and self._key in "".join(entry.token for entry in tokens):
+            return tuple(TokenLogprob(_HIDDEN, entry.logprob) for entry in tokens)
+        return tuple(
+            dataclasses.replace(entry, top=tuple((self.text(token), logprob) for token, logprob in entry.top))
+            for entry in tokens
+        )
 
 
 def without_secrets(url: str) -> str:

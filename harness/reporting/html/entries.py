@@ -13,7 +13,7 @@ from harness.reporting.html.case_table import CaseTable
 from harness.reporting.html.details import DetailFiles
 from harness.reporting.html.requirements import kind_and_text
 from harness.reporting.shared.differences import Against, difference_in_words, margin_against, margin_in_words
-from harness.reporting.shared.figures import plural
+from harness.reporting.shared.figures import digits, figure, interval, plural
 from harness.reporting.shared.table import row
 from harness.reporting.wording.claims import ABOUT
 from harness.reporting.wording.notes import judge_notes, record_in_words

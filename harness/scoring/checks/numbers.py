@@ -26,7 +26,7 @@ _NUMBER = re.compile(
         [eE](?P<exponent>[-+−]?\d+)
         | \s?(?:×|\*|x|\\times)\s?10(?: (?:\^\{{?|\*\*)(?P<power>[-+−]?\d+)\}}? | (?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+) )
     )?
-    (?P<percent>\s?\\?%)?
+    (?:\s?\\?%)?
     (?![.{_GROUPS}/]\d | \d | (?:st|nd|rd|th)\b | _ | [xX][0-9a-fA-F])
     """,
     re.VERBOSE,
@@ -43,14 +43,7 @@ class _FoundNumber:
     written: str
 
 
-def numeric(
-    answer: str,
-    expected: float | str,
-    *,
-    absolute: float = 0.0,
-    relative: float = 0.0,
-    percent_as_fraction: bool = False,
-) -> Score:
+def numeric(answer: str, expected: float | str, *, absolute: float = 0.0, relative: float = 0.0) -> Score:
     """1 where the last number of the answer is the expected one, within the larger of the two tolerances.
 
     An answer that spells out a sum ends in its result. Thousands may be grouped ("1,250", "1 250" with a narrow space),
@@ -62,7 +55,6 @@ def numeric(
         expected: a number, or a text that holds one.
         absolute: how far off it may be.
         relative: how far off it may be, as a share of the expected number.
-        percent_as_fraction: "50%" is 0.5; else it is 50.
 
     Raises:
         CheckError: the expected number or a tolerance is none.
@@ -72,11 +64,11 @@ def numeric(
     >>> numeric("It is 3.1.", 3.14159, relative=0.01).reason
     '3.1 is not within 0.0314159 of 3.14159'
     """
-    wanted = _expected(expected, percent_as_fraction)
+    wanted = _expected(expected)
     text = answer_text(answer, "numeric")
     with decimal.localcontext(decimal.Context(prec=50, traps=[])):
         tolerance = max(_tolerance("absolute", absolute), _tolerance("relative", relative) * abs(wanted))
-        found = _last(text, percent_as_fraction)
+        found = _last(text)
         if found is None:
             return Score(0.0, f"no number in {shown(text)}")
         if abs(found.value - wanted) <= tolerance:
@@ -85,7 +77,7 @@ def numeric(
         return Score(0.0, f"{found.written} is not {near}{expected}")
 
 
-def _last(text: str, percent_as_fraction: bool = False) -> _FoundNumber | None:
+def _last(text: str) -> _FoundNumber | None:
     last = None
     for last in _NUMBER.finditer(text):  # noqa: B007 - the last one is what is wanted
         pass
@@ -97,14 +89,11 @@ def _last(text: str, percent_as_fraction: bool = False) -> _FoundNumber | None:
         exponent = exponent[:1].strip("0123456789") + "9" * _LONGEST_EXPONENT
     mantissa = f"{last['sign'].translate(_PLAIN)}{digits}{last['fraction'] or ''}"
     with decimal.localcontext(decimal.Context(prec=50, traps=[])):
-        value = Decimal(f"{mantissa}E{exponent}")
-        if last["percent"] and percent_as_fraction:
-            value /= 100
-    return _FoundNumber(value, last[0].strip())
+        return _FoundNumber(Decimal(f"{mantissa}E{exponent}"), last[0].strip())
 
 
-def _expected(expected: Any, percent_as_fraction: bool) -> Decimal:
-    if isinstance(expected, str) and (found := _last(expected, percent_as_fraction)) is not None:
+def _expected(expected: Any) -> Decimal:
+    if isinstance(expected, str) and (found := _last(expected)) is not None:
         return found.value
     if isinstance(expected, int | float | Decimal) and not isinstance(expected, bool):
         value = Decimal(str(expected))

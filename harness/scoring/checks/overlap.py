@@ -52,14 +52,13 @@ def _f1(words: list[str], wanted: list[str]) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
-def rouge(answer: str, expected: Expected, *, kind: str = "rougeL", stemmer: bool = False) -> Score:
+def rouge(answer: str, expected: Expected, *, kind: str = "rougeL") -> Score:
     """ROUGE's F measure against the expected text, or the nearest of several, by the package rouge-score.
 
     Args:
         answer: the answer.
         expected: a text, or several.
         kind: "rouge1" to "rouge9" (n-grams), "rougeL" (longest common subsequence) or "rougeLsum" (line by line).
-        stemmer: compare the stems of English words (Porter).
 
     Raises:
         CheckError: an expected text has no letter a–z or digit, and rouge-score sees no other; an unknown kind; the
@@ -71,7 +70,7 @@ def rouge(answer: str, expected: Expected, *, kind: str = "rougeL", stemmer: boo
     texts = references(expected, "rouge")
     if not _ROUGE.fullmatch(kind):
         raise CheckError(f"rouge: kind = {kind!r} is none. Kinds: rouge1 to rouge9, rougeL, rougeLsum.")
-    scorer = _rouge_scorer(kind, stemmer)
+    scorer = _rouge_scorer(kind)
     for text in texts:
         if not re.search("[a-z0-9]", text.lower()):
             raise CheckError(
@@ -84,38 +83,25 @@ def rouge(answer: str, expected: Expected, *, kind: str = "rougeL", stemmer: boo
 
 
 @functools.lru_cache(maxsize=16)
-def _rouge_scorer(kind: str, stemmer: bool) -> Any:
-    return import_library("rouge_score.rouge_scorer", "rouge").RougeScorer([kind], use_stemmer=stemmer)
+def _rouge_scorer(kind: str) -> Any:
+    return import_library("rouge_score.rouge_scorer", "rouge").RougeScorer([kind])
 
 
-def bleu(answer: str, expected: Expected, *, tokenize: str = "13a") -> Score:
-    """Sentence BLEU against one or several references together, by sacrebleu, divided by 100.
-
-    Args:
-        answer: the answer.
-        expected: a reference, or several.
-        tokenize: "13a" (WMT's), "intl" (any Unicode punctuation), "zh", "char", or "none" for texts with spaces already
-            where words end.
+def bleu(answer: str, expected: Expected) -> Score:
+    """Sentence BLEU against one or several references together, by sacrebleu with WMT's tokenizer, divided by 100.
 
     Raises:
-        CheckError: an unknown tokenization; sacrebleu is not installed.
+        CheckError: sacrebleu is not installed.
 
     >>> bleu("The cat sat on the mat.", "The cat sat on the mat.").value
     1.0
     """
-    known = ("13a", "intl", "zh", "char", "none")
-    if tokenize not in known:
-        raise CheckError(f"bleu: tokenize = {tokenize!r} is none of {', '.join(known)}.")
-    return _sacrebleu(_bleu_metric(tokenize), answer, references(expected, "bleu"), "bleu")
+    metric = import_library("sacrebleu", "bleu").BLEU(effective_order=True)
+    return _sacrebleu(metric, answer, references(expected, "bleu"), "bleu")
 
 
-def chrf(answer: str, expected: Expected, *, word_order: int = 0) -> Score:
+def chrf(answer: str, expected: Expected) -> Score:
     """chrF against the nearest of the references, by sacrebleu, divided by 100: n-grams of characters, in any script.
-
-    Args:
-        answer: the answer.
-        expected: a reference, or several.
-        word_order: 0 for chrF, 2 for chrF++, which counts words and pairs of words too.
 
     Raises:
         CheckError: sacrebleu is not installed.
@@ -123,19 +109,7 @@ def chrf(answer: str, expected: Expected, *, word_order: int = 0) -> Score:
     >>> chrf("hello", "hello").value
     1.0
     """
-    if word_order not in range(10):
-        raise CheckError(f"chrf: word_order = {word_order!r}; write 0 for chrF or 2 for chrF++.")
-    return _sacrebleu(_chrf_metric(word_order), answer, references(expected, "chrf"), "chrf")
-
-
-@functools.lru_cache(maxsize=16)
-def _bleu_metric(tokenize: str) -> Any:
-    return import_library("sacrebleu", "bleu").BLEU(tokenize=tokenize, effective_order=True)
-
-
-@functools.lru_cache(maxsize=16)
-def _chrf_metric(word_order: int) -> Any:
-    return import_library("sacrebleu", "chrf").CHRF(word_order=word_order)
+    return _sacrebleu(import_library("sacrebleu", "chrf").CHRF(), answer, references(expected, "chrf"), "chrf")
 
 
 def _sacrebleu(metric: Any, answer: Any, texts: tuple[str, ...], check: str) -> Score:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
 
-from harness.errors import CheckError, choices
+from harness.errors import CheckError
 from harness.records import Score
 from harness.scoring.checks.given import listed, shown
 
-Gain = Literal["linear", "exponential"]
-_GAINS = ("linear", "exponential")
 Relevant = Collection[str] | Mapping[str, float]
 """The ids of what is relevant; or the grade of each, where 0 is not relevant."""
 
@@ -94,36 +91,31 @@ def average_precision(ranking: Sequence[str], relevant: Relevant) -> Score:
     return Score(precision, f"{len(hits)} of {len(grades)} relevant found{_lacking(ranking, grades, None)}")
 
 
-def ndcg_at(ranking: Sequence[str], relevant: Relevant, k: int | None = None, gain: Gain = "linear") -> Score:
+def ndcg_at(ranking: Sequence[str], relevant: Relevant, k: int | None = None) -> Score:
     """The discounted gain of the first `k`, as a share of what the best ranking would gain.
 
-    Each place gains by its grade and is discounted by log2(place + 1) (Järvelin and Kekäläinen 2002). The linear gain,
-    the grade itself, is trec_eval's; the exponential one, 2^grade - 1, is that of Burges and others (2005). A figure of
-    one can't be held against a figure of the other, unless all grades are 1.
+    Each place gains its grade, discounted by log2(place + 1) (Järvelin and Kekäläinen 2002), as in trec_eval. Figures
+    with the exponential gain of Burges and others (2005), 2^grade - 1, are those of grades that are given so.
 
     Args:
         ranking, relevant: as for `recall_at`; each id of a set has grade 1.
         k: how many of the ranking count, from 1; None for all.
-        gain: "linear" or "exponential".
 
     Raises:
-        CheckError: as `recall_at`, or there is no such gain.
+        CheckError: as `recall_at`.
 
     >>> round(ndcg_at(["b", "a"], {"a": 3, "b": 1}, 2).value, 4)
     0.7967
     """
-    if gain not in _GAINS:
-        raise CheckError(f"ndcg_at: {choices('gain', str(gain), _GAINS)}")
     grades = _grades(relevant)
     found = [grades.get(each, 0.0) for each in _first(ranking, grades, k)]
     best = sorted(grades.values(), reverse=True)[:k]
-    share = min(1.0, _discounted(found, gain) / _discounted(best, gain))
+    share = min(1.0, _discounted(found) / _discounted(best))
     return Score(share, f"grades {', '.join(f'{each:g}' for each in found[:10])}{_lacking(ranking, grades, k)}")
 
 
-def _discounted(grades: Sequence[float], gain: Gain) -> float:
-    gains = grades if gain == "linear" else [2**grade - 1 for grade in grades]
-    return math.fsum(each / math.log2(place + 1) for place, each in enumerate(gains, 1))
+def _discounted(grades: Sequence[float]) -> float:
+    return math.fsum(each / math.log2(place + 1) for place, each in enumerate(grades, 1))
 
 
 def _lacking(ranking: Sequence[str], grades: Mapping[str, float], k: int | None) -> str:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import json
 import math
 import os
 import select
 import signal
-import stat
 import subprocess
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
@@ -317,45 +314,10 @@ def _plain(reason: str | None) -> str | None:
     return "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in shown)
 
 
-_ALL_OF_OWNER = 0o700
-
-
 def remove(folder: str) -> None:
-    """Remove a folder with all that is in it: nested however deep, named however, with modes that forbid it.
-
-    A folder in a folder is first moved to the top: so no path gets longer than the system allows, and nothing recurs.
-    """
-    top = os.fsencode(folder)
-    numbers = itertools.count()
-    waiting = deque([top])
-    while waiting:
-        place = waiting.popleft()
-        for path in _opened(place):
-            with contextlib.suppress(OSError):
-                if not stat.S_ISDIR(os.lstat(path).st_mode):
-                    os.unlink(path)  # noqa: PTH108 - paths are bytes here, which need not be text
-                else:
-                    waiting.append(path if place == top else _lift(path, top, numbers))
-        if place != top:
-            with contextlib.suppress(OSError):
-                os.rmdir(place)  # noqa: PTH106
-    with contextlib.suppress(OSError):
-        os.rmdir(top)  # noqa: PTH106
-
-
-def _opened(folder: bytes) -> list[bytes]:
-    """Let its owner read and change a folder, and list what is in it."""
-    with contextlib.suppress(OSError):
-        os.chmod(folder, _ALL_OF_OWNER)  # noqa: PTH101
-        return [os.path.join(folder, name) for name in os.listdir(folder)]  # noqa: PTH118, PTH208
-    return []
-
-
-def _lift(path: bytes, top: bytes, numbers: itertools.count[int]) -> bytes:
-    """Move a folder to the top under a free name. To be moved it must be writable: it names the folder above it."""
-    os.chmod(path, _ALL_OF_OWNER)  # noqa: PTH101
-    while True:
-        lifted = os.path.join(top, b"%d" % next(numbers))  # noqa: PTH118
-        if not os.path.lexists(lifted):
-            os.rename(path, lifted)  # noqa: PTH104
-            return lifted
+    """Remove a folder with all that is in it: nested however deep, named however, with modes that forbid it."""
+    try:
+        os.rmdir(folder)  # noqa: PTH106
+    except OSError:
+        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", folder], capture_output=True, check=False)

@@ -40,7 +40,6 @@ def load(folder: Path, module: str, code: str, path: str = "answer") -> Applicat
         ("prompt: list", True),
         ("prompt: 'list[dict[str, str]]'", True),
         ("prompt: Sequence[dict]", True),
-        ("prompt: list | tuple", True),
         ("messages: str | list", True),
         ("question: str | list", False),
         ("question: 'Missing'", False),

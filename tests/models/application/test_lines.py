@@ -18,20 +18,6 @@ def test_a_long_line_is_read_whole_and_the_last_one_needs_no_end(tmp_path: Path)
     assert len(answer(program(tmp_path, code), "Hi").text) == 5_000_000
 
 
-def test_an_answer_that_is_not_utf_8_is_an_error_at_once_and_no_answer(tmp_path: Path) -> None:
-    code = 'import sys\nsys.stdin.readline()\nsys.stdout.buffer.write(b\'{"id": 0, "text": "caf\\xe9"}\\n\')'
-    code += "\nsys.stdout.flush()\nsys.stdin.read()"
-    with pytest.raises(FailedDrawError, match=r"in another encoding than UTF-8: .*caf.*Let it write UTF-8"):
-        answer(program(tmp_path, code), "Hi")
-
-
-def test_a_field_of_any_name_and_lines_of_utf_16_are_no_garbled_answers(tmp_path: Path) -> None:
-    code = """import sys\nsys.stdin.readline()\nsys.stdout.buffer.write('{"id": 0}\\n'.encode("utf-16"))"""
-    code += """\nsys.stdout.write('{"id": 0, "text": "Hi", "garbled": true}\\n')"""
-    with pytest.raises(FailedDrawError, match="garbled"):
-        answer(program(tmp_path, code), "Hi")
-
-
 def test_an_error_of_null_is_none(tmp_path: Path) -> None:
     code = """import sys\nsys.stdin.readline()\nprint('{"id": 0, "text": "Hello", "error": null}')"""
     assert answer(program(tmp_path, code), "Hi").text == "Hello"
@@ -80,14 +66,6 @@ def test_an_id_may_be_the_text_of_the_number_and_nothing_else(tmp_path: Path) ->
     with pytest.raises(EngineError) as raised:
         answer(program(tmp_path, code), "a")
     assert "answered without the id of a question: {'id': 'a', 'text': 'a'}. Give each" in str(raised.value)
-
-
-@pytest.mark.nightly
-def test_a_question_that_stays_unanswered_is_told_of_lines_without_an_id(tmp_path: Path) -> None:
-    line = '{"id": "x", "text": "yes", "level": "info"}'
-    code = f"import sys\nsys.stdin.readline()\nprint('{line}', flush=True)\nsys.stdin.read()"
-    with pytest.raises(EngineError, match=r"(?s)did not answer within 60 s.*info.*\n  Give each answer the"):
-        answer(program(tmp_path, code, timeout_s=60), "Hi", reached=[0])
 
 
 def test_what_is_no_answer_is_taken_for_printed_and_shown_when_it_ends(tmp_path: Path) -> None:

@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from harness.errors import SettingsError
 from harness.models.description.description import WeightsDescription, describe_weights, rounded
 from harness.models.vllm.engine import computed_dtype, find_device, processor_features
 from harness.models.weights.weights import materialize, weights_digest
-from tests.models.description.made import copy_of, set_config, write_gguf
+from tests.models.description.made import copy_of, set_config
 from tests.models.weights.test_weights import write_gguf as write_llama_gguf
 
 AUTO = computed_dtype({}, find_device(), processor_features())
@@ -277,48 +276,3 @@ def test_nothing_heavy_is_imported(tiny_llama: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert loaded & {"torch", "transformers", "tokenizers", "gguf", "vllm", "scipy"} == set()
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "tokenizer.json"])
-def test_a_folder_that_says_what_makes_no_sense_is_refused_or_described(
-    name: str, tiny_llama: Path, tmp_path: Path
-) -> None:
-    from harness.reporting.weights.facts import weights_facts
-
-    own = copy_of(tiny_llama, tmp_path / "own")
-    whole = json.loads((own / name).read_text(encoding="utf-8"))
-    more = ("rope_scaling", "rope_parameters", "quantization_config", "text_config", "query_pre_attn_scalar", "dtype")
-    refusals = []
-    for key in (*whole, *(more if name == "config.json" else ())):
-        for value in (None, "x", -1, 1.5, [], [1], {"a": 1}, 10**30):
-            (own / name).write_text(json.dumps({**whole, key: value}), encoding="utf-8")
-            try:
-                weights_facts(described(own))
-            except SettingsError as error:
-                refusals.append(str(error))
-    assert refusals
-    assert [refusal for refusal in refusals if str(own) not in refusal] == []
-
-
-@pytest.mark.service
-def test_a_gguf_file_with_changed_bytes_is_refused_or_described(tmp_path: Path) -> None:
-    import random
-
-    from harness.reporting.weights.facts import weights_facts
-
-    content = write_gguf(tmp_path / "m.gguf", extra={"tokenizer.ggml.eos_token_id": 2}).read_bytes()
-    chance = random.Random(5)
-    n_refused = 0
-    for number in range(400):
-        place = chance.randrange(24, 2400)
-        changed = bytearray(content)
-        changed[place] = chance.choice([0, 1, 255, changed[place] ^ (1 << chance.randrange(8))])
-        path = tmp_path / f"{number}.gguf"
-        path.write_bytes(changed)
-        try:
-            weights_facts(described(path))
-        except SettingsError:
-            n_refused += 1
-        path.unlink()
-    assert 20 < n_refused < 400

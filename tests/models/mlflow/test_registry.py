@@ -13,7 +13,7 @@ import pytest
 from harness.config import VersionSettings
 from harness.errors import SettingsError
 from harness.models.engine_creation import check_version
-from harness.models.mlflow.registry import check_registered, nearest_first
+from harness.models.mlflow.registry import check_registered
 from harness.models.version import Version, fingerprint_here, load_version
 from tests.tracking.registering import register
 from tests.tracking.servers import MlflowServer
@@ -82,14 +82,15 @@ def test_offline_a_version_that_was_downloaded_needs_no_registry(
     assert fingerprint_here(settings("models:/tiny/1", database), tmp_path) is None
 
 
-def test_what_there_is_instead_is_listed_the_nearest_first(database: str, tiny_llama: Path, tmp_path: Path) -> None:
+def test_what_there_is_instead_is_listed(database: str, tiny_llama: Path, tmp_path: Path) -> None:
     register(database, "tiny-llama", tiny_llama)
     register(database, "other", tiny_llama)
     assert refused("models:/tiny-lama/1", database, tmp_path) == (
-        f"weights = 'models:/tiny-lama/1': The registry {database} has no model 'tiny-lama'. Models: tiny-llama, other."
+        f"weights = 'models:/tiny-lama/1', {database}: No model named 'tiny-lama'. Models: other, tiny-llama. "
+        "Did you mean 'tiny-llama'?"
     )
     assert refused("models:/tiny-llama/7", database, tmp_path) == (
-        "weights = 'models:/tiny-llama/7': 'tiny-llama' has no version '7'. Versions: 1."
+        f"weights = 'models:/tiny-llama/7', {database}: No version named '7'. Versions: 1."
     )
 
 
@@ -145,8 +146,3 @@ def test_the_forms_of_an_address_are_said(weights: str) -> None:
 def test_a_registry_that_nothing_names_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="which registry has it"):
         check_version(settings("models:/tiny/1"), tmp_path)
-
-
-def test_names_are_listed_the_nearest_first() -> None:
-    assert nearest_first("champoin", ["challenger", "champion", "old"]) == ["champion", "challenger", "old"]
-    assert nearest_first("7", ["1", "10", "8"]) == ["8", "10", "1"]

@@ -59,18 +59,6 @@ def test_tool_calls_of_another_form_are_refused(value: Any, words: str) -> None:
         tool_calls(value)
 
 
-def test_a_call_that_is_nested_too_deep_to_be_stored_is_refused() -> None:
-    def nested(depth: int) -> Any:
-        value: Any = {}
-        for _ in range(depth):
-            value = [value]
-        return value
-
-    assert tool_calls([{**CALL, "extra": nested(40)}])
-    with pytest.raises(ValueError, match="nested more than 50 deep"):
-        tool_calls([{**CALL, "extra": nested(50)}])
-
-
 def test_a_provider_or_a_folder_before_a_name_makes_no_other_model() -> None:
     assert is_same_model("/models/Small/", "small")
     assert not is_same_model("small", "small-2")

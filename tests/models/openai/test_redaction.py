@@ -29,10 +29,10 @@ def test_an_answer_is_without_the_key_in_every_field() -> None:
         reasoning="***",
         tool_calls=({"function": {"name": "look", "arguments": '{"key": "***"}'}},),
         logprobs=(
-            TokenLogprob("My ", -1.0, (("My ", -1.0), ("***", -2.0))),
             TokenLogprob("***", -1.0),
             TokenLogprob("***", -1.0),
-            TokenLogprob("!", -1.0, (("!", -1.0), ("***", -2.0))),
+            TokenLogprob("***", -1.0),
+            TokenLogprob("***", -1.0),
         ),
     )
 

@@ -209,25 +209,6 @@ def test_dropping_layers_needs_safetensors(own: Path, tmp_path: Path) -> None:
         check_weights({"weights": "own", "drop_layers": 1}, tmp_path)
 
 
-def test_a_cut_gguf_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "cut.gguf").write_bytes(b"GGUF\x03\x00\x00\x00\x01")
-    with pytest.raises(SettingsError, match="ends too early"):
-        check_weights({"weights": "cut.gguf"}, tmp_path)
-
-
-def test_a_part_of_a_split_gguf_file_is_refused(tmp_path: Path) -> None:
-    from gguf import GGUFValueType, GGUFWriter
-
-    writer = GGUFWriter(str(tmp_path / "part.gguf"), "llama")
-    writer.add_key_value("split.no", 0, GGUFValueType.UINT16)
-    writer.add_key_value("split.count", 3, GGUFValueType.UINT16)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.close()
-    with pytest.raises(SettingsError, match=r"part 1 of 3 of a model.*llama-gguf-split --merge"):
-        check_weights({"weights": "part.gguf"}, tmp_path)
-
-
 @pytest.mark.service
 def test_a_hub_id_in_the_local_cache_is_identified_by_its_commit(tiny_llama: Path, tmp_path: Path) -> None:
     script = (

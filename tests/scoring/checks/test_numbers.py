@@ -101,11 +101,9 @@ def test_tolerances(answer, expected, tolerance, value) -> None:
     assert checks.numeric(answer, expected, **tolerance).value == value
 
 
-def test_a_percentage_is_as_written_or_a_fraction() -> None:
+def test_a_percentage_is_as_written() -> None:
     assert checks.numeric("50%", 50).value == 1
     assert checks.numeric("50%", 0.5).value == 0
-    assert checks.numeric("50%", 0.5, percent_as_fraction=True).value == 1
-    assert checks.numeric("0.5", "50%", percent_as_fraction=True).value == 1
 
 
 def test_the_reason_says_which_number_was_read() -> None:

@@ -67,9 +67,7 @@ def test_rouge_gives_published_values(answer, expected, kind, value) -> None:
     assert checks.rouge(answer, expected, kind=kind).value == pytest.approx(value, abs=1e-12)
 
 
-def test_rouge_may_compare_stems_and_takes_the_nearest_reference() -> None:
-    assert checks.rouge("she swims", "she swimming", kind="rouge1").value == pytest.approx(0.5)
-    assert checks.rouge("she swims", "she swimming", kind="rouge1", stemmer=True) == Score(1.0)
+def test_rouge_takes_the_nearest_reference() -> None:
     assert checks.rouge("a b", ["c d", "a c"], kind="rouge1") == Score(0.5, "0.50 against 'a c'")
 
 
@@ -98,13 +96,6 @@ def test_bleu_weighs_all_references_together() -> None:
     assert both > checks.bleu("a b c d e f", "a b c x x x").value
 
 
-def test_bleu_tokenizes_as_told() -> None:
-    assert checks.bleu("今天天气很好", "今天天气不好").value == 0
-    assert checks.bleu("今天天气很好", "今天天气不好", tokenize="zh").value > 0.5
-    with pytest.raises(CheckError, match="tokenize = 'ja-mecab' is none of 13a, intl, zh, char, none"):
-        checks.bleu("a", "a", tokenize="ja-mecab")
-
-
 @pytest.mark.parametrize(
     ("answer", "expected", "value"),
     # The tests of sacrebleu, sentence-level chrF; with its epsilon smoothing, which moves the last one by 4e-6.
@@ -128,13 +119,6 @@ def test_bleu_tokenizes_as_told() -> None:
 )
 def test_chrf_gives_published_values(answer, expected, value) -> None:
     assert checks.chrf(answer, expected).value == pytest.approx(value, abs=1e-5)
-
-
-def test_chrf_may_count_words_too() -> None:
-    plain, with_words = (checks.chrf("the cat sat", "the dog sat", word_order=order).value for order in (0, 2))
-    assert plain != with_words
-    with pytest.raises(CheckError, match="word_order = -1"):
-        checks.chrf("a", "a", word_order=-1)
 
 
 WORDS = st.lists(st.sampled_from(["cat", "dog", "the", "sat", "mat"]), min_size=1, max_size=12).map(" ".join)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -52,19 +51,6 @@ def test_a_measure_is_trec_evals_for_any_ranking(
     assert ours(ranking, grades) == pytest.approx(oracle(measure, ranking, grades), abs=5e-5)
 
 
-def test_the_exponential_gain_is_another_figure() -> None:
-    """Grades 3, 2, 3, 0, 1, 2, as textbooks compute it: DCG 13.848, ideal 14.595."""
-    ranking = [f"d{number}" for number in range(6)]
-    grades = dict(zip(ranking, (3, 2, 3, 0, 1, 2), strict=True))
-    gains = [7, 3, 7, 0, 1, 3]
-    found = sum(gain / math.log2(place + 2) for place, gain in enumerate(gains))
-    best = sum(gain / math.log2(place + 2) for place, gain in enumerate(sorted(gains, reverse=True)))
-    assert found == pytest.approx(13.848, abs=5e-4)
-    assert checks.ndcg_at(ranking, grades, gain="exponential").value == pytest.approx(found / best)
-    assert checks.ndcg_at(ranking, grades).value == pytest.approx(0.9608, abs=5e-5)
-    assert checks.ndcg_at(ranking, set(ranking[:2]), gain="exponential") == checks.ndcg_at(ranking, set(ranking[:2]))
-
-
 def test_reasons_say_what_was_found_and_what_was_not() -> None:
     assert checks.recall_at(RANKING, GRADES, 3).reason == "1 of 3 relevant among the first 3; not 'd4' and 'd9'"
     assert checks.precision_at(RANKING, {"d1"}, 10).reason == "1 of the first 10 relevant"
@@ -94,7 +80,6 @@ def test_an_empty_ranking_finds_nothing() -> None:
         (lambda: checks.recall_at(["4", "3"], [3, 7], 2), "holds '3', and relevant is 3, which is another id"),  # type: ignore[list-item]
         (lambda: checks.ndcg_at(["3"], {3: 1}), "The ids of passages are texts"),  # type: ignore[dict-item]
         (lambda: checks.ndcg_at(RANKING, {"d1": -1}), "The grade of 'd1' is -1"),
-        (lambda: checks.ndcg_at(RANKING, {"d1"}, gain="lineer"), "Did you mean 'linear'"),  # type: ignore[arg-type]
     ],
 )
 def test_what_no_figure_can_be_given_for_is_an_error(broken: Callable[[], object], message: str) -> None:

@@ -72,10 +72,9 @@ def test_normalised_says_what_was_compared() -> None:
 
 
 def test_what_is_ignored_can_be_chosen() -> None:
-    assert checks.normalised("Résumé", "resume", ignore=["case", "accents"]).value == 1
-    assert checks.normalised("resume.", "resume", ignore=["case"]).value == 0
+    assert checks.normalise("Résumé.", ignore=["case", "accents"]) == "resume."
     with pytest.raises(CheckError, match=r"No difference named 'acents'.*Did you mean 'accents'"):
-        checks.normalised("a", "b", ignore=["acents"])
+        checks.normalise("a", ignore=["acents"])
 
 
 @given(st.text(), IGNORED)
@@ -84,12 +83,12 @@ def test_normalising_twice_changes_nothing(text: str, ignore: list) -> None:
     assert checks.normalise(once, ignore) == once
 
 
-@given(st.text(min_size=1), IGNORED)
-def test_a_text_equals_and_contains_itself(text: str, ignore: list) -> None:
+@given(st.text(min_size=1))
+def test_a_text_equals_and_contains_itself(text: str) -> None:
     assert checks.exact(text, text).value == 1
-    assert checks.normalised(text, text, ignore=ignore).value == 1
+    assert checks.normalised(text, text).value == 1
     if text.strip():
-        assert checks.contains(text, text, whole_words=False, ignore=ignore).value == 1
+        assert checks.contains(text, text, whole_words=False).value == 1
 
 
 @pytest.mark.parametrize(
@@ -132,18 +131,9 @@ def test_parts_of_words_count_where_they_are_asked_for() -> None:
     assert checks.contains("東京です", "東京", whole_words=False).value == 1
 
 
-def test_case_counts_where_it_is_not_ignored() -> None:
-    assert checks.contains("It is Au.", "Au", ignore=[]).value == 1
-    assert checks.contains("It is au.", "Au", ignore=[]).value == 0
-
-
-def test_every_word_must_be_there_where_it_is_asked_for() -> None:
-    answer = "red and blue"
-    assert checks.contains(answer, ["red", "blue"], every=True) == Score(1.0)
-    assert checks.contains(answer, ["red", "green", "grey"], every=True).reason == (
-        "'red and blue' lacks 'green' and 'grey'"
-    )
-    assert checks.contains(answer, ["green", "grey"]).reason == "'red and blue' lacks 'green' or 'grey'"
+def test_of_several_words_one_is_enough() -> None:
+    assert checks.contains("red and blue", ["green", "blue"]) == Score(1.0)
+    assert checks.contains("red and blue", ["green", "grey"]).reason == "'red and blue' lacks 'green' or 'grey'"
 
 
 @pytest.mark.parametrize("expected", ["", " ", [], ["Lima", ""]])
@@ -154,9 +144,7 @@ def test_an_expectation_without_a_word_is_refused(expected) -> None:
 
 def test_matches_finds_a_pattern() -> None:
     assert checks.matches("It is 12 o'clock.", r"\d+ o'clock") == Score(1.0)
-    assert checks.matches("YES", "(?i)yes", whole=True) == Score(1.0)
     assert checks.matches("YES!", re.compile("yes", re.IGNORECASE)) == Score(1.0)
-    assert checks.matches("YES!", "YES", whole=True).reason == "'YES' is not the whole of 'YES!'"
     assert checks.matches("no", "yes").reason == "'yes' is not in 'no'"
 
 

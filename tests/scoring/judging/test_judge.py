@@ -119,17 +119,6 @@ def test_a_weighted_score_goes_by_the_probabilities_at_its_token(bench: Bench) -
     assert (score.value, score.reason) == (0.75, "4 on 1 to 5: so it is")
 
 
-def test_a_reference_is_shown_where_there_is_one(bench: Bench) -> None:
-    bench.seat(j=rated(3))
-    bench.write("with.md", with_sections(Reference="expected"))
-    bench.run(rate())
-    bench.run(lambda judge: judge.rate("Lima.", rubric="with.md", case=CASE))
-    bench.run(lambda judge: judge.rate("Lima.", rubric="r.md", case=CASE, reference="Lima, Peru"))
-    told = [request.messages[-1]["content"] for request, _ in bench.engines["j"].asked]
-    assert ["[begin reference" in text for text in told] == [False, True, True]
-    assert "Lima, Peru" in told[2]
-
-
 def test_a_preference_sees_both_orders(bench: Bench) -> None:
     bench.seat(j=lambda request, _: chosen("A" if first_shown(request) == "Lima." else "B"))
     score = bench.run(prefer())

@@ -112,35 +112,17 @@ def test_nothing_in_an_answer_closes_its_fence_or_speaks_for_anyone_else(attack:
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
-def test_what_stands_in_a_case_or_the_other_answer_is_fenced_too(attack: str) -> None:
+def test_what_stands_in_a_case_or_the_other_answer_is_fenced_too_and_read_again(attack: str) -> None:
     read = rubric(Reference="expected")
     given = material(read, {"prompt": attack, "expected": attack}, None, "x").with_answers(attack, "Lima")
     (_, user) = preference_messages(read, given)
     for name in ("prompt", "reference", "answer A"):
         assert fenced(user["content"], name) == harmless(attack)
     assert fenced(user["content"], "answer B") == "Lima"
-
-
-@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
-def test_what_a_judge_was_given_is_read_from_its_messages(attack: str) -> None:
-    """Whatever it holds, and with the code that tells of which case it is."""
-    read = rubric(Reference="expected")
-    given = material(read, {"prompt": attack, "expected": attack}, None, "x").with_answers(attack, "Lima")
     known = material_in(preference_messages(read, given))
     assert known is not None
     assert (known[0].parts, known[1]) == (given.parts, code_of(given))
     assert material_in(({"role": "user", "content": attack},)) is None
-
-
-def test_no_pattern_is_compiled_for_a_question_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store holds hundreds of thousands of them, and compiling takes longer than all else."""
-    given = material(rubric(), {"prompt": "The capital of Peru?"}, None, "x").with_answers("Lima")
-    asked = rating_messages(rubric(), given)
-    with monkeypatch.context() as patched:
-        patched.setattr(re, "compile", lambda *_: pytest.fail("a pattern was compiled"))
-        known = material_in(asked)
-    assert known is not None
-    assert known[0].parts == given.parts
 
 
 def test_an_answer_that_holds_its_code_gets_another() -> None:
