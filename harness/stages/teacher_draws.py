@@ -25,10 +25,8 @@ _APART = b"asked again|"
 _HOPELESS = 100
 """Failures without an answer, after which no other prompt is asked."""
 _NAMED = 20
-"""Prompts named of one error."""
+"""Prompts that are named."""
 _MOST_TRIES = 3
-_TOLD = 5
-"""Errors that are told: where more differ, it is by what each says of its own prompt."""
 
 
 async def tried(ask: Callable[[], Awaitable[Given]]) -> Given:
@@ -48,7 +46,7 @@ async def tried(ask: Callable[[], Awaitable[Given]]) -> Given:
 
 
 class FailedDraws:
-    """Collects the prompts that a teacher did not answer, so that one that is refused costs no other its answer.
+    """Counts the prompts that a teacher did not answer, so that one that is refused costs no other its answer.
 
     Args:
         teacher: the version that is asked.
@@ -67,7 +65,7 @@ class FailedDraws:
         Raises:
             UsageError: a hundred were not, and none was: it is the request that is refused.
         """
-        self._found[prompt] = str(error).rstrip(".")
+        self._found[prompt] = str(error)
         if not self.n_answered and len(self._found) >= _HOPELESS:
             self.check()
 
@@ -75,22 +73,16 @@ class FailedDraws:
         """Refuse to go on without their answers.
 
         Raises:
-            UsageError: names each error once, with the prompts that ended in it.
+            UsageError: names them, with the error of the first.
         """
-        if not self._found:
-            return
-        errors = list(dict.fromkeys(self._found.values()))
-        told = [
-            f"{some([repr(prompt) for prompt, said in self._found.items() if said == error], _NAMED)}: {error}."
-            for error in errors[:_TOLD]
-        ]
-        if len(errors) > _TOLD:
-            told.append(f"{len(errors) - _TOLD:,} other errors.")
-        raise UsageError(
-            f"{self._teacher} gave no answer to {len(self._found):,} of {self._n_prompts:,} prompts. {' '.join(told)} "
-            "What was answered is stored, and another build goes on there. Change or leave out what is refused each "
-            "time."
-        )
+        if self._found:
+            named = some([repr(prompt) for prompt in self._found], _NAMED)
+            first, said = next(iter(self._found.items()))
+            raise UsageError(
+                f"{self._teacher} gave no answer to {len(self._found):,} of {self._n_prompts:,} prompts: {named}. "
+                f"{first!r}: {said.rstrip('.')}. What was answered is stored, and another build goes on there. Change "
+                "or leave out what is refused each time."
+            )
 
 
 @asynccontextmanager

@@ -21,26 +21,13 @@ from tests.loopback.faults import Fault
 pytestmark = pytest.mark.service
 
 
-def test_each_error_is_told_once_with_all_its_prompts() -> None:
+def test_prompts_without_an_answer_are_named_and_what_is_refused_whatever_is_asked_ends_soon() -> None:
     failed = FailedDraws("wise", 900)
     failed.check()
-    failed.n_answered = 1
-    for prompt, said in (("b", "filtered."), ("c", "too long"), ("d", "filtered."), ("b", "filtered.")):
-        failed.add(prompt, EngineError(said))
-    message = r"wise gave no answer to 3 of 900 prompts\. 'b', 'd': filtered\. 'c': too long\. What was answered"
-    with pytest.raises(UsageError, match=message):
-        failed.check()
-    for number in range(300):
-        failed.add(f"p{number}", EngineError("spent"))
-    with pytest.raises(UsageError, match=r"303 of 900 .*'p19' and 280 more: spent\."):
-        failed.check()
-
-
-def test_what_is_refused_whatever_is_asked_ends_soon() -> None:
-    failed = FailedDraws("wise", 900)
     for number in range(99):
-        failed.add(f"p{number}", EngineError(f"the prompt has {number} tokens"))
-    with pytest.raises(UsageError, match=r"100 of 900 prompts.* 95 other errors\. What was answered is stored"):
+        failed.add(f"p{number}", EngineError(f"the prompt has {number} tokens."))
+    message = r"100 of 900 prompts: 'p0', .* and 80 more\. 'p0': the prompt has 0 tokens\. What was answered is stored"
+    with pytest.raises(UsageError, match=message):
         failed.add("p99", EngineError("the prompt has 99 tokens"))
 
 

@@ -46,8 +46,6 @@ def plan_notes(gate: PlannedGate, wanted: PlanTarget, rows: Sequence[PlanRow]) -
     yield from _limits(wanted, shown)
     for row in rows:
         yield from _never(row)
-        if row.split is not None and wanted.drop is None:
-            yield _same_money(row)
     if wanted.costs is not None and wanted.drop is not None:
         yield from _cheapest(rows)
     yield from _doubts(gate)
@@ -177,18 +175,6 @@ def _never(row: PlanRow) -> Iterator[str]:
             f"{shape.name} can't pass with its score of {shape.spread.mean:.2f}: a pass proves a score above "
             f"{shape.threshold - shape.margin:g}."
         )
-
-
-def _same_money(row: PlanRow) -> str:
-    assert row.split is not None
-    shape, split = row.shape, row.split
-    error = math.sqrt((shape.between_sd**2 + shape.within_sd**2 / shape.samples) / shape.cases)
-    if split.samples == shape.samples:
-        return f"{shape.name}: {plural(shape.samples, 'sample')} of each case cost least for what they tell."
-    return (
-        f"{shape.name}: {split.cases:,} cases x {split.samples:,} samples cost the same and tell more: their standard "
-        f"error is {split.standard_error:.4f}, not {error:.4f}."
-    )
 
 
 def _cheapest(rows: Sequence[PlanRow]) -> Iterator[str]:

@@ -157,17 +157,6 @@ def test_a_teacher_with_padded_embeddings_teaches_a_student_without(tmp_path: Pa
     assert max(ids.max() for ids in kept) < VOCABULARY
 
 
-def test_a_token_that_the_weights_have_no_embedding_of_is_refused(tmp_path: Path) -> None:
-    """An IndexError was told, once the teacher had been asked."""
-    request = request_of(tmp_path, '{"text": "the bc of it all"}\n')
-    request = replace(request, start=write_resized(tmp_path / "few", 260))
-    adapter = AdapterSettings(data="d.jsonl", steps=2, batch=1, length=8)
-    for train, settings in ((train_student, request.settings), (train_adapter, adapter)):
-        with pytest.raises(UsageError, match=r"have token 260, and the weights in .*few have 260 tokens"):
-            train(replace(request, settings=settings), lambda _: None)
-    assert not (tmp_path / "targets").exists()
-
-
 def test_shuffled_targets_are_the_same_at_other_places() -> None:
     generator = np.random.default_rng(0)
     targets = [(generator.integers(0, 99, (length, 3)), generator.normal(size=(length, 3))) for length in (4, 7)]

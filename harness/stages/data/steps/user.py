@@ -104,13 +104,6 @@ class UserStep:
         if isinstance(answer, Remove) and isinstance(answer.reason, str) and answer.reason.strip():
             return answer.reason
         if isinstance(answer, Keep) and isinstance(answer.text, str):
-            try:
-                answer.text.encode()
-            except UnicodeEncodeError as error:
-                raise CorpusError(
-                    f"The step {self._target!r} returns a text for document {document.id!r} in which character "
-                    f"{error.start + 1:,} is {answer.text[error.start]!a}, half of a character; return it without."
-                ) from None
             document.text = answer.text
             return None
         raise CorpusError(

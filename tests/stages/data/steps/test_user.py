@@ -51,10 +51,6 @@ def odd(document):
     return "maybe"
 
 
-def half(document):
-    return Keep(text="ab\\ud83d")
-
-
 def leaves(document):
     raise SystemExit(3)
 
@@ -110,12 +106,6 @@ def test_what_it_raises_is_told_with_the_step_the_document_and_where(root: Path)
     assert "return 1 / len(document.text)" in message
     assert "steps/user.py" not in message, "where it was called from is nobody's business"
     assert str(pickle.loads(pickle.dumps(caught.value))) == message, "it comes out of a worker process"
-
-
-def test_half_of_a_character_is_named_with_the_document(root: Path) -> None:
-    message = r"'filters:half' returns a text for document 'd' in which character 3 is '\\ud83d', half of a character"
-    with pytest.raises(CorpusError, match=message):
-        made("filters:half", root)(document("text"))
 
 
 def test_an_answer_that_says_nothing_is_refused(root: Path) -> None:
