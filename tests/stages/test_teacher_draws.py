@@ -59,7 +59,7 @@ APPLICATION = """
 import pathlib
 
 def answer(prompt):
-    asked = pathlib.Path(__file__).with_name("asked.log")
+    asked = pathlib.Path(__file__).with_name(".asked.log")
     before = asked.read_text() if asked.exists() else ""
     asked.write_text(before + prompt)
     if prompt in "bc" and prompt not in before:
@@ -72,11 +72,11 @@ def test_another_build_asks_a_teacher_for_what_it_failed_at(tmp_path: Path) -> N
     """A build infers nothing from how often it fails, so that no failure of it is kept."""
     (tmp_path / "bot.py").write_text(APPLICATION)
     table = '[models.wise]\nengine = "python"\ncall = "bot:answer"\nfiles = ["bot.py"]\n'
-    settings = load(tmp_path, 'store = "samples.db"\n' + table)
+    settings = load(tmp_path, 'store = ".samples.db"\n' + table)
     with pytest.raises(UsageError, match="wise gave no answer to 2 of 4 prompts"):
         build(settings, *"abcd")
     assert build(settings, *"abcd") == 4
-    assert (tmp_path / "asked.log").read_text() == "abcdbc"
+    assert (tmp_path / ".asked.log").read_text() == "abcdbc"
 
 
 @pytest.mark.parametrize("cause", ["KeyError", TIMED_OUT])
@@ -85,7 +85,7 @@ def test_what_the_store_keeps_as_a_failure_stays_one_and_a_build_has_an_answer_o
 ) -> None:
     (tmp_path / "bot.py").write_text(APPLICATION)
     table = '[models.wise]\nengine = "python"\ncall = "bot:answer"\nfiles = ["bot.py"]\n'
-    settings = load(tmp_path, 'store = "samples.db"\n' + table)
+    settings = load(tmp_path, 'store = ".samples.db"\n' + table)
     teacher = load_version(settings.version("wise"), settings.root)
     request = teacher.chat(({"role": "user", "content": "a"},))
     key = KeyedQuestion(request_text(teacher.fingerprint, request)).key(0)
@@ -94,7 +94,7 @@ def test_what_the_store_keeps_as_a_failure_stays_one_and_a_build_has_an_answer_o
         store.add([NewSample(key, teacher.fingerprint, 0, request, Sample("", failure=failure))])
     for _ in range(2):
         assert build(settings, "a") == 1
-    assert (tmp_path / "asked.log").read_text() == "a"
+    assert (tmp_path / ".asked.log").read_text() == "a"
     with Store.open(store_url(settings)) as store:
         assert store.find([key])[key][0].failure == failure
 
@@ -103,7 +103,7 @@ def test_what_the_store_keeps_as_a_failure_stays_one_and_a_build_has_an_answer_o
 def test_what_takes_too_long_is_asked_three_times_in_a_build(tmp_path: Path, loopback: Any) -> None:
     server = loopback(faults=(Fault("hang", first=2),))
     lines = "".join(f"{name} = {value!r}\n" for name, value in server.settings().items())
-    text = f'store = "samples.db"\n[models.wise]\nengine = "openai"\ntimeout_s = 1.0\n{lines}'
+    text = f'store = ".samples.db"\n[models.wise]\nengine = "openai"\ntimeout_s = 1.0\n{lines}'
     assert build(load(tmp_path, text), "a") == 1
     assert server.stats["requests"] == 3
 
@@ -112,7 +112,7 @@ def test_half_of_a_character_in_an_answer_is_given_as_none(tmp_path: Path, loopb
     """No file and no tokenizer takes it; the answer is stored as it came."""
     server = loopback(answers={"a": "one \ud83d two \N{LLAMA}", "b": "one \N{LLAMA}"})
     lines = "".join(f"{name} = {value!r}\n" for name, value in server.settings().items())
-    settings = load(tmp_path, f'store = "samples.db"\n[models.wise]\nengine = "openai"\n{lines}')
+    settings = load(tmp_path, f'store = ".samples.db"\n[models.wise]\nengine = "openai"\n{lines}')
     for _ in range(2):
         assert answers(settings, "a", "b") == ["one \ufffd two \N{LLAMA}", "one \N{LLAMA}"]
     assert server.stats["requests"] == 2

@@ -174,12 +174,9 @@ def test_its_code_is_its_identity_with_that_of_the_project_s_modules(tmp_path: P
     assert identity(tmp_path) == first
 
 
-@pytest.mark.parametrize("has_init", [False, True])
-def test_a_neighbour_in_a_folder_is_of_its_code(tmp_path: Path, has_init: bool) -> None:
+def test_a_neighbour_in_a_package_is_of_its_code(tmp_path: Path) -> None:
     folder = tmp_path / "clean_steps"
     folder.mkdir()
-    if has_init:
-        (folder / "__init__.py").write_text("")
     (folder / "short.py").write_text("from clean_steps.rules import LEAST\ndef keep(document): return LEAST > 0\n")
     (folder / "rules.py").write_text("LEAST = 3\n")
     first = identity(tmp_path, "clean_steps.short:keep")
