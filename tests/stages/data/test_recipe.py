@@ -30,7 +30,7 @@ def test_names_of_corpora_and_folders_and_who_builds_change_nothing(tmp_path: Pa
     for place in ("a", "b"):
         write_lines(tmp_path / place / "d.jsonl", some_rows(3))
         settings = project(tmp_path / place, "d.jsonl", ["steps:long_enough", "exact"])
-        corpus = replace(settings.corpora["clean"], executor={"name": "ray", "workers": len(prints)}, description=place)
+        corpus = replace(settings.corpora["clean"], executor={"name": "ray", "workers": len(prints)})
         prints.add(fingerprint(replace(settings, corpora={"clean": corpus})))
     assert len(prints) == 1
 

@@ -60,10 +60,6 @@ class Keep:
     text: str
 
 
-StepFunction = Callable[[StepDocument], bool | Remove | Keep | None]
-"""A step of the user's own: None and True keep a document, False and `Remove` remove it, `Keep` changes its text."""
-
-
 class UserStep:
     """A function of the project as a step; a worker process loads it anew from its file.
 

@@ -192,12 +192,6 @@ def test_two_projects_with_modules_of_one_name_keep_apart(tmp_path: Path) -> Non
     assert made("same:keep", tmp_path / "b")(document("x")) == "keep"
 
 
-def test_a_module_of_a_package_is_named_with_dots(tmp_path: Path) -> None:
-    (tmp_path / "pkg").mkdir()
-    (tmp_path / "pkg" / "inner.py").write_text("def keep(document): return False\n")
-    assert made("pkg.inner:keep", tmp_path)(document("x")) == "keep"
-
-
 @pytest.mark.service
 def test_another_process_loads_it_from_its_file(root: Path) -> None:
     step = made("filters:short", root)
