@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TypeVar
 
 from harness.config import Settings
-from harness.errors import TIMED_OUT, FailedDrawError, SteelyardError, UsageError, some
+from harness.errors import FailedDrawError, SteelyardError, UsageError, some
 from harness.models.engine_creation import create_engine
 from harness.models.version import Version
 from harness.records import Request, Sample
@@ -17,7 +16,6 @@ from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler
 from harness.requests.spending import Spending
 
-Given = TypeVar("Given")
 TeacherDraw = Callable[[str, Request, KeyedQuestion, int], Awaitable[Sample | None]]
 
 _APART = b"asked again|"
@@ -26,23 +24,6 @@ _HOPELESS = 100
 """Failures without an answer, after which no other prompt is asked."""
 _NAMED = 20
 """Prompts that are named."""
-_MOST_TRIES = 3
-
-
-async def tried(ask: Callable[[], Awaitable[Given]]) -> Given:
-    """What an engine gives, asked up to three times where an answer takes too long: for what is not inferred from how
-    often one does.
-
-    Raises:
-        SteelyardError: each try took too long, or one failed otherwise.
-    """
-    for _ in range(_MOST_TRIES - 1):
-        try:
-            return await ask()
-        except FailedDrawError as error:
-            if error.cause != TIMED_OUT:
-                raise
-    return await ask()
 
 
 class FailedDraws:
@@ -91,8 +72,8 @@ async def teacher_draws(settings: Settings, teacher: Version, failed: FailedDraw
 
     Samples are drawn as a gate draws them: what is in the store is not drawn again, what is drawn is stored at once,
     and the budget of the settings bounds it. Failures are not kept, for nothing is inferred from how often a teacher
-    fails: what takes too long is asked three times, and the next build asks for all that failed. What a gate keeps as a
-    failure stays one there; a build has an answer of its own. Half of a character, which no file and no tokenizer
+    fails: the next build asks for all that failed. What a gate keeps as a failure stays one there; a build has an
+    answer of its own. Half of a character, which no file and no tokenizer
     takes, is U+FFFD in what is given.
     """
     from harness.store import Store
@@ -116,7 +97,7 @@ async def teacher_draws(settings: Settings, teacher: Version, failed: FailedDraw
 
         async def draw(prompt: str, request: Request, question: KeyedQuestion, number: int) -> Sample | None:
             try:
-                sample = await tried(lambda: ask(request, question, number))
+                sample = await ask(request, question, number)
             except SteelyardError as error:
                 failed.add(prompt, error)
                 return None

@@ -16,7 +16,6 @@ from harness.records.keys import KeyedQuestion, request_text
 from harness.stages.teacher_draws import FailedDraws, teacher_draws
 from harness.store import Store, store_url
 from tests.config.settings_files import load
-from tests.loopback.faults import Fault
 
 pytestmark = pytest.mark.service
 
@@ -97,15 +96,6 @@ def test_what_the_store_keeps_as_a_failure_stays_one_and_a_build_has_an_answer_o
     assert (tmp_path / ".asked.log").read_text() == "a"
     with Store.open(store_url(settings)) as store:
         assert store.find([key])[key][0].failure == failure
-
-
-@pytest.mark.nightly
-def test_what_takes_too_long_is_asked_three_times_in_a_build(tmp_path: Path, loopback: Any) -> None:
-    server = loopback(faults=(Fault("hang", first=2),))
-    lines = "".join(f"{name} = {value!r}\n" for name, value in server.settings().items())
-    text = f'store = ".samples.db"\n[models.wise]\nengine = "openai"\ntimeout_s = 1.0\n{lines}'
-    assert build(load(tmp_path, text), "a") == 1
-    assert server.stats["requests"] == 3
 
 
 def test_half_of_a_character_in_an_answer_is_given_as_none(tmp_path: Path, loopback: Any) -> None:

@@ -118,7 +118,7 @@ def _arguments(request: TrainingRequest) -> Any:
     from transformers import TrainingArguments
 
     settings = request.settings
-    turns = turns_of(settings.batch, settings.length, request.places_at_once or PLACES_AT_ONCE)
+    turns = turns_of(settings.batch, settings.length, PLACES_AT_ONCE)
     return TrainingArguments(
         output_dir=str(request.folder),
         max_steps=settings.steps,

@@ -103,7 +103,9 @@ def test_what_is_said_at_other_places_brings_a_student_less_near(tmp_path: Path)
 
 
 @pytest.mark.nightly
-def test_gradients_that_are_added_up_in_turns_are_those_of_the_whole_step(tmp_path: Path) -> None:
+def test_gradients_that_are_added_up_in_turns_are_those_of_the_whole_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Answers of unequal lengths: the mean of means would be another."""
     torch.set_num_threads(1)
     lines = [{"prompt": "Where?", "answer": "In box " + "ab" * number} for number in range(12)]
@@ -115,8 +117,9 @@ def test_gradients_that_are_added_up_in_turns_are_those_of_the_whole_step(tmp_pa
     for name, at_once in (("whole", 4 * 64), ("turns", 64)):
         told = losses[name] = []
         (tmp_path / name).mkdir()
+        monkeypatch.setattr("harness.stages.training.trainers.PLACES_AT_ONCE", at_once)
         train_student(
-            replace(request, folder=tmp_path / name, places_at_once=at_once),
+            replace(request, folder=tmp_path / name),
             lambda message, told=told: told.append((message["phase"], message["note"].partition(",")[0])),
         )
         weights[name] = safetensors.load_file(tmp_path / name / "model.safetensors")
