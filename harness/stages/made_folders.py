@@ -58,7 +58,7 @@ def make(
     kind: str, recipe: Mapping[str, Any], build: Callable[[Path], None], *, keeps_draft: bool = False
 ) -> MadeFolder:
     """Build a recipe's folder in the cache, if it is not there or damaged. Of several processes one builds, the others
-    wait. What was damaged is kept beside it until the next time.
+    wait.
 
     Args:
         build: writes into the folder that it is given, which becomes the result when it ends.
@@ -72,8 +72,7 @@ def make(
     with _turn(path):
         made = _made(kind, path) if path.is_dir() else None
         if made is None:
-            if path.is_dir():
-                _set_aside(path)
+            shutil.rmtree(path, ignore_errors=True)
             _note_of(path).unlink(missing_ok=True)
             draft = path.with_name(f"{path.name}.draft")
             if not keeps_draft:
@@ -118,14 +117,6 @@ def _note_of(path: Path) -> Path:
 
 def _files(path: Path) -> list[str]:
     return sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
-
-
-def _set_aside(path: Path) -> None:
-    """Rename a folder that is damaged: what was trained for hours may still be of use."""
-    aside = path.with_name(f"{path.name}.damaged")
-    shutil.rmtree(aside, ignore_errors=True)
-    path.replace(aside)
-    _log.warning("It is kept as %s.", aside)
 
 
 def _made(kind: str, path: Path) -> MadeFolder | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TypeVar
 
 from harness.config import Settings
-from harness.errors import TIMED_OUT, FailedDrawError, SteelyardError, UsageError, some
+from harness.errors import FailedDrawError, SteelyardError, UsageError, some
 from harness.models.engine_creation import create_engine
 from harness.models.version import Version
 from harness.records import Request, Sample
@@ -17,7 +16,6 @@ from harness.requests.pending import SampleSource
 from harness.requests.sampler import Sampler
 from harness.requests.spending import Spending
 
-Given = TypeVar("Given")
 TeacherDraw = Callable[[str, Request, KeyedQuestion, int], Awaitable[Sample | None]]
 
 _APART = b"asked again|"
@@ -25,30 +23,11 @@ _APART = b"asked again|"
 _HOPELESS = 100
 """Failures without an answer, after which no other prompt is asked."""
 _NAMED = 20
-"""Prompts named of one error."""
-_MOST_TRIES = 3
-_TOLD = 5
-"""Errors that are told: where more differ, it is by what each says of its own prompt."""
-
-
-async def tried(ask: Callable[[], Awaitable[Given]]) -> Given:
-    """What an engine gives, asked up to three times where an answer takes too long: for what is not inferred from how
-    often one does.
-
-    Raises:
-        SteelyardError: each try took too long, or one failed otherwise.
-    """
-    for _ in range(_MOST_TRIES - 1):
-        try:
-            return await ask()
-        except FailedDrawError as error:
-            if error.cause != TIMED_OUT:
-                raise
-    return await ask()
+"""Prompts that are named."""
 
 
 class FailedDraws:
-    """Collects the prompts that a teacher did not answer, so that one that is refused costs no other its answer.
+    """Counts the prompts that a teacher did not answer, so that one that is refused costs no other its answer.
 
     Args:
         teacher: the version that is asked.
@@ -67,7 +46,7 @@ class FailedDraws:
         Raises:
             UsageError: a hundred were not, and none was: it is the request that is refused.
         """
-        self._found[prompt] = str(error).rstrip(".")
+        self._found[prompt] = str(error)
         if not self.n_answered and len(self._found) >= _HOPELESS:
             self.check()
 
@@ -75,22 +54,16 @@ class FailedDraws:
         """Refuse to go on without their answers.
 
         Raises:
-            UsageError: names each error once, with the prompts that ended in it.
+            UsageError: names them, with the error of the first.
         """
-        if not self._found:
-            return
-        errors = list(dict.fromkeys(self._found.values()))
-        told = [
-            f"{some([repr(prompt) for prompt, said in self._found.items() if said == error], _NAMED)}: {error}."
-            for error in errors[:_TOLD]
-        ]
-        if len(errors) > _TOLD:
-            told.append(f"{len(errors) - _TOLD:,} other errors.")
-        raise UsageError(
-            f"{self._teacher} gave no answer to {len(self._found):,} of {self._n_prompts:,} prompts. {' '.join(told)} "
-            "What was answered is stored, and another build goes on there. Change or leave out what is refused each "
-            "time."
-        )
+        if self._found:
+            named = some([repr(prompt) for prompt in self._found], _NAMED)
+            first, said = next(iter(self._found.items()))
+            raise UsageError(
+                f"{self._teacher} gave no answer to {len(self._found):,} of {self._n_prompts:,} prompts: {named}. "
+                f"{first!r}: {said.rstrip('.')}. What was answered is stored, and another build goes on there. Change "
+                "or leave out what is refused each time."
+            )
 
 
 @asynccontextmanager
@@ -99,8 +72,8 @@ async def teacher_draws(settings: Settings, teacher: Version, failed: FailedDraw
 
     Samples are drawn as a gate draws them: what is in the store is not drawn again, what is drawn is stored at once,
     and the budget of the settings bounds it. Failures are not kept, for nothing is inferred from how often a teacher
-    fails: what takes too long is asked three times, and the next build asks for all that failed. What a gate keeps as a
-    failure stays one there; a build has an answer of its own. Half of a character, which no file and no tokenizer
+    fails: the next build asks for all that failed. What a gate keeps as a failure stays one there; a build has an
+    answer of its own. Half of a character, which no file and no tokenizer
     takes, is U+FFFD in what is given.
     """
     from harness.store import Store
@@ -124,7 +97,7 @@ async def teacher_draws(settings: Settings, teacher: Version, failed: FailedDraw
 
         async def draw(prompt: str, request: Request, question: KeyedQuestion, number: int) -> Sample | None:
             try:
-                sample = await tried(lambda: ask(request, question, number))
+                sample = await ask(request, question, number)
             except SteelyardError as error:
                 failed.add(prompt, error)
                 return None

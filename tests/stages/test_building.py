@@ -15,7 +15,7 @@ from harness.config import Settings, VersionSettings
 from harness.errors import SettingsError, UsageError
 from harness.models.version import is_built, load_version
 from harness.stages.build_state import NOTE, BuildState
-from harness.stages.building import BUILDERS, built, found, needs_building
+from harness.stages.building import built, found, needs_building
 from tests.config.settings_files import load
 from tests.models.adapters.adapters import write_adapter_head
 from tests.models.conftest import write_tiny_llama
@@ -37,13 +37,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STEELYARD_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-def test_every_builder_has_both_of_its_functions() -> None:
-    for module in BUILDERS.values():
-        builder = pytest.importorskip(module)
-        assert callable(builder.find_version)
-        assert callable(builder.build_version)
 
 
 def test_a_model_needs_no_building(settings: Settings) -> None:

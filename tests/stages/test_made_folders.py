@@ -49,9 +49,6 @@ def test_a_folder_whose_files_were_changed_or_lost_is_built_again(
     assert f"{first.path} is damaged" in caplog.text
     assert make("things", {"seed": 1}, write("one", calls)) == first == find_made("things", {"seed": 1})
     assert calls == ["one", "one"]
-    aside = first.path.with_name(f"{first.path.name}.damaged")
-    assert [path.read_text("utf-8") for path in aside.iterdir()] in ([], ["on"])
-    assert f"It is kept as {aside}" in caplog.text
 
 
 def test_who_waits_for_another_process_is_told(caplog: pytest.LogCaptureFixture) -> None:

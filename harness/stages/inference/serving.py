@@ -71,11 +71,6 @@ class Server:
         """The URL at which it is asked, with the version of the API."""
         return self.target.base_url
 
-    @property
-    def is_ours(self) -> bool:
-        """True for one that this run started, and may stop."""
-        return self.target.pid is not None
-
     def metrics(self) -> str:
         """The server's counters, as its /metrics has them (Prometheus).
 

@@ -38,7 +38,6 @@ class TrainingRequest:
         tokenizer: the folder of the tokenizer that the result is served with; None for that of `start`.
         teacher_tokenizer: the folder of the teacher's; None for that of `teacher`.
         start_digest: what identifies the weights that it starts from.
-        places_at_once: tokens computed at once; None for as many as is usual.
     """
 
     version: str
@@ -52,7 +51,6 @@ class TrainingRequest:
     tokenizer: Path | None = None
     teacher_tokenizer: Path | None = None
     start_digest: str = ""
-    places_at_once: int | None = None
 
 
 def train(request: TrainingRequest, progress: BuildProgress) -> None:

@@ -57,7 +57,6 @@ def read_sequences(
     tokenizer = AutoTokenizer.from_pretrained(str(request.tokenizer or request.start))
     told({"phase": "reading", "done": 0, "total": None, "unit": "texts", "note": ""})
     sequences = make_sequences(read_texts(request.data), tokenizer, settings.length)
-    check_embedded((each.tokens for each in sequences), *weights)
     return drawn(sequences, settings.steps * settings.batch, settings.seed), tokenizer
 
 
@@ -157,25 +156,6 @@ def vocabulary_of(weights: Path) -> int | None:
 def _setting(weights: Path, name: str) -> int | None:
     found: int | None = config_settings(json.loads((weights / "config.json").read_text("utf-8")))[name]
     return found
-
-
-def check_embedded(texts: Iterable[Sequence[int]], *weights: Path) -> None:
-    """Refuse a token that any of some weights have no embedding of.
-
-    Args:
-        texts: the tokens of each.
-
-    Raises:
-        UsageError: naming it.
-    """
-    last = max((max(tokens) for tokens in texts if tokens), default=0)
-    for folder in weights:
-        size = vocabulary_of(folder)
-        if size is not None and last >= size:
-            raise UsageError(
-                f"The texts have token {last:,}, and the weights in {folder} have {size:,} tokens (vocab_size of their "
-                "config): the tokenizer is not theirs. Take the one that they came with."
-            )
 
 
 def check_length(length: int, *weights: Path) -> None:

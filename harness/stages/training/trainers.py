@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import time
@@ -119,7 +118,7 @@ def _arguments(request: TrainingRequest) -> Any:
     from transformers import TrainingArguments
 
     settings = request.settings
-    turns = turns_of(settings.batch, settings.length, request.places_at_once or PLACES_AT_ONCE)
+    turns = turns_of(settings.batch, settings.length, PLACES_AT_ONCE)
     return TrainingArguments(
         output_dir=str(request.folder),
         max_steps=settings.steps,
@@ -167,16 +166,7 @@ def collated(items: Sequence[TokenSequence]) -> dict[str, Any]:
 def checkpoint_of(folder: Path) -> str | None:
     """The newest checkpoint in a folder that is whole; None where there is none."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    return next((str(path) for path in reversed(found) if _is_whole(path / STATE)), None)
-
-
-def _is_whole(state: Path) -> bool:
-    """Tell whether the last file of a checkpoint is there, and not cut off by a full disk."""
-    try:
-        json.loads(state.read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    return True
+    return next((str(path) for path in reversed(found) if (path / STATE).is_file()), None)
 
 
 def remove_checkpoints(folder: Path) -> None:

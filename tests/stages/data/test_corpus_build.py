@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import random
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +17,7 @@ from harness.stages.build_state import BuildState
 from harness.stages.data.corpus import Corpus
 from harness.stages.data.corpus_build import build_corpus, corpus_folder
 from harness.stages.data.recipe import corpus_recipe
-from tests.stages.data.projects import HELD, long_rows, project, some_rows, write_lines
+from tests.stages.data.projects import project, some_rows, write_lines
 
 pytestmark = pytest.mark.service
 
@@ -79,26 +75,6 @@ def test_a_corpus_is_built_once_and_found_by_its_recipe(tmp_path: Path) -> None:
     assert cached(tmp_path) == sorted([first.folder.name, corpus_folder(corpus_recipe(other, "clean")).name])
 
 
-def test_a_corpus_that_was_built_needs_no_datatrove_and_no_time(tmp_path: Path) -> None:
-    write_lines(tmp_path / "d.jsonl", some_rows(10))
-    build_corpus(project(tmp_path, "d.jsonl"), "clean")
-    code = """
-import json, sys, time
-from pathlib import Path
-from tests.stages.data.projects import project
-from harness.stages.data.corpus_build import build_corpus
-started = time.process_time()
-corpus = build_corpus(project(Path(sys.argv[1]), "d.jsonl"), "clean")
-seconds = time.process_time() - started
-print(json.dumps([seconds, corpus["d1"].before, sorted({"datatrove", "torch", "datasets"} & set(sys.modules))]))
-"""
-    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
-    seconds, text, loaded = json.loads(done.stdout)
-    assert text == "this is the text number 1"
-    assert loaded == []
-    assert seconds < 0.3
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_neither_workers_nor_the_order_of_files_change_a_byte(tmp_path: Path, workers: int) -> None:
     rows = some_rows(2000)
@@ -125,26 +101,6 @@ def test_the_fingerprint_is_of_the_documents_whatever_recipe_and_file_gave_them(
     as_it_is = build_corpus(project(tmp_path, "long.jsonl.gz"), "clean")
     assert filtered.fingerprint == as_it_is.fingerprint
     assert filtered.folder != as_it_is.folder
-
-
-@pytest.mark.nightly
-def test_progress_tells_the_step_and_the_documents_done(tmp_path: Path) -> None:
-    write_lines(tmp_path / "d.jsonl", long_rows())
-    held = tmp_path / "seen.held"
-    held.write_bytes(HELD)
-    told: list[BuildState] = []
-
-    def tell(state: BuildState) -> None:
-        if state.phase == "steps:logged":
-            told.append(state)
-            if state.done:
-                held.unlink(missing_ok=True)
-
-    logged = project(tmp_path, "d.jsonl", ["steps:logged"], logged={"log": str(tmp_path / "seen")})
-    build_corpus(logged, "clean", progress=tell)
-    assert [state.done for state in told] == sorted(state.done for state in told)
-    assert {(state.version, state.total, state.unit) for state in told} == {("clean", 1000, "documents")}
-    assert 0 < next(state.done for state in told if state.done) < 1000
 
 
 def test_a_step_that_fails_is_named_with_its_document(tmp_path: Path) -> None:
@@ -186,11 +142,6 @@ def test_what_is_wrong_with_a_source_is_named_and_what_was_built_is_kept(
     assert cached(tmp_path) == [good.folder.name]
 
 
-def test_a_corpus_that_the_settings_do_not_have_is_refused_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"No corpus named 'claen'\. Corpora: clean\. Did you mean 'clean'"):
-        build_corpus(project(tmp_path, "d.jsonl"), "claen")
-
-
 def test_tokens_are_counted_as_a_version_counts_them(tmp_path: Path, tiny_llama: Path) -> None:
     write_lines(tmp_path / "d.jsonl", some_rows(10))
     settings = project(tmp_path, "d.jsonl", [LONG_ENOUGH], tokenizer="tiny")
@@ -212,11 +163,3 @@ def test_a_package_that_is_not_installed_is_named_with_what_installs_it(
     (tmp_path / "d.warc").write_bytes(b"WARC/1.0\r\n")
     with pytest.raises(CorpusError, match=r"No module named warcio\. Install what is missing: .*steelyard\[data\]"):
         build_corpus(project(tmp_path, "d.warc"), "clean")
-
-
-def test_a_thread_may_build_beside_others(tmp_path: Path) -> None:
-    write_lines(tmp_path / "d.jsonl", some_rows(10))
-    settings = [project(tmp_path, "d.jsonl", [LONG_ENOUGH], long_enough={"words": n}) for n in (1, 3, 3)]
-    with ThreadPoolExecutor() as threads:
-        found = list(threads.map(lambda each: len(build_corpus(each, "clean")), settings))
-    assert found == [10, 8, 8]

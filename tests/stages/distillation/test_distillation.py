@@ -19,9 +19,8 @@ from harness.stages.build_state import NOTE, BuildState
 from harness.stages.building import built, found
 from harness.stages.distillation.distillation import Distillation, Lesson, load_distillation
 from harness.stages.lineage import StageContext
-from harness.stages.training.texts import TrainingData, training_data
+from harness.stages.training.texts import training_data
 from tests.config.settings_files import load
-from tests.models.conftest import write_tiny_llama
 from tests.stages.distillation.conftest import STUDENT
 from tests.stages.training.test_students import other_start
 
@@ -98,24 +97,6 @@ def test_the_tokenizer_that_a_student_is_served_with_is_held_against_the_teacher
     options = {**made.engine_options, "tokenizer": "own"}
     version = replace(load_version(made, tmp_path), settings=replace(made, engine_options=options))
     assert not load_distillation(version, StageContext(settings)).same_template
-
-
-def test_a_control_is_read_by_the_tokenizer_that_its_student_is_served_with(tmp_path: Path) -> None:
-    """Its folder has that of the weights that it started from, which may be another."""
-    write_tiny_llama(tmp_path / "teacher")
-    control = write_tiny_llama(tmp_path / "control")
-    tokens = json.loads((control / "tokenizer.json").read_text("utf-8"))
-    vocabulary = tokens["model"]["vocab"]
-    vocabulary["x"], vocabulary["y"] = vocabulary["y"], vocabulary["x"]
-    (control / "tokenizer.json").write_text(json.dumps(tokens), "utf-8")
-    step = Step("distilled", "own", DistilledSettings("teacher", "texts.jsonl"))
-    data = TrainingData("texts.jsonl", tmp_path / "texts.jsonl", "", is_corpus=False)
-    options = {"teacher": {"weights": "teacher"}, "student": {"weights": "teacher", "tokenizer": "teacher"}}
-    found = Distillation("own", (step, data), options, tmp_path, lambda _: {"weights": "control"})
-    try:
-        assert asyncio.run(found.compare_control("shuffled", "xylophones")).kl.value == 0
-    finally:
-        found.close()
 
 
 def test_a_student_that_was_trained_elsewhere_is_held_to_its_teacher_and_never_trained(

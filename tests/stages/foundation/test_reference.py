@@ -163,16 +163,6 @@ def test_tokens_of_another_vocabulary_are_named(reference: Reference, tiny_llama
     assert divergence(reference, sample).same_top == 1.0, "the process goes on"
 
 
-def test_one_process_holds_all_that_are_compared(reference: Reference, other: Path, tiny_llama: Path) -> None:
-    """Each pair had a process, and a copy of the teacher in it."""
-    own, same = (reference.compare_weights({"weights": str(each)}, TEXT) for each in (other, tiny_llama))
-    assert own.kl.value > same.kl.value == 0
-    assert own.reference_log_likelihood == same.reference_log_likelihood
-    with pytest.raises(EngineError, match="no-such"):
-        reference.compare_weights({"weights": "no-such"}, TEXT)
-    assert reference.compare_weights({"weights": str(other)}, TEXT) == own
-
-
 def test_a_process_that_was_killed_is_said_to_be(tiny_llama: Path) -> None:
     found = Reference("tiny", {"weights": str(tiny_llama)}, str(tiny_llama))
     sample = foreseen(tiny_llama)

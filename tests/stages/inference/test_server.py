@@ -158,7 +158,7 @@ def test_what_is_measured_is_what_vllm_counts(serving: ServingRun) -> None:
         assert result.prompt_tokens == result.server["prompt_tokens"]
         assert result.server["cache_hits"] == 0
         assert result.ttft_s.mean >= result.server["ttft_mean_s"] > 0
-    with pytest.raises(UsageError, match=r"A prompt of .* tokens and an answer of 24 tokens do not fit"):
+    with pytest.raises(EngineError, match="No request of the warm-up was answered"):
         run_load(LoadPlan(rate=1.0, prompt_tokens=500, output_tokens=24), serving.address)
     warm = LoadPlan(rate=8.0, requests=8, prompt_tokens=96, output_tokens=4, cached=True, accept=NOISY)
     first, again = (run_load(warm, serving.address).server["cache_hits"] for _ in range(2))

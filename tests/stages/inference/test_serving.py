@@ -31,7 +31,7 @@ SERVED = 'engine = "openai"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"'
 
 def test_a_version_with_an_address_is_there_and_is_not_ended(tmp_path: Path) -> None:
     server = server_of(tmp_path, SERVED)
-    assert (server.address, server.is_ours) == ("http://127.0.0.1:9/v1", False)
+    assert server.address == "http://127.0.0.1:9/v1"
     with pytest.raises(EngineError, match="/metrics can't be read"):
         server.metrics()
     with pytest.raises(CapabilityError, match="no weights"):
@@ -57,7 +57,7 @@ def test_its_first_use_starts_it_once(tmp_path: Path, monkeypatch: pytest.Monkey
         thread.start()
     for thread in threads:
         thread.join()
-    assert (server.is_ours, started) == (True, ["it"])
+    assert started == ["it"]
 
 
 def test_a_start_that_fails_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,11 +81,6 @@ def test_a_chat_that_is_learned_whole_has_loss_on_each_answer(tokenizer: Any) ->
     assert learned == [" Yes.</s> No.</s>", " No.</s>"]
 
 
-def test_an_answer_beyond_the_length_is_cut(tokenizer: Any) -> None:
-    (found,) = make_sequences([asked("Two?", "Yes, " * 50)], tokenizer, 40)
-    assert len(found.tokens) == len(found.labels) == 40
-
-
 @pytest.mark.parametrize(
     ("texts", "message"),
     [

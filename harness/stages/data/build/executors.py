@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -38,7 +36,7 @@ class BuildExecutor:
             work: a folder of this pipeline's own, where datatrove keeps which tasks are done.
 
         Raises:
-            CorpusError: an option that datatrove does not know, or a program that is missing.
+            CorpusError: an option that datatrove does not know.
             Exception: whatever a task raises; of Slurm's, that a job ended without its tasks done.
         """
         executor = self._executor({"pipeline": list(pipeline), "tasks": tasks, "logging_dir": str(work)})
@@ -46,18 +44,6 @@ class BuildExecutor:
             self._join_cluster()
         with self.pool() if self.name == "local" else nullcontext():
             executor.run()
-
-    def check(self, work: Path) -> None:
-        """Refuse what can run nothing, before there is anything to run.
-
-        Args:
-            work: where a pipeline's own folder would be.
-
-        Raises:
-            CorpusError: an option that datatrove does not know, or a program that is missing.
-            ImportError: a package is missing.
-        """
-        self._executor({"pipeline": [], "tasks": sys.maxsize, "logging_dir": str(work)})  # as many as any options allow
 
     def _join_cluster(self) -> None:
         import ray
@@ -79,11 +65,6 @@ class BuildExecutor:
             import ray  # noqa: F401 - for the message where it is missing
 
             return self._made(RayPipelineExecutor, given)
-        if shutil.which("sbatch") is None:
-            raise CorpusError(
-                "executor = 'slurm': there is no program sbatch here. Build where jobs can be submitted to Slurm, or "
-                'with executor = "local".'
-            )
         # With --wait sbatch ends when its job does, and as it does.
         own = {**self.options.get("sbatch_args", {}), "wait": ""}
         return self._made(SlurmPipelineExecutor, given, sbatch_args=own)

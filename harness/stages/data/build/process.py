@@ -37,7 +37,6 @@ from harness.stages.data.recipe import Recipe
 from harness.stages.data.steps.step import INSTALL
 
 _TOLD_EVERY_S = 0.25
-_ABANDONED_S = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +160,6 @@ def _number(path: Path) -> int:
 def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> None:
     """Build a corpus into its folder; of several processes one builds, the rest wait and find it there."""
     os.register_at_fork(after_in_child=_end_with_parent)
-    _remove_abandoned(request.folder.parent)
     with request.folder.with_name(f"{request.folder.name}.lock").open("w") as lock:
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # which no process that is forked from this one inherits
@@ -170,7 +168,6 @@ def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> No
             fcntl.lockf(lock, fcntl.LOCK_EX)
         if not request.folder.exists():
             request.work.mkdir(parents=True, exist_ok=True)
-            request.work.touch()
             _build(request, teller, executor).rename(request.folder)
         shutil.rmtree(request.work, ignore_errors=True)
 
@@ -183,7 +180,6 @@ def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> P
     started = time.monotonic()
     root = request.settings.root
     bench = Bench(request.settings, executor, request.work, teller.begin)
-    executor.check(request.work / "executor")  # a wrong one makes nothing useless that was built before
     with _useless_unless_right(request.work):
         teller.begin("reading", None, None)
         ingested = ingest(request.recipe, root, request.work, teller.count)
@@ -220,14 +216,6 @@ def _useless_unless_right(work: Path) -> Iterator[None]:
     except CorpusError:
         shutil.rmtree(work, ignore_errors=True)
         raise
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove what builds that nobody went on with have left."""
-    for work in folder.glob("*.work"):
-        with contextlib.suppress(OSError):  # another build has ended meanwhile, and removed its own
-            if time.time() - work.stat().st_mtime > _ABANDONED_S:
-                shutil.rmtree(work, ignore_errors=True)
 
 
 def _statistics(

@@ -141,7 +141,7 @@ def run_tasks(pipeline: Sequence[Any], executor: BuildExecutor, tasks: int, fold
         failure = error
     for path in sorted(errors.glob("*")):
         raise CorpusError(json.loads(path.read_bytes())["message"]) from failure
-    if isinstance(failure, SteelyardError | KeyboardInterrupt):
+    if isinstance(failure, SteelyardError | ImportError | KeyboardInterrupt):
         raise failure
     missing = [shard for shard in range(tasks) if not (folder / "tallies" / f"{shard:05}").exists()]
     if failure is not None or missing:

@@ -23,8 +23,6 @@ _HTML_START = re.compile(
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 """Bytes that no text has. Source: WHATWG, MIME Sniffing, "binary data byte"; it looks at the first 1,445 bytes."""
 _SNIFFED = 1445
-_LEAST_PACKED = 18
-"""Bytes of a gzip's head and tail (RFC 1952): in fewer, with the marks of chunks, there is no page."""
 _AGAIN = "Fetch the file again; what stands before the damage can be kept with: warcio recompress FILE NEW"
 
 
@@ -40,12 +38,12 @@ def read_warc(path: Path, name: str) -> Iterator[SourceDocument]:
     number = 0
     try:
         with path.open("rb") as file:
-            for record in _records(ArchiveIterator(file), name):
+            for record in ArchiveIterator(file):
                 number += 1
                 document = _document(record, name, number)
                 if document is not None:
                     yield document
-    except (ArchiveLoadFailed, EOFError, ValueError, zlib.error) as error:
+    except (ArchiveLoadFailed, AttributeError, EOFError, TypeError, ValueError, zlib.error) as error:
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise CorpusError(f"{name}, after record {number}: it can't be read as WARC: {said}. {_AGAIN}") from None
     except OSError as error:
@@ -54,32 +52,10 @@ def read_warc(path: Path, name: str) -> Iterator[SourceDocument]:
         raise CorpusError(f"{name}: it holds no WARC record. {_AGAIN}")
 
 
-def _records(archive: Iterator[ArcWarcRecord], name: str) -> Iterator[ArcWarcRecord]:
-    """The records of an archive.
-
-    Raises:
-        CorpusError: one lacks a header that it must have, where warcio fails in its own code.
-    """
-    number = 0
-    while True:
-        number += 1
-        try:
-            record = next(archive, None)
-        except (AttributeError, TypeError) as error:
-            raise CorpusError(
-                f"{name}, record {number}: it lacks a header that a WARC record must have, such as WARC-Target-URI "
-                f"({error}). Fetch the file again, or leave it out of the documents."
-            ) from None
-        if record is None:
-            return
-        yield record
-
-
 def _document(record: ArcWarcRecord, name: str, number: int) -> SourceDocument | None:
     place = f"{name}, record {number}"
     is_page = record.rec_type == "response"
-    stream = record.content_stream()
-    content = _content(record, stream, place)
+    content = _content(record, place)
     if record.rec_type not in ("response", "conversion"):
         return None
     headers = record.rec_headers
@@ -92,7 +68,12 @@ def _document(record: ArcWarcRecord, name: str, number: int) -> SourceDocument |
         kind = _HTML[0]
     if kind not in (*_HTML, "text/plain"):
         return None
-    _check_unpacked(record, stream, content, place)
+    encoding = (record.http_headers.get_header("Content-Encoding") if record.http_headers else None) or ""
+    if encoding and _BINARY.search(content[:_SNIFFED]):
+        raise CorpusError(
+            f"{place}: its content is packed as {encoding} and can't be unpacked: it is damaged, or nothing here "
+            f"unpacks {encoding}. {_AGAIN}"
+        )
     charset = _CHARSET.search(declared)
     url = headers.get_header("WARC-Target-URI")
     date = headers.get_header("WARC-Date")
@@ -102,44 +83,14 @@ def _document(record: ArcWarcRecord, name: str, number: int) -> SourceDocument |
     return SourceDocument(own or f"{name}/{number}", text, kind in _HTML, url, metadata, place)
 
 
-def _content(record: ArcWarcRecord, stream: Any, place: str) -> bytes:
+def _content(record: ArcWarcRecord, place: str) -> bytes:
     """The record's content, read to its end.
 
     Raises:
         CorpusError: the file ends before it.
     """
-    content: bytes = stream.read()
+    content: bytes = record.content_stream().read()
     left = record.raw_stream.limit if hasattr(record.raw_stream, "limit") else 0
     if left > 0:
         raise CorpusError(f"{place}: the file ends {left:,} bytes before the record does. {_AGAIN}")
     return content
-
-
-def _check_unpacked(record: ArcWarcRecord, stream: Any, content: bytes, place: str) -> None:
-    """Refuse what the record's Content-Encoding says is packed, where it was not unpacked to its end.
-
-    Text that is not packed is right, whatever the header says: many a server and crawler leaves it there.
-
-    Raises:
-        CorpusError: naming the encoding, and what unpacks it or a file without the record.
-    """
-    from warcio.bufferedreaders import BufferedReader
-
-    encoding = (record.http_headers.get_header("Content-Encoding") if record.http_headers else None) or ""
-    is_chunked = hasattr(stream, "all_chunks_read")
-    if not encoding or not record.payload_length or (is_chunked and record.payload_length < _LEAST_PACKED):
-        return
-    unpacker = getattr(stream, "decompressor", None)
-    if unpacker is None:
-        is_whole = not _BINARY.search(content[:_SNIFFED])
-    else:
-        is_whole = unpacker.eof if hasattr(unpacker, "eof") else unpacker.is_finished()  # zlib's, brotli's
-    if is_whole:
-        return
-    if encoding.lower() == "br" and "br" not in BufferedReader.get_supported_decompressors():
-        raise CorpusError(f"{place}: its content is packed as br, which brotli unpacks. Install it: pip install brotli")
-    raise CorpusError(
-        f"{place}: its content is packed as {encoding} and can't be unpacked: it is damaged, was cut when it was "
-        f"fetched, or nothing here unpacks {encoding}. Write the file without this record (warcio's ArchiveIterator "
-        "and WARCWriter do), or leave the file out of the documents."
-    )

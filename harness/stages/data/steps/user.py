@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -100,13 +99,6 @@ class UserStep:
         if isinstance(answer, Remove) and isinstance(answer.reason, str) and answer.reason.strip():
             return answer.reason
         if isinstance(answer, Keep) and isinstance(answer.text, str):
-            try:
-                answer.text.encode()
-            except UnicodeEncodeError as error:
-                raise CorpusError(
-                    f"The step {self._target!r} returns a text for document {document.id!r} in which character "
-                    f"{error.start + 1:,} is {answer.text[error.start]!a}, half of a character; return it without."
-                ) from None
             document.text = answer.text
             return None
         raise CorpusError(
@@ -211,36 +203,10 @@ def _loaded(target: str, root: Path) -> Callable[..., Any]:
 
 
 def _identity(target: str, _options: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
-    """The digest of the code: of the module's file and of what it imports from the project."""
-    files: set[Path] = set()
-    waiting = [_file(target, settings.root)]
-    while waiting:
-        file = waiting.pop()
-        if file not in files:
-            files.add(file)
-            waiting += _imported(file, settings.root)
+    """The digest of the code: of the whole package that the module is of, or of all modules beside it."""
+    path, (package, *inner) = _file(target, settings.root), target.partition(":")[0].split(".")
+    files = (settings.root / package).rglob("*.py") if inner else path.parent.glob("*.py")
     digest = hashlib.sha256()
     for name, source in sorted((file.relative_to(settings.root).as_posix(), file.read_bytes()) for file in files):
         digest.update(f"{name}\0{hashlib.sha256(source).hexdigest()}\0".encode())
     return {"code": digest.hexdigest()}
-
-
-def _imported(file: Path, root: Path) -> Iterator[Path]:
-    """The files of the project that a file of it imports anywhere."""
-    try:
-        tree = ast.parse(file.read_bytes())
-    except SyntaxError:  # told when it is imported
-        return
-    for node in ast.walk(tree):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [each.name for each in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            around = file.parts[len(root.parts) : len(file.parts) - node.level] if node.level else ()
-            module = ".".join([*around, *([node.module] if node.module else [])])
-            names = [".".join(filter(None, (module, each.name))) for each in node.names]
-        for name in names:
-            place = root
-            for part in name.split("."):
-                place = place / part
-                yield from filter(Path.is_file, (place.with_suffix(".py"), place / "__init__.py"))

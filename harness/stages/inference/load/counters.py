@@ -1,4 +1,4 @@
-"""A server's word about itself: the model that it serves, and its own counters in the format of Prometheus."""
+"""A server's word about itself: whether it is vLLM, and its own counters in the format of Prometheus."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from harness.errors import EngineError
 from harness.models.openai.redaction import without_secrets
@@ -18,7 +16,6 @@ from harness.stages.inference.address import ServerAddress
 _TIMEOUT_S = 10.0
 _MOST_BYTES = 8 << 20
 _SAMPLE = re.compile(r"^vllm:([a-z_]+?)(?:_total)?(?:\{[^}]*\})? ([0-9.eE+-]+|NaN)$", re.MULTILINE)
-_CONTEXT_KEYS = ("max_model_len", "context_length", "max_context_length")
 _TOTALS = {
     "requests": "request_success",
     "prompt_tokens": "prompt_tokens",
@@ -34,67 +31,22 @@ _TOTALS = {
 """Our names of vLLM's counters."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """The model that is asked for, as its server describes it.
-
-    Attributes:
-        is_vllm: whether the server is vLLM, and takes what only vLLM takes.
-        context_tokens: how many tokens prompt and answer may have together; None where it does not say.
-    """
-
-    is_vllm: bool
-    context_tokens: int | None
-
-
-def served_model(address: ServerAddress) -> ServedModel:
-    """The model as the server describes it; of a server without /models nothing is known.
+def is_vllm(address: ServerAddress) -> bool:
+    """True for a server of vLLM, which takes what only vLLM takes; what refuses to tell is asked as any other.
 
     Raises:
-        EngineError: it can't be reached, refuses the key, or serves other models only.
+        EngineError: it can't be reached.
     """
     try:
-        document = json.loads(_get(address, f"{address.base_url}/models"))
-        models = [entry for entry in document["data"] if isinstance(entry, Mapping)]
-    except urllib.error.HTTPError as error:
-        if error.code in (401, 403):
-            raise EngineError(
-                f"{without_secrets(address.base_url)} refuses the API key ({error.code}); set the variable that "
-                f"api_key_env of version {address.version.name!r} names."
-            ) from None
-        return ServedModel(False, None)
-    except (ValueError, LookupError, TypeError):
-        return ServedModel(False, None)
+        models = json.loads(_get(address, f"{address.base_url}/models"))["data"]
+        return any(entry.get("owned_by") == "vllm" for entry in models)
+    except (urllib.error.HTTPError, ValueError, LookupError, TypeError, AttributeError):
+        return False
     except OSError as error:
         raise EngineError(
             f"No server answers at {without_secrets(address.base_url)} ({_reason(error)}). Start it, or mend base_url "
             f"of version {address.version.name!r}."
         ) from None
-    return _of_model(address, models)
-
-
-def _of_model(address: ServerAddress, models: list[Mapping[str, Any]]) -> ServedModel:
-    named = [entry for entry in models if entry.get("id") == address.model]
-    is_vllm = any(entry.get("owned_by") == "vllm" for entry in models)
-    if is_vllm and not named:
-        known = ", ".join(sorted(str(entry.get("id")) for entry in models))
-        raise EngineError(
-            f"{without_secrets(address.base_url)} does not serve {address.model!r}; it serves: {known}. Mend model of "
-            f"version {address.version.name!r}."
-        )
-    entry = named[0] if named else {}
-    limit = next((entry[name] for name in _CONTEXT_KEYS if entry.get(name)), None)
-    return ServedModel(is_vllm, limit if isinstance(limit, int) and limit > 0 else None)
-
-
-def tokenized_size(address: ServerAddress, body: Mapping[str, Any]) -> int | None:
-    """The number of tokens that vLLM makes of a request's prompt; None where it does not tell."""
-    wanted = {"model": address.model, "messages": body["messages"]}
-    try:
-        size = json.loads(_get(address, f"{address.root_url}/tokenize", wanted))["count"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-    return size if isinstance(size, int) else None
 
 
 def read_metrics(address: ServerAddress) -> str:
@@ -141,13 +93,10 @@ def is_reachable(address: ServerAddress) -> bool:
     return False
 
 
-def _get(address: ServerAddress, url: str, body: Mapping[str, Any] | None = None) -> bytes:
+def _get(address: ServerAddress, url: str) -> bytes:
     """The server's answer, asked without a proxy."""
-    headers = {"Content-Type": "application/json"}
-    if address.api_key is not None:
-        headers["Authorization"] = f"Bearer {address.api_key}"
-    data = None if body is None else json.dumps(body).encode("ascii")
-    request = urllib.request.Request(url, data=data, headers=headers)
+    headers = {} if address.api_key is None else {"Authorization": f"Bearer {address.api_key}"}
+    request = urllib.request.Request(url, headers=headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=_TIMEOUT_S) as answer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import socket
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 _PROC = Path("/proc")
 _LISTENS = "0A"
+_HERE = ("localhost", "127.0.0.1", "::1")
 _BUSY = (0, 1, 2, 5, 6)  # user, nice, system, irq, softirq
 _STEAL = 7
 
@@ -96,26 +96,10 @@ def server_pids(base_url: str) -> frozenset[int] | None:
     """
     parts = urlsplit(base_url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    if not _is_here(parts.hostname or ""):
+    if parts.hostname not in _HERE:
         return frozenset()
     inodes = {inode for table in ("tcp", "tcp6") for inode in _listening(_PROC / "net" / table, port)}
     return frozenset(_holders(inodes)) or None
-
-
-def _is_here(host: str) -> bool:
-    """True for an address of this machine: one can listen at it."""
-    try:
-        places = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
-    for family, kind, protocol, _, place in places:
-        with socket.socket(family, kind, protocol) as probe:
-            try:
-                probe.bind((place[0], 0))
-            except OSError:
-                continue
-            return True
-    return False
 
 
 def _listening(table: Path, port: int) -> Iterable[str]:

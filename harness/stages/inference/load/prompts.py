@@ -22,9 +22,6 @@ _WORDS = (
 )
 """Words that most vocabularies have as one token each."""
 
-_PROMPT_KEYS = ("prompt", "text", "question", "input")
-_LENGTH_KEYS = ("output_tokens", "max_tokens")
-
 
 def planned_prompts(plan: LoadPlan, number: int, generator: np.random.Generator) -> list[PlannedPrompt]:
     """The prompts of so many requests: those of the plan in turn, or random words in an order that no other has."""
@@ -57,14 +54,13 @@ _HINT = 'Write {"prompt": "…"} in each line.'
 
 def _prompt(row: Mapping[str, Any], where: str) -> PlannedPrompt:
     """The prompt of a line."""
-    key = next((key for key in _LENGTH_KEYS if row.get(key) is not None), None)
-    tokens = None if key is None else setting_checks.integer(row[key], key, where=where)
+    tokens = row.get("output_tokens")
+    if tokens is not None:
+        tokens = setting_checks.integer(tokens, "output_tokens", where=where)
     messages = row.get("messages")
     if isinstance(messages, list) and messages:
         return PlannedPrompt(None, tuple(messages), tokens)
-    text = next((row[key] for key in _PROMPT_KEYS if row.get(key)), None)
-    if text is None:
-        raise UsageError(f"{where} has no prompt; give it one of: {', '.join(_PROMPT_KEYS)}, messages.")
-    if not isinstance(text, str):
-        raise UsageError(f"{where}: {text!r} is no prompt; write a text.")
+    text = row.get("prompt")
+    if not isinstance(text, str) or not text:
+        raise UsageError(f"{where} has no prompt. {_HINT}")
     return PlannedPrompt(text, (), tokens)

@@ -68,10 +68,9 @@ def run_load(
         progress: told a few times a second how far it is.
 
     Raises:
-        UsageError: prompts that do not fit into the server's context, before any load.
         EngineError: the server can't be reached, or refuses what it is asked, before any load.
     """
-    form: payloads.RequestForm | None = payloads.RequestForm(counters.served_model(address))
+    form: payloads.RequestForm | None = payloads.RequestForm(counters.is_vllm(address))
     while form is not None:
         requests = _prepare(plan, address, form)
         with tempfile.TemporaryDirectory(prefix="steelyard-load-") as folder:
@@ -143,14 +142,12 @@ def _prepare(plan: LoadPlan, address: ServerAddress, form: payloads.RequestForm)
     """Draw and write all requests. Arrivals, prompts and warm-up have random numbers of their own."""
     import numpy as np
 
-    payloads.check_made_up(plan, address, form.model)
     times = arrival_times(plan, np.random.default_rng([plan.seed, 0]))
     number = plan.most_requests() if times is None else len(times)
     prompts = planned_prompts(plan, number, np.random.default_rng([plan.seed, 1]))
     warm = planned_prompts(plan.for_warm_up(), plan.warm_up, np.random.default_rng([plan.seed, 2]))
     bodies = [payloads.body_of(prompt, place, address, plan, form) for place, prompt in enumerate(prompts)]
     warming = [payloads.body_of(prompt, place, address, plan, form) for place, prompt in enumerate(warm)]
-    payloads.check_context(bodies, address, form.model)
     is_timed = times is None and plan.requests is None and plan.seconds is not None
     return _Requests(
         times=times,

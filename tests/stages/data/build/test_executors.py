@@ -15,8 +15,7 @@ import pytest
 from harness.errors import CorpusError
 from harness.stages.data.build.executors import build_executor
 from harness.stages.data.corpus import Corpus
-from harness.stages.data.corpus_build import build_corpus, corpus_folder
-from harness.stages.data.recipe import corpus_recipe
+from harness.stages.data.corpus_build import build_corpus
 from tests.stages.data.projects import project, some_rows, write_lines
 from tests.stages.data.test_corpus_build import contents
 
@@ -103,12 +102,6 @@ def test_a_task_that_slurm_kills_ends_the_build_with_the_place_of_its_logs(tmp_p
         build_corpus(project(tmp_path, "d.jsonl", ["steps:killed"]), "clean", executor=SLURM)
 
 
-def test_slurm_without_its_program_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CorpusError, match=r"there is no program sbatch here\. Build where jobs"):
-        build_executor(SLURM).run([], 1, tmp_path)
-
-
 @pytest.mark.parametrize(
     ("table", "said"),
     [
@@ -127,16 +120,3 @@ def test_an_executor_that_is_not_there_or_does_not_know_an_option_is_refused(
 
     with pytest.raises(UsageError, match=said):
         build_executor(table).run([], 1, tmp_path)
-
-
-@pytest.mark.service
-def test_a_refused_executor_leaves_what_was_built_before(tmp_path: Path) -> None:
-    write_lines(tmp_path / "d.jsonl", some_rows(10))
-    settings = project(tmp_path, "d.jsonl", STEPS)
-    folder = corpus_folder(corpus_recipe(settings, "clean"))
-    kept = folder.with_name(f"{folder.name}.work") / "read"
-    kept.parent.mkdir(parents=True)
-    kept.touch()
-    with pytest.raises(CorpusError, match=r"refuses it: .*'partition'"):
-        build_corpus(settings, "clean", executor={"name": "local", "partition": "cpu"})
-    assert kept.exists()

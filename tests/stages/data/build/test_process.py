@@ -119,16 +119,6 @@ def test_two_builds_of_one_recipe_at_once_do_the_work_once(tmp_path: Path, start
     assert set(Counter((tmp_path / "seen").read_text().split()).values()) == {1}
 
 
-def test_a_build_that_ends_beside_another_does_not_fail_it(tmp_path: Path) -> None:
-    """What it has left is gone between a look at the folder and a look at what lies there."""
-    write_lines(tmp_path / "d.jsonl", some_rows(10))
-    settings = logging_project(tmp_path)
-    folder = corpus_folder(corpus_recipe(settings, "clean"))
-    folder.parent.mkdir(parents=True)
-    (folder.parent / "other.work").symlink_to(tmp_path / "gone")
-    assert len(build_corpus(settings, "clean")) == 10
-
-
 def test_the_bytes_of_a_build_that_was_killed_are_those_of_one_that_was_not(tmp_path: Path, start: Start) -> None:
     write_lines(tmp_path / "d.jsonl", some_rows(400))
     settings = logging_project(tmp_path)

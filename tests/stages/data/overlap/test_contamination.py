@@ -77,10 +77,6 @@ def test_what_more_than_ten_documents_have_is_boilerplate():
     assert str(eleven) == "clean; 9 of its n-grams are boilerplate"
 
 
-def test_one_document_that_repeats_itself_is_one_document():
-    assert look([" ".join([LONG] * 20)], case(passage=LONG))["a"].is_contaminated
-
-
 def test_boilerplate_in_a_case_does_not_hide_what_is_its_own():
     notice = "All rights reserved; no part of this page may be copied without the written consent of its owner."
     cases = [case("a", prompt=f"{notice} {LONG}"), case("b", prompt=f"{notice} And what else?")]
@@ -164,12 +160,6 @@ def test_a_case_without_words_enough_is_too_short():
 def test_examples_and_ids_are_not_looked_for():
     shown = case(prompt="And now?", examples=[{"role": "user", "content": LONG}])
     assert look([LONG], shown)["a"].state == "too short"
-
-
-def test_nothing_is_found_in_nothing():
-    assert look([], case(prompt=LONG)).contaminated == ()
-    assert look(["", "…"], case(prompt=LONG)).n_documents == 2
-    assert len(look(["text"])) == 0
 
 
 @pytest.mark.service

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from warcio.archiveiterator import ArchiveIterator
-from warcio.warcwriter import WARCWriter
 
 from harness.errors import CorpusError
 from harness.stages.data.sources.warc import read_warc
@@ -64,9 +61,7 @@ def test_a_page_says_when_it_was_fetched_and_where_it_stands(tmp_path: Path) -> 
 def test_a_record_without_an_address_is_refused_with_its_place(tmp_path: Path) -> None:
     path = write_warc(tmp_path / "a.warc", PAGES[:2], is_packed=False)
     path.write_bytes(path.read_bytes().replace(b"WARC-Target-URI: http://a.org/logo.png\r\n", b""))
-    with pytest.raises(
-        CorpusError, match=r"a\.warc, record 2: it lacks a header .*WARC-Target-URI.*Fetch the file again"
-    ):
+    with pytest.raises(CorpusError, match=r"a\.warc, after record 1: it can't be read as WARC: .*Fetch the file again"):
         list(read_warc(path, "a.warc"))
 
 
@@ -111,39 +106,13 @@ def encoded(path: Path, encoding: str, content: bytes) -> Path:
 @pytest.mark.parametrize(
     ("encoding", "content"),
     [
-        ("gzip", PACKED[: len(PACKED) // 2]),
-        ("gzip", PACKED[:400] + b"\0" * 400 + PACKED[800:]),
-        ("gzip", PACKED[:-20_000] + b"\0" * 20_000),
-        ("gzip", b"\x1f\x8b"),
+        ("gzip", b"\x1f\x8b\x08\x00" + b"\0" * 400),
         ("zstd", b"\x28\xb5\x2f\xfd" + PACKED),
     ],
 )
 def test_a_page_that_can_not_be_unpacked_is_refused(tmp_path: Path, encoding: str, content: bytes) -> None:
     path = encoded(tmp_path / "a.warc", encoding, content)
     with pytest.raises(CorpusError, match=rf"a\.warc, record 1: its content is packed as {encoding} and can't be"):
-        list(read_warc(path, "a.warc"))
-
-
-def test_a_file_is_read_once_it_is_written_without_the_page(tmp_path: Path) -> None:
-    """The way out that the error names."""
-    kind = "text/html\r\nContent-Encoding: gzip"
-    pages = [(f"http://a.org/{n}", kind, PACKED[: None if n != 1 else 99], "response") for n in range(3)]
-    path = write_warc(tmp_path / "a.warc", pages, is_packed=False)
-    with pytest.raises(CorpusError, match=r"record 2: .*without this record \(warcio's ArchiveIterator and WARCWriter"):
-        list(read_warc(path, "a.warc"))
-    with path.open("rb") as old, (tmp_path / "b.warc.gz").open("wb") as new:
-        writer = WARCWriter(new)
-        for number, record in enumerate(ArchiveIterator(old), start=1):
-            if number != 2:
-                writer.write_record(record)
-    found = read_warc(tmp_path / "b.warc.gz", "b.warc.gz")
-    assert [(each.url, each.text) for each in found] == [(f"http://a.org/{n}", LONG.decode()) for n in (0, 2)]
-
-
-@pytest.mark.skipif(find_spec("brotli") is not None, reason="brotli is installed, which unpacks it")
-def test_a_page_that_brotli_unpacks_names_it(tmp_path: Path) -> None:
-    path = encoded(tmp_path / "a.warc", "br", b"\x1b\x03\x00\xf8" + PACKED)
-    with pytest.raises(CorpusError, match=r"record 1: .* packed as br, which brotli unpacks\. .*pip install brotli$"):
         list(read_warc(path, "a.warc"))
 
 
@@ -155,19 +124,6 @@ def test_what_is_packed_is_unpacked_and_text_is_kept_as_it_is(tmp_path: Path, en
     assert found.text == LONG.decode()
 
 
-@pytest.mark.parametrize(
-    ("encoding", "content"),
-    [
-        ("gzip", b""),
-        ("gzip\r\nTransfer-Encoding: chunked", b"0\r\n\r\n"),
-        ("br\r\nTransfer-Encoding: chunked", b"0\r\n\r\n"),
-    ],
-)
-def test_an_empty_page_is_not_packed(tmp_path: Path, encoding: str, content: bytes) -> None:
-    (found,) = read_warc(encoded(tmp_path / "a.warc", encoding, content), "a.warc")
-    assert found.text == ""
-
-
 def test_a_page_that_does_not_say_what_it_is_is_known_by_its_beginning(tmp_path: Path) -> None:
     pages = [
         ("http://a.org/", "", b"\n<!-- made by hand -->\n<!DOCTYPE html><p>page</p>", "response"),
@@ -175,10 +131,3 @@ def test_a_page_that_does_not_say_what_it_is_is_known_by_its_beginning(tmp_path:
     ]
     found = list(read_warc(write_warc(tmp_path / "a.warc", pages, is_packed=False), "a.warc"))
     assert [(each.url, each.is_html) for each in found] == [("http://a.org/", True)]
-
-
-def test_a_page_that_begins_with_many_comments_is_looked_at_once(tmp_path: Path) -> None:
-    """Each comment more had doubled the time: these took minutes."""
-    content = b"<!-- made by hand -->\n" * 28 + b"<p>no page</p>"
-    path = write_warc(tmp_path / "a.warc", [("http://a.org/", "", content, "response")], is_packed=False)
-    assert list(read_warc(path, "a.warc")) == []

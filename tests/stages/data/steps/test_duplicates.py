@@ -8,25 +8,14 @@ from typing import Any
 
 import pytest
 
-from harness.errors import CorpusError, SettingsError
+from harness.errors import SettingsError
 from harness.stages.data.steps.catalogue import step_options
 from harness.stages.data.steps.duplicates import text_normalisation
 from harness.stages.data.steps.exact import EXACT
-from tests.stages.data.steps.stepping import apply_step, local, shard_documents
+from tests.stages.data.steps.stepping import apply_step, local
 from tests.stages.data.steps.test_exact import TEXTS
 
 pytestmark = pytest.mark.service
-
-
-def test_documents_that_changed_meanwhile_are_an_error(tmp_path: Path) -> None:
-    def changing(pipeline: Sequence[Any], tasks: int, work: Path) -> None:
-        if work.name == "removal":
-            texts = {f"{name}2": text for name, text in TEXTS.items()}
-            shard_documents(texts, tmp_path / "in", 1)
-        local()(pipeline, tasks, work)
-
-    with pytest.raises(CorpusError, match="changed while duplicates were sought"):
-        apply_step(EXACT, {}, TEXTS, tmp_path, n_shards=1, run=changing)
 
 
 def test_a_missing_list_of_duplicates_is_an_error(tmp_path: Path) -> None:

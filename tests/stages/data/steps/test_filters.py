@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 import random
 
 import pytest
@@ -18,7 +16,6 @@ from tests.stages.data.steps.judging import document, judged, made
 
 pytestmark = pytest.mark.service
 
-NO_STOP_WORDS = {"min_stop_words": 0}
 QUALITY = ["gopher_repetition", "gopher_quality", "c4", "fineweb"]
 
 
@@ -146,20 +143,3 @@ def test_the_defaults_are_those_of_fineweb_s_script(step: str, by_hand: GopherQu
         reasons.add(reason)
     assert None in reasons
     assert len(reasons) >= 3
-
-
-def test_a_step_is_sent_to_a_process_without_its_filter() -> None:
-    step = made("gopher_quality")
-    step(document(prose(60)))
-    assert len(pickle.dumps(step)) < 1000
-    again = copy.deepcopy(pickle.loads(pickle.dumps(step)))
-    assert again(document(prose(49))) == "gopher_short_doc"
-
-
-@pytest.mark.nightly
-def test_words_are_split_as_the_language_does() -> None:
-    """The French "l'" is a word of its own, "can't" is two in English."""
-    text = " ".join(["l'homme"] * 25 + ["the", "of"])
-    options = {"min_doc_words": 52, "min_avg_word_length": 0, **NO_STOP_WORDS}
-    assert judged("gopher_quality", text, **options) == "gopher_short_doc"
-    assert judged("gopher_quality", text, **options, language="fra") is None

@@ -73,16 +73,3 @@ def test_the_scores_are_fasttext_s(text: str) -> None:
     labels, scores = MODEL.predict(text.replace("\n", " "), k=-1)
     theirs = {label.removeprefix("__label__"): min(score, 1.0) for label, score in zip(labels, scores, strict=True)}
     assert language_scores(text) == theirs
-
-
-@given(st.text(max_size=200))
-def test_no_text_makes_it_fail(text: str) -> None:
-    assert judged("language", text) is None or judged("language", text)
-
-
-@pytest.mark.service
-def test_ten_megabytes_are_read_whole() -> None:
-    head = TEXTS["de"] + "\n"
-    text = head * 10 + (TEXTS["en"] + "\n") * 100_000
-    assert len(text) > 9_000_000
-    assert judged("language", text) is None

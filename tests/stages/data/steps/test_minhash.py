@@ -69,15 +69,6 @@ def test_pairs_are_found_as_often_as_the_curve_says(pairs: Pairs, level: Fractio
     assert is_within_band(found, level), f"{found} of {N_PAIRS}"
 
 
-@pytest.mark.nightly
-def test_other_buckets_have_their_own_curve(pairs: Pairs, tmp_path: Path) -> None:
-    """With 20 buckets of 20 hashes, of pairs at 0.8 a fifth are found where FineWeb's 14 of 8 find nine in ten."""
-    level = Fraction(4, 5)
-    found = n_found(pairs[level], {"buckets": 20, "hashes_per_bucket": 20}, tmp_path)
-    assert is_within_band(found, level, 20, 20), f"{found} of {N_PAIRS}"
-    assert not is_within_band(found, level)
-
-
 def test_signatures_estimate_the_similarity_as_datasketch_does(pairs: Pairs, tmp_path: Path) -> None:
     """The share of hashes that two signatures have in common has mean s and variance s (1 − s) / 112 (Broder, 1997)."""
     from datasketch import MinHash

@@ -63,15 +63,6 @@ def test_words_are_those_that_spacy_sees_in_the_whole_text(text: str) -> None:
     assert np.array_equal(theirs.get_shingles(text), ours.get_shingles(text))
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("language", ["de", "fra", "rus", "hun", "tur", "run", "ace_Arab"])
-def test_words_are_split_by_the_rules_of_the_language(language: str) -> None:
-    """spaCy's for it, spaCy's for any, or others."""
-    ours, theirs = both(language)
-    text = " ".join([*LINES, "L'eau s'appelle z.B. C’est-à-dire, qu'est-ce 10-én Ankara'da т.е. བོད་ཡིག་ཡོད། un'ora"])
-    assert np.array_equal(theirs.get_shingles(text), ours.get_shingles(text))
-
-
 def test_a_long_text_needs_little_memory() -> None:
     """112 hashes of each of 300,000 n-grams would take 270 MB, three times over."""
     ours, _ = both()

@@ -124,10 +124,3 @@ def test_two_processes_with_other_orders_and_hashes_come_to_the_same() -> None:
     (there,) = elsewhere("from tests.stages.data.steps.test_text import outcomes; print(outcomes(2))", "-W", "error")
     assert there == outcomes(1)
     assert len(there) > 5000
-
-
-@pytest.mark.service
-def test_a_large_page_is_read_whole() -> None:
-    html = page([f"{STORY[index % 3]} {index}" for index in range(10_000)])
-    assert len(html) > 900_000
-    assert extracted(html).count("\n") >= 9_999

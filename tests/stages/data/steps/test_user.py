@@ -51,10 +51,6 @@ def odd(document):
     return "maybe"
 
 
-def half(document):
-    return Keep(text="ab\\ud83d")
-
-
 def leaves(document):
     raise SystemExit(3)
 
@@ -110,12 +106,6 @@ def test_what_it_raises_is_told_with_the_step_the_document_and_where(root: Path)
     assert "return 1 / len(document.text)" in message
     assert "steps/user.py" not in message, "where it was called from is nobody's business"
     assert str(pickle.loads(pickle.dumps(caught.value))) == message, "it comes out of a worker process"
-
-
-def test_half_of_a_character_is_named_with_the_document(root: Path) -> None:
-    message = r"'filters:half' returns a text for document 'd' in which character 3 is '\\ud83d', half of a character"
-    with pytest.raises(CorpusError, match=message):
-        made("filters:half", root)(document("text"))
 
 
 def test_an_answer_that_says_nothing_is_refused(root: Path) -> None:
@@ -184,12 +174,9 @@ def test_its_code_is_its_identity_with_that_of_the_project_s_modules(tmp_path: P
     assert identity(tmp_path) == first
 
 
-@pytest.mark.parametrize("has_init", [False, True])
-def test_a_neighbour_in_a_folder_is_of_its_code(tmp_path: Path, has_init: bool) -> None:
+def test_a_neighbour_in_a_package_is_of_its_code(tmp_path: Path) -> None:
     folder = tmp_path / "clean_steps"
     folder.mkdir()
-    if has_init:
-        (folder / "__init__.py").write_text("")
     (folder / "short.py").write_text("from clean_steps.rules import LEAST\ndef keep(document): return LEAST > 0\n")
     (folder / "rules.py").write_text("LEAST = 3\n")
     first = identity(tmp_path, "clean_steps.short:keep")
@@ -203,12 +190,6 @@ def test_two_projects_with_modules_of_one_name_keep_apart(tmp_path: Path) -> Non
         (tmp_path / name / "same.py").write_text(f"def keep(document): return {kept}\n")
     assert made("same:keep", tmp_path / "a")(document("x")) is None
     assert made("same:keep", tmp_path / "b")(document("x")) == "keep"
-
-
-def test_a_module_of_a_package_is_named_with_dots(tmp_path: Path) -> None:
-    (tmp_path / "pkg").mkdir()
-    (tmp_path / "pkg" / "inner.py").write_text("def keep(document): return False\n")
-    assert made("pkg.inner:keep", tmp_path)(document("x")) == "keep"
 
 
 @pytest.mark.service

@@ -42,11 +42,6 @@ def test_weights_count_tokens() -> None:
     assert (found.p50, found.p90, found.n) == (2.0, 3.0, 10)
 
 
-def test_nothing_measured_is_nothing_said() -> None:
-    found = latency_figures([])
-    assert (found.mean, found.p50, found.max, found.n) == (None, None, None, 0)
-
-
 def test_requests_are_errors_or_answers_and_throughput_is_that_of_the_answers() -> None:
     records = [
         record(0, prompt_tokens=10, completion_tokens=4, gaps_s=((0.2, 3.0),)),

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
 from harness.stages.inference.load.connections import Target
-from harness.stages.inference.load.counters import ServedModel
 from harness.stages.inference.load.payloads import (
     RequestForm,
     asked_tokens,
     body_of,
-    check_context,
-    check_made_up,
     target_of,
     wire_request,
 )
@@ -24,7 +19,7 @@ from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 from tests.stages.inference.load.addresses import address_at
 
 URL = "http://127.0.0.1:8000/v1"
-VLLM, OTHER = RequestForm(ServedModel(True, None)), RequestForm(ServedModel(False, None))
+VLLM, OTHER = RequestForm(True), RequestForm(False)
 
 
 def body(plan: LoadPlan | None = None, form: RequestForm = OTHER, **settings: Any) -> dict[str, Any]:
@@ -53,23 +48,11 @@ def test_vllm_is_asked_for_an_exact_length_and_a_cache_of_its_own() -> None:
     assert asked_tokens(found) == 64
 
 
-def test_vllm_behind_a_gateway_that_takes_no_stream_options_is_asked_without_them() -> None:
-    found = body(form=replace(VLLM, counts=False))
-    assert "stream_options" not in found
-    assert found["ignore_eos"] is True
-
-
 def test_a_plan_may_leave_the_end_to_the_model_and_the_cache_to_the_server() -> None:
     found = body(LoadPlan(rate=1.0, ends_itself=True, cached=True, output_tokens=9), VLLM)
     assert not {"ignore_eos", "cache_salt"} & set(found)
     assert found["max_tokens"] == 9
     assert asked_tokens(found) is None
-
-
-def test_messages_of_a_prompt_are_sent_as_they_are() -> None:
-    prompt = PlannedPrompt(None, ({"role": "user", "content": "hello"},), 5)
-    found = body_of(prompt, 0, address_at(URL), LoadPlan(rate=1.0), OTHER)
-    assert (found["messages"], found["max_tokens"]) == ([{"role": "user", "content": "hello"}], 5)
 
 
 def test_the_wire_has_the_whole_request(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,32 +67,6 @@ def test_the_wire_has_the_whole_request(monkeypatch: pytest.MonkeyPatch) -> None
     assert json.loads(content) == {"messages": ["é"]}
     assert target_of(address) == Target("host", 8443, tls=True)
     assert target_of(address_at("http://host/v1")) == Target("host", 80)
-
-
-def test_prompts_that_do_not_fit_with_their_answers_are_refused() -> None:
-    bodies = [{"messages": [{"role": "user", "content": "a b c"}], "max_tokens": tokens} for tokens in (3, 8)]
-    check_context(bodies, address_at(URL), ServedModel(False, 11))
-    check_context(bodies, address_at(URL), ServedModel(False, None))
-    with pytest.raises(UsageError) as caught:
-        check_context(bodies, address_at(URL), ServedModel(False, 10))
-    assert (
-        "A prompt of at least 3 tokens and an answer of 8 tokens do not fit into the context of 'm', 10 tokens"
-        in str(caught.value)
-    )
-
-
-def test_made_up_prompts_are_refused_before_they_are_made() -> None:
-    plan = LoadPlan(rate=1.0, prompt_tokens=9_999_999)
-    check_made_up(plan, address_at(URL), ServedModel(False, None))
-    check_made_up(replace(plan, prompts=(PlannedPrompt("a"),)), address_at(URL), ServedModel(False, 11))
-    with pytest.raises(UsageError, match="at least 9,999,999 tokens and an answer of 64 tokens do not fit"):
-        check_made_up(plan, address_at(URL), ServedModel(False, 11))
-
-
-def test_a_prompt_without_spaces_is_long_as_well() -> None:
-    bodies = [{"messages": [{"role": "user", "content": "x" * 10_000}], "max_tokens": 1}]
-    with pytest.raises(UsageError, match="at least 312 tokens"):
-        check_context(bodies, address_at(URL), ServedModel(False, 100))
 
 
 def test_a_server_that_wants_other_fields_gets_them() -> None:

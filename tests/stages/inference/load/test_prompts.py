@@ -43,10 +43,8 @@ def test_prompts_are_read_from_lines_and_from_json(tmp_path: Path) -> None:
     ("name", "text", "said"),
     [
         ("a.txt", "\n", "holds no prompts"),
-        ("a.jsonl", '{"prompt": 3}', "line 1: 3 is no prompt"),
         ("a.jsonl", '{"answer": "x"}', "line 1 has no prompt"),
         ("a.jsonl", "{oh", "line 1 is no JSON"),
-        ("a.jsonl", "[1]", "line 1 is no JSON object"),
         ("a.jsonl", '{"prompt": "a", "output_tokens": 1.5}', "output_tokens = 1.5 is not a whole number"),
     ],
 )
@@ -54,10 +52,3 @@ def test_a_file_without_prompts_is_refused_with_the_place(tmp_path: Path, name: 
     with pytest.raises(UsageError) as caught:
         read_prompts(written(tmp_path, name, text))
     assert said in str(caught.value)
-
-
-def test_a_missing_file_is_told_with_what_lies_beside_it(tmp_path: Path) -> None:
-    written(tmp_path, "prompts.jsonl", "")
-    with pytest.raises(UsageError) as caught:
-        read_prompts(tmp_path / "prompt.jsonl")
-    assert "Beside it: prompts.jsonl. Write {" in str(caught.value)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.errors import EngineError, UsageError
+from harness.errors import EngineError
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 from harness.stages.inference.load.run import LoadProgress, run_load
 from tests.loopback.faults import Fault
@@ -156,15 +156,6 @@ def test_an_address_without_the_version_of_the_api_is_told_so() -> None:
         with pytest.raises(EngineError) as caught:
             run_load(LoadPlan(rate=100.0, requests=5), address_at(root))
     assert f"base_url {root} probably lacks /v1, as in {root}/v1. " in str(caught.value)
-
-
-def test_prompts_that_are_too_long_are_refused_before_any_load() -> None:
-    with law_server(counters=True) as server:
-        address = address_at(server.base_url, model="law")
-        for length in (4090, 9_999_999):
-            with pytest.raises(UsageError, match="do not fit into the context"):
-                run_load(LoadPlan(rate=1.0, prompt_tokens=length), address)
-        assert server.drawn() == []
 
 
 def test_hits_preemptions_and_counts_that_disagree_make_a_run_invalid_unless_they_are_accepted() -> None:
