@@ -133,8 +133,7 @@ def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
 def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, beside: _Beside, look: Look) -> Verdict:
     """The worse of the comparisons, with everything that led to it."""
     (lost, slices), (kind, reason) = beside, _outcome(observed, checks, beside, level * look.passing)
-    candidate = estimate(observed, observed.candidate, 1 - level)
-    sizes = observed.cluster_sizes
+    candidate, sizes = estimate(observed, observed.candidate, 1 - level), observed.cluster_sizes
     return Verdict(
         id=observed.id,
         metric=observed.metric,

@@ -107,7 +107,6 @@ def test_what_it_wrote_runs_at_once_and_is_green(run: Run, folder: Path) -> None
     assert report["verdict"] == "passed"
     (evaluation,) = report["evaluations"]
     assert (evaluation["design"], evaluation["n_planned"]) == ("sequential", 60)
-    assert evaluation["n_cases"] < 60
 
 
 @pytest.mark.service
