@@ -130,55 +130,39 @@ def exit_code(kinds: Iterable[VerdictKind], inconclusive: str) -> int:
     return 0 if is_let_pass else verdict.exit_code
 
 
+_AS_OBSERVED = (
+    *("id", "metric", "requirement", "threshold", "margin", "margin_is_default", "unit", "higher_is_better"),
+    *("n_planned", "clusters_known_by", "n_skipped", "n_truncated", "errors", "is_binary", "interruption"),
+    *("traceback", "suite_size", "is_repeatable", "is_exact", "at_least", "at_most"),
+    *("statistic", "aim", "margin_is_relative", "in_blocks"),
+)
+"""What a verdict tells as it was observed."""
+
+
 def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, beside: _Beside, look: Look) -> Verdict:
     """The worse of the comparisons, with everything that led to it."""
     (lost, slices), (kind, reason) = beside, _outcome(observed, checks, beside, level * look.passing)
     candidate, sizes = estimate(observed, observed.candidate, 1 - level), observed.cluster_sizes
     return Verdict(
-        id=observed.id,
-        metric=observed.metric,
-        requirement=observed.requirement,
+        **{name: getattr(observed, name) for name in _AS_OBSERVED},
         verdict=kind,
         reason=reason + reasons.one_sided(observed, checks, candidate) + _asides(kind, observed, look, level),
-        threshold=observed.threshold,
-        margin=observed.margin,
         n_cases=int(observed.scored.sum()),
         n_samples=int((~np.isnan(observed.candidate)).sum()),
         candidate=candidate,
         baseline=estimate(observed, observed.baseline, 1 - level),
         difference=_difference(checks),
         samples_needed=_samples_needed(checks) if kind is VerdictKind.INCONCLUSIVE else None,
-        labels_needed=None,
         cases=case_results(observed),
         checks=checks,
-        margin_is_default=observed.margin_is_default,
-        unit=observed.unit,
-        higher_is_better=observed.higher_is_better,
         design=observed.design if observed.is_sequential and observed.may_decide else "fixed",
-        n_planned=observed.n_planned,
         largest_cluster=max(observed.largest_cluster, 1, *(() if observed.clusters_known_by == "field" else sizes)),
         n_clusters=len(sizes),
-        clusters_known_by=observed.clusters_known_by,
-        n_skipped=observed.n_skipped,
-        n_truncated=observed.n_truncated,
-        errors=observed.errors,
-        is_binary=observed.is_binary,
-        interruption=observed.interruption,
-        traceback=observed.traceback,
         stopped_at=observed.stopped_at or None if kind is VerdictKind.INCONCLUSIVE else None,
         about="suite" if observed.is_about_suite else "population",
         lost=lost,
         look=_taken(look, level, observed),
-        suite_size=observed.suite_size,
-        is_repeatable=observed.is_repeatable,
-        is_exact=observed.is_exact,
-        at_least=observed.at_least,
-        at_most=observed.at_most,
-        statistic=observed.statistic,
         approximate=observed.is_approximate and kind is not VerdictKind.ERROR,
-        aim=observed.aim,
-        margin_is_relative=observed.margin_is_relative,
-        in_blocks=observed.in_blocks,
         slices=slices,
         slice_margin=observed.slice_margin if observed.slices else None,
     )

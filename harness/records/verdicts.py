@@ -274,8 +274,8 @@ class Verdict:
     baseline: Estimate | None
     difference: Difference | None
     samples_needed: int | None
-    labels_needed: int | None
-    cases: tuple[CaseResult, ...]
+    labels_needed: int | None = None
+    cases: tuple[CaseResult, ...] = ()
     checks: tuple[Check, ...] = ()
     margin_is_default: bool = False
     unit: str | None = None
