@@ -332,7 +332,7 @@ def test_store_option_names_another_store(project: Project, url: str) -> None:
         (("--store", "mysql://host/db"), "is of a kind that Steelyard does not keep stores in"),
         (("--samples", "0"), "--samples: samples = 0 is below 1"),
         (("--samples", "many"), "--samples: samples = 'many' is not a whole number"),
-        (("max_samples=0",), "max_samples: max_samples = 0 is below 1"),
+        (("max_samples=0",), "steelyard.toml: max_samples = 0 is below 1"),
         (("--concurrency", "0"), "--concurrency: concurrency = 0 is below 1"),
         (("confidence_level=1",), "outside [0.5, 0.9999]"),
         (("confidence_level=95%",), "confidence_level = '95%' is not a number"),

@@ -102,7 +102,7 @@ def permute(weights: Path) -> None:
     [
         ({"p.jsonl": "nine\n"}, r"\[models\.desk\] retrieval: .*p\.jsonl, line 1 is no JSON"),
         ({"k = 1": "k = 2"}, r"\[models\.desk\] retrieval: k = 2, and p\.jsonl has 1 passages"),
-        ({"bm25s": None}, r"\[models\.desk\] retrieval: Retrieval by words needs bm25s"),
+        ({"bm25s": None}, r"\[models\.desk\] retrieval: Retrieval needs bm25s"),
         (
             {"texts.jsonl": '{"prompt": "a?"}\n'},
             r"distilled: .*texts\.jsonl, line 1 has a prompt and no answer .*Give it an \"ans",

@@ -92,11 +92,3 @@ class TestWithoutText:
         """)
         assert project.run().ret == 0
         assert "without text" not in json.dumps(project.report())
-
-
-def test_a_server_that_only_streams_is_weighed_like_any_other(project: Project, loopback: Start) -> None:
-    project.versions = {"only": served(loopback(streams="always", default="the answer"))}
-    project.body("return model.ask(case.prompt) == 'the answer'", threshold=0.5, samples=4, cases=10)
-    result = project.run()
-    assert result.ret == 0, result.stdout.str()
-    assert project.report()["usage"]["completion_tokens"] > 0
