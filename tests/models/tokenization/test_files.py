@@ -50,6 +50,7 @@ def test_a_replaced_tokenizer_counts(folder: Path, tmp_path: Path) -> None:
     assert read_tokenizer_files({"weights": "tiny", "tokenizer": "other"}, tmp_path).source == other
 
 
+@pytest.mark.service
 def test_lengths_that_training_left_in_the_file_neither_cut_nor_fill_a_text(folder: Path, tmp_path: Path) -> None:
     from tokenizers import Tokenizer
     from transformers import AutoTokenizer

@@ -68,6 +68,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("adds_space", [True, False])
 def test_tokens_are_those_of_sentencepiece(adds_space: bool) -> None:
     model = trained(adds_space)

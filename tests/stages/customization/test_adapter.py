@@ -96,6 +96,7 @@ def test_other_no_ops_and_what_was_left_out_are_told() -> None:
     assert str(partly).endswith("But peft put no matrices on 4 modules that its files name (b, c, d, …).")
 
 
+@pytest.mark.service
 def test_what_it_was_trained_on_is_searched_for_cases(settings: Settings, project: Path) -> None:
     question = "Where do I find the blue box with the seven red buttons on it?"
     lines = [

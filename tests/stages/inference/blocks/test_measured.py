@@ -47,6 +47,7 @@ def test_measures_say_unit_and_direction(serve: Serve) -> None:
     assert load.result["completed"] == 10
 
 
+@pytest.mark.service
 def test_a_million_tokens_cost_what_the_machine_costs_meanwhile_or_what_tokens_cost(serve: Serve) -> None:
     """2 s at 3.6 an hour are 0.002 for 100 tokens; 1000 read at 1 and 100 written at 2 a million are 0.0012."""
     assert Load(LoadBlock(FIGURES), serve("price = { hour = 3.6 }")).cost.value == pytest.approx(20.0)
