@@ -19,7 +19,7 @@ from harness.decisions import Observations, decide, first_looks
 from harness.decisions.looks import look_at
 from harness.gate.evaluations.evaluation import Evaluation, read_plan
 from harness.gate.planning.simulation import About, ScoreSpread, Shape, observed, sampled
-from harness.gate.sampling.ledger import Family, LookLedger
+from harness.gate.sampling.ledger import Family, enter_looks
 from harness.records import Case, VerdictKind
 from harness.statistics.arrays import FloatArray
 from harness.store import Store
@@ -60,7 +60,7 @@ def cost(folder: Path) -> Figure:
                     f"candidate {number}", "baseline", ("t",), 1 - LEVEL, draws={"candidate": (0,), "baseline": (0,)}
                 )
                 began = time.perf_counter()
-                known = LookLedger(store.looks, family, "run").enter([asked])
+                known = enter_looks(store.looks, family, "run", [asked])
                 decide([entry], 1 - LEVEL, looks={"t": known["t"].look}, tells_lost=False)
                 took.append(time.perf_counter() - began)
         slowest = max(slowest, 1000 * statistics.median(took))

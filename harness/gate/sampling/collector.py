@@ -18,12 +18,12 @@ from harness.gate.evaluations.exceptions import describe
 from harness.gate.evaluations.kinds import against_aim, aimed, misfits, two_kinds, without_ratio
 from harness.gate.evaluations.score_table import ScoreTable, failed_assertions
 from harness.gate.evaluations.slices import case_slices
-from harness.gate.sampling.bets import unless_grown
 from harness.gate.sampling.bodies import BodyResult
 from harness.gate.sampling.body_errors import NOTHING_ASKED, BodyErrors, missing_metrics
 from harness.gate.sampling.judges import CountedBodies, Judges
 from harness.gate.sampling.ledger import Entry
 from harness.gate.sampling.order import Order
+from harness.gate.sampling.question import unless_grown
 from harness.gate.sampling.skips import Skips
 from harness.records import Change, Interruption, JudgeSummary, Kind, Role, ScoreRow, Verdict, same_kind
 from harness.requests import Trace
@@ -271,7 +271,7 @@ class Collector:
         if not errors and self.complete >= end:
             errors = missing_metrics(cut)
         found = (self._observed(metric, by_role, rows, errors) for metric, by_role in cut.items())
-        return [self._sliced(unless_grown(self.entry.bets, each)) for each in found]
+        return [self._sliced(unless_grown(self.entry.question, each)) for each in found]
 
     def _sliced(self, observed: Observations) -> Observations:
         """The same with the slices that the marker asks for."""
@@ -339,7 +339,7 @@ class Collector:
             stopped_at=(self._cut_at or "") if self._upto is None else "",
             about=plan.about,
             suite_size=len(self.evaluation.cases),
-            stakes=None if self.entry.bets is None else self.entry.bets.stakes,
+            stakes=None if self.entry.question is None else self.entry.question.stakes,
             max_lost=plan.max_lost,
             undecided="a part of the cases (--case)" if self.evaluation.is_part else self.entry.undecided,
             is_repeatable=self._is_repeatable,
