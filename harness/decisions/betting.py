@@ -225,7 +225,7 @@ def betting_contrast(
     if not len(units.sums):
         return None
     demanded = 0.0 if threshold is None else threshold
-    allowed = demanded - observed.margin
+    allowed = demanded - observed.plan.margin
     better, worse, method = _bettors(row, observed, threshold is not None, levels, hurries=hurries)
     n = float(units.sizes.sum())
     value = float(units.sums.sum()) / n
@@ -252,7 +252,7 @@ def _bettors(
     if against_threshold and tuned.threshold is not None:
         demanded = float(oriented(observed, np.array([tuned.threshold]))[0])
     allowed, gain, negated = demanded - tuned.margin, tuned.margin or _GAIN_WITHOUT_MARGIN, _negated(units)
-    if against_threshold and observed.per == "case" and allowed > 0 and demanded < 1 and tuned.margin > 0:
+    if against_threshold and observed.plan.per == "case" and allowed > 0 and demanded < 1 and tuned.margin > 0:
         return (
             ratio_wealth(units, allowed, tuned.margin),
             ratio_wealth(negated, demanded, tuned.margin),

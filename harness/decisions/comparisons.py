@@ -38,7 +38,7 @@ def check(
         return _shown(hypothesis, contrast, level, red_level)
     lower, upper = contrast.lower(1 - level), contrast.upper(1 - red_level)
     more = None
-    if lower > -observed.margin:
+    if lower > -observed.plan.margin:
         kind, reason = VerdictKind.PASSED, reasons.passed(hypothesis, upper)
     elif upper < 0:
         kind = VerdictKind.FAILED if hypothesis.against == "threshold" else VerdictKind.REGRESSED
@@ -51,7 +51,9 @@ def check(
         return Check(hypothesis.against, kind, reason, difference, more.samples if more else None, red_level, level)
     method = _method(contrast.method, level, red_level, correction, higher_is_better=observed.higher_is_better)
     # Bounds that hold whenever one stops never move back, so that a mean that does may leave them: shown to hold it.
-    lower = lower if kind is VerdictKind.PASSED and contrast.value <= -observed.margin else min(lower, contrast.value)
+    lower = (
+        lower if kind is VerdictKind.PASSED and contrast.value <= -observed.plan.margin else min(lower, contrast.value)
+    )
     upper = upper if kind.is_red and contrast.value >= 0 else max(upper, contrast.value)
     difference = natural(contrast, lower, upper, method, higher_is_better=observed.higher_is_better)
     return Check(hypothesis.against, kind, reason, difference, more.samples if more else None, red_level, level)

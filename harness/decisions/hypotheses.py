@@ -49,11 +49,12 @@ def hypotheses(
         about: what is claimed; None for what the evaluation's verdict is about.
     """
     is_about_suite = observed.is_about_suite if about is None else about == "suite"
-    claim = replace(observed, about="suite" if is_about_suite and observed.may_decide else "population")
+    claimed: About = "suite" if is_about_suite and observed.may_decide else "population"
+    claim = replace(observed, plan=replace(observed.plan, about=claimed))
     found = []
-    if observed.threshold is not None:
-        asked, n_cases = _with_margin_in_unit(observed, observed.threshold), int(observed.scored.sum())
-        contrast = _aimed(_against_threshold, _with_margin_in_unit(claim, observed.threshold), levels)
+    if observed.plan.threshold is not None:
+        asked, n_cases = _with_margin_in_unit(observed, observed.plan.threshold), int(observed.scored.sum())
+        contrast = _aimed(_against_threshold, _with_margin_in_unit(claim, observed.plan.threshold), levels)
         found.append(Hypothesis(asked, "threshold", contrast if n_cases else None, n_cases))
     if observed.baseline is not None:
         n_cases = int((observed.scored & has_score(observed.baseline)).sum())
@@ -64,9 +65,10 @@ def hypotheses(
 
 def _with_margin_in_unit(observed: Observations, threshold: float) -> Observations:
     """A relative margin is a share of the threshold, where it is weighed against that."""
-    if not observed.margin_is_relative:
+    if not observed.plan.margin_is_relative:
         return observed
-    return replace(observed, margin=observed.margin * abs(threshold), margin_is_relative=False)
+    plan = replace(observed.plan, margin=observed.plan.margin * abs(threshold), margin_is_relative=False)
+    return replace(observed, plan=plan)
 
 
 def _aimed(
@@ -84,7 +86,7 @@ def _aimed(
 
 
 def _against_threshold(observed: Observations, levels: tuple[float, float]) -> Contrast | None:
-    threshold = observed.threshold
+    threshold = observed.plan.threshold
     if threshold is None or not observed.scored.any():
         return None
     by_samples = observed.by_samples
@@ -95,8 +97,8 @@ def _against_threshold(observed: Observations, levels: tuple[float, float]) -> C
         quantile = quantile_contrast(values, observed.quantile, threshold, clusters, higher_is_better=higher)
         return _within_range(observed, quantile, threshold)
     inner = observed.as_scores()
-    assert inner.threshold is not None
-    level = float(oriented(inner, np.array([inner.threshold]))[0])
+    assert inner.plan.threshold is not None
+    level = float(oriented(inner, np.array([inner.plan.threshold]))[0])
     scores = oriented(inner, inner.candidate)
     if observed.is_about_suite:
 
@@ -111,17 +113,17 @@ def _against_threshold(observed: Observations, levels: tuple[float, float]) -> C
 
 
 def _against_baseline(observed: Observations, levels: tuple[float, float]) -> Contrast | None:
-    if observed.margin_is_relative:
+    if observed.plan.margin_is_relative:
         return _ratio(observed, levels)
     inner, baseline = observed.as_scores(), observed.baseline
     assert baseline is not None
     common = observed.scored & has_score(baseline)
-    if observed.in_blocks:
+    if observed.plan.in_blocks:
         ours, theirs = oriented(observed, observed.candidate[common]), oriented(observed, baseline[common])
         return signed_rank_contrast(case_means(ours) - case_means(theirs))
     if observed.is_sequential and not observed.is_about_suite:
         return betting_contrast(baseline_row(inner), inner, None, levels, observed.width)
-    is_single = observed.per == "case" or int(common.sum()) == 1
+    is_single = observed.plan.per == "case" or int(common.sum()) == 1
     clusters = None
     if observed.clusters is not None and not is_single:
         clusters = [cluster for cluster, kept in zip(observed.clusters, common, strict=True) if kept]
@@ -153,13 +155,11 @@ def _ratio(observed: Observations, levels: tuple[float, float]) -> Contrast | No
     assert observed.baseline is not None
     logs = replace(
         observed,
-        candidate=log_figures(observed.candidate, LOG_OF_ZERO if observed.in_blocks else None),
+        candidate=log_figures(observed.candidate, LOG_OF_ZERO if observed.plan.in_blocks else None),
         baseline=log_figures(observed.baseline),
-        threshold=None,
-        margin_is_relative=False,
+        plan=replace(observed.plan, threshold=None, margin_is_relative=False, design="fixed"),
         at_least=None,
         at_most=None,
-        design="fixed",
     )
     contrast = _against_baseline(logs, levels)
     return None if contrast is None else RatioContrast(contrast, observed.higher_is_better)
@@ -196,7 +196,7 @@ def _repeats(observed: Observations) -> bool:
 
     A case that was sampled once shows nothing of that, unless its body comes to the same each time.
     """
-    if observed.is_exact:
+    if observed.plan.is_exact:
         return True
     if not observed.is_repeatable:
         return False
@@ -233,7 +233,7 @@ def estimate(observed: Observations, scores: FloatArray | None, confidence_level
     if scores is None or not scores.size or np.isnan(scores).all():
         return None
     clusters, given = observed.clusters, scores
-    if observed.per == "case" or int(has_score(scores).sum()) == 1:
+    if observed.plan.per == "case" or int(has_score(scores).sum()) == 1:
         scores, clusters = as_column(scores), None
     if observed.quantile is not None:
         found = quantile_estimate(scores, observed.quantile, clusters, confidence_level)

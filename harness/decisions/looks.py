@@ -67,7 +67,7 @@ def look_at(number: int, batch: int, batch_size: int, *, best_of: int = 1, becau
     (0.9, 0.0405)
     """
     share = share_of(number) / best_of
-    if number == 1 and batch > 1:
+    if number == 1 and batch > 1 and not because:
         because = ADDED_LATER
     return Look(number, share, share_of(batch) / batch_size * share, 1 / batch_size, batch, because)
 

@@ -70,7 +70,7 @@ def needed(
         return None
     weighed = contrast.logs if isinstance(contrast, RatioContrast) else contrast
     if isinstance(weighed, SignedRankContrast):
-        return _pairs(contrast, weighed.pairs, observed.margin, (levels[0] * next_share, levels[1] * next_share))
+        return _pairs(contrast, weighed.pairs, observed.plan.margin, (levels[0] * next_share, levels[1] * next_share))
     if isinstance(weighed, QuantileContrast) and not math.isfinite(lower):
         return _to_bound(hypothesis, weighed.fewest_units(levels[0]))
     if not (math.isfinite(lower) and math.isfinite(upper)):
@@ -81,7 +81,7 @@ def needed(
     else:
         levels = (levels[0] * next_share, levels[1] * next_share)
         units = n_samples if observed.by_samples else len(observed.cluster_sizes)
-        factor = _growth(contrast, levels, observed.margin, units)
+        factor = _growth(contrast, levels, observed.plan.margin, units)
     if factor is None:
         return None
     if observed.by_samples:
@@ -114,7 +114,7 @@ def _about_suite(
     if contrast.whole is None:
         left = max(1, (observed.suite_size or observed.n_planned) - observed.n_done)
         return SamplesNeeded(_at_least_one(left * per_case), left, None, is_rest=True)
-    factor = _growth(contrast, levels, observed.margin, per_case * len(observed.cluster_sizes))
+    factor = _growth(contrast, levels, observed.plan.margin, per_case * len(observed.cluster_sizes))
     if factor is None:
         return None
     ours, theirs = float(np.nansum(_noise(observed.candidate))), 0.0

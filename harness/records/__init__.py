@@ -8,6 +8,7 @@ from harness.records.budget import Budget, BudgetLimits, Expenditure, LimitName,
 from harness.records.estimates import Difference, Estimate
 from harness.records.judging import Judgement, JudgeSummary, ScoringRule
 from harness.records.kinds import Kind, is_approximate, kind_and_direction, kind_in_words, same_kind
+from harness.records.plan import Aim, Plan
 from harness.records.reports import (
     Change,
     GateStart,
@@ -51,6 +52,7 @@ __all__ = [
     "MOST_DISAGREEMENT",
     "WITHHELD",
     "Aggregate",
+    "Aim",
     "BaselineRecord",
     "Budget",
     "BudgetLimits",
@@ -73,6 +75,7 @@ __all__ = [
     "Messages",
     "NewSample",
     "NotedFailures",
+    "Plan",
     "Price",
     "RecordedSide",
     "Report",

@@ -47,7 +47,7 @@ def rows_of_run(store: Store, run: RunInfo, report: Report) -> Iterator[_Row]:
     A text of people's or a model's is as it was, but for halves of characters, which no file can hold (U+FFFD). What is
     not there is None: the score of a body that was skipped, an answer that was pruned.
     """
-    requirements = {verdict.id: verdict.requirement for verdict in report.evaluations}
+    requirements = {verdict.id: verdict.plan.requirement for verdict in report.evaluations}
     labels, columns, fields = _labels(store, run, report), columns_of(report), _fields(report)
     clusters = _clusters(report)
     for answer in answers_of_run(store, run):

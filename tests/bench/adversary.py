@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from harness.records import Case, Role, Verdict, VerdictKind
 from harness.statistics.arrays import FloatArray
 from harness.store.ledger import LookRow, Settle
 from tests.bench.sampling import ROOT
+from tests.decisions.observations import replace
 from tests.simulated import SlicedShape, means_of, uneven
 
 Wrong = Literal["red", "green"]

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -25,6 +24,7 @@ from harness.statistics.arrays import FloatArray
 from harness.statistics.intervals.means import clustered_mean
 from harness.statistics.intervals.proportions import exact_lower
 from tests.bench.sampling import Figure
+from tests.decisions.observations import replace
 from tests.simulated import simulated
 
 LEVEL = 0.05

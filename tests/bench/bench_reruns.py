@@ -8,7 +8,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from tests.bench.adversary import ADVERSARIES, KINDS, Wrong, attacked
 from tests.bench.bench_decisions import SPREAD
 from tests.bench.practices import PRACTICES
 from tests.bench.sampling import Figure
+from tests.decisions.observations import replace
 from tests.simulated import means_of, simulated
 
 LEVEL = 0.05

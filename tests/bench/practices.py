@@ -15,6 +15,7 @@ from harness.decisions.betting import BettingContrast
 from harness.decisions.comparisons import red_levels
 from harness.decisions.hypotheses import Hypothesis, hypotheses
 from harness.decisions.rule import settling_level
+from harness.records import Plan
 
 MARGIN, LEVEL = 0.05, 0.05
 _Z_TWO_SIDED = 1.959963984540054
@@ -135,14 +136,10 @@ def observed(
     return Observations(
         id=name,
         metric="score",
-        requirement=None,
-        threshold=threshold,
-        margin=MARGIN,
-        margin_is_default=False,
+        plan=Plan(threshold=threshold, margin=MARGIN, design=design),
         case_ids=tuple(map(str, range(len(candidate)))),
         candidate=candidate.astype(np.float64),
         baseline=None if baseline is None else baseline.astype(np.float64),
-        design=design,
         n_planned=len(candidate),
     )
 

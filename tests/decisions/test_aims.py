@@ -42,7 +42,7 @@ def test_the_same_passes_where_two_one_sided_tests_do():
             theirs = rng.uniform(0.2, 0.8, 200)
             ours = np.clip(theirs + shift + rng.normal(0, noise, 200), 0, 1)
             low, high = paired_contrast(ours, theirs).lower(0.95), -paired_contrast(theirs, ours).lower(0.95)
-            entry = observed(ours[:, np.newaxis], theirs[:, np.newaxis], is_same=True)
+            entry = observed(ours[:, np.newaxis], theirs[:, np.newaxis], aim="same")
             told = verdict(entry)
             assert (told.verdict is VerdictKind.PASSED) == (low > -0.05 and high < 0.05)
             if told.verdict is not VerdictKind.REGRESSED:
@@ -54,26 +54,26 @@ def test_the_same_passes_where_two_one_sided_tests_do():
 
 @pytest.mark.parametrize(("sign", "word"), [(1, "higher"), (-1, "lower")])
 def test_the_same_is_red_on_both_sides_and_says_which(sign, word):
-    told = verdict(seconds(sign * 0.2 + 0.02 * np.array([1, -1] * 6), is_same=True))
+    told = verdict(seconds(sign * 0.2 + 0.02 * np.array([1, -1] * 6), aim="same"))
     assert told.verdict is VerdictKind.REGRESSED
     assert told.reason.startswith(f"{word} by more than 5 %")
-    assert told.aim == "same"
+    assert told.plan.aim == "same"
 
 
 def test_red_on_either_side_is_a_two_sided_test():
     logs = 0.02 * np.array([1.4, -0.6, 0.9, 1.2, -0.2, 0.8, 0.3, 0.7])
-    told = verdict(seconds(logs, is_same=True, margin=0.001))
+    told = verdict(seconds(logs, aim="same", margin=0.001))
     assert told.difference.p_value == pytest.approx(stats.ttest_1samp(logs, 0).pvalue)
 
 
 def test_shown_to_differ_within_the_margin_it_passes_and_says_so():
-    told = verdict(seconds(0.02 + 0.005 * np.array([1, -1] * 6), is_same=True))
+    told = verdict(seconds(0.02 + 0.005 * np.array([1, -1] * 6), aim="same"))
     assert told.verdict is VerdictKind.PASSED
     assert told.reason.startswith("within ±5 % of the baseline; higher, within margin")
 
 
 def test_what_could_lie_outside_is_inconclusive_and_says_how_far():
-    told = verdict(seconds(0.04 + 0.05 * np.array([1, -1] * 4), is_same=True))
+    told = verdict(seconds(0.04 + 0.05 * np.array([1, -1] * 4), aim="same"))
     assert told.verdict is VerdictKind.INCONCLUSIVE
     assert "could differ by up to" in told.reason
     assert told.samples_needed is not None
@@ -81,18 +81,18 @@ def test_what_could_lie_outside_is_inconclusive_and_says_how_far():
 
 def test_the_same_against_a_threshold():
     scores = np.repeat([[1.0, 0.0]], 400, axis=0)
-    assert verdict(observed(scores, threshold=0.5, is_same=True)).reason.startswith(
+    assert verdict(observed(scores, threshold=0.5, aim="same")).reason.startswith(
         "required 0.50, proven within ±0.05 of it"
     )
-    assert verdict(observed(scores, threshold=0.3, is_same=True)).reason.startswith("above 0.30")
-    assert verdict(observed(scores, threshold=0.7, is_same=True)).reason.startswith("below 0.70")
+    assert verdict(observed(scores, threshold=0.3, aim="same")).reason.startswith("above 0.30")
+    assert verdict(observed(scores, threshold=0.7, aim="same")).reason.startswith("below 0.70")
 
 
 def test_a_sequential_design_stops_once_both_sides_are_shown():
     rng = np.random.default_rng(3)
     rates = np.full(600, 0.8)
     entry = observed(
-        binary(rng, rates, 5), binary(rng, rates, 5), is_same=True, margin=0.1, design="sequential", n_planned=600
+        binary(rng, rates, 5), binary(rng, rates, 5), aim="same", margin=0.1, design="sequential", n_planned=600
     )
     told = verdict(entry)
     assert told.verdict is VerdictKind.PASSED
@@ -167,7 +167,7 @@ def test_a_gate_of_many_that_aim_at_the_same_keeps_its_rate():
 
     def is_red():
         entries = [
-            observed(*(binary(rng, np.full(80, 0.7), 3) for _ in range(2)), is_same=True, id=str(number))
+            observed(*(binary(rng, np.full(80, 0.7), 3) for _ in range(2)), aim="same", id=str(number))
             for number in range(5)
         ]
         return any(each.verdict.is_red for each in decide(entries, 0.95))

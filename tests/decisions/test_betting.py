@@ -1,7 +1,5 @@
 """Sequential designs: stopped at the first cases that decide, wrong at most 5 times in 100 all the same."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +8,7 @@ from hypothesis import strategies as st
 from harness.decisions import decide, decided_after, worst
 from harness.decisions.betting import baseline_row, threshold_row
 from harness.records import VerdictKind
-from tests.decisions.observations import binary, observed
+from tests.decisions.observations import binary, observed, replace
 from tests.error_rates import is_at_most
 
 PASSED, REGRESSED, FAILED, INCONCLUSIVE = (
@@ -39,7 +37,7 @@ def test_equal_versions_pass_after_69_cases():
     ones = np.ones((200, 3))
     (verdict,) = decide([sequential(ones, ones)], 0.95)
     assert (verdict.verdict, verdict.n_cases, verdict.n_samples) == (PASSED, 69, 207)
-    assert verdict.design == "sequential"
+    assert verdict.plan.design == "sequential"
     assert verdict.n_planned == 200
     assert "valid whenever one stops" in verdict.difference.method
 
@@ -165,7 +163,7 @@ def test_a_measure_is_never_stopped():
     entry = sequential(times, later, unit="s", higher_is_better=False, margin=1.0)
     assert decided_after([entry], 0.05, 0.05) is None
     (verdict,) = decide([entry], 0.95)
-    assert (verdict.verdict, verdict.n_cases, verdict.design) == (PASSED, 80, "fixed")
+    assert (verdict.verdict, verdict.n_cases, verdict.plan.design) == (PASSED, 80, "fixed")
 
 
 def test_all_metrics_must_be_decided():

@@ -42,7 +42,7 @@ def test_a_measure_with_a_range_is_decided_as_the_scores_that_it_stands_for(desi
     shape = {"design": design, "n_planned": 120, "higher_is_better": False}
     plain = one(*scores, margin=0.1, threshold=None if threshold is None else (threshold - 10) / 20, **shape)
     ranged = one(*seconds, margin=2.0, threshold=threshold, unit="s", at_least=10.0, at_most=30.0, **shape)
-    assert (ranged.verdict, ranged.n_cases, ranged.design) == (plain.verdict, plain.n_cases, design)
+    assert (ranged.verdict, ranged.n_cases, ranged.plan.design) == (plain.verdict, plain.n_cases, design)
     assert ranged.difference.p_value == pytest.approx(plain.difference.p_value)
     assert ranged.candidate.value == pytest.approx(10 + 20 * plain.candidate.value)
     assert ranged.candidate.low == pytest.approx(10 + 20 * plain.candidate.low)
@@ -213,7 +213,7 @@ def test_a_quantile_is_drawn_whole_and_says_so_where_it_was_cut_short():
     )
     assert not part.is_sequential
     (verdict,) = decide([part], 0.95)
-    assert (verdict.verdict, verdict.design) == (INCONCLUSIVE, "fixed")
+    assert (verdict.verdict, verdict.plan.design) == (INCONCLUSIVE, "fixed")
 
 
 @pytest.mark.service

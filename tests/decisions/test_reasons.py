@@ -1,6 +1,5 @@
 """Figures in reasons, and what a red one is told beside them."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from harness.decisions import decide, look_at
 from harness.decisions.reasons import figure
 from harness.gate.evaluations.kinds import without_ratio
-from tests.decisions.observations import observed
+from tests.decisions.observations import observed, replace
 
 
 def test_what_is_proven_does_not_read_like_what_is_required() -> None:

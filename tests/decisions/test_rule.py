@@ -184,7 +184,7 @@ def test_order_of_evaluations_and_cases_does_not_matter(random, seed):
     evaluations = gate(np.random.default_rng(seed), 6)
     order = random.sample(range(60), 60)
     shuffled = [
-        observed(e.candidate[order], e.baseline[order], threshold=e.threshold, id=e.id)
+        observed(e.candidate[order], e.baseline[order], threshold=e.plan.threshold, id=e.id)
         for e in random.sample(evaluations, len(evaluations))
     ]
     expected = {verdict.id: verdict for verdict in decide(evaluations, 0.95)}

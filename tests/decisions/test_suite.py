@@ -1,7 +1,6 @@
 """Verdicts about these cases: what is drawn whole, what stops early, and lost cases."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from harness.decisions import decided_after
 from harness.decisions.suite import TwoStageContrast, early_shares, may_pass_early
 from harness.gate.planning.simulation import Shape
 from tests.bench.bench_decisions import SPREAD
+from tests.decisions.observations import replace
 from tests.decisions.suites import INCONCLUSIVE, PASSED, REGRESSED, suite, verdict_of
 from tests.simulated import simulated
 
@@ -17,7 +17,7 @@ from tests.simulated import simulated
 def test_a_small_suite_is_drawn_whole_and_passes_where_cases_like_these_can_not():
     ones = np.ones((20, 10))
     verdict = verdict_of(suite(ones, ones))
-    assert (verdict.verdict, verdict.n_cases, verdict.about) == (PASSED, 20, "suite")
+    assert (verdict.verdict, verdict.n_cases, verdict.plan.about) == (PASSED, 20, "suite")
     assert verdict_of(replace(suite(ones, ones), about="population")).verdict is INCONCLUSIVE
 
 

@@ -98,7 +98,7 @@ def _part(observed: Observations, each: CaseSlice) -> tuple[Observations, list[i
     size = len(rows) if observed.is_whole else each.size
     part = replace(
         observed.rows(rows),
-        margin=observed.slice_margin,
+        plan=replace(observed.plan, margin=observed.plan.slice_margin or 0.0),
         n_planned=size,
         suite_size=size,
         n_skipped=0,
@@ -141,7 +141,7 @@ def _weighed(observed: Observations, hypothesis: Hypothesis, levels: _Levels) ->
     """The rule for one comparison of a slice: red is what is shown to be worse by more than the margin."""
     count = len(observed.slices)
     found = check(hypothesis, *levels, f", both simultaneous over {count:,} slices" if count > 1 else "")
-    contrast, margin = hypothesis.contrast, hypothesis.observed.margin
+    contrast, margin = hypothesis.contrast, hypothesis.observed.plan.margin
     if contrast is None or not found.verdict.is_red:
         return found
     upper = contrast.upper(1 - levels[1])

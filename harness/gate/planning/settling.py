@@ -67,7 +67,7 @@ def settled(entry: Observations, levels: Pair) -> tuple[VerdictKind, int]:
             return red, worse
         return (VerdictKind.INCONCLUSIVE, n) if passed is None else (VerdictKind.PASSED, passed)
     assert contrast is not None
-    if contrast.lower(1 - passing) > -entry.margin:
+    if contrast.lower(1 - passing) > -entry.plan.margin:
         return VerdictKind.PASSED, n
     return (red if contrast.upper(1 - red_level) < 0 else VerdictKind.INCONCLUSIVE), n
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pydantic
-from pydantic.dataclasses import dataclass
 
 from harness.decisions import Observations
 from harness.gate.evaluations.contents import settled_digest
@@ -62,6 +61,13 @@ class Question:
         return frozenset(self.cases) - self.unpaired
 
     @property
+    def judges(self) -> dict[str, Draws]:
+        """The draws of judges alone."""
+        return {
+            name: each for name, each in self.draws.items() if name.partition("@")[0] not in ("candidate", "baseline")
+        }
+
+    @property
     def plain(self) -> str:
         """As JSON."""
         return _JSON.dump_json(self).decode()
@@ -92,8 +98,12 @@ def changes(before: Question, now: Question) -> list[str]:
     names = dict.fromkeys((*before.words, *now.words))
     told = {name: (before.words.get(name), now.words.get(name)) for name in names}
     why = [f"{name} {_word(old)} → {_word(new)}" for name, (old, new) in told.items() if old != new]
-    if before.draws != now.draws:
-        why.append(ANEW if before.draws.keys() == now.draws.keys() else "other judges")
+    if before.judges.keys() != now.judges.keys():
+        why.append("other judges")
+    elif before.judges != now.judges:
+        why.append("judged anew")
+    elif before.draws != now.draws:
+        why.append(ANEW)
     old, new = set(before.cases if now.may_grow else before.cases[: before.n_cases]), set(now.cases)
     if gone := len(old - new):
         why.append(f"{gone:,} {_cases(gone)} changed or left out")
@@ -122,9 +132,9 @@ def unless_grown(question: Question | None, observed: Observations) -> Observati
     """The same; undecided where it can't be bet on and has grown since it was first asked: each number of cases is
     another test. That a body may measure was not seen then, or it would have been another question.
     """
-    if question is None or observed.undecided or observed.design == "fixed" or observed.is_sequential:
+    if question is None or observed.undecided or observed.plan.design == "fixed" or observed.is_sequential:
         return observed
-    by_samples = observed.per == "case"
+    by_samples = observed.plan.per == "case"
     has_more = observed.n_planned > question.stakes.horizon if by_samples else len(question.cases) > question.n_cases
     what = "samples" if by_samples else "cases"
     told = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +21,10 @@ from harness.plugin.pytest_internals import argument_names, fixture_definitions
 if TYPE_CHECKING:
     from harness.config import Settings
     from harness.gate.baselines.recording import Recording
-    from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
+    from harness.gate.evaluations.evaluation import Evaluation
     from harness.gate.runs.run_settings import RunOptions
-    from harness.records import Case
+    from harness.records import Case, Plan
+    from harness.stages.inference.blocks.plan import BlockPlan
 
 
 BEGAN = "steelyard_began"
@@ -219,6 +219,7 @@ class Collection:
             self.errors.append(str(error))
 
     def _evaluation(self, item: pytest.Function) -> Evaluation:
+        from harness.gate.evaluations.cases import pairs_of
         from harness.gate.evaluations.evaluation import Evaluation, check_evaluation, with_design
         from harness.plugin.collection import inspection
         from harness.plugin.collection.needs import check_needs
@@ -230,10 +231,13 @@ class Collection:
         inspection.check_fixtures(item, where=where)
         if "task" in _keywords(item):
             return self._task_evaluation(item)
-        plan = self._plan(item, where)
+        plan, blocks = self._plan(item, where)
         parameter = getattr(getattr(item, "callspec", None), "params", {}).get("case")
-        cases = self._load(plan, item, where) if parameter is None else (parameter,)
-        has_cases = any(each is not None for each in (parameter, plan.cases, plan.blocks))
+        given = _keywords(item).get("cases")
+        cases = (parameter,) if parameter is not None else self._load(given, item, where)
+        if blocks is not None:
+            cases = pairs_of(blocks)
+        has_cases = any(each is not None for each in (parameter, given, blocks))
         inspection.check_fields(item.function, cases, where=where, has_cases=has_cases)
         every, cases = len(cases), self._selected(cases)
         plan = with_design(plan, len(cases), self.settings.confidence_level)
@@ -242,9 +246,17 @@ class Collection:
         wants = _wanted(item)
         rubrics = Rubrics(self._folders(item))
         evaluation = Evaluation(
-            self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
+            self._id(item),
+            plan,
+            cases,
+            item.obj,
+            self._classify,
+            wants,
+            rubrics=rubrics,
+            is_part=part,
+            may_measure=inspection.may_measure(item.function),
+            blocks=blocks,
         )
-        evaluation = replace(evaluation, may_measure=inspection.may_measure(item.function))
         check_needs(item.function, evaluation, self.settings, self._recording, where=where)
         if "judge" in wants:
             check_rubrics(item.function, rubrics, cases, where=where)
@@ -298,7 +310,8 @@ class Collection:
         """List the folders in which the files that a test names are looked for."""
         return tuple(dict.fromkeys((self.settings.root, self._config.rootpath, item.path.parent)))
 
-    def _plan(self, item: Any, where: str) -> EvaluationPlan:
+    def _plan(self, item: Any, where: str) -> tuple[Plan, BlockPlan | None]:
+        """What is required of an item, and the blocks under load that are measured for it."""
         from harness.gate.evaluations.evaluation import is_exact, read_plan, with_blocks
         from harness.plugin.collection.inspection import may_measure
         from harness.stages.inference.blocks.marker import blocks_of
@@ -317,22 +330,21 @@ class Collection:
             exact=is_exact(wanted),
             options=self._options(),
         )
-        return with_blocks(plan, blocks, is_relative=mark.kwargs.get("margin") is None)
+        if blocks is not None:
+            plan = with_blocks(plan, is_relative=mark.kwargs.get("margin") is None)
+        return plan, blocks
 
-    def _load(self, plan: EvaluationPlan, item: Any, where: str) -> tuple[Case, ...]:
-        """The plan's cases; loaded once for all items that name the same file."""
-        from harness.gate.evaluations.cases import pairs_of
+    def _load(self, given: Any, item: Any, where: str) -> tuple[Case, ...]:
+        """The cases that a marker names; loaded once for all items that name the same file."""
         from harness.records import Case
         from harness.stages.case_files import load_cases
 
-        if plan.blocks is not None:
-            return pairs_of(plan.blocks)
-        if plan.cases is None:
+        if given is None:
             return (Case({"id": item.originalname if isinstance(item, pytest.Function) else item.name}),)
-        key = (plan.cases, item.path.parent) if isinstance(plan.cases, str | Path) else id(plan.cases)
+        key = (given, item.path.parent) if isinstance(given, str | Path) else id(given)
         if key not in self._cases:
             try:
-                self._cases[key] = load_cases(plan.cases, self._folders(item))
+                self._cases[key] = load_cases(given, self._folders(item))
             except UsageError as error:
                 raise type(error)(f"{where}: {error}") from None
         return self._cases[key]

@@ -30,7 +30,7 @@ def check_needs(
     Raises:
         UsageError: with the test function, and what to say.
     """
-    if evaluation.plan.blocks is not None:
+    if evaluation.blocks is not None:
         _check_load(function, evaluation, settings, recording, where)
     if evaluation.is_pairwise:
         _check_pairwise(settings, recording, where)
@@ -39,7 +39,7 @@ def check_needs(
             f'{where}: weighs="judge" makes the version under test the judge of a body, and then the baseline: '
             "take `judge`, and not `baseline`."
         )
-    if evaluation.plan.review is not None:
+    if evaluation.plan.review_mode is not None:
         _check_review(evaluation, settings, recording, where)
     if "judge" in evaluation.wants and not evaluation.weighs_judge:
         _check_judge(settings, where)
@@ -60,8 +60,8 @@ def _check_load(
             f"{where} takes `load`, whose blocks are measured in pairs on one machine, and {recording.in_words} has "
             "scores alone: name a version with --baseline, or leave the test out with -k."
         )
-    assert evaluation.plan.blocks is not None
-    check_figures(function, evaluation.plan.blocks, settings, where=where)
+    assert evaluation.blocks is not None
+    check_figures(function, evaluation.blocks, settings, where=where)
 
 
 def _check_pairwise(settings: Settings, recording: Recording | None, where: str) -> None:

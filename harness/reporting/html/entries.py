@@ -40,7 +40,7 @@ class EvaluationDetails:
 def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDetails) -> dict[str, Any]:
     """One evaluation and metric under the name that a reader knows it by."""
     shown = row(entry, name, "utf-8")
-    _, requirement = kind_and_text(entry.requirement)
+    _, requirement = kind_and_text(entry.plan.requirement)
     return {
         "id": entry.id,
         "name": name,
@@ -54,28 +54,28 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDet
             "baseline": shown.baseline,
             "required": shown.required,
         },
-        "threshold": plain(entry.threshold),
-        "margin": plain(entry.margin),
-        "margin_is_default": entry.margin_is_default,
-        "margin_is_relative": entry.margin_is_relative,
-        "aim": entry.aim,
+        "threshold": plain(entry.plan.threshold),
+        "margin": plain(entry.plan.margin),
+        "margin_is_default": entry.plan.margin_is_default,
+        "margin_is_relative": entry.plan.margin_is_relative,
+        "aim": entry.plan.aim,
         "unit": entry.unit,
         "approximate": entry.approximate,
         "higher_is_better": entry.higher_is_better,
         "is_binary": entry.is_binary,
-        "design": entry.design,
+        "design": entry.plan.design,
         "means": _means(entry),
         "measured": _measured(entry),
         "candidate": _estimate(entry.candidate),
         "baseline": _estimate(entry.baseline),
         "checks": [_check(check, entry) for check in sorted(entry.checks, key=_decided_first)],
-        "about": ABOUT[entry.about],
+        "about": ABOUT[entry.plan.about],
         "slices": _slices(entry, cases),
         "errors": list(map(short, entry.errors)),
         "traceback": list(map(short, entry.traceback)),
         "facts": _facts(entry),
         "cases": cases.columns(entry),
-        "in_blocks": entry.in_blocks,
+        "in_blocks": entry.plan.in_blocks,
         "untrusted": _untrusted(entry, found.details),
     }
 
@@ -83,7 +83,7 @@ def evaluation(entry: Verdict, name: str, cases: CaseTable, found: EvaluationDet
 def _measured(entry: Verdict) -> str:
     """The cases and samples that the figures rest on, in words."""
     parts = [plural(entry.n_cases, "case"), plural(entry.n_samples, "sample") + " of the candidate"]
-    if entry.in_blocks:
+    if entry.plan.in_blocks:
         parts = [f"{plural(entry.n_cases, 'pair')} of blocks" if entry.baseline else plural(entry.n_cases, "block")]
     if entry.n_skipped:
         parts.append(f"{plural(entry.n_skipped, 'case')} skipped")
@@ -106,7 +106,7 @@ def _means(entry: Verdict) -> str:
 
 def _untrusted(entry: Verdict, details: DetailFiles) -> dict[str, str]:
     """The pairs of blocks that can't be trusted, each with the reason."""
-    return {case: why for (of, case), why in details.broken.items() if entry.in_blocks and of == entry.id}
+    return {case: why for (of, case), why in details.broken.items() if entry.plan.in_blocks and of == entry.id}
 
 
 def _facts(entry: Verdict) -> list[str]:
@@ -158,7 +158,7 @@ def _slices(entry: Verdict, cases: CaseTable) -> dict[str, Any] | None:
     if not entry.slices:
         return None
     against: Against = "threshold" if entry.baseline is None else "baseline"
-    own = replace(entry, margin=entry.margin if entry.slice_margin is None else entry.slice_margin)
+    own = replace(entry, plan=replace(entry.plan, margin=entry.plan.slice_margin or entry.plan.margin))
     bar = {"against": against, "margin": slice_margin_in_words(entry), "allowed": plain(margin_against(against, own))}
     members = {(each.field, each.value): each.case_ids for each in slices_again(entry, [c.id for c in entry.cases])}
     shown = []

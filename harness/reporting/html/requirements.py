@@ -38,7 +38,7 @@ def requirements(verdicts: Sequence[Verdict]) -> tuple[Requirement, ...]:
     """
     groups: dict[tuple[Kind, str | None], list[int]] = {}
     for place, verdict in enumerate(verdicts):
-        groups.setdefault(kind_and_text(verdict.requirement), []).append(place)
+        groups.setdefault(kind_and_text(verdict.plan.requirement), []).append(place)
     ranked = sorted(groups.items(), key=lambda group: (group[0][1] is None, group[0][0] != "business"))
     return tuple(
         Requirement(kind, text, worst(verdicts[place].verdict for place in places), tuple(places))

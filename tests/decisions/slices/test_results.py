@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -11,6 +9,7 @@ from harness.decisions import decided_after
 from harness.decisions.rule import n_comparisons
 from harness.records import Verdict, VerdictKind
 from tests.bench.bench_slices import UNEVEN, broken, shuffled, unbroken, verdict_of
+from tests.decisions.observations import replace
 from tests.decisions.suites import INCONCLUSIVE, PASSED, REGRESSED
 from tests.simulated import SlicedShape, sliced
 
@@ -95,7 +94,7 @@ def test_lower_is_better_where_the_measure_says_so():
 
 
 def test_an_aim_at_no_difference_is_red_for_a_slice_on_either_side():
-    entry = replace(scores(replace(TOPICS, samples=8), lost=[1]), is_same=True)
+    entry = replace(scores(replace(TOPICS, samples=8), lost=[1]), aim="same")
     turned = replace(entry, candidate=entry.baseline, baseline=entry.candidate)
     for one in (entry, turned):
         assert kinds(verdict_of(one))["1"] == "regressed"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from harness.errors import SettingsError
@@ -11,6 +9,7 @@ from harness.gate.baselines.refusals import check_orders, check_recorded
 from harness.gate.sampling.ledger import Entry, Family, enter_looks
 from harness.gate.sampling.question import case_digests
 from harness.store.ledger import Settle
+from tests.decisions.observations import replace
 from tests.gate.baselines.recordings import cases, early, evaluation, recorded, recording
 
 

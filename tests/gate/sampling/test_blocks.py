@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from harness.stages.inference.load.result import LoadResult
 from harness.stages.inference.load.run import run_load
 from harness.store import Store
+from tests.decisions.observations import replace
 from tests.stages.inference.blocks.conftest import Serve, serve
 
 pytestmark = pytest.mark.service
@@ -43,8 +43,8 @@ PLAN = BlockPlan(
 
 def evaluation_of(plan: BlockPlan) -> Evaluation:
     marked = read_plan({}, Settings(root=Path()), where="test_it", measures=True)
-    own = with_blocks(marked, plan, is_relative=True)
-    return Evaluation("test_it", own, pairs_of(plan), lambda: None, lambda _: "error", frozenset({"load"}))
+    own = with_blocks(marked, is_relative=True)
+    return Evaluation("test_it", own, pairs_of(plan), lambda: None, lambda _: "error", frozenset({"load"}), blocks=plan)
 
 
 def test_pairs_that_can_not_be_red_are_counted_by_how_many_could() -> None:

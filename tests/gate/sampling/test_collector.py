@@ -191,7 +191,7 @@ def test_what_was_cut_short_is_the_complete_beginning_of_its_order() -> None:
             gathered.add(role, case, sample, outcome, trace)
     (observed,) = gathered.observed()
     assert observed.case_ids == tuple(f"c{case}" for case in gathered.order.cases[:2])
-    assert (observed.stopped_at, observed.design, observed.n_planned) == ("max_tokens 5", "fixed", 6)
+    assert (observed.stopped_at, observed.plan.design, observed.n_planned) == ("max_tokens 5", "fixed", 6)
     assert gathered.total == gathered.done == 2 * N_CASES * N_SAMPLES - 1
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +14,16 @@ from hypothesis import strategies as st
 
 from harness.decisions import decide, share_of
 from harness.decisions.looks import ADDED_LATER
-from harness.gate.evaluations.evaluation import Evaluation, EvaluationPlan
+from harness.gate.evaluations.evaluation import Evaluation
 from harness.gate.planning.simulation import Shape, observed
 from harness.gate.runs.announcements import looks_in_words
 from harness.gate.sampling.ledger import PRUNED, Entry, Family, KnownLooks, enter_looks
 from harness.gate.sampling.question import Draws, unless_grown
-from harness.records import Case, RecordedSide, Role, VerdictKind
-from harness.stages.inference.blocks.plan import BlockPlan
+from harness.records import Case, Plan, RecordedSide, Role, VerdictKind
 from harness.store import Store
 from harness.store.ledger import LookRow, Settle
 from tests.decisions.observations import observed as scores
+from tests.decisions.observations import replace
 from tests.store.rows import draw
 
 GENERATIONS = itertools.count(100)
@@ -35,19 +34,7 @@ def begin() -> dict[Role, Draws]:
 
 
 FAMILY = Family("c", "b", ("t",), 0.95, draws={"candidate": (0,), "baseline": (0,)}, begin=begin)
-PLAN = EvaluationPlan(
-    cases=None,
-    samples=5,
-    threshold=None,
-    margin=0.05,
-    margin_is_default=False,
-    max_samples=None,
-    per="suite",
-    cluster=None,
-    requirement=None,
-    design="sequential",
-    about="population",
-)
+PLAN = Plan(samples=5, design="sequential")
 
 
 class Memory:
@@ -131,7 +118,7 @@ def test_another_metric_of_a_task_is_another_look():
 
 def test_blocks_of_another_kind_of_machine_are_another_look(monkeypatch):
     """Of a pool of machines each would else measure anew at the level of the first look."""
-    store, measured = Memory(), evaluation(5, blocks=BlockPlan(blocks=5))
+    store, measured = Memory(), evaluation(5, in_blocks=True)
 
     def on(machine: str, asked: Evaluation = measured) -> Entry:
         monkeypatch.setattr("harness.gate.sampling.ledger.kind_of_machine", lambda: machine)

@@ -35,5 +35,5 @@ def test_beside_a_threshold_each_comparison_has_its_own_margin():
 
 
 def test_where_neither_way_is_better_the_margin_has_both_signs():
-    assert margin_in_words(slower(is_same=True)) == "±10 %"
-    assert margin_in_words(slower(is_same=True, margin_is_relative=False)) == "±0.100 s"
+    assert margin_in_words(slower(aim="same")) == "±10 %"
+    assert margin_in_words(slower(aim="same", margin_is_relative=False)) == "±0.100 s"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -12,6 +11,7 @@ from harness.records import Difference, ReviewSummary, Usage, VerdictKind
 from harness.reporting.shared.text import cells
 from harness.reporting.terminal.report import Layout, headline, next_steps, render
 from harness.reporting.wording.failure import KEPT
+from tests.decisions.observations import replace
 from tests.reporting import example_reports as examples
 from tests.reporting.terminal.shown import text
 
