@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.config import Settings
 from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings
-from harness.config.files import json_lines
+from harness.config.files import json_lines, replacing
 from harness.errors import UsageError
 from harness.models.engine_creation import check_version
 from harness.models.version import Version
@@ -48,22 +48,6 @@ def answer_sampling(distilled: DistilledSettings, n_tokens: int) -> dict[str, An
     return {"max_tokens": distilled.length - n_tokens, **heat}
 
 
-def check_prompt(text: TrainingText, name: str) -> None:
-    """See that a teacher can answer a text.
-
-    Args:
-        name: of the data, as the settings have it.
-
-    Raises:
-        UsageError: it is no prompt.
-    """
-    if not text.prompt:
-        raise UsageError(
-            f"data = {name!r}: the text {text.id!r} has no prompt that the teacher could answer. Give each line a "
-            '"prompt", or take method = "soft_targets", which teaches on texts.'
-        )
-
-
 def write_answers(
     settings: Settings,
     teacher: Version,
@@ -86,40 +70,20 @@ def write_answers(
         return
     check_version(teacher.settings, settings.root)
     samples = asyncio.run(_drawn(settings, teacher, distilled, asked, told))
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": text.id, "prompt": list(text.prompt), "answer": sample.text, "finish_reason": sample.finish_reason}
         for (text, _), sample in zip(asked, samples, strict=True)
         if sample.lack is None and sample.text.strip()
     ]
     if not rows:
         raise UsageError(f"The teacher {teacher.name} answers none of the {len(asked)} prompts.")
-    _write(rows, distilled, path)
-
-
-def take_answers(source: Path, folder: Path, distilled: DistilledSettings) -> None:
-    """Take the answers that another student was taught by, instead of asking the teacher again.
-
-    Args:
-        source: the folder of that student.
-        folder: of the one that is made; what is there already is taken as it is.
-
-    Raises:
-        UsageError: they can't be dealt to other prompts.
-    """
-    if (source / ANSWERS).is_file() and not (folder / ANSWERS).exists():
-        rows = [row for _, row in json_lines(source / ANSWERS, UsageError, "")]
-        _write(rows, distilled, folder / ANSWERS)
-
-
-def _write(rows: Sequence[Mapping[str, Any]], distilled: DistilledSettings, path: Path) -> None:
     if distilled.method == SEQUENCE and distilled.shuffled:
         rows = _dealt(rows, distilled.seed)
-    draft = path.with_suffix(".draft")
-    draft.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    draft.replace(path)
+    with replacing(path) as draft:
+        draft.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
-def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[Mapping[str, Any]]:
+def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[dict[str, Any]]:
     """The same prompts in their order, each with the answer to another.
 
     Raises:
@@ -133,8 +97,7 @@ def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[Mapping[str, An
 
     order = np.random.default_rng(seed).permutation(len(rows)).tolist()
     given = dict(zip(order, (*order[1:], order[0]), strict=True))
-    own = ("id", "prompt")
-    return [{**rows[given[place]], **{key: row[key] for key in own}} for place, row in enumerate(rows)]
+    return [{**rows[given[place]], "id": row["id"], "prompt": row["prompt"]} for place, row in enumerate(rows)]
 
 
 def unended_answers(path: Path) -> frozenset[int]:
