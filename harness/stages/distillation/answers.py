@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,8 @@ from harness.config.files import json_lines, replacing
 from harness.errors import UsageError
 from harness.models.engine_creation import check_version
 from harness.models.version import Version
-from harness.records import Sample
-from harness.records.keys import KeyedQuestion, request_text
 from harness.stages.build_state import BuildProgress, BuildState
-from harness.stages.teacher_draws import FailedDraws, teacher_draws
+from harness.stages.teacher_draws import ask_teacher
 from harness.stages.training.texts import TrainingText
 
 ANSWERS = "answers.jsonl"
@@ -69,7 +66,15 @@ def write_answers(
     if path.exists():
         return
     check_version(teacher.settings, settings.root)
-    samples = asyncio.run(_drawn(settings, teacher, distilled, asked, told))
+    name, progress = told
+
+    def answered(done: int) -> None:
+        progress(BuildState(name, "asking the teacher", done, len(asked), "prompts"))
+
+    requests = [
+        (text.id, teacher.chat(text.prompt, sampling=answer_sampling(distilled, n_tokens))) for text, n_tokens in asked
+    ]
+    samples = asyncio.run(ask_teacher(settings, teacher, requests, answered))
     rows: list[dict[str, Any]] = [
         {"id": text.id, "prompt": list(text.prompt), "answer": sample.text, "finish_reason": sample.finish_reason}
         for (text, _), sample in zip(asked, samples, strict=True)
@@ -104,26 +109,3 @@ def unended_answers(path: Path) -> frozenset[int]:
     """The places in a file of answers of those that ran into the limit of tokens."""
     rows = json_lines(path, UsageError, "")
     return frozenset(place for place, (_, row) in enumerate(rows) if row["finish_reason"] == "length")
-
-
-async def _drawn(
-    settings: Settings,
-    teacher: Version,
-    distilled: DistilledSettings,
-    asked: Sequence[tuple[TrainingText, int]],
-    told: tuple[str, BuildProgress],
-) -> list[Sample]:
-    name, progress = told
-    failed = FailedDraws(f"The teacher {teacher.name}", len(asked))
-    async with teacher_draws(settings, teacher, failed) as draw:
-
-        async def answered(text: TrainingText, n_tokens: int) -> Sample | None:
-            request = teacher.chat(text.prompt, sampling=answer_sampling(distilled, n_tokens))
-            question = KeyedQuestion(request_text(teacher.fingerprint, request), 0)
-            sample = await draw(text.id, request, question, 0)
-            if sample is not None:
-                progress(BuildState(name, "asking the teacher", failed.n_answered, len(asked), "prompts"))
-            return sample
-
-        drawn = await asyncio.gather(*starmap(answered, asked))
-    return [sample for sample in drawn if sample is not None]

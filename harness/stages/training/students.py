@@ -9,11 +9,12 @@ from typing import Any, cast
 from harness.config.customization import DistilledSettings
 from harness.models.files.whole import load_whole
 from harness.models.saving import save_like
+from harness.stages.ordered import Told
 from harness.stages.training.running import TrainingRequest
-from harness.stages.training.sequences import IGNORED, TokenSequence, read_sequences, vocabulary_of
+from harness.stages.training.sequences import IGNORED, TokenSequence, config_setting, read_sequences
 from harness.stages.training.soft_targets import distillation_loss
 from harness.stages.training.teacher_cache import TeacherCache
-from harness.stages.training.trainers import Told, collated, remove_checkpoints, run_trainer
+from harness.stages.training.trainers import collated, remove_checkpoints, run_trainer
 from harness.stages.training.vocabularies import check_vocabularies
 
 
@@ -60,7 +61,7 @@ def _targets_of(
         lambda done, total: told(
             {"phase": "asking the teacher", "done": done, "total": total, "unit": "sequences", "note": ""}
         ),
-        n_tokens=min(n_tokens, vocabulary_of(request.start) or n_tokens),
+        n_tokens=min(n_tokens, config_setting(request.start, "vocab_size") or n_tokens),
     )
     return cache
 

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+from harness.stages.ordered import Told
 from harness.stages.training.running import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence
 
-Told = Callable[[dict[str, Any]], None]
-"""Called with each message for the process that waits."""
 Collate = Callable[[Sequence[TokenSequence]], dict[str, Any]]
 PLACES_AT_ONCE = 4096
 """Tokens computed at once: what is more in a step is computed in turns, whose gradients are added up."""

@@ -39,40 +39,34 @@ class BuildExecutor:
             CorpusError: an option that datatrove does not know.
             Exception: whatever a task raises; of Slurm's, that a job ended without its tasks done.
         """
-        executor = self._executor({"pipeline": list(pipeline), "tasks": tasks, "logging_dir": str(work)})
-        if self.name == "ray":
-            self._join_cluster()
-        with self.pool() if self.name == "local" else nullcontext():
-            executor.run()
+        from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
 
-    def _join_cluster(self) -> None:
+        given: dict[str, Any] = {"pipeline": list(pipeline), "tasks": tasks, "logging_dir": str(work)}
+        if self.name == "local":
+            workers = min(tasks, self.workers or _cores())
+            executor = self._made(LocalPipelineExecutor, {**given, "workers": workers, "start_method": "fork"})
+            with self.pool():
+                executor.run()
+            return
+        given["workers"] = self.workers or -1
+        if self.name == "slurm":
+            # With --wait sbatch ends when its job does, and as it does.
+            own = {**self.options.get("sbatch_args", {}), "wait": ""}
+            self._made(SlurmPipelineExecutor, given, sbatch_args=own).run()
+            return
         import ray
 
+        executor = self._made(RayPipelineExecutor, given)
         address = self.options.get("address")
         if not ray.is_initialized():
             here = {} if address else {"num_cpus": self.workers or _cores(), "include_dashboard": False}
             ray.init(address=address, log_to_driver=False, **here)
-
-    def _executor(self, given: dict[str, Any]) -> Any:
-        """datatrove's executor, given the options of the settings as well."""
-        from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
-
-        if self.name == "local":
-            workers = min(given["tasks"], self.workers or _cores())
-            return self._made(LocalPipelineExecutor, {**given, "workers": workers, "start_method": "fork"})
-        given = {**given, "workers": self.workers or -1}
-        if self.name == "ray":
-            import ray  # noqa: F401 - for the message where it is missing
-
-            return self._made(RayPipelineExecutor, given)
-        # With --wait sbatch ends when its job does, and as it does.
-        own = {**self.options.get("sbatch_args", {}), "wait": ""}
-        return self._made(SlurmPipelineExecutor, given, sbatch_args=own)
+        executor.run()
 
     def _made(self, kind: Any, given: dict[str, Any], **changed: Any) -> Any:
-        options = {**{name: value for name, value in self.options.items() if name != "address"}, **changed}
+        options = {name: value for name, value in self.options.items() if name != "address"}
         try:
-            return kind(**given, **options)
+            return kind(**given, **{**options, **changed})
         except TypeError as error:
             raise CorpusError(f"executor = {self.name!r}: datatrove's executor refuses it: {error}.") from None
 
