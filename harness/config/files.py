@@ -91,8 +91,9 @@ def json_lines(path: Path, error: type[UsageError], hint: str = "") -> Iterator[
                 entry = json.loads(line, object_pairs_hook=unique_keys, parse_constant=_no_number)
                 check_characters(line, entry)
             except (ValueError, RecursionError) as problem:
-                is_syntax = isinstance(problem, json.JSONDecodeError)
-                said = f"{problem.msg} at column {problem.colno}" if is_syntax else problem
+                said = str(problem)
+                if isinstance(problem, json.JSONDecodeError):
+                    said = f"{problem.msg} at column {problem.colno}"
                 raise error(f"{place} is no JSON: {said}. {hint}".rstrip()) from None
             if not isinstance(entry, Mapping):
                 raise error(f"{place} is no JSON object: {shortened(line, _SHOWN)} {hint}".rstrip())

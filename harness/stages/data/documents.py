@@ -32,7 +32,6 @@ KINDS = (
     "a .jsonl(.gz), .parquet, .warc(.gz), .html or .txt file, a folder of these, a folder that the library datasets "
     'saved, or a dataset of the hub as "owner/name"'
 )
-__all__ = ["KINDS", "SourceDocument", "read_documents", "source_bytes", "source_fingerprint"]
 
 
 def read_documents(source: str, root: Path) -> Iterator[SourceDocument]:

@@ -158,9 +158,9 @@ def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
     if isinstance(prompt, str) and prompt.strip():
         prompt = [{"role": "user", "content": prompt}]
     answer = values.get("answer", "")
-    learns_all = not _are_messages(prompt) and _are_messages(messages) and messages[-1].get("role") == "assistant"
-    if learns_all:
-        prompt, answer = messages[:-1], messages[-1].get("content")
+    learns_all = False
+    if not _are_messages(prompt) and _are_messages(messages) and messages[-1].get("role") == "assistant":
+        prompt, answer, learns_all = messages[:-1], messages[-1].get("content"), True
     if not _are_messages(prompt):
         raise UsageError(
             f'{where} has no prompt; write {{"prompt": "…", "answer": "…"}}, the prompt a text or a list of messages, '

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.stages.data.corpus import CorpusStatistics, StepStatistics
-from harness.stages.data.outcomes import Explanation
+from harness.stages.data.corpus import CorpusStatistics, Explanation, StepStatistics
 
 STATISTICS = CorpusStatistics(
     name="clean",

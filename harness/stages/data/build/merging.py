@@ -140,13 +140,11 @@ def _kept_row(document: Document) -> dict[str, Any]:
 
 
 def _explained_row(source: Document | None, kept: Document | None, removal: dict[str, Any] | None) -> dict[str, Any]:
-    known = removal or {"id": kept.id if kept else "", "step": None, "reason": None, "duplicate_of": None}
+    why = removal or {"id": kept.id if kept else ""}
     return {
-        "id": known["id"],
+        "id": why["id"],
         "kept": kept is not None,
-        "step": known["step"],
-        "reason": known["reason"],
-        "duplicate_of": known["duplicate_of"],
+        **{key: why.get(key) for key in ("step", "reason", "duplicate_of")},
         "before": source.text if source else None,
         "after": kept.text if kept else None,
     }

@@ -24,9 +24,8 @@ from typing import Any
 from harness.config import Settings
 from harness.errors import CorpusError
 from harness.models.files.content_hash import text_hash
-from harness.stages.data.build.executors import BuildExecutor, build_executor
+from harness.stages.data.build.executors import BuildExecutor, WorkerWatch, build_executor
 from harness.stages.data.build.ingest import ingest
-from harness.stages.data.build.workers import WorkerWatch
 from harness.stages.data.recipe import Recipe
 from harness.stages.ordered import Told, carry_out
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.stages.data.outcomes import Explanation
+from harness.stages.data.corpus import Explanation
 
 if TYPE_CHECKING:
     from harness.stages.data.recipe import Recipe, RecipeStep
@@ -131,8 +131,8 @@ def compare_documents(first: Iterable[Explanation], second: Iterable[Explanation
         elif other[0] is not None:
             second_alone.append(AloneDocument(name, *own[1:]))
     first_alone += [AloneDocument(name, None, None) for name, (text, *_) in ours.items() if text is not None]
-    alone = (tuple(sorted(each, key=lambda one: one.id)) for each in (first_alone, second_alone))
-    return DocumentDifferences(n_shared, *alone, tuple(sorted(changed)))
+    ours_alone, theirs_alone = (tuple(sorted(each, key=lambda one: one.id)) for each in (first_alone, second_alone))
+    return DocumentDifferences(n_shared, ours_alone, theirs_alone, tuple(sorted(changed)))
 
 
 def _fate(explanation: Explanation) -> tuple[bytes | None, str | None, str | None]:

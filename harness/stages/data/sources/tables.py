@@ -10,12 +10,12 @@ from harness.errors import CorpusError
 from harness.stages.data.sources.document import SourceDocument, one_line, row_document
 from harness.stages.data.steps.step import INSTALL
 
-_SAVED = ("dataset_info.json", "dataset_dict.json", "state.json")
+_SAVED = ("dataset_dict.json", "state.json")
 
 
 def is_saved_dataset(folder: Path) -> bool:
     """Tell whether `save_to_disk` wrote a folder."""
-    return any((folder / name).is_file() for name in _SAVED[1:])
+    return any((folder / name).is_file() for name in _SAVED)
 
 
 def read_saved_dataset(folder: Path, name: str) -> Iterator[SourceDocument]:

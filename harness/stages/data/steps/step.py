@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.config import Settings, setting_checks
@@ -81,11 +80,6 @@ class ShardedCorpus:
 
     folder: Path
     n_shards: int
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The files, in order."""
-        return tuple(self.path(shard) for shard in range(self.n_shards))
 
     def path(self, shard: int) -> Path:
         """The file of a shard."""
@@ -173,13 +167,9 @@ def names_among(
     if unknown is not None:
         raise SettingsError(
             f"{where}: {name} = {value!r} names {unknown!r}, which is none of: {', '.join(known or ())}."
-            f"{nearest(unknown, known or ())}"
+            f"{nearest(unknown, list(known or ()))}"
         )
     return named
-
-
-def _nothing_more(_options: Mapping[str, Any], _settings: Settings) -> Mapping[str, Any]:
-    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,5 +194,5 @@ class StepSpec:
     packages: tuple[str, ...]
     version: int = 1
     summary: str = ""
-    identity: Callable[[Mapping[str, Any], Settings], Mapping[str, Any]] = field(default=_nothing_more)
+    identity: Callable[[Mapping[str, Any], Settings], Mapping[str, Any]] = lambda _options, _settings: {}
     install: str = ""

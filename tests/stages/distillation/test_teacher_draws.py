@@ -13,7 +13,7 @@ from harness.errors import TIMED_OUT, UsageError
 from harness.models.version import load_version
 from harness.records import NewSample, Sample
 from harness.records.keys import KeyedQuestion, request_text
-from harness.stages.teacher_draws import ask_teacher
+from harness.stages.distillation.answers import ask_teacher
 from harness.store import Store, store_url
 from tests.config.settings_files import load
 
