@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from harness.stages.customization.adapter import Adapter, AdapterEffect
     from harness.stages.customization.needles import Needle, Needles
     from harness.stages.customization.prompt import Prompt
-    from harness.stages.data.corpus import Corpus, CorpusDocument, Explanation
+    from harness.stages.data.corpus import Corpus
+    from harness.stages.data.outcomes import CorpusDocument, Explanation
     from harness.stages.distillation.distillation import Distillation, Lesson
     from harness.stages.foundation.reference import Reference
     from harness.stages.foundation.weights import Weights
@@ -129,7 +130,8 @@ _NAMES = {
     "harness.stages.customization.adapter": "Adapter AdapterEffect",
     "harness.stages.customization.needles": "Needle Needles",
     "harness.stages.customization.prompt": "Prompt",
-    "harness.stages.data.corpus": "Corpus CorpusDocument Explanation",
+    "harness.stages.data.corpus": "Corpus",
+    "harness.stages.data.outcomes": "CorpusDocument Explanation",
     "harness.stages.distillation.distillation": "Distillation Lesson",
     "harness.stages.foundation.reference": "Reference",
     "harness.stages.foundation.weights": "Weights",

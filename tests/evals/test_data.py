@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from harness.records import Case
-from harness.stages.data.corpus import Explanation
+from harness.stages.data.outcomes import Explanation
 from tests.corpora.generate import DATA, DOCUMENTS, planted, write
 from tests.corpora.pairs import SIMILARITIES, jaccard, near_pair
 from tests.corpora.personal import card, iban

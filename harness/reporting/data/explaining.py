@@ -11,7 +11,7 @@ from harness.reporting.shared.text import cells, pad, printable, symbol, wrap
 from harness.reporting.terminal.report import Layout
 
 if TYPE_CHECKING:
-    from harness.stages.data.corpus import Explanation
+    from harness.stages.data.outcomes import Explanation
 
 _AROUND = 60
 """Characters of unchanged text that are shown on either side of a change."""

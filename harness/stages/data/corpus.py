@@ -16,49 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import CorpusError, NotInLineageError, shortened
 from harness.stages.case_files import CaseSource
+from harness.stages.data.outcomes import CorpusDocument, Explanation
 from harness.stages.data.steps.step import place_of, shard_of
 
 if TYPE_CHECKING:
     from harness.stages.data.drift.drift import ColumnSums, Drift
     from harness.stages.data.overlap.contamination import CaseSearches, Contamination
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusDocument:
-    """A document as a corpus has it, or as a step of the user's own gets it; its metadata can't be changed."""
-
-    id: str
-    text: str
-    url: str | None
-    metadata: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The outcome of a document: kept, or removed by a step for a reason.
-
-    Attributes:
-        step: that removed it; None where it was kept.
-        reason: of the removal.
-        duplicate_of: the id of the document that was kept in its place.
-        before: the text that came in; None for one that a step wrote.
-        after: the text that came out; None where it was removed.
-    """
-
-    id: str
-    kept: bool
-    step: str | None
-    reason: str | None
-    duplicate_of: str | None
-    before: str | None
-    after: str | None
-
-    def __str__(self) -> str:
-        """Return the outcome as a sentence without a full stop."""
-        if self.kept:
-            return f"{self.id!r} was kept"
-        why = f"a duplicate of {self.duplicate_of!r}" if self.duplicate_of else self.reason
-        return f"{self.id!r} was removed by {self.step}: {why}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,25 +80,13 @@ def build_corpus(
     """
     recipe = corpus_recipe(settings, name)
     folder = corpus_folder(recipe)
-    if not folder.is_dir():
-        _build(settings, name, recipe, progress, executor)
-    return open_corpus(folder, name)
-
-
-def corpus_folder(recipe: Recipe) -> Path:
-    """Return the folder that keeps a recipe's corpus."""
-    return cache_dir() / "corpora" / recipe.fingerprint
-
-
-def _build(
-    settings: Settings, name: str, recipe: Recipe, progress: BuildProgress, executor: Mapping[str, Any] | None
-) -> None:
+    if folder.is_dir():
+        return open_corpus(folder, name)
     from harness.stages.data.build.process import BuildRequest
 
     if version_of("datatrove") is None:
         raise SettingsError(f"The corpus {name!r} is built by datatrove, which is not installed here: {INSTALL}")
     corpus = settings.corpora[name]
-    folder = corpus_folder(recipe)
     request = BuildRequest(
         settings=settings,
         name=name,
@@ -117,6 +105,12 @@ def _build(
     failed = failure(order(_MODULE, request, log=log, environment=_ENVIRONMENT, told=told), "builds", log)
     if failed is not None:
         raise CorpusError(f"The corpus {name!r} could not be built. {failed}")
+    return open_corpus(folder, name)
+
+
+def corpus_folder(recipe: Recipe) -> Path:
+    """Return the folder that keeps a recipe's corpus."""
+    return cache_dir() / "corpora" / recipe.fingerprint
 
 
 def _of(version: VersionSettings, corpus: Corpus) -> VersionSettings:

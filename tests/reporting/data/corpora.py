@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.stages.data.corpus import CorpusStatistics, Explanation, StepStatistics
+from harness.stages.data.corpus import CorpusStatistics, StepStatistics
+from harness.stages.data.outcomes import Explanation
 
 STATISTICS = CorpusStatistics(
     name="clean",

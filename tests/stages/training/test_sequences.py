@@ -114,10 +114,6 @@ def user(text: str) -> dict[str, str]:
     return {"role": "user", "content": text}
 
 
-def length_of(text: TrainingText, tokenizer: Any) -> int:
-    return len(tokenizer.apply_chat_template(list(text.prompt), add_generation_prompt=True, return_dict=False))
-
-
 def test_the_window_is_that_of_the_config(tiny_llama: Path, tmp_path: Path) -> None:
     assert config_setting(tiny_llama, "context_length") == WINDOW
     shutil.copy(tiny_llama / "config.json", tmp_path)
@@ -129,7 +125,7 @@ def test_the_window_is_that_of_the_config(tiny_llama: Path, tmp_path: Path) -> N
 
 def test_a_prompt_that_fills_a_sequence_teaches_nothing(tokenizer: Any, own: VersionTokenizer) -> None:
     text = prompt_of(40, tokenizer)
-    n_tokens = length_of(text, tokenizer)
+    n_tokens = len(tokenizer.apply_chat_template(list(text.prompt), add_generation_prompt=True, return_dict=False))
     check_taught([text], own, n_tokens + 1, is_asked=True)
     with pytest.raises(UsageError, match=rf"line 3: the prompt has {n_tokens} .* Set length to more than {n_tokens}"):
         check_taught([text], own, n_tokens, is_asked=True)

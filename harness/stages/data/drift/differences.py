@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.stages.data.corpus import Explanation
+from harness.stages.data.outcomes import Explanation
 
 if TYPE_CHECKING:
     from harness.stages.data.recipe import Recipe, RecipeStep

@@ -20,7 +20,7 @@ from scipy import special
 
 from harness.errors import CorpusError, UsageError, choices
 from harness.records import Measure
-from harness.stages.data.corpus import CorpusDocument
+from harness.stages.data.outcomes import CorpusDocument
 from harness.stages.data.overlap.words import spaced_parts, words_of
 from harness.statistics.arrays import FloatArray
 from harness.statistics.effects import histogram_delta, pseudo_values

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings, setting_checks
 from harness.errors import CorpusError, SettingsError, nearest, shortened
-from harness.stages.data.corpus import CorpusDocument
+from harness.stages.data.outcomes import CorpusDocument
 from harness.stages.data.steps.step import URL, StepOption, StepSpec
 
 if TYPE_CHECKING:

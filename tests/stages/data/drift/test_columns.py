@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from harness.stages.data.corpus import CorpusDocument
 from harness.stages.data.drift.drift import BLOCKS, COLUMNS, add_up, aligned, block_of
+from harness.stages.data.outcomes import CorpusDocument
 
 
 def document(number, text="one two three", url=None, **metadata):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from harness.stages.data.corpus import Explanation
 from harness.stages.data.drift.differences import (
     AloneDocument,
     ChangedOption,
@@ -14,6 +13,7 @@ from harness.stages.data.drift.differences import (
     compare_recipes,
     count_by_reason,
 )
+from harness.stages.data.outcomes import Explanation
 from harness.stages.data.recipe import Recipe, RecipeStep
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from harness.errors import CorpusError, UsageError
-from harness.stages.data.corpus import CorpusDocument
 from harness.stages.data.drift.drift import BLOCKS, COLUMNS, ColumnSums, Move, add_up, drift_table, find_drift
+from harness.stages.data.outcomes import CorpusDocument
 from harness.statistics.multiplicity import holm
 from tests.error_rates import is_at_most
 
