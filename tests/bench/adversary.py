@@ -194,6 +194,6 @@ def _observed(truth: _Truth, evaluation: Evaluation, entry: Entry) -> Observatio
         observed(shape, ours, theirs, evaluation.id),
         case_ids=tuple(evaluation.cases[number].id for number in order),
         stakes=None if entry.question is None else entry.question.stakes,
-        slices=case_slices(plan.slices, evaluation.cases, entry.order(evaluation) or order, entry.horizon),
+        slices=case_slices(plan.slice_fields, evaluation.cases, entry.order(evaluation) or order, entry.horizon),
         slice_margin=truth.shape.margin,
     )
