@@ -11,6 +11,7 @@ from harness.records import NewSample, NotedFailures, Request, Sample, ScoreRow,
 from harness.store import maintenance, merging, runs, samples, score_sets
 from harness.store.builds import BuildStore
 from harness.store.database import Database
+from harness.store.leases import DrawLeases
 from harness.store.ledger import LookStore
 from harness.store.problems import BUSY_S
 from harness.store.review.store import ReviewStore
@@ -72,6 +73,10 @@ class Store:
         Of a generation that has no sample nothing is noted.
         """
         return samples.note_failures(self._database, draws)
+
+    def draw_leases(self) -> DrawLeases:
+        """What a new holder leases draws by."""
+        return DrawLeases(self._database)
 
     def request(self, key: bytes) -> Request | None:
         """The request that the samples of a key answer, or None where the key is unknown."""

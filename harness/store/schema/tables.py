@@ -96,6 +96,17 @@ failures = Table(
     Column("created", Double, nullable=False),
 )
 
+# A draw that a gate is making, or is about to.
+draw_leases = Table(
+    "steelyard_draw_leases",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("sample_index", Integer, primary_key=True, autoincrement=False),
+    Column("holder", String(100), nullable=False),
+    Column("until", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 runs = Table(
     "steelyard_runs",
     metadata,
