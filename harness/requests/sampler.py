@@ -24,10 +24,8 @@ from harness.records.keys import KeyedQuestion
 from harness.requests.pending import PendingDraws, SampleOrigins, SampleSource
 from harness.requests.spending import Spending
 from harness.requests.window import Window, check_capabilities
-from harness.requests.writing import Writer
+from harness.requests.writing import LOCKED_S, Writer
 
-_LOCKED_S = 1.0
-"""Seconds after which a write that waits for a lock sees whether anybody still waits for it."""
 _RENEWED_S = 2.0
 _LOOKED_AGAIN_S = 0.2
 """Seconds after which it is seen whether another run has drawn what is waited for."""
@@ -316,7 +314,7 @@ class Sampler:
         returned, self._returned = self._returned, []
         draws = [(asked.key, index) for _, asked in missing for index in asked.indices]
         try:
-            own = await self.writer.write(lambda: self._leases.take(draws, returned, _LOCKED_S))
+            own = await self.writer.write(lambda: self._leases.take(draws, returned, LOCKED_S))
         except Exception as error:  # noqa: BLE001 - whatever the database raises belongs to those who wait
             for _, asked in missing:
                 self._break(asked.key, asked.indices, error)
@@ -355,7 +353,7 @@ class Sampler:
         while is_leasing:
             await asyncio.sleep(_RENEWED_S)
             with suppress(StoreError):
-                is_leasing = await self.writer.write(lambda: self._leases.renew(_LOCKED_S))
+                is_leasing = await self.writer.write(lambda: self._leases.renew(LOCKED_S))
         self._renewing = None
 
     @property
@@ -396,7 +394,7 @@ class Sampler:
     async def _keep(self, draws: Sequence[NewSample]) -> None:
         """Store draws in one transaction; one by one where the store does not take all of them."""
         try:
-            samples = await self.writer.write(lambda: self._store.add(draws, _LOCKED_S))
+            samples = await self.writer.write(lambda: self._store.add(draws, LOCKED_S))
         except UnstorableError as error:
             if len(draws) == 1:
                 self._break(draws[0].key, [draws[0].sample.index], error)
@@ -455,7 +453,7 @@ class Sampler:
             await asyncio.wait([self._writing])
         if self._renewing is not None:
             with suppress(StoreError):  # they run out by themselves
-                await self.writer.write(lambda: self._leases.end(_LOCKED_S))
+                await self.writer.write(lambda: self._leases.end(LOCKED_S))
             self._renewing = None
         self.writer.close()
         await self.window.close_engines()

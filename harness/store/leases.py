@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Collection
 
-from sqlalchemy import Connection, delete, exists, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, select, tuple_, union_all, update
 
 from harness.store.database import Database
 from harness.store.problems import BUSY_S
@@ -22,6 +22,11 @@ from harness.store.schema.tables import samples
 
 LEASE_S = 10.0
 _PLACE = leases.c.key, leases.c.sample_index
+_KEYS = bindparam("keys", expanding=True)
+_TAKEN = union_all(
+    select(*_PLACE).where(leases.c.key.in_(_KEYS)),
+    select(samples.c.key, samples.c.sample_index).where(samples.c.key.in_(_KEYS)),
+)
 Draw = tuple[bytes, int]
 """The key and the index of a sample."""
 
@@ -39,25 +44,17 @@ class DrawLeases:
 
         Returns those that nobody else holds, and that are not stored.
         """
-        wanted = sorted(draws)  # each holder's rows in one order
         with self._database.write(wait_s) as connection:
             self._database.lock(connection, leases)
             for some in chunks(returned):
                 connection.execute(delete(leases).where(tuple_(*_PLACE).in_(some), leases.c.holder == self._holder))
-            taken = self._insert(connection, wanted)
-            if len(taken) < len(wanted) and self._end_others(connection):
-                taken |= self._insert(connection, [each for each in wanted if each not in taken])
-            for keys in chunks({key for key, _ in taken}):
-                stored = select(samples.c.key, samples.c.sample_index).where(samples.c.key.in_(keys))
-                taken.difference_update((key, index) for key, index in connection.execute(stored))
-        return taken
-
-    def _insert(self, connection: Connection, draws: Collection[Draw]) -> set[Draw]:
-        if not draws:
-            return set()
-        rest = {"holder": self._holder, "until": self._now(connection) + LEASE_S}
-        rows = [{"key": key, "sample_index": index, **rest} for key, index in draws]
-        return {(key, index) for key, index in connection.execute(self._database.insert(leases, *_PLACE), rows)}
+            free = _free(connection, draws)
+            if len(free) < len(draws) and self._end_others(connection):
+                free = _free(connection, draws)
+            rest = {"holder": self._holder, "until": self._now(connection) + LEASE_S}
+            if free:
+                connection.execute(leases.insert(), [{"key": key, "sample_index": at, **rest} for key, at in free])
+        return free
 
     def _end_others(self, connection: Connection) -> bool:
         """Remove the leases that have run out, and those of processes of this machine that are gone."""
@@ -100,3 +97,10 @@ class DrawLeases:
         with self._database.write(wait_s) as connection:
             self._database.lock(connection, leases)
             connection.execute(delete(leases).where(leases.c.holder == self._holder))
+
+
+def _free(connection: Connection, draws: Collection[Draw]) -> set[Draw]:
+    free = set(draws)
+    for keys in chunks({key for key, _ in draws}):
+        free.difference_update(map(tuple, connection.execute(_TAKEN, {"keys": keys})))
+    return free

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from harness.errors import StoreError
 from harness.records import Role, ScoreRow, ScoringRule
 from harness.store.database import Database
+from harness.store.problems import BUSY_S
 from harness.store.schema import codec
 from harness.store.schema.tables import reports, runs, score_sets, scores
 from harness.store.summaries import RunInfo
@@ -76,11 +77,11 @@ def report(database: Database, run_id: str) -> Mapping[str, Any] | None:
     return None if text is None else dict(json.loads(text))
 
 
-def add_scores(database: Database, run_id: str, rows: Sequence[ScoreRow]) -> int:
+def add_scores(database: Database, run_id: str, rows: Sequence[ScoreRow], wait_s: float = BUSY_S) -> int:
     """See `Store.add_scores`. Gives the number of scores that were not there yet."""
     if not rows:
         return 0
-    with database.write() as connection:
+    with database.write(wait_s) as connection:
         ids: dict[SetKey, int] = {}
         values = []
         for row in rows:

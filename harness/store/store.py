@@ -133,9 +133,9 @@ class Store:
         """
         runs.begin_run(self._database, run_id, created, spec)
 
-    def add_scores(self, run_id: str, rows: Sequence[ScoreRow]) -> None:
+    def add_scores(self, run_id: str, rows: Sequence[ScoreRow], wait_s: float = BUSY_S) -> None:
         """Store scores of a run in one transaction. A score that is there already stays as it is."""
-        runs.add_scores(self._database, run_id, rows)
+        runs.add_scores(self._database, run_id, rows, wait_s)
 
     def finish_run(self, run_id: str, report: Mapping[str, Any]) -> None:
         """Store the report of a run that is complete. A report that is there already stays as it is."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from harness.errors import BudgetSpentError, FailedDrawError
-from harness.records import BudgetLimits
+from harness.records import BudgetLimits, Sample
 from harness.requests import Sampler
 from harness.requests.spending import Spending
 from harness.store import Store
@@ -26,7 +25,9 @@ def slow(error: Exception | None = None) -> NotingEngine:
     return engine
 
 
-async def both(store: Store, held: NotingEngine, spending: Any = None) -> tuple[Sampler, Sampler, NotingEngine, list[Any]]:
+async def both(
+    store: Store, held: NotingEngine, spending: Spending | None = None
+) -> tuple[Sampler, Sampler, NotingEngine, list[asyncio.Task[Sample]]]:
     """Two runs that ask for the same sample: the first draws it, and the second waits."""
     first, second, other = Sampler(store, window=8), Sampler(store, window=8, spending=spending), NotingEngine()
     tasks = [asyncio.create_task(draw(first, source(held), "q", 0))]
