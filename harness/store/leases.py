@@ -14,8 +14,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, tuple_, union_all, update
 
-from harness.store.database import Database
-from harness.store.problems import BUSY_S
+from harness.store.database import BUSY_S, Database
 from harness.store.samples import chunks
 from harness.store.schema.tables import draw_leases as leases
 from harness.store.schema.tables import samples

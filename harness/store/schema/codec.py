@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.errors import StoreError
 from harness.records import Request, Sample, TokenLogprob
+from harness.records.keys import fields_set
 from harness.store.schema.tables import samples
 
 _REAL, _WHOLE = struct.Struct("<d"), struct.Struct("<q")
@@ -30,21 +31,10 @@ def _plain(value: Any) -> Any:
 
 def sample_row(key: bytes, sample: Sample, created: float) -> dict[str, Any]:
     """A sample as a row of the table `samples`."""
-    extra = _extra(sample)
-    tokens = sample.prompt_tokens, sample.completion_tokens
-    content = (sample.index, sample.text, sample.finish_reason, *tokens, sample.latency_s, extra)
-    return {
-        "key": key,
-        "sample_index": sample.index,
-        "text": sample.text,
-        "finish_reason": sample.finish_reason,
-        "prompt_tokens": tokens[0],
-        "completion_tokens": tokens[1],
-        "latency_s": sample.latency_s,
-        "created": created,
-        "extra": extra,
-        "digest": sample_digest(content, key),
-    }
+    usual = sample.text, sample.finish_reason, sample.prompt_tokens, sample.completion_tokens, sample.latency_s
+    content = (sample.index, *usual, _extra(sample))
+    row = dict(zip(_NAMES, content, strict=True))
+    return {"key": key, "created": created, "digest": sample_digest(content, key), **row}
 
 
 def sample_digest(row: Sequence[Any], key: bytes) -> int:
@@ -60,10 +50,8 @@ def sample_digest(row: Sequence[Any], key: bytes) -> int:
     return number
 
 
-COLUMNS = tuple(
-    samples.c[name]
-    for name in ("sample_index", "text", "finish_reason", "prompt_tokens", "completion_tokens", "latency_s", "extra")
-)
+_NAMES = "sample_index", "text", "finish_reason", "prompt_tokens", "completion_tokens", "latency_s", "extra"
+COLUMNS = tuple(samples.c[name] for name in _NAMES)
 """Columns that a sample's digest is made of beside its key, in this order."""
 
 
@@ -96,27 +84,16 @@ def stored_sample(row: Any, created: float | None = None) -> Sample:
     Args:
         created: when it was stored, in seconds since 1970.
     """
-    index, text, finish_reason, prompt_tokens, completion_tokens, latency_s, extra = row
+    index, text, *usual, extra = row
     if extra is None:
-        usual = text, index, finish_reason, prompt_tokens, completion_tokens, latency_s
-        return Sample(*usual, stored=True, drawn_at=created)
+        return Sample(text, index, *usual, stored=True, drawn_at=created)
     fields = json.loads(extra)
-    rare: dict[str, Any] = {
-        name: tuple(fields[name]) if name in _LISTS else fields[name] for name in _RARE if name in fields
-    }
-    return Sample(
-        text=text,
-        index=index,
-        finish_reason=finish_reason,
-        prompt_tokens=prompt_tokens,
-        completion_tokens=completion_tokens,
-        latency_s=latency_s,
-        logprobs=tuple(map(_logprob, fields["logprobs"])) if "logprobs" in fields else None,
-        cut_tokens=fields.get("cut_tokens", 0),
-        stored=True,
-        drawn_at=created,
-        **rare,
-    )
+    for name in _LISTS:
+        if name in fields:
+            fields[name] = tuple(fields[name])
+    if "logprobs" in fields:
+        fields["logprobs"] = tuple(map(_logprob, fields["logprobs"]))
+    return Sample(text, index, *usual, stored=True, drawn_at=created, **fields)
 
 
 def _logprob(entry: list[Any]) -> TokenLogprob:
@@ -126,16 +103,7 @@ def _logprob(entry: list[Any]) -> TokenLogprob:
 
 def request_text(request: Request) -> str:
     """A request as JSON, without what it does not set."""
-    fields: dict[str, Any] = {"kind": request.kind}
-    for name in ("messages", "sampling"):
-        if getattr(request, name):
-            fields[name] = getattr(request, name)
-    for name in ("schema", "tools", "logprobs", "prompt", "continuation"):
-        if getattr(request, name) is not None:
-            fields[name] = getattr(request, name)
-    if request.truncate:
-        fields["truncate"] = True
-    return dumps(fields)
+    return dumps(fields_set(request))
 
 
 def stored_request(text: str) -> Request:
