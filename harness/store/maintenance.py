@@ -109,11 +109,12 @@ class Upkeep:
 
     def _vacuum(self) -> None:
         """Give freed pages back to the file system. Postgres does it by itself; SQLite reuses them if it can't now."""
-        if self._database.is_sqlite:
-            with contextlib.closing(self._database.engine.raw_connection()) as connection:
-                with contextlib.suppress(sqlite3.OperationalError):
-                    connection.cursor().execute("VACUUM")
-                    connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if not self._database.is_sqlite:
+            return
+        raw = self._database.engine.raw_connection()
+        with contextlib.closing(raw), contextlib.suppress(sqlite3.OperationalError):
+            raw.cursor().execute("VACUUM")
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _count(connection: Connection, table: TableClause) -> int:

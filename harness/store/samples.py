@@ -18,9 +18,7 @@ from harness.store.schema.tables import failures, generations, requests, samples
 
 _CHUNK = 500
 Item = TypeVar("Item")
-_QUERY = select(samples.c.key, samples.c.digest, samples.c.created, *codec.COLUMNS).where(
-    samples.c.key.in_(bindparam("keys", expanding=True))
-)
+_QUERY = select(samples.c.key, *codec.COLUMNS).where(samples.c.key.in_(bindparam("keys", expanding=True)))
 
 
 def chunks(items: Iterable[Item], size: int = _CHUNK) -> Iterable[list[Item]]:
@@ -39,15 +37,7 @@ class SampleTables:
     def find(self, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
         """All stored samples of these keys, by key and index; keys without any are left out."""
         with self._database.read() as connection:
-            return self._found(connection, dict.fromkeys(keys))
-
-    def _found(self, connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
-        found: dict[bytes, dict[int, Sample]] = {}
-        for chunk in chunks(keys):
-            for key, digest, created, *row in connection.execute(_QUERY, {"keys": chunk}):
-                codec.check_sample(self._database.url, key, digest, row)
-                found.setdefault(key, {})[row[0]] = codec.stored_sample(row, created)
-        return found
+            return _found(connection, dict.fromkeys(keys))
 
     def add(self, draws: Sequence[NewSample], wait_s: float = BUSY_S) -> list[Sample]:
         """Store samples in one transaction, and with each new key its request; waits so many seconds for a lock.
@@ -67,7 +57,7 @@ class SampleTables:
             own = {(key, index) for key, index in written}
             if len(own) == len(draws):
                 return [draw.sample for draw in draws]
-            first = self._found(connection, asked)
+            first = _found(connection, asked)
         kept = []
         for draw in draws:
             place = (draw.key, draw.sample.index)
@@ -178,6 +168,14 @@ class SampleTables:
         """The generations that hold samples, from this index on."""
         with self._database.read() as connection:
             return set(connection.scalars(_of_drawn(fingerprint, first_index).distinct()))
+
+
+def _found(connection: Connection, keys: Iterable[bytes]) -> dict[bytes, dict[int, Sample]]:
+    found: dict[bytes, dict[int, Sample]] = {}
+    for chunk in chunks(keys):
+        for key, *row in connection.execute(_QUERY, {"keys": chunk}):
+            found.setdefault(key, {})[row[0]] = codec.stored_sample(row)
+    return found
 
 
 def _of_drawn(fingerprint: str, first_index: int) -> Any:

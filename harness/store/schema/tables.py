@@ -37,7 +37,7 @@ class Utf8(TypeDecorator[str]):
 
     def process_result_value(self, value: bytes | str | None, dialect: Any) -> str | None:  # noqa: ARG002
         """Bytes to text."""
-        if value is None or isinstance(value, str):  # a text that somebody wrote by hand: its digest tells
+        if value is None or isinstance(value, str):  # a text that somebody wrote by hand
             return value
         return value.decode("utf-8", "surrogatepass")
 
@@ -80,7 +80,6 @@ samples = Table(
     Column("latency_s", Double),
     Column("created", Double, nullable=False),
     Column("extra", Text),
-    Column("digest", BigInteger, nullable=False),
 )
 
 # A draw that failed, whether it was answered later or not.
