@@ -452,7 +452,8 @@ class Sampler:
         if self._writing is not None:
             await asyncio.wait([self._writing])
         if self._renewing is not None:
-            with suppress(StoreError):  # they run out by themselves
+            self.halt()
+            with suppress(StoreError):  # no lock is waited for: they run out by themselves
                 await self.writer.write(lambda: self._leases.end(LOCKED_S))
             self._renewing = None
         self.writer.close()
