@@ -19,7 +19,6 @@ from harness.store.schema.tables import (
     failures,
     generations,
     metadata,
-    reports,
     requests,
     runs,
     samples,
@@ -164,6 +163,5 @@ def _delete_runs(connection: Connection, before: float) -> tuple[int, int]:
     old = select(runs.c.run_id).where(runs.c.begun < before)
     sets = select(score_sets.c.id).where(score_sets.c.run_id.in_(old))
     n_scores = connection.execute(delete(scores).where(scores.c.set_id.in_(sets))).rowcount
-    for table in (score_sets, reports):
-        connection.execute(delete(table).where(table.c.run_id.in_(old)))
+    connection.execute(delete(score_sets).where(score_sets.c.run_id.in_(old)))
     return connection.execute(delete(runs).where(runs.c.begun < before)).rowcount, n_scores

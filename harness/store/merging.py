@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select, update
 
 from harness.store.database import Database
 from harness.store.runs import RunTables
-from harness.store.schema.tables import failures, generations, reports, requests, runs, samples
+from harness.store.schema.tables import failures, generations, requests, runs, samples
 from harness.store.summaries import MergeSummary
 
 _KEYS = 64
@@ -88,7 +88,8 @@ def _is_another(theirs: Any, ours: Any | None) -> bool:
 
 
 def _complete(database: Database) -> list[Any]:
-    query = select(runs).join(reports, reports.c.run_id == runs.c.run_id).order_by(runs.c.begun)
+    columns = runs.c.run_id, runs.c.created, runs.c.begun, runs.c.spec
+    query = select(*columns).where(runs.c.report.is_not(None)).order_by(runs.c.begun)
     with database.read() as connection:
         return list(connection.execute(query).all())
 

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, and_, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, and_, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
@@ -16,7 +16,7 @@ from harness.records import Request, Role, ScoreRow, ScoringRule
 from harness.store.database import BUSY_S, Database
 from harness.store.samples import chunks
 from harness.store.schema import codec
-from harness.store.schema.tables import reports, requests, runs, score_sets, scores
+from harness.store.schema.tables import requests, runs, score_sets, scores
 from harness.store.summaries import RunInfo, ScoreArray, ScoreSet
 
 _OUTCOMES: tuple[Literal["scored", "skipped", "error"], ...] = ("scored", "skipped", "error")
@@ -59,18 +59,21 @@ class RunTables:
 
     def finish_run(self, run_id: str, report: Mapping[str, Any]) -> None:
         """Store the report of a run that is complete. A report that is there already stays as it is."""
-        row = {"run_id": run_id, "verdict": report.get("verdict"), "exit_code": report.get("exit_code")}
+        told = {"verdict": report.get("verdict"), "exit_code": report.get("exit_code"), "report": codec.dumps(report)}
         with self._database.write() as connection:
-            connection.execute(self._database.insert(reports), {**row, "report": codec.dumps(report)})
+            connection.execute(update(runs).where(runs.c.run_id == run_id, runs.c.report.is_(None)).values(told))
 
     def runs(self) -> list[RunInfo]:
         """All runs, the oldest first."""
-        finished = reports.c.run_id.is_not(None)
-        query = (
-            select(runs.c.run_id, runs.c.created, runs.c.spec, finished, reports.c.verdict, reports.c.exit_code)
-            .join_from(runs, reports, runs.c.run_id == reports.c.run_id, isouter=True)
-            .order_by(runs.c.begun, runs.c.run_id)
+        columns = (
+            runs.c.run_id,
+            runs.c.created,
+            runs.c.spec,
+            runs.c.report.is_not(None),
+            runs.c.verdict,
+            runs.c.exit_code,
         )
+        query = select(*columns).order_by(runs.c.begun, runs.c.run_id)
         with self._database.read() as connection:
             return [
                 RunInfo(run_id, created, json.loads(spec), bool(done), verdict, exit_code)
@@ -80,7 +83,7 @@ class RunTables:
     def report(self, run_id: str) -> Mapping[str, Any] | None:
         """The report of a run, or None while there is none."""
         with self._database.read() as connection:
-            text = connection.scalar(select(reports.c.report).where(reports.c.run_id == run_id))
+            text = connection.scalar(select(runs.c.report).where(runs.c.run_id == run_id))
         return None if text is None else dict(json.loads(text))
 
     def add_scores(self, run_id: str, rows: Sequence[ScoreRow], wait_s: float = BUSY_S) -> int:

@@ -18,7 +18,7 @@ from harness.store.summaries import MergeSummary
 
 
 class Store(SampleTables, RunTables, Upkeep):
-    """Samples, scores and runs in one database. Rows are added, never changed; `prune` alone removes some.
+    """Samples, scores and runs in one database. What is added stays; `prune` alone removes some.
 
     Calls are synchronous and short. Several processes may have the same store open. What a call has written when it
     returns survives the death of the process.

@@ -51,16 +51,17 @@ def _extra(sample: Sample) -> str | None:
 
 def stored_sample(row: Any) -> Sample:
     """The sample of a row of `COLUMNS`."""
-    index, text, *usual, created, extra = row
+    index, text, finish_reason, n_prompt, n_completion, latency_s, created, extra = row
+    usual = text, index, finish_reason, n_prompt, n_completion, latency_s
     if extra is None:
-        return Sample(text, index, *usual, stored=True, drawn_at=created)
+        return Sample(*usual, stored=True, drawn_at=created)
     fields = json.loads(extra)
     for name in _LISTS:
         if name in fields:
             fields[name] = tuple(fields[name])
     if "logprobs" in fields:
         fields["logprobs"] = tuple(map(_logprob, fields["logprobs"]))
-    return Sample(text, index, *usual, stored=True, drawn_at=created, **fields)
+    return Sample(*usual, stored=True, drawn_at=created, **fields)
 
 
 def _logprob(entry: list[Any]) -> TokenLogprob:

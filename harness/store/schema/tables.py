@@ -113,15 +113,9 @@ runs = Table(
     Column("created", String(64), nullable=False),
     Column("begun", Double, nullable=False),
     Column("spec", Text, nullable=False),
-)
-
-reports = Table(
-    "steelyard_reports",
-    metadata,
-    Column("run_id", String(64), primary_key=True),
     Column("verdict", String(20)),
     Column("exit_code", Integer),
-    Column("report", Text, nullable=False),
+    Column("report", Text),
 )
 
 score_sets = Table(
