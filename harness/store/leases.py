@@ -11,6 +11,7 @@ import platform
 import secrets
 import time
 from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, tuple_, union_all, update
 
@@ -21,7 +22,7 @@ from harness.store.schema.tables import samples
 
 LEASE_S = 10.0
 _PLACE = leases.c.key, leases.c.sample_index
-_KEYS = bindparam("keys", expanding=True)
+_KEYS: Any = bindparam("keys", expanding=True)
 _TAKEN = union_all(
     select(*_PLACE).where(leases.c.key.in_(_KEYS)),
     select(samples.c.key, samples.c.sample_index).where(samples.c.key.in_(_KEYS)),
@@ -79,7 +80,7 @@ class DrawLeases:
         """The time: that of the database where clocks of several machines may differ."""
         if self._database.is_sqlite:
             return time.time()
-        return float(connection.scalar(select(func.extract("epoch", func.clock_timestamp()))))
+        return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
 
     def renew(self, wait_s: float = BUSY_S) -> bool:
         """Let all leases run anew but those whose samples are stored, and tell whether there are any."""

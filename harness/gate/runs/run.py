@@ -74,7 +74,7 @@ class Run:
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
         self._changes: list[tuple[Verdict, list[Change]]] = []
         self._rows: list[ScoreRow] = []
-        self._storing: tuple[Future[None], list[ScoreRow]] | None = None
+        self._storing: tuple[Future[int], list[ScoreRow]] | None = None
         self._spans: dict[str, tuple[float, float]] = {}
         self._abandoned: set[str] = set()
         self._skipped: dict[str, str] = {}
