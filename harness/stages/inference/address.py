@@ -33,6 +33,11 @@ class ServerAddress:
         """The address without the version of the API: there a server has its /metrics."""
         return self.base_url.rstrip("/").removesuffix("/v1")
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header of a request that holds the key."""
+        return {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
+
 
 def has_address(version: Version) -> bool:
     """True where a server answers for a version already; else it must be served first."""

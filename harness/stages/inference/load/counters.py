@@ -95,8 +95,7 @@ def is_reachable(address: ServerAddress) -> bool:
 
 def _get(address: ServerAddress, url: str) -> bytes:
     """The server's answer, asked without a proxy."""
-    headers = {} if address.api_key is None else {"Authorization": f"Bearer {address.api_key}"}
-    request = urllib.request.Request(url, headers=headers)
+    request = urllib.request.Request(url, headers=address.headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=_TIMEOUT_S) as answer:

@@ -21,6 +21,7 @@ class RequestRecord:
         ended_s: when its answer was complete, or it failed.
         error: the kind of its failure; None for an answer.
         said: what the server said to a failure, shortened; "".
+        status, packets: of an answer that is not read yet: 0 before its head is there; when each part of its body came.
         ttft_s: from sent to the first token, reasoning included. None for an error.
         gaps_s: for each arrival of tokens after the first, the seconds for each of its tokens, and how many they were.
         prompt_tokens, completion_tokens, cached_tokens: as the server's usage counts them; None where it does not.
@@ -33,6 +34,8 @@ class RequestRecord:
     ended_s: float
     error: str | None = None
     said: str = ""
+    status: int = 0
+    packets: tuple[tuple[float, bytes], ...] = field(default=(), repr=False)
     ttft_s: float | None = None
     gaps_s: tuple[tuple[float, float], ...] = ()
     prompt_tokens: int | None = None

@@ -11,7 +11,7 @@ from harness.stages.inference.load.figures import figures
 from harness.stages.inference.load.machine import MachineUse
 from harness.stages.inference.load.plan import DOUBTS, LoadPlan
 from harness.stages.inference.load.result import RequestRecord
-from harness.stages.inference.load.validity import LoadEvidence, doubts, failures
+from harness.stages.inference.load.validity import LoadEvidence, doubts
 
 PLAN = LoadPlan(rate=1.0)
 SERVER = {
@@ -38,13 +38,12 @@ def evidence(late_s: float = 0.001, number: int = 300, **fields: Any) -> LoadEvi
         )
         for index in range(number)
     ]
-    given = {"client_cpu": 0.1, "server": SERVER, "machine": MachineUse(0.0, 0.05, 2), **fields}
+    given = {"client_cpu": 0.1, "server": SERVER, "machine": MachineUse(0.0, 0.05, 2), "n_prompts": number, **fields}
     return LoadEvidence(figures(records, PLAN), records, **given)
 
 
 def test_a_run_as_it_must_be_raises_no_doubt() -> None:
     assert doubts(evidence(), PLAN) == []
-    assert failures(evidence()) == []
 
 
 @pytest.mark.parametrize(
@@ -107,17 +106,23 @@ def test_few_requests_are_late_when_one_is() -> None:
     assert doubt.reason.startswith("A request was begun 20.0 ms later")
 
 
+def worthless(changed: LoadEvidence) -> list[tuple[str, bool]]:
+    return [(doubt.reason, doubt.by_server) for doubt in doubts(changed, PLAN) if not doubt.name]
+
+
 def test_a_server_that_ended_is_told_whatever_was_answered() -> None:
-    (reason,) = failures(evidence(is_reachable=False))
+    ((reason, by_server),) = worthless(evidence(is_reachable=False))
     assert "ended in the middle" in reason
     assert "300 of 300 requests were answered" in reason
+    assert by_server
 
 
 def test_a_run_without_an_answer_says_what_the_server_said() -> None:
     records = [RequestRecord(0, 0.0, 0.0, 1.0, error="http_400", said="too long")]
     whole = replace(evidence(), records=records, found=figures(records, PLAN))
-    assert failures(whole) == ["None of 1 requests was answered (http_400 1). The server said: too long."]
-    none = replace(evidence(), records=[], found=figures([], PLAN))
-    assert failures(none) == [
-        "No request was begun: no arrival falls into the time. Give more seconds, or a higher rate."
+    assert worthless(whole) == [("None of 1 requests was answered (http_400 1). The server said: too long.", True)]
+    none = replace(evidence(), records=[], found=figures([], PLAN), is_interrupted=True)
+    assert [(reason[:19], by_server) for reason, by_server in worthless(none)] == [
+        ("The run was ended b", False),
+        ("No request was begu", False),
     ]
