@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.config import child_environment
 from harness.errors import EngineError
-from harness.models.openai.redaction import Redactor, without_secrets
+from harness.models.openai.redaction import Redactor
 from harness.models.processes.ends import how_it_ended
 from harness.stages.inference.address import ServerAddress
 from harness.stages.inference.load import counters, machine, payloads
@@ -85,7 +85,7 @@ class _RefusedError(EngineError):
 
     def __init__(self, record: RequestRecord, address: ServerAddress) -> None:
         base = address.base_url
-        lacks = f"base_url {base} probably lacks /v1, as in {base.rstrip('/')}/v1. "
+        lacks = f"base_url {base} probably lacks /v1, as in {base}/v1. "
         super().__init__(
             f"No request of the warm-up was answered ({record.error}): {record.said or 'nothing was said'}. "
             + (lacks if record.error == "http_404" and "/v1" not in base else "")
@@ -110,7 +110,7 @@ def _prepare(plan: LoadPlan, address: ServerAddress, form: payloads.RequestForm)
     warming = [payloads.body_of(prompt, place, address, plan, form) for place, prompt in enumerate(warm)]
     is_timed = plan.requests is None and plan.seconds is not None
     sending = Sending(
-        url=f"{without_secrets(address.base_url).rstrip('/')}/chat/completions",
+        url=f"{address.base_url}/chat/completions",
         headers=payloads.HEADERS | address.headers,
         warm_up=[payloads.content_of(body) for body in warming],
         requests=[payloads.content_of(body) for body in bodies],
