@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,8 @@ def _prepare(plan: LoadPlan, address: ServerAddress, form: payloads.RequestForm)
     times = arrival_times(plan, np.random.default_rng([plan.seed, 0]))
     number = plan.most_requests() if times is None else len(times)
     prompts = planned_prompts(plan, number, np.random.default_rng([plan.seed, 1]))
-    warm = planned_prompts(plan.for_warm_up(), plan.warm_up, np.random.default_rng([plan.seed, 2]))
+    # Those of the warm-up are made up: what is measured must not be known to a cache.
+    warm = planned_prompts(replace(plan, prompts=()), plan.warm_up, np.random.default_rng([plan.seed, 2]))
     bodies = [payloads.body_of(prompt, place, address, plan, form) for place, prompt in enumerate(prompts)]
     warming = [payloads.body_of(prompt, place, address, plan, form) for place, prompt in enumerate(warm)]
     is_timed = plan.requests is None and plan.seconds is not None
