@@ -76,13 +76,12 @@ class Server:
         Raises:
             EngineError: there is none, or nobody answers.
         """
-        from harness.models.openai.redaction import without_secrets
         from harness.stages.inference.load.counters import read_metrics
 
         try:
             return read_metrics(self.target)
         except OSError as error:
-            url = f"{without_secrets(self.target.root_url)}/metrics"
+            url = f"{self.target.root_url}/metrics"
             raise EngineError(f"{url} can't be read: {error}. Is the server of {self.version!r} up?") from None
 
     @cached_property

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from harness.config.versions import VersionSettings
-from harness.errors import EngineError, UsageError
+from harness.errors import EngineError
 from harness.models.openai.engine import OpenAIEngine
 from harness.models.version import Version, load_version
 from harness.records import Request
@@ -53,12 +53,6 @@ def test_a_version_that_has_an_address_is_not_served() -> None:
         version = address_at(server.base_url).version
         with serve(version, ROOT) as address:
             assert (address.base_url, address.pid) == (server.base_url, None)
-
-
-def test_a_version_with_neither_is_refused() -> None:
-    settings = VersionSettings("plain", "scripted", engine_options={"answers": {"a": "b"}})
-    with pytest.raises(UsageError, match="no address"), serve(load_version(settings, ROOT), ROOT):
-        pass
 
 
 @needs_vllm

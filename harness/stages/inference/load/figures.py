@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def latency_figures(
-    values: Sequence[float], weights: Sequence[float] | None = None, *, requests: int | None = None
+    values: Sequence[float | None], weights: Sequence[float] | None = None, *, requests: int | None = None
 ) -> LatencyFigures:
     """Mean, percentiles and maximum of latencies.
 
@@ -27,13 +27,14 @@ def latency_figures(
     it is one that was measured.
 
     Args:
-        values: in seconds.
+        values: in seconds; None for what has none.
         weights: how many tokens have each value; one each where it is not given.
         requests: how many requests the values are of, which tells what percentiles they support: values of one request
             are no independent ones. Without it each value is a request's.
     """
     import numpy as np
 
+    values = [value for value in values if value is not None]
     number = len(values) if weights is None else round(sum(weights))
     if not values:
         return LatencyFigures(None, None, None, None, None, None, 0)
@@ -65,15 +66,15 @@ def figures(records: Sequence[RequestRecord], plan: LoadPlan) -> dict[str, Any]:
         "duration_s": duration_s,
         "rate_achieved": _rate_achieved(records, plan, duration_s),
         "schedule_delay_s": latency_figures([record.delay_s for record in records]),
-        "ttft_s": latency_figures(_known(record.ttft_s for record in answered)),
-        "ttft_scheduled_s": latency_figures(_known(record.ttft_scheduled_s for record in answered)),
+        "ttft_s": latency_figures([record.ttft_s for record in answered]),
+        "ttft_scheduled_s": latency_figures([record.ttft_scheduled_s for record in answered]),
         "itl_s": latency_figures(
             [seconds for seconds, _ in gaps],
             [tokens for _, tokens in gaps],
             requests=sum(1 for record in answered if record.gaps_s),
         ),
-        "tpot_s": latency_figures(_known(record.tpot_s for record in answered)),
-        "e2e_s": latency_figures(_known(record.e2e_s for record in answered)),
+        "tpot_s": latency_figures([record.tpot_s for record in answered]),
+        "e2e_s": latency_figures([record.e2e_s for record in answered]),
         "prompt_tokens": _sum(record.prompt_tokens for record in answered),
         "completion_tokens": completion_tokens,
         "output_tokens_per_s": None if completion_tokens is None else _per_second(completion_tokens, duration_s),
@@ -118,10 +119,6 @@ def _rate_achieved(records: Sequence[RequestRecord], plan: LoadPlan, duration_s:
 
 def _per_second(number: float, seconds: float) -> float:
     return number / seconds if seconds > 0 else 0.0
-
-
-def _known(values: Any) -> list[float]:
-    return [value for value in values if value is not None]
 
 
 def _sum(values: Any) -> int | None:

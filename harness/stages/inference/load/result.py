@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 PERCENTILES = (50, 90, 95, 99)
@@ -152,12 +152,6 @@ class LoadResult:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data with the keys of `steelyard load --json`; without the single requests."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name != "records"}
-        for name, value in plain.items():
-            if isinstance(value, LatencyFigures):
-                plain[name] = asdict(value)
-            elif isinstance(value, Mapping):
-                plain[name] = dict(value)
-            elif isinstance(value, tuple):
-                plain[name] = list(value)
+        plain = asdict(replace(self, records=()))
+        del plain["records"]
         return plain

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.config import child_environment
 from harness.errors import EngineError
 from harness.models.openai.redaction import Redactor
 from harness.models.processes.ends import how_it_ended
@@ -30,7 +29,6 @@ from harness.stages.inference.load.validity import LoadEvidence, doubts
 
 _SETTLES_S = 2.0
 _SETTLING_STEP_S = 0.05
-_GRACE_S = 10.0
 _LOST = ("connection", "broken_off")
 
 
@@ -183,25 +181,13 @@ def _generator(sending: Sending, spool: Path) -> Iterator[subprocess.Popen[bytes
     """The generator's process, which is ended with the context. Ctrl-C in the terminal does not reach it."""
     plan = spool.with_name("plan")
     plan.write_bytes(pickle.dumps(sending, protocol=pickle.HIGHEST_PROTOCOL))
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "harness.stages.inference.load.generator", str(plan), str(spool)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=child_environment({}),
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+    command = [sys.executable, "-P", "-m", "harness.stages.inference.load.generator", str(plan), str(spool)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True) as process:
         try:
-            process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
+            yield process
+        finally:
             process.kill()
-            process.wait()
 
 
 def _read_until(process: subprocess.Popen[bytes], key: str, tell: Callable[..., None]) -> dict[str, Any]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from harness.stages.inference.load.payloads import (
     RequestForm,
     asked_tokens,
     body_of,
-    content_of,
 )
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 from tests.stages.inference.load.addresses import address_at
@@ -49,10 +47,6 @@ def test_a_plan_may_leave_the_end_to_the_model_and_the_cache_to_the_server() -> 
     assert not {"ignore_eos", "cache_salt"} & set(found)
     assert found["max_tokens"] == 9
     assert asked_tokens(found) is None
-
-
-def test_the_wire_has_the_whole_body() -> None:
-    assert json.loads(content_of({"messages": ["é"]})) == {"messages": ["é"]}
 
 
 def test_a_server_that_wants_other_fields_gets_them() -> None:

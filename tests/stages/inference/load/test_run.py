@@ -179,23 +179,6 @@ def test_hits_preemptions_and_counts_that_disagree_make_a_run_invalid_unless_the
     assert (result.valid, result.by_server) == (False, True)
 
 
-@pytest.mark.nightly
-def test_a_server_that_ends_in_the_middle_is_told_and_not_waited_for() -> None:
-    with law_server(median_s=0.02, itl_s=0.0, tokens=1) as server:
-
-        def end_it(state: LoadProgress) -> None:
-            if state.completed:
-                server.process.kill()
-
-        plan = LoadPlan(rate=60.0, requests=3600, warm_up=0, accept=NOISY)
-        result = run_load(plan, address_at(server.base_url), progress=end_it)
-    assert (result.valid, result.by_server) == (False, True)
-    assert "The server ended in the middle" in result.invalid_reasons[0]
-    assert result.completed > 0
-    assert result.errors["connection"] >= 20
-    assert result.requests == result.completed + sum(result.errors.values()) < 3600
-
-
 @pytest.mark.parametrize("how", [{"rate": 4.0}, {"concurrency": 1}])
 def test_a_server_that_ends_before_the_last_few_requests_is_told(how: dict[str, Any]) -> None:
     with law_server(median_s=0.3, itl_s=0.0, tokens=1) as server:
