@@ -67,7 +67,7 @@ def test_a_request_that_names_the_version_is_answered_with_its_adapter(tmp_path:
 
 @needs_vllm
 def test_the_server_has_the_arguments_of_the_engine_and_counts_what_it_does() -> None:
-    given = {"num_scheduler_steps": 2, "cudagraph_capture_sizes": [1, 8], "hf_overrides": {"a": [1]}, "hf_token": False}
+    given = {"num_scheduler_steps": 2, "hf_overrides": {"a": [1]}}
     command = server_command(version(max_model_len=512, engine_args=given), ROOT, 8123)
     assert command[1:4] == ["-P", "-m", "vllm.entrypoints.openai.api_server"]
     flags = dict(pairwise(command[4:]))
@@ -76,9 +76,6 @@ def test_the_server_has_the_arguments_of_the_engine_and_counts_what_it_does() ->
     assert not {"--disable-log-stats", "--no-disable-log-stats"} & {*command}
     assert flags["--structured-outputs-config"].startswith('{"backend"')
     assert flags["--hf-overrides"] == '{"a": [1]}'
-    sizes = command.index("--cudagraph-capture-sizes")
-    assert command[sizes + 1 : sizes + 3] == ["1", "8"]
-    assert "--no-hf-token" not in command, "vLLM has no such switch"
 
 
 @needs_vllm

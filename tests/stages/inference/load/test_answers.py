@@ -117,13 +117,10 @@ def test_without_usage_latencies_stand_and_tokens_are_not_counted() -> None:
     assert (record.completion_tokens, record.prompt_tokens, record.tpot_s) == (None, None, None)
 
 
-def test_an_end_without_done_is_one_where_a_finish_reason_came() -> None:
-    assert read((1.0, event(delta(content="a")) + event(end("length")))).error is None
-
-
 @pytest.mark.parametrize(
     ("packets", "kind"),
     [
+        (((1.0, event(delta(content="a")) + event(end("length"))),), None),
         ((), "empty"),
         (((1.0, DONE),), "empty"),
         (((1.0, event(ROLE) + event(end()) + event(usage(0)) + DONE),), "empty"),
@@ -139,10 +136,11 @@ def test_an_end_without_done_is_one_where_a_finish_reason_came() -> None:
         (((1.0, event({"id": "x"})),), "malformed"),
     ],
 )
-def test_what_is_no_answer_is_an_error_of_its_kind(packets: tuple[tuple[float, bytes], ...], kind: str) -> None:
+def test_what_is_no_answer_is_an_error_of_its_kind(packets: tuple[tuple[float, bytes], ...], kind: str | None) -> None:
     record = read(*packets)
     assert record.error == kind
-    assert (record.ttft_s, record.e2e_s, record.tpot_s, record.gaps_s) == (None, None, None, ())
+    if kind is not None:
+        assert (record.ttft_s, record.e2e_s, record.tpot_s, record.gaps_s) == (None, None, None, ())
 
 
 def test_a_200_that_breaks_off_is_no_answer_and_one_that_was_whole_before_is() -> None:

@@ -10,13 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.stages.inference.load.machine import (
-    MachineTimes,
-    MachineUse,
-    read_times,
-    server_pids,
-    use_between,
-)
+from harness.stages.inference.load.machine import MachineTimes, MachineUse, read_times, server_pids, use_between
 
 BURN = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass\n"
 

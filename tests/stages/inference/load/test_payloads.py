@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.stages.inference.load.payloads import (
-    RequestForm,
-    asked_tokens,
-    body_of,
-)
+from harness.stages.inference.load.payloads import RequestForm, asked_tokens, body_of
 from harness.stages.inference.load.plan import LoadPlan, PlannedPrompt
 from tests.stages.inference.load.addresses import address_at
 
