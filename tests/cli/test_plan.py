@@ -200,8 +200,8 @@ def test_a_suite_about_which_nothing_passes_is_told(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--cases", "1"), "a single case has no spread"),
-        (("--cases", "0"), "cases = 0 is below 1"),
+        (("--cases", "1"), "cases = 1 is below 2"),
+        (("--cases", "0"), "cases = 0 is below 2"),
         (("--drop", "0"), "--drop: 0 is not above 0"),
         (("--drop", "0.95"), "at most 0.90"),
         (("--margin", "1"), "lets everything pass"),
