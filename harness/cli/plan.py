@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Mapping
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.shared.progress import progress
 from harness.cli.shared.stored import open_store, settings_with_store, store_option
 from harness.config import setting_checks
 from harness.config.settings import Settings, check_setting
@@ -100,8 +100,10 @@ def plan(place: str | None, as_json: bool, **options: Any) -> None:
     gate = None if asked.get("run") == _NO_RUN else _of_run(asked, settings)
     gate = gate or _assumed(asked, settings)
     shapes = sizes(gate, wanted, any_samples="samples" not in asked)
-    with progress(len(shapes), "simulated") as step:
-        rows = list(plan_rows(gate, shapes, wanted, step))
+    shown = sys.stderr if sys.stderr.isatty() else io.StringIO()
+    simulated = plan_rows(gate, shapes, wanted)
+    with click.progressbar(simulated, length=len(shapes), label="simulated", file=shown) as bar:
+        rows = list(bar)
     if as_json:
         click.echo(json.dumps(plan_json(gate, wanted, rows), allow_nan=False))
     else:

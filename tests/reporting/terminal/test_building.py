@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.reporting.shared.text import cells
-from harness.reporting.terminal.building import BuildLine
+from harness.reporting.terminal.progress import BuildLine
 from harness.stages.build_state import NOTE, BuildState
 from tests.reporting.terminal.test_progress import Stream
 
