@@ -88,8 +88,7 @@ def _post(job: CiJob, number: int, body: str, variable: str | None) -> None:
     token = read_token(variable)
     if not token:
         raise SettingsError(f"the environment variable {variable} is not set. {_HINTS[job.forge]}")
-    posted = post(job, number, body, token)
-    click.echo(f"Comment {posted.how}: {posted.place}")
+    click.echo(f"Comment {post(job, number, body, token)}")
 
 
 _HINTS = {
