@@ -33,7 +33,6 @@ _SCRIPTS = (
     "details",
     "plots",
     "charts",
-    "scatter",
     "slices",
     "pairs",
     "evaluations",
