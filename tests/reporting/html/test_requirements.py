@@ -41,7 +41,3 @@ def test_evaluations_of_one_requirement_stand_together_with_the_worst_verdict() 
         Requirement("non-functional", "fast", VerdictKind.PASSED, (0,)),
         Requirement("business", None, VerdictKind.PASSED, (2,)),
     )
-
-
-def test_no_evaluation_has_no_requirement() -> None:
-    assert requirements([]) == ()
