@@ -109,9 +109,9 @@ def _write(stored: StoredReport, chosen: list[ReportFormat], output: str | None,
     else:
         prepare_folder(folder, _OPTION)
         written = [write(stored, each, folder / each.file_name) for each in chosen]
-    for each in written:
-        click.echo(each.path.relative_to(Path.cwd()) if each.path.is_relative_to(Path.cwd()) else each.path)
-    return [each.note for each in written]
+    for path, _ in written:
+        click.echo(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    return [note for _, note in written]
 
 
 def _print(stored: StoredReport, chosen: list[ReportFormat]) -> list[str]:
