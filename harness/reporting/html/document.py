@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from harness.records import Change, Report, Verdict
@@ -40,7 +39,7 @@ def document(run: RunInfo, report: Report, details: DetailFiles, steps: Sequence
         "sets": cases.sets,
         "changes": _changes(report, cases, details),
         "requirements": [
-            {**asdict(each), "evaluations": sorted(places[place] for place in each.evaluations)}
+            {**each, "evaluations": sorted(places[place] for place in each["evaluations"])}
             for each in requirements(report.evaluations)
         ],
         "about": about(run, report),
