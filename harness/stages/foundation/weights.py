@@ -44,7 +44,7 @@ class Weights:
 
     @functools.cached_property
     def loaded(self) -> LoadedTokenizer:
-        """The tokenizer as the version's engine loads it, which no engine is started for; the first use takes seconds."""
+        """The tokenizer as the version's engine loads it; no engine is started for it."""
         return LoadedTokenizer(self._engine, self._options, self._root)
 
     def chat(self, messages: Sequence[Mapping[str, Any]]) -> str:
