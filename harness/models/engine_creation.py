@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.config.versions import VersionSettings
 from harness.errors import SettingsError
 from harness.models.engine import Engine
-from harness.models.prompts.texts import check_texts
+from harness.models.prompts.texts import read_texts
 from harness.models.retrieval.retriever import check_retriever
 from harness.models.spec import engine_spec
 from harness.models.version import Version
@@ -58,7 +58,7 @@ def check_version(settings: VersionSettings, root: Path) -> None:
     spec = engine_spec(settings.engine)
     spec.require_packages(settings)
     _check_budget(settings)
-    check_texts(settings, root)
+    read_texts(settings, root)
     check_retriever(settings, root)
     if settings.is_registered and not spec.is_endpoint(settings.engine_options):
         from harness.models.mlflow.registry import check_registered

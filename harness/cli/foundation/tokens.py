@@ -103,7 +103,7 @@ def _here(version: VersionSettings, settings: Settings) -> VersionSettings:
     """The version with the folder of its weights, and the texts of its prompt, in place of where these are."""
     from harness.models.prompts.texts import read_texts
 
-    version = read_texts(version, settings.root).settings
+    version = read_texts(version, settings.root)
     if not version.is_registered:
         return version
     from harness.models.mlflow.registry import pinned
