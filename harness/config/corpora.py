@@ -162,11 +162,7 @@ class _Source:
 
 
 def check_executor(value: Any, *, where: str) -> dict[str, Any]:
-    """Check the executor that builds, with its options; a name alone stands for a table that has nothing else.
-
-    Raises:
-        SettingsError: no executor of that name, or no whole number of workers.
-    """
+    """Check the executor that builds, with its options; a name alone stands for a table that has nothing else."""
     table = {"name": value} if isinstance(value, str) else dict(setting_checks.table(value, "executor", where=where))
     name = table.setdefault("name", EXECUTORS[0])
     if name not in EXECUTORS:

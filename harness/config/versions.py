@@ -325,11 +325,7 @@ def _engine_options(engine: str, declared: _EngineDeclaration, options: dict[str
 
 
 def check_sampling(table: Any, *, where: str) -> dict[str, Any]:
-    """Sampling parameters with known names and values in range.
-
-    Raises:
-        SettingsError: naming the parameter, its value and what it may be.
-    """
+    """Sampling parameters with known names and values in range."""
     if not isinstance(table, Mapping):
         raise SettingsError(f"{where}: sampling = {table!r} is not a table; write {{ temperature = 0.7 }}.")
     where = f"{where}, sampling"

@@ -49,12 +49,7 @@ def create_engine(version: Version, root: Path) -> Engine:
 
 
 def check_version(settings: VersionSettings, root: Path) -> None:
-    """Refuse a version that could not answer, before any request.
-
-    Raises:
-        UsageError: an API key that is not in the environment, weights or answers that are missing or malformed, a
-            package that is not installed (with the command that installs it), a budget of tokens that nothing counts.
-    """
+    """Refuse a version that could not answer, before any request."""
     spec = engine_spec(settings.engine)
     spec.require_packages(settings)
     _check_budget(settings)

@@ -92,11 +92,7 @@ class EngineSpec:
         return self.summary if self.source is None else self.source(options)
 
     def require_packages(self, settings: VersionSettings) -> None:
-        """Refuse a version whose engine can't be imported here.
-
-        Raises:
-            SettingsError: naming what is missing, and the command that installs it.
-        """
+        """Refuse a version whose engine can't be imported here."""
         if self.is_endpoint(settings.engine_options):
             return
         missing = [module for module in self.packages if importlib.util.find_spec(module) is None]

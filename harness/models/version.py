@@ -174,11 +174,7 @@ def _checked_logprobs(logprobs: int | None) -> int | None:
 
 
 def check_messages(messages: Any) -> Messages:
-    """Chat messages, each with a known role and a content.
-
-    Raises:
-        UsageError: naming the message and what to write instead.
-    """
+    """Chat messages, each with a known role and a content."""
     if isinstance(messages, Mapping) or not isinstance(messages, Sequence):
         raise UsageError(
             f"messages = {messages!r} is neither a prompt nor a list of messages; "

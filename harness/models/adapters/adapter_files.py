@@ -68,11 +68,7 @@ class AdapterFiles:
 
 
 def read_adapter(folder: Path) -> AdapterFiles:
-    """The adapter in a folder.
-
-    Raises:
-        SettingsError: there is none, it is damaged, or it is no LoRA.
-    """
+    """The adapter in a folder. Raises SettingsError: there is none, it is damaged, or it is no LoRA."""
     for name in (CONFIG, TENSORS):
         if not (folder / name).is_file():
             raise SettingsError(
@@ -126,11 +122,7 @@ def told_base(step: Step) -> str | None:
 
 
 def adapter_digest(adapter: str) -> str:
-    """Return an adapter's digest: of its folder, or as `content:DIGEST` has it where it is not here.
-
-    Raises:
-        SettingsError: the folder holds none.
-    """
+    """Return an adapter's digest: of its folder, or as `content:DIGEST` has it where it is not here."""
     if adapter.startswith(KNOWN):
         return adapter.removeprefix(KNOWN)
     return read_adapter(Path(adapter)).digest

@@ -29,11 +29,7 @@ def merge_adapters(source: Path, folder: Path, adapters: Sequence[Path]) -> None
 
 
 def adapted(model: Any, adapter: Path) -> Any:
-    """The model with an adapter beside its weights, as peft has it.
-
-    Raises:
-        SettingsError: peft is not installed.
-    """
+    """The model with an adapter beside its weights, as peft has it. Raises SettingsError: peft is not installed."""
     try:
         from peft import PeftModel
     except ImportError as error:

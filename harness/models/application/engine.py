@@ -75,21 +75,12 @@ class ApplicationEngine:
         return self._pool.printed_lines
 
     async def start(self) -> None:
-        """Start the processes; which of sampling, schema and tools they take is known from then on.
-
-        Raises:
-            SettingsError: the call can't be imported.
-            EngineError: a process did not start.
-        """
+        """Start the processes; which of sampling, schema and tools they take is known from then on."""
         self._manners = await self._pool.start()
         self.capabilities = frozenset(_CAPABILITIES[name] for name in self._manners.options)
 
     def check_turns(self) -> None:
-        """Refuse a conversation that goes on, once it has started.
-
-        Raises:
-            CapabilityError: it takes a prompt, and no messages.
-        """
+        """Refuse a conversation that goes on, once it has started."""
         if not self._manners.takes_messages:
             raise self._only_prompt("a conversation of several turns")
 

@@ -21,11 +21,7 @@ _LAST_LINES = 20
 
 
 def check_call(settings: VersionSettings, folder: Path, python: str) -> None:
-    """See that a call can be imported, and takes what the version's settings give it.
-
-    Raises:
-        SettingsError: it can't be, with its traceback; or they give it what it does not take.
-    """
+    """See that a call can be imported, and takes what the version's settings give it."""
     options = settings.engine_options
     where = f"version {settings.name!r}"
     ready = _look(settings, folder, python)

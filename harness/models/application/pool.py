@@ -91,11 +91,7 @@ class WorkerPool:
         return [process.pid for process in processes if process is not None and process.pid is not None]
 
     async def start(self) -> Manners:
-        """Start all processes.
-
-        Raises:
-            SettingsError, EngineError: one could not start.
-        """
+        """Start all processes."""
         first, *others = self._places
         process = first.process = self._make()
         manners = self._manners = await self._start(process)

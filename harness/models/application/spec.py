@@ -64,11 +64,7 @@ _INSIGNIFICANT = frozenset({"folder", "workers", "timeout_s"})
 
 
 def folder_of(settings: VersionSettings, root: Path) -> Path:
-    """The folder that an application is imported from, or run in.
-
-    Raises:
-        SettingsError: there is none.
-    """
+    """The folder that an application is imported from, or run in. Raises SettingsError: there is none."""
     from harness.models.application.checkouts import move_to_checkout, told_of_commit
 
     folder = move_to_checkout(settings, root / Path(settings.engine_options.get("folder", ".")).expanduser()).resolve()
@@ -80,11 +76,7 @@ def folder_of(settings: VersionSettings, root: Path) -> Path:
 
 
 def python_of(settings: VersionSettings, root: Path) -> str:
-    """The interpreter that runs an application: this one, unless `python` names another.
-
-    Raises:
-        SettingsError: it names none.
-    """
+    """The interpreter that runs an application: this one, unless `python` names another."""
     named = settings.engine_options.get("python")
     if named is None:
         return sys.executable
@@ -98,11 +90,7 @@ def python_of(settings: VersionSettings, root: Path) -> str:
 
 
 def command_of(settings: VersionSettings, folder: Path) -> list[str]:
-    """The words of the command.
-
-    Raises:
-        SettingsError: its program is not there.
-    """
+    """The words of the command. Raises SettingsError: its program is not there."""
     from harness.models.application.checkouts import move_to_checkout, told_of_commit
 
     words = _command(settings.engine_options["command"], "command", where=f"version {settings.name!r}")

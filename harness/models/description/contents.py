@@ -70,11 +70,7 @@ class WeightsFile:
         return max(value, default=default) if isinstance(value, tuple) else value
 
     def per_layer(self, key: str, n_layers: int, default: int = 0) -> tuple[int, ...]:
-        """A setting's value in each layer.
-
-        Raises:
-            ValueError: it has values for another number of layers.
-        """
+        """A setting's value in each layer. Raises ValueError: it has values for another number of layers."""
         value = self.settings.get(key)
         if value is None:
             return (default,) * n_layers

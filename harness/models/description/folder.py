@@ -65,11 +65,7 @@ def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
 
 
 def safetensors_files(folder: Path) -> list[Path]:
-    """The files that an engine loads: those of the index, else the one file, else all that there are.
-
-    Raises:
-        SettingsError: there are none, or one that the index names is missing.
-    """
+    """The files that an engine loads: those of the index, else the one file, else all that there are."""
     names = sorted(set(read_json(folder / INDEX).get("weight_map", {}).values()))
     if not names and (folder / _ONE).is_file():
         names = [_ONE]

@@ -13,11 +13,7 @@ _FORMATS = {2: "GGUF V2", 3: "GGUF V3 (latest)"}
 
 
 def read_gguf(path: Path) -> WeightsFile:
-    """The contents of a GGUF file, without the data of its tensors.
-
-    Raises:
-        SettingsError: it can't be read, or is one part of a model that was split.
-    """
+    """The contents of a GGUF file, without the data of its tensors."""
     try:
         head = gguf_head(path, texts=(_TOKENS,))
     except ValueError as error:

@@ -39,11 +39,7 @@ class StoredTensor:
 
 
 def read_safetensors(path: Path) -> tuple[StoredTensor, ...]:
-    """The tensors of a file without their data, in its order: it follows without gaps, and ends with the file.
-
-    Raises:
-        SettingsError: the file is damaged, or the package safetensors is not installed.
-    """
+    """The tensors of a file without their data, in its order: it follows without gaps, and ends with the file."""
     try:
         from safetensors import SafetensorError, safe_open
     except ImportError as error:

@@ -46,11 +46,7 @@ _ENVIRONMENT = {
 
 
 def require_mlflow(wanted_by: str) -> None:
-    """See that MLflow is installed.
-
-    Raises:
-        SettingsError: it is not; the message names who wants it and what installs it.
-    """
+    """See that MLflow is installed."""
     if importlib.util.find_spec("mlflow") is None:
         raise SettingsError(
             f'{wanted_by} needs MLflow, which is not installed here. Install it with: pip install "steelyard[mlflow]"'

@@ -34,11 +34,7 @@ class RegisteredModel:
 
 
 def check_registered(settings: VersionSettings) -> dict[str, str]:
-    """Refuse an address that can't be looked up, without asking the registry; gives its parts.
-
-    Raises:
-        SettingsError: it has another form, MLflow is not installed, or nothing says where the registry is.
-    """
+    """Refuse an address that can't be looked up, without asking the registry; gives its parts."""
     weights = settings.engine_options["weights"]
     match = _ADDRESS.fullmatch(weights)
     if match is None:

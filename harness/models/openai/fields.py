@@ -20,43 +20,26 @@ def count(value: Any) -> int | None:
 
 
 def position(value: Any) -> int:
-    """The index of a choice; 0 where the server gives none.
-
-    Raises:
-        TypeError: it is no whole number.
-    """
+    """The index of a choice; 0 where the server gives none."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise TypeError(f"index is {_kind(value)}, not a whole number")
     return value or 0
 
 
 def text(value: Any, name: str) -> str:
-    """A text.
-
-    Raises:
-        TypeError: it is something else.
-    """
+    """A text. Raises TypeError: it is something else."""
     if not isinstance(value, str):
         raise TypeError(f"{name} is {_kind(value)}, not a text")
     return value
 
 
 def optional_text(value: Any, name: str) -> str | None:
-    """A text, or None where the server gives none.
-
-    Raises:
-        TypeError: it is something else.
-    """
+    """A text, or None where the server gives none. Raises TypeError: it is something else."""
     return None if value is None else text(value, name)
 
 
 def logarithm(value: Any) -> float:
-    """A log probability; minus infinity is one.
-
-    Raises:
-        TypeError: it is no number.
-        ValueError: it is no logarithm of a probability (NaN, infinity).
-    """
+    """A log probability; minus infinity is one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"a log probability is {_kind(value)}, not a number")
     if math.isnan(value) or value == math.inf:
@@ -65,11 +48,7 @@ def logarithm(value: Any) -> float:
 
 
 def tool_calls(value: Any) -> tuple[Mapping[str, Any], ...]:
-    """The tool calls of a message, as the server wrote them; each names a function.
-
-    Raises:
-        TypeError: it is no list of calls.
-    """
+    """The tool calls of a message, as the server wrote them; each names a function."""
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(call, Mapping) for call in value):

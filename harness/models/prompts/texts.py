@@ -50,11 +50,7 @@ def _from_file(settings: VersionSettings, name: str, root: Path) -> str:
 
 
 def _checked(name: str, given: str, text: str) -> str:
-    """The text with the place of the question written as `{prompt}`.
-
-    Raises:
-        SettingsError: it is empty, has no such place where it needs one, or a place for anything else.
-    """
+    """The text with the place of the question written as `{prompt}`."""
     if not text.strip():
         raise SettingsError(f"{given}: the text is empty.")
     if text.startswith(FILE):

@@ -67,11 +67,7 @@ class VersionTokenizer:
         return tuple(map(self._backend.id_to_token, range(highest + 1)))
 
     def piece_of(self, number: int) -> str:
-        """The entry of the vocabulary that a token is.
-
-        Raises:
-            ValueError: there is no such token.
-        """
+        """The entry of the vocabulary that a token is. Raises ValueError: there is no such token."""
         found = self._backend.id_to_token(number)
         if found is None:
             raise ValueError(f"There is no token {number:,}; the vocabulary has {self.n_tokens:,}.")
@@ -151,9 +147,5 @@ class VersionTokenizer:
 
 
 def load_tokenizer(options: Mapping[str, Any], root: Path) -> VersionTokenizer:
-    """The tokenizer that a version's settings name.
-
-    Raises:
-        SettingsError: it is not there, or can't be read.
-    """
+    """The tokenizer that a version's settings name. Raises SettingsError: it is not there, or can't be read."""
     return VersionTokenizer(read_tokenizer_files(options, root))

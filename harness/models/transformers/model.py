@@ -77,11 +77,7 @@ class TransformersModel:
         self._stopped.set()
 
     def prompt_tokens(self, request: Request) -> tuple[list[int], int]:
-        """The tokens that a request's answer follows, and how many were left out in front of them.
-
-        Raises:
-            EngineError: there is no chat template, it refuses the messages, or the prompt is too long.
-        """
+        """The tokens that a request's answer follows, and how many were left out in front of them."""
         try:
             text = context_text(self.tokenizer, request)
             if request.kind == "completion":
@@ -233,11 +229,7 @@ def _go_on(stopped: threading.Event, *_: Any) -> None:
 
 
 def refuse_unknown_sampling(request: Request, name: str) -> None:
-    """Refuse sampling parameters that transformers' generate has not.
-
-    Raises:
-        CapabilityError: naming them.
-    """
+    """Refuse sampling parameters that transformers' generate has not."""
     if unknown := sorted(set(request.sampling) - _KNOWN):
         raise CapabilityError(f"{name} has no {', '.join(unknown)}. It knows: {', '.join(sorted(_KNOWN))}.")
 

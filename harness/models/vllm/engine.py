@@ -58,12 +58,7 @@ class VllmEngine:
         return self._child.pid
 
     async def start(self) -> None:
-        """Load the weights; converted first where that is still to be done.
-
-        Raises:
-            SettingsError: weights or engine arguments that can't be used.
-            EngineError: the engine did not start; with vLLM's message.
-        """
+        """Load the weights; converted first where that is still to be done."""
         device = find_device()
         message = {
             "options": {key: value for key, value in self._options.items() if key != "engine_args"},

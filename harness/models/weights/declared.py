@@ -31,11 +31,7 @@ _IN_THE_DIGEST = ("weights", "tokenizer", "drop_layers", "merged", "quantized", 
 
 
 def check(settings: VersionSettings, root: Path) -> None:
-    """Refuse weights that are not there, or that can't be used.
-
-    Raises:
-        UsageError: with what to do.
-    """
+    """Refuse weights that are not there, or that can't be used. Raises UsageError: with what to do."""
     from harness.models.weights.weights import check_weights
 
     check_weights(settings.engine_options, root)

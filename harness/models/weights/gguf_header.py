@@ -65,11 +65,7 @@ class GgufHead:
 
 
 def gguf_settings(path: Path) -> dict[str, Any]:
-    """The file's key-value pairs; of arrays only their length.
-
-    Raises:
-        ValueError: as `gguf_head`.
-    """
+    """The file's key-value pairs; of arrays only their length. Raises ValueError: as `gguf_head`."""
     return dict(gguf_head(path).settings)
 
 

@@ -71,11 +71,7 @@ class GgufVocabulary:
 
 
 def read_vocabulary(path: Path) -> GgufVocabulary:
-    """The vocabulary of a GGUF file.
-
-    Raises:
-        ValueError: the file is no GGUF, or its head is damaged.
-    """
+    """The vocabulary of a GGUF file. Raises ValueError: the file is no GGUF, or its head is damaged."""
     names = ("tokens", "merges", "token_type", "scores")
     head = gguf_head(path, [_PREFIX + name for name in names])
     tokens, merges = (
@@ -86,11 +82,7 @@ def read_vocabulary(path: Path) -> GgufVocabulary:
 
 
 def build_backend(vocabulary: GgufVocabulary) -> Any:
-    """The tokenizer of the library `tokenizers` for a vocabulary that `is_buildable`.
-
-    Raises:
-        ValueError: the vocabulary contradicts itself.
-    """
+    """The tokenizer of the library `tokenizers` for a vocabulary that `is_buildable`."""
     build = _byte_level if vocabulary.model == BYTE_LEVEL else _sentencepiece
     try:
         tokenizer = build(vocabulary)

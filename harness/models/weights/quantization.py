@@ -24,11 +24,7 @@ int8: Dettmers et al. (2022), LLM.int8(), section 2.1 (absmax, vector-wise); Xia
 
 
 def scheme(value: Any, name: str, *, where: str) -> str:
-    """One of the formats that weights can be rounded to.
-
-    Raises:
-        SettingsError: it is none of them.
-    """
+    """One of the formats that weights can be rounded to. Raises SettingsError: it is none of them."""
     if not isinstance(value, str) or value not in SCHEMES:
         raise SettingsError(f"{where}: {none_of(name, str(value), SCHEMES)}")
     return value

@@ -56,11 +56,7 @@ class WeightsSource:
 
 
 def check_weights(options: Mapping[str, Any], root: Path) -> None:
-    """Refuse weights that are not there or can't be used, without loading any; who builds some checks them later.
-
-    Raises:
-        SettingsError: saying what to write or install.
-    """
+    """Refuse weights that are not there or can't be used, without loading any; who builds some checks them later."""
     tokenizer_path(options, root)
     if options["weights"].startswith(BUILT):  # weights of its own that a version is still to be trained to
         return
@@ -90,11 +86,7 @@ def tokenizer_digest(options: Mapping[str, Any], root: Path) -> str | None:
 
 
 def materialize(options: Mapping[str, Any], root: Path) -> Path:
-    """The folder that an engine loads; converted first where that is still to be done.
-
-    Raises:
-        SettingsError: the weights are not there or can't be converted.
-    """
+    """The folder that an engine loads; converted first where that is still to be done."""
     check_weights(options, root)
     source = weights_source(options, root)
     folder = source.path
@@ -148,11 +140,7 @@ def stated_dtype(options: Mapping[str, Any]) -> str:
 
 
 def tokenizer_path(options: Mapping[str, Any], root: Path) -> Path | None:
-    """The folder of the tokenizer that replaces the weights' own, or None.
-
-    Raises:
-        SettingsError: it is neither a folder nor a cached hub id.
-    """
+    """The folder of the tokenizer that replaces the weights' own, or None."""
     name = options.get("tokenizer")
     if name is None:
         return None
@@ -201,11 +189,7 @@ def loaded_files(folder: Path) -> list[str]:
 
 
 def dropped_layers(options: Mapping[str, Any], root: Path) -> tuple[int, ...]:
-    """The numbers of the layers to leave out; none without the setting.
-
-    Raises:
-        SettingsError: there are no such layers.
-    """
+    """The numbers of the layers to leave out; none without the setting."""
     if "drop_layers" not in options:
         return ()
     source = weights_source(options, root)
@@ -233,11 +217,7 @@ def _files(folder: Path, wanted: Callable[[str], object]) -> list[str]:
 
 
 def weights_source(options: Mapping[str, Any], root: Path) -> WeightsSource:
-    """Find the folder or the GGUF file that the settings name.
-
-    Raises:
-        SettingsError: there is no such thing.
-    """
+    """Find the folder or the GGUF file that the settings name. Raises SettingsError: there is no such thing."""
     weights = str(options["weights"])
     scheme, colon, rest = weights.partition(":")
     if colon and scheme == "package":
