@@ -150,10 +150,6 @@ class Variables:
     folder: Path
     commit: str | None = None
 
-    def in_table(self, table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-        """The table with variables filled in, as `fill` does."""
-        return {name: self.fill(value, name, where=where) for name, value in table.items()}
-
     def fill(self, value: Any, name: str, *, where: str) -> Any:
         """A setting with its variables filled in, also within tables and lists."""
         if isinstance(value, Mapping):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,18 +27,11 @@ def number(
     value: Any, name: str, *, where: str, low: float = -math.inf, high: float = math.inf, below: bool = False
 ) -> float:
     """A finite number in [low, high] (in [low, high) with `below`)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise SettingsError(f"{where}: {name} = {value!r} is not a number.")
     if not low <= value <= high or (below and value == high):
         raise SettingsError(f"{where}: {name} = {value!r} is outside {_range(low, high, below)}.")
     return float(value)
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number that no float can hold
-        return False
 
 
 def _range(low: float, high: float, below: bool) -> str:

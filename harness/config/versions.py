@@ -184,7 +184,8 @@ def with_variables(
 def _filled(
     tables: Mapping[str, Mapping[str, Any]], kind: str, where: str, variables: Variables, name: str
 ) -> dict[str, Any]:
-    return variables.in_table(tables[name], where=f"{where}, {kind} {name!r}")
+    where = f"{where}, {kind} {name!r}"
+    return {key: variables.fill(value, key, where=where) for key, value in tables[name].items()}
 
 
 def _read(tables: Mapping[str, Mapping[str, Any]], where: str, corpora: Iterable[str], name: str) -> VersionSettings:

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.models.description.contents import Tensor, WeightsFile
+from harness.models.description.contents import WeightsFile
 from harness.models.description.hyperparameters import Hyperparameters
+from harness.models.files.safetensors_file import Tensor
 
 Part = Literal["embedding", "positions", "head", "norm", "attention", "other", "aside"]
 

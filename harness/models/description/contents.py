@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """A tensor of a model.
-
-    Attributes:
-        shape: as torch has it, rows first.
-        dtype: as the file's format calls it: "Q4_1", "BF16".
-        packed: how many weights stand in one element, where quantized ones are packed into integers.
-        is_weight: False for what tells how others are quantized: scales, zero points.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    n_bytes: int
-    packed: int = 1
-    is_weight: bool = True
-
-    @property
-    def n_parameters(self) -> int:
-        """The number of the model's parameters that it holds."""
-        return math.prod(self.shape) * self.packed if self.is_weight else 0
+from harness.models.files.safetensors_file import Tensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import SettingsError
-from harness.models.description.contents import Tensor, WeightsFile, without_none
+from harness.models.description.contents import WeightsFile, without_none
 from harness.models.weights.gguf_header import gguf_head
 
 _TOKENS = "tokenizer.ggml.tokens"
@@ -20,11 +20,10 @@ def read_gguf(path: Path) -> WeightsFile:
         raise SettingsError(f"{path} can't be read: {error}.") from None
     prefix = f"{head.settings.get('general.architecture')}."
     settings = {**head.settings, **head.numbers}
-    tensors = (Tensor(each.name, each.shape[::-1], each.kind, each.n_bytes) for each in head.tensors)
     return WeightsFile(
         path,
         _FORMATS[head.version],
         without_none((key.removeprefix(prefix), value) for key, value in settings.items()),
-        tuple(tensors),
+        head.tensors,
         head.texts.get(_TOKENS, ()),
     )

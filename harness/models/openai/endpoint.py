@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import TIMED_OUT, EngineError, SettingsError, SteelyardError, UnreachableError
-from harness.models.openai.body import OversizedError, read_body
 from harness.models.openai.redaction import Redactor, without_secrets
 from harness.models.openai.retry import (
     Clock,
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S = 30.0
 _LONGEST_MESSAGE = 500
 _MOST_READ = 1 << 16
+_MOST_BODY_BYTES = 16 << 20
+_MOST_OF_A_REFUSAL = 1 << 18
+_ENCODINGS = ("identity", "gzip", "x-gzip", "deflate")
 _JSON = json.JSONEncoder(default=dict, separators=(",", ":"))
 
 Answer = TypeVar("Answer")
@@ -232,7 +234,7 @@ class Endpoint:
             async with self._session.post(
                 self.base_url + path, data=body, allow_redirects=False, trace_request_ctx=sent
             ) as response:
-                content = await read_body(response)
+                content = await self._body(response)
                 status, headers = response.status, response.headers
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise self._give_up(f"has no valid certificate: {self._redacted(error)}") from None
@@ -240,8 +242,6 @@ class Endpoint:
             raise self._give_up(f"is not an address: {self._redacted(error)}") from None
         except TimeoutError:
             raise self._timed_out(sent) from None
-        except OversizedError as error:
-            raise TooLargeError(f"{self.name} at {self._address}: the answer {error}.") from None
         except aiohttp.ClientResponseError as error:
             raise MalformedResponseError(f"the answer can't be read: {self._redacted(error.message)}") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -253,6 +253,22 @@ class Endpoint:
         if status != 200:
             raise self._refusal(status, content, headers)
         return self._document(content)
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        """All of a body, decompressed, up to a limit; that of a refusal up to where a message ends."""
+        encoding = response.headers.get("Content-Encoding", "identity").lower()
+        if encoding not in _ENCODINGS:
+            raise MalformedResponseError(f"the answer is encoded as {encoding[:40]!r}, which was not asked for")
+        limit = _MOST_BODY_BYTES if response.status == 200 else _MOST_OF_A_REFUSAL
+        content = bytearray()
+        async for chunk in response.content.iter_any():
+            content += chunk
+            if len(content) > limit:
+                if response.status == 200:
+                    said = f"the answer is larger than {limit:,} bytes"
+                    raise TooLargeError(f"{self.name} at {self._address}: {said}.")
+                break
+        return bytes(content)
 
     def _timed_out(self, sent: Sequence[float]) -> Exception:
         """The error of an attempt that reached its time limit, having been sent at this time, if at all."""

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.models.description.contents import Tensor, WeightsFile
+from harness.models.description.contents import WeightsFile
+from harness.models.files.safetensors_file import Tensor
 
 
 def file(**settings: object) -> WeightsFile:
