@@ -110,12 +110,9 @@ def test_an_api_key_that_is_not_set_is_a_usage_error(monkeypatch: pytest.MonkeyP
         check_version(settings({**SERVED, "api_key_env": "STEELYARD_TEST_KEY"}), Path())
 
 
-def test_an_api_key_that_is_set_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_api_key_that_is_set_is_enough_and_so_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEELYARD_TEST_KEY", "sk-1")
     check_version(settings({**SERVED, "api_key_env": "STEELYARD_TEST_KEY"}), Path())
-
-
-def test_an_endpoint_without_a_key_is_allowed() -> None:
     check_version(settings(SERVED), Path())
 
 

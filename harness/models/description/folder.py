@@ -53,9 +53,7 @@ def read_folder(folder: Path, tokenizer: Path | None = None) -> WeightsFile:
     stored = _stored(folder)
     quantization = settings["quantization"] or {}
     tensors: Iterable[Tensor] = (
-        replace(each, is_weight=False)
-        if _AUXILIARY.search(each.name)
-        else replace(each, packed=_packed(each, quantization))
+        replace(each, packed=_packed(each, quantization), is_weight=_AUXILIARY.search(each.name) is None)
         for each in stored
     )
     if settings.get("tie_word_embeddings"):
