@@ -173,13 +173,7 @@ def check_executor(value: Any, *, where: str) -> dict[str, Any]:
 
 
 def no_corpus(name: str, corpora: Iterable[str], models: Iterable[str]) -> str:
-    """Say that a name is no corpus: a model, or nothing at all, with the nearest.
-
-    >>> no_corpus("cleen", ["raw", "clean"], [])
-    "No corpus named 'cleen'. Corpora: clean, raw. Did you mean 'clean'?"
-    >>> no_corpus("smollm2", ["raw"], ["smollm2"])
-    "'smollm2' is a model, and a corpus is needed. Corpora: raw."
-    """
+    """Say that a name is no corpus: a model, or nothing at all, with the nearest."""
     if name in models:
         return f"{name!r} is a model, and a corpus is needed. Corpora: {', '.join(sorted(corpora)) or 'none'}."
     return choices("corpus", name, corpora, plural="corpora")

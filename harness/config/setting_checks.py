@@ -176,11 +176,7 @@ def one_of(value: Any, name: str, known: Iterable[str], *, where: str) -> str:
 
 
 def duration_s(value: Any, name: str, *, where: str) -> float:
-    """Seconds of a duration such as "90s", "30m", "12h", "7d" or "2w".
-
-    >>> duration_s("7d", "deadline", where="")
-    604800.0
-    """
+    """Seconds of a duration such as "90s", "30m", "12h", "7d" or "2w"."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", value.strip()) if isinstance(value, str) else None
     seconds = float(match[1]) * _UNITS_S[match[2]] if match else 0.0
     if not 0 < seconds < math.inf:

@@ -242,8 +242,8 @@ async def _all(engine: Engine, request: Request, indices: list[int]) -> list[Sam
 
 
 async def _raised(work: Awaitable[Any]) -> BaseException | None:
-    (found,) = await asyncio.gather(asyncio.wait_for(work, _WAIT_S), return_exceptions=True)
-    return found if isinstance(found, BaseException) else None
+    found: list[Any] = await asyncio.gather(asyncio.wait_for(work, _WAIT_S), return_exceptions=True)
+    return found[0] if isinstance(found[0], BaseException) else None
 
 
 def _indices(samples: Sequence[Sample]) -> list[int]:

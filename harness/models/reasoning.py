@@ -10,11 +10,7 @@ _BEGIN, _END = "<think>", "</think>"
 
 
 def apart(sample: Sample) -> Sample:
-    """A sample of a chat with its reasoning kept apart from its answer, also where the engine did not do that.
-
-    >>> apart(Sample("<think>Peru?</think>\\n\\nLima")).text, apart(Sample("Lima")).reasoning
-    ('Lima', None)
-    """
+    """A sample of a chat with its reasoning kept apart from its answer, also where the engine did not do that."""
     if sample.reasoning is not None:
         return sample
     reasoning, text = split_reasoning(sample.text)
@@ -22,15 +18,7 @@ def apart(sample: Sample) -> Sample:
 
 
 def split_reasoning(text: str) -> tuple[str | None, str]:
-    """Reasoning that a model wrote in front of its answer, and the answer.
-
-    >>> split_reasoning("<think>Peru?</think>\\n\\nLima")
-    ('Peru?', 'Lima')
-    >>> split_reasoning("<think>cut while thinking")
-    ('cut while thinking', '')
-    >>> split_reasoning("Lima")
-    (None, 'Lima')
-    """
+    """Reasoning that a model wrote in front of its answer, and the answer."""
     start = text.lstrip()
     if not start.startswith(_BEGIN):
         return None, text

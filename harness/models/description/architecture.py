@@ -46,13 +46,7 @@ class TensorRole:
 
 
 def tensor_role(name: str) -> TensorRole:
-    """Tell what the tensor of this name is for.
-
-    >>> tensor_role("model.layers.3.self_attn.q_proj.weight")
-    TensorRole(part='attention', layer=3, is_expert=False)
-    >>> tensor_role("token_embd.weight").part
-    'embedding'
-    """
+    """Tell what the tensor of this name is for."""
     if _ASIDE.search(name):
         return TensorRole("aside", None)
     found = _LAYER.search(name)

@@ -189,11 +189,7 @@ def _described(file: WeightsFile, dtype: str, cache_dtype: str, digest: str) -> 
 
 
 def rounded(n_parameters: int) -> str:
-    """A number of parameters with two digits at least, as gguf-py names sizes.
-
-    >>> rounded(134_515_008), rounded(3_212_749_888), rounded(999_400)
-    ('135M', '3.2B', '999K')
-    """
+    """A number of parameters with two digits at least, as gguf-py names sizes."""
     unit = next((each for each in "TBM" if n_parameters > _UNITS[each]), "K")
     scaled = n_parameters / _UNITS[unit]
     digits = max(2 - len(str(round(scaled)).lstrip("0")), 0)

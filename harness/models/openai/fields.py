@@ -10,11 +10,7 @@ _MOST_TOKENS = 2**53
 
 
 def count(value: Any) -> int | None:
-    """A number of tokens; None for anything that is none.
-
-    >>> [count(value) for value in (3, 0, -1, 2.5, True, "3", 2**53)]
-    [3, 0, None, None, None, None, None]
-    """
+    """A number of tokens; None for anything that is none."""
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS
     return value if is_count else None
 
@@ -62,11 +58,7 @@ def tool_calls(value: Any) -> tuple[Mapping[str, Any], ...]:
 
 
 def is_same_model(asked: str, answered: str) -> bool:
-    """Tell whether two names mean one model, as far as names tell: a provider or folder in front does not count.
-
-    >>> is_same_model("openai/gpt-4o", "gpt-4o"), is_same_model("gpt-4o", "gpt-4o-mini")
-    (True, False)
-    """
+    """Tell whether two names mean one model, as far as names tell: a provider or folder in front does not count."""
     ends = [name.strip().rstrip("/").rpartition("/")[2].lower() for name in (asked, answered)]
     return ends[0] == ends[1]
 

@@ -133,11 +133,7 @@ class RetryPolicy:
 
 
 def is_retried(status: int) -> bool:
-    """Tell by its HTTP status whether the same request may succeed later.
-
-    >>> [status for status in (400, 404, 408, 429, 500, 501, 503) if is_retried(status)]
-    [408, 429, 500, 503]
-    """
+    """Tell by its HTTP status whether the same request may succeed later."""
     return status in _RETRIED or (status >= 500 and status not in _NEVER)
 
 
@@ -156,13 +152,7 @@ def http_status(error: object) -> int | None:
 
 
 def is_rate_limit(document: object) -> bool:
-    """Tell whether an answer with HTTP 429 leaves hope: not where OpenAI's codes say that the account is empty.
-
-    >>> is_rate_limit({"error": {"message": "slow down", "code": "rate_limit_exceeded"}})
-    True
-    >>> is_rate_limit({"error": {"message": "check your plan", "code": "insufficient_quota"}})
-    False
-    """
+    """Tell whether an answer with HTTP 429 leaves hope: not where OpenAI's codes say that the account is empty."""
     error = document.get("error") if isinstance(document, Mapping) else None
     said = [error.get("code"), error.get("type")] if isinstance(error, Mapping) else []
     return not any(isinstance(each, str) and each in _NOT_RATE_LIMITS for each in said)
@@ -174,11 +164,6 @@ def retry_after_s(header: str | None, now_s: float) -> float | None:
     Args:
         header: the header's value, or None.
         now_s: seconds since the epoch.
-
-    >>> retry_after_s("1.5", 0)
-    1.5
-    >>> retry_after_s("Thu, 01 Jan 1970 00:01:00 GMT", 20)
-    40.0
     """
     if header is None:
         return None
