@@ -81,7 +81,8 @@ class Reference:
             SettingsError: it could not start.
             EngineError: it could not compare the text, with its reason, or has ended.
         """
-        return self._process.ask(message)
+        answer: dict[str, Any] = self._process.ask(message)
+        return answer
 
     def close(self) -> None:
         """End the process."""
