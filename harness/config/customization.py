@@ -224,16 +224,7 @@ _CONTEXT: dict[str, Any] = {
 
 
 def read_step(kind: str, value: Any, *, version: str, where: str) -> Step:
-    """One step of a version, checked.
-
-    Args:
-        kind: one of `STEP_KINDS`.
-        value: what the version's table has under that name.
-        version: the version whose table it is.
-
-    Raises:
-        SettingsError: an unknown key, a value that can't be, or a key that is missing.
-    """
+    """One step of a version, checked: what its table has under one of `STEP_KINDS`."""
     return Step(kind, version, _READERS[kind](value, f"{where}, {kind}"))
 
 

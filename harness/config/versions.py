@@ -161,7 +161,6 @@ def read_versions(
 
     Args:
         corpora: names of corpora, which can't be a model's base.
-        variables: fill what the tables name of the environment; None for tables that name nothing.
 
     Raises:
         SettingsError: it is no table of tables. Of a version that is asked for: an unknown key, engine or base, a

@@ -36,8 +36,7 @@ def create_engine(version: Version, root: Path) -> Engine:
     """The engine for a version, not yet started; its module is imported here and not before.
 
     Args:
-        version: the version to answer for.
-        root: folder that relative paths of weights and answers start from, unless the version has one of its own.
+        root: folder that relative paths start from, unless the version has one of its own.
 
     Raises:
         SettingsError: a package that the engine needs is not installed, or an API key is not in the environment.

@@ -11,9 +11,8 @@ from typing import Any
 
 from harness.errors import SettingsError
 from harness.models.description.architecture import Architecture, read_architecture
-from harness.models.description.contents import WeightsFile
+from harness.models.description.contents import WeightsFile, read_gguf
 from harness.models.description.folder import read_folder
-from harness.models.description.gguf_file import read_gguf
 from harness.models.description.hyperparameters import Hyperparameters, read_hyperparameters
 from harness.models.description.shapes import check_shapes
 from harness.models.description.vocabulary import Vocabulary, read_vocabulary

@@ -124,11 +124,9 @@ class Endpoint:
     async def post(
         self, path: str, payload: Mapping[str, Any], read: Callable[[Mapping[str, Any], float], Answer]
     ) -> Answer:
-        """Send a payload, and give what `read` makes of the JSON object that answers it.
+        """Send a payload to a path of the base address, and give what `read` makes of the JSON object that answers it.
 
         Args:
-            path: appended to the base address.
-            payload: sent as JSON.
             read: is given the object and the seconds that it took to come; raises `UnusableError` for an answer that
                 is not worth having, and the request is sent again.
 
@@ -217,13 +215,7 @@ class Endpoint:
             raise self._held
 
     async def _send(self, path: str, body: bytes) -> Mapping[str, Any]:
-        """One attempt.
-
-        Raises:
-            UnusableError: it may succeed later.
-            FailedDrawError: it was sent, and no complete answer came in time.
-            EngineError: it will not.
-        """
+        """One attempt. Raises UnusableError where it may succeed later, FailedDrawError after the time limit."""
         import aiohttp
 
         if self._session is None:
@@ -291,21 +283,17 @@ class Endpoint:
             raise MalformedResponseError(f"the answer is not a JSON object: {self._beginning(content)}")
         error = document if document.get("object") == "error" else document.get("error")
         if error:
-            raise self._error_in_answer({"error": error})
+            raise self._error_in_answer(error, content)
         return document
 
-    def _error_in_answer(self, document: Mapping[str, Any]) -> Exception:
+    def _error_in_answer(self, error: object, content: bytes) -> Exception:
         """The error for an answer with HTTP 200 that holds an error; its code counts where it is an HTTP status."""
-        try:
-            content = _JSON.encode(document).encode("ascii")
-        except RecursionError:
-            return MalformedResponseError("the answer is an error that is nested too deep to be read")
-        if not is_rate_limit(document):
-            return self._give_up(f"answers nothing more: {self._redacted(self._server_message(content))}")
-        status = http_status(document["error"])
-        if status is not None:
+        said = self._redacted(self._server_message(content))
+        if not is_rate_limit({"error": error}):
+            return self._give_up(f"answers nothing more: {said}")
+        if (status := http_status(error)) is not None:
             return self._refusal(status, content, {})
-        return MalformedResponseError(f"the answer is an error: {self._redacted(self._server_message(content))}")
+        return MalformedResponseError(f"the answer is an error: {said}")
 
     def _beginning(self, content: bytes) -> str:
         return self._redacted(content)[:80] or "nothing came"

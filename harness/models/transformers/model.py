@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.errors import CapabilityError, EngineError
 from harness.models.adapters.merging import adapted
-from harness.models.files.whole import load_whole
+from harness.models.files.saved import load_whole, loading_turn
 from harness.models.stops import before_stop, stops
 from harness.models.transformers.schema import SchemaCompiler
 from harness.models.weighing import (
@@ -25,7 +25,6 @@ from harness.models.weighing import (
     rolling_rows,
     weighed_sample,
 )
-from harness.models.weights.turns import loading_turn
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.records import Request, Sample, TokenLogprob
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
-from harness.models.weights.gguf_tokenizer import SENTENCEPIECE, GgufVocabulary, build_backend, read_vocabulary
-from harness.models.weights.splitting import DEFAULT
+from harness.models.weights.gguf_tokenizer import DEFAULT, SENTENCEPIECE, GgufVocabulary, build_backend, read_vocabulary
 
 RECIPE = "recipe 3"
 """Part of the digest of converted weights: changed with anything here that changes what is written."""

@@ -8,8 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.errors import SettingsError, none_of
-from harness.models.files.whole import load_whole
-from harness.models.saving import copy_others
+from harness.models.files.saved import copy_others, load_whole
 
 RECIPE = "recipe 1"
 """Part of the digest of rounded weights: changed with anything here that changes what is written."""

@@ -24,9 +24,9 @@ from harness.config.versions import BUILT, REGISTERED, WEIGHTS_FORMS
 from harness.errors import SettingsError
 from harness.models.adapters import adapter_files, merging
 from harness.models.files.content_hash import KNOWN, file_hash, files_hash, text_hash
+from harness.models.files.saved import loading_turn
 from harness.models.weights import conversion, layers, quantization
 from harness.models.weights.gguf_header import gguf_settings, is_gguf
-from harness.models.weights.turns import loading_turn
 
 _log = logging.getLogger(__name__)
 _LOADED = {".safetensors", ".bin", ".pt", ".json", ".model", ".txt", ".jinja", ".tiktoken", ".py"}

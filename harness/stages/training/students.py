@@ -8,8 +8,7 @@ from typing import Any, cast
 
 from harness.config.customization import DistilledSettings
 from harness.errors import UsageError
-from harness.models.files.whole import load_whole
-from harness.models.saving import save_like
+from harness.models.files.saved import load_whole, save_like
 from harness.stages.training.running import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence, read_sequences, vocabulary_of
 from harness.stages.training.soft_targets import distillation_loss
