@@ -120,6 +120,16 @@ def path(value: Any, name: str, *, where: str) -> str:
     return str(value)
 
 
+def function(value: Any, name: str, *, where: str) -> str:
+    """A function by "module:name"."""
+    module, _, names_within = text(value, name, where=where).partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), *names_within.split("."))):
+        raise SettingsError(
+            f'{where}: {name} = {value!r} names no function; write "module:function", as in "shop.bot:answer".'
+        )
+    return str(value)
+
+
 def variable(value: Any, name: str, *, where: str) -> str:
     """The name of an environment variable. What is none is not shown: it may be the secret itself."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text(value, name, where=where)):

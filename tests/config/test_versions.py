@@ -66,6 +66,7 @@ class TestVersions:
             ({**WEIGHTS, "weights": "a\0b"}, "weights"),
             ({**WEIGHTS, "tokenizer": ["x"]}, "tokenizer"),
             ({**WEIGHTS, "dtype": 16}, "dtype"),
+            ({**WEIGHTS, "quantized": "int7"}, "quantized"),
             ({**WEIGHTS, "drop_layers": "1"}, "drop_layers"),
             ({**WEIGHTS, "engine": "vllm", "engine_args": 3}, "engine_args"),
             ({**SCRIPTED, "max_age": "9" * 400 + "d"}, "max_age"),

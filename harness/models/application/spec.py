@@ -22,17 +22,6 @@ _SHELL_SIGNS = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 
 
-def _call(value: Any, name: str, *, where: str) -> str:
-    text = setting_checks.text(value, name, where=where)
-    module, _, path = text.partition(":")
-    names = [*module.split("."), *path.split(".")]
-    if not all(part.isidentifier() for part in names):
-        raise SettingsError(
-            f'{where}: {name} = {value!r} names no function; write "module:function", as in "shop.bot:answer".'
-        )
-    return text
-
-
 def _command(value: Any, name: str, *, where: str) -> list[str]:
     if isinstance(value, str):
         try:
@@ -145,7 +134,7 @@ def _identity(settings: VersionSettings, root: Path) -> Mapping[str, Any]:
 
 PYTHON = EngineSpec(
     summary="a function of the project",
-    settings={**_SHARED, "call": _call, "python": setting_checks.text},
+    settings={**_SHARED, "call": setting_checks.function, "python": setting_checks.text},
     create=_create_python,
     required=lambda options: ("call",),
     check=_check_python,
