@@ -169,12 +169,10 @@ def python_engine(
     environment: Mapping[str, str] = UNCHANGED,
     watched: Mapping[str, Any] = UNCHANGED,
 ) -> ApplicationEngine:
-    """The engine for a function of Python.
+    """The engine for a function of Python: `call`, `workers` and `timeout_s` of the options.
 
     Args:
-        options: `call`, `workers`, `timeout_s`.
         folder: from which it is imported, and in which it works.
-        python: the interpreter.
         environment: variables that it has otherwise than this process.
         watched: what it is told to note which files it reads, for one at a commit.
     """
@@ -203,14 +201,7 @@ def command_engine(
     folder: Path,
     environment: Mapping[str, str] = UNCHANGED,
 ) -> ApplicationEngine:
-    """The engine for a program that is asked in lines of JSON.
-
-    Args:
-        options: `workers`, `timeout_s`.
-        command: the program with its arguments.
-        folder: in which it works.
-        environment: variables that it has otherwise than this process.
-    """
+    """The engine for a program that is asked in lines of JSON: `workers` and `timeout_s` of the options."""
     manners = Manners(True, frozenset({"sampling"}))
 
     async def start(process: ChildProcess) -> Manners:
