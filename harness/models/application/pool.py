@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from harness.errors import TIMED_OUT, EngineError, FailedDrawError, SteelyardError, UnreachableError
 from harness.models.processes.process import ChildProcess
@@ -31,11 +31,8 @@ class Manners:
     is_async: bool = False
 
 
-class WorkerStart(Protocol):
-    """Starts a process."""
-
-    async def __call__(self, process: ChildProcess) -> Manners:
-        """Start it and tell how it is asked."""
+WorkerStart = Callable[[ChildProcess], Awaitable[Manners]]
+"""Starts a process and tells how it is asked."""
 
 
 @dataclass(slots=True)

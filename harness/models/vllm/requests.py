@@ -182,9 +182,9 @@ class _Weighing:
 
 
 EngineJob = _Drawing | _Weighing
-"""One request of the parent, `request_id`, to the engine. Each of its `prompts` is a request of the engine, whose output
-`take` takes in: it tells whether the prompt has to be asked again, with other `parameters`. `answer` is for the parent,
-once nothing is left to ask.
+"""One request of the parent, `request_id`, to the engine. Each of its `prompts` is a request of the engine, whose
+output `take` takes in: it tells whether the prompt has to be asked again, with other `parameters`. `answer` is for the
+parent, once nothing is left to ask.
 """
 
 
