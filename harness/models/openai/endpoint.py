@@ -18,13 +18,13 @@ from harness.models.openai.retry import (
     RateLimiter,
     RequestHistory,
     RetryPolicy,
+    TimeLimit,
     UnusableError,
     http_status,
     is_rate_limit,
     is_retried,
     retry_after_s,
 )
-from harness.models.openai.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     import aiohttp
