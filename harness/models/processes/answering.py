@@ -89,7 +89,11 @@ class AskedProcess:
             env=child_environment({**_ALONE, "OMP_NUM_THREADS": str(shared_threads())}),
             start_new_session=True,
         )
-        ready = self._exchange(process, self._start)
+        try:
+            ready = self._exchange(process, self._start)
+        except EngineError:
+            self._end()
+            raise
         if "error" in ready or self._is_closed:
             self._end()
             raise SettingsError(f"{self._name} could not start: {ready.get('error', 'it was closed')}")
