@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.errors import EngineError
+from harness.errors import EngineError, SteelyardError
 from harness.models.engine import Capability, Engine
 from harness.records import Request, Sample
 
@@ -242,8 +242,11 @@ async def _all(engine: Engine, request: Request, indices: list[int]) -> list[Sam
 
 
 async def _raised(work: Awaitable[Any]) -> BaseException | None:
-    found: list[Any] = await asyncio.gather(asyncio.wait_for(work, _WAIT_S), return_exceptions=True)
-    return found[0] if isinstance(found[0], BaseException) else None
+    try:
+        await asyncio.wait_for(work, _WAIT_S)
+    except SteelyardError as error:
+        return error
+    return None
 
 
 def _indices(samples: Sequence[Sample]) -> list[int]:
