@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def pinned(settings: VersionSettings, root: Path, *, offline: bool = False) -> t
     given = f"weights = {settings.engine_options['weights']!r}"
     note = _note(settings.registry, asked)
     try:
-        with MlflowProcess(_CHILD, root) as process:
+        with closing(MlflowProcess(_CHILD, root)) as process:
             found = process.ask(settings.registry, {**asked, "weights": f"{cache_dir()}/weights", "note": str(note)})
     except MlflowError as error:
         hint = f" Version {asked['version']} has not been downloaded to this machine, and only the registry has it."

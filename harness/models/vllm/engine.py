@@ -115,11 +115,8 @@ def _fields(request: Request) -> dict[str, Any]:
 def _weighed(fields: dict[str, Any]) -> Sample:
     """The sample of a weighed text, from plain data."""
     tokens = fields["logprobs"]
-    logprobs = None if tokens is None else tuple(_token(*(each[name] for name in _TOKEN)) for each in tokens)
+    logprobs = None if tokens is None else tuple(_token(**each) for each in tokens)
     return Sample(**{**fields, "logprobs": logprobs})
-
-
-_TOKEN = ("token", "logprob", "top")
 
 
 def _drawn(index: int, choice: dict[str, Any], answer: dict[str, Any], latency_s: float) -> Sample:
