@@ -141,14 +141,10 @@ class VersionTokenizer:
 
     def _encoding(self, text: str, *, special: bool, adds: bool | None) -> Any:
         if adds is None:
-            adds = special and not self._begins_with_special(text)
+            first = self.special_tokens.get("bos_token", self.special_tokens.get("eos_token"))
+            adds = special and (first is None or not text.startswith(first))
         self.backend.encode_special_tokens = not special
         return self.backend.encode(text, add_special_tokens=adds)
-
-    def _begins_with_special(self, text: str) -> bool:
-        """Tell whether a text begins with the token that begins a text."""
-        first = self.special_tokens.get("bos_token", self.special_tokens.get("eos_token"))
-        return first is not None and text.startswith(first)
 
 
 def load_tokenizer(options: Mapping[str, Any], root: Path) -> VersionTokenizer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import math
 import secrets
 import threading
@@ -68,7 +69,8 @@ class TransformersModel:
         self._padding = padding if padding is not None else min(self._ends, default=0)
         # transformers samples from the 50 most probable tokens unless told otherwise; no other engine does.
         own = {name: getattr(model.generation_config, name, None) for name in _PASSED_ON}
-        stated = _stated(folder / "generation_config.json")
+        file = folder / "generation_config.json"
+        stated = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         self.defaults = {name: value for name, value in own.items() if value is not None and name in stated}
 
     def stop(self) -> None:
@@ -231,12 +233,6 @@ def refuse_unknown_sampling(request: Request, name: str) -> None:
     """Refuse sampling parameters that transformers' generate has not."""
     if unknown := sorted(set(request.sampling) - _KNOWN):
         raise CapabilityError(f"{name} has no {', '.join(unknown)}. It knows: {', '.join(sorted(_KNOWN))}.")
-
-
-def _stated(path: Path) -> set[str]:
-    import json
-
-    return set(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else set()
 
 
 _READ_AT_ONCE = 1024
