@@ -8,7 +8,7 @@ import json
 import math
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -235,10 +235,6 @@ def refuse_unknown_sampling(request: Request, name: str) -> None:
         raise CapabilityError(f"{name} has no {', '.join(unknown)}. It knows: {', '.join(sorted(_KNOWN))}.")
 
 
-_READ_AT_ONCE = 1024
-"""Weighed tokens whose probabilities are worked out together: 200 MB for a vocabulary of 50,000."""
-
-
 Pieces = Callable[[list[int]], list[str]]
 """Gives the vocabulary's own pieces of tokens."""
 
@@ -296,47 +292,23 @@ def _weigh_batch(
             logits = model(padded, use_cache=False, logits_to_keep=places).logits
         else:
             logits = model(padded, use_cache=False).logits[:, first:]
-        for some in _portions(rows, groups):
-            weights |= _read(logits, [(line, number, rows[number]) for line, number in some], first, named)
+        for line, group in enumerate(groups):
+            for number in group:
+                weights[number] = _read(logits[line], rows[number], first, named)
     return weights
 
 
-def _portions(rows: Sequence[TokenRow], groups: Sequence[list[int]]) -> Iterator[list[tuple[int, int]]]:
-    """Line and number of each row, as many at a time as have few enough weighed tokens to be read at once."""
-    some: list[tuple[int, int]] = []
-    size = 0
-    for line, group in enumerate(groups):
-        for number in group:
-            own = len(rows[number].tokens) - rows[number].before
-            if some and size + own > _READ_AT_ONCE:
-                yield some
-                some, size = [], 0
-            some.append((line, number))
-            size += own
-    yield some
-
-
-def _read(
-    logits: Any, some: Sequence[tuple[int, int, TokenRow]], first: int, named: tuple[int, Pieces | None]
-) -> dict[int, RowWeight]:
-    """Read the log likelihoods of some rows from the logits: few operations for all of them together."""
+def _read(logits: Any, row: TokenRow, first: int, named: tuple[int, Pieces | None]) -> RowWeight:
+    """Read the log likelihood of a row from the logits of its line, the first of which are at the place `first`."""
     import torch
 
-    lines = [line for line, _, row in some for _ in row.tokens[row.before :]]
-    places = [place - 1 - first for _, _, row in some for place in range(row.before, len(row.tokens))]
-    tokens = [token for _, _, row in some for token in row.tokens[row.before :]]
+    tokens, (top, pieces) = row.tokens[row.before :], named
     wanted = torch.tensor(tokens, device=logits.device)
-    logprobs = logits[lines, places].float().log_softmax(-1)
+    logprobs = logits[row.before - 1 - first : len(row.tokens) - 1 - first].float().log_softmax(-1)
     chosen = logprobs.gather(1, wanted.unsqueeze(1)).squeeze(1).tolist()
-    greedy = (logprobs.argmax(-1) == wanted).tolist()
-    top, pieces = named
+    is_greedy = bool((logprobs.argmax(-1) == wanted).all())
     entries = [] if pieces is None else _token_logprobs(logprobs, tokens, chosen, top, pieces)
-    weights, start = {}, 0
-    for _, number, row in some:
-        end = start + len(row.tokens) - row.before
-        weights[number] = RowWeight(math.fsum(chosen[start:end]), all(greedy[start:end]), tuple(entries[start:end]))
-        start = end
-    return weights
+    return RowWeight(math.fsum(chosen), is_greedy, tuple(entries))
 
 
 def _token_logprobs(
