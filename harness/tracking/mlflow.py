@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,8 @@ def log_gate(
     Raises:
         MlflowError: MLflow could not be reached, refused, or took too long; the message shows no password.
     """
-    with MlflowProcess(_CHILD, _folder(gate)) as process, tempfile.TemporaryDirectory(prefix="steelyard-") as drafts:
+    drafting = tempfile.TemporaryDirectory(prefix="steelyard-")
+    with closing(MlflowProcess(_CHILD, _folder(gate))) as process, drafting as drafts:
         traces, n_left_out = choose_traces(store, gate.run, gate.report, gate.names, MOST_TRACES)
         entries = [{**each, "cases": []} for each in gate.report["evaluations"]]
         question = {

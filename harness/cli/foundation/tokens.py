@@ -99,7 +99,7 @@ def _disassembled(settings: Settings, name: str, text: str, chat: bool) -> Disas
     from harness.stages.building import found
 
     asked_version(settings, name)
-    version = read_texts(found(settings, name), settings.root).settings
+    version = read_texts(found(settings, name), settings.root)
     if version.is_registered:
         version = pinned(version, settings.root, offline=True)[0]
     tokenizer = load_tokenizer(version.engine_options, settings.root)

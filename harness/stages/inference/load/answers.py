@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.models.openai.fields import count
-from harness.models.openai.format import BROKEN_OFF
+from harness.models.openai.format import BROKEN_OFF, count
 from harness.models.openai.redaction import Redactor
 from harness.stages.inference.load.result import RequestRecord
 
