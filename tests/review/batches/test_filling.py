@@ -1,13 +1,11 @@
 """Items of a run come with all that reviewing and deciding take."""
 
-import numpy as np
 import pytest
 
-from harness.records.review import Form
 from harness.statistics.labels.draws import Draw
 from harness.store import Store
 from tests.review import runs
-from tests.review.conftest import PAIR, SCALE
+from tests.review.conftest import SCALE
 
 pytestmark = pytest.mark.service
 
@@ -36,21 +34,3 @@ def test_items_come_with_what_was_asked_who_judged_and_their_draw(store: Store) 
         )
     store.prune(fingerprints=["f0", "f1"])
     assert store.review.items(batch.id) == items, "they outlive their samples"
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize("compares", [False, True])
-@pytest.mark.parametrize("form", [SCALE, PAIR])
-def test_cases_on_which_a_panel_differs_are_drawn_more_often_with_the_same_score(
-    store: Store, form: Form, compares: bool
-) -> None:
-    run = runs.add_run(store, n_cases=1000, is_panel=True, compares=compares)
-    items = store.review.items(runs.add_batch(store, run, form, n_items=300).id)
-    differ = [int(item.case_id.removeprefix("case-")) % 2 == 1 for item in items]
-    assert sum(differ) > 1.3 * (len(items) - sum(differ))
-    for score in {item.judge_score for item in items}:
-        of_score = [
-            (is_odd, item.probability) for is_odd, item in zip(differ, items, strict=True) if item.judge_score == score
-        ]
-        chances = [np.mean([chance for is_odd, chance in of_score if is_odd == wanted]) for wanted in (False, True)]
-        assert chances[1] > 1.5 * chances[0]
