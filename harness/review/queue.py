@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from harness.errors import LabelError, ReviewError
 from harness.records.review import SETTLED, Batch, EventKind, Item, Reviewer, ReviewerRole, Task
 from harness.review.agreement import AgreementReport, agreement_of
-from harness.review.progress import BatchOrigin, BatchProgress, progress_of
 from harness.review.views import UndoResult, View, view_of
 from harness.store import Store
+from harness.store.review.counts import BatchProgress, Count
 from harness.store.review.events import SETTLING, counting
 from harness.store.review.leases import Wish
 from harness.store.review.reviewers import new_token
@@ -30,6 +31,27 @@ class ExcludedItem:
     item: Item
     reviewer: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOrigin:
+    """The origin of a batch, which tells those of one evaluation apart; nothing for reviewers.
+
+    Attributes:
+        created: when it was added, in epoch seconds.
+        run_id: None for items of a file.
+        candidate: the name of the run's version under test; None where the run is not stored.
+    """
+
+    created: float
+    run_id: str | None
+    candidate: str | None
+
+    def __str__(self) -> str:
+        """In words, with the local time."""
+        date = f"{datetime.fromtimestamp(self.created):%Y-%m-%d %H:%M}"
+        run = "from a file" if self.run_id is None else f"run {self.run_id}"
+        return f"{date}, {run}" + ("" if self.candidate is None else f", {self.candidate}")
 
 
 class Queue:
@@ -160,7 +182,11 @@ class Queue:
     def progress(self, batch_id: str | None = None) -> list[BatchProgress]:
         """Tell how far a batch is, or each of them, the oldest first."""
         wanted = self.batches() if batch_id is None else [self._review.batch(batch_id)]
-        return [progress_of(batch, self._review.counts(batch.id, self._clock())) for batch in wanted]
+        return [self._review.progress(batch.id, self._clock()) for batch in wanted]
+
+    def count(self, task: Task) -> Count:
+        """Count what is done and left in the open batches: labels, or items in dispute."""
+        return self._review.count(task)
 
     def origins(self) -> dict[str, BatchOrigin]:
         """Tell where each batch comes from, by its id."""

@@ -22,6 +22,7 @@ from harness.errors import (
 from harness.records.review import Event, Standing
 from harness.review import Queue
 from harness.store import Store
+from harness.store.review.counts import Count
 from harness.store.review.events import fold
 from tests.review.conftest import FORMS, NOW, AddBatch, Clock
 from tests.review.queues import key, label, take
@@ -538,3 +539,40 @@ def test_an_answer_of_5_mb_is_handed_out_whole(queue: Queue, store: Store, add_b
     label(queue, "ann", 3)
     view = label(queue, "ann", 3)
     assert view.answers == (answer.text,)
+
+
+def test_progress_counts_labels_by_state_and_reviewer(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:
+    add_batch(5, wanted=2)
+    for value in (1, 2, 3):
+        label(queue, "ann", value)
+        clock.now += 8
+    label(queue, "bob", 1)
+    label(queue, "bob", 5)
+    queue.flag("bob", take(queue, "bob").lease_id, key=key())
+    queue.skip("bob", take(queue, "bob").lease_id, key=key())
+    take(queue, "bob")
+    (progress,) = queue.progress()
+    assert (progress.n_items, progress.n_open, progress.n_done) == (5, 2, 1)
+    assert (progress.n_disputed, progress.n_flagged) == (1, 1)
+    assert (progress.labels, progress.left, progress.held) == (5, 4, 1)
+    assert {each.reviewer: (each.labels, each.skips, each.flags) for each in progress.reviewers} == {
+        "ann": (3, 0, 0),
+        "bob": (2, 1, 1),
+    }
+    assert progress.seconds_per_label == 0.0
+    assert queue.progress("b1") == [progress]
+    assert (queue.count("label"), queue.count("adjudicate")) == (Count(5, 4), Count(0, 2))
+    view = queue.next("eve", task="adjudicate")
+    assert view is not None
+    queue.exclude("eve", view.lease_id, "no text", key=key())
+    assert queue.count("adjudicate") == Count(1, 1)
+    queue.close("b1", "by hand")
+    assert queue.count("label") == queue.count("adjudicate") == Count(0, 0)
+
+
+def test_the_pace_is_the_median_time_between_events(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:
+    add_batch(5)
+    for pause in (4, 6, 8, 3000, 0):
+        label(queue, "ann", 3)
+        clock.now += pause
+    assert queue.progress()[0].seconds_per_label == 6.0

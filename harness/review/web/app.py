@@ -13,7 +13,6 @@ from harness.review.queue import LEASE_S, Queue
 from harness.review.web import admin, api, failures, pages
 from harness.review.web.desk import Desk
 from harness.review.web.headers import Guard, Origins, origin_of
-from harness.review.web.queue_counter import QueueCounter
 from harness.review.web.sessions import Attempts, Sessions, Tickets
 from harness.review.web.showing import template_environment
 from harness.store import Store
@@ -54,7 +53,6 @@ def create_app(store: Store, options: WebOptions) -> FastAPI:
         sessions=Sessions(options.sessions),
         tickets=Tickets(),
         attempts=options.attempts,
-        tally=QueueCounter(queue),
         needed=options.needed,
         cookie=f"steelyard_{port if port.isdigit() else 'review'}",
         is_secure=first.startswith("https:"),

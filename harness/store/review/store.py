@@ -27,7 +27,6 @@ from harness.store.review import leases as review_leases
 from harness.store.review import merging as review_merging
 from harness.store.review import reviewers as review_reviewers
 from harness.store.review import turns as review_turns
-from harness.store.review.counts import Counts
 from harness.store.review.leases import Wish
 from harness.store.review.turns import HeldItem, RecordedLabel, SubmittedLabel
 from harness.store.schema import codec
@@ -95,6 +94,8 @@ class ReviewStore:
     items = _reads(review_items.items_of)
     items_and_standings = _reads(review_items.items_and_standings_of)
     standing = _reads(review_items.find_standing)
+    progress = _reads(review_counts.progress)
+    count = _reads(review_counts.count)
     skipped = _reads(review_counts.skipped)
     holders = _reads(review_leases.holders)
     free = _writes(review_leases.free)
@@ -119,12 +120,6 @@ class ReviewStore:
             if batch_id is not None:
                 return review_events.of_batch(connection, batch_id)
             return review_events.of_item(connection, item_id or "")
-
-    def counts(self, batch_id: str, now: float) -> Counts:
-        """Count how far a batch has come."""
-        with self._database.read() as connection:
-            review_items.find_batch(connection, batch_id)
-            return review_counts.count(connection, batch_id, now)
 
     def next(self, wish: Wish, clock: Clock) -> HeldItem | None:
         """The reviewer's next item under a lease; None where nothing is left for this reviewer."""
