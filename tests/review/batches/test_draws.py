@@ -14,7 +14,7 @@ from harness.review import Queue
 from harness.review.batches.draws import AHEAD, Mode, further_items, read_ledger, subject_of, to_the_end
 from harness.review.batches.plans import ReviewPlan
 from harness.statistics.labels.drawing import LEAST_DOUBT
-from harness.statistics.labels.draws import LabelQuestion
+from harness.statistics.labels.draws import Draw, LabelQuestion
 from harness.store import RunInfo, Store
 from tests.review import runs
 
@@ -59,6 +59,32 @@ def test_what_is_drawn_is_read_back_as_it_was(store: Store, run: RunInfo) -> Non
     assert not ledger.is_complete
     assert ledger.n_waiting == AHEAD
     assert further_items(subject, ledger, [RATE], "b1") == []
+
+
+def test_items_come_with_what_was_asked_who_judged_and_their_draw(store: Store) -> None:
+    batch = runs.add_batch(store, runs.add_run(store), FORM, wanted=2)
+    items = store.review.items(batch.id)
+    assert [item.position for item in items] == list(range(len(items)))
+    assert len({item.id for item in items}) == len({item.case_id for item in items}) == len(items) > 15
+    cases = sorted(f"case-{number}" for number in range(30))
+    for item in items:
+        number = item.case_id.removeprefix("case-")
+        assert item.messages == ({"role": "user", "content": f"Summarise passage {number}."},)
+        (answer,) = item.answers
+        assert (answer.version, answer.fingerprint, answer.sample_index) == ("small", "f0", 0)
+        assert store.find([answer.sample_key or b""])[answer.sample_key or b""][0].text == answer.text
+        assert (item.judge_score, item.wanted) == ((int(number) % 3) / 2, 2)
+        stored = dict(item.draw or {})
+        assert stored.pop("version") == 0
+        draw = Draw.restored(stored)
+        assert draw.case is not None
+        assert (cases[draw.case], draw.probability, draw.judged) == (
+            item.case_id,
+            item.probability,
+            (item.judge_score,),
+        )
+    store.prune(fingerprints=["f0", "f1"])
+    assert store.review.items(batch.id) == items, "they outlive their samples"
 
 
 def test_two_versions_make_two_items_of_a_draw(store: Store, run: RunInfo) -> None:
