@@ -82,7 +82,7 @@ class Queue:
             ReviewerError: no such reviewer, or one who may not do that.
         """
         wish = Wish(reviewer, task, self._lease_s, holding=frozenset(holding))
-        held = self._review.next(wish, self._clock)
+        held = self._review.next(self._clock, wish)
         return None if held is None else view_of(held)
 
     def renew(self, reviewer: str, lease_id: str) -> View:
@@ -91,7 +91,7 @@ class Queue:
         Raises:
             LeaseError, LeaseExpiredError, LeaseEndedError, ReviewerError
         """
-        return view_of(self._review.renew(reviewer, lease_id, lease_s=self._lease_s, clock=self._clock))
+        return view_of(self._review.renew(self._clock, reviewer, lease_id, lease_s=self._lease_s))
 
     def label(self, reviewer: str, lease_id: str, value: Any, *, key: str, note: str = "") -> RecordedLabel:
         """Store a label. `value` is one of the form's: a whole number, or "left", "tie", "right".
@@ -133,7 +133,7 @@ class Queue:
             NothingToUndoError, RepeatedKeyError, ReviewerError
         """
         _check_key(key)
-        recorded, held = self._review.undo(reviewer, key, lease_s=self._lease_s, clock=self._clock)
+        recorded, held = self._review.undo(self._clock, reviewer, key, lease_s=self._lease_s)
         return UndoResult(recorded, None if held is None else view_of(held))
 
     def settled(self, item_id: str) -> Item:
@@ -165,7 +165,7 @@ class Queue:
         if len(note) > _LONGEST_NOTE:
             raise ReviewError(f"The note has {len(note):,} characters; the most are {_LONGEST_NOTE:,}.")
         submitted = SubmittedLabel(kind, reviewer, lease_id, key, value, note)
-        return self._review.record(submitted, self._clock)
+        return self._review.record(self._clock, submitted)
 
     def batches(self) -> list[Batch]:
         """All batches, the oldest first."""

@@ -23,7 +23,6 @@ from harness.records.review import Event, Standing
 from harness.review import Queue
 from harness.store import Store
 from harness.store.review.counts import Count
-from harness.store.review.events import fold
 from tests.review.conftest import FORMS, NOW, AddBatch, Clock
 from tests.review.queues import key, label, take
 
@@ -267,13 +266,6 @@ def test_a_label_of_ones_own_counts_also_where_one_settled_the_item(queue: Queue
     assert queue.progress("b1")[0].labels == 1
 
 
-def test_a_lease_for_labelling_does_not_adjudicate(queue: Queue, add_batch: AddBatch) -> None:
-    add_batch(1)
-    view = take(queue, "eve")
-    with pytest.raises(LeaseError, match="taken to label, which is not to adjudicate"):
-        queue.adjudicate("eve", view.lease_id, 3, key=key())
-
-
 def test_undo_takes_back_the_last_label_and_gives_the_item_again(
     queue: Queue, add_batch: AddBatch, store: Store
 ) -> None:
@@ -399,20 +391,6 @@ def test_what_a_gate_waits_for_comes_first(queue: Queue, add_batch: AddBatch, st
     for batch_id in ("b2", "b4"):
         store.review.set_source(batch_id, "run", {"key": "of the same samples"})
     assert [label(queue, "ann", 3).batch_id for _ in range(4)] == ["b2", "b4", "b1", "b3"]
-
-
-def test_standings_follow_from_the_events(queue: Queue, add_batch: AddBatch, store: Store) -> None:
-    items = add_batch(4, wanted=2)
-    label(queue, "ann", 1)
-    label(queue, "bob", 2)
-    label(queue, "ann", 3)
-    queue.flag("bob", take(queue, "bob").lease_id, key=key())
-    queue.undo("ann", key=key())
-    view = take(queue, "eve", task="adjudicate")
-    queue.adjudicate("eve", view.lease_id, 4, key=key())
-    _, standings = store.review.items_and_standings("b1")
-    for item in items:
-        assert standings[item.id] == fold(store.review.events(item_id=item.id), 2)
 
 
 def test_a_reviewer_signs_in_with_a_token_of_which_a_hash_is_kept(queue: Queue, store: Store) -> None:

@@ -101,8 +101,7 @@ def held_back(store: Store, batch: Batch) -> str | None:
 
 
 def _waiting(order: _Order) -> str:
-    one = order.n_behind == 1
-    told = "label is in and waits" if one else "labels are in and wait"
+    told = "label is in and waits" if order.n_behind == 1 else "labels are in and wait"
     return f"{order.n_behind:,} more {told} for {_awaited(order)}"
 
 

@@ -12,7 +12,6 @@ from starlette.datastructures import FormData
 from harness.errors import ReviewerError
 from harness.records.review import Reviewer
 from harness.review.queue import Queue
-from harness.review.web.headers import Origins
 from harness.review.web.sessions import LIFETIME_S, Attempts, Holder, Sessions, Tickets
 from harness.store.review.store import ReviewStore
 
@@ -31,7 +30,6 @@ class Desk:
 
     queue: Queue
     review: ReviewStore
-    origins: Origins
     sessions: Sessions
     tickets: Tickets
     attempts: Attempts
