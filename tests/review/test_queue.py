@@ -1,6 +1,5 @@
 """None"""
 
-import dataclasses
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -506,17 +505,6 @@ def test_an_item_far_behind_that_is_free_again_comes_first(
     clock.now += 700
     assert take(queue, "ann").item_id == "b1-00000"
     assert take(queue, "bob").item_id == ("b1-00001" if wanted == 1 else "b1-00000")
-
-
-@pytest.mark.service
-def test_an_answer_of_5_mb_is_handed_out_whole(queue: Queue, store: Store, add_batch: AddBatch) -> None:
-    items = add_batch(1)
-    answer = dataclasses.replace(items[0].answers[0], text="<script>שלום</script>" * 240_000)
-    assert len(answer.text) > 5_000_000
-    store.review.add_items("b1", [dataclasses.replace(items[0], id="large", position=1, answers=(answer,))])
-    label(queue, "ann", 3)
-    view = label(queue, "ann", 3)
-    assert view.answers == (answer.text,)
 
 
 def test_progress_counts_labels_by_state_and_reviewer(queue: Queue, add_batch: AddBatch, clock: Clock) -> None:

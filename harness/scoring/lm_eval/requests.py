@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.config.versions import check_sampling
 from harness.errors import SettingsError, TaskError
@@ -65,14 +64,8 @@ def check_arguments(task: Any, instance: Any, where: str) -> None:
         raise TaskError(f"{where}: task {task.task_name!r}: {error}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceAnswer:
-    """The answer of a model to an instance.
-
-    Attributes:
-        responses: as lm-eval's own models give them.
-        cut_tokens: how many tokens of the context did not fit the model's window, and were left out at its beginning.
-    """
+class InstanceAnswer(NamedTuple):
+    """The responses of a model as lm-eval's own models give them, and how many tokens at the beginning were cut off."""
 
     responses: list[Any]
     cut_tokens: int = 0

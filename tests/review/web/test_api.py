@@ -294,21 +294,6 @@ def test_a_body_that_is_no_request_is_refused_in_words(ann: Browser, body: bytes
     assert response.json()["message"].startswith(f"The request can't be understood: {told}")
 
 
-def test_a_double_submit_counts_once(ann: Browser, store: Store) -> None:
-    lease = ann.take()
-    told = [ann.say(lease, value=4, key="same").json()["repeated"] for _ in range(3)]
-    assert told == [False, True, True]
-    assert labels(store) == [4]
-    response = ann.say(lease, value=5, key="same")
-    assert (response.status_code, response.json()["error"]) == (409, "repeated_key")
-    assert labels(store) == [4]
-
-
-def test_an_undo_too_many_is_told(ann: Browser) -> None:
-    response = ann.post("/api/undo", json={"key": "u1"})
-    assert (response.status_code, response.json()["error"]) == (409, "nothing_to_undo")
-
-
 def test_of_an_answer_of_5_mb_the_beginning_is_shown(store: Store, sign_in: SignIn) -> None:
     contents.add(store, contents.SCALE, contents.items_of("b1", "Q?", [["all work and no play " * 250_000]]))
     found = sign_in("ann").next()

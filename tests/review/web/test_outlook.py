@@ -10,7 +10,6 @@ import pytest
 from harness.records.review import Batch
 from harness.review.web.outlook import Ending, endings, forecast
 from tests.review.web import contents
-from tests.review.web.conftest import Leaving
 
 
 def batch(name: str, closed: float | None = None, reason: str | None = None, run: str | None = "r1") -> Batch:
@@ -24,11 +23,6 @@ def batch(name: str, closed: float | None = None, reason: str | None = None, run
 def test_reviewers_are_told_the_labels_needed_in_tens(needed: Mapping[str, int], expected: int | None) -> None:
     """To the digit it would tell after a label whether that speaks for the judge; closed batches want none."""
     assert forecast([batch("a"), batch("b"), batch("c", closed=1.0)], needed) == expected
-
-
-def test_a_forecast_that_goes_meanwhile_is_told_no_more() -> None:
-    """The attendant removes that of a batch that it closes, from another thread."""
-    assert forecast([batch("a"), batch("b")], Leaving({"b": 30})) == 30
 
 
 def test_the_gate_that_was_decided_last_is_told() -> None:
