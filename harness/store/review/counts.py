@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, case, exists, func, select
 
 from harness.records.review import EventKind, Task
 from harness.store.review.events import SETTLING
@@ -107,15 +107,14 @@ def progress(connection: Connection, batch_id: str, now: float) -> BatchProgress
 def count(connection: Connection, task: Task) -> Count:
     """Count what is done and left in the batches that are open."""
     is_open = standings.c.batch_id.in_(select(batches.c.id).where(batches.c.closed.is_(None)))
-    if task == "adjudicate":
-        settled = marks.join(standings, standings.c.item_id == marks.c.item_id)
-        done = select(func.count()).select_from(settled).where(is_open, marks.c.kind.in_(SETTLING))
-        left = select(func.count()).where(is_open, standings.c.state.in_(["disputed", "flagged"]))
-    else:
-        done = select(func.coalesce(func.sum(standings.c.n_labels), 0)).where(is_open)
-        wanted = func.coalesce(func.sum(standings.c.wanted - standings.c.n_labels), 0)
-        left = select(wanted).where(is_open, standings.c.state == "open")
-    return Count(*(int(connection.execute(query).scalar_one()) for query in (done, left)))
+    if task == "label":
+        wanted = case((standings.c.state == "open", standings.c.wanted - standings.c.n_labels), else_=0)
+        done, left = connection.execute(select(func.sum(standings.c.n_labels), func.sum(wanted)).where(is_open)).one()
+        return Count(int(done or 0), int(left or 0))
+    settled = marks.join(standings, standings.c.item_id == marks.c.item_id)
+    adjudicated = select(func.count()).select_from(settled).where(is_open, marks.c.kind.in_(SETTLING))
+    disputed = select(func.count()).where(is_open, standings.c.state.in_(["disputed", "flagged"]))
+    return Count(*(int(connection.execute(query).scalar_one()) for query in (adjudicated, disputed)))
 
 
 def _by_reviewer(connection: Connection, batch_id: str) -> dict[str, dict[EventKind, int]]:
