@@ -143,8 +143,8 @@ def _value(text: str, form: Form) -> Value:
 def guarded_cell(value: Any) -> Any:
     """A cell that no spreadsheet runs: a line of text that begins like a formula gets an apostrophe in front.
 
-    >>> guarded("=1+1"), guarded("1 + 1"), guarded("a\\r=1+1"), guarded(-1.5)
-    ("'=1+1", '1 + 1', "a\\r'=1+1", -1.5)
+    >>> [guarded_cell(each) for each in ("=1+1", "1 + 1", "a\\r=1+1", -1.5)]
+    ["'=1+1", '1 + 1', "a\\r'=1+1", -1.5]
     """
     return _FORMULA.sub("'", value) if isinstance(value, str) else value
 
