@@ -76,7 +76,7 @@ def serve(**given: Any) -> None:
         with attended(store) as needed:
             app = site.create_app(store, site.WebOptions(urls, sessions=_sessions(settings, port), needed=needed))
             desk = app.state.desk
-            left = desk.tally.count("label").left
+            left = desk.queue.count("label").left
             _greet(f"{urls[0]}/sign-in#{desk.ticket_for(name)}", f"{name}, {role}", store.url, left)
             web.serve(app, listener)
     click.echo("\nEnded. Every label is in the store.")
