@@ -36,7 +36,8 @@ class TrackingHooks:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Called when a file or folder was collected: counts those that were skipped, whatever is in them."""
-        self._gate.collection.n_skipped_files += report.skipped
+        if report.skipped:
+            self._gate.collection.skipped.add(report.nodeid)
         if report.passed:
             self._gate.collection.found.add(report.nodeid)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import MarkerError, UsageError
+from harness.errors import MarkerError, UsageError, some
 from harness.plugin import fixtures
 from harness.plugin.collection.copies import with_copies
 from harness.plugin.collection.removed import gone_of
+from harness.plugin.collection.suite import FileContents, find_suite
 from harness.plugin.collection.tasks import Tasks
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.options import run_options, settings_of
@@ -56,6 +58,13 @@ def _wanted(item: pytest.Function) -> frozenset[str]:
     return frozenset(name for name in OFFERED if name in argument_names(item) and name not in own)
 
 
+def _taken(item: pytest.Function) -> list[str]:
+    """List what the version under test must have for a body."""
+    keywords = _keywords(item)
+    asks = "task" in keywords or keywords.get("weighs") == "judge"
+    return sorted(_wanted(item) | (frozenset({"model"}) if asks else frozenset()))
+
+
 class Collection:
     """The evaluations of a session.
 
@@ -65,8 +74,8 @@ class Collection:
         errors: what is wrong, each once, in the order of its finding.
         notes: what is no error and yet to be said before anything is paid for, each once.
         n_deselected: evaluations that were collected and left out, by `-k` and the like.
-        n_skipped_files: those skipped as a whole, by `pytest.importorskip` and the like.
-        found: the ids of files and folders that were collected.
+        skipped: the ids of files that were skipped as a whole, by `pytest.importorskip` and the like.
+        found: those of files and folders that were collected.
     """
 
     def __init__(self, config: pytest.Config, classify: Callable[[BaseException], Any]) -> None:
@@ -80,9 +89,11 @@ class Collection:
         self.evaluations: dict[pytest.Item, Evaluation] = {}
         self.errors: list[str] = []
         self.notes: dict[str, None] = {}
-        self.n_deselected = self.n_skipped_files = 0
+        self.n_deselected = 0
+        self.skipped: set[str] = set()
         self.found: set[str] = set()
         self._collected: list[pytest.Function] = []
+        self._reads: dict[Path, set[str]] = {}
 
     @property
     def settings(self) -> Settings:
@@ -101,7 +112,9 @@ class Collection:
         """The options that the run of these evaluations has beyond the settings."""
         from harness.gate.runs.run_settings import RunOptions
 
-        found = () if self.n_deselected or self.n_skipped_files else self.found
+        found = () if self.n_deselected or self.skipped else self.found
+        own = [self._id(item.path, item.nodeid) for item in self._collected]
+        family, notes = self._family()
         known = RunOptions(
             n_evaluations=len(self.evaluations),
             is_judged=self.is_judged,
@@ -110,21 +123,44 @@ class Collection:
             recording=self._recording,
             noted=self._noted(),
             evaluations=tuple(self.evaluations.values()),
-            family=tuple(dict.fromkeys(map(self._id, filter(self._may_run, self._collected)))),
-            is_gone=gone_of(self._config, self.settings.root, map(self._id, self._collected), found),
+            family=family,
+            notes=notes,
+            is_gone=gone_of(self._config, self.settings.root, own, found),
         )
         return run_options(self._config, known)
 
-    def _may_run(self, item: pytest.Function) -> bool:
-        """Tell whether an evaluation can be run for the version under test, a model or a corpus."""
+    def _family(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The ids of all evaluations of the suite that can be run for the version under test, a model or a corpus; and
+        what to say where some of them can't be known.
+        """
         from harness.config.roles import candidate_name
         from harness.stages.lineage import can_have
 
-        keywords = _keywords(item)
-        asks = "task" in keywords or keywords.get("weighs") == "judge"
-        taken = _wanted(item) | (frozenset({"model"}) if asks else frozenset())
+        chosen = {item.path for item in self._collected if item.path.suffix == ".py"}
+        suite = find_suite(self._config, self.settings.root, self.files(), chosen)
+        places = {node: self._config.rootpath / node.partition("::")[0] for node in suite.evaluations}
+        taken = {self._id(places[node], node): names for node, names in suite.evaluations.items()}
+        taken |= {self._id(item.path, item.nodeid): _taken(item) for item in self._collected}
         name = candidate_name(self.settings)
-        return can_have(self.settings.home(name), self.settings.version(name), taken)
+        home, version = self.settings.home(name), self.settings.version(name)
+        family = tuple(each for each, names in taken.items() if can_have(home, version, frozenset(names)))
+        if not suite.uncollected:
+            return family, ()
+        files = some(os.path.relpath(each, self._config.rootpath) for each in suite.uncollected)
+        return family, (f"not collected, though of the suite: {files}. Evaluations there may have less for red later",)
+
+    def files(self) -> dict[Path, FileContents]:
+        """The files that were collected whole, with the evaluations of each."""
+        if self._config.getoption("lf", False) and self._config.pluginmanager.hasplugin("lfplugin"):
+            return {}
+        paths = [
+            Path(self._config.rootpath, each).resolve() for each in (*self.found, *self.skipped) if "::" not in each
+        ]
+        found: dict[Path, dict[str, list[str]]] = {path: {} for path in paths if path.is_file()}
+        for item in self._collected:
+            if (path := item.path.resolve()) in found:
+                found[path][item.nodeid] = _taken(item)
+        return {path: FileContents(each, sorted(self._reads.get(path, ()))) for path, each in found.items()}
 
     def _noted(self) -> dict[str, Any]:
         """Gather notes for the store: the cases, and the commit."""
@@ -139,7 +175,12 @@ class Collection:
         mark = metafunc.definition.get_closest_marker("evaluation")
         if mark is None or not ("task" in mark.kwargs or mark.kwargs.get("per") == "case"):
             return
-        where = metafunc.definition.nodeid
+        where, source = metafunc.definition.nodeid, _source(mark.kwargs)
+        if isinstance(source, str | Path):
+            places = (folder / source for folder in self._folders(metafunc.definition))
+            self._reads.setdefault(metafunc.definition.path.resolve(), set()).update(
+                str(each) for each in places if each.is_file()
+            )
         try:
             if "task" in mark.kwargs:
                 self._tasks.parametrize(metafunc, self.settings)
@@ -242,7 +283,14 @@ class Collection:
         wants = _wanted(item)
         rubrics = Rubrics(self._folders(item))
         evaluation = Evaluation(
-            self._id(item), plan, cases, item.obj, self._classify, wants, rubrics=rubrics, is_part=part
+            self._id(item.path, item.nodeid),
+            plan,
+            cases,
+            item.obj,
+            self._classify,
+            wants,
+            rubrics=rubrics,
+            is_part=part,
         )
         evaluation = replace(evaluation, may_measure=inspection.may_measure(item.function))
         check_needs(item.function, evaluation, self.settings, self._recording, where=where)
@@ -266,7 +314,7 @@ class Collection:
         part = len(cases) < len(evaluated.cases)
         check_evaluation(plan, cases, where=item.nodeid, is_part=part)
         return Evaluation(
-            self._id(item),
+            self._id(item.path, item.nodeid),
             plan,
             cases,
             evaluated.body,
@@ -288,11 +336,11 @@ class Collection:
         """List the options of plans that the command line gives."""
         return list(filter(self._config.getoption, ("samples", "for_baseline")))
 
-    def _id(self, item: pytest.Function) -> str:
+    def _id(self, path: Path, node: str) -> str:
         """pytest's id with the path from the project's folder, wherever pytest has its root."""
-        if not item.path.is_relative_to(self.settings.root):
-            return item.nodeid
-        return f"{item.path.relative_to(self.settings.root).as_posix()}::{item.nodeid.partition('::')[2]}"
+        if not path.is_relative_to(self.settings.root):
+            return node
+        return f"{path.relative_to(self.settings.root).as_posix()}::{node.partition('::')[2]}"
 
     def _folders(self, item: Any) -> tuple[Path, ...]:
         """List the folders in which the files that a test names are looked for."""
