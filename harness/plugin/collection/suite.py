@@ -165,11 +165,9 @@ class _Listing:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Called when all is collected: nothing more needs to be known of the items."""
-        from harness.plugin.session import GateSession
+        from harness.plugin.collection.items import Collection as Evaluations
 
-        gate = config.pluginmanager.get_plugin(GateSession.NAME)
-        assert isinstance(gate, GateSession)
-        found = {str(file): asdict(each) for file, each in gate.collection.files().items()}
+        found = {str(file): asdict(each) for file, each in Evaluations.of(config).files().items()}
         self._path.write_text(json.dumps(found), encoding="utf-8")
         items.clear()
 
