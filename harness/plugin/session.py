@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ class GateSession:
         self._tree: live.SetupTree | None = None
         self._setups: dict[pytest.Item, pytest.TestReport] = {}
         self._batches: dict[pytest.Item, list[str]] = {}
+        self.n_collected = self.n_chosen = 0  # evaluations; on the controller of xdist those of its workers
         self._n_inconclusive = 0
         self._n_unreached = 0
 
@@ -87,6 +88,7 @@ class GateSession:
         """Called after collection: the last moment to complain before anything is paid for."""
         collection, chosen = self.collection, set(session.items)
         collection.evaluations = {item: each for item, each in collection.evaluations.items() if item in chosen}
+        self.n_collected, self.n_chosen = collection.n_collected, len(collection.evaluations)
         if collection.evaluations:
             self._tree = None if neighbours.keepers(self.config) else live.grow_tree(session)
         if self.is_worker:
@@ -291,10 +293,15 @@ class GateSession:
             if driver is not None:
                 driver.run.interrupt()
                 self._count_unreached(session, driver, exitstatus)
-            is_idle = self.is_asked and not self._has_run and self._lacks_everything
+            report = self.outcome.report
+            verdicts: tuple[Any, ...] = ()
+            skipped: tuple[Any, ...] = ()
+            if driver is not None:
+                verdicts, skipped = driver.run.all_verdicts, driver.run.all_skipped
+            elif report is not None:  # of a worker
+                verdicts, skipped = report.evaluations, report.skipped
+            is_idle = bool(skipped) and not verdicts and len(skipped) == self.n_chosen
             known = int(pytest.ExitCode.NO_TESTS_COLLECTED) if exitstatus == 0 and is_idle else int(exitstatus)
-            verdicts: Sequence[Any] = () if self.outcome.report is None else self.outcome.report.evaluations
-            verdicts = verdicts if driver is None else driver.run.all_verdicts
             inconclusive = self.collection.settings.inconclusive if verdicts else ""
             only_inconclusive = session.testsfailed == self._n_inconclusive
             session.exitstatus = session_exit_code(known, verdicts, only_inconclusive, inconclusive)
@@ -319,21 +326,10 @@ class GateSession:
         if self.is_worker:
             return
         self.outcome.show(terminalreporter)
-        if self.collection.n_collected and not self._has_run and runs_bodies(self.config) and exitstatus in ENDED:
-            told = neighbours.none_ran(self.collection.n_collected, len(self.collection.evaluations))
-            terminalreporter.write_line(told)
-
-    @property
-    def _lacks_everything(self) -> bool:
-        """True where each evaluation was skipped, because the candidate has nothing of what it takes."""
-        if self._driver is None:
-            return False
-        run = self._driver.run
-        return all(run.skipped(each.id) is not None for each in self.collection.evaluations.values())
-
-    @property
-    def _has_run(self) -> bool:
-        return self._driver is not None and bool(self._driver.run.all_verdicts)
+        has_run = self.outcome.report is not None and bool(self.outcome.report.evaluations)
+        is_over = runs_bodies(self.config) and exitstatus in ENDED and not self.outcome.problems
+        if self.n_collected and is_over and not has_run:
+            terminalreporter.write_line(neighbours.none_ran(self.n_collected, self.n_chosen))
 
 
 _FAILURE = pytest.StashKey[Exception]()

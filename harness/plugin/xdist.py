@@ -22,9 +22,8 @@ import pytest
 from harness.errors import UsageError
 from harness.plugin.collection.items import BEGAN, is_evaluation
 from harness.plugin.ending import discard_report, prepare_reports
-from harness.plugin.neighbours import none_ran
 from harness.plugin.options import run_options, runs_bodies
-from harness.plugin.outcomes import ENDED, as_usage
+from harness.plugin.outcomes import as_usage
 
 if TYPE_CHECKING:
     from harness.plugin.session import GateSession
@@ -42,9 +41,6 @@ class XdistHooks:
         worker = getattr(session.config, "workerinput", {})
         self._folder = Path(worker[_FOLDER]) if _FOLDER in worker else None
         self._nodes: list[Any] = []
-        self._n_collected = 0
-        self._n_evaluations = 0
-        self._errors: dict[str, None] = {}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -106,12 +102,13 @@ class XdistHooks:
     def pytest_xdist_node_collection_finished(self, node: Any) -> None:
         """Called on the controller when a worker has collected: the last moment to complain before any test runs."""
         said = self._said(node)
-        self._n_collected = max(self._n_collected, said["n_collected"])
-        is_asked = said["evaluations"] and runs_bodies(self._session.config)
-        if self._n_evaluations or not (is_asked or said["errors"]):
+        session = self._session
+        session.n_collected = max(session.n_collected, said["n_collected"])
+        is_asked = said["evaluations"] and runs_bodies(session.config)
+        if session.n_chosen or not (is_asked or said["errors"]):
             return
-        self._n_evaluations = len(said["evaluations"])
-        discard_report(self._session.collection)
+        session.n_chosen = len(said["evaluations"])
+        discard_report(session.collection)
         try:
             if not said["errors"]:
                 self._check_run(is_judged=said["is_judged"])
@@ -119,8 +116,8 @@ class XdistHooks:
             said["errors"] = [str(error)]
         if said["errors"]:
             raise pytest.UsageError(*as_usage(said["errors"]))
-        self._session.hear_signals()
-        self._session.config.pluginmanager.register(_Interruption(self))
+        session.hear_signals()
+        session.config.pluginmanager.register(_Interruption(self))
 
     def _check_run(self, *, is_judged: bool) -> None:
         from harness.gate.baselines.chosen import recording_named
@@ -135,12 +132,12 @@ class XdistHooks:
         check_trackers(settings)
         prepare_reports(settings)
         recording = recording_named(settings)
-        known = RunOptions(n_evaluations=self._n_evaluations, is_judged=is_judged, recording=recording)
+        known = RunOptions(n_evaluations=self._session.n_chosen, is_judged=is_judged, recording=recording)
         with shown_builds(config) as progress:
             check_run(settings, run_options(config, known), progress)
 
     def end_workers(self) -> None:
-        """Where a signal ends this session, have the workers end, and take the report of the one that ran evaluations."""
+        """Where a signal ends this session, end the workers, and take the report of the one that ran evaluations."""
         if self._session.interrupts.interrupted_by is None:
             return
         for node in self._nodes:
@@ -161,7 +158,7 @@ class XdistHooks:
         output = getattr(node, "workeroutput", None) or {}
         if output.get("steelyard_report") is not None:
             self._session.outcome.report = from_json(json.loads(output["steelyard_report"]))
-        self._errors.update(dict.fromkeys(output.get("steelyard_errors", ())))
+        self._session.outcome.problems |= dict.fromkeys(output.get("steelyard_errors", ()))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -176,31 +173,22 @@ class XdistHooks:
 
                 output["steelyard_report"] = json.dumps(to_json(report))
             return
-        if self._n_evaluations and session.exitstatus == 0:
-            if report is None:
-                self._errors["no worker gave a report: the one that ran the evaluations ended too early"] = None
-            elif len(report.skipped) == self._n_evaluations:
-                session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-        if self._errors:
+        if self._session.n_chosen and session.exitstatus == 0 and report is None:
+            outcome.problems["no worker gave a report: the one that ran the evaluations ended too early"] = None
+        if outcome.problems:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         outcome.write(session)
-        if self._n_evaluations:
+        if self._session.n_chosen:
             outcome.write_others(session)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
-        """Called on the controller: shows what the workers found wrong, and that none ran where none did."""
-        if self._session.is_worker:
-            return
-        for text in self._errors:
-            terminalreporter.write_line(f"ERROR: steelyard: {text}", red=True)
-        report = self._session.outcome.report
-        if self._n_evaluations and report is None and self._session.interrupts.interrupted_by is not None:
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Called on the controller: says why there is no report where the workers were ended."""
+        session = self._session
+        is_lost = session.n_chosen and session.outcome.report is None and session.interrupts.interrupted_by is not None
+        if is_lost and not session.is_worker:
             terminalreporter.write_line("steelyard: no worker gave a report before it was ended; its answers are kept")
-        is_over = runs_bodies(self._session.config) and exitstatus in ENDED and not self._errors
-        if self._n_collected and is_over and not (report is not None and report.evaluations):
-            terminalreporter.write_line(none_ran(self._n_collected, self._n_evaluations))
 
 
 class _Interruption:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -193,15 +192,15 @@ class Collection:
         from harness.stages.lineage import can_have
 
         chosen = {item.path for item in self._collected if item.path.suffix == ".py"}
-        suite, root = find_suite(self._config, self.settings.root, self.files(), chosen), self._config.rootpath
-        taken = {self._id(node, root / node.partition("::")[0]): names for node, names in suite.evaluations.items()}
+        suite = find_suite(self._config, self.settings.root, self.files(), chosen)
+        taken = {self._id(node, path): names for node, (path, names) in suite.evaluations.items()}
         taken |= {self._id(item.nodeid, item.path): _taken(item) for item in self._collected}
         name = candidate_name(self.settings)
         home, version = self.settings.home(name), self.settings.version(name)
         family = tuple(each for each, names in taken.items() if can_have(home, version, frozenset(names)))
         if not suite.uncollected:
             return family, ()
-        files = some(os.path.relpath(each, root) for each in suite.uncollected)
+        files = some(suite.uncollected)
         return family, (f"not collected, though of the suite: {files}. Evaluations there may have less for red later",)
 
     def files(self) -> dict[Path, FileContents]:
@@ -213,7 +212,7 @@ class Collection:
         found: dict[Path, dict[str, list[str]]] = {path: {} for path in paths if path.is_file()}
         for item in self._collected:
             if (path := item.path.resolve()) in found:
-                found[path][item.nodeid] = _taken(item)
+                found[path][item.nodeid.partition("::")[2]] = _taken(item)
         return {path: FileContents(each, sorted(self._reads.get(path, ()))) for path, each in found.items()}
 
     # -- evaluations ------------------------------------------------------------------------------------------------

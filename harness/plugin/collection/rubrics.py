@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CaseError, CheckError, MarkerError, RubricError
-from harness.plugin.collection.inspection import constant, first_line, is_case, parsed
+from harness.plugin.collection.inspection import constant, first_line, is_name, parsed
 from harness.records import Case
 from harness.scoring.judging import Rubrics
 from harness.scoring.judging.prompts import fields_shown
@@ -110,6 +110,6 @@ def _calls(function: Callable[..., Any]) -> Iterator[_Call]:
                     path=path,
                     rates=method == "rate",
                     is_weighted=constant(given.get("weighted"), function) is True,
-                    shows_case=is_case(given.get("case")),
+                    shows_case=is_name(given.get("case"), "case"),
                     has_reference="reference" in given,
                 )

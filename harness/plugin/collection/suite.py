@@ -30,7 +30,7 @@ class FileContents:
     """The evaluations of a test file.
 
     Attributes:
-        evaluations: by pytest's id, what each takes of the version under test.
+        evaluations: what each takes of the version under test, by pytest's id without the file.
         reads: the files of cases that say how many evaluations there are.
         digest: of the file, of each conftest.py above it, and of those.
     """
@@ -42,10 +42,15 @@ class FileContents:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """The evaluations of all files of a suite as `FileContents` has them, and the files that could not be collected."""
+    """The evaluations of a suite.
 
-    evaluations: Mapping[str, list[str]]
-    uncollected: tuple[Path, ...]
+    Attributes:
+        evaluations: by pytest's id, the file of each and what it takes of the version under test.
+        uncollected: the files that could not be collected.
+    """
+
+    evaluations: Mapping[str, tuple[Path, list[str]]]
+    uncollected: tuple[str, ...]
 
 
 def find_suite(
@@ -60,8 +65,8 @@ def find_suite(
     """
     cache = getattr(config, "cache", None)
     remembered = {} if cache is None else _read(cache.get(_CACHED, {}))
-    files = dict.fromkeys(each.resolve() for top in _tops(config, project, chosen) for each in _files(config, top))
-    files |= dict.fromkeys(each.resolve() for each in chosen)
+    files = {each.resolve(): each for top in _tops(config, project, chosen) for each in _files(config, top)}
+    files |= {each.resolve(): each for each in chosen}
     known = {file: remembered.get(str(file), FileContents()) for file in files}
     lacking = [
         file
@@ -74,8 +79,13 @@ def find_suite(
     kept = remembered | {str(file): each for file, each in known.items() if each.digest}
     if cache is not None and kept != remembered:
         cache.set(_CACHED, {name: asdict(each) for name, each in kept.items() if Path(name).exists()})
-    evaluations = {node: taken for file in files for node, taken in known[file].evaluations.items()}
-    return Suite(evaluations, tuple(each for each in lacking if each not in found))
+    named = {file: Path(os.path.relpath(path, config.rootpath)).as_posix() for file, path in files.items()}
+    evaluations = {
+        f"{named[file]}::{name}": (path, taken)
+        for file, path in files.items()
+        for name, taken in known[file].evaluations.items()
+    }
+    return Suite(evaluations, tuple(named[each] for each in lacking if each not in found))
 
 
 def _tops(config: pytest.Config, project: Path, chosen: Iterable[Path]) -> set[Path]:
@@ -136,11 +146,18 @@ def _read(plain: Mapping[str, Mapping[str, object]]) -> dict[str, FileContents]:
 # -- in a process of its own -------------------------------------------------------------------------------------------
 
 
-def _collect(config: pytest.Config, files: Iterable[Path]) -> dict[Path, FileContents]:
+def _collect(config: pytest.Config, files: Collection[Path]) -> dict[Path, FileContents]:
     """Collect files without running anything; those that can't be are not in the result."""
-    given = ["--collect-only", "-q", "--maxfail=0", "-p", "no:lfplugin", f"--rootdir={config.rootpath}"]
+    given = ["--collect-only", "-q", "--maxfail=0", "-p", "no:lfplugin"]
+    given += [f"--rootdir={config.rootpath}"] if config.getoption("rootdir") else []
     given += [f"--config-file={config.inipath}"] if config.inipath is not None else []
     given += [each for name in config.option.plugins or () for each in ("-p", name)]
+    reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and config.option.verbose >= 0:
+        what = f"{len(files):,} file{'s' * (len(files) > 1)}"
+        reporter.write_line(
+            f"steelyard: collecting {what} without running them, for all of the suite shares the error rate"
+        )
     with TemporaryDirectory(prefix="steelyard-") as folder:
         path = Path(folder, "suite.json")
         subprocess.run(

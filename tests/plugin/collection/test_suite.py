@@ -29,8 +29,8 @@ def evaluations(*names: str, answer: str = "yes") -> str:
     return COLLECTED + "".join(EVALUATION.format(name=name, answer=answer) for name in names)
 
 
-def cases(project: Project, n: int) -> None:
-    project.write("evals/cases.jsonl", "".join(json.dumps({"id": f"k{i}"}) + "\n" for i in range(n)))
+def cases(project: Project, n: int, name: str = "evals/cases.jsonl") -> None:
+    project.write(name, "".join(json.dumps({"id": f"k{i}"}) + "\n" for i in range(n)))
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def suite(project: Project) -> Project:
     return project
 
 
-def levels(project: Project) -> dict[str, tuple[Any, ...]]:
+def levels(project: Project, folder: str = "reports/latest") -> dict[str, tuple[Any, ...]]:
     names = ("number", "level", "red_level", "weight", "batch")
-    return {each["id"]: tuple(each["look"][name] for name in names) for each in project.report()["evaluations"]}
+    return {each["id"]: tuple(each["look"][name] for name in names) for each in project.report(folder)["evaluations"]}
 
 
 def forget(project: Project) -> None:
@@ -106,11 +106,13 @@ def test_whatever_is_run_first_the_levels_are_those_of_the_suite(suite: Project,
 
 
 def test_what_is_known_is_not_collected_again(suite: Project) -> None:
-    suite.run(NODE)
+    result = suite.run(NODE)
     assert sorted(collected(suite)) == sorted(["test_a", *["test_b"] * 4, "test_c"])  # which logs twice each time
     before = collected(suite)
-    suite.run("evals/test_a.py::test_one")
+    result.stdout.fnmatch_lines(["steelyard: collecting 3 files without running them, *"])
+    again = suite.run("evals/test_a.py::test_one")
     assert collected(suite) == [*before, "test_a"]
+    again.stdout.no_fnmatch_line("*without running*")
 
 
 @pytest.mark.parametrize("change", ["an evaluation", "a file", "a case", "a conftest"])
@@ -162,6 +164,17 @@ def test_evaluations_in_the_project_s_own_folder_have_all_of_it(project: Project
     project.write("venv/test_of_others.py", evaluations("test_other"))
     project.run("test_it.py")
     assert [look[-2:] for look in levels(project).values()] == [(0.5, 1)]
+
+
+def test_a_project_below_pytest_s_root_has_a_suite_of_its_own(project: Project) -> None:
+    project.write("sub/steelyard.toml", '[models.only]\nengine = "scripted"\ndefault = "yes"\n')
+    project.write("sub/evals/test_a.py", evaluations("test_one", "test_two"))
+    project.write("sub/evals/test_c.py", PER_CASE)
+    project.write("evals/test_d.py", evaluations("test_six"))
+    cases(project, 3, "sub/cases.jsonl")
+    project.run("sub/evals/test_a.py::test_one")
+    (look,) = levels(project, "sub/reports/latest").items()
+    assert (look[0], look[1][-2:]) == ("evals/test_a.py::test_one", (0.2, 1))
 
 
 def test_what_can_t_be_collected_is_told_and_ends_nothing(suite: Project) -> None:
