@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 def pytest_configure(config: pytest.Config) -> None:
     """Called once the options are parsed: the marker, and what runs evaluations."""
     from harness.plugin import fixtures
-    from harness.plugin.collection.items import Collection
+    from harness.plugin.collection.suite import COLLECTION
     from harness.plugin.neighbours import TimeoutHooks
     from harness.plugin.session import GateSession
     from harness.plugin.tracking import TrackingHooks
@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     session = GateSession(config)
     parts = {
         GateSession.NAME: session,
-        Collection.NAME: session.collection,
+        COLLECTION: session.collection,
         "steelyard-fixtures": fixtures,
         "steelyard-tracking": TrackingHooks(session),
         "steelyard-timeout": TimeoutHooks(),

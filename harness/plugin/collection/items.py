@@ -68,8 +68,6 @@ class Collection:
         notes: what is no error and yet to be said before anything is paid for, each once.
     """
 
-    NAME = "steelyard-collection"
-
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self.began: float = getattr(config, "workerinput", {}).get(BEGAN, time.time())
@@ -85,13 +83,6 @@ class Collection:
         self._found: set[str] = set()
         self._collected: list[pytest.Function] = []
         self._reads: dict[Path, set[str]] = {}
-
-    @classmethod
-    def of(cls, config: pytest.Config) -> Collection:
-        """That of a session."""
-        found = config.pluginmanager.get_plugin(cls.NAME)
-        assert isinstance(found, cls)
-        return found
 
     # -- hooks ------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -22,6 +23,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+COLLECTION = "steelyard-collection"
+"""The name of the plugin that knows the evaluations of a session."""
 _CACHED = "steelyard/suite"
 
 
@@ -130,8 +133,8 @@ def _digest(config: pytest.Config, file: Path, reads: Iterable[str]) -> str:
     above = [each for each in file.parents if each.is_relative_to(config.rootpath.resolve())]
     digest = hashlib.sha256()
     for path in (file, *(each / "conftest.py" for each in above), *map(Path, reads)):
-        text = path.read_bytes() if path.is_file() else b""
-        digest.update(hashlib.sha256(text).digest())
+        with suppress(OSError):  # there is none, or it can't be read, which pytest will say
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
@@ -158,7 +161,10 @@ def _collect(config: pytest.Config, files: Collection[Path]) -> dict[Path, FileC
         reporter.write_line(
             f"steelyard: collecting {what} without running them, for all of the suite shares the error rate"
         )
-    with TemporaryDirectory(prefix="steelyard-") as folder:
+    with (
+        TemporaryDirectory(prefix="steelyard-") as folder,
+        suppress(OSError, ValueError),
+    ):  # it wrote nothing, or a part
         path = Path(folder, "suite.json")
         subprocess.run(
             [sys.executable, "-P", "-c", f"from {__name__} import list_files; list_files()", path, *given, *files],
@@ -169,8 +175,9 @@ def _collect(config: pytest.Config, files: Collection[Path]) -> dict[Path, FileC
             stderr=subprocess.DEVNULL,
             check=False,
         )
-        found = _read(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+        found = _read(json.loads(path.read_text(encoding="utf-8")))
         return {Path(name): each for name, each in found.items()}
+    return {}
 
 
 class _Listing:
@@ -182,10 +189,10 @@ class _Listing:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Called when all is collected: nothing more needs to be known of the items."""
-        from harness.plugin.collection.items import Collection as Evaluations
-
-        found = {str(file): asdict(each) for file, each in Evaluations.of(config).files().items()}
-        self._path.write_text(json.dumps(found), encoding="utf-8")
+        found = config.pluginmanager.get_plugin(COLLECTION)
+        assert found is not None
+        files = {str(file): asdict(each) for file, each in found.files().items()}
+        self._path.write_text(json.dumps(files), encoding="utf-8")
         items.clear()
 
 
