@@ -6,12 +6,11 @@ waits for the first evaluation.
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
 from harness.plugin.options import add_options
-from harness.plugin.quiet import pytest_load_initial_conftests
-
-__all__ = ["pytest_addoption", "pytest_configure", "pytest_load_initial_conftests"]
 
 MARKER = (
     "evaluation(cases, samples, max_samples, threshold, margin, aim, about, design, per, cluster, slices, "
@@ -30,6 +29,24 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
     leave_as_written(pluginmanager, {"harness", "steelyard"})
     add_options(parser)
+
+
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Called before the first conftest.py is imported, which may import deepeval: keeps it quiet in a project with
+    Steelyard's settings.
+    """
+    if importlib.util.find_spec("deepeval") is None:
+        return
+    from harness.config.environment import quieten_deepeval
+    from harness.config.settings import find_settings
+    from harness.errors import SettingsError
+
+    try:
+        is_ours = any(map(find_settings, (early_config.invocation_params.dir, early_config.rootpath)))
+    except SettingsError:  # told when an evaluation is there to need the settings
+        return
+    if is_ours:
+        quieten_deepeval()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -13,8 +13,7 @@ import pytest
 from harness.errors import MarkerError, UsageError, some
 from harness.plugin import fixtures
 from harness.plugin.collection.copies import with_copies
-from harness.plugin.collection.removed import gone_of
-from harness.plugin.collection.suite import FileContents, find_suite
+from harness.plugin.collection.suite import FileContents, find_suite, gone_of
 from harness.plugin.collection.tasks import Tasks, keywords_of
 from harness.plugin.fixtures import OFFERED
 from harness.plugin.options import run_options, settings_of
