@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -87,21 +88,37 @@ def json_lines(path: Path, error: type[UsageError], hint: str = "") -> Iterator[
         if line.strip():
             place = f"{path}, line {number}"
             try:
-                entry = json.loads(line)
+                entry = json.loads(line, object_pairs_hook=unique_keys, parse_constant=_no_number)
                 check_characters(line, entry)
             except (ValueError, RecursionError) as problem:
-                raise error(f"{place} is no JSON: {problem}. {hint}".rstrip()) from None
+                said = str(problem)
+                if isinstance(problem, json.JSONDecodeError):
+                    said = f"{problem.msg} at column {problem.colno}"
+                raise error(f"{place} is no JSON: {said}. {hint}".rstrip()) from None
             if not isinstance(entry, Mapping):
                 raise error(f"{place} is no JSON object: {shortened(line, _SHOWN)} {hint}".rstrip())
             yield place, entry
 
 
-def check_characters(line: str, value: Any) -> None:
-    """Refuse half of a character in what was read from a line of JSON: no tokenizer takes it.
+def unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, given to its reader as a hook.
 
     Raises:
-        ValueError: naming it.
+        ValueError: a key is there twice, as a merge leaves them.
     """
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {twice!r} is there twice in one object")
+    return fields
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def check_characters(line: str, value: Any) -> None:
+    """Refuse half of a character in what was read from a line of JSON: no tokenizer takes it."""
     if "\\ud" in line.lower():  # a half that is not written as an escape is no UTF-8
         half = _HALF.search(json.dumps(value, ensure_ascii=False))
         if half is not None:
@@ -109,11 +126,7 @@ def check_characters(line: str, value: Any) -> None:
 
 
 def note_id(name: str, place: str, places: MutableMapping[str, str], error: type[UsageError]) -> None:
-    """Note where an id stands, and refuse one that stands somewhere else as well.
-
-    Raises:
-        UsageError: naming both places.
-    """
+    """Note where an id stands, and refuse one that stands somewhere else as well."""
     if name in places:
         raise error(f"{place}: the id {name!r} is that of {places[name]} as well; write another.")
     places[name] = place

@@ -44,14 +44,14 @@ def classify(error: BaseException) -> Ending:
 def conclude(item: pytest.Item, run: Run, verdicts: Sequence[Verdict], inconclusive: str) -> None:
     """Pass, warn or fail an item as its verdicts say; the item's report keeps the worst one's name."""
     from harness.records import VerdictKind
-    from harness.reporting.junit import VerdictOrigin, properties_of_item
+    from harness.reporting.junit import origin, properties_of_item
     from harness.reporting.shared.names import row_names
     from harness.reporting.wording.failure import failure_text
 
     worst = max(verdicts, key=lambda verdict: verdict.verdict.severity)
     item.stash[VERDICT] = str(worst.verdict)
     versions = run.references()
-    item.user_properties += properties_of_item(verdicts, VerdictOrigin(run.settings.run_id, *versions))
+    item.user_properties += properties_of_item(verdicts, origin(run.settings.run_id, *versions))
     if worst.verdict is VerdictKind.PASSED:
         return
     named = zip(verdicts, row_names(verdicts), strict=True)

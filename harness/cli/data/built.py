@@ -14,7 +14,7 @@ import click
 from harness.config.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from harness.reporting.terminal.building import BuildLine
+    from harness.reporting.terminal.progress import BuildLine
     from harness.stages.data.corpus import Corpus
 
 _INTERRUPTED = 2
@@ -30,7 +30,7 @@ def opened_corpus(name: str, executor: Mapping[str, Any] | None = None) -> Corpu
     settings = load_settings(Path.cwd())
     settings.corpus(name)
     require_packages(settings, name)
-    from harness.stages.data.corpus_build import build_corpus
+    from harness.stages.data.versions import build_corpus
 
     with build_line() as line:
         return build_corpus(settings, name, progress=line.show, executor=executor)
@@ -72,7 +72,7 @@ def build_line() -> Iterator[BuildLine]:
     Raises:
         ClickException: a build was interrupted.
     """
-    from harness.reporting.terminal.building import BuildLine
+    from harness.reporting.terminal.progress import BuildLine
 
     try:
         with BuildLine(sys.stderr, sys.stderr.isatty(), shutil.get_terminal_size().columns) as line:

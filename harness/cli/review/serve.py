@@ -83,9 +83,9 @@ def serve(**given: Any) -> None:
 
 
 def _check_installed() -> None:
-    from harness.cli.shared.installed import extras
+    from harness.cli.shared.installed import requirements
 
-    missing = next((extra.missing for extra in extras() if extra.name == "review"), ())
+    _, missing = requirements("review")
     if missing:
         raise SettingsError(
             f"`steelyard review serve` needs {', '.join(missing)}. Install them with: pip install 'steelyard[review]'"

@@ -180,7 +180,7 @@ def _uncaptured(config: pytest.Config) -> AbstractContextManager[None]:
 @contextmanager
 def shown_builds(config: pytest.Config, clock: Callable[[], float] = time.monotonic) -> Iterator[BuildProgress]:
     """Gives what is told of each build: a line on the session's terminal while it goes on, and one when it is done."""
-    from harness.reporting.terminal.building import BuildLine
+    from harness.reporting.terminal.progress import BuildLine
     from harness.stages.build_state import BuildState, unseen
 
     line = _live_line(config, BuildLine, clock)
