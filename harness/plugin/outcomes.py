@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import unittest
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.gate.evaluations.evaluation import Ending
@@ -99,3 +102,12 @@ VERDICT = pytest.StashKey[str]()
 def as_usage(errors: Sequence[str]) -> list[str]:
     """Errors as the lines of one usage error."""
     return ["steelyard: " + errors[0], *(f"           {error}" for error in errors[1:])]
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """End the session with a usage error of pytest's for one of ours."""
+    try:
+        yield
+    except UsageError as error:
+        raise pytest.UsageError(*as_usage([str(error)])) from None
