@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.decisions import reasons
-from harness.decisions.aims import SameContrast
+from harness.decisions.aims import SameContrast, is_bet_on
 from harness.decisions.hypotheses import Hypothesis, natural
 from harness.decisions.looks import CLOSED, Look
 from harness.decisions.needed import needed
@@ -40,7 +40,7 @@ def check(
     more = None
     if lower > -observed.margin:
         kind, reason = VerdictKind.PASSED, reasons.passed(hypothesis, upper)
-    elif upper < 0:
+    elif upper < 0 and (not is_bet_on(contrast) or contrast.worse_at(red_level) is not None):
         kind = VerdictKind.FAILED if hypothesis.against == "threshold" else VerdictKind.REGRESSED
         reason = reasons.red(hypothesis, upper)
     else:

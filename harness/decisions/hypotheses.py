@@ -188,7 +188,7 @@ def _about_suite(
     found = whole() if observed.is_whole and not leans else None
     if early is None and found is None:
         return None
-    return TwoStageContrast(early, found, shares, len(observed.case_ids), observed.width)
+    return TwoStageContrast(early, found, shares, len(observed.case_ids), observed.margin, observed.width)
 
 
 def _repeats(observed: Observations) -> bool:

@@ -277,6 +277,18 @@ class Observations:
         return len(self.case_ids) + self.n_skipped >= (self.suite_size or self.n_planned)
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether everything is there that will be: all cases (samples, of a single one) that can be weighed."""
+        if self.by_samples:
+            return self.n_done >= self.n_planned
+        return self.is_whole or len(self.case_ids) + self.n_skipped >= self.n_weighable > 0
+
+    @property
+    def n_rows(self) -> int:
+        """The number of its cases (samples, for a single one) in the order drawn."""
+        return self.candidate.shape[1] if self.by_samples else len(self.case_ids)
+
+    @property
     def n_done(self) -> int:
         """The number of the `n_planned` that it came to, skipped ones included."""
         n = int((~np.isnan(self.candidate)).sum()) if self.by_samples else len(self.case_ids)
@@ -289,8 +301,7 @@ class Observations:
         may whether somebody goes on from there: its own bounds hold for the whole of it alone. So it is with what can't
         be bet on, such as a quantile, in a sequential design that `max_samples` ends.
         """
-        is_whole = self.is_whole or len(self.case_ids) + self.n_skipped >= self.n_weighable > 0
-        limit = self.stopped_at or ("" if self.design == "fixed" or is_whole else "max_samples")
+        limit = self.stopped_at or ("" if self.design == "fixed" or self.is_drawn else "max_samples")
         if not limit or self.is_sequential:
             return self
         planned = max(self.n_planned, self.suite_size)

@@ -10,15 +10,13 @@ from typing import Literal
 import numpy as np
 
 from harness.decisions import reasons
-from harness.decisions.aims import SameContrast, is_bet_on
-from harness.decisions.betting import BettingContrast
+from harness.decisions.aims import is_bet_on
 from harness.decisions.claims import lost_claim, may_leave_unanswered
 from harness.decisions.comparisons import check, red_levels
 from harness.decisions.hypotheses import estimate, hypotheses
 from harness.decisions.looks import Look, next_share, single_looks
 from harness.decisions.observations import Observations
 from harness.decisions.slices.results import slice_ends, slice_results, with_slices
-from harness.decisions.suite import TwoStageContrast
 from harness.records import CaseResult, Check, Difference, LookTaken, LostClaim, SliceResult, Verdict, VerdictKind
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, check_confidence, is_binary
 
@@ -277,7 +275,6 @@ def _decided(observed: Observations, levels: tuple[float, float]) -> int | None:
     for each in hypotheses(observed, levels):
         if not is_bet_on(each.contrast):
             return None
-        assert isinstance(each.contrast, BettingContrast | TwoStageContrast | SameContrast)
         passed = each.contrast.passed_at(level)
         if observed.max_lost is not None and passed is not None:  # lost cases are looked for among all of them
             passed = len(observed.case_ids) if observed.is_whole else None

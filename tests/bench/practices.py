@@ -177,7 +177,7 @@ def _is_worse(hypothesis: Hypothesis, level: float) -> bool:
     contrast = hypothesis.contrast
     assert contrast is not None
     if isinstance(contrast, BettingContrast):
-        return contrast.p_less <= level
+        return contrast.worse_at(level) is not None
     return contrast.upper(1 - level) < 0
 
 

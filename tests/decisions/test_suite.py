@@ -10,6 +10,7 @@ from harness.decisions import decided_after
 from harness.decisions.suite import TwoStageContrast, early_shares, may_pass_early
 from harness.gate.planning.simulation import Shape
 from tests.bench.bench_decisions import SPREAD
+from tests.decisions.observations import binary
 from tests.decisions.suites import INCONCLUSIVE, PASSED, REGRESSED, suite, verdict_of
 from tests.simulated import simulated
 
@@ -82,6 +83,59 @@ def test_lost_cases_are_listed_and_red_where_none_is_allowed():
 def test_an_evaluation_that_allows_no_lost_case_does_not_pass_before_its_last():
     ones = np.ones((400, 5))
     assert verdict_of(suite(ones, ones, max_lost=0)).n_cases == 400
+
+
+def one_in_20_lost(margin, **changes):
+    """Bets show that it is worse after 140 of its 400 cases."""
+    scores = np.ones((400, 5))
+    scores[19::20] = 0
+    return suite(scores, np.ones((400, 5)), margin=margin, **changes)
+
+
+@pytest.mark.parametrize("is_same", [False, True])
+@pytest.mark.parametrize("threshold", [None, 1.0])
+def test_a_loss_within_the_margin_has_the_same_colour_in_both_designs(is_same, threshold):
+    for margin, is_red in ((0.1, False), (0.05, True)):
+        entry = one_in_20_lost(margin, is_same=is_same, threshold=threshold)
+        entry = entry if threshold is None else replace(entry, baseline=None)
+        found = [verdict_of(each) for each in (entry, replace(entry, design="fixed"))]
+        assert [each.verdict.is_red for each in found] == [is_red, is_red]
+        assert [each.n_cases for each in found] == [400, 400]
+
+
+@pytest.mark.parametrize("about", ["suite", "population"])
+def test_what_is_worse_by_less_than_the_margin_is_red_after_the_last_case_alone(about):
+    """Cut short it is open; by more than the margin it is red on the way."""
+    entry = replace(one_in_20_lost(0.05), about=about)
+    assert verdict_of(entry).verdict is REGRESSED
+    assert decided_after([entry], 0.045, 0.04) == 400
+    cut = verdict_of(replace(entry.first(390), stopped_at="--timeout"))
+    assert (cut.verdict, cut.n_cases) == (INCONCLUSIVE, 390)
+    assert verdict_of(replace(one_in_20_lost(0.04), about=about)).n_cases < 200
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("n_cases", "samples"), [(200, 5), (200, 10)])
+def test_one_case_in_20_lost_is_as_green_when_stopping_early_as_when_drawn_whole(n_cases, samples):
+    """A drop of 0.048, the margin being 0.10: stopped at the first proof, 0.62 and 0.77 of such gates are red. A drop
+    of 0.10 is red after as few cases with a margin of 0.05.
+    """
+    gates, green, red_after = 200, {"sequential": 0, "fixed": 0}, []
+    for gate in range(gates):
+        rng = np.random.default_rng([1, n_cases, samples, gate])
+        rates = [np.full(n_cases, 0.96) for _ in range(3)]
+        order = rng.permutation(n_cases)
+        for lost, share in zip(rates, (0, 0.05, 0.1), strict=False):
+            lost[order[: round(share * n_cases)]] = 0
+        theirs, within, beyond = (binary(rng, each, samples) for each in rates)
+        for design in green:
+            entry = suite(within, theirs, margin=0.1, design=design)
+            green[design] += verdict_of(entry, tells_lost=False).verdict is PASSED
+        found = verdict_of(suite(beyond, theirs), tells_lost=False)
+        red_after.append(found.n_cases if found.verdict is REGRESSED else math.inf)
+    assert green["fixed"] == gates
+    assert green["sequential"] >= 0.9 * gates
+    assert np.mean(red_after) < 110
 
 
 @pytest.mark.service
