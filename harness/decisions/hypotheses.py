@@ -16,7 +16,13 @@ from harness.decisions.suite import TwoStageContrast, early_shares
 from harness.records import Difference, Estimate
 from harness.statistics.arrays import FloatArray, case_means
 from harness.statistics.betting.sequential import anytime_interval
-from harness.statistics.intervals.contrasts import ConstantContrast, Contrast, ScaledContrast, UnknownContrast
+from harness.statistics.intervals.contrasts import (
+    ConstantContrast,
+    Contrast,
+    ScaledContrast,
+    StudentContrast,
+    UnknownContrast,
+)
 from harness.statistics.intervals.differences import paired_contrast
 from harness.statistics.intervals.independent import independent_contrast
 from harness.statistics.intervals.means import as_column, clustered_mean, threshold_contrast
@@ -27,6 +33,8 @@ from harness.statistics.quantiles.quantiles import QuantileContrast, quantile_co
 from harness.statistics.suites.suites import suite_contrast, suite_threshold_contrast
 
 About = Literal["suite", "population"]
+#: A change of a mean by less is rounding.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,12 @@ def hypotheses(
         about: what is claimed; None for what the evaluation's verdict is about.
     """
     is_about_suite = observed.is_about_suite if about is None else about == "suite"
-    claim = replace(observed, about="suite" if is_about_suite and observed.may_decide else "population")
+    claim = replace(
+        observed,
+        about="suite" if is_about_suite and observed.may_decide else "population",
+        candidate=observed.as_drawn(observed.candidate),
+        baseline=None if observed.baseline is None else observed.as_drawn(observed.baseline),
+    )
     found = []
     if observed.threshold is not None:
         asked, n_cases = _with_margin_in_unit(observed, observed.threshold), int(observed.scored.sum())
@@ -101,7 +114,9 @@ def _against_threshold(observed: Observations, levels: tuple[float, float]) -> C
     if observed.is_about_suite:
 
         def whole() -> Contrast:
-            return suite_threshold_contrast(scores, level, clusters, deterministic=_repeats(observed))
+            if observed.is_exact:
+                return _computed(case_means(scores) - level)
+            return suite_threshold_contrast(scores, level, clusters)
 
         return _about_suite(observed, inner, level, levels, whole)
     if observed.is_sequential:
@@ -138,7 +153,9 @@ def _against_baseline(observed: Observations, levels: tuple[float, float]) -> Co
     if observed.is_about_suite:
 
         def whole() -> Contrast:
-            return suite_contrast(first, second, clusters, deterministic=_repeats(observed))
+            if observed.is_exact:
+                return _computed(case_means(first) - case_means(second))
+            return suite_contrast(first, second, clusters)
 
         return _about_suite(observed, inner, None, levels, whole)
     if is_single:
@@ -191,22 +208,10 @@ def _about_suite(
     return TwoStageContrast(early, found, shares, len(observed.case_ids), observed.margin, observed.width)
 
 
-def _repeats(observed: Observations) -> bool:
-    """Tell whether chance has no part: answers were asked for without it, and no two samples of a case differ.
-
-    A case that was sampled once shows nothing of that, unless its body comes to the same each time.
-    """
-    if observed.is_exact:
-        return True
-    if not observed.is_repeatable:
-        return False
-    for scores in (observed.candidate, observed.baseline):
-        if scores is None:
-            continue
-        kept = scores[has_score(scores)]
-        if ((~np.isnan(kept)).sum(axis=1) < 2).any() or (np.nanmax(kept, axis=1) != np.nanmin(kept, axis=1)).any():
-            return False
-    return True
+def _computed(differences: FloatArray) -> Contrast:
+    """A mean of what comes to the same each time: nothing was drawn, so nothing is left to chance."""
+    value = float(np.nanmean(differences))
+    return StudentContrast(0.0 if abs(value) < _ROUNDING else value, 0.0, 1, "computed, and nothing drawn")
 
 
 def _in_unit(observed: Observations, contrast: Contrast) -> Contrast:
@@ -232,6 +237,7 @@ def estimate(observed: Observations, scores: FloatArray | None, confidence_level
     """The mean (or quantile) of one version with its two-sided interval; None where it has no score."""
     if scores is None or not scores.size or np.isnan(scores).all():
         return None
+    scores = observed.as_drawn(scores)
     clusters, given = observed.clusters, scores
     if observed.per == "case" or int(has_score(scores).sum()) == 1:
         scores, clusters = as_column(scores), None
@@ -245,7 +251,8 @@ def estimate(observed: Observations, scores: FloatArray | None, confidence_level
         # An assertion that failed is a 0, which may lie outside the range: it is shown, and the verdict an error.
         scores, given = (np.clip((each - start) / width, 0.0, 1.0) for each in (scores, given))
     if observed.is_about_suite and observed.is_whole and observed.may_decide:
-        own = suite_threshold_contrast(given, 0.0, observed.clusters, deterministic=_repeats(observed))
+        exact = observed.is_exact
+        own = _computed(case_means(given)) if exact else suite_threshold_contrast(given, 0.0, observed.clusters)
         tail = 0.5 + confidence_level / 2
         ends = (min(own.value, own.lower(tail)), max(own.value, own.upper(tail)))
         ends = (start + width * ends[0], start + width * ends[1])

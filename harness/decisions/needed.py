@@ -88,7 +88,7 @@ def needed(
         extra = _at_least_one((factor - 1) * n_samples)
         return SamplesNeeded(extra, None, extra)
     per_case = n_samples / max(1, int(observed.scored.sum()))
-    within = 0.0 if observed.quantile is not None else _share_within(hypothesis)
+    within = 0.0 if observed.quantile is not None or observed.is_repeatable else _share_within(hypothesis)
     room = 1 / factor - (1 - within)
     n_units = len(observed.cluster_sizes)
     # Where it bets, more samples would be another look, and more cases are not.
@@ -114,9 +114,13 @@ def _about_suite(
     if contrast.whole is None:
         left = max(1, (observed.suite_size or observed.n_planned) - observed.n_done)
         return SamplesNeeded(_at_least_one(left * per_case), left, None, is_rest=True)
-    factor = _growth(contrast, levels, observed.margin, per_case * len(observed.cluster_sizes))
+    units = len(observed.cluster_sizes) * (1.0 if observed.is_repeatable else per_case)
+    factor = _growth(contrast, levels, observed.margin, units)
     if factor is None:
         return None
+    if observed.is_repeatable:  # more samples of a case are no more draws
+        extra = _at_least_one((factor - 1) * hypothesis.n_cases)
+        return SamplesNeeded(_at_least_one(extra * per_case), extra, None)
     ours, theirs = float(np.nansum(_noise(observed.candidate))), 0.0
     if hypothesis.against == "baseline" and observed.baseline is not None and observed.baseline_is_recorded:
         theirs = float(np.nansum(_noise(observed.baseline)))

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.records import Interruption, Role, Stakes, is_approximate
-from harness.statistics.arrays import BoolArray, FloatArray, is_binary
+from harness.statistics.arrays import BoolArray, FloatArray, case_means, is_binary
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Observations:
         unanswered: of each pair of blocks, by case, the share of requests without an answer, the candidate's less the
             baseline's; a pair that is not in it may not pass.
         margin_is_relative: whether the margin is a share, of the baseline's figure or of the threshold.
-        is_repeatable: whether the versions were asked at temperature 0, so that equal samples of a case are no chance.
+        is_repeatable: whether a version was asked at temperature 0, so that the samples of a case are one draw.
         is_exact: whether a body comes to the same each time, so that one sample of a case tells all about it.
         alone_because: why there is no baseline though the run has one, such as "smollm2 has no retriever"; else "".
         slices: parts of its cases that are weighed by themselves, too.
@@ -196,6 +196,10 @@ class Observations:
     def width(self) -> float:
         """The width of its range: 1 for scores, and for a measure without a range."""
         return 1.0 if self.at_least is None or self.at_most is None else self.at_most - self.at_least
+
+    def as_drawn(self, scores: FloatArray) -> FloatArray:
+        """Scores of one version with one column for each draw of a case: at temperature 0 its samples are one."""
+        return case_means(scores)[:, np.newaxis] if self.is_repeatable and not self.by_samples else scores
 
     def as_scores(self) -> Observations:
         """A measure with a range as scores in [0, 1], threshold and margin too; itself where there is no range.

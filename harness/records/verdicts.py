@@ -255,7 +255,7 @@ class Verdict:
         lost: which cases are lost; None without a baseline, and where that can't be told.
         look: which look at the candidate it is; None where not recorded.
         suite_size: how many cases the evaluation has; 0 where not recorded. `n_planned` may be fewer.
-        is_repeatable: whether its answers were asked for at temperature 0.
+        is_repeatable: whether answers were asked for at temperature 0, so that the samples of a case are one draw.
         is_exact: whether its body comes to the same each time, so that nothing is left to chance.
         slices: each value of the fields that the marker names, the worst first.
         slice_margin: the largest drop of a slice that still counts as no worse; None without slices.

@@ -83,7 +83,7 @@ class Collector:
         self._interruption: Interruption | None = None
         self._judges = Judges()
         self._parts = Parts()
-        self._is_repeatable = True
+        self._ways: set[str | None] = set()
         self._unasked: bool | None = None
         """True while no body that gave a score has asked what is weighed; None until one gave a score."""
         self.done = 0
@@ -167,7 +167,7 @@ class Collector:
             self._truncated[case, sample] = trace.truncated
         if role == "candidate" and sample == 0:
             self._asked[case] = question_digest(trace.request)
-        self._is_repeatable = self._is_repeatable and trace.is_greedy
+        self._ways.add(trace.way)
         place = (role, case, sample)
         self._judges.keep(place, trace.judgements)
         if outcome.error is not None:
@@ -342,8 +342,8 @@ class Collector:
             stakes=None if self.entry.bets is None else self.entry.bets.stakes,
             max_lost=plan.max_lost,
             undecided="a part of the cases (--case)" if self.evaluation.is_part else self.entry.undecided,
-            is_repeatable=self._is_repeatable,
-            is_exact=self.evaluation.is_exact,
+            is_repeatable="greedy" in self._ways,
+            is_exact=self.evaluation.is_exact or (plan.per == "suite" and self._ways == {"weighed"}),
             alone_because=self._alone_because,
             traceback=self._tally.traceback(self._end()),
             is_same=plan.aim == "same",
