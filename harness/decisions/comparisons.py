@@ -44,7 +44,7 @@ def check(
         kind = VerdictKind.FAILED if hypothesis.against == "threshold" else VerdictKind.REGRESSED
         reason = reasons.red(hypothesis, upper)
     else:
-        kind, more = VerdictKind.INCONCLUSIVE, needed(hypothesis, lower, upper, (level, red_level), next_share)
+        kind, more = VerdictKind.INCONCLUSIVE, needed(hypothesis, lower, (level, red_level), next_share)
         reason = reasons.inconclusive(hypothesis, lower, more, (level, red_level), next_share)
     if isinstance(contrast, SameContrast):
         difference = _of_same(contrast, (level, red_level), correction, is_red=kind.is_red)

@@ -41,7 +41,7 @@ class SamplesNeeded:
 
 
 def needed(
-    hypothesis: Hypothesis, lower: float, upper: float, levels: tuple[float, float], next_share: float = 1.0
+    hypothesis: Hypothesis, lower: float, levels: tuple[float, float], next_share: float = 1.0
 ) -> SamplesNeeded | None:
     """Compute what would decide an open comparison if the difference stays as it is; None where nothing tells yet.
 
@@ -55,14 +55,14 @@ def needed(
 
     Args:
         hypothesis: an inconclusive comparison.
-        lower, upper: its bounds, less than 0 being worse.
+        lower: its bound, less than 0 being worse.
         levels: at which it would pass, and at which it would be red.
         next_share: what the next look has of the present one's level.
     """
     contrast, observed = hypothesis.contrast, hypothesis.observed
     if isinstance(contrast, SameContrast):  # the direction in which it lies has further to go
         one, levels = replace(hypothesis, contrast=contrast.worse), (levels[0], levels[1] / 2)
-        return needed(one, contrast.worse.lower(1 - levels[0]), contrast.worse.upper(1 - levels[1]), levels, next_share)
+        return needed(one, contrast.worse.lower(1 - levels[0]), levels, next_share)
     if isinstance(contrast, TwoStageContrast):
         return _about_suite(hypothesis, contrast, (levels[0] * next_share, levels[1] * next_share))
     is_recorded = hypothesis.against == "baseline" and observed.baseline_is_recorded
@@ -73,7 +73,7 @@ def needed(
         return _pairs(contrast, weighed.pairs, observed.margin, (levels[0] * next_share, levels[1] * next_share))
     if isinstance(weighed, QuantileContrast) and not math.isfinite(lower):
         return _to_bound(hypothesis, weighed.fewest_units(levels[0]))
-    if not (math.isfinite(lower) and math.isfinite(upper)):
+    if not math.isfinite(lower):
         return None
     fewest, n_samples = 0.0, int((~np.isnan(observed.candidate)).sum())
     if isinstance(contrast, BettingContrast):
@@ -155,8 +155,9 @@ def _to_bound(hypothesis: Hypothesis, fewest: int) -> SamplesNeeded:
     if observed.by_samples:
         extra = max(1, fewest - n_samples)
         return SamplesNeeded(extra, None, extra)
-    extra = max(1, fewest - hypothesis.n_cases)
-    return SamplesNeeded(_at_least_one(extra * n_samples / max(1, int(observed.scored.sum()))), extra, None)
+    units = len(observed.cluster_sizes)
+    extra, beyond = max(1, fewest - units), observed.clusters_known_by if units < len(observed.case_ids) else None
+    return SamplesNeeded(_at_least_one(extra * n_samples / max(1, int(observed.scored.sum()))), extra, None, beyond)
 
 
 def _growth(contrast: Contrast, levels: tuple[float, float], margin: float, units: float) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.records import Interruption, Role, Stakes, is_approximate
+from harness.records import Interruption, Role, Stakes, weighed_by
 from harness.statistics.arrays import BoolArray, FloatArray, case_means, is_binary
 
 
@@ -188,8 +188,15 @@ class Observations:
         return (self.bounded or self.at_most is not None) and not self.margin_is_relative
 
     @property
+    def is_by_median(self) -> bool:
+        """Whether the median is weighed, for want of a quantile and of a range, without which no mean is bounded."""
+        return weighed_by(self) == "median"
+
+    @property
     def quantile(self) -> float | None:
         """The quantile that it is weighed by, in (0, 1); None for the mean."""
+        if self.is_by_median:
+            return 0.5
         return None if self.statistic is None else int(self.statistic.removeprefix("p")) / 100
 
     @property
@@ -253,17 +260,10 @@ class Observations:
     def has_two_claims(self) -> bool:
         """Whether a verdict may be about these cases or about cases like these.
 
-        A measure without a range, weighed by a quantile or by its ratio to the baseline's, has the second claim alone;
+        A measure without a range, weighed by a quantile or by its ratio to the baseline, has the second claim alone;
         a single case has one.
         """
         return self.has_range and self.statistic is None and not self.by_samples
-
-    @property
-    def is_approximate(self) -> bool:
-        """Whether its error rate is approximate, because neither a range nor a quantile bounds the values."""
-        if self.in_blocks and self.threshold is None:
-            return False
-        return is_approximate(self) or (self.margin_is_relative and self.statistic is None)
 
     @property
     def aim(self) -> Literal["higher", "lower", "same"]:

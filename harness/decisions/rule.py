@@ -160,7 +160,6 @@ def _verdict(observed: Observations, checks: tuple[Check, ...], level: float, be
         about="suite" if observed.is_about_suite else "population",
         lost=lost,
         look=_taken(look, level, observed),
-        approximate=observed.is_approximate and kind is not VerdictKind.ERROR,
         slices=slices,
         slice_margin=observed.slice_margin if observed.slices else None,
     )
@@ -225,11 +224,11 @@ def _outcome(
     if kind is VerdictKind.PASSED and (share := may_leave_unanswered(observed, level)) is not None:
         return VerdictKind.INCONCLUSIVE, reasons.unanswered(observed, share)
     summed_up = reasons.summed_up(checks, kind)
-    summed_up += reasons.weighed_by(observed, summed_up)
+    summed_up += reasons.by_quantile(observed, summed_up)
     kind, summed_up = with_slices(kind, summed_up, slices)
     if kind is VerdictKind.INCONCLUSIVE:
-        return kind, reasons.cut_short(observed, summed_up) + reasons.approximate(observed)
-    return kind, summed_up + reasons.where_stopped(observed) + reasons.approximate(observed)
+        return kind, reasons.cut_short(observed, summed_up)
+    return kind, summed_up + reasons.where_stopped(observed)
 
 
 def decided_after(observed: Sequence[Observations], level: float, evaluation_level: float) -> int | None:

@@ -242,8 +242,6 @@ class Verdict:
         baseline_record: where the baseline's scores were recorded: which of its cases they could be paired with.
         at_least, at_most: the declared range of a measure; None where it has none.
         statistic: the quantile that a measure is weighed by in place of its mean, such as "p95".
-        approximate: whether it rests on a measure with neither a range nor a quantile, for which no error rate is
-            promised.
         aim: "higher" or "lower", whichever is better; "same" where neither is, so that the difference must lie within
             the margin on both sides.
         margin_is_relative: whether `margin` is a share of the baseline's figure (of the threshold, against that).
@@ -305,7 +303,6 @@ class Verdict:
     at_least: float | None = None
     at_most: float | None = None
     statistic: str | None = None
-    approximate: bool = False
     aim: Literal["higher", "lower", "same"] = "higher"
     margin_is_relative: bool = False
     in_blocks: bool = False

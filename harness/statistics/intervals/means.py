@@ -26,7 +26,6 @@ from harness.statistics.intervals.contrasts import (
     Contrast,
     LopsidedContrast,
     StudentContrast,
-    UnknownContrast,
     guarded,
     is_lopsided,
 )
@@ -38,7 +37,7 @@ from harness.statistics.spread import MeanSpread, effective_n, is_thin, normal_t
 class MeanEstimate:
     """The mean over cases with its two-sided interval.
 
-    `n_effective` is the number of independent scores that would know the mean as well; NaN for scores beyond [0, 1].
+    `n_effective` is the number of independent scores that would know the mean as well.
     """
 
     value: float
@@ -95,17 +94,14 @@ def clustered_mean(
     scores: npt.ArrayLike,
     clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
     confidence_level: float = 0.95,
-    *,
-    bounded: bool | None = None,
 ) -> MeanEstimate:
     """The mean over cases, each weighing the same, with an interval that counts cases and not samples.
 
     Parameters
     ----------
-    scores : (n_cases, n_samples) or (n_cases,), NaN for missing samples; cases without any are left out
+    scores : (n_cases, n_samples) or (n_cases,), in [0, 1], NaN for missing samples; cases without any are left out
     clusters : (n_cases,) labels; cases that share one are dependent
     confidence_level : in (0, 1), two-sided
-    bounded : whether scores are confined to [0, 1]; by default whether all of them are
 
     Returns
     -------
@@ -113,12 +109,12 @@ def clustered_mean(
         Scores of 0 and 1: Wilson's interval at the effective sample size, with t's quantile for cases less one. Other
         scores: t on case means. Where so few cases differ from the rest that their variance can't be trusted (none at
         all, in the extreme), scores in [0, 1] get Wilson's interval where it is wider: no score in [0, 1] varies more
-        than a binary one of the same mean. Equal scores on an unbounded scale give an infinite interval.
+        than a binary one of the same mean.
 
     Raises
     ------
     ValueError
-        Wrong shapes, an infinite score, no score, a level outside (0, 1), scores outside [0, 1] with bounded=True.
+        Wrong shapes, no score, a level outside (0, 1), scores outside [0, 1].
 
     References
     ----------
@@ -132,15 +128,9 @@ def clustered_mean(
     (0.625, 0.132, 0.948)
     """
     level = 0.5 + check_confidence(confidence_level) / 2
-    suite = summarise(scores, clusters, bounded)
+    suite = summarise(scores, clusters, bounded=True)
     mean = suite.mean
-    quantile = t_quantile(level, mean.degrees)
-    if suite.bounded:
-        return _bounded_mean(mean, effective_n(mean, suite.n_scores), quantile, binary=suite.binary)
-    if mean.degrees < 1 or mean.variance == 0:
-        return MeanEstimate(mean.value, math.inf, -math.inf, math.inf, math.nan, UnknownContrast(0.0).method)
-    low, high = (mean.value + sign * quantile * mean.standard_error for sign in (-1, 1))
-    return MeanEstimate(mean.value, mean.standard_error, low, high, math.nan, _student_name(mean))
+    return _bounded_mean(mean, effective_n(mean, suite.n_scores), t_quantile(level, mean.degrees), binary=suite.binary)
 
 
 def _bounded_mean(mean: MeanSpread, n_effective: float, quantile: float, *, binary: bool) -> MeanEstimate:
@@ -161,14 +151,12 @@ def threshold_contrast(
     scores: npt.ArrayLike,
     threshold: float,
     clusters: Sequence[Any] | npt.NDArray[Any] | None = None,
-    *,
-    bounded: bool | None = None,
 ) -> Contrast:
     """The mean over cases less a threshold, with one-sided bounds.
 
     Parameters
     ----------
-    scores, clusters, bounded : as for `clustered_mean`
+    scores, clusters : as for `clustered_mean`
     threshold : the score demanded
 
     Notes
@@ -190,9 +178,9 @@ def threshold_contrast(
     (0.125, -0.393, 0.419)
     """
     threshold = as_finite(threshold, "threshold")
-    suite = summarise(scores, clusters, bounded)
+    suite = summarise(scores, clusters, bounded=True)
     contrast = _threshold_contrast(suite, threshold)
-    if suite.bounded and not suite.binary:
+    if not suite.binary:
         return guarded(contrast, suite.mean.degrees + 1, suite.groups, (-threshold, 1 - threshold))
     return contrast
 
@@ -200,14 +188,12 @@ def threshold_contrast(
 def _threshold_contrast(suite: Suite, threshold: float) -> Contrast:
     mean = suite.mean
     flat = mean.variance == 0 or mean.degrees < 1
-    if suite.binary or (suite.bounded and flat):
+    if suite.binary or flat:
         n_effective = effective_n(mean, suite.n_scores)
         return ProportionContrast(mean, threshold, n_effective, exact=suite.agreeing, student=not suite.binary)
-    if flat:
-        return UnknownContrast(mean.value - threshold, equal_units=mean.degrees + 1)
-    if suite.bounded and is_lopsided(mean):
-        return LopsidedContrast(mean, threshold, -threshold, 1 - threshold)
-    ends = (-threshold, 1 - threshold) if suite.bounded else (-math.inf, math.inf)
+    ends = (-threshold, 1 - threshold)
+    if is_lopsided(mean):
+        return LopsidedContrast(mean, threshold, *ends)
     return StudentContrast(mean.value - threshold, mean.standard_error, mean.degrees, _student_name(mean), *ends)
 
 
