@@ -67,7 +67,8 @@ def decide(
     ends = {name: decided_after(group, levels[name][0], level * known[name].red) for name, group in evaluations.items()}
     used = [each.as_shown() if (end := ends[each.id]) is None else each.first(end) for each in observed]
     verdicts = []
-    for each, checks in zip(used, _all_checks(used, levels, known), strict=True):
+    parts = {name: max(1, n_comparisons(group)) for name, group in evaluations.items()}
+    for each, checks in zip(used, _all_checks(used, levels, known, parts), strict=True):
         lost = lost_claim(each, checks, levels[each.id][1]) if tells_lost or each.max_lost is not None else None
         slices = slice_results(each, levels[each.id], level)
         verdicts.append(_verdict(each, checks, level, (lost, slices), known[each.id]))
@@ -88,17 +89,21 @@ def _own_levels(observed: Sequence[Observations], level: float, look: Look) -> t
 
 
 def _all_checks(
-    used: Sequence[Observations], levels: Mapping[str, tuple[float, float]], looks: Mapping[str, Look]
+    used: Sequence[Observations],
+    levels: Mapping[str, tuple[float, float]],
+    looks: Mapping[str, Look],
+    parts: Mapping[str, int],
 ) -> list[tuple[Check, ...]]:
     """The comparisons of each metric, judged among those of all evaluations.
 
     Args:
         used: what of each is decided by.
         levels: by evaluation, as `_own_levels` gives them.
+        parts: by evaluation, as `n_comparisons` counts them.
     """
     asked = [() if each.errors else hypotheses(each, levels[each.id]) for each in used]
     tested = [each for group in asked for each in group if each.contrast is not None or each.observed.stopped_at]
-    reds = red_levels(tested, [levels[each.observed.id][1] for each in tested], looks)
+    reds = red_levels(tested, [levels[each.observed.id][1] for each in tested], looks, parts)
     by_identity = dict(zip(map(id, tested), reds, strict=True))
     together = Counter(looks[each.observed.id].batch for each in tested)
     found = []
