@@ -185,18 +185,6 @@ class BettingContrast:
             times.append(_times(self.worse, -self.demanded, red_level, _negated(units)))
         return min((each for each in times if each is not None), default=None)
 
-    def fewest_units(self, level: float, red_level: float) -> float:
-        """Give the units it takes if each lies at the mean of those seen; more samples can't make them fewer."""
-        units = self.better.units
-        return min(_fewest(units, self.allowed, level), _fewest(_negated(units), -self.demanded, red_level))
-
-
-def _fewest(units: Units, mean: float, level: float) -> float:
-    distance = float(units.above(mean).mean())
-    if distance <= 0:
-        return math.inf
-    return -math.log(level) / math.log1p(_BETS_TRIED[-1] / max(mean - units.low, 1e-3) * distance)
-
 
 def _times(wealth: Wealth, mean: float, level: float, units: Units) -> float | None:
     """Estimate how many times the present units it takes the wealth to reach 1 / level, by the best constant bet."""
