@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -161,28 +160,25 @@ def threshold_contrast(
 
     Notes
     -----
-    The lower bound of binary scores is Korn and Graubard's: Clopper and Pearson's at the effective sample size, carried
-    through t. The upper one is Wilson's, except where the samples of every case agree (one sample a case, say): the
-    number of cases is then binomial, and the exact bound is used, because Wilson's errs by up to 7 in 100 there. Other
-    scores in [0, 1] have bounds that see what the cases can't show (see `GuardedContrast`).
+    The bounds of binary scores are Korn and Graubard's: Clopper and Pearson's at the effective sample size, carried
+    through t, or as they are where the samples of every case agree (one sample a case, say), whose number is binomial.
+    All have bounds that see what the cases can't show (see `GuardedContrast`).
 
     References
     ----------
     E. L. Korn, B. I. Graubard (1998), Confidence intervals for proportions with small expected number of positive
-    counts estimated from survey data, Survey Methodology 24:193-201; E. B. Wilson (1927), as for `wilson_interval`.
+    counts estimated from survey data, Survey Methodology 24:193-201.
 
     Examples
     --------
     >>> contrast = threshold_contrast([[1, 1], [1, 0], [1, 1], [0, 0]], 0.5)
     >>> contrast.value, round(contrast.lower(0.95), 3), round(contrast.upper(0.95), 3)
-    (0.125, -0.393, 0.419)
+    (0.125, -0.393, 0.477)
     """
     threshold = as_finite(threshold, "threshold")
     suite = summarise(scores, clusters, bounded=True)
     contrast = _threshold_contrast(suite, threshold)
-    if not suite.binary:
-        return guarded(contrast, suite.mean.degrees + 1, suite.groups, (-threshold, 1 - threshold))
-    return contrast
+    return guarded(contrast, suite.mean.degrees + 1, suite.groups, (-threshold, 1 - threshold))
 
 
 def _threshold_contrast(suite: Suite, threshold: float) -> Contrast:
@@ -224,63 +220,52 @@ class ProportionContrast:
             return f"Clopper-Pearson, n {self.n_effective:.0f}"
         if self.student:
             return _thin_name(self.mean)
-        return f"lower bound Korn-Graubard, upper {_wilson_name(self.n_effective, self.mean)}"
+        return f"Korn-Graubard, effective n {self.n_effective:.0f}, t with {self.mean.degrees} df"
 
     @property
     def p_less(self) -> float:
         """One-sided p-value for a true difference of 0 or more."""
         if self.mean.degrees < 1 and not self.exact:
             return 1.0
+        p_value = self._p_exact()
         if self.exact:
-            return self._p_exact()
-        p_value = self._p_wilson()
+            return p_value
+        p_value = float(special.stdtr(self.mean.degrees, special.ndtri(p_value)))
         if self.student and self.mean.variance > 0:
             p_value = max(p_value, float(special.stdtr(self.mean.degrees, self.value / self.mean.standard_error)))
         return p_value
 
     def lower(self, confidence_level: float) -> float:
         """The one-sided lower bound."""
-        n = self.n_effective
-        tail = 1 - confidence_level if self.exact else normal_tail(confidence_level, self.mean.degrees)
-        bound = exact_lower(self.mean.value * n, n, tail) - self.threshold
+        bound = exact_lower(self.mean.value * self.n_effective, self.n_effective, self._tail(confidence_level))
+        bound -= self.threshold
         if self.student:
             bound = min(bound, self.value - self._student_half(confidence_level))
         return max(bound, -self.threshold)
 
     def upper(self, confidence_level: float) -> float:
         """The one-sided upper bound."""
-        n = self.n_effective
-        if self.exact:
-            return 1 - exact_lower((1 - self.mean.value) * n, n, 1 - confidence_level) - self.threshold
-        quantile = t_quantile(confidence_level, self.mean.degrees)
-        bound = wilson_bound(self.mean.value, n, quantile) - self.threshold
+        missed = (1 - self.mean.value) * self.n_effective
+        bound = 1 - exact_lower(missed, self.n_effective, self._tail(confidence_level)) - self.threshold
         if self.student:
             bound = max(bound, self.value + self._student_half(confidence_level))
         return min(bound, 1 - self.threshold)
+
+    def _tail(self, confidence_level: float) -> float:
+        return 1 - confidence_level if self.exact else normal_tail(confidence_level, self.mean.degrees)
 
     def _student_half(self, confidence_level: float) -> float:
         return t_quantile(confidence_level, self.mean.degrees) * self.mean.standard_error
 
     def _p_exact(self) -> float:
-        """Chance of so few right cases, or fewer, at the threshold."""
+        """Chance of so few right ones, or fewer, at the threshold."""
         n = self.n_effective
-        if self.threshold <= 0:
-            return 1.0
-        if self.mean.value >= 1:
+        if self.threshold <= 0 or self.mean.value >= 1:
             return 1.0
         if self.threshold >= 1:
             return 0.0
         successes = self.mean.value * n
         return float(special.betaincc(successes + 1, n - successes, self.threshold))
-
-    def _p_wilson(self) -> float:
-        """The score test that Wilson's interval inverts."""
-        if self.threshold <= 0 or self.mean.value >= 1:
-            return 1.0
-        if self.threshold >= 1:
-            return 0.0
-        error = math.sqrt(self.threshold * (1 - self.threshold) / self.n_effective)
-        return float(special.stdtr(self.mean.degrees, self.value / error))
 
 
 def _wilson_name(n_effective: float, mean: MeanSpread) -> str:

@@ -11,6 +11,7 @@ from statsmodels.regression.linear_model import OLS
 
 from harness.statistics.intervals.means import clustered_mean, threshold_contrast
 from harness.statistics.intervals.proportions import exact_lower, wilson_bound
+from tests.error_rates import is_at_most
 
 
 def beta_binomial(rng, n_cases, n_samples, mean=0.9, correlation=0.5):
@@ -185,3 +186,23 @@ def test_a_threshold_is_called_met_or_missed_wrongly_at_most_5_times_in_100(n_sa
     margin = 2 * math.sqrt(0.05 * 0.95 / runs)
     assert np.mean([contrast.lower(0.95) > 0 for contrast in contrasts]) <= 0.05 + margin
     assert np.mean([contrast.upper(0.95) < 0 for contrast in contrasts]) <= 0.05 + margin
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("n_cases", "n_samples"), [(20, 5), (20, 10), (50, 5), (100, 10), (200, 5)])
+@pytest.mark.parametrize(("threshold", "margin"), [(0.95, 0.03), (0.98, 0.05)])
+def test_near_1_samples_that_resemble_each_other_are_wrong_at_most_5_times_in_100(
+    n_cases, n_samples, threshold, margin
+):
+    """Correlations of 0.6 and 0.9 within a case. Wilson's upper bound made 0.065 of them red, and without what 20 cases
+    can't show 0.09 were green.
+    """
+    for correlation in (0.6, 0.9):
+        rng, size = np.random.default_rng([n_cases, n_samples, int(100 * correlation)]), 1 / correlation - 1
+
+        def contrast(mean, rng=rng, size=size):
+            rates = rng.beta(mean * size, (1 - mean) * size, n_cases)[:, np.newaxis]
+            return threshold_contrast((rng.random((n_cases, n_samples)) < rates).astype(float), threshold)
+
+        assert is_at_most(0.05, lambda contrast=contrast: contrast(threshold).upper(0.95) < 0, 600)
+        assert is_at_most(0.05, lambda contrast=contrast: contrast(threshold - margin).lower(0.95) > -margin, 600)
