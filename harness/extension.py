@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.records import GateStart, Request
     from harness.reporting.writing import ReportFormat
     from harness.stages.data.steps.step import CorpusStep, DocumentStep, StepContext, StepOption, StepSpec
-    from harness.stages.data.steps.user import Keep, Remove, StepDocument
+    from harness.stages.data.steps.user import Keep, Remove
     from harness.tracking.tracker import TrackedGate, Tracker, TrackingNotes
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "Request",
     "Settings",
     "StepContext",
-    "StepDocument",
     "StepOption",
     "StepSpec",
     "TrackedGate",
@@ -57,7 +56,7 @@ _NAMES = {
     "harness.records": "GateStart Request",
     "harness.reporting.writing": "ReportFormat",
     "harness.stages.data.steps.step": "CorpusStep DocumentStep StepContext StepOption StepSpec",
-    "harness.stages.data.steps.user": "Keep Remove StepDocument",
+    "harness.stages.data.steps.user": "Keep Remove",
     "harness.tracking.tracker": "TrackedGate Tracker TrackingNotes",
 }
 _MODULES = {"setting_checks": "harness.config.setting_checks"}

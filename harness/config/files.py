@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -87,13 +88,33 @@ def json_lines(path: Path, error: type[UsageError], hint: str = "") -> Iterator[
         if line.strip():
             place = f"{path}, line {number}"
             try:
-                entry = json.loads(line)
+                entry = json.loads(line, object_pairs_hook=unique_keys, parse_constant=_no_number)
                 check_characters(line, entry)
             except (ValueError, RecursionError) as problem:
-                raise error(f"{place} is no JSON: {problem}. {hint}".rstrip()) from None
+                said = str(problem)
+                if isinstance(problem, json.JSONDecodeError):
+                    said = f"{problem.msg} at column {problem.colno}"
+                raise error(f"{place} is no JSON: {said}. {hint}".rstrip()) from None
             if not isinstance(entry, Mapping):
                 raise error(f"{place} is no JSON object: {shortened(line, _SHOWN)} {hint}".rstrip())
             yield place, entry
+
+
+def unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, given to its reader as a hook.
+
+    Raises:
+        ValueError: a key is there twice, as a merge leaves them.
+    """
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {twice!r} is there twice in one object")
+    return fields
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def check_characters(line: str, value: Any) -> None:

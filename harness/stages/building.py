@@ -4,7 +4,7 @@ What is built lies in the cache folder, under the recipe that it was built by: t
 what it was made of. The version that comes back names it, and its fingerprint is of what was built: samples belong to
 that, whatever it was built by.
 
-To add a step that is built: a line in `BUILDERS`, and a module with the functions of a `StepBuilder`.
+To add a step that is built: a line in `BUILDERS`, and a module with the functions of a `Builder`.
 """
 
 from __future__ import annotations
@@ -43,18 +43,8 @@ class Builder(Protocol):
             UsageError: it can't be built.
         """
 
-
-class StepBuilder(Builder, Protocol):
-    """A module that builds a step of a version."""
-
     def check_step(self, settings: Settings, version: VersionSettings, step: Step) -> str | None:
-        """Refuse what can be seen to be wrong before anything is built for any step; a corpus is read when it is.
-
-        Args:
-            version: with this step, and nothing built for it.
-
-        Returns:
-            What is to be told of it before it is built; None for nothing.
+        """Refuse what can be seen to be wrong before anything is built, and give what is to be told; of a step alone.
 
         Raises:
             UsageError: texts that can't be read or are too long, what does not fit the weights that the version begins
@@ -151,7 +141,7 @@ def check_steps(settings: Settings, name: str, progress: BuildProgress = unseen)
     version, settings = settings.version(name), settings.home(name)
     for builder, step in _builders(version):
         if step is not None:
-            note = cast("StepBuilder", builder).check_step(settings, version, step)
+            note = builder.check_step(settings, version, step)
             if note is not None:
                 progress(noted(settings, step, name, note))
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.config.files import SAVE_AS, check_characters, find_file
+from harness.config.files import SAVE_AS, find_file, json_lines, note_id
 from harness.errors import CaseError
 from harness.records import Case
 
@@ -34,16 +32,10 @@ def load_cases(source: Any, folders: Sequence[Path]) -> tuple[Case, ...]:
         CaseError: no such file, no cases, a line that is no JSON object, an id that is missing or there twice; the
             message names file and line.
     """
-    if isinstance(source, str | Path):
-        folder = _folder(source, folders)
-        if folder is not None:
-            return tuple(Case({**each.case.fields, "id": each.id}) for each in _read_folder(folder))
-        path = find_file(Path(source), folders, kind="case file", suffixes=CASE_SUFFIXES, error=CaseError)
-        found = read_rows(path) if path is not None else _from_hub(str(source), folders)
-        return _cases(found, str(source))
-    if isinstance(source, Mapping) or not isinstance(source, Iterable):
-        raise CaseError(f"cases={source!r} is neither a path, a list of dicts nor a datasets.Dataset.")
-    return _cases(((f"item {i}", row) for i, row in enumerate(source)), "cases")
+    return tuple(
+        each.case if each.id == each.case.id else Case({**each.case.fields, "id": each.id})
+        for each in filed_cases(source, folders)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +59,17 @@ def filed_cases(source: CaseSource, folders: Sequence[Path]) -> tuple[FiledCase,
     Raises:
         CaseError: as `load_cases` has it.
     """
-    file = "cases"
     if isinstance(source, str | Path):
         file, folder = str(source), _folder(source, folders)
         if folder is not None:
             return _read_folder(folder)
-    return tuple(FiledCase(case.id, file, case) for case in load_cases(source, folders))
+        path = find_file(Path(source), folders, kind="case file", suffixes=CASE_SUFFIXES, error=CaseError)
+        rows = _from_hub(file, folders) if path is None else read_rows(path)
+    elif isinstance(source, Mapping) or not isinstance(source, Iterable):
+        raise CaseError(f"cases={source!r} is neither a path, a list of dicts nor a datasets.Dataset.")
+    else:
+        file, rows = "cases", ((f"item {i}", row) for i, row in enumerate(source))
+    return tuple(FiledCase(case.id, file, case) for case in _cases(rows, file))
 
 
 def _folder(source: str | Path, folders: Sequence[Path]) -> Path | None:
@@ -135,44 +132,7 @@ def read_rows(path: Path) -> list[tuple[str, Any]]:
 
 
 def _read_jsonl(path: Path) -> Iterable[tuple[str, Any]]:
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                try:
-                    yield f"{path}, line {number}", _parsed(line.rstrip())
-                except _DuplicateKeyError as error:
-                    raise CaseError(
-                        f"{path}, line {number}: the key {error.args[0]!r} is there twice in one object; keep one."
-                    ) from None
-                except json.JSONDecodeError as error:
-                    raise CaseError(
-                        f"{path}, line {number}, column {error.colno}: not valid JSON: {error.msg}."
-                    ) from None
-                except RecursionError:
-                    raise CaseError(f"{path}, line {number}: nested too deep to be read.") from None
-                except ValueError as error:
-                    raise CaseError(f"{path}, line {number}: not valid JSON: {error}.") from None
-
-
-def _parsed(line: str) -> Any:
-    row = json.loads(line, object_pairs_hook=_object, parse_constant=_no_number)
-    check_characters(line, row)
-    return row
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number of JSON")
-
-
-class _DuplicateKeyError(ValueError):
-    """A key that one JSON object holds twice."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise _DuplicateKeyError(Counter(name for name, _ in pairs).most_common(1)[0][0])
-    return fields
+    return json_lines(path, CaseError)
 
 
 def _read_csv(path: Path) -> Iterable[tuple[str, Any]]:
@@ -230,18 +190,12 @@ def _cases(rows: Iterable[tuple[str, Any]], name: str) -> tuple[Case, ...]:
         case_id = row.get("id")
         if isinstance(case_id, int) and not isinstance(case_id, bool):
             case_id = str(case_id)
-        if not isinstance(case_id, str) and "id" in row:
-            raise CaseError(
-                f'{place}: id {case_id!r} is not a text but {type(case_id).__name__}; write one such as "id": "peru".'
-            )
         if not isinstance(case_id, str) or not case_id.strip():
+            is_other = "id" in row and not isinstance(case_id, str)
+            has = f"the id {case_id!r} is not a text" if is_other else "the case has no id"
             fields = ", ".join(map(str, row))
-            raise CaseError(
-                f'{place}: the case has no id; give it a stable one, such as "id": "peru". It has: {fields}.'
-            )
-        if case_id in places:
-            raise CaseError(f"{place}: id {case_id!r} is already at {places[case_id]}; ids are unique.")
-        places[case_id] = place
+            raise CaseError(f'{place}: {has}; give it a stable one, such as "id": "peru". It has: {fields}.')
+        note_id(case_id, place, places, CaseError)
         cases.append(Case({**row, "id": case_id}))
     if not cases:
         raise CaseError(f"{name} holds no cases.")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.config import Settings
 from harness.config.corpora import CorpusSettings
-from harness.stages.data.corpus_build import build_corpus
+from harness.stages.data.versions import build_corpus
 
 FILTERS = ("url", "language", "gopher_repetition", "gopher_quality", "c4", "fineweb")
 LIGHT = ("language", "gopher_quality", "exact")

@@ -16,8 +16,8 @@ from harness.models.weights.weights import materialize
 from harness.stages.building import built
 from harness.stages.customization.adapters import KIND as ADAPTER
 from harness.stages.customization.adapters import _AdapterParts
-from harness.stages.data.corpus_build import corpus_folder
 from harness.stages.data.recipe import corpus_recipe
+from harness.stages.data.versions import corpus_folder
 from harness.stages.distillation.distilling import KIND as DISTILLED
 from harness.stages.distillation.distilling import _Parts
 from harness.stages.known_builds import KnownBuilds, knowing, known_builds

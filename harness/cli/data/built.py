@@ -30,7 +30,7 @@ def opened_corpus(name: str, executor: Mapping[str, Any] | None = None) -> Corpu
     settings = load_settings(Path.cwd())
     settings.corpus(name)
     require_packages(settings, name)
-    from harness.stages.data.corpus_build import build_corpus
+    from harness.stages.data.versions import build_corpus
 
     with build_line() as line:
         return build_corpus(settings, name, progress=line.show, executor=executor)

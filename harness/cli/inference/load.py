@@ -122,7 +122,7 @@ def planned(options: dict[str, Any], sampling: Any) -> LoadPlan:
     tokens = options.pop("output_tokens")
     return LoadPlan(
         prompts=() if prompts is None else read_prompts(prompts),
-        objective={} if objective is None else read_objective(objective, "--objective"),
+        objective={} if objective is None else read_objective(objective, "--objective", where="steelyard load"),
         output_tokens=sampling.get("max_tokens", 64) if tokens is None else tokens,
         timeout_s=options.pop("timeout"),
         accept=frozenset(options.pop("accept")),

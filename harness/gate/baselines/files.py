@@ -6,12 +6,11 @@ import json
 import math
 import re
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.config.files import replacing
+from harness.config.files import replacing, unique_keys
 from harness.errors import SettingsError
 from harness.gate.baselines.recording import RecordedCase, RecordedEvaluation, RecordedMetric, Recording
 from harness.records import Estimate, VersionRef
@@ -141,7 +140,7 @@ def read_recording(path: Path) -> Recording:
     text = ""
     try:
         text = path.read_text(encoding="utf-8")
-        document = json.loads(text, object_pairs_hook=_object)
+        document = json.loads(text, object_pairs_hook=unique_keys)
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror or error}.") from None
     except (ValueError, RecursionError) as error:
@@ -163,15 +162,6 @@ def read_recording(path: Path) -> Recording:
 
 
 _AGAIN = "Record the run again with `steelyard baseline record`."
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object without a key that is there twice, as a merge leaves them."""
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"the key {twice!r} is there twice in one object")
-    return fields
 
 
 def _recording(document: Mapping[str, Any], name: str) -> Recording:

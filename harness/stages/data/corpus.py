@@ -20,8 +20,7 @@ from harness.stages.data.outcomes import CorpusDocument, Explanation
 from harness.stages.data.steps.step import place_of, shard_of
 
 if TYPE_CHECKING:
-    from harness.stages.data.drift.columns import ColumnSums
-    from harness.stages.data.drift.drift import Drift
+    from harness.stages.data.drift.drift import ColumnSums, Drift
     from harness.stages.data.overlap.contamination import CaseSearches, Contamination
 
 
@@ -256,7 +255,7 @@ def open_corpus(folder: Path, name: str | None = None) -> Corpus:
 @functools.lru_cache(maxsize=4)
 def _column_sums(folder: Path) -> Mapping[str, ColumnSums]:
     """The columns of a corpus. What lies in a folder stays what it is; candidate and baseline both ask for one's."""
-    from harness.stages.data.drift.columns import add_up
+    from harness.stages.data.drift.drift import add_up
 
     return add_up(open_corpus(folder).documents())
 

@@ -32,7 +32,6 @@ KINDS = (
     "a .jsonl(.gz), .parquet, .warc(.gz), .html or .txt file, a folder of these, a folder that the library datasets "
     'saved, or a dataset of the hub as "owner/name"'
 )
-__all__ = ["KINDS", "SourceDocument", "read_documents", "source_bytes", "source_fingerprint"]
 
 
 def read_documents(source: str, root: Path) -> Iterator[SourceDocument]:
@@ -64,8 +63,7 @@ def source_fingerprint(source: str, root: Path) -> str:
     path = _place(source, root)
     if path is None:
         return text_hash("hub", source, tables.hub_dataset_fingerprint(source))
-    files = _saved(path) if path.is_dir() and tables.is_saved_dataset(path) else _files(path)
-    return text_hash("files", *(part for file, name in files for part in (name, file_hash(file))))
+    return text_hash("files", *(part for file, name in _files(path) for part in (name, file_hash(file))))
 
 
 def source_bytes(source: str, root: Path) -> int:
@@ -77,10 +75,8 @@ def source_bytes(source: str, root: Path) -> int:
     path = _place(source, root)
     if path is None:
         return tables.hub_dataset_bytes(source)
-    files = _saved(path) if path.is_dir() and tables.is_saved_dataset(path) else _files(path)
-    return sum(
-        file.stat().st_size * (_UNPACKED if file.suffix.lower() in (".gz", ".parquet") else 1) for file, _ in files
-    )
+    packed = (".gz", ".parquet")
+    return sum(file.stat().st_size * (_UNPACKED if file.suffix.lower() in packed else 1) for file, _ in _files(path))
 
 
 def _place(source: str, root: Path) -> Path | None:
@@ -107,6 +103,8 @@ def _files(path: Path) -> list[tuple[Path, str]]:
         if _suffix(path) not in _READERS:
             raise CorpusError(f"{path}: documents can't be read from a file of this kind. Write {KINDS}.")
         return [(path, _name(path.name))]
+    if tables.is_saved_dataset(path):
+        return sorted((file, file.relative_to(path).as_posix()) for file in path.rglob("*") if file.is_file())
     found = [
         (file, _name(file.relative_to(path).as_posix()))
         for file in path.rglob("*")
@@ -117,10 +115,6 @@ def _files(path: Path) -> list[tuple[Path, str]]:
         has = f"has files of other kinds alone ({some(others, 5)})" if others else "is empty"
         raise CorpusError(f"{path}: the folder {has}. Write {KINDS}.")
     return sorted(found, key=lambda pair: pair[1])
-
-
-def _saved(folder: Path) -> list[tuple[Path, str]]:
-    return sorted((file, file.relative_to(folder).as_posix()) for file in folder.rglob("*") if file.is_file())
 
 
 def _suffix(path: Path) -> str:

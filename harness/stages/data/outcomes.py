@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class CorpusDocument:
-    """A document that was kept."""
+    """A document as a corpus has it, or as a step of the user's own gets it; its metadata can't be changed."""
 
     id: str
     text: str

@@ -1,28 +1,36 @@
-"""Builds the versions that are corpora, and gives bodies the fixture `corpus`."""
+"""Builds the versions that are corpora, each recipe once, and gives bodies the fixture `corpus`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.config import Settings, VersionSettings
+from harness.config import Settings, VersionSettings, cache_dir
 from harness.config.customization import Step
+from harness.config.environment import version_of
 from harness.config.roles import corpus_name
-from harness.errors import NotInLineageError
+from harness.errors import CorpusError, NotInLineageError, SettingsError
 from harness.models.corpus.spec import CONTENT, FOLDER, N_DOCUMENTS
+from harness.models.processes.ordered import order
 from harness.models.spec import engine_spec
 from harness.models.version import Version
-from harness.stages.build_state import BuildProgress
+from harness.stages.build_state import BuildProgress, BuildState, unseen
 from harness.stages.building import built
+from harness.stages.data.corpus import Corpus, open_corpus
+from harness.stages.data.recipe import Recipe, corpus_recipe
+from harness.stages.data.steps.step import INSTALL
 from harness.stages.known_builds import known_builds
+from harness.stages.ordered import failure
 
 if TYPE_CHECKING:
-    from harness.stages.data.corpus import Corpus
     from harness.stages.lineage import StageContext
 
 CORPUS = "corpus"
+_MODULE = "harness.stages.data.build.process"
+_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "PYTHONHASHSEED": "0"}
 
 
 def find_version(settings: Settings, version: VersionSettings, _step: Step | None = None) -> VersionSettings | None:
@@ -32,10 +40,6 @@ def find_version(settings: Settings, version: VersionSettings, _step: Step | Non
         UsageError: its documents are not there, or its recipe can't be followed.
     """
     engine_spec(version.engine).require_packages(version)
-    from harness.stages.data.corpus import open_corpus
-    from harness.stages.data.corpus_build import corpus_folder
-    from harness.stages.data.recipe import corpus_recipe
-
     folder = corpus_folder(corpus_recipe(settings, version.name))
     if folder.is_dir():
         return _of(version, open_corpus(folder, version.name))
@@ -55,9 +59,58 @@ def build_version(
     Raises:
         UsageError: as `find_version`, or a document that can't be read.
     """
-    from harness.stages.data.corpus_build import build_corpus
-
     return _of(version, build_corpus(settings, version.name, progress=progress))
+
+
+def build_corpus(
+    settings: Settings,
+    name: str,
+    *,
+    progress: BuildProgress = unseen,
+    executor: Mapping[str, Any] | None = None,
+) -> Corpus:
+    """The corpus of this name; built first, unless it was before.
+
+    Args:
+        progress: told how far the build is.
+        executor: who runs it, in place of what the settings say.
+
+    Raises:
+        UsageError: the recipe, the source or a document is wrong, or a step fails. What was built before is kept.
+    """
+    recipe = corpus_recipe(settings, name)
+    folder = corpus_folder(recipe)
+    if folder.is_dir():
+        return open_corpus(folder, name)
+    from harness.stages.data.build.process import BuildRequest
+
+    if version_of("datatrove") is None:
+        raise SettingsError(f"The corpus {name!r} is built by datatrove, which is not installed here: {INSTALL}")
+    corpus = settings.corpora[name]
+    request = BuildRequest(
+        settings=settings,
+        name=name,
+        recipe=recipe,
+        folder=folder,
+        work=folder.with_name(f"{folder.name}.work"),
+        executor=corpus.executor if executor is None else executor,
+        tokenizer=None if recipe.tokenizer is None else dict(settings.versions[recipe.tokenizer[0]].engine_options),
+    )
+    log = request.work / "build.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+
+    def told(message: dict[str, Any]) -> None:
+        progress(BuildState(name, message["phase"], message["done"], message["total"]))
+
+    failed = failure(order(_MODULE, request, log=log, environment=_ENVIRONMENT, told=told), "builds", log)
+    if failed is not None:
+        raise CorpusError(f"The corpus {name!r} could not be built. {failed}")
+    return open_corpus(folder, name)
+
+
+def corpus_folder(recipe: Recipe) -> Path:
+    """Return the folder that keeps a recipe's corpus."""
+    return cache_dir() / "corpora" / recipe.fingerprint
 
 
 def _of(version: VersionSettings, corpus: Corpus) -> VersionSettings:
@@ -67,8 +120,6 @@ def _of(version: VersionSettings, corpus: Corpus) -> VersionSettings:
 
 
 def _rebuild(settings: Settings, name: str, documents: Path, workers: int) -> Corpus:
-    from harness.stages.data.corpus_build import build_corpus
-
     corpora = {**settings.corpora, name: replace(settings.corpora[name], documents=str(documents))}
     return build_corpus(replace(settings, corpora=corpora), name, executor={"name": "local", "workers": workers})
 
@@ -92,8 +143,6 @@ def load_corpus(version: Version, context: StageContext) -> Corpus:
 
 
 def _corpus_of(version: Version, context: StageContext) -> Corpus | None:
-    from harness.stages.data.corpus import open_corpus
-
     name = corpus_name(context.settings, version.settings)
     if name is None:
         return None

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from harness.config import Settings
 from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings
-from harness.config.files import json_lines
-from harness.errors import UsageError
-from harness.models.engine_creation import check_version
+from harness.config.files import json_lines, replacing
+from harness.errors import FailedDrawError, SteelyardError, UsageError, some
+from harness.models.engine_creation import check_version, create_engine
 from harness.models.version import Version
-from harness.records import Sample
+from harness.records import Request, Sample
 from harness.records.keys import KeyedQuestion, request_text
+from harness.requests.pending import SampleSource
+from harness.requests.sampler import Sampler
+from harness.requests.spending import Spending
 from harness.stages.build_state import BuildProgress, BuildState
-from harness.stages.teacher_draws import FailedDraws, teacher_draws
 from harness.stages.training.texts import TrainingText
 
 ANSWERS = "answers.jsonl"
 """The file of a built student in which they are."""
+_APART = b"asked again|"
+"""Before the question of an answer that a build has in place of a failure that is kept: no gate asks for it."""
+_HOPELESS = 100
+"""Failures without an answer, after which no other prompt is asked."""
+_NAMED = 20
+"""Prompts that are named."""
 
 
 def is_answered(distilled: DistilledSettings, texts: Iterable[TrainingText]) -> bool:
@@ -48,22 +57,6 @@ def answer_sampling(distilled: DistilledSettings, n_tokens: int) -> dict[str, An
     return {"max_tokens": distilled.length - n_tokens, **heat}
 
 
-def check_prompt(text: TrainingText, name: str) -> None:
-    """See that a teacher can answer a text.
-
-    Args:
-        name: of the data, as the settings have it.
-
-    Raises:
-        UsageError: it is no prompt.
-    """
-    if not text.prompt:
-        raise UsageError(
-            f"data = {name!r}: the text {text.id!r} has no prompt that the teacher could answer. Give each line a "
-            '"prompt", or take method = "soft_targets", which teaches on texts.'
-        )
-
-
 def write_answers(
     settings: Settings,
     teacher: Version,
@@ -85,41 +78,29 @@ def write_answers(
     if path.exists():
         return
     check_version(teacher.settings, settings.root)
-    samples = asyncio.run(_drawn(settings, teacher, distilled, asked, told))
-    rows = [
+    name, progress = told
+
+    def answered(done: int) -> None:
+        progress(BuildState(name, "asking the teacher", done, len(asked), "prompts"))
+
+    requests = [
+        (text.id, teacher.chat(text.prompt, sampling=answer_sampling(distilled, n_tokens))) for text, n_tokens in asked
+    ]
+    samples = asyncio.run(ask_teacher(settings, teacher, requests, answered))
+    rows: list[dict[str, Any]] = [
         {"id": text.id, "prompt": list(text.prompt), "answer": sample.text, "finish_reason": sample.finish_reason}
         for (text, _), sample in zip(asked, samples, strict=True)
         if sample.lack is None and sample.text.strip()
     ]
     if not rows:
         raise UsageError(f"The teacher {teacher.name} answers none of the {len(asked)} prompts.")
-    _write(rows, distilled, path)
-
-
-def take_answers(source: Path, folder: Path, distilled: DistilledSettings) -> None:
-    """Take the answers that another student was taught by, instead of asking the teacher again.
-
-    Args:
-        source: the folder of that student.
-        folder: of the one that is made; what is there already is taken as it is.
-
-    Raises:
-        UsageError: they can't be dealt to other prompts.
-    """
-    if (source / ANSWERS).is_file() and not (folder / ANSWERS).exists():
-        rows = [row for _, row in json_lines(source / ANSWERS, UsageError, "")]
-        _write(rows, distilled, folder / ANSWERS)
-
-
-def _write(rows: Sequence[Mapping[str, Any]], distilled: DistilledSettings, path: Path) -> None:
     if distilled.method == SEQUENCE and distilled.shuffled:
         rows = _dealt(rows, distilled.seed)
-    draft = path.with_suffix(".draft")
-    draft.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    draft.replace(path)
+    with replacing(path) as draft:
+        draft.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
-def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[Mapping[str, Any]]:
+def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[dict[str, Any]]:
     """The same prompts in their order, each with the answer to another.
 
     Raises:
@@ -133,8 +114,7 @@ def _dealt(rows: Sequence[Mapping[str, Any]], seed: int) -> list[Mapping[str, An
 
     order = np.random.default_rng(seed).permutation(len(rows)).tolist()
     given = dict(zip(order, (*order[1:], order[0]), strict=True))
-    own = ("id", "prompt")
-    return [{**rows[given[place]], **{key: row[key] for key in own}} for place, row in enumerate(rows)]
+    return [{**rows[given[place]], "id": row["id"], "prompt": row["prompt"]} for place, row in enumerate(rows)]
 
 
 def unended_answers(path: Path) -> frozenset[int]:
@@ -143,24 +123,78 @@ def unended_answers(path: Path) -> frozenset[int]:
     return frozenset(place for place, (_, row) in enumerate(rows) if row["finish_reason"] == "length")
 
 
-async def _drawn(
-    settings: Settings,
-    teacher: Version,
-    distilled: DistilledSettings,
-    asked: Sequence[tuple[TrainingText, int]],
-    told: tuple[str, BuildProgress],
+async def ask_teacher(
+    settings: Settings, teacher: Version, requests: Sequence[tuple[str, Request]], answered: Callable[[int], None]
 ) -> list[Sample]:
-    name, progress = told
-    failed = FailedDraws(f"The teacher {teacher.name}", len(asked))
-    async with teacher_draws(settings, teacher, failed) as draw:
+    """Draw a sample for each request, as a gate does: what is in the store is not drawn again, what is drawn is stored
+    at once, and the budget of the settings bounds it.
 
-        async def answered(text: TrainingText, n_tokens: int) -> Sample | None:
-            request = teacher.chat(text.prompt, sampling=answer_sampling(distilled, n_tokens))
+    Failures are not kept, for nothing is inferred from how often a teacher fails: the next build asks for all that
+    failed. What a gate keeps as a failure stays one there; a build has an answer of its own. Half of a character, which
+    no file and no tokenizer takes, is U+FFFD in what is given.
+
+    Args:
+        requests: after the ids of their prompts.
+        answered: told how many are.
+
+    Raises:
+        UsageError: prompts without an answer, named once all others have theirs, so that one that is refused costs no
+            other its answer; or after a hundred, where none was answered: it is the request that is refused.
+    """
+    from harness.store import Store
+    from harness.store.location import store_url
+
+    failures: dict[str, str] = {}
+    n_answered = 0
+    with Store.open(store_url(settings)) as store:
+        newest, *older = store.generations(teacher.fingerprint, max_age_s=teacher.settings.max_age_s)
+        source = SampleSource(teacher, create_engine(teacher, settings.root), newest, older=tuple(older))
+        spending = Spending(settings.limits, {teacher.name: teacher.settings.price})
+        sampler = Sampler(store, window=settings.concurrency, spending=spending, asks_again=True)
+
+        async def ask(request: Request) -> Sample:
             question = KeyedQuestion(request_text(teacher.fingerprint, request), 0)
-            sample = await draw(text.id, request, question, 0)
-            if sample is not None:
-                progress(BuildState(name, "asking the teacher", failed.n_answered, len(asked), "prompts"))
+            try:
+                _, sample = await sampler.draw(source, request, question, 0)
+            except FailedDrawError:
+                kept = sampler.failures.get(teacher.fingerprint, {})
+                if not any((question.key(each), 0) in kept for each in (newest, *older)):
+                    raise
+                _, sample = await sampler.draw(source, request, replace(question, text=_APART + question.text), 0)
             return sample
 
-        drawn = await asyncio.gather(*starmap(answered, asked))
+        async def draw(prompt: str, request: Request) -> Sample | None:
+            nonlocal n_answered
+            try:
+                sample = await ask(request)
+            except SteelyardError as error:
+                failures[prompt] = str(error)
+                if not n_answered and len(failures) >= _HOPELESS:
+                    raise _without_answers(teacher, failures, len(requests)) from error
+                return None
+            n_answered += 1
+            answered(n_answered)
+            return _in_whole_characters(sample)
+
+        try:
+            drawn = await asyncio.gather(*starmap(draw, requests))
+        finally:
+            await sampler.close()
+    if failures:
+        raise _without_answers(teacher, failures, len(requests))
     return [sample for sample in drawn if sample is not None]
+
+
+def _without_answers(teacher: Version, failures: Mapping[str, str], n_prompts: int) -> UsageError:
+    first, said = next(iter(failures.items()))
+    return UsageError(
+        f"The teacher {teacher.name} gave no answer to {len(failures):,} of {n_prompts:,} prompts: "
+        f"{some([repr(prompt) for prompt in failures], _NAMED)}. {first!r}: {said.rstrip('.')}. What was answered is "
+        "stored, and another build goes on there. Change or leave out what is refused each time."
+    )
+
+
+def _in_whole_characters(sample: Sample) -> Sample:
+    if sample.text.isascii():
+        return sample
+    return replace(sample, text=sample.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

@@ -6,30 +6,31 @@ import asyncio
 import functools
 import json
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from harness.config.customization import SEQUENCE, DistilledSettings, Step
+from harness.config import Settings, VersionSettings
+from harness.config.customization import SEQUENCE, SOFT_TARGETS, DistilledSettings, Step
 from harness.errors import NotInLineageError, SettingsError, UsageError, choices
 from harness.models.description.description import describe_weights
 from harness.models.version import Version
 from harness.models.weights.weights import materialize, tokenizer_path
 from harness.requests.bridge import settle
-from harness.stages.build_state import BuildState
+from harness.stages.build_state import BuildProgress, BuildState
 from harness.stages.building import built
 from harness.stages.case_files import CaseSource
 from harness.stages.data.overlap.contamination import CaseSearches, Contamination
 from harness.stages.data.overlap.words import words_of
 from harness.stages.distillation.answers import ANSWERS
-from harness.stages.distillation.controls import CONTROLS, control_weights
-from harness.stages.distillation.distilling import sources_of
+from harness.stages.distillation.distilling import build_version, find_version, sources_of
 from harness.stages.foundation.divergence import TextDivergence
 from harness.stages.foundation.reference import Reference, reference_options
 from harness.stages.lineage import StageContext
-from harness.stages.training.texts import TrainingData, TrainingText, read_texts
+from harness.stages.training.texts import TrainingData, TrainingText, read_texts, training_data
 from harness.stages.training.vocabularies import load_both, other_tokens, template_of
 
+CONTROLS = ("hard_labels", "shuffled")
 _RUN = 4
 
 
@@ -152,7 +153,7 @@ class Distillation:
     @functools.cached_property
     def other_tokens(self) -> tuple[str, ...]:
         """The tokens that mean something else to the student, in words; () where the vocabularies are the same."""
-        return tuple(map(str, other_tokens(*self._tokenizers)))
+        return tuple(other_tokens(*self._tokenizers))
 
     @functools.cached_property
     def same_template(self) -> bool:
@@ -272,18 +273,57 @@ def load_distillation(version: Version, context: StageContext) -> Distillation:
     options = {"student": {**tokenizer, "weights": step.folder}, "teacher": teacher.engine_options}
     if start is not None:
         options["start"] = {**tokenizer, **start}
-    find_control = functools.partial(_control, version, step, context)
-    return Distillation(version.name, (step, data), options, context.settings.root, find_control)
-
-
-def _control(version: Version, step: Step, context: StageContext, control: str) -> Mapping[str, Any]:
-    """The options of the weights of a control; it is told what is trained for it."""
 
     def progress(state: BuildState) -> None:
         context.told(f"{state.version}: {state.phase} {state.done:,}" + (f" of {state.total:,}" if state.total else ""))
 
-    try:
-        allowed = None if context.is_offline else progress
-        return control_weights(context.settings, version.settings, step, control, allowed)
-    finally:
-        context.told("")
+    def find_control(control: str) -> dict[str, Any]:
+        try:
+            allowed = None if context.is_offline else progress
+            return control_weights(context.settings, version.settings, step, control, allowed)
+        finally:
+            context.told("")
+
+    return Distillation(version.name, (step, data), options, context.settings.root, find_control)
+
+
+def control_weights(
+    settings: Settings, version: VersionSettings, step: Step, control: str, progress: BuildProgress | None
+) -> dict[str, Any]:
+    """The options of the weights of a control of a student: made by the same step with one change, now if it never was.
+
+    Args:
+        step: of the version, by which the student was made.
+        control: one of `CONTROLS`.
+        progress: is told how far the training is; None where nothing may be trained.
+
+    Raises:
+        NotInLineageError: the student has no such control.
+        SettingsError: it is not trained yet, and may not be.
+        UsageError: what it is made of is not there.
+    """
+    distilled = cast("DistilledSettings", step.settings)
+    if distilled.weights is not None:
+        raise NotInLineageError(version.name, f"control {control!r}, because it was trained elsewhere")
+    changed = replace(distilled, shuffled=True)
+    if control == "hard_labels":
+        changed = replace(distilled, method=SOFT_TARGETS, hard_weight=1.0)
+        data = str(distilled.data)
+        is_taught = data in settings.corpora or all(
+            text.text.strip() for text in read_texts(training_data(settings, data))
+        )
+        if not is_taught:
+            what = f"control {control!r}, because prompts of its data have no answer"
+            raise NotInLineageError(version.name, what, 'an "answer" on each line')
+    other = replace(step, settings=changed, folder=None, content=None)
+    own = replace(built(settings, version.name, offline=True, before=step), name=f"{version.name}, {control}")
+    found = find_version(settings, own, other)
+    if found is None and progress is None:
+        raise SettingsError(
+            f"The control {control!r} of {version.name} is not trained here, and --offline trains nothing. A run "
+            "without it does."
+        )
+    if found is None:
+        assert progress is not None
+        found = build_version(settings, own, other, progress)
+    return {"weights": found.engine_options["weights"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -36,14 +36,7 @@ from harness.stages.beginning import (
 )
 from harness.stages.build_state import BuildProgress, unseen
 from harness.stages.building import built, check_steps, found, noted, told_of, with_step
-from harness.stages.distillation.answers import (
-    ANSWERS,
-    check_prompt,
-    is_answered,
-    take_answers,
-    unended_answers,
-    write_answers,
-)
+from harness.stages.distillation.answers import ANSWERS, is_answered, unended_answers, write_answers
 from harness.stages.known_builds import known_builds
 from harness.stages.made_folders import MadeFolder, find_made, make, place_of
 from harness.stages.training.running import TrainingRequest, train
@@ -84,12 +77,15 @@ def find_version(settings: Settings, version: VersionSettings, step: Step | None
 
 
 def check_step(settings: Settings, version: VersionSettings, step: Step) -> str | None:
-    """Refuse texts that a student can't be taught on, a teacher that can't be built, and one that it does not fit; say
-    what of the texts is cut.
+    """Refuse texts that a student can't be taught on, a teacher that can't be built, and one that it does not fit by
+    the weights that both begin with; say what of the texts is cut.
 
     Raises:
         UsageError: they are not there or broken, or what trains is not installed.
     """
+    from harness.stages.training.sequences import check_length, check_taught
+    from harness.stages.training.vocabularies import check_vocabularies
+
     distilled = cast("DistilledSettings", step.settings)
     if not is_built(found(settings, distilled.teacher)):
         check_steps(settings, distilled.teacher)
@@ -99,43 +95,42 @@ def check_step(settings: Settings, version: VersionSettings, step: Step) -> str 
         check_packages(PACKAGES, "transformers")
         teacher = settings.version(distilled.teacher)
         _check_sources(version, teacher, distilled)
-        assert distilled.data is not None
-        if distilled.method != SOFT_TARGETS and distilled.data in settings.corpora:
-            raise UsageError(
-                f"data = {distilled.data!r} is a corpus, and its documents are no prompts that anybody could answer. "
-                'Give a file with a "prompt" on each line, or take method = "soft_targets", which teaches on texts.'
-            )
-        texts = known_texts(settings, distilled.data)
+        texts = _known_texts(settings, distilled)
         is_asked = is_answered(distilled, texts)
         if is_asked:
             engine_spec(teacher.engine).require_packages(teacher)
-        for text in texts:
-            if distilled.method != SOFT_TARGETS:
-                check_prompt(text, str(distilled.data))
-            elif not is_asked:
+        else:
+            for text in texts:
                 check_answer(text)
-        return _check_fit(settings, version, step, texts)
+        student = find_beginning(settings, version, version.steps[: version.steps.index(step) + 1])
+        folders = [student.folder]
+        if distilled.method == SOFT_TARGETS and distilled.hard_weight < 1:
+            theirs = find_beginning(settings, teacher, teacher.steps)
+            folders.append(theirs.folder)
+            if theirs.vocabulary != student.vocabulary:
+                check_vocabularies(theirs.vocabulary, student.vocabulary)
+        check_length(distilled.length, *folders)
+        if (tokenizer := student.tokenizer) is None:
+            return None
+        return check_taught(texts, tokenizer, distilled.length, is_asked=is_asked)
 
 
-def _check_fit(settings: Settings, version: VersionSettings, step: Step, texts: Sequence[TrainingText]) -> str | None:
-    """Refuse a teacher with another vocabulary, and texts that are too long, by the weights that both begin with."""
-    from harness.stages.training.sequences import check_length, check_taught
-    from harness.stages.training.students import check_vocabularies
+def _known_texts(settings: Settings, distilled: DistilledSettings) -> list[TrainingText]:
+    """The texts of a file, which are prompts where the teacher's answers teach.
 
-    distilled = cast("DistilledSettings", step.settings)
-    student = find_beginning(settings, version, version.steps[: version.steps.index(step) + 1])
-    sources = [student]
-    keeps_logits = distilled.method == SOFT_TARGETS and distilled.hard_weight < 1
-    if keeps_logits:
-        teacher = settings.version(distilled.teacher)
-        sources.append(find_beginning(settings, teacher, teacher.steps))
-        if sources[1].vocabulary != student.vocabulary:
-            check_vocabularies(sources[1].vocabulary, student.vocabulary)
-    folders = [each.folder for each in sources]
-    check_length(distilled.length, *folders)
-    if (tokenizer := student.tokenizer) is None:
-        return None
-    return check_taught(texts, tokenizer, distilled.length, is_asked=is_answered(distilled, texts))
+    Raises:
+        UsageError: they are not.
+    """
+    name = str(distilled.data)
+    texts = known_texts(settings, name)
+    if distilled.method == SEQUENCE:
+        bare_text = next((text.called for text in texts if not text.prompt), None)
+        if name in settings.corpora or bare_text is not None:
+            raise UsageError(
+                f"data = {name!r}: {bare_text or 'a document of a corpus'} is no prompt that the teacher could answer. "
+                'Give a file with a "prompt" on each line, or take method = "soft_targets", which teaches on texts.'
+            )
+    return texts
 
 
 def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled: DistilledSettings) -> None:
@@ -145,12 +140,14 @@ def _check_sources(version: VersionSettings, teacher: VersionSettings, distilled
         UsageError: saying which, and what to do.
     """
     _check_engine(version)
-    if distilled.method != SEQUENCE and "weights" not in teacher.engine_options:
+    if "weights" in teacher.engine_options:
+        return
+    if distilled.method != SEQUENCE:
         raise UsageError(
             f'teacher {teacher.name!r} has no weights, so that its logits can\'t be known. method = "sequence" '
             "teaches by its answers."
         )
-    if distilled.layers is not None and "weights" not in teacher.engine_options:
+    if distilled.layers is not None:
         raise UsageError(
             f"teacher {teacher.name!r} has no weights of which layers could be left out; give the student weights of "
             "its own."
@@ -174,22 +171,14 @@ def _ready(settings: Settings, version: VersionSettings, step: Step) -> VersionS
     _check_engine(version)
     weights = str(cast("DistilledSettings", step.settings).weights)
     digest = weights_digest({**bare(version.engine_options), "weights": weights}, settings.root)
-    return _with(version, replace(step, folder=weights, content=digest), weights, step)
+    return _with(version, step, weights, weights, digest)
 
 
 def build_version(
-    settings: Settings,
-    version: VersionSettings,
-    step: Step | None,
-    progress: BuildProgress,
-    *,
-    answered: Path | None = None,
+    settings: Settings, version: VersionSettings, step: Step | None, progress: BuildProgress
 ) -> VersionSettings:
     """The version with its weights, trained now; training that was killed goes on. Of a student that was trained
     elsewhere, teacher and data are built.
-
-    Args:
-        answered: the folder of a student whose teacher's answers are taken, where it has some; None to ask the teacher.
 
     Raises:
         UsageError: what it is made of is not there or does not fit.
@@ -205,22 +194,19 @@ def build_version(
         parts = _Parts(settings, version, step, progress)
 
     def build(folder: Path) -> None:
-        if parts.is_asked and answered is not None:
-            take_answers(answered, folder, parts.distilled)
-        start = materialize(parts.start_with_layers(), settings.root)
+        start, has_logits = materialize(parts.start, settings.root), parts.distilled.method == SOFT_TARGETS
+        teacher = parts.teacher.engine_options
         request = TrainingRequest(
             version=version.name,
             settings=parts.distilled,
             data=parts.answers(folder, start, progress) if parts.is_asked else parts.data,
             start=start,
-            teacher=None
-            if parts.distilled.method == SEQUENCE
-            else materialize(plain_options(parts.teacher.engine_options), settings.root),
-            targets=place_of(TARGETS, parts.logits_recipe) if parts.distilled.method == SOFT_TARGETS else None,
+            teacher=materialize(plain_options(teacher), settings.root) if has_logits else None,
+            targets=place_of(TARGETS, parts.logits_recipe) if has_logits else None,
             folder=folder,
             threads=free_threads(),
             tokenizer=tokenizer_path(version.engine_options, settings.root),
-            teacher_tokenizer=tokenizer_path(parts.teacher.engine_options, settings.root),
+            teacher_tokenizer=tokenizer_path(teacher, settings.root),
         )
         train(request, progress)
 
@@ -256,8 +242,7 @@ class _Parts:
         """
         from harness.stages.training.sequences import counted_prompts, cut_note
 
-        path = folder / ANSWERS
-        texts = read_texts(self.data)
+        path, texts = folder / ANSWERS, read_texts(self.data)
         vocabulary = tokenizer_path(self.version.engine_options, self.settings.root) or start
         tokenizer = Beginning(start, None, vocabulary).tokenizer
         asked = [(text, 0) for text in texts] if tokenizer is None else counted_prompts(texts, tokenizer, is_asked=True)
@@ -276,60 +261,51 @@ class _Parts:
         return not self.data.is_corpus and is_answered(self.distilled, read_texts(self.data))
 
     @property
-    def teacher_recipe(self) -> Mapping[str, Any]:
-        """The recipe of the teacher's logits, of its answers, or of both: whichever it teaches by."""
-        if not self.is_asked:
-            return self.logits_recipe
-        answers = {
-            "teacher": load_version(self.teacher, self.settings.root).fingerprint,
-            "packages": {name: version_of(name) for name in packages_of(self.distilled)},
-        }
-        return answers if self.distilled.method == SEQUENCE else {**self.logits_recipe, "answers": answers}
-
-    @property
-    def logits_recipe(self) -> Mapping[str, Any]:
+    def logits_recipe(self) -> dict[str, Any]:
         """The recipe of the teacher's logits."""
-        packages = {name: version_of(name) for name in packages_of(self.distilled)}
         return {
             "teacher": weights_digest(plain_options(self.teacher.engine_options), self.settings.root),
             "top_k": self.distilled.top_k,
             "temperature": self.distilled.temperature,
-            "packages": packages,
+            "packages": self._packages,
         }
+
+    @property
+    def _packages(self) -> dict[str, str | None]:
+        return {name: version_of(name) for name in packages_of(self.distilled)}
 
     @property
     def recipe(self) -> Mapping[str, Any]:
-        """All that decides what is trained."""
-        how = {name: value for name, value in asdict(self.distilled).items() if name not in _NOT_TRAINED_BY}
+        """All that decides what is trained, with the teacher's logits, its answers, or both."""
+        recipe = {name: value for name, value in asdict(self.distilled).items() if name not in _NOT_TRAINED_BY}
+        recipe["teacher"] = {} if self.distilled.method == SEQUENCE else self.logits_recipe
+        if self.is_asked:
+            fingerprint = load_version(self.teacher, self.settings.root).fingerprint
+            answers = {"teacher": fingerprint, "packages": self._packages}
+            recipe["teacher"] = {**recipe["teacher"], "answers": answers} if recipe["teacher"] else answers
+        recipe["data"] = self.data.digest
+        recipe["start"] = None if self.distilled.layers is not None else weights_digest(self.start, self.settings.root)
         tokenizer = tokenizer_digest(self.version.engine_options, self.settings.root)
-        return {
-            **how,
-            "teacher": self.teacher_recipe,
-            "data": self.data.digest,
-            "start": None if self.distilled.layers is not None else weights_digest(self.start, self.settings.root),
-            **({} if tokenizer is None else {"tokenizer": tokenizer}),
-        }
+        return recipe if tokenizer is None else {**recipe, "tokenizer": tokenizer}
 
     @property
     def start(self) -> dict[str, Any]:
-        """The options of the weights that the student starts from; of the teacher's where it has fewer layers."""
-        if self.distilled.start is not None:
-            return {**bare(self.version.engine_options), "weights": self.distilled.start}
-        if self.distilled.layers is not None:
-            plain = plain_options(self.teacher.engine_options)
-            return {name: value for name, value in plain.items() if name != "quantized"}
-        check_start(self.version.engine_options)
-        # Whichever table asks for it, rounding comes last.
-        return {name: value for name, value in self.version.engine_options.items() if name != "quantized"}
-
-    def start_with_layers(self) -> dict[str, Any]:
         """The options of the weights that the student starts from, with the layers that it has."""
+        options = self.version.engine_options
+        if self.distilled.start is not None:
+            return {**bare(options), "weights": self.distilled.start}
         if self.distilled.layers is None:
-            return self.start
-        source = materialize(self.start, self.settings.root)
+            check_start(options)
+            return _unrounded(options)
+        source = materialize(_unrounded(plain_options(self.teacher.engine_options)), self.settings.root)
         count = layer_count(source)
         kept = kept_layers(count, self.distilled.layers)
         return {"weights": str(source), "drop_layers": [layer for layer in range(count or 0) if layer not in kept]}
+
+
+def _unrounded(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options without rounding, which comes last, whichever table asks for it."""
+    return {name: value for name, value in options.items() if name != "quantized"}
 
 
 def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) -> None:
@@ -342,12 +318,10 @@ def _refuse_circle(settings: Settings, name: str, taught: tuple[str, ...] = ()) 
         UsageError: naming it, or them.
     """
     if name in taught:
-        circle = [*taught[taught.index(name) :], name]
-        if len(circle) == 2:
-            raise UsageError(f"{settings.table(name)} distilled: {name} can't be its own teacher.")
+        circle = " -> ".join([*taught[taught.index(name) :], name])
         raise UsageError(
-            f"{settings.table(name)} distilled: each of these is taught by the next, so that none can be built first: "
-            f"{' -> '.join(circle)}. Give one of them another teacher."
+            f"{settings.table(name)} distilled: it would be taught by what it teaches, {circle}, so that none can be "
+            "built first. Give one of them another teacher."
         )
     for step in settings.version(name).steps:
         if isinstance(step.settings, DistilledSettings):
@@ -375,18 +349,18 @@ def sources_of(
         before = built(settings, version.name, offline=True, before=step)
         if distilled.weights is None:
             parts = _Parts(settings, before, step)
-            return parts.start_with_layers(), parts.data
-        options = {name: value for name, value in before.engine_options.items() if name != "quantized"}
+            return parts.start, parts.data
+        options = _unrounded(before.engine_options)
         start = None if str(options["weights"]).startswith(BUILT) else options
         return start, None if distilled.data is None else training_data(settings, distilled.data)
 
 
-def _with(version: VersionSettings, made: Step, weights: str, step: Step) -> VersionSettings:
+def _with(version: VersionSettings, step: Step, weights: str, folder: str, content: str) -> VersionSettings:
     """The version with its weights, and one of its steps as it was made."""
-    options = {**bare(version.engine_options), "weights": weights}
-    if "quantized" in version.engine_options:
-        options["quantized"] = version.engine_options["quantized"]
-    return with_step(replace(version, engine_options=options), step, made)
+    options = version.engine_options
+    rounded = {name: value for name, value in options.items() if name == "quantized"}
+    made = replace(step, folder=folder, content=content)
+    return with_step(replace(version, engine_options={**bare(options), **rounded, "weights": weights}), step, made)
 
 
 def _trained(version: VersionSettings, step: Step, made: MadeFolder) -> VersionSettings | None:
@@ -398,4 +372,4 @@ def _trained(version: VersionSettings, step: Step, made: MadeFolder) -> VersionS
         weights = f"{KNOWN}{content}"
     else:
         return None
-    return _with(version, replace(step, folder=str(made.path), content=made.content), weights, step)
+    return _with(version, step, weights, str(made.path), made.content)

@@ -44,6 +44,7 @@ class Reference:
         self.is_rounded = is_rounded
         start = {"options": dict(options), "root": root}
         self._process = AskedProcess(f"The reference of {version}", _MODULE, start)
+        self.ask = self._process.ask
 
     def compare(self, sample: Sample) -> Coroutine[Any, Any, TextDivergence]:
         """The divergence of what a version foresees of a text from the reference, at each position.
@@ -73,15 +74,6 @@ class Reference:
             SettingsError, EngineError: as of `ask`, and where the vocabularies differ.
         """
         return read_positions(self.ask({"text": text, "other": dict(other)}))
-
-    def ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Send one message to the process and wait for its answer; the process is started first if it was not.
-
-        Raises:
-            SettingsError: it could not start.
-            EngineError: it could not compare the text, with its reason, or has ended.
-        """
-        return self._process.ask(message)
 
     def close(self) -> None:
         """End the process."""

@@ -1,53 +1,10 @@
-"""The process that trains: `python -m harness.stages.training.process`.
-
-It takes a pickled request from the standard input, and tells how far it is, and what came of it, as frames on what was
-the standard output. It ends when its input does, so that no training outlives the run that wants it.
-"""
+"""The process that trains: `python -m harness.stages.training.process`."""
 
 from __future__ import annotations
 
-import os
-import pickle
-import sys
-import threading
-from typing import Any
-
 from harness.config.customization import DistilledSettings
-from harness.errors import SteelyardError
-from harness.models.processes.ends import answer_pipe
-from harness.models.processes.frames import encode_frame
+from harness.stages.ordered import Told, carry_out
 from harness.stages.training.running import TrainingRequest
-from harness.stages.training.trainers import Told
-
-
-def main() -> None:
-    """Train what the standard input asks for."""
-    answers = answer_pipe()
-    request: TrainingRequest = pickle.load(sys.stdin.buffer)
-    threading.Thread(target=_end_with_input, daemon=True).start()
-
-    def told(message: dict[str, Any]) -> None:
-        answers.write(encode_frame(message))
-
-    try:
-        run(request, told)
-    except SteelyardError as error:
-        told({"failed": str(error)})
-    except Exception as error:  # noqa: BLE001  whatever the packages raise must reach the parent
-        import traceback
-
-        traceback.print_exc()
-        told({"failed": f"{type(error).__name__}: {error}"})
-    else:
-        told({"trained": True})
-    sys.stderr.flush()
-    os._exit(0)
-
-
-def _end_with_input() -> None:
-    while sys.stdin.buffer.read(1 << 16):
-        pass
-    os._exit(1)
 
 
 def run(request: TrainingRequest, told: Told) -> None:
@@ -76,4 +33,4 @@ def run(request: TrainingRequest, told: Told) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(run)

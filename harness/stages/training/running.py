@@ -9,14 +9,13 @@ from typing import Any
 from harness.config.customization import AdapterSettings, DistilledSettings
 from harness.config.environment import first_gpu
 from harness.errors import UsageError
-from harness.models.processes.ends import how_it_ended
 from harness.models.processes.ordered import order
 from harness.stages.build_state import BuildProgress, BuildState
+from harness.stages.ordered import failure
 from harness.stages.training.texts import TrainingData
 
 LOG = "training.log"
 _MODULE = "harness.stages.training.process"
-_LAST_LINES = 5
 _KEEPS_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 """For glibc: logits of hundreds of megabytes come and go at every step, and to be given them anew by the system each
 time takes more than a quarter of the processor time."""
@@ -68,14 +67,7 @@ def train(request: TrainingRequest, progress: BuildProgress) -> None:
     def told(message: dict[str, Any]) -> None:
         progress(BuildState(request.version, **message))
 
-    outcome = order(_MODULE, request, log=log, environment=environment, told=told)
-    if isinstance(outcome, dict) and "trained" in outcome:
-        log.unlink()
-        return
-    if isinstance(outcome, dict):
-        raise UsageError(str(outcome["failed"]))
-    lines = log.read_text("utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-    told_last = "".join(f"\n  {line}" for line in lines)
-    raise UsageError(
-        f"The process that trains {how_it_ended(outcome)}.{f' The end of its log, {log}:{told_last}' if lines else ''}"
-    )
+    failed = failure(order(_MODULE, request, log=log, environment=environment, told=told), "trains", log)
+    if failed is not None:
+        raise UsageError(failed)
+    log.unlink()

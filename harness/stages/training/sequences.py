@@ -116,7 +116,7 @@ def _placed(text: TrainingText, written: Writer) -> tuple[list[int], list[slice]
     Raises:
         UsageError: they can't be told from the prompts.
     """
-    messages = _messages(text)
+    messages = [*text.prompt, _answer(text)]
     whole = written(messages, False)
     places = []
     for turn in [*text.turns, len(text.prompt)]:
@@ -130,10 +130,6 @@ def _placed(text: TrainingText, written: Writer) -> tuple[list[int], list[slice]
     return whole, places
 
 
-def _messages(text: TrainingText) -> list[Mapping[str, Any]]:
-    return [*text.prompt, {"role": "assistant", "content": text.text}]
-
-
 def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[TokenSequence]:
     """So many sequences in a random order: all of them before any comes again."""
     generator = np.random.default_rng(seed)
@@ -143,17 +139,8 @@ def drawn(sequences: Sequence[TokenSequence], count: int, seed: int) -> list[Tok
     return [sequences[place] for place in order[:count]]
 
 
-def window_of(weights: Path) -> int | None:
-    """The tokens that weights can take at most; None where their config does not say."""
-    return _setting(weights, "context_length")
-
-
-def vocabulary_of(weights: Path) -> int | None:
-    """How many tokens weights have embeddings of; None where their config does not say."""
-    return _setting(weights, "vocab_size")
-
-
-def _setting(weights: Path, name: str) -> int | None:
+def config_setting(weights: Path, name: str) -> int | None:
+    """A number of the config of weights, such as "context_length"; None where it does not say."""
     found: int | None = config_settings(json.loads((weights / "config.json").read_text("utf-8")))[name]
     return found
 
@@ -164,8 +151,9 @@ def check_length(length: int, *weights: Path) -> None:
     Raises:
         UsageError: they are.
     """
-    window = min((window for window in map(window_of, weights) if window is not None), default=None)
-    if window is not None and length > window:
+    windows = [window for each in weights if (window := config_setting(each, "context_length")) is not None]
+    window = min(windows, default=length)
+    if length > window:
         raise UsageError(
             f"length = {length}, and the weights take {window} tokens at most (max_position_embeddings of their "
             f"config): set length to {window} or fewer."
@@ -173,11 +161,7 @@ def check_length(length: int, *weights: Path) -> None:
 
 
 def check_taught(
-    texts: Sequence[TrainingText],
-    tokenizer: VersionTokenizer,
-    length: int,
-    *,
-    is_asked: bool = False,
+    texts: Sequence[TrainingText], tokenizer: VersionTokenizer, length: int, *, is_asked: bool = False
 ) -> str | None:
     """Refuse what `make_sequences` would, without transformers: a prompt that leaves no room for its answer in a
     sequence, and a template that answers can't be told apart by.
@@ -214,9 +198,9 @@ def cut_note(
         UsageError: all are, and they are no teacher's.
     """
     asked = [text for text in texts if text.prompt]
+    written = [tokenizer.chat([*text.prompt, _answer(text)], is_open=False) for text in asked]
     # Templates end a chat with a space that nobody misses.
-    chats = [tokenizer.chat(_messages(text), is_open=False).rstrip() for text in asked]
-    lengths = [len(tokenizer.encode(chat, special=True, adds=False)) for chat in chats]
+    lengths = [len(tokenizer.encode(chat.rstrip(), special=True, adds=False)) for chat in written]
     n_cut = sum(n_tokens > length or place in (unended or ()) for place, n_tokens in enumerate(lengths))
     if not n_cut:
         return None
@@ -252,14 +236,15 @@ def counted_prompts(
         UsageError: the template refuses one; with its line.
     """
     written = _writer(tokenizer)
-    for text in texts:
-        if text.prompt:
-            asked = text.prompt if is_asked else text.prompt[: next(iter(text.turns), None)]
-            try:
-                n_tokens = len(written(asked, True))
-            except UsageError as error:
-                raise UsageError(f"{text.called}: {error}") from error
-            yield text, n_tokens
+    for text in filter(lambda text: text.prompt, texts):
+        try:
+            yield text, len(written(text.prompt if is_asked else text.prompt[: next(iter(text.turns), None)], True))
+        except UsageError as error:
+            raise UsageError(f"{text.called}: {error}") from error
+
+
+def _answer(text: TrainingText) -> Mapping[str, Any]:
+    return {"role": "assistant", "content": text.text}
 
 
 def _writer(tokenizer: VersionTokenizer) -> Writer:

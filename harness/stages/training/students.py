@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.config.customization import DistilledSettings
-from harness.errors import UsageError
 from harness.models.files.whole import load_whole
 from harness.models.saving import save_like
+from harness.stages.ordered import Told
 from harness.stages.training.running import TrainingRequest
-from harness.stages.training.sequences import IGNORED, TokenSequence, read_sequences, vocabulary_of
+from harness.stages.training.sequences import IGNORED, TokenSequence, config_setting, read_sequences
 from harness.stages.training.soft_targets import distillation_loss
 from harness.stages.training.teacher_cache import TeacherCache
-from harness.stages.training.trainers import Told, collated, remove_checkpoints, run_trainer
-from harness.stages.training.vocabularies import load_both, other_tokens, template_of
+from harness.stages.training.trainers import collated, remove_checkpoints, run_trainer
+from harness.stages.training.vocabularies import check_vocabularies
 
 
 def train_student(request: TrainingRequest, told: Told) -> None:
@@ -61,7 +61,7 @@ def _targets_of(
         lambda done, total: told(
             {"phase": "asking the teacher", "done": done, "total": total, "unit": "sequences", "note": ""}
         ),
-        n_tokens=min(n_tokens, vocabulary_of(request.start) or n_tokens),
+        n_tokens=min(n_tokens, config_setting(request.start, "vocab_size") or n_tokens),
     )
     return cache
 
@@ -117,29 +117,3 @@ def shuffled(targets: Sequence[tuple[Any, Any]], seed: int) -> list[tuple[Any, A
     order = np.random.default_rng([seed, int(every[0].sum())]).permutation(sum(lengths))
     ends = np.cumsum(lengths)[:-1]
     return list(zip(*(np.split(part[order], ends) for part in every), strict=True))
-
-
-def check_vocabularies(teacher: Path, student: Path) -> None:
-    """See that a token means the same to both, and that both write a chat alike, by the content of their files.
-
-    Args:
-        teacher, student: the folders of their weights, or of the tokenizers in place of those of the weights.
-
-    Raises:
-        UsageError: it does not, or they don't.
-    """
-    theirs, ours = load_both(teacher, student)
-    other = 'method = "sequence" teaches by texts, whatever the vocabulary.'
-    if theirs.n_tokens != ours.n_tokens:
-        raise UsageError(
-            f"The teacher has {theirs.n_tokens:,} tokens and the student {ours.n_tokens:,}: teaching by logits "
-            f"needs one vocabulary. {other}"
-        )
-    different = next(other_tokens(theirs, ours), None)
-    if different is not None:
-        raise UsageError(f"{str(different).capitalize()}: teaching by logits needs one vocabulary. {other}")
-    if template_of(theirs) != template_of(ours):
-        raise UsageError(
-            "The chat templates of teacher and student differ, or special tokens that they name, so that a chat is "
-            f"other tokens to each: give the student the teacher's template and special tokens. {other}"
-        )

@@ -152,30 +152,24 @@ def _of_file(data: TrainingData) -> Iterator[TrainingText]:
 
 
 def _of_line(values: Mapping[str, Any], name: str, where: str) -> TrainingText:
-    text, prompt, answer = (values.get(each, "") for each in ("text", "prompt", "answer"))
+    text, prompt, messages = (values.get(each) for each in ("text", "prompt", "messages"))
     if isinstance(text, str) and text.strip() and not values.keys() & {"prompt", "answer"}:
         return TrainingText(name, text, line=where)
     if isinstance(prompt, str) and prompt.strip():
         prompt = [{"role": "user", "content": prompt}]
-    if _are_messages(prompt):
-        if not isinstance(answer, str):
-            raise UsageError(f"{where}: the answer is {answer!r}, and only a text can be learned.")
-        return TrainingText(name, answer, _checked(prompt, where), line=where)
-    messages = values.get("messages")
-    if _are_messages(messages) and len(messages) > 1 and messages[-1].get("role") == "assistant":
-        answer = messages[-1].get("content")
-        if not isinstance(answer, str):
-            raise UsageError(f"{where}: the last message has the content {answer!r}, and only a text can be learned.")
-        return TrainingText(name, answer, _checked(messages[:-1], where), learns_all=True, line=where)
-    raise UsageError(
-        f'{where} has no prompt; write {{"prompt": "…", "answer": "…"}}, the prompt a text or a list of messages, '
-        '{"messages": […]}, the last one of the assistant, or {"text": "…"}.'
-    )
-
-
-def _checked(messages: list[dict[str, Any]], where: str) -> Messages:
+    answer = values.get("answer", "")
+    learns_all = False
+    if not _are_messages(prompt) and _are_messages(messages) and messages[-1].get("role") == "assistant":
+        prompt, answer, learns_all = messages[:-1], messages[-1].get("content"), True
+    if not _are_messages(prompt):
+        raise UsageError(
+            f'{where} has no prompt; write {{"prompt": "…", "answer": "…"}}, the prompt a text or a list of messages, '
+            '{"messages": […]}, the last one of the assistant, or {"text": "…"}.'
+        )
+    if not isinstance(answer, str):
+        raise UsageError(f"{where}: the answer is {answer!r}, and only a text can be learned.")
     try:
-        return check_messages(messages)
+        return TrainingText(name, answer, check_messages(prompt), learns_all=learns_all, line=where)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
 

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+from harness.stages.ordered import Told
 from harness.stages.training.running import TrainingRequest
 from harness.stages.training.sequences import IGNORED, TokenSequence
 
-Told = Callable[[dict[str, Any]], None]
-"""Called with each message for the process that waits."""
 Collate = Callable[[Sequence[TokenSequence]], dict[str, Any]]
 PLACES_AT_ONCE = 4096
 """Tokens computed at once: what is more in a step is computed in turns, whose gradients are added up."""
@@ -92,24 +91,22 @@ class Teller:
     """
 
     def __init__(self, told: Told, total: int) -> None:
-        self._told = told
-        self._total = total
-        self._began_s: float | None = None
-        self._first = 0
+        self._told, self._total = told, total
+        self._began: tuple[float, int] | None = None
         self._tokens = 0
 
     def step(self, done: int, loss: float, tokens: int) -> None:
         """A step is done, of so many tokens."""
-        now_s = time.monotonic()
-        note = f"loss {loss:.3f}"
-        if self._began_s is None:
-            self._began_s, self._first = now_s, done
+        now_s, note = time.monotonic(), f"loss {loss:.3f}"
+        if self._began is None:
+            self._began = now_s, done
         else:
+            began_s, first = self._began
             self._tokens += tokens
-            seconds = max(now_s - self._began_s, 1e-9)
+            seconds = max(now_s - began_s, 1e-9)
             note += f", {self._tokens / seconds:,.0f} tokens/s"
             if done < self._total:
-                note += f", {seconds / (done - self._first) * (self._total - done):,.0f} s left"
+                note += f", {seconds / (done - first) * (self._total - done):,.0f} s left"
         self._told({"phase": "training", "done": done, "total": self._total, "unit": "steps", "note": note})
 
 

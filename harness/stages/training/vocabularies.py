@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from harness.errors import UsageError
 from harness.models.tokenization.version_tokenizer import VersionTokenizer, load_tokenizer
 
 
-@dataclass(frozen=True, slots=True)
-class OtherToken:
-    """A token that means something else to the student.
-
-    Attributes:
-        id: its number.
-        theirs: what it is to the teacher; None where it has no such token.
-        ours: what it is to the student.
-    """
-
-    id: int
-    theirs: str | None
-    ours: str | None
-
-    def __str__(self) -> str:
-        return f"token {self.id:,} is {self.theirs!r} to the teacher and {self.ours!r} to the student"
-
-
-def other_tokens(teacher: VersionTokenizer, student: VersionTokenizer) -> Iterator[OtherToken]:
-    """All tokens that are not the same to both, in the order of their numbers."""
+def other_tokens(teacher: VersionTokenizer, student: VersionTokenizer) -> Iterator[str]:
+    """All tokens that are not the same to both, in words, in the order of their numbers."""
     for number, (theirs, ours) in enumerate(zip_longest(teacher.pieces, student.pieces)):
         if theirs != ours:
-            yield OtherToken(number, theirs, ours)
+            yield f"token {number:,} is {theirs!r} to the teacher and {ours!r} to the student"
 
 
 def template_of(tokenizer: VersionTokenizer) -> tuple[str, Mapping[str, str]] | None:
@@ -47,3 +29,23 @@ def load_both(teacher: Path, student: Path) -> tuple[VersionTokenizer, VersionTo
     """The tokenizers of two folders, of weights or of a tokenizer alone."""
     theirs, ours = (load_tokenizer({"tokenizer": str(folder)}, folder) for folder in (teacher, student))
     return theirs, ours
+
+
+def check_vocabularies(teacher: Path, student: Path) -> None:
+    """See that a token means the same to both, and that both write a chat alike, by the content of their files.
+
+    Raises:
+        UsageError: it does not, or they don't.
+    """
+    theirs, ours = load_both(teacher, student)
+    needs = 'teaching by logits needs one vocabulary. method = "sequence" teaches by texts, whatever the vocabulary.'
+    if theirs.n_tokens != ours.n_tokens:
+        raise UsageError(f"The teacher has {theirs.n_tokens:,} tokens and the student {ours.n_tokens:,}: {needs}")
+    different = next(other_tokens(theirs, ours), None)
+    if different is not None:
+        raise UsageError(f"The vocabularies differ, {different}: {needs}")
+    if template_of(theirs) != template_of(ours):
+        raise UsageError(
+            "The chat templates of teacher and student differ, or special tokens that they name, so that a chat is "
+            f"other tokens to each. Give the student the teacher's template and special tokens: {needs}"
+        )

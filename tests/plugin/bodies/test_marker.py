@@ -125,8 +125,8 @@ def test_every_keyword_reaches_the_report(project: Project) -> None:
         ("cases=['a']", "item 0: a case is an object with an id, not str 'a'"),
         ("cases=[{'prompt': 'q'}]", "item 0: the case has no id"),
         ("cases=[{'id': ' '}]", "item 0: the case has no id"),
-        ("cases=[{'id': 'a'}, {'id': 'b'}, {'id': 'a'}]", "item 2: id 'a' is already at item 0"),
-        ("cases=[{'id': 1}, {'id': '1'}]", "item 1: id '1' is already at item 0"),
+        ("cases=[{'id': 'a'}, {'id': 'b'}, {'id': 'a'}]", "item 2: the id 'a' is that of item 0 as well"),
+        ("cases=[{'id': 1}, {'id': '1'}]", "item 1: the id '1' is that of item 0 as well"),
     ],
 )
 def test_wrong_keyword_is_a_usage_error(project: Project, keywords: str, words: str) -> None:
@@ -142,10 +142,14 @@ def test_wrong_keyword_is_a_usage_error(project: Project, keywords: str, words: 
     [
         ("cases.jsonl", "", "holds no cases"),
         ("cases.jsonl", "\n\n", "holds no cases"),
-        ("cases.jsonl", '{"id": "a"}\n\n{"id": "b"\n', "cases.jsonl, line 3, column 11: not valid JSON"),
-        ("cases.jsonl", '{"id": "a"}\n[1]\n', "cases.jsonl, line 2: a case is an object with an id, not list"),
+        ("cases.jsonl", '{"id": "a"}\n\n{"id": "b"\n', "cases.jsonl, line 3 is no JSON: * column 11"),
+        ("cases.jsonl", '{"id": "a"}\n[1]\n', "cases.jsonl, line 2 is no JSON object"),
         ("cases.jsonl", '{"id": "a"}\n{"name": "b"}\n', "cases.jsonl, line 2: the case has no id"),
-        ("cases.jsonl", '{"id": "a"}\n{"id": "a"}\n', "cases.jsonl, line 2: id 'a' is already at *cases.jsonl, line 1"),
+        (
+            "cases.jsonl",
+            '{"id": "a"}\n{"id": "a"}\n',
+            "cases.jsonl, line 2: the id 'a' is that of *cases.jsonl, line 1",
+        ),
         ("cases.csv", "id,prompt\na,b,c\n", "cases.csv, line 2: not as many values as the header has names"),
         ("cases.csv", "id,prompt\na\n", "cases.csv, line 2: not as many values as the header has names"),
         ("cases.csv", 'id,prompt\na,"b\n', "cases.csv, line 2: not valid CSV"),

@@ -9,8 +9,7 @@ import pytest
 from harness.gate.history.leaked_scores import LeakedScores
 from harness.reporting.data.contamination import contamination_document, contamination_lines
 from harness.reporting.terminal.report import Layout
-from harness.stages.data.overlap.case_texts import RULE
-from harness.stages.data.overlap.contamination import CaseOverlap, Contamination, FoundPlace
+from harness.stages.data.overlap.contamination import RULE, CaseOverlap, Contamination, FoundPlace
 from harness.statistics.intervals.differences import DifferenceEstimate
 
 PLACES = tuple(

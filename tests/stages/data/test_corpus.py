@@ -9,8 +9,8 @@ import pytest
 
 from harness.errors import CorpusError
 from harness.stages.data.corpus import Corpus, open_corpus
-from harness.stages.data.corpus_build import build_corpus
 from harness.stages.data.outcomes import CorpusDocument
+from harness.stages.data.versions import build_corpus
 from tests.stages.data.projects import project, some_rows, write_lines
 
 pytestmark = pytest.mark.service

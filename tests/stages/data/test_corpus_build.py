@@ -15,8 +15,8 @@ from harness.errors import CorpusError
 from harness.models.tokenization.version_tokenizer import load_tokenizer
 from harness.stages.build_state import BuildState
 from harness.stages.data.corpus import Corpus
-from harness.stages.data.corpus_build import build_corpus, corpus_folder
 from harness.stages.data.recipe import corpus_recipe
+from harness.stages.data.versions import build_corpus, corpus_folder
 from tests.stages.data.projects import project, some_rows, write_lines
 
 pytestmark = pytest.mark.service

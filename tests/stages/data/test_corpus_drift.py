@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import NotInLineageError, UsageError
+from harness.errors import NotInLineageError
 from harness.stages.data.corpus import Corpus, open_corpus
-from harness.stages.data.corpus_build import build_corpus
-from harness.stages.data.drift.columns import add_up
-from harness.stages.data.drift.drift import find_drift
+from harness.stages.data.versions import build_corpus
 from tests.stages.data.projects import project, write_lines
 
 pytestmark = pytest.mark.service
@@ -61,15 +59,3 @@ def test_without_a_baseline_the_remedy_is_told(corpora):
     with pytest.raises(NotInLineageError, match="clean has no baseline with a corpus") as caught:
         corpora[1].drift("length")
     assert "--baseline NAME" in caught.value.advice
-
-
-def test_unknown_column_is_refused(corpora):
-    with pytest.raises(UsageError, match="Did you mean 'ngrams'"):
-        corpora[1].drift("ngram")
-
-
-def test_parts_of_a_run_are_the_same_each_time(corpora):
-    first, second = corpora
-    sums = [add_up(each.documents())["ngrams"].together() for each in (first, second)]
-    again = find_drift(sums[0], sums[1], "ngrams")
-    assert again == second.drift("ngrams")

@@ -28,13 +28,18 @@ learning_rate = 0.001
 """
 
 
+def write_project(folder: Path) -> None:
+    """The teacher, and the texts that the student is taught on."""
+    write_tiny_llama(folder / "teacher")
+    texts = [
+        {"id": f"t{number}", "text": f"The {number} ships of {number * 7} left harbour. " * 3} for number in range(20)
+    ]
+    (folder / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts), "utf-8")
+
+
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("STEELYARD_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    write_tiny_llama(tmp_path / "teacher")
-    texts = [
-        {"id": f"t{number}", "text": f"The {number} ships of {number * 7} left harbour. " * 3} for number in range(20)
-    ]
-    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts), "utf-8")
+    write_project(tmp_path)
     return load(tmp_path, STUDENT)

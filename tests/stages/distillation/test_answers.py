@@ -15,7 +15,6 @@ from harness.models.version import load_version
 from harness.stages.build_state import BuildState
 from harness.stages.distillation.answers import (
     answer_sampling,
-    check_prompt,
     is_answered,
     unended_answers,
     write_answers,
@@ -127,11 +126,6 @@ def test_prompt_and_answer_share_the_sequence_and_what_is_cut_is_known(tmp_path:
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     assert [row["answer"] for row in rows] == ["Aye, aye.", "Aye,"]
     assert unended_answers(path) == {1}
-
-
-def test_a_text_that_is_no_prompt_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"'d\.jsonl': the text 'b' has no prompt .* method = \"soft_targets\""):
-        check_prompt(TrainingText("b", "A text."), "d.jsonl")
 
 
 def test_settings_of_soft_targets_are_refused_with_another_method(tmp_path: Path) -> None:

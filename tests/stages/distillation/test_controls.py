@@ -11,10 +11,10 @@ import pytest
 
 from harness.config import Settings
 from harness.errors import NotInLineageError
-from harness.stages.build_state import BuildState
+from harness.stages.build_state import BuildState, unseen
 from harness.stages.building import built
 from harness.stages.distillation.answers import ANSWERS
-from harness.stages.distillation.controls import control_weights
+from harness.stages.distillation.distillation import control_weights
 from tests.config.settings_files import load
 from tests.libraries import needed
 from tests.stages.distillation.conftest import STUDENT
@@ -44,14 +44,10 @@ def answers_in(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("settings")
-def test_a_shuffled_teacher_gives_each_of_its_answers_to_another_prompt_and_is_asked_nothing_again(
-    tmp_path: Path,
-) -> None:
+def test_a_shuffled_teacher_gives_each_of_its_answers_to_another_prompt(tmp_path: Path) -> None:
     changed = project(tmp_path, PROMPTS, 'method = "sequence"', teacher="wise")
     student = built(changed, "student")
-    told: list[BuildState] = []
-    control = Path(control_weights(changed, student, student.steps[0], "shuffled", told.append)["weights"])
-    assert "asking the teacher" not in {state.phase for state in told}
+    control = Path(control_weights(changed, student, student.steps[0], "shuffled", unseen)["weights"])
     own, dealt = answers_in(Path(student.steps[0].folder or "")), answers_in(control)
     assert [row["prompt"] for row in dealt] == [row["prompt"] for row in own]
     assert sorted(row["answer"] for row in dealt) == sorted(row["answer"] for row in own)

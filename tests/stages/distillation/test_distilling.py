@@ -15,37 +15,19 @@ from harness.stages.build_state import BuildState
 from harness.stages.building import built, found
 from harness.stages.distillation.distilling import sources_of
 from tests.config.settings_files import load
-from tests.models.conftest import write_tiny_llama
+from tests.stages.distillation.conftest import STUDENT, write_project
 from tests.stages.killing import kill_while_training
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("loaded_torch")]
 ROOT = Path(__file__).parents[3]
-TEXT = """
-[models.teacher]
-engine = "transformers"
-weights = "teacher"
-[models.student]
-engine = "transformers"
-[models.student.distilled]
-teacher = "teacher"
-data = "texts.jsonl"
-student = { layers = 2 }
-steps = 6
-batch = 2
-length = 24
-learning_rate = 0.001
-"""
+TEXT = STUDENT.replace("steps = 2", "steps = 6")
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a teacher and texts; the student that a test has trained is there for those after it."""
     folder = tmp_path_factory.mktemp("project")
-    write_tiny_llama(folder / "teacher")
-    texts = [
-        {"id": f"t{number}", "text": f"The {number} ships of {number * 7} left harbour. " * 3} for number in range(20)
-    ]
-    (folder / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts), "utf-8")
+    write_project(folder)
     return folder
 
 
@@ -129,11 +111,12 @@ def test_training_that_is_killed_goes_on_and_comes_to_the_same(
         ),
         (("student = { layers = 2 }", ""), "needs student"),
         (('data = "texts.jsonl"', 'data = "none.jsonl"'), r"neither a corpus .* nor a file: there is no .*none\.jsonl"),
-        (('teacher = "teacher"', 'teacher = "student"'), "can't be its own teacher"),
+        (('teacher = "teacher"', 'teacher = "student"'), "taught by what it teaches, student -> student"),
         (
             ('teacher = "teacher"', 'teacher = "techer"'),
             r"\[models\.student\] distilled: teacher: .*Did you mean 'teacher'",
         ),
+        (("steps = 6", 'steps = 6\nmethod = "sequence"'), r"texts\.jsonl, line 1 is no prompt that the teacher could"),
         (("length = 24", "length = 9000"), "length = 9000, and the weights take 512 tokens at most"),
     ],
 )

@@ -20,10 +20,10 @@ from harness.stages.training.sequences import (
     IGNORED,
     TokenSequence,
     check_taught,
+    config_setting,
     cut_note,
     drawn,
     make_sequences,
-    window_of,
 )
 from harness.stages.training.students import train_student
 from harness.stages.training.texts import TrainingText
@@ -114,22 +114,18 @@ def user(text: str) -> dict[str, str]:
     return {"role": "user", "content": text}
 
 
-def length_of(text: TrainingText, tokenizer: Any) -> int:
-    return len(tokenizer.apply_chat_template(list(text.prompt), add_generation_prompt=True, return_dict=False))
-
-
 def test_the_window_is_that_of_the_config(tiny_llama: Path, tmp_path: Path) -> None:
-    assert window_of(tiny_llama) == WINDOW
+    assert config_setting(tiny_llama, "context_length") == WINDOW
     shutil.copy(tiny_llama / "config.json", tmp_path)
     config = json.loads((tmp_path / "config.json").read_text("utf-8"))
     config.pop("max_position_embeddings")
     (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
-    assert window_of(tmp_path) is None
+    assert config_setting(tmp_path, "context_length") is None
 
 
 def test_a_prompt_that_fills_a_sequence_teaches_nothing(tokenizer: Any, own: VersionTokenizer) -> None:
     text = prompt_of(40, tokenizer)
-    n_tokens = length_of(text, tokenizer)
+    n_tokens = len(tokenizer.apply_chat_template(list(text.prompt), add_generation_prompt=True, return_dict=False))
     check_taught([text], own, n_tokens + 1, is_asked=True)
     with pytest.raises(UsageError, match=rf"line 3: the prompt has {n_tokens} .* Set length to more than {n_tokens}"):
         check_taught([text], own, n_tokens, is_asked=True)

@@ -66,14 +66,7 @@ def trained(folder: Path, **settings: float) -> tuple[Path, Path, Path]:
     path, student = folder / "texts.jsonl", folder / "student"
     path.write_text("".join(f'{{"text": "{text}"}}\n' for text in TEXTS * 4), "utf-8")
     student.mkdir()
-    how: dict[str, float] = {
-        "steps": 30,
-        "batch": 4,
-        "length": 16,
-        "learning_rate": 3e-3,
-        "hard_weight": 0.0,
-        **settings,
-    }
+    how: dict[str, float] = {"steps": 30, "batch": 4, "length": 16, "learning_rate": 3e-3, "hard_weight": 0, **settings}
     request = TrainingRequest(
         version="student",
         settings=DistilledSettings("teacher", "texts.jsonl", **how),  # type: ignore[arg-type]

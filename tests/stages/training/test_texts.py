@@ -62,7 +62,7 @@ def test_a_chat_is_learned_whole(tmp_path: Path) -> None:
         *(
             (
                 f'{{"messages": [{{"role": "user", "content": "2?"}}, {{"role": "assistant"{content}}}]}}\n',
-                "line 1: the last message has the content .*, and only a text can be learned",
+                "line 1: the answer is .*, and only a text can be learned",
             )
             for content in (', "content": null, "tool_calls": [{"id": "a"}]', ', "content": [{"type": "text"}]', "")
         ),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.config import setting_checks
 from harness.errors import CorpusError
+
+_KILLED = (2, 3)
+"""CLD_KILLED and CLD_DUMPED of waitid(2): the child was ended by a signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +44,34 @@ class BuildExecutor:
             CorpusError: an option that datatrove does not know.
             Exception: whatever a task raises; of Slurm's, that a job ended without its tasks done.
         """
-        executor = self._executor({"pipeline": list(pipeline), "tasks": tasks, "logging_dir": str(work)})
-        if self.name == "ray":
-            self._join_cluster()
-        with self.pool() if self.name == "local" else nullcontext():
-            executor.run()
+        from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
 
-    def _join_cluster(self) -> None:
+        given: dict[str, Any] = {"pipeline": list(pipeline), "tasks": tasks, "logging_dir": str(work)}
+        if self.name == "local":
+            workers = min(tasks, self.workers or _cores())
+            executor = self._made(LocalPipelineExecutor, {**given, "workers": workers, "start_method": "fork"})
+            with self.pool():
+                executor.run()
+            return
+        given["workers"] = self.workers or -1
+        if self.name == "slurm":
+            # With --wait sbatch ends when its job does, and as it does.
+            own = {**self.options.get("sbatch_args", {}), "wait": ""}
+            self._made(SlurmPipelineExecutor, given, sbatch_args=own).run()
+            return
         import ray
 
+        executor = self._made(RayPipelineExecutor, given)
         address = self.options.get("address")
         if not ray.is_initialized():
             here = {} if address else {"num_cpus": self.workers or _cores(), "include_dashboard": False}
             ray.init(address=address, log_to_driver=False, **here)
-
-    def _executor(self, given: dict[str, Any]) -> Any:
-        """datatrove's executor, given the options of the settings as well."""
-        from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
-
-        if self.name == "local":
-            workers = min(given["tasks"], self.workers or _cores())
-            return self._made(LocalPipelineExecutor, {**given, "workers": workers, "start_method": "fork"})
-        given = {**given, "workers": self.workers or -1}
-        if self.name == "ray":
-            import ray  # noqa: F401 - for the message where it is missing
-
-            return self._made(RayPipelineExecutor, given)
-        # With --wait sbatch ends when its job does, and as it does.
-        own = {**self.options.get("sbatch_args", {}), "wait": ""}
-        return self._made(SlurmPipelineExecutor, given, sbatch_args=own)
+        executor.run()
 
     def _made(self, kind: Any, given: dict[str, Any], **changed: Any) -> Any:
-        options = {**{name: value for name, value in self.options.items() if name != "address"}, **changed}
+        options = {name: value for name, value in self.options.items() if name != "address"}
         try:
-            return kind(**given, **options)
+            return kind(**given, **{**options, **changed})
         except TypeError as error:
             raise CorpusError(f"executor = {self.name!r}: datatrove's executor refuses it: {error}.") from None
 
@@ -92,3 +91,39 @@ def build_executor(
     options = {key: value for key, value in table.items() if key not in ("name", "workers")}
     name = setting_checks.one_of(table.get("name", "local"), "executor", ("local", "ray", "slurm"), where="corpus")
     return BuildExecutor(name, table.get("workers"), options, pool)
+
+
+class WorkerWatch:
+    """Tells of child processes that are killed while a pool works: a pool replaces one that dies, and never learns what
+    became of its task, so that whoever waits for the tasks waits for ever. No other thread may take its signals.
+
+    Args:
+        killed: called in a thread of its own, with what happened in words; one that is told to end is not told of.
+    """
+
+    def __init__(self, killed: Callable[[str], None]) -> None:
+        self._killed = killed
+        self._works = threading.Event()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    @contextmanager
+    def pool(self) -> Iterator[None]:
+        """A pool works meanwhile."""
+        self._works.set()
+        try:
+            yield
+        finally:
+            self._works.clear()
+
+    def _wait(self) -> None:
+        while True:
+            found: Any = signal.sigwaitinfo({signal.SIGCHLD})
+            if self._works.is_set() and found.si_code in _KILLED and found.si_status != signal.SIGTERM:
+                self._killed(_ended_by(found.si_status))
+
+
+def _ended_by(number: int) -> str:
+    cause = " The system does that when memory runs out: take fewer workers." if number == signal.SIGKILL else ""
+    name = signal.Signals(number).name
+    return f"A worker was ended by signal {number} ({name}).{cause} Build again to go on from there."

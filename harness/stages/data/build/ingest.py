@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,21 +26,8 @@ _BUFFER_BYTES = 16_000_000
 _TOLD_EVERY = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """A source in shards.
-
-    Attributes:
-        shards: of its documents.
-        n_documents: how many there are.
-    """
-
-    shards: ShardedCorpus
-    n_documents: int
-
-
-def ingest(recipe: Recipe, root: Path, work: Path, tell: Callable[[int], None]) -> Ingested:
-    """Read a source into shards under `work`, unless that was done before.
+def ingest(recipe: Recipe, root: Path, work: Path, tell: Callable[[int], None]) -> tuple[ShardedCorpus, int]:
+    """Read a source into shards under `work`, unless that was done before; return these, and how many there are.
 
     Args:
         tell: called with the number of documents read so far.
@@ -50,11 +35,10 @@ def ingest(recipe: Recipe, root: Path, work: Path, tell: Callable[[int], None]) 
     Raises:
         CorpusError: the source or a document is broken, two documents have one id, or there is no document.
     """
-    done = work / "ingested.json"
+    done = work / "ingested"
     folder = work / "source"
     if done.exists():
-        shards = ShardedCorpus(folder, len(list(folder.glob("*.jsonl"))))
-        return Ingested(shards, int(json.loads(done.read_text())["documents"]))
+        return ShardedCorpus(folder, len(list(folder.glob("*.jsonl")))), int(done.read_text())
     n_shards = count_shards(source_bytes(recipe.source, root))
     shards = ShardedCorpus(folder, n_shards)
     unsorted = work / "unsorted"
@@ -68,8 +52,8 @@ def ingest(recipe: Recipe, root: Path, work: Path, tell: Callable[[int], None]) 
     for shard in range(n_shards):
         shards.write(shard, _sorted(unsorted / f"{shard}"))
     shutil.rmtree(unsorted)
-    done.write_text(json.dumps({"documents": n_documents}))
-    return Ingested(shards, n_documents)
+    done.write_text(str(n_documents))
+    return shards, n_documents
 
 
 def count_shards(n_bytes: int) -> int:

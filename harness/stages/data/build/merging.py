@@ -9,7 +9,6 @@ import heapq
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,23 +28,14 @@ _FILES = {"documents": "jsonl.gz", "explained": "jsonl"}
 """Folders of a corpus. What became of documents is not packed: one is found in its file by halving."""
 
 
-@dataclass(frozen=True)
-class TokenCounter:
-    """Counts the tokens of texts, or their words.
+def count_tokens(options: str | None, root: Path, text: str) -> int:
+    """Count the tokens of a text, or its words.
 
-    Attributes:
+    Args:
         options: of the version whose tokens are counted, as JSON; None for words.
         root: that their relative paths start from.
     """
-
-    options: str | None
-    root: Path
-
-    def of(self, text: str) -> int:
-        """The number of tokens of a text."""
-        if self.options is None:
-            return len(text.split())
-        return len(_tokenizer(self.options, self.root)(text))
+    return len(text.split() if options is None else _tokenizer(options, root)(text))
 
 
 @functools.lru_cache(maxsize=4)
@@ -63,20 +53,21 @@ class MergeShard(PipelineStep):  # type: ignore[misc]
         removals: folders with the tallies of the steps, in their order.
         result: that `documents` and `explained` are written in.
         tallies: where the counts of each shard are left.
+        count: the tokens of a text.
     """
 
     type = "MERGE"
     name = "shard"
 
     def __init__(
-        self, kept: ShardedCorpus, removals: Sequence[Path], result: Path, tallies: Path, counter: TokenCounter
+        self, kept: ShardedCorpus, removals: Sequence[Path], result: Path, tallies: Path, count: Callable[[str], int]
     ) -> None:
         super().__init__()
         self.kept = kept
         self.removals = list(removals)
         self.result = result
         self.tallies = tallies
-        self.counter = counter
+        self.count = count
 
     def run(self, data: Iterator[Document], rank: int = 0, _world_size: int = 1) -> Iterator[Document]:
         """Write everything; nothing comes after."""
@@ -102,10 +93,10 @@ class MergeShard(PipelineStep):  # type: ignore[misc]
         for source, kept, removal in self._joined(data, rank):
             if source is not None:
                 counts["documents_in"] += 1
-                counts["tokens_in"] += self.counter.of(source.text)
+                counts["tokens_in"] += self.count(source.text)
             if kept is not None:
                 counts["documents_out"] += 1
-                counts["tokens_out"] += self.counter.of(kept.text)
+                counts["tokens_out"] += self.count(kept.text)
                 line = orjson.dumps(_kept_row(kept)) + b"\n"
                 digest = (digest + int.from_bytes(hashlib.sha256(line).digest())) % (1 << 256)
                 documents.write(line)
@@ -149,13 +140,11 @@ def _kept_row(document: Document) -> dict[str, Any]:
 
 
 def _explained_row(source: Document | None, kept: Document | None, removal: dict[str, Any] | None) -> dict[str, Any]:
-    known = removal or {"id": kept.id if kept else "", "step": None, "reason": None, "duplicate_of": None}
+    why = removal or {"id": kept.id if kept else ""}
     return {
-        "id": known["id"],
+        "id": why["id"],
         "kept": kept is not None,
-        "step": known["step"],
-        "reason": known["reason"],
-        "duplicate_of": known["duplicate_of"],
+        **{key: why.get(key) for key in ("step", "reason", "duplicate_of")},
         "before": source.text if source else None,
         "after": kept.text if kept else None,
     }

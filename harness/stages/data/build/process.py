@@ -1,10 +1,7 @@
 """The process that builds a corpus: `python -m harness.stages.data.build.process`.
 
-It takes what is to be built from the standard input, pickled, and tells how far it is, and what came of it, as frames
-on what was the standard output. It ends, with all processes that it started, when its input does: so does a build whose
-parent was killed, and what it had done is there for the next one. So nothing that datatrove does is done to the process
-that wants the corpus: its workers are forked from this one, which has made the steps, and never import a user's main
-module; what it writes on the standard error is in a log file.
+Nothing that datatrove does is done to the process that wants the corpus: its workers are forked from this one, which
+has made the steps, and never import a user's main module. What it had done when it was killed is there for the next.
 """
 
 from __future__ import annotations
@@ -14,27 +11,23 @@ import ctypes
 import fcntl
 import json
 import os
-import pickle
 import shutil
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from harness.config import Settings
-from harness.errors import CorpusError, SteelyardError
+from harness.errors import CorpusError
 from harness.models.files.content_hash import text_hash
-from harness.models.processes.ends import answer_pipe
-from harness.models.processes.frames import encode_frame
-from harness.stages.data.build.executors import BuildExecutor, build_executor
+from harness.stages.data.build.executors import BuildExecutor, WorkerWatch, build_executor
 from harness.stages.data.build.ingest import ingest
-from harness.stages.data.build.workers import WorkerWatch
 from harness.stages.data.recipe import Recipe
-from harness.stages.data.steps.step import INSTALL
+from harness.stages.ordered import Told, carry_out
 
 _TOLD_EVERY_S = 0.25
 
@@ -60,49 +53,24 @@ class BuildRequest:
     tokenizer: Mapping[str, Any] | None
 
 
-def main() -> None:
-    """Build what the standard input asks for."""
-    answers = answer_pipe()
-    orders = os.dup(0)
-    with os.fdopen(os.dup(0), "rb", buffering=0) as pipe:
-        request: BuildRequest = pickle.load(pipe)
-    # Each process that is forked closes its standard input, and would wait for a thread that reads from it.
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+def run(request: BuildRequest, told: Told) -> None:
+    """Build what is asked for.
+
+    Raises:
+        CorpusError: a package is not installed.
+        UsageError: it can't be built.
+    """
 
     def give_up(why: str) -> None:
-        answers.write(encode_frame({"failed": why, "kind": "CorpusError"}))
+        told({"failed": why})
         os.killpg(0, signal.SIGKILL)
 
     watch = WorkerWatch(give_up)
-    threading.Thread(target=_end_with, args=(orders,), daemon=True).start()
-    teller = _Teller(answers)
     try:
-        build(request, teller, build_executor(request.executor, watch.pool))
-    except SteelyardError as error:
-        answers.write(encode_frame({"failed": str(error), "kind": type(error).__name__}))
+        build(request, _Teller(told), build_executor(request.executor, watch.pool))
     except ImportError as error:
-        answers.write(encode_frame({"failed": f"{error}. Install what is missing: {install(error)}", "kind": ""}))
-    except Exception as error:  # noqa: BLE001  whatever else is wrong must reach the parent
-        import traceback
-
-        traceback.print_exc()
-        answers.write(encode_frame({"failed": f"{type(error).__name__}: {error}", "kind": ""}))
-    else:
-        answers.write(encode_frame({"built": str(request.folder)}))
-    sys.stderr.flush()
-    os._exit(0)
-
-
-def install(error: ImportError) -> str:
-    """The command that installs the package whose import failed."""
-    return 'pip install "steelyard[ray]"' if error.name == "ray" else INSTALL
-
-
-def _end_with(pipe: int) -> None:
-    """End this process and all that it started once the pipe is closed."""
-    while os.read(pipe, 1 << 16):
-        pass
-    os.killpg(0, signal.SIGKILL)
+        extra = "ray" if error.name == "ray" else "data"
+        raise CorpusError(f'{error}. Install what is missing: pip install "steelyard[{extra}]"') from error
 
 
 def _end_with_parent() -> None:
@@ -116,15 +84,15 @@ def _end_with_parent() -> None:
 class _Teller:
     """Tells the parent each phase, and what is done of it from the small files that tasks leave."""
 
-    def __init__(self, answers: BinaryIO) -> None:
-        self._answers = answers
+    def __init__(self, told: Told) -> None:
+        self._told = told
         self._phase: tuple[str, Path | None, int | None] = ("", None, None)
         self._done = 0
-        self._told: Any = None
+        self._last: dict[str, Any] = {}
         self._lock = threading.Lock()
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def begin(self, phase: str, folder: Path | None, total: int | None) -> None:
+    def begin(self, phase: str, folder: Path | None = None, total: int | None = None) -> None:
         """A phase begins."""
         with self._lock:
             self._done = 0
@@ -140,9 +108,9 @@ class _Teller:
             phase, folder, total = self._phase
             done = self._done if folder is None else sum(map(_number, folder.glob("*")))
             now = {"phase": phase, "done": done, "total": total}
-            if phase and now != self._told:
-                self._answers.write(encode_frame(now))
-                self._told = now
+            if phase and now != self._last:
+                self._told(now)
+                self._last = now
 
     def _watch(self) -> None:
         while True:
@@ -164,7 +132,7 @@ def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> No
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # which no process that is forked from this one inherits
         except (BlockingIOError, PermissionError):
-            teller.begin("waiting for another build", None, None)
+            teller.begin("waiting for another build")
             fcntl.lockf(lock, fcntl.LOCK_EX)
         if not request.folder.exists():
             request.work.mkdir(parents=True, exist_ok=True)
@@ -173,7 +141,7 @@ def build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> No
 
 
 def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> Path:
-    from harness.stages.data.build.merging import MergeShard, TokenCounter
+    from harness.stages.data.build.merging import MergeShard, count_tokens
     from harness.stages.data.build.pipeline import ReadShard
     from harness.stages.data.build.stages import Bench, check_left, grouped, run_steps, run_tasks
 
@@ -181,9 +149,9 @@ def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> P
     root = request.settings.root
     bench = Bench(request.settings, executor, request.work, teller.begin)
     with _useless_unless_right(request.work):
-        teller.begin("reading", None, None)
-        ingested = ingest(request.recipe, root, request.work, teller.count)
-    shards, total = ingested.shards, ingested.n_documents
+        teller.begin("reading")
+        source, n_documents = ingest(request.recipe, root, request.work, teller.count)
+    shards, total = source, n_documents
     totals: list[dict[str, Any]] = []
     groups = list(grouped(request.recipe.steps, root))
     for number, steps in enumerate(groups):
@@ -197,9 +165,9 @@ def _build(request: BuildRequest, teller: _Teller, executor: BuildExecutor) -> P
     result, folder = request.work / "result", request.work / "merge"
     removals = [request.work / f"{number:02}" / "tallies" for number in range(len(groups))]
     options = None if request.tokenizer is None else json.dumps(dict(request.tokenizer))
-    merge = MergeShard(shards, removals, result, folder / "tallies", TokenCounter(options, root))
-    teller.begin("writing", folder / "progress", ingested.n_documents)
-    read = ReadShard(ingested.shards, folder / "progress")
+    merge = MergeShard(shards, removals, result, folder / "tallies", partial(count_tokens, options, root))
+    teller.begin("writing", folder / "progress", n_documents)
+    read = ReadShard(source, folder / "progress")
     run_tasks([read, merge], bench.executor, shards.n_shards, folder)
     counts = [json.loads((folder / "tallies" / f"{shard:05}").read_bytes()) for shard in range(shards.n_shards)]
     (result / "recipe.json").write_text(json.dumps(request.recipe.as_json(), indent=1), encoding="utf-8")
@@ -236,4 +204,4 @@ def _statistics(
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(run)

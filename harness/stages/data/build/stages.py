@@ -8,6 +8,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +49,9 @@ class Bench:
 
 def grouped(steps: Sequence[RecipeStep], root: Path) -> Iterator[tuple[RecipeStep, ...]]:
     """Give steps that look at one document at a time together, and each that looks at all of them alone."""
-    together: list[RecipeStep] = []
-    for step in steps:
-        if not is_corpus_step(step, root):
-            together.append(step)
-            continue
-        if together:
-            yield tuple(together)
-        together = []
-        yield (step,)
-    if together:
-        yield tuple(together)
+    for is_corpus, group in groupby(steps, lambda step: is_corpus_step(step, root)):
+        together = tuple(group)
+        yield from ((step,) for step in together) if is_corpus else (together,)
 
 
 def is_corpus_step(step: RecipeStep, root: Path) -> bool:

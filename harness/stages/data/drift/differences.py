@@ -117,45 +117,32 @@ def compare_documents(first: Iterable[Explanation], second: Iterable[Explanation
     Args:
         first, second: all that came in, of each version, by unique ids.
     """
-    ours = {each.id: _Fate.of(each) for each in first}
+    ours = {each.id: _fate(each) for each in first}
     first_alone, second_alone, changed = [], [], []
     n_shared = 0
     for explanation in second:
-        own, other = ours.pop(explanation.id, _ABSENT), _Fate.of(explanation)
-        if own.text is not None and other.text is not None:
+        name, other = explanation.id, _fate(explanation)
+        own = ours.pop(name, _ABSENT)
+        if own[0] is not None and other[0] is not None:
             n_shared += 1
-            if own.text != other.text:
-                changed.append(explanation.id)
-        elif own.text is not None:
-            first_alone.append(AloneDocument(explanation.id, other.step, other.reason))
-        elif other.text is not None:
-            second_alone.append(AloneDocument(explanation.id, own.step, own.reason))
-    first_alone += [AloneDocument(name, None, None) for name, fate in ours.items() if fate.text is not None]
-    return DocumentDifferences(
-        n_shared,
-        tuple(sorted(first_alone, key=lambda each: each.id)),
-        tuple(sorted(second_alone, key=lambda each: each.id)),
-        tuple(sorted(changed)),
-    )
+            changed += [name] * (own[0] != other[0])
+        elif own[0] is not None:
+            first_alone.append(AloneDocument(name, *other[1:]))
+        elif other[0] is not None:
+            second_alone.append(AloneDocument(name, *own[1:]))
+    first_alone += [AloneDocument(name, None, None) for name, (text, *_) in ours.items() if text is not None]
+    ours_alone, theirs_alone = (tuple(sorted(each, key=lambda one: one.id)) for each in (first_alone, second_alone))
+    return DocumentDifferences(n_shared, ours_alone, theirs_alone, tuple(sorted(changed)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Fate:
-    """The digest of a document's text, or the step and reason that removed it."""
-
-    text: bytes | None = None
-    step: str | None = None
-    reason: str | None = None
-
-    @classmethod
-    def of(cls, explanation: Explanation) -> _Fate:
-        if not explanation.kept:
-            return cls(None, explanation.step, explanation.reason)
-        text = (explanation.after or "").encode("utf-8", "surrogatepass")
-        return cls(hashlib.blake2b(text, digest_size=16).digest())
+def _fate(explanation: Explanation) -> tuple[bytes | None, str | None, str | None]:
+    """The digest of a document's text where it was kept, and the step and reason that removed it."""
+    text = (explanation.after or "").encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(text, digest_size=16).digest() if explanation.kept else None
+    return digest, explanation.step, explanation.reason
 
 
-_ABSENT = _Fate()
+_ABSENT = (None, None, None)
 
 
 def count_by_reason(documents: Iterable[AloneDocument]) -> Mapping[tuple[str | None, str | None], int]:

@@ -6,23 +6,50 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, Literal, NamedTuple
 
 from harness.stages.case_files import CaseSource, FiledCase, filed_cases
-from harness.stages.data.overlap.case_texts import RULE, CaseTexts, Gram, Occurrence, OverlapRule
 from harness.stages.data.overlap.words import places_of, words_of
-from harness.statistics.arrays import IntArray
 
 State = Literal["contaminated", "clean", "too short"]
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
-_BITS = 22
-_SHIFT = np.uint64(64 - _BITS)
-_BATCH = 500_000
-"""Characters of documents that are looked through at once."""
+QUESTIONS = ("prompt", "question", "query", "input")
+ANSWERS = ("expected", "answer", "answers", "target", "targets")
+_LEFT_OUT = ("id", "examples")
+"""The name of a case, and the turns that all cases of a file are shown before their own."""
+_HEAD = 3
+"""Words by which a place is told that may be a gram."""
 _SHOWN = 160
+
+Gram = tuple[str, ...]
+"""Words in a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapRule:
+    """The rule for what counts as overlap.
+
+    The sizes are those of Brown et al. (2020), Language Models are Few-Shot Learners, appendix C: 13 words in a row,
+    "N = 13", and 8 for what is shorter ("a minimum value of 8"); grams that more than 10 documents have are left out,
+    as "common cultural phrases, legal boilerplate, or similar content".
+
+    Attributes:
+        words: in a row, of a text that has as many.
+        fewest: of a shorter text, which must be there whole.
+        fewest_asked: words of a question that counts where its answer follows, however often that is there.
+        answer_within: words after a question, among which the answer must begin.
+        most_documents: of different texts, that may have a gram which is still no boilerplate.
+        most_texts: different texts of one case file that may have a gram which is still no part of their template.
+    """
+
+    words: int = 13
+    fewest: int = 8
+    fewest_asked: int = 3
+    answer_within: int = 13
+    most_documents: int = 10
+    most_texts: int = 10
+
+
+RULE = OverlapRule()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +149,16 @@ def find_contamination(
         cases: to look for, each with an id of its own.
         rule: what counts.
     """
-    search = _Search(CaseTexts(cases, rule), rule)
-    n_documents = 0
-    for batch in _batches(documents):
-        n_documents += len(batch)
-        search.look_in(batch)
+    search, n_documents = _Search(_CaseTexts(cases, rule), rule), 0
+    for name, text in documents:
+        search.look_in(name, text)
+        n_documents += 1
     places, n_boilerplate = search.places(), search.n_boilerplate()
+    checked = {each.case for every in search.texts.occurrences.values() for each in every}
     found = {}
     for number, case in enumerate(cases):
         own = tuple(places.get(number, ()))
-        state: State = "contaminated" if own else "clean" if number in search.texts.checked else "too short"
+        state: State = "contaminated" if own else "clean" if number in checked else "too short"
         found[case.id] = CaseOverlap(case.id, case.file, state, own, n_boilerplate[number])
     return Contamination(rule, n_documents, found)
 
@@ -162,24 +189,8 @@ class CaseSearches:
         return self._found[key]
 
 
-def _batches(documents: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    """Yield documents together that are looked through at once: a call of numpy costs as much as hundreds of words."""
-    batch: list[tuple[str, str]] = []
-    n_characters = 0
-    for document in documents:
-        batch.append(document)
-        n_characters += len(document[1])
-        if n_characters >= _BATCH:
-            yield batch
-            batch, n_characters = [], 0
-    yield batch
-
-
 class _Hit(NamedTuple):
-    """A gram in a document: its place among the words and among the characters, and the text there.
-
-    `whole` is the hash of all that the document has: copies of it are told by that.
-    """
+    """A gram in a document: its place among the words and among the characters, the text there, the document's hash."""
 
     document: str
     word: int
@@ -189,79 +200,51 @@ class _Hit(NamedTuple):
 
 
 class _Search:
-    """Looks for the grams of cases, and keeps where they are: of each gram as many places as may count, and one more.
+    """Looks for the grams of cases, and keeps where they are: of each gram one more than may count."""
 
-    Attributes:
-        texts: of the cases.
-    """
-
-    def __init__(self, texts: CaseTexts, rule: OverlapRule) -> None:
+    def __init__(self, texts: _CaseTexts, rule: OverlapRule) -> None:
         self.texts = texts
         self._rule = rule
         self._hits: dict[Gram, list[_Hit]] = defaultdict(list)
         self._answered: dict[tuple[int, str], _Hit] = {}
-        self._sizes = frozenset(map(len, texts.occurrences))
-        self._may_be = np.zeros(1 << _BITS, dtype=np.bool_)
-        for size in self._sizes:
-            grams = np.array([gram for gram in texts.occurrences if len(gram) == size], dtype=np.uint64)
-            self._may_be[_hashes(grams) >> _SHIFT] = True
+        self._head = min((_HEAD, *map(len, texts.occurrences)))
+        sizes: dict[Gram, set[int]] = defaultdict(set)
+        for gram in texts.occurrences:
+            sizes[gram[: self._head]].add(len(gram))
+        self._sizes = {head: sorted(each) for head, each in sizes.items()}
 
-    def look_in(self, batch: Sequence[tuple[str, str]]) -> None:
-        """Look for all grams in some documents."""
-        numbers = [self.texts.vocabulary.numbers(text) for _, text in batch]
-        ends = np.cumsum([len(each) + 1 for each in numbers])
-        words = np.zeros(ends[-1] if len(ends) else 0, dtype=np.int64)  # a word that no case has between documents
-        for own, end in zip(numbers, ends, strict=True):
-            words[end - 1 - len(own) : end - 1] = own
-        found: dict[int, list[tuple[int, Gram]]] = defaultdict(list)
-        for start, size in sorted(self._candidates(words)):
-            gram = tuple(words[start : start + size].tolist())
-            if gram in self.texts.occurrences:
-                number = int(np.searchsorted(ends, start, side="right"))
-                found[number].append((start - int(ends[number]) + 1 + len(numbers[number]), gram))
-        for number, places in found.items():
-            self._keep(*batch[number], numbers[number], places)
-
-    def _keep(self, document: str, text: str, words: IntArray, places: Sequence[tuple[int, Gram]]) -> None:
-        """Keep the grams of one document: of each the first place; none of a copy of what was kept."""
+    def look_in(self, document: str, text: str) -> None:
+        """Keep the grams that a document has: of each the first place; none of a copy of what was kept."""
+        words = words_of(text)
+        heads = zip(*(words[place:] for place in range(self._head)), strict=False)
+        places = [(start, size) for start, head in enumerate(heads) for size in self._sizes.get(head, ())]
+        grams = [(start, tuple(words[start : start + size])) for start, size in places if start + size <= len(words)]
+        found = [(start, gram, at) for start, gram in grams if (at := self.texts.occurrences.get(gram))]
+        if not found:
+            return
         spans, whole = list(places_of(text)), hash(text)
 
         def hit(first: int, after: int) -> _Hit:
             begin, end = spans[first][0], spans[after - 1][1]
             return _Hit(document, first, begin, text[begin:end], whole)
 
-        for start, gram in places:
+        for start, gram, occurrences in found:
             hits, after = self._hits[gram], start + len(gram)
             if len(hits) <= self._rule.most_documents and all(each.whole != whole for each in hits):
                 hits.append(hit(start, after))
-            for each in self.texts.occurrences[gram]:
+            for each in occurrences:
                 key, first = (each.case, each.field), start - len(each.before)
-                is_new = each.needs_answer and key not in self._answered
-                if is_new and self._is_asked(each, words, first, start) and self._is_answered(each, words, after):
+                is_new = each.needs_answer and key not in self._answered and first >= 0
+                if is_new and tuple(words[first:start]) == each.before and self._is_answered(each, words, after):
                     self._answered[key] = hit(first, after)
 
-    def _candidates(self, words: IntArray) -> Iterator[tuple[int, int]]:
-        """Yield each place that may be a gram: its first word, and how many words it has."""
-        hashes = np.zeros(len(words) + 1, dtype=np.uint64)
-        numbers = words.astype(np.uint64)
-        for size in range(1, min(len(words), max(self._sizes, default=0)) + 1):
-            hashes = hashes[:-1] * _FACTOR + numbers[size - 1 :]
-            if size in self._sizes:
-                for start in np.flatnonzero(self._may_be[hashes >> _SHIFT]).tolist():
-                    yield start, size
-
-    def _is_asked(self, question: Occurrence, words: IntArray, first: int, start: int) -> bool:
-        """Tell whether the words before a gram are those of the question that it ends."""
-        return first >= 0 and tuple(words[first:start].tolist()) == question.before
-
-    def _is_answered(self, question: Occurrence, words: IntArray, start: int) -> bool:
+    def _is_answered(self, question: _Occurrence, words: Sequence[str], start: int) -> bool:
         """Tell whether the answer of a case begins among the words after its question."""
-        for answer in self.texts.answers[question.case]:
-            size = len(answer)
-            after = words[start : start + self._rule.answer_within + size - 1].tolist()
-            if any(tuple(after[i : i + size]) == answer for i in range(len(after) - size + 1)):
-                return True
-        return False
+        return any(
+            tuple(words[place : place + len(answer)]) == answer
+            for answer in self.texts.answers[question.case]
+            for place in range(start, start + self._rule.answer_within)
+        )
 
     def places(self) -> dict[int, list[FoundPlace]]:
         """The places that count, by the number of the case: what one document has of a field is one place."""
@@ -292,9 +275,84 @@ class _Search:
         )
 
 
-def _hashes(grams: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The hash of each gram, whose words are a row."""
-    hashes = np.zeros(len(grams), dtype=np.uint64)
-    for column in grams.T:
-        hashes = hashes * _FACTOR + column
-    return hashes
+class _Occurrence(NamedTuple):
+    """A case and its field in which a gram stands.
+
+    A question counts only with the case's answer after it, and with the words `before` that a gram has no room for.
+    """
+
+    case: int
+    field: str
+    needs_answer: bool = False
+    before: Gram = ()
+
+
+class _CaseTexts:
+    """The grams of all cases, with their places in them: `occurrences`; and the `answers` of each case, as words."""
+
+    def __init__(self, cases: Sequence[FiledCase], rule: OverlapRule) -> None:
+        self.answers: list[list[Gram]] = []
+        found: dict[Gram, dict[_Occurrence, None]] = defaultdict(dict)
+        texts: dict[tuple[str, Gram], set[Gram]] = defaultdict(set)
+        for number, case in enumerate(cases):
+            fields = case.case.fields
+            self.answers.append([words for answer in answers_of(fields) if (words := tuple(words_of(answer)))])
+            for field, text in texts_of(fields):
+                whole = tuple(words_of(text))
+                for gram, occurrence in self._grams(number, field, whole, rule):
+                    found[gram][occurrence] = None
+                    texts[case.file, gram].add(whole)
+
+        def counts(gram: Gram, each: _Occurrence) -> bool:
+            return each.needs_answer or len(texts[cases[each.case].file, gram]) <= rule.most_texts  # else a template
+
+        kept = {gram: [each for each in places if counts(gram, each)] for gram, places in found.items()}
+        self.occurrences = {gram: places for gram, places in kept.items() if places}
+
+    def _grams(self, case: int, field: str, gram: Gram, rule: OverlapRule) -> Iterator[tuple[Gram, _Occurrence]]:
+        """Yield the grams to search for: all of a text, a short text itself, a question's end for its answer."""
+        if len(gram) >= rule.words:
+            for start in range(len(gram) - rule.words + 1):
+                yield gram[start : start + rule.words], _Occurrence(case, field)
+        elif len(gram) >= rule.fewest:
+            yield gram, _Occurrence(case, field)
+        if len(gram) >= rule.fewest_asked and field in QUESTIONS and self.answers[case]:
+            yield gram[-rule.words :], _Occurrence(case, field, needs_answer=True, before=gram[: -rule.words])
+
+
+def texts_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each text of a case with the name of its place, without its id and the turns that it is shown.
+
+    >>> list(texts_of({"id": "a", "messages": [{"role": "user", "content": "Hello"}], "expected": 4}))
+    [('messages[0].role', 'user'), ('messages[0].content', 'Hello')]
+    """
+    for name, value in fields.items():
+        if name not in _LEFT_OUT:
+            yield from _texts(str(name), value)
+
+
+def _texts(place: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _texts(f"{place}.{name}", inner)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _texts(f"{place}[{number}]", inner)
+
+
+def answers_of(fields: Mapping[str, Any]) -> list[str]:
+    """The answers that a case expects; of a choice by its number, what it stands for.
+
+    >>> answers_of({"expected": 4}), answers_of({"choices": ["ten", "eight"], "answer": 1})
+    (['4'], ['eight'])
+    """
+    found: list[str] = []
+    for name in ANSWERS:
+        value, choices = fields.get(name), fields.get("choices")
+        if isinstance(choices, list | tuple) and type(value) is int and 0 <= value < len(choices):
+            value = choices[value]
+        values: Iterable[Any] = value if isinstance(value, list | tuple) else (value,)
+        found += [str(each) for each in values if isinstance(each, str | int | float) and not isinstance(each, bool)]
+    return found

@@ -5,12 +5,12 @@ A character of Chinese or Japanese is a word: there are no spaces between what a
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from harness.models.tokenization.characters import WORD_CHARACTERS
-from harness.statistics.arrays import IntArray
 
 _HYPHENS = "-\u00ad\u2010"
 _PIECE = re.compile(rf"\S+(?:(?<=\w[{_HYPHENS}])\r?\n[\s>]*\S+)*")
@@ -19,9 +19,9 @@ _CHARACTER = re.compile(f"[{WORD_CHARACTERS}]")
 # A character with the signs around it, and with the mark that is a letter of its own beside Katakana of half width.
 _PART = re.compile(rf"\W*[{WORD_CHARACTERS}][\uff9e\uff9f]?\W*|[^{WORD_CHARACTERS}]+")
 _SIGNS = re.compile(r"[^\w]|_")
-_MOST_KEPT = 1_000_000
 
 
+@functools.lru_cache(maxsize=500_000)
 def word_of(piece: str) -> str:
     """Return a piece of text as a word: its letters and digits in lower case; "" where there are none.
 
@@ -74,55 +74,3 @@ def _parts(text: str, pieces: list[str]) -> list[str]:
     if text.isascii() or _CHARACTER.search(text) is None:
         return pieces
     return [part for piece in pieces for part in _PART.findall(piece)]
-
-
-class WordNumbers:
-    """Words by number. What is asked for the first time gets the next number while it is open; later it is 0.
-
-    >>> known = WordNumbers()
-    >>> known.numbers("the capital of Peru"), known.close()
-    (array([1, 2, 3, 4]), None)
-    >>> known.numbers("The -- capital, of Chad.")
-    array([1, 2, 3, 0])
-    """
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {"": -1}
-        self._is_open = True
-        self._by_piece = _Memory(self._number)
-
-    def __len__(self) -> int:
-        return len(self._numbers) - 1
-
-    def close(self) -> None:
-        """Know no further words."""
-        self._is_open = False
-        self._by_piece.clear()
-
-    def numbers(self, text: str) -> IntArray:
-        """The number of each word of a text."""
-        import numpy as np
-
-        pieces = _pieces(text)
-        found = np.fromiter(map(self._by_piece.__getitem__, pieces), dtype=np.int64, count=len(pieces))
-        return found[found >= 0]
-
-    def _number(self, piece: str) -> int:
-        word = word_of(piece)
-        if self._is_open:
-            return self._numbers.setdefault(word, len(self._numbers))
-        return self._numbers.get(word, 0)
-
-
-class _Memory(dict[str, int]):
-    """A cache of the numbers of pieces, up to as many as memory may take."""
-
-    def __init__(self, number: Callable[[str], int]) -> None:
-        super().__init__()
-        self._number = number
-
-    def __missing__(self, piece: str) -> int:
-        if len(self) >= _MOST_KEPT:
-            self.clear()
-        found = self[piece] = self._number(piece)
-        return found

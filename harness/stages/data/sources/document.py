@@ -69,6 +69,11 @@ def row_document(row: Any, name: str, number: int) -> SourceDocument:
     )
 
 
+def one_line(error: Exception) -> str:
+    """The beginning of what an error says, on one line."""
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+
+
 def _text(value: Any, field: str, row: Mapping[str, Any], place: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise CorpusError(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.errors import CorpusError, shortened
-from harness.stages.data.sources.document import SourceDocument, row_document
+from harness.stages.data.sources.document import SourceDocument, one_line, row_document
 
 _BATCH = 64
 
@@ -79,7 +79,7 @@ def read_parquet(path: Path, name: str) -> Iterator[SourceDocument]:
                     yield row_document(row, name, number)
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise CorpusError(
-            f"{name}, after row {number}: it can't be read as Parquet: {_line(error)}. Write or fetch the file again."
+            f"{name}, after row {number}: it can't be read as Parquet: {one_line(error)}. Fetch the file again."
         ) from None
 
 
@@ -92,7 +92,3 @@ def _wrong(line: bytes, error: Any) -> str:
             "example with: iconv -f latin1 -t utf-8, or repair the row."
         )
     return f"{shortened(line.decode('utf-8').strip())} is no JSON ({error}). Write an object a line."
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CorpusError
-from harness.stages.data.sources.document import SourceDocument, row_document
+from harness.stages.data.sources.document import SourceDocument, one_line, row_document
 from harness.stages.data.steps.step import INSTALL
 
-_SAVED = ("dataset_info.json", "dataset_dict.json", "state.json")
+_SAVED = ("dataset_dict.json", "state.json")
 
 
 def is_saved_dataset(folder: Path) -> bool:
     """Tell whether `save_to_disk` wrote a folder."""
-    return any((folder / name).is_file() for name in _SAVED[1:])
+    return any((folder / name).is_file() for name in _SAVED)
 
 
 def read_saved_dataset(folder: Path, name: str) -> Iterator[SourceDocument]:
@@ -25,7 +25,7 @@ def read_saved_dataset(folder: Path, name: str) -> Iterator[SourceDocument]:
     try:
         found = datasets.load_from_disk(str(folder))
     except (OSError, ValueError) as error:
-        raise CorpusError(f"{name}: it can't be loaded as a saved dataset: {_line(error)}.") from None
+        raise CorpusError(f"{name}: it can't be loaded as a saved dataset: {one_line(error)}.") from None
     yield from _rows(found, name)
 
 
@@ -74,7 +74,7 @@ def _load(name: str) -> Any:
         return datasets.load_dataset(path, split=split or None)
     except Exception as error:  # noqa: BLE001  whatever a dataset's own code and the hub's client raise
         raise CorpusError(
-            f"documents = {name!r} is neither a file or folder here nor a dataset that can be loaded: {_line(error)}. "
+            f"documents = {name!r} is neither a file nor a folder here, nor can it be loaded: {one_line(error)}. "
             "Write a .jsonl(.gz), .parquet, .warc(.gz), .html or .txt file, a folder of these, or a dataset as "
             '"owner/name" or "owner/name:split".'
         ) from None
@@ -87,7 +87,3 @@ def _rows(found: Any, name: str) -> Iterator[SourceDocument]:
         return
     for number, row in enumerate(found, 1):
         yield row_document(row, name, number)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".")

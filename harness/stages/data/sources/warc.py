@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import CorpusError
-from harness.stages.data.sources.document import SourceDocument
+from harness.stages.data.sources.document import SourceDocument, one_line
 from harness.stages.data.sources.pages import decode_page
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def read_warc(path: Path, name: str) -> Iterator[SourceDocument]:
                 if document is not None:
                     yield document
     except (ArchiveLoadFailed, AttributeError, EOFError, TypeError, ValueError, zlib.error) as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise CorpusError(f"{name}, after record {number}: it can't be read as WARC: {said}. {_AGAIN}") from None
+        said = f"it can't be read as WARC: {one_line(error)}"
+        raise CorpusError(f"{name}, after record {number}: {said}. {_AGAIN}") from None
     except OSError as error:
         raise CorpusError(f"{name}: it can't be read: {error.strerror or error}.") from None
     if number == 0 and path.stat().st_size > 0:

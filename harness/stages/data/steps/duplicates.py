@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import CorpusError, SettingsError, choices
-from harness.stages.data.steps.step import ShardedCorpus, StepContext, StepOption
+from harness.errors import CorpusError
+from harness.stages.data.steps.step import ShardedCorpus, StepContext, StepOption, names_among
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -43,14 +43,8 @@ def check_normalisation(value: Any, name: str, *, where: str) -> list[str]:
     Raises:
         SettingsError: it is no list, or holds something else.
     """
-    if not isinstance(value, list | tuple):
-        raise SettingsError(
-            f'{where}: {name} = {value!r} is no list; write a list such as ["lowercase", "whitespace"].'
-        )
-    for item in value:
-        if item not in NORMALISATIONS:
-            raise SettingsError(f"{where}: {name}: {choices('normalisation', str(item), NORMALISATIONS)}")
-    return [each for each in NORMALISATIONS if each in value]
+    named = names_among(NORMALISATIONS, value, name, where=where, may_be_none=True)
+    return [each for each in NORMALISATIONS if each in named]
 
 
 def normalisation_option(default: Sequence[str]) -> StepOption:

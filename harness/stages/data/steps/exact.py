@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.stages.data.steps.duplicates import (
     NotedIds,
@@ -40,7 +40,7 @@ class ExactDuplicates:
         normalisation: what texts may differ by, by names in `NORMALISATIONS`.
     """
 
-    normalisation: tuple[str, ...]
+    normalisation: Sequence[str]
 
     def apply(self, shards: ShardedCorpus, context: StepContext) -> None:
         """Keep the first document of each text."""
@@ -82,14 +82,10 @@ def _survivors(folder: Path, n_shards: int) -> dict[Place, Place]:
     return survivors
 
 
-def _make(options: Mapping[str, Any]) -> ExactDuplicates:
-    return ExactDuplicates(tuple(options["normalisation"]))
-
-
 EXACT = StepSpec(
     name="exact",
     options={"normalisation": normalisation_option(["lowercase", "whitespace"])},
-    make=_make,
+    make=lambda options: ExactDuplicates(**options),
     packages=("datatrove",),
     summary="removes documents whose text another document has",
     install=INSTALL,

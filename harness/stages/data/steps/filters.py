@@ -8,14 +8,13 @@ Datasets" (arXiv:2406.17557, section 3.6). Order and values are those of the scr
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.config import setting_checks
 from harness.errors import SettingsError
-from harness.stages.data.steps.step import EMPTY, INSTALL, URL, StepOption, StepSpec
+from harness.stages.data.steps.step import EMPTY, INSTALL, URL, StepOption, StepSpec, names_among
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -31,26 +30,22 @@ _RATIO = partial(setting_checks.number, low=0, high=1)
 _OFF = "0 switches the rule off."
 
 
-@functools.lru_cache(maxsize=16)
-def _made(make: Callable[[Mapping[str, Any]], BaseFilter], options: str) -> BaseFilter:
-    """A filter, once in a process: the lists of addresses alone take seconds and 700 MB."""
-    return make(json.loads(options))
-
-
 class FilterStep:
-    """One of datatrove's filters as a step; the filter itself is made in the process that uses it.
+    """One of datatrove's filters as a step.
 
     Args:
-        make: makes the filter from the options.
+        make: makes the filter from the options, where it is used: lists of addresses alone take seconds and 700 MB.
         options: of the filter, and `max_characters`: filters take a hundred times the memory that a text takes.
     """
 
     def __init__(self, make: Callable[[Mapping[str, Any]], BaseFilter], options: Mapping[str, Any]) -> None:
-        own = {name: value for name, value in options.items() if name != "max_characters"}
-        self._make = make
-        self._longest: int | None = options.get("max_characters")
-        self._options = json.dumps(own, sort_keys=True)
-        self._filter: BaseFilter | None = None
+        own = dict(options)
+        self._longest: int | None = own.pop("max_characters", None)
+        self._make = partial(make, own)
+
+    @functools.cached_property
+    def _filter(self) -> BaseFilter:
+        return self._make()
 
     def __call__(self, document: Document) -> str | None:
         """None for a document that stays, else datatrove's word for why it goes.
@@ -66,15 +61,9 @@ class FilterStep:
 
     def removal(self, document: Document) -> str | None:
         """Return the filter's own reason to remove a document; None where it stays."""
-        if self._filter is None:
-            self._filter = _made(self._make, self._options)
         found = self._filter.filter(document)
         stays, reason = found if isinstance(found, tuple) else (found, None)
         return None if stays else reason or UNNAMED
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state for a worker process: how to make the filter, never its tables."""
-        return {**self.__dict__, "_filter": None}
 
 
 def _language(value: Any, name: str, *, where: str) -> str:
@@ -163,9 +152,7 @@ _LENGTH = partial(setting_checks.number, low=0)
 _COUNT = partial(setting_checks.integer, low=0)
 
 
-def _words(value: Any, name: str, *, where: str) -> list[str]:
-    """Different words, or none."""
-    return list(setting_checks.names(value, name, where=where)) if value != [] else []
+_words = partial(names_among, None, may_be_none=True)
 
 
 GOPHER_QUALITY = _declared(

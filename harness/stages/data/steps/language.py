@@ -8,8 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from harness.config import setting_checks
-from harness.errors import SettingsError, nearest
-from harness.stages.data.steps.step import EMPTY, INSTALL, StepOption, StepSpec
+from harness.stages.data.steps.step import EMPTY, INSTALL, StepOption, StepSpec, names_among
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -54,15 +53,8 @@ class LanguageStep:
 
 def _languages(value: Any, name: str, *, where: str) -> list[str]:
     """Languages that the model knows."""
-    named = setting_checks.names(value, name, where=where)
     known = sorted(found["lang"] for found in _detector().detect("a", k=-1, threshold=-1.0))
-    unknown = next((language for language in named if language not in known), None)
-    if unknown is not None:
-        raise SettingsError(
-            f"{where}: {name} = {value!r} names {unknown!r}, which the model does not know. "
-            f"Languages: {', '.join(known)}.{nearest(unknown, known)}"
-        )
-    return list(named)
+    return names_among(known, value, name, where=where)
 
 
 LANGUAGE = StepSpec(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.config import setting_checks
 from harness.stages.data.steps.duplicates import (
@@ -50,7 +50,7 @@ class NearDuplicates:
     hashes_per_bucket: int
     n_grams: int
     language: str
-    normalisation: tuple[str, ...]
+    normalisation: Sequence[str]
     seed: int
 
     def apply(self, shards: ShardedCorpus, context: StepContext) -> None:
@@ -102,10 +102,6 @@ def _survivors(folder: Path, n_shards: int) -> dict[Place, Place]:
     return survivors
 
 
-def _make(options: Mapping[str, Any]) -> NearDuplicates:
-    return NearDuplicates(**{**options, "normalisation": tuple(options["normalisation"])})
-
-
 MINHASH = StepSpec(
     name="minhash",
     options={
@@ -122,7 +118,7 @@ MINHASH = StepSpec(
         "normalisation": normalisation_option(["lowercase", "numbers", "punctuation", "whitespace", "diacritics"]),
         "seed": StepOption(1, partial(setting_checks.integer, low=0, high=2**32 - 1), "Seed of the hashes."),
     },
-    make=_make,
+    make=lambda options: NearDuplicates(**options),
     packages=("datatrove", "spacy", "numpy"),
     summary="removes documents whose text is nearly another's",
     install=INSTALL,

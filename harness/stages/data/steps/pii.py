@@ -10,15 +10,13 @@ from __future__ import annotations
 import functools
 import re
 import string
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.config import setting_checks
-from harness.errors import SettingsError, nearest
-from harness.stages.data.steps.step import INSTALL, StepOption, StepSpec
+from harness.stages.data.steps.step import INSTALL, StepOption, StepSpec, names_among
 
 if TYPE_CHECKING:
     from datatrove.data import Document
@@ -60,14 +58,8 @@ _IBAN = re.compile(r"(?<![\w-])[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){
 """An account as it is transmitted, or in groups of four as it is printed (ISO 13616-1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PersonalData:
-    """One kind of what names a person.
-
-    Attributes:
-        placeholder: what stands for it in texts; it belongs to nobody.
-        find: the places in a text, called as `find(text, regions)`.
-    """
+class PersonalData(NamedTuple):
+    """One kind of what names a person: what stands for it, and `find(text, regions)`, which gives its places."""
 
     placeholder: str
     find: Callable[[str, Sequence[str]], Spans]
@@ -176,16 +168,15 @@ def without_personal_data(
     It is gone through until nothing changes any more, because what stood around a place may go with its placeholder:
     to replace twice changes nothing.
     """
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for _ in range(_ROUNDS):
         before = text
         for kind in kinds:
             text, count = _replaced(text, KINDS[kind], regions)
-            if count:
-                counts[kind] = counts.get(kind, 0) + count
+            counts[kind] += count
         if text == before:
             break
-    return text, counts
+    return text, dict(+counts)
 
 
 def _replaced(text: str, kind: PersonalData, regions: Sequence[str]) -> tuple[str, int]:
@@ -210,39 +201,23 @@ class PersonalDataStep:
         document.text, counts = without_personal_data(document.text, self._kinds, self._regions)
         if counts:
             known = document.metadata.get(COUNTS)
-            before = known if isinstance(known, dict) else {}
-            document.metadata[COUNTS] = {
-                kind: before.get(kind, 0) + counts.get(kind, 0) for kind in KINDS if kind in before or kind in counts
-            }
+            sums = Counter(known if isinstance(known, dict) else {}) + Counter(counts)
+            document.metadata[COUNTS] = {kind: sums[kind] for kind in KINDS if kind in sums}
         return None
-
-
-def _of(known: Sequence[str], value: Any, name: str, *, where: str) -> list[str]:
-    """Different words out of the known ones."""
-    named = setting_checks.names(value, name, where=where)
-    unknown = next((one for one in named if one not in known), None)
-    if unknown is not None:
-        raise SettingsError(
-            f"{where}: {name} = {value!r} names {unknown!r}, which is none of: {', '.join(known)}."
-            f"{nearest(unknown, known)}"
-        )
-    return list(named)
-
-
-def _kinds(value: Any, name: str, *, where: str) -> list[str]:
-    return _of(list(KINDS), value, name, where=where)
 
 
 def _regions(value: Any, name: str, *, where: str) -> list[str]:
     from phonenumbers import SUPPORTED_REGIONS
 
-    return _of(sorted(SUPPORTED_REGIONS), value, name, where=where) if value != [] else []
+    return names_among(sorted(SUPPORTED_REGIONS), value, name, where=where, may_be_none=True)
 
 
 PII = StepSpec(
     name="pii",
     options={
-        "kinds": StepOption(list(KINDS), _kinds, 'What is replaced; FineWeb replaced ["email", "ip"].'),
+        "kinds": StepOption(
+            list(KINDS), partial(names_among, KINDS), 'What is replaced; FineWeb replaced ["email", "ip"].'
+        ),
         "phone_regions": StepOption(
             ["US"],
             _regions,

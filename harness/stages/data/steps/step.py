@@ -7,14 +7,14 @@ and, while its text is a page of HTML, `is_html`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness.config import Settings
+from harness.config import Settings, setting_checks
 from harness.config.files import replacing
+from harness.errors import SettingsError, nearest
 from harness.models.spec import SettingCheck
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ INSTALL = 'pip install "steelyard[data]"'
 
 
 class DocumentStep(Protocol):
-    """Looks at one document at a time, in a worker process. It is pickled on its way there.
+    """Looks at one document at a time, in the worker process that makes it.
 
     What becomes of a document depends on the document and the step's options alone.
     """
@@ -80,11 +80,6 @@ class ShardedCorpus:
 
     folder: Path
     n_shards: int
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The files, in order."""
-        return tuple(self.path(shard) for shard in range(self.n_shards))
 
     def path(self, shard: int) -> Path:
         """The file of a shard."""
@@ -153,8 +148,28 @@ class StepOption:
     help: str
 
 
-def _nothing_more(_options: Mapping[str, Any], _settings: Settings) -> Mapping[str, Any]:
-    return MappingProxyType({})
+def names_among(
+    known: Collection[str] | None, value: Any, name: str, *, where: str, may_be_none: bool = False
+) -> list[str]:
+    """A list of different words; the check of an option, once what is known is given.
+
+    Args:
+        known: of which they are; None for any.
+        may_be_none: whether the list may be empty.
+
+    Raises:
+        SettingsError: it is no such list.
+    """
+    if may_be_none and value == []:
+        return []
+    named = list(setting_checks.names(value, name, where=where))
+    unknown = next((one for one in named if known is not None and one not in known), None)
+    if unknown is not None:
+        raise SettingsError(
+            f"{where}: {name} = {value!r} names {unknown!r}, which is none of: {', '.join(known or ())}."
+            f"{nearest(unknown, list(known or ()))}"
+        )
+    return named
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,5 +194,5 @@ class StepSpec:
     packages: tuple[str, ...]
     version: int = 1
     summary: str = ""
-    identity: Callable[[Mapping[str, Any], Settings], Mapping[str, Any]] = field(default=_nothing_more)
+    identity: Callable[[Mapping[str, Any], Settings], Mapping[str, Any]] = lambda _options, _settings: {}
     install: str = ""

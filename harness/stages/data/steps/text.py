@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,6 @@ class TextStep:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = dict(options)
-        self._extractor: Trafilatura | None = None
 
     def __call__(self, document: Document) -> str | None:
         """None for a document that stays, else why it goes: EMPTY, TOO_LARGE, BROKEN or NO_TEXT."""
@@ -52,23 +52,20 @@ class TextStep:
         del document.metadata[IS_HTML]
         return None
 
+    @functools.cached_property
+    def _extractor(self) -> Trafilatura:
+        from datatrove.pipeline.extractors import Trafilatura
+
+        logging.getLogger("trafilatura").addHandler(logging.NullHandler())  # else it tells each odd page on stderr
+        options = {name: self._options[name] for name in ("favour_precision", "deduplicate")}
+        return Trafilatura(**options)
+
     def _extracted(self, html: str) -> str | None:
         from trafilatura.deduplication import LRU_TEST
 
-        if self._extractor is None:
-            from datatrove.pipeline.extractors import Trafilatura
-
-            logging.getLogger("trafilatura").addHandler(logging.NullHandler())  # else it tells each odd page on stderr
-            self._extractor = Trafilatura(
-                favour_precision=self._options["favour_precision"], deduplicate=self._options["deduplicate"]
-            )
         LRU_TEST.clear()
         text: str | None = self._extractor.extract(html)
         return text
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state for a worker process."""
-        return {**self.__dict__, "_extractor": None}
 
 
 TEXT = StepSpec(

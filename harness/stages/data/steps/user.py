@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import importlib.util
 import inspect
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import Settings, setting_checks
 from harness.errors import CorpusError, SettingsError, nearest, shortened
+from harness.stages.data.outcomes import CorpusDocument
 from harness.stages.data.steps.step import URL, StepOption, StepSpec
 
 if TYPE_CHECKING:
@@ -23,39 +26,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class StepDocument:
-    """A document as a step of the user's own gets it.
-
-    Attributes:
-        id: its name in the corpus.
-        url: its address, or None.
-        metadata: what else is known of it; it can't be changed.
-    """
-
-    id: str
-    text: str
-    url: str | None
-    metadata: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Remove:
-    """A step's result that removes a document.
-
-    Attributes:
-        reason: a word such as "too_old", by which removals are counted.
-    """
+    """A step's result that removes a document, for a reason such as "too_old", by which removals are counted."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """A step's result that keeps a document with another text.
-
-    Attributes:
-        text: the text from here on.
-    """
+    """A step's result that keeps a document with another text."""
 
     text: str
 
@@ -73,16 +52,18 @@ class UserStep:
         self._target = target
         self._root = root
         self._options = dict(options)
-        self._function: Callable[..., Any] | None = None
+
+    @functools.cached_property
+    def _function(self) -> Callable[..., Any]:
+        return _loaded(self._target, self._root)
 
     def __call__(self, document: Document) -> str | None:
         """None for a document that stays, else why it goes: the reason of `Remove`, or the function's name."""
-        if self._function is None:
-            self._function = _loaded(self._target, self._root)
+        function = self._function
         url = document.metadata.get(URL)
-        given = StepDocument(document.id, document.text, url, MappingProxyType(document.metadata))
+        given = CorpusDocument(document.id, document.text, url, MappingProxyType(document.metadata))
         try:
-            answer = self._function(given, **self._options)
+            answer = function(given, **self._options)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code, which may raise anything
             own = error.__traceback__ and (error.__traceback__.tb_next or error.__traceback__)
             told = "".join(traceback.format_exception(type(error), error, own)).rstrip()
@@ -105,10 +86,6 @@ class UserStep:
             f"The step {self._target!r} returns {shortened(answer)} for document {document.id!r}. Return None or True "
             f'to keep it, False or Remove("reason") to remove it, Keep(text="…") to change its text.'
         )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state for a worker process: where the function is, and not the function."""
-        return {**self.__dict__, "_function": None}
 
 
 def user_step(target: str, root: Path) -> StepSpec:
@@ -143,18 +120,15 @@ def _by_keyword(function: Callable[..., Any], target: str) -> dict[str, Any]:
         signature = inspect.signature(function)
     except ValueError:  # some that are written in C have none
         return {}
-    try:
+    with contextlib.suppress(TypeError):
         signature.bind(None)
-        is_called = not inspect.iscoroutinefunction(function)
-    except TypeError:
-        is_called = False
-    if not is_called:
-        raise SettingsError(
-            f"The step {target!r} is called with a document and its options by keyword, which "
-            f"{getattr(function, '__name__', function)}{signature} does not take; write "
-            f"def {target.rpartition(':')[2]}(document, *, at_least=5), without async."
-        )
-    return {name: one.default for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY}
+        if not inspect.iscoroutinefunction(function):
+            return {name: one.default for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY}
+    name = target.rpartition(":")[2]
+    raise SettingsError(
+        f"The step {target!r} is called with a document and its options by keyword, which {name}{signature} does not "
+        f"take; write def {name}(document, *, at_least=5), without async."
+    )
 
 
 def _file(target: str, root: Path) -> Path:

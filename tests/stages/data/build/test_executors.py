@@ -15,7 +15,7 @@ import pytest
 from harness.errors import CorpusError
 from harness.stages.data.build.executors import build_executor
 from harness.stages.data.corpus import Corpus
-from harness.stages.data.corpus_build import build_corpus
+from harness.stages.data.versions import build_corpus
 from tests.stages.data.projects import project, some_rows, write_lines
 from tests.stages.data.test_corpus_build import contents
 

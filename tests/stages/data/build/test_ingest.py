@@ -38,10 +38,10 @@ def test_each_document_is_in_its_shard_and_in_the_one_order(tmp_path: Path) -> N
         row["text"] += " more" * 100
     write_lines(tmp_path / "d.jsonl", rows)
     counted: list[int] = []
-    found = ingest(recipe_of(tmp_path), tmp_path, tmp_path / "work", counted.append)
-    read = [[document.id for document in found.shards.read(shard)] for shard in range(found.shards.n_shards)]
-    assert found.shards.n_shards == 4
-    assert found.n_documents == sum(map(len, read)) == 3000
+    shards, n_documents = ingest(recipe_of(tmp_path), tmp_path, tmp_path / "work", counted.append)
+    read = [[document.id for document in shards.read(shard)] for shard in range(shards.n_shards)]
+    assert shards.n_shards == 4
+    assert n_documents == sum(map(len, read)) == 3000
     assert counted == [1000, 2000, 3000, 3000]
     everything = [name for names in read for name in names]
     assert everything == sorted((row["id"] for row in rows), key=place_of)
@@ -60,9 +60,9 @@ def test_a_dataset_of_the_library_is_read_into_as_many_shards_as_its_size_asks_f
     for source, n_shards, n_documents in (("owner/name", 4, 2000), ("owner/name:test", 1, 500)):
         recipe = Recipe(source, source_fingerprint(source, root), ())
         for _ in range(2):
-            found = ingest(recipe, root, tmp_path / f"work{n_shards}", lambda _: None)
-            assert (found.shards.n_shards, found.n_documents) == (n_shards, n_documents)
-        assert sum(1 for shard in range(n_shards) for _ in found.shards.read(shard)) == n_documents
+            shards, number = ingest(recipe, root, tmp_path / f"work{n_shards}", lambda _: None)
+            assert (shards.n_shards, number) == (n_shards, n_documents)
+        assert sum(1 for shard in range(n_shards) for _ in shards.read(shard)) == n_documents
 
 
 def test_what_was_read_is_not_read_again(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_what_was_read_is_not_read_again(tmp_path: Path) -> None:
     recipe = recipe_of(tmp_path)
     ingest(recipe, tmp_path, tmp_path / "work", lambda _: None)
     write_lines(tmp_path / "d.jsonl", [{"text": "x" * 2_000_000}])  # more shards, were it read
-    assert ingest(recipe, tmp_path, tmp_path / "work", lambda _: None).n_documents == 5
+    assert ingest(recipe, tmp_path, tmp_path / "work", lambda _: None)[1] == 5
 
 
 def test_a_source_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
@@ -89,5 +89,5 @@ def test_metadata_that_json_can_not_hold_becomes_what_it_can(tmp_path: Path) -> 
     table = pyarrow.table({"id": ["a"], "text": ["t"], "made": [made], "raw": [b"\x00"], "n": [float("nan")]})
     parquet.write_table(table, tmp_path / "d.parquet")
     recipe = Recipe("d.parquet", source_fingerprint("d.parquet", tmp_path), ())
-    (document,) = ingest(recipe, tmp_path, tmp_path / "work", lambda _: None).shards.read(0)
+    (document,) = ingest(recipe, tmp_path, tmp_path / "work", lambda _: None)[0].read(0)
     assert document.metadata == {"made": "2026-01-02T00:00:00+00:00", "raw": "b'\\x00'", "n": None}

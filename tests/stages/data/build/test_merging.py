@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from datatrove.data import Document
 
 from harness.errors import CorpusError
-from harness.stages.data.build.merging import MergeShard, TokenCounter
+from harness.stages.data.build.merging import MergeShard, count_tokens
 from harness.stages.data.build.pipeline import mark
 from harness.stages.data.steps.step import ShardedCorpus, place_of
 
@@ -23,7 +24,7 @@ def merge(
     shards = ShardedCorpus(root / "kept", 1)
     shards.write(0, [Document(kept[name], name) for name in sorted(kept, key=place_of)])
     mark(root / "tallies", 0, json.dumps([{"step": "s", "removed": removed}]))
-    step = MergeShard(shards, [root / "tallies"], root / "result", root / "counts", TokenCounter(None, root))
+    step = MergeShard(shards, [root / "tallies"], root / "result", root / "counts", partial(count_tokens, None, root))
     list(step.run(iter([Document(name, name) for name in sorted(source, key=place_of)])))
     lines = (root / "result" / "explained" / "00000.jsonl").read_text("utf-8").splitlines()
     return sorted(map(json.loads, lines), key=lambda row: row["id"])

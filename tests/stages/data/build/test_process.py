@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from harness.config import Settings
-from harness.stages.data.corpus_build import build_corpus, corpus_folder
 from harness.stages.data.recipe import corpus_recipe
+from harness.stages.data.versions import build_corpus, corpus_folder
 from tests.stages.data.projects import HELD, long_rows, project, some_rows, write_lines
 from tests.stages.data.test_corpus_build import contents
 from tests.waiting import wait_until
@@ -25,7 +25,7 @@ _BUILD = """
 import sys
 from pathlib import Path
 from tests.stages.data.build.test_process import logging_project
-from harness.stages.data.corpus_build import build_corpus
+from harness.stages.data.versions import build_corpus
 print(build_corpus(logging_project(Path(sys.argv[1])), "clean", executor={"name": "local", "workers": 2}).fingerprint)
 """
 

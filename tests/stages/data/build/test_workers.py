@@ -9,7 +9,7 @@ import pytest
 
 _CODE = """
 import os, signal, sys, time
-from harness.stages.data.build.workers import WorkerWatch
+from harness.stages.data.build.executors import WorkerWatch
 
 told = []
 watch = WorkerWatch(told.append)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.stages.data.drift.columns import BLOCKS, COLUMNS, add_up, aligned, block_of
+from harness.stages.data.drift.drift import BLOCKS, COLUMNS, add_up, aligned, block_of
 from harness.stages.data.outcomes import CorpusDocument
 
 

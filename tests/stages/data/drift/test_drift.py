@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from harness.errors import CorpusError, UsageError
-from harness.stages.data.drift.columns import BLOCKS, COLUMNS, ColumnSums, add_up
-from harness.stages.data.drift.drift import Move, drift_table, find_drift
+from harness.stages.data.drift.drift import BLOCKS, COLUMNS, ColumnSums, Move, add_up, drift_table, find_drift
 from harness.stages.data.outcomes import CorpusDocument
 from harness.statistics.multiplicity import holm
 from tests.error_rates import is_at_most

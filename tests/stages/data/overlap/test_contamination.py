@@ -9,8 +9,7 @@ import pytest
 
 from harness.records import Case
 from harness.stages.case_files import FiledCase
-from harness.stages.data.overlap.case_texts import RULE, OverlapRule, answers_of, texts_of
-from harness.stages.data.overlap.contamination import find_contamination
+from harness.stages.data.overlap.contamination import RULE, OverlapRule, answers_of, find_contamination, texts_of
 
 LONG = "On Saturdays the old library by the river is open from ten in the morning until four, and closed on Sundays."
 QUESTION = "How many books may a child of this town borrow?"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.stages.data.overlap.words import WordNumbers, places_of, spaced_parts, word_of, words_of
+from harness.stages.data.overlap.words import places_of, spaced_parts, word_of, words_of
 
 TEXTS = st.text(st.sampled_from("aB1é-\u00ad\n\r >.,_ \u00a0ﬁ中が\u3099ｶﾞ。"), max_size=60)
 
@@ -13,15 +13,6 @@ TEXTS = st.text(st.sampled_from("aB1é-\u00ad\n\r >.,_ \u00a0ﬁ中が\u3099ｶ�
 @given(TEXTS)
 def test_each_word_is_at_its_place(text: str) -> None:
     assert [word_of(text[begin:end]) for begin, end in places_of(text)] == words_of(text)
-
-
-@given(TEXTS)
-def test_numbers_are_those_of_the_words(text: str) -> None:
-    vocabulary = WordNumbers()
-    numbers = vocabulary.numbers(text).tolist()
-    words = words_of(text)
-    assert len(numbers) == len(words)
-    assert len(dict(zip(words, numbers, strict=True))) == len(set(numbers)) == len(vocabulary)
 
 
 @given(TEXTS)
@@ -42,13 +33,6 @@ def test_a_word_that_is_divided_is_one_only_at_the_end_of_a_line() -> None:
     assert words_of("con-\ntain") == words_of("con-\r\n  > tain") == words_of("con\u00ad\ntain") == ["contain"]
     assert words_of("con- tain") == ["con", "tain"]
     assert words_of("apples -\nbread") == ["apples", "bread"]
-
-
-def test_a_closed_vocabulary_knows_no_new_word() -> None:
-    vocabulary = WordNumbers()
-    vocabulary.numbers("Lima is the capital")
-    vocabulary.close()
-    assert vocabulary.numbers("LIMA was, the; capital").tolist() == [1, 0, 3, 4]
 
 
 def test_a_character_of_a_script_without_spaces_is_a_word() -> None:

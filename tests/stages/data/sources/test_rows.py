@@ -88,6 +88,6 @@ def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table({"text": ["a"] * 1000}), path)
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(
-        CorpusError, match=r"a\.parquet, after row 0: it can't be read as Parquet: .*fetch the file again"
+        CorpusError, match=r"a\.parquet, after row 0: it can't be read as Parquet: .*Fetch the file again"
     ):
         list(read_parquet(path, "a.parquet"))

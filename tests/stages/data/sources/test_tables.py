@@ -41,6 +41,6 @@ def test_a_dataset_that_can_not_be_loaded_says_what_may_be_written(monkeypatch: 
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     for ask in (hub_dataset_fingerprint, lambda name: list(read_hub_dataset(name))):
         with pytest.raises(
-            CorpusError, match=r"documents = 'no/such' is neither a file .* can be loaded: .*Write a \.jsonl"
+            CorpusError, match=r"documents = 'no/such' is neither a file .* can it be loaded: .*Write a \.jsonl"
         ):
             ask("no/such")

@@ -80,4 +80,4 @@ def apply_step(
     read = ReadShard(shards, folder / "progress")
     step.apply(shards, StepContext(settings or Settings(root=folder), work, out, record, read, run or local()))
     kept = {document.id: document.text for shard in range(n_shards) for document in out.read(shard)}
-    return Applied(kept, removed, tuple(path.read_bytes() for path in out.paths))
+    return Applied(kept, removed, tuple(out.path(shard).read_bytes() for shard in range(n_shards)))

@@ -31,21 +31,16 @@ def test_an_empty_text_is_not_this_step_s_to_judge() -> None:
 @pytest.mark.parametrize(
     ("beyond", "within", "reason", "options"),
     [
-        (
-            "https://bad.example.com/a",
-            "https://good.example.com/a",
-            "subdomain",
-            {"extra_domains": ["bad.example.com"]},
-        ),
+        ("https://bad.a.example/b", "https://good.a.example/b", "subdomain", {"extra_domains": ["bad.a.example"]}),
         ("https://www.bad.co.uk/a", "https://bad.co.uk.example.org/", "domain", {"extra_domains": ["bad.co.uk"]}),
         ("https://a.example/b", "https://a.example/c", "url", {"extra_urls": ["https://a.example/b"]}),
         ("https://a.example/my-foo.html", "https://a.example/myfoo", "hard_blacklisted", {"banned_words": ["foo"]}),
         ("https://a.example/myfoox", "https://a.example/fo1o2", "blacklisted_subword", {"banned_subwords": ["foo"]}),
         (
             "https://a.example/foo/bar",
-            "https://a.example/foo/foo",
+            "https://a.example/foo",
             "soft_blacklisted",
-            {"soft_banned_words": ["foo", "bar", "baz"]},
+            {"soft_banned_words": ["foo", "bar"]},
         ),
     ],
 )

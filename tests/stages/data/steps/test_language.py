@@ -30,11 +30,7 @@ def test_a_text_stays_where_its_language_is_wanted_and_goes_under_its_name_elsew
     other = "fr" if language == "en" else "en"
     assert judged("language", TEXTS[language], keep=[other]) == f"language_{language}"
     assert judged("language", TEXTS[language], keep=[other, language]) is None
-
-
-def test_only_the_languages_named_stay_however_sure_the_model_is() -> None:
-    """datatrove keeps any language above the threshold where none is named; here there is no such setting."""
-    assert judged("language", TEXTS["de"]) == "language_de"
+    assert (judged("language", TEXTS[language]) is None) == (language == "en"), "the default"
 
 
 def test_the_threshold_on_both_sides() -> None:

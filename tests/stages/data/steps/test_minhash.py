@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from harness.errors import CorpusError, SettingsError
+from harness.errors import CorpusError
 from harness.stages.data.steps.catalogue import step_options
 from harness.stages.data.steps.minhash import MINHASH, NearDuplicates
 from harness.stages.data.steps.step import place_of
@@ -178,19 +178,3 @@ def test_a_lost_task_is_an_error_in_every_stage(stage: str, tasks: int, tmp_path
 
     with pytest.raises(CorpusError, match=f"1 of {tasks} tasks of {stage} did not end well.*Build the corpus again"):
         apply_step(MINHASH, {}, {"a": SHARED, "b": SHARED}, tmp_path, run=losing)
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ({"buckets": 0}, "buckets = 0 is below 1"),
-        ({"hashes_per_bucket": 2.5}, "hashes_per_bucket = 2.5 is not a whole number"),
-        ({"n_grams": "5"}, "n_grams = '5' is not a whole number"),
-        ({"seed": -1}, "seed = -1 is below 0"),
-        ({"language": "xyz"}, "language = 'xyz' is no language whose words datatrove splits"),
-        ({"bucket": 20}, "Did you mean 'buckets'"),
-    ],
-)
-def test_a_wrong_option_is_refused(table: Mapping[str, Any], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        step_options(MINHASH, table, where="clean.minhash")

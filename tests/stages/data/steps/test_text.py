@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import random
-
 import pytest
 
 from harness.stages.data.steps.step import IS_HTML
 from harness.stages.data.steps.text import BROKEN, NO_TEXT, TOO_LARGE
-from tests.other_hashes import elsewhere
 from tests.stages.data.steps.judging import document, judged, made
 
 NOTICE = "This site keeps a register of every well in the county, and of the depth at which water was found in it."
@@ -101,26 +97,3 @@ ODD = [
 @pytest.mark.parametrize("html", ODD)
 def test_an_odd_page_does_not_make_it_fail(html: str) -> None:
     assert judged("text", html, metadata={IS_HTML: True}) in (None, NO_TEXT, BROKEN)
-
-
-PAGES = [
-    page([f"{line} {index}" for line in STORY] + [NOTICE] * (index % 5), f"Page {index}") for index in range(12)
-] + ODD
-
-
-def outcomes(seed: int) -> str:
-    """What becomes of the pages in the order of a seed."""
-    order = list(range(len(PAGES)))
-    random.Random(seed).shuffle(order)
-    step, found = made("text"), {}
-    for number in order:
-        one = document(PAGES[number], is_html=True)
-        found[number] = [step(one), one.text]
-    return json.dumps(found, sort_keys=True)
-
-
-@pytest.mark.service
-def test_two_processes_with_other_orders_and_hashes_come_to_the_same() -> None:
-    (there,) = elsewhere("from tests.stages.data.steps.test_text import outcomes; print(outcomes(2))", "-W", "error")
-    assert there == outcomes(1)
-    assert len(there) > 5000

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -19,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.extension import Keep, Remove, StepDocument
+from harness.extension import Keep, Remove
 
 
 @dataclass
@@ -27,7 +25,7 @@ class Limits:
     least: int = 3
 
 
-def short(document: StepDocument):
+def short(document):
     "Removes short texts."
     if document.text == "true":
         return True
@@ -190,17 +188,3 @@ def test_two_projects_with_modules_of_one_name_keep_apart(tmp_path: Path) -> Non
         (tmp_path / name / "same.py").write_text(f"def keep(document): return {kept}\n")
     assert made("same:keep", tmp_path / "a")(document("x")) is None
     assert made("same:keep", tmp_path / "b")(document("x")) == "keep"
-
-
-@pytest.mark.service
-def test_another_process_loads_it_from_its_file(root: Path) -> None:
-    step = made("filters:short", root)
-    step(document("long enough"))
-    code = (
-        "import pickle, sys\n"
-        "from tests.stages.data.steps.judging import document\n"
-        "step = pickle.loads(sys.stdin.buffer.read())\n"
-        "print(step(document('ab')), step(document('abc')))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(step), capture_output=True, check=True)
-    assert done.stdout.decode().split() == ["too_short", "None"]

@@ -9,49 +9,29 @@ from typing import Any
 import pytest
 
 from harness.config import Settings
-from harness.errors import TIMED_OUT, EngineError, UsageError
+from harness.errors import TIMED_OUT, UsageError
 from harness.models.version import load_version
 from harness.records import NewSample, Sample
 from harness.records.keys import KeyedQuestion, request_text
-from harness.stages.teacher_draws import FailedDraws, teacher_draws
+from harness.stages.distillation.answers import ask_teacher
 from harness.store import Store, store_url
 from tests.config.settings_files import load
 
 pytestmark = pytest.mark.service
 
 
-def test_prompts_without_an_answer_are_named_and_what_is_refused_whatever_is_asked_ends_soon() -> None:
-    failed = FailedDraws("wise", 900)
-    failed.check()
-    for number in range(99):
-        failed.add(f"p{number}", EngineError(f"the prompt has {number} tokens."))
-    message = r"100 of 900 prompts: 'p0', .* and 80 more\. 'p0': the prompt has 0 tokens\. What was answered is stored"
-    with pytest.raises(UsageError, match=message):
-        failed.add("p99", EngineError("the prompt has 99 tokens"))
-
-
 def answers(settings: Settings, *prompts: str) -> list[str]:
     """Ask the teacher so many prompts, as a build does; gives what it answered."""
     teacher = load_version(settings.version("wise"), settings.root)
-    failed = FailedDraws("wise", len(prompts))
-
-    async def work() -> list[Sample | None]:
-        async with teacher_draws(settings, teacher, failed) as draw:
-            found = []
-            for prompt in prompts:
-                request = teacher.chat(({"role": "user", "content": prompt},))
-                question = KeyedQuestion(request_text(teacher.fingerprint, request), 0)
-                found.append(await draw(prompt, request, question, 0))
-            return found
-
-    drawn = asyncio.run(work())
-    assert failed.n_answered == len(list(filter(None, drawn)))
-    return [sample.text for sample in drawn if sample is not None]
+    requests = [(prompt, teacher.chat(({"role": "user", "content": prompt},))) for prompt in prompts]
+    return [sample.text for sample in asyncio.run(ask_teacher(settings, teacher, requests, lambda _: None))]
 
 
-def build(settings: Settings, *prompts: str) -> int:
-    """Ask the teacher so many prompts, as a build does; gives how many it answered."""
-    return len(answers(settings, *prompts))
+def test_prompts_without_an_answer_are_named_and_what_is_refused_whatever_is_asked_ends_soon(tmp_path: Path) -> None:
+    settings = load(tmp_path, 'store = "s.db"\n[models.wise]\nengine = "scripted"\nanswers = { "q" = "a" }\n')
+    message = r"100 of 900 prompts: 'p0', .* and 80 more\. 'p0': .* has no answer .* What was answered is stored"
+    with pytest.raises(UsageError, match=message):
+        answers(settings, *(f"p{number}" for number in range(900)))
 
 
 APPLICATION = """
@@ -73,8 +53,8 @@ def test_another_build_asks_a_teacher_for_what_it_failed_at(tmp_path: Path) -> N
     table = '[models.wise]\nengine = "python"\ncall = "bot:answer"\nfiles = ["bot.py"]\n'
     settings = load(tmp_path, 'store = ".samples.db"\n' + table)
     with pytest.raises(UsageError, match="wise gave no answer to 2 of 4 prompts"):
-        build(settings, *"abcd")
-    assert build(settings, *"abcd") == 4
+        answers(settings, *"abcd")
+    assert len(answers(settings, *"abcd")) == 4
     assert (tmp_path / ".asked.log").read_text() == "abcdbc"
 
 
@@ -92,7 +72,7 @@ def test_what_the_store_keeps_as_a_failure_stays_one_and_a_build_has_an_answer_o
     with Store.open(store_url(settings)) as store:
         store.add([NewSample(key, teacher.fingerprint, 0, request, Sample("", failure=failure))])
     for _ in range(2):
-        assert build(settings, "a") == 1
+        assert answers(settings, "a") == ["yes"]
     assert (tmp_path / ".asked.log").read_text() == "a"
     with Store.open(store_url(settings)) as store:
         assert store.find([key])[key][0].failure == failure
