@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,11 @@ from harness.config.settings import Settings, check_setting
 from harness.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
+    from harness.gate.history.runs import WeighedVersion
     from harness.gate.planning.shapes import PlannedGate
     from harness.gate.planning.simulation import Shape
+    from harness.records import Report
+    from harness.store import RunInfo
 
 _NO_RUN = "none"
 _MOST = {"cases": 100_000, "samples": 10_000, "evaluations": 1_000}
@@ -153,6 +156,25 @@ def _assumed(asked: Mapping[str, Any], settings: Settings) -> PlannedGate:
     return PlannedGate((seen,) * count, count, settings.confidence_level, source, guessed=guessed)
 
 
+def _tried(runs: Sequence[RunInfo], asked: Mapping[str, Any], under_test: str | None) -> list[WeighedVersion]:
+    """The runs that a plan may be like: that which is asked for, or the newest, those of the version under test first."""
+    from harness.gate.history.runs import WeighedVersion, find_version
+
+    if "run" in asked:
+        return [find_version(runs, asked["run"])]
+    tried = [WeighedVersion(run, "candidate") for run in reversed(runs) if run.finished][:_NEWEST_TRIED]
+    return sorted(tried, key=lambda each: under_test is not None and each.version.name != under_test)
+
+
+def _differ(report: Report, under_test: Mapping[str, str | None]) -> str:
+    """Say which versions of a run are others than those of the settings."""
+    return " and ".join(
+        f"{version.name!r} is not {under_test[role]!r}, the {role} of the settings"
+        for role, version in (("candidate", report.candidate), ("baseline", report.baseline))
+        if version is not None and under_test[role] not in (None, version.name)
+    )
+
+
 def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
     """A gate like the stored run that is asked for; else like the newest that tells something, or None.
 
@@ -164,7 +186,7 @@ def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
     """
     from pathlib import Path
 
-    from harness.gate.history.runs import WeighedVersion, find_version, stored_report
+    from harness.gate.history.runs import stored_report
     from harness.gate.history.scores import Side
     from harness.gate.planning.blocks import pairs_of_blocks
     from harness.gate.planning.shapes import PlannedGate, shapes_of_run
@@ -183,14 +205,7 @@ def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
     only = next(iter(alone)) if len(alone) == 1 else None
     under_test = {"candidate": settings.candidate or only, "baseline": settings.baseline}
     with store:
-        runs = store.runs()
-        if "run" in asked:
-            tried = [find_version(runs, asked["run"])]
-        else:
-            tried = [WeighedVersion(run, "candidate") for run in reversed(runs) if run.finished][:_NEWEST_TRIED]
-            own = under_test["candidate"]
-            tried.sort(key=lambda each: own is not None and each.version.name != own)
-        for weighed in tried:
+        for weighed in _tried(store.runs(), asked, under_test["candidate"]):
             report = stored_report(store, weighed.run.run_id)
             names = row_names(report.evaluations)
             seen = shapes_of_run(store, Side(weighed, report), names)
@@ -214,12 +229,7 @@ def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
     ids = {verdict.id for verdict in report.evaluations}
     certain = len({verdict.id for verdict in report.evaluations if verdict.is_certain})
     given = " and ".join(f"--{name}" for name in _SPREAD if name in asked)
-    weighed_versions = {"candidate": report.candidate, "baseline": report.baseline}
-    differ = " and ".join(
-        f"{version.name!r} is not {under_test[role]!r}, the {role} of the settings"
-        for role, version in weighed_versions.items()
-        if version is not None and under_test[role] not in (None, version.name)
-    )
+    differ = _differ(report, under_test)
     others = f" against {report.baseline.name}" if report.baseline else ""
     return PlannedGate(
         seen=tuple(replace(each, shape=_as_asked(each.shape, asked)) for each in seen),
