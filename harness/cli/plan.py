@@ -157,7 +157,7 @@ def _assumed(asked: Mapping[str, Any], settings: Settings) -> PlannedGate:
 
 
 def _tried(runs: Sequence[RunInfo], asked: Mapping[str, Any], under_test: str | None) -> list[WeighedVersion]:
-    """The runs that a plan may be like: that which is asked for, or the newest, those of the version under test first."""
+    """The runs that a plan may be like: the one asked for, or the newest, those of the version under test first."""
     from harness.gate.history.runs import WeighedVersion, find_version
 
     if "run" in asked:
@@ -172,6 +172,20 @@ def _differ(report: Report, under_test: Mapping[str, str | None]) -> str:
         f"{version.name!r} is not {under_test[role]!r}, the {role} of the settings"
         for role, version in (("candidate", report.candidate), ("baseline", report.baseline))
         if version is not None and under_test[role] not in (None, version.name)
+    )
+
+
+def _as_seen(report: Report, asked: Mapping[str, Any]) -> str:
+    """Say which run a plan is like, and in what it is not."""
+    from harness.reporting.shared.figures import plural
+
+    certain = len({verdict.id for verdict in report.evaluations if verdict.is_certain})
+    given = " and ".join(f"--{name}" for name in _SPREAD if name in asked)
+    others = f" against {report.baseline.name}" if report.baseline else ""
+    return (
+        f"as seen in run {report.run_id} ({report.candidate.name}{others})"
+        + (f", but {given} as given" if given else "")
+        + (f", without {plural(certain, 'evaluation')} in which nothing is left to chance" if certain else "")
     )
 
 
@@ -190,7 +204,6 @@ def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
     from harness.gate.history.scores import Side
     from harness.gate.planning.blocks import pairs_of_blocks
     from harness.gate.planning.shapes import PlannedGate, shapes_of_run
-    from harness.reporting.shared.figures import plural
     from harness.reporting.shared.names import find_evaluations, row_names
     from harness.store import store_url
 
@@ -226,18 +239,12 @@ def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
         blocks = tuple(each for each in blocks if each.name in chosen)
     if "threshold" in asked:  # each evaluation once, against that
         seen = tuple({each.shape.name: each for each in seen}.values())
-    ids = {verdict.id for verdict in report.evaluations}
-    certain = len({verdict.id for verdict in report.evaluations if verdict.is_certain})
-    given = " and ".join(f"--{name}" for name in _SPREAD if name in asked)
     differ = _differ(report, under_test)
-    others = f" against {report.baseline.name}" if report.baseline else ""
     return PlannedGate(
         seen=tuple(replace(each, shape=_as_asked(each.shape, asked)) for each in seen),
-        evaluations=asked.get("evaluations", len(ids)),
+        evaluations=asked.get("evaluations", len({verdict.id for verdict in report.evaluations})),
         confidence_level=report.confidence_level,
-        source=f"as seen in run {report.run_id} ({report.candidate.name}{others})"
-        + (f", but {given} as given" if given else "")
-        + (f", without {plural(certain, 'evaluation')} in which nothing is left to chance" if certain else ""),
+        source=_as_seen(report, asked),
         unlike=f"The spread is that of another version: {differ}." if differ else "",
         blocks=blocks,
     )
