@@ -190,9 +190,8 @@ def _as_seen(report: Report, asked: Mapping[str, Any]) -> str:
 
 
 def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
-    """A gate like the stored run that is asked for; else like the newest that tells something, or None.
-
-    The newest of the version under test, where the settings name it and there is one.
+    """A gate like the stored run that is asked for; else like the newest that tells something (of the version under
+    test, where the settings name it and there is one), or None.
 
     Raises:
         SettingsError: there is no such run as is asked for, or it has no evaluation that can be planned.
