@@ -166,6 +166,13 @@ def _tried(runs: Sequence[RunInfo], asked: Mapping[str, Any], under_test: str | 
     return sorted(tried, key=lambda each: under_test is not None and each.version.name != under_test)
 
 
+def _under_test(settings: Settings) -> dict[str, str | None]:
+    """The names of candidate and baseline, as a gate would choose them."""
+    alone = settings.models or settings.versions
+    only = next(iter(alone)) if len(alone) == 1 else None
+    return {"candidate": settings.candidate or only, "baseline": settings.baseline}
+
+
 def _differ(report: Report, under_test: Mapping[str, str | None]) -> str:
     """Say which versions of a run are others than those of the settings."""
     return " and ".join(
@@ -213,9 +220,7 @@ def _of_run(asked: Mapping[str, Any], settings: Settings) -> PlannedGate | None:
         if "run" not in asked and "://" not in url and not Path(url).exists():
             return None
         raise
-    alone = settings.models or settings.versions
-    only = next(iter(alone)) if len(alone) == 1 else None
-    under_test = {"candidate": settings.candidate or only, "baseline": settings.baseline}
+    under_test = _under_test(settings)
     with store:
         for weighed in _tried(store.runs(), asked, under_test["candidate"]):
             report = stored_report(store, weighed.run.run_id)
