@@ -131,7 +131,7 @@ def rebuild(pair: Pair, metric: str, cases: Cases, margin: float | None) -> Obse
         stopped_at=(stopped_at(pair.candidate) or stopped_at(pair.baseline)) if cases.is_sequential else "",
         suite_size=_suite_size(entry, cases),
         stakes=entry.look.stakes if entry.look is not None and margin is None else None,
-        is_repeatable=entry.is_repeatable and pair.is_of_one_run,
+        is_repeatable=any(each.is_repeatable for each in own),
         unanswered=_unanswered(pair, entry),
     )
 

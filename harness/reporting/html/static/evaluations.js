@@ -19,7 +19,6 @@ function evaluationRow(entry, number) {
       "span",
       { class: "what" },
       element("strong", { class: "name", dir: "auto" }, visible(entry.name)),
-      entry.approximate ? element("span", { class: "soft" }, "approximate") : "",
       element("span", { class: "reason", dir: "auto" }, visible(entry.reason)),
     ),
   );
@@ -74,7 +73,6 @@ function panelOf(entry, number) {
       ...failures(entry),
     ),
     entry.means ? element("p", { class: "soft" }, visible(entry.means)) : "",
-    (entry.baseline ? scatter(entry, number) : null) ?? "",
     slices(entry, number) ?? "",
     pairs(entry, number) ?? "",
     element(
