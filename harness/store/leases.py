@@ -31,7 +31,7 @@ Draw = tuple[bytes, int]
 """The key and the index of a sample."""
 
 
-class DrawLeases:
+class DrawLeaseTable:
     """The leases of one holder. Whoever takes some renews them well within `LEASE_S`."""
 
     def __init__(self, database: Database) -> None:

@@ -8,7 +8,7 @@ from types import TracebackType
 from harness.store import merging
 from harness.store.builds import BuildStore
 from harness.store.database import Database
-from harness.store.leases import DrawLeases
+from harness.store.leases import DrawLeaseTable
 from harness.store.ledger import LookStore
 from harness.store.maintenance import Upkeep
 from harness.store.review.store import ReviewStore
@@ -54,9 +54,9 @@ class Store(SampleTables, RunTables, Upkeep):
         """The address of the store, without a password."""
         return self._database.url
 
-    def draw_leases(self) -> DrawLeases:
+    def draw_leases(self) -> DrawLeaseTable:
         """What a new holder leases draws by."""
-        return DrawLeases(self._database)
+        return DrawLeaseTable(self._database)
 
     def merge(self, other: Store) -> MergeSummary:
         """Bring in all that another store holds; what is here stays. Merging again brings in what is new since.
