@@ -13,7 +13,7 @@ from harness.cli.shared.stored import open_store, settings_with_store, store_opt
 
 if TYPE_CHECKING:
     from harness.config import Settings
-    from harness.gate.baselines.recording import RecordedEvaluation, Recording
+    from harness.gate.baselines.recording import Recording
 
 
 @click.group()
@@ -37,10 +37,9 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
     """Write the scores of a RUN's candidate to reports/baselines/NAME.json.
 
     RUN is the id of a run, the beginning of it, `latest` (the default), or the name of a version, which stands for
-    the newest run that has it as its candidate. A run with errors, or one that was interrupted, is refused; what was
-    red in it is said. Draw for a baseline with pytest --for-baseline: everything, for a run that stopped as soon as
-    it was decided has scores of a part of its cases, and more samples than a gate draws, for they are drawn once and
-    used many times. What gates against it can tell is said.
+    the newest run that has it as its candidate. A run with errors is refused, and so is one that was interrupted or
+    stopped as soon as it was decided, for its scores lean one way; what was red in it is said. Draw for a baseline with
+    pytest --for-baseline: everything, and more samples than a gate draws, for they are drawn once and used many times.
 
     \b
     Examples:
@@ -62,7 +61,7 @@ def record(place: str | None, name: str | None, force: bool, run_name: str) -> N
         recording = recording_of(opened, found, report, path.stem)
     is_new = write_recording(recording, path, force=force)
     told = [_written(recording, path, settings, is_new=is_new), *_warnings(recording, settings.samples)]
-    notes = [*_notes(recording, left_out(report, recording)), *report.notes]
+    notes = [*_notes(left_out(report, recording)), *report.notes]
     if recording.first_index == 0 and any(each.checks for each in report.evaluations):
         notes.append(_FLATTERED)
     notes += [
@@ -100,13 +99,9 @@ _FLATTERED = (
 )
 
 
-def _notes(recording: Recording, missing: Iterable[str]) -> list[str]:
+def _notes(missing: Iterable[str]) -> list[str]:
     """Note what a reader should know before committing the recording."""
-    notes = [f"{identity}: {_stopped(each)}" for identity, each in recording.evaluations.items() if each.stopped_early]
-    notes += [f"{identity}: its bodies compare with a baseline themselves: left out" for identity in missing]
-    if any(case.content is None for each in recording.evaluations.values() for case in each.cases.values()):
-        notes.append("what some of the cases hold is not known: nobody can tell later whether they changed")
-    return notes
+    return [f"{identity}: its bodies compare with a baseline themselves: left out" for identity in missing]
 
 
 def _warnings(recording: Recording, n_samples: int) -> Iterator[tuple[str, str]]:
@@ -117,14 +112,6 @@ def _warnings(recording: Recording, n_samples: int) -> Iterator[tuple[str, str]]
     for identity, evaluation in recording.evaluations.items():
         if told := too_few_samples(evaluation, n_samples):
             yield "warning", printable(f"{identity}: {told}")
-
-
-def _stopped(evaluation: RecordedEvaluation) -> str:
-    what = "samples" if len(evaluation.cases) == 1 else "cases"
-    return (
-        f"{evaluation.n_drawn:,} of {evaluation.n_planned:,} {what} were drawn when it was decided, and no others can "
-        "be paired: record a run with --for-baseline for all"
-    )
 
 
 def _option(name: str, settings: Settings) -> str:

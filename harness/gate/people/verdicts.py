@@ -16,7 +16,7 @@ from harness.records.review import Batch, Form
 from harness.review.batches.draws import JudgedCases, subject_of
 from harness.review.batches.plans import ReviewPlan, preference_form, rating_form
 from harness.statistics.labels.draws import LabelQuestion
-from harness.store import RunInfo, Store
+from harness.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _form(store: Store, run_id: str, evaluation: Evaluation, metric: str) -> For
     return preference_form(rubric) if evaluation.is_pairwise else rating_form(rubric)
 
 
-def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str, review_url: str | None = None) -> Report:
+def resumed(store: Store, report: Report, inconclusive: str, review_url: str | None = None) -> Report:
     """A stored run decided again by its stored scores and the labels given since, without a model call.
 
     Verdicts that no label has a part in follow from scores alone, which never change: they stay as they are.
@@ -138,7 +138,7 @@ def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str, revie
         SettingsError, ReviewError: what was reviewed is no longer stored.
     """
     attendant = Attendant(store)
-    verdicts = tuple(_at(review_url, _resumed(store, attendant, each, run, report)) for each in report.evaluations)
+    verdicts = tuple(_at(review_url, _resumed(store, attendant, each, report)) for each in report.evaluations)
     kinds = [each.verdict for each in verdicts]
     usage = report.usage
     return replace(
@@ -154,11 +154,11 @@ def resumed(store: Store, run: RunInfo, report: Report, inconclusive: str, revie
     )
 
 
-def _resumed(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, report: Report) -> Verdict:
+def _resumed(store: Store, attendant: Attendant, stored: Verdict, report: Report) -> Verdict:
     if stored.review is None:
         return stored
     attendant.attend(stored.review.batch)
-    found = come_to(store, attendant, stored, run, report)
+    found = come_to(store, attendant, stored, report)
     return with_labels(store, found.batch, found.subject, found.outlook, stored)
 
 
@@ -171,7 +171,7 @@ class LabelResult:
     outlook: LabelEvidence
 
 
-def come_to(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, report: Report) -> LabelResult:
+def come_to(store: Store, attendant: Attendant, stored: Verdict, report: Report) -> LabelResult:
     """Find what the labels that decide a stored verdict have come to by now.
 
     Args:
@@ -182,7 +182,7 @@ def come_to(store: Store, attendant: Attendant, stored: Verdict, run: RunInfo, r
     """
     assert stored.review is not None
     batch = store.review.batch(stored.review.batch)
-    levels = SpendingLevels(report.confidence_level, look_of(run, report, stored))
+    levels = SpendingLevels(report.confidence_level, look_of(stored))
     metrics = [each for each in report.evaluations if each.id == stored.id]
     comparisons = sum((each.plan.threshold is not None) + (each.baseline is not None) for each in metrics)
     is_compared = any(check.against == "baseline" for check in stored.checks)

@@ -207,7 +207,7 @@ class Collection:
     def _check_recording(self) -> None:
         if self._recording is None or not self.evaluations:
             return
-        from harness.gate.baselines.refusals import check_recorded
+        from harness.gate.baselines.pairing import check_recorded
 
         try:
             check_recorded(self._recording, list(self.evaluations.values()))

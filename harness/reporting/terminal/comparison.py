@@ -88,8 +88,8 @@ def notes(comparison: Comparison) -> list[str]:
     for why in dict.fromkeys(each.why_fixed for each in compared if each.why_fixed):
         fixed = [each.evaluation_id for each in compared if each.why_fixed == why]
         found.append(
-            f"{some(fixed)}: sampled until it was decided, but {why}; all that was drawn is compared on a fixed "
-            "design, whose error rate does not allow for stopping early"
+            f"{some(fixed)}: sampled until it was decided, but {why}; all that was drawn is shown and decides nothing: "
+            "no error rate allows for stopping early then"
         )
     return found
 
